@@ -33,7 +33,7 @@ from bench import (  # noqa: E402 - after the threads are set
     whole,
     witnesses,
 )
-from bench.common import Titled, keep, machine, show  # noqa: E402
+from bench.common import TitledTable, machine, save_rows, show  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
@@ -46,7 +46,7 @@ from bench.weighing import run as weighing  # noqa: E402
 from bench.weighing.measuring import PICTURES, Plan  # noqa: E402
 from exhibit.interrupts import hear_interrupts  # noqa: E402
 
-OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
+DEFAULT_PHOTOS = Path(__file__).resolve().parent.parent / "demo" / "assets"
 EXAMPLES = """examples:
   python -m bench crawling --photos ~/photos
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
@@ -73,7 +73,7 @@ EXAMPLES = """examples:
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-SHORT = ("crawling", "decoding")
+DEFAULT_BENCHMARKS = ("crawling", "decoding")
 """Default benchmarks."""
 FOLDERS = ("pairs", "lookalikes")
 """Benchmarks with an option for their own folder."""
@@ -106,7 +106,7 @@ def _choice(options: argparse.Namespace) -> Choice:
     )
 
 
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[TitledTable]]] = {
     "decoding": lambda _: decoding.measure(),
     "hostile-pictures": lambda _: [("hostile-pictures", "Hostile pictures", hostile_pictures.measure())],
     "crawling": lambda o: [("crawling", "Crawling a local site", crawling.measure(o.files, o.images))],
@@ -124,7 +124,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
         )
     ],
     "capacity": lambda o: capacity.measure(o.files, o.sizes, o.works or capacity.WORKS, o.seed, o.out),
-    "capacity-indexes": lambda o: capacity.measure_alone(o.files, o.sizes, o.out),
+    "capacity-indexes": lambda o: capacity.measure_indexes_only(o.files, o.sizes, o.out),
     "whole": lambda o: [
         ("whole", "From folder to report", whole.measure(o.files, o.works or 1000, o.pictures, o.reported, o.out))
     ],
@@ -144,7 +144,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
         (
             "lookalikes",
             "Look-alikes (counts are false alarms)",
-            pairs.lookalikes(pairs.compared_lookalikes(o.lookalikes)),
+            pairs.lookalikes(pairs.compare_lookalikes(o.lookalikes)),
         )
     ],
     "compositions": lambda o: compositions.measure(_choice(o), o.singles, o.chains, o.out, o.jobs),
@@ -162,10 +162,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    usual = f"benchmarks to run (default: {' and '.join(SHORT)})"
+    usual = f"benchmarks to run (default: {' and '.join(DEFAULT_BENCHMARKS)})"
     parser.add_argument("what", nargs="*", choices=[*BENCHMARKS, []], help=usual)
     parser.add_argument(
-        "--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: the included ones)"
+        "--photos",
+        type=Path,
+        nargs="+",
+        default=[DEFAULT_PHOTOS],
+        help="folders of photos (default: the included ones)",
     )
     parser.add_argument("--pairs", type=Path, help="folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="folder with group_pairs.csv: file_a, file_b, expected")
@@ -241,10 +245,10 @@ def main() -> int:
         return 2
     print(f"{machine()}; {len(options.files)} photos")
     try:
-        for name in options.what or SHORT:
+        for name in options.what or DEFAULT_BENCHMARKS:
             for file_name, title, rows in BENCHMARKS[name](options):
                 show(title, rows)
-                keep(options.out, file_name, rows)
+                save_rows(options.out, file_name, rows)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the command again to continue with the results so far.", file=sys.stderr)
         return INTERRUPTED

@@ -15,45 +15,50 @@ from urllib.parse import parse_qs, urlsplit
 
 from bench.common import Row
 from bench.crawling import processor_seconds
-from bench.product import Product, visiting
-from bench.recrawling import HOST, apart, as_jpeg
-from evidence.facts.elsewhere import sha1_of
+from bench.product import Product, running_product
+from bench.recrawling import HOST, as_jpeg, serving_in_process
+from evidence.facts.elsewhere import compute_sha1
 from exhibit.periods import capture_time
 
 DOMAIN = "photos.example"
-TAKES = 500
+PICTURES_PER_RUN = 500
 """Pictures fetched in each run."""
-TIMES = 4
+CAPTURES_PER_PICTURE = 4
 """Captures of each picture."""
-SIZES = (TAKES * TIMES, 10_000_000)
+SIZES = (PICTURES_PER_RUN * CAPTURES_PER_PICTURE, 10_000_000)
 """Captures in an index."""
 
 
 def measure() -> list[Row]:
     """Fetch 500 pictures from indexes of two sizes, and run again for new ones."""
-    with visiting(HOST) as product:
+    with running_product(HOST) as product:
         return [row for size in SIZES for row in _runs(product, size)]
 
 
 def _runs(product: Product, size: int) -> Iterator[Row]:
-    with apart(_serve, size) as (url, counts):
+    with serving_in_process(_serve, size) as (url, counts):
         for run in (1, 2):
             before, start_time = processor_seconds(), time.monotonic()
-            pictures = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
+            pictures = product.take_captures(url, f"index-{size}", DOMAIN, PICTURES_PER_RUN)
             seconds, wall = processor_seconds() - before, time.monotonic() - start_time
             counts.send("counts")
             requests: tuple[int, int] = counts.recv()
-            most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+            peak_memory = max(
+                resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+            )
             yield {
                 "captures in the index": size, "run": run, "requests to the index": requests[0],
                 "captures fetched": requests[1], "pictures taken": pictures, "CPU seconds": seconds, "seconds": wall,
-                "MiB at most": most // 1024,
+                "MiB at most": peak_memory // 1024,
             }  # fmt: skip
 
 
 def _line(number: int) -> tuple[str, str]:
     """Return timestamp and URL of a capture by its number, in the order of an index: by URL, then by timestamp."""
-    return f"20{10 + number % TIMES}0303120000", f"http://{DOMAIN}/{number // TIMES:07}.jpg"
+    return (
+        f"20{10 + number % CAPTURES_PER_PICTURE}0303120000",
+        f"http://{DOMAIN}/{number // CAPTURES_PER_PICTURE:07}.jpg",
+    )
 
 
 def _serve(size: int, questions: Connection) -> None:
@@ -75,13 +80,13 @@ def _serve(size: int, questions: Connection) -> None:
             self._send("image/jpeg", as_jpeg(address), ("Memento-Datetime", format_datetime(moment, usegmt=True)))
 
         @staticmethod
-        def _listed(asked: dict[str, list[str]]) -> bytes:
-            first = int(asked.get("resumeKey", ["0"])[0])
-            last = min(first + int(asked["limit"][0]), size)
+        def _listed(query: dict[str, list[str]]) -> bytes:
+            first = int(query.get("resumeKey", ["0"])[0])
+            last = min(first + int(query["limit"][0]), size)
             lines = []
             for number in range(first, last):
                 stamp, address = _line(number)
-                lines.append(f"{stamp} {address} image/jpeg 200 {sha1_of(as_jpeg(address))} 900\n")
+                lines.append(f"{stamp} {address} image/jpeg 200 {compute_sha1(as_jpeg(address))} 900\n")
             return ("".join(lines) + (f"\n{last}\n" if last < size else "")).encode()
 
         def _send(self, media_type: str, body: bytes, *headers: tuple[str, str]) -> None:

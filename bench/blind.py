@@ -8,11 +8,11 @@ from itertools import combinations
 from pathlib import Path
 
 from bench.common import Row
-from bench.edited import opened
+from bench.edited import open_photo
 from exhibit.errors import UnreadablePictureError
 from indexer.edits import apply
 from indexer.picture.features import extract
-from indexer.vectors.bands import elements
+from indexer.vectors.bands import list_elements
 
 EDITS = (
     "jpeg70", "jpeg30", "jpeg10", "resize50", "resize25", "gray", "sharpen", "blur", "jitter", "watermark", "text",
@@ -25,20 +25,20 @@ def measure(photos: Sequence[Path]) -> list[Row]:
     registered = {path: bands(path.read_bytes()) for path in photos}
     rows: list[Row] = []
     for edit in EDITS:
-        found = sum(bool(registered[path] & _edited(path, edit)) for path in photos)
-        rows.append({"edit": edit, "found": f"{found / len(photos):.0%}"})
+        matches = sum(bool(registered[path] & _edited_bands(path, edit)) for path in photos)
+        rows.append({"edit": edit, "found": f"{matches / len(photos):.0%}"})
     pairs = list(combinations(registered.values(), 2))
-    agree = sum(bool(one & other) for one, other in pairs)
-    return [*rows, {"edit": "**different photographs**", "found": f"{agree} of {len(pairs):,} pairs"}]
+    agreeing = sum(bool(first & second) for first, second in pairs)
+    return [*rows, {"edit": "**different photographs**", "found": f"{agreeing} of {len(pairs):,} pairs"}]
 
 
 def bands(data: bytes) -> set[bytes]:
     """Return the bands of a file's hash."""
-    return set(elements(b"", extract(data).hash_variants[0].tobytes())[1:])
+    return set(list_elements(b"", extract(data).hash_variants[0].tobytes())[1:])
 
 
-def _edited(path: Path, edit: str) -> set[bytes]:
+def _edited_bands(path: Path, edit: str) -> set[bytes]:
     try:
-        return bands(apply(edit, opened(path), [], 1).data)
+        return bands(apply(edit, open_photo(path), [], 1).data)
     except UnreadablePictureError:
         return set()

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from bench.common import Progress, Row, Titled, keep
-from bench.edited import opened
+from bench.common import Progress, Row, TitledTable, save_rows
+from bench.edited import open_photo
 from bench.retrieval import entries_of, real_hashes
-from bench.retroactive import described, mixed
+from bench.retroactive import descriptors_of, mix_descriptors
 from bench.whole import icon, processor_seconds
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -36,7 +36,7 @@ from indexer.edits import EDITS, apply
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
-from indexer.search.past import WorkQueries, search_past, work_queries
+from indexer.search.past import WorkQueries, create_work_queries, search_seen_pictures
 from indexer.vectors.faiss_index import FaissIndex, max_rows
 from indexer.vectors.faiss_rows import PROBES_OF_NEW_WORKS, cell_count
 from indexer.vectors.manifest import read_manifest
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 SIZE = 200_000
 """Declared size in bytes of a generated picture."""
-A_PAGE = 10
+PICTURES_PER_PAGE = 10
 """Pictures on a page."""
 HOSTS = 20_000
 WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
@@ -105,20 +105,23 @@ class Rows:
         from registry.db import steps
         from registry.models import CrawlSlice, FrontierUrl, Picture
 
-        of = CrawlSlice.objects.create(crawl=self._crawl, number=self.made + 1, started_at=now())
+        crawl_slice = CrawlSlice.objects.create(crawl=self._crawl, number=self.made + 1, started_at=now())
         urls = [
-            NewUrl(url=one.image_url, kind="image", depth=1, page_url=one.page_url, context=one.context) for one in seen
+            NewUrl(url=sighting.image_url, kind="image", depth=1, page_url=sighting.page_url, context=sighting.context)
+            for sighting in seen
         ]
         with transaction.atomic():
-            crawling.add_urls(of.crawl_id, urls)
+            crawling.add_urls(crawl_slice.crawl_id, urls)
         with transaction.atomic():
-            pictures = sightings.keep_sightings(of, [(one, "The town in winter, a walk") for one in seen], "made")
-            crawling.mark_urls(of, [one.key for one in urls], FrontierUrl.State.DONE)
+            pictures = sightings.store_sightings(
+                crawl_slice, [(sighting, "The town in winter, a walk") for sighting in seen], "made"
+            )
+            crawling.mark_urls(crawl_slice, [sighting.key for sighting in urls], FrontierUrl.State.DONE)
         with transaction.atomic():
             self._fingerprints(pictures)
         with transaction.atomic():
-            measured = {"format": "JPEG", "width": 1632, "height": 1224, "searched": "made"}
-            Picture.objects.filter(pk__in=pictures).update(**measured)
+            values = {"format": "JPEG", "width": 1632, "height": 1224, "searched": "made"}
+            Picture.objects.filter(pk__in=pictures).update(**values)
             steps.finish(Picture, pictures)
         self.made += len(seen)
 
@@ -137,7 +140,7 @@ class Rows:
             peer="203.0.113.7:443",
             fetched_at=now(),
             certificate=f"valid {'ab' * 32}",
-            page_url=f"https://{host}/articles/{number // A_PAGE}/{'-'.join(self._words(4))}.html",
+            page_url=f"https://{host}/articles/{number // PICTURES_PER_PAGE}/{'-'.join(self._words(4))}.html",
             image_url=image,
             found_in="img",
             context=" ".join(self._words(12)),
@@ -157,7 +160,7 @@ class Rows:
             for space, of in zip(SPACES, self._vectors, strict=True)
             for picture, vector in zip(pictures, islice(of, len(pictures)), strict=True)
         ]
-        fingerprints.keep_fingerprints((PHASH, DESCRIPTOR), rows)
+        fingerprints.store_fingerprints((PHASH, DESCRIPTOR), rows)
         fingerprints.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
@@ -169,46 +172,51 @@ SOURCES, EDITED = 400, 15
 
 def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Row]:
     """Yield sizes and times of indexes for each number of pictures, each with one hash and one descriptor."""
-    asking = [queries_of(path) for path in photos[:ASKING]]
+    queries = [queries_of(path) for path in photos[:ASKING]]
     sources = photos[-SOURCES:]
-    known, real = real_hashes(sources, EDITED), described(sources)
+    hash_changes, real = real_hashes(sources, EDITED), descriptors_of(sources)
     for size in sizes:
-        made: dict[str, tuple[Space, Iterable[NDArray[Any]], int]] = {
-            "hashes": (PHASH, (rows for _, rows in entries_of(known, size)), size),
-            "descriptors": (DESCRIPTOR, mixed(real, size, 1), size),
+        contents: dict[str, tuple[Space, Iterable[NDArray[Any]], int]] = {
+            "hashes": (PHASH, (rows for _, rows in entries_of(hash_changes, size)), size),
+            "descriptors": (DESCRIPTOR, mix_descriptors(real, size, 1), size),
         }
         row: dict[str, object] = {"pictures": size}
         with tempfile.TemporaryDirectory(prefix="exhibit-indexes-", dir=out.parent) as name:
-            for what, (space, batches, count) in made.items():
+            for what, (space, batches, count) in contents.items():
                 folder = Path(name, what)
-                row[f"make the {what}, s of a core"] = _made(space, folder, batches, count)
+                row[f"make the {what}, s of a core"] = _build_seconds(space, folder, batches, count)
                 row[f"index of {what}, MB"] = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-            yield row | searched(asking, *(FaissIndex(space, Path(name, what)) for what, (space, *_) in made.items()))
+            yield row | search_times(
+                queries, *(FaissIndex(space, Path(name, what)) for what, (space, *_) in contents.items())
+            )
 
 
 def queries_of(path: Path) -> WorkQueries:
     """Return the queries with which a photograph, as a new work, searches everything seen."""
     data = path.read_bytes()
-    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())
+    return create_work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())
 
 
-def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:
+def search_times(queries: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:
     """Return CPU milliseconds of a work's search of everything seen, by index, without comparing the candidates."""
     with tempfile.TemporaryDirectory() as nowhere:
         empty = {space: FaissIndex(space, Path(nowhere)) for space in (hashes.space, descriptors.space)}
         ways = {"hashes": (hashes, empty[descriptors.space]), "descriptors": (empty[hashes.space], descriptors)}
-        return {f"a new work against the {name} of all, ms": _asked(asking, *both) for name, both in ways.items()}
+        return {
+            f"a new work against the {name} of all, ms": _search_milliseconds(queries, *both)
+            for name, both in ways.items()
+        }
 
 
-def _asked(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> float:
-    search_past(asking[:TOGETHER], hashes, descriptors)  # maps the files
+def _search_milliseconds(queries: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> float:
+    search_seen_pictures(queries[:TOGETHER], hashes, descriptors)  # maps the files
     began = time.process_time()
-    for start in range(0, len(asking), TOGETHER):
-        search_past(asking[start : start + TOGETHER], hashes, descriptors)
-    return (time.process_time() - began) * 1000 / len(asking)
+    for start in range(0, len(queries), TOGETHER):
+        search_seen_pictures(queries[start : start + TOGETHER], hashes, descriptors)
+    return (time.process_time() - began) * 1000 / len(queries)
 
 
-def _made(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: int) -> float:
+def _build_seconds(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: int) -> float:
     """Return CPU seconds of writing the vectors, without those of generating them."""
     progress, making = Progress(f"{space.name} made up", count), 0.0
 
@@ -235,20 +243,20 @@ AT_ONCE = 2_000
 LARGEST_ERROR = 0.2
 
 
-def _pieces(pictures: float) -> Iterator[tuple[float, int]]:
+def _segments(pictures: float) -> Iterator[tuple[float, int]]:
     """Yield rows and cells of each segment of the descriptors of this number of pictures, written in one go."""
-    left, most = pictures, max_rows(DESCRIPTOR)
-    while left > 0:
-        yield min(left, most), cell_count(int(min(left, most)))
-        left -= most
+    remaining, max_size = pictures, max_rows(DESCRIPTOR)
+    while remaining > 0:
+        yield min(remaining, max_size), cell_count(int(min(remaining, max_size)))
+        remaining -= max_size
 
 
 BY_DESIGN: dict[str, Callable[[float], float]] = {
-    "index of descriptors": lambda n: sum(rows * (256 if cells else 1024) for rows, cells in _pieces(n)),
+    "index of descriptors": lambda n: sum(rows * (256 if cells else 1024) for rows, cells in _segments(n)),
     "a new work against the descriptors": lambda n: sum(
-        cells + rows * PROBES_OF_NEW_WORKS / cells if cells else rows for rows, cells in _pieces(n)
+        cells + rows * PROBES_OF_NEW_WORKS / cells if cells else rows for rows, cells in _segments(n)
     ),
-    "make the descriptors": lambda n: sum(rows * max(1, cells) for rows, cells in _pieces(n)),
+    "make the descriptors": lambda n: sum(rows * max(1, cells) for rows, cells in _segments(n)),
 }
 """Quantities that grow in steps: with bytes, with the rows and cells searched, with rows times cells."""
 
@@ -259,23 +267,23 @@ class Capacity:
     Args:
         product: Running product.
         registered: Files of the works.
-        others: Photographs from which everything else is generated.
-        most: Final number of pictures.
+        other_photos: Photographs from which everything else is generated.
+        max_pictures: Final number of pictures.
         seed: Seed of all random choices.
     """
 
     def __init__(
-        self, product: "Product", registered: Sequence[Path], others: Sequence[Path], most: int, seed: int
+        self, product: "Product", registered: Sequence[Path], other_photos: Sequence[Path], max_pictures: int, seed: int
     ) -> None:
-        self._product, self._photos, self._seed = product, (registered, others), seed
+        self._product, self._photos, self._seed = product, (registered, other_photos), seed
         began = processor_seconds()
-        waiting = product.register_files(registered)
+        picture_ids = product.register_files(registered)
         each = (processor_seconds() - began) * 1000 / len(registered)
         print(f"registered {len(registered)} works, {each:.0f} ms of a core each", file=sys.stderr, flush=True)
-        self._asking = list(_queries(product, waiting[:ASKING]))
+        self._asking = list(_queries(product, picture_ids[:ASKING]))
         self.matched(0, WARM_UP)
         chance = np.random.default_rng(seed)
-        self._rows = Rows(_owner(), _vectors(others, most), chance)
+        self._rows = Rows(_owner(), _vectors(other_photos, max_pictures), chance)
         self._spent = {"keep the rows": 0.0, "take them into the indexes": 0.0}
         self._none = self._on_disk()
 
@@ -283,15 +291,15 @@ class Capacity:
         """Insert pictures up to this number, and measure."""
         progress = Progress("pictures seen", size)
         while self._rows.made < size:
-            seen = self._rows.made_up(min(AT_ONCE, size - self._rows.made))
-            self._timed("keep the rows", partial(self._rows.keep, seen))
+            new_sightings = self._rows.made_up(min(AT_ONCE, size - self._rows.made))
+            self._timed("keep the rows", partial(self._rows.keep, new_sightings))
             self._timed("take them into the indexes", self._taken_in)
             progress(self._rows.made)
         self._timed("take them into the indexes", self._written)
         grown = {name: value - self._none[name] for name, value in self._on_disk().items()}
         spent = {f"{name}, s of a core": value for name, value in self._spent.items()}
-        wal = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; fluctuates, independently of the size
-        return {**grown, **wal, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
+        wal = {"WAL that lies on disk": _wal_size() / 1e6}  # MB; fluctuates, independently of the size
+        return {**grown, **wal, **spent, **search_times(self._asking, *self._indexes()), **self.matched(size)}
 
     def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
         """Measure real pictures passing their step."""
@@ -300,11 +308,11 @@ class Capacity:
 
         data = list(mix(*self._photos, count, self._seed + size))
         began = processor_seconds()
-        waiting = [self._product.seen(one) for one in data]
+        picture_ids = [self._product.seen(content) for content in data]
         storing = processor_seconds() - began
         began = processor_seconds()
-        for start in range(0, len(waiting), BATCH):
-            match_pictures(self._product.services, waiting[start : start + BATCH])
+        for start in range(0, len(picture_ids), BATCH):
+            match_pictures(self._product.services, picture_ids[start : start + BATCH])
         return {
             "keep its bytes, ms a picture": storing * 1000 / count,
             "match it, ms a picture": (processor_seconds() - began) * 1000 / count,
@@ -338,14 +346,14 @@ class Capacity:
 
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_database_size(current_database()), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")
-            database, written = map(float, cursor.fetchone())
+            database, wal_bytes = map(float, cursor.fetchone())
         sizes = dict(zip(("hashes", "descriptors"), map(_mapped, self._indexes()), strict=True))
-        return {"database, MB": database / 1e6, "WAL written, MB": written / 1e6} | {
+        return {"database, MB": database / 1e6, "WAL written, MB": wal_bytes / 1e6} | {
             f"index of {name}, MB": size / 1e6 for name, size in sizes.items()
         }
 
 
-def _wal_kept() -> float:
+def _wal_size() -> float:
     """Return the bytes of the write-ahead log that PostgreSQL currently keeps, until checkpoints recycle it."""
     from django.db import connection
 
@@ -359,7 +367,7 @@ def _mapped(index: "FaissIndex") -> int:
     return sum((index.folder / name).stat().st_size for name in read_manifest(index.folder, index.space.id).files)
 
 
-def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[Titled]:
+def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[TitledTable]:
     """Grow an installation in a temporary folder. The measurements of each size are saved immediately.
 
     Args:
@@ -369,37 +377,37 @@ def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int,
         seed: Seed of all random choices.
         out: Folder for the measurements.
     """
-    chosen = random.Random(seed).sample(list(photos), len(photos))
-    registered, others = chosen[: min(works, len(chosen) // 2)], chosen[len(chosen) // 2 :]
+    shuffled = random.Random(seed).sample(list(photos), len(photos))
+    registered, other_photos = shuffled[: min(works, len(shuffled) // 2)], shuffled[len(shuffled) // 2 :]
     with tempfile.TemporaryDirectory(prefix="exhibit-capacity-", dir=out.parent) as name:
         Path(name).chmod(0o755)
         os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
         from bench.product import Product
 
         with Product() as product:
-            run = Capacity(product, registered, others, max(sizes), seed)
+            run = Capacity(product, registered, other_photos, max(sizes), seed)
             table: list[Row] = []
             for size in sizes:
                 table.append({"pictures": size, **run.grow(size)})
-                keep(out, "capacity", table)
+                save_rows(out, "capacity", table)
                 print(f"{table[-1]}", file=sys.stderr, flush=True)
-    yield "capacity", "What grows with the pictures", _across(table)
-    yield from _held_against(table)
+    yield "capacity", "What grows with the pictures", _transpose(table)
+    yield from _compare_predictions(table)
 
 
-def measure_alone(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Titled]:
+def measure_indexes_only(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[TitledTable]:
     """Measure only the indexes of everything seen at these sizes, without rows."""
     table: list[Row] = []
     for row in measure_indexes(photos, sizes, out):
         table.append(row)
-        keep(out, "capacity-indexes", table)
-    yield "capacity-indexes", "The indexes of everything seen, made in one go", _across(table)
-    yield from _held_against(table)
+        save_rows(out, "capacity-indexes", table)
+    yield "capacity-indexes", "The indexes of everything seen, made in one go", _transpose(table)
+    yield from _compare_predictions(table)
 
 
-def _held_against(table: Sequence[Row]) -> Iterator[Titled]:
+def _compare_predictions(table: Sequence[Row]) -> Iterator[TitledTable]:
     for row in table[2:]:
-        few, more = (f"{one['pictures']:,}" for one in table[:2])
+        few, more = (f"{base['pictures']:,}" for base in table[:2])
         title = f"{row['pictures']:,} pictures told from {few} and {more}, and measured"
         yield f"capacity-{row['pictures']}", title, list(_errors(table[0], table[1], row))
 
@@ -411,29 +419,31 @@ def _owner() -> "Owner":
     return Owner.objects.get(slug=OWNER)
 
 
-def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQueries]":
+def _queries(product: "Product", picture_ids: Sequence[int]) -> "Iterator[WorkQueries]":
     """Yield the queries with which registered pictures search everything seen."""
-    from registry.matches.registered_works import queries_of
+    from registry.matches.registered_works import make_queries
     from registry.models import WorkPicture
-    from registry.works.marks import registered
+    from registry.works.marks import load_registered_pictures
 
     services = product.services
     get_descriptors(services).refresh()
-    for known in registered(WorkPicture.objects.filter(pk__in=waiting).values_list("picture", flat=True)).values():
-        yield queries_of(services, known)[0]
+    for picture in load_registered_pictures(
+        WorkPicture.objects.filter(pk__in=picture_ids).values_list("picture", flat=True)
+    ).values():
+        yield make_queries(services, picture)[0]
 
 
 def _vectors(photos: Sequence[Path], count: int) -> Vectors:
     """Return ``count`` hashes and descriptors, mixed from those of photographs."""
     sources = photos[:SOURCES]
-    hashes, real = real_hashes(sources, EDITED), described(sources)
+    hashes, real = real_hashes(sources, EDITED), descriptors_of(sources)
     return (
         (row for _, batch in entries_of(hashes, count) for row in batch),
-        chain.from_iterable(mixed(real, count, 1)),
+        chain.from_iterable(mix_descriptors(real, count, 1)),
     )
 
 
-def _across(table: Sequence[Row]) -> list[Row]:
+def _transpose(table: Sequence[Row]) -> list[Row]:
     """Transpose a table: one row for each measurement, one column for each size."""
     names = list(islice(table[0], 1, None))
     return [{"what": name, **{f"{row['pictures']:,}": row[name] for row in table}} for name in names]
@@ -443,19 +453,19 @@ def _errors(first: Row, second: Row, last: Row) -> Iterator[Row]:
     """Yield the predictions for the last size from the first two, with the measured values."""
     sizes = [float(str(row["pictures"])) for row in (first, second, last)]
     for name in islice(first, 1, None):
-        one, other, measured = (float(str(row[name])) for row in (first, second, last))
-        predicted = told_by(name, sizes, one, other)
-        error = predicted / measured - 1 if measured else 0.0
+        small, large, actual = (float(str(row[name])) for row in (first, second, last))
+        predicted = predict(name, sizes, small, large)
+        error = predicted / actual - 1 if actual else 0.0
         yield {
             "what": name,
             "told": predicted,
-            "measured": measured,
+            "measured": actual,
             "error": f"{error:+.0%}",
             "within a fifth": "yes" if abs(error) <= LARGEST_ERROR else "no",
         }
 
 
-def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> float:
+def predict(name: str, sizes: Sequence[float], small: float, large: float) -> float:
     """Predict the last size from the first two.
 
     Measurements for each picture stay constant. All others grow linearly, except the descriptors, which are divided
@@ -464,10 +474,10 @@ def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> floa
     """
     few, more, most = sizes
     if name.endswith("a picture"):
-        return (one + other) / 2
+        return (small + large) / 2
     if grows := next((law for words, law in BY_DESIGN.items() if name.startswith(words)), None):
-        return other * grows(most) / grows(more)
-    return other + (other - one) * (most - more) / (more - few)
+        return large * grows(most) / grows(more)
+    return large + (large - small) * (most - more) / (more - few)
 
 
 def mix(works: Sequence[Path], unrelated: Sequence[Path], count: int, seed: int) -> Iterator[bytes]:
@@ -487,13 +497,13 @@ def mix(works: Sequence[Path], unrelated: Sequence[Path], count: int, seed: int)
         path = unrelated[number % len(unrelated)]
         if number % COPIES == COPIES - 1:
             name = chance.choice(edits)
-            made = apply(name, opened(chance.choice(works)), [opened(path)], chance.getrandbits(30))
-            with Image.open(io.BytesIO(made.data)) as picture:
+            edited = apply(name, open_photo(chance.choice(works)), [open_photo(path)], chance.getrandbits(30))
+            with Image.open(io.BytesIO(edited.data)) as picture:
                 yield _encoded(_large(picture.convert("RGB")))
         elif number % SMALL == 0:
             yield icon(chance) if chance.random() < 0.4 else _thumbnail(path, chance)
         else:
-            yield _encoded(_large(opened(path)))
+            yield _encoded(_large(open_photo(path)))
 
 
 def _large(picture: Image.Image) -> Image.Image:
@@ -504,7 +514,7 @@ def _large(picture: Image.Image) -> Image.Image:
 
 
 def _thumbnail(path: Path, chance: random.Random) -> bytes:
-    small = opened(path)
+    small = open_photo(path)
     side = chance.choice([64, 100, 120, 150, 160, 200, 240])
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _encoded(small)

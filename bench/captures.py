@@ -25,11 +25,11 @@ from exhibit.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, Capturer
-from tests.assets.badfiles import saved
+from tests.assets.badfiles import encode
 from tests.assets.site import Answer, Site
 
 PROGRAM = "auto-archiver"
-NEEDED = (PROGRAM, "Xvfb", "ffmpeg", "chromium", "chromedriver")
+REQUIRED_PROGRAMS = (PROGRAM, "Xvfb", "ffmpeg", "chromium", "chromedriver")
 OPTIONS = (
     "--mode", "simple", "--feeders", "cli_feeder", "--extractors", "antibot_extractor_enricher",
     "--enrichers", "hash_enricher", "--databases", "console_db", "--storages", "local_storage",
@@ -38,12 +38,12 @@ OPTIONS = (
 """Options closest to Exhibit's captures: source, screenshot and PDF of the page, its pictures, and their digests."""
 
 
-def missing() -> list[str]:
+def missing_programs() -> list[str]:
     """Return the required programs that are not on the PATH."""
-    return [one for one in NEEDED if shutil.which(one) is None]
+    return [program for program in REQUIRED_PROGRAMS if shutil.which(program) is None]
 
 
-def archived(address: str, pages: Sequence[str]) -> Row:
+def archive_pages(address: str, pages: Sequence[str]) -> Row:
     """Archive these pages with auto-archiver, one after another: two parallel instances lost pages.
 
     It refuses loopback addresses as numbers, but not by the machine's host name.
@@ -65,16 +65,16 @@ def archived(address: str, pages: Sequence[str]) -> Row:
         subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
         seconds, spent = time.perf_counter() - start_time, _children_seconds() - before
         files = list((Path(folder) / "local_archive").iterdir())
-        size, made = sum(file.stat().st_size for file in files), sum(file.suffix == ".png" for file in files)
-    if made != len(pages):
-        raise ValueError(f"{PROGRAM} kept {made} screenshots of {len(pages)} pages.")
+        size, screenshots = sum(file.stat().st_size for file in files), sum(file.suffix == ".png" for file in files)
+    if screenshots != len(pages):
+        raise ValueError(f"{PROGRAM} kept {screenshots} screenshots of {len(pages)} pages.")
     return {
         "captured with": f"{PROGRAM}, 1 process",
-        "captures a minute": round(60 * made / seconds, 1),
-        "processor seconds of each": round(spent / made, 2),
+        "captures a minute": round(60 * screenshots / seconds, 1),
+        "processor seconds of each": round(spent / screenshots, 2),
         "median seconds": "–",
         "longest": "–",
-        "MB kept of each": round(size / made / 1e6, 2),
+        "MB kept of each": round(size / screenshots / 1e6, 2),
         "MB of memory of a browser": "–",
     }
 
@@ -89,13 +89,13 @@ WORKERS = 2
 CAPTURES_EACH = 12
 PHOTOS = 10
 AGENT = "ExhibitBot/0.1"
-OPEN = Guard(allowed_networks=("127.0.0.1/32",))
+LOOPBACK_GUARD = Guard(allowed_networks=("127.0.0.1/32",))
 STYLE = b"body{font:16px sans-serif;max-width:70em;margin:2em auto}figure{display:inline-block;margin:1em;width:18em}"
 SCRIPT = b"fetch('/stock.json').then(r=>r.json()).then(s=>document.querySelector('#stock').textContent=s.left)"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurements:
     """Measurements of one process.
 
     Attributes:
@@ -113,88 +113,88 @@ class Measured:
 
 def measure() -> list[Row]:
     """Measure captures a minute with a browser, without one, and by auto-archiver, as far as these are installed."""
-    with _site_elsewhere() as address:
+    with _site_process() as address:
         browser = find_browser("") if find_spec("playwright") else None
         program = None if browser is None else browser.path
         rows = [_row("browser", address, program)] if program else []
         rows.append(_row("plain HTTP", address, None))
-        lacking = missing()
-        if lacking:
-            print(f"auto-archiver is left out: {', '.join(lacking)} not on the PATH", file=sys.stderr)
+        absent = missing_programs()
+        if absent:
+            print(f"auto-archiver is left out: {', '.join(absent)} not on the PATH", file=sys.stderr)
             return rows
         pages = [f"/page-{number}" for number in range(CAPTURES_EACH)]
-        return [*rows, archived(address, pages)]
+        return [*rows, archive_pages(address, pages)]
 
 
 def _row(name: str, address: str, program: Path | None) -> Row:
     context = multiprocessing.get_context("spawn")
     start_time = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
-        measured = list(pool.map(_work, [address] * WORKERS, [program] * WORKERS))
-    seconds = [one for part in measured for one in part.seconds]
+        results = list(pool.map(_work, [address] * WORKERS, [program] * WORKERS))
+    seconds = [value for part in results for value in part.seconds]
     return {
         "captured with": f"{name}, {WORKERS} processes",
         "captures a minute": round(60 * len(seconds) / (time.perf_counter() - start_time), 1),
-        "processor seconds of each": round(sum(part.cpu for part in measured) / len(seconds), 2),
+        "processor seconds of each": round(sum(part.cpu for part in results) / len(seconds), 2),
         "median seconds": round(statistics.median(seconds), 2),
         "longest": round(max(seconds), 2),
-        "MB kept of each": round(statistics.mean(one for part in measured for one in part.sizes) / 1e6, 2),
-        "MB of memory of a browser": round(max(part.memory for part in measured) / 1e6),
+        "MB kept of each": round(statistics.mean(value for part in results for value in part.sizes) / 1e6, 2),
+        "MB of memory of a browser": round(max(part.memory for part in results) / 1e6),
     }
 
 
-def _work(address: str, program: Path | None) -> Measured:
+def _work(address: str, program: Path | None) -> Measurements:
     """Visit the shop's pages one after another. The start of the browser counts."""
     if program is None:
         before = _processor_seconds()
-        measured = _visited(HttpCapturer(OPEN, AGENT), address, 0)
-        return replace(measured, cpu=_processor_seconds() - before)
+        result = _visit_pages(HttpCapturer(LOOPBACK_GUARD, AGENT), address, 0)
+        return replace(result, cpu=_processor_seconds() - before)
     from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
     from exhibit.browser.running import memory_of  # noqa: PLC0415
 
     before = _processor_seconds()
-    capturer = BrowserCapturer(program, OPEN, AGENT)
-    measured = _visited(capturer, address, 1)
+    capturer = BrowserCapturer(program, LOOPBACK_GUARD, AGENT)
+    result = _visit_pages(capturer, address, 1)
     memory = memory_of(capturer.browser.pid)
     capturer.close()
-    return replace(measured, memory=memory, cpu=_processor_seconds() - before)
+    return replace(result, memory=memory, cpu=_processor_seconds() - before)
 
 
 def _processor_seconds() -> float:
     """Return CPU seconds of this process and of its awaited descendants."""
-    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def _visited(capturer: Capturer, address: str, files: int) -> Measured:
+def _visit_pages(capturer: Capturer, address: str, files: int) -> Measurements:
     digest = Digest.of(_photo(0))
     seconds, sizes = [], []
     for number in range(CAPTURES_EACH):
         start_time = time.perf_counter()
         captured = next(capturer.capture_all(f"{address}/page-{number}", [(f"{address}/photo-0.jpg", digest)]))
         seconds.append(time.perf_counter() - start_time)
-        sizes.append(sum(len(one.data) for one in captured.files))
+        sizes.append(sum(len(file.data) for file in captured.files))
         _check(captured, files)
-    return Measured(seconds, sizes)
+    return Measurements(seconds, sizes)
 
 
 def _check(captured: Captured, screenshots: int) -> None:
     """Check that a capture succeeded: measurements of failed captures are meaningless."""
-    made = sum(one.role == "screenshot-boxed" for one in captured.files)
-    assert (captured.outcome, made) == ("captured", screenshots), captured.sentence
+    screenshot_count = sum(file.role == "screenshot-boxed" for file in captured.files)
+    assert (captured.outcome, screenshot_count) == ("captured", screenshots), captured.sentence
 
 
 @contextmanager
-def _site_elsewhere() -> Iterator[str]:
+def _site_process() -> Iterator[str]:
     """Serve the shop from a separate process, like another machine."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,))
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=_serve, args=(child_end,))
     process.start()
     try:
-        yield ours.recv()
+        yield parent_end.recv()
     finally:
-        ours.send("end")
+        parent_end.send("end")
         process.join()
 
 
@@ -219,4 +219,4 @@ def _serve(pipe: Connection) -> None:
 
 
 def _photo(seed: int) -> bytes:
-    return saved(textured(seed, (900, 600)), "JPEG", quality=85)
+    return encode(textured(seed, (900, 600)), "JPEG", quality=85)

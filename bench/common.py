@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from indexer.picture.descriptor import kernel
+from indexer.picture.descriptor import describe_kernel
 
 Row = Mapping[str, object]
-Titled = tuple[str, str, Sequence[Row]]
+TitledTable = tuple[str, str, Sequence[Row]]
 """A table: file name, title, rows."""
 
 
@@ -41,7 +41,7 @@ def _text(value: object) -> str:
     return f"{value:,.2f}" if isinstance(value, float) else str(value)
 
 
-def keep(out: Path, name: str, rows: Sequence[Row]) -> None:
+def save_rows(out: Path, name: str, rows: Sequence[Row]) -> None:
     """Save rows as JSON, with a description of the machine."""
     out.mkdir(parents=True, exist_ok=True)
     record = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
@@ -53,10 +53,13 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     python = platform.python_version()
-    return f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, CPython {python}, {kernel()}"
+    return (
+        f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, CPython "
+        f"{python}, {describe_kernel()}"
+    )
 
 
-EVERY = 5.0
+PROGRESS_SECONDS = 5.0
 """Seconds between two progress messages."""
 
 
@@ -75,11 +78,13 @@ class Progress:
     def __call__(self, done: int) -> None:
         """Report the number of items that are done."""
         now = time.monotonic()
-        if now - self._said < EVERY and done != self._total:
+        if now - self._said < PROGRESS_SECONDS and done != self._total:
             return
         self._said = now
-        left = (now - self._started) / max(1, done) * (self._total - done)
-        print(f"  {self._title}: {done:,} of {self._total:,}, {left / 60:.1f} min left", file=sys.stderr, flush=True)
+        remaining = (now - self._started) / max(1, done) * (self._total - done)
+        print(
+            f"  {self._title}: {done:,} of {self._total:,}, {remaining / 60:.1f} min left", file=sys.stderr, flush=True
+        )
 
 
 def processor_seconds() -> float:
@@ -102,7 +107,7 @@ R = TypeVar("R")
 _tasks: list[Callable[[Any], Any]] = []
 
 
-def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
+def run_each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
     """Run a task on each item. The processes inherit the task's data by fork, so that they are not sent to them.
 
     Args:
@@ -115,7 +120,7 @@ def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
         return
     _tasks[:] = [task]
     pending: deque[Future[R]] = deque()
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _undisturbed) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _ignore_interrupts) as pool:
         for item in items:
             pending.append(pool.submit(_run, item))
             if len(pending) >= AHEAD * jobs:
@@ -124,7 +129,7 @@ def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
             yield pending.popleft().result()
 
 
-def _undisturbed() -> None:
+def _ignore_interrupts() -> None:
     """Ignore Ctrl-C in child processes: it ends the parent, and they finish their item."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

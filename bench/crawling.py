@@ -25,20 +25,20 @@ from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
 IMAGES_A_PAGE = 20
 LINE_PAGES = 30
-NAMED = 60
+LINKS_PER_PAGE = 60
 HOST = "127.0.0.2"
 
 
 def measure(photos: Sequence[Path], images: int) -> list[Row]:
     """Crawl a site with ``images`` images, made of these photos, once with each crawler."""
-    with tempfile.TemporaryDirectory() as name, serving(_site(Path(name) / "site", photos, images)) as base:
-        rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
-        rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
-        rows.append(_to_rows(base, Path(name) / "data"))
+    with tempfile.TemporaryDirectory() as name, serving(_make_site(Path(name) / "site", photos, images)) as base:
+        rows = [_run_exhibit(base, Path(name)), _run_bare_spider(base, Path(name))]
+        rows.append(_run_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
+        rows.append(_run_watch(base, Path(name) / "data"))
     return rows
 
 
-def _to_rows(base: str, folder: Path) -> Row:
+def _run_watch(base: str, folder: Path) -> Row:
     """Crawl the same site with a watch: bytes, frontier, sightings and pictures in rows, without matching."""
     Path(folder.parent).chmod(0o755)
     folder.mkdir(mode=0o755)
@@ -54,10 +54,10 @@ def _to_rows(base: str, folder: Path) -> Row:
 def processor_seconds() -> float:
     """Return CPU seconds of this process and its finished child processes."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def line_bytes(*, kept: bool) -> float:
+def line_bytes(*, stored: bool) -> float:
     """Return bytes of log lines for each page of a site of 30 pages.
 
     Each page has 60 links, 60 pictures and a style sheet with 60 vector images. The pictures are kept ones, different
@@ -66,24 +66,24 @@ def line_bytes(*, kept: bool) -> float:
     with tempfile.TemporaryDirectory() as name:
         site = Path(name) / "site"
         site.mkdir()
-        sheet = "".join(f".i{n}{{background:url(icon-{n}.svg)}}" for n in range(NAMED))
+        sheet = "".join(f".i{n}{{background:url(icon-{n}.svg)}}" for n in range(LINKS_PER_PAGE))
         (site / "style.css").write_text(sheet, encoding="utf-8")
-        links = "".join(f'<a href="/page-{n}.html">Page {n}</a> ' for n in range(NAMED))
+        links = "".join(f'<a href="/page-{n}.html">Page {n}</a> ' for n in range(LINKS_PER_PAGE))
         for page in range(LINE_PAGES):
-            names = [f"{page}-{n}.png" if kept else f"{n}.svg" for n in range(NAMED)]
-            shown = "".join(f'<img src="/{name}" alt="Picture">' for name in names)
-            html = f'<link rel="stylesheet" href="/style.css"><p>Page {page}</p>{links}{shown}'
+            names = [f"{page}-{n}.png" if stored else f"{n}.svg" for n in range(LINKS_PER_PAGE)]
+            image_tags = "".join(f'<img src="/{name}" alt="Picture">' for name in names)
+            html = f'<link rel="stylesheet" href="/style.css"><p>Page {page}</p>{links}{image_tags}'
             (site / f"page-{page}.html").write_text(html, encoding="utf-8")
-            for place, name_of in enumerate(names if kept else ()):
+            for place, name_of in enumerate(names if stored else ()):
                 Image.new("L", (32, 32), place).save(site / name_of)
         shutil.copy(site / "page-0.html", site / "index.html")
         with serving(site) as base:
-            _exhibit(base, Path(name))
+            _run_exhibit(base, Path(name))
         lines = (Path(name) / "exhibit" / "lines").read_bytes().splitlines(keepends=True)
         return sum(map(len, lines)) / sum(line.startswith(b'{"type":"page"') for line in lines)
 
 
-def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
+def _make_site(folder: Path, photos: Sequence[Path], images: int) -> Path:
     """Create pages with twenty images each. Every image has different bytes."""
     folder.mkdir()
     for number in range(images):
@@ -91,10 +91,10 @@ def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
         (folder / f"{number}.jpg").write_bytes(photo.read_bytes() + b"%d" % number)
     pages = range(0, images, IMAGES_A_PAGE)
     for start in pages:
-        shown = "".join(
+        image_tags = "".join(
             f'<img src="/{n}.jpg" alt="Picture {n}">' for n in range(start, min(images, start + IMAGES_A_PAGE))
         )
-        (folder / f"page-{start}.html").write_text(f"<html><body>{shown}</body></html>", encoding="utf-8")
+        (folder / f"page-{start}.html").write_text(f"<html><body>{image_tags}</body></html>", encoding="utf-8")
     links = "".join(f'<a href="/page-{start}.html">{start}</a>' for start in pages)
     (folder / "index.html").write_text(f"<html><body>{links}</body></html>", encoding="utf-8")
     return folder
@@ -128,7 +128,7 @@ def _serve(folder: Path, host: str, ready: "multiprocessing.Queue[int]") -> None
     server.serve_forever()
 
 
-def _exhibit(base: str, folder: Path) -> dict[str, object]:
+def _run_exhibit(base: str, folder: Path) -> dict[str, object]:
     spool = folder / "exhibit"
     shutil.rmtree(spool, ignore_errors=True)
     spool.mkdir()
@@ -141,19 +141,19 @@ def _exhibit(base: str, folder: Path) -> dict[str, object]:
     )
     job.bytes_dir.mkdir()
     (spool / "job.json").write_text(job.to_json(), encoding="utf-8")
-    spent = _spent([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
+    spent = _measure_command([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
     end = json.loads((spool / "lines").read_text(encoding="utf-8").splitlines()[-1])
     return _row("Exhibit's crawler", end["counts"]["images"], *spent)
 
 
-def _bare(base: str, folder: Path) -> Row:
+def _run_bare_spider(base: str, folder: Path) -> Row:
     out = folder / "bare"
     out.mkdir()
-    spent = _spent([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
+    spent = _measure_command([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
     return _row("bare Scrapy pipeline", len(list(out.iterdir())), *spent)
 
 
-def _spent(command: list[str]) -> tuple[float, float]:
+def _measure_command(command: list[str]) -> tuple[float, float]:
     """Return wall seconds, and CPU seconds including all processes that the command started."""
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -168,5 +168,5 @@ def _row(what: str, images: int, seconds: float, cpu: float) -> dict[str, object
 
 
 if __name__ == "__main__":
-    print(f"pictures that are kept: {line_bytes(kept=True) / 1000:.1f} KB a page")
-    print(f"vectors, which aren't:  {line_bytes(kept=False) / 1000:.1f} KB a page")
+    print(f"pictures that are kept: {line_bytes(stored=True) / 1000:.1f} KB a page")
+    print(f"vectors, which aren't:  {line_bytes(stored=False) / 1000:.1f} KB a page")

@@ -6,34 +6,35 @@ CPU time is that of this process and the helper together.
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
-from bench.common import Row, Titled, processor_seconds
+from bench.common import Row, TitledTable, processor_seconds
 from exhibit.pictures import decode, picture_file
 from exhibit.pictures.decode import Limits
 from indexer.picture import features
-from tests.assets.badfiles import photo, saved
+from tests.assets.badfiles import encode, generate_photo
 from tests.assets.profiles import DISPLAY_P3, rgb_profile, srgb_curve
 
 SIZES, EACH = (640, 800, 1200, 1600, 2400), 12
 TURNS = 30
 
 
-def measure() -> Iterator[Titled]:
+def measure() -> Iterator[TitledTable]:
     """Yield both tables."""
-    pictures = [saved(photo(width, width * 3 // 4), "JPEG", quality=88) for width in SIZES] * EACH
-    here, helper = _milliseconds(pictures, picture_file.decode), _milliseconds(pictures, decode.decode)
+    pictures = [encode(generate_photo(width, width * 3 // 4), "JPEG", quality=88) for width in SIZES] * EACH
+    in_process, helper = _milliseconds(pictures, picture_file.decode), _milliseconds(pictures, decode.decode)
     both: list[Row] = [
-        {"what": name, "in this process, ms": here[name], "in the helper, ms": helper[name]} for name in here
+        {"what": name, "in this process, ms": in_process[name], "in the helper, ms": helper[name]}
+        for name in in_process
     ]
     yield "decoding", "Decoding a picture", both
     yield "profiles", "Decoding a picture, reduced to no less than 512 pixels, by colour profile, ms", _by_profile()
 
 
-def _milliseconds(pictures: list[bytes], read: Callable[[bytes, Limits, int], object]) -> dict[str, float]:
+def _milliseconds(pictures: list[bytes], decoder: Callable[[bytes, Limits, int], object]) -> dict[str, float]:
     """Return times of pictures that are only decoded, and of pictures that are also measured, as crawled ones are."""
     spent = {}
-    with patch.object(features, "decode", read):
+    with patch.object(features, "decode", decoder):
         ways: dict[str, Callable[[bytes], object]] = {
-            "decoded": lambda data: read(data, Limits(), 512),
+            "decoded": lambda data: decoder(data, Limits(), 512),
             "… and measured": features.extract,
         }
         for name, work in ways.items():
@@ -54,7 +55,8 @@ def _by_profile() -> list[Row]:
     rows: list[Row] = []
     for width, height in ((640, 480), (1152, 864), (1632, 1224)):
         pictures = {
-            name: saved(photo(width, height), "JPEG", quality=88, icc_profile=one) for name, one in profiles.items()
+            name: encode(generate_photo(width, height), "JPEG", quality=88, icc_profile=profile)
+            for name, profile in profiles.items()
         }
         spent = dict.fromkeys(profiles, 0.0)
         for turn in range(TURNS + 1):

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from django.urls.resolvers import URLPattern
 
 HOST: Final = "127.0.0.2"
-SCENES, ON_A_PAGE = 24, 6
+SCENES, PICTURES_PER_PAGE = 24, 6
 """Scenes, and pictures on a page. All pictures of the site have different bytes."""
-COMES_UP: Final = 120.0
+START_TIMEOUT: Final = 120.0
 SETTINGS: Final = {
     "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
     "EXHIBIT_CAPTURE_BROWSER": "none",
@@ -51,7 +51,7 @@ SETTINGS: Final = {
 
 
 @contextmanager
-def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
+def run_crawl(data: Path) -> Iterator[Callable[[], int]]:
     """Let the product of a data folder crawl continuously for the duration of the block. Django must be set up.
 
     Args:
@@ -67,7 +67,7 @@ def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
         {"EXHIBIT_DATA": str(data), "EXHIBIT_WEB_PORT": str(free_port()), **SETTINGS}, data / "beside.log"
     )
     with ExitStack() as stack:
-        served, begun, address = stack.enter_context(_endless_site())
+        served, has_started, address = stack.enter_context(_endless_site())
         stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
         product.run("up", "--detach")
         name = f"Beside {now():%Y-%m-%d %H:%M:%S}"
@@ -76,7 +76,7 @@ def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
         product.run("watch", "add", name, "--owner", OWNER, "--site", address, *pace)
         product.run("watch", "run", name, "--owner", OWNER)
         stack.callback(_stop, name)
-        if not begun.wait(COMES_UP):
+        if not has_started.wait(START_TIMEOUT):
             raise CommandError("The crawl doesn't begin.", hint=f"Its commands are in {product.log}.")
         yield lambda: int(served.value)
 
@@ -87,24 +87,24 @@ def _stop(name: str) -> None:
     from registry.models import Crawl
 
     for crawl in Crawl.objects.filter(watch__name=name):
-        crawling.stop(crawl.pk)
+        crawling.stop_crawl(crawl.pk)
 
 
 @contextmanager
 def _endless_site() -> "Iterator[tuple[Synchronized[int], Event, str]]":
     """Serve a site from a separate process. Yields the count of pictures, an event for a page's worth, and the URL."""
     context = multiprocessing.get_context("spawn")
-    served, begun, port = context.Value("i", 0), context.Event(), free_port()
-    process = context.Process(target=_serve, args=(port, served, begun), daemon=True)
+    served, started, port = context.Value("i", 0), context.Event(), free_port()
+    process = context.Process(target=_serve, args=(port, served, started), daemon=True)
     process.start()
     try:
-        yield served, begun, f"http://{HOST}:{port}/0"
+        yield served, started, f"http://{HOST}:{port}/0"
     finally:
         process.terminate()
         process.join()
 
 
-def _serve(port: int, given: "Synchronized[int]", begun: "Event") -> None:
+def _serve(port: int, counter: "Synchronized[int]", started: "Event") -> None:
     scenes = []
     for number in range(SCENES):
         out = io.BytesIO()
@@ -120,10 +120,10 @@ def _serve(port: int, given: "Synchronized[int]", begun: "Event") -> None:
                 self._send("text/html", _crawled_page(int(name)))
             elif name.endswith(".jpg"):
                 number = int(name.removesuffix(".jpg"))
-                with given.get_lock():
-                    given.value += 1
-                    if given.value == ON_A_PAGE:
-                        begun.set()
+                with counter.get_lock():
+                    counter.value += 1
+                    if counter.value == PICTURES_PER_PAGE:
+                        started.set()
                 self._send("image/jpeg", scenes[number % SCENES] + str(number).encode())
             else:
                 self._send("text/plain", b"", HTTPStatus.NOT_FOUND)
@@ -147,15 +147,15 @@ def _serve(port: int, given: "Synchronized[int]", begun: "Event") -> None:
 
 def _crawled_page(number: int) -> bytes:
     """Return a page that shows some pictures and links to two others."""
-    pictures = range(number * ON_A_PAGE, (number + 1) * ON_A_PAGE)
-    shown = "".join(f'<img src="/{one}.jpg" alt="">' for one in pictures)
+    pictures = range(number * PICTURES_PER_PAGE, (number + 1) * PICTURES_PER_PAGE)
+    image_tags = "".join(f'<img src="/{picture}.jpg" alt="">' for picture in pictures)
     links = f'<a href="/{2 * number + 1}">On</a> <a href="/{2 * number + 2}">Also</a>'
-    return f"<!doctype html><title>Page {number}</title>{shown}{links}".encode()
+    return f"<!doctype html><title>Page {number}</title>{image_tags}{links}".encode()
 
 
 MAX_MS, MAX_QUERIES = 200, 25
-LEFT_OUT = {"sign-out", "metrics", "healthz", "log-checkpoint", "log-tile", "log-entries"}
-ASKED = {
+EXCLUDED_PAGES = {"sign-out", "metrics", "healthz", "log-checkpoint", "log-tile", "log-entries"}
+QUERIES = {
     "bundles": ("q=party-2", "party=party-1.example", "page=40"),
     "cases": (
         "state=all",
@@ -180,9 +180,9 @@ ASKED = {
     ),
 }
 """Additional queries for pages, besides their default view."""
-SEEDED = frozenset({"owner", "number", "bundle", "crawl"})
+SEEDED_PARAMETERS = frozenset({"owner", "number", "bundle", "crawl"})
 """Parameters that the requested API paths may have."""
-DEEP = "cursor=after-15000&limit=100"
+DEEP_QUERY = "cursor=after-15000&limit=100"
 """Additional query for the lists of the API, besides their beginning."""
 
 
@@ -213,11 +213,11 @@ def percentile(values: Sequence[float], share: float = 0.95) -> float:
 
 def pages(client: "Client", times: int) -> Iterator[Page]:
     """Request every page that a member can open, except those that need data that are not seeded."""
-    for pattern in sorted(_patterns(), key=lambda one: str(one.name)):
+    for pattern in sorted(_patterns(), key=lambda entry: str(entry.name)):
         name = str(pattern.name)
-        if pattern.name is None or name in LEFT_OUT:
+        if pattern.name is None or name in EXCLUDED_PAGES:
             continue
-        for query in ("", *ASKED.get(name, ())):
+        for query in ("", *QUERIES.get(name, ())):
             addresses = _addresses(pattern, query, random.Random(name))  # independent of what other pages exist
             yield from _page(client, times, f"{name} {query}".strip(), addresses, "text/html")
 
@@ -232,17 +232,17 @@ def _addresses(pattern: "URLPattern", query: str, chance: random.Random) -> Iter
         yield reverse(name, kwargs=values) + (f"?{query}" if query else "")
 
 
-def answers(client: "Client", times: int) -> Iterator[Page]:
+def api_pages(client: "Client", times: int) -> Iterator[Page]:
     """Request every seeded list and object of the API."""
     from desk.api.api import api
 
     for path, operations in sorted(api.get_openapi_schema()["paths"].items()):
         if "get" not in operations:
             continue
-        if not SEEDED.issuperset(name for _, name, _, _ in Formatter().parse(path) if name):
+        if not SEEDED_PARAMETERS.issuperset(name for _, name, _, _ in Formatter().parse(path) if name):
             continue
         is_list = operations["get"]["operationId"].startswith("list_")
-        for query in ("", DEEP) if is_list else ("",):
+        for query in ("", DEEP_QUERY) if is_list else ("",):
             addresses = _api_addresses(path, query, random.Random(path))
             yield from _page(client, times, f"{path} {query}".strip(), addresses, "application/json")
 
@@ -259,7 +259,7 @@ def _page(client: "Client", times: int, name: str, addresses: Iterator[str], med
     """Yield the measurements of a page; nothing if it does not exist."""
     measurements: list[tuple[float, int, float]] = []
     for address in islice(addresses, times + 1):
-        measurement = _asked(client, address, media_type)
+        measurement = _measure_request(client, address, media_type)
         if measurement is None:
             return
         measurements.append(measurement)
@@ -271,21 +271,21 @@ def _patterns() -> "Iterator[URLPattern]":
     from django.urls import get_resolver
     from django.urls.resolvers import URLPattern
 
-    waiting: list[Any] = [get_resolver()]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, URLPattern):
-            if one.lookup_str.startswith("desk."):  # Exhibit's own pages
-                yield one
-        elif not one.namespace:  # an API has no pages
-            waiting += one.url_patterns
+    pending: list[Any] = [get_resolver()]
+    while pending:
+        entry = pending.pop()
+        if isinstance(entry, URLPattern):
+            if entry.lookup_str.startswith("desk."):  # Exhibit's own pages
+                yield entry
+        elif not entry.namespace:  # an API has no pages
+            pending += entry.url_patterns
 
 
 def _value(name: str, key: str, chance: random.Random) -> object:
     """Return a value that exists in the seeded database."""
     from registry import models
 
-    most: Mapping[str, Any] = {
+    models_by_word: Mapping[str, Any] = {
         "package": models.Package,
         "report": models.Report,
         "notice": models.Notice,
@@ -294,7 +294,7 @@ def _value(name: str, key: str, chance: random.Random) -> object:
         "work": models.Work,
         "licence": models.Licence,
     }
-    model = next((one for word, one in most.items() if word in name), models.Watch)
+    model = next((candidate for word, candidate in models_by_word.items() if word in name), models.Watch)
     if key == "slug":
         return OWNER
     if key == "match":
@@ -304,9 +304,9 @@ def _value(name: str, key: str, chance: random.Random) -> object:
     return chance.randint(1, min(model.objects.count(), 20) if model is models.Watch else model.objects.count())
 
 
-def _asked(client: "Client", address: str, media_type: str) -> tuple[float, int, float] | None:
+def _measure_request(client: "Client", address: str, media_type: str) -> tuple[float, int, float] | None:
     """Return milliseconds, queries and kilobytes of a response; ``None`` if it is missing or of another media type."""
-    with _counted() as queries:
+    with _count_queries() as queries:
         start_time = time.perf_counter()
         answer = client.get(address)
         duration = (time.perf_counter() - start_time) * 1000
@@ -316,7 +316,7 @@ def _asked(client: "Client", address: str, media_type: str) -> tuple[float, int,
 
 
 @contextmanager
-def _counted() -> Iterator[list[str]]:
+def _count_queries() -> Iterator[list[str]]:
     from django.db import connection
 
     queries: list[str] = []
@@ -354,9 +354,9 @@ def main() -> int:
         logging.getLogger("django.request").setLevel(logging.ERROR)  # for objects that are not seeded
         client = Client(SERVER_NAME="localhost")
         client.force_login(person)
-        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as count_served:
+        with nullcontext() if options.quiet else run_crawl(config.data_dir) as count_served:
             before, start_time = count_served() if count_served else 0, time.perf_counter()
-            slow = _told(chain(pages(client, options.times), answers(client, options.times)))
+            slow = _print_pages(chain(pages(client, options.times), api_pages(client, options.times)))
             seconds = time.perf_counter() - start_time
             crawled = count_served() - before if count_served else 0
     if count_served is None:
@@ -368,15 +368,15 @@ def main() -> int:
     return int(bool(slow))
 
 
-def _told(found: Iterator[Page]) -> int:
+def _print_pages(measured_pages: Iterator[Page]) -> int:
     """Print a line for each page. Returns the number of pages that exceed a target."""
     slow = 0
     print(f"{'page':<76} {'ms':>6} {'95%':>6} {'queries':>8} {'95%':>4} {'kB':>7}")
-    for page in found:
+    for page in measured_pages:
         slow += page.is_slow
         figures = f"{median(page.milliseconds):>6.0f} {percentile(page.milliseconds):>6.0f}"
-        asked = f"{median(page.queries):>8.0f} {percentile(page.queries):>4.0f} {median(page.kilobytes):>7.1f}"
-        print(f"{page.name:<76} {figures} {asked}{'  beyond' if page.is_slow else ''}", flush=True)
+        sizes = f"{median(page.queries):>8.0f} {percentile(page.queries):>4.0f} {median(page.kilobytes):>7.1f}"
+        print(f"{page.name:<76} {figures} {sizes}{'  beyond' if page.is_slow else ''}", flush=True)
     return slow
 
 

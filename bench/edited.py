@@ -11,15 +11,15 @@ from PIL import Image, ImageOps
 
 from indexer.edits import LONG_SIDE, apply
 
-ON_STRANGERS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
+UNRELATED_EDITS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
 """Edits applied to unrelated photos: those that add marks, pages and neighbours."""
-UNDER_OVERLAYS = (600, 450)
+OVERLAY_SIZE = (600, 450)
 """Size to which two photos are cropped before the same overlay is applied to both."""
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Query:
     """A picture that is searched for among the works.
 
     Attributes:
@@ -69,7 +69,7 @@ def photos_in(*folders: Path) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
 
-def opened(path: Path) -> Image.Image:
+def open_photo(path: Path) -> Image.Image:
     """Open a photo as the source of copies: RGB, upright, at most 1,280 pixels."""
     with Image.open(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
@@ -77,23 +77,23 @@ def opened(path: Path) -> Image.Image:
     return upright
 
 
-def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], seed: int) -> Iterator[Asked]:
+def copy_queries(works: Sequence[Path], neighbours: Sequence[Path], edits: Sequence[str], seed: int) -> Iterator[Query]:
     """Yield each work in each edit.
 
     Args:
         works: Files of the works.
-        others: Pictures placed beside or behind them; none is registered.
+        neighbours: Pictures placed beside or behind them; none is registered.
         edits: Names of edits.
         seed: Seed of all random choices.
     """
-    around = [opened(path) for path in others]
+    neighbour_pictures = [open_photo(path) for path in neighbours]
     for path in works:
-        picture = opened(path)
+        picture = open_photo(path)
         for edit in edits:
-            yield copy_of(path, picture, edit, around, seed)
+            yield copy_of(path, picture, edit, neighbour_pictures, seed)
 
 
-def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.Image], seed: int) -> Asked:
+def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.Image], seed: int) -> Query:
     """Create one work in one edit.
 
     Args:
@@ -103,58 +103,58 @@ def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.
         around: Pictures placed beside or behind it.
         seed: Seed of all random choices.
     """
-    made = apply(edit, picture, around, _seed(path, seed))
-    return Asked(str(path), edit, str(path), made.data, made.suffix)
+    edited = apply(edit, picture, around, _seed(path, seed))
+    return Query(str(path), edit, str(path), edited.data, edited.suffix)
 
 
-def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:
-    """Yield each photo unchanged, then in ``each`` of the edits :data:`ON_STRANGERS`, in turns.
+def unrelated_queries(photos: Sequence[Path], neighbours: Sequence[Path], each: int, seed: int) -> Iterator[Query]:
+    """Yield each photo unchanged, then in ``each`` of the edits :data:`UNRELATED_EDITS`, in turns.
 
     Args:
         photos: Photos, none of them registered.
-        others: Pictures placed beside or behind them.
+        neighbours: Pictures placed beside or behind them.
         each: Number of edits of each photo, besides the photo itself.
         seed: Seed of all random choices.
     """
-    around = [opened(path) for path in others]
+    around = [open_photo(path) for path in neighbours]
     for number, path in enumerate(photos):
-        yield Asked(str(path), "none", "", path.read_bytes(), path.suffix)
-        picture = opened(path)
+        yield Query(str(path), "none", "", path.read_bytes(), path.suffix)
+        picture = open_photo(path)
         for turn in range(each):
-            edit = ON_STRANGERS[(number + turn) % len(ON_STRANGERS)]
-            made = apply(edit, picture, around, _seed(path, seed))
-            yield Asked(str(path), edit, "", made.data, made.suffix)
+            edit = UNRELATED_EDITS[(number + turn) % len(UNRELATED_EDITS)]
+            edited = apply(edit, picture, around, _seed(path, seed))
+            yield Query(str(path), edit, "", edited.data, edited.suffix)
 
 
 def overlay_pairs(
-    photos: Sequence[Path], others: Sequence[Path], overlays: Sequence[str], count: int, seed: int
+    photos: Sequence[Path], neighbours: Sequence[Path], overlays: Sequence[str], count: int, seed: int
 ) -> Iterator[Pair]:
     """Yield pairs of two photos under the same overlay. Photos are reused only if there are too few.
 
     Args:
         photos: At least two different photos.
-        others: Neighbours, the same for both photos of a pair.
+        neighbours: Neighbours, the same for both photos of a pair.
         overlays: Names of edits, used in turns.
         count: Number of pairs.
         seed: Seed of all random choices.
     """
-    around = [opened(path) for path in others]
-    for number, (one, other) in enumerate(islice(_twos(photos, seed), count)):
+    around = [open_photo(path) for path in neighbours]
+    for number, (first, second) in enumerate(islice(_photo_pairs(photos, seed), count)):
         overlay = overlays[number % len(overlays)]
-        made = [
-            apply(overlay, ImageOps.fit(opened(path), UNDER_OVERLAYS), around, seed * 1_000_003 + number).data
-            for path in (one, other)
+        files = [
+            apply(overlay, ImageOps.fit(open_photo(path), OVERLAY_SIZE), around, seed * 1_000_003 + number).data
+            for path in (first, second)
         ]
-        yield Pair(overlay, (str(one), str(other)), made[0], made[1])
+        yield Pair(overlay, (str(first), str(second)), files[0], files[1])
 
 
-def _twos(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
+def _photo_pairs(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
     """Yield endless pairs: all photos once, then all of them again in another order."""
-    chance, waiting = random.Random(seed), list[Path]()
+    chance, remaining = random.Random(seed), list[Path]()
     while True:
-        if len(waiting) < 2:
-            waiting = chance.sample(photos, len(photos))
-        yield waiting.pop(), waiting.pop()
+        if len(remaining) < 2:
+            remaining = chance.sample(photos, len(photos))
+        yield remaining.pop(), remaining.pop()
 
 
 def _seed(path: Path, seed: int) -> int:

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import bagit
 
 from bench import captures, reports
-from bench.common import Row, Titled
-from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest, write_bundle
+from bench.common import Row, TitledTable
+from evidence.bundle.bag import AnchorProof, Proofs, compute_checkpoint_digest, write_bundle
 from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.log.proofs import LogProof
 from evidence.verify.verifier import Verifier
@@ -30,7 +30,7 @@ from tests.assets.stamping import stamping
 PAYLOAD = 200_000
 
 
-def measure(bundles: int, cases: Sequence[int]) -> Iterator[Titled]:
+def measure(bundles: int, cases: Sequence[int]) -> Iterator[TitledTable]:
     """Yield each table when it is complete: file name, title, rows.
 
     Args:
@@ -39,22 +39,22 @@ def measure(bundles: int, cases: Sequence[int]) -> Iterator[Titled]:
     """
     with TemporaryDirectory() as name:
         scene = make_scene(Path(name))
-        paths, row = sealed(scene, bundles)
+        paths, row = seal_many(scene, bundles)
         yield "sealing", "Bundles sealed, with everything on the disk", [row]
-        yield "verifying", "Verifying one bundle", list(verified(scene, paths))
+        yield "verifying", "Verifying one bundle", list(measure_verification(scene, paths))
     yield "captures", "Captures", captures.measure()
     yield "reports", "Reports (PDF, CSV, XLSX, JSON)", reports.measure(cases)
 
 
-def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
+def seal_many(scene: Scene, count: int) -> tuple[list[Path], Row]:
     """Seal, log, timestamp once for all, and write bundles of 200 kB, with each file and folder synced to disk."""
     folder = scene.folder / "bundles"
     folder.mkdir()
     start_time = time.perf_counter()
-    cases = [_seal_one(scene, number) for number in range(count)]
-    proofs = _logged(scene, cases)
+    cases = [_seal_case(scene, number) for number in range(count)]
+    proofs = _log_cases(scene, cases)
     with stamping(scene) as anchor:
-        digest = checkpoint_digest(proofs[0].checkpoint)
+        digest = compute_checkpoint_digest(proofs[0].checkpoint)
         stamp = anchor.submit(digest)
     paths = [
         _write(scene, folder / f"{number}.zip", case, proof, stamp)
@@ -66,24 +66,24 @@ def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
     return paths, {"bundles": count, "kB each": size, "seconds": seconds, "bundles a second": count / seconds}
 
 
-def verified(scene: Scene, paths: list[Path]) -> Iterator[Row]:
+def measure_verification(scene: Scene, paths: list[Path]) -> Iterator[Row]:
     """Measure milliseconds to verify a bundle, with Exhibit and other programs. The others verify only a part of it."""
-    yield _timed("Exhibit, every check, in one process", paths, lambda path: Verifier(scene.trust).verify(path))
-    [folder, *_] = _unpacked(paths[:1])
+    yield _measure("Exhibit, every check, in one process", paths, lambda path: Verifier(scene.trust).verify(path))
+    [folder, *_] = _unpack(paths[:1])
     root = scene.folder / "root.pem"
     root.write_bytes(scene.root_pem)
     alone = ["python3", "-I", str(folder / "verify.py"), str(folder)]
-    yield _timed("verify.py in the bundle: digests, log (a process)", [folder] * 5, lambda _: _run(alone))
-    yield _timed("bagit: digests of the bag", [folder] * 20, lambda path: bagit.Bag(str(path)).validate())
+    yield _measure("verify.py in the bundle: digests, log (a process)", [folder] * 5, lambda _: _run(alone))
+    yield _measure("bagit: digests of the bag", [folder] * 20, lambda path: bagit.Bag(str(path)).validate())
     lists = ["sha256sum", "--check", "--quiet", "manifest-sha256.txt", "tagmanifest-sha256.txt"]
-    yield _timed("sha256sum: digests (a process)", [folder] * 20, lambda path: _run(lists, path))
+    yield _measure("sha256sum: digests (a process)", [folder] * 20, lambda path: _run(lists, path))
     if shutil.which("openssl"):
         stamp = next((folder / "proofs/anchors").glob("*.tsr"))
         line = ["openssl", "ts", "-verify", "-data", "proofs/log/checkpoint", "-in", str(stamp), "-CAfile", str(root)]
-        yield _timed("openssl ts -verify: one stamp (a process)", [folder] * 20, lambda path: _run(line, path))
+        yield _measure("openssl ts -verify: one stamp (a process)", [folder] * 20, lambda path: _run(line, path))
 
 
-def _seal_one(scene: Scene, number: int) -> SealedCase:
+def _seal_case(scene: Scene, number: int) -> SealedCase:
     """Seal the case of the scene with another number and a file of its own."""
     facts = replace(scene.facts, number=f"C-{number}")
     files = [
@@ -96,24 +96,24 @@ def _seal_one(scene: Scene, number: int) -> SealedCase:
     return seal(facts, files, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
 
 
-def _logged(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:
+def _log_cases(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:
     """Log one entry for each case, under one checkpoint."""
     openings = [seal_opening(case) for case in cases]
     commitments = [commit(opening) for opening in openings]
     entries = [Entry(EntryType.SEAL, now(), commitment) for commitment, _ in commitments]
     sequences = scene.log.append(entries)
-    head = scene.log.checkpoint()
+    checkpoint = scene.log.checkpoint()
     return [
         LogProof(
-            place, entry.type, entry.time, entry.commitment, salt, opening, head.size,
-            tuple(scene.log.inclusion(place, head.size)), head.note,
+            place, entry.type, entry.time, entry.commitment, salt, opening, checkpoint.size,
+            tuple(scene.log.inclusion(place, checkpoint.size)), checkpoint.note,
         )
         for place, entry, (_, salt), opening in zip(sequences, entries, commitments, openings, strict=True)
     ]  # fmt: skip
 
 
 def _write(scene: Scene, path: Path, case: SealedCase, entry: LogProof, stamp: Receipt) -> Path:
-    proofs = Proofs(entry, (), (AnchorProof(checkpoint_digest(entry.checkpoint), stamp),))
+    proofs = Proofs(entry, (), (AnchorProof(compute_checkpoint_digest(entry.checkpoint), stamp),))
     with path.open("wb") as out:
         write_bundle(out, case, proofs, scene.blobs)
         out.flush()
@@ -127,13 +127,13 @@ def _sync(folder: Path) -> None:
     os.close(number)
 
 
-def _unpacked(paths: list[Path]) -> Iterator[Path]:
+def _unpack(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         shutil.unpack_archive(path, path.with_suffix(""), "zip")
         yield path.with_suffix("")
 
 
-def _timed(what: str, paths: list[Path], work: Callable[[Path], object]) -> Row:
+def _measure(what: str, paths: list[Path], work: Callable[[Path], object]) -> Row:
     times = []
     for path in paths:
         start_time = time.perf_counter()

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.edited import opened
+from bench.edited import open_photo
 from bench.primitives import shapes
-from bench.primitives.canvas import Chance, Pixels, Plane, begun, grid
+from bench.primitives.canvas import Chance, Pixels, Plane, canvas_from_pixels, grid
 from indexer.layout.single_thread import cv2
 
 LAYERS = 5
@@ -29,22 +29,22 @@ COLUMNS, ROWS, CARTON = 6, 4, (150, 150)
 
 def nearly_still(pixels: Pixels, chance: Chance) -> Pixels:
     """Move the camera so little that near and far are displaced by half a pixel to one and a half."""
-    return _exposed(_seen_from_aside(pixels, chance, SMALL_MOVES), chance)
+    return _vary_exposure(_shift_layers(pixels, chance, SMALL_MOVES), chance)
 
 
 def hand_held(pixels: Pixels, chance: Chance) -> Pixels:
     """Move the camera in the hand, so that near and far are displaced by several pixels."""
-    return _exposed(_seen_from_aside(pixels, chance, MOVES), chance)
+    return _vary_exposure(_shift_layers(pixels, chance, MOVES), chance)
 
 
-def thing_moved(pixels: Pixels, chance: Chance) -> Pixels:
+def moved_object(pixels: Pixels, chance: Chance) -> Pixels:
     """Move the camera in the hand, and an object in the picture."""
-    return _exposed(_seen_from_aside(_with_something_moved(pixels, chance), chance, SMALL_MOVES), chance)
+    return _vary_exposure(_shift_layers(_move_object(pixels, chance), chance, SMALL_MOVES), chance)
 
 
 def fixed_camera(pixels: Pixels, chance: Chance) -> Pixels:
     """Keep the camera fixed, and move only an object in the picture, like in a copy with a retouched part."""
-    return _exposed(_with_something_moved(pixels, chance), chance)
+    return _vary_exposure(_move_object(pixels, chance), chance)
 
 
 def shelf(pixels: Pixels, chance: Chance) -> Pixels:
@@ -58,21 +58,21 @@ def shelf(pixels: Pixels, chance: Chance) -> Pixels:
         row, column = chance.integer(0, ROWS - 1), chance.integer(0, COLUMNS - 1)
         across[row, column] += chance.signed(4, 12)
     cells = (y // CARTON[1]).astype(int), (x // CARTON[0]).astype(int)
-    stood = begun(whole).warped(x + across[cells].astype(np.float32), y + down[cells].astype(np.float32))
-    return _exposed(_seen_from_aside(stood.pixels, chance, SMALL_MOVES), chance)
+    warped = canvas_from_pixels(whole).warped(x + across[cells].astype(np.float32), y + down[cells].astype(np.float32))
+    return _vary_exposure(_shift_layers(warped.pixels, chance, SMALL_MOVES), chance)
 
 
 EXPOSURES: dict[str, Callable[[Pixels, Chance], Pixels]] = {
     "made: nearly still camera": nearly_still,
     "made: camera in the hand": hand_held,
-    "made: camera in the hand, a thing moved": thing_moved,
+    "made: camera in the hand, a thing moved": moved_object,
     "made: camera on a stand, a thing moved": fixed_camera,
     "made: shelf of equal cartons": shelf,
 }
 """Functions that create another exposure of a photograph, by what changed between the two."""
 
 
-def _seen_from_aside(pixels: Pixels, chance: Chance, moves: tuple[float, float]) -> Pixels:
+def _shift_layers(pixels: Pixels, chance: Chance, moves: tuple[float, float]) -> Pixels:
     """Displace layers of the picture against each other, and rotate and move all of it a little."""
     size = pixels.shape[1], pixels.shape[0]
     near = _layers(size)
@@ -82,7 +82,7 @@ def _seen_from_aside(pixels: Pixels, chance: Chance, moves: tuple[float, float])
     x, y = grid(size)
     seen_x = turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] + chance.signed(0, 4) + near * reach * np.cos(angle)
     seen_y = turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] + chance.signed(0, 4) + near * reach * np.sin(angle)
-    return begun(pixels).warped(seen_x, seen_y, mirror_edges=True).pixels
+    return canvas_from_pixels(pixels).warped(seen_x, seen_y, mirror_edges=True).pixels
 
 
 def _layers(size: tuple[int, int]) -> Plane:
@@ -93,7 +93,7 @@ def _layers(size: tuple[int, int]) -> Plane:
     return np.asarray(np.digitize(near, steps) / (LAYERS - 1) - 0.5, np.float32)
 
 
-def _with_something_moved(pixels: Pixels, chance: Chance) -> Pixels:
+def _move_object(pixels: Pixels, chance: Chance) -> Pixels:
     """Move a shape with a twentieth of the picture's area, and fill its previous place from the surroundings."""
     size = pixels.shape[1], pixels.shape[0]
     figure = shapes.blob(size, chance, 0.05)
@@ -101,12 +101,12 @@ def _with_something_moved(pixels: Pixels, chance: Chance) -> Pixels:
     behind = cv2.inpaint(pixels, hole, 5, cv2.INPAINT_TELEA)
     aside, down = chance.signed(0.01, 0.06) * size[0], chance.signed(0.005, 0.03) * size[1]
     step = np.array([[1, 0, aside], [0, 1, down]])
-    there = shapes.soft(np.asarray(cv2.warpAffine(figure, step, size)), 1.0)[..., None]
+    mask = shapes.soft(np.asarray(cv2.warpAffine(figure, step, size)), 1.0)[..., None]
     moved = cv2.warpAffine(pixels, step, size)
-    return np.asarray(behind * (1 - there) + moved * there, np.uint8)
+    return np.asarray(behind * (1 - mask) + moved * mask, np.uint8)
 
 
-def _exposed(pixels: Pixels, chance: Chance) -> Pixels:
+def _vary_exposure(pixels: Pixels, chance: Chance) -> Pixels:
     """Change the brightness, more so on one side, and add new noise."""
     height, width = pixels.shape[:2]
     gain = 1 + chance.signed(0, 0.06) + chance.signed(0, 0.06) * (np.linspace(-1, 1, width)[None, :, None])
@@ -123,7 +123,7 @@ class Scene:
     exposures: tuple[tuple[str, Callable[[], bytes]], ...]
 
 
-def made(photos: Sequence[Path], bases: int, seed: int) -> Iterator[Scene]:
+def make_scenes(photos: Sequence[Path], bases: int, seed: int) -> Iterator[Scene]:
     """Yield three exposures of some photographs, for each kind. The first is unchanged, except for shelves."""
     rng = np.random.default_rng(seed)
     for place in rng.permutation(len(photos))[:bases].tolist():
@@ -134,7 +134,7 @@ def made(photos: Sequence[Path], bases: int, seed: int) -> Iterator[Scene]:
 
 
 def _exposure(path: Path, kind: str, name: str, seed: int) -> bytes:
-    pixels = np.asarray(opened(path))
+    pixels = np.asarray(open_photo(path))
     chance = Chance(np.random.default_rng([seed, *f"{kind} {name}".encode()]), 0.5, ())
     first = name.endswith(" 0") and "shelf" not in kind
     file = BytesIO()

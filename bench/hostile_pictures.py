@@ -9,7 +9,7 @@ import sys
 from bench.common import Row
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
 
-_ONE = """
+_SCRIPT = """
 import resource, sys, time
 from exhibit.pictures.decode import decode, helper
 from exhibit.errors import ExhibitError
@@ -30,7 +30,7 @@ def measure() -> list[Row]:
     """Return a row for each file."""
     rows: list[Row] = []
     for name in HOSTILE_PICTURES:
-        done = subprocess.run([sys.executable, "-c", _ONE, name], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", _SCRIPT, name], capture_output=True, text=True, check=False)
         outcome, size, seconds, memory = (done.stdout.split() or [done.stderr[-80:], "0", "0", "0"])[:4]
         rows.append({"file": name, "bytes": f"{int(size):,}", "outcome": outcome, "seconds": seconds, "MiB": memory})
     return rows

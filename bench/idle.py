@@ -15,7 +15,7 @@ import psutil
 from bench.common import Row
 from tests.assets.processes import free_port
 
-SETTLE = 60.0
+SETTLE_SECONDS = 60.0
 """Seconds after the start that are not measured, for one-time work."""
 KINDS = {
     "tick": r"workers\.beat",
@@ -37,16 +37,16 @@ def measure(minutes: float) -> list[Row]:
             try:
                 assert process.stdout is not None
                 process.stdout.readline()
-                time.sleep(SETTLE)
-                return _measured(psutil.Process(process.pid), minutes)
+                time.sleep(SETTLE_SECONDS)
+                return _measure_usage(psutil.Process(process.pid), minutes)
             finally:
                 process.terminate()
 
 
-def _measured(first: psutil.Process, minutes: float) -> list[Row]:
-    before, _ = _look(first)
+def _measure_usage(first: psutil.Process, minutes: float) -> list[Row]:
+    before, _ = _usage_by_kind(first)
     time.sleep(minutes * 60)
-    after, memory = _look(first)
+    after, memory = _usage_by_kind(first)
     rows: list[Row] = [
         {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(size)}
         for kind, size in memory.items()
@@ -58,7 +58,7 @@ def _measured(first: psutil.Process, minutes: float) -> list[Row]:
     ]
 
 
-def _look(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[str, float]]:
+def _usage_by_kind(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[str, float]]:
     """Return CPU seconds so far, including finished children, and MiB with shared pages counted once."""
     seconds: defaultdict[str, float] = defaultdict(float)
     memory: defaultdict[str, float] = defaultdict(float)

@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from bench.common import Row, Titled
+from bench.common import Row, TitledTable
 from bench.product import OWNER, Product
 
 WORDS = (
@@ -24,10 +24,10 @@ COLUMNS = ("url", "caption", "width", "height")
 BROKEN = ("not an address", "ftp://files.example/a.jpg", "http://10.0.0.7/inside.jpg", "")
 GROUP = 50_000
 """Rows of a row group."""
-PROBED = 20
+REPETITIONS = 20
 
 
-def measure(lines: int, seed: int) -> Iterator[Titled]:
+def measure(lines: int, seed: int) -> Iterator[TitledTable]:
     """Measure in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
@@ -38,9 +38,11 @@ def measure(lines: int, seed: int) -> Iterator[Titled]:
         write_csv(table, lines, seed + 1)
         os.environ |= {"EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings"}
         with Product():
-            read = [_apart(_read, path) for path in (parquet, table)]
-            yield "ingest", f"Lists of {lines:,} addresses", read
-            yield "ingest-frontier", f"What asks a frontier of {sum(row['kept'] for row in read):,} rows", _apart(_ask)  # type: ignore[misc]
+            results = [_run_in_process(_ingest_list, path) for path in (parquet, table)]
+            yield "ingest", f"Lists of {lines:,} addresses", results
+            count = sum(row["kept"] for row in results)  # type: ignore[misc]
+            rows_timed: list[Row] = _run_in_process(_measure_frontier)  # type: ignore[assignment]
+            yield "ingest-frontier", f"Queries of a frontier of {count:,} rows", rows_timed
 
 
 def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
@@ -73,36 +75,42 @@ def write_csv(path: Path, lines: int, seed: int) -> None:
         writer.writerows(rows(lines, seed))
 
 
-def _apart(act: Callable[..., object], *given: object) -> Row:
+def _run_in_process(act: Callable[..., object], *arguments: object) -> Row:
     """Run a function in a separate process with its own memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(act, *given).result()  # type: ignore[return-value]
+        return pool.submit(act, *arguments).result()  # type: ignore[return-value]
 
 
-def _read(path: Path) -> Row:
+def _ingest_list(path: Path) -> Row:
     import django
 
     django.setup()
-    from crawler.lists.line import Wanted
+    from crawler.lists.line import LineFilter
     from exhibit.network.guard import Guard
-    from registry.crawls.ingest import Order, ingest
-    from registry.crawls.lists import watch_of
+    from registry.crawls.ingest import IngestOptions, ingest
+    from registry.crawls.lists import get_or_create_watch
     from registry.models import Owner
 
-    watch = watch_of(Owner.objects.get(slug=OWNER), "bench", by="bench")
+    watch = get_or_create_watch(Owner.objects.get(slug=OWNER), "bench", by="bench")
     server, early = _server(), 0.0
-    start_time, own, theirs = time.perf_counter(), time.process_time(), server()
-    for progress, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
+    start_time, own_seconds, server_seconds = time.perf_counter(), time.process_time(), server()
+    for progress, _left_out in ingest(
+        [path], IngestOptions(watch=watch, wanted=LineFilter(min_width=200), guard=Guard())
+    ):
         if not early and progress.share > 0.25:
             early = _peak()
-    seconds, own, theirs = time.perf_counter() - start_time, time.process_time() - own, server() - theirs
+    seconds, own_seconds, server_seconds = (
+        time.perf_counter() - start_time,
+        time.process_time() - own_seconds,
+        server() - server_seconds,
+    )
     return {
         "list": path.suffix[1:],
         "lines": progress.row.lines,
         "kept": progress.row.kept,
         "lines a second": round(progress.row.lines / seconds),
-        "processor µs a line": round(own / progress.row.lines * 1e6),
-        "PostgreSQL's": round(theirs / progress.row.lines * 1e6),
+        "processor µs a line": round(own_seconds / progress.row.lines * 1e6),
+        "PostgreSQL's": round(server_seconds / progress.row.lines * 1e6),
         "MiB at a quarter": round(early),
         "MiB at most": round(_peak()),
     }
@@ -123,31 +131,31 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _ask() -> list[Row]:
+def _measure_frontier() -> list[Row]:
     import django
 
     django.setup()
     from django.db import connection
 
     from registry.crawls import crawling
-    from registry.crawls.budgets import left
+    from registry.crawls.budgets import get_remaining
     from registry.models import Crawl
 
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE registry_frontierurl")
     crawl = Crawl.objects.select_related("watch").get()
     actions: dict[str, Callable[[], object]] = {
-        "what is left of the budget": lambda: left(crawl),
-        "how many were visited, how many wait": lambda: crawling.addresses(crawl.pk),
-        "whether the crawl has ended": lambda: crawling.end_crawl_if_worked_off(crawl.pk),
-        "a slice of 200 addresses of 20 hosts": lambda: crawling.plan_slice(crawl.pk, most_urls=200, most_hosts=20),
+        "remaining budget": lambda: get_remaining(crawl),
+        "number of visited and waiting URLs": lambda: crawling.count_urls(crawl.pk),
+        "check for the end of the crawl": lambda: crawling.end_crawl_if_finished(crawl.pk),
+        "a slice of 200 addresses of 20 hosts": lambda: crawling.plan_slice(crawl.pk, max_urls=200, max_hosts=20),
     }
-    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in actions.items()]
+    return [{"query": what, "ms (median)": _milliseconds(act)} for what, act in actions.items()]
 
 
 def _milliseconds(act: Callable[[], object]) -> float:
     durations = []
-    for _ in range(PROBED):
+    for _ in range(REPETITIONS):
         start_time = time.perf_counter()
         act()
         durations.append(time.perf_counter() - start_time)

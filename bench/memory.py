@@ -19,11 +19,11 @@ from bench.crowd import EDITED, FEWEST, Photographs, make_crowd, open_crowd
 from bench.retrieval import real_hashes
 from exhibit.types import Untyped
 from indexer.picture.features import extract
-from indexer.picture.local_features import WIDTH, units_of
+from indexer.picture.local_features import WIDTH, to_unit_rows
 from indexer.search.search import find_works
-from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, codec_around, faiss, lists_for, shipped_codec
+from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, choose_list_count, create_codec, faiss, shipped_codec
 
-ASKED = 300
+MATCHED_PICTURES = 300
 """Pictures that the worker matches."""
 EARLY = 20
 """Number of pictures after which everything was used once, while few works are cached."""
@@ -39,30 +39,30 @@ def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Ro
         out: Folder for features and indexes.
     """
     dealt = random.Random(seed).sample(list(photos), len(photos))
-    registered, asked = dealt[: min(FEWEST, len(dealt) // 2)], dealt[len(dealt) // 2 :][:ASKED]
+    registered, queries = dealt[: min(FEWEST, len(dealt) // 2)], dealt[len(dealt) // 2 :][:MATCHED_PICTURES]
     folder, progress = out / "memory", Progress("works measured", len(registered))
     real = Photographs(registered, folder / "features")
     local = []
     for number in range(len(real)):
         local.append(real[number].local.descriptors)
         progress(number + 1)
-    codec = drawn_codec(lists_for(works), np.concatenate(local))
+    codec = random_codec(choose_list_count(works), np.concatenate(local))
     make_crowd(works, real, 0, real_hashes(registered, EDITED), folder / str(works), codec)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_worker, registered, asked, works, folder).result()
+        return pool.submit(_worker, registered, queries, works, folder).result()
 
 
-def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
+def random_codec(lists: int, descriptors: np.ndarray) -> Untyped:
     """Return a codec with this number of lists around existing descriptors, with the code book of the product."""
     if lists == shipped_codec().nlist:
         return shipped_codec()
     centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
-    drawn = descriptors[np.linspace(0, len(descriptors) - 1, lists).astype(np.int64)]
-    centres.add(units_of(drawn))
-    return codec_around(centres, shipped_codec().pq)
+    samples = descriptors[np.linspace(0, len(descriptors) - 1, lists).astype(np.int64)]
+    centres.add(to_unit_rows(samples))
+    return create_codec(centres, shipped_codec().pq)
 
 
-def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folder: Path) -> list[Row]:
+def _worker(registered: Sequence[Path], queries: Sequence[Path], works: int, folder: Path) -> list[Row]:
     rows = [_row("Python, this benchmark, libraries of pictures and indexes")]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django  # noqa: PLC0415 - its memory is measured
@@ -73,15 +73,15 @@ def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folde
     rows.append(_row("Django, Celery, and all steps"))
     crowd = open_crowd(works, Photographs(registered, folder / "features"), 0, folder / str(works))
     rows.append(_row(f"indexes of {works:,} works opened"))
-    for number, path in enumerate(asked, start=1):
+    for number, path in enumerate(queries, start=1):
         data = path.read_bytes()
-        find_works(extract(data), _given(data), crowd)
-        if number in (EARLY, len(asked) // 2, len(asked)):
+        find_works(extract(data), _constant(data), crowd)
+        if number in (EARLY, len(queries) // 2, len(queries)):
             rows.append(_row(f"{number} pictures matched"))
     return [*rows, {"after": "at most", "MiB": round(_peak()), "its own": "", "mapped files": "", "helper": ""}]
 
 
-def _given(data: bytes) -> Callable[[], bytes]:
+def _constant(data: bytes) -> Callable[[], bytes]:
     return lambda: data
 
 

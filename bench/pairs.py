@@ -10,7 +10,7 @@ import imagehash
 import numpy as np
 
 from bench.common import Progress, Row
-from bench.matching.peers import PDQ, PHASH_64, Look, pdq
+from bench.matching.peers import PDQ, PHASH_64, LoadedPicture, pdq
 from exhibit.errors import UnreadablePictureError
 from exhibit.files.delimited import records
 from exhibit.types import Decision
@@ -33,9 +33,9 @@ def _features(path: Path) -> Features:
 
 
 @lru_cache(maxsize=512)
-def _peers(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
+def _peer_hashes(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
     """Compute both peers' hashes of the picture as decoded by Exhibit, so that no format counts against them."""
-    look = Look(path.read_bytes())
+    look = LoadedPicture(path.read_bytes())
     return imagehash.phash(look.image), pdq(look)
 
 
@@ -43,7 +43,7 @@ def compare(registered: Path, found: Path) -> Answer | None:
     """Compare two files. Returns ``None`` if one of them cannot be decoded."""
     try:
         decision = compared(_features(found), _features(registered)).decision
-        (a, p), (b, q) = _peers(registered), _peers(found)
+        (a, p), (b, q) = _peer_hashes(registered), _peer_hashes(found)
     except UnreadablePictureError:
         return None
     both = len(p) and len(q)
@@ -88,7 +88,7 @@ class LookAlike:
     answer: Answer | None
 
 
-def compared_lookalikes(folder: Path) -> list[LookAlike]:
+def compare_lookalikes(folder: Path) -> list[LookAlike]:
     """Compare every listed pair, the first registered and the second found."""
     rows = list(records(folder / "group_pairs.csv"))
     progress, pairs = Progress("look-alikes", len(rows)), []

@@ -56,8 +56,8 @@ class Product:
 
     def unregistered(self, paths: Sequence[Path]) -> list[Path]:
         """Return the files that are not registered as works yet, by name."""
-        there = set(self._owner.works.values_list("title", flat=True))
-        return [path for path in paths if path.stem not in there]
+        registered_titles = set(self._owner.works.values_list("title", flat=True))
+        return [path for path in paths if path.stem not in registered_titles]
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
         """Register files as works. Returns the IDs of their pictures, whose search of the past is pending."""
@@ -73,7 +73,7 @@ class Product:
 
     def register(self, paths: Sequence[Path]) -> None:
         """Register files as works, with one process for each core."""
-        _in_processes(_register, paths)
+        _run_in_processes(_register, paths)
 
     def register_all(self, paths: Sequence[Path]) -> list[int]:
         """Register files, with one process for each core. Returns the result of :meth:`register_files`."""
@@ -82,30 +82,30 @@ class Product:
         self.register(paths)
         return list(WorkPicture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
 
-    def search(self, waiting: Sequence[int]) -> None:
+    def search(self, picture_ids: Sequence[int]) -> None:
         """Search everything seen for new works, in one pass."""
-        _search(self.services, waiting)
+        _search(self.services, picture_ids)
 
-    def search_all(self, waiting: Sequence[int]) -> None:
+    def search_all(self, picture_ids: Sequence[int]) -> None:
         """Search everything seen for new works, with one process for each core."""
-        _in_processes(_search, waiting)
+        _run_in_processes(_search, picture_ids)
 
-    def unsearched(self, waiting: Sequence[int]) -> list[int]:
+    def unsearched(self, picture_ids: Sequence[int]) -> list[int]:
         """Return the registered pictures that have not been compared with all similar ones yet."""
         from registry.models import WorkPicture
 
         return list(
-            WorkPicture.objects.filter(pk__in=waiting, state="todo").order_by("pk").values_list("pk", flat=True)
+            WorkPicture.objects.filter(pk__in=picture_ids, state="todo").order_by("pk").values_list("pk", flat=True)
         )
 
-    def past(self, waiting: Sequence[int]) -> dict[str, float]:
+    def past(self, picture_ids: Sequence[int]) -> dict[str, float]:
         """Return for how many of these works a copy was found, and how many pictures resemble one and were compared.
 
         The latter two are means.
         """
         from registry.models import Match, WorkPicture
 
-        rows = WorkPicture.objects.filter(pk__in=waiting)
+        rows = WorkPicture.objects.filter(pk__in=picture_ids)
         matches = Match.objects.filter(registered__in=rows.values("picture")).exclude(decision="none")
         counts_by_name = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
         means = {name: sum(counts) / len(counts) for name, counts in counts_by_name.items()}
@@ -116,11 +116,11 @@ class Product:
         from django.db import transaction
 
         from exhibit.clock import now
-        from registry.crawls.sightings import keep_pictures
+        from registry.crawls.sightings import store_pictures
 
         digest = self.services.blobs.put(data)
         with transaction.atomic():
-            return keep_pictures([(digest, len(data), now())])[digest]
+            return store_pictures([(digest, len(data), now())])[digest]
 
     def add(self, data: bytes) -> None:
         """Register one picture."""
@@ -147,8 +147,8 @@ class Product:
         number = self._owner.watches.count() + 1
         Watch.objects.create(owner=self._owner, number=number, name=folder.name, sources=sources, next_run_at=now())
         plan.start_due_crawls(self._inline.services)
-        for waiting in CrawlSlice.objects.filter(state="todo"):
-            crawl.crawl_slice(self._inline.services, waiting.pk)
+        for pending_slice in CrawlSlice.objects.filter(state="todo"):
+            crawl.crawl_slice(self._inline.services, pending_slice.pk)
 
     def visit(self, name: str, url: str) -> None:
         """Run the watch of this name over a site again, without delay between requests and without matching."""
@@ -164,8 +164,8 @@ class Product:
             politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
         )
         run = plan.start_now(self.services, watch)
-        while waiting := CrawlSlice.objects.filter(crawl=run, state="todo").first():
-            crawl.crawl_slice(self.services, waiting.pk)
+        while pending_slice := CrawlSlice.objects.filter(crawl=run, state="todo").first():
+            crawl.crawl_slice(self.services, pending_slice.pk)
             plan.plan_crawls(self.services, [run.pk])
 
     def take_captures(self, url: str, name: str, domain: str, pages: int) -> int:
@@ -196,12 +196,12 @@ class Product:
         run = plan.start_now(self.services, watch)
         while True:
             inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
-            waiting = CrawlSlice.objects.filter(crawl=run, state="todo").first()
-            if not inquiries and waiting is None:
+            pending_slice = CrawlSlice.objects.filter(crawl=run, state="todo").first()
+            if not inquiries and pending_slice is None:
                 break
             inquire.query_search(self.services, inquiries)
-            if waiting is not None:
-                crawl.crawl_slice(self.services, waiting.pk)
+            if pending_slice is not None:
+                crawl.crawl_slice(self.services, pending_slice.pk)
             plan.plan_crawls(self.services, [run.pk])
         run.refresh_from_db()
         return run.pages
@@ -219,9 +219,9 @@ class Product:
         Picture.objects.filter(state="doing").update(state="todo")
         return list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
 
-    def match(self, waiting: Sequence[int]) -> None:
+    def match(self, picture_ids: Sequence[int]) -> None:
         """Match pictures, with one process for each core."""
-        _in_processes(_match, waiting)
+        _run_in_processes(_match, picture_ids)
 
     def cases(self) -> int:
         """Return the number of opened cases."""
@@ -241,9 +241,9 @@ class Product:
 
     def keep_votes_up(self) -> None:
         """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""
-        from registry.matches.votes_upkeep import keep_up
+        from registry.matches.votes_upkeep import maintain
 
-        keep_up(self.services)
+        maintain(self.services)
 
     def owner_of(self, work: bytes) -> "Owner":
         """Create an owner with one work, without flood protection and timestamp services."""
@@ -266,41 +266,41 @@ class Product:
         from evidence.verdict.result import State
         from registry.cases.decisions import confirm
         from registry.crawls import crawling
-        from registry.crawls.slice import opening
+        from registry.crawls.slice import make_opening
         from registry.matches.match import match_pictures
         from registry.models import Capture
-        from tests.assets.rows import bring, claimed_slice
-        from tests.assets.sealed import sealed, verified
+        from tests.assets.rows import claim_new_slice, record_sightings
+        from tests.assets.sealed import run_until_sealed, verify
 
-        services, known = self.services, set(owner.cases.values_list("pk", flat=True))
-        planned, epoch = claimed_slice(owner, host)
-        match_pictures(services, bring(services, planned, epoch, [copy], f"{host}.invalid"))
+        services, known_cases = self.services, set(owner.cases.values_list("pk", flat=True))
+        planned, epoch = claim_new_slice(owner, host)
+        match_pictures(services, record_sightings(services, planned, epoch, [copy], f"{host}.invalid"))
         Capture.objects.update(state="failed")
-        crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
-        for case in owner.cases.exclude(pk__in=known):
+        crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=make_opening)
+        for case in owner.cases.exclude(pk__in=known_cases):
             confirm(services, case, by="Ann", reason="A copy.")
             bundle = case.bundles.get()
             try:
-                sealed(self._inline, bundle)
+                run_until_sealed(self._inline, bundle)
             except AssertionError:
                 yield [f"not sealed: {bundle.error}"]
                 continue
-            verdict = verified(self._inline, bundle, folder)
-            yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]
+            verdict = verify(self._inline, bundle, folder)
+            yield [f"{check.name}: {check.sentence}" for check in verdict.checks if check.state is State.FAILED]
 
-    def report(self, most: int) -> None:
+    def report(self, max_cases: int) -> None:
         """Create the report over the first cases. The others are excluded by clearing them."""
         from registry.models import Case
         from registry.reports.make_report import make_reports
         from registry.reports.requests import request_report
 
-        beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
+        beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[max_cases:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
         make_reports(self._inline.services, [request_report(self._owner, preparer="bench").pk])
 
 
 @contextmanager
-def visiting(host: str) -> Iterator[Product]:
+def running_product(host: str) -> Iterator[Product]:
     """Run a product in a temporary folder for the duration of the block, which may visit this loopback address."""
     with TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
@@ -311,12 +311,12 @@ def visiting(host: str) -> Iterator[Product]:
             yield product
 
 
-def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Sequence[Any]) -> None:
+def _run_in_processes(step: Callable[["Services", Sequence[Any]], None], ids: Sequence[Any]) -> None:
     """Run this step batch by batch, with one process for each core."""
     from django.db import connection
 
     connection.close()
-    batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
+    batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
         try:
@@ -328,20 +328,20 @@ def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Se
 
 
 def _take(step: Callable[["Services", Sequence[Any]], None], batch: Sequence[Any]) -> None:
-    step(_house(), batch)
+    step(_process_services(), batch)
 
 
-def _match(services: "Services", waiting: Sequence[int]) -> None:
+def _match(services: "Services", picture_ids: Sequence[int]) -> None:
     from registry.matches.match import match_pictures
 
-    match_pictures(services, waiting)
+    match_pictures(services, picture_ids)
 
 
-def _search(services: "Services", waiting: Sequence[int]) -> None:
+def _search(services: "Services", picture_ids: Sequence[int]) -> None:
     from registry.jobs import JOBS
 
     job = JOBS["search"]
-    for ids in job.batches(waiting):  # as its messages do: larger batches postpone the last works
+    for ids in job.batches(picture_ids):  # as its messages do: larger batches postpone the last works
         job(services, ids)
 
 
@@ -356,7 +356,7 @@ def _register(services: "Services", paths: Sequence[Path]) -> None:
 
 
 @cache
-def _house() -> "Services":
+def _process_services() -> "Services":
     """Set up Django and return the services of this process, created once."""
     import django
 

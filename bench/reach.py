@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Route, async_playwright
 
-from bench.common import Row, keep, machine, show
+from bench.common import Row, machine, save_rows, show
 from bench.crawling import serving
 from crawler.formats.job import Job, Kind, Limits, Politeness, Render, Target
 from crawler.formats.lines import PageLine, read_lines
@@ -40,7 +40,7 @@ _CLIENTS: Mapping[str, Sequence[str]] = {
 """Commands that download a package into the current folder, by registry."""
 
 
-def fetched(folder: Path, registry: str, package: str, version: str) -> Path | None:
+def fetch_package(folder: Path, registry: str, package: str, version: str) -> Path | None:
     """Return the files of a package, downloaded and unpacked once below this folder; None, with a message, on failure.
 
     In the registry ``folder``, a package is a local folder, such as a checkout of a site.
@@ -116,7 +116,7 @@ class Page:
         """Return True if the name of a picture occurs in the server's responses."""
         name = urlsplit(picture).path.rpartition("/")[2]
         names = {name, unquote(name), quote(unquote(name))} - {""}
-        return any(one in text for text in self.sent for one in names)
+        return any(candidate in text for text in self.sent for candidate in names)
 
     @property
     def is_aside(self) -> bool:
@@ -145,12 +145,15 @@ def main() -> int:
         return 3
     sites = list(records(options.sites))
     with contextlib.ExitStack() as stack:
-        chosen = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
-        pages = [page for site in chosen for page in _served(stack, site, options.out / "reach", options.each)]
-        asyncio.run(_look(pages))
+        selected = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
+        pages = [page for site in selected for page in _serve_site(stack, site, options.out / "reach", options.each)]
+        asyncio.run(_open_pages(pages))
         served = {page.package for page in pages if page.shown or not page.needs_others}
-        left = sorted({page.package for page in pages} - served)
-        print(f"{len(left)} packages show no pictures without other hosts: {', '.join(left)}", file=sys.stderr)
+        without_pictures = sorted({page.package for page in pages} - served)
+        print(
+            f"{len(without_pictures)} packages show no pictures without other hosts: {', '.join(without_pictures)}",
+            file=sys.stderr,
+        )
         _crawl(pages := [page for page in pages if page.package in served])
     print(machine())
     for name, title, rows in (
@@ -162,9 +165,9 @@ def main() -> int:
         ),
     ):
         show(title, rows)
-        keep(options.out, name, rows)
+        save_rows(options.out, name, rows)
     if options.missed:
-        _tell_missed(pages)
+        _print_missed(pages)
     return 0
 
 
@@ -173,9 +176,9 @@ def is_aside(package: str) -> bool:
     return int(sha256(package.encode()).hexdigest(), 16) % 3 == 0
 
 
-def _served(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, most: int) -> Iterator[Page]:
+def _serve_site(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, most: int) -> Iterator[Page]:
     """Yield the pages of a package, which is served until the stack ends."""
-    folder = fetched(out, site["registry"], site["package"], site["version"])
+    folder = fetch_package(out, site["registry"], site["package"], site["version"])
     if folder is None:
         return
     root = folder / site["root"]
@@ -186,23 +189,25 @@ def _served(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, mos
 
 def _pages(root: Path, folder: str, most: int) -> list[str]:
     """Return paths of HTML pages below a folder of the site, evenly selected."""
-    found = (path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _SMALLEST)
-    every = sorted(str(path.relative_to(root)) for path in found)
+    html_files = (
+        path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _SMALLEST
+    )
+    every = sorted(str(path.relative_to(root)) for path in html_files)
     return every[:: max(1, -(-len(every) // most))]
 
 
-async def _look(pages: Sequence[Page]) -> None:
+async def _open_pages(pages: Sequence[Page]) -> None:
     """Open each page, scroll down, and record the pictures that it requests. Other hosts return one pixel."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         turns = asyncio.Semaphore(_TABS)
-        await asyncio.gather(*(_shown(browser, turns, page) for page in pages))
+        await asyncio.gather(*(_load_page(browser, turns, page) for page in pages))
         await browser.close()
 
 
-async def _shown(browser: Browser, turns: asyncio.Semaphore, page: Page) -> None:
+async def _load_page(browser: Browser, turns: asyncio.Semaphore, page: Page) -> None:
     async with turns:
         context = await browser.new_context(viewport={"width": 1280, "height": 900})
         await _show(context, page)
@@ -241,10 +246,10 @@ async def _show(context: BrowserContext, page: Page) -> None:
         print(f"{page.url}: {str(error).splitlines()[0]}", file=sys.stderr)
     await tab.unroute_all(behavior="ignoreErrors")
     await tab.close()
-    page.shown = {url for url in page.shown if _counts(url)}
+    page.shown = {url for url in page.shown if _is_counted(url)}
 
 
-def _counts(url: str) -> bool:
+def _is_counted(url: str) -> bool:
     """Return True if a picture counts: not a vector image, a favicon or a data URL."""
     path = urlsplit(url).path.lower()
     return url.startswith("http") and not path.endswith(_VECTORS) and "favicon" not in path
@@ -280,8 +285,8 @@ def _lines(by_url: Mapping[str, Page], render: Render) -> list[PageLine]:
         path = Path(name) / "job.json"
         path.write_text(job.to_json(), encoding="utf-8")
         done = subprocess.run([sys.executable, "-m", "crawler", str(path)], capture_output=True, check=True)
-    told = read_lines(done.stdout.splitlines(keepends=True))
-    return [line for line in told if isinstance(line, PageLine) and line.url in by_url]
+    output = read_lines(done.stdout.splitlines(keepends=True))
+    return [line for line in output if isinstance(line, PageLine) and line.url in by_url]
 
 
 def _addresses(line: PageLine) -> set[str]:
@@ -306,34 +311,34 @@ def by_kind(pages: Sequence[Page], row: Callable[[str, Sequence[Page]], Row]) ->
 
 
 def _row(kind: str, pages: Sequence[Page]) -> Row:
-    shown = sum(len(page.shown) for page in pages)
-    found = sum(len(page.shown & page.found) for page in pages)
-    told = [(page, picture) for page in pages for picture in page.shown if page.in_bytes(picture)]
-    read = sum(picture in page.found for page, picture in told)
+    requested = sum(len(page.shown) for page in pages)
+    crawled = sum(len(page.shown & page.found) for page in pages)
+    in_source = [(page, picture) for page in pages for picture in page.shown if page.in_bytes(picture)]
+    crawled_in_source = sum(picture in page.found for page, picture in in_source)
     return {
         "pages": kind,
         "number": len(pages),
-        "pictures that the browser asks for": shown,
-        "found": _share(found, shown),
-        "of them named in HTML or CSS": len(told),
-        "of those found": _share(read, len(told)),
+        "pictures that the browser asks for": requested,
+        "found": _share(crawled, requested),
+        "of them named in HTML or CSS": len(in_source),
+        "of those found": _share(crawled_in_source, len(in_source)),
         "found besides": sum(len(page.found - page.shown) for page in pages),
     }
 
 
 def rendered_row(kind: str, pages: Sequence[Page]) -> Row:
     """Return the results with a browser where it seems useful, and how often it was used in vain."""
-    shown = sum(len(page.shown) for page in pages)
+    requested = sum(len(page.shown) for page in pages)
     by_script = [(page, picture) for page in pages for picture in page.shown if not page.in_bytes(picture)]
     whole = [page for page in pages if page.is_whole]
     in_vain = sum(page.is_rendered for page in whole)
     return {
         "pages": kind,
         "number": len(pages),
-        "pictures": shown,
-        "found": _share(sum(len(page.shown & page.found_rendering) for page in pages), shown),
+        "pictures": requested,
+        "found": _share(sum(len(page.shown & page.found_rendering) for page in pages), requested),
         "pictures that scripts name": len(by_script),
-        "of those found": _share(sum(one in page.found_rendering for page, one in by_script), len(by_script)),
+        "of those found": _share(sum(url in page.found_rendering for page, url in by_script), len(by_script)),
         "pages rendered": sum(page.is_rendered for page in pages),
         "pages that needed none": len(whole),
         "of those rendered": f"{in_vain} ({_share(in_vain, len(whole))})",
@@ -344,7 +349,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
 
 
-def _tell_missed(pages: Iterable[Page]) -> None:
+def _print_missed(pages: Iterable[Page]) -> None:
     for page in pages:
         path = urlsplit(page.url).path
         for picture in sorted(page.shown - page.found_rendering):

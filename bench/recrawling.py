@@ -14,11 +14,11 @@ from PIL import Image
 
 from bench.common import Row
 from bench.crawling import processor_seconds
-from bench.product import Product, visiting
+from bench.product import Product, running_product
 
 HOST = "127.0.0.2"
-LISTS, A_LIST, A_PAGE = 15, 20, 2
-RUNS, SHOWN = 5, (1, 2, 5)
+LISTS, PAGES_PER_LIST, PICTURES_PER_PAGE = 15, 20, 2
+RUNS, REPORTED_RUNS = 5, (1, 2, 5)
 KINDS = {
     "validators": "`ETag` with each answer",
     "nothing": "neither validators nor dates",
@@ -28,13 +28,13 @@ KINDS = {
 
 def measure() -> list[Row]:
     """Crawl a site of each kind five times."""
-    with visiting(HOST) as product:
+    with running_product(HOST) as product:
         return [row for kind in KINDS for row in _runs(product, kind)]
 
 
 def _runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
-    with apart(_serve, kind) as (base, counts):
+    with serving_in_process(_serve, kind) as (base, counts):
         for run in range(1, RUNS + 1):
             before, start_time = processor_seconds(), time.monotonic()
             product.visit(kind, f"{base}/")
@@ -43,23 +43,23 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
             counters: tuple[int, int, int] = counts.recv()
             requests, unchanged, sent = counters
             first = first or requests
-            if run in SHOWN:
+            if run in REPORTED_RUNS:
                 yield {
                     "the site sends": KINDS[kind], "run": run, "requests": requests, "of the first's": requests / first,
                     "answered 304": unchanged, "KB sent": sent // 1000, "CPU seconds": seconds, "seconds": wall,
                 }  # fmt: skip
 
 
-def _site() -> dict[str, tuple[str, bytes]]:
+def _make_site() -> dict[str, tuple[str, bytes]]:
     """Return media type and bytes by path: a first page, 15 lists with 300 pages, and 600 pictures."""
-    pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(A_LIST)] for n in range(LISTS)}
+    pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(PAGES_PER_LIST)] for n in range(LISTS)}
     site = {"/": ("text/html", _links(pages))}
     for path, links in pages.items():
         site[path] = ("text/html", _links(links))
         for page in links:
-            names = [f"{page}-{picture}.jpg" for picture in range(A_PAGE)]
-            shown = "".join(f'<img src="{name}" alt="Picture">' for name in names)
-            site[page] = ("text/html", f"<title>{page}</title><p>All about {page}.</p>{shown}".encode())
+            names = [f"{page}-{picture}.jpg" for picture in range(PICTURES_PER_PAGE)]
+            image_tags = "".join(f'<img src="{name}" alt="Picture">' for name in names)
+            site[page] = ("text/html", f"<title>{page}</title><p>All about {page}.</p>{image_tags}".encode())
             site |= {name: ("image/jpeg", as_jpeg(name)) for name in names}
     site["/robots.txt"] = ("text/plain", b"User-agent: *\nAllow: /\n")
     return site
@@ -77,20 +77,20 @@ def as_jpeg(name: str) -> bytes:
 
 
 @contextmanager
-def apart(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
+def serving_in_process(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
     """Serve from a separate process, which reports on request the number of requests since the last report."""
-    here, there = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(*arguments, there), daemon=True)
+    parent_end, child_end = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(*arguments, child_end), daemon=True)
     server.start()
     try:
-        yield f"http://{HOST}:{here.recv()}", here
+        yield f"http://{HOST}:{parent_end.recv()}", parent_end
     finally:
         server.kill()  # it has nothing to clean up
         server.join()
 
 
 def _serve(kind: str, questions: Connection) -> None:
-    site, counts = _site(), [0, 0, 0]
+    site, counts = _make_site(), [0, 0, 0]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.common import Row
 from crawler.formats.job import Job, Limits, Politeness, Render, Target
 from crawler.formats.lines import EndLine, PageLine, read_lines
-from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
+from tests.assets.scripted import LOREM, SHELL, serve_complete, serve_scripted
 from tests.assets.site import Site
 
-MADE, WHOLE, BUSY = 6, 6, 6
+SCRIPTED, WHOLE, BUSY = 6, 6, 6
 """Hosts with pages made by scripts, with pages complete as served, and with articles with many useless scripts."""
 ARTICLES = 8
 
@@ -22,21 +22,21 @@ def measure() -> list[Row]:
     """Crawl the same pages without a browser, with one where it seems useful, and always with one."""
     with contextlib.ExitStack() as stack:
         pages = dict(_pages(stack))
-        return [_crawled(render, pages) for render in Render]
+        return [_crawl(render, pages) for render in Render]
 
 
 def _pages(stack: contextlib.ExitStack) -> Iterator[tuple[str, tuple[bool, set[str]]]]:
     """Yield each page with its pictures, and whether its scripts create them."""
-    for number in range(MADE + WHOLE + BUSY):
+    for number in range(SCRIPTED + WHOLE + BUSY):
         site = stack.enter_context(Site(host=f"127.0.1.{number + 1}"))
-        if number < MADE:
-            served = serve_made(site)
-        elif number < MADE + WHOLE:
-            served = serve_whole(site)
+        if number < SCRIPTED:
+            served = serve_scripted(site)
+        elif number < SCRIPTED + WHOLE:
+            served = serve_complete(site)
         else:
             served = _serve_busy(site)
         for path, pictures in served.items():
-            yield site.url(path), (number < MADE, {site.url(picture) for picture in pictures})
+            yield site.url(path), (number < SCRIPTED, {site.url(picture) for picture in pictures})
 
 
 def _serve_busy(site: Site) -> dict[str, list[str]]:
@@ -48,7 +48,7 @@ def _serve_busy(site: Site) -> dict[str, list[str]]:
     return {f"/{number}.html": [f"/{number}.jpg"] for number in range(ARTICLES)}
 
 
-def _crawled(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
+def _crawl(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = Job(
@@ -66,18 +66,18 @@ def _crawled(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
         lines = list(read_lines((folder / "lines").read_bytes().splitlines(keepends=True)))
     page_lines = [line for line in lines if isinstance(line, PageLine)]
     (end,) = (line for line in lines if isinstance(line, EndLine))
-    there = {picture for _, pictures in pages.values() for picture in pictures}
-    seen = {sighting.image_url for line in page_lines for sighting in line.sightings}
+    expected = {picture for _, pictures in pages.values() for picture in pictures}
+    crawled = {sighting.image_url for line in page_lines for sighting in line.sightings}
     rendered = [line.url for line in page_lines if line.render_seconds]
     return {
         "render": str(render),
         "pages": len(page_lines),
-        "pictures there": len(there),
-        "seen": len(there & seen),
-        "others": len(seen - there),
+        "pictures there": len(expected),
+        "seen": len(expected & crawled),
+        "others": len(crawled - expected),
         "rendered": len(rendered),
         "of these in vain": sum(not pages[url][0] for url in rendered),
-        "missed": sum(made for url, (made, _) in pages.items() if url not in rendered),
+        "missed": sum(is_scripted for url, (is_scripted, _) in pages.items() if url not in rendered),
         "seconds": end.counts.seconds,
         "rendered a minute": 60 * len(rendered) / end.counts.seconds,
         "s a page in the browser": end.counts.render_seconds / max(1, len(rendered)),

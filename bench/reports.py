@@ -50,7 +50,7 @@ SIZE = (1600, 1067)
 PAIRS = 8
 """Number of pairs that are drawn. Each case has the drawings of one of them, with different bytes appended."""
 SHIFT = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
-COMPARED = Verification(
+VERIFICATION = Verification(
     decision=Decision.CERTAIN,
     hamming=38,
     inliers=412,
@@ -63,12 +63,12 @@ COMPARED = Verification(
     probability=None,
     pipeline="bench-pipeline",
 )
-WORK, FOUND = "data/work/01.jpg", "data/sightings/01/image.jpg"
+WORK_PATH, FOUND_PATH = "data/work/01.jpg", "data/sightings/01/image.jpg"
 OWNER = OwnerFacts("Sample Pictures", "Reg. no. 000000-0000")
 SOFTWARE = SoftwareFacts("Exhibit", "bench", "bench-pipeline")
 
 
-class Drawn:
+class DrawingSets:
     """Drawings of some pairs, created once."""
 
     def __init__(self) -> None:
@@ -76,10 +76,10 @@ class Drawn:
 
     def of(self, number: int) -> Mapping[str, bytes]:
         """Return the pictures of a case. No two cases share bytes, so that each is decoded separately."""
-        return _Own(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
+        return _CasePictures(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
 
 
-class _Own(Mapping[str, bytes]):
+class _CasePictures(Mapping[str, bytes]):
     """Pictures with a case-specific suffix, created on access, as they are read in the product."""
 
     def __init__(self, shared: Mapping[str, bytes], ending: bytes) -> None:
@@ -98,12 +98,12 @@ class _Own(Mapping[str, bytes]):
 
 def _drawings(seed: int) -> dict[str, bytes]:
     work = textured(seed, SIZE)
-    found = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
-    registered, seen = _jpeg(work), _jpeg(found)
-    pair = Pair.of(seen, registered, COMPARED)
+    copy = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
+    registered, copy_bytes = _jpeg(work), _jpeg(copy)
+    pair = Pair.of(copy_bytes, registered, VERIFICATION)
     views = (View.SIDE_BY_SIDE, View.OVERLAY, View.DIFFERENCE)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in views}
-    return {WORK: registered, FOUND: seen, **drawings}
+    return {WORK_PATH: registered, FOUND_PATH: copy_bytes, **drawings}
 
 
 def _jpeg(picture: Image.Image) -> bytes:
@@ -116,8 +116,10 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
     """Create a confirmed and sealed case with three timestamp receipts."""
-    registered = PictureFacts(Digest.of(pictures[WORK]), len(pictures[WORK]), "JPEG", *SIZE, WORK)
-    found_picture = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
+    registered = PictureFacts(Digest.of(pictures[WORK_PATH]), len(pictures[WORK_PATH]), "JPEG", *SIZE, WORK_PATH)
+    found_picture = PictureFacts(
+        Digest.of(pictures[FOUND_PATH]), len(pictures[FOUND_PATH]), "JPEG", 1200, 800, FOUND_PATH
+    )
     facts = CaseFacts(
         number=str(number),
         bundle=1,
@@ -136,7 +138,7 @@ def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         not_checked=(),
         made_with=made_with("UTC"),
     )
-    return ReportCase(facts, Digest.of(str(number).encode()), 2040 + number, _witnesses())
+    return ReportCase(facts, Digest.of(str(number).encode()), 2040 + number, _timestamps())
 
 
 def _work(number: int, registered: PictureFacts) -> WorkFacts:
@@ -153,8 +155,8 @@ def _work(number: int, registered: PictureFacts) -> WorkFacts:
     )
 
 
-def _sighting(number: int, found: PictureFacts) -> SightingFacts:
-    image = f"https://cdn.shop-{number}.example/media/2026/11/{found.digest.hex[:16]}-large@2x.jpg"
+def _sighting(number: int, picture: PictureFacts) -> SightingFacts:
+    image = f"https://cdn.shop-{number}.example/media/2026/11/{picture.digest.hex[:16]}-large@2x.jpg"
     return SightingFacts(
         number=1,
         page_url=f"https://www.shop-{number}.example/walls/autumn-hills?ref=front&size=70x100",
@@ -167,19 +169,19 @@ def _sighting(number: int, found: PictureFacts) -> SightingFacts:
         status=200,
         headers=(("content-type", "image/jpeg"), ("server", "example")),
         peer="203.0.113.9",
-        picture=found,
+        picture=picture,
         visibility=Visibility.PUBLIC,
         slice=None,
     )
 
 
-def _match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
+def _match(registered: PictureFacts, found_picture: PictureFacts) -> MatchFacts:
     paths = [f"data/matches/01/{view.file_name}" for view in (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE)]
     words = ("The found picture shows 87% of the registered picture's area.",)
-    return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, words, *paths)
+    return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, words, *paths)
 
 
-def _witnesses() -> tuple[WitnessFacts, ...]:
+def _timestamps() -> tuple[WitnessFacts, ...]:
     return (
         WitnessFacts(
             "rfc3161", "Example Time Authority", development=False, state="complete", subject="manifest", time=NOON
@@ -193,7 +195,7 @@ def _witnesses() -> tuple[WitnessFacts, ...]:
     )
 
 
-def sample_head(cases: int) -> ReportFacts:
+def sample_report_facts(cases: int) -> ReportFacts:
     """Create the report's facts without the cases."""
     refused = (RefusalCount("robots", 12), RefusalCount("timeout", 3))
     crawl = CrawlCoverage(
@@ -220,10 +222,10 @@ LANGUAGE = "en"
 
 def measure(counts: Sequence[int]) -> list[Row]:
     """Create a report of each size, each in a separate process, whose memory is measured."""
-    return [_apart(count) for count in counts]
+    return [_run_report(count) for count in counts]
 
 
-def _apart(count: int) -> Row:
+def _run_report(count: int) -> Row:
     run = subprocess.run(
         [sys.executable, "-m", "bench.reports", str(count)], capture_output=True, text=True, check=True
     )
@@ -241,16 +243,16 @@ def _apart(count: int) -> Row:
 
 def make(count: int) -> tuple[float, ...]:
     """Create one report. Returns seconds, CPU seconds, peak and initial MiB, volumes, and MB of all files."""
-    drawn = Drawn()
+    drawings = DrawingSets()
     before = _peak()
     started, spent = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         volumes = volumes_of(count)
         with ReportFolder(Path(name), [LANGUAGE]) as folder:
-            head = folder.head(lambda: sample_head(count))
+            head = folder.head(lambda: sample_report_facts(count))
             for volume in volumes:
                 numbers = range(volume.first, min(volume.first + IN_A_VOLUME, count + 1))
-                pictures = {str(number): drawn.of(number) for number in numbers}
+                pictures = {str(number): drawings.of(number) for number in numbers}
                 cases = tuple(sample_case(number, pictures[str(number)]) for number in numbers)
                 folder.add(volume, replace(head, cases=cases), pictures)
             files = folder.put_together(head, volumes, "report")

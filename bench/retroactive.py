@@ -37,7 +37,7 @@ SEED = 9
 WORKS = 101
 """One work that is searched alone, and a hundred that are searched together. Each has a copy among the pictures."""
 COPY_EDITS = ("jpeg30", "crop70", "mirror", "text", "rot90")
-OWN = 0.8
+OWN_SHARE = 0.8
 """Share of one real descriptor in a generated one; the rest comes from another."""
 SOURCES, EDITED = 400, 15
 """Photographs whose hashes and descriptors are mixed, and how many determine which bits of hashes change."""
@@ -62,31 +62,31 @@ def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[R
         os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
         from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
-        made = make_works(Path(name), photos, works)
-        seen = _copies(Path(name), made.works[:WORKS])
-        strangers = made.others[SOURCES : SOURCES + STRANGERS]
+        material = make_works(Path(name), photos, works)
+        copies_folder = _write_copies(Path(name), material.works[:WORKS])
+        strangers = material.others[SOURCES : SOURCES + STRANGERS]
         for path in strangers:
-            shutil.copyfile(path, seen / f"stranger-{path.name}")
+            shutil.copyfile(path, copies_folder / f"stranger-{path.name}")
         print(f"{len(strangers):,} strangers are seen with their bytes", file=sys.stderr, flush=True)
         with Product() as product:
-            product.crawl(seen)
+            product.crawl(copies_folder)
             product.match(product.waiting())
-            _put_in(made.others, pictures)
-            return list(_searched(product, made.works, pictures))
+            _insert_pictures(material.others, pictures)
+            return list(_measure_searches(product, material.works, pictures))
 
 
-def _copies(folder: Path, works: Sequence[Path]) -> Path:
+def _write_copies(folder: Path, works: Sequence[Path]) -> Path:
     """Write one edited copy of each work to a folder."""
     into = folder / "copies"
     into.mkdir()
     for place, path in enumerate(works):
         with Image.open(path) as picture:
-            made = apply(COPY_EDITS[place % len(COPY_EDITS)], picture, [], place)
-        (into / f"{place:04d}{made.suffix}").write_bytes(made.data)
+            edited = apply(COPY_EDITS[place % len(COPY_EDITS)], picture, [], place)
+        (into / f"{place:04d}{edited.suffix}").write_bytes(edited.data)
     return into
 
 
-def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
+def _measure_searches(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
     services = product.services
     from registry.fingerprints.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
@@ -95,56 +95,56 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
         get_indexes(services).refresh(collection)
     what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
     nothing: Row = {"found": "", "alike": "", "compared": ""}
-    yield {"what": what, "works": 0, **_spent(began), **nothing}
+    yield {"what": what, "works": 0, **_elapsed(began), **nothing}
     portions = [works[:1], works[1:WORKS]]
     portions += [works[start : start + WORKS_AT_ONCE] for start in range(WORKS, len(works), WORKS_AT_ONCE)]
     for portion in portions:
         together = len(portion) > WORKS
         began = _now()
-        waiting = product.register_all(portion) if together else product.register_files(portion)
-        yield {"what": "register", "works": len(portion), **_spent(began), **nothing}
+        picture_ids = product.register_all(portion) if together else product.register_files(portion)
+        yield {"what": "register", "works": len(portion), **_elapsed(began), **nothing}
         search = product.search_all if together else product.search
         began = _now()
-        search(waiting)
-        spent = _spent(began)
+        search(picture_ids)
+        spent = _elapsed(began)
         what = "search everything seen, and compare what resembles each most"
-        yield {"what": what, "works": len(portion), **spent, **product.past(waiting)}
+        yield {"what": what, "works": len(portion), **spent, **product.past(picture_ids)}
         began = _now()
-        while left := product.unsearched(waiting):
-            search(left)
-        spent = _spent(began)
-        yield {"what": "compare the rest", "works": len(portion), **spent, **product.past(waiting)}
+        while remaining := product.unsearched(picture_ids):
+            search(remaining)
+        spent = _elapsed(began)
+        yield {"what": "compare the rest", "works": len(portion), **spent, **product.past(picture_ids)}
     new = works[0].read_bytes() + b" "  # a separate work, whose copy is present
     waiting_copy = product.seen(new + b" ")
     began = _now()
     product.add(new)
     matches = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": matches}
+    yield {"what": "register a work and match a copy of it", "works": 1, **_elapsed(began), **nothing, "found": matches}
 
 
 def _now() -> tuple[float, float]:
     return time.monotonic(), processor_seconds()
 
 
-def _spent(began: tuple[float, float]) -> Row:
+def _elapsed(began: tuple[float, float]) -> Row:
     seconds, processor = (now - then for now, then in zip(_now(), began, strict=True))
     print(f"{seconds:.1f} s, {processor:.1f} s of processor", file=sys.stderr, flush=True)
     return {"seconds": seconds, "processor seconds": processor}
 
 
-def _put_in(photos: Sequence[Path], count: int) -> None:
+def _insert_pictures(photos: Sequence[Path], count: int) -> None:
     """Insert rows of pictures without files: digest, fingerprints and their positions in the index."""
     from django.db import connection, transaction  # noqa: PLC0415
 
-    known, real = real_hashes(photos[:SOURCES], EDITED), described(photos[:SOURCES])
+    hash_changes, real = real_hashes(photos[:SOURCES], EDITED), descriptors_of(photos[:SOURCES])
     with transaction.atomic(), connection.cursor() as wrapped:
         cursor: Cursor = wrapped.cursor  # the driver's own, wrapped by Django's
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")
-        first = _one(cursor) + 1
+        first = _fetch_int(cursor) + 1
         _copy_pictures(cursor, first, count)
-        hashes = (rows for _, rows in entries_of(known, count))
+        hashes = (rows for _, rows in entries_of(hash_changes, count))
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
-        _copy_vectors(cursor, DESCRIPTOR.id, WHOLE, first, mixed(real, count, 1))
+        _copy_vectors(cursor, DESCRIPTOR.id, WHOLE, first, mix_descriptors(real, count, 1))
         cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"
@@ -155,7 +155,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
         _number(cursor, "works", first, first + min(REGISTERED, count))
 
 
-def _one(cursor: "Cursor") -> int:
+def _fetch_int(cursor: "Cursor") -> int:
     row = cursor.fetchone()
     assert row is not None
     return int(row[0])
@@ -178,9 +178,9 @@ def _copy_pictures(cursor: "Cursor", first: int, count: int) -> None:
 def _copy_vectors(cursor: "Cursor", space: str, part: str, first: int, batches: Iterator[NDArray[np.generic]]) -> None:
     name, _, version = space.partition("@")
     cursor.execute("SELECT id FROM registry_spacerow WHERE name = %s AND version = %s", (name, version))
-    space_row = _one(cursor)
+    space_row = _fetch_int(cursor)
     cursor.execute("SELECT coalesce(max(id), 0) FROM registry_fingerprintrow")
-    number = _one(cursor)
+    number = _fetch_int(cursor)
     with cursor.copy(
         "COPY registry_fingerprintrow (id, picture_id, space_id, part, vector) FROM STDIN (FORMAT BINARY)"
     ) as copy:
@@ -208,17 +208,17 @@ def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
     )
 
 
-def described(photos: Sequence[Path]) -> NDArray[np.float32]:
+def descriptors_of(photos: Sequence[Path]) -> NDArray[np.float32]:
     """Return descriptors of photographs, one row each."""
     return np.concatenate(
         [BUILT_IN.vectors([decode(path.read_bytes(), Limits(), at_least=224).pixels]) for path in photos]
     )
 
 
-def mixed(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def mix_descriptors(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
     """Yield mixtures of two real descriptors with a little noise, of unit length."""
     for start in range(0, count, AT_ONCE):
         chance = np.random.default_rng([SEED, seed, start])
-        one, other = real[chance.integers(0, len(real), (2, min(AT_ONCE, count - start)))]
-        rows = OWN * one + (1 - OWN) * other + chance.normal(0, MIX_SPREAD, one.shape)
+        first, second = real[chance.integers(0, len(real), (2, min(AT_ONCE, count - start)))]
+        rows = OWN_SHARE * first + (1 - OWN_SHARE) * second + chance.normal(0, MIX_SPREAD, first.shape)
         yield (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f4")

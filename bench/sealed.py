@@ -15,17 +15,17 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bench.common import Progress, Row
-from bench.edited import opened
+from bench.edited import open_photo
 from bench.primitives import PRIMITIVES, composed
-from bench.product import visiting
+from bench.product import running_product
 from indexer.edits import EDITS, apply
 
 WORKS = 2
-BESIDE = 8
+NEIGHBOURS = 8
 """Photographs placed beside and behind copies."""
 CHAINS, LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
-COUNTED = ("copies", "cases", "pass")
+COUNT_NAMES = ("copies", "cases", "pass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +47,35 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
     """Count by family: copies, copies that opened a case, valid bundles. Failures are printed to standard error."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
-    if len(shuffled) < works + BESIDE:
-        raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
+    if len(shuffled) < works + NEIGHBOURS:
+        raise SystemExit(f"{works} works and {NEIGHBOURS} photos beside them are needed: --photos DIR")
     progress = Progress("copies", works * (len(EDITS) + len(PRIMITIVES) + CHAINS))
-    with visiting("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
+    with running_product("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
         for path in shuffled[:works]:
             owner = product.owner_of(path.read_bytes())
-            for number, copy in enumerate(copies(path, shuffled[-BESIDE:], seed)):
+            for number, copy in enumerate(copies(path, shuffled[-NEIGHBOURS:], seed)):
                 progress(sum(count["copies"] for count in counts.values()))
                 count = counts[copy.family]
                 count["copies"] += 1
                 for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed
-                    for said in failed:
-                        print(f"{path.name}, {copy.name}: {said}", file=sys.stderr)
-    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in counts.items()]
+                    for message in failed:
+                        print(f"{path.name}, {copy.name}: {message}", file=sys.stderr)
+    return [{"family": family, **{name: count[name] for name in COUNT_NAMES}} for family, count in counts.items()]
 
 
-def copies(path: Path, others: Sequence[Path], seed: int) -> Iterator[Copy]:
+def copies(path: Path, neighbours: Sequence[Path], seed: int) -> Iterator[Copy]:
     """Yield a photograph in every edit, every primitive and some chains of these."""
     chance = random.Random(f"{seed}:{path.name}")
-    picture, beside = opened(path), [opened(other) for other in others]
+    picture, beside = open_photo(path), [open_photo(other) for other in neighbours]
     for name in EDITS:
         yield Copy("edits", name, apply(name, picture, beside, chance.randrange(10**6)).data)
     work, strangers = np.asarray(picture), [np.asarray(other) for other in beside]
-    chosen = [([one], 1) for one in PRIMITIVES.values()] + [([*PRIMITIVES.values()], LENGTH)] * CHAINS
-    for number, (among, length) in enumerate(chosen):
+    variants = [([primitive], 1) for primitive in PRIMITIVES.values()] + [([*PRIMITIVES.values()], LENGTH)] * CHAINS
+    for number, (among, length) in enumerate(variants):
         lot = zlib.crc32(f"{seed}:{path.name}:{number}".encode())
-        made = composed(work, strangers, among, lot, length=length, strength=chance.choice(STRENGTHS))
-        if made is not None:
+        composition = composed(work, strangers, among, lot, length=length, strength=chance.choice(STRENGTHS))
+        if composition is not None:
             family = among[0].family if length == 1 else "chains"
-            yield Copy(family, among[0].name if length == 1 else f"chain {number}", made.data)
+            yield Copy(family, among[0].name if length == 1 else f"chain {number}", composition.data)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 WATCHES, RUNS, PARTIES = 25, 20, 4_000
 UPLOADS, REPORTS, LICENCES = 100, 200, 500
-PACKED = 20
+BUNDLES_PER_PACKAGE = 20
 """Bundles of a package."""
 DECISIONS = ("open",) * 6 + ("confirmed",) * 2 + ("licensed", "cleared")
 WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
@@ -190,7 +190,7 @@ class Seed:
     def _sighting(self, number: int) -> Row:
         crawl, party = number % self.sizes.crawls + 1, _party((number - 1) // 2)
         page, image = f"https://www.{party}/shop/{number}", f"https://img.{party}/{number}.jpg"
-        seen = self._some_time()
+        first_seen = self._some_time()
         return {
             "id": number,
             "crawl_id": crawl,
@@ -205,8 +205,8 @@ class Seed:
             "party": party,
             "page_title": f"{self.chance.choice(WORDS)} {self.chance.choice(WORDS)} shop",
             "media_type": "image/jpeg",
-            "first_seen": seen,
-            "last_seen": seen + (self.moment - seen) / 3,
+            "first_seen": first_seen,
+            "last_seen": first_seen + (self.moment - first_seen) / 3,
         }
 
     def _match(self, number: int) -> Row:
@@ -247,18 +247,18 @@ class Seed:
         return self._numbered(number) | {"licensee": f"Licensee {number}", "domain": f"licensee-{number}.example"}
 
     def _bundle(self, number: int, case: int) -> Row:
-        sealed = {"seal_digest": _digest("seal", number), "sealed_at": self._some_time(), "state": "done"}
-        return {"id": number, "case_id": case, "number": 1, **sealed}
+        seal_values = {"seal_digest": _digest("seal", number), "sealed_at": self._some_time(), "state": "done"}
+        return {"id": number, "case_id": case, "number": 1, **seal_values}
 
     def _package(self, number: int) -> Row:
         file = {"name": "studio-case-1-bundle-1.zip", "digest": "00" * 32, "size": 2_000_000, "crc": 0}
-        made = {"made_at": self.moment, "expires_at": self.moment + timedelta(days=30), "state": "done"}
-        request = {"recipient": "court", "asked_by": self.person, "files": [file] * PACKED}
-        return self._numbered(number) | request | made
+        state_values = {"made_at": self.moment, "expires_at": self.moment + timedelta(days=30), "state": "done"}
+        request = {"recipient": "court", "asked_by": self.person, "files": [file] * BUNDLES_PER_PACKAGE}
+        return self._numbered(number) | request | state_values
 
     def _packed(self) -> Iterator[Row]:
         bundles = sum(1 for _ in self._confirmed())
-        each = min(PACKED, bundles)
+        each = min(BUNDLES_PER_PACKAGE, bundles)
         for number in range(self.sizes.packages * each):
             package, place = divmod(number, each)
             bundle = (package * each + place) % bundles + 1
@@ -329,7 +329,7 @@ def _key(number: int) -> bytes:
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40
-ATTENTION = """
+QUEUE_SQL = """
 UPDATE registry_case c
 SET waits = (c.decision = 'open'), places = s.places, likelihood = s.likelihood, shown_id = s.shown
 FROM (
@@ -366,9 +366,9 @@ def seed(services: "Services", sizes: Sizes) -> None:
         people.add_member(owner, PERSON, Role.OWNER, PASSWORD, by=PERSON)
         User.objects.update(is_staff=True)
         for name, model, rows in Seed(owner.pk, PERSON, sizes, thumbnails, now(), random.Random(1)).tables():
-            print(f"  {_copy(model, rows):>9,} {name}", flush=True)
+            print(f"  {_copy_rows(model, rows):>9,} {name}", flush=True)
         with connection.cursor() as cursor:
-            cursor.execute(ATTENTION)
+            cursor.execute(QUEUE_SQL)
 
 
 def _thumbnails(services: "Services") -> list[bytes]:
@@ -383,24 +383,31 @@ def _thumbnails(services: "Services") -> list[bytes]:
     return digests
 
 
-def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
+def _copy_rows(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
     """Copy rows with the given IDs. Missing values have the model's defaults."""
     from django.db import connection
     from django.db.models import NOT_PROVIDED
 
-    fields = [one for one in model._meta.concrete_fields if not one.generated]
+    fields = [column for column in model._meta.concrete_fields if not column.generated]
     count = 0
     with connection.cursor() as cursor:
         first = next(iter(rows := iter(rows)))
-        columns = [one for one in fields if one.attname in first or one.db_default is NOT_PROVIDED]
-        fresh, unnamed = model(), [one for one in columns if one.attname not in first]
-        usual = {one.attname: one.get_db_prep_save(one.pre_save(fresh, add=True), connection) for one in unnamed}
-        prepared = {one.attname: one.get_db_prep_save for one in columns}
-        names = ", ".join(f'"{one.column}"' for one in columns)
+        columns = [column for column in fields if column.attname in first or column.db_default is NOT_PROVIDED]
+        fresh, unnamed = model(), [column for column in columns if column.attname not in first]
+        usual = {
+            column.attname: column.get_db_prep_save(column.pre_save(fresh, add=True), connection) for column in unnamed
+        }
+        prepared = {column.attname: column.get_db_prep_save for column in columns}
+        names = ", ".join(f'"{column.column}"' for column in columns)
         with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
             for row in itertools.chain([first], rows):
-                made = {name: prepared[name](value, connection) for name, value in row.items()}
-                copy.write_row([made[one.attname] if one.attname in made else usual[one.attname] for one in columns])
+                values = {name: prepared[name](value, connection) for name, value in row.items()}
+                copy.write_row(
+                    [
+                        values[column.attname] if column.attname in values else usual[column.attname]
+                        for column in columns
+                    ]
+                )
                 count += 1
         sequence = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)"
         cursor.execute(sequence, [model._meta.db_table, count])

@@ -22,7 +22,7 @@ _PAGES_BEFORE = 20
 
 def measure(*, slow: int, rate: float, seconds: float) -> list[Row]:
     """Start the product in a separate folder, load its site, and return its responses and resource usage."""
-    with site() as (port, web):
+    with running_site() as (port, web):
         for _ in range(_PAGES_BEFORE):
             requests.get(f"http://127.0.0.1:{port}/sign-in/", timeout=60).raise_for_status()
         before = _memory(web)
@@ -47,7 +47,7 @@ def row(outcome: Outcome, before: float, after: float) -> Row:
 
 
 @contextmanager
-def site() -> Iterator[tuple[int, psutil.Process]]:
+def running_site() -> Iterator[tuple[int, psutil.Process]]:
     """Run the product. Yields the port of its site, and the process that serves it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
@@ -58,13 +58,13 @@ def site() -> Iterator[tuple[int, psutil.Process]]:
                 assert up.stdout is not None
                 up.stdout.readline()
                 below = psutil.Process(up.pid).children(recursive=True)
-                yield port, next(one for one in below if "desk.server" in one.cmdline())
+                yield port, next(process for process in below if "desk.server" in process.cmdline())
             finally:
                 up.terminate()
 
 
 def _memory(web: psutil.Process) -> float:
-    return sum(one.memory_info().rss for one in (web, *web.children(recursive=True))) / 2**20
+    return sum(process.memory_info().rss for process in (web, *web.children(recursive=True))) / 2**20
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.common import Progress, Row
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, key_files
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, compute_checkpoint_digest, key_files
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest, SealingKey
 from evidence.bundle.sealing import seal_opening
 from evidence.keys.ed25519 import KeySigner
@@ -27,10 +27,10 @@ from evidence.verdict.result import CONTAINER_CHANGED, Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from tests.assets.bundles import RECORDS, Scene, logged, make_scene, resealed
+from tests.assets.bundles import RECORDS, Scene, append_entry, make_scene, reseal
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.stamping import stamping
-from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.tampering import read_files, update_bag, write_zip
 
 Files = dict[str, bytes]
 INDEX = "proofs/anchors/index.json"
@@ -72,11 +72,11 @@ class World:
 
     def write(self, files: Files, *expected: str, fit: bool = True) -> Change:
         """Write a changed bundle. Its bag is made consistent unless the change is about the bag."""
-        return Change(packed(self.folder / "changed.zip", rebagged(files) if fit else files), expected)
+        return Change(write_zip(self.folder / "changed.zip", update_bag(files) if fit else files), expected)
 
 
 @contextmanager
-def made_world(folder: Path) -> Iterator[World]:
+def make_world(folder: Path) -> Iterator[World]:
     """Create a world whose timestamp authorities run for the duration of the ``with`` block."""
     scenes = []
     for number in range(1 + FORGERS):
@@ -86,22 +86,22 @@ def made_world(folder: Path) -> Iterator[World]:
     scene = scenes[0]
     raw = scene.write(folder / "bundle.zip").read_bytes()
     with stamping(scene) as anchor:
-        other = witnessed(resealed(scene, replace(scene.facts, number="C-8")), anchor)
-    sibling = files_of(other.write(folder / "sibling.zip"))
+        other = with_timestamps(reseal(scene, replace(scene.facts, number="C-8")), anchor)
+    sibling = read_files(other.write(folder / "sibling.zip"))
     forgers = []
     for each in scenes[1:]:
         with stamping(each) as own:
-            forgers += [(witnessed(varied(each, number), own), own) for number in range(4)]
-    yield World(folder, scene, raw, files_of(folder / "bundle.zip"), sibling, tuple(forgers))
+            forgers += [(with_timestamps(vary_reason(each, number), own), own) for number in range(4)]
+    yield World(folder, scene, raw, read_files(folder / "bundle.zip"), sibling, tuple(forgers))
 
 
-def varied(scene: Scene, number: int) -> Scene:
+def vary_reason(scene: Scene, number: int) -> Scene:
     """Seal the case again with another reason of the decision."""
     decision = replace(scene.facts.decision, reason=f"A copy of my work, {number}.")
-    return resealed(scene, replace(scene.facts, decision=decision))
+    return reseal(scene, replace(scene.facts, decision=decision))
 
 
-def witnessed(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
+def with_timestamps(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
     """Return the case with new consistency proofs, and timestamps on its seal digest and its checkpoint."""
     entry = scene.proofs.entry
     assert entry is not None
@@ -109,12 +109,12 @@ def witnessed(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
     earlier = [scene.facts.work.registration, slice_proof.log if slice_proof else None]
     sizes = sorted({proof.size for proof in earlier if proof is not None})
     consistency = tuple(ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))) for size in sizes)
-    digests = (scene.sealed.seal, checkpoint_digest(entry.checkpoint))
+    digests = (scene.sealed.seal, compute_checkpoint_digest(entry.checkpoint))
     anchors = tuple(AnchorProof(digest, anchor.submit(digest)) for digest in digests)
     return replace(scene, proofs=Proofs(entry, consistency, anchors))
 
 
-def spoilt(data: bytes, draw: Random) -> bytes:
+def corrupt(data: bytes, draw: Random) -> bytes:
     """Change one bit, one byte or a range of the data, or truncate them."""
     place = draw.randrange(len(data))
     way = draw.randrange(4)
@@ -163,13 +163,13 @@ def bits_in_the_zip(world: World, draw: Random) -> Change:
 def changed_file(world: World, draw: Random) -> Change:
     """Change one file."""
     name = draw.choice([name for name in world.files if name not in BAG_FILES])
-    return world.write({**world.files, name: spoilt(world.files[name], draw)}, *checks_of(name))
+    return world.write({**world.files, name: corrupt(world.files[name], draw)}, *checks_of(name))
 
 
 def changed_list(world: World, draw: Random) -> Change:
     """Change one of the bag's own files."""
     name = draw.choice(BAG_FILES)
-    return world.write({**world.files, name: spoilt(world.files[name], draw)}, "bag", "files", fit=False)
+    return world.write({**world.files, name: corrupt(world.files[name], draw)}, "bag", "files", fit=False)
 
 
 def removed_file(world: World, draw: Random) -> Change:
@@ -193,26 +193,26 @@ def swapped_files(world: World, draw: Random) -> Change:
     """Exchange two files."""
     names = [name for name in world.files if name not in BAG_FILES]
     while True:
-        one, other = draw.sample(names, 2)
-        if world.files[one] != world.files[other]:
-            swap = {one: world.files[other], other: world.files[one]}
-            return world.write({**world.files, **swap}, *checks_of(one), *checks_of(other))
+        first, second = draw.sample(names, 2)
+        if world.files[first] != world.files[second]:
+            swap = {first: world.files[second], second: world.files[first]}
+            return world.write({**world.files, **swap}, *checks_of(first), *checks_of(second))
 
 
 def proofs_of_another(world: World, draw: Random) -> Change:
     """Replace all or some proofs by those of another bundle of the same owner, or of a stranger."""
     stranger, _ = draw.choice(world.forgers)
-    source = world.sibling if draw.random() < 0.5 else files_of(stranger.write(world.folder / "stranger.zip"))
+    source = world.sibling if draw.random() < 0.5 else read_files(stranger.write(world.folder / "stranger.zip"))
     proofs = sorted(name for name in source if name.startswith("proofs/") and source[name] != world.files.get(name))
-    chosen = proofs if draw.random() < 0.3 else draw.sample(proofs, draw.randrange(1, len(proofs)))
-    return world.write({**world.files, **{name: source[name] for name in chosen}})
+    selected = proofs if draw.random() < 0.3 else draw.sample(proofs, draw.randrange(1, len(proofs)))
+    return world.write({**world.files, **{name: source[name] for name in selected}})
 
 
 def edited_manifest(world: World, draw: Random) -> Change:
     """Change a sealed file, and update all digests in the manifest."""
     name = draw.choice([name for name in world.files if name.startswith("data/") and name != MANIFEST_PATH])
     return world.write(
-        resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw), "signature", "manifest"
+        update_manifest({**world.files, name: corrupt(world.files[name], draw)}, draw), "signature", "manifest"
     )
 
 
@@ -221,7 +221,7 @@ def another_key(world: World, draw: Random) -> Change:
     name = draw.choice(["data/facts.json", "data/exhibit.pdf", "data/work/01.jpg", RECORDS[1]])
     key = KeySigner(Ed25519PrivateKey.generate())
     public = key.public_key.hex()
-    files = resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw, public=public)
+    files = update_manifest({**world.files, name: corrupt(world.files[name], draw)}, draw, public=public)
     try:
         manifest = Manifest.from_json(files[MANIFEST_PATH])
         files.update(key_files(replace(manifest, key=SealingKey("Ed25519", key.public_key, "operator"))))
@@ -229,19 +229,19 @@ def another_key(world: World, draw: Random) -> Change:
         files["proofs/signature"] = key.sign(files[MANIFEST_PATH])
     if draw.random() < 0.5:
         entry = json.loads(files["proofs/log/entry.json"])
-        sealed = {
+        opening = {
             "key": public,
             "manifest": Digest.of(files[MANIFEST_PATH]).hex,
             "signature": files["proofs/signature"].hex(),
         }
         entry.update(
-            opening=sealed, commitment=hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(sealed)).hexdigest()
+            opening=opening, commitment=hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(opening)).hexdigest()
         )
         files["proofs/log/entry.json"] = canonical(entry)
     return world.write(files, "key", "entry", "inclusion")
 
 
-def resealed_by_hand(files: Files, draw: Random, public: str | None = None) -> Files:
+def update_manifest(files: Files, draw: Random, public: str | None = None) -> Files:
     """Return the files with a manifest that matches them, and sometimes with another change."""
     manifest = json.loads(files[MANIFEST_PATH])
     for file in manifest["files"]:
@@ -278,11 +278,11 @@ def forked_log(world: World, draw: Random) -> Change:
     place = world.folder / f"fork-{draw.randrange(10**9)}"
     fork = Log(FolderLogStore(place), key, scene.log.origin)
     for number in range(draw.randrange(5)):
-        logged(fork, EntryType.REGISTRATION, {"work": f"W-{number}", "picture": draw.randbytes(32).hex()})
-    entry = logged(fork, EntryType.SEAL, seal_opening(scene.sealed))
+        append_entry(fork, EntryType.REGISTRATION, {"work": f"W-{number}", "picture": draw.randbytes(32).hex()})
+    entry = append_entry(fork, EntryType.SEAL, seal_opening(scene.sealed))
     proofs = Proofs(entry, _forged_consistency(fork, entry, scene, draw), scene.proofs.anchors)
     if draw.random() < 0.5:
-        anchors = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
+        anchors = tuple(anchor for anchor in proofs.anchors if anchor.digest == scene.sealed.seal)
         proofs = replace(proofs, anchors=anchors)
     return Change(scene.write(world.folder / "changed.zip", proofs), ("consistency", "checkpoint"))
 
@@ -330,8 +330,8 @@ def forged_as_a_whole(world: World, draw: Random) -> Change:
     decision = replace(scene.facts.decision, reason=f"Forged {draw.randrange(10**9)}.")
     early = scene.facts.opened_at - timedelta(days=draw.randrange(1, 3000))
     facts = replace(scene.facts, decision=decision, opened_at=early)
-    again = resealed(scene, facts)
-    anchors = tuple(one for one in scene.proofs.anchors if one.digest != scene.sealed.seal)
+    again = reseal(scene, facts)
+    anchors = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
     proofs = replace(again.proofs, anchors=anchors if draw.random() < 0.1 else ())
     whole = scene if draw.random() < 0.5 else replace(again, proofs=proofs)
     return Change(whole.write(world.folder / "changed.zip"), ("key", "checkpoint", "time"))
@@ -384,13 +384,13 @@ class Finding:
 def measure(changes: int, seed: int = 1) -> list[Row]:
     """Make this number of changes and verify each. Returns one row for each kind."""
     findings = find(changes, seed)
-    rows = [_row(kind, [one for one in findings if one.kind == kind]) for kind in KINDS]
+    rows = [_row(kind, [finding for finding in findings if finding.kind == kind]) for kind in KINDS]
     return [*rows, _row("all", findings)]
 
 
 def find(changes: int, seed: int = 1) -> list[Finding]:
     """Return the result of each change, in a new world."""
-    with TemporaryDirectory() as name, made_world(Path(name)) as world:
+    with TemporaryDirectory() as name, make_world(Path(name)) as world:
         return find_in(world, changes, seed)
 
 
@@ -404,13 +404,13 @@ def find_in(world: World, changes: int, seed: int = 1) -> list[Finding]:
         kind = kinds[number * 37 % len(kinds)]
         change = KINDS[kind][1](world, Random(f"{seed} {number}"))
         verdict = Verifier(world.scene.trust).verify(change.path)
-        findings.append(judged(kind, number, change, verdict, original))
+        findings.append(judge_change(kind, number, change, verdict, original))
         progress(number + 1)
         _tidy(world)
     return findings
 
 
-def judged(kind: str, number: int, change: Change, verdict: Verdict, original: Verdict) -> Finding:
+def judge_change(kind: str, number: int, change: Change, verdict: Verdict, original: Verdict) -> Finding:
     """Compare a verdict with that of the unchanged bundle."""
     before = {check.name: check for check in original.checks}
     states = {
@@ -424,8 +424,8 @@ def judged(kind: str, number: int, change: Change, verdict: Verdict, original: V
     if not sentences and not states:
         outcome = NOTHING
     noticed = states or sentences
-    named = not change.expected or any(name.startswith(change.expected) for name in noticed)
-    return Finding(kind, outcome, named and outcome != NOTHING, number)
+    is_attributed = not change.expected or any(name.startswith(change.expected) for name in noticed)
+    return Finding(kind, outcome, is_attributed and outcome != NOTHING, number)
 
 
 def _tidy(world: World) -> None:
@@ -434,6 +434,6 @@ def _tidy(world: World) -> None:
 
 
 def _row(kind: str, findings: Sequence[Finding]) -> Row:
-    counts = Counter(one.outcome for one in findings)
-    named = sum(one.named for one in findings)
-    return {"change": kind, "changes": len(findings), **{one: counts[one] for one in OUTCOMES}, "named": named}
+    counts = Counter(item.outcome for item in findings)
+    attributed = sum(item.named for item in findings)
+    return {"change": kind, "changes": len(findings), **{item: counts[item] for item in OUTCOMES}, "named": attributed}

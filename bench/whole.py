@@ -23,8 +23,8 @@ import numpy as np
 import psutil
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from bench.common import Row, keep
-from bench.edited import opened
+from bench.common import Row, save_rows
+from bench.edited import open_photo
 from demo.edits import EDITS, edited
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ SMALL = 3
 ICONS = 0.4
 """Share of icons among the small ones."""
 THUMBNAILS = (64, 100, 120, 150, 160, 200, 240)
-A_FOLDER = 2_000
+PICTURES_PER_FOLDER = 2_000
 """Pictures in one folder. Each folder is one crawl."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SourcePictures:
     """Paths of the works, and sources of other pictures.
 
     Attributes:
@@ -60,34 +60,36 @@ class Made:
     others: Sequence[Path]
 
 
-def make_works(folder: Path, photos: Sequence[Path], count: int) -> Made:
+def make_works(folder: Path, photos: Sequence[Path], count: int) -> SourcePictures:
     """Create works from at most half of the photographs. The output is deterministic."""
-    chosen = _chosen(photos)
-    quarters, needed = _needed(len(chosen), count)
-    if needed >= len(chosen):
-        raise SystemExit(f"{count:,} works are made of {needed:,} photos, and {len(chosen):,} are there: --photos DIR")
-    made = works_made(folder, photos, count)
+    shuffled = _shuffle(photos)
+    quarters, needed = _needed(len(shuffled), count)
+    if needed >= len(shuffled):
+        raise SystemExit(
+            f"{count:,} works are made of {needed:,} photos, and {len(shuffled):,} are there: --photos DIR"
+        )
+    sources = existing_works(folder, photos, count)
     (folder / "works").mkdir(exist_ok=True)
     grain = _grain()
 
     def make(number: int) -> None:
-        picture = opened(chosen[number % needed])
+        picture = open_photo(shuffled[number % needed])
         part = _quarter(picture, number // needed) if quarters else picture
-        _write(made.works[number], _large(part, grain, number))
+        _write(sources.works[number], _large(part, grain, number))
 
     _for_each(make, range(count))
-    return made
+    return sources
 
 
-def works_made(folder: Path, photos: Sequence[Path], count: int) -> Made:
+def existing_works(folder: Path, photos: Sequence[Path], count: int) -> SourcePictures:
     """Return the works created there by an earlier call of :func:`make_works`."""
-    chosen = _chosen(photos)
-    _, needed = _needed(len(chosen), count)
+    shuffled = _shuffle(photos)
+    _, needed = _needed(len(shuffled), count)
     works = [folder / "works" / f"{number:06d}.jpg" for number in range(count)]
-    return Made(folder / "pictures", works, chosen[needed:])
+    return SourcePictures(folder / "pictures", works, shuffled[needed:])
 
 
-def _chosen(photos: Sequence[Path]) -> list[Path]:
+def _shuffle(photos: Sequence[Path]) -> list[Path]:
     return random.Random(SEED).sample(list(photos), len(photos))
 
 
@@ -97,14 +99,17 @@ def _needed(photos: int, count: int) -> tuple[bool, int]:
     return quarters, -(-count // 4) if quarters else count
 
 
-def make_pictures(made: Made, numbers: range) -> list[Path]:
+def make_pictures(sources: SourcePictures, numbers: range) -> list[Path]:
     """Create the pictures of these numbers in folders. Earlier pictures are removed."""
-    shutil.rmtree(made.folder, ignore_errors=True)
+    shutil.rmtree(sources.folder, ignore_errors=True)
     grain = _grain()
-    folders = {number: made.folder / f"{max(numbers.start, number // A_FOLDER * A_FOLDER):06d}" for number in numbers}
+    folders = {
+        number: sources.folder / f"{max(numbers.start, number // PICTURES_PER_FOLDER * PICTURES_PER_FOLDER):06d}"
+        for number in numbers
+    }
     for folder in set(folders.values()):
         folder.mkdir(parents=True)
-    _for_each(lambda number: _make(folders[number], number, made, grain), numbers)
+    _for_each(lambda number: _make_picture(folders[number], number, sources, grain), numbers)
     return sorted(set(folders.values()))
 
 
@@ -115,17 +120,17 @@ def _for_each(make: Callable[[int], None], numbers: range) -> None:
             pass
 
 
-def _make(folder: Path, number: int, made: Made, grain: Image.Image) -> None:
+def _make_picture(folder: Path, number: int, sources: SourcePictures, grain: Image.Image) -> None:
     chance = random.Random(SEED * 1_000_003 + number)
     if number % COPIES == COPIES - 1:
-        work = opened(chance.choice(made.works))
-        beside = [opened(chance.choice(made.others)) for _ in range(3)]
+        work = open_photo(chance.choice(sources.works))
+        beside = [open_photo(chance.choice(sources.others)) for _ in range(3)]
         copy = edited(chance.choice(EDITS), work, beside, number)
         (folder / f"copy-{number:06d}{copy.suffix}").write_bytes(copy.data)
     elif number % SMALL == 0 and chance.random() < ICONS:
         (folder / f"other-{number:06d}.png").write_bytes(icon(chance))
     else:
-        picture = _varied(opened(made.others[number % len(made.others)]), chance)
+        picture = _vary(open_photo(sources.others[number % len(sources.others)]), chance)
         if number % SMALL == 0:
             side = chance.choice(THUMBNAILS)
             picture.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -134,19 +139,19 @@ def _make(folder: Path, number: int, made: Made, grain: Image.Image) -> None:
         _write(folder / f"other-{number:06d}.jpg", picture)
 
 
-def _varied(picture: Image.Image, chance: random.Random) -> Image.Image:
+def _vary(picture: Image.Image, chance: random.Random) -> Image.Image:
     """Create a different picture: cropped to three quarters or more of each side, maybe mirrored or relit."""
     width, height = (round(side * chance.uniform(0.75, 1)) for side in picture.size)
-    left, top = chance.randint(0, picture.width - width), chance.randint(0, picture.height - height)
-    part = picture.crop((left, top, left + width, top + height))
+    x, y = chance.randint(0, picture.width - width), chance.randint(0, picture.height - height)
+    part = picture.crop((x, y, x + width, y + height))
     part = ImageOps.mirror(part) if chance.random() < 0.5 else part
     return ImageEnhance.Brightness(part).enhance(chance.uniform(0.8, 1.2))
 
 
 def _quarter(picture: Image.Image, place: int) -> Image.Image:
     width, height = picture.width // 2, picture.height // 2
-    left, top = place % 2 * width, place // 2 * height
-    return picture.crop((left, top, left + width, top + height))
+    x, y = place % 2 * width, place // 2 * height
+    return picture.crop((x, y, x + width, y + height))
 
 
 def _grain() -> Image.Image:
@@ -158,8 +163,8 @@ def _large(picture: Image.Image, grain: Image.Image, number: int) -> Image.Image
     """Enlarge smaller pictures, and add another piece of the grain for each number."""
     scale = LONG_SIDE / max(picture.size)
     large = ImageOps.scale(picture, scale, Image.Resampling.BICUBIC) if scale > 1 else picture
-    left, top = random.Random(number).sample(range(2 * LONG_SIDE - max(large.size) + 1), 2)
-    return Image.blend(large, grain.crop((left, top, left + large.width, top + large.height)), GRAIN)
+    x, y = random.Random(number).sample(range(2 * LONG_SIDE - max(large.size) + 1), 2)
+    return Image.blend(large, grain.crop((x, y, x + large.width, y + large.height)), GRAIN)
 
 
 def _write(path: Path, picture: Image.Image) -> None:
@@ -170,7 +175,7 @@ def _write(path: Path, picture: Image.Image) -> None:
 
 WORKS_AT_ONCE, PICTURES_AT_ONCE = 1_000, 5_000
 """Works of one table row; pictures that are created, imported and matched before the next ones."""
-KEPT = ("postgres", "blobs", "features", "indexes")
+MEASURED_FOLDERS = ("postgres", "blobs", "features", "indexes")
 """Folders in the data folder whose sizes are measured."""
 
 
@@ -207,13 +212,13 @@ class Stages:
                 "processor seconds": spent,
                 "processor ms an item": spent / max(1, count) * 1000,
                 "peak MiB of all processes": watcher.mebibytes,
-                **{f"{folder}, MB": megabytes(self._data / folder) for folder in KEPT},
+                **{f"{folder}, MB": megabytes(self._data / folder) for folder in MEASURED_FOLDERS},
             }
         )
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)
-        keep(self._out, "whole", self.rows)
+        save_rows(self._out, "whole", self.rows)
         print("; ".join(f"{name}: {value}" for name, value in row.items()), file=sys.stderr, flush=True)
 
 
@@ -283,46 +288,46 @@ def measure(photos: Sequence[Path], works: int, pictures: int, reported: int, ou
             continued; of a stage that it had started, only the rest is measured and counted.
     """
     folder = out / "whole"
-    rows = _begun(folder, {"works": works, "photos": len(photos)}, out / "whole.json")
+    rows = _load_rows(folder, {"works": works, "photos": len(photos)}, out / "whole.json")
     os.environ.update(EXHIBIT_DATA=str((folder / "data").absolute()), DJANGO_SETTINGS_MODULE="desk.settings")
     stages = Stages(out, folder / "data", rows)
-    made = _made(stages, folder, photos, works)
-    _run(stages, made, pictures, reported)
+    sources = _prepare_works(stages, folder, photos, works)
+    _run(stages, sources, pictures, reported)
     shutil.rmtree(folder)
     return stages.rows
 
 
-def _begun(folder: Path, asked: dict[str, int], kept: Path) -> list[Row]:
+def _load_rows(folder: Path, options: dict[str, int], rows_path: Path) -> list[Row]:
     """Return the rows of an earlier run with the same works. The user must remove a run with other works."""
     note = folder / "asked.json"
     if not folder.exists():
         folder.mkdir(parents=True)
-        note.write_text(json.dumps(asked), encoding="utf-8")
+        note.write_text(json.dumps(options), encoding="utf-8")
         return []
-    if json.loads(note.read_text(encoding="utf-8")) != asked:
+    if json.loads(note.read_text(encoding="utf-8")) != options:
         raise SystemExit(f"{folder} holds a run with other works. Remove it, or name another folder with --out.")
-    return list(json.loads(kept.read_text(encoding="utf-8"))["rows"]) if kept.exists() else []
+    return list(json.loads(rows_path.read_text(encoding="utf-8"))["rows"]) if rows_path.exists() else []
 
 
-def _made(stages: Stages, folder: Path, photos: Sequence[Path], works: int) -> Made:
+def _prepare_works(stages: Stages, folder: Path, photos: Sequence[Path], works: int) -> SourcePictures:
     name = "make the works (not the product's)"
     if not stages.waits(name):
-        return works_made(folder, photos, works)
+        return existing_works(folder, photos, works)
     with stages.stage(name, works):
         return make_works(folder, photos, works)
 
 
-def _run(stages: Stages, made: Made, pictures: int, reported: int) -> None:
+def _run(stages: Stages, sources: SourcePictures, pictures: int, reported: int) -> None:
     from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
     with Product() as product:
-        _register(stages, product, made.works)
+        _register(stages, product, sources.works)
         name = "keep the index of local votes up, in the background"
         if stages.waits(name):
-            with stages.stage(name, len(made.works)):
+            with stages.stage(name, len(sources.works)):
                 product.keep_votes_up()
         for start in range(0, pictures, PICTURES_AT_ONCE):
-            _portion(stages, product, made, range(start, min(start + PICTURES_AT_ONCE, pictures)))
+            _portion(stages, product, sources, range(start, min(start + PICTURES_AT_ONCE, pictures)))
         if reported:
             with stages.stage("report (PDF, CSV, JSON), cases", min(reported, product.cases())):
                 product.report(reported)
@@ -333,25 +338,25 @@ def _register(stages: Stages, product: "Product", works: Sequence[Path]) -> None
         portion = works[start : start + WORKS_AT_ONCE]
         name = f"register works, a process a core, until {start + len(portion):,}"
         if stages.waits(name):
-            left = product.unregistered(portion)
-            with stages.stage(name, len(left)):
-                product.register(left)
+            remaining = product.unregistered(portion)
+            with stages.stage(name, len(remaining)):
+                product.register(remaining)
 
 
-def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> None:
+def _portion(stages: Stages, product: "Product", sources: SourcePictures, numbers: range) -> None:
     """Create, import and match the pictures of these numbers."""
     upto = f"until {numbers.stop:,}"
     imported, matched = f"import pictures, {upto}", f"match pictures, a process a core, {upto}"
     if stages.waits(imported):
         with stages.stage(f"make pictures, {upto} (not the product's)", len(numbers)):
-            folders = make_pictures(made, numbers)
+            folders = make_pictures(sources, numbers)
         with stages.stage(imported, len(numbers)):
             for folder in folders:
                 product.crawl(folder)
     if stages.waits(matched):
-        waiting = product.waiting()
-        with stages.stage(matched, len(waiting)):
-            product.match(waiting)
+        picture_ids = product.waiting()
+        with stages.stage(matched, len(picture_ids)):
+            product.match(picture_ids)
         print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from bench.common import Row, Titled
+from bench.common import Row, TitledTable
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.development.authority import running_authority
-from evidence.development.chain import running_chain
+from evidence.development.authority import run_authority
+from evidence.development.chain import run_chain
 from exhibit.digests import Digest
 from exhibit.ports import Anchor, Receipt
 from tests.assets.evm_ledger import SESSION, running_ledger
@@ -22,7 +22,7 @@ IN_BLOCKS = 20
 """Number of digests for the chain, each in a separate block."""
 
 
-def measure(stamps: int) -> Iterator[Titled]:
+def measure(stamps: int) -> Iterator[TitledTable]:
     """Yield each table when it is complete.
 
     Args:
@@ -34,17 +34,17 @@ def measure(stamps: int) -> Iterator[Titled]:
 
 
 def _authority(folder: Path, count: int) -> Row:
-    with running_authority(folder) as authority:
+    with run_authority(folder) as authority:
         anchor = Rfc3161Anchor("a", authority.url, [authority.root_pem], development=True, session=SESSION)
-        seconds, receipts = _submitted(anchor, count)
+        seconds, receipts = _measure_submission(anchor, count)
     return _row("RFC 3161 authority", anchor, seconds / count, receipts, "–")
 
 
 def _calendar(folder: Path, count: int) -> Row:
-    with running_chain(folder) as chain:
+    with run_chain(folder) as chain:
         blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
         anchor = OpenTimestampsAnchor("c", [chain.url], blocks, development=True, session=SESSION)
-        seconds, receipts = _submitted(anchor, count)
+        seconds, receipts = _measure_submission(anchor, count)
         chain.mine()
         receipts = {digest: anchor.upgrade(digest, receipt) for digest, receipt in receipts.items()}
     return _row("OpenTimestamps calendar", anchor, seconds / count, receipts, "–")
@@ -61,20 +61,20 @@ def _ledger() -> Row:
         return _row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
 
 
-def _submitted(anchor: Anchor, count: int) -> tuple[float, dict[Digest, Receipt]]:
+def _measure_submission(anchor: Anchor, count: int) -> tuple[float, dict[Digest, Receipt]]:
     digests = [Digest.of(number.to_bytes(4, "big")) for number in range(count)]
     return _timed(lambda: {digest: anchor.submit(digest) for digest in digests})
 
 
-def _row(witness: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Receipt], gas: str) -> Row:
+def _row(service: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Receipt], gas: str) -> Row:
     checking, _ = _timed(lambda: [anchor.verify(digest, receipt) for digest, receipt in receipts.items()])
-    one = next(iter(receipts.values()))
+    first_receipt = next(iter(receipts.values()))
     return {
-        "witness": witness,
+        "witness": service,
         "asked a second": 1 / seconds,
         "verify ms": 1000 * checking / len(receipts),
-        "receipt bytes": len(one.proof),
-        "material bytes": sum(len(data) for _, data in one.material),
+        "receipt bytes": len(first_receipt.proof),
+        "material bytes": sum(len(data) for _, data in first_receipt.material),
         "gas": gas,
     }
 

@@ -131,7 +131,7 @@ class _Visit:
                 return self._told(answer.url, policy, "", ())
         if not 200 <= answer.status < 300:
             raise RefusedError(f"The server answered with status {answer.status}.", reason=f"http-{answer.status}")
-        kind, document = _read(answer, self._token)
+        kind, document = _read_answer(answer, self._token)
         proposals = [Proposal(kind, answer.url)]
         if kind is SourceKind.SITE:
             proposals += self._offered(answer.url, policy, document)
@@ -212,7 +212,7 @@ class _Visit:
             raise RefusedError(f"The host {host_of(url)} isn't visited.", reason=Reason.DENIED_HOST)
 
 
-def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
+def _read_answer(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
     """Detect whether the response is a sitemap, a feed or a page, and parse it."""
     kinds = {SourceKind.SITE: Kind.PAGE}
     if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):

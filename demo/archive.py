@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from demo.stand_in import StandIn, serving, small_copy
-from evidence.facts.elsewhere import sha1_of
+from evidence.facts.elsewhere import compute_sha1
 
 HOST: Final = "127.0.0.5"
 DOMAIN: Final = "harbour-prints.example"
@@ -35,9 +35,9 @@ class Archive:
 @contextmanager
 def running_archive() -> Iterator[Archive]:
     """Serve the archive on loopback for the duration of the block."""
-    held: dict[str, bytes] = {}
-    with serving(HOST, _Handler, held) as url:
-        yield Archive(url, held)
+    files: dict[str, bytes] = {}
+    with serving(HOST, _Handler, files) as url:
+        yield Archive(url, files)
 
 
 class _Handler(StandIn):
@@ -62,7 +62,7 @@ def _index_line(url: str, data: bytes, names: list[str]) -> str:
         "original": url,
         "mimetype": "image/jpeg",
         "statuscode": "200",
-        "digest": sha1_of(data),
+        "digest": compute_sha1(data),
         "length": str(len(data)),
     }
     return " ".join(fields[name] for name in names) + "\n"

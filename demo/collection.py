@@ -42,9 +42,9 @@ class Collection:
 @contextmanager
 def running_collection() -> Iterator[Collection]:
     """Serve the collection on loopback for the duration of the block."""
-    held: dict[str, bytes] = {}
-    with serving(HOST, _Handler, held) as url:
-        yield Collection(url, held)
+    files: dict[str, bytes] = {}
+    with serving(HOST, _Handler, files) as url:
+        yield Collection(url, files)
 
 
 class _Handler(StandIn):
@@ -63,8 +63,8 @@ class _Handler(StandIn):
 
     def _found(self) -> dict[str, object]:
         base = f"http://{self.headers['Host']}"
-        one = {"id": "1", "title": "A lighthouse", "url": base + PICTURE, "foreign_landing_url": base + PAGE}
-        return {"result_count": 1, "page_count": 1, "page_size": 20, "page": 1, "results": [one]}
+        result = {"id": "1", "title": "A lighthouse", "url": base + PICTURE, "foreign_landing_url": base + PAGE}
+        return {"result_count": 1, "page_count": 1, "page_size": 20, "page": 1, "results": [result]}
 
 
 _NOTHING: Final = {"result_count": 0, "page_count": 0, "page_size": 20, "page": 1, "results": []}

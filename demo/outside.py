@@ -34,6 +34,6 @@ def check_outside(bundle: Path, roots: Path) -> list[OutsideCheck]:
         roots: PEM file with the root of the trusted timestamp authority.
     """
     return [
-        OutsideCheck(bundle.name, _SECTIONS[one.title], _STATES[one.state], one.words)
-        for one in outcomes(bundle, roots, "", regtest=True, only=_SECTIONS)
+        OutsideCheck(bundle.name, _SECTIONS[outcome.title], _STATES[outcome.state], outcome.words)
+        for outcome in outcomes(bundle, roots, "", regtest=True, only=_SECTIONS)
     ]

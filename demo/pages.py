@@ -20,7 +20,7 @@ LAZY_LOADING: Final = "document.querySelectorAll('img[data-src]').forEach((img) 
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PagePicture:
     """One image on a page: its URL, how the page refers to it, and its caption."""
 
     url: str
@@ -35,25 +35,25 @@ class Page:
     path: str
     title: str
     text: str
-    shown: tuple[Shown, ...]
+    shown: tuple[PagePicture, ...]
 
     @property
     def stylesheet(self) -> str:
         """Path of the page's own stylesheet."""
         return f"/css{self.path.removesuffix('.html').rstrip('/')}.css"
 
-    def using(self, *techniques: str) -> tuple[Shown, ...]:
+    def using(self, *techniques: str) -> tuple[PagePicture, ...]:
         """Return the images shown with one of these techniques."""
-        return tuple(shown for shown in self.shown if shown.technique in techniques)
+        return tuple(picture for picture in self.shown if picture.technique in techniques)
 
 
 def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
     """Render a page: head, navigation with (path, words) links, text and images."""
     menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
-    pictures = "\n".join(_figure(shown) for shown in page.shown if shown.technique in _TAGS)
+    pictures = "\n".join(_figure(picture) for picture in page.shown if picture.technique in _TAGS)
     classes = "\n".join(
-        f'<div class="picture p{number}" role="img" aria-label="{escape(shown.caption)}"></div>'
-        for number, shown in enumerate(page.using("stylesheet"))
+        f'<div class="picture p{number}" role="img" aria-label="{escape(picture.caption)}"></div>'
+        for number, picture in enumerate(page.using("stylesheet"))
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -85,8 +85,8 @@ def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
 
 def page_css(page: Page) -> str:
     """Render a page's own stylesheet, with its background images."""
-    shown = enumerate(page.using("stylesheet"))
-    return "".join(f'.p{number} {{ background-image: url("{picture.url}"); }}\n' for number, picture in shown)
+    numbered = enumerate(page.using("stylesheet"))
+    return "".join(f'.p{number} {{ background-image: url("{picture.url}"); }}\n' for number, picture in numbered)
 
 
 def site_css(site: Site) -> str:
@@ -108,8 +108,8 @@ def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
     entries = "".join(
         f"<url><loc>{escape(urljoin(site.base, page.path))}</loc>"
         + "".join(
-            f"<image:image><image:loc>{escape(urljoin(site.base, shown.url))}</image:loc></image:image>"
-            for shown in page.using("sitemap")
+            f"<image:image><image:loc>{escape(urljoin(site.base, picture.url))}</image:loc></image:image>"
+            for picture in page.using("sitemap")
         )
         + "</url>\n"
         for page in pages
@@ -132,28 +132,28 @@ def feed_xml(pages: Sequence[Page], site: Site) -> str:
 """
 
 
-def _feed_item(page: Page, site: Site, written: float) -> str:
+def _feed_item(page: Page, site: Site, published_at: float) -> str:
     link = escape(urljoin(site.base, page.path))
     media = "".join(
-        f'<media:content url="{escape(urljoin(site.base, shown.url))}" medium="image">'
-        f"<media:title>{escape(shown.caption)}</media:title></media:content>"
-        for shown in page.using("media-content")
+        f'<media:content url="{escape(urljoin(site.base, picture.url))}" medium="image">'
+        f"<media:title>{escape(picture.caption)}</media:title></media:content>"
+        for picture in page.using("media-content")
     )
     enclosures = "".join(
-        f'<enclosure url="{escape(urljoin(site.base, shown.url))}" type="{_media_type(shown.url)}" length="0"/>'
-        for shown in page.using("enclosure")
+        f'<enclosure url="{escape(urljoin(site.base, picture.url))}" type="{_media_type(picture.url)}" length="0"/>'
+        for picture in page.using("enclosure")
     )
     return (
         f"<item><title>{escape(page.title)}</title><link>{link}</link><guid>{link}</guid>"
-        f"<pubDate>{formatdate(written, usegmt=True)}</pubDate><description>{escape(page.text)}</description>"
+        f"<pubDate>{formatdate(published_at, usegmt=True)}</pubDate><description>{escape(page.text)}</description>"
         f"{media}{enclosures}</item>\n"
     )
 
 
 def _head(page: Page, site: Site) -> str:
     cards = [
-        f'<meta property="og:image" content="{escape(urljoin(site.base, shown.url))}">'
-        for shown in page.using("og-image")
+        f'<meta property="og:image" content="{escape(urljoin(site.base, picture.url))}">'
+        for picture in page.using("og-image")
     ]
     data = [
         '<script type="application/ld+json">'
@@ -162,11 +162,11 @@ def _head(page: Page, site: Site) -> str:
                 "@context": "https://schema.org",
                 "@type": "Article",
                 "headline": page.title,
-                "image": [urljoin(site.base, shown.url)],
+                "image": [urljoin(site.base, picture.url)],
             }
         )
         + "</script>"
-        for shown in page.using("json-ld")
+        for picture in page.using("json-ld")
     ]
     return "\n".join(cards + data)
 
@@ -181,10 +181,10 @@ _TAGS: Final = {
 }
 
 
-def _figure(shown: Shown) -> str:
-    caption = escape(shown.caption)
-    tag = _TAGS[shown.technique].format(url=shown.url, caption=caption, media_type=_media_type(shown.url))
-    return tag if shown.technique == "link" else f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
+def _figure(picture: PagePicture) -> str:
+    caption = escape(picture.caption)
+    tag = _TAGS[picture.technique].format(url=picture.url, caption=caption, media_type=_media_type(picture.url))
+    return tag if picture.technique == "link" else f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
 
 
 def _media_type(url: str) -> str:

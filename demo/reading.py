@@ -77,12 +77,12 @@ def works_of(answer: Json) -> list[RegisteredWork]:
     """
     return [
         RegisteredWork(
-            one["number"],
-            one["file"],
-            tuple(one["flags"]),
-            tuple(conflict["sentence"] for conflict in one["earlier_registrations"]),
+            row["number"],
+            row["file"],
+            tuple(row["flags"]),
+            tuple(conflict["sentence"] for conflict in row["earlier_registrations"]),
         )
-        for one in answer["works"]
+        for row in answer["works"]
     ]
 
 
@@ -97,22 +97,22 @@ def cases_of(answer: Json) -> list[SeenCase]:
     """
     return [
         SeenCase(
-            one["number"],
-            one["work"]["file"],
-            one["site"],
-            one["decision"],
+            row["number"],
+            row["work"]["file"],
+            row["site"],
+            row["decision"],
             tuple(
                 SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"], use["period"])
-                for use in one["uses"]
+                for use in row["uses"]
             ),
-            sum(bundle["seal"] is not None for bundle in one["bundles"]),
-            sum(_answered(bundle["receipts"]) for bundle in one["bundles"]),
+            sum(bundle["seal"] is not None for bundle in row["bundles"]),
+            sum(_has_receipts(bundle["receipts"]) for bundle in row["bundles"]),
         )
-        for one in answer["cases"]
+        for row in answer["cases"]
     ]
 
 
-def _answered(receipts: Json) -> bool:
+def _has_receipts(receipts: Json) -> bool:
     """Return True if the log's checkpoint is timestamped and no receipt is pending."""
     complete = all(receipt["state"] == "complete" for receipt in receipts)
     return complete and any(receipt["subject"] == "checkpoint" for receipt in receipts)
@@ -121,7 +121,7 @@ def _answered(receipts: Json) -> bool:
 @_as_described()
 def refusals_of(answer: Json) -> list[SeenRefusal]:
     """Parse the rows of a crawl's refusals: `[{"url", "reason"}]`."""
-    return [SeenRefusal(one["url"], one["reason"]) for one in answer]
+    return [SeenRefusal(row["url"], row["reason"]) for row in answer]
 
 
 @_as_described()
@@ -131,10 +131,10 @@ def verdicts_of(answer: Json) -> dict[str, str]:
     Some pages of the demonstration refer to an image that is never visible. Bundles whose only shortcoming is that no
     visit showed the image get the verdict :data:`NOT_SHOWN`.
     """
-    return {one["file"]: _verdict(one) for one in answer["bundles"]}
+    return {row["file"]: _verdict(row) for row in answer["bundles"]}
 
 
-def _verdict(one: Json) -> str:
-    failed = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
-    unseen = any(line["of"] == "capture" and line["value"].startswith(NOT_FOUND) for line in one.get("lines", ()))
-    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and failed == {"capture"} else str(one["verdict"])
+def _verdict(row: Json) -> str:
+    failed = {grade["name"] for grade in row.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
+    unseen = any(line["of"] == "capture" and line["value"].startswith(NOT_FOUND) for line in row.get("lines", ()))
+    return NOT_SHOWN if row["verdict"] == "incomplete" and unseen and failed == {"capture"} else str(row["verdict"])

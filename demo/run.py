@@ -104,14 +104,16 @@ def run(out: Path, photos: Path, display: Display) -> Result:
             _licences(product, out, plan.licences)
             _watch(product, out, plan.sites, served, plan.pictures, display)
         with display.stage("cases", "Choosing the cases that are certain"):
-            seen = _cases(product)
-            archived = next((use.period for case in seen if case.party == DOMAIN for use in case.uses), "")
+            cases_seen = _cases(product)
+            archived = next((use.period for case in cases_seen if case.party == DOMAIN for use in case.uses), "")
             if archived:
                 display.note(f"{URL}: the archive states a capture of {archived}; nobody here saw the site then")
-            searched = next((use.page_url for case in seen if case.party == collections.HOST for use in case.uses), "")
+            searched = next(
+                (use.page_url for case in cases_seen if case.party == collections.HOST for use in case.uses), ""
+            )
             if searched:
                 display.note(f"{searched}: named by a search for “{collections.WORDS}” that needs no key")
-            certain = [case for case in seen if case.is_certain and case.party not in OF_STAND_INS]
+            certain = [case for case in cases_seen if case.is_certain and case.party not in OF_STAND_INS]
             display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
         with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
             cases = [case for case in _confirm(product, certain, display) if case.party not in OF_STAND_INS]
@@ -181,7 +183,7 @@ def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Terms)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(one) | {"works": ";".join(one.works)} for one in licences)
+        writer.writerows(asdict(terms) | {"works": ";".join(terms.works)} for terms in licences)
     product.api("POST", f"{BELOW}/licences/import", "--file", str(table))
 
 
@@ -205,8 +207,8 @@ def _follow(runs: Sequence[Future[str]], show: Callable[[], None], every: float)
     """Show the progress of commands until they have ended. Raises their first error."""
     while wait(runs, every).not_done:
         show()
-    for one in runs:
-        one.result()
+    for crawl in runs:
+        crawl.result()
 
 
 def _fetched(served: Served) -> int:
@@ -239,16 +241,16 @@ def _report(product: Product, folder: Path) -> list[str]:
     """Request a report over all cases, wait for it, and download its files into a folder."""
     folder.mkdir()
     report = product.api("POST", f"{BELOW}/reports")
-    one = f"{BELOW}/reports/{report['number']}"
+    address = f"{BELOW}/reports/{report['number']}"
     while report["state"] not in OVER:
         time.sleep(LOOK_AGAIN_SECONDS)
-        report = product.api("GET", one)
-    return [product.download(f"{one}/files/{name}", folder / name) for name in report["files"]]
+        report = product.api("GET", address)
+    return [product.download(f"{address}/files/{name}", folder / name) for name in report["files"]]
 
 
 def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
     """Return the refusals of the first crawl of each site."""
-    numbers = {one["name"]: one["number"] for one in product.api("GET", f"{BELOW}/watches")["items"]}
+    numbers = {watch["name"]: watch["number"] for watch in product.api("GET", f"{BELOW}/watches")["items"]}
     crawls = [f"{BELOW}/watches/{numbers[site.name]}/crawls/1" for site in sites]
     paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-pictures")]
     lines = [line for path in paths for line in product.run("api", "GET", path, "--all").splitlines()]

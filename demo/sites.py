@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from demo import broken
 from demo.edits import EDITS, edited
-from demo.pages import FIRST_DAY, Page, Shown, feed_xml, page_css, page_html, site_css, sitemap_xml
+from demo.pages import FIRST_DAY, Page, PagePicture, feed_xml, page_css, page_html, site_css, sitemap_xml
 from demo.pictures import textured
 from demo.plan import Placed, Plan, Site, SourceKind, Terms, Trap, TrapKind, Use
 from demo.serving import REDIRECTS
@@ -113,13 +113,13 @@ _FOLDERS: Final[dict[Role, str]] = {"planted": "/pictures", "licensed": "/pictur
 
 
 def _licensed(
-    works: Sequence[Path], taken: set[tuple[Path, int]], neighbours: Sequence[Image.Image], seed: int
+    works: Sequence[Path], used_places: set[tuple[Path, int]], neighbours: Sequence[Image.Image], seed: int
 ) -> list[_Item]:
     """Create licensed uses: on all of one site, and below /press on another, of works that are not copied there."""
     edits = ("resized", "cropped", "webp", "captioned")
     items = []
     for site in (NOTES, PRINTS):
-        free = [work for work in works if (work, site) not in taken][: len(edits)]
+        free = [work for work in works if (work, site) not in used_places][: len(edits)]
         for work, edit in zip(free, edits, strict=False):
             item = _copy(work, edit, site, "licensed", neighbours, seed)
             items.append(item if site == NOTES else replace(item, path=f"/press/{Path(item.path).name}"))
@@ -214,7 +214,8 @@ _PAGE_NAMES: Final[dict[SourceKind, str]] = {"site": "shelf", "sitemap": "wall",
 def _page(path: str, items: Sequence[_Item], site: Site, random: np.random.Generator) -> Page:
     techniques = _SITES[NAMES.index(site.name)][3]
     pictures = tuple(
-        Shown(item.path, techniques[number % len(techniques)], sentence(random, 4)) for number, item in enumerate(items)
+        PagePicture(item.path, techniques[number % len(techniques)], sentence(random, 4))
+        for number, item in enumerate(items)
     )
     return Page(path, " ".join(words(random, 2)).capitalize(), sentence(random, 24), pictures)
 
@@ -225,13 +226,15 @@ def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
         return site.name, page, urljoin(site.base, item.path)
 
     def uses(role: Role) -> tuple[Use, ...]:
-        return tuple(Use(one.name, one.edit, *at(one, page)) for one, page in homes if one.role == role and one.edit)
+        return tuple(
+            Use(item.name, item.edit, *at(item, page)) for item, page in homes if item.role == role and item.edit
+        )
 
     def placed(role: Role) -> tuple[Placed, ...]:
-        return tuple(Placed(one.name, *at(one, page)) for one, page in homes if one.role == role)
+        return tuple(Placed(item.name, *at(item, page)) for item, page in homes if item.role == role)
 
     planted, licensed, forbidden = uses("planted"), uses("licensed"), uses("forbidden")
-    traps = [Trap(one.trap, *at(one, page), one.target) for one, page in homes if one.trap is not None]
+    traps = [Trap(item.trap, *at(item, page), item.target) for item, page in homes if item.trap is not None]
     robots = [
         Trap("robots", use.site, use.page_url, use.image_url)
         for use in forbidden
@@ -268,7 +271,7 @@ def _licences(sites: Sequence[Site], planted: Sequence[Use], licensed: Sequence[
         ),
         Terms(ended, walls.title, host[walls.name], "", "2019-01-01", "2020-12-31", "Ended and not renewed"),
     )
-    return tuple(one for one in terms if one.works)
+    return tuple(row for row in terms if row.works)
 
 
 def _opened(file: Path) -> Image.Image:

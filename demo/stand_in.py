@@ -39,9 +39,9 @@ class StandIn(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(host: str, answers: type[StandIn], held: dict[str, bytes]) -> Iterator[str]:
-    """Serve the files in ``held`` for the duration of the block. Yields the URL."""
-    server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"held": held}))
+def serving(host: str, answers: type[StandIn], files: dict[str, bytes]) -> Iterator[str]:
+    """Serve the files in ``files`` for the duration of the block. Yields the URL."""
+    server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"held": files}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:

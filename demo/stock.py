@@ -11,7 +11,7 @@ from PIL import Image
 
 from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import decode
-from indexer.picture.perceptual_hash import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink
 
 ASSETS: Final = Path(__file__).parent / "assets"
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
@@ -41,34 +41,38 @@ def choose_works(folder: Path, limit: int = 24) -> list[Path]:
     if not folder.is_dir():
         raise WrongUseError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-    chosen: list[Path] = []
+    selection: list[Path] = []
     known_hashes: list[Hashes] = []
     for file in files:
         hashes = _hashes_of(file)
         if hashes is None or any(_resemble(hashes, other) for other in known_hashes):
             continue
-        chosen.append(file)
+        selection.append(file)
         known_hashes.append(hashes)
-        if len(chosen) == limit:
+        if len(selection) == limit:
             break
-    if len(chosen) < 4:
+    if len(selection) < 4:
         raise WrongUseError(
-            f"{folder} holds {len(chosen)} pictures that the demonstration can use; it needs at least four.",
+            f"{folder} holds {len(selection)} pictures that the demonstration can use; it needs at least four.",
             hint=f"Put different photographs with sides of at least {SMALLEST_SIDE} px directly into the folder.",
         )
-    return chosen
+    return selection
 
 
 def stock_beside(works: Sequence[Path]) -> Stock:
     """Return the look-alikes and unrelated images of the demonstration, without any that resemble a work."""
-    known = [hashes for work in works if (hashes := _hashes_of(work)) is not None]
-    return Stock(_unlike(known, (ASSETS / "lookalikes").iterdir()), _unlike(known, (ASSETS / "unrelated").iterdir()))
+    work_hashes = [hashes for work in works if (hashes := _hashes_of(work)) is not None]
+    return Stock(
+        _unlike(work_hashes, (ASSETS / "lookalikes").iterdir()), _unlike(work_hashes, (ASSETS / "unrelated").iterdir())
+    )
 
 
-def _unlike(known: Sequence[Hashes], files: Iterable[Path]) -> tuple[Path, ...]:
+def _unlike(work_hashes: Sequence[Hashes], files: Iterable[Path]) -> tuple[Path, ...]:
     hashed = ((file, _hashes_of(file)) for file in sorted(files))
     return tuple(
-        file for file, hashes in hashed if hashes is not None and not any(_resemble(hashes, other) for other in known)
+        file
+        for file, hashes in hashed
+        if hashes is not None and not any(_resemble(hashes, other) for other in work_hashes)
     )
 
 
@@ -80,8 +84,8 @@ def _hashes_of(file: Path) -> Hashes | None:
         return None
     if min(picture.info.width, picture.info.height) < SMALLEST_SIDE:
         return None
-    return orientation_hashes(shrink(Image.fromarray(picture.pixels).convert("L")))
+    return compute_orientation_hashes(shrink(Image.fromarray(picture.pixels).convert("L")))
 
 
-def _resemble(hashes: Hashes, others: Hashes) -> bool:
-    return int(np.bitwise_count(hashes[0] ^ others).sum(axis=1).min()) <= RESEMBLING_BITS
+def _resemble(hashes: Hashes, other_hashes: Hashes) -> bool:
+    return int(np.bitwise_count(hashes[0] ^ other_hashes).sum(axis=1).min()) <= RESEMBLING_BITS

@@ -23,7 +23,9 @@ def summary(result: Result) -> str:
 
 def table(result: Result, out: Path, opening: str) -> str:
     """Return the final table. `opening` is the command that opens the site."""
-    return "\n".join([*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, out, opening)])
+    return "\n".join(
+        [*_edits(result), "", *_other_lines(result), "", *_seconds(result), "", *_places(result, out, opening)]
+    )
 
 
 def _edits(result: Result) -> list[str]:
@@ -35,7 +37,7 @@ def _edits(result: Result) -> list[str]:
     return ["", f"  {'edit':<14}{'planted':>9}{'found':>9}", *rows, total, *review, *missed_lines]
 
 
-def _others(result: Result) -> list[str]:
+def _other_lines(result: Result) -> list[str]:
     tally = result.tally
     licensed = tally.licensed_spared + len(tally.licensed_raised) + len(tally.licensed_unnoticed)
     refused = ", ".join(f"{reason} {count}" for reason, count in tally.refused.items()) or "nothing"

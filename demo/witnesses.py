@@ -8,8 +8,8 @@ from typing import Final
 
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.opentimestamps.proofs import parse_header
-from evidence.development.authority import running_authority
-from evidence.development.chain import Blocks, running_chain
+from evidence.development.authority import run_authority
+from evidence.development.chain import Blocks, run_chain
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
 
@@ -56,7 +56,7 @@ development = true
 def running_witnesses(folder: Path) -> Iterator[Witnesses]:
     """Run both services for the duration of the block."""
     with (
-        running_authority(folder / "authority") as authority,
-        running_chain(folder / "chain", every=SECONDS_BETWEEN_BLOCKS) as chain,
+        run_authority(folder / "authority") as authority,
+        run_chain(folder / "chain", every=SECONDS_BETWEEN_BLOCKS) as chain,
     ):
         yield Witnesses(authority.url, chain.url, folder / "authority" / "root.pem", chain.blocks)

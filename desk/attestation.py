@@ -15,12 +15,12 @@ from fido2.webauthn import AuthenticatorData, RegistrationResponse
 from exhibit.errors import ConfigError, WrongUseError
 
 
-def demanded() -> bool:
+def is_attestation_required() -> bool:
     """Return True if the operator requires attestation."""
     return bool(settings.CONFIG.passkey_roots or settings.CONFIG.passkey_aaguids)
 
 
-def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] | None:
+def verify_passkey_attestation(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] | None:
     """Verify a new credential's attestation, with certificates valid at a given moment.
 
     Args:
@@ -34,9 +34,9 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
         WrongUseError: No trusted maker attests it, or the kind of device is not allowed.
         ConfigError: The settings cannot be used.
     """
-    if not demanded():
+    if not is_attestation_required():
         return None
-    verifier = _Makers(moment)
+    verifier = _RootVerifier(moment)
     try:
         response = RegistrationResponse.from_dict(credential).response
         attestation = response.attestation_object
@@ -56,15 +56,21 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
     return {"aaguid": aaguid, "format": attestation.fmt}
 
 
-class _Makers(AttestationVerifier):
+class _RootVerifier(AttestationVerifier):
     """Verifies that certificates lead to a configured root. The library itself checks signatures only."""
 
     def __init__(self, moment: datetime) -> None:
         super().__init__()
-        place = settings.CONFIG.data_dir / settings.CONFIG.passkey_roots
+        roots_path = settings.CONFIG.data_dir / settings.CONFIG.passkey_roots
         try:
-            files = sorted(place.glob("*.pem")) if settings.CONFIG.passkey_roots and place.is_dir() else [place]
-            self._roots = [one for file in files for one in load_pem_x509_certificates(file.read_bytes())]
+            files = (
+                sorted(roots_path.glob("*.pem"))
+                if settings.CONFIG.passkey_roots and roots_path.is_dir()
+                else [roots_path]
+            )
+            self._roots = [
+                certificate for file in files for certificate in load_pem_x509_certificates(file.read_bytes())
+            ]
         except (OSError, ValueError) as error:
             hint = _(
                 "Contact the operator. The setting must name a file of PEM certificates or a folder of *.pem files."
@@ -75,9 +81,15 @@ class _Makers(AttestationVerifier):
     def ca_lookup(self, attestation_result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:  # noqa: ARG002
         """Return the root of a statement's certificates; None for a statement without any, such as self-attestation."""
         path = [load_der_x509_certificate(der) for der in attestation_result.trust_path]
-        if not all(one.extensions.get_extension_for_class(BasicConstraints).value.ca for one in path[1:]):
+        if not all(
+            certificate.extensions.get_extension_for_class(BasicConstraints).value.ca for certificate in path[1:]
+        ):
             return None
-        root = next((one for one in self._roots if path and one.subject == path[-1].issuer), None)
+        root = next(
+            (certificate for certificate in self._roots if path and certificate.subject == path[-1].issuer), None
+        )
         chain = [*path, *filter(None, [root])]
-        valid = all(one.not_valid_before_utc <= self._moment <= one.not_valid_after_utc for one in chain)
+        valid = all(
+            certificate.not_valid_before_utc <= self._moment <= certificate.not_valid_after_utc for certificate in chain
+        )
         return root.public_bytes(Encoding.DER) if root and valid else None

@@ -17,7 +17,7 @@ MAX_REQUEST = 128 * MIB
 """Maximum bytes of a member's request, including files."""
 MAX_TEXT = 4 * MIB
 """Maximum bytes of a request without files: JSON or form fields."""
-MAX_OF_NOBODY = MIB
+MAX_ANONYMOUS = MIB
 """Maximum bytes of an unidentified caller's request."""
 MAX_WITH_PICTURE = 17 * MIB
 """Maximum bytes of a form with one image, where strangers may upload a large one."""
@@ -25,7 +25,7 @@ MAX_WITH_FILES = 61 * MIB
 """Maximum bytes of a form with files from the holder of a notice's link."""
 
 
-class Who(StrEnum):
+class RequiredIdentity(StrEnum):
     """Identification required for the higher limit."""
 
     MEMBER = "a member who is signed in, or a token of the API"
@@ -35,37 +35,37 @@ class Who(StrEnum):
     NOBODY = "nobody"
 
 
-def _shown(request: HttpRequest) -> str:
+def _bearer_token(request: HttpRequest) -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
 def _is_member(request: HttpRequest) -> bool:
     from registry.members import tokens
 
-    return request.user.is_authenticated or tokens.find(_shown(request)) is not None
+    return request.user.is_authenticated or tokens.find_token(_bearer_token(request)) is not None
 
 
 def _is_contributor(request: HttpRequest) -> bool:
     from registry.edge import contributors
 
-    return contributors.find(_shown(request)) is not None
+    return contributors.find_by_token(_bearer_token(request)) is not None
 
 
 def _is_reader(request: HttpRequest) -> bool:
     from registry.notices import replies
 
-    return replies.find(request.path.rpartition("/")[2]) is not None
+    return replies.find_notice(request.path.rpartition("/")[2]) is not None
 
 
-_KNOWS: dict[Who, Callable[[HttpRequest], bool]] = {
-    Who.MEMBER: _is_member,
-    Who.CONTRIBUTOR: _is_contributor,
-    Who.READER: _is_reader,
+_CHECKS: dict[RequiredIdentity, Callable[[HttpRequest], bool]] = {
+    RequiredIdentity.MEMBER: _is_member,
+    RequiredIdentity.CONTRIBUTOR: _is_contributor,
+    RequiredIdentity.READER: _is_reader,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AccessClass:
     """A class of URLs.
 
     Attributes:
@@ -77,14 +77,14 @@ class Door:
         rate: Rate limit per network address in allauth's format; empty where callers are limited individually
             (``api_requests_a_minute``) or not at all.
         action: Name of the rate limit.
-        rate_of_large: Additional rate limit of requests that exceed ``MAX_OF_NOBODY``.
+        rate_of_large: Additional rate limit of requests that exceed ``MAX_ANONYMOUS``.
     """
 
     name: str
     addresses: str
-    who: Who
-    of_nobody: int = MAX_OF_NOBODY
-    of_known: int = MAX_OF_NOBODY
+    who: RequiredIdentity
+    of_nobody: int = MAX_ANONYMOUS
+    of_known: int = MAX_ANONYMOUS
     rate: str = ""
     action: str = ""
     rate_of_large: str = ""
@@ -100,36 +100,38 @@ class Door:
 
     def most(self, request: HttpRequest) -> int:
         """Return the maximum number of bytes of this request."""
-        is_known = self.who in _KNOWS and _KNOWS[self.who](request)
+        is_known = self.who in _CHECKS and _CHECKS[self.who](request)
         return self.of_known if is_known else self.of_nobody
 
 
-DOORS = (
-    Door("results of contributors", "/api/v1/edge/", Who.CONTRIBUTOR, of_known=MAX_TEXT),
-    Door("calls of partners", "/api/v1/alliance/", Who.PARTNER),
-    Door(
-        "whose a picture is", "(/api/v1/id|/id/)$", Who.NOBODY, of_nobody=MAX_WITH_PICTURE,
+ACCESS_CLASSES = (
+    AccessClass("results of contributors", "/api/v1/edge/", RequiredIdentity.CONTRIBUTOR, of_known=MAX_TEXT),
+    AccessClass("calls of partners", "/api/v1/alliance/", RequiredIdentity.PARTNER),
+    AccessClass(
+        "whose a picture is", "(/api/v1/id|/id/)$", RequiredIdentity.NOBODY, of_nobody=MAX_WITH_PICTURE,
         rate="10/m/ip,100/h/ip", action="asked",
     ),
-    Door("pictures of notices", "/n/[^/]+/", Who.NOBODY, rate="120/m/ip", action="reply-pictures"),
-    Door(
-        "answers to notices", "/n/", Who.READER, of_known=MAX_WITH_FILES,
+    AccessClass("pictures of notices", "/n/[^/]+/", RequiredIdentity.NOBODY, rate="120/m/ip", action="reply-pictures"),
+    AccessClass(
+        "answers to notices", "/n/", RequiredIdentity.READER, of_known=MAX_WITH_FILES,
         rate="30/m/ip", action="reply", rate_of_large="10/m/ip,60/h/ip",
     ),
-    Door("pictures for soft bindings", "/c2pa/matches/byContent", Who.NOBODY, rate="10/m/ip", action="content"),
-    Door("heads of logs", "/witness/add-checkpoint", Who.NOBODY, rate="60/m/ip", action="head"),
-    Door("invitations", "/invitations/", Who.NOBODY, rate="20/m/ip", action="invitation"),
-    Door("links and public pages", "/(c2pa|pdq|id|witness|d|mail)/", Who.NOBODY, rate="60/m/ip", action="link"),
-    Door("the API", "/api/", Who.MEMBER, of_known=MAX_REQUEST),
-    Door("the site", "/", Who.MEMBER, of_known=MAX_REQUEST),
+    AccessClass("pictures for soft bindings", "/c2pa/matches/byContent", RequiredIdentity.NOBODY,
+    rate="10/m/ip", action="content"),
+    AccessClass("heads of logs", "/witness/add-checkpoint", RequiredIdentity.NOBODY, rate="60/m/ip", action="head"),
+    AccessClass("invitations", "/invitations/", RequiredIdentity.NOBODY, rate="20/m/ip", action="invitation"),
+    AccessClass("links and public pages", "/(c2pa|pdq|id|witness|d|mail)/", RequiredIdentity.NOBODY,
+    rate="60/m/ip", action="link"),
+    AccessClass("the API", "/api/", RequiredIdentity.MEMBER, of_known=MAX_REQUEST),
+    AccessClass("the site", "/", RequiredIdentity.MEMBER, of_known=MAX_REQUEST),
 )  # fmt: skip
 """The first match applies."""
 
-RATES = {door.action: door.rate for door in DOORS if door.action} | {
-    door.action_of_large: door.rate_of_large for door in DOORS if door.rate_of_large
+RATES = {door.action: door.rate for door in ACCESS_CLASSES if door.action} | {
+    door.action_of_large: door.rate_of_large for door in ACCESS_CLASSES if door.rate_of_large
 }
 
 
-def door_of(path: str) -> Door:
+def access_class_of(path: str) -> AccessClass:
     """Return the access class of a path."""
-    return next(door for door in DOORS if door.pattern.match(path))
+    return next(door for door in ACCESS_CLASSES if door.pattern.match(path))

@@ -18,31 +18,31 @@ from fido2.cose import ES256, RS256, CoseKey
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserVerificationRequirement
 
-from desk.attestation import attested
+from desk.attestation import verify_passkey_attestation
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import scoped
 from registry.cases import signed_decisions
 from registry.db.rows import next_number
 from registry.keys import passkeys
-from registry.keys.keys import key_named
+from registry.keys.keys import find_key
 from registry.keys.passkeys import Act, Answer
 from registry.models import Owner, User
 from registry.notices import notices
-from registry.notices.contents import items_of, letter
-from registry.notices.signing import read_mark
+from registry.notices.contents import build_items, build_letter
+from registry.notices.signing import compute_read_mark
 
 MAX_ANSWER = 20_000
 """Maximum number of characters in a passkey's answer."""
 
 
-def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
+def create_challenge(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
     """Return the options for ``navigator.credentials.get`` for an action on an object.
 
     Raises:
         NotFoundError: The owner has no such object.
         WrongUseError: The action is unknown, or the person has no suitable passkey.
     """
-    wanted_act = next((one for one in Act if one == act), None)
+    wanted_act = next((candidate for candidate in Act if candidate == act), None)
     credentials = _credentials(user)
     if wanted_act is None or not credentials:
         problem = _("You have no passkey.") if wanted_act else _("This action cannot be signed.")
@@ -52,43 +52,43 @@ def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
             problem, hint=_("Add a passkey first, under Account, Two-factor authentication and passkeys.")
         )
     server = auth.get_server()
-    row = passkeys.ask(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
+    row = passkeys.create_question(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
     options, _state = server.authenticate_begin(
         credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
     )
     return dict(options)
 
 
-def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
+def _subject(owner: Owner, act: Act, object_id: str) -> dict[str, Any]:
     """Return the signed subject, exactly as the action itself will compute it."""
     if act is Act.OFF:
         return {}
     if act is Act.REVOKE:
-        return passkeys.of_key(key_named(owner, of).public_key)
-    number = int(of) if of.isdecimal() and len(of) < 10 else 0
+        return passkeys.key_subject(find_key(owner, object_id).public_key)
+    number = int(object_id) if object_id.isdecimal() and len(object_id) < 10 else 0
     if act is Act.SIGN:
-        notice = notices.notice(owner, number)
-        return passkeys.of_letter(read_mark(letter(notice, items_of(notice))), number)
+        notice = notices.get_notice(owner, number)
+        return passkeys.letter_subject(compute_read_mark(build_letter(notice, build_items(notice))), number)
     case = scoped.case(owner, number)
     if act is Act.CONFIRM:
         return signed_decisions.subject_of(case, next_number(case.bundles))
     if case.shown is None or case.shown.match.found.digest is None:
         raise NotFoundError(_("The case has no picture."))
-    return passkeys.of_picture(case.shown.match.found.digest)
+    return passkeys.picture_subject(case.shown.match.found.digest)
 
 
-def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | None:
+def verify_answer(user: User, submitted: Mapping[str, Any] | str | None) -> Answer | None:
     """Verify a passkey's answer from a browser or program; return None if there is none.
 
     Raises:
         WrongUseError: It is unreadable, not by a passkey of the person, or answers no open challenge.
     """
-    if not given:
+    if not submitted:
         return None
     try:
-        plain = json.loads(given[:MAX_ANSWER]) if isinstance(given, str) else dict(given)
+        plain = json.loads(submitted[:MAX_ANSWER]) if isinstance(submitted, str) else dict(submitted)
         response = AuthenticationResponse.from_dict(plain).response
-        row = passkeys.question(user, response.client_data.challenge)
+        row = passkeys.get_question(user, response.client_data.challenge)
         state = {
             "challenge": websafe_encode(row.challenge.raw),
             "user_verification": UserVerificationRequirement.REQUIRED,
@@ -98,9 +98,9 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
         raise WrongUseError(_("The passkey's response is not valid.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
-    key = _public(credential.public_key)
+    key = _public_key_bytes(credential.public_key)
     parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
-    return passkeys.answered(row, key, parts, _entry(authenticator, key))
+    return passkeys.verify_answer(row, key, parts, _log_entry_of(authenticator, key))
 
 
 def _credentials(user: User) -> list[AttestedCredentialData]:
@@ -108,12 +108,12 @@ def _credentials(user: User) -> list[AttestedCredentialData]:
     credentials = []
     for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
         with contextlib.suppress(WrongUseError):
-            attested(row.data.get("credential", {}), row.created_at)
+            verify_passkey_attestation(row.data.get("credential", {}), row.created_at)
             credentials.append(row.wrap().authenticator_data.credential_data)
     return credentials
 
 
-def _public(key: CoseKey) -> bytes:
+def _public_key_bytes(key: CoseKey) -> bytes:
     """Return a passkey's public key (SubjectPublicKeyInfo).
 
     Raises:
@@ -133,24 +133,26 @@ def _public(key: CoseKey) -> bytes:
     return bytes(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def _entry(row: Authenticator, key: bytes, what: str = "noted") -> int:
+def _log_entry_of(row: Authenticator, key: bytes, what: str = "noted") -> int:
     """Return the log entry of a passkey; create it for a passkey that predates this entry."""
     if "entry" not in row.data:
-        row.data["attested"] = attested(row.data["credential"], row.created_at)
-        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"], row.data["attested"]).pk
+        row.data["verify_passkey_attestation"] = verify_passkey_attestation(row.data["credential"], row.created_at)
+        row.data["entry"] = passkeys.log_key(
+            key, what, row.user, row.data["name"], row.data["verify_passkey_attestation"]
+        ).pk
         row.save(update_fields=["data"])
     return int(row.data["entry"])
 
 
 @receiver(authenticator_added)
-def added(authenticator: Authenticator, **_others: object) -> None:
+def log_added_passkey(authenticator: Authenticator, **_kwargs: object) -> None:
     """Log a passkey that a person adds."""
     if (key := _key_of(authenticator)) is not None:
-        _entry(authenticator, key, "created")
+        _log_entry_of(authenticator, key, "created")
 
 
 @receiver(authenticator_removed)
-def removed(authenticator: Authenticator, user: User, **_others: object) -> None:
+def log_removed_passkey(authenticator: Authenticator, user: User, **_kwargs: object) -> None:
     """Log the removal of a passkey."""
     if (key := _key_of(authenticator)) is not None:
         passkeys.log_key(key, "removed", user, authenticator.data["name"])
@@ -161,5 +163,5 @@ def _key_of(row: Authenticator) -> bytes | None:
     if row.type != Authenticator.Type.WEBAUTHN:
         return None
     with contextlib.suppress(WrongUseError, KeyError, ValueError):
-        return _public(row.wrap().authenticator_data.credential_data.public_key)
+        return _public_key_bytes(row.wrap().authenticator_data.credential_data.public_key)
     return None

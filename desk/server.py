@@ -36,7 +36,7 @@ BUFFERED_IN_MEMORY = 64 * KIB
 """Bytes of each request body and of each response that are kept in memory; the rest is in files."""
 BUFFERED_RESPONSE = 1024 * MIB
 """Bytes of a response that may wait for the client to read them; a longer response occupies its thread meanwhile."""
-LEFT_FOR_CRAWLS = 512 * MIB
+RESERVED_FOR_CRAWLS = 512 * MIB
 """Bytes above the level at which crawls stop that request bodies leave free, so that no client can stop crawls."""
 _FILES_PER_CONNECTION, _OTHER_FILES = 3, 250
 _LOG = logging.getLogger(__name__)
@@ -125,9 +125,9 @@ class Server(WSGIServer):
         """Close connections that are idle or exceed the limit. Called every second."""
         super().maintenance(now)
         if self.in_connection_overflow:
-            waiting = [channel for channel in self.active_channels.values() if not channel.requests]  # type: ignore[attr-defined] # its types name one channel
-            waiting.sort(key=lambda channel: channel.creation_time)
-            for channel in waiting[: -(-len(waiting) // 2)]:
+            idle_channels = [channel for channel in self.active_channels.values() if not channel.requests]  # type: ignore[attr-defined] # its types name one channel
+            idle_channels.sort(key=lambda channel: channel.creation_time)
+            for channel in idle_channels[: -(-len(idle_channels) // 2)]:
                 channel.will_close = True
 
 
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str]) -> None:
     from desk.wsgi import application
     from exhibit.config.config import made_data_dir
 
-    Request.reserve = settings.CONFIG.disk_floor_bytes + LEFT_FOR_CRAWLS
+    Request.reserve = settings.CONFIG.disk_floor_bytes + RESERVED_FOR_CRAWLS
     tempfile.tempdir = str(prepare_buffer_folder(made_data_dir(settings.CONFIG)))
     return_freed_memory()
     serve(application, host, int(port))

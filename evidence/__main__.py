@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evidence.accuracy.error_rates import in_words
+from evidence.accuracy.error_rates import describe_accuracy
 from evidence.accuracy.file import AccuracyVerdict, check_accuracy
 from evidence.bundle.bag import counter_sign, make_key
 from evidence.page import page
-from evidence.verdict.result import State, Verdict, gravest
+from evidence.verdict.result import State, Verdict, most_severe
 from evidence.verdict.trust import DEFAULT, load_trust
 from evidence.verify.contradictions import Contradiction, SharedFind, contradictions, shared_finds
 from evidence.verify.packages import Place, Refused, found_at, in_all, verified
@@ -51,7 +51,7 @@ MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not
 @ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     hear_interrupts()
     try:
         return int(options.run(options))
@@ -64,59 +64,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> ExitCode:
-    verifier, found = Verifier(load_trust(options.trust)), found_at(options.bundles)
-    if len(options.bundles) == len(found) == 1 and isinstance(found[0], Refused):
-        raise found[0].error
-    results = [one.error if isinstance(one, Refused) else _checked(verifier, one) for one in found]
-    splits = split_views(view for told in results if isinstance(told, Verdict) for view in told.views)
-    accounts = contradicting(results)
-    outcome = ExitCode.CHECK_FAILED if splits or accounts else gravest(map(outcome_of, results))
-    if len(found) == 1 and isinstance(found[0], Place) and found[0].package is None:
+    verifier, places = Verifier(load_trust(options.trust)), found_at(options.bundles)
+    if len(options.bundles) == len(places) == 1 and isinstance(places[0], Refused):
+        raise places[0].error
+    results = [place.error if isinstance(place, Refused) else _verify_place(verifier, place) for place in places]
+    splits = split_views(view for result in results if isinstance(result, Verdict) for view in result.views)
+    accounts = find_contradictions(results)
+    outcome = ExitCode.CHECK_FAILED if splits or accounts else most_severe(map(get_exit_code, results))
+    if len(places) == 1 and isinstance(places[0], Place) and places[0].package is None:
         alone = results[0]
         if not isinstance(alone, Verdict):
             raise alone
-        print(json.dumps(alone.to_plain(), indent=2, ensure_ascii=False) if options.json else table(alone))
+        print(json.dumps(alone.to_plain(), indent=2, ensure_ascii=False) if options.json else format_verdict(alone))
         return outcome
     if options.json:
-        print(json.dumps(plain_results(found, results, splits, accounts), indent=2, ensure_ascii=False))
+        print(json.dumps(results_to_dict(places, results, splits, accounts), indent=2, ensure_ascii=False))
     else:
-        tables = [told_result(one, told) for one, told in zip(found, results, strict=True)]
-        told = [*map(split_table, splits), *map(account_line, accounts), *map(account_line, shared_between(results))]
-        print("\n\n".join([*tables, summary(found, results), *told]))
+        tables = [format_result(place, result) for place, result in zip(places, results, strict=True)]
+        result = [
+            *map(format_split_view, splits),
+            *map(format_account, accounts),
+            *map(format_account, find_shared_matches(results)),
+        ]
+        print("\n\n".join([*tables, format_summary(places, results), *result]))
     return outcome
 
 
-def _checked(verifier: Verifier, place: Place) -> Verdict | ExhibitError:
+def _verify_place(verifier: Verifier, place: Place) -> Verdict | ExhibitError:
     try:
         return verified(verifier, place)
     except ExhibitError as error:
         return error
 
 
-def outcome_of(result: Verdict | ExhibitError) -> ExitCode:
+def get_exit_code(result: Verdict | ExhibitError) -> ExitCode:
     """Return the exit code of one result."""
     return result.outcome if isinstance(result, Verdict) else result.exit_code
 
 
-def word_of(result: Verdict | ExhibitError) -> str:
+def get_outcome_word(result: Verdict | ExhibitError) -> str:
     """Return the outcome as a word, as in JSON."""
     return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
 
 
-def contradicting(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
+def find_contradictions(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
     """Return the contradictions between bundles of one case."""
-    verdicts = [told for told in results if isinstance(told, Verdict)]
-    return contradictions(told.account for told in verdicts if told.account is not None)
+    verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
+    return contradictions(verdict.account for verdict in verdicts if verdict.account is not None)
 
 
-def shared_between(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedFind, ...]:
+def find_shared_matches(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedFind, ...]:
     """Return the finds that more than one case relies on. They are not failures: a picture may show two works."""
-    verdicts = [told for told in results if isinstance(told, Verdict)]
-    return shared_finds(told.account for told in verdicts if told.account is not None)
+    verdicts = [verdict for verdict in results if isinstance(verdict, Verdict)]
+    return shared_finds(verdict.account for verdict in verdicts if verdict.account is not None)
 
 
-def plain_results(
-    found: Sequence[Place | Refused],
+def results_to_dict(
+    places: Sequence[Place | Refused],
     results: Sequence[Verdict | ExhibitError],
     splits: Sequence[SplitView],
     accounts: Sequence[Contradiction],
@@ -127,46 +131,46 @@ def plain_results(
 
     A bundle inside a package also names the package.
     """
-    told = []
-    for one, result in zip(found, results, strict=True):
-        plain: dict[str, Any] = {"file": one.file, "verdict": word_of(result)}
-        if isinstance(one, Place) and one.package is not None:
-            plain["package"] = str(one.package)
+    bundles = []
+    for item, result in zip(places, results, strict=True):
+        entry: dict[str, Any] = {"file": item.file, "verdict": get_outcome_word(result)}
+        if isinstance(item, Place) and item.package is not None:
+            entry["package"] = str(item.package)
         if isinstance(result, Verdict):
-            plain |= {name: value for name, value in result.to_plain().items() if name != "outcome"}
+            entry |= {name: value for name, value in result.to_plain().items() if name != "outcome"}
         else:
-            plain["sentence"] = str(result)
-        told.append(plain)
-    worst = ExitCode.CHECK_FAILED if splits or accounts else gravest(map(outcome_of, results))
-    whole = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
-    views, differing = [split.to_plain() for split in splits], [one.to_plain() for one in accounts]
-    shared = [one.to_plain() for one in shared_between(results)]
-    ending = {"verdict": whole.get(worst, "no-bundle"), "exit_code": int(worst)}
-    return {"bundles": told, "split_views": views, "contradictions": differing, "shared_finds": shared, **ending}
+            entry["sentence"] = str(result)
+        bundles.append(entry)
+    worst = ExitCode.CHECK_FAILED if splits or accounts else most_severe(map(get_exit_code, results))
+    words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+    views, differing = [split.to_plain() for split in splits], [item.to_plain() for item in accounts]
+    shared = [item.to_plain() for item in find_shared_matches(results)]
+    ending = {"verdict": words.get(worst, "no-bundle"), "exit_code": int(worst)}
+    return {"bundles": bundles, "split_views": views, "contradictions": differing, "shared_finds": shared, **ending}
 
 
-def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
+def format_result(place: Place | Refused, result: Verdict | ExhibitError) -> str:
     """Return the result of one path or bundle for a reader."""
     if isinstance(result, Verdict):
-        return table(result)
-    return printable(f"{_line(one.file)}\n{result.message}\n{result.hint}".strip())
+        return format_verdict(result)
+    return printable(f"{_to_single_line(place.file)}\n{result.message}\n{result.hint}".strip())
 
 
-def summary(found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
+def format_summary(places: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
     """Return a line for each bundle, and one for all."""
-    words = [word_of(result).replace("-", " ") for result in results]
-    lines = [f"{word:<10}  {_line(one.file)}" for one, word in zip(found, words, strict=True)]
+    words = [get_outcome_word(result).replace("-", " ") for result in results]
+    lines = [f"{word:<10}  {_to_single_line(place.file)}" for place, word in zip(places, words, strict=True)]
     return printable("\n".join([*lines, in_all(words)]))
 
 
-def _line(text: str) -> str:
+def _to_single_line(text: str) -> str:
     """Return an untrusted name on one line."""
     return printable(text).replace("\n", "\ufffd")
 
 
 def _accuracy(options: argparse.Namespace) -> ExitCode:
     verdict = check_accuracy(options.file, load_trust(options.trust))
-    print(json.dumps(verdict.to_plain(), indent=2, ensure_ascii=False) if options.json else accuracy_table(verdict))
+    print(json.dumps(verdict.to_plain(), indent=2, ensure_ascii=False) if options.json else format_accuracy(verdict))
     return verdict.outcome
 
 
@@ -194,39 +198,39 @@ def _page(options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def accuracy_table(verdict: AccuracyVerdict) -> str:
+def format_accuracy(verdict: AccuracyVerdict) -> str:
     """Return the checks, and the error rate if none failed, for a reader."""
     lines = []
     for check in verdict.checks:
         label = f" [{check.development}]" if check.development else ""
         lines.append(f"{check.name:<12}{MARKS[check.state]:<13}{check.sentence}{label}")
     if verdict.accuracy is not None:
-        lines += ["", in_words(verdict.accuracy)]
+        lines += ["", describe_accuracy(verdict.accuracy)]
     return printable("\n".join(lines))
 
 
-def table(verdict: Verdict) -> str:
+def format_verdict(verdict: Verdict) -> str:
     """Return a verdict for a reader: one or more lines for each check, then the summary.
 
     Files that passed are counted, not listed; ``--json`` lists all.
     """
     width = max(60, min(shutil.get_terminal_size((110, 24)).columns, 140))
-    fine = [check for check in verdict.checks if check.name.startswith("file:") and check.state is State.PASSED]
-    shown = [check for check in verdict.checks if check not in fine]
-    column = max(len(check.name) for check in shown)
-    lines = [_line(verdict.bundle), f"seal digest  {verdict.seal or 'unknown'}", ""]
+    passed_files = [check for check in verdict.checks if check.name.startswith("file:") and check.state is State.PASSED]
+    other_checks = [check for check in verdict.checks if check not in passed_files]
+    column = max(len(check.name) for check in other_checks)
+    lines = [_to_single_line(verdict.bundle), f"seal digest  {verdict.seal or 'unknown'}", ""]
     for line in verdict.lines:
         head = f"{line.of:<{column}}  "
         lines += textwrap.wrap(
             f"{line.value} [{line.by}]", width, initial_indent=head, subsequent_indent=" " * len(head)
         )
     lines += [""] * bool(verdict.lines)
-    for check in shown:
+    for check in other_checks:
         label = f" [{check.development}]" if check.development else ""
-        counted = f" {len(fine)} are identical to the sealed files." if check.name == "files" else ""
+        suffix = f" {len(passed_files)} are identical to the sealed files." if check.name == "files" else ""
         head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
         indent = " " * len(head)
-        lines += textwrap.wrap(check.sentence + counted + label, width, initial_indent=head, subsequent_indent=indent)
+        lines += textwrap.wrap(check.sentence + suffix + label, width, initial_indent=head, subsequent_indent=indent)
     lines.append("")
     for grade in verdict.grades:
         state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not proven, not required"
@@ -235,36 +239,36 @@ def table(verdict: Verdict) -> str:
     return printable(text)
 
 
-def split_table(split: SplitView) -> str:
+def format_split_view(split: SplitView) -> str:
     """Return a contradiction between two checkpoints, with both signed notes."""
-    notes = "\n\n".join(f"{_line(view.bundle)}:\n{view.note}" for view in split.views)
-    return printable(f"{_line(split.sentence)}\n\n{notes}")
+    notes = "\n\n".join(f"{_to_single_line(view.bundle)}:\n{view.note}" for view in split.views)
+    return printable(f"{_to_single_line(split.sentence)}\n\n{notes}")
 
 
-def account_line(one: Contradiction | SharedFind) -> str:
+def format_account(item: Contradiction | SharedFind) -> str:
     """Return the sentence of a contradiction between two bundles, or of a find that two cases share."""
-    return _line(one.sentence)
+    return _to_single_line(item.sentence)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     about = "Verify bundles and error rates without a server, network or database."
     parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    added = {}
+    subparsers = {}
     for name, (run, examples, short, description) in _COMMANDS.items():
-        added[name] = commands.add_parser(name, help=short, description=description, epilog=examples)
-        added[name].formatter_class = argparse.RawDescriptionHelpFormatter
-        added[name].set_defaults(run=run)
-    check, accuracy, html, new, sign = added.values()
+        subparsers[name] = commands.add_parser(name, help=short, description=description, epilog=examples)
+        subparsers[name].formatter_class = argparse.RawDescriptionHelpFormatter
+        subparsers[name].set_defaults(run=run)
+    check, accuracy, html, new, sign = subparsers.values()
     help_text = "bundle or package of bundles: a ZIP, or an unpacked folder"
     check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
     accuracy.add_argument("file", type=Path, metavar="FILE", help="response of GET /operator/accuracy/decisions")
-    for one in (check, accuracy, html):
-        one.add_argument(
+    for subparser in (check, accuracy, html):
+        subparser.add_argument(
             "--trust", type=Path, default=DEFAULT, metavar="FILE", help="trust list; by default the included one"
         )
-    for one in (check, accuracy):
-        one.add_argument("--json", action="store_true", help="print JSON")
+    for subparser in (check, accuracy):
+        subparser.add_argument("--json", action="store_true", help="print JSON")
     new.add_argument(
         "file", type=Path, metavar="FILE", help="output file for the private key; the public key is written to FILE.pub"
     )

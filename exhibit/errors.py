@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from exhibit.sentences import following
 
-Given = TypeVar("Given")
+Value = TypeVar("Value")
 
 
 class ExitCode(IntEnum):
@@ -34,11 +34,11 @@ def ended(main: Callable[[], int | None], name: str = "") -> int:
         return int(error.exit_code)
 
 
-def passes(check: Callable[[Given], object], given: Given, *errors: type[Exception]) -> bool:
+def passes(check: Callable[[Value], object], value: Value, *errors: type[Exception]) -> bool:
     """Return True if ``check(given)`` raises neither ``ValueError`` nor one of ``errors``."""
     refusals: tuple[type[Exception], ...] = (ValueError, *errors)
     try:
-        check(given)
+        check(value)
     except refusals:
         return False
     return True

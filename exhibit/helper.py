@@ -32,14 +32,14 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
-Told = tuple[dict[str, Any], NDArray[np.uint8]]  # a response as it is received
+Response = tuple[dict[str, Any], NDArray[np.uint8]]  # a response as it is received
 _HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of the data in shared memory
 _OUT_OF_MEMORY = 12
 _STALLED = 1000
 _NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # exit status of a helper that cannot write its result
 _START_SECONDS = 60.0
 _PATIENCE = 6  # the parent waits this many times the CPU time, because the machine may be busy
-_KEPT = 1 << 25  # bytes of shared memory that are reused for the next file
+_REUSED_BYTES = 1 << 25  # bytes of shared memory that are reused for the next file
 _STATM = Path("/proc/self/statm")
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mallopt(3)
 _LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
@@ -73,7 +73,7 @@ class Helper:
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
-    def ask(self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Told:
+    def ask(self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Response:
         """Send a request about a file, and retry once if the helper's exit may have had another cause.
 
         Args:
@@ -109,7 +109,7 @@ class Helper:
                     if fresh:
                         raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
 
-    def _asked(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Told:
+    def _asked(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Response:
         channel, memory = self._ends or self._started()
         shared, text = memory.fileno(), json.dumps(question).encode()
         try:
@@ -120,8 +120,8 @@ class Helper:
             length, size = _HEADER.unpack(_received(channel, _HEADER.size))
             response: dict[str, Any] = json.loads(_received(channel, length))
             with _shared_memory():
-                output = _read(shared, size)
-                if max(size, len(data)) > _KEPT:
+                output = _read_shared(shared, size)
+                if max(size, len(data)) > _REUSED_BYTES:
                     os.ftruncate(shared, 0)
         except TimeoutError as error:
             self.close(kill=True)
@@ -138,10 +138,10 @@ class Helper:
         try:
             linux = sys.platform == "linux"
             memory = os.fdopen(os.memfd_create(self.module), "rb") if linux else TemporaryFile()  # noqa: SIM115 - kept
-            ours, theirs = socket.socketpair()
-            self._ends, self._answered = (ours, memory), 0
-            with theirs:
-                descriptors = (theirs.fileno(), memory.fileno())
+            own_end, child_end = socket.socketpair()
+            self._ends, self._answered = (own_end, memory), 0
+            with child_end:
+                descriptors = (child_end.fileno(), memory.fileno())
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", self.module, *map(str, descriptors)],
                     pass_fds=descriptors,
@@ -152,14 +152,14 @@ class Helper:
                     env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
                     start_new_session=True,
                 )
-            ours.settimeout(_START_SECONDS)
-            _received(ours, 1)
+            own_end.settimeout(_START_SECONDS)
+            _received(own_end, 1)
         except (OSError, EOFError) as error:
             self.close(kill=True)
             raise ServiceMissingError(
                 Sentence("The process that reads third-party files could not be started.")
             ) from error
-        return ours, memory
+        return own_end, memory
 
     def close(self, *, kill: bool = False) -> int:
         """Stop the child and return its exit status."""
@@ -233,7 +233,7 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
             if mapped:
                 _limit(resource.RLIMIT_AS, mapped + request["memory"])
             try:
-                result, output = answer(request["question"], _read(shared, size).tobytes())
+                result, output = answer(request["question"], _read_shared(shared, size).tobytes())
                 text = json.dumps(result).encode()
             except MemoryError:
                 os._exit(_OUT_OF_MEMORY)
@@ -268,7 +268,7 @@ def _write(descriptor: int, data: bytes | memoryview) -> None:
         at, rest = at + count, rest[count:]
 
 
-def _read(descriptor: int, size: int) -> NDArray[np.uint8]:
+def _read_shared(descriptor: int, size: int) -> NDArray[np.uint8]:
     out = np.empty(size, np.uint8)
     at, rest = 0, out.data
     while rest:

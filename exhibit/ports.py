@@ -163,7 +163,7 @@ class LogStore(Protocol):
     def size(self) -> int:
         """Return the number of leaves."""
 
-    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+    def nodes(self, positions: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return hashes of complete subtrees by (level, index). Raises ``NotFoundError`` if a subtree is incomplete."""
 
     def entry(self, sequence: int) -> Entry:

@@ -32,9 +32,9 @@ class Sentence(str):
         return sentence
 
 
-def following(*said: str) -> str:
+def following(*sentences: str) -> str:
     """Join sentences and quotes, leaving out empty ones."""
-    texts = tuple(filter(None, said))
+    texts = tuple(filter(None, sentences))
     if len(texts) < 2:
         return texts[0] if texts else ""
     text = " ".join(texts)
@@ -43,13 +43,13 @@ def following(*said: str) -> str:
     return sequence
 
 
-def to_plain(said: str) -> Plain:
+def to_plain(text: str) -> Plain:
     """Convert a sentence or quote to plain JSON."""
-    if not isinstance(said, Sentence):
-        return said
-    if said.parts:
-        return [to_plain(part) for part in said.parts]
-    return {"text": said.template, "values": {name: _plain_value(value) for name, value in said.values.items()}}
+    if not isinstance(text, Sentence):
+        return text
+    if text.parts:
+        return [to_plain(part) for part in text.parts]
+    return {"text": text.template, "values": {name: _plain_value(value) for name, value in text.values.items()}}
 
 
 def from_plain(plain: Plain) -> str:
@@ -66,11 +66,11 @@ def from_plain(plain: Plain) -> str:
     )
 
 
-def to_text(said: str) -> str:
+def to_text(text: str) -> str:
     """Encode a sentence for a text column. A quote stays unchanged unless it could be mistaken for JSON."""
-    plain = to_plain(said)
+    plain = to_plain(text)
     is_quote = isinstance(plain, str) and not plain.startswith(_OPENS_JSON)
-    return said if is_quote else json.dumps(plain, ensure_ascii=False)
+    return text if is_quote else json.dumps(plain, ensure_ascii=False)
 
 
 def from_text(text: str) -> str:

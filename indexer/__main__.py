@@ -18,14 +18,14 @@ from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, Wrong
 from exhibit.interrupts import hear_interrupts, ignore_interrupts
 from exhibit.pipes import ends_with_reader
 from exhibit.types import Decision
-from indexer.calibration.calibrate import Order, calibrate, read_groups, told
+from indexer.calibration.calibrate import Order, calibrate, read_groups, summarize
 from indexer.calibration.measure import Plan
 from indexer.calibration.shipped import shipped_calibration
-from indexer.compare.wording import as_plain, held_back_in_words, in_words
+from indexer.compare.wording import as_dict, describe_restrictions, in_words
 from indexer.draw.draw import SUFFIXES, View
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
-from indexer.search.folders import Asked, RegisteredFile, Skipped, match_pictures
+from indexer.search.folders import PictureResult, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
 from indexer.search.search import compare_closely
 from indexer.search.why import BREAKS_OFF
@@ -45,7 +45,7 @@ exit codes of match and calibrate: 0 done, 2 wrong use, 3 a process died, 130 in
 exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
 
 
-REMOVES = """
+CLEANUP_PROGRAM = """
 import os, shutil, sys, time
 is_well, gone = bool(sys.stdin.read()), 0
 parent, *folders = sys.argv[1:2] + (sys.argv[2:3] if is_well else sys.argv[2:])
@@ -62,7 +62,7 @@ for _ in range(100):
 It removes the first folder when its input ends, and the others once the parent has ended, unless the parent wrote to it
 beforehand: the parent then removes them itself. As other processes may still write for a moment after a kill, it checks
 for a second whether anything has reappeared."""
-DRAWINGS = {
+VIEW_DESCRIPTIONS = {
     View.SIDE_BY_SIDE: "A and B side by side, with the common area outlined",
     View.OVERLAY: "B on top of A",
     View.DIFFERENCE: "differences between A and B, in colour",
@@ -73,7 +73,7 @@ DRAWINGS = {
 @ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     hear_interrupts()
     try:
         return int(options.run(options))
@@ -95,15 +95,15 @@ def _match(options: argparse.Namespace) -> ExitCode:
         with ExitStack() as stack:
             places = options.works, options.pictures, stack.enter_context(_scratch(options.cache)), options.jobs
             stack.enter_context(out)
-            for one in stack.enter_context(closing(match_pictures(*places, meter.show, out.left))):
-                if isinstance(one, Asked):
-                    out.add(one.path, one.found)
-                unread += isinstance(one, Skipped)
-                for skipped in one.found if isinstance(one, Asked) else (one,):
+            for item in stack.enter_context(closing(match_pictures(*places, meter.show, out.left))):
+                if isinstance(item, PictureResult):
+                    out.add(item.path, item.found)
+                unread += isinstance(item, Skipped)
+                for skipped in item.found if isinstance(item, PictureResult) else (item,):
                     if isinstance(skipped, Skipped):
                         meter.say(f"skipped {skipped.path}: {skipped.reason}")
-                if isinstance(one, RegisteredFile):
-                    meter.say(f"{one.path} {held_back_in_words(one.held_back)}")
+                if isinstance(item, RegisteredFile):
+                    meter.say(f"{item.path} {describe_restrictions(item.held_back)}")
     except (ExhibitError, KeyboardInterrupt):
         if out.begun:
             meter.say(
@@ -115,22 +115,22 @@ def _match(options: argparse.Namespace) -> ExitCode:
 
 
 def _compare(options: argparse.Namespace) -> ExitCode:
-    first, second = _bytes(options.first), _bytes(options.second)
-    registered, found = _features(options.first, first), _features(options.second, second)
-    verification = calibrated(compare_closely(found, lambda: second, registered), shipped_calibration())
-    wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
-    if wanted and verification.transform is None:
+    first, second = _read_bytes(options.first), _read_bytes(options.second)
+    registered, found_picture = _extract_features(options.first, first), _extract_features(options.second, second)
+    verification = calibrated(compare_closely(found_picture, lambda: second, registered), shipped_calibration())
+    output_paths = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
+    if output_paths and verification.transform is None:
         print("The pictures cannot be aligned, so no drawings were written.", file=sys.stderr)
-    elif wanted:
+    elif output_paths:
         pair = Pair.of(second, first, verification)
-        for view, path in wanted.items():
-            with _replacing(path) as file:
+        for view, path in output_paths.items():
+            with _open_replacement(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
-    for path, picture in ((options.first, registered), (options.second, found)):
+    for path, picture in ((options.first, registered), (options.second, found_picture)):
         if picture.info.incomplete:
             print(f"{path}: {BREAKS_OFF}", file=sys.stderr)
-    sizes = ((picture.info.width, picture.info.height) for picture in (found, registered))
-    print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification, *sizes))
+    sizes = ((picture.info.width, picture.info.height) for picture in (found_picture, registered))
+    print(json.dumps(as_dict(verification), indent=1) if options.json else in_words(verification, *sizes))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
 
 
@@ -141,9 +141,9 @@ def _calibrate(options: argparse.Namespace) -> ExitCode:
         plan = Plan(options.max_edited)
         order = Order(options.folder, scratch, options.name, options.data, plan, groups, options.jobs)
         outcome = calibrate(order, meter.show)
-    with _replacing(options.out) as out:
+    with _open_replacement(options.out) as out:
         out.write(outcome.calibration.to_json())
-    for name, value in told(outcome):
+    for name, value in summarize(outcome):
         print(f"{name:<14}  {value}")
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         for files in sorted({alarm.files for alarm in outcome.alarms(decision)}):
@@ -151,14 +151,14 @@ def _calibrate(options: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def _features(path: Path, data: bytes) -> Features:
+def _extract_features(path: Path, data: bytes) -> Features:
     try:
         return extract(data)
     except UnreadablePictureError as error:
         raise UnreadablePictureError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -170,18 +170,18 @@ def _scratch(cache: Path | None) -> Iterator[Path]:
     """Yield the folder for measured works; temporary folders of this process and its children are removed later."""
     folder = tempfile.mkdtemp(prefix="exhibit-match-")
     folders = (folder, get_temp_dir())  # multiprocessing removes the second, unless this process is killed
-    remover = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), *folders]
-    with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as removing:
+    remover = [sys.executable, "-IS", "-c", CLEANUP_PROGRAM, str(os.getpid()), *folders]
+    with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as process:
         try:
             yield cache or Path(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
-                removing.communicate(b"done")
+                process.communicate(b"done")
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def _open_replacement(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that replaces the path if no error occurs."""
     part = path.with_name(f".{path.name}.part")
     try:
@@ -202,12 +202,14 @@ class _Meter:
 
     def show(self, stage: str, done: int, total: int) -> None:
         """Show the progress of a stage."""
-        rewrites = sys.stderr.isatty()
-        step = max(1, total // (200 if rewrites else 10))
+        is_terminal = sys.stderr.isatty()
+        step = max(1, total // (200 if is_terminal else 10))
         if done % step and done != total:
             return
         self._shown = f"{stage} {done} of {total}"
-        print(f"\r\x1b[2K{self._shown}" if rewrites else self._shown, file=sys.stderr, end="" if rewrites else "\n")
+        print(
+            f"\r\x1b[2K{self._shown}" if is_terminal else self._shown, file=sys.stderr, end="" if is_terminal else "\n"
+        )
 
     def say(self, line: str) -> None:
         """Show a permanent line."""
@@ -217,7 +219,7 @@ class _Meter:
         print(line, file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m indexer",
         description="Find copies of registered pictures, without any server.",
@@ -225,46 +227,51 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="match | compare | calibrate")
-    match = commands.add_parser("match", help="match a folder of pictures against a folder of works")
-    match.add_argument("works", type=Path, help="folder of registered pictures, including subfolders")
-    match.add_argument("pictures", type=Path, help="folder of possible copies, including subfolders")
-    match.add_argument("--out", type=Path, required=True, help="output file, one JSON object per line")
-    match.add_argument("--cache", type=Path, help="cache folder for measurements of works, reused by later runs")
-    match.add_argument(
-        "--jobs", type=_jobs, default=os.cpu_count() or 1, help="number of processes (default: number of cores)"
+    match_parser = commands.add_parser("match", help="match a folder of pictures against a folder of works")
+    match_parser.add_argument("works", type=Path, help="folder of registered pictures, including subfolders")
+    match_parser.add_argument("pictures", type=Path, help="folder of possible copies, including subfolders")
+    match_parser.add_argument("--out", type=Path, required=True, help="output file, one JSON object per line")
+    match_parser.add_argument("--cache", type=Path, help="cache folder for measurements of works, reused by later runs")
+    match_parser.add_argument(
+        "--jobs",
+        type=_parse_job_count,
+        default=os.cpu_count() or 1,
+        help="number of processes (default: number of cores)",
     )
-    match.set_defaults(run=_match)
-    comparing = commands.add_parser("compare", help="compare a registered picture with a possible copy")
-    comparing.add_argument("first", type=Path, metavar="A", help="registered picture")
-    comparing.add_argument("second", type=Path, metavar="B", help="possible copy")
-    for view, text in DRAWINGS.items():
-        comparing.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"output file (JPEG or PNG): {text}")
-    comparing.add_argument("--json", action="store_true", help="print the measurements as JSON")
-    comparing.set_defaults(run=_compare)
-    calibrating = commands.add_parser("calibrate", help="measure the error rates of the comparison on photographs")
-    calibrating.add_argument("folder", type=Path, help="folder of photographs, each of a different picture")
-    calibrating.add_argument("--out", type=Path, required=True, help="output file for the calibration (JSON)")
-    calibrating.add_argument(
+    match_parser.set_defaults(run=_match)
+    compare_parser = commands.add_parser("compare", help="compare a registered picture with a possible copy")
+    compare_parser.add_argument("first", type=Path, metavar="A", help="registered picture")
+    compare_parser.add_argument("second", type=Path, metavar="B", help="possible copy")
+    for view, text in VIEW_DESCRIPTIONS.items():
+        compare_parser.add_argument(
+            f"--{view}", metavar="FILE", type=_parse_drawing_path, help=f"output file (JPEG or PNG): {text}"
+        )
+    compare_parser.add_argument("--json", action="store_true", help="print the measurements as JSON")
+    compare_parser.set_defaults(run=_compare)
+    calibrate_parser = commands.add_parser("calibrate", help="measure the error rates of the comparison on photographs")
+    calibrate_parser.add_argument("folder", type=Path, help="folder of photographs, each of a different picture")
+    calibrate_parser.add_argument("--out", type=Path, required=True, help="output file for the calibration (JSON)")
+    calibrate_parser.add_argument(
         "--duplicates", type=Path, help="list of files that show the same picture, one line per picture"
     )
-    calibrating.add_argument("--name", default="own", help="name of the calibration (default: own)")
-    calibrating.add_argument("--data", default="A folder of photographs", help="description of the photographs")
-    calibrating.add_argument(
-        "--max-edited", type=_jobs, default=300, help="maximum number of edited pictures (default: 300)"
+    calibrate_parser.add_argument("--name", default="own", help="name of the calibration (default: own)")
+    calibrate_parser.add_argument("--data", default="A folder of photographs", help="description of the photographs")
+    calibrate_parser.add_argument(
+        "--max-edited", type=_parse_job_count, default=300, help="maximum number of edited pictures (default: 300)"
     )
-    calibrating.add_argument("--cache", type=Path, help="cache folder for measurements, reused by later runs")
-    calibrating.add_argument("--jobs", type=_jobs, default=1, help="number of processes (default: 1)")
-    calibrating.set_defaults(run=_calibrate)
+    calibrate_parser.add_argument("--cache", type=Path, help="cache folder for measurements, reused by later runs")
+    calibrate_parser.add_argument("--jobs", type=_parse_job_count, default=1, help="number of processes (default: 1)")
+    calibrate_parser.set_defaults(run=_calibrate)
     return parser
 
 
-def _drawing(text: str) -> Path:
+def _parse_drawing_path(text: str) -> Path:
     if Path(text).suffix.lower() not in SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text!r} has an unsupported suffix; use .jpg or .png")
     return Path(text)
 
 
-def _jobs(text: str) -> int:
+def _parse_job_count(text: str) -> int:
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)

@@ -13,7 +13,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
     return read_config(environ, {name: kind.config for name, kind in KINDS.items()})
 
 
-def config_or_fault(environ: Mapping[str, str] = os.environ) -> tuple[Config, ConfigError | None]:
+def load_config_or_error(environ: Mapping[str, str] = os.environ) -> tuple[Config, ConfigError | None]:
     """Return the configuration, or one with the data folder only, together with the error."""
     try:
         return load_config(environ), None

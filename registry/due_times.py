@@ -21,12 +21,12 @@ from registry.cases.models import Capture
 from registry.crawls import crawling, schedules
 from registry.crawls.models import HostLease, Inquiry, Watch
 from registry.db.claimable import Claimable, Heartbeat, StepState
-from registry.db.statements import MOMENT, Statement, any_of
+from registry.db.statements import MOMENT, Statement, exists_query
 from registry.events.models import Delivery, MailChoice, PushBrowser, Webhook
 from registry.log.models import AnchorReceipt, WitnessState
 
 DAY = timedelta(days=1)
-NOTHING = timedelta(0)
+ZERO = timedelta(0)
 MAX_WAIT = {
     MailChoice: timedelta(days=8),
     PushBrowser: DAY,
@@ -53,44 +53,44 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
     for model in apps.get_app_config("registry").get_models():
         if issubclass(model, Claimable):
             yield DueTime(model, "not_before", MAX_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
-            yield DueTime(model, "held_since", NOTHING, Q(state=StepState.TODO))
-            yield DueTime(model, "waits_since", NOTHING, Q(state__in=[StepState.TODO, StepState.FAILED]))
+            yield DueTime(model, "held_since", ZERO, Q(state=StepState.TODO))
+            yield DueTime(model, "waits_since", ZERO, Q(state__in=[StepState.TODO, StepState.FAILED]))
             # A living claimer identifies its claim by this; an ended one is found by its name.
             yield DueTime(
-                model, "claimed_at", NOTHING, ~Q(state=StepState.DONE) & (~Q(state=StepState.DOING) | Q(claimed_by=""))
+                model, "claimed_at", ZERO, ~Q(state=StepState.DONE) & (~Q(state=StepState.DOING) | Q(claimed_by=""))
             )
     yield DueTime(Capture, "next_at", timedelta(days=8 * recapture_days))
     yield DueTime(WitnessState, "ask_after", DAY)
-    yield DueTime(WitnessState, "silent_since", NOTHING)
+    yield DueTime(WitnessState, "silent_since", ZERO)
     yield DueTime(Webhook, "ask_after", DAY)
-    yield DueTime(Webhook, "failing_since", NOTHING)
+    yield DueTime(Webhook, "failing_since", ZERO)
     yield DueTime(DownloadLink, "locked_until", DAY)
-    yield DueTime(HostLease, "expires_at", crawling.LONGEST_REST, Q(slice=None))
-    yield DueTime(Heartbeat, "seen_at", NOTHING)
+    yield DueTime(HostLease, "expires_at", crawling.MAX_REST, Q(slice=None))
+    yield DueTime(Heartbeat, "seen_at", ZERO)
     yield DueTime(Session, "expire_date", timedelta(seconds=settings.SESSION_COOKIE_AGE))
 
 
-def bring_back(recapture_days: int) -> int:
+def correct_times(recapture_days: int) -> int:
     """Set times that only a wrong clock can have set back to now; returns the number of rows."""
     moment, count = now(), 0
     times = list(due_times(recapture_days))
-    for (place,) in _ahead(recapture_days).rows():
-        time = times[int(place)]
-        come = moment if time.model is not Session else moment + time.longest
-        count += _beyond(time, moment).update(**{time.column: come})
-    for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
-        early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})
-        count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})
+    for (index,) in _find_ahead(recapture_days).rows():
+        time = times[int(index)]
+        corrected = moment if time.model is not Session else moment + time.longest
+        count += _filter_beyond(time, moment).update(**{time.column: corrected})
+    for model, column in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
+        early = model._default_manager.filter(**{f"{column}__gt": moment + SLACK})
+        count += early.update(**{"expires_at": moment + (F("expires_at") - F(column)), column: moment})
     ahead = Watch.objects.filter(paused=False, next_run_at__gt=moment + SLACK)
-    return count + sum(schedules.bring_back(watch, moment) for watch in ahead)
+    return count + sum(schedules.correct_next_run(watch, moment) for watch in ahead)
 
 
 @cache
-def _ahead(recapture_days: int) -> Statement:
+def _find_ahead(recapture_days: int) -> Statement:
     """Return a query for the columns that need correction, by their positions."""
     times = enumerate(due_times(recapture_days))
-    return Statement(any_of(_beyond(time, MOMENT), str(place)) for place, time in times)
+    return Statement(exists_query(_filter_beyond(time, MOMENT), str(index)) for index, time in times)
 
 
-def _beyond(time: DueTime, moment: datetime) -> QuerySet[Model]:
+def _filter_beyond(time: DueTime, moment: datetime) -> QuerySet[Model]:
     return time.model._default_manager.filter(time.only, **{f"{time.column}__gt": moment + time.longest + SLACK})

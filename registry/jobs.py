@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from registry.services.services import Services
 
-ASKED = "asked"  # short work that a person waits for
+FOREGROUND = "asked"  # short work that a person waits for
 FILES = "files"  # files that a person waits for; long ones continue behind the others after some seconds
 VISITS = "visits"  # evidence visits that a person waits for; those that crawls cause are in "evidence"
 IMPORTS = "imports"  # registration of uploaded files, which a person waits for
@@ -26,11 +26,11 @@ DEFAULT = "default"  # short work, and webhooks
 MAIL = "mail"  # mails to members, sent within two minutes: nothing else delays them
 UPKEEP = "upkeep"  # work that nobody waits for
 MATCH, EVIDENCE, CRAWL = "match", "evidence", "crawl"
-PAST = "past"  # searches of everything seen before, which take up to a minute each
+PAST_SEARCH = "past"  # searches of everything seen before, which take up to a minute each
 
-INTERACTIVE = (ASKED, MAIL, FILES, VISITS, IMPORTS)
+INTERACTIVE = (FOREGROUND, MAIL, FILES, VISITS, IMPORTS)
 """Queues of the worker for work that a person waits for: nothing that a crawl causes is sent to them."""
-BACKGROUND = (DEFAULT, MATCH, PAST, EVIDENCE, CRAWL, UPKEEP)
+BACKGROUND = (DEFAULT, MATCH, PAST_SEARCH, EVIDENCE, CRAWL, UPKEEP)
 """Queues of the worker for all other work."""
 QUEUES_OF = {"worker-interactive": INTERACTIVE, "worker-background": BACKGROUND}
 SWEEP = "sweep"
@@ -39,10 +39,10 @@ SWEEP = "sweep"
 
 def limits(workers: int) -> dict[str, int]:
     """Return how many processes of a worker may serve a queue at once, for long or memory-intensive queues."""
-    return {FILES: 1, VISITS: 1, IMPORTS: workers, PAST: workers, EVIDENCE: workers, CRAWL: workers}
+    return {FILES: 1, VISITS: 1, IMPORTS: workers, PAST_SEARCH: workers, EVIDENCE: workers, CRAWL: workers}
 
 
-def most_processes(workers: int) -> dict[str, int]:
+def max_processes(workers: int) -> dict[str, int]:
     """Return the maximum number of processes per worker: two remain for short work when every limit is reached."""
     bounds = limits(workers)
     return {name: 2 + sum(bounds.get(queue, 0) for queue in queues) for name, queues in QUEUES_OF.items()}
@@ -94,11 +94,14 @@ class Job:
     @property
     def queues(self) -> dict[str, str]:
         """The queue of each of the job's tasks, by task name."""
-        return {self.name: self.queue} | ({self.task(asked=True): VISITS} if self.asked else {})
+        return {self.name: self.queue} | ({self.task(is_requested=True): VISITS} if self.asked else {})
 
-    def task(self, *, asked: bool) -> str:
-        """Return the name of the job's task; with ``asked``, of the task for rows that a person waits for, if any."""
-        return f"{self.name}_asked" if asked and self.asked else self.name
+    def task(self, *, is_requested: bool) -> str:
+        """Return the name of the job's task.
+
+        With ``is_requested``, of the task for rows that a person waits for, if any.
+        """
+        return f"{self.name}_asked" if is_requested and self.asked else self.name
 
     def only(self, task: str) -> Mapping[str, Any]:
         """Return the filter for the rows that a task handles."""
@@ -125,8 +128,8 @@ def job(label: str, queue: str, rows: "type[Model]", **options: Any) -> Callable
     """
 
     def declare(work: Work) -> Job:
-        if (taken := next((other for other in JOBS.values() if other.rows is rows), None)) is not None:
-            raise ValueError(f"{rows.__name__} rows belong to the job {taken.name}.")
+        if (existing := next((other for other in JOBS.values() if other.rows is rows), None)) is not None:
+            raise ValueError(f"{rows.__name__} rows belong to the job {existing.name}.")
         JOBS[work.__name__] = Job(work.__name__, label, work, queue, rows, **options)
         return JOBS[work.__name__]
 
@@ -155,17 +158,17 @@ def queues() -> dict[str, str]:
     return by_task | {"retain": UPKEEP, "votes": UPKEEP}
 
 
-def with_rows() -> list[Job]:
+def periodic_jobs() -> list[Job]:
     """Return the jobs whose waiting rows the tick looks for."""
     return [job for job in JOBS.values() if job.periodic]
 
 
-def named(name: str) -> Job:
+def get_job(name: str) -> Job:
     """Return the periodic job with this name; raises ``WrongUseError``."""
     job_found = JOBS.get(name)
     if job_found is None or not job_found.periodic:
-        known = ", ".join(job.name for job in with_rows())
-        raise WrongUseError(f"There is no step {name!r}.", hint=f"There are {known}.")
+        names = ", ".join(job.name for job in periodic_jobs())
+        raise WrongUseError(f"There is no step {name!r}.", hint=f"There are {names}.")
     return job_found
 
 
@@ -174,11 +177,11 @@ def label(name: str) -> str:
     return JOBS[name].label if name in JOBS else UPKEEP_LABELS.get(name, name)
 
 
-def in_words(name: str) -> str:
+def translated_label(name: str) -> str:
     """Return the label of a job or task in the reader's language."""
     return gettext(label(name)) if name in JOBS or name in UPKEEP_LABELS else name
 
 
-def taken_by(queue: str) -> list[str]:
+def labels_of_queue(queue: str) -> list[str]:
     """Return the labels of a queue's tasks in the reader's language."""
-    return [in_words(task.removesuffix("_asked")) for task, through in queues().items() if through == queue]
+    return [translated_label(task.removesuffix("_asked")) for task, through in queues().items() if through == queue]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from evidence.keys.at_rest import encrypt_again
+from evidence.keys.at_rest import reencrypt
 from exhibit.config.secrets import adopt_next_master_key, master_keys, next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
@@ -17,10 +17,10 @@ from registry.events.models import Webhook
 from registry.keys.models import DocumentKey, SealingKey
 from registry.log.log import submit
 from registry.log.models import LogOpening
-from registry.services.same_secrets import keep_next_mark
+from registry.services.same_secrets import store_next_fingerprint
 from registry.services.services import Services
 
-_LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
+_LOST_HINT = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
     with transaction.atomic():
         hold(Lock.KEYS)
         _encrypt_all(services, new)
-        _witness_change(new, by=by, reason=reason)
-        keep_next_mark(services.config)
+        _log_change(new, by=by, reason=reason)
+        store_next_fingerprint(services.config)
     changed = 1
     while changed:  # a key was created under the old master key meanwhile
         with transaction.atomic():
@@ -61,17 +61,17 @@ def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]
     old, changed, lost = master_keys(services.config)[0], 0, []
     rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
     for row in rows:
-        present = bytes(row.encrypted_private_key)
+        current = bytes(row.encrypted_private_key)
         try:
-            again = encrypt_again(present, old, new)
+            encrypted = reencrypt(current, old, new)
         except IntegrityError as error:
             if not row.active:
                 lost.append(bytes(row.public_key))
                 continue
-            named = bytes(row.public_key).hex()[:16]
-            raise IntegrityError(f"The key {named} opens with neither master key.", hint=_LOST) from error
-        if again != present:
-            write(row, encrypted_private_key=again)
+            key_prefix = bytes(row.public_key).hex()[:16]
+            raise IntegrityError(f"The key {key_prefix} opens with neither master key.", hint=_LOST_HINT) from error
+        if encrypted != current:
+            write(row, encrypted_private_key=encrypted)
             changed += 1
     return changed + _encrypt_secrets(old, new), tuple(lost)
 
@@ -80,15 +80,15 @@ def _encrypt_secrets(old: bytes, new: bytes) -> int:
     """Encrypt owners' search keys and webhook secrets likewise; those that neither key decrypts are skipped."""
     changed = 0
     for model, column in ((SearchKey, "encrypted"), (Webhook, "encrypted_secret")):
-        for pk, present in model._default_manager.order_by("pk").values_list("pk", column):
+        for pk, current in model._default_manager.order_by("pk").values_list("pk", column):
             with contextlib.suppress(IntegrityError):
-                again = encrypt_again(bytes(present), old, new)
-                if again != bytes(present):
-                    changed += model._default_manager.filter(pk=pk).update(**{column: again})
+                encrypted = reencrypt(bytes(current), old, new)
+                if encrypted != bytes(current):
+                    changed += model._default_manager.filter(pk=pk).update(**{column: encrypted})
     return changed
 
 
-def _witness_change(new: bytes, *, by: str, reason: str) -> None:
+def _log_change(new: bytes, *, by: str, reason: str) -> None:
     """Record the change in the log, once, however often it was interrupted."""
     name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
     if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():

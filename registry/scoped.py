@@ -1,7 +1,7 @@
 """All objects that can be looked up through their owner, for pages and operations. Any other is a 404."""
 
 from registry.accounts.scoped import (
-    numbered,
+    number_lookup,
     owner,
     owners_of,
     rows_of_owner,
@@ -10,23 +10,23 @@ from registry.bundles.scoped import bundle, deposit, package, packages
 from registry.cases.scoped import (
     case,
     cases,
-    found_by,
+    count_by_watch,
     may_see_picture,
     picture,
 )
 from registry.crawls.scoped import (
-    canary,
+    count_refusals,
+    count_skipped,
     crawl,
     crawls,
+    known_copy,
     last_crawls,
-    passed_counts,
-    refusal_counts,
     watch,
     watch_numbered,
     watches,
 )
-from registry.notifications.scoped import message, webhook, webhooks
-from registry.pictures.scoped import hidden_among, is_hidden, reported
+from registry.notifications.scoped import get_message, webhook, webhooks
+from registry.pictures.scoped import find_hidden, is_hidden, list_reported
 from registry.reports.scoped import report, reports
 from registry.works.scoped import (
     attachment,
@@ -45,30 +45,30 @@ __all__ = [
     "bulk_edit",
     "bulk_edits",
     "bundle",
-    "canary",
     "case",
     "cases",
+    "count_by_watch",
+    "count_refusals",
+    "count_skipped",
     "crawl",
     "crawls",
     "deposit",
-    "found_by",
-    "hidden_among",
+    "find_hidden",
+    "get_message",
     "is_hidden",
+    "known_copy",
     "last_crawls",
     "licence",
     "licences",
+    "list_reported",
     "may_see_picture",
-    "message",
-    "numbered",
+    "number_lookup",
     "owner",
     "owners_of",
     "package",
     "packages",
-    "passed_counts",
     "picture",
-    "refusal_counts",
     "report",
-    "reported",
     "reports",
     "rows_of_owner",
     "upload",

@@ -9,11 +9,11 @@ def gettext(text: str) -> str:
     return translation.gettext(text) if settings.configured else text
 
 
-def ngettext(one: str, many: str, number: int) -> str:
+def ngettext(singular: str, plural: str, number: int) -> str:
     """Select singular or plural by a number, in the reader's language."""
     if settings.configured:
-        return translation.ngettext(one, many, number)
-    return one if number == 1 else many
+        return translation.ngettext(singular, plural, number)
+    return singular if number == 1 else plural
 
 
 def gettext_noop(text: str) -> str:

@@ -140,14 +140,17 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     The rows that Django itself writes after a migration (content types and permissions) are kept.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", _emptying)
+        patch.setattr(DatabaseOperations, "sql_flush", _flush_statements)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
         yield
 
 
-def _emptying(_: DatabaseOperations, __: object, tables: Iterable[str], **___: object) -> list[str]:
+def _flush_statements(_: DatabaseOperations, __: object, tables: Iterable[str], **___: object) -> list[str]:
     """Return the statements that empty the tables, including the log, whose triggers would forbid it."""
-    rows = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in sorted({*tables} - KEPT))  # noqa: S608 - names of Django
+    rows = (
+        f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")"  # noqa: S608 - names of Django
+        for table in sorted({*tables} - UNTOUCHED_TABLES)
+    )
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(rows))
         full = [table for (table,) in cursor.fetchall()]
@@ -157,4 +160,4 @@ def _emptying(_: DatabaseOperations, __: object, tables: Iterable[str], **___: o
     return ["SET LOCAL session_replication_role = replica", *deleting]
 
 
-KEPT = {"django_content_type", "auth_permission"}
+UNTOUCHED_TABLES = {"django_content_type", "auth_permission"}

@@ -109,9 +109,9 @@ def use_newer_python(arguments: list[str]) -> None:
         newer = shutil.which(name)
         if newer:
             os.execv(newer, [newer, str(Path(__file__).resolve()), *arguments])  # noqa: S606 - no shell is needed
-    found = ".".join(map(str, sys.version_info[:3]))
+    version = ".".join(map(str, sys.version_info[:3]))
     print(
-        f"make setup: Exhibit needs Python 3.11 or newer; {sys.executable} is {found}. "
+        f"make setup: Exhibit needs Python 3.11 or newer; {sys.executable} is {version}. "
         "Install a newer one, or name one: make setup PYTHON=/path/to/python3.12",
         file=sys.stderr,
     )
@@ -151,7 +151,7 @@ def audit(options: list[str]) -> None:
 
     Fails if a package has a known vulnerability, or if the service could not be queried about it.
     """
-    asked, silent, holes = 0, [], []
+    checked_count, silent, holes = 0, [], []
     pinned = pins()
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(max(map(len, pinned.values()))):  # uv refuses several versions of a package
@@ -164,19 +164,19 @@ def audit(options: list[str]) -> None:
                 continue
             if not report.exists():
                 raise BootstrapError("The advisory service was not queried. See the output of pip-audit above.")
-            for one in json.loads(report.read_text(encoding="utf-8"))["dependencies"]:
-                if "vulns" in one:
-                    asked += 1
-                    named = f"{one['name']} {one['version']}"
-                    holes += [f"{named}: {hole['id']}{_mended(hole['fix_versions'])}" for hole in one["vulns"]]
+            for package in json.loads(report.read_text(encoding="utf-8"))["dependencies"]:
+                if "vulns" in package:
+                    checked_count += 1
+                    label = f"{package['name']} {package['version']}"
+                    holes += [f"{label}: {hole['id']}{_mended(hole['fix_versions'])}" for hole in package["vulns"]]
                 else:
-                    silent.append(f"{one['name']}: {one['skip_reason']}")
+                    silent.append(f"{package['name']}: {package['skip_reason']}")
     if "--dry-run" in options:
         return
     print(*sorted(silent), *sorted(holes), sep="\n")
     count = sum(map(len, pinned.values()))
-    print(f"Checked {asked} of {count} packages; known vulnerabilities: {len(holes) or 'none'}.")
-    if asked < count:
+    print(f"Checked {checked_count} of {count} packages; known vulnerabilities: {len(holes) or 'none'}.")
+    if checked_count < count:
         raise BootstrapError("Some packages could not be checked. Try again with access to the public index.")
     if holes:
         raise BootstrapError("Pinned packages have known vulnerabilities. Update them: make lock UPGRADE=1")
@@ -213,7 +213,7 @@ def extras() -> dict[str, set[str]]:
     import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
 
     parts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in specs} for name, specs in parts.items()}
+    return {name: {re.split(r"[^A-Za-z0-9._-]", spec)[0].lower() for spec in specs} for name, specs in parts.items()}
 
 
 def with_extras(names: list[str]) -> str:
@@ -320,7 +320,7 @@ def fetch_uv() -> str:
     folder.mkdir(exist_ok=True)
     archive = folder / name
     print(f"Fetching uv {UV_VERSION} …", flush=True)
-    archive.write_bytes(checked(download(wheel_address(name)), name, pinned))
+    archive.write_bytes(verify_digest(download(wheel_address(name)), name, pinned))
     with zipfile.ZipFile(archive) as opened:
         program = opened.read(f"uv-{UV_VERSION}.data/scripts/uv")
     archive.unlink()
@@ -330,11 +330,11 @@ def fetch_uv() -> str:
     return str(target)
 
 
-def checked(data: bytes, name: str, pinned: str) -> bytes:
+def verify_digest(data: bytes, name: str, pinned: str) -> bytes:
     """Return the data if their SHA-256 is the pinned one, else raise ``BootstrapError``."""
-    found = hashlib.sha256(data).hexdigest()
-    if found != pinned:
-        raise BootstrapError(f"{name} has the wrong SHA-256: {found} instead of the pinned {pinned}.")
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != pinned:
+        raise BootstrapError(f"{name} has the wrong SHA-256: {actual} instead of the pinned {pinned}.")
     return data
 
 

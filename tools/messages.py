@@ -38,7 +38,7 @@ Identity = tuple[str | None, str, str]
 
 
 @cache
-def words() -> dict[Identity, set[str]]:
+def marked_messages() -> dict[Identity, set[str]]:
     """Return all messages marked for translation, with the files that contain them."""
     messages: dict[Identity, set[str]] = {}
     for folder in SOURCES:
@@ -77,10 +77,10 @@ def compiled(language: str, folder: Path = LOCALE) -> Path:
     return catalogue(language, folder).with_suffix(".mo")
 
 
-def renew(language: str) -> int:
+def update_catalogue(language: str) -> int:
     """Update a catalogue from the sources and compile it. Returns the number of untranslated messages."""
     path = catalogue(language)
-    old = {_identity(one): one for one in polib.pofile(str(path))} if path.exists() else {}
+    old = {_identity(entry): entry for entry in polib.pofile(str(path))} if path.exists() else {}
     new = polib.POFile(wrapwidth=110)
     new.metadata = {
         "Language": language,
@@ -89,7 +89,9 @@ def renew(language: str) -> int:
         "Content-Transfer-Encoding": "8bit",
         "Plural-Forms": "nplurals=1; plural=0;",
     }
-    for identity, files in sorted(words().items(), key=lambda one: (min(one[1]), one[0][1], one[0][0] or "")):
+    for identity, files in sorted(
+        marked_messages().items(), key=lambda entry: (min(entry[1]), entry[0][1], entry[0][0] or "")
+    ):
         entry = old.get(identity) or _empty(identity)
         entry.occurrences, entry.flags = [(file, "") for file in sorted(files)], []
         if "%(" in entry.msgid:
@@ -116,9 +118,9 @@ def main() -> int:
     settings.configure(USE_I18N=False)
     for language in OF_ACCOUNTS:
         polib.pofile(str(catalogue(language, ACCOUNTS))).save_as_mofile(str(compiled(language, ACCOUNTS)))
-    untranslated = {language: renew(language) for language in LANGUAGES}
+    untranslated = {language: update_catalogue(language) for language in LANGUAGES}
     for language, count in untranslated.items():
-        print(f"{language}: {count} of {len(words())} messages are not translated.")
+        print(f"{language}: {count} of {len(marked_messages())} messages are not translated.")
     return int(any(untranslated.values()))
 
 

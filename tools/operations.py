@@ -49,18 +49,18 @@ def _kinds(field: Schema) -> set[str]:
 
 def table() -> dict[str, dict[str, Any]]:
     """Return the operations by method and path, as the command expects them, with description and parameters."""
-    found = {}
+    operations = {}
     for whole, methods in api.get_openapi_schema()["paths"].items():
         path = whole.removeprefix(BELOW)
         if path.startswith(OF_MACHINES):
             continue
-        for method, one in methods.items():
-            takes = one.get("requestBody", {}).get("content", {})
+        for method, operation in methods.items():
+            takes = operation.get("requestBody", {}).get("content", {})
             form = takes.get(FORM, {}).get("schema", {}).get("properties", {})
-            answer = next(response for status, response in one["responses"].items() if int(status) < 300)
+            answer = next(response for status, response in operation["responses"].items() if int(status) < 300)
             facts = {
-                "says": " ".join(one["description"].split()).partition(". ")[0].rstrip("."),
-                "asks": [parameter["name"] for parameter in one["parameters"] if parameter["in"] == "query"],
+                "says": " ".join(operation["description"].split()).partition(". ")[0].rstrip("."),
+                "asks": [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"],
                 "form": [name for name in form if not is_file(form[name])],
                 "files": [name for name in form if is_file(form[name])],
                 "json": list(properties(takes.get(JSON, {}).get("schema", {}))),
@@ -68,13 +68,15 @@ def table() -> dict[str, dict[str, Any]]:
                 "typed": typed(takes.get(JSON, {}).get("schema", {})),
                 "file": any(kind != JSON for kind in answer.get("content", {})),
             }
-            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in facts.items() if is_}
-    return found
+            operations[f"{method.upper()} {path.removeprefix(OWNER)}"] = {
+                name: is_ for name, is_ in facts.items() if is_
+            }
+    return operations
 
 
 def text() -> str:
     """Return the content of the file."""
-    lines = (f" {json.dumps(name)}: {json.dumps(one)}" for name, one in table().items())
+    lines = (f" {json.dumps(name)}: {json.dumps(operation)}" for name, operation in table().items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

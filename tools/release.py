@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 2
     out = ROOT / "dist"
     if arguments:
-        paths = [written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
+        paths = [write_file(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
     elif git("status", "--porcelain", "--untracked-files=no"):
         print("make release: there are uncommitted changes. Commit or discard them.", file=sys.stderr)
         return 2
@@ -51,12 +51,12 @@ def release(out: Path) -> list[Path]:
     """Create all files of a release in a folder. Returns their paths, the checksums last."""
     page = subprocess.run([sys.executable, "-m", "evidence", "page"], cwd=ROOT, capture_output=True, check=True).stdout
     paths = [
-        written(out / f"{NAME}-{version()}.tar.gz", archive()),
-        written(out / "verify.html", page),
-        written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time())),
+        write_file(out / f"{NAME}-{version()}.tar.gz", archive()),
+        write_file(out / "verify.html", page),
+        write_file(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time())),
     ]
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
-    return [*paths, written(out / "SHA256SUMS", sums.encode())]
+    return [*paths, write_file(out / "SHA256SUMS", sums.encode())]
 
 
 def archive() -> bytes:
@@ -74,15 +74,15 @@ def sbom(when: datetime) -> bytes:
     files = ["runtime.txt", "redis.txt", "extras.txt"]
     packages: dict[str, dict[str, Any]] = {}
     for name in files:
-        for one in pinned((ROOT / "requirements" / name).read_text(encoding="utf-8")):
-            packages.setdefault(one["bom-ref"], one)
+        for requirement in pinned((ROOT / "requirements" / name).read_text(encoding="utf-8")):
+            packages.setdefault(requirement["bom-ref"], requirement)
     root = {"type": "application", "bom-ref": NAME, "name": NAME, "version": version()}
     components = [packages[ref] for ref in sorted(packages)]
-    stated = json.dumps([root, components], sort_keys=True)
+    content = json.dumps([root, components], sort_keys=True)
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, stated)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, content)}",
         "version": 1,
         "metadata": {
             "timestamp": when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -101,7 +101,7 @@ def pinned(text: str) -> list[dict[str, Any]]:
         if pin := _PIN.match(entry):
             name, number = re.sub(r"[-_.]+", "-", pin[1]).lower(), pin[2]
             purl = f"pkg:pypi/{name}@{number}"
-            hashes = [{"alg": "SHA-256", "content": one} for one in sorted(_HASH.findall(entry))]
+            hashes = [{"alg": "SHA-256", "content": digest} for digest in sorted(_HASH.findall(entry))]
             components.append(
                 {
                     "type": "library",
@@ -127,10 +127,14 @@ def licence(name: str, number: str) -> dict[str, Any]:
         return {}
     if expression := package.get_all("License-Expression"):
         return {"licenses": [{"expression": expression[0]}]}
-    labels = [one.rpartition(" :: ")[2] for one in package.get_all("Classifier") or () if one.startswith("License :: ")]
+    labels = [
+        classifier.rpartition(" :: ")[2]
+        for classifier in package.get_all("Classifier") or ()
+        if classifier.startswith("License :: ")
+    ]
     words = "".join(package.get_all("License") or ()).strip().split("\n")[0][:200]
-    names = [one for one in labels if one != "OSI Approved"] or ([words] if words else [])
-    return {"licenses": [{"license": {"name": one}} for one in names]} if names else {}
+    names = [classifier for classifier in labels if classifier != "OSI Approved"] or ([words] if words else [])
+    return {"licenses": [{"license": {"name": classifier}} for classifier in names]} if names else {}
 
 
 def version() -> str:
@@ -148,7 +152,7 @@ def git(*arguments: str) -> bytes:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
 
 
-def written(path: Path, data: bytes) -> Path:
+def write_file(path: Path, data: bytes) -> Path:
     """Write a file and return its path."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)

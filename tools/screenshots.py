@@ -68,22 +68,25 @@ def main(arguments: list[str] | None = None) -> int:
         "--demo", type=Path, default=ROOT / "demo-out", help="output folder of `make demo` (default: demo-out)"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
-    asked = parser.parse_args(arguments)
-    program, data = find_browser("").path, asked.demo / "data"
+    options = parser.parse_args(arguments)
+    program, data = find_browser("").path, options.demo / "data"
     if program is None or not data.is_dir():
         print("Chromium and the data of the demonstration are required. Run `make demo` first.", file=sys.stderr)
         return 2
-    asked.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     # The driver keeps an event loop in this thread, and Django would assume that queries run inside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with _running(data) as (address, cookie, values), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for name, size in [*((one, SIZES.get(one, WIDE)) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
+        for name, size in [
+            *((page_name, SIZES.get(page_name, WIDE)) for page_name in PAGES),
+            *((page_name, PHONE) for page_name in ON_PHONE),
+        ]:
             page = _page(browser, address, cookie, size)
             page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
             page.evaluate(NAMES, SITES)
             kind = "-phone" if size is PHONE else ""
-            _save(page.screenshot(), asked.out / f"{name}{kind}.webp")
+            _save(page.screenshot(), options.out / f"{name}{kind}.webp")
             page.context.close()
         browser.close()
     return 0
@@ -96,22 +99,22 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
         Path(name).chmod(0o755)
         subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # preserves the owners of files
         port = str(free_port())
-        given = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": port, "DATABASE_URL": "", "REDIS_URL": ""}
-        product = Product(given, Path(name) / "commands.log")
+        environment = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": port, "DATABASE_URL": "", "REDIS_URL": ""}
+        product = Product(environment, Path(name) / "commands.log")
         product.run("up", "--detach")
         try:
             # A copied log must not be signed until somebody confirms that it is the only copy.
             product.run("api", "POST", "/operator/log/accept-head", "--field", "reason=A copy for pictures.")
-            yield f"http://127.0.0.1:{port}/", *_prepared(given)
+            yield f"http://127.0.0.1:{port}/", *_prepare(environment)
         finally:
             product.run("down")
 
 
-def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
+def _prepare(environment: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Sign a user in, and reopen some cases for her."""
-    config = load_config(given)
+    config = load_config(environment)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
-    os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
+    os.environ.update(environment | servers, DJANGO_SETTINGS_MODULE="desk.settings")
 
     django.setup()
     from django import test
@@ -136,17 +139,17 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     reopened, decided = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
     first = decided[-1]
     other_numbers = [case.number for case in decided if case.party == first.party and case != first]
-    sent = notices.draft(owner, [first.number], "dsa", "en", by=PERSON)
-    _written(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
-    draft = notices.draft(owner, other_numbers[:NOTICED], "dmca", "en", by=PERSON)
-    _written(draft, "Harbour Hosting", "", "")
+    sent = notices.create_draft(owner, [first.number], "dsa", "en", by=PERSON)
+    _write_notice(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
+    draft = notices.create_draft(owner, other_numbers[:NOTICED], "dmca", "en", by=PERSON)
+    _write_notice(draft, "Harbour Hosting", "", "")
     for case in reopened:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
     _answered(sent)
     return {"case": reopened[0].number, "party": first.party, "notice": draft.number}
 
 
-def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
+def _write_notice(row: "models.Notice", to: str, mail: str, source: str) -> None:
     from registry.notices import notices
 
     values = {
@@ -157,7 +160,7 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
         "sender_capacity": "owner",
         "sender_email": PERSON,
     }
-    notices.fill(row, values, values)
+    notices.save_fields(row, values, values)
 
 
 def _answered(sent: "models.Notice") -> None:
@@ -167,7 +170,7 @@ def _answered(sent: "models.Notice") -> None:
 
     when = now() - timedelta(days=NOTICE_SENT_DAYS_AGO)
     rows.write(sent, state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when)
-    notices.happened(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
+    notices.record_outcome(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
 
 
 def _page(browser: Browser, address: str, cookie: dict[str, str], size: tuple[int, int]) -> Page:

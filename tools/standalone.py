@@ -14,7 +14,7 @@ from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
 from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX
 from evidence.standalone import FOLDER
 from evidence.verify.checks.probability import TOLERANCE
-from exhibit.comparison.calibration import CALIBRATION_FORMAT, FAR_DRIFT, HELD, UNRELATED
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, FAR_DRIFT, FITTED, UNRELATED
 
 FILE = FOLDER / "verify.py"
 BEGIN, END = "# Written by `python -m tools.standalone`:\n", "# Written by hand from here on.\n"
@@ -42,7 +42,7 @@ CONSTANTS: dict[str, object] = {
     "MAX_EXPANSION": container.MAX_EXPANSION,
     "SPKI": SPKI_PREFIX.hex(),
     "SMALL_ORDER": tuple(sorted(SMALL_ORDER)),
-    "HELD": tuple(sorted(HELD)),
+    "HELD": tuple(sorted(FITTED)),
     "TOLERANCE": TOLERANCE,
     "UNRELATED": UNRELATED,
     "FAR_DRIFT": FAR_DRIFT,
@@ -60,7 +60,7 @@ def generated(text: str) -> str:
 
 def _literal(value: object) -> str:
     if isinstance(value, tuple):
-        return "".join(["(\n", *(f"    {json.dumps(one)},\n" for one in value), ")"])
+        return "".join(["(\n", *(f"    {json.dumps(item)},\n" for item in value), ")"])
     return json.dumps(value)
 
 

@@ -220,9 +220,11 @@ def outcomes(
             variables = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
             variables["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in headers.items()]
-            told.append("without NODE, nothing shows that a block belongs to the chain")
-            remarks = {} if node else {"NODE": "\n".join(told)}
+            lines = [
+                f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in headers.items()
+            ]
+            lines.append("without NODE, nothing shows that a block belongs to the chain")
+            remarks = {} if node else {"NODE": "\n".join(lines)}
             return list(check(folder, {**os.environ, **variables, "PATH": path}, remarks, only))
 
 
@@ -246,19 +248,19 @@ def main() -> int:
     try:
         results = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
     except NoBundleError as error:
-        print(f"error: {_shown(str(error))}", file=sys.stderr)
+        print(f"error: {_printable(str(error))}", file=sys.stderr)
         return 2
-    for one in results:
-        first, *rest = map(_shown, one.words.splitlines() or [""])
-        print(f"{one.state:<8}  {one.title}: {first}")
-        for line in rest if one.state == "FAILED" else rest[:6]:
+    for outcome in results:
+        first, *rest = map(_printable, outcome.words.splitlines() or [""])
+        print(f"{outcome.state:<8}  {outcome.title}: {first}")
+        for line in rest if outcome.state == "FAILED" else rest[:6]:
             print(f"          {line}")
-    counts = {state: sum(one.state == state for one in results) for state in ("passed", "FAILED", "not run")}
+    counts = {state: sum(outcome.state == state for outcome in results) for state in ("passed", "FAILED", "not run")}
     print(", ".join(f"{count} {state}" for state, count in counts.items()))
     return 1 if counts["FAILED"] else 0
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     """Replace characters that could control a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 

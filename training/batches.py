@@ -30,9 +30,9 @@ class Picker:
         self._vectors = np.zeros((len(collection.pixels), width), np.float32)
         self._works = works
         groups: dict[str, list[int]] = {}
-        for index, one in zip(collection.training, pictures, strict=True):
-            if one.group:
-                groups.setdefault(one.group, []).append(index)
+        for index, row in zip(collection.training, pictures, strict=True):
+            if row.group:
+                groups.setdefault(row.group, []).append(index)
         self._groups = [members for members in groups.values() if len(set(self._numbers[members])) > 1]
 
     def pick(self) -> list[int]:
@@ -61,7 +61,7 @@ class Picker:
         nearest = self._training[np.argsort(-likeness)[:NEIGHBOURS]]
         return list(self._rng.permutation(nearest)[:NEIGHBOURS_TAKEN])
 
-    def _add(self, chosen: dict[int, int], pictures: list[int], most: int = 1 << 30) -> None:
+    def _add(self, selection: dict[int, int], pictures: list[int], limit: int = 1 << 30) -> None:
         for picture in pictures:
-            if len(chosen) < most:
-                chosen.setdefault(int(self._numbers[picture]), int(picture))
+            if len(selection) < limit:
+                selection.setdefault(int(self._numbers[picture]), int(picture))

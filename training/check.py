@@ -25,18 +25,20 @@ def check(model: Descriptor, studio: Studio, collection: Collection, device: tor
     if not collection.held_out:
         return {}
     model.eval()
-    made = [studio.clean(Job(one, (), VIEWS, SIDE, SEED)) for one in collection.held_out]
+    made = [studio.clean(Job(picture, (), VIEWS, SIDE, SEED)) for picture in collection.held_out]
     other_works = [
-        studio.clean(Job(one, (), 0, SIDE, SEED)).pixels
-        for one in collection.training[:: len(collection.training) // DISTRACTORS + 1]
+        studio.clean(Job(picture, (), 0, SIDE, SEED)).pixels
+        for picture in collection.training[:: len(collection.training) // DISTRACTORS + 1]
     ]
-    works = _vectors(model, np.concatenate([one.pixels[:1] for one in made] + other_works), device)
-    views = _vectors(model, np.concatenate([one.pixels[1:] for one in made]), device)
+    works = _vectors(model, np.concatenate([picture.pixels[:1] for picture in made] + other_works), device)
+    views = _vectors(model, np.concatenate([picture.pixels[1:] for picture in made]), device)
     likeness = views @ works.T
     rows = torch.arange(len(views))
     own = likeness[rows, rows // VIEWS]
     numbers = torch.from_numpy(collection.works)
-    shown_works = torch.from_numpy(np.concatenate([np.concatenate([one.shown[1:], one.behind[1:]], 1) for one in made]))
+    shown_works = torch.from_numpy(
+        np.concatenate([np.concatenate([picture.shown[1:], picture.behind[1:]], 1) for picture in made])
+    )
     present = torch.zeros_like(likeness, dtype=torch.bool)
     columns = torch.tensor([*collection.held_out, *collection.training[:: len(collection.training) // DISTRACTORS + 1]])
     for column in shown_works.T:
@@ -44,7 +46,7 @@ def check(model: Descriptor, studio: Studio, collection: Collection, device: tor
     unlike = likeness.masked_fill(present, -2)
     rank = (unlike > own[:, None]).sum(1)
     scores = {"R@1": rank < 1, "R@10": rank < 10, "R@0FP": own > unlike.max()}
-    return {name: round(float(found.float().mean()), 4) for name, found in scores.items()}
+    return {name: round(float(hit.float().mean()), 4) for name, hit in scores.items()}
 
 
 def _vectors(

@@ -77,22 +77,26 @@ def collect(folders: Sequence[Path], held_out: Sequence[str], most_held_out: int
     """
     training, apart = [], []
     for folder in folders:
-        for picture, may_train in _listed(folder):
+        for picture, may_train in _list_pictures(folder):
             if any(name in picture.source for name in held_out):
                 apart.append(picture)
             elif may_train:
                 training.append(picture)
     chosen = np.random.default_rng(seed).permutation(len(apart))[:most_held_out]
     apart = [apart[index] for index in sorted(chosen)]
-    hashes = np.array([one.phash for one in apart], np.uint64)
-    training = [one for one in training if not len(hashes) or int(distances(hashes, one.phash).min()) > 2 * NEAR_SAME]
+    hashes = np.array([picture.phash for picture in apart], np.uint64)
+    training = [
+        picture
+        for picture in training
+        if not len(hashes) or int(distances(hashes, picture.phash).min()) > 2 * NEAR_SAME
+    ]
     pictures = training + apart
     count = len(training)
-    pixels = [read(one.path) for one in pictures]
+    pixels = [read_pixels(picture.path) for picture in pictures]
     return Collection(pictures, pixels, _works(pictures), list(range(count)), list(range(count, len(pictures))))
 
 
-def read(path: Path) -> Pixels:
+def read_pixels(path: Path) -> Pixels:
     """Read a picture, reduced to a short side of at most about 320 pixels."""
     with Image.open(path) as image:
         image.draft("RGB", (LONG, LONG))
@@ -106,8 +110,8 @@ def read(path: Path) -> Pixels:
 
 def weights_by_category(pictures: Sequence[Picture]) -> NDArray[np.float64]:
     """Return the probability of drawing each picture. A category's weight is the square root of its size."""
-    sizes = Counter(one.category for one in pictures)
-    weights = np.array([sizes[one.category] ** -0.5 for one in pictures])
+    sizes = Counter(picture.category for picture in pictures)
+    weights = np.array([sizes[picture.category] ** -0.5 for picture in pictures])
     return np.asarray(weights / weights.sum())
 
 
@@ -119,7 +123,7 @@ def perceptual_hash(path: Path) -> int:
     return int("".join("1" if bit else "0" for bit in (low > np.median(low)).ravel()), 2)
 
 
-def _listed(folder: Path) -> Iterator[tuple[Picture, bool]]:
+def _list_pictures(folder: Path) -> Iterator[tuple[Picture, bool]]:
     """Yield the pictures of a folder, each with True if its licence allows training."""
     lists = [folder / name for name in LISTS if (folder / name).is_file()]
     if not lists:
@@ -152,10 +156,10 @@ def _licence_allows(row: dict[str, str]) -> bool:
 def _works(pictures: Sequence[Picture]) -> NDArray[np.int64]:
     """Assign the same number to near-duplicates. Listed look-alikes keep separate numbers."""
     works = np.arange(len(pictures))
-    hashes = np.array([one.phash for one in pictures], np.uint64)
-    for index, one in enumerate(pictures):
-        for other in np.flatnonzero(distances(hashes[:index], one.phash) <= NEAR_SAME).tolist():
-            if not (one.group and one.group == pictures[other].group):
+    hashes = np.array([picture.phash for picture in pictures], np.uint64)
+    for index, picture in enumerate(pictures):
+        for other in np.flatnonzero(distances(hashes[:index], picture.phash) <= NEAR_SAME).tolist():
+            if not (picture.group and picture.group == pictures[other].group):
                 works[index] = works[other]
                 break
     for members in _groups(pictures):
@@ -166,12 +170,12 @@ def _works(pictures: Sequence[Picture]) -> NDArray[np.int64]:
 
 def _groups(pictures: Sequence[Picture]) -> Iterable[list[int]]:
     groups: dict[str, list[int]] = {}
-    for index, one in enumerate(pictures):
-        if one.group:
-            groups.setdefault(one.group, []).append(index)
+    for index, picture in enumerate(pictures):
+        if picture.group:
+            groups.setdefault(picture.group, []).append(index)
     return groups.values()
 
 
-def distances(hashes: NDArray[np.uint64], one: int) -> NDArray[np.int64]:
+def distances(hashes: NDArray[np.uint64], phash: int) -> NDArray[np.int64]:
     """Return the number of bits in which each hash differs from one hash."""
-    return np.asarray(np.bitwise_count(hashes ^ np.uint64(one)), np.int64)
+    return np.asarray(np.bitwise_count(hashes ^ np.uint64(phash)), np.int64)

@@ -38,35 +38,35 @@ def colour(rng: Generator) -> Colour:
     return plain[int(rng.integers(4))] if chance(rng, 0.75) else _any_colour(rng)
 
 
-def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """Resize to exactly this size, averaging if it shrinks."""
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (max(1, width), max(1, height)), interpolation=how), np.uint8)
 
 
-def at_most(pixels: Pixels, side: int) -> Pixels:
+def limit_side(pixels: Pixels, side: int) -> Pixels:
     """Shrink to at most this long side in pixels."""
     factor = side / max(pixels.shape[:2])
-    return pixels if factor >= 1 else resized(pixels, round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
+    return pixels if factor >= 1 else resize(pixels, round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
 
 
 def cover(pixels: Pixels, width: int, height: int) -> Pixels:
     """Fill a rectangle, cropping the excess."""
     factor = max(width / pixels.shape[1], height / pixels.shape[0])
     wide, high = max(width, round(pixels.shape[1] * factor)), max(height, round(pixels.shape[0] * factor))
-    left, top = (wide - width) // 2, (high - height) // 2
-    return resized(pixels, wide, high)[top : top + height, left : left + width]
+    x, y = (wide - width) // 2, (high - height) // 2
+    return resize(pixels, wide, high)[y : y + height, x : x + width]
 
 
-def crop(rng: Generator, pixels: NDArray[Kind], least: float, most: float = 1.0) -> NDArray[Kind]:
+def crop(rng: Generator, pixels: NDArray[Kind], min_share: float, max_share: float = 1.0) -> NDArray[Kind]:
     """Crop a random part whose share of the area lies between two limits."""
-    share, skew = spread(rng, least, most), math.exp(rng.uniform(-0.25, 0.25))
+    share, skew = spread(rng, min_share, max_share), math.exp(rng.uniform(-0.25, 0.25))
     height, width = pixels.shape[:2]
     wide = min(width, max(16, round(width * math.sqrt(share) * skew)))
     high = min(height, max(16, round(height * math.sqrt(share) / skew)))
-    left, top = int(rng.integers(width - wide + 1)), int(rng.integers(height - high + 1))
-    return pixels[top : top + high, left : left + wide]
+    x, y = int(rng.integers(width - wide + 1)), int(rng.integers(height - high + 1))
+    return pixels[y : y + high, x : x + wide]
 
 
 def mirror(_: Generator, pixels: Pixels) -> Pixels:
@@ -112,7 +112,7 @@ def tilt(rng: Generator, pixels: Pixels) -> Pixels:
 
 def squash(rng: Generator, pixels: Pixels) -> Pixels:
     """Change the aspect ratio."""
-    return resized(pixels, max(16, round(pixels.shape[1] * math.exp(rng.uniform(-0.6, 0.6)))), pixels.shape[0])
+    return resize(pixels, max(16, round(pixels.shape[1] * math.exp(rng.uniform(-0.6, 0.6)))), pixels.shape[0])
 
 
 def tone(rng: Generator, pixels: Pixels, strength: float = 1.0) -> Pixels:
@@ -167,7 +167,7 @@ def coarsen(rng: Generator, pixels: Pixels) -> Pixels:
     """Shrink and enlarge again."""
     height, width = pixels.shape[:2]
     factor = spread(rng, 0.15, 1)
-    small = resized(pixels, max(24, round(width * factor)), max(24, round(height * factor)))
+    small = resize(pixels, max(24, round(width * factor)), max(24, round(height * factor)))
     return np.asarray(cv2.resize(small, (width, height), interpolation=int(rng.integers(3))), np.uint8)
 
 
@@ -187,28 +187,26 @@ def paint(pixels: Pixels, mask: Pixels, place: tuple[int, int], ink: Colour, opa
         ink: Colour.
         opacity: 0 to 1.
     """
-    left, top = place
-    first, last = (max(0, top), max(0, left)), (top + mask.shape[0], left + mask.shape[1])
+    x, y = place
+    first, last = (max(0, y), max(0, x)), (y + mask.shape[0], x + mask.shape[1])
     part = pixels[first[0] : last[0], first[1] : last[1]] if min(last) > 0 else pixels[:0]
     if not part.size:
         return
-    share = mask[first[0] - top :, first[1] - left :][: part.shape[0], : part.shape[1], None] * np.float32(
-        opacity / 255
-    )
+    share = mask[first[0] - y :, first[1] - x :][: part.shape[0], : part.shape[1], None] * np.float32(opacity / 255)
     part[:] = (part + share * (np.array(ink, np.float32) - part)).astype(np.uint8)
 
 
 def strip(rng: Generator, height: int) -> Pixels:
     """Return a mask of a line of text with random letters, so that the network cannot learn words."""
     line = strips()[int(rng.integers(STRIPS))]
-    return resized(line, max(2, line.shape[1] * height // line.shape[0]), height)
+    return resize(line, max(2, line.shape[1] * height // line.shape[0]), height)
 
 
 @cache
 def strips() -> tuple[Pixels, ...]:
     """Return masks of text lines, drawn once; half with Pillow's own font, half with OpenCV's strokes."""
     rng = np.random.default_rng(1)
-    return tuple(_typed(rng) if number % 2 else _stroked(rng) for number in range(STRIPS))
+    return tuple(_render_text(rng) if number % 2 else _render_strokes(rng) for number in range(STRIPS))
 
 
 def _words(rng: Generator) -> str:
@@ -219,14 +217,14 @@ def _words(rng: Generator) -> str:
     return " ".join("".join(rng.choice(list(letters), length)) for length in lengths)
 
 
-def _typed(rng: Generator) -> Pixels:
+def _render_text(rng: Generator) -> Pixels:
     text, font = _words(rng), ImageFont.load_default(34)
     image = Image.new("L", (int(font.getlength(text)) + 8, 46))
     ImageDraw.Draw(image).text((4, 1), text, font=font, fill=255, stroke_width=int(rng.integers(3)))
     return np.asarray(image)
 
 
-def _stroked(rng: Generator) -> Pixels:
+def _render_strokes(rng: Generator) -> Pixels:
     text, face, thickness = _words(rng), int(rng.choice([0, 2, 3, 4, 6, 7])), int(rng.integers(1, 5))
     (width, height), below = cv2.getTextSize(text, face, 1, thickness)
     mask = np.zeros((height + below + 8, width + 8), np.uint8)

@@ -19,7 +19,7 @@ FAR = -1e4
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class Labels:
     """Works contained in views, as numbers; -1 is a placeholder.
 
     Attributes:
@@ -30,20 +30,20 @@ class Held:
     shown: Tensor
     seen: Tensor
 
-    def rows(self, chosen: Tensor | slice) -> "Held":
+    def rows(self, selection: Tensor | slice) -> "Labels":
         """Return a selection of the views."""
-        return Held(self.shown[chosen], self.seen[chosen])
+        return Labels(self.shown[selection], self.seen[selection])
 
     def __len__(self) -> int:
         return len(self.shown)
 
 
-def joined(first: Held, second: Held) -> Held:
+def concatenate(first: Labels, second: Labels) -> Labels:
     """Concatenate the views of both."""
-    return Held(torch.cat([first.shown, second.shown]), torch.cat([first.seen, second.seen]))
+    return Labels(torch.cat([first.shown, second.shown]), torch.cat([first.seen, second.seen]))
 
 
-def shared(first: Tensor, second: Tensor) -> Tensor:
+def have_common_work(first: Tensor, second: Tensor) -> Tensor:
     """Return which views have a work in common: bool, shape (n, m), from numbers of shape (n, a) and (m, b)."""
     common = torch.zeros(len(first), len(second), dtype=torch.bool, device=first.device)
     for column in first.T:
@@ -69,35 +69,37 @@ class Loss:
     found: float
 
 
-def loss_of(vectors: Tensor, held: Held, mild: Tensor, bank: Tensor, banked: Held) -> Loss:
+def compute_loss(vectors: Tensor, labels: Labels, mild: Tensor, bank: Tensor, banked: Labels) -> Loss:
     """Compute the loss of one batch.
 
     Args:
         vectors: Vectors of all views, shape (n, width), unit length.
-        held: Works contained in the views.
+        labels: Works contained in the views.
         mild: bool, shape (n): True for the works themselves.
         bank: Vectors of works by the moving average, those of this batch first, shape (m, width). Negatives older than
             the network need positives of the same age, or the network only moves away from its past.
         banked: Works contained in the vectors of the bank.
     """
     likeness = vectors @ vectors.T
-    apart = ~shared(held.seen, held.seen)
-    own = shared(held.shown, held.shown) & (mild[:, None] ^ mild[None])
+    apart = ~have_common_work(labels.seen, labels.seen)
+    own = have_common_work(labels.shown, labels.shown) & (mild[:, None] ^ mild[None])
     among = _contrast(likeness, own, apart)
-    strong = held.rows(~mild)
-    found = vectors[~mild] @ bank.T
-    shows, unlike = shared(strong.shown, banked.shown), ~shared(strong.seen, banked.seen)
+    strong = labels.rows(~mild)
+    similarities = vectors[~mild] @ bank.T
+    shows, unlike = have_common_work(strong.shown, banked.shown), ~have_common_work(strong.seen, banked.seen)
     shows[:, int(mild.sum()) :] = False  # an older key of the same picture may be of another part of it
-    search = _contrast(found, shows, unlike)
-    nearest = torch.cat([likeness.masked_fill(~apart, -1).amax(1, keepdim=True)[~mild], _hardest(found, unlike)], 1)
+    search = _contrast(similarities, shows, unlike)
+    nearest = torch.cat(
+        [likeness.masked_fill(~apart, -1).amax(1, keepdim=True)[~mild], _hardest(similarities, unlike)], 1
+    )
     alone = likeness[mild].masked_fill(~apart[mild], -1).amax(1)
     entropy = -0.5 * torch.log((2 - 2 * torch.cat([nearest.amax(1), alone])).clamp(min=1e-4)).mean()
-    best = found.masked_fill(~shows, -1).amax(1)
+    best = similarities.masked_fill(~shows, -1).amax(1)
     return Loss(
         total=0.5 * (among + search) + ENTROPY_WEIGHT * entropy,
         search=float(search.detach()),
         entropy=float(entropy.detach()),
-        found=float((best > _hardest(found, unlike)[:, 0]).float().mean()),
+        found=float((best > _hardest(similarities, unlike)[:, 0]).float().mean()),
     )
 
 

@@ -123,7 +123,7 @@ def _convolution(channels: int, out: int, kernel: int, stride: int = 1, groups: 
 
 def _stored_layers(model: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:  # noqa: ANN401 - no types
     """Yield weights and biases in the order of computation."""
-    stored = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
             values, scale, zero = (stored[name].astype(np.float32) for name in node.input)
@@ -162,5 +162,5 @@ class Frozen:
         if self._session is None:
             return self._modules(x) if len(self._modules) else x
         rows = x.contiguous().numpy()
-        made = [self._session.run(None, {"x": rows[index : index + 1]})[0] for index in range(len(rows))]
-        return torch.from_numpy(np.concatenate(made)).contiguous(memory_format=torch.channels_last)
+        outputs = [self._session.run(None, {"x": rows[index : index + 1]})[0] for index in range(len(rows))]
+        return torch.from_numpy(np.concatenate(outputs)).contiguous(memory_format=torch.channels_last)

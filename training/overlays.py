@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from training.edits import Colour, Pixels, chance, colour, paint, resized, strip
+from training.edits import Colour, Pixels, chance, colour, paint, resize, strip
 
 
 def text(rng: Generator, pixels: Pixels) -> Pixels:
@@ -13,14 +13,14 @@ def text(rng: Generator, pixels: Pixels) -> Pixels:
     height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         high, ink = max(6, int(height * rng.uniform(0.04, 0.17))), colour(rng)
-        left, top = int(rng.uniform(-0.1, 0.5) * width), int(rng.uniform(0, 0.92) * height)
+        x, y = int(rng.uniform(-0.1, 0.5) * width), int(rng.uniform(0, 0.92) * height)
         line, paper = strip(rng, high), (255 - ink[0], 255 - ink[1], 255 - ink[2])
         kind = rng.random()
         if kind < 0.25:
-            cv2.rectangle(result, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
+            cv2.rectangle(result, (x, y), (int(x + width * rng.uniform(0.3, 1)), y + high), paper, -1)
         elif kind < 0.6:
-            paint(result, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
-        paint(result, line, (left, top), ink)
+            paint(result, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (x, y), paper)
+        paint(result, line, (x, y), ink)
     return result
 
 
@@ -30,10 +30,10 @@ def stickers(rng: Generator, pixels: Pixels) -> Pixels:
     height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         side = max(8, int(min(height, width) * rng.uniform(0.12, 0.5)))
-        left, top = int(rng.uniform(-0.1, 0.95) * width), int(rng.uniform(-0.1, 0.95) * height)
-        paint(result, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
+        x, y = int(rng.uniform(-0.1, 0.95) * width), int(rng.uniform(-0.1, 0.95) * height)
+        paint(result, _shape(rng, side), (x, y), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
         for share in (1, 2):
-            cv2.circle(result, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
+            cv2.circle(result, (x + share * side // 3, y + side // 3), max(1, side // 12), colour(rng), -1)
     return result
 
 
@@ -44,9 +44,9 @@ def watermark(rng: Generator, pixels: Pixels) -> Pixels:
     line = strip(rng, max(7, int(height * rng.uniform(0.04, 0.1))))[:, : max(8, width // 2)]
     across, down = line.shape[1] + int(width * rng.uniform(0.03, 0.2)), int(line.shape[0] * rng.uniform(1.8, 4))
     field = np.zeros((height * 2, width * 2), np.uint8)
-    for row, top in enumerate(range(0, 2 * height - line.shape[0], down)):
-        for left in range(row % 3 * across // 3, 2 * width - line.shape[1], across):
-            field[top : top + line.shape[0], left : left + line.shape[1]] = line
+    for row, y in enumerate(range(0, 2 * height - line.shape[0], down)):
+        for x in range(row % 3 * across // 3, 2 * width - line.shape[1], across):
+            field[y : y + line.shape[0], x : x + line.shape[1]] = line
     turned = cv2.getRotationMatrix2D((width, height), rng.uniform(-45, 45), 1)
     field = np.asarray(cv2.warpAffine(field, turned, (2 * width, 2 * height)), np.uint8)
     mask = field[height // 2 : height // 2 + height, width // 2 : width // 2 + width]
@@ -60,8 +60,8 @@ def frame(rng: Generator, pixels: Pixels) -> Pixels:
     widths = [int(rng.choice([0, rng.uniform(0, 0.12), rng.uniform(0, 0.35)]) * side) for _ in range(4)]
     if chance(rng, 0.5):
         widths = [max(2, widths[0])] * 4
-    framed = _bordered(pixels, widths, colour(rng))
-    return _bordered(framed, [int(rng.integers(1, 15))] * 4, colour(rng)) if chance(rng, 0.3) else framed
+    framed = _add_borders(pixels, widths, colour(rng))
+    return _add_borders(framed, [int(rng.integers(1, 15))] * 4, colour(rng)) if chance(rng, 0.3) else framed
 
 
 def caption(rng: Generator, pixels: Pixels) -> Pixels:
@@ -79,7 +79,7 @@ def caption(rng: Generator, pixels: Pixels) -> Pixels:
     return page
 
 
-def _bordered(pixels: Pixels, widths: list[int], ink: Colour) -> Pixels:
+def _add_borders(pixels: Pixels, widths: list[int], ink: Colour) -> Pixels:
     """Add borders with widths for above, below, left and right."""
     above, below, left, right = widths
     height, width = pixels.shape[:2]
@@ -102,4 +102,4 @@ def _shape(rng: Generator, side: int) -> Pixels:
         cv2.fillPoly(mask, [star.astype(np.int32)], 255, cv2.LINE_AA)
     else:
         cv2.ellipse(mask, middle, (side // 2 - 1, side // 4), float(rng.integers(180)), 0, 360, 255, -1, cv2.LINE_AA)
-    return resized(mask, side, side)
+    return resize(mask, side, side)

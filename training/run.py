@@ -25,9 +25,9 @@ from training.batches import Picker
 from training.check import check
 from training.data import Collection, collect
 from training.export import export, quantise
-from training.loss import Held, RelativeAdam, joined, loss_of, places_of, shared
+from training.loss import Labels, RelativeAdam, compute_loss, concatenate, have_common_work, places_of
 from training.network import Descriptor, Frozen, as_input, load_weights
-from training.views import Job, Made, Recipe, Studio
+from training.views import Job, Recipe, Studio, ViewBatch
 
 SIDES = ((0.0, 160), (0.6, 192), (0.8, 224))
 """Input side in pixels from each share of the run: small inputs are cheap, and the last part is as in production."""
@@ -138,28 +138,28 @@ class Run:
         self._rates = (plan.rate, 2 * plan.rate)
         self._optimiser = RelativeAdam([{"params": rest}, {"params": heads}])
         self._bank = torch.zeros(0, model.head.out_features, device=self._device)
-        self._banked: Held | None = None
+        self._banked: Labels | None = None
         self._picker = Picker(collection, plan.works, plan.seed, model.head.out_features)
         self._pool = ProcessPoolExecutor(workers, get_context("fork")) if workers else None
 
     def train(self) -> Descriptor:
         """Train to the end of the plan. Returns the moving average of the weights."""
         self._check("start")
-        figures, begun = np.zeros(4), time.monotonic()
+        figures, started = np.zeros(4), time.monotonic()
         jobs = self._begin(0)
         for step in range(self._plan.steps):
             progress = self._progress(step)
             if progress >= 1:
                 break
-            made = list(_results(jobs))
+            results = list(_results(jobs))
             jobs = self._begin(step + 1) if self._pool else []
-            new = self._step(made, self._rate(step, progress))
+            new = self._step(results, self._rate(step, progress))
             jobs = jobs or self._begin(step + 1)
             figures = figures * 0.95 + new * 0.05 if step else new
             if step % 25 == 24:
-                seconds, begun = (time.monotonic() - begun) / 25, time.monotonic()
+                seconds, started = (time.monotonic() - started) / 25, time.monotonic()
                 self._log.say(
-                    f"step {step + 1} {made[0].pixels.shape[1]} px search {figures[0]:.3f} entropy {figures[1]:.3f} "
+                    f"step {step + 1} {results[0].pixels.shape[1]} px search {figures[0]:.3f} entropy {figures[1]:.3f} "
                     f"found {figures[2]:.3f} places {figures[3]:.3f} power {self._model.power.item():.2f} "
                     f"{seconds:.1f} s a step"
                 )
@@ -177,52 +177,53 @@ class Run:
     def _rate(self, step: int, progress: float) -> float:
         return max(0.01, 0.5 * (1 + math.cos(math.pi * progress))) * min(1, (step + 1) / WARM_UP)
 
-    def _begin(self, step: int) -> "list[Made] | list[Future[Made]]":
+    def _begin(self, step: int) -> "list[ViewBatch] | list[Future[ViewBatch]]":
         """Start creating the views of a step."""
         side = [side for share, side in SIDES if self._progress(step) >= share][-1]
         pictures = self._picker.pick()
         jobs = [
-            Job(one, tuple(pictures), self._plan.views, side, self._plan.seed * 1_000_003 + step) for one in pictures
+            Job(picture, tuple(pictures), self._plan.views, side, self._plan.seed * 1_000_003 + step)
+            for picture in pictures
         ]
         if self._pool is None:
             return [self._studio.make(job) for job in jobs]
         return [self._pool.submit(self._studio.make, job) for job in jobs]
 
-    def _held(self, made: list[Made]) -> Held:
-        shown = self._works[torch.from_numpy(np.concatenate([one.shown for one in made])).to(self._device)]
-        behind = self._works[torch.from_numpy(np.concatenate([one.behind for one in made])).to(self._device)]
-        return Held(shown, torch.cat([shown, behind], 1))
+    def _held(self, results: list[ViewBatch]) -> Labels:
+        copied = self._works[torch.from_numpy(np.concatenate([result.shown for result in results])).to(self._device)]
+        behind = self._works[torch.from_numpy(np.concatenate([result.behind for result in results])).to(self._device)]
+        return Labels(copied, torch.cat([copied, behind], 1))
 
-    def _step(self, made: list[Made], share: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        held = self._held(made)
-        maps = self._frozen(as_input(np.concatenate([one.pixels for one in made])).to(self._device))
-        mild = torch.arange(len(held), device=self._device) % (1 + self._plan.views) == 0
+    def _step(self, results: list[ViewBatch], share: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        labels = self._held(results)
+        maps = self._frozen(as_input(np.concatenate([result.pixels for result in results])).to(self._device))
+        mild = torch.arange(len(labels), device=self._device) % (1 + self._plan.views) == 0
         last = torch.cat(list(self._upper(self._model, maps)))
         vectors = self._model.embed(last)
         with torch.no_grad():
             keys = torch.cat([self._average.embed(part) for part in self._upper(self._average, maps[mild])])
-        works = held.rows(mild)
-        self._banked = works if self._banked is None else joined(works, self._banked)
+        works = labels.rows(mild)
+        self._banked = works if self._banked is None else concatenate(works, self._banked)
         self._bank = torch.cat([keys, self._bank])
-        loss = loss_of(vectors, held, mild, self._bank, self._banked)
-        places = self._places(last, made, held) if self._plan.places else torch.zeros(())
+        loss = compute_loss(vectors, labels, mild, self._bank, self._banked)
+        places = self._places(last, results, labels) if self._plan.places else torch.zeros(())
         self._move(loss.total + self._plan.places * places, share)
         self._bank, self._banked = self._bank[: self._plan.bank], self._banked.rows(slice(self._plan.bank))
-        self._picker.remember([int(one.shown[0, 0]) for one in made], keys.cpu().numpy())
+        self._picker.remember([int(result.shown[0, 0]) for result in results], keys.cpu().numpy())
         return np.array([loss.search, loss.entropy, loss.found, float(places.detach())])
 
-    def _places(self, last: Tensor, made: list[Made], held: Held) -> Tensor:
+    def _places(self, last: Tensor, results: list[ViewBatch], labels: Labels) -> Tensor:
         """Compute the loss of cells of the last map identifying their place in the work."""
-        overlaps = torch.from_numpy(np.concatenate([one.overlaps for one in made])).to(self._device)
-        rows = torch.arange(len(held), device=self._device)
+        overlaps = torch.from_numpy(np.concatenate([result.overlaps for result in results])).to(self._device)
+        rows = torch.arange(len(labels), device=self._device)
         own = rows.div(1 + self._plan.views, rounding_mode="floor")
         mild = own * (1 + self._plan.views) == rows
-        known = ~mild & overlaps.any((1, 2))
+        is_known = ~mild & overlaps.any((1, 2))
         cells, works = (
-            functional.normalize(self._cell_head(last[part].flatten(2).mT), dim=2) for part in (known, mild)
+            functional.normalize(self._cell_head(last[part].flatten(2).mT), dim=2) for part in (is_known, mild)
         )
-        apart = ~shared(held.rows(known).seen, held.rows(mild).seen)
-        return places_of(cells, works, overlaps[known], own[known], apart)
+        apart = ~have_common_work(labels.rows(is_known).seen, labels.rows(mild).seen)
+        return places_of(cells, works, overlaps[is_known], own[is_known], apart)
 
     def _upper(self, model: Descriptor, maps: Tensor) -> Iterator[Tensor]:
         """Run the trained part of the trunk on maps; on a CPU in small portions, because its cache is small."""
@@ -255,10 +256,10 @@ def calibration(collection: Collection, plan: Plan) -> "np.ndarray[tuple[int, ..
     rng = np.random.default_rng(plan.seed)
     studio = Studio(collection.pixels, collection.training, Recipe(composed=plan.composed))
     indices = rng.choice(collection.training, 128)
-    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in indices])
+    return np.concatenate([studio.make(Job(int(index), (), 1, 224, plan.seed)).pixels for index in indices])
 
 
-def _results(jobs: "list[Made] | list[Future[Made]]") -> Iterator[Made]:
+def _results(jobs: "list[ViewBatch] | list[Future[ViewBatch]]") -> Iterator[ViewBatch]:
     for job in jobs:
         yield job.result() if isinstance(job, Future) else job
 

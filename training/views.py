@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.primitives import PRIMITIVES, composed
-from bench.primitives.canvas import begun
+from bench.primitives.canvas import canvas_from_pixels
 from training import edits, overlays
-from training.edits import Pixels, at_most, chance, colour, cover, crop, paint, resized, strip
+from training.edits import Pixels, chance, colour, cover, crop, limit_side, paint, resize, strip
 
 STRIDE = 32
 """Input pixels for one cell of the last map."""
@@ -45,7 +45,7 @@ def overlaps(origin: NDArray[np.float32], work: NDArray[np.float32], side: int) 
 
 MAX_SHOWN = 9
 MAX_BEHIND = 3
-NOBODY = -1
+NO_PICTURE = -1
 
 AFTERWARDS: tuple[edits.Edit, ...] = (
     edits.tone, edits.turn, edits.tilt, overlays.text, edits.coarsen, overlays.watermark, edits.grey, edits.blur,
@@ -126,7 +126,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class ViewBatch:
     """Views as network input, the mild one first.
 
     Attributes:
@@ -148,28 +148,28 @@ class Studio:
 
     Args:
         pixels: Pixels of all pictures.
-        others: Pictures that may be placed beside or behind a work.
+        distractors: Pictures that may be placed beside or behind a work.
         recipe: Probabilities of the kinds of views.
     """
 
-    def __init__(self, pixels: Sequence[Pixels], others: Sequence[int], recipe: Recipe) -> None:
+    def __init__(self, pixels: Sequence[Pixels], distractors: Sequence[int], recipe: Recipe) -> None:
         self._pixels = pixels
-        self._others = others
+        self._others = distractors
         self._recipe = recipe
 
-    def make(self, job: Job) -> Made:
+    def make(self, job: Job) -> ViewBatch:
         """Return the views of a job. The result is deterministic."""
         work = self.work(job.picture, job.seed)
         rng = np.random.default_rng([job.seed, job.picture, 1])
         views = [self._mild(rng, work, job)]
         views += [self._strong(rng, work, job) for _ in range(job.views)]
-        return _together(views, job.side)
+        return _to_batch(views, job.side)
 
-    def clean(self, job: Job) -> Made:
+    def clean(self, job: Job) -> ViewBatch:
         """Return the unchanged picture, and strong views of all of it, for evaluation."""
         rng = np.random.default_rng([job.seed, job.picture, 2])
         whole = self._pixels[job.picture]
-        return _together(
+        return _to_batch(
             [View(whole, [job.picture]), *(self._strong(rng, whole, job) for _ in range(job.views))], job.side
         )
 
@@ -188,11 +188,11 @@ class Studio:
         return np.ascontiguousarray(pixels)
 
     def _mild(self, rng: Generator, pixels: Pixels, job: Job) -> View:
-        origin = begun(pixels).origin
+        origin = canvas_from_pixels(pixels).origin
         if chance(rng, 0.3):
             origin = crop(rng, origin, 0.9)
-            left, top = origin[0, 0].astype(int)
-            pixels = pixels[top : top + origin.shape[0], left : left + origin.shape[1]]
+            x, y = origin[0, 0].astype(int)
+            pixels = pixels[y : y + origin.shape[0], x : x + origin.shape[1]]
         if chance(rng, 0.3):
             pixels = edits.tone(rng, pixels, 0.25)
         return View(edits.jpeg(rng, pixels) if chance(rng, 0.3) else pixels, [job.picture], origin=origin)
@@ -209,13 +209,13 @@ class Studio:
         edit_list: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
         for index in rng.permutation(len(edit_list))[:MAX_EDITS]:
             pixels = edit_list[index](rng, pixels)
-        view = View(at_most(pixels, 400), [job.picture])
+        view = View(limit_side(pixels, 400), [job.picture])
         if not alone:
             self._place(kind)(rng, view, job)
             if chance(rng, 0.3):
                 view.pixels = AFTERWARDS[int(rng.integers(len(AFTERWARDS)))](rng, view.pixels)
         if chance(rng, 0.5):
-            view.pixels = edits.jpeg(rng, at_most(view.pixels, 448))
+            view.pixels = edits.jpeg(rng, limit_side(view.pixels, 448))
         return view
 
     def _composition(self, rng: Generator, pixels: Pixels, job: Job) -> View | None:
@@ -229,10 +229,10 @@ class Studio:
 
     def _cut(self, rng: Generator, pixels: Pixels, *, alone: bool) -> Pixels:
         if not alone:
-            return at_most(crop(rng, pixels, 0.3) if chance(rng, 0.25) else pixels, 320)
+            return limit_side(crop(rng, pixels, 0.3) if chance(rng, 0.25) else pixels, 320)
         if chance(rng, self._recipe.tiny):
             return crop(rng, pixels, self._recipe.least, 0.15)
-        return at_most(crop(rng, pixels, 0.12) if chance(rng, 0.4) else pixels, 320)
+        return limit_side(crop(rng, pixels, 0.12) if chance(rng, 0.4) else pixels, 320)
 
     def _place(self, kind: float) -> Callable[[Generator, View, Job], None]:
         if kind < self._recipe.on_picture:
@@ -247,10 +247,10 @@ class Studio:
         behind = self._other(rng)
         width, height = ((400, 300), (300, 400), (380, 380), (420, 240))[int(rng.integers(4))]
         page = cover(crop(rng, self._pixels[behind], 0.5), width, height).copy()
-        part = _fitted(view.pixels, int(width * rng.uniform(0.3, 0.85)), int(height * rng.uniform(0.45, 1)))
-        left = int(rng.integers(max(1, width - part.shape[1] + 1)))
-        top = int(rng.integers(max(1, height - part.shape[0] + 1)))
-        target = page[top : top + part.shape[0], left : left + part.shape[1]]
+        part = _fit(view.pixels, int(width * rng.uniform(0.3, 0.85)), int(height * rng.uniform(0.45, 1)))
+        x = int(rng.integers(max(1, width - part.shape[1] + 1)))
+        y = int(rng.integers(max(1, height - part.shape[0] + 1)))
+        target = page[y : y + part.shape[0], x : x + part.shape[1]]
         share = np.float32(rng.uniform(0.6, 0.9) if chance(rng, 0.12) else 1)
         target[:] = (target * (1 - share) + part[: target.shape[0], : target.shape[1]] * share).astype(np.uint8)
         view.pixels = page
@@ -263,15 +263,13 @@ class Studio:
         width, height = ((400, 300), (360, 360), (300, 400))[int(rng.integers(3))]
         wide, high = width // columns, height // rows
         page = np.full((rows * (high + gap) + gap, columns * (wide + gap) + gap, 3), colour(rng), np.uint8)
-        mine = int(rng.integers(rows * columns))
+        own_cell = int(rng.integers(rows * columns))
         partners = list(rng.permutation(np.array(job.partners, np.int64))) if job.partners else []
         for cell in range(rows * columns):
-            top, left = cell // columns * (high + gap) + gap, cell % columns * (wide + gap) + gap
-            pixels = view.pixels if cell == mine else self._neighbour(rng, view, job, partners)
+            y, x = cell // columns * (high + gap) + gap, cell % columns * (wide + gap) + gap
+            pixels = view.pixels if cell == own_cell else self._neighbour(rng, view, job, partners)
             squashed = chance(rng, 0.2)
-            page[top : top + high, left : left + wide] = (
-                resized(pixels, wide, high) if squashed else cover(pixels, wide, high)
-            )
+            page[y : y + high, x : x + wide] = resize(pixels, wide, high) if squashed else cover(pixels, wide, high)
         view.pixels = page
 
     def _neighbour(self, rng: Generator, view: View, job: Job, partners: list[int]) -> Pixels:
@@ -292,32 +290,32 @@ class Studio:
         bar, line = int(rng.integers(14, 35)), int(rng.integers(6, 12))
         page[:bar] = colour(rng)
         paint(page, strip(rng, bar - 6)[:, : width // 2], (6, 3), colour(rng))
-        part = _fitted(view.pixels, int(width * rng.uniform(0.3, 0.85)), int((height - bar) * rng.uniform(0.5, 0.95)))
-        left = int(rng.integers(4, max(5, width - part.shape[1] - 4)))
-        top = int(rng.integers(bar + 2, max(bar + 3, height - part.shape[0] - 4)))
-        start = 6 if left > width / 4 or chance(rng, 0.5) else min(width - 20, left + part.shape[1] + 6)
+        part = _fit(view.pixels, int(width * rng.uniform(0.3, 0.85)), int((height - bar) * rng.uniform(0.5, 0.95)))
+        x = int(rng.integers(4, max(5, width - part.shape[1] - 4)))
+        y = int(rng.integers(bar + 2, max(bar + 3, height - part.shape[0] - 4)))
+        start = 6 if x > width / 4 or chance(rng, 0.5) else min(width - 20, x + part.shape[1] + 6)
         for row in range(bar + 6, height - line, int(line * rng.uniform(1.2, 1.9))):
             paint(page, strip(rng, line)[:, : int(width * rng.uniform(0.3, 0.9))], (start, row), ink)
         if chance(rng, 0.3):
             behind = self._other(rng)
             page[-50:-5, -66:-6] = cover(self._pixels[behind], 60, 45)
             view.behind.append(behind)
-        target = page[top : top + part.shape[0], left : left + part.shape[1]]
+        target = page[y : y + part.shape[0], x : x + part.shape[1]]
         target[:] = part[: target.shape[0], : target.shape[1]]
         view.pixels = page
 
 
-def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
+def _fit(pixels: Pixels, width: int, height: int) -> Pixels:
     """Fit the whole picture into a rectangle."""
     factor = min(width / pixels.shape[1], height / pixels.shape[0])
-    return resized(pixels, max(24, int(pixels.shape[1] * factor)), max(24, int(pixels.shape[0] * factor)))
+    return resize(pixels, max(24, int(pixels.shape[1] * factor)), max(24, int(pixels.shape[0] * factor)))
 
 
-def _together(views: Sequence[View], side: int) -> Made:
-    return Made(
-        np.stack([resized(view.pixels, side, side) for view in views]),
-        np.array([_filled(view.shown, MAX_SHOWN) for view in views], np.int64),
-        np.array([_filled(view.behind, MAX_BEHIND) for view in views], np.int64),
+def _to_batch(views: Sequence[View], side: int) -> ViewBatch:
+    return ViewBatch(
+        np.stack([resize(view.pixels, side, side) for view in views]),
+        np.array([_pad(view.shown, MAX_SHOWN) for view in views], np.int64),
+        np.array([_pad(view.behind, MAX_BEHIND) for view in views], np.int64),
         np.stack([_overlaps(view, views[0], side) for view in views]),
     )
 
@@ -329,5 +327,5 @@ def _overlaps(view: View, mild: View, side: int) -> NDArray[np.float32]:
     return overlaps(view.origin, mild.origin, side)
 
 
-def _filled(numbers: list[int], length: int) -> list[int]:
-    return (numbers + [NOBODY] * length)[:length]
+def _pad(numbers: list[int], length: int) -> list[int]:
+    return (numbers + [NO_PICTURE] * length)[:length]

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.picture.local_features import local_features
-from indexer.picture.spaces import VOTES_KEPT
+from indexer.picture.local_features import compute_local_features
+from indexer.picture.spaces import STORED_LOCAL_FEATURES
 from indexer.votes.codec import LISTS, SHIPPED_CODEC, faiss, train_codec
 from training.data import collect, weights_by_category
 
@@ -35,28 +35,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED_CODEC)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sample = sampled(options.photos, options.held_out, options.pictures, options.seed)
+    sample = sample_features(options.photos, options.held_out, options.pictures, options.seed)
     codec = train_codec(sample, LISTS[0][1], options.seed)
     faiss.write_index(codec, str(options.out))
     logging.getLogger(__name__).info("%d descriptors in %s", len(sample), options.out)
 
 
-def sampled(folders: Sequence[Path], held_out: Sequence[str], pictures: int, seed: int) -> NDArray[np.uint8]:
+def sample_features(folders: Sequence[Path], held_out: Sequence[str], pictures: int, seed: int) -> NDArray[np.uint8]:
     """Return local features of pictures in the format of registration, uint8, shape (n, 128)."""
     collection = collect(folders, held_out, 0, seed)
     weights = weights_by_category([collection.pictures[index] for index in collection.training])
     count = min(pictures, len(collection.training))
     indices = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
-    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(indices)])
+    return np.concatenate([_local_descriptors(collection.pixels[index]) for index in np.sort(indices)])
 
 
-def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _local_descriptors(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     factor = SIDE / max(grey.shape)
     if factor < 1:
         size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return local_features(grey, (grey.shape[1], grey.shape[0]), VOTES_KEPT).descriptors
+    return compute_local_features(grey, (grey.shape[1], grey.shape[0]), STORED_LOCAL_FEATURES).descriptors
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     from registry.members import invitations
-    from registry.notifications.invitations import operator_link
+    from registry.notifications.invitations import create_operator_link
 
     try:
         if not invitations.has_operator():
-            print(operator_link(load_config(), by="exhibit up"))
+            print(create_operator_link(load_config(), by="exhibit up"))
     except Error as error:
         why = machine_fault(error) or one_line(str(error))
         print(f"Whether there is an operator can't be told: {why}", file=sys.stderr)

@@ -7,14 +7,14 @@ import sys
 
 from exhibit.errors import ended
 from registry.configuration import load_config
-from registry.services.same_secrets import forget_marks
+from registry.services.same_secrets import delete_fingerprints
 from workers.database.schema import migrate
 
 
 def main() -> None:
     """Migrate the database."""
     if sys.argv[1:] == ["--other-secrets"]:
-        forget_marks(load_config())
+        delete_fingerprints(load_config())
     migrate()
 
 

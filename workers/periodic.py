@@ -29,13 +29,13 @@ def each_minute(services: Services) -> tuple[Task, ...]:
 
     days = services.config.recapture_days
     return (
-        partial(due_times.bring_back, days),
-        revisits.conclude_ended,
-        canaries.tell_missed,
-        terms.tell_due,
-        replies.tell_visited,
-        partial(recaptures.start_due, now(), days),
-        mail_choices.make_missing,
+        partial(due_times.correct_times, days),
+        revisits.record_results,
+        canaries.record_misses,
+        terms.record_due_events,
+        replies.record_visit_results,
+        partial(recaptures.start_due_visits, now(), days),
+        mail_choices.create_missing,
     )
 
 
@@ -55,15 +55,15 @@ def each_hour(services: Services) -> tuple[Task, ...]:
     return (
         partial(expiry.expire_bytes, services),
         partial(cleanup.sweep, services),
-        partial(uploads.sweep, services),
+        partial(uploads.delete_idle, services),
         partial(packages.expire_packages, services),
-        partial(witness.complete_stamps, services),
-        partners.forget_calls,
-        idempotency.forget_old,
-        events.forget_old,
-        devices.forget_ended,
-        invitations.forget_ended,
-        links.forget_ended,
+        partial(witness.complete_timestamps, services),
+        partners.delete_old_calls,
+        idempotency.delete_old_responses,
+        events.delete_old_events,
+        devices.delete_expired_sessions,
+        invitations.delete_ended,
+        links.delete_ended,
     )
 
 
@@ -75,10 +75,10 @@ def each_hour_at_length(services: Services) -> tuple[Task, ...]:
 
     return (
         partial(updates.look, services),
-        partial(index_upkeep.mend_indexes, services),
+        partial(index_upkeep.repair_indexes, services),
         partial(cleanup.look_for_damage, services),
-        partial(votes_upkeep.keep_up, services),
-        partial(cosigning.compare_heads, services),  # Last, because partners may be slow.
+        partial(votes_upkeep.maintain, services),
+        partial(cosigning.compare_checkpoints, services),  # Last, because partners may be slow.
     )
 
 

@@ -15,17 +15,17 @@ from workers.servers.product import services, worker
 def main(arguments: list[str]) -> int:
     """Replace this process with the named one. Returns an exit code only if that is not possible."""
     config = load_config()
-    known = {child.name: child for child in services(config)}
+    children = {child.name: child for child in services(config)}
     name, *queues = arguments or [""]
     if name in jobs.QUEUES_OF and len(queues) == 1:
         if not set(queue_names := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
             print(f"The queues of {name} are {', '.join(jobs.QUEUES_OF[name])}.", file=sys.stderr)
             return int(ExitCode.WRONG_USE)
-        known[name] = worker(config, name, queue_names)
-    if name in known and not queues:
-        child = known[name]
+        children[name] = worker(config, name, queue_names)
+    if name in children and not queues:
+        child = children[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed
-    print(f"Name one of: {', '.join(known)}.", file=sys.stderr)
+    print(f"Name one of: {', '.join(children)}.", file=sys.stderr)
     return int(ExitCode.WRONG_USE)
 
 

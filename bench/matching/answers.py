@@ -82,10 +82,10 @@ class Answers(Generic[A]):
     Args:
         folder: Folder of all runs; those of other code are removed.
         choice: Everything that the queries and the works depend on.
-        read: Function that parses an answer from its line.
+        parse: Function that parses an answer from its line.
     """
 
-    def __init__(self, folder: Path, choice: object, read: Callable[[dict[str, Any]], A]) -> None:
+    def __init__(self, folder: Path, choice: object, parse: Callable[[dict[str, Any]], A]) -> None:
         state = hashlib.sha256(json.dumps([_code(), choice], sort_keys=True, default=str).encode()).hexdigest()[:16]
         self.folder = folder / state
         for old in folder.glob("*"):
@@ -93,7 +93,7 @@ class Answers(Generic[A]):
                 shutil.rmtree(old)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file = self.folder / "answers.jsonl"
-        self.done = {answer.question: answer for answer in lines(self._file, read)}
+        self.done = {answer.question: answer for answer in lines(self._file, parse)}
 
     def add(self, answer: A) -> None:
         """Save one more answer."""
@@ -102,14 +102,14 @@ class Answers(Generic[A]):
         self.done[answer.question] = answer
 
 
-def lines(file: Path, read: Callable[[dict[str, Any]], A]) -> Iterator[A]:
+def lines(file: Path, parse: Callable[[dict[str, Any]], A]) -> Iterator[A]:
     """Yield the answers in a file, without a line that was interrupted; nothing if the file is missing."""
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        yield read(row)
+        yield parse(row)
 
 
 def _code() -> str:

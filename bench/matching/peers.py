@@ -18,7 +18,7 @@ from exhibit.pictures.decode import decode
 from indexer.picture.features import Features, extract
 
 
-class Look:
+class LoadedPicture:
     """One file, read for Exhibit and for its peers on demand.
 
     The peers see it at full size as Exhibit decodes it, so that unusual formats and orientations do not count against
@@ -26,12 +26,12 @@ class Look:
 
     Args:
         data: Bytes of the file.
-        measured: Returns Exhibit's cached features; computed if omitted.
+        compute_features: Returns Exhibit's cached features; computed if omitted.
     """
 
-    def __init__(self, data: bytes, measured: Callable[[], Features] | None = None) -> None:
+    def __init__(self, data: bytes, compute_features: Callable[[], Features] | None = None) -> None:
         self.data = data
-        self._measured = measured or (lambda: extract(data))
+        self._measured = compute_features or (lambda: extract(data))
 
     @cached_property
     def features(self) -> Features:
@@ -65,10 +65,10 @@ class Retriever(Protocol):
     def usual(self) -> float | None:
         """Maximum distance of a copy according to its authors; ``None`` if it only ranks."""
 
-    def register(self, look: Look) -> None:
+    def register(self, look: LoadedPicture) -> None:
         """Add the next registered picture."""
 
-    def distances(self, look: Look) -> Distances:
+    def distances(self, look: LoadedPicture) -> Distances:
         """Return the distance to each registered picture, float64."""
 
     @property
@@ -126,21 +126,21 @@ class HashRetriever:
 
     name: str
     usual: float | None
-    of_registered: Callable[[Look], NDArray[np.uint8]]
-    of_found: Callable[[Look], NDArray[np.uint8]]
+    of_registered: Callable[[LoadedPicture], NDArray[np.uint8]]
+    of_found: Callable[[LoadedPicture], NDArray[np.uint8]]
     _rows: _Rows = field(default_factory=_Rows)
 
-    def register(self, look: Look) -> None:
+    def register(self, look: LoadedPicture) -> None:
         """Add the next registered picture."""
         self._rows.add(self.of_registered(look))
 
-    def distances(self, look: Look) -> Distances:
+    def distances(self, look: LoadedPicture) -> Distances:
         """Return the distance in bits to each registered picture."""
         rows = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
         if self._rows.are_none or not len(rows):
             return np.full(self._rows.count, FAR)
         every = self._rows.matrix.view(np.uint64)
-        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in rows], axis=0))
+        return self._rows.nearest(np.min([np.bitwise_count(every ^ row).sum(axis=1) for row in rows], axis=0))
 
     @property
     def bytes_each(self) -> float:
@@ -161,15 +161,15 @@ class VectorRetriever:
 
     name: str
     usual: float | None
-    of_registered: Callable[[Look], NDArray[np.float32]]
-    of_found: Callable[[Look], NDArray[np.float32]]
+    of_registered: Callable[[LoadedPicture], NDArray[np.float32]]
+    of_found: Callable[[LoadedPicture], NDArray[np.float32]]
     _rows: _Rows = field(default_factory=_Rows)
 
-    def register(self, look: Look) -> None:
+    def register(self, look: LoadedPicture) -> None:
         """Add the next registered picture."""
         self._rows.add(self.of_registered(look))
 
-    def distances(self, look: Look) -> Distances:
+    def distances(self, look: LoadedPicture) -> Distances:
         """Return 1 − cosine to each registered picture."""
         return self._rows.nearest(1 - (self._rows.matrix @ self.of_found(look).T).max(axis=1))
 
@@ -206,24 +206,24 @@ def peers() -> list[Retriever]:
     return every
 
 
-def missing() -> list[str]:
+def missing_peers() -> list[str]:
     """Return the peers that are not installed."""
     return [name for name in (SSCD,) if not importlib.util.find_spec(name)]
 
 
-def _phash_64(look: Look) -> NDArray[np.uint8]:
-    return _packed(imagehash.phash(look.image))
+def _phash_64(look: LoadedPicture) -> NDArray[np.uint8]:
+    return _pack_bits(imagehash.phash(look.image))
 
 
-def _phash_256(look: Look) -> NDArray[np.uint8]:
-    return _packed(imagehash.phash(look.image, hash_size=16))
+def _phash_256(look: LoadedPicture) -> NDArray[np.uint8]:
+    return _pack_bits(imagehash.phash(look.image, hash_size=16))
 
 
-def _packed(value: imagehash.ImageHash) -> NDArray[np.uint8]:
+def _pack_bits(value: imagehash.ImageHash) -> NDArray[np.uint8]:
     return np.packbits(value.hash.ravel())[None]
 
 
-def pdq(look: Look) -> NDArray[np.uint8]:
+def pdq(look: LoadedPicture) -> NDArray[np.uint8]:
     """Return PDQ's hash, uint8, shape (1, 32); empty if its quality is too low."""
     bits, quality = pdqhash.compute(look.pixels)
     return np.packbits(bits)[None] if quality >= PDQ_QUALITY else np.zeros((0, 32), np.uint8)
@@ -239,7 +239,7 @@ def _sscd(model: str, name: str) -> Retriever:
     return VectorRetriever(name, 1 - SSCD_COSINE, describe, describe)
 
 
-def _sscd_vector(session: onnxruntime.InferenceSession, look: Look) -> NDArray[np.float32]:
+def _sscd_vector(session: onnxruntime.InferenceSession, look: LoadedPicture) -> NDArray[np.float32]:
     small = look.image.resize((SSCD_SIDE, SSCD_SIDE), Image.Resampling.BILINEAR)
     [vector] = session.run(None, {session.get_inputs()[0].name: np.asarray(small)[None]})
     unit: NDArray[np.float32] = vector / np.linalg.norm(vector, axis=1, keepdims=True)

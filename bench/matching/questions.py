@@ -8,16 +8,16 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from bench.common import Progress, each, processor_seconds
-from bench.edited import Asked, photos_in
+from bench.common import Progress, processor_seconds, run_each
+from bench.edited import Query, photos_in
 from bench.matching.answers import FIRST, A, Answer, Answers, Ranked
-from bench.matching.peers import FAR, Distances, Look, Retriever
+from bench.matching.peers import FAR, Distances, LoadedPicture, Retriever
 from bench.matching.registered import Registered
 from exhibit.types import Decision
 
 
 class Question(Protocol):
-    """A query: :class:`bench.edited.Asked`, or an object that creates its picture on demand."""
+    """A query: :class:`bench.edited.Query`, or an object that creates its picture on demand."""
 
     @property
     def question(self) -> tuple[str, str]:
@@ -64,15 +64,15 @@ def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Ro
     random.Random(seed).shuffle(dealt)
     alone = folders.others and folders.unrelated
     count = min(works, len(dealt) if alone else max(1, len(dealt) // 2))
-    chosen, rest = dealt[:count], dealt[count:]
-    others = photos_in(*folders.others)
-    if not others:
+    work_photos, rest = dealt[:count], dealt[count:]
+    neighbours = photos_in(*folders.others)
+    if not neighbours:
         share = max(1, min(MAX_OTHERS, round(len(dealt) * SHARE_OF_OTHERS)))
-        others, rest = rest[:share], rest[share:]
+        neighbours, rest = rest[:share], rest[share:]
     middle = 0 if folders.distractors else len(rest) // 2
     unrelated = photos_in(*folders.unrelated) or rest[middle:]
     distractors = photos_in(*folders.distractors) or ([] if folders.unrelated else rest[:middle])
-    return Roles(tuple(chosen), tuple(others), tuple(unrelated), tuple(distractors))
+    return Roles(tuple(work_photos), tuple(neighbours), tuple(unrelated), tuple(distractors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +84,37 @@ class Folders:
     distractors: tuple[Path, ...] = ()
 
 
-def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriever], names: Sequence[str]) -> Answer:
+def answer_of(query: Query, registered: Registered, retrievers: Sequence[Retriever], names: Sequence[str]) -> Answer:
     """Return the results of all systems for one picture.
 
     Args:
-        asked: The picture.
+        query: The picture.
         registered: The works.
         retrievers: Peers with the same works.
         names: Names of the works, in order.
     """
-    look = Look(asked.data)
+    look = LoadedPicture(query.data)
     started = processor_seconds()
-    compared = registered.compared(look)
+    results = registered.compared(look)
     seconds = processor_seconds() - started
-    decisions = {names[work]: one.decision for work, one in compared if one.decision is not Decision.NONE}
-    places = {one.name: ranked(one.distances(look), names, asked.work) for one in retrievers}
-    decision = decisions.pop(asked.work, Decision.NONE)
-    others = {work: str(one) for work, one in decisions.items()}
-    return Answer(asked.photo, asked.edit, asked.work, str(decision), others, places, seconds)
+    decisions = {names[work]: item.decision for work, item in results if item.decision is not Decision.NONE}
+    places = {item.name: rank_of(item.distances(look), names, query.work) for item in retrievers}
+    decision = decisions.pop(query.work, Decision.NONE)
+    wrong_works = {work: str(item) for work, item in decisions.items()}
+    return Answer(query.photo, query.edit, query.work, str(decision), wrong_works, places, seconds)
 
 
-def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
+def rank_of(distances: Distances, names: Sequence[str], work: str) -> Ranked:
     """Return the rank of the true work. Works at equal distance share the worst of their ranks."""
     if not work:
         return Ranked(0, FAR, float(distances.min(initial=FAR)))
     number = names.index(work)
-    own, others = float(distances[number]), np.delete(distances, number)
-    place = 1 + int((others <= own).sum())
-    return Ranked(place if own < FAR and place <= FIRST else 0, own, float(others.min(initial=FAR)))
+    own, other_distances = float(distances[number]), np.delete(distances, number)
+    place = 1 + int((other_distances <= own).sum())
+    return Ranked(place if own < FAR and place <= FIRST else 0, own, float(other_distances.min(initial=FAR)))
 
 
-def answered(
+def run_queries(
     title: str, questions: Iterable[Q], total: int, answers: Answers[A], ask: Callable[[Q], A], jobs: int = 1
 ) -> list[A]:
     """Return the answers to all queries, from the saved ones and by running the rest. Prints the progress.
@@ -136,7 +136,7 @@ def answered(
             if question.question not in answers.done:
                 yield question
 
-    for answer in each(ask, new(), jobs):
+    for answer in run_each(ask, new(), jobs):
         answers.add(answer)
         progress(len(order))
     return [answers.done[question] for question in order]

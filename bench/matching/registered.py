@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.matching.peers import Look
+from bench.matching.peers import LoadedPicture
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
 from exhibit.types import Fingerprint, Space, Verification
-from indexer.picture.features import Features, work_fingerprints
-from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT
+from indexer.picture.features import Features, compute_work_fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, STORED_LOCAL_FEATURES
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.search.search import find_works
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.rows import rows_of
+from indexer.vectors.rows import to_rows
 from indexer.votes.index import VoteIndex
 
 SPACES = (PHASH, DESCRIPTOR)
@@ -38,10 +38,10 @@ class Registered:
         self._counts = {space.id: 0 for space in SPACES}
         vectors: dict[str, list[bytes]] = {space.id: [] for space in SPACES}
         for path in files:
-            for one in self._measured(path):
-                vectors[one.space].append(one.vector)
+            for fingerprint in self._measured(path):
+                vectors[fingerprint.space].append(fingerprint.vector)
             progress(len(self))
-        self._indexes = {space.id: _indexed(space, folder, vectors[space.id]) for space in SPACES}
+        self._indexes = {space.id: _build_index(space, folder, vectors[space.id]) for space in SPACES}
         self._votes = VoteIndex(folder / "votes")
         for number in range(len(self)):
             self._vote_for(number)
@@ -50,7 +50,7 @@ class Registered:
         return len(self._files)
 
     def _vote_for(self, number: int) -> None:
-        self._votes.upsert(np.array([number]), [self.features(number).local.descriptors[:VOTES_KEPT]])
+        self._votes.upsert(np.array([number]), [self.features(number).local.descriptors[:STORED_LOCAL_FEATURES]])
         self._owners[ROOTSIFT.id, number] = number
 
     def _measured(self, path: Path) -> Iterator[Fingerprint]:
@@ -59,11 +59,11 @@ class Registered:
         self._files.append(path)
         self._digests.append(Digest.of(path.read_bytes()))
         features = self._cache.get(self._digests[-1], path.read_bytes)
-        for one in work_fingerprints(features.digest, features):
-            if one.space in self._counts:
-                self._owners[one.space, self._counts[one.space]] = number
-                self._counts[one.space] += 1
-                yield one
+        for fingerprint in compute_work_fingerprints(features.digest, features):
+            if fingerprint.space in self._counts:
+                self._owners[fingerprint.space, self._counts[fingerprint.space]] = number
+                self._counts[fingerprint.space] += 1
+                yield fingerprint
 
     @property
     def hashes(self) -> VectorIndex:
@@ -82,19 +82,22 @@ class Registered:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the work that each candidate's vector belongs to."""
-        return {(one.space, one.number): self._owners[one.space, one.number] for one in candidates}
+        return {
+            (candidate.space, candidate.number): self._owners[candidate.space, candidate.number]
+            for candidate in candidates
+        }
 
     def features(self, work: int) -> Features:
         """Return the features of a work."""
         return self._cache.get(self._digests[work], self._files[work].read_bytes)
 
-    def compared(self, look: Look) -> list[tuple[int, Verification]]:
+    def compared(self, look: LoadedPicture) -> list[tuple[int, Verification]]:
         """Run the product's complete matching for one picture."""
         return find_works(look.features, lambda: look.data, self)
 
 
-def _indexed(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
+def _build_index(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
     place = folder / "index" / space.id
     index = FaissIndex(space, place)
-    index.replace([(np.arange(len(vectors)), rows_of(space, vectors))], len(vectors))
+    index.replace([(np.arange(len(vectors)), to_rows(space, vectors))], len(vectors))
     return index

@@ -7,18 +7,18 @@ from itertools import chain
 from pathlib import Path
 
 from bench import pairs
-from bench.common import Progress, Row, Titled
-from bench.edited import copies, photos_in, strangers
+from bench.common import Progress, Row, TitledTable
+from bench.edited import copy_queries, photos_in, unrelated_queries
 from bench.matching import sizes, tables
 from bench.matching.answers import Answer, Answers, answer_from
-from bench.matching.peers import Look, Retriever, missing, peers
-from bench.matching.questions import Folders, Roles, answer_of, answered, roles
+from bench.matching.peers import LoadedPicture, Retriever, missing_peers, peers
+from bench.matching.questions import Folders, Roles, answer_of, roles, run_queries
 from bench.matching.registered import Registered
 from indexer.edits import EDITS
 from indexer.picture.spaces import PIPELINE
 
 NO_FOLDERS = Folders()
-SIZED = 40
+PICTURES_PER_SIZE = 40
 """Pictures of each size."""
 
 
@@ -56,14 +56,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class SavedRun:
     """Saved answers, and number of processes."""
 
     answers: Answers[Answer]
     jobs: int
 
 
-def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
+def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[TitledTable]:
     """Run all queries, and yield each table when it is complete.
 
     Args:
@@ -73,28 +73,28 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
-    say(_told(parts, len(unrelated)))
-    yield "matching-run", "What was asked", _asked(choice, parts, len(unrelated))
+    print_status(_summary(parts, len(unrelated)))
+    yield "matching-run", "What was asked", _query_counts(choice, parts, len(unrelated))
     answers = Answers(out / "matching", asdict(choice), answer_from)
     progress = Progress("works measured", len(parts.registered))
     registered = Registered(parts.registered, answers.folder, progress)
-    results = _results(choice, parts, unrelated, registered, Asking(answers, jobs))
+    results = _results(choice, parts, unrelated, registered, SavedRun(answers, jobs))
     yield "matching-recall", "Recall by edit", tables.recall(results)
     yield "matching-alarms", "False alarms", tables.false_alarms(results)
-    yield from _real(choice)
+    yield from _real_pairs(choice)
 
 
-def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
+def measure_sizes(choice: Choice, out: Path) -> Iterator[TitledTable]:
     """Measure only the time for unrelated pictures by size."""
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
-    say(_told(parts, len(parts.unrelated)))
+    print_status(_summary(parts, len(parts.unrelated)))
     folder = out / "cost"
     registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
-    by_size = sizes.table(parts.unrelated, min(choice.mix, SIZED), registered, peers_of(parts, registered))
+    by_size = sizes.table(parts.unrelated, min(choice.mix, PICTURES_PER_SIZE), registered, peers_of(parts, registered))
     yield "matching-sizes", "Processor time of a stranger's picture by size", by_size
 
 
-def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
+def _query_counts(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
     counts = {
         "works": len(parts.works),
         "edits of each": len(choice.edits),
@@ -108,8 +108,8 @@ def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
     return [{"what": what, "": count} for what, count in counts.items()]
 
 
-def _told(parts: Roles, unrelated: int) -> str:
-    absent = "".join(f"; {name} isn't installed and is left out" for name in missing())
+def _summary(parts: Roles, unrelated: int) -> str:
+    absent = "".join(f"; {name} isn't installed and is left out" for name in missing_peers())
     return (
         f"{len(parts.works):,} works and {len(parts.distractors):,} more registered, {unrelated:,} unrelated photos,"
         f" {len(parts.others):,} as neighbours and backgrounds{absent}"
@@ -117,19 +117,19 @@ def _told(parts: Roles, unrelated: int) -> str:
 
 
 def _results(
-    choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
+    choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: SavedRun
 ) -> tables.Results:
     retrievers = peers_of(parts, registered)
     names = [str(path) for path in parts.registered]
-    questions = copies(parts.works, parts.others, choice.edits, choice.seed)
-    stranger_questions = strangers(unrelated, parts.others, choice.each, choice.seed)
+    questions = copy_queries(parts.works, parts.others, choice.edits, choice.seed)
+    stranger_questions = unrelated_queries(unrelated, parts.others, choice.each, choice.seed)
     counts = len(parts.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
-    every = answered(
+    every = run_queries(
         "pictures asked",
         chain(questions, stranger_questions),
         sum(counts),
         asking.answers,
-        lambda one: answer_of(one, registered, retrievers, names),
+        lambda query: answer_of(query, registered, retrievers, names),
         asking.jobs,
     )
     return tables.Results(every[: counts[0]], every[counts[0] :], retrievers)
@@ -140,21 +140,21 @@ def peers_of(parts: Roles, registered: Registered) -> list[Retriever]:
     retrievers = peers()
     progress = Progress("works known to the peers", len(parts.registered))
     for number, path in enumerate(parts.registered):
-        look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
+        look = LoadedPicture(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
         for retriever in retrievers:
             retriever.register(look)
         progress(number + 1)
     return retrievers
 
 
-def _real(choice: Choice) -> Iterator[Titled]:
+def _real_pairs(choice: Choice) -> Iterator[TitledTable]:
     if choice.pairs:
         yield "matching-pairs", "Real copies by kind", pairs.real_copies(choice.pairs)
     if choice.lookalikes:
-        alike = pairs.compared_lookalikes(choice.lookalikes)
+        alike = pairs.compare_lookalikes(choice.lookalikes)
         yield "matching-lookalikes", "Look-alikes (counts are false alarms)", pairs.lookalikes(alike)
 
 
-def say(sentence: str) -> None:
+def print_status(sentence: str) -> None:
     """Print a message on standard error."""
     print(sentence, file=sys.stderr, flush=True)

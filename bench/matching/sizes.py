@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from bench.common import Progress, Row, each, processor_seconds
-from bench.edited import opened
-from bench.matching.peers import Look, Retriever
+from bench.common import Progress, Row, processor_seconds, run_each
+from bench.edited import open_photo
+from bench.matching.peers import LoadedPicture, Retriever
 from bench.matching.registered import Registered
-from indexer.picture.features import fingerprints
-from indexer.picture.spaces import VOTES_KEPT, WORK_PARTS
+from indexer.picture.features import compute_fingerprints
+from indexer.picture.spaces import STORED_LOCAL_FEATURES, WORK_PARTS
 
 MEGAPIXELS = (0.1, 0.3, 1.0, 2.0)
 PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
@@ -22,7 +22,7 @@ PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
 """
 A_PAGE = "pages"
 WARM_UP = 3
-MEASURED = 100
+MAX_MEASURED = 100
 """Maximum number of works whose stored bytes are counted."""
 A_VOTE = 16 + 8
 """Bytes of a keypoint's code and of its number."""
@@ -31,16 +31,16 @@ AT_ONCE = 20
 """Pictures before the clock of several processes starts, after which each of them has its helper."""
 
 
-def sized(path: Path, megapixels: float) -> bytes:
+def resize_to_jpeg(path: Path, megapixels: float) -> bytes:
     """Return a photograph at this size as a JPEG. Smaller ones are enlarged, with a little sensor grain."""
-    picture = opened(path)
+    picture = open_photo(path)
     factor = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    made = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
+    resized = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
     if factor > 1:
-        made = Image.blend(made, Image.effect_noise(size, 6).convert("RGB"), 0.06)
+        resized = Image.blend(resized, Image.effect_noise(size, 6).convert("RGB"), 0.06)
     out = io.BytesIO()
-    made.save(out, "JPEG", quality=85)
+    resized.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
@@ -57,21 +57,24 @@ def table(
         cores: Number of parallel processes, for pictures a second of pages.
     """
     inputs: dict[str, list[bytes]] = {
-        f"{size:g} MP": [sized(path, size) for path in itertools.islice(itertools.cycle(photos), count)]
+        f"{size:g} MP": [resize_to_jpeg(path, size) for path in itertools.islice(itertools.cycle(photos), count)]
         for size in MEGAPIXELS
     }
     inputs[A_PAGE] = _pages(photos, count)
     ways: dict[str, tuple[Callable[[bytes], object], object]] = {
-        one.name: (lambda data, one=one: one.distances(Look(data)), round(one.bytes_each))  # type: ignore[misc]
-        for one in retrievers
+        retriever.name: (
+            lambda data, retriever=retriever: retriever.distances(LoadedPicture(data)),  # type: ignore[misc]
+            round(retriever.bytes_each),
+        )
+        for retriever in retrievers
     }
-    ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), _bytes_each(registered))
+    ways["Exhibit whole"] = (lambda data: registered.compared(LoadedPicture(data)), _bytes_each(registered))
     progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
     for number, (name, (way, size_kept)) in enumerate(ways.items(), start=1):
         row: dict[str, object] = {"what": name}
         for title, data in inputs.items():
             row[f"{title}, ms"] = _milliseconds(way, data)
-        row[f"{A_PAGE}, pictures/s on {cores} cores"] = _a_second(way, inputs[A_PAGE], cores)
+        row[f"{A_PAGE}, pictures/s on {cores} cores"] = _pictures_per_second(way, inputs[A_PAGE], cores)
         row["bytes a work"] = size_kept
         rows.append(row)
         progress(number)
@@ -81,11 +84,11 @@ def table(
 def _bytes_each(registered: Registered) -> int:
     """Return the mean bytes of a work's vectors, and of the codes and numbers of its keypoints that receive votes."""
     sizes = []
-    for number in range(min(len(registered), MEASURED)):
+    for number in range(min(len(registered), MAX_MEASURED)):
         features = registered.features(number)
-        every = fingerprints(features.digest, features)
-        vectors = sum(len(one.vector) for one in every if one.part in WORK_PARTS)
-        sizes.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
+        every = compute_fingerprints(features.digest, features)
+        vectors = sum(len(fingerprint.vector) for fingerprint in every if fingerprint.part in WORK_PARTS)
+        sizes.append(vectors + len(features.local.descriptors[:STORED_LOCAL_FEATURES]) * A_VOTE)
     return round(sum(sizes) / len(sizes))
 
 
@@ -93,29 +96,29 @@ def _pages(photos: Sequence[Path], count: int) -> list[bytes]:
     """Return about as many pictures, in the proportions of sizes that pages have."""
     pictures, total = itertools.cycle(photos), sum(PAGES.values())
     shares = {size: max(1, round(count * number / total)) for size, number in PAGES.items()}
-    return [sized(next(pictures), size) for size, number in shares.items() for _ in range(number)]
+    return [resize_to_jpeg(next(pictures), size) for size, number in shares.items() for _ in range(number)]
 
 
 def _milliseconds(way: Callable[[bytes], object], data: Sequence[bytes]) -> float:
-    for one in data[:WARM_UP]:
-        way(one)
+    for picture in data[:WARM_UP]:
+        way(picture)
     began = processor_seconds()
-    for one in data:
-        way(one)
+    for picture in data:
+        way(picture)
     return (processor_seconds() - began) * 1000 / len(data)
 
 
-def _a_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
+def _pictures_per_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
     """Return pictures a second of wall time with several parallel processes, after a warm-up."""
 
-    def ask(one: bytes) -> None:
-        way(one)
+    def ask(picture: bytes) -> None:
+        way(picture)
 
-    ended = [time.monotonic() for _ in each(ask, _warmed(data), cores)]
+    ended = [time.monotonic() for _ in run_each(ask, _with_warm_up(data), cores)]
     times = ended[AT_ONCE - 1 :]
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def _warmed(data: Sequence[bytes]) -> Iterator[bytes]:
+def _with_warm_up(data: Sequence[bytes]) -> Iterator[bytes]:
     yield from itertools.islice(itertools.cycle(data), AT_ONCE)
     yield from data

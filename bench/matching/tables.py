@@ -55,8 +55,8 @@ def interval(answers: Iterable[Answer], judge: Judge) -> tuple[float, float]:
     counts = np.array([len(judged) for judged in by_photo.values()], np.float64)
     if not len(hits):
         return float("nan"), float("nan")
-    drawn = np.random.default_rng(0).integers(0, len(hits), (DRAWS, len(hits)))
-    low, high = np.percentile(hits[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
+    samples = np.random.default_rng(0).integers(0, len(hits), (DRAWS, len(hits)))
+    low, high = np.percentile(hits[samples].sum(axis=1) / counts[samples].sum(axis=1), [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -69,7 +69,7 @@ def alarms(answers: Iterable[Answer], judge: Judge) -> tuple[int, int, float]:
     return raised, count, upper_bound(raised, count)
 
 
-def taken_for(decision: str) -> Judge:
+def is_taken_for(decision: str) -> Judge:
     """Return a judge: did Exhibit take the picture for a work that it does not show, with this decision?"""
     return lambda answer: decision in answer.others.values()
 
@@ -122,14 +122,14 @@ def _aim(name: str) -> float:
 
 def _recall_row(name: str, answers: Sequence[Answer], aim: float, results: Results) -> Row:
     low, high = interval(answers, is_found)
-    found = mean_over_edits(answers, is_found)
+    recall_share = mean_over_edits(answers, is_found)
     return {
         "edit": name,
         "copies": len(answers),
         "certain": _share(mean_over_edits(answers, is_certain)),
-        "found, of any grade": _share(found),
+        "found, of any grade": _share(recall_share),
         "95%": f"{_share(low)}–{_share(high)}",
-        "aim": f"{_share(aim)}{'' if round(found, 3) >= aim else ' ✗'}",
+        "aim": f"{_share(aim)}{'' if round(recall_share, 3) >= aim else ' ✗'}",
         **{_at_usual(peer): _share(mean_over_edits(answers, within(peer))) for peer in results.peers},
     }
 
@@ -141,8 +141,8 @@ def _at_usual(retriever: Retriever) -> str:
 def false_alarms(results: Results) -> list[Row]:
     """Return how many photos have a picture taken for a work that it does not show, and the bound of the rate."""
     judges: Mapping[str, Judge] = {
-        "Exhibit, certain": taken_for("certain"),
-        "Exhibit, review": taken_for("review"),
+        "Exhibit, certain": is_taken_for("certain"),
+        "Exhibit, review": is_taken_for("review"),
         **{_at_usual(peer): near_another(peer) for peer in results.peers},
     }
     plain = [answer for answer in results.strangers if answer.edit == "none"]

@@ -47,8 +47,8 @@ def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
     back = shapes.page((columns * 260 + 20, rows * 290 + 20), chance)
     at = chance.integer(0, columns * rows - 1)
     places = [(20 + number % columns * 260, 20 + number // columns * 290) for number in range(columns * rows)]
-    for left, top in places:
-        back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
+    for x, y in places:
+        back[y : y + tile[1], x : x + tile[0]] = chance.other(tile)
     fitted = canvas.scaled(max(tile[0] / canvas.size[0], tile[1] / canvas.size[1]))
     fitted = fitted.cut(0, 0, *tile)
     return fitted.on(back, *places[at])
@@ -61,18 +61,18 @@ def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
     boxes = [(0, 0, *size)]
     while len(boxes) < round(chance.level(10, 28)):
         boxes.sort(key=lambda box: box[2] * box[3])
-        left, top, width, height = boxes.pop()
+        x, y, width, height = boxes.pop()
         share = chance.uniform(0.35, 0.65)
         if width > height:
             first = round(width * share)
-            boxes += [(left, top, first, height), (left + first, top, width - first, height)]
+            boxes += [(x, y, first, height), (x + first, y, width - first, height)]
         else:
             first = round(height * share)
-            boxes += [(left, top, width, first), (left, top + first, width, height - first)]
+            boxes += [(x, y, width, first), (x, y + first, width, height - first)]
     large = [box for box in boxes if min(box[2:]) >= SMALLEST] or boxes
     at = large[chance.integer(0, len(large) - 1)]
-    for left, top, width, height in boxes:
-        back[top : top + height, left : left + width] = chance.other((width, height))
+    for x, y, width, height in boxes:
+        back[y : y + height, x : x + width] = chance.other((width, height))
     fitted = canvas.scaled(max(at[2] / canvas.size[0], at[3] / canvas.size[1])).cut(0, 0, at[2], at[3])
     return fitted.on(back, at[0], at[1])
 

@@ -47,9 +47,9 @@ def pincushion(canvas: Canvas, chance: Chance) -> Canvas:
 def fisheye(canvas: Canvas, chance: Chance) -> Canvas:
     """Apply the equidistant projection of a fisheye lens."""
     across, down, half = _centred(canvas)
-    most = chance.level(0.5, 1.15)
+    limit = chance.level(0.5, 1.15)
     radius = np.hypot(across, down)
-    factor = np.tan(np.minimum(radius * most, 1.45)) / np.maximum(1e-6, radius * math.tan(most))
+    factor = np.tan(np.minimum(radius * limit, 1.45)) / np.maximum(1e-6, radius * math.tan(limit))
     return _at(canvas, across * factor, down * factor, half)
 
 
@@ -107,8 +107,8 @@ def round_a_cylinder(canvas: Canvas, chance: Chance) -> Canvas:
 def sagging_cloth(canvas: Canvas, chance: Chance) -> Canvas:
     """Distort by a smooth displacement field, as on a shirt."""
     across, down, half = _centred(canvas)
-    cells, most = chance.integer(3, 7), chance.level(0.02, 0.1)
-    fields = [chance.field(canvas.size, cells) * most for _ in range(2)]
+    cells, limit = chance.integer(3, 7), chance.level(0.02, 0.1)
+    fields = [chance.field(canvas.size, cells) * limit for _ in range(2)]
     return _at(canvas, across + fields[0], down + fields[1], half, mirror_edges=True)
 
 

@@ -106,20 +106,20 @@ class Canvas:
         rows, columns = slice(max(0, -round(top)), None), slice(max(0, -round(left)), None)
         from_work = self.origin[rows, columns][:down, :across]
         share = np.ones((down, across, 1)) if alpha is None else alpha[rows, columns][:down, :across, None]
-        pixels, origin = back.copy(), nowhere(back)
+        pixels, origin = back.copy(), empty_origins(back)
         place = np.s_[y : y + down, x : x + across]
         pixels[place] = (pixels[place] * (1 - share) + part * share).astype(np.uint8)
         origin[place] = np.where(share > 0.4, from_work, np.nan)
         return Canvas(pixels, origin)
 
 
-def begun(pixels: Pixels) -> Canvas:
+def canvas_from_pixels(pixels: Pixels) -> Canvas:
     """Return the work itself as the initial canvas."""
     x, y = grid((pixels.shape[1], pixels.shape[0]))
     return Canvas(pixels, np.stack([x, y], axis=2))
 
 
-def nowhere(pixels: Pixels) -> NDArray[np.float32]:
+def empty_origins(pixels: Pixels) -> NDArray[np.float32]:
     """Return the origins of a picture that does not show the work."""
     return np.full((*pixels.shape[:2], 2), np.nan, np.float32)
 
@@ -172,8 +172,8 @@ class Chance:
         large = max(size[0], round(picture.shape[1] * factor)), max(size[1], round(picture.shape[0] * factor))
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         fitted = cv2.resize(picture, large, interpolation=way)
-        left, top = self.integer(0, large[0] - size[0]), self.integer(0, large[1] - size[1])
-        return np.ascontiguousarray(fitted[top : top + size[1], left : left + size[0]])
+        x, y = self.integer(0, large[0] - size[0]), self.integer(0, large[1] - size[1])
+        return np.ascontiguousarray(fitted[y : y + size[1], x : x + size[0]])
 
     def field(self, size: tuple[int, int], cells: int) -> Plane:
         """Return a smooth random field of about −1 to 1, with ``cells`` hills along the longer side."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from bench.primitives.canvas import Canvas, Chance, Pixels, begun
+from bench.primitives.canvas import Canvas, Chance, Pixels, canvas_from_pixels
 from bench.primitives.catalogue import Primitive
 
 LONG_SIDE, MAX_SIDE = 800, 1600
@@ -39,7 +39,7 @@ class Composition:
 
 def composed(
     work: Pixels,
-    others: Sequence[Pixels],
+    neighbours: Sequence[Pixels],
     pool: Sequence[Primitive],
     seed: int,
     *,
@@ -50,7 +50,7 @@ def composed(
 
     Args:
         work: RGB, uint8; first reduced to a long side of 800.
-        others: Pictures to place beside, behind or in front of it.
+        neighbours: Pictures to place beside, behind or in front of it.
         pool: Primitives to draw from.
         seed: Seed of all random choices.
         length: Length of the chain; by default 1 to 4, short ones more often.
@@ -62,21 +62,21 @@ def composed(
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng([seed, attempt])
         count = length or int(rng.choice([1, 2, 3, 4], p=[0.35, 0.3, 0.2, 0.15]))
-        chosen = [pool[int(number)] for number in rng.choice(len(pool), count, replace=False)]
-        canvas = begun(_limited(work, LONG_SIDE))
-        for primitive in chosen:
-            drawn = strength if strength is not None else float(rng.random()) / count**0.5
-            canvas = _bounded(primitive.change(canvas, Chance(rng, drawn, others)))
-        fraction, pixels = _left(canvas, work)
+        primitives = [pool[int(number)] for number in rng.choice(len(pool), count, replace=False)]
+        canvas = canvas_from_pixels(_limit_size(work, LONG_SIDE))
+        for primitive in primitives:
+            level = strength if strength is not None else float(rng.random()) / count**0.5
+            canvas = _limit_canvas(primitive.change(canvas, Chance(rng, level, neighbours)))
+        fraction, pixels = _visible_part(canvas, work)
         if fraction >= MIN_SHOWN and pixels >= MIN_PIXELS:
             quality = int(rng.integers(55, 93))
             return Composition(
-                canvas, tuple(primitive.name for primitive in chosen), _jpeg(canvas.pixels, quality), fraction
+                canvas, tuple(primitive.name for primitive in primitives), _jpeg(canvas.pixels, quality), fraction
             )
     return None
 
 
-def _limited(work: Pixels, side: int) -> Pixels:
+def _limit_size(work: Pixels, side: int) -> Pixels:
     if max(work.shape[:2]) <= side:
         return work
     picture = Image.fromarray(work)
@@ -84,14 +84,14 @@ def _limited(work: Pixels, side: int) -> Pixels:
     return np.asarray(picture)
 
 
-def _bounded(canvas: Canvas) -> Canvas:
+def _limit_canvas(canvas: Canvas) -> Canvas:
     return canvas if max(canvas.size) <= MAX_SIDE else canvas.scaled(MAX_SIDE / max(canvas.size))
 
 
-def _left(canvas: Canvas, work: Pixels) -> tuple[float, int]:
+def _visible_part(canvas: Canvas, work: Pixels) -> tuple[float, int]:
     """Return the share of the work's cells that are visible, and the number of pixels that show any of it."""
     places = canvas.origin[~np.isnan(canvas.origin[..., 0])]
-    height, width = _limited(work, LONG_SIDE).shape[:2]
+    height, width = _limit_size(work, LONG_SIDE).shape[:2]
     fields = np.unique((places / (width, height) * FIELDS).clip(0, FIELDS - 1).astype(int) @ [1, FIELDS])
     return len(fields) / FIELDS**2, len(places)
 

@@ -9,7 +9,7 @@ from bench.primitives.canvas import Canvas, Chance, grid
 from indexer.layout.single_thread import cv2
 
 
-def _saved(canvas: Canvas, kind: str, **options: int) -> Canvas:
+def _recompress(canvas: Canvas, kind: str, **options: int) -> Canvas:
     out = io.BytesIO()
     Image.fromarray(canvas.pixels).save(out, kind, **options)
     return canvas.painted(np.asarray(Image.open(out).convert("RGB")))
@@ -17,19 +17,19 @@ def _saved(canvas: Canvas, kind: str, **options: int) -> Canvas:
 
 def jpeg(canvas: Canvas, chance: Chance) -> Canvas:
     """Save as JPEG."""
-    return _saved(canvas, "JPEG", quality=round(chance.level(60, 5)))
+    return _recompress(canvas, "JPEG", quality=round(chance.level(60, 5)))
 
 
 def webp(canvas: Canvas, chance: Chance) -> Canvas:
     """Save as WebP."""
-    return _saved(canvas, "WEBP", quality=round(chance.level(50, 1)))
+    return _recompress(canvas, "WEBP", quality=round(chance.level(50, 1)))
 
 
 def jpeg_often(canvas: Canvas, chance: Chance) -> Canvas:
     """Save repeatedly, with slight scaling in between."""
     size = canvas.size
     for _ in range(round(chance.level(3, 12))):
-        canvas = _saved(canvas.scaled(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
+        canvas = _recompress(canvas.scaled(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
     return canvas.resized(*size)
 
 
@@ -74,9 +74,9 @@ def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
 
 def dead_pixels(canvas: Canvas, chance: Chance) -> Canvas:
     """Add black and white specks."""
-    drawn, share = chance.rng.random(canvas.pixels.shape[:2])[..., None], chance.level(0.01, 0.15)
-    specks = np.where(drawn < share / 2, 0, 255)
-    return canvas.painted(np.where(drawn < share, specks, canvas.pixels))
+    noise, share = chance.rng.random(canvas.pixels.shape[:2])[..., None], chance.level(0.01, 0.15)
+    specks = np.where(noise < share / 2, 0, 255)
+    return canvas.painted(np.where(noise < share, specks, canvas.pixels))
 
 
 def blur(canvas: Canvas, chance: Chance) -> Canvas:

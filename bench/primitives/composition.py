@@ -3,11 +3,11 @@
 import numpy as np
 
 from bench.primitives import shapes
-from bench.primitives.canvas import Canvas, Chance, grid, nowhere
+from bench.primitives.canvas import Canvas, Chance, empty_origins, grid
 from indexer.layout.single_thread import cv2
 
 
-def _fitted(canvas: Canvas, width: float, height: float) -> Canvas:
+def _scale_to_fit(canvas: Canvas, width: float, height: float) -> Canvas:
     """Scale to the largest size that fits."""
     return canvas.scaled(min(width / canvas.size[0], height / canvas.size[1]))
 
@@ -32,23 +32,23 @@ def scattered(canvas: Canvas, chance: Chance) -> Canvas:
     back = chance.other(size) // 3 + 100
     for _ in range(round(chance.level(2, 8))):
         tile = chance.other((chance.integer(200, 340), chance.integer(160, 280)))
-        back = _laid(Canvas(tile, nowhere(tile)), back, chance).pixels
-    return _laid(_fitted(canvas, chance.level(520, 300), 480), back, chance)
+        back = _lay_print(Canvas(tile, empty_origins(tile)), back, chance).pixels
+    return _lay_print(_scale_to_fit(canvas, chance.level(520, 300), 480), back, chance)
 
 
-def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
+def _lay_print(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
     """Place on a picture, slightly rotated, with a white border."""
-    print_ = shapes.expanded(canvas, 8, 8, 8, 8, np.full(3, 245.0))
+    print_ = shapes.add_margins(canvas, 8, 8, 8, 8, np.full(3, 245.0))
     width, height = print_.size
     degrees = chance.uniform(-30, 30)
     turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1), [0, 0, 1]])
     at = np.eye(3)
     at[0, 2] = chance.uniform(0, max(1, back.shape[1] - width))
     at[1, 2] = chance.uniform(0, max(1, back.shape[0] - height))
-    return _projected(print_, back, at @ turn)
+    return _project(print_, back, at @ turn)
 
 
-def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
+def _project(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
     """Project onto another picture."""
     size = back.shape[1], back.shape[0]
     projection = canvas.moved(matrix, size)
@@ -59,7 +59,7 @@ def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
 def web_page(canvas: Canvas, chance: Chance) -> Canvas:
     """Place among the text of a page."""
     size = (1000, 900)
-    fitted = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
+    fitted = _scale_to_fit(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
     return fitted.on(shapes.page(size, chance), chance.uniform(0, size[0] - fitted.size[0]), chance.uniform(60, 300))
 
 
@@ -68,7 +68,7 @@ def telephone(canvas: Canvas, chance: Chance) -> Canvas:
     size = (540, 1100)
     back = shapes.page(size, chance)
     back[:70], back[-90:] = chance.colour(), chance.colour()
-    fitted = _fitted(canvas, size[0] - chance.integer(0, 60), 760)
+    fitted = _scale_to_fit(canvas, size[0] - chance.integer(0, 60), 760)
     return fitted.on(back, (size[0] - fitted.size[0]) / 2, chance.uniform(70, 1000 - fitted.size[1]))
 
 
@@ -76,21 +76,21 @@ def picture_in_picture(canvas: Canvas, chance: Chance) -> Canvas:
     """Place in a corner of another picture."""
     size = (900, 640)
     share = chance.level(0.6, 0.28)
-    fitted = _fitted(canvas, size[0] * share, size[1] * share)
+    fitted = _scale_to_fit(canvas, size[0] * share, size[1] * share)
     margin = chance.integer(0, 40)
-    left = margin if chance.rng.random() < 0.5 else size[0] - fitted.size[0] - margin
-    top = margin if chance.rng.random() < 0.5 else size[1] - fitted.size[1] - margin
-    return fitted.on(chance.other(size), left, top)
+    x = margin if chance.rng.random() < 0.5 else size[0] - fitted.size[0] - margin
+    y = margin if chance.rng.random() < 0.5 else size[1] - fitted.size[1] - margin
+    return fitted.on(chance.other(size), x, y)
 
 
 def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
     """Place another picture in a corner of the work."""
     share = chance.level(0.25, 0.6)
     width, height = round(canvas.size[0] * share), round(canvas.size[1] * share)
-    left = 0 if chance.rng.random() < 0.5 else canvas.size[0] - width
-    top = 0 if chance.rng.random() < 0.5 else canvas.size[1] - height
+    x = 0 if chance.rng.random() < 0.5 else canvas.size[0] - width
+    y = 0 if chance.rng.random() < 0.5 else canvas.size[1] - height
     pixels, origin = canvas.pixels.copy(), canvas.origin.copy()
-    place = np.s_[top : top + height, left : left + width]
+    place = np.s_[y : y + height, x : x + width]
     pixels[place], origin[place] = chance.other((width, height)), np.nan
     return Canvas(pixels, origin)
 
@@ -107,30 +107,30 @@ def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
     corners += np.array(size) / 2 + chance.rng.uniform(-1, 1, (4, 2)) * chance.level(0.01, 0.08) * size[1]
     source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = np.asarray(cv2.getPerspectiveTransform(source, corners.astype(np.float32)))
-    return _projected(canvas, chance.other(size), matrix)
+    return _project(canvas, chance.other(size), matrix)
 
 
 def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
     """Centre on a tall or wide background of its own blur."""
     size = (560, 960) if chance.rng.random() < 0.7 else (960, 560)
-    back = cv2.GaussianBlur(shapes.filling(canvas, *size).pixels, (0, 0), 18)
-    fitted = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
+    back = cv2.GaussianBlur(shapes.crop_to_fill(canvas, *size).pixels, (0, 0), 18)
+    fitted = _scale_to_fit(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
     return fitted.on(back, (size[0] - fitted.size[0]) / 2, (size[1] - fitted.size[1]) / 2)
 
 
 def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
     """Print with a broad white lower border, on another picture."""
-    filled = shapes.filling(canvas, 380, 380)
-    printed = shapes.expanded(filled, 26, 26, 26, 96, np.full(3, 246.0))
+    filled = shapes.crop_to_fill(canvas, 380, 380)
+    printed = shapes.add_margins(filled, 26, 26, 26, 96, np.full(3, 246.0))
     turn = np.vstack([cv2.getRotationMatrix2D((216, 250), chance.signed(0, 20), chance.level(1, 0.7)), [0, 0, 1]])
     turn[:2, 2] += [chance.uniform(20, 320), chance.uniform(20, 180)]
-    return _projected(printed, chance.other((820, 700)), turn)
+    return _project(printed, chance.other((820, 700)), turn)
 
 
 def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
     """Place among frames of a film strip, with perforation above and below."""
     strip = shapes.sheet(canvas, chance, chance.integer(3, 5), 1, (300, 210), 10)
-    dark = shapes.expanded(strip, 0, 40, 0, 40, np.full(3, 15.0))
+    dark = shapes.add_margins(strip, 0, 40, 0, 40, np.full(3, 15.0))
     x, y = grid(dark.size)
     holes = ((y < 30) | (y > dark.size[1] - 30)) & (y > 10) & (y < dark.size[1] - 10) & (x % 36 < 18)
     return dark.painted(np.where(holes[..., None], 240, dark.pixels))

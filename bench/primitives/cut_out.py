@@ -62,8 +62,8 @@ def figure_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
     factor = chance.level(0.9, 0.5)
     scaled = canvas.scaled(factor)
     small = np.asarray(cv2.resize(mask, scaled.size))
-    left, top = (chance.uniform(0, side * (1 - factor)) for side in canvas.size)
-    return scaled.on(chance.other(canvas.size), left, top, small)
+    x, y = (chance.uniform(0, side * (1 - factor)) for side in canvas.size)
+    return scaled.on(chance.other(canvas.size), x, y, small)
 
 
 def letters(canvas: Canvas, chance: Chance) -> Canvas:

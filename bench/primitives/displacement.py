@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from bench.primitives.canvas import Canvas, Chance, grid
 
 
-def _rearranged(canvas: Canvas, x: NDArray[np.floating], y: NDArray[np.floating]) -> Canvas:
+def _rearrange(canvas: Canvas, x: NDArray[np.floating], y: NDArray[np.floating]) -> Canvas:
     """Rearrange by coordinates. Points outside are black."""
     return canvas.warped(np.asarray(x, np.float32), np.asarray(y, np.float32))
 
@@ -17,7 +17,7 @@ def strips_shifted(canvas: Canvas, chance: Chance) -> Canvas:
     count = chance.integer(3, round(chance.level(4, 12)))
     shifts = chance.rng.uniform(-1, 1, count) * chance.level(0.03, 0.25) * canvas.size[0]
     strip = np.minimum(count - 1, (y * count / canvas.size[1]).astype(int))
-    return _rearranged(canvas, x + shifts[strip], y)
+    return _rearrange(canvas, x + shifts[strip], y)
 
 
 def tiles_shuffled(canvas: Canvas, chance: Chance) -> Canvas:
@@ -28,7 +28,7 @@ def tiles_shuffled(canvas: Canvas, chance: Chance) -> Canvas:
     x, y = grid(whole.size)
     order = chance.rng.permutation(columns * rows)
     source = order[(y // height).astype(int) * columns + (x // width).astype(int)]
-    return _rearranged(whole, x % width + source % columns * width, y % height + source // columns * height)
+    return _rearrange(whole, x % width + source % columns * width, y % height + source // columns * height)
 
 
 def tiles_apart(canvas: Canvas, chance: Chance) -> Canvas:
@@ -42,7 +42,7 @@ def tiles_apart(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size[0] / columns, canvas.size[1] / rows
     column, row = np.floor(x / (width + gap)), np.floor(y / (height + gap))
     inside = (x - column * (width + gap) < width) & (y - row * (height + gap) < height)
-    apart = _rearranged(canvas, np.where(inside, x - column * gap, -99), np.where(inside, y - row * gap, -99))
+    apart = _rearrange(canvas, np.where(inside, x - column * gap, -99), np.where(inside, y - row * gap, -99))
     return apart.painted(np.where(inside[..., None], apart.pixels, chance.colour()))
 
 
@@ -50,13 +50,13 @@ def part_moved(canvas: Canvas, chance: Chance) -> Canvas:
     """Copy a part to another position."""
     width, height = canvas.size
     across, down = (chance.level(0.15, 0.5) * side for side in (width, height))
-    left, top = chance.uniform(0, width - across), chance.uniform(0, height - down)
-    part = canvas.cut(left, top, left + across, top + down)
+    x0, y0 = chance.uniform(0, width - across), chance.uniform(0, height - down)
+    part = canvas.cut(x0, y0, x0 + across, y0 + down)
     x, y = chance.uniform(0, width - across), chance.uniform(0, height - down)
     pixels, origin = canvas.pixels.copy(), canvas.origin.copy()
     place = np.s_[round(y) : round(y) + part.size[1], round(x) : round(x) + part.size[0]]
-    there = pixels[place].shape[:2]
-    pixels[place], origin[place] = part.pixels[: there[0], : there[1]], part.origin[: there[0], : there[1]]
+    shape = pixels[place].shape[:2]
+    pixels[place], origin[place] = part.pixels[: shape[0], : shape[1]], part.origin[: shape[0], : shape[1]]
     return Canvas(pixels, origin)
 
 
@@ -66,7 +66,7 @@ def band_removed(canvas: Canvas, chance: Chance) -> Canvas:
     band = chance.level(0.08, 0.35) * width
     begin = chance.uniform(0.25, 0.75) * (width - band)
     x, y = grid((round(width - band), height))
-    return _rearranged(canvas, np.where(x < begin, x, x + band), y)
+    return _rearrange(canvas, np.where(x < begin, x, x + band), y)
 
 
 def band_inserted(canvas: Canvas, chance: Chance) -> Canvas:
@@ -74,10 +74,10 @@ def band_inserted(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     band = round(chance.level(0.06, 0.5) * width)
     begin = round(chance.uniform(0.3, 0.7) * width)
-    left, right = canvas.cut(0, 0, begin, height), canvas.cut(begin, 0, width, height)
-    back = chance.other((left.size[0] + band + right.size[0], height))
-    first = left.on(back, 0, 0)
-    second = right.on(first.pixels, left.size[0] + band, 0)
+    first_half, second_half = canvas.cut(0, 0, begin, height), canvas.cut(begin, 0, width, height)
+    back = chance.other((first_half.size[0] + band + second_half.size[0], height))
+    first = first_half.on(back, 0, 0)
+    second = second_half.on(first.pixels, first_half.size[0] + band, 0)
     return Canvas(second.pixels, np.where(np.isnan(second.origin), first.origin, second.origin))
 
 
@@ -85,7 +85,7 @@ def half_mirrored(canvas: Canvas, chance: Chance) -> Canvas:
     """Replace one half by the mirror image of the other."""
     x, y = grid(canvas.size)
     middle = canvas.size[0] * chance.uniform(0.4, 0.6)
-    return _rearranged(canvas, np.where(x < middle, x, 2 * middle - x), y)
+    return _rearrange(canvas, np.where(x < middle, x, 2 * middle - x), y)
 
 
 def halves_slid(canvas: Canvas, chance: Chance) -> Canvas:
@@ -94,7 +94,7 @@ def halves_slid(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     slope, slide = chance.signed(0, 1.2), chance.signed(0.05, chance.level(0.08, 0.3)) * height
     right = x > width / 2 + slope * (y - height / 2)
-    return _rearranged(canvas, np.where(right, x + slide * slope, x), np.where(right, y + slide, y))
+    return _rearrange(canvas, np.where(right, x + slide * slope, x), np.where(right, y + slide, y))
 
 
 def rows_torn(canvas: Canvas, chance: Chance) -> Canvas:
@@ -102,7 +102,7 @@ def rows_torn(canvas: Canvas, chance: Chance) -> Canvas:
     x, y = grid(canvas.size)
     ends = np.sort(chance.rng.uniform(0, canvas.size[1], round(chance.level(4, 24))))
     shifts = chance.rng.standard_normal(len(ends) + 1) * chance.level(0.01, 0.1) * canvas.size[0]
-    return _rearranged(canvas, x + shifts[np.searchsorted(ends, y[:, 0])][:, None], y)
+    return _rearrange(canvas, x + shifts[np.searchsorted(ends, y[:, 0])][:, None], y)
 
 
 def blocks_jittered(canvas: Canvas, chance: Chance) -> Canvas:
@@ -112,7 +112,7 @@ def blocks_jittered(canvas: Canvas, chance: Chance) -> Canvas:
     columns, rows = (int(length / side) + 1 for length in canvas.size)
     shifts = chance.rng.uniform(-1, 1, (2, rows, columns)) * chance.level(0.02, 0.09) * max(canvas.size)
     row, column = (y / side).astype(int), (x / side).astype(int)
-    return _rearranged(canvas, x + shifts[0, row, column], y + shifts[1, row, column])
+    return _rearrange(canvas, x + shifts[0, row, column], y + shifts[1, row, column])
 
 
 def fanned(canvas: Canvas, chance: Chance) -> Canvas:
@@ -127,7 +127,7 @@ def fanned(canvas: Canvas, chance: Chance) -> Canvas:
     cosine, sine = np.cos(turns)[part], np.sin(turns)[part]
     moved, sunk = across * cosine - down * sine, across * sine + down * cosine
     inside = np.abs(moved) <= width / count / 2
-    return _rearranged(canvas, np.where(inside, moved + centre, -99), np.where(inside, sunk + height / 2, -99))
+    return _rearrange(canvas, np.where(inside, moved + centre, -99), np.where(inside, sunk + height / 2, -99))
 
 
 def halves_swapped(canvas: Canvas, chance: Chance) -> Canvas:
@@ -135,5 +135,5 @@ def halves_swapped(canvas: Canvas, chance: Chance) -> Canvas:
     x, y = grid(canvas.size)
     width, height = canvas.size
     if chance.rng.random() < 0.5:
-        return _rearranged(canvas, (x + chance.uniform(0.3, 0.7) * width) % width, y)
-    return _rearranged(canvas, x, (y + chance.uniform(0.3, 0.7) * height) % height)
+        return _rearrange(canvas, (x + chance.uniform(0.3, 0.7) * width) % width, y)
+    return _rearrange(canvas, x, (y + chance.uniform(0.3, 0.7) * height) % height)

@@ -9,7 +9,7 @@ from bench.primitives.canvas import Canvas, Chance
 from indexer.layout.single_thread import cv2
 
 
-def _turned(canvas: Canvas, degrees: float) -> Canvas:
+def _rotate(canvas: Canvas, degrees: float) -> Canvas:
     """Rotate by any angle without cropping."""
     width, height = canvas.size
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -22,23 +22,23 @@ def _turned(canvas: Canvas, degrees: float) -> Canvas:
 
 def turned_little(canvas: Canvas, chance: Chance) -> Canvas:
     """Rotate slightly."""
-    return _turned(canvas, chance.signed(0.5, chance.level(1, 8)))
+    return _rotate(canvas, chance.signed(0.5, chance.level(1, 8)))
 
 
 def turned_far(canvas: Canvas, chance: Chance) -> Canvas:
     """Rotate by a large angle."""
-    return _turned(canvas, chance.signed(8, chance.level(20, 175)))
+    return _rotate(canvas, chance.signed(8, chance.level(20, 175)))
 
 
 def turned_inside(canvas: Canvas, chance: Chance) -> Canvas:
     """Rotate, and crop the corners."""
     width, height = canvas.size
     degrees = chance.signed(2, chance.level(4, 25))
-    turned = _turned(canvas, degrees)
+    turned = _rotate(canvas, degrees)
     tangent = abs(math.tan(math.radians(degrees)))
     keep = 1 / (1 + tangent * max(width, height) / min(width, height))
-    left, top = (turned.size[0] - width * keep) / 2, (turned.size[1] - height * keep) / 2
-    return turned.cut(left, top, turned.size[0] - left, turned.size[1] - top)
+    x, y = (turned.size[0] - width * keep) / 2, (turned.size[1] - height * keep) / 2
+    return turned.cut(x, y, turned.size[0] - x, turned.size[1] - y)
 
 
 def quarter_turned(canvas: Canvas, chance: Chance) -> Canvas:
@@ -68,8 +68,8 @@ def sheared(canvas: Canvas, chance: Chance) -> Canvas:
 def seen_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
     """Move each corner inwards."""
     width, height = canvas.size
-    most = chance.level(0.05, 0.38)
-    inward = chance.rng.uniform(0, most, (4, 2))
+    limit = chance.level(0.05, 0.38)
+    inward = chance.rng.uniform(0, limit, (4, 2))
     return canvas.moved(_onto(canvas, np.abs(_CORNERS - inward) * (width, height)), canvas.size)
 
 
@@ -104,8 +104,8 @@ def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:
     share = chance.level(0.05, 0.6)
     x, y = chance.rng.random(2) * share
     wide = chance.rng.random() < 0.5
-    left, top = (x * width, 0.0) if wide else (0.0, y * height)
-    return canvas.cut(left, top, left + width * (1 - share * wide), top + height * (1 - share * (not wide)))
+    x0, y0 = (x * width, 0.0) if wide else (0.0, y * height)
+    return canvas.cut(x0, y0, x0 + width * (1 - share * wide), y0 + height * (1 - share * (not wide)))
 
 
 def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
@@ -113,8 +113,8 @@ def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     across, down = (math.sqrt(chance.level(0.9, 0.1)) * chance.uniform(0.85, 1.15) for _ in range(2))
     across, down = min(1, across), min(1, down)
-    left, top = chance.rng.random(2) * (1 - across, 1 - down) * (width, height)
-    return canvas.cut(left, top, left + across * width, top + down * height)
+    x, y = chance.rng.random(2) * (1 - across, 1 - down) * (width, height)
+    return canvas.cut(x, y, x + across * width, y + down * height)
 
 
 def strip_kept(canvas: Canvas, chance: Chance) -> Canvas:

@@ -10,7 +10,7 @@ def caption_below(canvas: Canvas, chance: Chance) -> Canvas:
     """Add a caption bar below."""
     bar = round(chance.level(0.1, 0.35) * canvas.size[1])
     ground = chance.colour()
-    framed = shapes.expanded(canvas, 0, 0, 0, bar, ground)
+    framed = shapes.add_margins(canvas, 0, 0, 0, bar, ground)
     ink = np.full(3, 255.0 if ground.mean() < 128 else 0.0)
     words = shapes.words((canvas.size[0], bar), chance, bar * 0.4)
     alpha = np.zeros(framed.pixels.shape[:2], np.float32)
@@ -51,7 +51,7 @@ def framed(canvas: Canvas, chance: Chance) -> Canvas:
     """Add a frame of two colours."""
     for share in (chance.level(0.02, 0.15), chance.level(0.01, 0.06)):
         margin = round(share * max(canvas.size))
-        canvas = shapes.expanded(canvas, margin, margin, margin, margin, chance.colour())
+        canvas = shapes.add_margins(canvas, margin, margin, margin, margin, chance.colour())
     return canvas
 
 

@@ -7,7 +7,7 @@ from bench.primitives import tone
 from bench.primitives.canvas import Canvas, Chance, Plane, grid
 
 
-def _where(canvas: Canvas, changed: Canvas, share: Plane | NDArray[np.bool_]) -> Canvas:
+def _blend(canvas: Canvas, changed: Canvas, share: Plane | NDArray[np.bool_]) -> Canvas:
     part = np.asarray(share, np.float32)[..., None]
     return canvas.painted(canvas.pixels * (1 - part) + changed.pixels * part)
 
@@ -27,12 +27,12 @@ def _any_tone(canvas: Canvas, chance: Chance) -> Canvas:
 
 def half_negative(canvas: Canvas, chance: Chance) -> Canvas:
     """Invert one side."""
-    return _where(canvas, tone.negative(canvas, chance), _half(canvas, chance))
+    return _blend(canvas, tone.negative(canvas, chance), _half(canvas, chance))
 
 
 def half_toned(canvas: Canvas, chance: Chance) -> Canvas:
     """Change the tones of one side, like before and after."""
-    return _where(canvas, _any_tone(canvas, chance), _half(canvas, chance))
+    return _blend(canvas, _any_tone(canvas, chance), _half(canvas, chance))
 
 
 def strips_toned(canvas: Canvas, chance: Chance) -> Canvas:
@@ -41,7 +41,7 @@ def strips_toned(canvas: Canvas, chance: Chance) -> Canvas:
     count = chance.integer(3, 6)
     result = canvas
     for number in range(count):
-        result = _where(result, _any_tone(canvas, chance), (x * count // canvas.size[0]) == number)
+        result = _blend(result, _any_tone(canvas, chance), (x * count // canvas.size[0]) == number)
     return result
 
 
@@ -49,7 +49,7 @@ def chequered(canvas: Canvas, chance: Chance) -> Canvas:
     """Change the tones of every second square."""
     x, y = grid(canvas.size)
     side = chance.uniform(0.08, 0.3) * max(canvas.size)
-    return _where(canvas, _any_tone(canvas, chance), (x // side + y // side) % 2 == 0)
+    return _blend(canvas, _any_tone(canvas, chance), (x // side + y // side) % 2 == 0)
 
 
 def light_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
@@ -85,13 +85,13 @@ def shade_recoloured(canvas: Canvas, chance: Chance) -> Canvas:
     """Recolour everything above a brightness, like a replaced sky."""
     lightness = canvas.pixels @ tone.GREY
     share = 1 / (1 + np.exp(-(lightness - chance.uniform(110, 190)) / 12))
-    return _where(canvas, canvas.painted((lightness[..., None] / 255) ** 0.7 * (80 + chance.colour())), share)
+    return _blend(canvas, canvas.painted((lightness[..., None] / 255) ** 0.7 * (80 + chance.colour())), share)
 
 
 def shadow_across(canvas: Canvas, chance: Chance) -> Canvas:
     """Cast a hard-edged shadow."""
     dark = chance.field(canvas.size, 3) > chance.uniform(-0.1, 0.2)
-    return _where(canvas, canvas.painted(canvas.pixels * chance.level(0.7, 0.2)), dark)
+    return _blend(canvas, canvas.painted(canvas.pixels * chance.level(0.7, 0.2)), dark)
 
 
 def blotched(canvas: Canvas, chance: Chance) -> Canvas:
@@ -103,7 +103,7 @@ def blotched(canvas: Canvas, chance: Chance) -> Canvas:
 def frosted_part(canvas: Canvas, chance: Chance) -> Canvas:
     """Show a part through coloured glass."""
     x, y = grid(canvas.size)
-    left, top = chance.uniform(0, 0.5) * canvas.size[0], chance.uniform(0, 0.5) * canvas.size[1]
+    x0, y0 = chance.uniform(0, 0.5) * canvas.size[0], chance.uniform(0, 0.5) * canvas.size[1]
     share = chance.level(0.3, 0.7)
-    inside = (x > left) & (y > top) & (x < left + share * canvas.size[0]) & (y < top + share * canvas.size[1])
-    return _where(canvas, canvas.painted(canvas.pixels * 0.35 + chance.colour() * 0.65), inside)
+    inside = (x > x0) & (y > y0) & (x < x0 + share * canvas.size[0]) & (y < y0 + share * canvas.size[1])
+    return _blend(canvas, canvas.painted(canvas.pixels * 0.35 + chance.colour() * 0.65), inside)

@@ -9,7 +9,7 @@ from bench.primitives.canvas import Canvas, Chance, grid
 from indexer.layout.single_thread import cv2
 
 
-def _blurred(canvas: Canvas, sigma: float) -> Canvas:
+def _blur(canvas: Canvas, sigma: float) -> Canvas:
     return canvas.painted(cv2.GaussianBlur(canvas.pixels, (0, 0), sigma))
 
 
@@ -26,7 +26,7 @@ def moire(canvas: Canvas, chance: Chance) -> Canvas:
 def screen_photo(canvas: Canvas, chance: Chance) -> Canvas:
     """Photograph a screen."""
     photo = moire(geometry.seen_from_aside(canvas, chance), chance)
-    return glare(_blurred(photo, chance.uniform(0.5, 1.3)), chance).painted(photo.pixels * 0.8 + 22)
+    return glare(_blur(photo, chance.uniform(0.5, 1.3)), chance).painted(photo.pixels * 0.8 + 22)
 
 
 def halftone(canvas: Canvas, chance: Chance) -> Canvas:
@@ -38,7 +38,7 @@ def halftone(canvas: Canvas, chance: Chance) -> Canvas:
         along, across = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
         screen = 0.5 + (np.cos(along * 2 * math.pi / pitch) + np.cos(across * 2 * math.pi / pitch)) / 4
         inks.append(np.clip(((255.0 - canvas.pixels[..., channel]) / 255 - 1 + screen) * 4 + 0.5, 0, 1))
-    return _blurred(canvas.painted(248 * (1 - 0.92 * np.stack(inks, axis=2))), 0.8)
+    return _blur(canvas.painted(248 * (1 - 0.92 * np.stack(inks, axis=2))), 0.8)
 
 
 def newspaper(canvas: Canvas, chance: Chance) -> Canvas:
@@ -83,13 +83,13 @@ def hand_held(canvas: Canvas, chance: Chance) -> Canvas:
     tilted = geometry.seen_from_aside(canvas, chance)
     light = 1 + 0.4 * chance.field(tilted.size, 2)[..., None]
     noise = chance.rng.standard_normal(tilted.pixels.shape) * chance.level(3, 14)
-    return _blurred(tilted.painted(tilted.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
+    return _blur(tilted.painted(tilted.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
 
 
 def projected(canvas: Canvas, chance: Chance) -> Canvas:
     """Project onto a screen in a room that is not dark."""
     flat = canvas.painted(canvas.pixels * chance.level(0.7, 0.35) + chance.level(30, 90))
-    return _blurred(geometry.tilted(flat, chance), 1)
+    return _blur(geometry.tilted(flat, chance), 1)
 
 
 def fax(canvas: Canvas, chance: Chance) -> Canvas:

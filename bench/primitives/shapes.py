@@ -29,8 +29,8 @@ def any_box(size: tuple[int, int], chance: Chance, area: float) -> Plane:
     """Return a random rectangle with a share of the area."""
     across = min(0.95, np.sqrt(area) * chance.uniform(0.7, 1.4))
     down = min(0.95, area / across)
-    left, top = chance.uniform(0, 1 - across), chance.uniform(0, 1 - down)
-    return box(size, left, top, left + across, top + down)
+    x, y = chance.uniform(0, 1 - across), chance.uniform(0, 1 - down)
+    return box(size, x, y, x + across, y + down)
 
 
 def blob(size: tuple[int, int], chance: Chance, area: float) -> Plane:
@@ -101,7 +101,7 @@ def scribble(size: tuple[int, int], chance: Chance, thick: int) -> Plane:
     return plane.astype(np.float32)
 
 
-def expanded(canvas: Canvas, left: int, top: int, right: int, bottom: int, colour: NDArray[np.floating]) -> Canvas:
+def add_margins(canvas: Canvas, left: int, top: int, right: int, bottom: int, colour: NDArray[np.floating]) -> Canvas:
     """Add single-colour margins in pixels."""
     width, height = canvas.size
     back = np.empty((height + top + bottom, width + left + right, 3), np.uint8)
@@ -109,11 +109,11 @@ def expanded(canvas: Canvas, left: int, top: int, right: int, bottom: int, colou
     return canvas.on(back, left, top)
 
 
-def filling(canvas: Canvas, width: int, height: int) -> Canvas:
+def crop_to_fill(canvas: Canvas, width: int, height: int) -> Canvas:
     """Crop to the proportions of a tile, and resize to it."""
     large = canvas.scaled(max(width / canvas.size[0], height / canvas.size[1]))
-    left, top = (large.size[0] - width) / 2, (large.size[1] - height) / 2
-    return large.cut(left, top, left + width, top + height).resized(width, height)
+    x, y = (large.size[0] - width) / 2, (large.size[1] - height) / 2
+    return large.cut(x, y, x + width, y + height).resized(width, height)
 
 
 def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[int, int], gutter: int) -> Canvas:
@@ -125,7 +125,7 @@ def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[i
         range(gutter, gutter + count * (side + gutter), side + gutter)
         for count, side in zip((columns, rows), tile, strict=True)
     )
-    places = [(left, top) for top in down for left in across]
-    for left, top in places:
-        back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
-    return filling(canvas, *tile).on(back, *places[chance.integer(0, len(places) - 1)])
+    places = [(x, y) for y in down for x in across]
+    for x, y in places:
+        back[y : y + tile[1], x : x + tile[0]] = chance.other(tile)
+    return crop_to_fill(canvas, *tile).on(back, *places[chance.integer(0, len(places) - 1)])

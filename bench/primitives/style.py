@@ -10,7 +10,7 @@ def _grey(canvas: Canvas) -> np.ndarray:
     return np.asarray(cv2.cvtColor(canvas.pixels, cv2.COLOR_RGB2GRAY))
 
 
-def _repeated(grey: np.ndarray) -> np.ndarray:
+def _to_rgb(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
@@ -30,25 +30,25 @@ def pencil(canvas: Canvas, chance: Chance) -> Canvas:
     """Draw lines on white, by division by the blurred picture."""
     grey = _grey(canvas).astype(np.float64)
     soft = cv2.GaussianBlur(255 - grey, (0, 0), chance.level(8, 3))
-    return canvas.painted(_repeated(np.clip(grey / np.maximum(1, 255 - soft) * 255, 0, 255)))
+    return canvas.painted(_to_rgb(np.clip(grey / np.maximum(1, 255 - soft) * 255, 0, 255)))
 
 
 def outlines(canvas: Canvas, chance: Chance) -> Canvas:
     """Keep only edges."""
     edges = cv2.Canny(cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 2)), 50, 130)
-    return canvas.painted(_repeated(255 - cv2.dilate(edges, np.ones((2, 2)))))
+    return canvas.painted(_to_rgb(255 - cv2.dilate(edges, np.ones((2, 2)))))
 
 
 def woodcut(canvas: Canvas, chance: Chance) -> Canvas:
     """Reduce to two tones."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 3))
-    return canvas.painted(_repeated(np.where(grey > np.median(grey), 240, 20)))
+    return canvas.painted(_to_rgb(np.where(grey > np.median(grey), 240, 20)))
 
 
 def emboss(canvas: Canvas, chance: Chance) -> Canvas:
     """Emboss, with light from the side."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(0.8, 2)).astype(np.float64)
-    return canvas.painted(_repeated(128 + (grey - np.roll(grey, (2, 2), (0, 1))) * chance.level(2, 5)))
+    return canvas.painted(_to_rgb(128 + (grey - np.roll(grey, (2, 2), (0, 1))) * chance.level(2, 5)))
 
 
 def oil(canvas: Canvas, chance: Chance) -> Canvas:
@@ -104,7 +104,7 @@ def hatched(canvas: Canvas, chance: Chance) -> Canvas:
     ink = np.zeros_like(x, dtype=bool)
     for limit, along in ((190, x + y), (130, x - y), (80, x), (45, y)):
         ink |= (grey < limit) & (along % pitch < 1.2)
-    return canvas.painted(_repeated(np.where(ink, 25, 245)))
+    return canvas.painted(_to_rgb(np.where(ink, 25, 245)))
 
 
 def painted_strokes(canvas: Canvas, chance: Chance) -> Canvas:

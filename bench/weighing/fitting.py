@@ -30,7 +30,7 @@ copies and other pairs would have no finite weights.
 """
 ROUNDS = 3
 """Number of rounds in which a question is fitted to the alignment that the previous fit considers likeliest."""
-MEASURED_WHOLE = 0.05
+GLANCE_SHARE = 0.05
 """Share of unrelated pairs that a glance may pass on for full measurement."""
 CHANCE, MARGIN = 0.00025, 0.5
 """Share of unrelated pairs that may pass as related, and margin of the limit above them in log odds."""
@@ -93,29 +93,29 @@ class Fitting:
         self.composed = np.array([pair.composed for pair in pairs])
         self.whole, self.glance = Ways(pairs, lambda pair: pair.ways), Ways(pairs, lambda pair: pair.glance)
 
-    def fitted(self, known: Mask, provenance: Provenance | None = None) -> Weighing:
+    def fitted(self, selected: Mask, provenance: Provenance | None = None) -> Weighing:
         """Fit a weighing to some of the pairs, never to held-out ones.
 
         Raises ``WrongUseError`` if there are no copies, unrelated pairs or other exposures among them.
         """
-        known = known & ~self.held_out
-        copies, strangers = known & (self.kinds == Kind.COPY), known & (self.kinds == Kind.STRANGER)
-        exposures = known & (self.kinds == Kind.EXPOSURE)
+        selected = selected & ~self.held_out
+        copies, strangers = selected & (self.kinds == Kind.COPY), selected & (self.kinds == Kind.STRANGER)
+        exposures = selected & (self.kinds == Kind.EXPOSURE)
         if not (copies.any() and strangers.any() and exposures.any()):
             raise WrongUseError(
                 "A weighing can't be fitted without copies, strangers and look-alikes.",
                 hint="Name --photos, --unrelated and --lookalikes with more pictures.",
             )
-        glance, glances = _fitted(self.glance, GLANCE, copies, strangers)
-        related, answers = _fitted(self.whole, RELATED, copies, strangers)
-        limit = _exceeded_by(answers[strangers], CHANCE) + MARGIN
+        glance, glances = _fit_question(self.glance, GLANCE, copies, strangers)
+        related, answers = _fit_question(self.whole, RELATED, copies, strangers)
+        limit = _quantile_limit(answers[strangers], CHANCE) + MARGIN
         rows, _ = self.whole.likeliest(related)
-        overlays = known & (self.kinds == Kind.OVERLAY) & ~self.composed
-        exposure = _exposure(rows, copies & (answers > 0), (exposures | overlays) & (answers > 0))
+        overlays = selected & (self.kinds == Kind.OVERLAY) & ~self.composed
+        exposure = _fit_exposure(rows, copies & (answers > 0), (exposures | overlays) & (answers > 0))
         alike = odds(exposure, rows)[exposures & (answers >= limit)]
         return Weighing(
             glance=glance,
-            glance_limit=round(_exceeded_by(glances[strangers], MEASURED_WHOLE), 2),
+            glance_limit=round(_quantile_limit(glances[strangers], GLANCE_SHARE), 2),
             related=related,
             related_limit=round(limit, 2),
             works=WORKS,
@@ -169,17 +169,17 @@ def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats,
 
 
 def document(weighing: Weighing) -> str:
-    """Format a weighing as the JSON that :func:`indexer.compare.weighing.read` reads."""
+    """Format a weighing as the JSON that :func:`indexer.compare.weighing.parse_weighing` reads."""
     values: dict[str, object] = {
-        "glance": {**_told(weighing.glance), "limit": weighing.glance_limit},
+        "glance": {**_question_as_dict(weighing.glance), "limit": weighing.glance_limit},
         "related": {
-            **_told(weighing.related),
+            **_question_as_dict(weighing.related),
             "limit": weighing.related_limit,
             "works": weighing.works,
             "decade": weighing.decade,
         },
         "exposure": {
-            **_told(weighing.exposure),
+            **_question_as_dict(weighing.exposure),
             "review": weighing.review_limit,
             "certain": weighing.certain_limit,
         },
@@ -189,31 +189,31 @@ def document(weighing: Weighing) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
-def _told(question: Question) -> dict[str, object]:
+def _question_as_dict(question: Question) -> dict[str, object]:
     return {"intercept": question.intercept, "weights": dict(question.weights)}
 
 
-def _fitted(ways: Ways, names: Sequence[str], yes: Mask, no: Mask) -> tuple[Question, Floats]:
+def _fit_question(ways: Ways, names: Sequence[str], yes: Mask, no: Mask) -> tuple[Question, Floats]:
     """Return a question, and its answer to every pair, each with the alignment that it considers likeliest."""
-    known, rows = yes | no, ways.first()
+    selected, rows = yes | no, ways.first()
     for _ in range(ROUNDS):
-        question = logistic(rows[known], yes[known], names, np.ones(known.sum()), RIDGE)
+        question = logistic(rows[selected], yes[selected], names, np.ones(selected.sum()), RIDGE)
         rows, answers = ways.likeliest(question)
     return question, answers
 
 
-def _exposure(rows: Floats, copies: Mask, others: Mask) -> Question:
+def _fit_exposure(rows: Floats, copies: Mask, negatives: Mask) -> Question:
     """Fit the exposure question to related pairs only, with equal total weight of copies and others."""
-    if not (copies.any() and others.any()):
+    if not (copies.any() and negatives.any()):
         raise WrongUseError(
             "No look-alike has to do with the others of its scene: nothing can be fitted to tell them from copies.",
             hint="Name a folder of --lookalikes with other photographs of the same scenes.",
         )
-    known = copies | others
-    shares = np.where(copies[known], 1.0, copies.sum() / others.sum())
-    return logistic(rows[known], copies[known], EXPOSURE, shares, EXPOSURE_RIDGE)
+    selected = copies | negatives
+    shares = np.where(copies[selected], 1.0, copies.sum() / negatives.sum())
+    return logistic(rows[selected], copies[selected], EXPOSURE, shares, EXPOSURE_RIDGE)
 
 
-def _exceeded_by(answers: Floats, share: float) -> float:
+def _quantile_limit(answers: Floats, share: float) -> float:
     """Return the answer that at most this share exceeds."""
     return float(np.sort(answers)[::-1][int(share * len(answers))])

@@ -7,7 +7,7 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.common import Row, Titled
+from bench.common import Row, TitledTable
 from bench.primitives import FAMILIES
 from bench.weighing.fitting import Fitting, Mask
 from bench.weighing.pairs import CHAINS, EDITS, Kind
@@ -16,16 +16,16 @@ from indexer.compare.weighing import Weighing
 
 HELD_OUT = "copies by primitives held back"
 GRADES = tuple(str(grade) for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES, Decision.NONE))
-Decided = NDArray[np.str_]
+Decisions = NDArray[np.str_]
 
 
-def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
+def tables(fitting: Fitting, weighing: Weighing) -> Iterator[TitledTable]:
     """Yield shares by kind and family: fitted to all pairs, to the other half of the works, and without the family."""
     own = fitting.decided(weighing)
-    apart = _apart(fitting, np.ones(len(own), bool))
+    apart = _cross_validate(fitting, np.ones(len(own), bool))
     yield "weighing-kinds", "Fitted to all pairs", _by_kind(fitting, own)
     yield "weighing-kinds-apart", "Fitted to the other half of the works", _by_kind(fitting, apart)
-    left_out = {family: _apart(fitting, without(fitting, family)) for family in FAMILIES}
+    left_out = {family: _cross_validate(fitting, without(fitting, family)) for family in FAMILIES}
     yield "weighing-families", "Copies by family", _by_family(fitting, own, apart, left_out)
 
 
@@ -34,14 +34,14 @@ def without(fitting: Fitting, family: str) -> Mask:
     return np.array([not pair.families & {family, EDITS} for pair in fitting.pairs])
 
 
-def _apart(fitting: Fitting, known: Mask) -> Decided:
+def _cross_validate(fitting: Fitting, selected: Mask) -> Decisions:
     """Decide each pair by a weighing fitted to the half of the works that does not include its own."""
     halves = np.array([hashlib.sha256(pair.scene.encode()).digest()[0] & 1 for pair in fitting.pairs])
-    said = [fitting.decided(fitting.fitted(known & (halves == half))) for half in (1, 0)]
-    return np.where(halves == 0, said[0], said[1])
+    decisions = [fitting.decided(fitting.fitted(selected & (halves == half))) for half in (1, 0)]
+    return np.where(halves == 0, decisions[0], decisions[1])
 
 
-def _by_kind(fitting: Fitting, decided: Decided) -> list[Row]:
+def _by_kind(fitting: Fitting, decided: Decisions) -> list[Row]:
     copies = fitting.kinds == Kind.COPY
     groups: dict[str, Mask] = {"copies": copies & ~fitting.held_out, HELD_OUT: copies & fitting.held_out}
     groups |= {str(kind): fitting.kinds == kind for kind in Kind if kind is not Kind.COPY}
@@ -52,7 +52,7 @@ def _by_kind(fitting: Fitting, decided: Decided) -> list[Row]:
     ]
 
 
-def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[str, Decided]) -> list[Row]:
+def _by_family(fitting: Fitting, own: Decisions, apart: Decisions, left_out: dict[str, Decisions]) -> list[Row]:
     by_family: dict[str, tuple[int, dict[str, float]]] = {}
     of = np.array([pair.family for pair in fitting.pairs])
     for family in (*FAMILIES, EDITS, CHAINS):
@@ -83,9 +83,9 @@ def _row(name: str, count: int, shares: dict[str, float]) -> Row:
     return {"copies": name, "pairs": count, **{at: f"{shares[at]:.3f}" if at in shares else "–" for at in COLUMNS}}
 
 
-def _shared(decided: Decided, what: str) -> float:
+def _shared(decided: Decisions, what: str) -> float:
     return float((decided == "certain").mean() if what == "certain" else (decided != "none").mean())
 
 
-def _share(decided: Decided, grade: str) -> str:
+def _share(decided: Decisions, grade: str) -> str:
     return f"{(decided == grade).mean():.4f}"

@@ -15,16 +15,16 @@ from bench import exposures
 from bench.common import Progress
 from bench.edited import photos_in
 from bench.matching.answers import Answers, lines
-from bench.matching.questions import Roles, answered, roles
+from bench.matching.questions import Roles, roles, run_queries
 from bench.matching.registered import Registered
 from bench.matching.run import Choice
 from bench.weighing import pairs, questions
-from bench.weighing.pairs import Kind, Measured, Pair, measured_from
+from bench.weighing.pairs import Kind, MeasuredQuery, Pair, measured_from
 from bench.weighing.questions import LookAlikes, Question
 from exhibit.errors import WrongUseError
-from indexer.compare.figures import Figures, begun, in_pieces, ways
-from indexer.compare.geometry import Remembered
-from indexer.compare.nearest_hash import nearest_hash
+from indexer.compare.figures import Figures, add_pieces, compute_initial_figures, measure_alignments
+from indexer.compare.geometry import CachedMatches
+from indexer.compare.nearest_hash import find_nearest_hash
 from indexer.layout.information import COMPOSED
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE, ROOTSIFT
@@ -74,7 +74,7 @@ class Plan:
         """Command to repeat the measurement, with names of folders, without their paths."""
         choice, folders = self.choice, self.choice.folders
         folders_by_role = {"photos": choice.photos, **asdict(folders), "lookalikes": (choice.lookalikes,)}
-        named = {role: [path.name for path in paths if path] for role, paths in folders_by_role.items()}
+        names_by_role = {role: [path.name for path in paths if path] for role, paths in folders_by_role.items()}
         counts = {
             "works": choice.works,
             "each": choice.each,
@@ -85,7 +85,7 @@ class Plan:
             "chains": self.chains,
             "seed": choice.seed,
         }
-        options = [["--" + role, *names] for role, names in named.items() if names]
+        options = [["--" + role, *names] for role, names in names_by_role.items() if names]
         options += [[f"--{name}", str(count)] for name, count in counts.items()]
         return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(options)])
 
@@ -108,11 +108,11 @@ def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
         (answers.folder / ABOUT).write_text(json.dumps(asdict(about), indent=2) + "\n", encoding="utf-8")
     files = [*parts.works, *map(Path, alike.scenes)]
     registered = Registered(files, answers.folder, Progress("pictures registered", len(files)))
-    task = partial(measured, registered=registered, files=[str(path) for path in files], alike=alike)
-    answered("pictures", _asked(plan, parts, alike), _count(plan, parts, alike), answers, task, jobs)
+    task = partial(measure_query, registered=registered, files=[str(path) for path in files], alike=alike)
+    run_queries("pictures", _queries(plan, parts, alike), _count(plan, parts, alike), answers, task, jobs)
 
 
-def kept(out: Path) -> tuple[About, list[Pair]]:
+def load_measurements(out: Path) -> tuple[About, list[Pair]]:
     """Return the saved measurements. Raises ``WrongUseError`` if there are none."""
     folder = next((file.parent for file in out.glob(f"pairs/*/{LINES}")), None)
     if folder is None:
@@ -120,77 +120,87 @@ def kept(out: Path) -> tuple[About, list[Pair]]:
             f"No pairs were measured in {out}.", hint="`python -m bench weighing --photos FOLDER …` measures them."
         )
     about = About(**json.loads((folder / ABOUT).read_text(encoding="utf-8")))
-    return about, [pair for one in lines(folder / LINES, measured_from) for pair in one.pairs]
+    return about, [pair for entry in lines(folder / LINES, measured_from) for pair in entry.pairs]
 
 
-def measured(asked: Question, registered: Registered, files: list[str], alike: LookAlikes) -> Measured:
+def measure_query(query: Question, registered: Registered, files: list[str], alike: LookAlikes) -> MeasuredQuery:
     """Measure a found picture against each picture that it is to be compared with."""
-    features = extract(asked.data)
+    features = extract(query.data)
     beside = [
-        _pair(asked, asked.kind, features, path, registered.features(files.index(path)), alike)
-        for path in asked.registered
+        _pair(query, query.kind, features, path, registered.features(files.index(path)), alike)
+        for path in query.registered
     ]
-    if asked.alone:
-        path, data = asked.alone
-        beside.append(_pair(asked, asked.kind, features, path, extract(data), alike))
-    for number in _named(features, registered, asked.named):
+    if query.alone:
+        path, data = query.alone
+        beside.append(_pair(query, query.kind, features, path, extract(data), alike))
+    for number in _proposed_works(features, registered, query.named):
         path = files[number]
-        kind = alike.kind(asked.photo, path)
-        if path not in (asked.photo, *asked.registered) and kind is not None:
-            other = _pair(asked, kind, features, path, registered.features(number), alike)
+        kind = alike.kind(query.photo, path)
+        if path not in (query.photo, *query.registered) and kind is not None:
+            other = _pair(query, kind, features, path, registered.features(number), alike)
             beside.append(other and replace(other, family="", primitives=()))
-    return Measured(asked.photo, asked.edit, tuple(pair for pair in beside if pair is not None))
+    return MeasuredQuery(query.photo, query.edit, tuple(pair for pair in beside if pair is not None))
 
 
 def _pair(
-    asked: Question, kind: Kind, found: Features, path: str, registered: Features, alike: LookAlikes
+    query: Question, kind: Kind, found_features: Features, path: str, registered_features: Features, alike: LookAlikes
 ) -> Pair | None:
     """Measure a pair. Returns None for a flat work, which the product does not weigh."""
-    if registered.is_flat:
+    if registered_features.is_flat:
         return None
     name = Path(path).name
     return Pair(
         kind=kind,
         registered=name,
         scene=alike.scenes.get(path, name),
-        composed=not COMPOSED.isdisjoint(registered.low_information),
-        ways=_ways(found, registered),
-        glance=_glance(found.glance, registered),
-        family=asked.family,
-        primitives=asked.primitives,
+        composed=not COMPOSED.isdisjoint(registered_features.low_information),
+        ways=_ways(found_features, registered_features),
+        glance=_glance(found_features.glance, registered_features),
+        family=query.family,
+        primitives=query.primitives,
     )
 
 
-def _ways(found: Features, registered: Features) -> tuple[Figures, ...]:
+def _ways(found_features: Features, registered: Features) -> tuple[Figures, ...]:
     """Return the measurements of each alignment of the whole pictures, each with those of the pieces."""
-    nearest, matches = nearest_hash(found, registered), Remembered(found, registered)
-    laid = list(ways(found, registered, nearest, matches))
-    if not laid:
-        return (begun(nearest, registered, matches),)
-    pieces = in_pieces(found, registered, matches, laid[0]).figures
+    nearest, matches = find_nearest_hash(found_features, registered), CachedMatches(found_features, registered)
+    alignments = list(measure_alignments(found_features, registered, nearest, matches))
+    if not alignments:
+        return (compute_initial_figures(nearest, registered, matches),)
+    pieces = add_pieces(found_features, registered, matches, alignments[0]).figures
     piece_figures = {name: getattr(pieces, name) for name in OF_PIECES}
-    return tuple(replace(way.figures, **piece_figures) for way in laid)
+    return tuple(replace(way.figures, **piece_figures) for way in alignments)
 
 
-def _glance(found: Features, registered: Features) -> tuple[Figures, ...]:
-    return (begun(nearest_hash(found, registered), registered, Remembered(found, registered)),)
+def _glance(found_features: Features, registered: Features) -> tuple[Figures, ...]:
+    return (
+        compute_initial_figures(
+            find_nearest_hash(found_features, registered), registered, CachedMatches(found_features, registered)
+        ),
+    )
 
 
-def _named(found: Features, registered: Registered, count: int) -> list[int]:
+def _proposed_works(found_features: Features, registered: Registered, count: int) -> list[int]:
     """Return the works proposed by the descriptor and by the most votes, ``count`` each, however weak."""
     if not count:
         return []
-    hits = registered.descriptors.search(np.stack(list(found.embeddings.values())), k=NEAREST, within=ANY_DISTANCE)
+    hits = registered.descriptors.search(
+        np.stack(list(found_features.embeddings.values())), k=NEAREST, within=ANY_DISTANCE
+    )
     near = sorted(chain.from_iterable(hits), key=lambda hit: hit.distance)
     described = [Candidate(DESCRIPTOR.id, hit.number, hit.distance) for hit in near]
-    votes = registered.votes.votes(found.quick.descriptors)[:count]
+    votes = registered.votes.votes(found_features.quick.descriptors)[:count]
     voted = [Candidate(ROOTSIFT.id, vote.number, 0.0) for vote in votes]
     owners = registered.owners([*described, *voted])
-    by_descriptor = dict.fromkeys(owners[one.space, one.number] for one in described)
-    return list(dict.fromkeys([*list(by_descriptor)[:count], *(owners[one.space, one.number] for one in voted)]))
+    by_descriptor = dict.fromkeys(owners[candidate.space, candidate.number] for candidate in described)
+    return list(
+        dict.fromkeys(
+            [*list(by_descriptor)[:count], *(owners[candidate.space, candidate.number] for candidate in voted)]
+        )
+    )
 
 
-def _asked(plan: Plan, parts: Roles, alike: LookAlikes) -> Iterator[Question]:
+def _queries(plan: Plan, parts: Roles, alike: LookAlikes) -> Iterator[Question]:
     choice, seed = plan.choice, plan.choice.seed
     yield from questions.of_strangers(parts.unrelated, parts.others, choice.each, seed)
     yield from questions.of_look_alikes(alike, parts.others, seed)
@@ -204,9 +214,9 @@ def _count(plan: Plan, parts: Roles, alike: LookAlikes) -> int:
     """Estimate the number of queries: some works leave too little to change, and some scenes are contested."""
     choice = plan.choice
     copies = len(parts.works) * (3 * plan.singles + 2 * plan.chains)
-    made = 2 * len(exposures.EXPOSURES) * min(questions.MADE_OF, len(parts.works))
-    beside = choice.overlays + choice.pages + (2 + questions.ON_LOOK_ALIKES) * len(alike.scenes)
-    return copies + made + beside + len(parts.unrelated) * (1 + choice.each)
+    exposure_count = 2 * len(exposures.EXPOSURES) * min(questions.EXPOSURE_WORKS, len(parts.works))
+    beside = choice.overlays + choice.pages + (2 + questions.EDITS_PER_LOOK_ALIKE) * len(alike.scenes)
+    return copies + exposure_count + beside + len(parts.unrelated) * (1 + choice.each)
 
 
 def _about(plan: Plan, parts: Roles, alike: LookAlikes) -> About:
@@ -218,5 +228,5 @@ def _about(plan: Plan, parts: Roles, alike: LookAlikes) -> About:
 def _code() -> list[str]:
     """Return the code of the queries, in addition to the code covered by the answers' own state."""
     modules = (exposures, questions, pairs)
-    here = Path(__file__).read_text(encoding="utf-8")
-    return [here, *(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)]
+    own_source = Path(__file__).read_text(encoding="utf-8")
+    return [own_source, *(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)]

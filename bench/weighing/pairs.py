@@ -58,7 +58,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredQuery:
     """All pairs of one found picture."""
 
     photo: str
@@ -71,9 +71,9 @@ class Measured:
         return self.photo, self.edit
 
 
-def measured_from(row: Mapping[str, Any]) -> Measured:
+def measured_from(row: Mapping[str, Any]) -> MeasuredQuery:
     """Parse a saved line."""
-    return Measured(row["photo"], row["edit"], tuple(_pair(pair) for pair in row["pairs"]))
+    return MeasuredQuery(row["photo"], row["edit"], tuple(_pair(pair) for pair in row["pairs"]))
 
 
 def _pair(row: Mapping[str, Any]) -> Pair:

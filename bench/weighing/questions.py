@@ -9,9 +9,9 @@ from itertools import cycle
 from pathlib import Path
 
 from bench import exposures
-from bench.edited import Asked, copy_of, opened, overlay_pairs, strangers
+from bench.edited import Query, copy_of, open_photo, overlay_pairs, unrelated_queries
 from bench.matching import compositions
-from bench.matching.peers import Look
+from bench.matching.peers import LoadedPicture
 from bench.matching.questions import Roles
 from bench.primitives import FAMILIES
 from bench.weighing.pairs import CHAINS, EDITS, Kind
@@ -20,9 +20,9 @@ from indexer.edits import EDITS as EVERY_EDIT, OVERLAYS, PAGES, apply
 
 LIGHT = ("jpeg70", "resize50", "crop85")
 """Edits applied to other exposures, used in turns."""
-MADE_OF = 30
+EXPOSURE_WORKS = 30
 """Works from which exposures are made."""
-ON_LOOK_ALIKES = 2
+EDITS_PER_LOOK_ALIKE = 2
 """Edits of each look-alike, as a copy of itself."""
 
 
@@ -94,64 +94,64 @@ class LookAlikes:
 
 def copies(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Question]:
     """Yield each work in listed edits, in single primitives at two strengths, and in random chains of both kinds."""
-    yield from _edited(parts.works, parts.others, singles, seed)
+    yield from _edited_copies(parts.works, parts.others, singles, seed)
     for question in compositions.questions(parts, seed, singles, chains):
         name, _, primitives = question.edit.partition(": ")
         family = name.partition(",")[0]
         yield _copy(question, family if family in FAMILIES else CHAINS, tuple(primitives.split(" + ")))
 
 
-def of_strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Question]:
+def of_strangers(photos: Sequence[Path], neighbours: Sequence[Path], each: int, seed: int) -> Iterator[Question]:
     """Yield unrelated pictures, plain and edited, each with the works that are proposed for it."""
-    for question in strangers(photos, others, each, seed):
+    for question in unrelated_queries(photos, neighbours, each, seed):
         yield Question(Kind.STRANGER, question.photo, question.edit, question.data, named=2)
 
 
-def of_look_alikes(alike: LookAlikes, others: Sequence[Path], seed: int) -> Iterator[Question]:
+def of_look_alikes(alike: LookAlikes, neighbours: Sequence[Path], seed: int) -> Iterator[Question]:
     """Yield look-alikes against others of their scene, plain and lightly edited, and against themselves as copies."""
-    around, light = [opened(path) for path in others], cycle(LIGHT)
+    around, light = [open_photo(path) for path in neighbours], cycle(LIGHT)
     for photo in alike.scenes:
         beside = alike.beside(photo)
         if beside:
             yield Question(Kind.EXPOSURE, photo, "none", Path(photo).read_bytes(), beside)
-            made = copy_of(Path(photo), opened(Path(photo)), next(light), around, seed)
-            yield Question(Kind.EXPOSURE, photo, f"beside others: {made.edit}", made.data, beside)
-    yield from _edited([Path(photo) for photo in alike.scenes], others, ON_LOOK_ALIKES, seed)
+            edited = copy_of(Path(photo), open_photo(Path(photo)), next(light), around, seed)
+            yield Question(Kind.EXPOSURE, photo, f"beside others: {edited.edit}", edited.data, beside)
+    yield from _edited_copies([Path(photo) for photo in alike.scenes], neighbours, EDITS_PER_LOOK_ALIKE, seed)
 
 
 def of_made_exposures(works: Sequence[Path], seed: int) -> Iterator[Question]:
     """Yield exposures made from works, each lightly edited, against the first of its scene."""
     light = cycle(LIGHT)
-    for scene in exposures.made(works, MADE_OF, seed):
+    for scene in exposures.make_scenes(works, EXPOSURE_WORKS, seed):
         (_, first), *further = scene.exposures
         for name, data in further:
             edit = next(light)
-            made = apply(edit, Look(data()).image, [], seed)
+            edited = apply(edit, LoadedPicture(data()).image, [], seed)
             yield Question(
-                Kind.MADE, scene.name, f"{scene.kind} {name}: {edit}", made.data, alone=(scene.name, first())
+                Kind.MADE, scene.name, f"{scene.kind} {name}: {edit}", edited.data, alone=(scene.name, first())
             )
 
 
 def under_overlays(
-    photos: Sequence[Path], others: Sequence[Path], counts: tuple[int, int], seed: int
+    photos: Sequence[Path], neighbours: Sequence[Path], counts: tuple[int, int], seed: int
 ) -> Iterator[Question]:
     """Yield pairs of unrelated photos under the same marks, and in the same page, ``counts`` of each."""
     for place, (overlays, count) in enumerate(zip((OVERLAYS, PAGES), counts, strict=True)):
-        for number, pair in enumerate(overlay_pairs(photos, others, overlays, count, seed + place)):
+        for number, pair in enumerate(overlay_pairs(photos, neighbours, overlays, count, seed + place)):
             name = f"{pair.overlay} {number} over {pair.photos[0]}"
             yield Question(Kind.OVERLAY, pair.photos[1], name, pair.found, alone=(pair.photos[0], pair.registered))
 
 
-def _edited(works: Iterable[Path], others: Sequence[Path], count: int, seed: int) -> Iterator[Question]:
+def _edited_copies(works: Iterable[Path], neighbours: Sequence[Path], count: int, seed: int) -> Iterator[Question]:
     """Yield each picture in ``count`` listed edits, which are used in turns."""
-    around, edits = [opened(path) for path in others], cycle(EVERY_EDIT)
+    around, edits = [open_photo(path) for path in neighbours], cycle(EVERY_EDIT)
     for path in works:
-        picture = opened(path)
+        picture = open_photo(path)
         for _ in range(min(count, len(EVERY_EDIT))):
             yield _copy(copy_of(path, picture, next(edits), around, seed), EDITS)
 
 
-def _copy(asked: Asked, family: str, primitives: tuple[str, ...] = ()) -> Question:
+def _copy(query: Query, family: str, primitives: tuple[str, ...] = ()) -> Question:
     return Question(
-        Kind.COPY, asked.photo, asked.edit, asked.data, (asked.work,), named=1, family=family, primitives=primitives
+        Kind.COPY, query.photo, query.edit, query.data, (query.work,), named=1, family=family, primitives=primitives
     )

@@ -32,7 +32,7 @@ _POSITION = re.compile(r"([a-z-]{1,20}) ([0-9]{14}) ([A-Z2-7]{32})(?: ([0-9]{1,1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class CaptureStatement:
     """An archive's statement about a capture, which can be stored as a single line of text."""
 
     archive: str  # `wayback` or `common-crawl`
@@ -57,7 +57,7 @@ class Stated:
 class Capture:
     """A capture listed by an archive."""
 
-    stated: Stated
+    stated: CaptureStatement
     url: str  # the captured URL
     record: str  # URL of the archive's record
     media_type: str  # as stated by the archive, in lower case; `-` if not stated
@@ -69,7 +69,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class CaptureQuery:
     """Query to an archive."""
 
     url: str  # a URL or a domain name
@@ -96,7 +96,7 @@ class Archive(Protocol):
     title: str  # name shown to members
     seconds: float  # minimum time between two requests
 
-    def captures(self, asked: Asked, page: str = "") -> Page:
+    def captures(self, query: CaptureQuery, page: str = "") -> Page:
         """Request one page of captures.
 
         Raises:
@@ -105,7 +105,7 @@ class Archive(Protocol):
         """
         ...
 
-    def indexes(self, asked: Asked) -> int:
+    def indexes(self, query: CaptureQuery) -> int:
         """Return the number of indexes that this query searches, one after the other."""
         ...
 
@@ -137,24 +137,24 @@ def fields_of(text: str, legend: Sequence[str]) -> Mapping[str, str]:
     return fields if fields["timestamp"] or len(words) < 2 else fields | {"timestamp": words[1]}
 
 
-def _first(told: Untyped, names: Sequence[str]) -> str:
-    return next((one for name in names if (one := _text(told, name))), "")
+def _first(values: Untyped, names: Sequence[str]) -> str:
+    return next((text for name in names if (text := _text(values, name))), "")
 
 
-def _text(told: Untyped, name: str) -> str:
-    value = told.get(name) if isinstance(told, dict) else None
+def _text(values: Untyped, name: str) -> str:
+    value = values.get(name) if isinstance(values, dict) else None
     is_number = name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number else value if isinstance(value, str) else ""
 
 
-def stated_of(archive: str, fields: Mapping[str, str]) -> Stated | None:
+def statement_of(archive: str, fields: Mapping[str, str]) -> CaptureStatement | None:
     """Return a line's capture; ``None`` if its time or digest is missing or its URL is not HTTP(S)."""
     at, digest = capture_time(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
-    read = read_url(fields["url"])
-    if at is None or digest is None or read is None or read.protocol not in ("http:", "https:"):
+    parts = read_url(fields["url"])
+    if at is None or digest is None or parts is None or parts.protocol not in ("http:", "https:"):
         return None
     offset, length = (_number(fields[name]) for name in ("offset", "length"))
-    return Stated(archive=archive, at=at, digest=digest[1], offset=offset, length=length)
+    return CaptureStatement(archive=archive, at=at, digest=digest[1], offset=offset, length=length)
 
 
 def is_file_name(text: str) -> bool:
@@ -165,9 +165,9 @@ def is_file_name(text: str) -> bool:
 def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
     """Return the earliest capture of each image, by the digest that the archive states."""
     first: dict[str, Capture] = {}
-    for one in captures:
-        if one.stated.digest not in first or one.at < first[one.stated.digest].at:
-            first[one.stated.digest] = one
+    for capture in captures:
+        if capture.stated.digest not in first or capture.at < first[capture.stated.digest].at:
+            first[capture.stated.digest] = capture
     return first
 
 

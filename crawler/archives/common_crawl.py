@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import requests
 
 from crawler.archives.asking import Asking, Statuses
-from crawler.archives.cdx import Asked, Capture, Page, fields_of, is_file_name, stated_of
+from crawler.archives.cdx import Capture, CaptureQuery, Page, fields_of, is_file_name, statement_of
 from exhibit.network.addresses import origin_of
 
 NAME: Final = "common-crawl"
@@ -61,18 +61,18 @@ class CommonCrawl:
         self._asking = Asking(session, TITLE, self.seconds, STATUSES, turn)
         self._known: tuple[Index, ...] = ()
 
-    def _of(self, asked: Asked) -> list[Index]:
+    def _of(self, query: CaptureQuery) -> list[Index]:
         """Return the indexes whose period overlaps the query, oldest first."""
         if not self._known:
-            self._known = tuple(sorted(self._indexes(), key=lambda one: one.begin))
-        until = asked.until.ljust(14, "9") if asked.until else "9" * 14
-        return [one for one in self._known if one.end >= asked.since and one.begin <= until]
+            self._known = tuple(sorted(self._indexes(), key=lambda index: index.begin))
+        until = query.until.ljust(14, "9") if query.until else "9" * 14
+        return [index for index in self._known if index.end >= query.since and index.begin <= until]
 
-    def captures(self, asked: Asked, page: str = "") -> Page:
+    def captures(self, query: CaptureQuery, page: str = "") -> Page:
         """Return one page of one index; if the index has no matches, an empty page that names the next index."""
-        indexes = self._of(asked)
+        indexes = self._of(query)
         name, _, where = page.partition(" ")
-        place = next((number for number, one in enumerate(indexes) if one.name == name), None)
+        place = next((number for number, candidate in enumerate(indexes) if candidate.name == name), None)
         if not indexes:
             return Page((), 0, "")
         if place is None:  # First request, or the index no longer exists.
@@ -80,15 +80,15 @@ class CommonCrawl:
         index, following = indexes[place], indexes[place + 1].name if place + 1 < len(indexes) else ""
         number, _, count = where.partition(" ")
         if not count.isdecimal():
-            pages = self._count(index, asked)
+            pages = self._count(index, query)
             return Page((), 0, f"{index.name} 0 {pages}" if pages else following)
-        captures, unread = self._page(index, asked, int(number))
+        captures, unread = self._page(index, query, int(number))
         goes_on = int(number) + 1 < int(count)
         return Page(captures, unread, f"{index.name} {int(number) + 1} {count}" if goes_on else following)
 
-    def indexes(self, asked: Asked) -> int:
+    def indexes(self, query: CaptureQuery) -> int:
         """Return the number of crawls, each with an index, whose period overlaps the query."""
-        return len(self._of(asked))
+        return len(self._of(query))
 
     def _indexes(self) -> Iterator[Index]:
         status, body = self._asking.get(f"{self._url}/collinfo.json", [])
@@ -107,8 +107,8 @@ class CommonCrawl:
             begin, end = ("".join(_DIGITS.findall(str(entry.get(end, ""))))[:14] for end in ("from", "to"))
             yield Index(name, url, begin.ljust(14, "0"), (end or "9").ljust(14, "9"))
 
-    def _count(self, index: Index, asked: Asked) -> int:
-        status, body = self._asking.get(index.url, [*self._parameters(asked), ("showNumPages", "true")])
+    def _count(self, index: Index, query: CaptureQuery) -> int:
+        status, body = self._asking.get(index.url, [*self._parameters(query), ("showNumPages", "true")])
         if status != 200:
             return 0
         value = _json(body)
@@ -117,8 +117,8 @@ class CommonCrawl:
             raise self._asking.unreadable()
         return pages
 
-    def _page(self, index: Index, asked: Asked, number: int) -> tuple[tuple[Capture, ...], int]:
-        status, body = self._asking.get(index.url, [*self._parameters(asked), ("page", str(number))])
+    def _page(self, index: Index, query: CaptureQuery, number: int) -> tuple[tuple[Capture, ...], int]:
+        status, body = self._asking.get(index.url, [*self._parameters(query), ("page", str(number))])
         if status != 200:  # 404: no captures; 400: the index has fewer pages by now
             return (), 0
         lines = [line for line in body.decode("utf-8", "replace").split("\n") if line.strip()]
@@ -129,22 +129,22 @@ class CommonCrawl:
             except ValueError:
                 continue
             are_cdx = are_cdx or bool(fields["url"] and fields["timestamp"])
-            mime, stated = fields["mime"].lower(), stated_of(NAME, fields)
-            is_wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
-            if stated is None or not stated.length or not is_wanted or not is_file_name(fields["filename"]):
+            mime, statement = fields["mime"].lower(), statement_of(NAME, fields)
+            is_wanted = fields["status"] == "200" and (not query.pictures or mime.startswith("image/"))
+            if statement is None or not statement.length or not is_wanted or not is_file_name(fields["filename"]):
                 continue
             record = f"{self._data}/{fields['filename']}"
-            captures.append(Capture(stated=stated, url=fields["url"], record=record, media_type=mime))
+            captures.append(Capture(stated=statement, url=fields["url"], record=record, media_type=mime))
         if (lines and not are_cdx) or len(lines) > MAX_LINES:
             raise self._asking.unreadable()
         return tuple(captures), len(lines) - len(captures)
 
     @staticmethod
-    def _parameters(asked: Asked) -> list[tuple[str, str]]:
-        parameters = [("url", f"*.{asked.url}" if asked.whole_domain else asked.url), ("output", "json")]
+    def _parameters(query: CaptureQuery) -> list[tuple[str, str]]:
+        parameters = [("url", f"*.{query.url}" if query.whole_domain else query.url), ("output", "json")]
         parameters += [("filter", "=status:200")]
-        parameters += [("filter", "~mime:image/.*")] if asked.pictures else []
-        return parameters + [(name, value) for name, value in (("from", asked.since), ("to", asked.until)) if value]
+        parameters += [("filter", "~mime:image/.*")] if query.pictures else []
+        return parameters + [(name, value) for name, value in (("from", query.since), ("to", query.until)) if value]
 
 
 def _json(body: bytes) -> object:

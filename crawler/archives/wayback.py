@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 import requests
 
 from crawler.archives.asking import Asking, Statuses
-from crawler.archives.cdx import Asked, Capture, Page, fields_of, stated_of
+from crawler.archives.cdx import Capture, CaptureQuery, Page, fields_of, statement_of
 
 NAME: Final = "wayback"
 TITLE: Final = "Wayback Machine"
@@ -42,29 +42,29 @@ class Wayback:
         self._url = url.rstrip("/")
         self._asking = Asking(session, TITLE, self.seconds, STATUSES, turn)
 
-    def captures(self, asked: Asked, page: str = "") -> Page:
+    def captures(self, query: CaptureQuery, page: str = "") -> Page:
         """Return one page of captures, sorted by URL and time; ``page`` is the resume key."""
-        more = [("limit", str(asked.most)), ("showResumeKey", "true")]
+        more = [("limit", str(query.most)), ("showResumeKey", "true")]
         more += [("resumeKey", unquote_plus(page))] if page else []
-        status, body = self._asking.get(f"{self._url}/cdx/search/cdx", [*self._parameters(asked), *more])
+        status, body = self._asking.get(f"{self._url}/cdx/search/cdx", [*self._parameters(query), *more])
         if status != 200:
             raise self._asking.unreadable()
         listed, _, rest = body.decode("utf-8", "replace").strip("\ufeff\r\n").replace("\r\n", "\n").partition("\n\n")
         lines = [line for line in listed.split("\n") if line.strip()]
         key = rest.strip()
-        if len(lines) == 1 and not rest and asked.most > 1 and len(lines[0].split()) == 1:
+        if len(lines) == 1 and not rest and query.most > 1 and len(lines[0].split()) == 1:
             lines, key = [], lines[0].strip()  # A long search of the index that returned no match, only a resume key.
-        results = list(self._read(lines, asked))
-        if (lines and not results) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
+        results = list(self._read(lines, query))
+        if (lines and not results) or len(lines) > 2 * query.most or (key and not _KEY.fullmatch(key)):
             raise self._asking.unreadable()
-        captures = tuple(one for one in results if one is not None)
+        captures = tuple(capture for capture in results if capture is not None)
         return Page(captures, len(lines) - len(captures), "" if key == page else key)
 
-    def indexes(self, _asked: Asked) -> int:
+    def indexes(self, _query: CaptureQuery) -> int:
         """Return 1: the Wayback Machine has a single index."""
         return 1
 
-    def _read(self, lines: list[str], asked: Asked) -> Iterator[Capture | None]:
+    def _read(self, lines: list[str], query: CaptureQuery) -> Iterator[Capture | None]:
         """Yield the capture of each CDX line, ``None`` if required fields are missing; other lines are skipped."""
         for line in lines:
             if not _LINE.match(line):
@@ -73,22 +73,22 @@ class Wayback:
                 fields = fields_of(line, _LEGEND)
             except ValueError:
                 continue
-            stated, mime = stated_of(NAME, fields), fields["mime"].lower()
-            is_wanted = not asked.pictures or mime.startswith("image/")
-            if stated is None or not is_wanted:
+            statement, mime = statement_of(NAME, fields), fields["mime"].lower()
+            is_wanted = not query.pictures or mime.startswith("image/")
+            if statement is None or not is_wanted:
                 yield None
                 continue
             record = f"{self._url}/web/{fields['timestamp']}id_/{fields['url']}"
-            yield Capture(stated=stated, url=fields["url"], record=record, media_type=mime)
+            yield Capture(stated=statement, url=fields["url"], record=record, media_type=mime)
 
     @staticmethod
-    def _parameters(asked: Asked) -> list[tuple[str, str]]:
+    def _parameters(query: CaptureQuery) -> list[tuple[str, str]]:
         """Return the query parameters without paging.
 
         Of consecutive captures with the same bytes, only the first is requested.
         """
-        parameters = [("url", asked.url), ("matchType", "domain" if asked.whole_domain else "exact")]
+        parameters = [("url", query.url), ("matchType", "domain" if query.whole_domain else "exact")]
         parameters += [("fl", ",".join(_FIELDS)), ("filter", "statuscode:200"), ("collapse", "digest")]
-        parameters += [("filter", "mimetype:image/.*")] if asked.pictures else []
-        parameters += [(name, value) for name, value in (("from", asked.since), ("to", asked.until)) if value]
+        parameters += [("filter", "mimetype:image/.*")] if query.pictures else []
+        parameters += [(name, value) for name, value in (("from", query.since), ("to", query.until)) if value]
         return [*parameters, ("gzip", "false")]

@@ -89,7 +89,7 @@ WRONG = Sentence("The digest of the bytes differs from the digest that the archi
 
 
 @dataclass(slots=True)
-class Known:
+class EarlierRecords:
     """Data from earlier records that later records need; the oldest entries are dropped."""
 
     named: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
@@ -122,7 +122,7 @@ def is_archive(name: str) -> bool:
 
 
 def read_archive(
-    crawl: Crawl, path: Path, name: str, last: tuple[str, str], known: Known
+    crawl: Crawl, path: Path, name: str, last: tuple[str, str], earlier: EarlierRecords
 ) -> Iterator[tuple[str, str, Outcome]]:
     """Yield position, file name and line, if any, of each record of an archive.
 
@@ -140,7 +140,7 @@ def read_archive(
         return
     if not parts and not missing and last[0] != name:
         yield "0", name, _unreadable(path, name, nothing)
-    yield from _read_parts(crawl, path, name, parts, last, known)
+    yield from _read_parts(crawl, path, name, parts, last, earlier)
     end = (_END, parts[-1]) if parts else ("0", name)
     if last != end[::-1]:  # otherwise an earlier job has reported it
         for sentence in missing:
@@ -148,7 +148,7 @@ def read_archive(
 
 
 def _read_parts(
-    crawl: Crawl, path: Path, name: str, parts: Sequence[str], last: tuple[str, str], known: Known
+    crawl: Crawl, path: Path, name: str, parts: Sequence[str], last: tuple[str, str], earlier: EarlierRecords
 ) -> Iterator[tuple[str, str, Outcome]]:
     for part in parts:
         after, position = last[1] if part == last[0] else "", "0"
@@ -156,12 +156,12 @@ def _read_parts(
             continue
         try:
             with _opened(path, name, part) as stream:
-                for found in records(stream, after):
-                    position = found.position
-                    if isinstance(found, Damage):
-                        yield position, part, _unreadable(path, part, found)
+                for record in records(stream, after):
+                    position = record.position
+                    if isinstance(record, Damage):
+                        yield position, part, _unreadable(path, part, record)
                     else:
-                        yield position, part, _outcome(crawl, found, known)
+                        yield position, part, _outcome(crawl, record, earlier)
         except (ExhibitError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - a parser that gets hostile bytes may raise anything
@@ -207,7 +207,7 @@ def _missing(path: Path, name: str) -> list[Sentence]:
     if not path.name.lower().endswith(_PACKED):
         return []
     with zipfile.ZipFile(path) as packed:
-        held = {member.rpartition("/")[2] for member in packed.namelist()}
+        members = {member.rpartition("/")[2] for member in packed.namelist()}
         if "datapackage.json" not in packed.namelist():
             return []
         with packed.open("datapackage.json") as stream:
@@ -218,8 +218,8 @@ def _missing(path: Path, name: str) -> list[Sentence]:
         return []
     parts = package.get("resources") if isinstance(package, dict) else None
     paths = [part.get("path") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    archives = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
-    missing = [one for one in archives if one.partition("?")[0].rpartition("/")[2] not in held]
+    archives = [path for path in paths if isinstance(path, str) and path.partition("?")[0].lower().endswith(_PACKED)]
+    missing = [path for path in archives if path.partition("?")[0].rpartition("/")[2] not in members]
     return [Sentence(_MISSING.template, file=name, part=part) for part in missing]
 
 
@@ -234,7 +234,9 @@ def _opened(path: Path, name: str, part: str) -> IO[bytes]:
     rest = part.removeprefix(f"{name}/")
     while True:
         with zipfile.ZipFile(source) as packed:  # members opened from it stay open
-            member = next(one for one in packed.namelist() if rest == one or rest.startswith(f"{one}/"))
+            member = next(
+                candidate for candidate in packed.namelist() if rest == candidate or rest.startswith(f"{candidate}/")
+            )
             source, rest = _member(packed, member), rest[len(member) + 1 :]
         if not rest:
             return source
@@ -265,7 +267,7 @@ def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
     return RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
 
 
-def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
+def _outcome(crawl: Crawl, record: Record, earlier: EarlierRecords) -> Outcome:
     """Return the line of a record; ``None``, counted as skipped, if it is not an image and not declared as one.
 
     Images named in a page are remembered: their records follow, and their lines name the page.
@@ -281,8 +283,8 @@ def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
     limits = crawl.job.limits
     most = max(limits.max_picture_bytes, limits.max_page_bytes)
     if kind == "continuation" or record.header("WARC-Segment-Number").strip() == "1":
-        return _segment(crawl, record, url, known, most)
-    return _answer_outcome(crawl, Answer(record, url, record.read(most + ROOM), most), known)
+        return _segment(crawl, record, url, earlier, most)
+    return _answer_outcome(crawl, Answer(record, url, record.read(most + ROOM), most), earlier)
 
 
 @dataclass(slots=True)
@@ -303,16 +305,16 @@ class _Segmented:
         return Answer(record, self.url, bytes(self.block), most)
 
 
-def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) -> Outcome:
+def _segment(crawl: Crawl, record: Record, url: str, earlier: EarlierRecords, most: int) -> Outcome:
     """Process a segment; the last one returns the line of the whole record."""
     is_first = record.header("WARC-Type").lower() != "continuation"
     name = record.header("WARC-Record-ID" if is_first else "WARC-Segment-Origin-ID").strip()
     if is_first:
         data = record.read(most + ROOM)
-        known.segmented[name] = _Segmented(record, url, bytearray(data), record.length)
-        dropped = known.segmented.popitem(last=False)[1] if len(known.segmented) > _MAX_SEGMENTED else None
+        earlier.segmented[name] = _Segmented(record, url, bytearray(data), record.length)
+        dropped = earlier.segmented.popitem(last=False)[1] if len(earlier.segmented) > _MAX_SEGMENTED else None
         return None if dropped is None else _incomplete(crawl, dropped, most)
-    segmented = known.segmented.get(name)
+    segmented = earlier.segmented.get(name)
     if segmented is None or record.header("WARC-Segment-Number").strip() != str(segmented.number + 1):
         return _passed(crawl, "continuation")
     segmented.block += record.read(most + ROOM - len(segmented.block))
@@ -321,36 +323,36 @@ def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) ->
     total = record.header("WARC-Segment-Total-Length").strip()
     if not total and not is_cut:
         return None
-    del known.segmented[name]
+    del earlier.segmented[name]
     if is_cut or total != str(segmented.length):
         return _incomplete(crawl, segmented, most)
-    return _answer_outcome(crawl, segmented.whole(most), known)
+    return _answer_outcome(crawl, segmented.whole(most), earlier)
 
 
-def _incomplete(crawl: Crawl, begun: _Segmented, most: int) -> Outcome:
+def _incomplete(crawl: Crawl, segmented: _Segmented, most: int) -> Outcome:
     """Return the line about a record with missing segments."""
-    if not begun.whole(most).is_picture:
+    if not segmented.whole(most).is_picture:
         return _passed(crawl, Reason.INCOMPLETE)
-    return RefusalLine(url=begun.url, reason=Reason.INCOMPLETE, sentence=_CUT_SEGMENTS)
+    return RefusalLine(url=segmented.url, reason=Reason.INCOMPLETE, sentence=_CUT_SEGMENTS)
 
 
-def unfinished(crawl: Crawl, known: Known) -> Iterator[RefusalLine]:
+def unfinished(crawl: Crawl, earlier: EarlierRecords) -> Iterator[RefusalLine]:
     """Yield lines about records whose remaining segments are in none of the archives."""
     limits = crawl.job.limits
     most = max(limits.max_picture_bytes, limits.max_page_bytes)
-    while known.segmented:
-        line = _incomplete(crawl, known.segmented.popitem(last=False)[1], most)
+    while earlier.segmented:
+        line = _incomplete(crawl, earlier.segmented.popitem(last=False)[1], most)
         if isinstance(line, RefusalLine):
             yield line
 
 
-def _answer_outcome(crawl: Crawl, answer: "Answer", known: Known) -> Outcome:
+def _answer_outcome(crawl: Crawl, answer: "Answer", earlier: EarlierRecords) -> Outcome:
     kind = answer.record.header("WARC-Type").lower()
     if kind == "revisit":
-        return _revisit(crawl, answer, known)
+        return _revisit(crawl, answer, earlier)
     if kind == "response" and not answer.is_http:
         return _passed(crawl, "not-http")
-    return _read(crawl, answer, known)
+    return _read_answer(crawl, answer, earlier)
 
 
 def address_of(record: Record) -> str:
@@ -433,7 +435,7 @@ class Answer:
         }
 
 
-def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
+def _read_answer(crawl: Crawl, answer: Answer, earlier: EarlierRecords) -> Outcome:
     try:
         data = answer.body()
     except RefusedError as error:
@@ -443,39 +445,39 @@ def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
     content = sniff(data)
     is_picture = content is Content.IMAGE or (content is Content.UNKNOWN and answer.media_type in _UNTYPED)
     if not is_picture and not answer.media_type.startswith("image/"):
-        _remember(known, crawl, data, answer)
+        _remember(earlier, crawl, data, answer)
         return None
     if refused := crawl.unkept(data):
         return RefusalLine(url=answer.url, reason=refused[0], sentence=refused[1])
-    seen = crawl.stored(data, answer.url, **answer.facts())
+    picture = crawl.stored(data, answer.url, **answer.facts())
     if (of_page := _OF_PAGE.fullmatch(answer.url)) and of_page["what"].lower().startswith(_SCREENSHOTS):
-        return image_line(seen.at(of_page["page"], answer.url, SCREENSHOT, "", _recorded(seen)))
-    known.keep(answer.record, seen, _stated(answer.record))
-    return _line(seen, known)
+        return image_line(picture.at(of_page["page"], answer.url, SCREENSHOT, "", _recorded(picture)))
+    earlier.keep(answer.record, picture, _stated_digest(answer.record))
+    return _line(picture, earlier)
 
 
-def _revisit(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
+def _revisit(crawl: Crawl, answer: Answer, earlier: EarlierRecords) -> Outcome:
     """Return the line of a revisit record, which refers to an earlier response's bytes, at the same or another URL."""
     record = answer.record
     if answer.is_http and not (answer.status == 304 or 200 <= answer.status < 300):
         return _passed(crawl, f"http-{answer.status}")
-    digest, date = _stated(record), record.header("WARC-Refers-To-Date")
+    digest, date = _stated_digest(record), record.header("WARC-Refers-To-Date")
     target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
     references = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
-    matches = (known.kept[key] for key in (digest, *references) if key in known.kept)
-    seen, its = next(matches, (None, ""))
-    if seen is None or (digest and its and digest != its):
+    matches = (earlier.kept[key] for key in (digest, *references) if key in earlier.kept)
+    picture, its = next(matches, (None, ""))
+    if picture is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
     if not crawl.budget.take("pages") or not crawl.budget.take("images"):
         return RefusalLine(url=answer.url, reason=Reason.BUDGET, sentence="The job had used up its budget.")
     facts = answer.facts()
     if not answer.is_http or answer.status == 304:
-        facts["status"] = seen.status
+        facts["status"] = picture.status
     if not answer.media_type or not answer.is_http:
-        facts["media_type"] = seen.media_type
-    again = replace(seen, final_url=answer.url, **facts)
-    known.keep(record, again, its)
-    return _line(again, known)
+        facts["media_type"] = picture.media_type
+    again = replace(picture, final_url=answer.url, **facts)
+    earlier.keep(record, again, its)
+    return _line(again, earlier)
 
 
 def _passed(crawl: Crawl, reason: str) -> Outcome:
@@ -483,20 +485,20 @@ def _passed(crawl: Crawl, reason: str) -> Outcome:
     return None
 
 
-def _line(seen: Fetched, known: Known) -> PageLine:
-    url = seen.final_url
-    page, context = known.named.get(url_key(url), ("", ""))
-    return image_line(seen.at(page or url, url, "warc", context, _recorded(seen)))
+def _line(picture: Fetched, earlier: EarlierRecords) -> PageLine:
+    url = picture.final_url
+    page, context = earlier.named.get(url_key(url), ("", ""))
+    return image_line(picture.at(page or url, url, "warc", context, _recorded(picture)))
 
 
-def _recorded(seen: Fetched) -> tuple[SeenElsewhere, ...]:
+def _recorded(picture: Fetched) -> tuple[SeenElsewhere, ...]:
     """Return the archive's statement of when it recorded an image."""
-    moment = seen.fetched_at
-    stated = seen.period if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return (SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated=stated),) if stated else ()
+    moment = picture.fetched_at
+    stated_time = picture.period if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated=stated_time),) if stated_time else ()
 
 
-def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
+def _remember(earlier: EarlierRecords, crawl: Crawl, data: bytes, answer: Answer) -> None:
     """Remember the images that a page names."""
     if answer.media_type not in _PAGES or len(data) > crawl.job.limits.max_page_bytes:
         _passed(crawl, Reason.TOO_LARGE if answer.media_type in _PAGES else Reason.NOT_AN_IMAGE)
@@ -505,8 +507,8 @@ def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
     with suppress(RefusedError):
         document = document_of(data, Kind.PAGE, **about, token=crawl.job.user_agent.token)
         for image in document.images:
-            known.named.setdefault(url_key(image.url), (answer.url, image.context))
-    known.forget()
+            earlier.named.setdefault(url_key(image.url), (answer.url, image.context))
+    earlier.forget()
 
 
 def _fields(head: bytes) -> Headers:
@@ -516,7 +518,7 @@ def _fields(head: bytes) -> Headers:
     return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
 
 
-def _stated(record: Record) -> object:
+def _stated_digest(record: Record) -> object:
     """Return a normalised digest of a record's payload; empty if none is stated."""
     text = record.header("WARC-Payload-Digest")
     return _digest(text) or text.lower()

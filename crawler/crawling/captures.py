@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from crawler.archives import common_crawl, wayback
 from crawler.archives.asking import Statuses
-from crawler.archives.cdx import Stated, stamp
+from crawler.archives.cdx import CaptureStatement, stamp
 from crawler.crawling.archives import ROOM, WRONG, Answer, address_of
 from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, media_type, status_refusal
 from crawler.fetching.gate import AS_INTERFACE, RAW_BODY, STATUSES
@@ -37,7 +37,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import Fetched
 
 CAPTURE = "exhibit_capture"
-Wanted: TypeAlias = tuple[Visit, FoundImage, Stated]
+RequestedPicture: TypeAlias = tuple[Visit, FoundImage, CaptureStatement]
 
 _STATUSES = {wayback.NAME: wayback.STATUSES, common_crawl.NAME: common_crawl.STATUSES}
 _PRIORITY = 10
@@ -60,21 +60,21 @@ class Captures:
 
     def want(self, visit: Visit) -> None:
         """Request the single image of a visit; its result is recorded now or later."""
-        target, stated = visit.target, Stated.read(visit.target.captured)
-        name = "" if stated is None else stated.archive
+        target, statement = visit.target, CaptureStatement.read(visit.target.captured)
+        name = "" if statement is None else statement.archive
         image = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
         visit.want(image)
-        refusal = self._refusal(target.page_url, stated)
-        if refusal is None and stated is not None:
+        refusal = self._refusal(target.page_url, statement)
+        if refusal is None and statement is not None:
             headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
             most = self._crawl.job.limits.max_picture_bytes
-            if _is_range(stated):
-                headers["Range"] = f"bytes={stated.offset}-{stated.offset + stated.length - 1}"
-                most = stated.length
+            if _is_range(statement):
+                headers["Range"] = f"bytes={statement.offset}-{statement.offset + statement.length - 1}"
+                most = statement.length
             meta = {
-                CAPTURE: (visit, image, stated),
+                CAPTURE: (visit, image, statement),
                 AS_INTERFACE: True,
-                STATUSES: _statuses_of(stated),
+                STATUSES: _statuses_of(statement),
                 "dont_redirect": True,
                 "download_maxsize": most,
             }
@@ -84,60 +84,60 @@ class Captures:
         if refusal is not None:
             visit.settle(image, refusal)
 
-    def _refusal(self, url: str, stated: Stated | None) -> Refusal | None:
+    def _refusal(self, url: str, statement: CaptureStatement | None) -> Refusal | None:
         """Return a refusal if a capture must not be requested."""
         crawl = self._crawl
-        if stated is None:
+        if statement is None:
             return Refusal(url, Reason.BAD_URL, Sentence("The URL is not valid."))
         if denied := crawl.denied(host_of(url)):
             return Refusal(url, Reason.DENIED_HOST, f"The host {host_of(url)} isn't visited: {denied}.")
-        if _is_range(stated) and stated.length > crawl.job.limits.max_picture_bytes + ROOM:
+        if _is_range(statement) and statement.length > crawl.job.limits.max_picture_bytes + ROOM:
             return Refusal(url, Reason.TOO_LARGE, Sentence("The content exceeds the size limit."))
         if not crawl.budget.take("images"):
             return Refusal(url, Reason.BUDGET, "The job had used up its budget.")
         return None
 
     def _arrived(self, response: Response) -> None:
-        wanted: Wanted = response.meta[CAPTURE]
+        requested: RequestedPicture = response.meta[CAPTURE]
         try:
-            result: Fetched | Refusal = self._read(response, wanted)
+            result: Fetched | Refusal = self._read(response, requested)
         except RefusedError as error:
-            result = Refusal(wanted[1].url, error.reason, error.message)
-        self._settle(wanted, result)
+            result = Refusal(requested[1].url, error.reason, error.message)
+        self._settle(requested, result)
 
     def _failed(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
-        wanted: Wanted = request.meta[CAPTURE]
-        refusal = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
-        self._settle(wanted, refusal)
+        requested: RequestedPicture = request.meta[CAPTURE]
+        refusal = failure_refusal(failure.value, request.url, self._crawl.refused, shown_url=requested[1].url)
+        self._settle(requested, refusal)
 
-    def broken(self, wanted: Wanted) -> None:
+    def broken(self, requested: RequestedPicture) -> None:
         """Record that the crawler failed to handle a response."""
-        self._settle(wanted, Refusal(wanted[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
+        self._settle(requested, Refusal(requested[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
-    def _settle(self, wanted: Wanted, result: Fetched | Refusal) -> None:
-        visit, image, _ = wanted
+    def _settle(self, requested: RequestedPicture, result: Fetched | Refusal) -> None:
+        visit, image, _ = requested
         if isinstance(result, Refusal):
             self._crawl.budget.give_back("images")
         if not visit.is_over:
             visit.settle(image, result)
 
-    def _read(self, response: Response, wanted: Wanted) -> Fetched:
+    def _read(self, response: Response, requested: RequestedPicture) -> Fetched:
         """Return the image in a response.
 
         Raises:
             RefusedError: The response is not the capture that the archive named.
         """
-        url, stated, crawl = wanted[1].url, wanted[2], self._crawl
+        url, statement, crawl = requested[1].url, requested[2], self._crawl
         if 300 <= response.status < 400:
             raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
-        statuses = _statuses_of(stated)
+        statuses = _statuses_of(statement)
         if response.status in statuses.busy:
             raise RefusedError(_BUSY, reason=Reason.RETRY_AFTER)
         if response.status == 404 or response.status in statuses.withheld:
             raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
-        read = self._packed if _is_range(stated) else _replayed
-        body, content_type, status = read(response, url, stated)
+        reader = self._packed if _is_range(statement) else _replayed
+        body, content_type, status = reader(response, url, statement)
         if not body:
             raise RefusedError("The server sent no bytes.", reason=Reason.EMPTY)
         if refused := unfit(body, crawl.job.limits.max_picture_bytes):
@@ -145,13 +145,13 @@ class Captures:
         if not crawl.budget.take("bytes", len(body)):
             raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
         facts = fetched(response, crawl.spool.put(body), size=len(body))
-        stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
+        stands = f"{statement.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
         return replace(facts, media_type=content_type, status=status, fetched_at=None, period=stands)
 
-    def _packed(self, response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
+    def _packed(self, response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
         """Return body, media type and status from a WARC record in a gzip member."""
         content_range = header(response, "Content-Range").lower()
-        if response.status != 206 or not content_range.startswith(f"bytes {stated.offset}-"):
+        if response.status != 206 or not content_range.startswith(f"bytes {statement.offset}-"):
             if refusal := None if response.status == 206 else status_refusal(response, url):
                 raise RefusedError(refusal.sentence, reason=refusal.reason)
             raise RefusedError(_NO_RECORD, reason=Reason.OTHER_CAPTURE)
@@ -159,36 +159,38 @@ class Captures:
         if not isinstance(first, Record):
             raise RefusedError(_NO_RECORD, reason=Reason.UNREADABLE_RECORD)
         moment, _ = stated_time(first.header("WARC-Date"))
-        is_it = url_key(address_of(first)) == url_key(url) and moment is not None and stamp(moment) == stamp(stated.at)
+        is_it = (
+            url_key(address_of(first)) == url_key(url) and moment is not None and stamp(moment) == stamp(statement.at)
+        )
         if first.header("WARC-Type").lower() != "response" or not is_it:
             raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
         answer = Answer(first, url, first.read(most + ROOM), most)
         body = answer.body()
-        if not answer.has(("sha1", base64.b32decode(stated.digest)), body):
+        if not answer.has(("sha1", base64.b32decode(statement.digest)), body):
             raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
         return body, answer.media_type, answer.status
 
 
-def _replayed(response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
+def _replayed(response: Response, url: str, statement: CaptureStatement) -> tuple[bytes, str, int]:
     """Return body, media type and status from a response with the original bytes of a capture."""
     if refusal := status_refusal(response, url):
         raise RefusedError(refusal.sentence, reason=refusal.reason)
     moment = header(response, "Memento-Datetime")
     with suppress(ValueError):
-        if moment and stamp(parsedate_to_datetime(moment)) != stamp(stated.at):
+        if moment and stamp(parsedate_to_datetime(moment)) != stamp(statement.at):
             raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
     sent = response.body, response.meta.get(RAW_BODY, b"")
-    if not any(_sha1(data) == stated.digest for data in sent):
+    if not any(_sha1(data) == statement.digest for data in sent):
         raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
     return response.body, media_type(response), response.status
 
 
-def _statuses_of(stated: Stated) -> Statuses:
-    return _STATUSES.get(stated.archive, Statuses())
+def _statuses_of(statement: CaptureStatement) -> Statuses:
+    return _STATUSES.get(statement.archive, Statuses())
 
 
-def _is_range(stated: Stated) -> bool:
-    return stated.archive == common_crawl.NAME
+def _is_range(statement: CaptureStatement) -> bool:
+    return statement.archive == common_crawl.NAME
 
 
 def _sha1(data: bytes) -> str:

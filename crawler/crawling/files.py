@@ -9,7 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from crawler.crawling.archives import POSITION, UNREADABLE, Known, Outcome, is_archive, read_archive, unfinished
+from crawler.crawling.archives import (
+    POSITION,
+    UNREADABLE,
+    EarlierRecords,
+    Outcome,
+    is_archive,
+    read_archive,
+    unfinished,
+)
 from crawler.formats.job import Job, Limits, Source, SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
@@ -23,7 +31,7 @@ from exhibit.types import Fetched, Untyped
 Step: TypeAlias = tuple[str, Outcome]
 """The position reached in a source, and the outcome there."""
 _ALL = 10**18
-_TOLD = 10
+_REPORT_SECONDS = 10
 
 
 def read_files(crawl: Crawl) -> ExitCode:
@@ -38,7 +46,7 @@ def read_files(crawl: Crawl) -> ExitCode:
         WrongUseError: A path does not exist.
     """
     reason, position, code = "finished", "", ExitCode.DONE
-    for position, line in _read(crawl):
+    for position, line in _read_files(crawl):
         if line is not None:
             if isinstance(line, RefusalLine):
                 crawl.budget.refuse(line.reason)
@@ -84,19 +92,19 @@ def count_files(kind: SourceKind, path: Path) -> Iterator[InFile]:
     limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # counting does not need to parse pages
     with TemporaryDirectory() as folder:
         job = Job(bytes_dir=Path(folder), sources=(Source(kind=kind, path=path),), limits=limits)
-        for _position, line in _read(_Counting(job, lambda _line: None)):
+        for _position, line in _read_files(_Counting(job, lambda _line: None)):
             if isinstance(line, PageLine):
                 summary.pictures += 1
             elif line is not None:
                 summary.refused[line.reason] += 1
-                if line.reason == UNREADABLE and len(summary.problems) < _TOLD:
+                if line.reason == UNREADABLE and len(summary.problems) < _REPORT_SECONDS:
                     summary.problems.append(line.sentence)
             yield summary
     summary.whole = True
     yield summary
 
 
-def _read(crawl: Crawl) -> Iterator[Step]:
+def _read_files(crawl: Crawl) -> Iterator[Step]:
     """Yield the outcome of each file or record of the sources, with the position after it."""
     for source in crawl.job.sources:
         path = source.path
@@ -169,17 +177,17 @@ def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
     if after and not (last and POSITION.fullmatch(place)):
         hint = "Give what the last line of the job before says as its position, or nothing."
         raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
-    known = Known()
+    earlier = EarlierRecords()
     for file in _files(path, Path(last).parts):
         if file.is_dir():
             position = f"0 {_below(path, file)}"
             if not file.is_symlink() and position != after:
                 yield position, _unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
         elif file == path or is_archive(file.name):
-            for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), known):
+            for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), earlier):
                 after = f"{position} {name}"
                 yield after, line
-    for line in unfinished(crawl, known):
+    for line in unfinished(crawl, earlier):
         yield after, line
 
 

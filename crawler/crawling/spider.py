@@ -216,7 +216,9 @@ class CrawlSpider(Spider):
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         visit: Visit = request.meta[VISIT]
         if not visit.is_over:
-            self._refuse(visit, failure_refusal(failure.value, request.url, self.crawl.refused, shown=visit.target.url))
+            self._refuse(
+                visit, failure_refusal(failure.value, request.url, self.crawl.refused, shown_url=visit.target.url)
+            )
 
     def broken(self, failure: Failure, response: Response) -> None:
         """Report an error in a response handler and go on with the crawl, unless the error ends the job."""
@@ -320,7 +322,7 @@ class CrawlSpider(Spider):
         if visit.target.depth or visit.target.kind is not Kind.PAGE or policy is None or host in self._sitemaps_told:
             return ()
         self._sitemaps_told.add(host)
-        return tuple(address for one in policy.sitemaps if is_visitable(address := absolute(url, one)))
+        return tuple(address for sitemap in policy.sitemaps if is_visitable(address := absolute(url, sitemap)))
 
     def _done(self, visit: Visit) -> None:
         """Write the line of a visit that has ended."""

@@ -121,7 +121,7 @@ class Visitors:
         look = self._looks.pop(origin)
         try:
             if document := _answer(self._crawl, response):
-                self._is_mark[origin] |= _told(look, document, origin)
+                self._is_mark[origin] |= _signals_of(look, document, origin)
         finally:
             _release(look)
 
@@ -184,7 +184,7 @@ def _answer(crawl: Crawl, response: Response) -> Document | None:
     return None
 
 
-def _told(look: _Look, document: Document, origin: str) -> dict[str, bool]:
+def _signals_of(look: _Look, document: Document, origin: str) -> dict[str, bool]:
     """Return whether each name is a visitor mark: a second response has the same links except for that field."""
     urls = {link.url for link in document.links if link.kind is Kind.PAGE}
     fields = _fields(urls, origin)
@@ -198,21 +198,25 @@ def for_anybody(url: str, marks: Collection[str] = ()) -> str:
     """Remove visitor parameters, and those named in ``marks``, from a URL; everything else keeps its order."""
     if "?" not in url and ";" not in url and "/(" not in url:
         return url
-    read = read_url(url)
-    if read is None:
+    parts = read_url(url)
+    if parts is None:
         return url
-    path, query_before = _IN_PATH.sub("", read.pathname), read.search[1:]
-    fields = [one for one in query_before.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
+    path, query_before = _IN_PATH.sub("", parts.pathname), parts.search[1:]
+    fields = [
+        parameter
+        for parameter in query_before.split("&")
+        if not (_is_of_a_visitor(parameter) or parameter.partition("=")[0] in marks)
+    ]
     query = "&".join(fields)
-    if (path, query) == (read.pathname, query_before):
+    if (path, query) == (parts.pathname, query_before):
         return url
-    read.pathname, read.search = path, query
-    return read.href
+    parts.pathname, parts.search = path, query
+    return parts.href
 
 
 def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
     """Return when links last changed, for links whose date the document states."""
-    dates = {for_anybody(found.url): found.modified for found in document.links if found.modified}
+    dates = {for_anybody(link.url): link.modified for link in document.links if link.modified}
     return {link.url: parse_rfc3339(dates[link.url]) for link in links if link.url in dates}
 
 

@@ -122,8 +122,8 @@ def referer_of(url: str, page: str) -> str:
     """
     if page == url or not same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
         return ""
-    read, origin = read_url(page), origin_of(page)
-    if read is None or read.username or read.password:
+    parts, origin = read_url(page), origin_of(page)
+    if parts is None or parts.username or parts.password:
         return ""
     return without_fragment(page) if origin_of(url) == origin else f"{origin}/"
 
@@ -143,10 +143,10 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
 
 
 def failure_refusal(
-    error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown: str = ""
+    error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown_url: str = ""
 ) -> Refusal:
-    """Return the refusal for an error of Scrapy; ``shown`` is the URL as found, before redirects."""
-    return Refusal(shown or url, *_failure(error, host_of(url), refused))
+    """Return the refusal for an error of Scrapy; ``shown_url`` is the URL as found, before redirects."""
+    return Refusal(shown_url or url, *_failure(error, host_of(url), refused))
 
 
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:

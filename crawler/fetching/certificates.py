@@ -65,15 +65,15 @@ class Certificates:
 
     async def _noted(self, response: Response) -> str:
         """Return the problems of the certificate, or ``valid``, and its SHA-256."""
-        shown = _digest(response.certificate)
+        digest = _digest(response.certificate)
         server = server_of(response.url)
-        key = *server, shown
+        key = *server, digest
         if key not in self._checks and len(self._checks) < _MAX_CHECKS:
             address = str(response.ip_address)
-            check = asyncio.to_thread(check_certificate, server, address, shown, self._authorities, self._http2)
+            check = asyncio.to_thread(check_certificate, server, address, digest, self._authorities, self._http2)
             self._checks[key] = asyncio.ensure_future(check)
         words = await asyncio.shield(self._checks[key]) if key in self._checks else NOT_CHECKED
-        return f"{words} sha256:{shown}"
+        return f"{words} sha256:{digest}"
 
 
 def authorities_of(ca_bundle: Path | None) -> SSL.Context:
@@ -92,7 +92,7 @@ def authorities_of(ca_bundle: Path | None) -> SSL.Context:
     return context
 
 
-def check_certificate(server: Server, address: str, shown: str, authorities: SSL.Context, http2: set[Server]) -> str:
+def check_certificate(server: Server, address: str, digest: str, authorities: SSL.Context, http2: set[Server]) -> str:
     """Return ``valid``, or the problems of a server's certificate, joined by commas.
 
     The result is ``not-checked`` if the server cannot be reached again, or presents another certificate than before.
@@ -100,7 +100,7 @@ def check_certificate(server: Server, address: str, shown: str, authorities: SSL
     Args:
         server: Name and port.
         address: IP address that responded.
-        shown: SHA-256 of the certificate presented before, in hexadecimal.
+        digest: SHA-256 of the certificate presented before, in hexadecimal.
         authorities: Trusted certificate authorities.
         http2: Servers that offer HTTP/2; the server is added if it does.
     """
@@ -120,7 +120,7 @@ def check_certificate(server: Server, address: str, shown: str, authorities: SSL
             if connection.get_alpn_proto_negotiated() == b"h2":
                 http2.add(server)
             leaf = connection.get_peer_certificate()
-            if leaf is None or _digest(leaf) != shown:
+            if leaf is None or _digest(leaf) != digest:
                 return NOT_CHECKED
             try:
                 (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)

@@ -86,11 +86,13 @@ class _Policy(DefaultCookiePolicy):
         """Return True if an https-only cookie of this name exists where this one would be sent."""
         domain, path = cookie.domain.strip("."), cookie.path.rstrip("/")
         return any(
-            kept.secure
-            and kept.name == cookie.name
-            and (f".{domain}".endswith(f".{(at := kept.domain.strip('.'))}") or f".{at}".endswith(f".{domain}"))
-            and f"{path}/".startswith(f"{kept.path.rstrip('/')}/")
-            for kept in self.jar
+            stored_cookie.secure
+            and stored_cookie.name == cookie.name
+            and (
+                f".{domain}".endswith(f".{(at := stored_cookie.domain.strip('.'))}") or f".{at}".endswith(f".{domain}")
+            )
+            and f"{path}/".startswith(f"{stored_cookie.path.rstrip('/')}/")
+            for stored_cookie in self.jar
         )
 
     def _forget(self, key: _Key) -> None:

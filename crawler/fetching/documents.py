@@ -79,16 +79,16 @@ def fresh_seconds(cache_control: str, age: str) -> int:
 
 def forbids_following(signals: Signals, token: str) -> bool:
     """Return True if a page asks all crawlers, or the one with this product token, not to follow its links."""
-    return bool(_said(signals, token) & {"nofollow", "none"})
+    return bool(_directives(signals, token) & {"nofollow", "none"})
 
 
 def keeps_ai_out(signals: Signals, token: str) -> bool:
     """Return True if ``noai`` or ``noimageai`` is set for all crawlers or this one, in HTML or ``X-Robots-Tag``."""
-    return bool(_said(signals, token) & {"noai", "noimageai"})
+    return bool(_directives(signals, token) & {"noai", "noimageai"})
 
 
-def _said(signals: Signals, token: str) -> set[str]:
-    heard = [*signals.robots]
+def _directives(signals: Signals, token: str) -> set[str]:
+    headers = [*signals.robots]
     for value in signals.x_robots_tag:
         concerns_us = True  # until a part starts with the name of another crawler
         for part in value.split(","):
@@ -96,12 +96,21 @@ def _said(signals: Signals, token: str) -> set[str]:
             if agent is not None:
                 concerns_us = agent["name"].lower().partition("/")[0] in ("*", token.lower())
             if concerns_us:
-                heard.append(part[agent.end() :] if agent is not None else part)
-    return set(" ".join(heard).lower().replace(",", " ").split())
+                headers.append(part[agent.end() :] if agent is not None else part)
+    return set(" ".join(headers).lower().replace(",", " ").split())
 
 
 def _is_text(response: Response) -> bool:
-    declared = media_type(response)
-    if declared and not declared.startswith("text/") and "html" not in declared and "xml" not in declared:
+    declared_type = media_type(response)
+    if (
+        declared_type
+        and not declared_type.startswith("text/")
+        and "html" not in declared_type
+        and "xml" not in declared_type
+    ):
         return False
-    return not response.body or sniff(response.body) in (Content.OTHER, Content.VECTOR) or declared.startswith("text/")
+    return (
+        not response.body
+        or sniff(response.body) in (Content.OTHER, Content.VECTOR)
+        or declared_type.startswith("text/")
+    )

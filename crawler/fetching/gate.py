@@ -221,12 +221,14 @@ class Patience:
         after = header(response, "Retry-After") or (f"{statuses.back_off:.0f}" if statuses else "")
         tries = request.meta.get(_TRIES, 0)
         host = host_of(request.url)
-        left = self._crawl.budget.seconds_left
+        seconds_left = self._crawl.budget.seconds_left
         if FOR_POLICY in request.meta and not self._crawl.job.follow:
-            left = min(left, _SLICE_WAIT)  # all requests to the host wait for it, and a later slice may retry
+            seconds_left = min(
+                seconds_left, _SLICE_WAIT
+            )  # all requests to the host wait for it, and a later slice may retry
         if tries >= _MAX_TRIES:
             return response
-        if not self._crawl.pace.pause(host, after, tries, left):
+        if not self._crawl.pace.pause(host, after, tries, seconds_left):
             if FOR_POLICY in request.meta:
                 return response
             raise _later(host)

@@ -58,23 +58,23 @@ class Images:
         self._results: OrderedDict[str, Fetched | Refusal] = OrderedDict()
         self._askers: dict[str, list[asyncio.Future[Fetched | Refusal]]] = {}
 
-    def want(self, visit: Visit, found: FoundImage) -> None:
+    def want(self, visit: Visit, image: FoundImage) -> None:
         """Request an image of a visit; its result is recorded now or later. A repeat on the same page has no effect."""
-        if not visit.want(found):
+        if not visit.want(image):
             return
-        url = found.url
+        url = image.url
         if url[:5].lower() == "data:":
             result = self._inlined(url, visit.facts)
-            shown = "" if isinstance(result, Refusal) else f"data:{result.media_type};sha-256={result.digest.hex}"
-            visit.settle(found, result, image_url=shown)
+            shown_url = "" if isinstance(result, Refusal) else f"data:{result.media_type};sha-256={result.digest.hex}"
+            visit.settle(image, result, image_url=shown_url)
         elif url in self._results:
-            visit.settle(found, self._results[url])
+            visit.settle(image, self._results[url])
         elif url in self._waiting:
-            self._waiting[url].append((visit, found))
-        elif refusal := self._request(url, found.page_url or visit.facts.final_url):
-            visit.settle(found, refusal)
+            self._waiting[url].append((visit, image))
+        elif refusal := self._request(url, image.page_url or visit.facts.final_url):
+            visit.settle(image, refusal)
         else:
-            self._waiting[url] = [(visit, found)]
+            self._waiting[url] = [(visit, image)]
 
     async def fetched(self, url: str, page: str) -> Fetched | Refusal:
         """Fetch an image for a page that is being rendered; visits that need it later share the result."""
@@ -130,7 +130,7 @@ class Images:
         """Handle a failed request for an image."""
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         url = request.meta[IMAGE]
-        self._settle(url, failure_refusal(failure.value, request.url, self._crawl.refused, shown=url))
+        self._settle(url, failure_refusal(failure.value, request.url, self._crawl.refused, shown_url=url))
 
     def broken(self, url: str) -> None:
         """Record that the crawler failed to handle a response."""
@@ -139,8 +139,8 @@ class Images:
     def keep(self, response: Response, url: str) -> Fetched | Refusal:
         """Store the bytes of a response if they are an image within the limits."""
         crawl = self._crawl
-        known = crawl.known_image(url)
-        unchanged = known.digest if response.status == 304 and known is not None else None
+        earlier = crawl.known_image(url)
+        unchanged = earlier.digest if response.status == 304 and earlier is not None else None
         if unchanged is None and (refusal := status_refusal(response, url)):
             return refusal
         if crawl.job.politeness.obey_reservations and (refusal := self._reserved(response, url)):
@@ -182,16 +182,16 @@ class Images:
 
     def _inlined(self, url: str, facts: Facts) -> Fetched | Refusal:
         """Return the image that a ``data:`` URL contains (RFC 2397)."""
-        shown, budget = url[:40], self._crawl.budget
+        shown_url, budget = url[:40], self._crawl.budget
         media_type, data = _decoded(url)
         if not media_type.startswith("image/"):
-            return Refusal(shown, Reason.NOT_AN_IMAGE, "The data: address isn't an image.")
+            return Refusal(shown_url, Reason.NOT_AN_IMAGE, "The data: address isn't an image.")
         if data is None:
-            return Refusal(shown, Reason.BAD_ENCODING, "The data: address can't be decoded.")
-        if refusal := self._look(data, shown):
+            return Refusal(shown_url, Reason.BAD_ENCODING, "The data: address can't be decoded.")
+        if refusal := self._look(data, shown_url):
             return refusal
         if not (budget.take("images") and budget.take("bytes", len(data))):
-            return Refusal(shown, Reason.BUDGET, _SPENT)
+            return Refusal(shown_url, Reason.BUDGET, _SPENT)
         return self._crawl.stored(data, facts.final_url, media_type, facts.status)
 
 

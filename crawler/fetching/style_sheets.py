@@ -18,7 +18,7 @@ from exhibit.network.addresses import host_of, registrable_domain
 
 SHEET = "exhibit_sheet"
 
-_GONE = (404, 410)
+_GONE_STATUSES = (404, 410)
 """Statuses of missing sheets, which have no images for any visitor."""
 _PRIORITY = 20
 
@@ -70,10 +70,10 @@ class Sheets:
         if url in self._sheets:
             self._use(visit, url)
             return
-        waiting = self._waiting.setdefault(url, [])
+        callbacks = self._waiting.setdefault(url, [])
         visit.hold()
-        waiting.append(visit)
-        if len(waiting) > 1:
+        callbacks.append(visit)
+        if len(callbacks) > 1:
             return
         headers, meta = self._crawl.headers("text/css,*/*;q=0.1"), {SHEET: url, "download_maxsize": STYLE_SHEET_BYTES}
         if ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY):
@@ -83,7 +83,7 @@ class Sheets:
         """Handle the response for a sheet."""
         url, body = response.meta[SHEET], response.body
         if response.status != 200 or not self._crawl.budget.take("bytes", len(body)):
-            self.settle(url, _Sheet() if response.status in _GONE else _UNREAD)
+            self.settle(url, _Sheet() if response.status in _GONE_STATUSES else _UNREAD)
             return
         try:
             image_addresses, import_addresses = sheet_of(body, header(response, "Content-Type"))

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from crawler.formats.strict import parse, read, write
+from crawler.formats.strict import parse, read_as, write
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, registrable_domain
@@ -87,7 +87,9 @@ class Target(Link):
     depth: int = 0
     found_in: str = ""  # `found_in` of sightings of this image; empty for the default
     captured: str = ""
-    """Web archive's statement about the image (:class:`crawler.archives.cdx.Stated`): ``url`` is then the archive's
+    """Web archive's statement about the image (:class:`crawler.archives.cdx.CaptureStatement`).
+
+    ``url`` is then the archive's
     record, and ``page_url`` the captured URL, which is not visited."""
 
 
@@ -258,7 +260,7 @@ class Job:
         Raises:
             WrongUseError: A field cannot be used; the message names it.
         """
-        return read(cls, parse(text, "The job"), "job")
+        return read_as(cls, parse(text, "The job"), "job")
 
 
 def _targets_of(source: Source) -> tuple[Target, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from crawler.formats.job import Kind, Link, Rendered
-from crawler.formats.strict import parse, read, write
+from crawler.formats.strict import parse, read_as, write
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence, to_plain
 from exhibit.types import Sighting, Untyped
@@ -120,16 +120,16 @@ _VALUE = re.compile(r"%\(\w+\)[sd]")
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 
-def image_line(seen: Sighting) -> PageLine:
+def image_line(sighting: Sighting) -> PageLine:
     """Return the line of an image that was not fetched by a visit."""
     return PageLine(
-        url=seen.image_url,
-        final_url=seen.final_url,
+        url=sighting.image_url,
+        final_url=sighting.final_url,
         kind=Kind.IMAGE,
         depth=0,
-        status=seen.status,
-        fetched_at=seen.fetched_at,
-        sightings=(seen,),
+        status=sighting.status,
+        fetched_at=sighting.fetched_at,
+        sightings=(sighting,),
     )
 
 
@@ -138,9 +138,9 @@ def to_json(line: Line) -> bytes:
 
     A refusal has ``said`` beside its sentence: the template and values of the sentence.
     """
-    made = isinstance(line, RefusalLine) and isinstance(line.sentence, Sentence) and to_plain(line.sentence)
-    said = f',"said":{write(made)}' if made else ""
-    return f'{{"type":"{_NAMES[type(line)]}",{write(line)[1:-1]}{said}}}\n'.encode("utf-8", "replace")
+    plain = isinstance(line, RefusalLine) and isinstance(line.sentence, Sentence) and to_plain(line.sentence)
+    sentence_json = f',"said":{write(plain)}' if plain else ""
+    return f'{{"type":"{_NAMES[type(line)]}",{write(line)[1:-1]}{sentence_json}}}\n'.encode("utf-8", "replace")
 
 
 def from_json(text: str | bytes) -> Line:
@@ -153,13 +153,13 @@ def from_json(text: str | bytes) -> Line:
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")
     parts = value.pop("said", "")
-    line = read(_TYPES[value.pop("type")], value, "line")
+    line = read_as(_TYPES[value.pop("type")], value, "line")
     return replace(line, sentence=_sentence(parts, line.sentence)) if isinstance(line, RefusalLine) else line
 
 
-def _sentence(said: Untyped, sentence: str) -> str:
+def _sentence(plain: Untyped, sentence: str) -> str:
     """Return the sentence with its template and values, if these produce the same text."""
-    template, values = (said.get("text"), said.get("values")) if isinstance(said, dict) else (None, None)
+    template, values = (plain.get("text"), plain.get("values")) if isinstance(plain, dict) else (None, None)
     if not isinstance(template, str) or not isinstance(values, dict) or "%" in _VALUE.sub("", template):
         return sentence
     try:

@@ -28,7 +28,7 @@ def parse(text: str | bytes, what: str) -> object:
         raise WrongUseError(f"{what} isn't JSON: {error}.") from error
 
 
-def read(cls: type[T], value: object, where: str) -> T:
+def read_as(cls: type[T], value: object, where: str) -> T:
     """Convert a JSON object to a dataclass; types must match, and unknown fields are errors.
 
     Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses,
@@ -47,11 +47,11 @@ def read(cls: type[T], value: object, where: str) -> T:
     missing = [name for name in required if name not in value]
     if missing:
         raise WrongUseError(f"{where}.{missing[0]} is missing.")
-    return cls(**{name: readers[name](given, f"{where}.{name}") for name, given in value.items()})
+    return cls(**{name: readers[name](item, f"{where}.{name}") for name, item in value.items()})
 
 
 def write(value: object) -> str:
-    """Serialise as one line of JSON; the inverse of :func:`read` for the types that it supports."""
+    """Serialise as one line of JSON; the inverse of :func:`read_as` for the types that it supports."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -69,14 +69,14 @@ def _reader(hint: Any) -> Reader:  # noqa: ANN401 - a type
     origin: object = get_origin(hint)
     hints = get_args(hint)
     if origin in (Union, types.UnionType):
-        one = _reader(next(kind for kind in hints if kind is not type(None)))
-        return lambda value, where: None if value is None else one(value, where)
+        inner = _reader(next(kind for kind in hints if kind is not type(None)))
+        return lambda value, where: None if value is None else inner(value, where)
     if origin is tuple:
         return _tuple_reader(hints)
     if origin is Mapping:
         return _mapping_reader(_reader(hints[1]))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint is not Digest:
-        return lambda value, where: read(hint, value, where)
+        return lambda value, where: read_as(hint, value, where)
     if hint is Any:
         return lambda value, _where: value
     return _kind_reader(hint) if hint in _CALLED else _text_reader(hint)
@@ -94,7 +94,7 @@ def _tuple_reader(hints: tuple[Any, ...]) -> Reader:
         if len(value) != len(each):
             raise _wrong(where, f"a list of {len(each)}", value)
         return tuple(
-            [one(item, f"{where}[{place}]") for place, (one, item) in enumerate(zip(each, value, strict=True))]
+            [reader(item, f"{where}[{place}]") for place, (reader, item) in enumerate(zip(each, value, strict=True))]
         )
 
     return as_tuple
@@ -154,12 +154,12 @@ def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def _wrong(where: str, wanted: str, value: object) -> WrongUseError:
-    shown = repr(value)
-    return WrongUseError(f"{where} must be {wanted}, not {shown if len(shown) <= 60 else shown[:57] + '...'}.")
+def _wrong(where: str, expected: str, value: object) -> WrongUseError:
+    text = repr(value)
+    return WrongUseError(f"{where} must be {expected}, not {text if len(text) <= 60 else text[:57] + '...'}.")
 
 
-def _unknown(where: str, name: str, known: list[str]) -> WrongUseError:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "Known here: " + ", ".join(known) + "."
+def _unknown(where: str, name: str, names: list[str]) -> WrongUseError:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Known here: " + ", ".join(names) + "."
     return WrongUseError(f"{where} isn't a field.", hint=hint)

@@ -73,8 +73,8 @@ def find(paths: Sequence[Path]) -> Found:
     left_out: dict[Path, LeftOut] = {}
     for path in (source.resolve() for source in paths):
         below = list(_below(path)) if path.is_dir() else [path]
-        files = [one for one in below if isinstance(one, Path)]
-        left_out |= {one.path: one for one in below if isinstance(one, LeftOut)}
+        files = [path for path in below if isinstance(path, Path)]
+        left_out |= {path.path: path for path in below if isinstance(path, LeftOut)}
         left_out |= {
             file: LeftOut(file, "format") for file in files if not (is_list(file.name) or is_archive(file.name))
         }
@@ -97,14 +97,14 @@ def is_list(name: str) -> bool:
 def _below(folder: Path) -> Iterator[Path | LeftOut]:
     """Yield the files below a folder, and its skipped parts."""
     unreadable: list[OSError] = []
-    for here, folders, names in os.walk(folder, onerror=unreadable.append):
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
         for name in sorted(folders):
-            path = Path(here) / name
+            path = Path(parent) / name
             if name.startswith(".") or path.is_symlink():
                 yield LeftOut(path, "hidden" if name.startswith(".") else "link")
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            file = Path(here) / name
+            file = Path(parent) / name
             if name.startswith("."):
                 if is_list(name) or is_archive(name):
                     yield LeftOut(file, "hidden")
@@ -153,10 +153,10 @@ class ListFile:
             raise RefusedError("It is empty.", reason=Reason.UNREADABLE, hint="Fetch it again, or leave it out.")
         name = self.path.name.lower()
         if name.endswith(PARQUET):
-            rows, read = ParquetRows(file, self.column), after
-            self.share = lambda: min(1.0, read / max(1, rows.count))
+            rows, position = ParquetRows(file, self.column), after
+            self.share = lambda: min(1.0, position / max(1, rows.count))
             for line in rows.lines(after, self.kind):
-                read += 1
+                position += 1
                 yield line
             return
         self.share = lambda: 1.0 if file.closed else file.tell() / size
@@ -202,7 +202,7 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
         raise RefusedError("Buckets need obstore.", reason=Reason.UNREADABLE, hint=hint) from error
     store = open_store(url, keys)
     folder.mkdir(parents=True, exist_ok=True)
-    with Bucket(lambda: store, owner="", made=folder).told():
+    with Bucket(lambda: store, owner="", marker=folder).told():
         for item in (each for some in obstore.list(store) for each in some):
             steps, when = _steps(item["path"]), int(item["last_modified"].timestamp())
             path = folder.joinpath(*steps)

@@ -58,7 +58,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LineFilter:
     """Filters for lines. Empty values and 0 skip nothing."""
 
     hosts: tuple[str, ...] = ()  # only these hosts, with all hosts below

@@ -54,13 +54,15 @@ def places_of(names: Sequence[str], column: str) -> dict[str, int]:
     """
     lower = [name.strip().lower() for name in names]
     columns = {**_NAMES, **({"url": [column.lower()]} if column else {})}
-    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in columns.items()}
-    if not found["url"]:
+    columns_found = {
+        what: [lower.index(name) for name in candidates if name in lower] for what, candidates in columns.items()
+    }
+    if not columns_found["url"]:
         listed = ", ".join(name[:40] for name in names[:12])
         hint = "Name the column of addresses: --column NAME"
         sentence = f"It has no column {column or 'url'}, but {listed or 'none'}."
         raise RefusedError(sentence, reason=Reason.UNREADABLE, hint=hint)
-    return {what: places[0] for what, places in found.items() if places}
+    return {what: places[0] for what, places in columns_found.items() if places}
 
 
 def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
@@ -87,7 +89,7 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
         RefusedError: The first line is not text or names no column of URLs.
     """
     names = {name for candidates in _NAMES.values() for name in candidates} | {column.lower()}
-    table = Delimited(stream, known=lambda head: head.lower() in names, begins=_begins)
+    table = Delimited(stream, is_heading=lambda head: head.lower() in names, begins=_begins)
     if not table.heads:
         raise RefusedError("It is empty.", reason=Reason.UNREADABLE, hint="Its first line has to name the columns.")
     if not column and not names.intersection(map(str.lower, table.heads)) and _begins((), table.heads):
@@ -229,10 +231,10 @@ def _capture(text: str, legend: list[str]) -> Line:
     else:
         kind = IMAGE if mime.startswith("image/") else PAGE
         problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
-    return Line(url, kind, problem=problem if _brought(fields["status"]) else "status")
+    return Line(url, kind, problem=problem if _is_successful(fields["status"]) else "status")
 
 
-def _brought(status: str) -> bool:
+def _is_successful(status: str) -> bool:
     """Return True if the archive has a complete response, according to its index."""
     return status in ("", "-") or (
         status.isascii() and status.isdecimal() and status_problem(int(status[:4]), "") is None
@@ -263,11 +265,11 @@ def read_wat(stream: BinaryIO) -> Iterator[Line]:
                 yield Line(page, problem="not-json")
 
 
-def _links(told: Json, page: str) -> Iterator[Line]:
+def _links(metadata: Json, page: str) -> Iterator[Line]:
     for name in ("Envelope", "Payload-Metadata", "HTTP-Response-Metadata", "HTML-Metadata"):
-        told = _of(told, name, dict)
-    base = absolute(page, _of(_of(told, "Head", dict), "Base", str)) or page
-    for link in _of(told, "Links", list):
+        metadata = _of(metadata, name, dict)
+    base = absolute(page, _of(_of(metadata, "Head", dict), "Base", str)) or page
+    for link in _of(metadata, "Links", list):
         path, address = _of(link, "path", str), _of(link, "url", str)
         if not (url := absolute(base, address)):
             yield Line(address, problem=Reason.BAD_URL)

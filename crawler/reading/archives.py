@@ -112,14 +112,14 @@ def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
                 yield record
         except (_DamagedError, zlib.error, zstd.ZstdError) as error:
             cause = error.cause if isinstance(error, _DamagedError) else _cause(stream, source.member, dictionary)
-            found = _next(stream, source.begun + 1, dictionary, tries)
-            if found is None and not has_read:
+            next_record = _next(stream, source.begun + 1, dictionary, tries)
+            if next_record is None and not has_read:
                 cause = cause or Cause.NO_ARCHIVE
             if not source.skipped:
-                yield Damage(f"{source.begun}+{source.number + 1}", is_end=found is None, cause=cause)
-            if found is None:
+                yield Damage(f"{source.begun}+{source.number + 1}", is_end=next_record is None, cause=cause)
+            if next_record is None:
                 return
-            place, skipped = found, 0
+            place, skipped = next_record, 0
         else:
             return
 
@@ -132,10 +132,10 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
             headers = arc_headers
         else:
             raise _DamagedError
-        declared = field(headers, "content-length")
-        if not (declared.isascii() and declared.isdecimal() and len(declared) <= 18):
+        length_field = field(headers, "content-length")
+        if not (length_field.isascii() and length_field.isdecimal() and len(length_field) <= 18):
             raise _DamagedError
-        record = Record(source.position, headers, int(declared), source, int(declared))
+        record = Record(source.position, headers, int(length_field), source, int(length_field))
         if source.skipped:
             source.skipped -= 1
         else:
@@ -145,20 +145,20 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
 
 def _headers(source: "_Unpacked") -> Headers:
     """Read named fields until an empty line; a line that starts with white space continues the previous field."""
-    found: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = []
     size = 0
     while (line := source.line()).strip():
         size += len(line)
         if size > _MAX_HEAD:
             raise _DamagedError
         name, colon, value = line.decode("utf-8", "replace").replace("\0", "").partition(":")
-        if line[:1] in b" \t" and found:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {line.decode('utf-8', 'replace').strip()}")
+        if line[:1] in b" \t" and headers:
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {line.decode('utf-8', 'replace').strip()}")
         elif colon:
-            found.append((name.strip(), value.strip()))
+            headers.append((name.strip(), value.strip()))
     if not line:
         raise _DamagedError
-    return tuple(found)
+    return tuple(headers)
 
 
 def _of_arc(data: bytes) -> Headers:
@@ -398,17 +398,17 @@ def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> C
 def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]) -> int | None:
     """Find the next offset where a record starts; ``None`` if there is none before the end."""
     stream.seek(place)
-    held = b""
+    buffer = b""
     while data := stream.read(_PIECE):
-        held += data
-        base = stream.tell() - len(held)
-        for match in _MARK.finditer(held):
+        buffer += data
+        base = stream.tell() - len(buffer)
+        for match in _MARK.finditer(buffer):
             if _is_record(stream, base + match.start(), dictionary):
                 return base + match.start()
             if next(tries, None) is None:
                 return None
-        stream.seek(base + len(held))
-        held = held[-_OVERLAP:]
+        stream.seek(base + len(buffer))
+        buffer = buffer[-_OVERLAP:]
     return None
 
 

@@ -45,10 +45,10 @@ def images_of(tag: str, name: str, value: str, element: Untyped) -> list[str]:
         return []
     if name.startswith("on"):
         return list(scripts.in_text(value))
-    return [address for address in _named(tag, name, value.strip()) if "{" not in address]
+    return [address for address in _named_urls(tag, name, value.strip()) if "{" not in address]
 
 
-def _named(tag: str, name: str, value: str) -> Iterator[str]:
+def _named_urls(tag: str, name: str, value: str) -> Iterator[str]:
     """Yield image URLs from a non-standard attribute: a single URL, a ``srcset``, a list, JSON, CSS or HTML."""
     if "url(" in value:
         yield from css.read_sheet(value)[0]

@@ -36,7 +36,7 @@ _RANGE = re.compile(r"bytes\s+0-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)
 def field(headers: Headers, name: str) -> str:
     """Return a header's value, or an empty string; several fields of the name are joined (RFC 9110, 5.3)."""
     name = name.lower()
-    return ", ".join(value.strip() for one, value in headers if one.lower() == name)
+    return ", ".join(value.strip() for field_name, value in headers if field_name.lower() == name)
 
 
 def status_problem(status: int, content_range: str) -> tuple[str, str] | None:
@@ -81,7 +81,7 @@ def content(sent: bytes, headers: Headers, most: int) -> bytes:
     """Return the body with only its transfer codings decoded; raises as :func:`whole_body`."""
     codings = codings_of(field(headers, "transfer-encoding"))
     body = _unchunked(sent) if "chunked" in codings else sent
-    return undone(body, [one for one in codings if one != "chunked"], most)
+    return undone(body, [coding for coding in codings if coding != "chunked"], most)
 
 
 def codings_of(text: str) -> list[str]:
@@ -89,9 +89,9 @@ def codings_of(text: str) -> list[str]:
 
     Browsers also use such a body unchanged.
     """
-    names = [one.strip().lower().removeprefix("x-") for one in text.split(",")]
-    codings = [one for one in names if one not in ("", "identity")]
-    return codings if all(one in (*CODINGS, "chunked") for one in codings) else []
+    names = [coding.strip().lower().removeprefix("x-") for coding in text.split(",")]
+    codings = [coding for coding in names if coding not in ("", "identity")]
+    return codings if all(coding in (*CODINGS, "chunked") for coding in codings) else []
 
 
 def undone(body: bytes, codings: Sequence[str], most: int) -> bytes:
@@ -109,9 +109,9 @@ def undone(body: bytes, codings: Sequence[str], most: int) -> bytes:
 
 def _missing(size: int, headers: Headers) -> RefusedError | None:
     """Return an error if the headers declare more bytes than arrived; surplus bytes are no error."""
-    declared = [one.strip() for one in field(headers, "content-length").split(",")]
+    declared = [length.strip() for length in field(headers, "content-length").split(",")]
     declared += [match[2]] if (match := _RANGE.fullmatch(field(headers, "content-range"))) else []
-    if any(one.isascii() and one.isdecimal() and int(one[:19]) > size for one in declared):
+    if any(length.isascii() and length.isdecimal() and int(length[:19]) > size for length in declared):
         return _incomplete()
     return None
 

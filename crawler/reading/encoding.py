@@ -27,8 +27,8 @@ def decoded(data: bytes, content_type: str, *, is_html: bool = True) -> tuple[st
     charset-normalizer guesses it.
     """
     marked, _ = read_bom(data)
-    declared = [marked, http_content_type_encoding(content_type), html_body_declared_encoding(data) if is_html else ""]
-    for encoding in declared:
+    encodings = [marked, http_content_type_encoding(content_type), html_body_declared_encoding(data) if is_html else ""]
+    for encoding in encodings:
         if encoding and encoding.replace("-", "_").lower() not in _NO_PAGE:
             with suppress(LookupError, ValueError):  # not a text encoding
                 return encoding, to_unicode(data, encoding)

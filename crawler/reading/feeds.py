@@ -236,20 +236,20 @@ def _json_feed(text: str) -> Untyped | None:
     if not text.startswith("{"):
         return None
     try:
-        told = json.loads(text)
+        feed = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedError(
             Sentence("The feed cannot be read: its JSON is not valid."), reason=Reason.UNREADABLE
         ) from error
-    items = told.get("items")
-    if not _JSON_FEED.fullmatch(str(told.get("version"))) or not isinstance(items, list):
+    items = feed.get("items")
+    if not _JSON_FEED.fullmatch(str(feed.get("version"))) or not isinstance(items, list):
         raise RefusedError(
             Sentence("The feed cannot be read: it is JSON, but not JSON Feed."), reason=Reason.UNREADABLE
         )
-    told = _texts(told)
-    about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
+    feed = _texts(feed)
+    about = {"title": feed.get("title"), "language": feed.get("language"), "link": feed.get("home_page_url")}
     entries = [_json_item(item) for item in items if isinstance(item, dict)]
-    return feedparser.FeedParserDict(entries=entries, feed={**about, "image": {"href": told.get("icon")}})
+    return feedparser.FeedParserDict(entries=entries, feed={**about, "image": {"href": feed.get("icon")}})
 
 
 def _texts(value: dict[str, Any]) -> dict[str, str]:
@@ -347,11 +347,11 @@ def _modified_entry(entry: Untyped) -> str:
 def _published(entry: Untyped, url: str, name: str) -> tuple[SeenElsewhere, ...]:
     """Return the publication date of a feed entry as the feed states it; empty if it does not."""
     names = entry.keys()
-    stated = as_stated(entry["published"]) if "published" in names else ""
-    if not stated and "published_parsed" in names and entry["published_parsed"]:
-        stated = as_stated(timegm(entry["published_parsed"]))
-    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
-    return (statement,) if stated else ()
+    stated_time = as_stated(entry["published"]) if "published" in names else ""
+    if not stated_time and "published_parsed" in names and entry["published_parsed"]:
+        stated_time = as_stated(timegm(entry["published_parsed"]))
+    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated_time, where=url)
+    return (statement,) if stated_time else ()
 
 
 def _name(element: Untyped) -> str:

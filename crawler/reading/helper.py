@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from crawler.formats.job import Kind
-from crawler.formats.strict import read
+from crawler.formats.strict import read_as
 from crawler.reading import css
 from crawler.reading.found import Document
 from crawler.reading.statements import PageStatements
@@ -35,12 +35,12 @@ def document_of(data: bytes, kind: Kind, **about: object) -> Document:
     Raises:
         RefusedError: The document cannot be read within the limits.
     """
-    return read(Document, _asked({"what": str(kind), **about}, data)["document"], "document")
+    return read_as(Document, _ask_helper({"what": str(kind), **about}, data)["document"], "document")
 
 
 def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
     """Return the images and imported sheets of a style sheet, as written; raises as :func:`document_of`."""
-    answer = _asked({"what": "sheet", "content_type": content_type}, data)
+    answer = _ask_helper({"what": "sheet", "content_type": content_type}, data)
     return answer["images"], answer["imports"]
 
 
@@ -50,10 +50,12 @@ def statements_of(data: bytes, picture_url: str) -> PageStatements:
     Raises:
         RefusedError: The page cannot be read within the limits.
     """
-    return read(PageStatements, _asked({"what": "statements", "url": picture_url}, data)["statements"], "statements")
+    return read_as(
+        PageStatements, _ask_helper({"what": "statements", "url": picture_url}, data)["statements"], "statements"
+    )
 
 
-def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
+def _ask_helper(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
         reply, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:

@@ -54,7 +54,7 @@ class Layout:
 
     def __init__(self, html: str, picture_url: str) -> None:
         """Parse a page; raises ``RefusedError`` as :func:`crawler.reading.webpage.parse_html`."""
-        self._name = _named(picture_url)
+        self._name = _pattern_of_name(picture_url)
         self._parts: list[_Part] = []
         self._shown: list[tuple[int, int, bool]] = []
         self._written: list[str] = []
@@ -123,14 +123,14 @@ class Layout:
         """Return True if an element's text names the image, however its URL is written."""
         return self._name is not None and self._name.search(unquote(words)) is not None
 
-    def _as_one(self, shown: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+    def _as_one(self, spans: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
         """Return images in page order; those in the image's own ``picture`` element or link count as the image."""
         frames = [(part.begin, part.end) for part in self._parts if part.name in ("picture", "a")]
-        mine = [begin for begin, _end, own in shown if own]
-        around = [(begin, end) for begin, end in frames if _any_within(mine, begin, end)]
+        own_begins = [begin for begin, _end, own in spans if own]
+        around = [(begin, end) for begin, end in frames if _any_within(own_begins, begin, end)]
         begins = [begin for begin, _end in around]
         merged = []
-        for begin, end, own in shown:
+        for begin, end, own in spans:
             at = bisect_right(begins, begin) - 1
             merged.append((begin, end, own or (at >= 0 and begin < around[at][1])))
         return merged
@@ -149,14 +149,14 @@ class Layout:
         if _within(self._ours, at) or _within(self._others, at):
             return _within(self._ours, at) or None
         for part in islice(self._above(at), MAX_DEPTH):
-            ours, others = (_holds(spans, part) for spans in (self._ours, self._others))
-            if ours and others:
+            is_own, is_other = (_holds(spans, part) for spans in (self._ours, self._others))
+            if is_own and is_other:
                 return True if part.figure else self._among(at, part)
-            if ours:
+            if is_own:
                 return self._distance(at, self._ours) <= NEAR
             if part.whole:
                 break
-            if others:
+            if is_other:
                 return None if self._distance(at, self._others) <= NEAR else False
         return False
 
@@ -164,9 +164,9 @@ class Layout:
         """Decide as :meth:`is_near` within an element that contains this image and others."""
         first, after = self._within(part)
         place = max(first, min(bisect_right(self._picture_begins, at), after) - 1)
-        begin, end, ours = self._pictures[place]
+        begin, end, is_own = self._pictures[place]
         distance = min(abs(at - begin), abs(at - end))
-        if ours:
+        if is_own:
             return distance <= NEAR
         row = next((each for each in self._above(begin) if each.above is part), part)
         row_first, row_after = self._within(row)
@@ -193,7 +193,7 @@ class Layout:
         return min((min(abs(at - begin), abs(at - end)) for begin, end in beside), default=NEAR + 1)
 
 
-def _named(picture_url: str) -> re.Pattern[str] | None:
+def _pattern_of_name(picture_url: str) -> re.Pattern[str] | None:
     """Return a pattern for an image's file name, or for its query if it has none; ``None`` if it is too short."""
     path, _, query = picture_url.partition("?")
     name = path.rpartition("/")[2]

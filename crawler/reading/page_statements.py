@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from crawler.reading.encoding import decoded
 from crawler.reading.page_layout import Layout
-from crawler.reading.statements import PageStatements, squashed, stated_in, without_tags
+from crawler.reading.statements import PageStatements, squashed, statements_in, without_tags
 
 MAX_BYTES = 512 * 1024
 """Bytes read of a page."""
@@ -36,7 +36,7 @@ def read_statements(data: bytes, picture_url: str) -> PageStatements:
         RefusedError: A tag has more attributes than the parser can safely handle.
     """
     layout = Layout(decoded(data[:MAX_BYTES], "")[1], picture_url)
-    statements = stated_in(layout.text, layout.is_near)
+    statements = statements_in(layout.text, layout.is_near)
     words = squashed(without_tags(layout.text))[:MAX_WORDS] if statements else ""
     return PageStatements(tuple(statements), words, tuple(islice(dict.fromkeys(_mails(layout.text)), MAX_ADDRESSES)))
 

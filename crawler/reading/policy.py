@@ -35,18 +35,18 @@ class Reservation:
 
     def covers(self, path: str) -> bool:
         """Return True if the rule applies to this path; takes linear time for any rule."""
-        first, *others = self.location.removesuffix("$").split("*")
+        first, *rest = self.location.removesuffix("$").split("*")
         if not path.startswith(first):
             return False
         place = len(first)
-        for part in others:
+        for part in rest:
             position = path.find(part, place)
             if position < 0:
                 return False
             place = position + len(part)
         if not self.location.endswith("$"):
             return True
-        return path.endswith(others[-1]) if others else place == len(path)
+        return path.endswith(rest[-1]) if rest else place == len(path)
 
 
 @dataclass(frozen=True, slots=True)

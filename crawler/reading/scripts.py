@@ -20,7 +20,7 @@ IMAGE_WORDS = re.compile(
     re.IGNORECASE,
 )
 """Names of attributes and keys that suggest an image: ``data-bg``, ``full_image_url``, ``heroImage``."""
-_SAID = re.compile(rf"\.(?:{'|'.join(suffix[1:] for suffix in IMAGE_SUFFIXES)})\b", re.IGNORECASE)
+_IMAGE_NAME = re.compile(rf"\.(?:{'|'.join(suffix[1:] for suffix in IMAGE_SUFFIXES)})\b", re.IGNORECASE)
 _QUOTED = re.compile(r"""(?P<quote>["'`])(?P<text>[^"'`<>(){}\[\]\s\\|^]{1,2000}+)(?P=quote)""")
 _ESCAPE = re.compile(r"(?<!\\)\\++(?:u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[/\"'`&]))")
 _WORDS = re.compile(r"(?:alt|title|name|file|caption|label|uri|key|id)[\"']?\s*[:=]\s*\Z", re.IGNORECASE)
@@ -66,13 +66,13 @@ def images_of(root: Untyped) -> tuple[list[str], int]:
 
 def in_text(text: str) -> Iterator[str]:
     """Yield quoted URLs with an image suffix; bare file names only if they are a whole element or value."""
-    if not _SAID.search(text[:SCRIPT_CHARACTERS]):
+    if not _IMAGE_NAME.search(text[:SCRIPT_CHARACTERS]):
         return
     plain = _ESCAPE.sub(_unescaped, text[:SCRIPT_CHARACTERS])
     if "&quot;" in plain or "&#34;" in plain:
         plain = _of_html(plain)
     for match in _QUOTED.finditer(plain):
-        if _SAID.search(match["text"]):
+        if _IMAGE_NAME.search(match["text"]):
             address = _of_html(match["text"])
             before, behind = plain[max(0, match.start() - 40) : match.start()], plain[match.end() : match.end() + 40]
             is_image = has_image_suffix(address) and has_name(address) and not _FILLED_IN.search(address)
@@ -95,15 +95,15 @@ def in_json(text: str) -> Iterator[str]:
         value: Json = json.loads(text)
     except (ValueError, RecursionError):
         return
-    waiting: list[tuple[Json, bool]] = [(value, False)]
+    pending: list[tuple[Json, bool]] = [(value, False)]
     for _ in range(JSON_NODES):
-        if not waiting:
+        if not pending:
             return
-        node, is_picture = waiting.pop()
+        node, is_picture = pending.pop()
         if isinstance(node, list):
-            waiting += [(inner, is_picture) for inner in reversed(node)]
+            pending += [(inner, is_picture) for inner in reversed(node)]
         elif isinstance(node, dict):
-            waiting += [(inner, _speaks(key, inside=is_picture)) for key, inner in reversed(node.items())]
+            pending += [(inner, _speaks(key, inside=is_picture)) for key, inner in reversed(node.items())]
         elif isinstance(node, str) and is_address(node) and (is_picture or has_image_suffix(node)):
             yield node
 
@@ -150,13 +150,15 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
     """
     images: list[tuple[str, str]] = []
     published: set[str] = set()
-    said = [one for one in root.iter("script") if (one.get("type") or "").strip().lower() == "application/ld+json"]
-    if not said:
+    scripts = [
+        script for script in root.iter("script") if (script.get("type") or "").strip().lower() == "application/ld+json"
+    ]
+    if not scripts:
         return images, published
     from extruct.jsonld import JsonLdExtractor  # noqa: PLC0415 - takes 0.7 s to load, and few pages need it
 
     extractor = JsonLdExtractor()
-    for script in said:
+    for script in scripts:
         script.set("type", "application/ld+json")
         try:
             items = extractor.extract_items(script)  # one by one, as it stops at the first broken script
@@ -168,13 +170,13 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
 
 def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
     images: list[tuple[str, str]] = []
-    waiting: list[Any] = list(reversed(items))
+    pending: list[Any] = list(reversed(items))
     for _ in range(JSON_NODES):
-        if not waiting:
+        if not pending:
             break
-        node = waiting.pop()
+        node = pending.pop()
         if isinstance(node, list):
-            waiting += reversed(node)
+            pending += reversed(node)
         elif isinstance(node, dict):
             kinds = node.get("@type")
             if any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds])):
@@ -182,9 +184,9 @@ def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
             for key, value in node.items():
                 if key in _IMAGE_KEYS:
                     images += _addresses(value)
-            if stated := as_stated(node.get("datePublished")):
-                published.add(stated)
-            waiting += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
+            if stated_time := as_stated(node.get("datePublished")):
+                published.add(stated_time)
+            pending += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
     return images
 
 

@@ -39,7 +39,7 @@ _IMAGES = (
     b"qoif",
     b"II\xbc",  # JPEG XR
 )
-_OTHERS = (
+_OTHER_SIGNATURES = (
     b"%PDF-",
     b"PK\x03\x04",
     b"\x1f\x8b",  # gzip
@@ -71,7 +71,7 @@ def sniff(data: bytes) -> Content:
         return Content.IMAGE
     if head[4:8] == b"ftyp":
         return Content.IMAGE if any(brand in head[8:40] for brand in _IMAGE_BRANDS) else Content.OTHER
-    if not head or head.startswith(_OTHERS) or head[:4] == b"RIFF":
+    if not head or head.startswith(_OTHER_SIGNATURES) or head[:4] == b"RIFF":
         return Content.OTHER
     return Content.IMAGE if _PNM.match(head) else _text(head)
 
@@ -97,8 +97,8 @@ def has_vector_suffix(url: str) -> bool:
 
 
 def _path(url: str) -> str:
-    read = read_url(url, _ANYWHERE)
-    return "" if read is None else read.pathname.lower()
+    parts = read_url(url, _ANYWHERE)
+    return "" if parts is None else parts.pathname.lower()
 
 
 def _is_bitmap(head: bytes) -> bool:

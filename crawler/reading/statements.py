@@ -26,7 +26,7 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class RightsStatement:
     """One statement on a page."""
 
     what: What
@@ -39,7 +39,7 @@ class Stated:
 class PageStatements:
     """Statements of a page, read once and stored."""
 
-    statements: tuple[Stated, ...] = ()
+    statements: tuple[RightsStatement, ...] = ()
     words: str = ""  # all letters and digits of a page with statements, to search for names
     addresses: tuple[str, ...] = ()  # email addresses in lower case: links first, then those in the text
 
@@ -61,29 +61,29 @@ _PATTERNS = {
     r"|\bmit freundlicher Genehmigung\b|经[^<>\s]{0,8}授权|已获授权|授权使用",
     What.RESELLER: rf"(?<![a-z])({'|'.join(map(re.escape, resellers().values()))})(?![a-z])",
 }
-_READ = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS.items()}
+_COMPILED_PATTERNS = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS.items()}
 
 
-def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[Stated]:
+def statements_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[RightsStatement]:
     """Return the statements of a text, those beside the image first.
 
     Args:
         text: Text or markup to search.
         is_near: Returns True if a position in the text is about the image, ``None`` if it is about another one.
     """
-    found: dict[tuple[What, str], Stated] = {}
-    for what, pattern in _READ.items():
+    statements: dict[tuple[What, str], RightsStatement] = {}
+    for what, pattern in _COMPILED_PATTERNS.items():
         hits = ((hit, is_near(hit.start())) for hit in islice(pattern.finditer(text), MAX_HITS))
         for hit, near in ((hit, near) for hit, near in hits if near is not None):
             name = re.sub(r"(?<=\w)\s(?=[A-Z])", "-", " ".join(filter(None, hit.groups())).upper())
             if what is What.RESELLER:
-                name = next(known for known in resellers().values() if known.upper() == hit[1].upper())
-            known = found.get((what, name))
-            if known is None or (near and not known.near):
-                found[what, name] = Stated(what, name, _around(text, hit), near)
-    if any(what is What.CREATIVE_COMMONS for what, _name in found):
-        found.pop((What.LICENCE, ""), None)  # the same statement, less exact
-    return sorted(found.values(), key=lambda stated: not stated.near)[:MAX_STATED]
+                name = next(reseller for reseller in resellers().values() if reseller.upper() == hit[1].upper())
+            reseller = statements.get((what, name))
+            if reseller is None or (near and not reseller.near):
+                statements[what, name] = RightsStatement(what, name, _around(text, hit), near)
+    if any(what is What.CREATIVE_COMMONS for what, _name in statements):
+        statements.pop((What.LICENCE, ""), None)  # the same statement, less exact
+    return sorted(statements.values(), key=lambda statement: not statement.near)[:MAX_STATED]
 
 
 def without_tags(text: str) -> str:

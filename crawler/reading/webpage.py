@@ -234,8 +234,8 @@ class _Reader:
             self.figures.append([])
         elif tag == "figcaption" and self.figures:
             self.caption = []
-        if read := _READERS.get(tag):
-            read(self, element)
+        if reader := _READERS.get(tag):
+            reader(self, element)
         if element.attrib:
             self._attributes(tag, element)
         self._say(element.text)

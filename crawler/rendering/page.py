@@ -65,7 +65,7 @@ GATHER = """
 
 
 @dataclass(slots=True)
-class Shown:
+class RenderedPage:
     """Contents of a rendered page; empty if it did not respond in time."""
 
     html: str = ""
@@ -79,9 +79,11 @@ class Shown:
     left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
 
 
-async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]") -> Shown:
+async def show(
+    browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]"
+) -> RenderedPage:
     """Render a page that the crawl has fetched; content that exceeds the time limit is omitted."""
-    shown = Shown()
+    rendered = RenderedPage()
     async with visitors_page(browser, job.user_agent.header(), WIDTH, HEIGHT) as page:
         traffic = traffic_of(page=page)
         await page.context.route("**/*", traffic.answer)
@@ -91,10 +93,10 @@ async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traf
                 await _load(page, url, traffic, limits)
         with suppress(TimeoutError, Error):
             async with asyncio.timeout(GATHER_SECONDS):
-                shown = await _gather(page, job.limits.max_page_bytes)
+                rendered = await _gather(page, job.limits.max_page_bytes)
         traffic.close()
-        shown.asked, shown.moves = list(traffic.pictures), traffic.moves
-    return shown
+        rendered.asked, rendered.moves = list(traffic.pictures), traffic.moves
+    return rendered
 
 
 async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
@@ -111,11 +113,11 @@ async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> N
             return
 
 
-async def _gather(page: Page, max_bytes: int) -> Shown:
+async def _gather(page: Page, max_bytes: int) -> RenderedPage:
     signs = await wall_signs(page)
-    given = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
-    values = await _asked_apart(page, f"({GATHER})({given})")
-    return Shown(**{**values, "tiny": set(values["tiny"])}, signs=signs)
+    limits = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
+    values = await _asked_apart(page, f"({GATHER})({limits})")
+    return RenderedPage(**{**values, "tiny": set(values["tiny"])}, signs=signs)
 
 
 async def _asked_apart(page: Page, expression: str) -> Untyped:

@@ -28,7 +28,7 @@ from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from crawler.rendering.page import Shown
+    from crawler.rendering.page import RenderedPage
     from crawler.rendering.traffic import Download
     from exhibit.browser.running import SteeredBrowser
 
@@ -47,7 +47,7 @@ LOGGER = logging.getLogger(__name__)
 FEW_PICTURES = 3  # a page that needs scripts and shows fewer images has few images
 MANY_SCRIPTS = 4  # a page with at least as many scripts is script-heavy
 LITTLE_TEXT = 400  # characters; a page with less text that runs any script is built by scripts
-TRIED = 3  # pages of a host that are rendered before their gains decide about the others
+TRIAL_PAGES = 3  # pages of a host that are rendered before their gains decide about the others
 WEAKLY_TRIED = 1  # the same for pages that scripts may build, though their content does not say so
 SCRIPTS_READ = 12  # scripts read of a page for which only its appearance suggests rendering
 _NOT_SHOWN = frozenset({"og:image", "twitter:image", "meta", "link", "data-uri"})
@@ -82,14 +82,14 @@ class Rendering:
         self._browser = self._find() if crawl.job.render is not Render.NEVER else None
 
     def _find(self) -> "SteeredBrowser | None":
-        found = find_browser(self._crawl.job.browser)
-        if found.path is None:
-            self._tell(f"{found.sentence} {found.remedy}")
+        path = find_browser(self._crawl.job.browser)
+        if path.path is None:
+            self._tell(f"{path.sentence} {path.remedy}")
             return None
-        from crawler.rendering.traffic import Lasting  # noqa: PLC0415 - Playwright may not be installed
+        from crawler.rendering.traffic import AssetCache  # noqa: PLC0415 - Playwright may not be installed
         from exhibit.browser.running import SteeredBrowser  # noqa: PLC0415
 
-        self._lasting = Lasting()
+        self._lasting = AssetCache()
         seconds = self._crawl.job.limits.render_page_seconds
         self._limits = PageLimits(
             seconds=seconds,
@@ -98,7 +98,7 @@ class Rendering:
             quiet_seconds=QUIET_SECONDS,
             memory_bytes=MEMORY_BYTES,
         )
-        return SteeredBrowser(found.path, self._limits)
+        return SteeredBrowser(path.path, self._limits)
 
     def consider(self, visit: Visit, response: Response, document: Document) -> None:
         """Queue a page for rendering if the job requires it; the visit waits for the result."""
@@ -156,13 +156,13 @@ class Rendering:
 
     async def _render(self, visit: Visit, response: Response, document: Document) -> None:
         began = time.monotonic()
-        shown, reason = await self._show(response)
-        read = self._read(shown, response) if shown is not None and shown.html else None
+        rendered, reason = await self._show(response)
+        read = self._read(rendered, response) if rendered is not None and rendered.html else None
         seconds = time.monotonic() - began
-        if shown is None or read is None:
+        if rendered is None or read is None:
             self._crawl.budget.drop_rendering(reason or "no-answer", seconds)
             return
-        whole = _whole(document, read, shown, response.url)
+        whole = _whole(document, read, rendered, response.url)
         gained = pictures_of(replace(whole, images=tuple(image for image in whole.images if not visit.has(image))))
         visit.render_seconds = seconds
         host = host_of(response.url)
@@ -170,14 +170,14 @@ class Rendering:
         past = self._pasts[host]
         past.rendered += 1
         past.gained += gained > 0
-        if shown.signs and pictures_of(whole) < FEW_PICTURES:
-            wall = Reason.WALL if any("check" in sign for sign in shown.signs) else Reason.LOGIN
+        if rendered.signs and pictures_of(whole) < FEW_PICTURES:
+            wall = Reason.WALL if any("check" in sign for sign in rendered.signs) else Reason.LOGIN
             visit.refuse(Refusal(visit.target.url, wall, WALLS[wall]))
-        visit.leave_out(shown.left_out)
+        visit.leave_out(rendered.left_out)
         if not visit.is_over:
             self._rendered(visit, response, whole)
 
-    async def _show(self, response: Response) -> "tuple[Shown | None, str]":
+    async def _show(self, response: Response) -> "tuple[RenderedPage | None, str]":
         """Return the rendered contents of a page, or ``None`` and a reason."""
         from crawler.rendering.page import show  # noqa: PLC0415 - Playwright may not be installed
         from crawler.rendering.traffic import Traffic  # noqa: PLC0415
@@ -199,11 +199,13 @@ class Rendering:
                 return None, "error"
         return None, "browser-lost"
 
-    def _read(self, shown: "Shown", response: Response) -> Document | None:
-        base = shown.base if is_visitable(shown.base) and origin_of(shown.base) == origin_of(response.url) else ""
+    def _read(self, rendered: "RenderedPage", response: Response) -> Document | None:
+        base = (
+            rendered.base if is_visitable(rendered.base) and origin_of(rendered.base) == origin_of(response.url) else ""
+        )
         try:
             return document_of(
-                shown.html.encode("utf-8", "replace"),
+                rendered.html.encode("utf-8", "replace"),
                 Kind.PAGE,
                 url=base or response.url,
                 content_type="text/html; charset=utf-8",
@@ -218,29 +220,29 @@ class Rendering:
             LOGGER.warning("crawler: no page is rendered. %s", sentence.strip())
 
 
-def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Document:
+def _whole(served: Document, rendered_document: Document, rendered: "RenderedPage", url: str) -> Document:
     """Return the page as served, with additional content from its rendering."""
     images = {image.url: image for image in served.images}
-    for image in read.images:
+    for image in rendered_document.images:
         place = image.found_in if image.found_in == "data-uri" else RENDERED
         images.setdefault(image.url, FoundImage(image.url, place, image.context))
-    styled = [absolute(shown.base or url, address) for address in shown.styled]
-    for address in [*shown.asked, *(one for one in styled if one), *shown.drawn]:
+    styled = [absolute(rendered.base or url, address) for address in rendered.styled]
+    for address in [*rendered.asked, *(address for address in styled if address), *rendered.drawn]:
         place = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
         images.setdefault(address, FoundImage(address, place))
-    urls = {image.url for image in served.images} | images.keys() - shown.tiny
-    moves = [FoundLink(address, Kind.PAGE) for address in shown.moves if is_visitable(address)]
+    urls = {image.url for image in served.images} | images.keys() - rendered.tiny
+    moves = [FoundLink(address, Kind.PAGE) for address in rendered.moves if is_visitable(address)]
     return replace(
         served,
         images=tuple(image for address, image in images.items() if address in urls),
-        links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
-        title=served.title or read.title,
-        published=served.published or read.published,
-        text=read.text,
-        words=read.words,
-        robots=tuple(dict.fromkeys((*served.robots, *read.robots))),
-        tdm_reservation=served.tdm_reservation or read.tdm_reservation,
-        tdm_policy=served.tdm_policy or read.tdm_policy,
+        links=tuple(dict.fromkeys((*served.links, *rendered_document.links, *moves))),
+        title=served.title or rendered_document.title,
+        published=served.published or rendered_document.published,
+        text=rendered_document.text,
+        words=rendered_document.words,
+        robots=tuple(dict.fromkeys((*served.robots, *rendered_document.robots))),
+        tdm_reservation=served.tdm_reservation or rendered_document.tdm_reservation,
+        tdm_policy=served.tdm_policy or rendered_document.tdm_policy,
     )
 
 
@@ -256,7 +258,7 @@ def is_worth(document: Document, past: Past) -> bool:
     """Return True if a page is worth rendering, by its served content and the gains of earlier pages of its host."""
     if not document.runs_scripts:
         return False
-    if past.rendered >= TRIED:
+    if past.rendered >= TRIAL_PAGES:
         return past.gained >= WORTH * past.rendered
     if past.gained:
         return True

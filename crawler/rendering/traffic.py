@@ -39,7 +39,7 @@ _BLANK = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class BrowserResponse:
     """Response passed to the browser."""
 
     body: bytes
@@ -47,21 +47,23 @@ class Given:
     status: int = 200
 
 
-class Lasting:
+class AssetCache:
     """Cache of scripts and style sheets: each is requested once per job, up to a limit in bytes."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[Given | None]] = {}
+        self._tasks: dict[str, asyncio.Task[BrowserResponse | None]] = {}
         self._sizes: OrderedDict[str, int] = OrderedDict()
 
-    async def get(self, url: str, fetch: Callable[[], Awaitable[Given | None]]) -> Given | None:
+    async def get(self, url: str, fetch: Callable[[], Awaitable[BrowserResponse | None]]) -> BrowserResponse | None:
         """Return the response for a URL; if the requesting page closes, the request continues for later pages."""
         task = self._tasks.get(url)
         if task is None:
             task = self._tasks[url] = asyncio.ensure_future(self._counted(url, fetch))
         return await asyncio.shield(task)
 
-    async def _counted(self, url: str, fetch: Callable[[], Awaitable[Given | None]]) -> Given | None:
+    async def _counted(
+        self, url: str, fetch: Callable[[], Awaitable[BrowserResponse | None]]
+    ) -> BrowserResponse | None:
         result = await fetch()
         self._sizes[url] = len(result.body) if result else 0
         while sum(self._sizes.values()) > _KEPT_BYTES:
@@ -76,7 +78,7 @@ class Traffic(PageTraffic):
     crawl: Crawl
     images: Images
     download: Download
-    lasting: Lasting
+    lasting: AssetCache
     document: Response | None  # the page's own response, until requested
     url: str
     pictures: dict[str, None] = field(default_factory=dict)  # URLs of requested images
@@ -93,7 +95,7 @@ class Traffic(PageTraffic):
         else:
             await route.fulfill(status=result.status, headers=dict(result.headers), body=result.body)
 
-    async def _given(self, asked: Asked) -> Given | None:
+    async def _given(self, asked: Asked) -> BrowserResponse | None:
         """Return the response for a request; ``None`` to refuse it."""
         kind, url = asked.resource_type, without_fragment(asked.url)
         if self._closed or asked.method != "GET" or not self._is_of_page(asked):
@@ -113,16 +115,16 @@ class Traffic(PageTraffic):
             self.pictures[url] = None
         return result
 
-    def _navigated(self, asked: Asked, url: str) -> Given | None:
+    def _navigated(self, asked: Asked, url: str) -> BrowserResponse | None:
         if asked.frame.parent_frame is not None:
             return None
         document, self.document = self.document, None
         if document is None:
             self.moves = [*self.moves, url][:_MOVES]
             return None
-        return Given(document.body, _passed_on(pairs(document.headers)), document.status)
+        return BrowserResponse(document.body, _passed_on(pairs(document.headers)), document.status)
 
-    async def _picture(self, url: str) -> Given | None:
+    async def _picture(self, url: str) -> BrowserResponse | None:
         self.pictures[url] = None
         result = await self.images.fetched(url, self.url)
         if isinstance(result, Refusal):
@@ -131,15 +133,17 @@ class Traffic(PageTraffic):
         body = None if result.not_modified else self.crawl.spool.get(result.digest)
         if body is not None and len(body) < _SMALLEST:
             self.pictures.pop(url, None)
-        return Given(body or _BLANK, _passed_on(result.response_headers) if body else {"content-type": "image/gif"})
+        return BrowserResponse(
+            body or _BLANK, _passed_on(result.response_headers) if body else {"content-type": "image/gif"}
+        )
 
-    async def _fetch(self, url: str, headers: Mapping[str, str]) -> Given | None:
+    async def _fetch(self, url: str, headers: Mapping[str, str]) -> BrowserResponse | None:
         return await fetched(self.crawl, self.images, self.download, url, self.url, headers)
 
 
 async def fetched(
     crawl: Crawl, images: Images, download: Download, url: str, page: str, headers: Mapping[str, str]
-) -> Given | None:
+) -> BrowserResponse | None:
     """Fetch a URL that a page requests; ``None`` if there is no response or the budget is exhausted."""
     sent = crawl.headers(headers.get("accept", "*/*")) | {
         name.title(): value for name, value in headers.items() if name != "accept"
@@ -155,7 +159,7 @@ async def fetched(
         images.take(response)
     elif not crawl.budget.take("bytes", len(response.body)):
         return None
-    return Given(response.body, _passed_on(pairs(response.headers)), response.status)
+    return BrowserResponse(response.body, _passed_on(pairs(response.headers)), response.status)
 
 
 def _passed_on(headers: Headers) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SearchRequest:
     """A query: the bytes of an image, or words, and a page number."""
 
     picture: bytes = b""  # a JPEG, for a service that searches by image
@@ -62,7 +62,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResults:
     """One page of results."""
 
     places: tuple[Place, ...]  # where images are shown
@@ -84,7 +84,9 @@ class SearchRefusedError(RefusedError):
         self.wait = wait
 
 
-def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable[[], None] = lambda: None) -> Found:
+def ask(
+    service: Service, key: str, asked: SearchRequest, guard: Guard, before: Callable[[], None] = lambda: None
+) -> SearchResults:
     """Request one page of results. Redirects are not followed, so that the key is sent to no other host.
 
     An access token is cached until it expires; if the service rejects a cached token, a new one is requested once.
@@ -117,8 +119,8 @@ def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable
         session.close()
 
 
-def _page(session: requests.Session, service: Service, values: dict[str, str], asked: Asked) -> Found:
-    link = asked.page if service.links else ""
+def _page(session: requests.Session, service: Service, values: dict[str, str], request: SearchRequest) -> SearchResults:
+    link = request.page if service.links else ""
     url = PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=""), service.request.url)
     response, body = _request(
         session,
@@ -126,12 +128,12 @@ def _page(session: requests.Session, service: Service, values: dict[str, str], a
         service.request.method,
         link or url,
         headers={name: _filled(text, values) for name, text in service.request.headers.items()},
-        **_sent(service, values, asked, linked=bool(link)),
+        **_sent(service, values, request, linked=bool(link)),
     )
     value = _parsed(body)
     _check(service, response, value)
     following = response.links.get("next", {}).get("url", "") if service.answer.link_header else _next(service, value)
-    page = _found(service, value, asked, following)
+    page = _read_results(service, value, request, following)
     if any(part and part in unquote_plus(page.next_page) for part in (values["key"], values["secret"])):
         return replace(page, next_page="", more=False)  # It would be stored in a database row, where no key belongs.
     return page
@@ -173,7 +175,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
     return token, b""
 
 
-def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, str]:
+def _values(service: Service, key: str, token: str, request: SearchRequest) -> dict[str, str]:
     """Return the values of all placeholders."""
     first, size = service.request.first_page, service.pace.size
     ident, _colon, secret = key.partition(":")
@@ -181,13 +183,13 @@ def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, s
         "key": token,
         "id": ident,
         "secret": secret,
-        "words": asked.words,
-        "tag": "".join(_WORD.findall(asked.words)),
-        "tags": ",".join(_tags(asked.words)),
-        "page": asked.page if first is None else str(first + asked.offset // size),
-        "offset": str(asked.offset),
+        "words": request.words,
+        "tag": "".join(_WORD.findall(request.words)),
+        "tags": ",".join(_tags(request.words)),
+        "page": request.page if first is None else str(first + request.offset // size),
+        "offset": str(request.offset),
         "size": str(size),
-        "picture": base64.b64encode(asked.picture).decode("ascii"),
+        "picture": base64.b64encode(request.picture).decode("ascii"),
     }
 
 
@@ -196,7 +198,7 @@ def _tags(words: str) -> list[str]:
     return [tag for tag in map(str.strip, words.split(",") if "," in words else words.split()) if tag]
 
 
-def _sent(service: Service, values: dict[str, str], asked: Asked, *, linked: bool) -> dict[str, Any]:
+def _sent(service: Service, values: dict[str, str], asked: SearchRequest, *, linked: bool) -> dict[str, Any]:
     """Return the request arguments besides headers; the URL of a next page already contains its parameters."""
     request = service.request
     parameters = {name: _filled(text, values) for name, text in request.parameters.items() if _is_said(text, values)}
@@ -267,20 +269,25 @@ def _next(service: Service, value: object) -> str:
     return str(page) if isinstance(page, str | int) and not isinstance(page, bool) else ""
 
 
-def _found(service: Service, value: object, asked: Asked, next_page: str) -> Found:
+def _read_results(service: Service, value: object, request: SearchRequest, next_page: str) -> SearchResults:
     answer, base = service.answer, service.request.url
-    lists = [(one, list(islice(_at(value, one.results), _MAX_RESULTS))) for one in (answer, *answer.also)]
-    places = (place for one, results in lists for result in results for place in _places(service, one, result))
+    lists = [
+        (answer_part, list(islice(_at(value, answer_part.results), _MAX_RESULTS)))
+        for answer_part in (answer, *answer.also)
+    ]
+    places = (
+        place for answer_part, results in lists for result in results for place in _places(service, answer_part, result)
+    )
     results = len(lists[0][1])
     if service.links:
         next_page = absolute(base, next_page)
         same = origin_of(next_page) == origin_of(base)  # scheme and host: the key goes to the service alone
         next_page = next_page if same and len(next_page) <= _MAX_TOKEN else ""
     total = next(iter(_at(value, answer.total)), None) if answer.total else None
-    counted = isinstance(total, int) and asked.offset + service.pace.size < total and results > 0
+    is_counted = isinstance(total, int) and request.offset + service.pace.size < total and results > 0
     full = service.request.first_page is not None and not answer.total and results >= service.pace.size
     unique = tuple(dict.fromkeys(islice(places, _MAX_RESULTS)))
-    return Found(unique, results, next_page[:_MAX_TOKEN], bool(next_page) or counted or full)
+    return SearchResults(unique, results, next_page[:_MAX_TOKEN], bool(next_page) or is_counted or full)
 
 
 def _places(service: Service, shape: Results, result: object) -> Iterator[Place]:
@@ -301,17 +308,19 @@ def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenEl
     """Return when an image was seen or published, if the result states it."""
     dates = []
     for kind, path in ((SeenKind.SEARCH_SAW, shape.seen), (SeenKind.SEARCH_PUBLISHED, shape.published)):
-        if stated := as_stated(next(iter(_at(result, path)), None)) if path else "":
+        if stated_time := as_stated(next(iter(_at(result, path)), None)) if path else "":
             where = origin_of(service.request.url)
-            dates.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
+            dates.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated_time, where=where))
     return tuple(dates)
 
 
 def _text(value: object, path: str) -> str:
     """Return the text at a path, or a template with the texts of paths in braces; empty if one of them is missing."""
     if "{" in path:
-        inner = [next(iter(_at(value, one)), None) for one in _PATH.findall(path)]
-        texts = iter([quote(str(one), safe="") if isinstance(one, str | int) else "" for one in inner])
+        inner = [next(iter(_at(value, path_part)), None) for path_part in _PATH.findall(path)]
+        texts = iter(
+            [quote(str(path_part), safe="") if isinstance(path_part, str | int) else "" for path_part in inner]
+        )
         return _PATH.sub(lambda _match: next(texts), path) if all(inner) else ""
     text = next(iter(_at(value, path)), "") if path else ""
     return text if isinstance(text, str) else ""
@@ -323,7 +332,7 @@ def _at(value: object, path: str) -> Iterator[object]:
     A trailing ``/`` returns the part of a text after its last slash.
     """
     if path.endswith("/"):
-        yield from (found.rpartition("/")[2] for found in _at(value, path[:-1]) if isinstance(found, str))
+        yield from (name.rpartition("/")[2] for name in _at(value, path[:-1]) if isinstance(name, str))
         return
     name, _dot, rest = path.partition(".")
     each = name.endswith("[]")

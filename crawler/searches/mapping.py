@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.formats.strict import read
+from crawler.formats.strict import read_as
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of
 from exhibit.types import Json, Price
@@ -56,8 +56,8 @@ class Request:
         for where, text in self._texts():
             for name in PLACEHOLDER.findall(text):
                 if name not in PLACEHOLDERS or (name == "picture" and not where.startswith("json")):
-                    known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
-                    hint = f"Write one of {known}; {{picture}} in request.json alone."
+                    names = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
+                    hint = f"Write one of {names}; {{picture}} in request.json alone."
                     raise WrongUseError(f"request.{where} has {{{name}}}, which nothing is filled in for.", hint=hint)
 
     @property
@@ -168,8 +168,8 @@ class Service:
     def __post_init__(self) -> None:
         ways = (self.request.first_page is not None, self.answer.next, self.answer.link, self.answer.link_header)
         if sum(map(bool, ways)) > 1:
-            named = "request.first_page, answer.next, answer.link, answer.link_header"
-            raise WrongUseError(f"{named}: say the one by which the pages go on.")
+            fields = "request.first_page, answer.next, answer.link, answer.link_header"
+            raise WrongUseError(f"{fields}: say the one by which the pages go on.")
 
     @property
     def takes(self) -> str:
@@ -211,7 +211,7 @@ def read_service(text: str) -> Service:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WrongUseError(f"The mapping isn't TOML: {error}.") from error
-    return read(Service, value, "mapping")
+    return read_as(Service, value, "mapping")
 
 
 def _texts(value: Json, where: str = "") -> Iterator[tuple[str, str]]:

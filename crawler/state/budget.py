@@ -113,10 +113,10 @@ class Budget:
     def memory_spent(self) -> bool:
         """True if the process uses more memory than allowed; its peak counts where current usage is unavailable."""
         try:
-            held = int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            resident = int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except OSError:
-            held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return held > self._limits.memory_mb * 1024 * 1024
+            resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return resident > self._limits.memory_mb * 1024 * 1024
 
     def counts(self) -> Counts:
         """Return the counts so far."""

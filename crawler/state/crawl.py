@@ -50,7 +50,7 @@ class Crawl:
         self.refused: dict[str, RefusedError] = {}  # errors of the resolver, by host
         self.policies: dict[str, SitePolicy] = {}  # crawling rules, by origin
         self.http2: set[tuple[str, int]] = set()  # servers that offered HTTP/2, by name and port
-        self.known = {normalise(url): known for url, known in job.known.items()}
+        self.known = {normalise(url): earlier for url, earlier in job.known.items()}
         self._agent = job.user_agent.header()
         self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
 
@@ -94,13 +94,13 @@ class Crawl:
 
     def known_image(self, url: str) -> Known | None:
         """Return the earlier visit to an image if its bytes are known."""
-        known = self._known(url)
-        return known if known.digest else None
+        earlier = self._known(url)
+        return earlier if earlier.digest else None
 
     def conditions(self, url: str) -> dict[str, str]:
         """Return conditional request headers if an earlier visit is known (RFC 9110, 13.1)."""
-        known = self._known(url)
-        fields = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+        earlier = self._known(url)
+        fields = {"If-None-Match": earlier.etag, "If-Modified-Since": earlier.last_modified}
         return {name: value for name, value in fields.items() if value}
 
     def _known(self, url: str) -> Known:

@@ -22,10 +22,10 @@ Tried on the synthetic sites of ``tests/crawler/state/test_novelty.py``: a limit
 340 and 360 of the shop's 960 pages. 20 is twice the required value. A shop of 5,000 goods is visited completely. 50 is
 what a calendar costs."""
 
-WAITING = frozenset({Reason.RETRY_AFTER, Reason.ROBOTS_UNAVAILABLE})
+WAITING_REASONS = frozenset({Reason.RETRY_AFTER, Reason.ROBOTS_UNAVAILABLE})
 """Refusals that concern a whole host, which can be tried again later."""
 
-PASSING = WAITING | {Reason.BUDGET, Reason.TIMEOUT}
+PASSING = WAITING_REASONS | {Reason.BUDGET, Reason.TIMEOUT}
 """Temporary refusals, which say nothing about the URL: a later visit may find new content."""
 
 LEFT_OUT = Reason.REPETITIVE
@@ -45,15 +45,15 @@ def pattern_of(url: str) -> str:
 
     Digits and long ids in the path become ``#``; parameters lose their values and are sorted.
     """
-    read = read_url(url)
-    if read is None:
+    parts = read_url(url)
+    if parts is None:
         return url
     segments = (
         "#" if _ID.fullmatch(part) and "-" not in part else _VARIABLE.sub("#", part)
-        for part in read.pathname.split("/")
+        for part in parts.pathname.split("/")
     )
-    names = sorted({_VARIABLE.sub("#", field.partition("=")[0]) for field in read.search[1:].split("&") if field})
-    return read.host + "/".join(segments) + (f"?{'&'.join(names)}" if names else "")
+    names = sorted({_VARIABLE.sub("#", field.partition("=")[0]) for field in parts.search[1:].split("&") if field})
+    return parts.host + "/".join(segments) + (f"?{'&'.join(names)}" if names else "")
 
 
 def pattern_of_target(target: Link | PageLine) -> str:
@@ -65,10 +65,13 @@ def pattern_of_target(target: Link | PageLine) -> str:
     return pattern if "#" in pattern or "?" in pattern else ""
 
 
-def shows_new(line: PageLine, seen: Collection[Digest]) -> bool:
-    """Return True if a page shows an image not in ``seen``, or might: the page or an image was not sent this time."""
+def shows_new(line: PageLine, seen_digests: Collection[Digest]) -> bool:
+    """Return True if a page shows an image not in ``seen_digests``, or might.
+
+    The page or an image was not sent this time.
+    """
     may = line.not_modified or any(refusal.reason in PASSING for refusal in line.refusals)
-    return may or any(sighting.digest not in seen for sighting in line.sightings)
+    return may or any(sighting.digest not in seen_digests for sighting in line.sightings)
 
 
 def leads_on(pattern: str, links: Iterable[Link]) -> bool:
@@ -160,9 +163,9 @@ def _hash(fact: str) -> bytes:
     return blake2b(fact.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def is_near(one: int, other: int) -> bool:
+def is_near(first: int, other: int) -> bool:
     """Return True if two fingerprints belong to nearly the same text."""
-    return (one ^ other).bit_count() <= _MAX_BITS
+    return (first ^ other).bit_count() <= _MAX_BITS
 
 
 def _blocks(text: int) -> list[tuple[int, int]]:

@@ -34,11 +34,11 @@ class Visit:
     Args:
         target: URL to visit.
         done: Called with the visit when it ends.
-        begun: Seconds since the start of the job.
+        started: Seconds since the start of the job.
     """
 
-    def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:
-        self.target, self.begun = target, begun
+    def __init__(self, target: Target, done: Callable[["Visit"], None], started: float) -> None:
+        self.target, self.begun = target, started
         self.facts = Facts(final_url=target.url, status=0)
         self.document = Document()
         self.links: tuple[Link, ...] = ()
@@ -64,35 +64,35 @@ class Visit:
             self.is_over = True
             self._done(self)
 
-    def has(self, found: FoundImage) -> bool:
+    def has(self, image: FoundImage) -> bool:
         """Return True if this page, or one of its style sheets, has named an image."""
-        return (found.page_url, found.url) in self._wanted
+        return (image.page_url, image.url) in self._wanted
 
-    def want(self, found: FoundImage) -> bool:
+    def want(self, image: FoundImage) -> bool:
         """Add an image as pending; return False if this page has named it before."""
-        place = (found.page_url, found.url)
+        place = (image.page_url, image.url)
         if place in self._wanted:
             return False
-        self._wanted[place] = found
+        self._wanted[place] = image
         self.hold()
         return True
 
-    def settle(self, found: FoundImage, result: Fetched | Refusal, image_url: str = "") -> None:
+    def settle(self, image: FoundImage, result: Fetched | Refusal, image_url: str = "") -> None:
         """Record the result for an image."""
-        place = (found.page_url, found.url)
+        place = (image.page_url, image.url)
         if isinstance(result, Fetched):
-            shown_on = found.page_url or self.facts.final_url
-            dates = self._elsewhere(found)
-            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, dates)
+            shown_on = image.page_url or self.facts.final_url
+            dates = self._elsewhere(image)
+            self._outcomes[place] = result.at(shown_on, image_url or image.url, image.found_in, image.context, dates)
         else:
             self._outcomes[place] = result
         self.release()
 
-    def _elsewhere(self, found: FoundImage) -> tuple[SeenElsewhere, ...]:
+    def _elsewhere(self, image: FoundImage) -> tuple[SeenElsewhere, ...]:
         """Return dates of an image's publication elsewhere, stated by the source that names it and by the page."""
-        published = "" if found.page_url else self.document.published
+        published = "" if image.page_url else self.document.published
         own = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated=published)
-        return (*found.elsewhere, own) if published else found.elsewhere
+        return (*image.elsewhere, own) if published else image.elsewhere
 
     def leave_out(self, counts: Mapping[str, int]) -> None:
         """Add counts of items omitted because of limits, besides the document's own counts."""
@@ -106,7 +106,7 @@ class Visit:
         """Refuse every pending image and end the visit."""
         for place, image in self._wanted.items():
             if place not in self._outcomes:
-                self._outcomes[place] = Refusal(_shown(image.url), reason, sentence)
+                self._outcomes[place] = Refusal(_shortened(image.url), reason, sentence)
         self.is_over = True
 
     def sightings(self) -> tuple[Sighting, ...]:
@@ -155,10 +155,10 @@ class Visit:
         )
 
     def _ordered(self) -> list[Sighting | Refusal]:
-        known = [self._outcomes[place] for place in self._wanted if place in self._outcomes]
-        return known + [outcome for place, outcome in self._outcomes.items() if place not in self._wanted]
+        outcomes = [self._outcomes[place] for place in self._wanted if place in self._outcomes]
+        return outcomes + [outcome for place, outcome in self._outcomes.items() if place not in self._wanted]
 
 
-def _shown(url: str) -> str:
+def _shortened(url: str) -> str:
     """Shorten a ``data:`` URL for display."""
     return f"{url[:40]}..." if url[:5].lower() == "data:" and len(url) > 43 else url

@@ -54,9 +54,13 @@ class Api(NinjaAPI):
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]
-        known = {asked["name"]: asked["schema"] for asked in operation["parameters"] if asked["in"] == "query"}
-        _check_names("query", request.GET, known)
-        _check_once("query", request.GET, known)
+        query_schemas = {
+            parameter["name"]: parameter["schema"]
+            for parameter in operation["parameters"]
+            if parameter["in"] == "query"
+        }
+        _check_names("query", request.GET, query_schemas)
+        _check_once("query", request.GET, query_schemas)
         takes = operation.get("requestBody", {}).get("content", {})
         if takes and request.content_type not in takes:
             raise Problem(
@@ -93,18 +97,19 @@ class Api(NinjaAPI):
         return described(super().get_openapi_schema())
 
 
-def _check_names(where: str, given: Iterable[str], known: Collection[str]) -> None:
-    if unknown := sorted(set(given) - set(known)):
-        named = ", ".join(sorted(known)) or "none"
+def _check_names(where: str, names: Iterable[str], allowed: Collection[str]) -> None:
+    if unknown := sorted(set(names) - set(allowed)):
+        allowed_text = ", ".join(sorted(allowed)) or "none"
         raise Problem(
-            HTTPStatus.BAD_REQUEST, f"Unknown parameter {unknown[0]!r} in the {where}. Known parameters: {named}."
+            HTTPStatus.BAD_REQUEST,
+            f"Unknown parameter {unknown[0]!r} in the {where}. Known parameters: {allowed_text}.",
         )
 
 
-def _check_once(where: str, given: MultiValueDict[str, Any], fields: Mapping[str, Any]) -> None:
+def _check_once(where: str, values: MultiValueDict[str, Any], fields: Mapping[str, Any]) -> None:
     """Raise ``Problem`` if a parameter that is not a list is repeated, since all but the last would be lost."""
-    for name in given:
-        if (times := len(given.getlist(name))) > 1 and not _is_list(fields[name]):
+    for name in values:
+        if (times := len(values.getlist(name))) > 1 and not _is_list(fields[name]):
             sentence = f"Parameter {name!r} appears {times} times in the {where}. Send it once."
             raise Problem(HTTPStatus.BAD_REQUEST, sentence)
 

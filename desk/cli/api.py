@@ -79,44 +79,48 @@ class Operation:
 @cache
 def operations() -> tuple[Operation, ...]:
     """All operations, by subject."""
-    told = json.loads(OPERATIONS.read_text("utf-8"))
-    return tuple(Operation(*name.split(" "), **one) for name, one in told.items())
+    specs = json.loads(OPERATIONS.read_text("utf-8"))
+    return tuple(Operation(*name.split(" "), **spec) for name, spec in specs.items())
 
 
 def operation(method: str, path: str) -> Operation:
     """Return the operation at a path. Errors list similar paths."""
-    there = sorted((one for one in operations() if one.fits(path)), key=lambda one: len(_GAP.findall(one.path)))
-    if found := next((one for one in there if one.method == method), None):
-        return found
-    if there:
-        methods = ", ".join(one.method for one in there)
+    candidates = sorted(
+        (candidate for candidate in operations() if candidate.fits(path)),
+        key=lambda candidate: len(_GAP.findall(candidate.path)),
+    )
+    if match := next((candidate for candidate in candidates if candidate.method == method), None):
+        return match
+    if candidates:
+        methods = ", ".join(candidate.method for candidate in candidates)
         raise WrongUseError(f"{path} does not support {method}.", hint=f"It supports {methods}.")
-    paths = {_GAP.sub("1", one.path): one.path for one in operations()}
-    paths |= {one.strip("/").partition("/")[0]: one for one in reversed(paths.values())}
-    near = [paths[one] for one in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
-    meant = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
-    raise NotFoundError(f"The API has no path {path}.", hint=f"{meant}List all paths: exhibit api --list")
+    paths = {_GAP.sub("1", candidate.path): candidate.path for candidate in operations()}
+    paths |= {candidate.strip("/").partition("/")[0]: candidate for candidate in reversed(paths.values())}
+    near = [paths[candidate] for candidate in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
+    suggestion = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
+    raise NotFoundError(f"The API has no path {path}.", hint=f"{suggestion}List all paths: exhibit api --list")
 
 
 def complete_method(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Methods that start with a text."""
-    return [one for one in METHODS if one.startswith(begun.upper())]
+    return [method for method in METHODS if method.startswith(begun.upper())]
 
 
 def complete_path(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Paths that start with a text, with typed values in place of {parameters}."""
     typed, method = begun.split("/"), str(context.params.get("method") or "GET").upper()
-    found: dict[str, str] = {}
-    for one in operations():
-        parts = one.path.split("/")
+    completions: dict[str, str] = {}
+    for entry in operations():
+        parts = entry.path.split("/")
         fits = (
-            mine == part or _GAP.fullmatch(part) for mine, part in zip(typed, parts[: len(typed) - 1], strict=False)
+            typed_part == part or _GAP.fullmatch(part)
+            for typed_part, part in zip(typed, parts[: len(typed) - 1], strict=False)
         )
-        if one.method == method and len(parts) >= len(typed) and all(fits):
+        if entry.method == method and len(parts) >= len(typed) and all(fits):
             path = "/".join([*typed[:-1], *parts[len(typed) - 1 :]])
             if path.startswith(begun) or _GAP.fullmatch(parts[len(typed) - 1]):
-                found.setdefault(path, one.says)
-    return [CompletionItem(path, help=says) for path, says in found.items()]
+                completions.setdefault(path, entry.says)
+    return [CompletionItem(path, help=says) for path, says in completions.items()]
 
 
 EXAMPLES = examples(
@@ -194,21 +198,21 @@ def api_command(
     for path in paths:
         path, _, query = path.removeprefix(BELOW).partition("?")  # noqa: PLW2901 - without base path and query
         within = _OF_OWNER.fullmatch(path)
-        found = operation(method.upper(), within[2] if within else path)
-        given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
+        target = operation(method.upper(), within[2] if within else path)
+        parameters = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
         if everything:
-            given = {"limit": str(MOST), **given}
-        if found.file and output is None and sys.stdout.isatty():
+            parameters = {"limit": str(MOST), **parameters}
+        if target.file and output is None and sys.stdout.isatty():
             raise WrongUseError("The response is a file.", hint="Add --output FILE.")
-        sent = _body(found, given, body, _files(found, files))
+        sent = _body(target, parameters, body, _files(target, files))
         desk = open_desk()
         actor = _actor(desk, member, named)
         full = path if path.startswith("/") else f"/owners/{_owner_of(desk, actor, named)}/{path}"
-        answer = partial(_answer, desk, actor, found, full, sent)
+        answer = partial(_answer, desk, actor, target, full, sent)
         if everything:
-            _follow(found, given, answer)
+            _follow(target, parameters, answer)
         else:
-            response = answer(given)
+            response = answer(parameters)
             _write(response, str(_file_in(Path(str(output)), response)) if len(paths) > 1 else output)
         if method.upper() == "POST" and not desk.workers_run:
             note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
@@ -216,27 +220,27 @@ def api_command(
 
 def _file_in(folder: Path, response: "HttpResponseBase") -> Path:
     """Return where a response goes in a folder, which is created: the file's name as the response states it."""
-    stated = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
-    if stated is None:
+    match = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
+    if match is None:
         raise WrongUseError("This operation returns no file.", hint="Enter one path, or omit --output.")
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / Path(stated[1]).name
+    return folder / Path(match[1]).name
 
 
 def _list(word: str) -> None:
     """Print the operations with a word in their method, path or description; with their parameters where few."""
-    found = [one for one in operations() if word.lower() in f"{one.method} {one.path} {one.says}".lower()]
-    if not found:
+    matches = [entry for entry in operations() if word.lower() in f"{entry.method} {entry.path} {entry.says}".lower()]
+    if not matches:
         say(f"No operation matches {word!r}. List all operations: exhibit api --list")
-    elif len(found) > DETAILED:
-        table(("method", "path", "description"), [(one.method, one.path, one.says) for one in found])
-        note(f"{len(found)} operations. For parameters, narrow the list: exhibit api --list WORD")
-    for one in found if len(found) <= DETAILED else ():
-        say(f"{one.method} {one.path}\n  {one.says}.")
-        for option, names in (("--field", [*one.asks, *one.form, *one.json]), ("--file", one.files)):
+    elif len(matches) > DETAILED:
+        table(("method", "path", "description"), [(entry.method, entry.path, entry.says) for entry in matches])
+        note(f"{len(matches)} operations. For parameters, narrow the list: exhibit api --list WORD")
+    for entry in matches if len(matches) <= DETAILED else ():
+        say(f"{entry.method} {entry.path}\n  {entry.says}.")
+        for option, names in (("--field", [*entry.asks, *entry.form, *entry.json]), ("--file", entry.files)):
             if names:
                 say(f"  {option} {', '.join(names)}")
-        if one.file:
+        if entry.file:
             say("  --output FILE")
 
 
@@ -250,30 +254,30 @@ def _pairs(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _named(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
     """Values by name; a list for a repeated name."""
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+        values_by_name.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in values_by_name.items()}
 
 
-def _usage(found: Operation) -> str:
+def _usage(target: Operation) -> str:
     """The hint that lists an operation's parameters."""
-    return f"Its parameters: exhibit api --list '{found.method} {found.path}'"
+    return f"Its parameters: exhibit api --list '{target.method} {target.path}'"
 
 
-def _files(found: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFile[bytes]]]":
+def _files(target: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFile[bytes]]]":
     """Files by the names of their fields; the first field for a file without a name."""
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    if files and not found.files:
-        raise WrongUseError(f"{found.method} {found.path} accepts no file.", hint=_usage(found))
-    named: dict[str, list[UploadedFile[bytes]]] = {}
+    if files and not target.files:
+        raise WrongUseError(f"{target.method} {target.path} accepts no file.", hint=_usage(target))
+    files_by_name: dict[str, list[UploadedFile[bytes]]] = {}
     for text in files:
         name, mark, rest = text.partition("=")
-        name, path = (name, Path(rest)) if mark and name in found.files else (found.files[0], Path(text))
+        name, path = (name, Path(rest)) if mark and name in target.files else (target.files[0], Path(text))
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        named.setdefault(name, []).append(SimpleUploadedFile(path.name, read_file(path, MOST_BYTES), kind))
-    return named
+        files_by_name.setdefault(name, []).append(SimpleUploadedFile(path.name, read_file(path, MOST_BYTES), kind))
+    return files_by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,32 +288,32 @@ class Body:
     text: str = ""
 
 
-def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapping[str, object]) -> Body:
+def _body(target: Operation, parameters: dict[str, Any], body: str | None, files: Mapping[str, object]) -> Body:
     """The body of a request; its fields are removed from those of the query."""
-    if body is not None and not found.json:
-        raise WrongUseError(f"{found.method} {found.path} accepts no JSON.", hint=_usage(found))
+    if body is not None and not target.json:
+        raise WrongUseError(f"{target.method} {target.path} accepts no JSON.", hint=_usage(target))
     if body is not None:
         return Body(text=_json(body))
-    if not (found.json or found.form or found.files):
+    if not (target.json or target.form or target.files):
         return Body()
-    said = {name: given.pop(name) for name in list(given) if name not in found.asks}
-    if not found.json:
-        return Body(form={**said, **files})
-    said |= {name: [value] for name, value in said.items() if name in found.lists and isinstance(value, str)}
+    fields = {name: parameters.pop(name) for name in list(parameters) if name not in target.asks}
+    if not target.json:
+        return Body(form={**fields, **files})
+    fields |= {name: [value] for name, value in fields.items() if name in target.lists and isinstance(value, str)}
     return Body(
-        text=json.dumps({name: _typed(value) if name in found.typed else value for name, value in said.items()})
+        text=json.dumps({name: _typed(value) if name in target.typed else value for name, value in fields.items()})
     )
 
 
 def _typed(value: str | list[str]) -> object:
     """The number, Boolean or null that a text means; the API refuses other texts."""
     if isinstance(value, list):
-        return [_typed(one) for one in value]
+        return [_typed(item) for item in value]
     try:
-        meant = json.loads(value)
+        parsed = json.loads(value)
     except ValueError:
         return value
-    return value if isinstance(meant, str | list | dict) else meant
+    return value if isinstance(parsed, str | list | dict) else parsed
 
 
 def _json(text: str) -> str:
@@ -328,7 +332,7 @@ def _json(text: str) -> str:
     return text
 
 
-def _actor(desk: Desk, member: str | None, named: str | None) -> "Actor":
+def _actor(desk: Desk, member: str | None, owner_slug: str | None) -> "Actor":
     """The caller: a member in their role, or the operator."""
     from desk.api.common.auth import Actor
     from registry import models, scoped
@@ -336,23 +340,23 @@ def _actor(desk: Desk, member: str | None, named: str | None) -> "Actor":
 
     owners = models.Owner.objects.order_by("pk")
     if member is not None:
-        user = people.user(member)
+        user = people.get_user(member)
         by = f"{user.get_username()} (command line)"
         return Actor(user, by, f"user:{user.pk}", scoped.owners_of(user), None)
-    if named is not None:
-        owners = owners.filter(pk=desk.owner(named).pk)
+    if owner_slug is not None:
+        owners = owners.filter(pk=desk.owner(owner_slug).pk)
     nobody = models.User(username=person())  # the operator needs no account on this machine
     return Actor(nobody, person(), person(), owners, frozenset(models.Scope), is_operator=True)
 
 
-def _owner_of(desk: Desk, actor: "Actor", named: str | None) -> str:
+def _owner_of(desk: Desk, actor: "Actor", owner_slug: str | None) -> str:
     """The short name of the owner: the named one, the member's only one, or the only one."""
-    mine = list(actor.owners[:2])
-    return mine[0].slug if named is None and len(mine) == 1 else desk.owner(named).slug
+    own_slugs = list(actor.owners[:2])
+    return own_slugs[0].slug if owner_slug is None and len(own_slugs) == 1 else desk.owner(owner_slug).slug
 
 
 def _answer(
-    desk: Desk, actor: "Actor", found: Operation, path: str, sent: Body, given: Mapping[str, Any]
+    desk: Desk, actor: "Actor", target: Operation, path: str, sent: Body, parameters: Mapping[str, Any]
 ) -> "HttpResponseBase":
     """The response of the API; a problem ends the command with its message."""
     from django.test import RequestFactory
@@ -361,16 +365,16 @@ def _answer(
     from workers.pipeline import celery
 
     celery.give_up_soon()
-    address = f"{BELOW}{path}{'?' * bool(given)}{urlencode(given, doseq=True)}"
+    address = f"{BELOW}{path}{'?' * bool(parameters)}{urlencode(parameters, doseq=True)}"
     factory = RequestFactory(headers={"Host": f"{desk.config.web_host}:{desk.config.web_port}"})
     if sent.form is not None:
         request = factory.post(address, dict(sent.form))
     else:
-        request = factory.generic(found.method, address, sent.text, JSON if found.json else "")
+        request = factory.generic(target.method, address, sent.text, JSON if target.json else "")
     try:
         match = resolve(request.path_info)
     except Resolver404:
-        raise NotFoundError(f"{path} does not exist.", hint=f"Check the parameters of {found.path}.") from None
+        raise NotFoundError(f"{path} does not exist.", hint=f"Check the parameters of {target.path}.") from None
     request.resolver_match = match
     request.actor = actor  # type: ignore[attr-defined] # the authenticated caller
     answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
@@ -398,21 +402,21 @@ def _write(answer: "HttpResponseBase", output: str | None) -> None:
     else:
         with written_whole(Path(str(output))) as file:
             file.writelines(answer)
-    if (held := getattr(answer, "file_to_stream", None)) is not None:
-        held.close()
+    if (stream := getattr(answer, "file_to_stream", None)) is not None:
+        stream.close()
 
 
 def _follow(
-    found: Operation, given: Mapping[str, Any], answer: "Callable[[Mapping[str, Any]], HttpResponseBase]"
+    target: Operation, parameters: Mapping[str, Any], answer: "Callable[[Mapping[str, Any]], HttpResponseBase]"
 ) -> None:
     """Print each row of a list as a line of JSON, page by page."""
-    cursor = next((name for name in ("cursor", "offset") if name in found.asks), None)
+    cursor = next((name for name in ("cursor", "offset") if name in target.asks), None)
     if cursor is None:
-        raise WrongUseError(f"{found.method} {found.path} is not a list with pages.", hint="Omit --all.")
-    piece: dict[str, Any] = {"next": given.get(cursor)}
+        raise WrongUseError(f"{target.method} {target.path} is not a list with pages.", hint="Omit --all.")
+    piece: dict[str, Any] = {"next": parameters.get(cursor)}
     while True:
         after = {} if piece["next"] is None else {cursor: piece["next"]}
-        piece = json.loads(b"".join(answer({**given, **after})))
+        piece = json.loads(b"".join(answer({**parameters, **after})))
         for row in piece["items"]:
             click.echo(json.dumps(row, ensure_ascii=False))
         if piece["next"] is None:

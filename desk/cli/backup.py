@@ -30,33 +30,41 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     desk = open_desk()
     from workers.database import backup
 
-    made = backup.back_up(desk.services, place, keys=not without_keys, tell=note)
+    description = backup.back_up(desk.services, place, keys=not without_keys, tell=note)
     if as_json:
-        log = {"origin": made.log.origin, "entries": made.log.entries, "root": made.log.root}
-        kept = [f"files/{part.path}" for part in made.files]
-        shown = {"place": str(place), "made_at": made.made_at, "blobs": made.blobs, "files": kept, "log": log}
-        echo_json({**shown, "left_out": list(made.left_out), "damaged": list(made.damaged)})
+        log = {"origin": description.log.origin, "entries": description.log.entries, "root": description.log.root}
+        file_names = [f"files/{part.path}" for part in description.files]
+        values = {
+            "place": str(place),
+            "made_at": description.made_at,
+            "blobs": description.blobs,
+            "files": file_names,
+            "log": log,
+        }
+        echo_json({**values, "left_out": list(description.left_out), "damaged": list(description.damaged)})
     else:
-        _say(made, place)
-    if made.damaged:
+        _say(description, place)
+    if description.damaged:
         finish(ExitCode.INCOMPLETE)
 
 
-def _say(made: "Description", place: Path) -> None:
-    said = "Backup verified, but incomplete" if made.damaged else "Backup verified"
-    say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} in the log.")
-    for name in made.left_out:
+def _say(description: "Description", place: Path) -> None:
+    headline = "Backup verified, but incomplete" if description.damaged else "Backup verified"
+    say(f"{headline}: {place}. {counted(description.log.entries, 'entry', 'entries')} in the log.")
+    for name in description.left_out:
         say(f"Excluded: {name}")
-    for digest in made.damaged:
+    for digest in description.damaged:
         say(f"Omitted, because it is damaged: {digest}")
-    if made.damaged:
+    if description.damaged:
         say("Keep earlier backups. Check the disk, and restore these files from one, or add the same pictures again.")
-    if held := {path.name for part in made.files if (path := PurePosixPath(part.path)).parts[0] == "secrets"}:
-        say(f"The backup contains {_power(held)}")
+    if secret_names := {
+        path.name for part in description.files if (path := PurePosixPath(part.path)).parts[0] == "secrets"
+    }:
+        say(f"The backup contains {_power(secret_names)}")
 
 
-def _power(held: set[str]) -> str:
+def _power(secret_names: set[str]) -> str:
     """Return what these secrets allow, as the end of a sentence."""
-    if held & {MASTER_KEY, NEXT_MASTER_KEY}:
+    if secret_names & {MASTER_KEY, NEXT_MASTER_KEY}:
         return "the keys. Anyone who can read it can sign as your owners."
-    return f"secrets ({', '.join(sorted(held))}), but not the master key. Sealing requires the master key."
+    return f"secrets ({', '.join(sorted(secret_names))}), but not the master key. Sealing requires the master key."

@@ -60,12 +60,12 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
 
 def _meter() -> "Callable[[moving.Moved], None]":
     """Return a function that prints the progress on standard error every few seconds."""
-    told = time.monotonic()
+    last_shown = time.monotonic()
 
     def show(moved: "moving.Moved") -> None:
-        nonlocal told
-        if time.monotonic() - told > SECONDS:
-            told = time.monotonic()
+        nonlocal last_shown
+        if time.monotonic() - last_shown > SECONDS:
+            last_shown = time.monotonic()
             note(f"{counted(moved.files, 'file')} verified, {moved.copied:,} copied, {size(moved.size)}")
 
     return show
@@ -86,8 +86,8 @@ def _say(moved: "moving.Moved", to: str, *, running: bool) -> None:
     say("Purges do not affect the old location. Delete its files when you no longer need them.")
 
 
-def _url(given: str) -> str:
+def _url(text: str) -> str:
     try:
-        return "" if given == HERE else values.blobs_url(given)
+        return "" if text == HERE else values.blobs_url(text)
     except ValueError as error:
         raise WrongUseError(f"The URL is invalid: {error}.") from None  # the URL is not repeated: it may contain a key

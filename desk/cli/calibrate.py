@@ -99,7 +99,7 @@ def calibrate_command(
 
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
-        say(calibrate.foretold(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
+        say(calibrate.describe_plan(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
     from registry.fingerprints.ports import get_descriptors
@@ -114,21 +114,21 @@ def calibrate_command(
     order = calibrate.Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
     outcome = calibrate.calibrate(order, _meter())
     if counts is not None:
-        write_file(counts, accuracy.sign_counts(desk.services, outcome, listed=not without_list))
-    calibrations.use(outcome.calibration, by=person())
-    outcome = replace(outcome, kept=tuple(calibrate.measure_kept(kept.KeptPairs(desk.config.data_dir))))
+        write_file(counts, accuracy.sign_counts(desk.services, outcome, list_photographs=not without_list))
+    calibrations.activate(outcome.calibration, by=person())
+    outcome = replace(outcome, kept=tuple(calibrate.measure_filed_pairs(kept.FiledPairs(desk.config.data_dir))))
     shutil.rmtree(scratch, ignore_errors=True)  # the measurements contain a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
 
 def _meter() -> "folders.Progress":
     """Return a function that prints the progress on standard error in steps of 5 per cent."""
-    told: dict[str, int] = {}
+    last_shown: dict[str, int] = {}
 
     def show(stage: str, done: int, total: int) -> None:
         part = done * 20 // max(1, total)
-        if told.get(stage) != part:
-            told[stage] = part
+        if last_shown.get(stage) != part:
+            last_shown[stage] = part
             note(f"{stage} {done:,} of {total:,}")
 
     return show
@@ -138,7 +138,7 @@ def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
     from indexer.calibration import calibrate
 
     only_json({**_plain(outcome), "digest": outcome.calibration.digest.hex}, asked=as_json)
-    fields(*calibrate.told(outcome))
+    fields(*calibrate.summarize(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
         if pairs:
@@ -150,8 +150,8 @@ def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
     if outcome.misjudged:
         say("\nSaved pairs with a different result:")
     for pair in outcome.misjudged:
-        said = "copy" if pair.copy else "different"
-        say(f"  {pair.files[0]}: saved as {said}, result {pair.verification.decision}")
+        label = "copy" if pair.copy else "different"
+        say(f"  {pair.files[0]}: saved as {label}, result {pair.verification.decision}")
     say("New matches use this calibration.")
 
 
@@ -184,24 +184,27 @@ def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) ->
     from registry.log.own_log import get_log
 
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
-    given = []
+    calibrations_given = []
     for path in files:
-        counts, key = counting.read_signed(counting.Counts, data := path.read_bytes(), what=path.name)
+        counts, key = counting.read_signed_statement(counting.Counts, data := path.read_bytes(), what=path.name)
         if trust and key not in keys:
             note(f"Ignored {path.name}: no trust list contains its key {key}.")
         else:
-            given.append(counting.Source(Digest.of(data), key, counts))
-    joined = counting.join(given, now().date().isoformat())
-    write_file(out, counting.signed(get_log(desk.services), joined))
+            calibrations_given.append(counting.Source(Digest.of(data), key, counts))
+    joined = counting.join_counts(calibrations_given, now().date().isoformat())
+    write_file(out, counting.sign_statement(get_log(desk.services), joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # name and key ID of its log
-    parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
+    parts = [
+        (name, replace(joined, sources=(single_source,)))
+        for name, single_source in zip(names, joined.sources, strict=True)
+    ]
     parts += [("together", joined), ("without the largest", joined.without_largest)]
     table(COLUMNS, [_line(label, part) for label, part in parts])
     say(FORMULAS)
 
 
-def _line(label: str, part: "counting.Joined") -> list[object]:
+def _line(label: str, part: "counting.JoinedCounts") -> list[object]:
     bounds = part.bounds
-    stated = sum(source.stated.photographs for source in part.sources)
+    photographs = sum(source.stated.photographs for source in part.sources)
     cells = [(bound.failed, bound.per_million, bound.per_million_at_any_time) for bound in bounds.values()]
-    return [label, stated, bounds[Decision.CERTAIN].photographs, *chain.from_iterable(cells)]
+    return [label, photographs, bounds[Decision.CERTAIN].photographs, *chain.from_iterable(cells)]

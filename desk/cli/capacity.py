@@ -56,11 +56,11 @@ def capacity_command(*, works: str, pictures: str, days: str, prices: Path | Non
     assumptions: copy the file named at the end, enter your prices, and pass it with --prices.
     """
     config = load_config()
-    asked = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
+    request = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
     prices = prices or prices_file(config.data_dir)
-    found = plan(asked, _laws(config), prices_in(prices))
+    forecast = plan(request, _laws(config), prices_in(prices))
     where = _wrapped(f"Prices: {prices}. To use your own, copy the file, change it, and add --prices FILE.")
-    tell(in_plain(found), *in_lines(found), "", where, as_json=as_json)
+    tell(in_plain(forecast), *in_lines(forecast), "", where, as_json=as_json)
 
 
 def whole_number(text: str) -> int:
@@ -68,9 +68,9 @@ def whole_number(text: str) -> int:
     plain = text.strip().lower().replace("_", "").replace(",", "")
     times = TIMES.get(plain[-1:], 1)
     try:
-        found = Decimal(plain[:-1] if times > 1 else plain) * times
-        if 0 <= found <= MOST and found == found.to_integral_value():
-            return int(found)
+        number = Decimal(plain[:-1] if times > 1 else plain) * times
+        if 0 <= number <= MOST and number == number.to_integral_value():
+            return int(number)
     except InvalidOperation:
         pass
     raise WrongUseError(f"{text!r} is not a whole number.", hint="Enter 0 to 1,000T, such as 10e6, 1_000_000 or 100M.")
@@ -85,9 +85,9 @@ def _laws(config: Config) -> Mapping[str, Law]:
 
 def in_plain(found: Plan) -> dict[str, Any]:
     """A plan as JSON."""
-    asked, both = found.asked, {"money": found.money, "core_hours": found.core_hours}
+    request, both = found.asked, {"money": found.money, "core_hours": found.core_hours}
     figures = [
-        {"value": law.at(asked.works, asked.pictures), "source": source_of(law), "beyond": found.is_beyond(law)}
+        {"value": law.at(request.works, request.pictures), "source": source_of(law), "beyond": found.is_beyond(law)}
         | {name: value for name, value in asdict(law).items() if value not in ("", math.inf)}
         for law in found.laws
     ]
@@ -97,9 +97,9 @@ def in_plain(found: Plan) -> dict[str, Any]:
 
 def in_lines(found: Plan) -> list[str]:
     """A plan for people, in lines that a terminal of a hundred columns holds."""
-    asked = found.asked
-    many = f"{counted(asked.works, 'work')}, {counted(asked.pictures, 'picture')} in {counted(asked.days, 'day')}"
-    lines = [f"{many}: {short(asked.pictures / asked.days / 86_400)} a second.", ""]
+    request = found.asked
+    many = f"{counted(request.works, 'work')}, {counted(request.pictures, 'picture')} in {counted(request.days, 'day')}"
+    lines = [f"{many}: {short(request.pictures / request.days / 86_400)} a second.", ""]
     stages = [(*HEADS, found.prices.currency), *map(line_of, found.stages)]
     lines += aligned(stages, [place > 0 for place in range(len(stages[0]))])
     lines += ["", _wrapped(together(found)), ""]
@@ -135,8 +135,8 @@ def line_of(stage: Stage) -> tuple[str, ...]:
 def figure(law: Law, found: Plan) -> tuple[str, str, str]:
     """A figure below :data:`FIGURE`."""
     value = law.at(found.asked.works, found.asked.pictures)
-    told = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
-    return law.says, told + "*" * found.is_beyond(law), source_of(law)
+    text = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
+    return law.says, text + "*" * found.is_beyond(law), source_of(law)
 
 
 def source_of(law: Law) -> str:

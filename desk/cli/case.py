@@ -40,14 +40,14 @@ def list_cases(*, named: str | None, decision: str | None, words: str, as_json: 
     from registry.cases import search
 
     rows = scoped.cases(owner)
-    chosen = rows if decision is None else rows.filter(decision=decision)
+    selected = rows if decision is None else rows.filter(decision=decision)
     if words.strip():
-        chosen = chosen.filter(search.filter_by_words(owner, words.strip()))
-    found = schemas.Case.from_rows(schemas.with_uses(chosen))
+        selected = selected.filter(search.filter_by_words(owner, words.strip()))
+    case_rows = schemas.Case.from_rows(schemas.with_uses(selected))
     columns = ("case", "work", "site", "match", "pages", "decision", "bundles")
     hint = "List all cases: exhibit case list" if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
     nothing = f"No cases found. {hint}"
-    listed("cases", found, columns, _line, nothing=nothing, as_json=as_json)
+    listed("cases", case_rows, columns, _line, nothing=nothing, as_json=as_json)
     if not as_json:
         _tell_missed(owner)
 
@@ -56,7 +56,7 @@ def _tell_missed(of: "models.Owner") -> None:
     """Report watches that missed a known copy, so that an empty list is not mistaken for the absence of copies."""
     from registry.crawls import canaries
 
-    for crawl, result in canaries.missed_lately(of):
+    for crawl, result in canaries.list_recent_misses(of):
         why = f" ({result.reason})" if result.reason else ""
         canary = f"number {result.canary.number}, {result.canary.url}"
         note(f"The watch {crawl.watch.name} missed a known copy in its last crawl{why}: {canary}.")
@@ -67,9 +67,9 @@ def _line(case: "schemas.Case") -> list[object]:
 
     matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
-    sealed = sum(bundle.seal is not None for bundle in case.bundles)
+    sealed_count = sum(bundle.seal is not None for bundle in case.bundles)
     title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
-    return [case.number, title, case.site or "(files)", match, case.pages, decided, sealed]
+    return [case.number, title, case.site or "(files)", match, case.pages, decided, sealed_count]
 
 
 @case_command.command(
@@ -104,11 +104,11 @@ def confirm_cases(
     from registry import models
     from registry.cases import decisions
 
-    wish = decisions.Wish(
+    wish = decisions.DecisionRequest(
         decisions.Choice.CONFIRM,
         by=decisions.DEMONSTRATION if demonstration else by or person(),
         reason=reason.strip(),
-        undo_for=decisions.AT_ONCE if wait else decisions.UNDO_FOR,
+        undo_for=decisions.NO_DELAY if wait else decisions.UNDO_FOR,
     )
     outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
@@ -120,8 +120,8 @@ def confirm_cases(
     if refused:
         raise refused[0]
     if before := [case.number for case in confirmed if case.number not in done]:
-        kept = " To add a note: exhibit api POST cases/N/notes" if reason else ""
-        note(f"Already confirmed, unchanged: {_numbers(before)}.{kept}")
+        reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
+        note(f"Already confirmed, unchanged: {_numbers(before)}.{reason_note}")
     if wait:
         wait_for_seals(desk, confirmed)
         newest = models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")

@@ -85,8 +85,8 @@ def compare_command(
     from registry.log import audit_log
 
     row, data = scoped.case(owner, case), read_picture(work, desk.services.limits.max_bytes)
-    copies = found_copies.found_beside(desk.services, row, Digest.of(data))
-    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=case)
+    copies = found_copies.load_found_pictures(desk.services, row, Digest.of(data))
+    audit_log.log_access(audit_log.Evidence.CASE, audit_log.AccessKind.SEEN, owner, by=person(), case=case)
     for place, (url, copy) in enumerate(copies.items(), 1):
         each = {
             name: path and (path.with_stem(f"{path.stem}-{place}") if place > 1 else path)
@@ -107,42 +107,44 @@ def _compare(work: Path, picture: Path, drawings: dict[str, Path | None], *, as_
     from indexer.search import derived, search
     from registry.bundles import sentences
 
-    (registered, original), (found, measured) = map(measured_file, (work, picture))
+    (registered, original), (found_data, found_features) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()
-    compared = derived.graded(measured, original, search.compare_closely(measured, lambda: found, original))
-    one = calibrations.calibrated(compared, calibration)
-    sizes = [(info.width, info.height) for info in (measured.info, original.info)]
-    shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)
-    change = None if one.transform is None or not shows else changes.change_of(one.transform, *sizes)
+    verification = derived.add_survival(
+        found_features, original, search.compare_closely(found_features, lambda: found_data, original)
+    )
+    result = calibrations.calibrated(verification, calibration)
+    sizes = [(info.width, info.height) for info in (found_features.info, original.info)]
+    shows = result.decision in (Decision.CERTAIN, Decision.REVIEW)
+    change = None if result.transform is None or not shows else changes.derive_change(result.transform, *sizes)
     chart = drawings.pop("map")
-    wanted = {name: path for name, path in drawings.items() if path is not None}
-    if one.transform is not None:
-        _draw(found, registered, one, wanted)
-    if chart is not None and one.survival:
-        _draw_map(registered, one, chart)
+    drawing_paths = {name: path for name, path in drawings.items() if path is not None}
+    if result.transform is not None:
+        _draw(found_data, registered, result, drawing_paths)
+    if chart is not None and result.survival:
+        _draw_map(registered, result, chart)
     if as_json:
-        echo_json(wording.as_plain(one))
+        echo_json(wording.as_dict(result))
         return
-    say(SAID[one.decision])
-    for name, info in (("WORK", original.info), ("PICTURE", measured.info)):
+    say(SAID[result.decision])
+    for name, info in (("WORK", original.info), ("PICTURE", found_features.info)):
         if info.incomplete:
             say(f"  {name} is truncated or damaged. Only its readable part was compared.")
     if change is not None:
-        say(f"  PICTURE shows {wording.change_in_words(change)}.")
-    for sentence in sentences.words_of(one, calibration):
+        say(f"  PICTURE shows {wording.describe_change_of_work(change)}.")
+    for sentence in sentences.measurement_sentences(result, calibration):
         say(f"  {sentence}")
-    fields(("  remarks", ", ".join(one.reasons)))
-    if wanted and one.transform is None:
+    fields(("  remarks", ", ".join(result.reasons)))
+    if drawing_paths and result.transform is None:
         say("The pictures cannot be aligned, so no drawings were written.")
-    elif wanted:
-        say(f"Written: {', '.join(str(path) for path in wanted.values())}")
+    elif drawing_paths:
+        say(f"Written: {', '.join(str(path) for path in drawing_paths.values())}")
 
 
-def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
+def _draw_map(registered: bytes, verification: Verification, path: Path) -> None:
     from indexer.draw import draw, overlay
 
     encode = draw.png if path.suffix.lower() == ".png" else draw.jpeg
-    write_file(path, encode(overlay.survives(registered, compared.survival)))
+    write_file(path, encode(overlay.draw_survival(registered, verification.survival)))
 
 
 def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
@@ -156,9 +158,9 @@ def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
         raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
 
 
-def _draw(found: bytes, registered: bytes, compared: Verification, wanted: Mapping[str, Path]) -> None:
+def _draw(found_data: bytes, registered: bytes, verification: Verification, drawing_paths: Mapping[str, Path]) -> None:
     from indexer.draw import draw, pair as pairs
 
-    pair = pairs.Pair.of(found, registered, compared)
-    for name, path in wanted.items():
+    pair = pairs.Pair.of(found_data, registered, verification)
+    for name, path in drawing_paths.items():
         write_file(path, draw.SUFFIXES[path.suffix.lower()](draw.View[name.upper()], pair))

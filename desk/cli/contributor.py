@@ -23,6 +23,6 @@ def join_installation(*, url: str, token: str) -> None:
     from registry.edge import helping
 
     pictures = 0
-    for brought in helping.helping(configuration.load_config(), url, token):
+    for brought in helping.help_installation(configuration.load_config(), url, token):
         pictures += brought
         note(f"{counted(pictures, 'picture')} processed.")

@@ -9,7 +9,7 @@ from desk.cli.common.options import json_option
 from desk.cli.common.show import echo_json
 from exhibit.errors import ExitCode
 from exhibit.plain import printable
-from registry.configuration import config_or_fault
+from registry.configuration import load_config_or_error
 
 
 @click.command("doctor", epilog=examples("exhibit doctor"))
@@ -21,7 +21,7 @@ def doctor_command(*, as_json: bool) -> None:
     """
     from workers.operations import doctor
 
-    config, fault = config_or_fault()
+    config, fault = load_config_or_error()
     checks = doctor.examine_all(config) if fault is None else doctor.examine_without_settings(config, fault)
     if as_json:
         echo_json({"checks": [asdict(check) for check in checks]})

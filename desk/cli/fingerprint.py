@@ -39,23 +39,23 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
     """
     from indexer.search import prints
 
-    told: list[prints.StatedPicture] = []
+    pictures: list[prints.StatedPicture] = []
     failed = []
     for file in tracked(pictures_in(paths), "Measuring"):
         try:
-            told.append(_told(file.name, file.path))
+            pictures.append(_told(file.name, file.path))
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
-    if len(told) > prints.MAX_WORKS:
+    if len(pictures) > prints.MAX_WORKS:
         raise WrongUseError(
             f"A file can contain {prints.MAX_WORKS:,} works.", hint="Split the pictures into several files."
         )
-    if told:
-        with written_whole(out) as made:
-            stated = prints.StatedFile(works=tuple(told))
-            made.write(stated.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
-    _tell(out, told, failed, left_out_of(paths), as_json=as_json)
-    if failed or not told:
+    if pictures:
+        with written_whole(out) as temporary:
+            content = prints.StatedFile(works=tuple(pictures))
+            temporary.write(content.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
+    _tell(out, pictures, failed, left_out_of(paths), as_json=as_json)
+    if failed or not pictures:
         finish(ExitCode.INCOMPLETE)
 
 
@@ -69,16 +69,16 @@ def _told(name: str, path: Path) -> "prints.StatedPicture":
 
 def _tell(
     out: Path,
-    told: "Sequence[prints.StatedPicture]",
+    pictures: "Sequence[prints.StatedPicture]",
     failed: Sequence[dict[str, str]],
-    left: Sequence[LeftOut],
+    skipped: Sequence[LeftOut],
     *,
     as_json: bool,
 ) -> None:
-    works = [one.file for one in told]
-    shown = {"file": str(out) if told else None, "works": works, "failed": failed, **left_out_as_json(left)}
-    tell(shown, f"{counted(len(told), 'fingerprint')} written: {out if told else 'no file'}", as_json=as_json)
+    works = [picture.file for picture in pictures]
+    values = {"file": str(out) if pictures else None, "works": works, "failed": failed, **left_out_as_json(skipped)}
+    tell(values, f"{counted(len(pictures), 'fingerprint')} written: {out if pictures else 'no file'}", as_json=as_json)
     for other in failed if not as_json else ():
         note(f"  {other['file']}: skipped ({other['reason']}). {other['sentence']}")
-    if left and not as_json:
-        note(f"  {left_out_in_words(left)}")
+    if skipped and not as_json:
+        note(f"  {left_out_in_words(skipped)}")

@@ -37,7 +37,7 @@ class _Result:
 
     image: str
     works: Sequence[tuple["identify.FoundWork", list[str]]] = ()
-    answer: "identify.Answer | None" = None
+    answer: "identify.Identification | None" = None
     error: ExhibitError | None = None
 
 
@@ -117,17 +117,17 @@ def _stem(image: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
 
 
-def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
+def _written(desk: Desk, match: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
     from indexer.draw import draw
     from registry.matches import identify
     from registry.works import registration_proofs
 
-    pair = identify.pair_of(desk.services, found, data)
+    pair = identify.make_pair(desk.services, match, data)
     files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
     files |= {
         f"registration/{name}": content
-        for name, content in registration_proofs.proof_files(desk.services, found.work).items()
+        for name, content in registration_proofs.make_proof_files(desk.services, match.work).items()
     }
     for name, content in files.items():
         write_file(made_folder((folder / name).parent) / Path(name).name, content)
@@ -140,72 +140,74 @@ def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
     if result.answer is None:
         reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
         return schemas.UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
-    works = [schemas.ProvenWork.from_row(found, files=files) for found, files in result.works]
+    works = [schemas.ProvenWork.from_row(match, files=files) for match, files in result.works]
     return schemas.IdentifiedFile.from_row(result.answer, image=result.image, works=works)
 
 
 def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
     from indexer.search import why as explaining
 
-    for one in results:
-        if one.error is not None:
-            note(f"{one.image}: {one.error}")
-    for place, (one, answer) in enumerate([(one, one.answer) for one in results if one.answer is not None]):
+    for result in results:
+        if result.error is not None:
+            note(f"{result.image}: {result.error}")
+    for place, (result, answer) in enumerate(
+        [(result, result.answer) for result in results if result.answer is not None]
+    ):
         if place:
             click.echo()
-        if not one.works:
-            say(f"{one.image}: no registered work found.")
-        if answer.features.is_flat and not one.works:
+        if not result.works:
+            say(f"{result.image}: no registered work found.")
+        if answer.features.is_flat and not result.works:
             why = ", ".join(answer.features.flat)
             say(f"  The picture has too little detail ({why}): only nearly exact copies can be recognised.")
         if answer.features.info.incomplete:
             say(f"  {explaining.BREAKS_OFF}")
-        for found, files in one.works:
-            _tell_work(desk, one.image, found, files, details=details)
+        for match, files in result.works:
+            _tell_work(desk, result.image, match, files, details=details)
         _tell_copies(desk, answer)
         _tell_statement(answer)
 
 
-def _tell_statement(answer: "identify.Answer") -> None:
+def _tell_statement(answer: "identify.Identification") -> None:
     """Print the statements in a file, and its unreadable metadata."""
     from desk.texts import metadata_problems, ownership
 
-    if stated := ownership.statement_rows(answer.said):
+    if rows := ownership.statement_rows(answer.said):
         say("  Statements in the file, not verified:")
-        fields(*((f"    {name}", text) for name, text in stated))
-    for sentence in metadata_problems.sentences_of(answer.said.metadata.problems):
+        fields(*((f"    {name}", text) for name, text in rows))
+    for sentence in metadata_problems.describe_problems(answer.said.metadata.problems):
         say(f"  {sentence}")
 
 
-def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str], *, details: bool) -> None:
+def _tell_work(desk: Desk, image: str, match: "identify.FoundWork", files: list[str], *, details: bool) -> None:
     from desk.texts import cases
     from registry.bundles import sentences
 
-    work, verification = found.work, found.verification
+    work, verification = match.work, match.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")
-    every = sentences.said_of(verification, found.calibration)
-    said = (sentence % values for sentence, values in every if details or sentence not in sentences.FIGURES)
-    for sentence in filter(None, (*said, cases.further_in_words(len(verification.further)))):
+    every = sentences.measurement_templates(verification, match.calibration)
+    lines = (sentence % values for sentence, values in every if details or sentence not in sentences.TECHNICAL)
+    for sentence in filter(None, (*lines, cases.further_in_words(len(verification.further)))):
         say(f"  {sentence}")
     for remark in cases.remarks_of(verification.reasons):
         say(f"  {remark}")
     fields(
         ("  registered", moment(work.registered_at, desk.zone)),
-        *(_logged(desk, found.log) if details else ()),
+        *(_logged(desk, match.log) if details else ()),
         ("  written", f"{commonpath(files)} ({counted(len(files), 'file')})" if files else ""),
     )
 
 
-def _tell_copies(desk: Desk, answer: "identify.Answer") -> None:
-    for one in answer.copies:
-        what = f"Identical to an exported copy of work {one.work}, signed with the owner's key"
-        if one.recipient:
-            by_chance = f"at most 1 in {1 / max(one.chance, 1e-99):.0e} unmarked pictures matches by chance"
-            what = f"Contains the invisible mark of the copy of work {one.work} for {one.recipient}; {by_chance}"
+def _tell_copies(desk: Desk, answer: "identify.Identification") -> None:
+    for copy in answer.copies:
+        what = f"Identical to an exported copy of work {copy.work}, signed with the owner's key"
+        if copy.recipient:
+            by_chance = f"at most 1 in {1 / max(copy.chance, 1e-99):.0e} unmarked pictures matches by chance"
+            what = f"Contains the invisible mark of the copy of work {copy.work} for {copy.recipient}; {by_chance}"
         say(f"  {what}.")
-        key, made = f"{one.key}{', revoked' if one.revoked else ''}", moment(one.log.submission.time, desk.zone)
-        fields(("  key", key), ("  exported", made), *_logged(desk, one.log))
+        key, made_at = f"{copy.key}{', revoked' if copy.revoked else ''}", moment(copy.log.submission.time, desk.zone)
+        fields(("  key", key), ("  exported", made_at), *_logged(desk, copy.log))
     if answer.marks:
         say(f"  {counted(answer.marks, 'mark')} checked. A mark does not show the publisher; absence proves nothing.")
 
@@ -220,6 +222,9 @@ def _logged(desk: Desk, registration: "registration_proofs.Registration | None")
         yield "  log", f"entry {registration.entry}, waiting for a signed checkpoint by workers or --out"
     else:
         yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
-    for one in () if registration is None else registration.witnesses:
-        said = f"existed no later than {moment(one.time, desk.zone)}" if one.time else "pending"
-        yield "  timestamp", f"{one.name}: {said}{' (test service, no legal weight)' if one.development else ''}"
+    for witness in () if registration is None else registration.witnesses:
+        status = f"existed no later than {moment(witness.time, desk.zone)}" if witness.time else "pending"
+        yield (
+            "  timestamp",
+            f"{witness.name}: {status}{' (test service, no legal weight)' if witness.development else ''}",
+        )

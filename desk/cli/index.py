@@ -33,7 +33,7 @@ def check_indexes(*, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
-    each = index_upkeep.work_size(desk.services, states)
+    each = index_upkeep.measure_work_size(desk.services, states)
     answer = {"indexes": [asdict(state) for state in states], "each_work": asdict(each)}
     tell(answer, lambda: _show(states, each), as_json=as_json)
     if any(state.problems for state in states):
@@ -67,22 +67,22 @@ def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     rebuilt = index_upkeep.rebuild_indexes(desk.services)
-    made = [{"collection": str(collection), "space": str(space)} for collection, space in rebuilt]
-    lines = [f"Rebuilt {one['collection']} in {one['space']}." for one in made]
-    tell({"rebuilt": made}, *lines, as_json=as_json)
+    results = [{"collection": str(collection), "space": str(space)} for collection, space in rebuilt]
+    lines = [f"Rebuilt {result['collection']} in {result['space']}." for result in results]
+    tell({"rebuilt": results}, *lines, as_json=as_json)
 
 
 def _move(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
-    for space, there, wanted in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):
-        entries[space] = there
-        if there < wanted:
-            note(f"{space}: {there:,} of {wanted:,}")
+    for space, stored, required in index_upkeep.move_archive(desk.services, to_milvus=to == MILVUS):
+        entries[space] = stored
+        if stored < required:
+            note(f"{space}: {stored:,} of {required:,}")
     if drop:
         index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
-    lines = [f"{space}: {counted(there, 'entry', 'entries')}, complete." for space, there in entries.items()]
+    lines = [f"{space}: {counted(stored, 'entry', 'entries')}, complete." for space, stored in entries.items()]
     if not drop:
         lines.append("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
         lines.append("Then run the same command with --drop to delete the previous index.")

@@ -85,38 +85,46 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     from crawler.lists import files
     from registry.crawls import forecasts, ingest, lists, plan, watching
 
-    found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
-    wanted = _wanted(given)
+    sources = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
+    filters = _wanted(given)
     of = desk.owner(named)
     with _stopped_by_signals() as stopping:
-        watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
-        hosts = forecasts.Hosts.at_pace(lists.politeness_of(of, given["name"]))
+        watch = None if given["dry_run"] else lists.get_or_create_watch(of, given["name"], by=person())
+        hosts = forecasts.Hosts.at_pace(lists.get_politeness(of, given["name"]))
 
         def given_up() -> bool:
             return bool(stopping)
 
-        order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], given_up, hosts)
-        reads = _read(found, order, given["skipped"])
-        archived = [("warc", path) for path in found.archives]
+        order = ingest.IngestOptions(
+            watch, filters, desk.services.guard, given["column"], given["kind"], given_up, hosts
+        )
+        reads = _read(sources, order, given["skipped"])
+        archived = [("warc", path) for path in sources.archives]
         counted_files = count_archives(archived, given_up) if given["dry_run"] and not stopping else []
-    archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    left_out = _left_out(found)
-    told: dict[str, Json] = {"files": [_as_json(read) for read in reads], "archives": archives, "left_out": left_out}
+    archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], sources)
+    left_out = _left_out(sources)
+    values: dict[str, Json] = {
+        "files": [_as_json(result) for result in reads],
+        "archives": archives,
+        "left_out": left_out,
+    }
     if given["dry_run"]:
-        told |= forecast_as_json(hosts, counted_files)
-    tell(told, lambda: _tell(reads, archives, left_out), as_json=as_json)
+        values |= forecast_as_json(hosts, counted_files)
+    tell(values, lambda: _tell(reads, archives, left_out), as_json=as_json)
     if given["dry_run"] and not as_json:
-        tell_forecast(hosts if found.lists else None, counted_files)
+        tell_forecast(hosts if sources.lists else None, counted_files)
     if watch is not None:
-        crawl = watching.crawl_under_way(watch)
+        crawl = watching.get_running_crawl(watch)
         plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.workers_run:
             note(f"No worker is running. Start them: exhibit up; or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
-        said = "The estimate covers the part read so far." if given["dry_run"] else "Run the command again to continue."
-        note(f"Interrupted. {said}")
+        remainder = (
+            "The estimate covers the part read so far." if given["dry_run"] else "Run the command again to continue."
+        )
+        note(f"Interrupted. {remainder}")
         finish(ExitCode.INTERRUPTED)
-    if any(read.problem for read in reads) or any(one.problems for one in counted_files):
+    if any(result.problem for result in reads) or any(counted_file.problems for counted_file in counted_files):
         finish(ExitCode.INCOMPLETE)
 
 
@@ -130,22 +138,22 @@ def _fetched(desk: Desk, url: str) -> Path:
     return folder
 
 
-def _wanted(given: Json) -> "line.Wanted":
+def _wanted(options: Json) -> "line.LineFilter":
     from crawler.lists import line
     from exhibit.network.addresses import plain_host
 
-    return line.Wanted(
-        hosts=tuple(sorted(map(plain_host, given["hosts"]))),
-        without_hosts=tuple(sorted(map(plain_host, given["without_hosts"]))),
-        words=tuple(word.casefold() for word in given["words"]),
-        min_width=given["min_width"] or 0,
-        min_height=given["min_height"] or 0,
-        suffixes=tuple("." + suffix.lower().lstrip(".") for suffix in given["suffixes"]),
-        only=given["only"] or "",
+    return line.LineFilter(
+        hosts=tuple(sorted(map(plain_host, options["hosts"]))),
+        without_hosts=tuple(sorted(map(plain_host, options["without_hosts"]))),
+        words=tuple(word.casefold() for word in options["words"]),
+        min_width=options["min_width"] or 0,
+        min_height=options["min_height"] or 0,
+        suffixes=tuple("." + suffix.lower().lstrip(".") for suffix in options["suffixes"]),
+        only=options["only"] or "",
     )
 
 
-def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -> list["ingest.Read"]:
+def _read(sources: "files.Found", order: "ingest.IngestOptions", skipped: TextIO | None) -> list["ingest.ListProgress"]:
     """Read the lists; tells on standard error how far it is, and writes what is left out.
 
     Where standard error is a terminal, one line is written over and over, else a line now and then.
@@ -153,51 +161,51 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
     from crawler.lists import line
     from registry.crawls import ingest
 
-    reads: dict[Path, ingest.Read] = {}
-    live, told = sys.stderr.isatty(), 0.0
+    reads: dict[Path, ingest.ListProgress] = {}
+    live, last_shown = sys.stderr.isatty(), 0.0
     if skipped is not None:
         skipped.write(csv_text([("file", "reason", "address", "sentence")]))
-    for read, left_out in ingest.ingest(found.lists, order):
-        reads[read.path] = read
-        ended = bool(read.problem or read.row.whole)
-        if live or ended or time.monotonic() - told > TOLD_EVERY:
-            told = time.monotonic()
-            text = printable(f"{read.path.name}: {_so_far(read)}")
+    for result, left_out in ingest.ingest(sources.lists, order):
+        reads[result.path] = result
+        ended = bool(result.problem or result.row.whole)
+        if live or ended or time.monotonic() - last_shown > TOLD_EVERY:
+            last_shown = time.monotonic()
+            text = printable(f"{result.path.name}: {_so_far(result)}")
             click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
         if skipped is not None:
-            skipped.write(csv_text((read.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out))
+            skipped.write(csv_text((result.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out))
     if live:
         click.echo(err=True)
     return list(reads.values())
 
 
-def _so_far(read: "ingest.Read") -> str:
-    row = read.row
-    if row.whole and row.lines == read.before:
+def _so_far(result: "ingest.ListProgress") -> str:
+    row = result.row
+    if row.whole and row.lines == result.before:
         return f"imported before, {counted(row.lines, 'row')}"
     parts = [counted(row.lines, "row"), f"{row.kept:,} imported"]
     parts += [f"{count:,} skipped ({reason})" for reason, (count, _examples) in _by_number(row.skipped)]
-    if read.seconds:
-        parts.append(f"{(row.lines - read.before) / read.seconds:,.0f} per second")
-    if read.left is not None and not row.whole:
-        parts.append(f"{timedelta(seconds=round(read.left))} left")
-    if read.changed:
+    if result.seconds:
+        parts.append(f"{(row.lines - result.before) / result.seconds:,.0f} per second")
+    if result.left is not None and not row.whole:
+        parts.append(f"{timedelta(seconds=round(result.left))} left")
+    if result.changed:
         parts.append("read from the start, because the file has changed")
-    return ", ".join(parts) + (f". {read.problem}" if read.problem else "")
+    return ", ".join(parts) + (f". {result.problem}" if result.problem else "")
 
 
 def _by_number(skipped: Mapping[str, "lists.Skipped"]) -> list[tuple[str, "lists.Skipped"]]:
     return sorted(skipped.items(), key=lambda entry: (-entry[1][0], entry[0]))
 
 
-def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -> str:
+def _archives(desk: Desk, of: "models.Owner", name: str, sources: "files.Found") -> str:
     """Let web archives be read; returns what is to be said of it."""
     from registry.crawls import plan
 
-    if not found.archives:
+    if not sources.archives:
         return ""
-    watch, begun = plan.read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
-    return f"Web archives: {'added to' if begun else 'already in'} the watch {watch.name}."
+    watch, crawl = plan.read_archives(desk.services, of, f"{name} archives", sources.archives, by=person())
+    return f"Web archives: {'added to' if crawl else 'already in'} the watch {watch.name}."
 
 
 def count_archives(sources: Sequence[tuple[str, Path]], stopped: Callable[[], bool]) -> list["InFile"]:
@@ -205,26 +213,26 @@ def count_archives(sources: Sequence[tuple[str, Path]], stopped: Callable[[], bo
     from crawler.crawling.files import count_files
     from crawler.formats.job import SourceKind
 
-    found: dict[Path, InFile] = {}
-    told = time.monotonic()
-    for one in (each for kind, path in sources for each in count_files(SourceKind(kind), path)):
-        found[one.path] = one
-        if time.monotonic() - told > TOLD_EVERY:
-            told = time.monotonic()
-            note(f"{one.path.name}: {counted(one.pictures, 'picture')} found")
+    counts: dict[Path, InFile] = {}
+    last_shown = time.monotonic()
+    for file in (each for kind, path in sources for each in count_files(SourceKind(kind), path)):
+        counts[file.path] = file
+        if time.monotonic() - last_shown > TOLD_EVERY:
+            last_shown = time.monotonic()
+            note(f"{file.path.name}: {counted(file.pictures, 'picture')} found")
         if stopped():
             break
-    return list(found.values())
+    return list(counts.values())
 
 
 def tell_forecast(hosts: "forecasts.Hosts | None", found: Sequence["InFile"]) -> None:
     """Say what would be asked of whom, and what is read from files themselves."""
     from desk.texts import schedules
 
-    for sentence in schedules.asked(hosts) if hosts is not None else ():
+    for sentence in schedules.describe_hosts(hosts) if hosts is not None else ():
         say(sentence)
-    for one in found:
-        for sentence in schedules.in_file(one):
+    for entry in found:
+        for sentence in schedules.describe_file(entry):
             say(sentence)
 
 
@@ -242,44 +250,44 @@ def forecast_as_json(hosts: "forecasts.Hosts", found: Sequence["InFile"]) -> dic
         },
         "in_files": [
             {
-                "file": str(one.path),
-                "pictures": one.pictures,
-                "refused": dict(one.refused),
-                "problems": one.problems,
-                "whole": one.whole,
+                "file": str(entry.path),
+                "pictures": entry.pictures,
+                "refused": dict(entry.refused),
+                "problems": entry.problems,
+                "whole": entry.whole,
             }
-            for one in found
+            for entry in found
         ],
     }
 
 
-def _left_out(found: "files.Found") -> dict[str, Json]:
+def _left_out(sources: "files.Found") -> dict[str, Json]:
     """What of folders is not read, by the reason: how much, why, and the first of it."""
     from crawler.lists import files
 
     groups: dict[str, list[str]] = {}
-    for one in found.left_out:
-        groups.setdefault(one.reason, []).append(str(one.path))
+    for item in sources.left_out:
+        groups.setdefault(item.reason, []).append(str(item.path))
     return {
         reason: {"files": len(paths), "sentence": files.LEFT_OUT_REASONS[reason], "examples": paths[:_EXAMPLES]}
         for reason, paths in groups.items()
     }
 
 
-def _tell(reads: Sequence["ingest.Read"], archives: str, left_out: Mapping[str, Json]) -> None:
+def _tell(reads: Sequence["ingest.ListProgress"], archives: str, left_out: Mapping[str, Json]) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
     from crawler.lists import line
     from registry.crawls import lists
 
-    lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
-    say(f"{counted(lines, 'row')}: {kept:,} imported, {lines - kept:,} skipped.")
+    lines, kept_count = sum(result.row.lines for result in reads), sum(result.row.kept for result in reads)
+    say(f"{counted(lines, 'row')}: {kept_count:,} imported, {lines - kept_count:,} skipped.")
     rows = [
         (count, line.REASONS[reason], " ".join(map(short, examples)))
-        for reason, (count, examples) in _by_number(lists.together(read.row.skipped for read in reads))
+        for reason, (count, examples) in _by_number(lists.merge_skipped(result.row.skipped for result in reads))
     ]
     if rows:
         table(("rows", "reason", "examples"), rows)
-    problems = [f"{read.path.name}: {read.problem}" for read in reads if read.problem]
+    problems = [f"{result.path.name}: {result.problem}" for result in reads if result.problem]
     for sentence in filter(None, [*problems, archives]):
         say(sentence)
     for group in left_out.values():
@@ -287,21 +295,21 @@ def _tell(reads: Sequence["ingest.Read"], archives: str, left_out: Mapping[str, 
         note(f"{counted(group['files'], 'file or folder', 'files or folders')} skipped ({names}). {group['sentence']}")
 
 
-def _as_json(read: "ingest.Read") -> dict[str, Json]:
+def _as_json(result: "ingest.ListProgress") -> dict[str, Json]:
     from crawler.lists import line
 
     skipped = {
         reason: {"lines": count, "sentence": line.REASONS[reason], "examples": examples}
-        for reason, (count, examples) in _by_number(read.row.skipped)
+        for reason, (count, examples) in _by_number(result.row.skipped)
     }
     return {
-        "file": str(read.path),
-        "lines": read.row.lines,
-        "kept": read.row.kept,
+        "file": str(result.path),
+        "lines": result.row.lines,
+        "kept": result.row.kept,
         "skipped": skipped,
-        "whole": read.row.whole,
-        "changed": read.changed,
-        "problem": read.problem,
+        "whole": result.row.whole,
+        "changed": result.changed,
+        "problem": result.problem,
     }
 
 

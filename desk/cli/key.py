@@ -52,11 +52,11 @@ def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> Non
 def _rotate_master(desk: Desk, reason: str) -> None:
     from registry.master_key import change_master_key
 
-    made = change_master_key(desk.services, by=person(), reason=reason)
+    change = change_master_key(desk.services, by=person(), reason=reason)
     then = "Back up the folder secrets now."
-    if given := mounted(desk.config, NEXT_MASTER_KEY):
-        then = f"Replace master_key with {given} on every machine now."
-    say(f"Encrypted {counted(made.keys, 'key')} with the new master key. {then}")
-    if made.lost:
-        named = ", ".join(key.hex()[:16] for key in made.lost)
-        say(f"Unchanged, because they cannot be decrypted and are not in use: {named}")
+    if mounted_key := mounted(desk.config, NEXT_MASTER_KEY):
+        then = f"Replace master_key with {mounted_key} on every machine now."
+    say(f"Encrypted {counted(change.keys, 'key')} with the new master key. {then}")
+    if change.lost:
+        key_names = ", ".join(key.hex()[:16] for key in change.lost)
+        say(f"Unchanged, because they cannot be decrypted and are not in use: {key_names}")

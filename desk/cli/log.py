@@ -43,12 +43,12 @@ def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
         return
     from registry.log import replay
 
-    found = replay.replay(desk.services)
-    read = f"{counted(found.checkpoints, 'checkpoint')}, {counted(found.openings, 'content')}"
-    problems = [f"FAILED  {problem}" for problem in found.problems]
-    summary = f"{counted(len(found.problems), 'problem')} found." if problems else "The log is valid."
-    entries = f"{counted(found.entries, 'entry', 'entries')}, {read} verified; {found.erased} erased."
-    tell(asdict(found), entries, *problems, summary, as_json=as_json)
+    result = replay.replay(desk.services)
+    checked = f"{counted(result.checkpoints, 'checkpoint')}, {counted(result.openings, 'content')}"
+    problems = [f"FAILED  {problem}" for problem in result.problems]
+    summary = f"{counted(len(result.problems), 'problem')} found." if problems else "The log is valid."
+    entries = f"{counted(result.entries, 'entry', 'entries')}, {checked} verified; {result.erased} erased."
+    tell(asdict(result), entries, *problems, summary, as_json=as_json)
     finish(ExitCode.CHECK_FAILED if problems else ExitCode.DONE)
 
 
@@ -57,13 +57,16 @@ def _compare(desk: Desk, files: Sequence[Path], *, as_json: bool) -> None:
     from registry.log import history
 
     try:
-        found = history.check_against(desk.services, files)
+        comparisons = history.compare_with_files(desk.services, files)
     except IntegrityError as error:  # of a file, and nothing about the log
         raise WrongUseError(error.message, hint=error.hint) from error
-    checkpoints: list[dict[str, Json]] = [asdict(one) for one in found]
-    rows = [(one["origin"], one["size"], one["outcome"], one["sentence"]) for one in checkpoints]
+    checkpoints: list[dict[str, Json]] = [asdict(comparison) for comparison in comparisons]
+    rows = [
+        (comparison["origin"], comparison["size"], comparison["outcome"], comparison["sentence"])
+        for comparison in checkpoints
+    ]
     columns = ("name", "entries", "outcome", "meaning")
-    shown = (lambda: table(columns, rows)) if rows else "The files contain no checkpoint."
-    tell({"checkpoints": checkpoints}, shown, as_json=as_json)
-    broken = any(one.outcome is history.Compared.BROKEN for one in found)
+    output = (lambda: table(columns, rows)) if rows else "The files contain no checkpoint."
+    tell({"checkpoints": checkpoints}, output, as_json=as_json)
+    broken = any(comparison.outcome is history.Relation.BROKEN for comparison in comparisons)
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)

@@ -91,8 +91,8 @@ class LazyGroup(click.Group):
         """Load a command or a group of commands."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = getattr(importlib.import_module(f"desk.cli.{cmd_name}"), f"{cmd_name}_command")
-        return found
+        command: click.Command = getattr(importlib.import_module(f"desk.cli.{cmd_name}"), f"{cmd_name}_command")
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -142,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    given = sys.argv[1:] if arguments is None else arguments
-    if any(plain(text) != text and not os.path.lexists(text) for text in given):
+    argv = sys.argv[1:] if arguments is None else arguments
+    if any(plain(text) != text and not os.path.lexists(text) for text in argv):
         raise WrongUseError("An argument contains a control character or an incomplete character. Remove it.")
     try:
         code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
@@ -176,14 +176,14 @@ def _expected(kind: "click.ParamType[Any]") -> str:
 
 def _unforeseen(error: Exception) -> int:
     name = type(error).__name__
-    said = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines()
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
-        return _say(f"The database does not respond: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
+        return _say(f"The database does not respond: {lines[0] if lines else name}.", ExitCode.SERVICE_MISSING)
     if fault := machine_fault(error):
         return _say(fault + _of_file(error), ExitCode.SERVICE_MISSING)
     if name == "DataError":  # usually an input with a length or character that no column accepts
-        return _say(f"The database refused a value: {said[0] if said else name}.", ExitCode.WRONG_USE)
-    sentence = f"Unexpected error: {name}{': ' + said[0] if said else ''}."
+        return _say(f"The database refused a value: {lines[0] if lines else name}.", ExitCode.WRONG_USE)
+    sentence = f"Unexpected error: {name}{': ' + lines[0] if lines else ''}."
     return _say(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)
 
 

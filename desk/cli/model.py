@@ -84,34 +84,34 @@ def add_model(
     if card is not None:
         row = networks.add_model(desk.services, file, card, by=person())
     else:
-        offer = shared_models.look_at(file, key, anyway=anyway)
+        offer = shared_models.read_offer(file, key, anyway=anyway)
         remarks = offer.remarks
         if not as_json:
             _show_card(desk, offer.card, remarks)
         if not yes:
             ask("Add and measure this network?")
-        row = shared_models.take_in(desk.services, offer, by=person())
+        row = shared_models.import_offer(desk.services, offer, by=person())
     name = f"{row.name}@{row.version}"
-    reason, found = "", None
+    reason, result = "", None
     try:
-        found = _measure(desk, name, photos, works)
+        result = _measure(desk, name, photos, works)
     except WrongUseError as error:
         reason = error.message
-    beside = networks.compared_of(networks.model_named(desk.services, name)) if found else None
+    beside = networks.compare_with_claim(networks.get_model(desk.services, name)) if result else None
     if as_json:
         answer = {"name": row.name, "version": row.version, "remarks": remarks, "error": reason}
-        echo_json({**answer, "measured": found and _plain(found), "compared": beside and asdict(beside)})
-    elif found is None:
+        echo_json({**answer, "measured": result and _plain(result), "compared": beside and asdict(beside)})
+    elif result is None:
         say(f"{name} was added but not measured, so it cannot be used. {reason}")
         note(f"Measure it: exhibit model add {file} --photos DIR")
     else:
-        _show_measured(found)
+        _show_measured(result)
         _show_next(name, beside)
-    if found is None or (beside is not None and beside.falls_short):
+    if result is None or (beside is not None and beside.falls_short):
         finish(ExitCode.CHECK_FAILED)
 
 
-def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "networks.Measured":
+def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "networks.RecallComparison":
     from registry.fingerprints import networks
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
@@ -122,16 +122,16 @@ def _measure(desk: Desk, name: str, photos: Path | None, works: int) -> "network
         return networks.measure_model(desk.services, name, photos, works, progress)
 
 
-def _plain(found: "networks.Measured") -> dict[str, object]:
+def _plain(measurement: "networks.RecallComparison") -> dict[str, object]:
     from indexer.calibration import recall
 
-    beside = {found.serving: recall.as_plain(found.beside)}
-    return {found.name: recall.as_plain(found.recall), "beside": beside}
+    beside = {measurement.serving: recall.as_dict(measurement.beside)}
+    return {measurement.name: recall.as_dict(measurement.recall), "beside": beside}
 
 
 def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, ...]) -> None:
-    network, measured = card.network, card.measured
-    claimed = measured.overall
+    network, measurement = card.network, card.measured
+    claimed = measurement.overall
     fields(
         ("network", f"{network.name} {network.version}, {network.width} components, {size(card.size)}"),
         ("author", card.author),
@@ -140,14 +140,14 @@ def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, .
         *told(network, "licence", "source"),
         *told(card, "terms", "price"),
         ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
-        ("photographs", f"{measured.photos} in {len(measured.by_edit)} edits among {measured.references}"),
-        ("measured", f"{moment(measured.at, desk.zone)}, {measured.command}"),
+        ("photographs", f"{measurement.photos} in {len(measurement.by_edit)} edits among {measurement.references}"),
+        ("measured", f"{moment(measurement.at, desk.zone)}, {measurement.command}"),
     )
     for remark in remarks:
         note(remark)
 
 
-def _show_next(name: str, beside: "model_files.Compared | None") -> None:
+def _show_next(name: str, beside: "model_files.Comparison | None") -> None:
     """Show what the card of a network claims beside what was measured, and how to use it."""
     command = f"exhibit api POST /operator/models/{name}/use"
     if beside is None:
@@ -165,24 +165,24 @@ def _show_next(name: str, beside: "model_files.Compared | None") -> None:
         say(f"{name} confirms the claim of its card. Use it: {command}")
 
 
-def _show_measured(found: "networks.Measured") -> None:
-    mine, other = found.recall, found.beside
-    edits = f"{len(mine.by_edit)} edits among {mine.references}"
-    say(f"{mine.photos} photographs in {edits}; {mine.pairs} unrelated pairs.")
+def _show_measured(measurement: "networks.RecallComparison") -> None:
+    own, other = measurement.recall, measurement.beside
+    edits = f"{len(own.by_edit)} edits among {own.references}"
+    say(f"{own.photos} photographs in {edits}; {own.pairs} unrelated pairs.")
     click.echo()
-    rows = [[label, _share(getattr(mine.overall, key)), _share(getattr(other.overall, key))] for key, label in RECALLS]
-    rows.append(["milliseconds per picture", f"{mine.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
-    table(("", found.name, f"in use: {found.serving}"), rows)
+    rows = [[label, _share(getattr(own.overall, key)), _share(getattr(other.overall, key))] for key, label in RECALLS]
+    rows.append(["milliseconds per picture", f"{own.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
+    table(("", measurement.name, f"in use: {measurement.serving}"), rows)
     click.echo()
-    table(("R@10 by edit", found.name, "in use"), _by_edit(mine, other))
+    table(("R@10 by edit", measurement.name, "in use"), _by_edit(own, other))
 
 
-def _by_edit(mine: "recall.Recall", other: "recall.Recall") -> list[list[object]]:
+def _by_edit(own: "recall.Recall", other: "recall.Recall") -> list[list[object]]:
     """The edits in which one of the two misses something."""
     return [
-        [edit, _share(mine.by_edit[edit].few), _share(other.by_edit[edit].few)]
-        for edit in mine.by_edit
-        if min(mine.by_edit[edit].few, other.by_edit[edit].few) < 1
+        [edit, _share(own.by_edit[edit].few), _share(other.by_edit[edit].few)]
+        for edit in own.by_edit
+        if min(own.by_edit[edit].few, other.by_edit[edit].few) < 1
     ]
 
 

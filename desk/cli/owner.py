@@ -32,5 +32,5 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     from registry.members import people
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=person())
-    said = f"Added {owner.name}. Use --owner {owner.slug} in commands."
-    tell(schemas.Owner.from_row(owner), said, as_json=as_json)
+    message = f"Added {owner.name}. Use --owner {owner.slug} in commands."
+    tell(schemas.Owner.from_row(owner), message, as_json=as_json)

@@ -42,9 +42,9 @@ def restore_command(*, place: Path, as_json: bool) -> None:
     done = restore.put_back(load_config(), place, note)
     if as_json:
         log = {"origin": done.log.origin, "entries": done.log.entries, "root": done.log.root}
-        shown = {"made_at": done.description.made_at, "blobs": done.description.blobs, "log": log}
-        lacking = {"damaged": list(done.description.damaged), "closed_keys": done.closed_keys}
-        echo_json({**shown, **lacking, "settings_aside": done.settings_aside, "stopped": done.stopped})
+        values = {"made_at": done.description.made_at, "blobs": done.description.blobs, "log": log}
+        missing = {"damaged": list(done.description.damaged), "closed_keys": done.closed_keys}
+        echo_json({**values, **missing, "settings_aside": done.settings_aside, "stopped": done.stopped})
     else:
         _say(done)
     if done.description.damaged:

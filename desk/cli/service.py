@@ -85,8 +85,8 @@ def _refuse_what_would_differ(config: Config) -> None:
     lock = config.data_dir / "locks" / "supervisor.lock"
     if lock.exists() and (running := supervisor.running_status(config)) is not None:
         raise WrongUseError(f"Exhibit is already running: {running.address}", hint="Stop it first: exhibit down")
-    given = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
-    if lost := sorted(name for name in given - {"EXHIBIT_DATA"} if os.environ.get(name)):
+    variables = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
+    if lost := sorted(name for name in variables - {"EXHIBIT_DATA"} if os.environ.get(name)):
         hint = f"Move them to {config.data_dir / FILE_NAME} and unset them."
         raise WrongUseError(f"The service would not have these variables: {', '.join(lost)}.", hint=hint)
 
@@ -119,14 +119,14 @@ def _who(data: Path, user: str) -> str:
     return f"User={user}\n"
 
 
-def _user(named: str | None) -> str:
+def _user(name: str | None) -> str:
     """Whose service it is."""
     try:
-        return pwd.getpwnam(named).pw_name if named else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
+        return pwd.getpwnam(name).pw_name if name else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
     except KeyError as error:
         hint = "Create the user: useradd --system --create-home exhibit"
         raise WrongUseError(
-            f"There is no user {named}." if named else "The owner of this checkout is not a user.", hint=hint
+            f"There is no user {name}." if name else "The owner of this checkout is not a user.", hint=hint
         ) from error
 
 
@@ -153,7 +153,7 @@ def _systemctl(*words: str) -> None:
     """Raises ``ServiceMissingError`` with what systemd says."""
     ran = subprocess.run(["systemctl", *_scope(), *words], capture_output=True, text=True, check=False)
     if ran.returncode:
-        said = ran.stderr.strip() or f"exit code {ran.returncode}."
+        message = ran.stderr.strip() or f"exit code {ran.returncode}."
         raise ServiceMissingError(
-            f"systemctl {words[0]} failed: {said}", hint="Show the unit file: exhibit service --print"
+            f"systemctl {words[0]} failed: {message}", hint="Show the unit file: exhibit service --print"
         )

@@ -14,7 +14,7 @@ from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_SILENT, REDIS_SILENT
 from registry import jobs
-from registry.configuration import config_or_fault
+from registry.configuration import load_config_or_error
 
 
 @click.command(
@@ -38,15 +38,15 @@ def status_command(*, as_json: bool) -> None:
     from workers.servers import liveness, postgres, redis
     from workers.tasks import supervisor
 
-    config, fault = config_or_fault()
+    config, fault = load_config_or_error()
     status, disk = supervisor.running_status(config), checks.disk_check(config)
-    given = bool(config.database_url and config.redis_url)
-    asked = fault is None and (status is not None or given)
-    silent = asked and not postgres.database_answers(config)
+    has_servers = bool(config.database_url and config.redis_url)
+    is_running = fault is None and (status is not None or has_servers)
+    silent = is_running and not postgres.database_answers(config)
     # a command that needs the rows would wait for a Redis that is stopped
-    is_redis_silent = asked and not redis.redis_answers(config)
+    is_redis_silent = is_running and not redis.redis_answers(config)
     work, why = _NOTHING, DATABASE_SILENT if silent else REDIS_SILENT if is_redis_silent else ""
-    if asked and not why:
+    if is_running and not why:
         work, why = _work_or_why()
         silent = bool(why)
     workers = workers_run(config)
@@ -55,7 +55,9 @@ def status_command(*, as_json: bool) -> None:
         "site": None if status is None else status.address,
         "started": None if status is None else status.started,
         "processes": {} if status is None else status.processes,
-        "replaced": [asdict(one) | {"at": rfc3339(one.at)} for one in liveness.replacements(config)],
+        "replaced": [
+            asdict(replacement) | {"at": rfc3339(replacement.at)} for replacement in liveness.replacements(config)
+        ],
         "data": str(config.data_dir),
         "database_silent": silent,
         "redis_silent": is_redis_silent,
@@ -100,9 +102,12 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
     fields(("site", answer["site"]), ("started", started), ("processes", processes), ("data", answer["data"]))
-    for one in answer["replaced"]:
-        at = moment(parse_rfc3339(one["at"]), zone)
-        say(f"Restarted {one['name']} ({one['pid']}) at {at}, because it did not respond for {one['seconds']} seconds.")
+    for replacement in answer["replaced"]:
+        at = moment(parse_rfc3339(replacement["at"]), zone)
+        say(
+            f"Restarted {replacement['name']} ({replacement['pid']}) at {at}, because it did not "
+            f"respond for {replacement['seconds']} seconds."
+        )
     if why:
         say(f"{why} The number of waiting jobs is unknown.")
     if answer["disk"]["crawling_stopped"]:
@@ -118,8 +123,8 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     for step, sentence in answer["held_up"].items():
         say(f"Blocked: {_named(step)}. {sentence}")
     for task in answer["background"]:
-        left = task["seconds_left"]
-        rest = "" if left is None else f" About {counted(ceil(left / 60), 'minute')} left."
+        seconds_left = task["seconds_left"]
+        rest = "" if seconds_left is None else f" About {counted(ceil(seconds_left / 60), 'minute')} left."
         say(f"Background job: {task['done']:,} of {task['total']:,} {task['what']}.{rest}")
 
 

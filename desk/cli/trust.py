@@ -55,10 +55,10 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     if qualified is not None:
         trust = with_qualified(trust, qualified)
     try:
-        written = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
+        content = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
     except codec.FormatError as error:
         raise WrongUseError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
-    write_file(file, written)
+    write_file(file, content)
     say(f"Written to {file}. Deliver it separately from the bundles.")
 
 
@@ -86,7 +86,7 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
         keys=trusted_keys(None, label, development=development),
         partners=tuple(
             lists.TrustedLog(row.log_key, development, label, row.name)
-            for row in partners.active().filter(captures=True)
+            for row in partners.list_active().filter(captures=True)
         ),
     )
 
@@ -102,21 +102,22 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
     from evidence.verdict import trust as lists
 
     try:
-        found = stamps.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
+        certificates = stamps.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
         raise WrongUseError(f"{path} contains no readable certificates.") from error
-    compared = [
+    results = [
         replace(
             authority,
             qualified=tuple(
-                one.public_bytes(Encoding.PEM).decode()
-                for one in found
-                if one in authority.roots or stamps.find_root(one, authority.roots, found) is not None
+                certificate.public_bytes(Encoding.PEM).decode()
+                for certificate in certificates
+                if certificate in authority.roots
+                or stamps.find_root(certificate, authority.roots, certificates) is not None
             ),
         )
         for authority in trust.authorities
     ]
-    return replace(trust, authorities=tuple(compared))
+    return replace(trust, authorities=tuple(results))
 
 
 def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
@@ -127,7 +128,7 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
     for development in (True, False):
         rows = models.AnchorReceipt.objects.filter(kind=kind, state=models.StepState.DONE, development=development)
         for row in rows.order_by("-pk")[:MAX_BLOCKS]:
-            yield row.digest, proofs.receipt_of(row)
+            yield row.digest, proofs.to_receipt(row)
 
 
 def trials_label(services: "Services") -> str:

@@ -54,8 +54,8 @@ def _first_link(config: Config) -> str:
     command = [sys.executable, "-m", "workers.first_link"]
     environ = product.environment(config)
     run = subprocess.run(command, env=environ, cwd=product.CHECKOUT, capture_output=True, text=True, check=False)
-    if said := run.stderr.strip():
-        note(said.splitlines()[-1])
+    if message := run.stderr.strip():
+        note(message.splitlines()[-1])
     return run.stdout.strip()
 
 
@@ -64,19 +64,19 @@ def _detach(config: Config) -> None:
     from workers.servers import processes, product
     from workers.tasks import supervisor
 
-    folder, child, begun = made_data_dir(config) / "log", None, 0
+    folder, child, start = made_data_dir(config) / "log", None, 0
     said_at = time.monotonic()
     while (status := supervisor.running_status(config)) is None:
-        others = supervisor.is_at_work(config)
-        if child is None and not others:
+        is_running = supervisor.is_at_work(config)
+        if child is None and not is_running:
             with processes.open_log(folder, "supervisor") as log:
-                begun = log.tell()
+                start = log.tell()
                 child = product.start_detached(config, "workers.tasks.supervisor", log)
         elif child is not None and child.poll() is not None:
-            if not others:
-                said = (folder / "supervisor.log").read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
+            if not is_running:
+                lines = (folder / "supervisor.log").read_bytes()[start:].decode("utf-8", "replace").strip().splitlines()
                 hint = f"Log file: {folder / 'supervisor.log'}"
-                raise ServiceMissingError(said[-1] if said else "Exhibit did not start.", hint=hint)
+                raise ServiceMissingError(lines[-1] if lines else "Exhibit did not start.", hint=hint)
             child = None  # another one was faster
         if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
             said_at = time.monotonic()

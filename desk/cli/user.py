@@ -42,9 +42,9 @@ def add_user(*, email: str, named: str | None, role: str | None, generate: bool)
         say(f"{email} already has the role {present.role} for {owner.name}. To change it, add --role.")
         return
     password = None if people.is_user(email) else _password(generate=generate)
-    given = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
-    people.add_member(owner, email, given, password, by=person())
-    say(f"{email} has the role {given} for {owner.name}.")
+    new_role = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
+    people.add_member(owner, email, new_role, password, by=person())
+    say(f"{email} has the role {new_role} for {owner.name}.")
     if generate and password is not None:
         say(f"Password, shown only once: {password}")
 

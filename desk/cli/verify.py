@@ -81,19 +81,19 @@ def verify_command(
         raise WrongUseError("No bundle was given.", hint="Enter ZIPs, folders, or --html FILE.")
     if not bundles:
         return
-    found = packages.found_at(bundles)
-    results = [result for _, result in zip(tracked(found, "Verifying"), _results(found, pinned, jobs), strict=True)]
-    told = [result for result in results if isinstance(result, verdicts.Verdict)]
-    splits = split_views.split_views(view for verdict in told for view in verdict.views)
-    accounts, shared = tables.contradicting(results), tables.shared_between(results)
+    places = packages.found_at(bundles)
+    results = [result for _, result in zip(tracked(places, "Verifying"), _results(places, pinned, jobs), strict=True)]
+    finished = [result for result in results if isinstance(result, verdicts.Verdict)]
+    splits = split_views.split_views(view for verdict in finished for view in verdict.views)
+    accounts, shared = tables.find_contradictions(results), tables.find_shared_matches(results)
     if as_json:
-        echo_json(tables.plain_results(found, results, splits, accounts))
+        echo_json(tables.results_to_dict(places, results, splits, accounts))
     else:
-        lines = [*map(tables.account_line, accounts), *map(tables.account_line, shared)]
-        _tell(found, results, [*map(tables.split_table, splits), *lines])
-        if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in told):
+        lines = [*map(tables.format_account, accounts), *map(tables.format_account, shared)]
+        _tell(places, results, [*map(tables.format_split_view, splits), *lines])
+        if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in finished):
             say(OUR_LIST)
-    finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.gravest(map(tables.outcome_of, results)))
+    finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.most_severe(map(tables.get_exit_code, results)))
 
 
 def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | None) -> "lists.Trust":
@@ -105,22 +105,22 @@ def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | 
         return trust
     own = trust.requires or lists.Requirements(1)
     own = replace(own, witnesses=witnesses or own.witnesses)
-    asked = replace(trust, requires=replace(own, cosigners=own.cosigners if cosigners is None else cosigners))
+    adjusted = replace(trust, requires=replace(own, cosigners=own.cosigners if cosigners is None else cosigners))
     try:
-        return lists.Trust.from_json(asked.to_json(), what="Your minimum")
+        return lists.Trust.from_json(adjusted.to_json(), what="Your minimum")
     except codec.FormatError as error:
         raise WrongUseError(error.message, hint="Use a trust list with that many services, with --trust.") from error
 
 
 def _results(
-    found: "Sequence[packages.Place | packages.Refused]", trust: "lists.Trust", jobs: int | None
+    places: "Sequence[packages.Place | packages.Refused]", trust: "lists.Trust", jobs: int | None
 ) -> "Iterator[verdicts.Verdict | ExhibitError]":
     """What checking gives, in the order of what was found; several bundles are checked by a process a core."""
     from indexer.search import processes
 
-    jobs = jobs or max(1, min(os.cpu_count() or 1, len(found) // REPAYS))
+    jobs = jobs or max(1, min(os.cpu_count() or 1, len(places) // REPAYS))
     multiprocessing.set_forkserver_preload(["evidence.verify.packages", "registry.bundles.remaking"])
-    return processes.in_processes(jobs, (_verifier, trust), _verified, found)
+    return processes.run_in_processes(jobs, (_verifier, trust), _verified, places)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
@@ -131,31 +131,31 @@ def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
 
 
 def _verified(
-    verifier: "verifiers.Verifier", one: "packages.Place | packages.Refused"
+    verifier: "verifiers.Verifier", place: "packages.Place | packages.Refused"
 ) -> "verdicts.Verdict | ExhibitError":
     from evidence.verify import packages
 
     try:
-        return one.error if isinstance(one, packages.Refused) else packages.verified(verifier, one)
+        return place.error if isinstance(place, packages.Refused) else packages.verified(verifier, place)
     except ExhibitError as error:
         return error
 
 
 def _tell(
-    found: "Sequence[packages.Place | packages.Refused]",
+    places: "Sequence[packages.Place | packages.Refused]",
     results: "Sequence[verdicts.Verdict | ExhibitError]",
     contradictions: Sequence[str],
 ) -> None:
     from evidence import __main__ as tables
 
-    for place, (one, result) in enumerate(zip(found, results, strict=True)):
+    for place, (bundle, result) in enumerate(zip(places, results, strict=True)):
         if place:
             click.echo()
         if isinstance(result, ExhibitError):
-            say(tables.told_result(one, result))
+            say(tables.format_result(bundle, result))
         else:
-            click.echo(tables.table(result))
+            click.echo(tables.format_verdict(result))
     if len(results) > 1:
-        click.echo(f"\n{tables.summary(found, results)}")
-        for told in contradictions:
-            click.echo(f"\n{told}")
+        click.echo(f"\n{tables.format_summary(places, results)}")
+        for contradiction in contradictions:
+            click.echo(f"\n{contradiction}")

@@ -84,20 +84,25 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     from desk.texts import schedules
     from registry.crawls import captures, search_keys, watches
 
-    asked = {"budget": options.budget(given), **options.subjects(given)}
-    domains = captures.subjects(given["domains"], given["since"], given["until"])
+    settings = {"budget": options.budget(given), **options.subjects(given)}
+    domains = captures.make_subjects(given["domains"], given["since"], given["until"])
     if given["dry_run"]:
         _tell_beforehand(desk, sources, given, domains)
     if names:
-        estimates = search_keys.estimate(desk.services, desk.owner(named), names, **asked)
-        for line in schedules.costs(estimates, asked["budget"]):
+        estimates = search_keys.estimate(desk.services, desk.owner(named), names, **settings)
+        for line in schedules.describe_costs(estimates, settings["budget"]):
             (say if given["dry_run"] else note)(line)
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names] + [("archive", name) for name in archives]
-    asked |= {**domains, "every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
+    settings |= {
+        **domains,
+        "every": given["every"],
+        "when": options.when(given),
+        "politeness": options.politeness(given),
+    }
     own = bool(given["own"])
-    watch = watches.arrange(desk.services, desk.owner(named), name, sources, own=own, by=person(), **asked)
+    watch = watches.arrange(desk.services, desk.owner(named), name, sources, own=own, by=person(), **settings)
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. First run: {first}.")
@@ -110,7 +115,7 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
 
 
 def _tell_beforehand(
-    desk: Desk, sources: Sequence[tuple[str, str]], given: Mapping[str, Json], domains: "Subjects"
+    desk: Desk, sources: Sequence[tuple[str, str]], settings: Mapping[str, Json], domains: "Subjects"
 ) -> None:
     """Print what lists, files and archives contain; raises ``WrongUseError`` for sources that need a visit."""
     from desk.cli.ingest import count_archives, tell_forecast
@@ -119,15 +124,15 @@ def _tell_beforehand(
 
     listed = [address for kind, address in sources if kind == "list"]
     files = [(kind, Path(address)) for kind, address in sources if kind in watching.FILE_KINDS]
-    if not (given["searches_asked"] or given["archives"] or listed or files):
+    if not (settings["searches_asked"] or settings["archives"] or listed or files):
         hint = "--dry-run works with --search, --archive, --list, --folder and --warc."
         raise WrongUseError("The size of a site is unknown before its first crawl.", hint=hint)
-    hosts = forecasts.Hosts.at_pace(options.politeness(given))
+    hosts = forecasts.Hosts.at_pace(options.politeness(settings))
     hosts.add(listed)
     tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
-    if given["archives"]:
-        estimates = captures.estimate(desk.services, given["archives"], options.budget(given), domains)
-        for line in schedules.captures(estimates):
+    if settings["archives"]:
+        estimates = captures.estimate(desk.services, settings["archives"], options.budget(settings), domains)
+        for line in schedules.describe_captures(estimates):
             say(line)
 
 
@@ -165,7 +170,7 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     if watch.paused and not revisits.is_past(watch):
         hint = f"Resume it first: exhibit api POST watches/{watch.number}/resume"
         raise WrongUseError(f"The watch {name} is paused.", hint=hint)
-    under_way = watching.crawl_under_way(watch)
+    under_way = watching.get_running_crawl(watch)
     check_crawling(desk.config)
     crawl = plan.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
@@ -188,11 +193,11 @@ def _show_crawl(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, 
     owner = watch.owner
     cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl, resembles=False).distinct().count()
     if as_json:
-        echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
+        echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.count_refusals(crawl), cases=cases))
     elif wait:
-        one = schemas.Crawl.from_row(crawl)
-        found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
-        say(f"Crawl {crawl.number} of {watch.name}: {found}.")
+        values = schemas.Crawl.from_row(crawl)
+        summary = f"{counted(values.pages, 'page')}, {counted(values.pictures, 'picture')}, {counted(cases, 'case')}"
+        say(f"Crawl {crawl.number} of {watch.name}: {summary}.")
         _show_not_requested(crawl)
         _show_unrendered(crawl)
         _show_left_out(crawl)
@@ -216,7 +221,7 @@ def _show_proposals(watch: "models.Watch") -> None:
     """Print how many pictures of the watch can be registered as works."""
     from registry.matches import proposals
 
-    if watch.own and (count := proposals.of_watch(watch).count()):
+    if watch.own and (count := proposals.list_open_of_watch(watch).count()):
         say(f"{counted(count, 'picture')} proposed as works: {PROPOSED}")
 
 
@@ -225,9 +230,9 @@ def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     from registry.crawls import search_keys, search_services, watching
 
     reasons = {"no-key": "{} has no key", "no-consent": "{} has no consent to receive copies of your works"}
-    known = search_services.services(desk.config)
-    for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
-        if why := search_keys.lacking(desk.services, watch.owner, name, known[name]):
+    services = search_services.load_services(desk.config)
+    for name in [name for kind, name in watching.list_sources(watch) if kind == SEARCH and name in services]:
+        if why := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
             note(f"{reasons[why].format(name)}, so it is not used: exhibit api PUT searches/{name}/{REMEDIES[why]}")
 
 
@@ -237,7 +242,7 @@ def _is_incomplete(crawl: "models.Crawl") -> bool:
     from workers.operations import backlog
 
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
-    given_up = lost.exclude(backlog.settled(jobs.JOBS["match"]))
+    given_up = lost.exclude(backlog.filter_settled(jobs.JOBS["match"]))
     if pictures := given_up.distinct().count():
         again = "exhibit api POST /operator/failures/match/retry"
         note(f"Failed: {counted(pictures, 'picture')} not compared. Retry: {again}")
@@ -267,12 +272,12 @@ def _show_unrendered(crawl: "models.Crawl") -> None:
     from registry.crawls import budgets, crawling
 
     change = f"exhibit api PATCH watches/{crawl.watch.number} --field"
-    if over := budgets.unrendered(crawl).get("budget"):
+    if over := budgets.count_unrendered(crawl).get("budget"):
         say(f"{in_words(over, 'unrendered')} Allow more: {change} render_pages=N")
-    if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
+    if not (pages := crawling.count_unrun_scripts([crawl])[crawl.pk]):
         return
     them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
-    if crawling.lacked_browser(crawl):
+    if crawling.has_lacked_browser(crawl):
         say(f"{them}, but no browser is installed to render them. See: exhibit doctor")
     else:
         say(f"{them}. Render them: {change} render=always")
@@ -283,7 +288,7 @@ def _show_left_out(crawl: "models.Crawl") -> None:
     from desk.texts import crawl_refusals
     from registry.crawls import crawling
 
-    if counts := crawling.left_out(crawl):
+    if counts := crawling.count_omissions(crawl):
         say("Skipped because of the crawler's limits, or not readable:")
     for what, number in counts.items():
         say(f"{number:,} {crawl_refusals.left_out_in_words(what)}")
@@ -294,10 +299,10 @@ def _show_searches(crawl: "models.Crawl") -> None:
     from desk.texts import crawl_refusals
 
     for row in crawl.inquiries.order_by("pk"):
-        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'URL')}" if row.asked else "not used"
+        requests = f"{counted(row.asked, 'request')}, {counted(row.found, 'URL')}" if row.asked else "not used"
         why = crawl_refusals.inquiry_in_words(row)
         key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
-        say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
+        say(" ".join(filter(None, (f"{row.service}: {requests}.", why))) + key)
     if spent := crawl_refusals.spending_in_words(crawl):
         say(spent)
 
@@ -317,8 +322,8 @@ def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
         return models.Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
 
     def so_far() -> tuple[int, int]:
-        visited, left = crawling.addresses(crawl.pk)
-        seen = visited + left + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
-        return seen - left - waiting(), seen
+        visited, remaining = crawling.count_urls(crawl.pk)
+        total = visited + remaining + models.Picture.objects.filter(sightings__crawl=crawl).distinct().count()
+        return total - remaining - waiting(), total
 
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)

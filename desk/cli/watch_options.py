@@ -99,8 +99,8 @@ def budget(given: Mapping[str, Any]) -> dict[str, Any]:
     """The limits of a crawl that were given."""
     money = {name: "" if given[name] == "none" else given[name] for name in ("money", "money_month")}
     names = ("pages", "depth", "visits", "searches", "render", "render_pages", "render_seconds")
-    said = {name: given.get(name) for name in names} | money
-    return {name: value for name, value in said.items() if value is not None}
+    values = {name: given.get(name) for name in names} | money
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def works(given: Mapping[str, Any]) -> list[int] | None:
@@ -118,7 +118,7 @@ def when(given: Mapping[str, Any]) -> "schedules.TimeOfDay | None":
     from registry.crawls import schedules
 
     weekday = given["weekday"]
-    return schedules.chosen(given["at"], weekday and weekday.lower(), given["zone"], given["every"], None)
+    return schedules.parse_time_of_day(given["at"], weekday and weekday.lower(), given["zone"], given["every"], None)
 
 
 def politeness(given: Mapping[str, Any]) -> dict[str, float]:
@@ -157,13 +157,13 @@ def words(given: Mapping[str, Any]) -> list[str]:
     """Queries of a search, from their file."""
     from registry.crawls import search_services
 
-    return [] if given["words"] is None else search_services.words_of("\n".join(_lines(given["words"])))
+    return [] if given["words"] is None else search_services.split_queries("\n".join(_lines(given["words"])))
 
 
 def subjects(given: Mapping[str, Any]) -> dict[str, Any]:
     """Queries and works of a search, as in :class:`registry.crawls.watching.Subjects`."""
-    asked = None if given["words"] is None else words(given)
-    return {"words": asked, "works": works(given), "newest": given["newest"]}
+    search_terms = None if given["words"] is None else words(given)
+    return {"words": search_terms, "works": works(given), "newest": given["newest"]}
 
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}

@@ -42,18 +42,18 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         registered, features = measured_file(Path(original))
         explained = explaining.explain(data, {0: features})
         if keep is not None:
-            pairs = kept.KeptPairs(load_config().data_dir)
-            pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
+            pairs = kept.FiledPairs(load_config().data_dir)
+            pairs.keep(registered, data, kept.Judgement(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
         from registry import scoped
         from registry.matches import why
 
         work = scoped.work(desk.owner(named), int(original))
-        explained = why.why(desk.services, work, data)
-        before = why.numbers_of(work, explained)
+        explained = why.explain_search(desk.services, work, data)
+        before = why.list_preceding_works(work, explained)
         if keep is not None:
-            why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
+            why.store_pair(desk.services, work, explained, data, kept.Judgement(keep), name=copy.name, by=person())
     else:
         raise WrongUseError(
             f"{original} is neither a file nor the number of a work.", hint="List works: exhibit api GET works"
@@ -74,7 +74,7 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     odds = (
         []
         if explained.examined is None
-        else wording.odds_in_words(explained.examined.related, explained.examined.exposure)
+        else wording.describe_odds(explained.examined.related, explained.examined.exposure)
     )
     fields(*(("  odds", words) for words in odds))
     fields(("  ranked before it", ", ".join(f"work {number}" for number in before)))

@@ -86,10 +86,10 @@ def add_works(
     registrations (office|number|date, separated by ;). Common headings in English, German, French and Chinese are
     recognised.
     """
-    files, left = pictures_in(paths), left_out_of(paths)
+    files, skipped_files = pictures_in(paths), left_out_of(paths)
     if not files:
-        said = f" {left_out_in_words(left)}" if left else ""
-        raise WrongUseError(f"No pictures found.{said}", hint="Enter picture files, or folders with pictures.")
+        skipped_text = f" {left_out_in_words(skipped_files)}" if skipped_files else ""
+        raise WrongUseError(f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
     from registry.works import registration, tables
@@ -101,35 +101,44 @@ def add_works(
     table: tables.WorksTable | None = None
     if csv_file is not None:
         with reading_table(), columns.remembered(by=person()):
-            table = tables.read_works(
-                csv_file.name, tables.table_bytes(csv_file), columns,
-                left_out=left_out_by(unused), encoding=python_name(encoding), skips=skip_rows,
+            table = tables.parse_works_table(
+                csv_file.name, tables.read_table_bytes(csv_file), columns,
+                is_ignored=left_out_by(unused), encoding=python_name(encoding), skips_invalid=skip_rows,
             )  # fmt: skip
-    declared: Mapping[str, DeclaredWork] = table or {}
+    declarations: Mapping[str, DeclaredWork] = table or {}
     registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
-    for name, result in _registered(desk, of, files, declared, metadata=metadata):
+    for name, result in _registered(desk, of, files, declarations, metadata=metadata):
         if isinstance(result, RefusedError):
             failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
             registered.append((name, result))
     works = _shapes(registered)
-    names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
-    without_file = tables.lines_without(declared, names)
+    names = [
+        *(file.name for file in files),
+        *(name for name, _ in registered),
+        *(failure["file"] for failure in failed),
+    ]
+    without_file = tables.list_missing_files(declarations, names)
     answer = {"works": works, "failed": failed, "rows_without_file": without_file}
-    answer |= {"rows_unused": _unused(registered, declared), **left_out_as_json(left)}
+    answer |= {"rows_unused": _unused(registered, declarations), **left_out_as_json(skipped_files)}
     skipped = () if table is None else table.understood.skipped
     answer["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped]
     answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
     if table is not None:
         note_unread(table.understood)
-    tell(answer, lambda: _tell(answer, left), as_json=as_json)
+    tell(answer, lambda: _tell(answer, skipped_files), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
 
 def _registered(
-    desk: Desk, of: "models.Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
+    desk: Desk,
+    of: "models.Owner",
+    files: Sequence[Given],
+    declarations: "Mapping[str, DeclaredWork]",
+    *,
+    metadata: bool,
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
     from indexer.search import prints as stated_prints
@@ -138,18 +147,18 @@ def _registered(
     stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
     for file in stating:
         try:
-            prints = stated_prints.read_prints(read_picture(file.path, stated_prints.MAX_FILE))
+            prints = stated_prints.parse_fingerprint_file(read_picture(file.path, stated_prints.MAX_FILE))
         except RefusedError as error:
             yield file.name, error
         else:
-            yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declared)
+            yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declarations)
     files = [file for file in files if file not in stating]
-    with prefetch.measured_ahead(desk.config, [file.path for file in files]) as wait:
+    with prefetch.measure_ahead(desk.config, [file.path for file in files]) as wait:
         for file in tracked(files, "Registering"):
             wait()
             try:
                 data = read_picture(file.path, desk.services.limits.max_bytes)
-                new = _new_work(file, declared, metadata=metadata)
+                new = _new_work(file, declarations, metadata=metadata)
                 yield file.name, registration.register_work(desk.services, of, data, new)
             except RefusedError as error:
                 yield file.name, error
@@ -168,36 +177,40 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
     ]
 
 
-def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
+def _new_work(file: Given, declarations: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
     from registry.works import registration, tables
 
-    line = tables.line_about(declared, file.name)
-    return registration.NewWork(line or DeclaredWork(), tables.plain_name(file.name), metadata)
+    line = tables.find_declaration(declarations, file.name)
+    return registration.NewWork(line or DeclaredWork(), tables.normalise_name(file.name), metadata)
 
 
 def _unused(
-    registered: "Sequence[tuple[str, registration.RegistrationResult]]", declared: "Mapping[str, DeclaredWork]"
+    registered: "Sequence[tuple[str, registration.RegistrationResult]]", declarations: "Mapping[str, DeclaredWork]"
 ) -> list[dict[str, Any]]:
     """Lines that say something else than a work that was registered already, and in which columns."""
     from registry.works import tables
 
-    known = [(name, result.work) for name, result in registered if not result.new]
-    lines = [(name, work, line) for name, work in known if (line := tables.line_about(declared, name)) is not None]
-    found = [(name, work.number, tables.differing(line, work.declared)) for name, work, line in lines]
-    return [{"file": name, "work": number, "columns": columns} for name, number, columns in found if columns]
+    known_works = [(name, result.work) for name, result in registered if not result.new]
+    lines = [
+        (name, work, line)
+        for name, work in known_works
+        if (line := tables.find_declaration(declarations, name)) is not None
+    ]
+    unused = [(name, work.number, tables.list_differences(line, work.declared)) for name, work, line in lines]
+    return [{"file": name, "work": number, "columns": columns} for name, number, columns in unused if columns]
 
 
-def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
+def _tell(answer: Mapping[str, Any], skipped: Sequence[LeftOut]) -> None:
     from indexer.compare import wording
 
     works: Sequence[schemas.AddedWork] = answer["works"]
     new = sum(work.is_new for work in works)
     old = len(works) - new
-    known = f"; {old:,} already registered" if old else ""
-    say(f"{counted(new, 'work')} registered{known}.")
+    known_text = f"; {old:,} already registered" if old else ""
+    say(f"{counted(new, 'work')} registered{known_text}.")
     for work in works:
         if work.flags:
-            say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
+            say(f"  {work.file} {wording.describe_restrictions(work.flags)}.")
         for sentence in (*_cut(work), *_masked(work), *_warned(work, work.ownership_warnings)):
             say(f"  {work.file}: {sentence}")
     if any(work.ownership_warnings for work in works):
@@ -212,13 +225,13 @@ def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'more row')} without a file.")
     if answer["rows_unused"]:
         _tell_unused(answer["rows_unused"])
-    if left:
-        note(f"  {left_out_in_words(left)}")
+    if skipped:
+        note(f"  {left_out_in_words(skipped)}")
 
 
 def _tell_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
     """Print problems with the metadata of works' files."""
-    problems = [(work.file, one.sentence) for work in works for one in work.metadata_problems]
+    problems = [(work.file, problem.sentence) for work in works for problem in work.metadata_problems]
     if problems:
         note(f"  The metadata of {counted(sum(bool(work.metadata_problems) for work in works), 'file')} has problems.")
     for file, sentence in problems[:LINES_SHOWN]:
@@ -240,8 +253,8 @@ def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cut(work: "schemas.Work") -> list[str]:
-    said = "The file is truncated or damaged: Exhibit searches with the readable part."
-    return [said for picture in work.pictures if picture.incomplete]
+    message = "The file is truncated or damaged: Exhibit searches with the readable part."
+    return [message for picture in work.pictures if picture.incomplete]
 
 
 def _masked(work: "schemas.Work") -> list[str]:

@@ -55,8 +55,8 @@ class Answer(BaseModel):
 
     @classmethod
     def _told(cls, row: object, **told: object) -> Self:
-        found = {name: cls._value(row, name, field) for name, field in cls.model_fields.items() if name not in told}
-        return cls(**told, **found)
+        values = {name: cls._value(row, name, field) for name, field in cls.model_fields.items() if name not in told}
+        return cls(**told, **values)
 
     @classmethod
     def _value(cls, row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind

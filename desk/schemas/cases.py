@@ -13,13 +13,13 @@ from exhibit.periods import earliest, latest
 from exhibit.types import Decision, SeenKind
 from registry import models
 from registry.bundles.facts import QUESTIONS, elsewhere_of
-from registry.bundles.sentences import PRINTS
+from registry.bundles.sentences import FINGERPRINTS_ONLY
 from registry.cases import recaptures
-from registry.cases.also_shown import also_shown
-from registry.cases.history import in_english
+from registry.cases.also_shown import find_other_works
+from registry.cases.history import render_english
 from registry.cases.places import place_key, places_of, rows_of
 from registry.matches import calibrations
-from registry.notices.claims import check
+from registry.notices.claims import check_cases
 
 
 class CaseWork(Answer):
@@ -78,10 +78,10 @@ class Calibration(Answer):
         """Which one gave the probability of a match, and its bound on false alarms for what was decided so."""
         if match.calibration is None:
             return None
-        found = calibrations.named(match.calibration)
-        bound = found.bound(Decision(match.decision))
-        measured = {"false_alarms_in_a_million_at_most": bound.per_million, "photographs": bound.photographs}
-        return cls(name=found.name, digest=match.calibration.hex, **measured)
+        calibration = calibrations.load_calibration(match.calibration)
+        bound = calibration.bound(Decision(match.decision))
+        measurements = {"false_alarms_in_a_million_at_most": bound.per_million, "photographs": bound.photographs}
+        return cls(name=calibration.name, digest=match.calibration.hex, **measurements)
 
 
 class Use(Answer):
@@ -130,7 +130,7 @@ class Use(Answer):
 
     @staticmethod
     def resolve_by_fingerprints(row: models.CaseSighting) -> bool:
-        return PRINTS in row.match.reasons
+        return FINGERPRINTS_ONLY in row.match.reasons
 
     @staticmethod
     def resolve_calibration(row: models.CaseSighting) -> object:
@@ -140,15 +140,20 @@ class Use(Answer):
     def of_case(cls, row: models.Case) -> list[Self]:
         """The uses of a case, in the order in which they were found."""
         grouped: dict[tuple[object, ...], list[models.CaseSighting]] = {}
-        for one in sorted(row.case_sightings.all(), key=lambda one: one.pk):
-            grouped.setdefault((*place_key(one.sighting), one.match_id, one.licence_id), []).append(one)
-        online = recaptures.seen_online(row.captures.all())
+        for case_sighting in sorted(row.case_sightings.all(), key=lambda case_sighting: case_sighting.pk):
+            grouped.setdefault(
+                (*place_key(case_sighting.sighting), case_sighting.match_id, case_sighting.licence_id), []
+            ).append(case_sighting)
+        online = recaptures.last_online_times(row.captures.all())
         return [
             cls.from_row(
                 of_use[0],
-                first_seen=earliest(one.sighting.first_seen for one in of_use),
+                first_seen=earliest(case_sighting.sighting.first_seen for case_sighting in of_use),
                 last_seen=latest(
-                    [*(one.sighting.last_seen for one in of_use), online.get(recaptures.place_of(of_use[0].sighting))]
+                    [
+                        *(case_sighting.sighting.last_seen for case_sighting in of_use),
+                        online.get(recaptures.place_of(of_use[0].sighting)),
+                    ]
                 ),
             )
             for of_use in grouped.values()
@@ -195,7 +200,7 @@ class CaseEvent(Answer):
 
     @staticmethod
     def resolve_sentence(row: models.CaseEvent) -> str:
-        return in_english(row.said, row.sentence)
+        return render_english(row.said, row.sentence)
 
 
 class Case(CaseSummary):
@@ -254,7 +259,7 @@ class ThirdPartyStatement(Answer):
         prefetch_related_objects([row], QUESTIONS)
         return [
             cls._from_facts(place.first, one)
-            for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)
+            for number, place in enumerate(places_of(rows_of(row, for_sealing=False)), 1)
             for one in elsewhere_of(row, place, number)[0]
         ]
 
@@ -272,13 +277,13 @@ class CaseDetails(Case):
 
     @staticmethod
     def resolve_also_shown(row: models.Case) -> object:
-        return also_shown([row]).get(row.pk, [])
+        return find_other_works([row]).get(row.pk, [])
 
     resolve_third_party_statements = staticmethod(ThirdPartyStatement.of_case)
 
     @staticmethod
     def resolve_claim_checks(row: models.Case) -> list[ClaimCheck]:
-        return ClaimCheck.of(check([row]))
+        return ClaimCheck.of(check_cases([row]))
 
     @staticmethod
     def resolve_captures(row: models.Case) -> object:

@@ -8,7 +8,7 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import models
 from registry.bundles import links
-from registry.bundles.packages import languages_without, reading_copies
+from registry.bundles.packages import reading_copies, skipped_languages
 
 if TYPE_CHECKING:
     from registry.reports import scope as scopes
@@ -32,10 +32,10 @@ def _cases(row: models.Package) -> list[int]:
     return sorted(bundle.case.number for bundle in row.bundles.all())
 
 
-def _wanted(row: models.Report) -> "scopes.Wanted":
+def _wanted(row: models.Report) -> "scopes.ReportRequest":
     from registry.reports import scope as scopes
 
-    return scopes.wanted_of(row.parameters)
+    return scopes.parse_request(row.parameters)
 
 
 class Scope(Answer):
@@ -143,7 +143,7 @@ class Package(Answer):
     def resolve_pdfs(row: models.Package) -> list[str]:
         return [file["name"] for file in reading_copies(row)]
 
-    resolve_missing_pdf_languages = staticmethod(languages_without)
+    resolve_missing_pdf_languages = staticmethod(skipped_languages)
 
 
 class Link(Answer):
@@ -168,7 +168,7 @@ class Link(Answer):
     def resolve_has_password(row: models.DownloadLink) -> bool:
         return bool(row.password)
 
-    resolve_is_valid = staticmethod(links.holds)
+    resolve_is_valid = staticmethod(links.is_valid)
 
 
 class LinkWithUrl(Link):

@@ -70,7 +70,7 @@ class MetadataIssue(Answer):
     text: str = Field(description="Readable part of the value, with U+FFFD for the rest.")
     sentence: str = Field(description="Description of the problem.")
 
-    resolve_sentence = staticmethod(metadata_problems.sentence_of)
+    resolve_sentence = staticmethod(metadata_problems.describe_problem)
 
     @classmethod
     def of_work(cls, row: models.Work) -> list[Self]:
@@ -80,7 +80,7 @@ class MetadataIssue(Answer):
     @classmethod
     def of_json(cls, stated: Mapping[str, Any]) -> list[Self]:
         """Return what could not be read, from what a file states as a row keeps it."""
-        return [cls.from_row(MetadataProblem(**one)) for one in stated.get(PROBLEMS, ())]
+        return [cls.from_row(MetadataProblem(**problem)) for problem in stated.get(PROBLEMS, ())]
 
 
 class FileStatement(Answer):
@@ -138,15 +138,18 @@ class Bundle(BundleSummary):
         """What outside witnesses have answered."""
         from registry.bundles import proofs, witnessed
 
-        receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
-        counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
+        receipts = [proofs.timestamps_of(row) if row.seal_digest is not None else () for row in rows]
+        counts = [
+            witnessed.count_timestamps(bundle_receipts, settings.CONFIG.witnesses_needed)
+            for bundle_receipts in receipts
+        ]
         return [
             {
                 "is_timestamped": count.enough,
                 "timestamps": TimestampCounts.from_row(count),
-                "receipts": Receipt.from_rows(found),
+                "receipts": Receipt.from_rows(bundle_receipts),
             }
-            for found, count in zip(receipts, counts, strict=True)
+            for bundle_receipts, count in zip(receipts, counts, strict=True)
         ]
 
 

@@ -9,13 +9,13 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from desk.texts import claims
 from registry import models
-from registry.notices.checker import gaps
-from registry.notices.claims import Check, check, unanswered, unread
-from registry.notices.contents import items_of, letter
-from registry.notices.mail import may_have_left
-from registry.notices.notices import BEGUN
-from registry.notices.refuted import refuting
-from registry.notices.signing import TEXT_NAME, file_of
+from registry.notices.checker import list_gap_sentences
+from registry.notices.claims import Check, check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.contents import build_items, build_letter
+from registry.notices.mail import is_in_doubt
+from registry.notices.notices import UNSENT_STATES
+from registry.notices.refuted import list_refuting_visits
+from registry.notices.signing import TEXT_NAME, load_file
 from registry.services.services import Services
 
 
@@ -82,7 +82,7 @@ class ClaimFinding(Answer):
     evidence: list[ClaimEvidence] = Field(description="Quotations.")
     answer: ClaimAnswer | None = Field(description="A member's answer; null if there is none.")
 
-    resolve_sentence = staticmethod(claims.sentence)
+    resolve_sentence = staticmethod(claims.describe_point)
 
 
 class ClaimCheck(Answer):
@@ -100,7 +100,7 @@ class ClaimCheck(Answer):
     @classmethod
     def of(cls, checks: Mapping[int, Check]) -> list[Self]:
         """The claim checks of cases, by number."""
-        return [cls.from_row(found, case=number) for number, found in checks.items()]
+        return [cls.from_row(claim_check, case=number) for number, claim_check in checks.items()]
 
 
 class NoticeFile(Answer):
@@ -159,7 +159,7 @@ class NoticeReply(Answer):
 
     @staticmethod
     def resolve_pages_still_online(row: models.NoticeReply) -> int:
-        return len(refuting(row))
+        return len(list_refuting_visits(row))
 
 
 class NoticeMail(Answer):
@@ -174,7 +174,7 @@ class NoticeMail(Answer):
 
     @staticmethod
     def resolve_may_have_been_sent(row: models.NoticeMail) -> bool:
-        return may_have_left(row)
+        return is_in_doubt(row)
 
 
 class NoticeDetails(NoticeSummary):
@@ -203,19 +203,25 @@ class NoticeDetails(NoticeSummary):
     @classmethod
     def of(cls, services: Services, row: models.Notice) -> Self:
         """A notice with its letter and all that is known of it."""
-        items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
-        checks = check([item.row.case for item in items]) if row.state in BEGUN else {}
-        made = letter(row, items) if is_draft else None
+        items, is_draft = build_items(row), row.state == models.Notice.State.DRAFT
+        checks = check_cases([item.row.case for item in items]) if row.state in UNSENT_STATES else {}
+        made = build_letter(row, items) if is_draft else None
         return cls.from_row(
             row,
             has_unread_reply=row.replies.filter(seen_at=None).exists(),
             text=_text(services, row) if made is None else made.whole,
             claim_checks=ClaimCheck.of(checks),
-            missing=[*gaps(row, items), *unanswered(checks), *unread(checks)] if is_draft else [],
+            missing=[
+                *list_gap_sentences(row, items),
+                *list_unanswered_sentences(checks),
+                *list_unread_sentences(checks),
+            ]
+            if is_draft
+            else [],
             cases=[NoticedCase.from_row(item, pages=len(item.there)) for item in items],
         )
 
 
 def _text(services: Services, row: models.Notice) -> str:
-    kept = file_of(services, row, TEXT_NAME)
-    return "" if kept is None else kept[0].decode()
+    file = load_file(services, row, TEXT_NAME)
+    return "" if file is None else file[0].decode()

@@ -12,9 +12,9 @@ from exhibit.types import Money
 from registry import models, scoped
 from registry.crawls import budgets, canaries, crawling
 from registry.crawls.forecasts import Hosts
-from registry.crawls.schedules import WEEK, WEEKDAYS, kept
-from registry.crawls.search_keys import Estimate as CostEstimate, lacking, price_of
-from registry.crawls.search_services import service_of, services as services_of
+from registry.crawls.schedules import WEEK, WEEKDAYS, load_time_of_day
+from registry.crawls.search_keys import Estimate as CostEstimate, get_obstacle, get_price
+from registry.crawls.search_services import get_service, load_services as services_of
 from registry.services.services import Services
 
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
@@ -67,21 +67,23 @@ class Crawl(Answer):
     @classmethod
     def together(cls, rows: Sequence[models.Crawl]) -> list[dict[str, object]]:
         """The sightings, the different pictures, and those of them that aren't compared yet."""
-        seen = models.Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
+        crawl_sightings = models.Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
         different = Count("picture", distinct=True)
         # while a crawl goes on: its end counts them for good
-        pictures = dict(seen.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(different))
+        pictures = dict(
+            crawl_sightings.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(different)
+        )
         unfinished = models.Picture.objects.filter(state__in=models.UNFINISHED)
-        waiting = dict(seen.filter(picture__in=unfinished).annotate(different))
-        sightings = dict(seen.annotate(count=Count("*")))
-        not_run = crawling.scripts_not_run(rows)
+        uncompared = dict(crawl_sightings.filter(picture__in=unfinished).annotate(different))
+        sightings = dict(crawl_sightings.annotate(count=Count("*")))
+        not_run = crawling.count_unrun_scripts(rows)
         return [
             {
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
-                "pictures_waiting": waiting.get(row.pk, 0),
+                "pictures_waiting": uncompared.get(row.pk, 0),
                 "pages_with_scripts": not_run[row.pk],
-                "hosts_waiting": crawling.resting(row),
+                "hosts_waiting": crawling.list_resting_hosts(row),
             }
             for row in rows
         ]
@@ -101,7 +103,7 @@ class SearchUsage(Answer):
 
     @staticmethod
     def resolve_spent(row: models.Inquiry) -> list[str]:
-        return [str(one) for one in budgets.spent_of(row.charges.all())]
+        return [str(one) for one in budgets.sum_charges(row.charges.all())]
 
     @staticmethod
     def resolve_searches_left(row: models.Inquiry) -> object:
@@ -124,9 +126,9 @@ class CrawlDetails(Crawl):
     )
     searches: list[SearchUsage] = Field(description="Searches used.")
 
-    resolve_unrendered = staticmethod(budgets.unrendered)
-    resolve_skipped = staticmethod(crawling.left_out)
-    resolve_skipped_records = staticmethod(scoped.passed_counts)
+    resolve_unrendered = staticmethod(budgets.count_unrendered)
+    resolve_skipped = staticmethod(crawling.count_omissions)
+    resolve_skipped_records = staticmethod(scoped.count_skipped)
 
     @staticmethod
     def resolve_searches(row: models.Crawl) -> object:
@@ -188,12 +190,12 @@ class Watch(Answer):
 
     @staticmethod
     def resolve_at(row: models.Watch) -> str | None:
-        when = kept(row)
+        when = load_time_of_day(row)
         return None if when is None else f"{when.at:%H:%M}"
 
     @staticmethod
     def resolve_weekday(row: models.Watch) -> str | None:
-        when = kept(row)
+        when = load_time_of_day(row)
         weekly = when is not None and row.interval_seconds % WEEK.total_seconds() == 0
         return WEEKDAYS[when.weekday] if when is not None and when.weekday is not None and weekly else None
 
@@ -202,7 +204,7 @@ class Watch(Answer):
         """Their last crawls, and what they spent."""
         last = list(scoped.last_crawls(rows).values())
         crawls = dict(zip([crawl.watch_id for crawl in last], Crawl.from_rows(last), strict=True))
-        charges = budgets.of_month(*(row.pk for row in rows)).order_by("currency")
+        charges = budgets.list_month_charges(*(row.pk for row in rows)).order_by("currency")
         sums = list(charges.values_list("inquiry__crawl__watch", "currency").annotate(Sum("millionths")))
         spent = {row.pk: [str(Money(cost, code)) for watch, code, cost in sums if watch == row.pk] for row in rows}
         return [{"last_crawl": crawls.get(row.pk), "spent_this_month": spent[row.pk]} for row in rows]
@@ -336,24 +338,24 @@ class Search(Answer):
     @classmethod
     def of(cls, services: Services, owner: models.Owner, name: str | None = None) -> list[Self]:
         """The searches, or the one of a short name, and what an owner has for them; nothing of a key itself."""
-        found = {name: service_of(services.config, name)} if name else services_of(services.config)
+        services_by_name = {name: get_service(services.config, name)} if name else services_of(services.config)
         keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
         consents = {(row.service, row.host): row for row in owner.search_consents.all()}
         return [
             cls.from_row(
-                one,
-                vendor_price=one.conditions.costs,
-                data_sent=one.conditions.sends,
-                terms=one.conditions.terms,
+                service,
+                vendor_price=service.conditions.costs,
+                data_sent=service.conditions.sends,
+                terms=service.conditions.terms,
                 search=name,
-                price=(price := price_of(owner, name, one)) and Price.from_row(price),
+                price=(price := get_price(owner, name, service)) and Price.from_row(price),
                 key_added_at=keys[name].added_at if name in keys else None,
                 key_added_by=keys[name].added_by if name in keys else "",
-                consent_given_at=yes.given_at if (yes := consents.get((name, one.host))) else None,
+                consent_given_at=yes.given_at if (yes := consents.get((name, service.host))) else None,
                 consent_given_by=yes.given_by if yes else "",
-                missing=lacking(services, owner, name, one),
+                missing=get_obstacle(services, owner, name, service),
             )
-            for name, one in sorted(found.items())
+            for name, service in sorted(services_by_name.items())
         ]
 
 
@@ -390,6 +392,6 @@ class KnownCopy(Answer):
             watch: min(row.added_at for row in rows if row.watch == watch) for watch in {row.watch for row in rows}
         }
         last = [watch.crawls.filter(started_at__gte=at).order_by("-number") for watch, at in first.items()]
-        made = canaries.results([crawl for crawls in last for crawl in crawls[:1]])
+        made = canaries.compute_results([crawl for crawls in last for crawl in crawls[:1]])
         runs = {row.canary.pk: KnownCopyResult.from_row(row) for found in made.values() for row in found}
         return [{"last_result": runs.get(row.pk)} for row in rows]

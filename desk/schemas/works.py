@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field
 from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, Hex, Moment
 from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
-from desk.texts.masks import masks
+from desk.texts.masks import describe_masks
 from desk.texts.past import relation_in_words
 from registry import models, scoped
-from registry.works.ownership import PROBLEMS, terms
-from registry.works.relations import related_to
+from registry.works.ownership import PROBLEMS, assess_terms
+from registry.works.relations import list_related
 
 if TYPE_CHECKING:
     from registry.matches import identify
@@ -49,7 +49,7 @@ class Picture(Answer):
 
     @staticmethod
     def resolve_masks(row: models.WorkPicture) -> object:
-        return [Mask.from_row(mask, share=mask.share) for mask in masks(row)]
+        return [Mask.from_row(mask, share=mask.share) for mask in describe_masks(row)]
 
 
 class EarlierRegistration(Answer):
@@ -125,11 +125,11 @@ class OwnershipWarning(Answer):
 
     @staticmethod
     def resolve_sentence(row: models.OwnershipRemark) -> str:
-        return ownership.said_of(row).sentence
+        return ownership.describe_remark(row).sentence
 
     @staticmethod
     def resolve_statements(row: models.OwnershipRemark) -> object:
-        return [Statement(field=field, text=text) for field, text in ownership.said_of(row).stated]
+        return [Statement(field=field, text=text) for field, text in ownership.describe_remark(row).stated]
 
 
 class Term(Answer):
@@ -202,8 +202,8 @@ def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
 
 def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
     """What resembled a work before it was registered, and had expired by then."""
-    seen = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
-    return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
+    revisits = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
+    return list(revisits.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
 class Hold(Answer):
@@ -218,7 +218,7 @@ class Hold(Answer):
     reason: str = Field(description="Description of the reason.")
     decision: str = Field(description="`dismissed`, or empty if no decision was made.", examples=[""])
 
-    resolve_reason = staticmethod(ownership.why_held)
+    resolve_reason = staticmethod(ownership.describe_hold)
 
 
 class WorkDetails(Work):
@@ -262,7 +262,7 @@ class WorkDetails(Work):
 
     @staticmethod
     def resolve_terms(row: models.Work) -> object:
-        return terms(row)
+        return assess_terms(row)
 
     @staticmethod
     def resolve_documents(row: models.Work) -> object:
@@ -276,7 +276,7 @@ class WorkDetails(Work):
     def resolve_collections(row: models.Work) -> QuerySet[models.Collection, str]:
         return row.collections.order_by("name").values_list("name", flat=True)
 
-    resolve_relations = staticmethod(related_to)
+    resolve_relations = staticmethod(list_related)
 
     @staticmethod
     def resolve_cases(row: models.Work) -> object:
@@ -403,9 +403,11 @@ class Upload(Answer):
             "seconds_left": "seconds_left",
             "is_complete": "done",
         }
-        far, problems = uploads.progress_of(rows), uploads.count_metadata_problems(rows)
+        far, problems = uploads.compute_progress(rows), uploads.count_metadata_problems(rows)
         progress = ({name: getattr(far[row.pk], field) for name, field in counts.items()} for row in rows)
-        return [one | {"with_metadata_problems": problems[row.pk]} for one, row in zip(progress, rows, strict=True)]
+        return [
+            values | {"with_metadata_problems": problems[row.pk]} for values, row in zip(progress, rows, strict=True)
+        ]
 
 
 class SkippedRow(Answer):
@@ -473,8 +475,8 @@ class UploadFile(Answer):
         description="Metadata of the file that is not used, with the reason."
     )
 
-    resolve_explanation = staticmethod(upload_words.why)
-    resolve_remedy = staticmethod(upload_words.what_to_do)
+    resolve_explanation = staticmethod(upload_words.describe_problem)
+    resolve_remedy = staticmethod(upload_words.describe_fix)
 
     @staticmethod
     def resolve_metadata_problems(row: models.UploadFile) -> object:
@@ -555,9 +557,12 @@ class FoundWork(Logged):
         from indexer.compare import wording
         from registry.bundles import sentences
 
-        said = [list(sentences.words_of(row.verification, row.calibration)) for row in rows]
-        found = [wording.as_plain(row.verification) for row in rows]
-        return [{**figures, "sentences": words} for figures, words in zip(found, said, strict=True)]
+        sentences_by_row = [list(sentences.measurement_sentences(row.verification, row.calibration)) for row in rows]
+        plain_verifications = [wording.as_dict(row.verification) for row in rows]
+        return [
+            {**figures, "sentences": words}
+            for figures, words in zip(plain_verifications, sentences_by_row, strict=True)
+        ]
 
 
 class ProvenWork(FoundWork):

@@ -16,12 +16,12 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import in_letters, is_confusable, without_scheme
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.bundles.documents import DOCUMENT_LANGUAGES
-from registry.bundles.facts import said_of_match
-from registry.bundles.sentences import PRINTS
+from registry.bundles.facts import match_templates
+from registry.bundles.sentences import FINGERPRINTS_ONLY
 from registry.cases import history
 from registry.cases.decisions import DEMONSTRATION
 from registry.cases.licence_check import Gap, Obstacle
-from registry.cases.recaptures import Standing, Visited
+from registry.cases.recaptures import Standing, VisitSummary
 from registry.cases.record_decision import LEDGER
 from registry.matches import calibrations
 from registry.models import Capture, Case, CaseEvent, Match, StepState
@@ -34,7 +34,7 @@ DECISIONS = {
 }
 """Decisions as a single word."""
 
-OFFERED = {
+DECISION_LABELS = {
     CaseDecision.OPEN: gettext_lazy("Undecided"),
     CaseDecision.CONFIRMED: gettext_lazy("Not licensed"),
     CaseDecision.LICENSED: gettext_lazy("Licensed"),
@@ -51,7 +51,7 @@ STANDINGS = {
 }
 DECIDERS = {LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
 """Labels for deciders that are not persons."""
-SURE = {
+CERTAINTY_LABELS = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Possible match: review needed"),
     Decision.RESEMBLES: gettext_lazy("Related: more similar than coincidence explains, but copying is not established"),
@@ -59,17 +59,17 @@ SURE = {
 MAX_TITLE = 72
 
 
-def where(url: str) -> str:
+def shorten_url(url: str) -> str:
     """Shorten a URL for display: without its scheme and at most ``MAX_TITLE`` characters."""
     path, mark, query = without_scheme(url).partition("?")
     plain = path.rstrip("/") + mark + query
     return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
 
 
-def letters(host: str) -> str:
+def describe_host_letters(host: str) -> str:
     """Describe an ``xn--`` host in readable letters, and warn if it is confusable with another; otherwise empty."""
-    said = {"letters": in_letters(host), "host": host}
-    if not said["letters"]:
+    values = {"letters": in_letters(host), "host": host}
+    if not values["describe_host_letters"]:
         return ""
     if is_confusable(host):
         return (
@@ -77,12 +77,12 @@ def letters(host: str) -> str:
                 "The host name is displayed as %(letters)s. It contains letters that look like other letters; "
                 "the actual host name is %(host)s."
             )
-            % said
+            % values
         )
-    return _("The host name is displayed as %(letters)s.") % said
+    return _("The host name is displayed as %(letters)s.") % values
 
 
-def seen(case: Case, first: datetime | None) -> str:
+def describe_sightings(case: Case, first: datetime | None) -> str:
     """Describe at how many places a case was seen, and since when if known."""
     if first is None:
         words = ngettext("Seen on one page, date unknown", "Seen on %(n)s pages, date unknown", case.places)
@@ -94,22 +94,26 @@ def seen(case: Case, first: datetime | None) -> str:
 def mailed(case: Case, first: datetime | None) -> list[str]:
     """Return the lines about a case in an email: certainty, share of the work, place and time, false alarm rate."""
     if case.shown is None:
-        return [seen(case, first)]
-    match, place = case.shown.match, where(case.shown.sighting.page_url)
-    sure = _("%(sure)s. %(much)s") % {"sure": how_sure(match), "much": how_much(match)}
-    return [sure, _("%(seen)s: %(where)s") % {"seen": seen(case, first), "where": place}, false_alarms(match)]
+        return [describe_sightings(case, first)]
+    match, place = case.shown.match, shorten_url(case.shown.sighting.page_url)
+    certainty = _("%(sure)s. %(much)s") % {"sure": describe_certainty(match), "much": describe_share(match)}
+    return [
+        certainty,
+        _("%(seen)s: %(where)s") % {"seen": describe_sightings(case, first), "where": place},
+        describe_false_alarms(match),
+    ]
 
 
-def how_much(match: Match | Verification) -> str:
+def describe_share(match: Match | Verification) -> str:
     """Describe how much of the work the found image shows, and whether it is mirrored or rotated."""
     if DERIVED in match.reasons:
         return _("Preservation of your picture: grade %(grade)s on a scale from 0 to 5.") % {
             "grade": grade(match.survival)
         }
     if match.transform is None:
-        by_prints = PRINTS in match.reasons
-        unlaid = _("The pictures cannot be aligned.")
-        return _("Only fingerprints were compared, not the pictures.") if by_prints else unlaid
+        by_prints = FINGERPRINTS_ONLY in match.reasons
+        not_aligned = _("The pictures cannot be aligned.")
+        return _("Only fingerprints were compared, not the pictures.") if by_prints else not_aligned
     share = {"share": _percent(match.overlap_work)}
     if match.mirrored and match.rotation:
         return _("Shows %(share)s of your picture, mirrored and rotated.") % share
@@ -120,12 +124,12 @@ def how_much(match: Match | Verification) -> str:
     return _("Shows %(share)s of your picture.") % share
 
 
-def how_sure(match: Match | Verification) -> str:
+def describe_certainty(match: Match | Verification) -> str:
     """Describe how likely it is that the image is a copy."""
-    return str(SURE.get(Decision(match.decision), SURE[Decision.REVIEW]))
+    return str(CERTAINTY_LABELS.get(Decision(match.decision), CERTAINTY_LABELS[Decision.REVIEW]))
 
 
-def false_alarms(match: Match) -> str:
+def describe_false_alarms(match: Match) -> str:
     """Describe the measured bound on false alarms, or state that it was not measured."""
     bound = None if match.calibration is None else _bound(match.calibration.hex, match.decision)
     if bound is None or match.probability is None:
@@ -138,7 +142,7 @@ def false_alarms(match: Match) -> str:
 
 @lru_cache(maxsize=64)
 def _bound(calibration: str, decision: str) -> Bound:
-    return calibrations.named(Digest.from_hex(calibration)).bound(Decision(decision))
+    return calibrations.load_calibration(Digest.from_hex(calibration)).bound(Decision(decision))
 
 
 def _percent(share: float) -> str:
@@ -146,23 +150,23 @@ def _percent(share: float) -> str:
     return f"{min(int(share * 100 + 1e-9), 100)}%"
 
 
-def figures(match: Match) -> list[str]:
+def describe_measurements(match: Match) -> list[str]:
     """Return the measurements of a comparison as sentences, translated from those of the exhibit sheet."""
-    return [_(sentence) % values for sentence, values in said_of_match(match)]
+    return [_(sentence) % values for sentence, values in match_templates(match)]
 
 
-def line(event: CaseEvent) -> str:
+def history_line(event: CaseEvent) -> str:
     """Return one line of a case's history. Text written by a person is not translated."""
-    return history.joined([history.in_words(event.said), in_words(event.sentence)])
+    return history.join_sentences([history.render_localized(event.said), in_words(event.sentence)])
 
 
-def taken(case: Case) -> str:
+def describe_prior_decision(case: Case) -> str:
     """State that somebody else decided a case first, and how."""
     words = _("Case %(n)d was not changed: %(who)s already decided “%(what)s”.")
     return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": decision_in_words(case.decision)}
 
 
-GAPS = {
+GAP_SENTENCES = {
     Gap.NO_PLACE: gettext_lazy("names no domain, URL or account"),
     Gap.DOMAIN: gettext_lazy("applies only to the domain %(value)s"),
     Gap.PATTERN: gettext_lazy("applies only to URLs like %(value)s"),
@@ -175,12 +179,12 @@ GAPS = {
 }
 
 
-def why_not(found: Obstacle | None) -> str:
+def describe_obstacle(obstacle: Obstacle | None) -> str:
     """Describe why a licence does not cover a case; empty if it does."""
-    return "" if found is None else str(GAPS[found.gap]) % {"value": found.value}
+    return "" if obstacle is None else str(GAP_SENTENCES[obstacle.gap]) % {"value": obstacle.value}
 
 
-def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
+def list_sealed_items(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
     """List what confirming a case seals."""
     pictures = len({match.registered_id for match in matches} | {match.found_id for match in matches})
     done = [capture for capture in captures if capture.state == StepState.DONE]
@@ -206,19 +210,19 @@ def decision_in_words(decision: str) -> str:
     return str(DECISIONS[CaseDecision(decision)])
 
 
-def visited(found: Visited) -> str:
+def describe_visits(visits: VisitSummary) -> str:
     """Describe the state of a case's visited places and the time of the last visit."""
-    day = formats.date_format(timezone.localtime(found.at), "DATE_FORMAT")
-    if sum(found.places.values()) == 1:
-        (only,) = found.places
+    day = formats.date_format(timezone.localtime(visits.at), "DATE_FORMAT")
+    if sum(visits.places.values()) == 1:
+        (only,) = visits.places
         return _("Visit on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
-    counted = [
+    counts = [
         ngettext("%(what)s (%(n)s page)", "%(what)s (%(n)s pages)", n)
         % {"what": standing_in_words(standing), "n": grouped(n)}
         for standing in Standing
-        if (n := found.places.get(standing, 0))
+        if (n := visits.places.get(standing, 0))
     ]
-    return _("Last visit on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
+    return _("Last visit on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counts)}
 
 
 def who_in_words(who: str) -> str:
@@ -234,9 +238,9 @@ def standing_in_words(standing: str) -> str:
 def remarks_of(reasons: Iterable[str]) -> list[str]:
     """Return remarks on an uncertain match, worded as in documents; unknown reasons are returned unchanged."""
     phrases = load_phrases(DOCUMENT_LANGUAGES.get(get_language() or "", "en"))
-    known = {reason: phrases.word("remark", reason) for reason in reasons}
+    texts = {reason: phrases.word("remark", reason) for reason in reasons}
     end = "." if phrases.language == "en" else "。"
-    return [reason if text == reason else f"{text[0].upper()}{text[1:]}{end}" for reason, text in known.items()]
+    return [reason if text == reason else f"{text[0].upper()}{text[1:]}{end}" for reason, text in texts.items()]
 
 
 def further_in_words(number: int) -> str:

@@ -36,7 +36,7 @@ SENTENCES = {
     ),
     Kind.DISPUTES: gettext_lazy("Earlier claims about this work were disputed and not upheld."),
 }
-STATED = {
+STATEMENT_LABELS = {
     What.CREATIVE_COMMONS: gettext_lazy("Creative Commons %(name)s"),
     What.PUBLIC_DOMAIN: gettext_lazy("public domain or CC0"),
     What.LICENCE: gettext_lazy("a licence"),
@@ -44,39 +44,41 @@ STATED = {
 }
 
 
-def sentence(point: Point) -> str:
+def describe_point(point: Point) -> str:
     """Describe a point in one or two sentences."""
     if point.kind in SENTENCES:
         return str(SENTENCES[point.kind])
-    return ownership.warnings({str(point.kind): point.grounds})[0]
+    return ownership.describe_warnings({str(point.kind): point.grounds})[0]
 
 
-def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
+def iter_grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
     """Yield the grounds of a point, each with the URL of its page if it is an object of the owner."""
-    held = point.grounds
-    for each in held.get("statements", ()):
-        yield _stated(each), ""
-    for name in (name for key in ("named", "hosts", "places", "words") for name in held.get(key, ())):
+    facts = point.grounds
+    for each in facts.get("statements", ()):
+        yield _describe_statement(each), ""
+    for name in (name for key in ("named", "hosts", "places", "words") for name in facts.get(key, ())):
         yield name, ""
-    for each in held.get("licences", ()):
+    for each in facts.get("licences", ()):
         licence = each if isinstance(each, Mapping) else {"licence": each}
-        why = cases.why_not(Obstacle(Gap(licence["gap"]), licence["value"])) if "gap" in licence else ""
+        why = cases.describe_obstacle(Obstacle(Gap(licence["gap"]), licence["value"])) if "gap" in licence else ""
         words = " · ".join(filter(None, (_("Licence %(n)d") % {"n": licence["licence"]}, why)))
         yield words, reverse("licence", args=[owner.slug, licence["licence"]])
-    for number in held.get("cases", ()):
+    for number in facts.get("cases", ()):
         yield _("Case %(n)d") % {"n": number}, reverse("case", args=[owner.slug, number])
-    for number in held.get("notices", ()):
+    for number in facts.get("notices", ()):
         yield _("Notice %(n)d") % {"n": number}, reverse("notice", args=[owner.slug, number])
 
 
-def _stated(each: Mapping[str, Any]) -> str:
-    parts = [str(STATED[What(each["what"])]) % {"name": each["name"]}]
-    if each["page"]:
-        parts += [_("next to the picture") if each["near"] else _("elsewhere on the page")]
-        parts += [_("the page credits the author or rights holder") if each["credited"] else _("no credit found there")]
+def _describe_statement(statement: Mapping[str, Any]) -> str:
+    parts = [str(STATEMENT_LABELS[What(statement["what"])]) % {"name": statement["name"]}]
+    if statement["page"]:
+        parts += [_("next to the picture") if statement["near"] else _("elsewhere on the page")]
+        parts += [
+            _("the page credits the author or rights holder") if statement["credited"] else _("no credit found there")
+        ]
     else:
         parts += [_("in the work's own metadata or rights statement")]
-    if each["name"].endswith("4.0"):
+    if statement["name"].endswith("4.0"):
         parts += [
             _(
                 "version 4.0 reinstates the licence if the violation is cured within 30 days of its discovery "
@@ -86,32 +88,37 @@ def _stated(each: Mapping[str, Any]) -> str:
     return pgettext("between parts of a sentence", "; ").join(parts)
 
 
-OWNERSHIP = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
+OWNERSHIP_KINDS = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
 """Points that question the owner's rights in a work."""
 
 
-def doubts(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
+def list_ownership_warnings(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
     """Return recorded doubts about ownership: case number, sentence, who answered, and the answer."""
     rows = []
     for case in cases:
-        points = [point for point in checks[case.number].points if point.kind in OWNERSHIP]
-        answers = {str(point.kind): (sentence(point), point.answer) for point in points}
+        points = [point for point in checks[case.number].points if point.kind in OWNERSHIP_KINDS]
+        answers = {str(point.kind): (describe_point(point), point.answer) for point in points}
         rows += [
-            (case.number, said, answer.by if answer else "", answer.words if answer else "")
-            for said, answer in answers.values()
+            (case.number, description, answer.by if answer else "", answer.words if answer else "")
+            for description, answer in answers.values()
         ]
         rows += [
-            (case.number, ownership.warnings({remark.kind: remark.details})[0], remark.answered_by, remark.reason)
+            (
+                case.number,
+                ownership.describe_warnings({remark.kind: remark.details})[0],
+                remark.answered_by,
+                remark.reason,
+            )
             for remark in case.work.remarks.all()
             if remark.answered_at is not None and remark.kind not in answers
         ]
     return rows
 
 
-def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
+def claim_check_context(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
     """Return the template context of the claim check for some cases."""
     rows = [
-        (number, [(point, sentence(point), list(grounds(owner, point))) for point in check.points])
+        (number, [(point, describe_point(point), list(iter_grounds(owner, point))) for point in check.points])
         for number, check in checks.items()
     ]
     return {

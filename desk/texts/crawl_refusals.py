@@ -10,7 +10,7 @@ from desk.texts.numbers import counted, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.reasons import Reason
 from exhibit.types import Money, parse_money
-from registry.crawls.budgets import MONTH, RUN, of_month, of_run, spent_of
+from registry.crawls.budgets import MONTH, RUN, list_month_charges, list_run_charges, sum_charges
 from registry.models import Crawl, Inquiry, StepState
 
 REASONS: dict[str, Promise] = {
@@ -135,9 +135,9 @@ def inquiry_in_words(row: Inquiry) -> str:
 
 def spending_in_words(crawl: Crawl) -> str:
     """Describe the cost of a run and of its watch's month, where prices are known; empty if nothing was counted."""
-    if not (run := spent_of(of_run(crawl.pk))):
+    if not (run := sum_charges(list_run_charges(crawl.pk))):
         return ""
-    figures = {"run": amounts(run), "month": amounts(spent_of(of_month(crawl.watch_id)))}
+    figures = {"run": amounts(run), "month": amounts(sum_charges(list_month_charges(crawl.watch_id)))}
     return _("Cost of this run: %(run)s; this month: %(month)s.") % figures
 
 

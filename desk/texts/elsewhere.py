@@ -10,12 +10,12 @@ from evidence.documents.phrases.wording import Wording
 from evidence.facts.case import ElsewhereFacts
 
 
-def elsewhere_in_words(told: Sequence[ElsewhereFacts]) -> list[tuple[str, str]]:
+def describe_statements(facts: Sequence[ElsewhereFacts]) -> list[tuple[str, str]]:
     """Return each distinct statement as a sentence, with the URL at which it can be checked, if any."""
-    return elsewhere_lines(told, _wording())
+    return elsewhere_lines(facts, _wording())
 
 
-def unchecked_in_words() -> str:
+def unchecked_note() -> str:
     """State who made these statements and that nobody verified them."""
     return _wording().say("elsewhere.unchecked")
 

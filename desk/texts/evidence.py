@@ -11,7 +11,7 @@ from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.periods import earliest
-from registry.bundles.witnessed import Witnessed
+from registry.bundles.witnessed import TimestampCount
 from registry.cases.places import Place
 from registry.models import Bundle, Capture, Case, StepState
 
@@ -37,13 +37,15 @@ class Step:
     development: bool = False
 
 
-Shown = tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]
+BundleTimestamps = tuple[Bundle, tuple[WitnessFacts, ...], TimestampCount]
 
 
-def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: Shown | None) -> list[Step]:
+def evidence_steps(
+    case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: BundleTimestamps | None
+) -> list[Step]:
     """Return the steps of a case's evidence in order, based on its newest bundle."""
     first = earliest(place.first_seen for place in places)
-    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), bool(places), "places"), _captured(captures)]
+    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), bool(places), "places"), _capture_step(captures)]
     if case.owner.sample:
         return [
             *steps[:1],
@@ -58,23 +60,23 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     if newest is None:
         waits = _("Evidence is sealed after a member decides: not licensed.")
         return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
-    bundle, witnesses, _counted = newest
-    steps.append(_sealed(case, bundle))
+    bundle, witnesses, _summary = newest
+    steps.append(_seal_step(case, bundle))
     if bundle.seal_digest is None:
         return steps
     entry = getattr(bundle.submission, "entry", None)
     number = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
-    waiting = _("The log entry is written within a minute.")
-    steps.append(Step(_("Logged"), None, number or waiting, done=entry is not None, target="bundles"))
+    pending = _("The log entry is written within a minute.")
+    steps.append(Step(_("Logged"), None, number or pending, done=entry is not None, target="bundles"))
     if not witnesses:
         alone = _("No timestamp service is configured. Only this installation's own log records the time.")
         return [*steps, Step(_("Timestamped"), None, alone, done=False, target="bundles")]
-    return steps + [_witness(one) for one in _each_once(witnesses)]
+    return steps + [_timestamp_step(service) for service in _unique_services(witnesses)]
 
 
-def witness_name(one: WitnessFacts) -> str:
+def timestamp_service_name(service: WitnessFacts) -> str:
     """Return a timestamp service's display name. For OpenTimestamps, the chain is better known than its calendars."""
-    return (not one.development and KINDS[one.kind].public_name) or one.name
+    return (not service.development and KINDS[service.kind].public_name) or service.name
 
 
 def witness_kind(kind: str) -> str:
@@ -87,7 +89,7 @@ def witness_subject(subject: str) -> str:
     return str(SUBJECTS.get(subject, subject))
 
 
-def _captured(captures: Sequence[Capture]) -> Step:
+def _capture_step(captures: Sequence[Capture]) -> Step:
     ended = [capture for capture in captures if capture.finished_at is not None and capture.state == StepState.DONE]
     if not captures:
         return Step(
@@ -103,7 +105,7 @@ def _captured(captures: Sequence[Capture]) -> Step:
     return Step(_("Captured"), ended[0].finished_at, count, done=True, target="visits")
 
 
-def _sealed(case: Case, bundle: Bundle) -> Step:
+def _seal_step(case: Case, bundle: Bundle) -> Step:
     name = _("Sealed")
     if bundle.seal_digest is not None:
         words = _("bundle %(n)d") % {"n": bundle.number}
@@ -120,25 +122,27 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     return Step(name, None, words, done=False, target="bundles")
 
 
-def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
+def _unique_services(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
     """Return each timestamp service once, with its earliest complete timestamp or a pending one."""
     best: dict[tuple[str, str], WitnessFacts] = {}
     for witness in witnesses:
-        known = best.get((witness.kind, witness.name))
-        if known is None or (witness.time is not None and (known.time is None or witness.time < known.time)):
+        best_known = best.get((witness.kind, witness.name))
+        if best_known is None or (
+            witness.time is not None and (best_known.time is None or witness.time < best_known.time)
+        ):
             best[witness.kind, witness.name] = witness
     return list(best.values())
 
 
-def _witness(one: WitnessFacts) -> Step:
-    name = _("Timestamped by %(name)s") % {"name": witness_name(one)}
-    if one.time is not None:
+def _timestamp_step(service: WitnessFacts) -> Step:
+    name = _("Timestamped by %(name)s") % {"name": timestamp_service_name(service)}
+    if service.time is not None:
         words, done = _("existed no later than this"), True
-    elif KINDS[one.kind].usual > timedelta(hours=1):
+    elif KINDS[service.kind].usual > timedelta(hours=1):
         words, done = (
             _("The response takes some hours and is expected within a day. Exhibit requests it automatically."),
             False,
         )
     else:
         words, done = _("No complete response yet. Exhibit will send the request again."), False
-    return Step(name, one.time, words, done, "bundles", one.development)
+    return Step(name, service.time, words, done, "bundles", service.development)

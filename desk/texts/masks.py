@@ -31,13 +31,13 @@ class Masked(NamedTuple):
     sentence: str
 
 
-def masks(picture: WorkPicture) -> list[Masked]:
+def describe_masks(picture: WorkPicture) -> list[Masked]:
     """Describe the captions of a registered image and the mark it shares with the owner's other works."""
-    captions = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
-    return captions + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
+    captions = [_describe_mask("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
+    return captions + ([_describe_mask("mark", picture.marks, MARK)] if picture.marks else [])
 
 
-def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> Masked:
+def _describe_mask(kind: str, boxes: Sequence[Edges], sentence: Promise) -> Masked:
     share = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
     return Masked(kind, round(share, 4), str(sentence) % {"share": f"{share:.0%}"})
 

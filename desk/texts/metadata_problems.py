@@ -32,7 +32,7 @@ FIELD_SENTENCES = {
 OTHER = gettext_lazy("%(block)s could not be read (%(reason)s).")
 
 
-def sentence_of(problem: MetadataProblem) -> str:
+def describe_problem(problem: MetadataProblem) -> str:
     """Describe a problem in a sentence."""
     sentences = FIELD_SENTENCES if problem.field else BLOCK_SENTENCES
     values = {
@@ -46,10 +46,10 @@ def sentence_of(problem: MetadataProblem) -> str:
     return str(sentences.get(problem.reason, OTHER)) % values
 
 
-def sentences_of(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> list[str]:
+def describe_problems(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> list[str]:
     """Describe problems, one sentence each. Problems from a work's row are JSON objects."""
-    rows = (one if isinstance(one, MetadataProblem) else MetadataProblem(**one) for one in problems)
-    return [sentence_of(one) for one in rows]
+    rows = (problem if isinstance(problem, MetadataProblem) else MetadataProblem(**problem) for problem in problems)
+    return [describe_problem(problem) for problem in rows]
 
 
 def hint() -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _, ngettext_lazy
 
 from exhibit.types import Money
 
-COUNTED: dict[str, Promise] = {
+PLURAL_FORMS: dict[str, Promise] = {
     "addresses": ngettext_lazy("%(n)s image URL", "%(n)s image URLs", "count"),
     "answers": ngettext_lazy("%(n)s response", "%(n)s responses", "count"),
     "cases": ngettext_lazy("%(n)s case", "%(n)s cases", "count"),
@@ -140,11 +140,11 @@ def grouped(number: int) -> str:
 
 
 def counted(count: int, of: str) -> str:
-    """Format a count of things; ``of`` is a key of ``COUNTED``."""
-    return str(COUNTED[of] % {"count": count, "n": grouped(count)})
+    """Format a count of things; ``of`` is a key of ``PLURAL_FORMS``."""
+    return str(PLURAL_FORMS[of] % {"count": count, "n": grouped(count)})
 
 
-def lasting(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration in seconds, in the largest unit that fits at least twice."""
     for size, words in ((86_400, _("%(n)s days")), (3_600, _("%(n)s h")), (60, _("%(n)s min"))):
         if seconds >= 2 * size:

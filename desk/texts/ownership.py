@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _, gettext_lazy, gettext_noop, p
 from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
-from registry.cases.history import joined
+from registry.cases.history import join_sentences
 from registry.models import BulkEdit, Flood, OwnershipRemark, Work, WorkChange
 from registry.pictures.provenance import FileStatement
-from registry.works.collections import PUT, TAKE
-from registry.works.copyright_terms import By, Finding, Standing
+from registry.works.collections import ADD, REMOVE
+from registry.works.copyright_terms import Basis, Finding, Standing
 from registry.works.ownership import EARLIER, Warnings
 
 COUNTRIES = {
@@ -41,16 +41,18 @@ STANDINGS = {
     Standing.RUNNING: gettext_lazy("not expired, according to the dates entered"),
     Standing.UNKNOWN: gettext_lazy("cannot be determined"),
 }
-BY = {
-    By.DEATH: gettext_lazy("%(number)d years after the author's death"),
-    By.PUBLICATION: gettext_lazy("%(number)d years after first publication"),
-    By.CREATION: gettext_lazy("%(number)d years after creation"),
-    By.DEAD_UNTIL: gettext_lazy("authors who died in %(number)d or earlier: the term was extended too late for them"),
-    By.PHOTOGRAPHS_UNTIL: gettext_lazy(
+TERM_RULES = {
+    Basis.DEATH: gettext_lazy("%(number)d years after the author's death"),
+    Basis.PUBLICATION: gettext_lazy("%(number)d years after first publication"),
+    Basis.CREATION: gettext_lazy("%(number)d years after creation"),
+    Basis.DEAD_UNTIL: gettext_lazy(
+        "authors who died in %(number)d or earlier: the term was extended too late for them"
+    ),
+    Basis.PHOTOGRAPHS_UNTIL: gettext_lazy(
         "photographs first published in %(number)d or earlier: the term was extended too late for them"
     ),
-    By.RECORDS: gettext_lazy("depends on notices and renewals if published before %(number)d"),
-    By.GAP: gettext_lazy("a date is missing, or the dates are not sufficient"),
+    Basis.RECORDS: gettext_lazy("depends on notices and renewals if published before %(number)d"),
+    Basis.GAP: gettext_lazy("a date is missing, or the dates are not sufficient"),
 }
 FIELDS = {
     "title": gettext_lazy("Title"),
@@ -109,7 +111,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RemarkDescription:
     """A described remark: a sentence, the stated values by field, and the consequence."""
 
     remark: OwnershipRemark
@@ -118,7 +120,7 @@ class Said:
     follows: str = ""
 
 
-def said_of(remark: OwnershipRemark) -> Said:
+def describe_remark(remark: OwnershipRemark) -> RemarkDescription:
     """Describe an ownership remark."""
     kinds, details = OwnershipRemark.Kind, remark.details
     if remark.kind == kinds.TERM:
@@ -126,40 +128,40 @@ def said_of(remark: OwnershipRemark) -> Said:
         sentence = _("Protection may have expired, according to the dates entered: %(countries)s.") % {
             "countries": countries
         }
-        return Said(remark, sentence, follows=_("No notice is created until a member gives a reason."))
+        return RemarkDescription(remark, sentence, follows=_("No notice is created until a member gives a reason."))
     if remark.kind == kinds.MANIFEST:
         sentence = _("The C2PA manifest in the file names a different person than you declared.")
         names = (("", _(", ").join(details["stated"])),)
-        return Said(remark, sentence, names, str(SIGNATURES.get(details.get("standing", ""), "")))
-    stated = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
+        return RemarkDescription(remark, sentence, names, str(SIGNATURES.get(details.get("standing", ""), "")))
+    statements = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
     if remark.kind == kinds.DEDICATION:
         sentence = _("The work is stated to be in the public domain.")
-        return Said(remark, sentence, stated, _("No notice is created until a member gives a reason."))
-    return Said(remark, _("The file names a different person than you declared."), stated)
+        return RemarkDescription(remark, sentence, statements, _("No notice is created until a member gives a reason."))
+    return RemarkDescription(remark, _("The file names a different person than you declared."), statements)
 
 
-def warnings(warned: Warnings) -> list[str]:
+def describe_warnings(work_warnings: Warnings) -> list[str]:
     """Describe each warning about a work in a sentence, with the stated values."""
-    said = []
-    for kind, details in warned.items():
+    sentences = []
+    for kind, details in work_warnings.items():
         if kind == EARLIER:
-            said.append(
+            sentences.append(
                 str(EARLIER_REGISTRATION[details["alike"]]) % {"day": _day(parse_rfc3339(details["registered_at"]))}
             )
             continue
-        one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
+        description = describe_remark(OwnershipRemark(kind=kind, details=dict(details)))
         colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
-        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
-        said.append(joined((one.sentence, statements)))
-    return said
+        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in description.stated)
+        sentences.append(join_sentences((description.sentence, statements)))
+    return sentences
 
 
-def in_short(work: Work) -> list[str]:
+def summarize_warnings(work: Work) -> list[str]:
     """Describe each unanswered warning about a work. Reads its prefetched conflicts and open ``doubts``."""
-    said = [
+    sentences = [
         str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()
     ]
-    return said[:1] + [said_of(remark).sentence for remark in work.doubts]  # type: ignore[attr-defined] # prefetched
+    return sentences[:1] + [describe_remark(remark).sentence for remark in work.doubts]  # type: ignore[attr-defined] # prefetched
 
 
 def _day(moment: datetime) -> str:
@@ -172,7 +174,7 @@ def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
         (
             str(COUNTRIES.get(finding.country, finding.country)),
             str(STANDINGS[finding.standing]),
-            str(BY[finding.by]) % {"number": finding.number},
+            str(TERM_RULES[finding.by]) % {"number": finding.number},
             _(finding.source),
         )
         for finding in findings
@@ -186,12 +188,12 @@ def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     return rows + ([(str(FIELDS["manifest"]), _(", ").join(manifest))] if manifest else [])
 
 
-def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
+def statement_rows(statement: FileStatement) -> list[tuple[str, str]]:
     """Return the metadata and C2PA manifest of any image file as (field, text) rows; empty if it has none."""
-    rows = stated_rows(dict(said.metadata.as_dict()))
-    if said.manifest is None or said.manifest.standing == "none":
+    rows = stated_rows(dict(statement.metadata.as_dict()))
+    if statement.manifest is None or statement.manifest.standing == "none":
         return rows
-    manifest = said.manifest
+    manifest = statement.manifest
     details = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
     return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, details)))]
 
@@ -200,7 +202,7 @@ def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
     """Return the (field, before, after) rows of a change."""
     if change.kind in ("edited", "collected"):
         return [
-            (str(FIELDS.get(name, name)), plain(name, both["before"]), plain(name, both["after"]))
+            (str(FIELDS.get(name, name)), format_declared(name, both["before"]), format_declared(name, both["after"]))
             for name, both in change.details.items()
         ]
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
@@ -210,15 +212,19 @@ def bulk_in_words(edit: BulkEdit) -> str:
     """Describe a bulk edit, or the one that it undoes."""
     if edit.undoes is not None:
         return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
-    values = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
-    if edit.what == PUT:
+    values = {
+        "name": edit.value,
+        "field": str(FIELDS.get(edit.what, "")),
+        "value": format_declared(edit.what, edit.value),
+    }
+    if edit.what == ADD:
         return _("Added to the collection “%(name)s”") % values
-    if edit.what == TAKE:
+    if edit.what == REMOVE:
         return _("Removed from the collection “%(name)s”") % values
     return _("%(field)s: “%(value)s”") % values
 
 
-def why_held(flood: Flood) -> str:
+def describe_hold(flood: Flood) -> str:
     """Describe why a work's finds are held back: the counts and the limit."""
     words = _(
         "In one day, the work was found on %(sites)s new sites, %(different)s of them with a picture "
@@ -228,15 +234,18 @@ def why_held(flood: Flood) -> str:
     return words % {name: grouped(getattr(flood, name)) for name in ("sites", "different", "limit")}
 
 
-def plain(name: str, value: Json) -> str:
+def format_declared(name: str, value: Json) -> str:
     """Format a declared value for display."""
     if name == "author_kind":
         return str(AUTHOR_KINDS.get(value, value))
     if name == "medium":
         return str(MEDIUMS.get(value, value))
     if name == "registrations":
-        said = (" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value)
-        return pgettext("between parts of a sentence", "; ").join(said) or "–"
+        registrations = (
+            " ".join(filter(None, (registration["office"], registration["number"], registration["date"])))
+            for registration in value
+        )
+        return pgettext("between parts of a sentence", "; ").join(registrations) or "–"
     if name == "collections":
         return _(", ").join(value) or "–"
     return str(value) if value not in (None, "") else "–"

@@ -31,21 +31,21 @@ def search_in_words(search: Mapping[str, Any]) -> str:
             "More than %(most)s pictures resemble these fingerprints. The fingerprints are too unspecific "
             "and are no longer used for searches. Register the picture itself."
         ) % {"most": search["stopped"]}
-    alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"
+    alike, compared_count, is_done = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not alike:
         return _("No similar picture has been seen before.")
-    parts = [_("%(compared)s compared") % {"compared": grouped(compared)}]
+    parts = [_("%(compared)s compared") % {"compared": grouped(compared_count)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
         parts.append(_("%(expired)s had expired, of which %(asked)s were requested again") % counts)
     if search["state"] == "failed":
         parts.append(_("failed"))
-    elif not over and search["state"] == "todo" and "at_once" in search:
+    elif not is_done and search["state"] == "todo" and "at_once" in search:
         parts.append(_("less similar pictures follow when all new works have reached this step"))
-    elif not over:
+    elif not is_done:
         parts.append(_("in progress"))
-    together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
-    return _("Similar pictures seen before: %(alike)s; %(told)s.") % together
+    values = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
+    return _("Similar pictures seen before: %(alike)s; %(told)s.") % values
 
 
 def relation_in_words(related: Related) -> str:

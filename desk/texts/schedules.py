@@ -10,23 +10,23 @@ from django.utils.formats import number_format, time_format
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
 from crawler.formats.job import Politeness
-from desk.texts.numbers import grouped, lasting, money
+from desk.texts.numbers import format_duration, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.sentences import to_plain
 from exhibit.types import Money
 from registry.crawls import captures as archived
-from registry.crawls.budgets import MONTH, RENDERING, RUN, limits, visits_today
+from registry.crawls.budgets import MONTH, RENDERING, RUN, get_visits_today, parse_limits
 from registry.crawls.forecasts import Hosts
-from registry.crawls.schedules import DAY, WEEK, kept
+from registry.crawls.schedules import DAY, WEEK, load_time_of_day
 from registry.crawls.search_keys import Estimate
-from registry.crawls.watching import runs_once
+from registry.crawls.watching import is_unscheduled
 from registry.models import Watch
 
 if TYPE_CHECKING:
     from crawler.crawling.files import InFile
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-AT_MOST = {
+LIMIT_FORMS = {
     "searches": ngettext_lazy("At most %(n)s search", "At most %(n)s searches", "count"),
     "visits": ngettext_lazy("At most %(n)s capture per day", "At most %(n)s captures per day", "count"),
     "pages": ngettext_lazy("At most %(n)s page", "At most %(n)s pages", "count"),
@@ -37,10 +37,10 @@ AT_MOST = {
 }
 
 
-def schedule(watch: Watch) -> str:
+def describe_schedule(watch: Watch) -> str:
     """Describe how often a watch runs, with its time of day, weekday and, if it differs, time zone."""
-    every, when = timedelta(seconds=watch.interval_seconds), kept(watch)
-    if runs_once(watch):
+    every, when = timedelta(seconds=watch.interval_seconds), load_time_of_day(watch)
+    if is_unscheduled(watch):
         return _("Only when started manually")
     if when is not None and when.weekday is not None and every % DAY == timedelta(0):
         clock = time_format(when.at, "H:i")
@@ -63,18 +63,18 @@ def schedule(watch: Watch) -> str:
     return _("Every %(n)s minutes") % {"n": number_format(f"{every / MINUTE:.3g}")}
 
 
-def budget(given: Mapping[str, Any]) -> list[str]:
+def describe_budget(given: Mapping[str, Any]) -> list[str]:
     """Describe each limit of a run's budget in a sentence."""
     sentences: list[str] = []
-    a_time = {RUN: _("At most %(money)s per run"), MONTH: _("At most %(money)s per month")}
-    sentences += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
-    sentences += _at_most(given, "searches", "pages", "images")
+    spending_limits = {RUN: _("At most %(money)s per run"), MONTH: _("At most %(money)s per month")}
+    sentences += [spending_limits[name] % {"money": money(limit)} for name, limit in parse_limits(given).items()]
+    sentences += _describe_limits(given, "searches", "pages", "images")
     if "bytes" in given:
         sentences.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
         hours, rest = divmod(int(given["seconds"]), 3_600)
         longest = {"minutes": max(1, int(given["seconds"]) // 60)} if rest else {"hours": hours}
-        sentences += _at_most(longest, *longest)
+        sentences += _describe_limits(longest, *longest)
     if "depth" in given:
         depth = int(given["depth"])
         followed = ngettext(
@@ -82,60 +82,62 @@ def budget(given: Mapping[str, Any]) -> list[str]:
         )
         sentences.append(followed % {"n": depth} if depth else _("Does not follow links from its sources"))
     if given.get("render", "never") != "never":
-        sentences.append(_rendering({**RENDERING, **given}))
-    return sentences + _at_most(given, "hosts", "visits")
+        sentences.append(_describe_rendering({**RENDERING, **given}))
+    return sentences + _describe_limits(given, "hosts", "visits")
 
 
-def visits_used_up(watch: Watch) -> str:
+def describe_used_up_visits(watch: Watch) -> str:
     """State that today's visits for evidence are used up; empty if some are left."""
-    visits, most = visits_today(watch)
-    if visits < most:
+    visits, limit = get_visits_today(watch)
+    if visits < limit:
         return ""
     sentence = _(
         "Today's captures (%(n)s) are used up; the next ones are made tomorrow (UTC). Cases that you "
         "mark as not licensed are captured immediately."
     )
-    return sentence % {"n": grouped(most)}
+    return sentence % {"n": grouped(limit)}
 
 
-def _at_most(given: Mapping[str, Any], *names: str) -> list[str]:
-    counts = {name: int(given[name]) for name in names if name in given}
-    return [AT_MOST[name] % {"count": count, "n": grouped(count)} for name, count in counts.items()]
+def _describe_limits(options: Mapping[str, Any], *names: str) -> list[str]:
+    counts = {name: int(options[name]) for name in names if name in options}
+    return [LIMIT_FORMS[name] % {"count": count, "n": grouped(count)} for name, count in counts.items()]
 
 
-def _rendering(given: Mapping[str, Any]) -> str:
-    pages, minutes = int(given["render_pages"]), int(given["render_seconds"]) // 60
-    if given["render"] == "always":
+def _describe_rendering(options: Mapping[str, Any]) -> str:
+    pages, minutes = int(options["render_pages"]), int(options["render_seconds"]) // 60
+    if options["render"] == "always":
         which = _("Renders all pages in a browser")
     else:
         which = _("Renders pages in a browser where more pictures are likely")
-    most = ngettext("at most %(n)s page, %(minutes)s min", "at most %(n)s pages, %(minutes)s min", pages)
-    return f"{which} ({most % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
+    limit = ngettext("at most %(n)s page, %(minutes)s min", "at most %(n)s pages, %(minutes)s min", pages)
+    return f"{which} ({limit % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
 
 
-def politeness(given: Mapping[str, float]) -> list[str]:
+def describe_politeness(given: Mapping[str, float]) -> list[str]:
     """Describe how a run treats sites."""
-    usual = Politeness()
-    delay = float(given.get("delay", usual.delay))
+    defaults = Politeness()
+    delay = float(given.get("delay", defaults.delay))
     sentences = [_("Waits at least %(n)s s between requests to the same host") % {"n": number_format(f"{delay:g}")}]
-    if given.get("obey_robots", usual.obey_robots):
+    if given.get("obey_robots", defaults.obey_robots):
         sentences.append(_("Obeys robots.txt, including longer delays"))
-    if given.get("obey_reservations", usual.obey_reservations):
+    if given.get("obey_reservations", defaults.obey_reservations):
         sentences.append(_("Skips content reserved against text and data mining"))
     return sentences
 
 
-def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
+def describe_costs(estimates: Sequence[Estimate], options: Mapping[str, Any]) -> list[str]:
     """Describe the estimated cost of searches and how far the watch's budget goes."""
-    return [_cost(one) for one in estimates] + _enough([one.cost for one in estimates if one.cost], limits(given))
+    return [_describe_cost(estimate) for estimate in estimates] + _describe_spending(
+        [estimate.cost for estimate in estimates if estimate.cost], parse_limits(options)
+    )
 
 
-def captures(estimates: Sequence[archived.Estimate]) -> list[str]:
+def describe_captures(estimates: Sequence[archived.Estimate]) -> list[str]:
     """Describe which archives would be queried, what their indexes list, and how long a run takes."""
-    return [line for one in estimates for line in _captures(one)]
+    return [line for estimate in estimates for line in _describe_capture(estimate)]
 
 
-def asked(hosts: Hosts) -> Iterator[str]:
+def describe_hosts(hosts: Hosts) -> Iterator[str]:
     """List the hosts that would be requested, the number of URLs, and the time this takes at their pace."""
     more, rest = hosts.others
     values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
@@ -144,39 +146,44 @@ def asked(hosts: Hosts) -> Iterator[str]:
         return
     yield _("URLs to be requested: %(n)s. Number of hosts: %(hosts)s.") % values
     for host, count in hosts.largest:
-        each = {"host": host, "n": grouped(count), "time": lasting(hosts.seconds(count))}
+        each = {"host": host, "n": grouped(count), "time": format_duration(hosts.seconds(count))}
         yield _("%(host)s: %(n)s, at least %(time)s") % each
     if more:
         yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(more), "n": grouped(rest)}
-    values["time"] = lasting(hosts.seconds())
-    said = _("At %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
-    yield f"{said} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
+    values["time"] = format_duration(hosts.seconds())
+    sentence = _("At %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
+    yield f"{sentence} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
 
 
-def in_file(found: "InFile") -> Iterator[str]:
+def describe_file(file: "InFile") -> Iterator[str]:
     """Describe how many images are read from a folder or a web archive."""
-    values = {"file": found.path.name, "n": grouped(found.pictures), "left": grouped(found.refused.total())}
+    values = {"file": file.path.name, "n": grouped(file.pictures), "left": grouped(file.refused.total())}
     yield _("Pictures read directly from %(file)s: %(n)s. No requests are sent for them.") % values
-    if found.refused:
+    if file.refused:
         yield _("Pictures and entries in it that cannot be used: %(left)s.") % values
-    yield from (in_words(to_plain(problem)) for problem in found.problems)
+    yield from (in_words(to_plain(problem)) for problem in file.problems)
 
 
-def _captures(one: archived.Estimate) -> Iterator[str]:
-    values = {"name": one.title, "domain": one.domain, "n": grouped(one.pictures), "most": grouped(one.most)}
-    values |= {"indexes": grouped(one.indexes), "minutes": grouped(-(-one.seconds // 60))}
-    if one.indexes > 1:
+def _describe_capture(estimate: archived.Estimate) -> Iterator[str]:
+    values = {
+        "name": estimate.title,
+        "domain": estimate.domain,
+        "n": grouped(estimate.pictures),
+        "most": grouped(estimate.most),
+    }
+    values |= {"indexes": grouped(estimate.indexes), "minutes": grouped(-(-estimate.seconds // 60))}
+    if estimate.indexes > 1:
         yield _("Exhibit queries %(indexes)s indexes of %(name)s one after another for %(domain)s.") % values
-    if one.more:
-        said = _(
+    if estimate.more:
+        sentence = _(
             "%(name)s lists %(n)s different pictures of %(domain)s on the first page of its index; more pages follow."
         )
-        yield said % values
-    elif one.pictures:
+        yield sentence % values
+    elif estimate.pictures:
         yield _("%(name)s lists %(n)s different pictures of %(domain)s.") % values
     else:
-        said = _("%(name)s lists no pictures of %(domain)s for this period.") % values
-        yield f"{said} {_('Check the spelling, or give it more time.')}"
+        sentence = _("%(name)s lists no pictures of %(domain)s for this period.") % values
+        yield f"{sentence} {_('Check the spelling, or give it more time.')}"
         return
     yield (
         _("A run fetches at most %(most)s of them and takes %(minutes)s min or longer at the archive's rate limit.")
@@ -188,24 +195,25 @@ def _captures(one: archived.Estimate) -> Iterator[str]:
     )
 
 
-def _cost(one: Estimate) -> str:
-    values = {"name": one.name, "n": grouped(one.searches * one.pages)}
-    if one.price is None or one.cost is None:
+def _describe_cost(estimate: Estimate) -> str:
+    values = {"name": estimate.name, "n": grouped(estimate.searches * estimate.pages)}
+    if estimate.price is None or estimate.cost is None:
         return _("%(name)s, maximum requests per run: %(n)s. Their cost is not known.") % values
-    values |= {"each": money(one.price.each), "cost": money(one.cost), "free": grouped(one.price.free)}
-    said = _("%(name)s, maximum requests per run: %(n)s × %(each)s = %(cost)s.") % values
-    return f"{said} {_('Free requests of a month: %(free)s.') % values}" if one.price.free else said
+    values |= {"each": money(estimate.price.each), "cost": money(estimate.cost), "free": grouped(estimate.price.free)}
+    sentence = _("%(name)s, maximum requests per run: %(n)s × %(each)s = %(cost)s.") % values
+    return f"{sentence} {_('Free requests of a month: %(free)s.') % values}" if estimate.price.free else sentence
 
 
-def _enough(each: Sequence[Money], may: Mapping[str, Money]) -> list[str]:
+def _describe_spending(costs_per_run: Sequence[Money], spending_limits: Mapping[str, Money]) -> list[str]:
     """Describe how the budget limits a run of this cost; repeated requests are extra."""
-    run, sentences = sum(one.millionths for one in each), []
-    if RUN in may and may[RUN].millionths < run:
+    run, sentences = sum(cost.millionths for cost in costs_per_run), []
+    if RUN in spending_limits and spending_limits[RUN].millionths < run:
         sentences.append(
-            _("A run ends early when it has cost %(money)s; the next run continues.") % {"money": money(may[RUN])}
+            _("A run ends early when it has cost %(money)s; the next run continues.")
+            % {"money": money(spending_limits[RUN])}
         )
-        run = may[RUN].millionths
-    if MONTH in may and run:
-        values = {"money": money(may[MONTH]), "n": grouped(may[MONTH].millionths // run)}
+        run = spending_limits[RUN].millionths
+    if MONTH in spending_limits and run:
+        values = {"money": money(spending_limits[MONTH]), "n": grouped(spending_limits[MONTH].millionths // run)}
         sentences.append(_("Runs of this cost within %(money)s per month: %(n)s.") % values)
     return sentences

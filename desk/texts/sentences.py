@@ -9,7 +9,7 @@ from typing import Protocol
 from django.utils.translation import get_language, pgettext
 
 from exhibit.sentences import CONTEXT, Plain, Sentence, from_plain
-from registry.cases.history import joined
+from registry.cases.history import join_sentences
 
 
 class Fault(Protocol):
@@ -25,12 +25,12 @@ def in_words(said: Fault | Plain) -> str:
     text = from_plain(said) if isinstance(said, str | list | dict) else said.sentence
     if not isinstance(text, Sentence) or (get_language() or "en").startswith("en"):
         return str(text)
-    return joined(map(in_words, text.parts)) if text.parts else _translated(text)
+    return join_sentences(map(in_words, text.parts)) if text.parts else _translate(text)
 
 
-def _translated(said: Sentence) -> str:
-    template = pgettext(CONTEXT, said.template)
-    return template % {name: _value(value) for name, value in said.values.items()} if said.values else template
+def _translate(sentence: Sentence) -> str:
+    template = pgettext(CONTEXT, sentence.template)
+    return template % {name: _value(value) for name, value in sentence.values.items()} if sentence.values else template
 
 
 def _value(value: object) -> object:

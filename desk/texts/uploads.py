@@ -4,10 +4,10 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from exhibit.files import delimited
 from registry.models import StepState, UploadFile
-from registry.works.spreadsheets import Understood
-from registry.works.tables import declared_in, differing
+from registry.works.spreadsheets import TableInterpretation
+from registry.works.tables import list_differences, parse_declaration
 
-WHY = {
+PROBLEMS = {
     "empty": gettext_lazy("The file is empty."),
     "not-a-picture": gettext_lazy("The file is not a picture in a supported format."),
     "raw-photograph": gettext_lazy("The file is a RAW photograph (NEF, DNG, CR2 or similar)."),
@@ -25,7 +25,7 @@ WHY = {
     "unreadable": gettext_lazy("The browser could not read the file."),
     "given-up": gettext_lazy("Registration was attempted several times and never finished."),
 }
-WHAT_TO_DO = {
+FIXES = {
     "empty": gettext_lazy("Copy the file again from its source, and upload it again."),
     "not-a-picture": gettext_lazy("Export the picture as JPEG, PNG, TIFF, WebP or AVIF, and upload that file."),
     "raw-photograph": gettext_lazy(
@@ -54,35 +54,35 @@ OUTCOMES = {
 }
 
 
-def result(row: UploadFile) -> str:
+def describe_result(row: UploadFile) -> str:
     """Describe the outcome of an uploaded file."""
     if row.state == StepState.FAILED:
         return str(OUTCOMES[UploadFile.Outcome.REFUSED])
     return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waiting")
 
 
-def why(row: UploadFile) -> str:
+def describe_problem(row: UploadFile) -> str:
     """Describe why a file is not registered, or which table columns differ from a registered work; otherwise empty."""
-    if columns := not_taken(row):
-        said = _("The declaration of a registered work was not changed. The table differs in: %(columns)s.")
-        return said % {"columns": columns}
+    if columns := differing_columns(row):
+        sentence = _("The declaration of a registered work was not changed. The table differs in: %(columns)s.")
+        return sentence % {"columns": columns}
     reason = _reason(row)
-    return str(WHY.get(reason) or row.error or reason) if reason else ""
+    return str(PROBLEMS.get(reason) or row.error or reason) if reason else ""
 
 
-def what_to_do(row: UploadFile) -> str:
+def describe_fix(row: UploadFile) -> str:
     """Describe how to fix the problem; empty if there is none."""
-    if not_taken(row):
+    if differing_columns(row):
         return _("If the table is correct, change the declaration on the page of the work.")
     reason = _reason(row)
-    return str(WHAT_TO_DO.get(reason) or _("Contact the operator.")) if reason else ""
+    return str(FIXES.get(reason) or _("Contact the operator.")) if reason else ""
 
 
-def not_taken(row: UploadFile) -> str:
+def differing_columns(row: UploadFile) -> str:
     """List the columns in which a table row differs from the work that was already registered."""
     if row.outcome != UploadFile.Outcome.KNOWN or row.line is None or row.work is None:
         return ""
-    columns = differing(declared_in(row.line.declared), row.work.declared)
+    columns = list_differences(parse_declaration(row.line.declared), row.work.declared)
     return _(", ").join(str(COLUMNS[column]) for column in columns)
 
 
@@ -129,41 +129,41 @@ COLUMNS = {
 """Descriptions of table columns."""
 
 
-def read_as(understood: Understood) -> str:
+def describe_format(table: TableInterpretation) -> str:
     """Describe the format as which a table was read."""
-    if not understood.encoding:
-        read = _("Read as a workbook, sheet “%(sheet)s”.") % {"sheet": understood.sheet}
-        return " ".join(filter(None, (read, unread_sheets(understood))))
-    said = {"encoding": ENCODINGS[understood.encoding], "separator": SEPARATORS[understood.separator]}
-    return _("Read as %(encoding)s, separated by %(separator)s.") % said
+    if not table.encoding:
+        sentence = _("Read as a workbook, sheet “%(sheet)s”.") % {"sheet": table.sheet}
+        return " ".join(filter(None, (sentence, describe_unread_sheets(table))))
+    values = {"encoding": ENCODINGS[table.encoding], "separator": SEPARATORS[table.separator]}
+    return _("Read as %(encoding)s, separated by %(separator)s.") % values
 
 
-def unread_sheets(understood: Understood) -> str:
+def describe_unread_sheets(table: TableInterpretation) -> str:
     """List the non-empty sheets of a workbook that were not read; empty if there are none."""
-    if not understood.unread_sheets:
+    if not table.unread_sheets:
         return ""
-    titles = _(", ").join(f"“{title}”" for title in understood.unread_sheets)
+    titles = _(", ").join(f"“{title}”" for title in table.unread_sheets)
     return _("Sheets not read: %(titles)s.") % {"titles": titles}
 
 
-def skipped_rows(understood: Understood) -> str:
+def describe_skipped_rows(table: TableInterpretation) -> str:
     """Describe how many rows of a table were skipped and why the first of them were; empty if none were."""
-    if not understood.skipped:
+    if not table.skipped:
         return ""
-    count = len(understood.skipped)
-    said = [ngettext("%(count)d row was skipped:", "%(count)d rows were skipped:", count) % {"count": count}]
+    count = len(table.skipped)
+    parts = [ngettext("%(count)d row was skipped:", "%(count)d rows were skipped:", count) % {"count": count}]
     line = _("row %(line)d: %(problem)s")
-    said += [line % {"line": number, "problem": problem} for number, problem in understood.skipped[:SKIPPED_SHOWN]]
-    return " ".join([*said, "…"] if count > SKIPPED_SHOWN else said)
+    parts += [line % {"line": number, "problem": problem} for number, problem in table.skipped[:SKIPPED_SHOWN]]
+    return " ".join([*parts, "…"] if count > SKIPPED_SHOWN else parts)
 
 
-def left_unread(understood: Understood) -> str:
+def describe_unread_parts(table: TableInterpretation) -> str:
     """Describe the rows and sheets of a table that were not read; empty if all were."""
-    return " ".join(filter(None, (skipped_rows(understood), unread_sheets(understood))))
+    return " ".join(filter(None, (describe_skipped_rows(table), describe_unread_sheets(table))))
 
 
-def doubt(understood: Understood) -> str:
+def encoding_warning(table: TableInterpretation) -> str:
     """Warn if the encoding of a table was only guessed; otherwise empty."""
-    if not understood.likely:
+    if not table.likely:
         return ""
     return _("The encoding is only a guess. Check names with non-English letters, or save the table as CSV UTF-8.")

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from desk.web.account import second_factors, urls as account
 from desk.web.cases import urls as cases
-from desk.web.common.above import cut_short
+from desk.web.common.above import shortened_patterns
 from desk.web.downloads import urls as downloads
 from desk.web.licences import urls as licences
 from desk.web.middleware import reader
@@ -35,7 +35,7 @@ pages: list[URLPattern] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *pages,
-    *cut_short(pages),
+    *shortened_patterns(pages),
     path("o/", RedirectView.as_view(pattern_name="owners")),
     path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),

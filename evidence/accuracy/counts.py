@@ -13,7 +13,7 @@ import numpy as np
 
 from evidence.accuracy.error_rates import CLASSES
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_canonical, to_plain
-from evidence.keys.ed25519 import holds
+from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.append_only import Log
 from evidence.log.notes import parse_verifier_key
 from exhibit.comparison.calibration import Bound
@@ -22,7 +22,7 @@ from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Count, Decision, Number
 
-NEAR = 40  # maximum distance, of 256 bits, between perceptual hashes of two files of one photograph
+SAME_PICTURE_DISTANCE = 40  # maximum distance, of 256 bits, between perceptual hashes of two files of one photograph
 T = TypeVar("T", bound=Canonical)
 
 
@@ -74,7 +74,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined(Canonical):
+class JoinedCounts(Canonical):
     """The joined counts, as signed by whoever joined them; the bounds follow from them."""
 
     made: str  # date, ISO 8601
@@ -94,8 +94,8 @@ class Joined(Canonical):
         return replace(self, sources=tuple(source for source in self.sources if source.key != largest))
 
 
-def join(given: Sequence[Source], made: str) -> Joined:
-    """Join counts as they were read, with their lists; ``made`` is an ISO 8601 date.
+def join_counts(sources: Sequence[Source], date: str) -> JoinedCounts:
+    """Join counts as they were read, with their lists; ``date`` is an ISO 8601 date.
 
     A photograph in several sources counts for the source with the smallest digest, and as failed if it failed in any. A
     failed photograph is left out only if its exact bytes have been counted, so that no failure is lost to a similar
@@ -104,22 +104,24 @@ def join(given: Sequence[Source], made: str) -> Joined:
     Raises:
         WrongUseError: A file is listed twice, the files have different versions, or nothing is left to count.
     """
-    if len({source.digest for source in given}) < len(given):
+    if len({source.digest for source in sources}) < len(sources):
         raise WrongUseError("Two of the files contain the same counts.", hint="Give each file once.")
-    versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in given})
+    versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in sources})
     if len(versions) > 1:
         sentence = f"They were measured with {' and '.join(versions)}, which cannot be added."
         raise WrongUseError(sentence, hint="Join the files of each version separately.")
-    if not any(source.stated.pictures for source in given):
+    if not any(source.stated.pictures for source in sources):
         hint = "At least one file needs a list of its photographs, and a key that you trust."
         raise WrongUseError("No photographs are left to count.", hint=hint)
-    ordered = sorted(given, key=lambda source: source.digest)
+    ordered = sorted(sources, key=lambda source: source.digest)
     homes, failed, hashes = list[Digest](), list[set[str]](), list[bytes]()  # of each photograph that counts
     numbers = dict[Digest, int]()
     for source in ordered:
         earlier = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 4)
         for picture in source.stated.pictures:
-            near = np.bitwise_count(earlier ^ np.frombuffer(picture.hash, np.uint64)).sum(axis=1) <= NEAR
+            near = (
+                np.bitwise_count(earlier ^ np.frombuffer(picture.hash, np.uint64)).sum(axis=1) <= SAME_PICTURE_DISTANCE
+            )
             like = [] if picture.failed else np.flatnonzero(near).tolist()
             number = numbers.setdefault(picture.file, like[0] if like else len(homes))
             if number == len(homes):
@@ -129,12 +131,17 @@ def join(given: Sequence[Source], made: str) -> Joined:
             failed[number].update(picture.failed)
     count = Counter((home, kind) for home, kinds in zip(homes, failed, strict=True) for kind in ("", *kinds))
     sums = [[count[source.digest, kind] for kind in ("", *CLASSES)] for source in ordered]
-    short = [replace(source.stated, pictures=()) for source in ordered]
-    return Joined(made, tuple(Source(one.digest, one.key, short[n], *sums[n]) for n, one in enumerate(ordered)))
+    without_pictures = [replace(source.stated, pictures=()) for source in ordered]
+    return JoinedCounts(
+        date,
+        tuple(
+            Source(original.digest, original.key, without_pictures[n], *sums[n]) for n, original in enumerate(ordered)
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Signed(Canonical):
+class _SignedFile(Canonical):
     """A file as written."""
 
     statement: dict[str, Any]
@@ -142,25 +149,25 @@ class _Signed(Canonical):
     signature: bytes
 
 
-def signed(log: Log, statement: Canonical) -> bytes:
+def sign_statement(log: Log, statement: Canonical) -> bytes:
     """Return the file of a statement, signed with the log's key."""
-    return _Signed(to_plain(statement), log.vkey(), log.sign(statement.to_json())).to_json()
+    return _SignedFile(to_plain(statement), log.vkey(), log.sign(statement.to_json())).to_json()
 
 
-def read_signed(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
-    """Read the result of :func:`signed`, and the key that signed it; ``what`` names the file.
+def read_signed_statement(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
+    """Read the result of :func:`sign_statement`, and the key that signed it; ``what`` names the file.
 
     Raises:
         WrongUseError: It is another kind of file.
         IntegrityError: The signature is invalid.
     """
     try:
-        file = from_plain(_Signed, parse_canonical(data, what=what), where=what)
+        file = from_plain(_SignedFile, parse_canonical(data, what=what), where=what)
         name, public = parse_verifier_key(file.key)
-        if not holds(public, file.signature, canonical(file.statement)):
-            changed = f"The signature of {name} on {what} is invalid."
-            raise IntegrityError(changed, hint="Request the original file from the sender.")
+        if not is_valid_signature(public, file.signature, canonical(file.statement)):
+            message = f"The signature of {name} on {what} is invalid."
+            raise IntegrityError(message, hint="Request the original file from the sender.")
         return from_plain(kind, file.statement, where=what), file.key
     except FormatError as error:
-        wanted = "--counts" if kind is Counts else "--join"
-        raise WrongUseError(error.message, hint=f"Create one: exhibit calibrate {wanted}") from error
+        option = "--counts" if kind is Counts else "--join"
+        raise WrongUseError(error.message, hint=f"Create one: exhibit calibrate {option}") from error

@@ -5,8 +5,8 @@ copies. Later changes do not count: otherwise somebody who has seen the rate cou
 that is valid at any moment (``confidence.interval_at_any_time``) requires each trial to stay unchanged. The licence
 ledger and the switch for demonstrations are not persons.
 
-A slip is not a judgement: a decision that the same person took back within :data:`SLIP`, with no other decision on the
-case in between, does not count. The entries' own times show this, so outsiders count the same.
+A slip is not a judgement: a decision that the same person took back within :data:`SLIP_PERIOD`, with no other decision
+on the case in between, does not count. The entries' own times show this, so outsiders count the same.
 
 A decision whose opening was erased or cannot be read, or is of the first version, which did not include the machine's
 result, is *unknown*. It may have been the first one of its own case, or of a case whose later decision is counted
@@ -23,7 +23,7 @@ from exhibit.entries import DECISION_VERSION
 from exhibit.types import CaseDecision, Decision
 
 CLASSES = (Decision.CERTAIN, Decision.REVIEW)
-SLIP = timedelta(seconds=60)  # a decision taken back by the same person within this time was a slip
+SLIP_PERIOD = timedelta(seconds=60)  # a decision taken back by the same person within this time was a slip
 _DECIDERS = ("person", "ledger", "demonstration")
 
 
@@ -81,58 +81,60 @@ _ByCase = dict[int, list[tuple[datetime, _Judgement]]]
 Decided = tuple[datetime, Mapping[str, Any] | None]  # time of a decision's entry, and its opening if available
 
 
-def count(entries: Iterable[Decided]) -> Accuracy:
+def count_decisions(entries: Iterable[Decided]) -> Accuracy:
     """Count every decision in the log, in its order."""
     by_case: _ByCase = {}
     decisions = other = unknown = slips = 0
     for time, opening in entries:
         decisions += 1
-        read = None if opening is None else _judgement(opening)
-        if read is None:
+        entry_judgement = None if opening is None else _parse_judgement(opening)
+        if entry_judgement is None:
             unknown += 1
-        elif isinstance(read, _Judgement):
-            by_case.setdefault(read.case, []).append((time, read))
+        elif isinstance(entry_judgement, _Judgement):
+            by_case.setdefault(entry_judgement.case, []).append((time, entry_judgement))
         else:
             other += 1
-            slips += opening is not None and _takes_back(opening, time, by_case)
-    judged = [[read for _, read in of_case] for of_case in by_case.values() if of_case]
+            slips += opening is not None and _undoes_slip(opening, time, by_case)
+    judged = [[entry_judgement for _, entry_judgement in of_case] for of_case in by_case.values() if of_case]
     first = [of_case[0] for of_case in judged]
-    changed = sum(any(read.copies != of_case[0].copies for read in of_case) for of_case in judged)
-    classes = ([judgement for judgement in first if judgement.said is said] for said in CLASSES)
-    certain, review = (Rate(len(of), sum(not judgement.copies for judgement in of), unknown) for of in classes)
+    changed = sum(any(entry_judgement.copies != of_case[0].copies for entry_judgement in of_case) for of_case in judged)
+    classes = ([judgement for judgement in first if judgement.said is kind] for kind in CLASSES)
+    certain, review = (
+        Rate(len(judgements), sum(not judgement.copies for judgement in judgements), unknown) for judgements in classes
+    )
     return Accuracy(decisions, certain, review, changed, other, slips)
 
 
-def _takes_back(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) -> bool:
+def _undoes_slip(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) -> bool:
     """Return True if a reopening undoes a slip; the judgement is then removed."""
     case, undone = opening.get("case"), opening.get("undone") is True and opening.get("decision") == "open"
     of_case = by_case.get(case, []) if type(case) is int else []
-    if not undone or not of_case or not timedelta(0) <= time - of_case[-1][0] <= SLIP:
+    if not undone or not of_case or not timedelta(0) <= time - of_case[-1][0] <= SLIP_PERIOD:
         return False
     of_case.pop()
     return True
 
 
-def in_words(accuracy: Accuracy) -> str:
+def describe_accuracy(accuracy: Accuracy) -> str:
     """Return a table for a reader."""
-    heads = f"{{'automatic result'}}{'decided':>9}{'no copies':>11}{'unknown':>9}"
-    lines = [f"{heads}   error rate (95%, valid at any moment)"]
+    header = f"{{'automatic result'}}{'decided':>9}{'no copies':>11}{'unknown':>9}"
+    lines = [f"{header}   error rate (95%, valid at any moment)"]
     for kind in CLASSES:
         rate = accuracy.rate(kind)
-        lines.append(f"{kind!s:<18}{rate.decided:>9,}{rate.wrong:>11,}{rate.unknown:>9,}   {_between(rate)}")
+        lines.append(f"{kind!s:<18}{rate.decided:>9,}{rate.wrong:>11,}{rate.unknown:>9,}   {_format_interval(rate)}")
     lines.append("")
     lines.append("Each case counts once, with the first decision by a person. Undecided cases are not included.")
     if accuracy.changed:
         lines.append(f"Decision changed later (counted with the first decision): {accuracy.changed:,}.")
     if accuracy.slips:
-        within = f"{SLIP.total_seconds():.0f}"
+        within = f"{SLIP_PERIOD.total_seconds():.0f}"
         lines.append(f"Undone by the same person within {within} s (not counted): {accuracy.slips:,}.")
     if accuracy.other:
         lines.append(f"Not decided by a person (licence ledger, demonstrations, reopened): {accuracy.other:,}.")
     return "\n".join(lines)
 
 
-def _between(rate: Rate) -> str:
+def _format_interval(rate: Rate) -> str:
     if not rate.decided + rate.unknown:
         return "no decisions yet"
     lower, upper = rate.interval
@@ -145,7 +147,7 @@ def _plain(rate: Rate) -> dict[str, Any]:
     return {**counts, "at_least": round(lower, 6), "at_most": round(upper, 6)}
 
 
-def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
+def _parse_judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
     """Return a person's judgement, or the source of an entry without one; ``None`` if it cannot be read."""
     who, decision, machine = opening.get("who"), opening.get("decision"), opening.get("machine")
     if opening.get("version") != DECISION_VERSION or who not in _DECIDERS or decision not in [*CaseDecision]:

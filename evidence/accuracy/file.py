@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evidence.accuracy.error_rates import SLIP, Accuracy, Decided, count
+from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, Decided, count_decisions
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log import merkle
 from evidence.log.notes import Note, parse_note
-from evidence.log.proofs import opens
+from evidence.log.proofs import matches_commitment
 from evidence.verdict.result import Check, State, failed, passed
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.proofs import check_note
@@ -29,7 +29,7 @@ from exhibit.types import Json
 
 ACCURACY_FORMAT = "exhibit-accuracy/1"
 MAX_LINE = 1 << 16
-SLIP_SECONDS = int(SLIP.total_seconds())
+SLIP_SECONDS = int(SLIP_PERIOD.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class AccuracyVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class _Header:
     """The first line."""
 
     checkpoint: str
@@ -93,19 +93,19 @@ class RunningRoot:
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
-        self._last |= {level: value for level, _, value in merkle.completed_nodes(self.size, leaf, self._node)}
+        self._last |= {level: value for level, _, value in merkle.list_completed_nodes(self.size, leaf, self._node)}
         self.size += 1
 
     @property
     def root(self) -> bytes:
         """The root over all leaves so far."""
-        return merkle.root(self.size, self._node)
+        return merkle.compute_root(self.size, self._node)
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
     """Write the file of a signed note and all entries under it, in order."""
-    head = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
-    out.write(canonical({**head, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
+    header = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
+    out.write(canonical({**header, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
     for entry in entries:
         line = json.loads(entry.entry.leaf_bytes)
         if entry.salt is not None and entry.opening is not None:
@@ -120,7 +120,7 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
     """
     try:
         with path.open("rb") as file:
-            return _check(file, path.name, trust)
+            return _check_file(file, path.name, trust)
     except OSError as error:
         raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
     except FormatError as error:
@@ -129,39 +129,41 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
         ) from error
 
 
-def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
-    lines = _lines(file, name)
-    head = from_plain(_Head, next(lines, {}), where=name)
-    if head.undone_within_seconds != SLIP_SECONDS:
-        within = f"{head.undone_within_seconds} s, not {SLIP_SECONDS}"
+def _check_file(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
+    lines = _read_lines(file, name)
+    header = from_plain(_Header, next(lines, {}), where=name)
+    if header.undone_within_seconds != SLIP_SECONDS:
+        within = f"{header.undone_within_seconds} s, not {SLIP_SECONDS}"
         raise FormatError(f"{name} omits decisions that were undone within {within}.")
     try:
-        note = parse_note(head.checkpoint)
+        note = parse_note(header.checkpoint)
     except IntegrityError as error:
         raise FormatError(f"{name}: {error.message}") from error
-    running, wrong = RunningRoot(), -1
+    running, wrong_index = RunningRoot(), -1
     decisions: list[Decided] = []
     for plain in lines:
-        logged = _entry(plain, f"{name}, entry {running.size}")
+        logged = _parse_entry(plain, f"{name}, entry {running.size}")
         if logged.entry.type is EntryType.DECISION:
             decisions.append((logged.entry.time, logged.opening))
-            if wrong < 0 and logged.opening is not None and logged.salt is not None:
-                wrong = -1 if opens(logged.opening, logged.salt, logged.entry.commitment) else running.size
+            if wrong_index < 0 and logged.opening is not None and logged.salt is not None:
+                wrong_index = (
+                    -1 if matches_commitment(logged.opening, logged.salt, logged.entry.commitment) else running.size
+                )
         running.add(logged.entry.leaf_hash)
-    signed, openings = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
-    checks = (_entries(running, note), _openings(openings, wrong), signed)
+    signed, openings = check_note(trust, "checkpoint", note, header.checkpoint), [opening for _, opening in decisions]
+    checks = (_check_entries(running, note), _check_openings(openings, wrong_index), signed)
     sound = all(check.state is not State.FAILED for check in checks)
-    return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
+    return AccuracyVerdict(checks, count_decisions(decisions) if sound else None, running.size)
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[Any]:
+def _read_lines(file: BinaryIO, name: str) -> Iterator[Any]:
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
         yield parse_json(line, what=f"{name}, line {number}", limit=MAX_LINE)
 
 
-def _entry(plain: Json, where: str) -> LoggedEntry:
+def _parse_entry(plain: Json, where: str) -> LoggedEntry:
     salt = opening = None
     if isinstance(plain, dict) and {"salt", "opening"} & set(plain):
         salt, opening = plain.pop("salt", None), plain.pop("opening", None)
@@ -175,7 +177,7 @@ def _entry(plain: Json, where: str) -> LoggedEntry:
         raise FormatError(f"{where} cannot be read.") from error
 
 
-def _entries(running: RunningRoot, note: Note) -> Check:
+def _check_entries(running: RunningRoot, note: Note) -> Check:
     if running.size != note.size:
         return failed("entries", f"The file contains {running.size} entries; the checkpoint has {note.size}.")
     if running.root != note.root:
@@ -185,9 +187,9 @@ def _entries(running: RunningRoot, note: Note) -> Check:
     return passed("entries", f"The {note.size} entries give the root of the checkpoint of {note.origin} (RFC 9162).")
 
 
-def _openings(openings: list[Mapping[str, Any] | None], wrong: int) -> Check:
-    if wrong >= 0:
-        return failed("openings", f"Entry {wrong} does not match its opening.")
+def _check_openings(openings: list[Mapping[str, Any] | None], wrong_index: int) -> Check:
+    if wrong_index >= 0:
+        return failed("openings", f"Entry {wrong_index} does not match its opening.")
     unopened = sum(opening is None for opening in openings)
-    words = f"Of {len(openings)} decisions, {len(openings) - unopened} match their commitments"
-    return passed("openings", f"{words}; {unopened} were erased and are counted as the worst case.")
+    text = f"Of {len(openings)} decisions, {len(openings) - unopened} match their commitments"
+    return passed("openings", f"{text}; {unopened} were erased and are counted as the worst case.")

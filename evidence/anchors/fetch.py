@@ -9,8 +9,8 @@ from exhibit.network.addresses import origin_of
 from exhibit.network.http import read_limited
 from exhibit.sentences import Sentence, following
 
-MAX_ANSWER = 1 << 20
-_SILENT = {
+MAX_RESPONSE_BYTES = 1 << 20
+_NO_RESPONSE = {
     "https.": Sentence("https://%(place)s did not respond."),
     "https:": Sentence("https://%(place)s did not respond:"),
     "http.": Sentence("http://%(place)s did not respond."),
@@ -18,13 +18,13 @@ _SILENT = {
 }
 
 
-def ask(
+def send_request(
     session: requests.Session,
     url: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
-    limit: int = MAX_ANSWER,
+    limit: int = MAX_RESPONSE_BYTES,
 ) -> tuple[int, bytes]:
     """Send one request, ``GET`` without a body and ``POST`` with one; returns status and response body.
 
@@ -37,14 +37,14 @@ def ask(
         response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
         return response.status_code, read_limited(response, limit)
     except requests.RequestException as error:
-        raise ServiceMissingError(_silent(url, ".")) from error
+        raise ServiceMissingError(_describe_no_response(url, ".")) from error
     except RefusedError as error:
         if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
-            raise ServiceMissingError(following(_silent(url, ":"), error.message)) from error
+            raise ServiceMissingError(following(_describe_no_response(url, ":"), error.message)) from error
         raise
 
 
-def _silent(url: str, end: str) -> Sentence:
+def _describe_no_response(url: str, end: str) -> Sentence:
     """Return a sentence with scheme and host of a URL, without its path, which may contain an operator's API key."""
     scheme, _, place = origin_of(url).partition("://")
-    return Sentence(_SILENT[f"{'https' if scheme == 'https' else 'http'}{end}"], place=place)
+    return Sentence(_NO_RESPONSE[f"{'https' if scheme == 'https' else 'http'}{end}"], place=place)

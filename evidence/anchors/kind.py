@@ -17,7 +17,7 @@ Material = Mapping[str, bytes]  # files that came with a receipt, by name
 
 
 @dataclass(frozen=True, slots=True)
-class Attested:
+class Attestation:
     """Result of verifying a receipt under the trust list."""
 
     sentence: str
@@ -44,7 +44,7 @@ class AnchorKind:
     config: type[AnchorConfig]
     build: "Callable[[Any, requests.Session, OwnLog | None], Anchor]"
     pins: str  # the field of the trust list with those that count
-    verify: Callable[[Digest, bytes, Material, Any, str], Attested]
+    verify: Callable[[Digest, bytes, Material, Any, str], Attestation]
     vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]
     suffix: str  # of a receipt's file
     prefix: str = ""  # of a receipt's file in a bundle
@@ -56,11 +56,11 @@ class AnchorKind:
     is_direct: bool = False  # true if it also stamps seals directly, so that a single program can check them
 
 
-def as_told(witness: str) -> str:
+def get_pin_name(witness: str) -> str:
     """Return the name of a pin for blocks that an installation vouches for."""
     return f"{witness} (block as the operator's node gave it)"
 
 
-def shown(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """Format a time for a verifier's sentence."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"

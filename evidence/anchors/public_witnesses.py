@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import certifi
 
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import send_request
 from evidence.anchors.kind import gettext_noop
 from exhibit.errors import IntegrityError, ServiceMissingError
 
@@ -106,7 +106,7 @@ OFFERS: tuple[Offer, ...] = (
 )
 
 
-def root_of(offer: Offer, session: "requests.Session") -> str:
+def fetch_root(offer: Offer, session: "requests.Session") -> str:
     """Return the root certificate of an authority as PEM; empty if the kind has none.
 
     Raises:
@@ -115,12 +115,12 @@ def root_of(offer: Offer, session: "requests.Session") -> str:
     """
     if not offer.root:
         return ""
-    certificate = _listed_roots().get(offer.root)
+    certificate = _load_bundled_roots().get(offer.root)
     if certificate is None and offer.root_url:
-        status, data = ask(session, offer.root_url)
+        status, data = send_request(session, offer.root_url)
         if status != 200:
             raise ServiceMissingError(f"{offer.root_url} answered with status {status}.")
-        certificate = _by_fingerprint(data).get(offer.root)
+        certificate = _index_by_fingerprint(data).get(offer.root)
     if certificate is None:
         raise IntegrityError(
             f"The root certificate of {offer.title} isn't the known one. Nothing was added.",
@@ -130,11 +130,11 @@ def root_of(offer: Offer, session: "requests.Session") -> str:
 
 
 @cache
-def _listed_roots() -> Mapping[str, str]:
-    return _by_fingerprint(Path(certifi.where()).read_bytes())
+def _load_bundled_roots() -> Mapping[str, str]:
+    return _index_by_fingerprint(Path(certifi.where()).read_bytes())
 
 
-def _by_fingerprint(data: bytes) -> dict[str, str]:
+def _index_by_fingerprint(data: bytes) -> dict[str, str]:
     """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
     certificates = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):

@@ -22,10 +22,10 @@ from evidence.anchors import KINDS
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
 from evidence.bundle.sealing import SealedCase
 from evidence.formats.codec import Bytes32, to_plain
-from evidence.formats.container import Member, member_of, zip_chunks
-from evidence.keys.ed25519 import FileSigner, signer_from_file
+from evidence.formats.container import Member, create_member, zip_chunks
+from evidence.keys.ed25519 import FileSigner, load_signer
 from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof, Renewal, renewal_files
+from evidence.log.proofs import LogProof, Renewal, create_renewal_files
 from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
@@ -79,7 +79,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class AnchorProof:
-    """A receipt and the digest that it witnesses: the seal digest, or :func:`checkpoint_digest`."""
+    """A receipt and the digest that it witnesses: the seal digest, or :func:`compute_checkpoint_digest`."""
 
     digest: Digest
     receipt: Receipt
@@ -105,7 +105,7 @@ class Proofs:
     renewals: tuple[Renewal, ...] = ()
 
 
-def checkpoint_digest(note: str) -> Digest:
+def compute_checkpoint_digest(note: str) -> Digest:
     """Return the digest that witnesses of a checkpoint timestamp.
 
     SHA-256 of the signed note's UTF-8 bytes (`sha256sum`).
@@ -113,42 +113,42 @@ def checkpoint_digest(note: str) -> Digest:
     return Digest.of(note.encode())
 
 
-def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobStore) -> None:
+def write_bundle(out: BinaryIO, sealed_case: SealedCase, proofs: Proofs, blobs: BlobStore) -> None:
     """Write a bundle to a stream, which need not be seekable; the same input gives the same bytes.
 
     Raises:
         WrongUseError: A file is withheld that cannot be.
         NotFoundError: A sealed file is missing.
     """
-    tags = {**proof_files(sealed, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
+    tags = {**proof_files(sealed_case, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
     withheld = frozenset(proofs.withheld.files if proofs.withheld else ())
-    tags.update(bag_files(sealed.manifest, withheld, {name: Digest.of(data) for name, data in tags.items()}))
-    members = [member_of(name, data) for name, data in tags.items()]
-    members.append(member_of(MANIFEST_PATH, sealed.manifest.to_json()))
-    present = [file for file in sealed.manifest.files if file.path not in withheld]
+    tags.update(bag_files(sealed_case.manifest, withheld, {name: Digest.of(data) for name, data in tags.items()}))
+    members = [create_member(name, data) for name, data in tags.items()]
+    members.append(create_member(MANIFEST_PATH, sealed_case.manifest.to_json()))
+    present = [file for file in sealed_case.manifest.files if file.path not in withheld]
     members += [_blob_member(file.path, file.sha256, blobs) for file in present]
     out.writelines(zip_chunks(members))
 
 
-def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
+def proof_files(sealed_case: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     """Return every file under ``proofs/``, by path."""
-    files = {SIGNATURE_PATH: sealed.signature, **key_files(sealed.manifest)}
+    files = {SIGNATURE_PATH: sealed_case.signature, **key_files(sealed_case.manifest)}
     if proofs.entry is not None:
         files.update(log_files(proofs.entry))
     if proofs.consistency:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
-    files.update(renewal_files(proofs.renewals))
+    files.update(create_renewal_files(proofs.renewals))
     if proofs.withheld is not None:
-        allowed = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
-        if wrong := sorted(set(proofs.withheld.files) - allowed):
+        allowed = {file.path for file in sealed_case.manifest.files} - {FACTS_PATH}
+        if unknown_paths := sorted(set(proofs.withheld.files) - allowed):
             raise WrongUseError(
-                f"{wrong[0]} cannot be withheld: only sealed files other than the facts can be withheld."
+                f"{unknown_paths[0]} cannot be withheld: only sealed files other than the facts can be withheld."
             )
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:
         stem = f"{COUNTERSIGNATURES}{countersignature.public.hex()[:16]}"
         files.update({f"{stem}.pem": public_pem(countersignature.public), f"{stem}.sig": countersignature.signature})
-    files.update(_anchor_files(sealed, proofs))
+    files.update(_anchor_files(sealed_case, proofs))
     return files
 
 
@@ -190,8 +190,8 @@ def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, D
         "manifest-sha256.txt": _digest_lines(sha256),
         "manifest-sha512.txt": _digest_lines(sha512),
     }
-    every = {**tags, **{name: Digest.of(data) for name, data in files.items()}}
-    return {**files, TAG_MANIFEST: _digest_lines({name: digest.hex for name, digest in every.items()})}
+    all_digests = {**tags, **{name: Digest.of(data) for name, data in files.items()}}
+    return {**files, TAG_MANIFEST: _digest_lines({name: digest.hex for name, digest in all_digests.items()})}
 
 
 def _one_line(value: str) -> str:
@@ -202,18 +202,18 @@ def _digest_lines(digests: Mapping[str, str]) -> bytes:
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
 
 
-def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
+def _anchor_files(sealed_case: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     records = []
-    for anchor in _that_fit_together(proofs.anchors):
+    for anchor in _exclude_conflicts(proofs.anchors):
         receipt = anchor.receipt
-        of_kind = KINDS[receipt.kind]
-        subject = of_kind.prefix + _subject(anchor.digest, sealed, proofs)
+        anchor_kind = KINDS[receipt.kind]
+        subject = anchor_kind.prefix + _subject(anchor.digest, sealed_case, proofs)
         witness = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in receipt.witness.lower())[:60]
         stem = f"{subject}-{witness or 'witness'}"
-        taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
+        used_stems = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
         stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
-        path = f"proofs/anchors/{next(free for free in stems if free not in taken)}{of_kind.suffix}"
+        path = f"proofs/anchors/{next(free for free in stems if free not in used_stems)}{anchor_kind.suffix}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)
@@ -223,29 +223,29 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     return files
 
 
-def _that_fit_together(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
+def _exclude_conflicts(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
     """Return the receipts without those whose material conflicts with that of an older one under the same name.
 
     Names state the content or a block's height: they clash if a development chain was restarted.
     """
-    chosen: dict[str, bytes] = {}
-    left_out = []
+    material_by_name: dict[str, bytes] = {}
+    conflicting = []
     for anchor in sorted(anchors, key=lambda proof: (proof.receipt.time is None, proof.receipt.time)):
         material = dict(anchor.receipt.material)
-        if any(chosen.get(name, data) != data for name, data in material.items()):
-            left_out.append(anchor)
+        if any(material_by_name.get(name, data) != data for name, data in material.items()):
+            conflicting.append(anchor)
         else:
-            chosen.update(material)
-    return [anchor for anchor in anchors if anchor not in left_out]
+            material_by_name.update(material)
+    return [anchor for anchor in anchors if anchor not in conflicting]
 
 
-def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
-    if digest == sealed.seal:
+def _subject(digest: Digest, sealed_case: SealedCase, proofs: Proofs) -> str:
+    if digest == sealed_case.seal:
         return "manifest"
-    if proofs.entry is not None and digest == checkpoint_digest(proofs.entry.checkpoint):
+    if proofs.entry is not None and digest == compute_checkpoint_digest(proofs.entry.checkpoint):
         return "checkpoint"
     for renewal in proofs.renewals:
-        if digest == checkpoint_digest(renewal.checkpoint):
+        if digest == compute_checkpoint_digest(renewal.checkpoint):
             return f"later-{parse_note(renewal.checkpoint).size}"
     return f"earlier-{digest.hex[:8]}"
 
@@ -285,13 +285,13 @@ def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest
         FormatError: The file is not a manifest.
         WrongUseError: A file cannot be read or written.
     """
-    signer = signer_from_file(key)
+    signer = load_signer(key)
     try:
         data = manifest.read_bytes()
         if len(data) > MAX_MANIFEST:
             raise WrongUseError(f"{manifest} is too large for a manifest.")
-        read = Manifest.from_json(data)
+        parsed_manifest = Manifest.from_json(data)
         out.write_bytes(signer.sign(data))
     except OSError as error:
         raise WrongUseError(f"{os.fspath(error.filename)} cannot be used: {error.strerror}.") from error
-    return read, Digest.of(data), signer.public_key
+    return parsed_manifest, Digest.of(data), signer.public_key

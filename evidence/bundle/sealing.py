@@ -14,7 +14,7 @@ from PIL import Image
 from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError, to_plain
-from evidence.formats.container import measured_of
+from evidence.formats.container import measure_chunks
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
@@ -85,24 +85,24 @@ def seal(
         FormatError: File names are invalid together.
         IntegrityError: The bytes of a file do not match its digest, or a file that the facts name is missing.
     """
-    every = _with_stand_ins([*files, *_files_of_facts(facts, blobs)])
-    _check_named_files(facts, {file.path: file.digest for file in every})
+    all_files = _add_stand_ins([*files, *_create_fact_files(facts, blobs)])
+    _check_named_files(facts, {file.path: file.digest for file in all_files})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
         sealed_at=sealed_at,
         software=facts.software,
         key=SealingKey(ALGORITHM, signer.public_key, holder),
-        files=tuple(sorted((_measure(file, blobs) for file in every), key=lambda file: file.path)),
+        files=tuple(sorted((_measure(file, blobs) for file in all_files), key=lambda file: file.path)),
     )
     data = manifest.to_json()
     blobs.put(data)
     return SealedCase(manifest, signer.sign(data))
 
 
-def seal_opening(sealed: SealedCase) -> dict[str, Any]:
+def seal_opening(sealed_case: SealedCase) -> dict[str, Any]:
     """Return the opening of the log's entry for a seal: seal digest, key and signature."""
-    key = sealed.manifest.key.public.hex()
-    return {"manifest": sealed.seal.hex, "key": key, "signature": sealed.signature.hex()}
+    key = sealed_case.manifest.key.public.hex()
+    return {"manifest": sealed_case.seal.hex, "key": key, "signature": sealed_case.signature.hex()}
 
 
 def match_folder(number: int) -> str:
@@ -147,7 +147,7 @@ def reduced_path(path: str) -> str:
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
-def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
+def create_stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
     """Make the reduced version of a picture and put it into the store; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data, at_least=2 * REDUCED_SIDE).pixels)
     picture.thumbnail((REDUCED_SIDE, REDUCED_SIDE), Image.Resampling.LANCZOS)
@@ -156,51 +156,53 @@ def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
     return ContentFile(reduced_path(path), STAND_IN, "image/jpeg", blobs.put(out.getvalue()))
 
 
-def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
+def list_named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
     """Return every mention of a path in the facts that is not left out, with its digest if stated.
 
     A path may be mentioned twice.
     """
     absent = facts.absent
-    return [(path, digest) for path, digest in _mentioned(facts) if path not in absent]
+    return [(path, digest) for path, digest in _list_mentions(facts) if path not in absent]
 
 
-def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
+def check_omitted_files(facts: CaseFacts, sealed_paths: Container[str]) -> None:
     """Check the files that the facts state as left out: only captured files, pictures and documents that are missing.
 
     Raises:
         FormatError: Another file is left out, a file is listed twice, or its digest differs from the stated one.
     """
     pictures = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
-    roles = {path: role for path, _, role in _stated(facts)}
-    may: dict[str, Digest | None] = {picture.file: picture.digest for picture in pictures}
-    may |= {document.file: document.digest for document in facts.work.attachments}
-    may |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
+    roles = {path: role for path, _, role in _list_stated_files(facts)}
+    omittable: dict[str, Digest | None] = {picture.file: picture.digest for picture in pictures}
+    omittable |= {document.file: document.digest for document in facts.work.attachments}
+    omittable |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
     if len(facts.absent) < len(facts.left_out):
         raise FormatError("The facts list a left-out file twice.")
-    for gone in facts.left_out:
-        if gone.file not in may or may[gone.file] not in {None, gone.digest}:
+    for omitted_file in facts.left_out:
+        if omitted_file.file not in omittable or omittable[omitted_file.file] not in {None, omitted_file.digest}:
             raise FormatError(
-                f"The facts list {gone.file} as left out, which is not possible, or with a different digest."
+                f"The facts list {omitted_file.file} as left out, which is not possible, or with a different digest."
             )
-        if roles.get(gone.file, gone.role) != gone.role:
-            raise FormatError(f"The facts list {gone.file} as left out with the wrong role.")
-        if gone.file in given:
-            raise FormatError(f"The facts list {gone.file} as left out, but it is sealed.")
+        if roles.get(omitted_file.file, omitted_file.role) != omitted_file.role:
+            raise FormatError(f"The facts list {omitted_file.file} as left out with the wrong role.")
+        if omitted_file.file in sealed_paths:
+            raise FormatError(f"The facts list {omitted_file.file} as left out, but it is sealed.")
 
 
-def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    mentions: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
+def _list_mentions(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
+    mentions: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _list_stated_files(facts)]
     for sighting in facts.sightings:
         mentions += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
             mentions.append((sighting.provenance.file, None))
-        mentions += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
+        mentions += [
+            (path, None) for path in dict.fromkeys(statement.file for statement in sighting.elsewhere if statement.file)
+        ]
     mentions += [(path, None) for match in facts.matches for path in match.drawings.values()]
-    return [*mentions, *((path, None) for path in derived_files(facts))]
+    return [*mentions, *((path, None) for path in create_derived_files(facts))]
 
 
-def derived_files(facts: CaseFacts) -> dict[str, bytes]:
+def create_derived_files(facts: CaseFacts) -> dict[str, bytes]:
     """Return the files that repeat parts of the facts, for readers who expect them next to the pictures."""
     files = {f"{match_folder(match.number)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
     for sighting in facts.sightings:
@@ -211,7 +213,7 @@ def derived_files(facts: CaseFacts) -> dict[str, bytes]:
     return files
 
 
-def media_type_of(path: str) -> str:
+def get_media_type(path: str) -> str:
     """Return the media type for a file's extension; the same on every machine."""
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
@@ -220,16 +222,16 @@ def _suffix(picture_format: str) -> str:
     return _PICTURES[picture_format][0] if picture_format in _PICTURES else ".bin"
 
 
-def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
+def _create_fact_files(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
-    for path, data in derived_files(facts).items():
+    for path, data in create_derived_files(facts).items():
         files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
-    here = [named for named in _stated(facts) if named[0] not in facts.absent]
-    files += [ContentFile(path, role, media_type_of(path), digest) for path, digest, role in here]
+    present = [entry for entry in _list_stated_files(facts) if entry[0] not in facts.absent]
+    files += [ContentFile(path, role, get_media_type(path), digest) for path, digest, role in present]
     return files
 
 
-def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
+def _list_stated_files(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
     """Return path, digest and role of each file whose digest the facts state, whether or not it is left out."""
     found_pictures = [sighting.picture for sighting in facts.sightings]
     return [
@@ -242,27 +244,27 @@ def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
     ]
 
 
-def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
+def _add_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
     """Return the files, each with the reduced version of it that is among them."""
-    paths_given = {file.path for file in files if file.role == STAND_IN}
+    stand_in_paths = {file.path for file in files if file.role == STAND_IN}
     paths = [(file, reduced_path(file.path)) for file in files]
-    return [replace(file, stand_in=path) if path in paths_given else file for file, path in paths]
+    return [replace(file, stand_in=path) if path in stand_in_paths else file for file, path in paths]
 
 
-def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
-    check_left_out(facts, given)
-    for path, digest in named_files(facts):
-        if path not in given:
+def _check_named_files(facts: CaseFacts, digests: dict[str, Digest]) -> None:
+    check_omitted_files(facts, digests)
+    for path, digest in list_named_files(facts):
+        if path not in digests:
             raise IntegrityError(f"The facts name {path}, which is not among the files to seal.")
-        if digest is not None and given[path] != digest:
+        if digest is not None and digests[path] != digest:
             raise IntegrityError(f"The digest of {path} in the facts differs from the file to seal.")
 
 
 def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
     with blobs.open(file.digest) as stream:
-        measured = measured_of(iter(partial(stream.read, CHUNK), b""))
-    if measured.sha256 != file.digest:
+        measurement = measure_chunks(iter(partial(stream.read, CHUNK), b""))
+    if measurement.sha256 != file.digest:
         raise IntegrityError(f"The stored bytes of {file.path} do not match its digest.")
     return ManifestFile(
-        file.path, file.role, file.media_type, measured.size, file.digest, measured.sha512, file.stand_in
+        file.path, file.role, file.media_type, measurement.size, file.digest, measurement.sha512, file.stand_in
     )

@@ -25,10 +25,10 @@ class Place:
     height: float
 
 
-def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
+def draw_boxes(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
     """Return the screenshot (PNG, one pixel per CSS pixel, starting at ``top``) with a line around each place in it."""
-    with Image.open(BytesIO(screenshot)) as opened:
-        image = opened.convert("RGB")
+    with Image.open(BytesIO(screenshot)) as source:
+        image = source.convert("RGB")
     draw_lines(image, places, top)
     return _png(image)
 
@@ -43,12 +43,12 @@ def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> Non
             continue
         left, upper = place.x - MARGIN, place.y - top - MARGIN
         right, lower = place.x + place.width + MARGIN, place.y - top + place.height + MARGIN
-        for grown, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
-            corners = (left - grown, upper - grown, right + grown, lower + grown)
-            draw.rectangle(_inside(corners, image.size), outline=colour, width=LINE + 2 * grown)
+        for halo, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
+            corners = (left - halo, upper - halo, right + halo, lower + halo)
+            draw.rectangle(_clip(corners, image.size), outline=colour, width=LINE + 2 * halo)
 
 
-def cutting(screenshot: bytes, first: float = 0.0) -> bytes:
+def crop_to_place(screenshot: bytes, first: float = 0.0) -> bytes:
     """Crop a screenshot with lines (PNG) around one place, short enough for a sheet of paper.
 
     ``first`` is the place's top edge in pixels.
@@ -69,7 +69,7 @@ def _png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _inside(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _clip(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
     """Return the rectangle limited to the picture, so that an edge beyond it is still visible."""
     width, height = size
     left, right = (min(max(corner, 0.0), width - 1.0) for corner in corners[0::2])

@@ -2,7 +2,7 @@
 
 from evidence.capture.visitor import Visit
 from evidence.facts.network import OK
-from evidence.formats.records import inline_bodies, names_address
+from evidence.formats.records import inline_bodies, mentions_url
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 from exhibit.network.addresses import origin_of, read_url, without_fragment
@@ -12,23 +12,23 @@ from exhibit.sentences import Sentence, following
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 _DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
-_THERE = Sentence("The page is available.")
-_UNSEEN = Sentence("The page is available, but the image was not seen.")
-_UNVISITED = Sentence("The page could not be visited:")
-_UNFETCHED = Sentence("The image could not be fetched:")
+_PAGE_AVAILABLE = Sentence("The page is available.")
+_IMAGE_NOT_SEEN = Sentence("The page is available, but the image was not seen.")
+_PAGE_NOT_VISITED = Sentence("The page could not be visited:")
+_IMAGE_NOT_FETCHED = Sentence("The image could not be fetched:")
 
 
-def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
+def determine_outcome(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     """Return the outcome of a capture, and a description of what was observed and nothing more.
 
     The outcome is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
-    also = _about_image(image, expected)
+    image_sentence = _describe_image(image, expected)
     if page.gone:
         sentence = Sentence(
             "The page URL returned status %(status)s: the page is no longer available.", status=page.status
         )
-        return "page-gone", following(sentence, also)
+        return "page-gone", following(sentence, image_sentence)
     if page.obstacle:
         sentence = Sentence(
             "The site %(obstacle)s (status %(status)s), so the page was not seen. Other visitors may be "
@@ -36,18 +36,18 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
             obstacle=page.obstacle,
             status=page.status,
         )
-        return "unreachable", following(sentence, also)
+        return "unreachable", following(sentence, image_sentence)
     if not page.served:
-        return "unreachable", following(_UNVISITED, _trouble(page), also)
+        return "unreachable", following(_PAGE_NOT_VISITED, _describe_failure(page), image_sentence)
     if image.gone:
         sentence = Sentence("The page is available, but the image URL returned status %(status)s.", status=image.status)
-        return "image-gone", following(sentence, *_odd_of_page(page))
+        return "image-gone", following(sentence, *_describe_page_anomalies(page))
     if image.served and not image.obstacle:
-        return _compare(image, expected), following(_THERE, *_odd_of_page(page), also)
-    return "unreachable", following(_UNSEEN, *_odd_of_page(page), also)
+        return _compare(image, expected), following(_PAGE_AVAILABLE, *_describe_page_anomalies(page), image_sentence)
+    return "unreachable", following(_IMAGE_NOT_SEEN, *_describe_page_anomalies(page), image_sentence)
 
 
-def _odd_of_page(page: Visit) -> list[str]:
+def _describe_page_anomalies(page: Visit) -> list[str]:
     """Return sentences on an unusual status or an empty body of a page that was served."""
     status_sentence = Sentence("The page URL returned status %(status)s.", status=page.status)
     empty = Sentence("The page returned by the server is empty.")
@@ -60,16 +60,16 @@ def _compare(image: Visit, expected: Digest) -> str:
     return "captured" if Digest.of(image.body) == expected else "image-changed"
 
 
-def _about_image(image: Visit, expected: Digest) -> str:
+def _describe_image(image: Visit, expected: Digest) -> str:
     if image.gone:
         return Sentence(
             "The image URL returned status %(status)s: the image is no longer available.", status=image.status
         )
     if image.obstacle:
-        met = {"obstacle": image.obstacle, "status": image.status}
-        return Sentence("At the image URL, the site %(obstacle)s (status %(status)s).", **met)
+        details = {"obstacle": image.obstacle, "status": image.status}
+        return Sentence("At the image URL, the site %(obstacle)s (status %(status)s).", **details)
     if not image.served:
-        return following(_UNFETCHED, _trouble(image))
+        return following(_IMAGE_NOT_FETCHED, _describe_failure(image))
     outcome = _compare(image, expected)
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"
@@ -82,18 +82,18 @@ def _about_image(image: Visit, expected: Digest) -> str:
     return following(sentence, Sentence("The image URL returned status %(status)s.", status=image.status))
 
 
-def _trouble(visit: Visit) -> str:
+def _describe_failure(visit: Visit) -> str:
     return visit.failure or Sentence("the URL returned status %(status)s.", status=visit.status)
 
 
-def names_image(page: Visit, image_url: str) -> bool | None:
+def mentions_image(page: Visit, image_url: str) -> bool | None:
     """Return True if the page's HTML names the image's URL; ``None`` without a page, or if that is unknown."""
     if not page.served or page.body is None:
         return None
-    return names_address(page.body, image_url)
+    return mentions_url(page.body, image_url)
 
 
-def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
+def find_inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
     """Find an image inside the page by its digest."""
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
@@ -102,7 +102,7 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
     return Visit(image_url, failure=missing, reason="not-inline")
 
 
-def referrer(page_url: str, image_url: str) -> dict[str, str]:
+def build_referrer(page_url: str, image_url: str) -> dict[str, str]:
     """Return the ``Referer`` header that browsers send by default (strict-origin-when-cross-origin)."""
     page = read_url(page_url)
     if page is None or page.username or page.password or not page.host:
@@ -113,7 +113,7 @@ def referrer(page_url: str, image_url: str) -> dict[str, str]:
     return {"Referer": without_fragment(page_url) if origin == origin_of(image_url) else f"{origin}/"}
 
 
-def picture_name(body: bytes) -> tuple[str, str]:
+def get_picture_name(body: bytes) -> tuple[str, str]:
     """Return file name and media type of served bytes by their content, not by the server's headers."""
     try:
         kind = inspect(body).format

@@ -8,9 +8,15 @@ from pathlib import Path
 
 from requests.cookies import RequestsCookieJar
 
-from evidence.capture.outcomes import inline_image, judge, names_image, picture_name, referrer
-from evidence.capture.surroundings import describe
-from evidence.capture.visitor import Denied, Left, Visit, Visitor, nobody
+from evidence.capture.outcomes import (
+    build_referrer,
+    determine_outcome,
+    find_inline_image,
+    get_picture_name,
+    mentions_image,
+)
+from evidence.capture.surroundings import build_record
+from evidence.capture.visitor import Denied, SecondsLeft, Visit, Visitor, deny_nobody
 from evidence.capture.wire import write_warc
 from evidence.formats.records import inline_bodies
 from exhibit import __version__
@@ -46,7 +52,7 @@ class HttpCapturer:
     limits: CaptureLimits = field(default_factory=CaptureLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
-    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
+    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = deny_nobody) -> Captured:
         """Visit the page, then the image, and record the exchanges byte for byte as on the wire.
 
         Any behaviour of the sites is an outcome, never an error. A later capture shows whether the use has been
@@ -56,27 +62,27 @@ class HttpCapturer:
         return captured
 
     def capture_all(
-        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = deny_nobody
     ) -> Iterator[Captured]:
         """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
         started = now()
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        left = left_until(time.monotonic() + self.limits.seconds)
+        seconds_left = create_countdown(time.monotonic() + self.limits.seconds)
         cookies = RequestsCookieJar()
-        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
+        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, seconds_left, cookies=cookies)
         for image_url, expected in images:
             if image_url[:5].lower() == "data:":
-                image = inline_image(page, image_url, expected)
+                image = find_inline_image(page, image_url, expected)
             else:
-                headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
-                image = visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
+                headers = {"Accept": IMAGE_ACCEPT, **build_referrer(page_url, image_url)}
+                image = visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left, cookies=cookies)
             yield self._captured(started, page, image, image_url, expected)
-            left = left_until(time.monotonic() + self.limits.next_seconds)
+            seconds_left = create_countdown(time.monotonic() + self.limits.next_seconds)
 
     def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
         finished = now()
-        outcome, sentence = judge(page, image, expected)
-        is_named = names_image(page, image_url)
+        outcome, sentence = determine_outcome(page, image, expected)
+        is_named = mentions_image(page, image_url)
         if is_named is False and outcome in {"captured", "image-changed"}:
             sentence = following(sentence, _UNNAMED)
         facts = {
@@ -86,42 +92,44 @@ class HttpCapturer:
             "user_agent": self.user_agent,
             "page_names_image": is_named,
         }
-        warc = write_warc(page.exchanges + image.exchanges, warc_information(self.user_agent, "No scripts were run."))
-        record = describe([page, image], METHOD, facts, self.ca_bundle)
+        warc = write_warc(
+            page.exchanges + image.exchanges, build_warc_information(self.user_agent, "No scripts were run.")
+        )
+        record = build_record([page, image], METHOD, facts, self.ca_bundle)
         files = (
             CapturedFile("exchange", "exchange.warc", "application/warc", warc),
             CapturedFile("network", "network.json", "application/json", record),
-            *served_files(page, image),
+            *create_served_files(page, image),
         )
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        digests = digests_in([page.body, image.body])
+        digests = compute_digests([page.body, image.body])
         return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
 
 
-def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
+def create_served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
     """Return the page's HTML and the image, as far as they were served."""
     files = []
     if page.served and page.body:
         files.append(CapturedFile("page", "page.html", "text/html", page.body))
     if image.served and image.body and not image.obstacle:
-        name, media_type = picture_name(image.body)
+        name, media_type = get_picture_name(image.body)
         files.append(CapturedFile("captured-image", name, media_type, image.body))
     return tuple(files)
 
 
-def digests_in(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
+def compute_digests(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
     """Return the digests of bodies, and of the images inlined in them."""
-    came = [body for body in bodies if body]
-    inside = (image for body in came for _, image in inline_bodies(body))
-    return frozenset(Digest.of(data) for data in (*came, *inside))
+    served_bodies = [body for body in bodies if body]
+    inline_images = (image for body in served_bodies for _, image in inline_bodies(body))
+    return frozenset(Digest.of(data) for data in (*served_bodies, *inline_images))
 
 
-def left_until(end: float) -> Left:
+def create_countdown(end: float) -> SecondsLeft:
     """Return a function that returns the seconds left until a moment of the monotonic clock."""
     return lambda: end - time.monotonic()
 
 
-def warc_information(user_agent: str, scripts: str) -> dict[str, str]:
+def build_warc_information(user_agent: str, scripts: str) -> dict[str, str]:
     """Return the metadata of a WARC file; ``scripts`` is a sentence on what ran the scripts."""
     return {
         "software": f"Exhibit/{__version__}",

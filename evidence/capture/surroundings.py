@@ -22,7 +22,7 @@ from urllib.request import getproxies_environment
 import certifi
 
 from evidence.capture.visitor import Step, Visit
-from evidence.facts.network import CERTIFICATE_FIELDS, described_certificate, read_certificate
+from evidence.facts.network import CERTIFICATE_FIELDS, describe_certificate, read_certificate
 from exhibit import __version__
 from exhibit.clock import rfc3339
 
@@ -35,7 +35,7 @@ CLOCK_METHOD = (
 _NOT_RENDERED: Mapping[str, Any] = {"rendered": None, "resources": [], "not_loaded": [], "certificates": []}
 
 
-def describe(
+def build_record(
     visits: Sequence[Visit],
     method: str,
     extra: Mapping[str, Any],
@@ -53,27 +53,30 @@ def describe(
         **_NOT_RENDERED,
         **extra,
         "method": method,
-        "exchanges": [_exchange(step) for step in steps],
-        "failures": [{"url": one.url, "at": one.failed_at or one.url, "reason": one.reason} for one in failed],
-        "clock": _clock(steps),
+        "exchanges": [_describe_exchange(step) for step in steps],
+        "failures": [
+            {"url": failed_visit.url, "at": failed_visit.failed_at or failed_visit.url, "reason": failed_visit.reason}
+            for failed_visit in failed
+        ],
+        "clock": _compare_clocks(steps),
         "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
-        "hosts_file": _hosts_file(hosts),
-        "name_servers": _name_servers(),
-        "certificate_authorities": _authorities(ca_bundle),
-        "software": _software() | dict(software),
+        "hosts_file": _describe_hosts_file(hosts),
+        "name_servers": _list_name_servers(),
+        "certificate_authorities": _describe_authorities(ca_bundle),
+        "software": _describe_software() | dict(software),
     }
     return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8", "replace") + b"\n"
 
 
-def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
+def list_certificates(visits: Sequence[Visit]) -> list[dict[str, Any]]:
     """Return every certificate that a server presented in these visits, each once."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
-    return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
+    return [_describe_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
 
 
-def _exchange(step: Step) -> dict[str, Any]:
+def _describe_exchange(step: Step) -> dict[str, Any]:
     facts = step.connection
-    chain = [_certificate(der) for der in facts.certificates]
+    chain = [_describe_certificate(der) for der in facts.certificates]
     tls = {"version": facts.tls_version, "cipher": facts.cipher, "chain": chain}
     return {
         "url": step.url,
@@ -88,14 +91,14 @@ def _exchange(step: Step) -> dict[str, Any]:
     }
 
 
-def _certificate(der: bytes) -> dict[str, Any]:
+def _describe_certificate(der: bytes) -> dict[str, Any]:
     certificate = read_certificate(der)
-    fields = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
+    fields = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else describe_certificate(certificate)
     digest, text = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode()
     return {"sha256": digest, "der": text, **fields, "unreadable": certificate is None}
 
 
-def _clock(steps: Sequence[Step]) -> dict[str, Any]:
+def _compare_clocks(steps: Sequence[Step]) -> dict[str, Any]:
     """Return by how many seconds the servers' clocks are ahead of this machine's, each with its uncertainty."""
     samples = []
     for step in steps:
@@ -116,7 +119,7 @@ def _clock(steps: Sequence[Step]) -> dict[str, Any]:
     }
 
 
-def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
+def _describe_hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
     """Return the path and digest of the hosts file, and the visited hosts that it names."""
     try:
         data = HOSTS.read_bytes()
@@ -128,7 +131,7 @@ def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
     return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": visited}
 
 
-def _name_servers() -> list[str]:
+def _list_name_servers() -> list[str]:
     try:
         lines = RESOLVERS.read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -136,13 +139,13 @@ def _name_servers() -> list[str]:
     return [line.split()[1] for line in lines if line.startswith("nameserver") and len(line.split()) > 1]
 
 
-def _authorities(ca_bundle: Path | None) -> dict[str, str]:
+def _describe_authorities(ca_bundle: Path | None) -> dict[str, str]:
     path = Path(certifi.where()) if ca_bundle is None else ca_bundle
     name = f"certifi {version('certifi')}" if ca_bundle is None else path.name
     return {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def _software() -> dict[str, str]:
+def _describe_software() -> dict[str, str]:
     return {
         "exhibit": __version__,
         "python": platform.python_version(),

@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 from requests.cookies import RequestsCookieJar
 
-from evidence.capture.wire import Exchange, recording
-from evidence.facts.network import GONE
+from evidence.capture.wire import Exchange, record_exchanges
+from evidence.facts.network import REMOVED_STATUSES
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, joined, without_fragment, without_scheme
@@ -23,9 +23,9 @@ from exhibit.sentences import Sentence
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 Denied = Callable[[str], bool]  # returns True for hosts that must not be requested
-Left = Callable[[], float]  # returns the seconds left
-nobody: Denied = frozenset[str]().__contains__  # denies no host
-WALLS = {
+SecondsLeft = Callable[[], float]  # returns the seconds left
+deny_nobody: Denied = frozenset[str]().__contains__  # denies no host
+OBSTACLES = {
     401: Sentence("requires a login"),
     403: Sentence("refuses this visit"),
     407: Sentence("requires a login"),
@@ -54,13 +54,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HttpRequest:
     """Method and body of a request."""
 
     method: str = "GET"
     body: bytes | None = None
 
-    def after(self, status: int) -> "Question":
+    def after(self, status: int) -> "HttpRequest":
         """Return the request for the target of a redirect, as browsers do.
 
         Source: Fetch Standard, HTTP-redirect fetch, step 12.
@@ -70,7 +70,7 @@ class Question:
         return self
 
 
-GET = Question()
+GET = HttpRequest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Visit:
     @property
     def gone(self) -> bool:
         """True if the server states that nothing exists here any more."""
-        return not self.failure and self.status in GONE
+        return not self.failure and self.status in REMOVED_STATUSES
 
     @property
     def obstacle(self) -> str:
@@ -115,14 +115,14 @@ class Visit:
             return ""
         if self.steps[-1].header("cf-mitigated"):
             return Sentence("requires visitors to prove that they are not robots")
-        if self.served and len(self.steps) > 1 and _asks_for_login(self.steps[-1].url, self.url):
+        if self.served and len(self.steps) > 1 and _is_login_redirect(self.steps[-1].url, self.url):
             return Sentence("redirects to a login page or a robot check")
-        return WALLS.get(self.status, "")
+        return OBSTACLES.get(self.status, "")
 
 
-def _asks_for_login(url: str, first: str) -> bool:
+def _is_login_redirect(url: str, first: str) -> bool:
     """Return True if a URL mentions a login although the requested one did not."""
-    final, before = (without_scheme(each).partition("?")[0] for each in (url, first))
+    final, before = (without_scheme(address).partition("?")[0] for address in (url, first))
     return bool(_LOGIN.search(final)) and not _LOGIN.search(before)
 
 
@@ -133,30 +133,30 @@ class Visitor:
     guard: Guard
     user_agent: str
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
-    denied: Denied = nobody  # hosts that must not be requested, even after a redirect
+    denied: Denied = deny_nobody  # hosts that must not be requested, even after a redirect
 
     def visit(
         self,
         url: str,
         headers: Mapping[str, str],
-        most: int,
-        seconds: Left,
-        question: Question = GET,
+        max_bytes: int,
+        seconds: SecondsLeft,
+        request: HttpRequest = GET,
         cookies: RequestsCookieJar | None = None,
     ) -> Visit:
         """Request a URL and record the exchange; unreachable or forbidden URLs are reported in the result, not raised.
 
-        At most ``most`` bytes of the body are read; ``seconds`` returns the time left. Cookies are sent to their hosts,
-        and those that servers set are added to them.
+        At most ``max_bytes`` bytes of the body are read; ``seconds`` returns the time left. Cookies are sent to their
+        hosts, and those that servers set are added to them.
         """
-        with guarded_session(self.guard, user_agent=self.user_agent) as session, recording() as recorder:
+        with guarded_session(self.guard, user_agent=self.user_agent) as session, record_exchanges() as recorder:
             session.headers["Accept-Encoding"] = "identity"
             if cookies is not None:
                 session.cookies = cookies
             if self.ca_bundle is not None:
                 session.verify = str(self.ca_bundle)
             session.headers.update(headers)
-            result = self._followed(session, url, most, seconds, question)
+            result = self._followed(session, url, max_bytes, seconds, request)
             # If the last request never started, the preceding response is complete.
             if len(recorder.exchanges) > len(result.steps) or (
                 result.steps and result.failed_at == result.steps[-1].url
@@ -164,20 +164,22 @@ class Visitor:
                 recorder.give_up(result.reason)
         return replace(result, exchanges=tuple(recorder.exchanges))
 
-    def _followed(self, session: requests.Session, url: str, most: int, seconds: Left, question: Question) -> Visit:
+    def _followed(
+        self, session: requests.Session, url: str, max_bytes: int, seconds: SecondsLeft, request: HttpRequest
+    ) -> Visit:
         steps: list[Step] = []
         target_url = url
         try:
             for _ in range(MAX_STEPS):
                 target_url = without_fragment(target_url)
-                step, response = self._ask(session, target_url, seconds(), question)
+                step, response = self._ask(session, target_url, seconds(), request)
                 steps.append(step)
                 target = response.headers.get("Location", "")
                 if step.status not in REDIRECTS or not target:
-                    body = read_limited(response, most, max(seconds(), 0.001))
+                    body = read_limited(response, max_bytes, max(seconds(), 0.001))
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
-                question = question.after(step.status)
+                request = request.after(step.status)
                 target_url = joined(target_url, mended(target)) or target
         except RefusedError as error:
             failure, reason = error.message, error.reason
@@ -191,7 +193,7 @@ class Visitor:
         return Visit(url, tuple(steps), None, failure, reason, target_url)
 
     def _ask(
-        self, session: requests.Session, url: str, seconds: float, question: Question
+        self, session: requests.Session, url: str, seconds: float, request: HttpRequest
     ) -> tuple[Step, requests.Response]:
         host = host_of(url)
         if self.denied(host):
@@ -202,11 +204,11 @@ class Visitor:
             raise RefusedError(Sentence("The time limit for this visit was reached."), reason="too-slow")
         session.close()  # a connection that the server dropped meanwhile would look like a missing response
         sent = now()
-        began = time.monotonic()
+        started = time.monotonic()
         response = session.request(
-            question.method, url, data=question.body, allow_redirects=False, stream=True, timeout=min(seconds, 30)
+            request.method, url, data=request.body, allow_redirects=False, stream=True, timeout=min(seconds, 30)
         )
-        answered = sent + timedelta(seconds=time.monotonic() - began)
+        responded_at = sent + timedelta(seconds=time.monotonic() - started)
         # requests reads the bytes of headers as Latin-1
-        received = tuple((str(name), mended(str(value))) for name, value in response.raw.headers.iteritems())
-        return Step(url, response.status_code, received, sent, answered, connection_facts(response)), response
+        headers = tuple((str(name), mended(str(value))) for name, value in response.raw.headers.iteritems())
+        return Step(url, response.status_code, headers, sent, responded_at, connection_facts(response)), response

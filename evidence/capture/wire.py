@@ -55,8 +55,8 @@ class WireRecorder:
         if self._open and not self._open.url:
             target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
             name = f"[{host}]" if ":" in host else host
-            shown = name if port == default_port else f"{name}:{port}"
-            self._open.url = f"{'https' if default_port == 443 else 'http'}://{shown}{target}"
+            host_and_port = name if port == default_port else f"{name}:{port}"
+            self._open.url = f"{'https' if default_port == 443 else 'http'}://{host_and_port}{target}"
 
     def set_remote_ip(self, address: str | None) -> None:
         """Set the server address of the response that starts."""
@@ -85,7 +85,7 @@ class WireRecorder:
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[WireRecorder]:
+def record_exchanges() -> Iterator[WireRecorder]:
     """Record what this thread's guarded sessions exchange; start before a session's first request."""
     recorder = WireRecorder()
     RecordingHTTPConnection.local.recorder = recorder
@@ -97,24 +97,24 @@ def recording() -> Iterator[WireRecorder]:
 
 def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
     """Return an uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
-    begun = exchanges[0].begun if exchanges else now()
+    started_at = exchanges[0].begun if exchanges else now()
     fields = "".join(f"{name}: {value}\r\n" for name, value in info.items()).encode()
-    records = [_record("warcinfo", begun, {"Content-Type": "application/warc-fields"}, fields)[1]]
+    records = [_record("warcinfo", started_at, {"Content-Type": "application/warc-fields"}, fields)[1]]
     for exchange in exchanges:
-        about = {"WARC-Target-URI": exchange.url}
+        target_headers = {"WARC-Target-URI": exchange.url}
         if exchange.peer:
-            about["WARC-IP-Address"] = exchange.peer
-        partner = {}
+            target_headers["WARC-IP-Address"] = exchange.peer
+        concurrent_header = {}
         if exchange.response:
             extra = {"Content-Type": "application/http; msgtype=response"}
             if exchange.truncated:
                 extra["WARC-Truncated"] = exchange.truncated
-            identity, record = _record("response", exchange.begun, about | extra, bytes(exchange.response))
-            partner = {"WARC-Concurrent-To": identity}
+            identity, record = _record("response", exchange.begun, target_headers | extra, bytes(exchange.response))
+            concurrent_header = {"WARC-Concurrent-To": identity}
             records.append(record)
         if exchange.request:
-            extra = {"Content-Type": "application/http; msgtype=request", **partner}
-            records.append(_record("request", exchange.begun, about | extra, bytes(exchange.request))[1])
+            extra = {"Content-Type": "application/http; msgtype=request", **concurrent_header}
+            records.append(_record("request", exchange.begun, target_headers | extra, bytes(exchange.request))[1])
     return b"".join(records)
 
 

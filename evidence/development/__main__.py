@@ -7,9 +7,9 @@ import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from evidence.development.authority import Authority, running_authority
+from evidence.development.authority import Authority, run_authority
 from evidence.development.certificates import TITLE
-from evidence.development.chain import Chain, running_chain
+from evidence.development.chain import Chain, run_chain
 from exhibit.errors import ExhibitError, ExitCode
 
 EXAMPLES = """examples:
@@ -24,9 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    witness: AbstractContextManager[Authority | Chain] = running_authority(options.folder, options.port)
+    witness: AbstractContextManager[Authority | Chain] = run_authority(options.folder, options.port)
     if options.witness == "chain":
-        witness = running_chain(options.folder, options.port, options.every)
+        witness = run_chain(options.folder, options.port, options.every)
     try:
         with witness as running:
             print(running.url, flush=True)

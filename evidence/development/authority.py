@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence.anchors.rfc3161.stamps import Response
 from evidence.development.certificates import Hierarchy, Holder, open_hierarchy
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.clock import now
 
 POLICY = "1.3.6.1.4.1.99999.1"
@@ -36,16 +36,16 @@ class Authority:
         """The root certificate for verifiers to pin."""
         return self.hierarchy.root.pem
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: HttpRequest) -> HttpResponse:
         """Serve ``POST`` (a request to stamp), ``/root.pem``, ``/root.crl`` and ``/issuing.crl``."""
         if question.method == "POST":
-            return Answer(self.stamp(question.body), REPLY)
+            return HttpResponse(self.stamp(question.body), REPLY)
         files = {
-            "/root.pem": Answer(self.root_pem, "application/x-pem-file"),
-            "/root.crl": Answer(self.hierarchy.root_crl, "application/pkix-crl"),
-            "/issuing.crl": Answer(self.hierarchy.issuing_crl, "application/pkix-crl"),
+            "/root.pem": HttpResponse(self.root_pem, "application/x-pem-file"),
+            "/root.crl": HttpResponse(self.hierarchy.root_crl, "application/pkix-crl"),
+            "/issuing.crl": HttpResponse(self.hierarchy.issuing_crl, "application/pkix-crl"),
         }
-        return files.get(question.path, Answer(b"not here\n", "text/plain", 404))
+        return files.get(question.path, HttpResponse(b"not here\n", "text/plain", 404))
 
     def stamp(self, request: bytes) -> bytes:
         """Return a DER ``TimeStampResp`` for a DER ``TimeStampReq``; a refusal if the request cannot be served."""
@@ -55,12 +55,12 @@ class Authority:
             algorithm, hashed = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
             nonce, with_certificates = query["nonce"].native, query["cert_req"].native
         except (ValueError, TypeError, KeyError):
-            return _refusal("bad_data_format", "the request can't be read")
+            return _create_refusal("bad_data_format", "the request can't be read")
         if algorithm not in ACCEPTED:
-            return _refusal("bad_alg", "only SHA-256, SHA-384 and SHA-512 digests are stamped")
+            return _create_refusal("bad_alg", "only SHA-256, SHA-384 and SHA-512 digests are stamped")
         if len(hashed) != ACCEPTED[algorithm]:
-            return _refusal("bad_data_format", "the digest has a wrong length")
-        token = self._token(_info(imprint, nonce), with_certificates=bool(with_certificates))
+            return _create_refusal("bad_data_format", "the digest has a wrong length")
+        token = self._token(_create_info(imprint, nonce), with_certificates=bool(with_certificates))
         return bytes(Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
 
     def _token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
@@ -70,7 +70,7 @@ class Authority:
                 "version": "v3",
                 "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
                 "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(info.dump())},
-                "certificates": [cms.CertificateChoices.load(each.der) for each in holders],
+                "certificates": [cms.CertificateChoices.load(holder.der) for holder in holders],
                 "signer_infos": [_signer_info(self.hierarchy.unit, info.dump())],
             }
         )
@@ -78,7 +78,7 @@ class Authority:
 
 
 @contextlib.contextmanager
-def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
+def run_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
     """Run an authority on loopback for the duration of the ``with`` block."""
     with contextlib.closing(LoopbackServer(port)) as server:
         authority = Authority(folder, server.url)
@@ -86,9 +86,9 @@ def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
             yield authority
 
 
-def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
-    about = {"version": "v1", "policy": POLICY, "message_imprint": imprint, "accuracy": {"seconds": 1}}
-    fields = {**about, "serial_number": secrets.randbits(63) + 1, "gen_time": now()}
+def _create_info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
+    base_fields = {"version": "v1", "policy": POLICY, "message_imprint": imprint, "accuracy": {"seconds": 1}}
+    fields = {**base_fields, "serial_number": secrets.randbits(63) + 1, "gen_time": now()}
     return tsp.TSTInfo(fields if nonce is None else {**fields, "nonce": nonce})
 
 
@@ -112,6 +112,6 @@ def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
     )
 
 
-def _refusal(failure: str, sentence: str) -> bytes:
+def _create_refusal(failure: str, sentence: str) -> bytes:
     status = {"status": "rejection", "status_string": [sentence], "fail_info": {failure}}
     return bytes(Response({"status": status}).dump())

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from evidence.keys.documents import key_usage
+from evidence.keys.documents import create_key_usage
 from exhibit.clock import now
 from exhibit.errors import ConfigError
 
@@ -20,7 +20,7 @@ LIFE = timedelta(days=3650)
 Key = ec.EllipticCurvePrivateKey
 STAMPING = (
     x509.BasicConstraints(ca=False, path_length=None),
-    key_usage("digital_signature"),
+    create_key_usage("digital_signature"),
     x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),
 )
 """Extensions of the unit: time stamping is its only purpose, and critical (RFC 3161, 2.3)."""
@@ -63,38 +63,38 @@ def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return _open(folder, base_url)
+        return _open_files(folder, base_url)
     except (OSError, ValueError, TypeError) as error:
         hint = "Remove the folder to start a new authority."
         raise ConfigError(f"The development authority in {folder} can't be read.", hint=hint) from error
 
 
-def _open(folder: Path, base_url: str) -> Hierarchy:
-    root_key, issuing_key, unit_key = (_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
-    root = _held(folder / "root.pem", root_key) or _issued("root", root_key, _authority(1))
-    issuing, unit = _held(folder / "issuing.pem", issuing_key), _held(folder / "unit.pem", unit_key)
+def _open_files(folder: Path, base_url: str) -> Hierarchy:
+    root_key, issuing_key, unit_key = (_load_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
+    root = _load_holder(folder / "root.pem", root_key) or _issue("root", root_key, _create_authority_extensions(1))
+    issuing, unit = _load_holder(folder / "issuing.pem", issuing_key), _load_holder(folder / "unit.pem", unit_key)
     address = folder / "url"
     if issuing is None or unit is None or not address.exists() or address.read_text("utf-8") != base_url:
-        issuing = _issued("issuing", issuing_key, _authority(0), root, f"{base_url}/root.crl")
-        unit = _issued("unit", unit_key, STAMPING, issuing, f"{base_url}/issuing.crl")
+        issuing = _issue("issuing", issuing_key, _create_authority_extensions(0), root, f"{base_url}/root.crl")
+        unit = _issue("unit", unit_key, STAMPING, issuing, f"{base_url}/issuing.crl")
     for name, holder in (("root", root), ("issuing", issuing), ("unit", unit)):
         (folder / f"{name}.pem").write_bytes(holder.pem)
     address.write_text(base_url, "utf-8")
     return Hierarchy(root, issuing, unit, _empty_crl(root), _empty_crl(issuing))
 
 
-def _issued(
+def _issue(
     role: str, key: Key, critical: Iterable[x509.ExtensionType], issuer: Holder | None = None, crl: str = ""
 ) -> Holder:
     """Return a certificate by an issuer, or self-signed, that points to the issuer's revocation list."""
     parts = {NameOID.ORGANIZATION_NAME: TITLE, NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})"}
     subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
-    above = issuer.certificate.subject if issuer else subject
+    issuer_name = issuer.certificate.subject if issuer else subject
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     parent = _identifier(issuer.certificate) if issuer else identifier
     begin = now().replace(microsecond=0) - timedelta(days=1)
     builder = (
-        x509.CertificateBuilder(above, subject, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(issuer_name, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + LIFE)
         .add_extension(identifier, critical=False)
@@ -108,8 +108,8 @@ def _issued(
     return Holder(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
-def _authority(below: int) -> tuple[x509.ExtensionType, ...]:
-    return x509.BasicConstraints(ca=True, path_length=below), key_usage("key_cert_sign", "crl_sign")
+def _create_authority_extensions(below: int) -> tuple[x509.ExtensionType, ...]:
+    return x509.BasicConstraints(ca=True, path_length=below), create_key_usage("key_cert_sign", "crl_sign")
 
 
 def _empty_crl(issuer: Holder) -> bytes:
@@ -131,7 +131,7 @@ def _identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-def _key(path: Path) -> Key:
+def _load_key(path: Path) -> Key:
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         path.touch(0o600)
@@ -143,5 +143,5 @@ def _key(path: Path) -> Key:
     return loaded
 
 
-def _held(path: Path, key: Key) -> Holder | None:
+def _load_holder(path: Path, key: Key) -> Holder | None:
     return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key) if path.exists() else None

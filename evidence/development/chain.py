@@ -19,8 +19,14 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp, make_merkle_tree
 
-from evidence.anchors.opentimestamps.proofs import HEADER_BYTES, BlockHeader, build_header, parse_header, write_stamp
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.anchors.opentimestamps.proofs import (
+    HEADER_BYTES,
+    BlockHeader,
+    build_header,
+    parse_header,
+    write_timestamp,
+)
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError
 
@@ -37,7 +43,7 @@ class Blocks:
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._headers = _read(path)
+            self._headers = _read_headers(path)
         except IntegrityError as error:
             hint = "Remove the folder to start a new chain."
             raise ConfigError(f"The development chain in {path} can't be read.", hint=hint) from error
@@ -60,7 +66,7 @@ class Blocks:
     def mine(self, merkle_root: bytes) -> int:
         """Make the next block over a Merkle root of 32 bytes; returns its height."""
         with self._lock:
-            header = _mined(parse_header(self._headers[-1]) if self._headers else None, merkle_root)
+            header = _mine_header(parse_header(self._headers[-1]) if self._headers else None, merkle_root)
             with self._path.open("ab") as file:
                 file.write(header)
                 file.flush()
@@ -92,21 +98,21 @@ class Chain:
         commitment = stamp.ops.add(OpAppend(secrets.token_bytes(8))).ops.add(OpSHA256())
         commitment.attestations.add(PendingAttestation(self.url))
         (self._pending / commitment.msg.hex()).touch()
-        return write_stamp(stamp)
+        return write_timestamp(stamp)
 
     def mine(self) -> int:
         """Make a block that attests all pending commitments; returns its height."""
         with self._lock:
-            waiting = sorted(path.name for path in self._pending.iterdir())
-            leaves = [Timestamp(bytes.fromhex(name)) for name in waiting]
+            names = sorted(path.name for path in self._pending.iterdir())
+            leaves = [Timestamp(bytes.fromhex(name)) for name in names]
             if not leaves:
                 return self.blocks.mine(Digest.of(secrets.token_bytes(32)).raw)
             root = make_merkle_tree(leaves)
             height = self.blocks.mine(root.msg)
             root.attestations.add(BitcoinBlockHeaderAttestation(height))
-            for name, leaf in zip(waiting, leaves, strict=True):
+            for name, leaf in zip(names, leaves, strict=True):
                 draft = self._proofs / f".{name}"
-                draft.write_bytes(write_stamp(leaf))
+                draft.write_bytes(write_timestamp(leaf))
                 draft.replace(self._proofs / name)
                 (self._pending / name).unlink()
             return height
@@ -117,21 +123,21 @@ class Chain:
             if self.pending:
                 self.mine()
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: HttpRequest) -> HttpResponse:
         """Serve the calendar and the node."""
         if (question.method, question.path) == ("POST", "/digest"):
             if not 0 < len(question.body) <= MAX_DIGEST:
-                return Answer(b"not a digest\n", "text/plain", 400)
-            return Answer(self.submit(question.body), STAMP)
+                return HttpResponse(b"not a digest\n", "text/plain", 400)
+            return HttpResponse(self.submit(question.body), STAMP)
         if question.method == "POST":
             return self._answer_call(question.body)
         match = _TIMESTAMP.fullmatch(question.path)
         with contextlib.suppress(FileNotFoundError):
             if match:
-                return Answer((self._proofs / match[1]).read_bytes(), STAMP)
-        return Answer(b"Pending confirmation in the development chain\n", "text/plain", 404)
+                return HttpResponse((self._proofs / match[1]).read_bytes(), STAMP)
+        return HttpResponse(b"Pending confirmation in the development chain\n", "text/plain", 404)
 
-    def _answer_call(self, body: bytes) -> Answer:
+    def _answer_call(self, body: bytes) -> HttpResponse:
         try:
             call = json.loads(body)
             identity, method, parameters = call.get("id"), call["method"], call.get("params") or []
@@ -141,7 +147,7 @@ class Chain:
         if result is None and error is None:
             error = {"code": -8, "message": "Block not found"}
         answer = json.dumps({"result": result, "error": error, "id": identity}).encode()
-        return Answer(answer, "application/json", 500 if error else 200)
+        return HttpResponse(answer, "application/json", 500 if error else 200)
 
     def _call(self, method: str, parameters: list[Any]) -> object:
         if method == "getblockcount":
@@ -158,7 +164,7 @@ class Chain:
 
 
 @contextlib.contextmanager
-def running_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterator[Chain]:
+def run_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterator[Chain]:
     """Run a calendar on loopback for the duration of the ``with`` block.
 
     At the interval ``every``, in seconds, it makes a block if needed; with ``None``, blocks are made only on request.
@@ -177,18 +183,18 @@ def running_chain(folder: Path, port: int = 0, every: float | None = None) -> It
                     miner.join()
 
 
-def _mined(above: BlockHeader | None, merkle_root: bytes) -> bytes:
-    moment = max(int(time.time()), 0 if above is None else int(above.time.timestamp()) + 1)
+def _mine_header(previous: BlockHeader | None, merkle_root: bytes) -> bytes:
+    moment = max(int(time.time()), 0 if previous is None else int(previous.time.timestamp()) + 1)
     nonce = 0
     while True:
-        header = build_header(bytes(32) if above is None else above.hash, merkle_root, moment, BITS, nonce)
-        parsed = parse_header(header)
-        if int.from_bytes(parsed.hash, "little") <= parsed.target:
+        header = build_header(bytes(32) if previous is None else previous.hash, merkle_root, moment, BITS, nonce)
+        candidate = parse_header(header)
+        if int.from_bytes(candidate.hash, "little") <= candidate.target:
             return header
         nonce += 1
 
 
-def _read(path: Path) -> list[bytes]:
+def _read_headers(path: Path) -> list[bytes]:
     """Return the headers in a file; the remains of an incomplete write at its end are cut off."""
     data = path.read_bytes() if path.exists() else b""
     whole = len(data) - len(data) % HEADER_BYTES

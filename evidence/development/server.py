@@ -10,7 +10,7 @@ MAX_BODY = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HttpRequest:
     """A client's request: method, path with query, body, and headers with lower-case names."""
 
     method: str
@@ -20,7 +20,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """The response."""
 
     body: bytes
@@ -40,7 +40,7 @@ class LoopbackServer:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def running(self, answer: Callable[[Question], Answer]) -> Iterator[None]:
+    def running(self, answer: Callable[[HttpRequest], HttpResponse]) -> Iterator[None]:
         """Respond in separate threads for the duration of the ``with`` block, then close."""
         self._server.RequestHandlerClass = _handler(answer)
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -53,21 +53,21 @@ class LoopbackServer:
             self.close()
 
 
-def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandler]:
+def _handler(answer: Callable[[HttpRequest], HttpResponse]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            given = Answer(b"too long\n", "text/plain", 413)
+            response = HttpResponse(b"too long\n", "text/plain", 413)
             if 0 <= length <= MAX_BODY:
                 fields = {name.lower(): value for name, value in self.headers.items()}
-                given = answer(Question(self.command, self.path, self.rfile.read(length), fields))
-            self.send_response(given.status)
-            self.send_header("Content-Type", given.media_type)
-            self.send_header("Content-Length", str(len(given.body)))
+                response = answer(HttpRequest(self.command, self.path, self.rfile.read(length), fields))
+            self.send_response(response.status)
+            self.send_header("Content-Type", response.media_type)
+            self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
-            self.wfile.write(given.body)
+            self.wfile.write(response.body)
 
         def do_GET(self) -> None:
             self.do_POST()

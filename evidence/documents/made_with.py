@@ -36,7 +36,7 @@ def _documents() -> Digest:
             whole.update(f"{path.relative_to(folder.parent).as_posix()}\n".encode() + path.read_bytes())
     fonts = installed_fonts()
     for language in filter(fonts.can_set, LANGUAGES):
-        named = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)
-        source = f"#set text(font: json(bytes({json.dumps(named, ensure_ascii=False)})))\n{SAMPLE}"
+        fonts_json = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)
+        source = f"#set text(font: json(bytes({json.dumps(fonts_json, ensure_ascii=False)})))\n{SAMPLE}"
         whole.update(typst.compile(source.encode(), font_paths=fonts.handle, format="pdf", timestamp=0))
     return Digest(whole.digest())

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from evidence.anchors.fetch import ask
-from evidence.anchors.rfc3161.stamps import read_reply, refusal
+from evidence.anchors.fetch import send_request
+from evidence.anchors.rfc3161.stamps import get_refusal, read_reply
 from evidence.keys.documents import DocumentKey
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.types import Untyped
@@ -81,7 +81,7 @@ def _signer(key: DocumentKey) -> Untyped:
 
 def _check_reply(body: bytes, nonce: int, hint: str) -> None:
     try:
-        reason = refusal(body)
+        reason = get_refusal(body)
         if reason is not None:
             raise ServiceMissingError(f"The time-stamping authority refused: {reason}.", hint=hint)
         if read_reply(body).nonce != nonce:
@@ -104,7 +104,7 @@ def _stamper(authority: Authority) -> "TimeStamper":
         async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
             hint = "The PDF wasn't signed: its signature needs a time. Try again when the authority answers."
             try:
-                status, body = ask(authority.session, authority.url, req.dump(), _HEADERS)
+                status, body = send_request(authority.session, authority.url, req.dump(), _HEADERS)
             except ServiceMissingError as error:
                 raise ServiceMissingError(error.message, hint=hint) from error
             if status != OK:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class FieldOrigin(StrEnum):
     """Source of a field."""
 
     CHECKED = "checked"
@@ -20,10 +20,10 @@ class Standing(StrEnum):
 
 
 WORDS = {
-    Standing.RECORDED: "recorded by the installation",
-    Standing.DECLARED: "declared",
-    Standing.STATED: "stated by a third party",
-    Standing.CHECKED: "stated in the bundle",
+    FieldOrigin.RECORDED: "recorded by the installation",
+    FieldOrigin.DECLARED: "declared",
+    FieldOrigin.STATED: "stated by a third party",
+    FieldOrigin.CHECKED: "stated in the bundle",
 }
 """Phrases for the source of a field that no check confirms."""
 
@@ -32,7 +32,7 @@ WORDS = {
 class Backing:
     """Source of a field, the check that fails if the field is wrong, and the bytes that the check examines."""
 
-    standing: Standing
+    standing: FieldOrigin
     check: str = ""  # name of the check without the number after the colon; empty if there is none
     source: str = ""  # input of the check
 
@@ -45,148 +45,179 @@ _PICTURE = {
 _ENTRY = "the log entry and its opening"
 _RECORD = "the crawl record in the slice to which the log entry commits"
 _EXCHANGES = "the recorded exchanges"
-_SEALED = "the sealed files"
+_SEALED_FILES = "the sealed files"
 _ANSWERS = "the stored responses of the archive"
 
 
-def _checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
-    yield from ((path, Backing(Standing.CHECKED, check, source)) for path in paths)
+def _list_checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
+    yield from ((path, Backing(FieldOrigin.CHECKED, check, source)) for path in paths)
 
 
-def _said(standing: Standing, *paths: str, check: str = "", source: str = "") -> Iterator[tuple[str, Backing]]:
+def _list_backings(
+    standing: FieldOrigin, *paths: str, check: str = "", source: str = ""
+) -> Iterator[tuple[str, Backing]]:
     yield from ((path, Backing(standing, check, source)) for path in paths)
 
 
-def _under(place: str, paths: Iterable[str]) -> list[str]:
+def _prefix_paths(place: str, paths: Iterable[str]) -> list[str]:
     return [f"{place}.{path}" for path in paths]
 
 
 def _picture(place: str) -> Iterator[tuple[str, Backing]]:
     for check, (paths, source) in _PICTURE.items():
-        yield from _checked(check, source, *_under(place, paths))
-    yield from _said(Standing.RECORDED, f"{place}.incomplete")
+        yield from _list_checked(check, source, *_prefix_paths(place, paths))
+    yield from _list_backings(FieldOrigin.RECORDED, f"{place}.incomplete")
 
 
 def _case() -> Iterator[tuple[str, Backing]]:
-    yield from _said(Standing.RECORDED, "number", "bundle", "language", "opened_at", "written_at")
-    yield from _checked("facts", "the formats that the verifier reads", "format")
-    yield from _said(Standing.RECORDED, "not_checked[]")
-    yield from _said(Standing.DECLARED, "owner.name", check="key", source="the trust list")
-    yield from _said(Standing.DECLARED, "owner.identity")
-    yield from _said(
-        Standing.RECORDED, "party.kind", "party.name", check="party", source="the page URLs of the sightings"
+    yield from _list_backings(FieldOrigin.RECORDED, "number", "bundle", "language", "opened_at", "written_at")
+    yield from _list_checked("facts", "the formats that the verifier reads", "format")
+    yield from _list_backings(FieldOrigin.RECORDED, "not_checked[]")
+    yield from _list_backings(FieldOrigin.DECLARED, "owner.name", check="key", source="the trust list")
+    yield from _list_backings(FieldOrigin.DECLARED, "owner.identity")
+    yield from _list_backings(
+        FieldOrigin.RECORDED, "party.kind", "party.name", check="party", source="the page URLs of the sightings"
     )
-    yield from _said(Standing.RECORDED, *_under("software", ("name", "version", "pipeline")))
-    yield from _said(Standing.RECORDED, *_under("software.models[]", ("name", "version", "digest")))
-    yield from _said(Standing.RECORDED, *_under("made_with", ("time_zone", "versions[][]", "documents")))
-    yield from _checked("facts", "the list of sealed files", "left_out[].file")
-    yield from _said(Standing.RECORDED, *_under("left_out[]", ("role", "digest", "why", "since")))
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("software", ("name", "version", "pipeline")))
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("software.models[]", ("name", "version", "digest")))
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths("made_with", ("time_zone", "versions[][]", "documents"))
+    )
+    yield from _list_checked("facts", "the list of sealed files", "left_out[].file")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("left_out[]", ("role", "digest", "why", "since")))
 
 
 def _work() -> Iterator[tuple[str, Backing]]:
-    declared = ("title", "author", "rights_statement", "first_publication", "created", "holder", "credit")
+    declared_fields = ("title", "author", "rights_statement", "first_publication", "created", "holder", "credit")
     official = ("registrations[].office", "registrations[].number", "registrations[].date")
-    yield from _said(Standing.DECLARED, *_under("work", (*declared, *official)), check="registration", source=_ENTRY)
+    yield from _list_backings(
+        FieldOrigin.DECLARED, *_prefix_paths("work", (*declared_fields, *official)), check="registration", source=_ENTRY
+    )
     recorded = ("work.number", "work.registered_at")
-    yield from _said(Standing.RECORDED, *recorded, check="registration", source=_ENTRY)
+    yield from _list_backings(FieldOrigin.RECORDED, *recorded, check="registration", source=_ENTRY)
     for place in ("work.registration", "work.further_registrations[]"):
-        yield from _said(
-            Standing.RECORDED, *_under(place, _PROOF), check="registration", source="the signed checkpoint of the log"
+        yield from _list_backings(
+            FieldOrigin.RECORDED,
+            *_prefix_paths(place, _PROOF),
+            check="registration",
+            source="the signed checkpoint of the log",
         )
     yield from _picture("work.pictures[]")
-    yield from _said(Standing.DECLARED, "work.attachments[].title", "work.attachments[].role")
-    yield from _checked("facts", "the sealed file", "work.attachments[].digest", "work.attachments[].file")
-    yield from _said(Standing.RECORDED, "work.earlier_registration", "work.public_page")
+    yield from _list_backings(FieldOrigin.DECLARED, "work.attachments[].title", "work.attachments[].role")
+    yield from _list_checked("facts", "the sealed file", "work.attachments[].digest", "work.attachments[].file")
+    yield from _list_backings(FieldOrigin.RECORDED, "work.earlier_registration", "work.public_page")
 
 
 def _sightings() -> Iterator[tuple[str, Backing]]:
     place = "sightings[]"
     served = ("page_url", "image_url", "final_url", "status", "headers[][]", "peer", "certificate", "period")
     record = ("picture", "seen", *served)
-    yield from _checked("facts", "the matches that name it", f"{place}.number")
-    yield from _said(Standing.RECORDED, *_under(place, served), check="slice", source=_RECORD)
-    yield from _said(Standing.RECORDED, *_under(place, ("first_seen", "last_seen", "crawl", "visibility")))
-    yield from _said(Standing.STATED, f"{place}.context")
+    yield from _list_checked("facts", "the matches that name it", f"{place}.number")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths(place, served), check="slice", source=_RECORD)
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths(place, ("first_seen", "last_seen", "crawl", "visibility"))
+    )
+    yield from _list_backings(FieldOrigin.STATED, f"{place}.context")
     other = f"{place}.elsewhere[]"
-    told = ("kind", "by", "of", "stated", "where")
-    yield from _said(Standing.STATED, *_under(other, told), check="elsewhere", source=_ANSWERS)
-    yield from _said(Standing.RECORDED, f"{other}.same", check="elsewhere", source=_ANSWERS)
-    yield from _said(Standing.RECORDED, f"{other}.learnt")
-    yield from _checked("facts", _SEALED, f"{other}.file")
+    statement_fields = ("kind", "by", "of", "stated", "where")
+    yield from _list_backings(
+        FieldOrigin.STATED, *_prefix_paths(other, statement_fields), check="elsewhere", source=_ANSWERS
+    )
+    yield from _list_backings(FieldOrigin.RECORDED, f"{other}.same", check="elsewhere", source=_ANSWERS)
+    yield from _list_backings(FieldOrigin.RECORDED, f"{other}.learnt")
+    yield from _list_checked("facts", _SEALED_FILES, f"{other}.file")
     yield from _picture(f"{place}.picture")
-    yield from _said(Standing.RECORDED, *_under(f"{place}.slice.record", record), check="slice", source=_RECORD)
-    yield from _checked("slice", "the tree of the slice", *_under(f"{place}.slice", ("index", "count", "path[]")))
-    yield from _said(
-        Standing.RECORDED,
-        *_under(f"{place}.slice.log", _PROOF),
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths(f"{place}.slice.record", record), check="slice", source=_RECORD
+    )
+    yield from _list_checked(
+        "slice", "the tree of the slice", *_prefix_paths(f"{place}.slice", ("index", "count", "path[]"))
+    )
+    yield from _list_backings(
+        FieldOrigin.RECORDED,
+        *_prefix_paths(f"{place}.slice.log", _PROOF),
         check="slice",
         source="the signed checkpoint of the log",
     )
     visit = f"{place}.captures[]"
-    yield from _said(
-        Standing.RECORDED, *_under(visit, ("method", "outcome", "started", "finished", "files[]")),
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths(visit, ("method", "outcome", "started", "finished", "files[]")),
         check="capture", source=_EXCHANGES,
     )  # fmt: skip
-    yield from _checked("capture", _EXCHANGES, f"{visit}.image")
-    yield from _said(Standing.RECORDED, f"{visit}.sentence")
-    yield from _said(
-        Standing.RECORDED,
-        *_under(f"{place}.provenance", ("standing", "problems[]")),
+    yield from _list_checked("capture", _EXCHANGES, f"{visit}.image")
+    yield from _list_backings(FieldOrigin.RECORDED, f"{visit}.sentence")
+    yield from _list_backings(
+        FieldOrigin.RECORDED,
+        *_prefix_paths(f"{place}.provenance", ("standing", "problems[]")),
         check="credentials",
         source="the picture file",
     )
     manifest = ("signer", "signed_at", "generator", "title", "file", "actions[]")
-    yield from _said(
-        Standing.STATED, *_under(f"{place}.provenance", manifest), check="credentials", source="the picture file"
+    yield from _list_backings(
+        FieldOrigin.STATED,
+        *_prefix_paths(f"{place}.provenance", manifest),
+        check="credentials",
+        source="the picture file",
     )
-    yield from _said(
-        Standing.STATED, *_under(f"{place}.making", ("source_type", "aigc")),
+    yield from _list_backings(
+        FieldOrigin.STATED, *_prefix_paths(f"{place}.making", ("source_type", "aigc")),
         check="credentials", source="the picture file",
     )  # fmt: skip
 
 
 def _matches() -> Iterator[tuple[str, Backing]]:
-    place, one = "matches[]", "matches[].verification"
-    yield from _checked("facts", _SEALED, *_under(place, ("work_picture", "picture", "sightings[]")))
-    yield from _said(Standing.RECORDED, f"{place}.number")
-    yield from _checked("facts", _SEALED, *_under(place, ("overlay", "side_by_side", "difference", "points")))
-    yield from _said(Standing.RECORDED, f"{place}.words[]", check="words", source="the sealed values")
-    measured = ("dense", "mirrored", "rotation", "overlap_work", "overlap_picture", "transform[]", "survival[]")
-    laid = ("pieces[].box[]", "pieces[].transform[]")
-    yield from _checked("match", "the pixels of both pictures", *_under(one, (*measured, *laid)))
-    sums = ("related", "exposure")
-    yield from _said(Standing.RECORDED, *_under(one, sums), check="odds", source="the sealed values and weights")
-    follows = "the sealed values and calibration"
-    yield from _said(Standing.RECORDED, f"{one}.probability", check="probability", source=follows)
-    yield from _checked("facts", "the list of calibrations", f"{one}.calibration")
-    words = ("decision", "hamming", "inliers", "pipeline", "reasons[]", "in_place", "drift", "further[][]", "figures")
-    yield from _said(Standing.RECORDED, *_under(one, words))
-    bounds = [f"{of}.{name}" for of in ("certain", "review") for name in ("photographs", "failed")]
-    bounds += [f"{of}.at_most_in_a_million" for of in ("certain", "review")]
-    told = ("name", "made", "data", "prior", "photographs", *bounds)
-    yield from _said(
-        Standing.RECORDED, *_under("calibrations[]", told), check="probability", source="the sealed calibration"
+    place, verification = "matches[]", "matches[].verification"
+    yield from _list_checked("facts", _SEALED_FILES, *_prefix_paths(place, ("work_picture", "picture", "sightings[]")))
+    yield from _list_backings(FieldOrigin.RECORDED, f"{place}.number")
+    yield from _list_checked(
+        "facts", _SEALED_FILES, *_prefix_paths(place, ("overlay", "side_by_side", "difference", "points"))
     )
-    yield from _checked("facts", _SEALED, "calibrations[].digest", "calibrations[].file")
-    yield from _checked("facts", _SEALED, "weighings[].digest", "weighings[].file")
-    yield from _said(Standing.RECORDED, "weighings[].pipeline", check="odds", source="the sealed weights")
+    yield from _list_backings(FieldOrigin.RECORDED, f"{place}.words[]", check="words", source="the sealed values")
+    measured_fields = ("dense", "mirrored", "rotation", "overlap_work", "overlap_picture", "transform[]", "survival[]")
+    piece_fields = ("pieces[].box[]", "pieces[].transform[]")
+    yield from _list_checked(
+        "match", "the pixels of both pictures", *_prefix_paths(verification, (*measured_fields, *piece_fields))
+    )
+    sums = ("related", "exposure")
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *_prefix_paths(verification, sums), check="odds", source="the sealed values and weights"
+    )
+    follows = "the sealed values and calibration"
+    yield from _list_backings(FieldOrigin.RECORDED, f"{verification}.probability", check="probability", source=follows)
+    yield from _list_checked("facts", "the list of calibrations", f"{verification}.calibration")
+    words = ("decision", "hamming", "inliers", "pipeline", "reasons[]", "in_place", "drift", "further[][]", "figures")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths(verification, words))
+    bounds = [f"{decision}.{name}" for decision in ("certain", "review") for name in ("photographs", "failed")]
+    bounds += [f"{decision}.at_most_in_a_million" for decision in ("certain", "review")]
+    calibration_fields = ("name", "made", "data", "prior", "photographs", *bounds)
+    yield from _list_backings(
+        FieldOrigin.RECORDED,
+        *_prefix_paths("calibrations[]", calibration_fields),
+        check="probability",
+        source="the sealed calibration",
+    )
+    yield from _list_checked("facts", _SEALED_FILES, "calibrations[].digest", "calibrations[].file")
+    yield from _list_checked("facts", _SEALED_FILES, "weighings[].digest", "weighings[].file")
+    yield from _list_backings(FieldOrigin.RECORDED, "weighings[].pipeline", check="odds", source="the sealed weights")
 
 
-def _decided() -> Iterator[tuple[str, Backing]]:
+def _decision() -> Iterator[tuple[str, Backing]]:
     search = ("checked_at", "searched", "covered", "result", "reasons[]", "partly")
-    yield from _said(Standing.RECORDED, *_under("licence_check", search))
-    yield from _said(Standing.DECLARED, *_under("decision", ("decision", "by", "at", "reason")))
-    yield from _said(Standing.RECORDED, "decision.demonstration")
-    yield from _checked("facts", _SEALED, "decision.passkey.file", "decision.passkey.digest")
-    signed = [*_under("decision.passkey.log", _PROOF), *_under("decision.passkey.key", _PROOF)]
-    yield from _said(Standing.RECORDED, *signed, check="decision", source="the signed checkpoint of the log")
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("licence_check", search))
+    yield from _list_backings(FieldOrigin.DECLARED, *_prefix_paths("decision", ("decision", "by", "at", "reason")))
+    yield from _list_backings(FieldOrigin.RECORDED, "decision.demonstration")
+    yield from _list_checked("facts", _SEALED_FILES, "decision.passkey.file", "decision.passkey.digest")
+    signed = [*_prefix_paths("decision.passkey.log", _PROOF), *_prefix_paths("decision.passkey.key", _PROOF)]
+    yield from _list_backings(
+        FieldOrigin.RECORDED, *signed, check="decision", source="the signed checkpoint of the log"
+    )
     witness = ("kind", "name", "development", "state", "subject", "time", "qualified")
-    yield from _said(Standing.RECORDED, *_under("witnesses[]", witness))
+    yield from _list_backings(FieldOrigin.RECORDED, *_prefix_paths("witnesses[]", witness))
 
 
 def _table() -> dict[str, Backing]:
     table: dict[str, Backing] = {}
-    for part in (_case(), _work(), _sightings(), _matches(), _decided()):
+    for part in (_case(), _work(), _sightings(), _matches(), _decision()):
         for path, backing in part:
             assert path not in table, path
             table[path] = backing

@@ -248,8 +248,8 @@ class MatchFacts:
     def drawings(self) -> dict[str, str]:
         """Paths of all existing drawings, by role."""
         roles = ("side-by-side", "overlay", "difference", "points")
-        drawn = {role: getattr(self, role.replace("-", "_")) for role in roles}
-        return {role: path for role, path in drawn.items() if path is not None}
+        paths = {role: getattr(self, role.replace("-", "_")) for role in roles}
+        return {role: path for role, path in paths.items() if path is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +412,7 @@ class CaseFacts(Canonical):
     @property
     def absent(self) -> dict[str, LeftOutFacts]:
         """Files that the bundle lacks, by path."""
-        return {gone.file: gone for gone in self.left_out}
+        return {omitted_file.file: omitted_file for omitted_file in self.left_out}
 
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """Return the calibration that gave a match its probability."""

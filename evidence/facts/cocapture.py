@@ -119,51 +119,55 @@ class WebArchive(Canonical):
     format: str = WEB_ARCHIVE_FORMAT  # :data:`WEB_ARCHIVE_FORMAT`
 
 
-def page_text(page: bytes) -> bytes:
+def extract_text(page: bytes) -> bytes:
     """Return a page's text: markup, scripts and styles each become a space, and white space is collapsed."""
     return b" ".join(_MARKUP.sub(b" ", page).split())
 
 
-def page_language(page: bytes) -> str:
+def get_page_language(page: bytes) -> str:
     """Return the language that a page's ``html`` element states, in lower case, or an empty string."""
     match = _LANGUAGE.search(page[:HEAD])
     return match[1].decode("ascii").lower() if match else ""
 
 
-def asks_consent(page: bytes) -> bool:
+def mentions_consent(page: bytes) -> bool:
     """Return True if a page's bytes mention cookies or consent."""
     return _CONSENT.search(page) is not None
 
 
-def compare(
-    said: Statement, network: NetworkRecord, page: bytes | None, image: Digest | None
+def compare_statement(
+    statement: Statement, network: NetworkRecord, page: bytes | None, image: Digest | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names (of `WORDS`) of what agrees and what differs between a statement and a capture.
 
     Args:
-        said: The partner's statement.
+        statement: The partner's statement.
         network: The capture's record of its surroundings.
         page: Bytes of the page, if available.
         image: Digest of the picture, if available.
     """
-    at = said.page.final_url
-    own = next((step for step in reversed(network.exchanges) if step.url == at), None)
-    theirs: dict[str, object] = {"location": at, "page": said.page.sha256, "text": said.text}
-    ours: dict[str, object] = {"location": at if own else "elsewhere" if network.exchanges else None}
+    url = statement.page.final_url
+    own_step = next((step for step in reversed(network.exchanges) if step.url == url), None)
+    partner_values: dict[str, object] = {"location": url, "page": statement.page.sha256, "text": statement.text}
+    own_values: dict[str, object] = {"location": url if own_step else "elsewhere" if network.exchanges else None}
     if page is not None:
-        ours |= {"page": Digest.of(page), "text": Digest.of(page_text(page))}
-    if page is not None and said.text is not None:
-        theirs |= {"language": said.language or None, "consent": said.consent}
-        ours |= {"language": page_language(page) or None, "consent": asks_consent(page)}
-    if own is not None:
-        theirs |= {"status": said.page.status, "server": said.page.server or None, "certificate": said.page.certificate}
-        shown = own.tls.chain[0].sha256 if own.tls and own.tls.chain else None
-        ours |= {"status": own.status, "server": own.peer.address, "certificate": shown}
-    if said.picture is not None:
-        theirs["picture"], ours["picture"] = said.picture.sha256, image
-    elif page is not None and said.page.sha256 == Digest.of(page):
-        theirs["picture"] = ours["picture"] = image  # the picture is inside the page
-    pairs = {name: (theirs.get(name), ours.get(name)) for name in WORDS}
+        own_values |= {"page": Digest.of(page), "text": Digest.of(extract_text(page))}
+    if page is not None and statement.text is not None:
+        partner_values |= {"language": statement.language or None, "consent": statement.consent}
+        own_values |= {"language": get_page_language(page) or None, "consent": mentions_consent(page)}
+    if own_step is not None:
+        partner_values |= {
+            "status": statement.page.status,
+            "server": statement.page.server or None,
+            "certificate": statement.page.certificate,
+        }
+        certificate = own_step.tls.chain[0].sha256 if own_step.tls and own_step.tls.chain else None
+        own_values |= {"status": own_step.status, "server": own_step.peer.address, "certificate": certificate}
+    if statement.picture is not None:
+        partner_values["picture"], own_values["picture"] = statement.picture.sha256, image
+    elif page is not None and statement.page.sha256 == Digest.of(page):
+        partner_values["picture"] = own_values["picture"] = image  # the picture is inside the page
+    pairs = {name: (partner_values.get(name), own_values.get(name)) for name in WORDS}
     both = {name: pair for name, pair in pairs.items() if None not in pair}
-    agrees = tuple(name for name, (one, other) in both.items() if one == other)
+    agrees = tuple(name for name, (partner_value, own_value) in both.items() if partner_value == own_value)
     return agrees, tuple(name for name in both if name not in agrees)

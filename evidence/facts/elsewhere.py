@@ -37,7 +37,7 @@ _SESSIONS = tuple(
 """Query parameters with session ids, at the end of a parameter, in the order in which archives search for them."""
 _PAIR = "cfid=", "cftoken="
 _ESCAPES = 8
-OF = ("page", "picture")
+SUBJECTS = ("page", "picture")
 """Subjects that an archive is asked about."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
 
@@ -46,7 +46,7 @@ _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \
 class ArchiveAnswer:
     """One request to the archive's index, and its answer."""
 
-    of: str  # one of :data:`OF`
+    of: str  # one of :data:`SUBJECTS`
     address: str  # URL whose captures were requested
     asked: str  # URL of the request
     at: datetime  # when the answer arrived, aware, UTC
@@ -83,7 +83,7 @@ class Capture:
     sha1: str  # of its bytes, in Base32
 
 
-def captures_in(archive: str, body: str) -> Iterator[Capture]:
+def parse_captures(archive: str, body: str) -> Iterator[Capture]:
     """Yield the captures that an answer lists, in its order; other lines are skipped."""
     for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
         if match is not None and capture_time(match["at"]) is not None:
@@ -91,12 +91,12 @@ def captures_in(archive: str, body: str) -> Iterator[Capture]:
             yield Capture(match["at"], match["url"], address, match["digest"])
 
 
-def is_of(capture: Capture, asked: str) -> bool:
+def is_capture_of(capture: Capture, url: str) -> bool:
     """Return True if a capture is of the requested URL, as archive indexes compare URLs."""
-    return surt(capture.url) == surt(asked) != ""
+    return to_surt(capture.url) == to_surt(url) != ""
 
 
-def surt(url: str) -> str:
+def to_surt(url: str) -> str:
     """Return a URL as the key of a capture index: reversed host, without parts that archives ignore.
 
     Following https://github.com/internetarchive/surt and pywb, these are: scheme, user, ``www.`` with or without a
@@ -104,12 +104,12 @@ def surt(url: str) -> str:
     ids (in a path only before ``.aspx``, or at its end), the order of query parameters, fragments. The result is empty
     if the URL cannot be read.
     """
-    read = read_url(url if "://" in url else f"http://{url}")
-    if read is None:
+    parsed = read_url(url if "://" in url else f"http://{url}")
+    if parsed is None:
         return ""
-    host = _WWW.sub("", read.hostname.lower().strip("[]").rstrip("."))
-    port = "" if read.port in ("", "80", "443") else f":{read.port}"
-    path, query = (_unescaped(part).lower() for part in (read.pathname, read.search.removeprefix("?")))
+    host = _WWW.sub("", parsed.hostname.lower().strip("[]").rstrip("."))
+    port = "" if parsed.port in ("", "80", "443") else f":{parsed.port}"
+    path, query = (_unescape(part).lower() for part in (parsed.pathname, parsed.search.removeprefix("?")))
     path, dot, behind = _SESSION_PATH.sub("", path).rpartition(".aspx")
     path = (_SESSION_STEP.sub("", path) if dot else path) + dot + behind
     steps: list[str] = []
@@ -118,11 +118,12 @@ def surt(url: str) -> str:
             del steps[-1:]
         elif step not in ("", "."):
             steps.append(step)
-    asked = sorted(filter(None, _without_sessions(query).split("&")))
-    return f"{','.join(reversed(host.split('.')))}{port})/{'/'.join(steps)}{'?' if asked else ''}{'&'.join(asked)}"
+    parameters = sorted(filter(None, _remove_sessions(query).split("&")))
+    surt = f"{','.join(reversed(host.split('.')))}{port})/{'/'.join(steps)}"
+    return f"{surt}{'?' if parameters else ''}{'&'.join(parameters)}"
 
 
-def _without_sessions(query: str) -> str:
+def _remove_sessions(query: str) -> str:
     """Return a lower-case query without session ids as those programs define them (their ``stripQuerySessionID``).
 
     Each of five kinds is removed once, at its last occurrence, with the following ``&``. Any text before the name
@@ -133,74 +134,78 @@ def _without_sessions(query: str) -> str:
         parts = query.split("&")
         for number in reversed(range(len(parts))):
             if match := ends.search(parts[number]):
-                query = _joined(parts, number, match.start(), number + 1)
+                query = _join_without(parts, number, match.start(), number + 1)
                 break
     parts = query.split("&")
     for number in reversed(range(len(parts) - 1)):
         begin = parts[number].rfind(_PAIR[0], 0, -1)
         if begin >= 0 and parts[number + 1].startswith(_PAIR[1]) and parts[number + 1] != _PAIR[1]:
-            return _joined(parts, number, begin, number + 2)
+            return _join_without(parts, number, begin, number + 2)
     return query
 
 
-def _joined(parts: Sequence[str], number: int, begin: int, behind: int) -> str:
+def _join_without(parts: Sequence[str], number: int, begin: int, behind: int) -> str:
     """Join the parts of a query without the text from ``begin`` in one part up to another part."""
     return "&".join((*parts[:number], parts[number][:begin])) + "&".join(parts[behind:])
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     """Remove percent encoding, including repeated encoding."""
     for _ in range(_ESCAPES):
-        if (once := unquote(text, errors="surrogateescape")) == text:
+        if (decoded := unquote(text, errors="surrogateescape")) == text:
             break
-        text = once
+        text = decoded
     return text
 
 
-def statements_in(told: ArchiveAnswers, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
+def list_statements(archive_answers: ArchiveAnswers, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
     """Return the archive's statements: each capture of page and picture, oldest first, or that there is none.
 
     Args:
-        told: The archive's answers.
+        archive_answers: The archive's answers.
         picture: Digest of the found picture. Whether a capture has the same bytes follows from the bytes that the
             archive served, or from the digest that it states.
         data: Bytes of the found picture, if available.
     """
-    sha1 = sha1_of(data) if data is not None else ""
-    copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in told.copies}
+    sha1 = compute_sha1(data) if data is not None else ""
+    copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in archive_answers.copies}
     statements: list[SeenElsewhere] = []
-    for of in OF:
-        answers = [one for one in told.answers if one.of == of]
-        captures = {one.address: one for answer in answers for one in captures_in(told.archive, answer.body)}
-        made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title_of(told.archive), of=of)
-        for one in sorted(captures.values(), key=lambda capture: capture.at):
-            same = _is_same(one, copies, picture, sha1) if of == "picture" else None
-            statements.append(made(stated=moment_of(one.at), where=one.address, same=same))
+    for subject in SUBJECTS:
+        answers = [item for item in archive_answers.answers if item.of == subject]
+        captures = {
+            item.address: item for answer in answers for item in parse_captures(archive_answers.archive, answer.body)
+        }
+        create_statement = partial(
+            SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=get_archive_name(archive_answers.archive), of=subject
+        )
+        for item in sorted(captures.values(), key=lambda capture: capture.at):
+            same = _is_same(item, copies, picture, sha1) if subject == "picture" else None
+            statements.append(create_statement(stated=to_iso_time(item.at), where=item.address, same=same))
         if answers and not captures:
-            statements.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
+            statements.append(create_statement(where=f"{archive_answers.archive}/web/*/{answers[0].address}"))
     return tuple(statements)
 
 
-def title_of(archive: str) -> str:
+def get_archive_name(archive: str) -> str:
     """Return the name of an archive if known, else its host."""
     return _TITLES.get(host_of(archive), host_of(archive))
 
 
-def moment_of(stamp: str) -> str:
+def to_iso_time(stamp: str) -> str:
     """Convert an archive's 14-digit timestamp to ISO 8601."""
     at = capture_time(stamp)
     assert at is not None
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def sha1_of(data: bytes) -> str:
+def compute_sha1(data: bytes) -> str:
     """Return the SHA-1 in Base32, by which archive indexes identify bytes."""
     return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
-def earliest_of(archive: str, answers: Sequence[ArchiveAnswer], of: str) -> Capture | None:
+def find_earliest(archive: str, answers: Sequence[ArchiveAnswer], subject: str) -> Capture | None:
     """Return the earliest capture in the answers."""
-    captures = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
+    captures = (item for answer in answers if answer.of == subject for item in parse_captures(archive, answer.body))
     return min(captures, key=lambda capture: capture.at, default=None)
 
 

@@ -35,7 +35,7 @@ class NetworkCertificate:
         return base64.b64decode(self.der, validate=True)
 
 
-OK, GONE = 200, frozenset({404, 410})
+OK, REMOVED_STATUSES = 200, frozenset({404, 410})
 """HTTP status of an available page or image, and those that mean that it was removed."""
 CERTIFICATE_FIELDS = ("subject", "issuer", "not_before", "not_after")
 
@@ -44,13 +44,13 @@ def read_certificate(der: bytes) -> x509.Certificate | None:
     """Parse a certificate; ``None`` if the bytes are not a readable certificate."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        described_certificate(certificate)
+        describe_certificate(certificate)
     except (ValueError, x509.InvalidVersion):
         return None
     return certificate
 
 
-def described_certificate(certificate: x509.Certificate) -> dict[str, str]:
+def describe_certificate(certificate: x509.Certificate) -> dict[str, str]:
     """Return a certificate's fields, by the names in :class:`NetworkCertificate`; raises ``ValueError``."""
     return {
         "subject": certificate.subject.rfc4514_string(),

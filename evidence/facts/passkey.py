@@ -25,7 +25,7 @@ ASSERTION_FORMAT = "exhibit-assertion/1"
 ASSERTION_PATH = "data/decision.json"
 DOMAIN = b"exhibit decision v1\n"
 """Prefix of a statement when it is hashed, so that no other challenge can be one of a decision."""
-FRESH = timedelta(minutes=5)
+MAX_DECISION_AGE = timedelta(minutes=5)
 """Time after its statement within which a passkey may decide."""
 MAX_PART = 4096  # bytes of the client data, of the authenticator data and of a key
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40  # flags of the authenticator data (section 6.1)
@@ -93,15 +93,15 @@ def is_origin_of(origin: object, site: str) -> bool:
     return match[0].startswith("https://") or site == "localhost"
 
 
-def _check_signature(assertion: Assertion, signed: bytes) -> None:
+def _check_signature(assertion: Assertion, signed_data: bytes) -> None:
     try:
         key = load_der_public_key(assertion.key[:MAX_PART])
         if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != assertion.key:
             raise FormatError("The public key of the passkey is not in canonical form.")
         if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
-            key.verify(assertion.signature, signed, ECDSA(SHA256()))
+            key.verify(assertion.signature, signed_data, ECDSA(SHA256()))
         elif isinstance(key, RSAPublicKey) and 2048 <= key.key_size <= 4096:
-            key.verify(assertion.signature, signed, PKCS1v15(), SHA256())
+            key.verify(assertion.signature, signed_data, PKCS1v15(), SHA256())
         else:
             raise FormatError("The key type of the passkey is not accepted.")
     except InvalidSignature as error:

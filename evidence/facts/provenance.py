@@ -38,20 +38,20 @@ def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, 
     media_type = MEDIA_TYPES.get(picture_format)
     if media_type is None or len(data) > MAX_BYTES or find_spec("c2pa") is None:
         return None
-    question = {"media_type": media_type, "max_bytes": 8 * MAX_MANIFEST}  # it is stored in a shorter form
+    request = {"media_type": media_type, "max_bytes": 8 * MAX_MANIFEST}  # it is stored in a shorter form
     try:
-        told, store = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
+        reply, store = helper.ask(request, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError:
         return ProvenanceFacts("unreadable"), b""
-    if told["problem"]:
-        return ProvenanceFacts(told["problem"]), b""
+    if reply["problem"]:
+        return ProvenanceFacts(reply["problem"]), b""
     return read_manifest(store.tobytes())
 
 
-def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:
+def read_manifest(text: str | bytes) -> tuple[ProvenanceFacts, bytes]:
     """Return the facts of a manifest that was read from a picture as JSON, and that JSON as it is stored."""
     try:
-        plain = json.loads(said)
+        plain = json.loads(text)
         manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
     except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
         return ProvenanceFacts("unreadable"), b""
@@ -67,15 +67,15 @@ def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:
         standing="valid" if holds else "invalid",
         signer=", ".join(name for name in dict.fromkeys(names) if name),
         signed_at=_text(signature.get("time")),
-        generator=_generator(active),
+        generator=_describe_generator(active),
         title=_text(active.get("title")),
         problems=problems,
-        actions=_actions(active),
+        actions=_list_actions(active),
     )
     return facts, manifest
 
 
-def authors_of(manifest: bytes) -> tuple[str, ...]:
+def extract_authors(manifest: bytes) -> tuple[str, ...]:
     """Return authors, creators and credits in a manifest's assertions, by schema.org, IPTC and Dublin Core names."""
     try:
         plain = _mapping(json.loads(manifest or b"{}"))
@@ -92,7 +92,7 @@ def authors_of(manifest: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in authors if name))[:MAX_PROBLEMS]
 
 
-def _actions(active: Mapping[str, Any]) -> tuple[str, ...]:
+def _list_actions(active: Mapping[str, Any]) -> tuple[str, ...]:
     """Return C2PA's names of the actions, each with the last part of its digital source type, if stated."""
     actions: list[str] = []
     for assertion in _list(active.get("assertions")):
@@ -105,7 +105,7 @@ def _actions(active: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, actions)))[:MAX_PROBLEMS]
 
 
-def _generator(active: Mapping[str, Any]) -> str:
+def _describe_generator(active: Mapping[str, Any]) -> str:
     for generator in _list(active.get("claim_generator_info")):
         info = _mapping(generator)
         return " ".join(part for part in (_text(info.get("name")), _text(info.get("version"))) if part)

@@ -10,6 +10,6 @@ CALIBRATIONS = frozenset({"fa1b1c0770c4bbbef97090dfed1c066b51f9c3fe0cbb07b5c4eff
 WEIGHINGS = frozenset({"d903e885ca91fbf34fc74cceaee240106795e43e7e150f59523aa98d2fb8d099"})  # of match-1
 
 
-def ships(digest: Digest, among: frozenset[str]) -> bool:
+def is_shipped(digest: Digest, among: frozenset[str]) -> bool:
     """Return True if a calibration or weighing shipped with this software."""
     return digest.hex in among

@@ -65,7 +65,7 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     except RecursionError as error:
         raise FormatError(f"{what} is nested too deeply.") from error
     except ValueError as error:
-        raise FormatError(f"{what} is not readable JSON: {_short(error)}.") from error
+        raise FormatError(f"{what} is not readable JSON: {_shorten(error)}.") from error
     return value
 
 
@@ -75,7 +75,7 @@ def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> J
     try:
         same = canonical(plain) == data
     except ValueError as error:
-        raise FormatError(f"{what} has no canonical form: {_short(error)}.") from error
+        raise FormatError(f"{what} has no canonical form: {_shorten(error)}.") from error
     if not same:
         raise FormatError(f"{what} is not in canonical form (RFC 8785).")
     return plain
@@ -85,8 +85,12 @@ def to_plain(value: object) -> Json:
     """Return a frozen dataclass and its contents as plain JSON data; raises ``TypeError`` for an unsupported value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        omitted = {field.name for field, of in fields if field.metadata.get("optional") and of == default_of(field)}
-        return {field.name: to_plain(of) for field, of in fields if field.name not in omitted}
+        omitted = {
+            field.name
+            for field, field_value in fields
+            if field.metadata.get("optional") and field_value == get_default(field)
+        }
+        return {field.name: to_plain(field_value) for field, field_value in fields if field.name not in omitted}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -94,17 +98,17 @@ def to_plain(value: object) -> Json:
     return _scalar_to_plain(value)
 
 
-def default_of(field: dataclasses.Field[Any]) -> object:
+def get_default(field: dataclasses.Field[Any]) -> object:
     """Return the default value of a field."""
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def optional_fields(kind: Untyped) -> frozenset[str]:
+def list_optional_fields(kind: Untyped) -> frozenset[str]:
     """Return the names of a dataclass's fields that its plain form may omit."""
     return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("optional"))
 
 
-def format_of(kind: Untyped) -> str | None:
+def get_format(kind: Untyped) -> str | None:
     """Return the name and number of the format of a dataclass, such as ``exhibit-facts/1``; ``None`` without one."""
     names = (field.default for field in dataclasses.fields(kind) if field.name == "format")
     return next((str(name) for name in names if name is not dataclasses.MISSING), None)
@@ -130,58 +134,62 @@ def from_plain(kind: type[T], plain: Json, *, where: str) -> T:
     Raises:
         FormatError: The data does not match the annotations exactly.
     """
-    return typing.cast("T", _read(kind, plain, where))
+    return typing.cast("T", _parse_value(kind, plain, where))
 
 
-def _read(kind: object, plain: Json, where: str) -> Json:
+def _parse_value(kind: object, plain: Json, where: str) -> Json:
     origin = typing.get_origin(kind)
     if origin in {typing.Union, types.UnionType}:
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
-        return None if plain is None else _read(inner[0], plain, where)
+        return None if plain is None else _parse_value(inner[0], plain, where)
     if origin is tuple:
-        return _read_tuple(typing.get_args(kind), plain, where)
+        return _parse_tuple(typing.get_args(kind), plain, where)
     if origin is typing.Literal:
         return _expect(plain in typing.get_args(kind), plain, where, " or ".join(typing.get_args(kind)))
     if origin in {dict, Mapping}:
         _expect(isinstance(plain, dict), plain, where, "an object")
-        of = Json if origin is dict else typing.get_args(kind)[1]
-        return plain if of is Json else {name: _read(of, item, f"{where}: {name}") for name, item in plain.items()}
+        value_type = Json if origin is dict else typing.get_args(kind)[1]
+        return (
+            plain
+            if value_type is Json
+            else {name: _parse_value(value_type, item, f"{where}: {name}") for name, item in plain.items()}
+        )
     if dataclasses.is_dataclass(kind) and kind is not Digest:
-        return _read_dataclass(kind, plain, where)
-    return _read_scalar(kind, plain, where)
+        return _parse_dataclass(kind, plain, where)
+    return _parse_scalar(kind, plain, where)
 
 
-def _read_dataclass(kind: Untyped, plain: Json, where: str) -> Json:
+def _parse_dataclass(kind: Untyped, plain: Json, where: str) -> Json:
     _expect(isinstance(plain, dict), plain, where, "an object")
-    expected, written = format_of(kind), plain.get("format")
-    if expected is not None and isinstance(written, str) and written != expected:
-        raise FormatError(UNREAD_FORMAT.format(file=where, format=_short(written)))
+    expected, actual = get_format(kind), plain.get("format")
+    if expected is not None and isinstance(actual, str) and actual != expected:
+        raise FormatError(UNREAD_FORMAT.format(file=where, format=_shorten(actual)))
     hints = _hints(kind)
     for name in plain:
         if name not in hints:
-            raise FormatError(f"{where} has an unknown field {_short(name)!r}.")
+            raise FormatError(f"{where} has an unknown field {_shorten(name)!r}.")
     for name in hints:
-        if name not in plain and name not in optional_fields(kind):
+        if name not in plain and name not in list_optional_fields(kind):
             raise FormatError(f"{where} lacks the field {name!r}.")
     try:
-        return kind(**{name: _read(hints[name], item, f"{where}: {name}") for name, item in plain.items()})
+        return kind(**{name: _parse_value(hints[name], item, f"{where}: {name}") for name, item in plain.items()})
     except ValueError as error:
-        raise FormatError(f"{where}: {_short(error)}.") from error
+        raise FormatError(f"{where}: {_shorten(error)}.") from error
 
 
-def _read_tuple(arguments: tuple[Any, ...], plain: Json, where: str) -> tuple[Any, ...]:
+def _parse_tuple(arguments: tuple[Any, ...], plain: Json, where: str) -> tuple[Any, ...]:
     _expect(isinstance(plain, list), plain, where, "an array")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(plain))
+        return tuple(_parse_value(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(plain))
     _expect(len(plain) == len(arguments), plain, where, f"an array of {len(arguments)}")
     pairs = zip(arguments, plain, strict=True)
-    return tuple(_read(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(pairs))
+    return tuple(_parse_value(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(pairs))
 
 
-def _read_scalar(kind: Untyped, plain: Json, where: str) -> Json:
+def _parse_scalar(kind: Untyped, plain: Json, where: str) -> Json:
     if kind in _NUMBERS:
-        allowed, wanted = _NUMBERS[kind]
-        _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, where, wanted)
+        allowed, requirement = _NUMBERS[kind]
+        _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, where, requirement)
         return _convert(kind, plain, where)
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
@@ -211,12 +219,12 @@ def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
     try:
         return function(plain)
     except (ValueError, OverflowError) as error:
-        raise FormatError(f"{where}: {_short(repr(plain))} cannot be read.") from error
+        raise FormatError(f"{where}: {_shorten(repr(plain))} cannot be read.") from error
 
 
-def _expect(holds: bool, plain: Json, where: str, wanted: str) -> Json:  # noqa: FBT001 - a check of any value
+def _expect(holds: bool, plain: Json, where: str, requirement: str) -> Json:  # noqa: FBT001 - a check of any value
     if not holds:
-        raise FormatError(f"{where} must be {wanted}, not {_short(repr(plain))}.")
+        raise FormatError(f"{where} must be {requirement}, not {_shorten(repr(plain))}.")
     return plain
 
 
@@ -225,7 +233,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
         raise ValueError("a name occurs twice in one object")
@@ -239,7 +247,7 @@ def _refuse_constant(name: str) -> None:
 def _number(text: str) -> int | float:
     number = float(text)
     if not abs(number) < 1 << 53:
-        raise ValueError(f"{_short(text)} is too large a number")
+        raise ValueError(f"{_shorten(text)} is too large a number")
     return int(number) if number.is_integer() else number
 
 
@@ -269,11 +277,11 @@ def _check_plain(value: Json) -> None:
             _check_plain(item)
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
+    object_pairs_hook=_build_unique_object, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
 )

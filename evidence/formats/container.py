@@ -37,7 +37,7 @@ MAX_NAME = 200
 _SEGMENT = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _RESERVED = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|/|$)", re.IGNORECASE)
-_LEFT_OVER = re.compile(r"(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL)
+_SYSTEM_FILE = re.compile(r"(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL)
 
 
 class ContainerError(FormatError):
@@ -59,7 +59,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class FileMeasurement:
     """Size and digests of a file; the CRC-32 is for rebuilding the container."""
 
     size: int
@@ -68,7 +68,7 @@ class Measured:
     sha512: bytes
 
 
-def measured_of(chunks: Iterable[bytes]) -> Measured:
+def measure_chunks(chunks: Iterable[bytes]) -> FileMeasurement:
     """Return size and digests of the bytes in these chunks."""
     sha256, sha512, size, crc = hashlib.sha256(), hashlib.sha512(), 0, 0
     for chunk in chunks:
@@ -76,15 +76,15 @@ def measured_of(chunks: Iterable[bytes]) -> Measured:
         sha512.update(chunk)
         crc = zlib.crc32(chunk, crc)
         size += len(chunk)
-    return Measured(size, crc, Digest(sha256.digest()), sha512.digest())
+    return FileMeasurement(size, crc, Digest(sha256.digest()), sha512.digest())
 
 
-def member_of(name: str, data: bytes) -> Member:
+def create_member(name: str, data: bytes) -> Member:
     """Return a member from bytes in memory."""
     return Member(name, len(data), zlib.crc32(data), lambda: iter((data,)))
 
 
-def zip_size(members: Iterable[Member]) -> int:
+def compute_zip_size(members: Iterable[Member]) -> int:
     """Return the size in bytes of the ZIP of these members, before it is made."""
     return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(member.name) + member.size for member in members)
 
@@ -109,9 +109,9 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
         central = (_UNIX << 8 | _VERSION, *fields, 0, 0, 0, _MODE, offset)
         directory.append(CENTRAL.pack(b"PK\x01\x02", *central) + name)
         offset += LOCAL.size + len(name) + member.size
-    packed = b"".join(directory)
-    yield packed
-    yield END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(packed), offset, 0)
+    directory_bytes = b"".join(directory)
+    yield directory_bytes
+    yield END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(directory_bytes), offset, 0)
 
 
 class Contents(Protocol):
@@ -152,8 +152,8 @@ class FolderContents:
         self._root = root
         sizes = dict(_walk(root))
         self.remarks: tuple[str, ...] = ()
-        self.left_over = tuple(sorted(name for name in sizes if is_left_over(name)))
-        self._sizes = {name: size for name, size in sizes.items() if not is_left_over(name)}
+        self.left_over = tuple(sorted(name for name in sizes if is_system_file(name)))
+        self._sizes = {name: size for name, size in sizes.items() if not is_system_file(name)}
         self.names = tuple(sorted(self._sizes))
         check_names(self.names, what="The folder")
 
@@ -163,11 +163,11 @@ class FolderContents:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the bytes in chunks, at most as many as when the folder was scanned."""
-        left = self._sizes[name]
+        remaining = self._sizes[name]
         try:
             with (self._root / name).open("rb") as file:
-                while left and (chunk := file.read(min(CHUNK, left))):
-                    left -= len(chunk)
+                while remaining and (chunk := file.read(min(CHUNK, remaining))):
+                    remaining -= len(chunk)
                     yield chunk
         except OSError as error:
             raise ContainerError(f"{name} cannot be read: {error.strerror}.") from error
@@ -199,39 +199,39 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
                     raise ContainerError(f"The folder contains a link or a device: {name[:80]!a}.")
 
 
-def is_name(name: str) -> bool:
+def is_valid_name(name: str) -> bool:
     """Return True if a bundle may have a file of this name: ASCII segments, no ``..``, drive or device, at most 200."""
     return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None and _RESERVED.search(name) is None
 
 
-def is_left_over(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Return True for names of files that file managers leave behind (macOS, Windows); no file of a bundle has one."""
-    return _LEFT_OVER.fullmatch(name) is not None
+    return _SYSTEM_FILE.fullmatch(name) is not None
 
 
 def check_names(names: Iterable[str], *, what: str) -> None:
     """Check that names can coexist in a folder on any system; raises ``FormatError``."""
-    checked = list(names)
-    for name in checked:
-        if not is_name(name):
+    all_names = list(names)
+    for name in all_names:
+        if not is_valid_name(name):
             raise FormatError(f"{what} contains a name that is not allowed in a bundle: {name[:80]!a}.")
-    check_places(checked, what=what)
+    check_collisions(all_names, what=what)
 
 
-def check_places(names: Iterable[str], *, what: str) -> None:
+def check_collisions(names: Iterable[str], *, what: str) -> None:
     """Check that no two names (folder names end with ``/``) refer to one place on any system.
 
     Raises:
         FormatError: Ignoring case, a name is listed twice, or is the folder of another.
     """
-    seen: set[str] = set()
+    used_names: set[str] = set()
     folders: set[str] = set()
     for name in names:
-        folded = name.lower()
-        if folded in seen:
+        lower_name = name.lower()
+        if lower_name in used_names:
             raise FormatError(f"{what} contains the name {name[:80]!a} twice.")
-        seen.add(folded)
-        parts = folded.split("/")
+        used_names.add(lower_name)
+        parts = lower_name.split("/")
         folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
-    if clash := sorted(seen & folders):
-        raise FormatError(f"{what} contains {clash[0][:80]!a} both as a file and as a folder.")
+    if conflicts := sorted(used_names & folders):
+        raise FormatError(f"{what} contains {conflicts[0][:80]!a} both as a file and as a folder.")

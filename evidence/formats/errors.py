@@ -3,7 +3,7 @@
 from exhibit.errors import ExhibitError, IntegrityError
 
 
-class UnknownWitnessError(IntegrityError):
+class UntrustedIssuerError(IntegrityError):
     """A receipt is valid in itself, but its issuer is not pinned as trusted: it is not checked, rather than wrong."""
 
 

@@ -24,7 +24,7 @@ SIGNS = {
     "actions": rb"/AA" + _VALUE,
 }
 """Patterns to search for, by the names that documents and verdicts use."""
-_FOUND = {kind: re.compile(sign) for kind, sign in SIGNS.items()}
+_PATTERNS = {kind: re.compile(sign) for kind, sign in SIGNS.items()}
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _ENCRYPTED = re.compile(rb"/Encrypt" + _VALUE)
@@ -44,53 +44,53 @@ def is_pdf(data: bytes, name: str) -> bool:
     return b"%PDF-" in data[:MAX_HEAD] or name.lower().endswith(".pdf")
 
 
-def pdf_content(data: bytes) -> PdfContent:
+def inspect_pdf(data: bytes) -> PdfContent:
     """Return the active and embedded content of a PDF."""
     if len(data) > MAX_BYTES:
         return PdfContent((), "large")
     if b"%PDF-" not in data[:MAX_HEAD]:
         return PdfContent((), "damaged")
-    plain = _spelled_out(data)
-    streams, unread = _object_streams(data)
-    kinds = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
+    plain = _decode_names(data)
+    streams, unread = _read_object_streams(data)
+    kinds = {kind for kind, sign in _PATTERNS.items() for part in (plain, *streams) if sign.search(part)}
     unread = "encrypted" if _ENCRYPTED.search(plain) else unread
     return PdfContent(tuple(kind for kind in SIGNS if kind in kinds), unread)
 
 
-def _object_streams(data: bytes) -> tuple[list[bytes], str]:
+def _read_object_streams(data: bytes) -> tuple[list[bytes], str]:
     """Return the object streams, unpacked and with decoded names, and why there may be more."""
     streams: list[bytes] = []
-    unread, left, end = "", MAX_UNPACKED, 0
+    unread, remaining, end = "", MAX_UNPACKED, 0
     for count, start in enumerate(_STREAM.finditer(data)):
-        if count >= MAX_STREAMS or left <= 0:
+        if count >= MAX_STREAMS or remaining <= 0:
             return streams, "large"
-        head = _spelled_out(data[max(0, start.start() - MAX_DICTIONARY) : start.start()])
-        head = head[head.rfind(b"obj") + 3 :]
-        filters = _FILTERS.search(head)
-        if start.start() < end or b"/ObjStm" not in head or filters is None:  # not packed: searched above
+        dictionary = _decode_names(data[max(0, start.start() - MAX_DICTIONARY) : start.start()])
+        dictionary = dictionary[dictionary.rfind(b"obj") + 3 :]
+        filters = _FILTERS.search(dictionary)
+        if start.start() < end or b"/ObjStm" not in dictionary or filters is None:  # not packed: searched above
             continue
         end = data.find(b"endstream", start.end())
-        why = "packed"
-        if filters[1].strip(b"[] \t\r\n") in {b"/FlateDecode", b"/Fl"} and b"/DecodeParms" not in head:
-            stream, why = _unpacked(data[start.end() : end], left) if end >= 0 else (b"", "damaged")
-            left -= len(stream)
-            streams.append(_spelled_out(stream))
-        unread = unread or why
+        reason = "packed"
+        if filters[1].strip(b"[] \t\r\n") in {b"/FlateDecode", b"/Fl"} and b"/DecodeParms" not in dictionary:
+            stream, reason = _unpack(data[start.end() : end], remaining) if end >= 0 else (b"", "damaged")
+            remaining -= len(stream)
+            streams.append(_decode_names(stream))
+        unread = unread or reason
         if end < 0:
             break
-    return streams, "large" if left <= 0 else unread
+    return streams, "large" if remaining <= 0 else unread
 
 
-def _unpacked(data: bytes, most: int) -> tuple[bytes, str]:
+def _unpack(data: bytes, max_bytes: int) -> tuple[bytes, str]:
     """Return the unpacked stream, and why there may be more."""
     unpacker = zlib.decompressobj()
     try:
-        stream = unpacker.decompress(data, most)
+        stream = unpacker.decompress(data, max_bytes)
     except zlib.error:
         return b"", "damaged"
     return stream, "" if unpacker.eof and not unpacker.unused_data.strip() else "damaged"
 
 
-def _spelled_out(data: bytes) -> bytes:
+def _decode_names(data: bytes) -> bytes:
     """Decode the codes in names, such as ``#53`` for ``S``."""
     return _ESCAPED.sub(lambda code: bytes.fromhex(code[1].decode()), data) if b"#" in data else data

@@ -14,7 +14,7 @@ from exhibit.sentences import Sentence
 helper = Helper("evidence.formats.pdf_pages_helper")
 SECONDS = 20.0
 MEMORY = 1 << 30
-REFUSED = Sentence("The pages of the PDF cannot be extracted.")
+PAGES_NOT_EXTRACTED = Sentence("The pages of the PDF cannot be extracted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Pages:
     layers: bool  # true if the file has layers that a reader may hide; all are shown
 
 
-def pages_of(data: bytes, most: int) -> Pages:
-    """Return the first ``most`` pages of a PDF; the same input gives the same bytes.
+def extract_pages(data: bytes, max_pages: int) -> Pages:
+    """Return the first ``max_pages`` pages of a PDF; the same input gives the same bytes.
 
     Notes and form fields are drawn in their place with the appearance that the file defines.
 
@@ -38,13 +38,13 @@ def pages_of(data: bytes, most: int) -> Pages:
             something remains), ``time``, ``memory`` or ``crash``.
     """
     if len(data) > MAX_BYTES:
-        raise RefusedError(REFUSED, reason="large")
+        raise RefusedError(PAGES_NOT_EXTRACTED, reason="large")
     try:
         with tempfile.TemporaryDirectory(prefix="exhibit-pages-") as folder:  # here: a killed helper would leave it
-            result, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
-    except HelperDiedError as died:
-        raise RefusedError(REFUSED, reason=died.reason) from died
+            result, output = helper.ask({"most": max_pages, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
+    except HelperDiedError as error:
+        raise RefusedError(PAGES_NOT_EXTRACTED, reason=error.reason) from error
     if "reason" in result:
-        raise RefusedError(REFUSED, reason=result["reason"])
+        raise RefusedError(PAGES_NOT_EXTRACTED, reason=result["reason"])
     sizes = tuple((width, height) for width, height in result["sizes"])
-    return Pages(made.tobytes(), sizes, result["of"], result["notes"], result["layers"])
+    return Pages(output.tobytes(), sizes, result["of"], result["notes"], result["layers"])

@@ -24,11 +24,11 @@ from pypdf.generic import (
     StreamObject,
 )
 
-from evidence.formats.pdf_content import pdf_content
+from evidence.formats.pdf_content import inspect_pdf
 from exhibit.errors import RefusedError
 from exhibit.helper import Answer, serve
 
-NAMED = frozenset(
+NAME_DICTIONARIES = frozenset(
     f"/{name}"
     for name in (
         "Font",
@@ -43,7 +43,7 @@ NAMED = frozenset(
     )
 )
 """Dictionaries whose keys are names chosen by the author."""
-DROPPED = frozenset(
+REMOVED_ENTRIES = frozenset(
     f"/{name}"
     for name in (
         *("A", "AA", "AF", "Alternates", "Annots", "B", "EF", "F", "FDecodeParms", "FFilter", "JS", "Metadata"),
@@ -52,8 +52,8 @@ DROPPED = frozenset(
     )
 )
 """Entries with actions, scripts, embedded and external files, and references back to the document."""
-HIDDEN = 0b10_0010  # flags of a note: hidden, not to be viewed
-UNSEEN = frozenset({"/Link", "/Popup"})
+HIDDEN_FLAGS = 0b10_0010  # flags of a note: hidden, not to be viewed
+INVISIBLE_TYPES = frozenset({"/Link", "/Popup"})
 NO_FONTS = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
 PAGES = "pages.pdf"
 
@@ -61,7 +61,7 @@ PAGES = "pages.pdf"
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Return the pages, or the reason why there are none."""
     try:
-        return bare(data, question["most"], Path(question["folder"]))
+        return extract_pages(data, question["most"], Path(question["folder"]))
     except RefusedError as refused:
         return {"reason": refused.reason}, b""
     except MemoryError:
@@ -70,66 +70,71 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         return {"reason": "damaged"}, b""
 
 
-def bare(data: bytes, most: int, folder: Path) -> Answer:
+def extract_pages(data: bytes, max_pages: int, folder: Path) -> Answer:
     """Return the first pages of a PDF as a new PDF, after a trial in an empty folder."""
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         raise RefusedError("It is encrypted.", reason="encrypted")
     writer = PdfWriter()
-    sizes, unseen = [], 0
-    for page in islice(reader.pages, most):
-        size, missing = _add(writer, page)
+    sizes, undrawn = [], 0
+    for page in islice(reader.pages, max_pages):
+        size, missing = _add_page(writer, page)
         sizes.append(size)
-        unseen += missing
+        undrawn += missing
     out = io.BytesIO()
     writer.write(out)
     pages_pdf = out.getvalue()
-    if pdf_content(pages_pdf).found:
+    if inspect_pdf(pages_pdf).found:
         raise RefusedError("It holds more than pages.", reason="active")
-    _check_it_can_be_set(pages_pdf, len(sizes), folder)
-    result = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
+    _check_typesetting(pages_pdf, len(sizes), folder)
+    result = {
+        "sizes": sizes,
+        "of": len(reader.pages),
+        "notes": undrawn,
+        "layers": "/OCProperties" in reader.root_object,
+    }
     return result, pages_pdf
 
 
-def _add(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float], int]:
+def _add_page(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float], int]:
     """Add a page with its content and annotations; returns its size as displayed, and the number of notes not drawn."""
-    box, turned = page.cropbox, page.rotation % 360
+    box, rotation = page.cropbox, page.rotation % 360
     content = page.get_contents()
     resources = page.get("/Resources", DictionaryObject()).get_object()
-    form = _form(b"" if content is None else content.get_data(), resources, page.mediabox)
+    form = _create_form(b"" if content is None else content.get_data(), resources, page.mediabox)
     if "/Group" in page:
         form[NameObject("/Group")] = page["/Group"]
-    drawn, missing = [b"/Content Do"], 0
-    forms = DictionaryObject({NameObject("/Content"): _copied(writer, form)})
-    for number, (note, look) in enumerate(_notes(page)):
-        if look is None:
-            missing += 1
+    commands, undrawn = [b"/Content Do"], 0
+    forms = DictionaryObject({NameObject("/Content"): _copy_form(writer, form)})
+    for number, (note, appearance) in enumerate(_list_notes(page)):
+        if appearance is None:
+            undrawn += 1
             continue
-        forms[NameObject(f"/Note{number}")] = _copied(writer, look)
-        drawn.append(b"q %s cm /Note%d Do Q" % (_placed(look, _rectangle(note["/Rect"])), number))
-    new = writer.add_blank_page(float(box.width), float(box.height))
-    new[NameObject("/MediaBox")] = RectangleObject(box)
-    new[NameObject("/Rotate")] = FloatObject(turned)
-    new[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): forms})
-    new[NameObject("/Contents")] = writer._add_object(_stream(b"\n".join(drawn)))  # noqa: SLF001 - its only way
+        forms[NameObject(f"/Note{number}")] = _copy_form(writer, appearance)
+        commands.append(b"q %s cm /Note%d Do Q" % (_compute_placement(appearance, _rectangle(note["/Rect"])), number))
+    new_page = writer.add_blank_page(float(box.width), float(box.height))
+    new_page[NameObject("/MediaBox")] = RectangleObject(box)
+    new_page[NameObject("/Rotate")] = FloatObject(rotation)
+    new_page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): forms})
+    new_page[NameObject("/Contents")] = writer._add_object(_create_stream(b"\n".join(commands)))  # noqa: SLF001 - its only way
     width, height = float(box.width), float(box.height)
-    return ((height, width) if turned in {90, 270} else (width, height)), missing
+    return ((height, width) if rotation in {90, 270} else (width, height)), undrawn
 
 
-def _form(content: bytes, resources: PdfObject, box: RectangleObject) -> StreamObject:
-    form = _stream(content)
+def _create_form(content: bytes, resources: PdfObject, box: RectangleObject) -> StreamObject:
+    form = _create_stream(content)
     form[NameObject("/Type")], form[NameObject("/Subtype")] = NameObject("/XObject"), NameObject("/Form")
     form[NameObject("/BBox")], form[NameObject("/Resources")] = RectangleObject(box), resources
     return form
 
 
-def _stream(content: bytes) -> StreamObject:
+def _create_stream(content: bytes) -> StreamObject:
     plain = DecodedStreamObject()
     plain.set_data(content)
     return plain.flate_encode()
 
 
-def _copied(writer: PdfWriter, form: StreamObject) -> IndirectObject:
+def _copy_form(writer: PdfWriter, form: StreamObject) -> IndirectObject:
     """Copy a form with everything that it draws with, and nothing else, into another file."""
     _strip(form)
     copy = form.clone(writer)
@@ -138,37 +143,44 @@ def _copied(writer: PdfWriter, form: StreamObject) -> IndirectObject:
 
 def _strip(form: StreamObject) -> None:
     """Remove everything that is not drawn from a form and from all that it references."""
-    waiting: list[tuple[PdfObject, bool]] = [(form, False)]
-    seen: set[tuple[int, bool]] = set()  # id, and whether it was seen as a dictionary of names
-    while waiting:
-        thing, is_named = waiting.pop()
-        if (id(thing), is_named) in seen:
+    queue: list[tuple[PdfObject, bool]] = [(form, False)]
+    visited: set[tuple[int, bool]] = set()  # id, and whether it was seen as a dictionary of names
+    while queue:
+        item, is_named = queue.pop()
+        if (id(item), is_named) in visited:
             continue
-        seen.add((id(thing), is_named))
-        if isinstance(thing, DictionaryObject):
-            for key in [] if is_named else DROPPED.intersection(thing):
-                del thing[key]
-            waiting += [(value, not is_named and key in NAMED) for key, value in _resolved(thing.items())]
-        elif isinstance(thing, ArrayObject):
-            waiting += [(value, False) for _, value in _resolved(enumerate(thing))]
+        visited.add((id(item), is_named))
+        if isinstance(item, DictionaryObject):
+            for key in [] if is_named else REMOVED_ENTRIES.intersection(item):
+                del item[key]
+            queue += [(value, not is_named and key in NAME_DICTIONARIES) for key, value in _resolve(item.items())]
+        elif isinstance(item, ArrayObject):
+            queue += [(value, False) for _, value in _resolve(enumerate(item))]
 
 
-def _resolved(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
+def _resolve(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
     return ((key, resolved) for key, value in items if (resolved := value.get_object()) is not None)
 
 
-def _notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObject | None]]:
+def _list_notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObject | None]]:
     """Yield the visible annotations of a page, such as notes, stamps and fields, with the form of their appearance."""
     notes = page.get("/Annots", ArrayObject()).get_object()
-    for note in (one.get_object() for one in notes):
-        if not isinstance(note, DictionaryObject) or note.get("/Subtype") in UNSEEN or note.get("/F", 0) & HIDDEN:
+    for note in (reference.get_object() for reference in notes):
+        if (
+            not isinstance(note, DictionaryObject)
+            or note.get("/Subtype") in INVISIBLE_TYPES
+            or note.get("/F", 0) & HIDDEN_FLAGS
+        ):
             continue
-        look = note.get("/AP", DictionaryObject()).get_object().get("/N", DictionaryObject()).get_object()
-        if "/AS" in note and not isinstance(look, StreamObject):  # it is in one of several states
-            look = look.get(note["/AS"], DictionaryObject()).get_object()
-            if not isinstance(look, StreamObject):  # an unchecked box may have no appearance
+        appearance = note.get("/AP", DictionaryObject()).get_object().get("/N", DictionaryObject()).get_object()
+        if "/AS" in note and not isinstance(appearance, StreamObject):  # it is in one of several states
+            appearance = appearance.get(note["/AS"], DictionaryObject()).get_object()
+            if not isinstance(appearance, StreamObject):  # an unchecked box may have no appearance
                 continue
-        yield note, look if isinstance(look, StreamObject) and "/BBox" in look and "/Rect" in note else None
+        yield (
+            note,
+            appearance if isinstance(appearance, StreamObject) and "/BBox" in appearance and "/Rect" in note else None,
+        )
 
 
 def _rectangle(numbers: PdfObject) -> RectangleObject:
@@ -177,10 +189,10 @@ def _rectangle(numbers: PdfObject) -> RectangleObject:
     return RectangleObject(numbers)
 
 
-def _placed(look: StreamObject, place: RectangleObject) -> bytes:
+def _compute_placement(appearance: StreamObject, place: RectangleObject) -> bytes:
     """Return the matrix that places a note's form (ISO 32000-2, 12.5.5, algorithm 8.1)."""
-    a, b, c, d, e, f = map(float, look.get("/Matrix", (1, 0, 0, 1, 0, 0)))
-    left, low, right, high = map(float, _rectangle(look["/BBox"]))
+    a, b, c, d, e, f = map(float, appearance.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+    left, low, right, high = map(float, _rectangle(appearance["/BBox"]))
     corners = [(a * x + c * y + e, b * x + d * y + f) for x in (left, right) for y in (low, high)]
     x, y = min(at for at, _ in corners), min(at for _, at in corners)
     wide, tall = max(at for at, _ in corners) - x, max(at for _, at in corners) - y
@@ -190,7 +202,7 @@ def _placed(look: StreamObject, place: RectangleObject) -> bytes:
     return b" ".join(b"%.6f" % number for number in numbers)
 
 
-def _check_it_can_be_set(pdf: bytes, pages: int, folder: Path) -> None:
+def _check_typesetting(pdf: bytes, pages: int, folder: Path) -> None:
     """Typeset each page once: a page that typst cannot read must not break the document that contains it."""
     (folder / PAGES).write_bytes(pdf)
     source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES}", page: number, height: 10pt) }}'

@@ -19,7 +19,7 @@ MAX_RECORDS = 5_000
 MAX_BODY = 64 << 20
 MAX_HEAD = 8 << 20  # maximum length of a response's headers in a block, including interim responses
 MAX_CODINGS = 5
-UNDONE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+DECODED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content encodings that verifiers decode; a body in another one stays as it is."""
 _HEAD = re.compile(rb"WARC/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n){1,20})\r\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n")
@@ -43,7 +43,7 @@ class Record:
 
 
 @dataclass(slots=True)
-class Room:
+class UnpackBudget:
     """Number of bytes that may still be unpacked; negative once there were more."""
 
     left: int = MAX_BODY
@@ -66,19 +66,19 @@ class Response:
         """Content encodings of the body, the last one first."""
         return self.header("content-encoding").lower().replace(" ", "").split(",")[::-1]
 
-    def body(self, room: Room | None = None) -> bytes:
+    def body(self, budget: UnpackBudget | None = None) -> bytes:
         """Return the body with transfer and content encoding decoded; raises ``FormatError`` if that fails."""
         if self.status in {204, 304} or not self.packed:
             return b""
         body, length = self.packed, self.header("content-length")
         if "chunked" in self.header("transfer-encoding").lower():
-            body = _unchunked(body)
+            body = _decode_chunks(body)
         elif length.isascii() and length.isdigit():
             body = body[: int(length.lstrip("0")[:12] or "0")]
         if len(self.codings) > MAX_CODINGS:
             raise FormatError(f"A recorded response is compressed more than {MAX_CODINGS} times.")
         for coding in self.codings:
-            body = _unpacked(body, coding, room or Room())
+            body = _decode_content(body, coding, budget or UnpackBudget())
         return body
 
 
@@ -132,7 +132,7 @@ def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
             continue
 
 
-def names_address(text: bytes, url: str) -> bool | None:
+def mentions_url(text: bytes, url: str) -> bool | None:
     """Return True if HTML contains the last part of an image's URL with its query, in any usual spelling.
 
     ``None`` if that part is too common to decide: no query, and no file name.
@@ -144,11 +144,13 @@ def names_address(text: bytes, url: str) -> bool | None:
         return None
     name = f"{last or '/'}?{query}" if query else last
     page = text.decode("utf-8", "replace")
-    forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
-    return any(re.search(re.escape(form) + r"(?![\w%])", page) for form in forms)
+    spellings = {
+        spelling.replace("&", sign) for spelling in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")
+    }
+    return any(re.search(re.escape(form) + r"(?![\w%])", page) for form in spellings)
 
 
-def plain_url(url: str) -> str:
+def to_plain_url(url: str) -> str:
     """Normalize a URL so that two programs' spellings of it are equal; a stray ``%`` becomes ``%25``.
 
     ``requests`` writes it so in the record of an exchange, and without the root's dot after the host, whereas browsers
@@ -157,37 +159,37 @@ def plain_url(url: str) -> str:
     return _ROOT.sub(r"\1", _STRAY.sub("%25", normalise(url)))
 
 
-def _unchunked(body: bytes) -> bytes:
+def _decode_chunks(body: bytes) -> bytes:
     """Decode chunked transfer encoding (RFC 9112, 7.1)."""
-    whole, at = [], 0
+    chunks, at = [], 0
     while line := re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r?\n").match(body, at):
         length = int(line[1], 16)
-        whole.append(body[line.end() : line.end() + length])
+        chunks.append(body[line.end() : line.end() + length])
         at = line.end() + length
-        if not length or len(whole[-1]) < length:
+        if not length or len(chunks[-1]) < length:
             break
         at += 2 if body[at : at + 2] == b"\r\n" else 1
     else:
         raise FormatError("The chunks of a recorded response cannot be read.")
-    return b"".join(whole)
+    return b"".join(chunks)
 
 
-def _unpacked(body: bytes, coding: str, room: Room) -> bytes:
-    if coding not in UNDONE - {"", "identity"}:
+def _decode_content(body: bytes, coding: str, budget: UnpackBudget) -> bytes:
+    if coding not in DECODED_ENCODINGS - {"", "identity"}:
         return body  # as the recording program left it
     raw = len(body) < 2 or body[0] & 15 != 8 or (body[0] << 8 | body[1]) % 31
     bits = 31 if coding != "deflate" else -15 if raw else 15
-    whole, at = bytearray(), 0
+    output_bytes, at = bytearray(), 0
     try:
         while at < len(body) and (not at or (bits == 31 and body[at : at + 2] == b"\x1f\x8b")):
             stream, piece = zlib.decompressobj(bits), 64
             while at < len(body) and not stream.eof:  # growing pieces avoid copying the rest after a short stream
-                output = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
+                output = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(output_bytes))
                 at, piece = min(at + piece, len(body)) - len(stream.unused_data), 2 * piece
-                whole += output
-                room.left -= len(output)
-                if len(whole) > MAX_BODY:
+                output_bytes += output
+                budget.left -= len(output)
+                if len(output_bytes) > MAX_BODY:
                     raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:
         raise FormatError("A recorded response cannot be unpacked.") from error
-    return bytes(whole)
+    return bytes(output_bytes)

@@ -37,8 +37,8 @@ def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes
     ``version`` is that of the program that first wrote it.
     """
     moment = rfc3339(page.at)
-    files = {WARC: warc, INDEX: _index(warc), PAGES: _pages(page, moment)}
-    described = _json(
+    files = {WARC: warc, INDEX: _build_index(warc), PAGES: _build_pages(page, moment)}
+    descriptor = _to_json(
         {
             "profile": "data-package",
             "wacz_version": "1.1.1",
@@ -48,38 +48,38 @@ def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes
             "mainPageDate": moment,
             "title": page.title or page.url,
             "resources": [
-                {"name": path.rpartition("/")[2], "path": path, "hash": _digest(data), "bytes": len(data)}
+                {"name": path.rpartition("/")[2], "path": path, "hash": _format_digest(data), "bytes": len(data)}
                 for path, data in files.items()
             ],
         }
     )
-    files["datapackage.json"] = described
-    files["datapackage-digest.json"] = _json({"path": "datapackage.json", "hash": _digest(described)})
-    return _zipped(files)
+    files["datapackage.json"] = descriptor
+    files["datapackage-digest.json"] = _to_json({"path": "datapackage.json", "hash": _format_digest(descriptor)})
+    return _zip(files)
 
 
-def _index(warc: bytes) -> bytes:
+def _build_index(warc: bytes) -> bytes:
     """Return one line for each response, sorted, so that a player finds it by its URL (CDXJ)."""
     lines = []
     for record in read_warc(warc, WARC):
-        answer = read_response(record.block) if record.kind == "response" else None
-        if answer is None:
+        response = read_response(record.block) if record.kind == "response" else None
+        if response is None:
             continue
         fields = {
             "url": record.url,
-            "mime": answer.header("content-type").partition(";")[0].strip() or "unk",
-            "status": str(answer.status),
-            "digest": _digest(answer.packed),
+            "mime": response.header("content-type").partition(";")[0].strip() or "unk",
+            "status": str(response.status),
+            "digest": _format_digest(response.packed),
             "length": str(record.place[1]),
             "offset": str(record.place[0]),
             "filename": WARC.rpartition("/")[2],
         }
         moment = re.sub(r"[^0-9]", "", rfc3339(record.date))[:14]
-        lines.append(f"{search_key(record.url)} {moment} {json.dumps(fields)}\n")
+        lines.append(f"{to_search_key(record.url)} {moment} {json.dumps(fields)}\n")
     return "".join(sorted(lines)).encode()
 
 
-def search_key(url: str) -> str:
+def to_search_key(url: str) -> str:
     """Return the key under which players look up a URL (SURT): reversed host, then path and sorted query, lower case.
 
     Session ids stay, although players by the Internet Archive's rules leave them out. The URL is split without parsing:
@@ -93,22 +93,22 @@ def search_key(url: str) -> str:
     return ",".join(reversed(host.split("."))) + port + ")" + path + (f"?{query}" if query else "")
 
 
-def _pages(page: WaczPage, moment: str) -> bytes:
-    head = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
+def _build_pages(page: WaczPage, moment: str) -> bytes:
+    header = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
     identity = hashlib.sha256(f"{page.url} {moment}".encode()).hexdigest()[:32]
     line = {"id": identity, "url": page.url, "ts": moment, "title": page.title}
-    return "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in (head, line)).encode("utf-8", "replace")
+    return "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in (header, line)).encode("utf-8", "replace")
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
+def _to_json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace")
 
 
-def _digest(data: bytes) -> str:
+def _format_digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _zipped(files: Mapping[str, bytes]) -> bytes:
+def _zip(files: Mapping[str, bytes]) -> bytes:
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path, data in files.items():

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evidence.formats import container
-from evidence.formats.container import ContainerError, NoBundleError, check_names, check_places, is_left_over
+from evidence.formats.container import ContainerError, NoBundleError, check_collisions, check_names, is_system_file
 from exhibit.digests import CHUNK
 
 _DESCRIPTOR = struct.Struct("<4s3I")
 _TAIL = container.END.size + 0xFFFF
 _STORED, _DEFLATED = 0, 8
 _SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})  # system of the packer: FAT, Unix, Windows (three numbers), macOS
-_DESCRIBED = 0x08
-_FLAGS = 0x0806 | _DESCRIBED  # compression level, sizes after the data, names in UTF-8
+_HAS_DESCRIPTOR = 0x08
+_FLAGS = 0x0806 | _HAS_DESCRIPTOR  # compression level, sizes after the data, names in UTF-8
 _TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
 _EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
 """Extra fields that contain only times and owners: kind, length, and the bytes."""
@@ -69,7 +69,7 @@ class ZipContents:
             self._length = path.stat().st_size
             entries = _read_directory(self._file, self._length)
             _check_sizes(entries, self._length)
-            members, self.remarks, left_over = _tidy(entries)
+            members, self.remarks, left_over = _separate_files(entries)
             self._entries = {entry.name: entry for entry in members}
             for entry in left_over:
                 for _ in self._checked(entry):
@@ -136,14 +136,14 @@ class ZipContents:
 
     def _packed(self, entry: ZipEntry) -> Iterator[bytes]:
         position = entry.start
-        left = entry.packed
-        while left:
+        remaining = entry.packed
+        while remaining:
             self._file.seek(position)
-            chunk = self._file.read(min(CHUNK, left))
+            chunk = self._file.read(min(CHUNK, remaining))
             if not chunk:
                 raise ContainerError(f"{entry.name} ends too early.")
             position += len(chunk)
-            left -= len(chunk)
+            remaining -= len(chunk)
             yield chunk
 
 
@@ -155,7 +155,7 @@ def is_zip(path: Path) -> bool:
         return head == b"PK\x03\x04" or b"PK\x05\x06" in file.read(_TAIL)
 
 
-def _differs(what: str) -> ContainerError:
+def _create_ambiguity_error(what: str) -> ContainerError:
     return ContainerError(f"The ZIP {what}, which programs interpret differently. Unpack it and verify the folder.")
 
 
@@ -164,15 +164,15 @@ def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
     file.seek(start)
     raw = file.read(length - start)
     if raw.count(b"PK\x01\x02") != count or [raw.count(signature) for signature in _SIGNATURES] != [1, 0, 0]:
-        raise _differs("has a directory that contains other structures")
+        raise _create_ambiguity_error("has a directory that contains other structures")
     entries: list[ZipEntry] = []
     position = 0
     for _ in range(count):
         entry, position = _read_entry(raw[: -container.END.size], position)
         entries.append(entry)
     if position != len(raw) - container.END.size:
-        raise _differs("has data between its directory and its end record")
-    return _placed(file, entries, start)
+        raise _create_ambiguity_error("has data between its directory and its end record")
+    return _check_layout(file, entries, start)
 
 
 def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
@@ -181,26 +181,32 @@ def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
     raw = file.read(container.END.size)
     if len(raw) < container.END.size or raw[:4] != b"PK\x05\x06":
         raise ContainerError("The end record of the ZIP is missing or damaged, or data follow it.")
-    _, disk, first_disk, here, count, size, start, comment = container.END.unpack(raw)
+    _, disk, first_disk, entries_on_disk, count, size, start, comment = container.END.unpack(raw)
     if size > container.MAX_DIRECTORY:
         raise ContainerError("The directory of the ZIP is larger than that of any bundle.")
     if count > container.MAX_ENTRIES:
         raise ContainerError(f"The ZIP has more than {container.MAX_ENTRIES} files.")
-    if not count or (disk, first_disk, here, comment, start + size) != (0, 0, count, 0, length - container.END.size):
-        raise _differs("has an end record that does not match its directory")
+    if not count or (disk, first_disk, entries_on_disk, comment, start + size) != (
+        0,
+        0,
+        count,
+        0,
+        length - container.END.size,
+    ):
+        raise _create_ambiguity_error("has an end record that does not match its directory")
     return start, count
 
 
 def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
     if raw[position : position + 4] != b"PK\x01\x02" or position + container.CENTRAL.size > len(raw):
-        raise _differs("has a damaged directory")
+        raise _create_ambiguity_error("has a damaged directory")
     fields = container.CENTRAL.unpack_from(raw, position)
     method, crc, packed, size, name_length, extra_length, comment_length = fields[4], *fields[7:13]
     name_end = position + container.CENTRAL.size + name_length
     end = name_end + extra_length
-    name = _name(raw[position + container.CENTRAL.size : name_end])
+    name = _decode_name(raw[position + container.CENTRAL.size : name_end])
     if end > len(raw) or comment_length or fields[13] or not _EXTRA.fullmatch(raw[name_end:end]):
-        raise _differs(f"has extra fields for {name[:80]!a} other than times and owners")
+        raise _create_ambiguity_error(f"has extra fields for {name[:80]!a} other than times and owners")
     entry = ZipEntry(name, method, crc, packed, size, fields[16], raw[position + 6 : name_end])
     _check_kind(entry, fields[1] >> 8, fields[2], fields[3])
     _check_mode(entry, fields[15])
@@ -208,17 +214,19 @@ def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
 
 
 def _check_kind(entry: ZipEntry, system: int, version: int, flags: int) -> None:
-    shown = f"{entry.name[:80]!a}"
+    quoted_name = f"{entry.name[:80]!a}"
     if flags & 0x2041:
-        raise ContainerError(f"The ZIP contains an encrypted file: {shown}.")
+        raise ContainerError(f"The ZIP contains an encrypted file: {quoted_name}.")
     if entry.method not in {_STORED, _DEFLATED}:
-        raise ContainerError(f"{shown} uses compression method {entry.method}. Unpack the ZIP and verify the folder.")
+        raise ContainerError(
+            f"{quoted_name} uses compression method {entry.method}. Unpack the ZIP and verify the folder."
+        )
     if flags & ~_FLAGS or version > 20 or system not in _SYSTEMS:
-        raise _differs(f"requires unsupported ZIP features for {shown}")
-    if flags & _DESCRIBED and entry.method == _STORED:
-        raise _differs(f"does not state the size of {shown} before its bytes")
+        raise _create_ambiguity_error(f"requires unsupported ZIP features for {quoted_name}")
+    if flags & _HAS_DESCRIPTOR and entry.method == _STORED:
+        raise _create_ambiguity_error(f"does not state the size of {quoted_name} before its bytes")
     if entry.method == _STORED and entry.packed != entry.size:
-        raise _differs(f"states two sizes of {shown}")
+        raise _create_ambiguity_error(f"states two sizes of {quoted_name}")
 
 
 def _check_mode(entry: ZipEntry, attributes: int) -> None:
@@ -229,46 +237,46 @@ def _check_mode(entry: ZipEntry, attributes: int) -> None:
         raise ContainerError(f"The ZIP contains a link instead of a file: {entry.name[:80]!a}.")
     expected = stat.S_IFDIR if is_folder else stat.S_IFREG
     if kind not in {0, expected} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
-        raise _differs(f"contains {entry.name[:80]!a} both as a file and as another entry")
+        raise _create_ambiguity_error(f"contains {entry.name[:80]!a} both as a file and as another entry")
 
 
-def _name(raw: bytes) -> str:
+def _decode_name(raw: bytes) -> str:
     """Decode a member's name, which must be UTF-8 and lead nowhere else on any system."""
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _differs("contains a name that is not UTF-8") from error
+        raise _create_ambiguity_error("contains a name that is not UTF-8") from error
     if not _PATH.fullmatch(name) or name.startswith("\ufeff"):
         raise ContainerError(f"The ZIP contains a name that is not allowed in a bundle: {name[:80]!a}.")
     return name
 
 
-def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntry]:
+def _check_layout(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntry]:
     """Return the members, which must lie back to back in the directory's order, from the first byte up to it."""
-    placed = []
-    reached = 0
+    members = []
+    position = 0
     for entry in entries:
-        shown = f"{entry.name[:80]!a}"
-        if entry.offset < reached:
-            raise ContainerError(f"The ZIP contains overlapping files: {shown}.")
-        if entry.offset > reached:
-            raise _differs(f"has a gap before {shown}, or a different order in its directory")
-        start = _start(file, entry)
-        reached = start + entry.packed
-        if entry.fields[2] & _DESCRIBED:
-            file.seek(reached)
+        quoted_name = f"{entry.name[:80]!a}"
+        if entry.offset < position:
+            raise ContainerError(f"The ZIP contains overlapping files: {quoted_name}.")
+        if entry.offset > position:
+            raise _create_ambiguity_error(f"has a gap before {quoted_name}, or a different order in its directory")
+        start = _find_start(file, entry)
+        position = start + entry.packed
+        if entry.fields[2] & _HAS_DESCRIPTOR:
+            file.seek(position)
             if file.read(_DESCRIPTOR.size) != _DESCRIPTOR.pack(b"PK\x07\x08", entry.crc, entry.packed, entry.size):
-                raise _differs(f"describes {shown} differently after its bytes")
-            reached += _DESCRIPTOR.size
-        if reached > limit:
-            raise ContainerError(f"The ZIP contains a file that ends outside of it: {shown}.")
-        placed.append(replace(entry, start=start))
-    if reached != limit:
-        raise _differs("has a gap before its directory")
-    return placed
+                raise _create_ambiguity_error(f"describes {quoted_name} differently after its bytes")
+            position += _DESCRIPTOR.size
+        if position > limit:
+            raise ContainerError(f"The ZIP contains a file that ends outside of it: {quoted_name}.")
+        members.append(replace(entry, start=start))
+    if position != limit:
+        raise _create_ambiguity_error("has a gap before its directory")
+    return members
 
 
-def _start(file: BinaryIO, entry: ZipEntry) -> int:
+def _find_start(file: BinaryIO, entry: ZipEntry) -> int:
     """Return the offset of the packed bytes, after a header that must agree with the directory."""
     file.seek(entry.offset)
     raw = file.read(container.LOCAL.size)
@@ -277,26 +285,36 @@ def _start(file: BinaryIO, entry: ZipEntry) -> int:
     fields = container.LOCAL.unpack(raw)
     sizes = (entry.crc, entry.packed, entry.size)
     name = entry.fields[_NAME_AT:]
-    rest = file.read(fields[9] + fields[10])
-    may_lack = entry.fields[2] & _DESCRIBED
-    agree = all(one == other or (may_lack and one == 0) for one, other in zip(fields[6:9], sizes, strict=True))
-    same = raw[4:14] == entry.fields[:10] and rest[: fields[9]] == name
-    if not agree or not same or len(rest) != fields[9] + fields[10] or not _EXTRA.fullmatch(rest[fields[9] :]):
-        raise _differs(f"describes {entry.name[:80]!a} differently before its bytes and in its directory")
-    return entry.offset + container.LOCAL.size + len(rest)
+    name_and_extra = file.read(fields[9] + fields[10])
+    has_descriptor = entry.fields[2] & _HAS_DESCRIPTOR
+    has_equal_sizes = all(
+        local_value == central_value or (has_descriptor and local_value == 0)
+        for local_value, central_value in zip(fields[6:9], sizes, strict=True)
+    )
+    has_equal_fields = raw[4:14] == entry.fields[:10] and name_and_extra[: fields[9]] == name
+    if (
+        not has_equal_sizes
+        or not has_equal_fields
+        or len(name_and_extra) != fields[9] + fields[10]
+        or not _EXTRA.fullmatch(name_and_extra[fields[9] :])
+    ):
+        raise _create_ambiguity_error(
+            f"describes {entry.name[:80]!a} differently before its bytes and in its directory"
+        )
+    return entry.offset + container.LOCAL.size + len(name_and_extra)
 
 
-def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], list[ZipEntry]]:
+def _separate_files(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], list[ZipEntry]]:
     """Return the bundle's files without a folder around everything, unusual features, and left-over files."""
-    check_places((entry.name for entry in entries), what="The ZIP")
+    check_collisions((entry.name for entry in entries), what="The ZIP")
     files = [entry for entry in entries if not entry.name.endswith("/")]
-    left_over = [entry for entry in files if is_left_over(entry.name)]
-    files = [entry for entry in files if not is_left_over(entry.name)]
+    left_over = [entry for entry in files if is_system_file(entry.name)]
+    files = [entry for entry in files if not is_system_file(entry.name)]
     remarks: tuple[str, ...] = ()
-    tops = {entry.name.split("/", 1)[0] for entry in files}
-    top = tops.pop() if len(tops) == 1 else ""
-    if any(entry.name == f"{top}/bagit.txt" for entry in files):
-        files = [replace(entry, name=entry.name[len(top) + 1 :]) for entry in files]
+    top_folders = {entry.name.split("/", 1)[0] for entry in files}
+    top_folder = top_folders.pop() if len(top_folders) == 1 else ""
+    if any(entry.name == f"{top_folder}/bagit.txt" for entry in files):
+        files = [replace(entry, name=entry.name[len(top_folder) + 1 :]) for entry in files]
         remarks = ("all files are in one top-level folder",)
     check_names((entry.name for entry in files), what="The ZIP")
     return files, remarks, left_over

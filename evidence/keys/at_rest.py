@@ -46,9 +46,9 @@ _KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS, SECRET)}
 
 def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: bytes) -> bytes:
     """Encrypt a private key of 32 bytes, or a secret; raises ``ConfigError`` if the master key is too short."""
-    head = kind.version + public_key
+    header = kind.version + public_key
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return head + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + head)
+    return header + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + header)
 
 
 def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
@@ -59,19 +59,29 @@ def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
     """
     hint = Sentence("Check that the master key is the one that encrypted this key.")
     failure = IntegrityError(Sentence("The key cannot be decrypted."), hint=hint)
-    head_bytes = 1 + kind.public_bytes
-    private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
-    expected = kind.private_bytes
-    if private < 0 or (expected is not None and private != expected) or encrypted[:1] != kind.version:
+    header_bytes = 1 + kind.public_bytes
+    private_bytes = len(encrypted) - header_bytes - _NONCE_BYTES - _TAG_BYTES
+    expected_bytes = kind.private_bytes
+    if (
+        private_bytes < 0
+        or (expected_bytes is not None and private_bytes != expected_bytes)
+        or encrypted[:1] != kind.version
+    ):
         raise failure
-    head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
+    header, nonce, nonce_and_ciphertext = (
+        encrypted[:header_bytes],
+        encrypted[header_bytes:][:_NONCE_BYTES],
+        encrypted[header_bytes:],
+    )
     for master_key in master_keys:
         with suppress(InvalidTag):
-            return AESGCM(_derive(kind, master_key)).decrypt(nonce, sealed[_NONCE_BYTES:], kind.purpose + head)
+            return AESGCM(_derive(kind, master_key)).decrypt(
+                nonce, nonce_and_ciphertext[_NONCE_BYTES:], kind.purpose + header
+            )
     raise failure
 
 
-def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
+def reencrypt(encrypted: bytes, old: bytes, new: bytes) -> bytes:
     """Re-encrypt a key under the master key ``new``; a key that is already under it is returned unchanged.
 
     Raises:

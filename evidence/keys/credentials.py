@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from evidence.keys.documents import DocumentKey, key_usage
+from evidence.keys.documents import DocumentKey, create_key_usage
 from exhibit.errors import RefusedError, ServiceMissingError
 
 MINING = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
@@ -29,7 +29,7 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Credentialed:
+class FileWithCredentials:
     """A file with credentials, and the credentials separately, to which a copy that was stripped of them leads back."""
 
     file: bytes
@@ -38,7 +38,7 @@ class Credentialed:
     store: bytes  # the manifest store (JUMBF), ``application/c2pa``
 
 
-def with_credentials(
+def add_credentials(
     data: bytes,
     media_type: str,
     key: DocumentKey,
@@ -47,7 +47,7 @@ def with_credentials(
     software: tuple[str, str],
     no_mining: bool,
     binding: bytes,
-) -> Credentialed:
+) -> FileWithCredentials:
     """Add credentials to a file that name the owner as signer, and existing credentials as their ingredient.
 
     Args:
@@ -82,7 +82,7 @@ def with_credentials(
     private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     out, context = io.BytesIO(), c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
     try:
-        info = c2pa.C2paSignerInfo(b"es256", _chain(key), private, None)
+        info = c2pa.C2paSignerInfo(b"es256", _build_chain(key), private, None)
         with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(claim), context) as builder:
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
             store = builder.sign(signer, media_type, io.BytesIO(data), out)
@@ -91,20 +91,22 @@ def with_credentials(
     except c2pa.C2paError as error:
         raise RefusedError("Credentials can't be written into this file.", reason="broken") from error
     public = key.private.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    return Credentialed(out.getvalue(), manifest, public.hex(), store)
+    return FileWithCredentials(out.getvalue(), manifest, public.hex(), store)
 
 
-def _chain(key: DocumentKey) -> bytes:
+def _build_chain(key: DocumentKey) -> bytes:
     """Return leaf and authority as PEM, both with the document key and the validity of its certificate."""
     own = key.certificate.subject
-    others = [part for part in own if part.oid != NameOID.COMMON_NAME]
-    authority = x509.Name([*others, x509.NameAttribute(NameOID.COMMON_NAME, "Authority of its own")])
-    leaf = _certificate(key, own, authority, is_authority=False)
-    above = _certificate(key, authority, authority, is_authority=True)
-    return leaf.public_bytes(Encoding.PEM) + above.public_bytes(Encoding.PEM)
+    other_parts = [part for part in own if part.oid != NameOID.COMMON_NAME]
+    authority = x509.Name([*other_parts, x509.NameAttribute(NameOID.COMMON_NAME, "Authority of its own")])
+    leaf = _create_certificate(key, own, authority, is_authority=False)
+    authority_certificate = _create_certificate(key, authority, authority, is_authority=True)
+    return leaf.public_bytes(Encoding.PEM) + authority_certificate.public_bytes(Encoding.PEM)
 
 
-def _certificate(key: DocumentKey, subject: x509.Name, issuer: x509.Name, *, is_authority: bool) -> x509.Certificate:
+def _create_certificate(
+    key: DocumentKey, subject: x509.Name, issuer: x509.Name, *, is_authority: bool
+) -> x509.Certificate:
     public, own = key.private.public_key(), key.certificate
     builder = (
         x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=public)
@@ -112,7 +114,7 @@ def _certificate(key: DocumentKey, subject: x509.Name, issuer: x509.Name, *, is_
         .not_valid_before(own.not_valid_before_utc)
         .not_valid_after(own.not_valid_after_utc)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(key_usage("key_cert_sign" if is_authority else "digital_signature"), critical=True)
+        .add_extension(create_key_usage("key_cert_sign" if is_authority else "digital_signature"), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
     )

@@ -47,8 +47,8 @@ class DocumentKey:
         raise TypeError("a private key isn't pickled")
 
 
-def generate_document_key(owner: str, holder: str, master_key: bytes, made: datetime) -> EncryptedDocumentKey:
-    """Create a key and its self-signed certificate, which is valid for ten years from ``made``.
+def generate_document_key(owner: str, holder: str, master_key: bytes, valid_from: datetime) -> EncryptedDocumentKey:
+    """Create a key and its self-signed certificate, which is valid for ten years from ``valid_from``.
 
     The certificate contains the owner's name, truncated to the limit of X.520, and the holder of the key: ``operator``
     or ``owner``.
@@ -56,7 +56,7 @@ def generate_document_key(owner: str, holder: str, master_key: bytes, made: date
     private = ec.generate_private_key(ec.SECP256R1())
     raw = private.private_numbers().private_value.to_bytes(32, "big")
     public = private.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    certificate = _certificate(private, owner, holder, made).public_bytes(Encoding.DER)
+    certificate = _create_certificate(private, owner, holder, valid_from).public_bytes(Encoding.DER)
     return EncryptedDocumentKey(public, encrypt(DOCUMENTS, public, raw, master_key), certificate)
 
 
@@ -72,27 +72,29 @@ def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes)
     return DocumentKey(private, parsed)
 
 
-def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, made: datetime) -> x509.Certificate:
-    owner, held = owner[:_MAX_NAME], f"Key held by the {holder}"
-    parts = {NameOID.ORGANIZATION_NAME: owner, NameOID.ORGANIZATIONAL_UNIT_NAME: held, NameOID.COMMON_NAME: owner}
+def _create_certificate(
+    private: ec.EllipticCurvePrivateKey, owner: str, holder: str, valid_from: datetime
+) -> x509.Certificate:
+    owner, unit_name = owner[:_MAX_NAME], f"Key held by the {holder}"
+    parts = {NameOID.ORGANIZATION_NAME: owner, NameOID.ORGANIZATIONAL_UNIT_NAME: unit_name, NameOID.COMMON_NAME: owner}
     name = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
     public = private.public_key()
     builder = (
         x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(made)
-        .not_valid_after(made + VALID_FOR)
+        .not_valid_before(valid_from)
+        .not_valid_after(valid_from + VALID_FOR)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # Non-repudiation, which readers require of a certificate for documents.
-        .add_extension(key_usage("digital_signature", "content_commitment"), critical=True)
+        .add_extension(create_key_usage("digital_signature", "content_commitment"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
     return builder.sign(private, hashes.SHA256())
 
 
-def key_usage(*allowed: str) -> x509.KeyUsage:
+def create_key_usage(*allowed: str) -> x509.KeyUsage:
     """Return a key usage extension with the named uses only."""
-    further = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
-    every = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", *further)
-    return x509.KeyUsage(**{use: use in allowed for use in every})
+    other_uses = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    all_uses = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", *other_uses)
+    return x509.KeyUsage(**{use: use in allowed for use in all_uses})

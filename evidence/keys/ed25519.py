@@ -36,7 +36,7 @@ def is_sound_point(encoded: bytes) -> bool:
     return len(encoded) == 32 and y < _P and y not in SMALL_ORDER
 
 
-def holds(public: bytes, signature: bytes, message: bytes) -> bool:
+def is_valid_signature(public: bytes, signature: bytes, message: bytes) -> bool:
     """Return True if an Ed25519 signature is valid (RFC 8032, 5.1.7).
 
     The check is strict: both points must be sound, and S below the group's order.
@@ -76,7 +76,7 @@ class KeySigner:
         raise TypeError("a private key isn't pickled")
 
 
-def derived(signer: KeySigner, purpose: bytes) -> KeySigner:
+def derive_signer(signer: KeySigner, purpose: bytes) -> KeySigner:
     """Derive a key for another purpose from a key, one-way (HKDF, RFC 5869, with SHA-256)."""
     seed = HKDF(SHA256(), 32, salt=None, info=purpose).derive(signer._private.private_bytes_raw())  # noqa: SLF001
     return KeySigner(Ed25519PrivateKey.from_private_bytes(seed))
@@ -98,7 +98,7 @@ class FileSigner(KeySigner):
         super().__init__(_read_key(path))
 
 
-def signer_from_file(path: Path) -> KeySigner:
+def load_signer(path: Path) -> KeySigner:
     """Load the key of a PKCS#8 PEM file that only its owner may read.
 
     Raises ``ConfigError`` as :class:`FileSigner` does.
@@ -106,9 +106,9 @@ def signer_from_file(path: Path) -> KeySigner:
     return KeySigner(_read_key(path))
 
 
-def mounted_signer(path: Path) -> KeySigner:
+def load_mounted_signer(path: Path) -> KeySigner:
     """Load the key of a PKCS#8 PEM file without checking its mode; raises ``ConfigError`` if it cannot be read."""
-    return KeySigner(_parsed_key(path))
+    return KeySigner(_parse_key(path))
 
 
 def read_public_key(data: bytes) -> bytes:
@@ -139,7 +139,7 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
     return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
-def made_key_folder(path: Path) -> Path:
+def create_key_folder(path: Path) -> Path:
     """Return the folder of a key file, creating it but none of its parents.
 
     Raises ``ConfigError`` if a parent is missing.
@@ -155,7 +155,7 @@ def made_key_folder(path: Path) -> Path:
 
 def _write_new_key(path: Path) -> None:
     """Write a new key unless another process has just done so."""
-    made_key_folder(path)
+    create_key_folder(path)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_once(path, pem)
 
@@ -166,10 +166,10 @@ def _read_key(path: Path) -> Ed25519PrivateKey:
             raise ConfigError(f"The key file {path} may be read by others.", hint=f"Run chmod 600 {path}")
     except OSError as error:
         raise ConfigError(f"The key file {path} can't be read.", hint=_RESTORE) from error
-    return _parsed_key(path)
+    return _parse_key(path)
 
 
-def _parsed_key(path: Path) -> Ed25519PrivateKey:
+def _parse_key(path: Path) -> Ed25519PrivateKey:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:

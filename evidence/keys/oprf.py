@@ -28,20 +28,20 @@ _A, _Z, _L = -3, -10, 48
 _CURVE = SECP256R1()
 
 
-def _expanded(message: bytes, domain: bytes, length: int) -> bytes:
+def _expand_message(message: bytes, domain: bytes, length: int) -> bytes:
     """Compute ``expand_message_xmd`` with SHA-256 (RFC 9380, 5.3.1)."""
     tail = domain + bytes([len(domain)])
     first = hashlib.sha256(bytes(64) + message + length.to_bytes(2, "big") + b"\0" + tail).digest()
     block = hashlib.sha256(first + b"\1" + tail).digest()
     output = block
     for number in range(2, -(-length // 32) + 1):
-        mixed = bytes(one ^ other for one, other in zip(first, block, strict=True))
-        block = hashlib.sha256(mixed + bytes([number]) + tail).digest()
+        mixed_bytes = bytes(first_byte ^ block_byte for first_byte, block_byte in zip(first, block, strict=True))
+        block = hashlib.sha256(mixed_bytes + bytes([number]) + tail).digest()
         output += block
     return output[:length]
 
 
-def _mapped(u: int) -> tuple[int, int]:
+def _map_to_curve(u: int) -> tuple[int, int]:
     """Apply the simplified SWU map onto P-256 (RFC 9380, 6.6.2)."""
     zu = _Z * u * u % P
     below = (zu * zu + zu) % P
@@ -56,8 +56,8 @@ def _mapped(u: int) -> tuple[int, int]:
 
 def to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
     """Return the point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
-    uniform = _expanded(element, domain, 2 * _L)
-    (x1, y1), (x2, y2) = (_mapped(int.from_bytes(part, "big") % P) for part in (uniform[:_L], uniform[_L:]))
+    uniform = _expand_message(element, domain, 2 * _L)
+    (x1, y1), (x2, y2) = (_map_to_curve(int.from_bytes(part, "big") % P) for part in (uniform[:_L], uniform[_L:]))
     if x1 == x2:  # infeasible to find; the sum would be the doubled point or infinity
         raise AssertionError
     slope = (y2 - y1) * pow(x2 - x1, -1, P) % P
@@ -65,7 +65,7 @@ def to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
     return x, (slope * (x1 - x) - y1) % P
 
 
-def _times(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
+def _multiply(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
     try:
         point = EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\2" + x)
     except ValueError:
@@ -73,11 +73,11 @@ def _times(key: EllipticCurvePrivateKey, x: bytes) -> bytes:
     return key.exchange(ECDH(), point)
 
 
-def _output(element: bytes, x: bytes) -> bytes:
+def _compute_output(element: bytes, x: bytes) -> bytes:
     return hashlib.sha256(len(element).to_bytes(2, "big") + element + x + b"exhibit-blind/1 output").digest()
 
 
-class Answering:
+class OprfServer:
     """The side with the key: evaluates blinded points, and computes outputs of its own elements."""
 
     def __init__(self, seed: bytes) -> None:
@@ -89,15 +89,15 @@ class Answering:
 
         Raises ``WrongUseError`` if it is not a point.
         """
-        return _times(self._key, x)
+        return _multiply(self._key, x)
 
     def output(self, element: bytes) -> bytes:
         """Return the function's value, 32 bytes."""
-        return _output(element, _times(self._key, to_curve(element)[0].to_bytes(32, "big")))
+        return _compute_output(element, _multiply(self._key, to_curve(element)[0].to_bytes(32, "big")))
 
 
 @dataclass(frozen=True, slots=True)
-class Blinded:
+class OprfClient:
     """The client side: one element, and its blinded form."""
 
     element: bytes
@@ -105,12 +105,12 @@ class Blinded:
 
     def sent(self) -> bytes:
         """Return the blinded point's x coordinate, 32 bytes."""
-        return _times(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
+        return _multiply(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
 
-    def output(self, answered: bytes) -> bytes:
+    def output(self, evaluated: bytes) -> bytes:
         """Return the function's value, 32 bytes, from the server's answer.
 
         Raises ``WrongUseError`` if that is not a point.
         """
-        back = derive_private_key(pow(self.number, -1, ORDER), _CURVE)
-        return _output(self.element, _times(back, answered))
+        inverse_key = derive_private_key(pow(self.number, -1, ORDER), _CURVE)
+        return _compute_output(self.element, _multiply(inverse_key, evaluated))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from evidence.keys.ed25519 import FileSigner, made_key_folder
+from evidence.keys.ed25519 import FileSigner, create_key_folder
 from evidence.log import merkle
-from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
+from evidence.log.notes import check_name, format_verifier_key, sign_note, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.files.durable import settle_path
@@ -35,7 +35,7 @@ class BrokenHistoryError(IntegrityError):
     """The log does not, or may not, continue its last signed checkpoint: nothing is signed until that is resolved."""
 
 
-def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
+def load_log_key(path: Path, checkpoint_store: HeadStore, origin: str) -> FileSigner:
     """Return the log's own key from its file, creating it if the file is absent.
 
     A new key has signed nothing, and the remembered head says so before the key gets its name: with a key from
@@ -45,17 +45,17 @@ def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
         ConfigError: The key file cannot be used.
     """
     if not path.exists():
-        with _one_at_a_time(made_key_folder(path)):
+        with _exclusive_lock(create_key_folder(path)):
             if not path.exists():
-                coming = FileSigner(path.with_name(f"{path.name}.coming"))  # maybe left by a killed process
-                head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, coming))
-                coming.path.replace(path)
+                new_signer = FileSigner(path.with_name(f"{path.name}.coming"))  # maybe left by a killed process
+                checkpoint_store.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, new_signer))
+                new_signer.path.replace(path)
                 settle_path(path.parent)
     return FileSigner(path)
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
+def _exclusive_lock(folder: Path) -> Iterator[None]:
     """Wait for an exclusive lock on a folder, and hold it as a context manager."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -68,10 +68,12 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 class Log:
     """An append-only Merkle log (RFC 9162) whose checkpoints are signed notes.
 
-    ``head`` stores the latest signed checkpoint apart from the log's store. If the store was reset to an earlier state,
-    or the remembered checkpoint is missing (:func:`log_key` creates it with the key), the log signs nothing more.
-    Without ``head`` nothing is remembered. ``left`` lists the names of the log before a break, under which it never
-    signs again; ``keys`` are the public keys that signed under a name if they differ from the log's own.
+    ``checkpoint_store`` stores the latest signed checkpoint apart from the log's store. If the store was reset to an
+    earlier state, or the remembered checkpoint is missing (:func:`load_log_key` creates it with the key), the log signs
+    nothing more.
+    Without ``checkpoint_store`` nothing is remembered. ``former_origins`` lists the names of the log before a break,
+    under which it never signs again; ``keys`` are the public keys that signed under a name if they differ from the
+    log's own.
     """
 
     def __init__(
@@ -79,15 +81,15 @@ class Log:
         store: LogStore,
         signer: Signer,
         origin: str,
-        head: HeadStore | None = None,
-        left: Iterable[str] = (),
+        checkpoint_store: HeadStore | None = None,
+        former_origins: Iterable[str] = (),
         keys: Mapping[str, bytes] | None = None,
     ) -> None:
         self._store = store
         self._signer = signer
-        self._head = head
+        self._head = checkpoint_store
         self.origin = check_name(origin)
-        self.left = tuple(left)
+        self.left = tuple(former_origins)
         self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
@@ -99,16 +101,16 @@ class Log:
         keys = [None] * len(new_entries) if submissions is None else list(submissions)
         sequences: list[int] = []
         with self._store.sequencer() as transaction:
-            fresh: dict[tuple[int, int], bytes] = {}
+            new_nodes: dict[tuple[int, int], bytes] = {}
 
             def node(level: int, index: int) -> bytes:
-                known = fresh.get((level, index))
-                return transaction.node(level, index) if known is None else known
+                fresh_value = new_nodes.get((level, index))
+                return transaction.node(level, index) if fresh_value is None else fresh_value
 
             for entry, key in zip(new_entries, keys, strict=True):
                 sequence = transaction.size
-                completed = merkle.completed_nodes(sequence, entry.leaf_hash, node)
-                fresh.update({(level, index): value for level, index, value in completed})
+                completed = merkle.list_completed_nodes(sequence, entry.leaf_hash, node)
+                new_nodes.update({(level, index): value for level, index, value in completed})
                 transaction.append(entry, key, completed)
                 sequences.append(sequence)
         return sequences
@@ -142,27 +144,27 @@ class Log:
         if self._head is None:
             return
         try:
-            head = self._head.read()
+            stored = self._head.read()
         except IntegrityError as error:
-            unknown = Sentence("It is unknown what the log signed last.")
-            raise BrokenHistoryError(following(error.message, unknown), hint=UNSURE) from error
-        if head is None:  # every key that was created here has a remembered head
-            missing = Sentence(
+            message = Sentence("It is unknown what the log signed last.")
+            raise BrokenHistoryError(following(error.message, message), hint=UNSURE) from error
+        if stored is None:  # every key that was created here has a remembered head
+            missing_message = Sentence(
                 "The log's checkpoint file is missing. At least %(size)s entries were signed; it is unknown "
                 "whether there were more.",
                 size=0 if latest is None else latest.size,
             )
-            raise BrokenHistoryError(missing, hint=UNSURE)
-        for checkpoint in head.known:
+            raise BrokenHistoryError(missing_message, hint=UNSURE)
+        for checkpoint in stored.known:
             if checkpoint != latest:
                 self.check_known(checkpoint)
-        if head.moved:
-            moved = Sentence(
+        if stored.moved:
+            moved_message = Sentence(
                 "The log's checkpoint file (%(size)s entries) was copied here, for example when a folder was "
                 "restored from a backup. It is unknown whether more entries were signed since.",
-                size=head.checkpoint.size,
+                size=stored.checkpoint.size,
             )
-            raise BrokenHistoryError(moved, hint=UNSURE)
+            raise BrokenHistoryError(moved_message, hint=UNSURE)
 
     def stopped(self) -> str:
         """Return why the log signs nothing more, with what to do about it; empty while it signs."""
@@ -172,24 +174,24 @@ class Log:
             return error.sentence
         return ""
 
-    def check_known(self, seen: SignedCheckpoint) -> None:
+    def check_known(self, checkpoint: SignedCheckpoint) -> None:
         """Check that a checkpoint signed by this log's key is consistent with the log's history.
 
         Raises:
             BrokenHistoryError: Another key signed it, the log does not know its name, or the log does not continue it.
         """
-        if seen.origin in self.left:
+        if checkpoint.origin in self.left:
             return  # the break is recorded
         try:
-            verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
+            verify_note(checkpoint.note, format_verifier_key(checkpoint.origin, self._signer.public_key))
         except IntegrityError as error:
-            other = Sentence("The log's key is not the key that signed before.")
-            raise BrokenHistoryError(other, hint=_LOST_KEY) from error
-        if seen.size == 0:
+            message = Sentence("The log's key is not the key that signed before.")
+            raise BrokenHistoryError(message, hint=_LOST_KEY) from error
+        if checkpoint.size == 0:
             return  # nothing was signed yet, so the name does not matter
-        if seen.origin != self.origin:
-            raise BrokenHistoryError(Sentence(_OLDER, name=seen.origin), hint=_BREAK)
-        self.check_continues(seen)
+        if checkpoint.origin != self.origin:
+            raise BrokenHistoryError(Sentence(_OLDER, name=checkpoint.origin), hint=_BREAK)
+        self.check_continues(checkpoint)
 
     def head(self) -> Head | None:
         """Return the remembered head; ``None`` if there is none that can be read."""
@@ -210,18 +212,22 @@ class Log:
         if self._head is not None:
             self._head.write(checkpoint)
 
-    def check_continues(self, seen: SignedCheckpoint) -> None:
+    def check_continues(self, checkpoint: SignedCheckpoint) -> None:
         """Check that the log still continues a checkpoint, such as one that a witness has kept.
 
         Raises:
             BrokenHistoryError: Leaves are missing or differ; a new origin and a record are needed.
         """
-        if seen.size > self._store.size():
-            short = Sentence("The log has fewer than the %(size)s entries that it has signed.", size=seen.size)
-            raise BrokenHistoryError(short, hint=_BREAK)
-        if self.root(seen.size) != seen.root:
-            other = Sentence("The first %(size)s log entries do not match the signed checkpoint.", size=seen.size)
-            raise BrokenHistoryError(other, hint=_BREAK)
+        if checkpoint.size > self._store.size():
+            short_message = Sentence(
+                "The log has fewer than the %(size)s entries that it has signed.", size=checkpoint.size
+            )
+            raise BrokenHistoryError(short_message, hint=_BREAK)
+        if self.root(checkpoint.size) != checkpoint.root:
+            message = Sentence(
+                "The first %(size)s log entries do not match the signed checkpoint.", size=checkpoint.size
+            )
+            raise BrokenHistoryError(message, hint=_BREAK)
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -229,18 +235,18 @@ class Log:
 
     def root(self, size: int) -> bytes:
         """Return the root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` if there are fewer."""
-        return self._with_nodes(lambda node: [merkle.root(size, node)])[0]
+        return self._with_nodes(lambda node: [merkle.compute_root(size, node)])[0]
 
     def inclusion(self, sequence: int, size: int) -> list[bytes]:
         """Return the inclusion proof of an entry in the first ``size`` leaves.
 
         Raises ``WrongUseError`` if it is missing.
         """
-        return self._proof(lambda node: merkle.inclusion(sequence, size, node), size)
+        return self._proof(lambda node: merkle.prove_inclusion(sequence, size, node), size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for impossible sizes."""
-        return self._proof(lambda node: merkle.consistency(old, new, node), new)
+        return self._proof(lambda node: merkle.prove_consistency(old, new, node), new)
 
     def sign(self, statement: bytes) -> bytes:
         """Sign canonical JSON with the log's key, 64 bytes; a single line cannot be mistaken for a checkpoint."""
@@ -252,7 +258,10 @@ class Log:
 
     def vkeys(self) -> list[str]:
         """Return the public key under each name of the log, the current one last: verifiers pin both name and key."""
-        return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in (*self.left, self.origin)]
+        return [
+            format_verifier_key(name, self._keys.get(name, self._signer.public_key))
+            for name in (*self.left, self.origin)
+        ]
 
     @property
     def public_key(self) -> bytes:

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from exhibit.files.bucket import NamedObjects
 
 
-NAME = "log.head"
-_OF_BUCKET = ""
+OBJECT_NAME = "log.head"
+_BUCKET_PLACE = ""
 """Location recorded in a file that accompanies a head in a bucket.
 
 Empty, so that it is never taken for the only one.
 """
 
 
-class FileHead:
+class FileCheckpointStore:
     """A remembered head in a file of this machine, bound to its location (port ``HeadStore``)."""
 
     def __init__(self, path: Path) -> None:
@@ -47,9 +47,9 @@ class FileHead:
             ServiceMissingError: The file's location cannot be determined now.
         """
         try:
-            text, place = _text_and_place(self.path)
-            kept = json.loads(text)
-            return Head(_parsed(kept["note"]), kept["place"] != place)
+            text, place = _read_text_and_place(self.path)
+            stored = json.loads(text)
+            return Head(_parse_checkpoint(stored["note"]), stored["place"] != place)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
@@ -67,7 +67,7 @@ class FileHead:
         Raises:
             ServiceMissingError: The file's location cannot be determined now; the old file stays.
         """
-        _write(self.path, checkpoint, _place)
+        _write(self.path, checkpoint, _get_place)
 
     def set_aside(self) -> None:
         """Rename the file."""
@@ -75,7 +75,7 @@ class FileHead:
             self.path.replace(self.path.with_name(f"{self.path.name}.replaced"))
 
 
-class ObjectHead:
+class BucketCheckpointStore:
     """A remembered head in a bucket for all machines (port ``HeadStore``), with a file of what this machine last knew.
 
     The object is replaced only if it is as it was read here, so that a process that has lost its turn without knowing
@@ -84,44 +84,44 @@ class ObjectHead:
     """
 
     def __init__(self, objects: "NamedObjects", own: Path) -> None:
-        self._objects, self._own, self._mark = objects, FileHead(own), ""
+        self._objects, self._own, self._mark = objects, FileCheckpointStore(own), ""
 
     def read(self) -> Head | None:
         """Return the head in the bucket, with this machine's own.
 
         Raises ``IntegrityError`` if the object cannot be read.
         """
-        found, own = self._objects.get(NAME), self._besides()
-        if found is None and own is not None and not own.moved:
+        stored_object, own = self._objects.get(OBJECT_NAME), self._besides()
+        if stored_object is None and own is not None and not own.moved:
             self.begin(own.checkpoint)
-            found = self._objects.get(NAME)
-        if found is None:
+            stored_object = self._objects.get(OBJECT_NAME)
+        if stored_object is None:
             return None
-        data, self._mark = found
+        data, self._mark = stored_object
         try:
-            checkpoint = _parsed(data.decode())
+            checkpoint = _parse_checkpoint(data.decode())
         except (ValueError, IntegrityError) as error:
-            sentence = Sentence("The log's checkpoint object %(name)s cannot be read.", name=NAME)
+            sentence = Sentence("The log's checkpoint object %(name)s cannot be read.", name=OBJECT_NAME)
             raise IntegrityError(sentence) from error
         return Head(checkpoint, moved=False, besides=None if own is None else own.checkpoint)
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
         """Create the object unless it exists."""
-        if self._objects.create(NAME, checkpoint.note.encode()):
-            _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
+        if self._objects.create(OBJECT_NAME, checkpoint.note.encode()):
+            _write(self._own.path, checkpoint, lambda _: _BUCKET_PLACE)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Replace the object; raises ``StorageError`` if another process has replaced it since it was read."""
-        mark = self._mark or (self._objects.get(NAME) or (b"", ""))[1]
-        self._objects.replace(NAME, checkpoint.note.encode(), mark)
+        mark = self._mark or (self._objects.get(OBJECT_NAME) or (b"", ""))[1]
+        self._objects.replace(OBJECT_NAME, checkpoint.note.encode(), mark)
         self._mark = ""
-        _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
+        _write(self._own.path, checkpoint, lambda _: _BUCKET_PLACE)
 
     def set_aside(self) -> None:
         """Rename the object and the file."""
-        if (current := self._objects.get(NAME)) is not None:
-            self._objects.put(f"{NAME}.replaced", current[0])
-            self._objects.remove(NAME)
+        if (current := self._objects.get(OBJECT_NAME)) is not None:
+            self._objects.put(f"{OBJECT_NAME}.replaced", current[0])
+            self._objects.remove(OBJECT_NAME)
         self._own.set_aside()
 
     def _besides(self) -> Head | None:
@@ -140,21 +140,21 @@ def _write(path: Path, checkpoint: SignedCheckpoint, place: Callable[[Path], str
     settle_path(path.parent)
 
 
-def _parsed(text: str) -> SignedCheckpoint:
+def _parse_checkpoint(text: str) -> SignedCheckpoint:
     note = parse_note(text)
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 
-def _text_and_place(path: Path) -> tuple[str, str]:
+def _read_text_and_place(path: Path) -> tuple[str, str]:
     """Return text and location of the same file, even if another file replaces it meanwhile."""
     while True:
         text = path.read_text(encoding="utf-8")
-        place = _place(path)
+        place = _get_place(path)
         if path.read_text(encoding="utf-8") == text:
             return text, place
 
 
-def _place(path: Path) -> str:
+def _get_place(path: Path) -> str:
     """Return number and birth time of a file's inode; a copy has others, and renaming or ``chown`` changes neither.
 
     On the few systems whose `stat` reports no birth times, only the number is returned, which may be reused. Times are
@@ -166,13 +166,13 @@ def _place(path: Path) -> str:
     command = ["stat", "--format", "%i %w", "--", str(path)]
     environ = {**os.environ, "TZ": "UTC0", "LC_ALL": "C"}
     try:
-        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env=environ)
+        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env=environ)
     except FileNotFoundError:
         return str(path.stat().st_ino)
     except (OSError, subprocess.SubprocessError) as error:
         raise ServiceMissingError(f"The program stat didn't answer: {error}.") from error
-    if ran.returncode == 1:  # it reports no birth times, or the file is missing
+    if result.returncode == 1:  # it reports no birth times, or the file is missing
         return str(path.stat().st_ino)
-    if ran.returncode:
-        raise ServiceMissingError(f"The program stat was broken off ({ran.returncode}).")
-    return ran.stdout.strip()
+    if result.returncode:
+        raise ServiceMissingError(f"The program stat was broken off ({result.returncode}).")
+    return result.stdout.strip()

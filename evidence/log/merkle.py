@@ -14,22 +14,22 @@ HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
-def leaf_hash(data: bytes) -> bytes:
+def compute_leaf_hash(data: bytes) -> bytes:
     """Return the hash of a leaf (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
+def compute_node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of an inner node (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root(size: int, node: Node) -> bytes:
+def compute_root(size: int, node: Node) -> bytes:
     """Return the root over the first ``size`` leaves, 32 bytes (RFC 9162, 2.1.1)."""
-    return _range_hash(0, size, node) if size else EMPTY_ROOT
+    return _compute_range_hash(0, size, node) if size else EMPTY_ROOT
 
 
-def inclusion(index: int, size: int, node: Node) -> list[bytes]:
+def prove_inclusion(index: int, size: int, node: Node) -> list[bytes]:
     """Return the inclusion proof of a leaf in the tree of ``size`` leaves, nearest sibling first (RFC 9162, 2.1.3.1).
 
     Raises:
@@ -40,17 +40,17 @@ def inclusion(index: int, size: int, node: Node) -> list[bytes]:
     path: list[bytes] = []
     begin, end = 0, size
     while end - begin > 1:
-        middle = begin + _split(end - begin)
+        middle = begin + _find_split(end - begin)
         if index < middle:
-            path.append(_range_hash(middle, end, node))
+            path.append(_compute_range_hash(middle, end, node))
             end = middle
         else:
-            path.append(_range_hash(begin, middle, node))
+            path.append(_compute_range_hash(begin, middle, node))
             begin = middle
     return path[::-1]
 
 
-def consistency(old: int, new: int, node: Node) -> list[bytes]:
+def prove_consistency(old: int, new: int, node: Node) -> list[bytes]:
     """Return the proof that the tree of ``new`` leaves continues the tree of ``old`` leaves (RFC 9162, 2.1.4.1).
 
     The proof is empty if ``old`` is 0 or equals ``new``.
@@ -65,35 +65,35 @@ def consistency(old: int, new: int, node: Node) -> list[bytes]:
     path: list[bytes] = []
     begin, end, left_edge = 0, new, True
     while old != end:
-        middle = begin + _split(end - begin)
+        middle = begin + _find_split(end - begin)
         if old <= middle:
-            path.append(_range_hash(middle, end, node))
+            path.append(_compute_range_hash(middle, end, node))
             end = middle
         else:
-            path.append(_range_hash(begin, middle, node))
+            path.append(_compute_range_hash(begin, middle, node))
             begin, left_edge = middle, False
     if not left_edge:
-        path.append(_range_hash(begin, end, node))
+        path.append(_compute_range_hash(begin, end, node))
     return path[::-1]
 
 
-def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple[int, int, bytes]]:
+def list_completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple[int, int, bytes]]:
     """Return the nodes completed by appending a leaf: ``(level, index, hash)``, the leaf itself (level 0) first.
 
     ``node`` returns the complete left siblings that exist already.
     """
     level, index, current = 0, size_before, new_leaf
-    completed = [(level, index, current)]
+    nodes = [(level, index, current)]
     while index % 2:
-        current = node_hash(node(level, index - 1), current)
+        current = compute_node_hash(node(level, index - 1), current)
         level, index = level + 1, index // 2
-        completed.append((level, index, current))
-    return completed
+        nodes.append((level, index, current))
+    return nodes
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
     """Return True if ``path`` shows that leaf hash ``leaf`` is number ``index`` under this root (RFC 9162, 2.1.3.2)."""
-    return proven(index, size, path, leaf, whole=False).get((0, size)) == expected_root
+    return compute_proof_hashes(index, size, path, leaf, whole=False).get((0, size)) == expected_root
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
@@ -103,23 +103,25 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     """
     if old in {0, new}:
         return 0 <= old <= new and not path and old_root == (new_root if old == new else EMPTY_ROOT)
-    return consistency_roots(old, new, old_root, path) == (old_root, new_root)
+    return compute_consistency_roots(old, new, old_root, path) == (old_root, new_root)
 
 
-def consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+def compute_consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
     """Return the roots of both trees that a consistency proof gives; ``None`` if the path does not fit these sizes.
 
     The older root is taken from ``old_root`` if the older size is a power of two, because the proof then omits it.
     """
-    hashes = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
+    hashes = compute_proof_hashes(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
 
     def node(level: int, index: int) -> bytes:
         return hashes.get((index << level, (index + 1) << level), b"")
 
-    return (root(old, node), hashes[0, new]) if hashes else None
+    return (compute_root(old, node), hashes[0, new]) if hashes else None
 
 
-def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:
+def compute_proof_hashes(
+    index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool
+) -> dict[tuple[int, int], bytes]:
     """Return the hashes that a proof gives, by range of leaves (first, end exclusive); empty if the path does not fit.
 
     For inclusion, ``index`` is the leaf's number and ``value`` its hash; for consistency (``whole``), they are the last
@@ -129,32 +131,32 @@ def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole:
     siblings: list[tuple[int, int]] = []
     begin, end = 0, size
     while 0 <= index < size and not (end == index + 1 and (whole or end - begin == 1)):
-        middle = begin + _split(end - begin)
+        middle = begin + _find_split(end - begin)
         siblings.append((middle, end) if index < middle else (begin, middle))
         begin, end = (begin, middle) if index < middle else (middle, end)
     if whole and begin:
         value, path = (path[0], path[1:]) if path else (value, path)
-    are_hashes = all(len(one) == HASH_BYTES for one in (value, *path))  # else bytes could move between hashes
+    are_hashes = all(len(item) == HASH_BYTES for item in (value, *path))  # else bytes could move between hashes
     if not 0 <= index < size or len(path) != len(siblings) or not are_hashes:
         return {}
     hashes = {(begin, end): value}
     for (first, last), sibling in zip(reversed(siblings), path, strict=True):
         hashes[first, last] = sibling
-        value = node_hash(value, sibling) if first == end else node_hash(sibling, value)
+        value = compute_node_hash(value, sibling) if first == end else compute_node_hash(sibling, value)
         begin, end = min(begin, first), max(end, last)
         hashes[begin, end] = value
     return hashes
 
 
-def _split(count: int) -> int:
+def _find_split(count: int) -> int:
     """Return the largest power of two below ``count``, which must be at least 2."""
     return 1 << ((count - 1).bit_length() - 1)
 
 
-def _range_hash(begin: int, end: int, node: Node) -> bytes:
+def _compute_range_hash(begin: int, end: int, node: Node) -> bytes:
     """Return the hash over leaves ``begin`` to ``end``; ``begin`` must be a multiple of the required power of two."""
     count = end - begin
     if count & (count - 1) == 0:
         return node(count.bit_length() - 1, begin // count)
-    middle = begin + _split(count)
-    return node_hash(_range_hash(begin, middle, node), _range_hash(middle, end, node))
+    middle = begin + _find_split(count)
+    return compute_node_hash(_compute_range_hash(begin, middle, node), _compute_range_hash(middle, end, node))

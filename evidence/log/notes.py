@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evidence.formats.errors import UnknownWitnessError
-from evidence.keys.ed25519 import holds, is_sound_point
+from evidence.formats.errors import UntrustedIssuerError
+from evidence.keys.ed25519 import is_sound_point, is_valid_signature
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import SignedCheckpoint, Signer
 
@@ -57,29 +57,31 @@ def check_name(name: str) -> str:
     return name
 
 
-def key_id(name: str, public_key: bytes, algorithm: bytes = ED25519) -> bytes:
+def compute_key_id(name: str, public_key: bytes, algorithm: bytes = ED25519) -> bytes:
     """Return the 4 bytes that identify an Ed25519 key in a note: a log's or, with its algorithm, a witness's key."""
     return hashlib.sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
 
 
-def verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519) -> str:
+def format_verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519) -> str:
     """Return the text form of a public key: ``name+key id+base64 of algorithm and key``."""
     raw = base64.b64encode(algorithm + public_key).decode()
-    return f"{check_name(name)}+{key_id(name, public_key, algorithm).hex()}+{raw}"
+    return f"{check_name(name)}+{compute_key_id(name, public_key, algorithm).hex()}+{raw}"
 
 
 def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes]:
     """Return the name and the 32-byte public key; raises ``WrongUseError`` if the text is not such a key."""
     name, _, rest = vkey.partition("+")
     identity, _, encoded = rest.partition("+")
-    raw = strict_base64(encoded) or b""
-    whose = "log" if algorithm == ED25519 else "witness"
+    raw = decode_strict_base64(encoded) or b""
+    key_owner = "log" if algorithm == ED25519 else "witness"
     is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
-    if not is_valid or key_id(name, raw[1:], algorithm).hex() != identity:
-        raise WrongUseError(f"This is not a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
+    if not is_valid or compute_key_id(name, raw[1:], algorithm).hex() != identity:
+        raise WrongUseError(
+            f"This is not a {key_owner}'s public key.", hint="It reads name+8 hexadecimal digits+base64."
+        )
     if not is_sound_point(raw[1:]):
         raise WrongUseError(
-            f"The public key of this {whose} is a point of small order, or not in canonical form (RFC 8032)."
+            f"The public key of this {key_owner} is a point of small order, or not in canonical form (RFC 8032)."
         )
     return name, raw[1:]
 
@@ -87,12 +89,12 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
 def sign_note(origin: str, size: int, root: bytes, signer: Signer) -> SignedCheckpoint:
     """Sign a checkpoint."""
     body = f"{check_name(origin)}\n{size}\n{base64.b64encode(root).decode()}\n"
-    return SignedCheckpoint(origin, size, root, signed_note(body, origin, signer))
+    return SignedCheckpoint(origin, size, root, sign_text(body, origin, signer))
 
 
-def signed_note(body: str, name: str, signer: Signer) -> str:
+def sign_text(body: str, name: str, signer: Signer) -> str:
     """Sign a text, whose lines end with a newline, as a note with the key of this name."""
-    signature = base64.b64encode(key_id(name, signer.public_key) + signer.sign(body.encode())).decode()
+    signature = base64.b64encode(compute_key_id(name, signer.public_key) + signer.sign(body.encode())).decode()
     return f"{body}\n— {name} {signature}\n"
 
 
@@ -104,13 +106,13 @@ def parse_note(text: str) -> Note:
     if not separator or not tail.endswith("\n"):
         raise IntegrityError("The checkpoint is not a signed note: it has no signature lines.")
     origin, size, root, *_ = [*body.split("\n"), "", "", ""]
-    raw = strict_base64(root)
+    raw = decode_strict_base64(root)
     if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
         raise IntegrityError("The checkpoint does not state a name, a size and a root.")
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise IntegrityError("The checkpoint has too many signatures.")
-    return Note(f"{body}\n", origin, int(size), raw, tuple(_signature(line) for line in lines))
+    return Note(f"{body}\n", origin, int(size), raw, tuple(_parse_signature(line) for line in lines))
 
 
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
@@ -123,18 +125,18 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     """
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)
-    identity = key_id(name, public_key)
+    identity = compute_key_id(name, public_key)
     signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
     if not signatures or note.origin != name:
-        raise UnknownWitnessError(f"The checkpoint of {note.origin} is not signed by the known key of {name}.")
-    if not all(holds(public_key, signature, note.body.encode()) for signature in signatures):
+        raise UntrustedIssuerError(f"The checkpoint of {note.origin} is not signed by the known key of {name}.")
+    if not all(is_valid_signature(public_key, signature, note.body.encode()) for signature in signatures):
         raise IntegrityError(f"The signature of {name} on the checkpoint is invalid.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 
-def cosigner_key(name: str, public_key: bytes) -> str:
+def format_cosigner_key(name: str, public_key: bytes) -> str:
     """Return the text form of a witness's public key: ``name+key id+base64 of algorithm and key``."""
-    return verifier_key(name, public_key, COSIGNATURE)
+    return format_verifier_key(name, public_key, COSIGNATURE)
 
 
 def parse_cosigner_key(vkey: str) -> tuple[str, bytes]:
@@ -146,14 +148,14 @@ def cosign(body: str, name: str, signer: Signer, at: datetime) -> str:
     """Return a witness's signature line on a checkpoint, with its newline; the time is in whole seconds."""
     seconds = int(at.timestamp())
     raw = (
-        key_id(name, signer.public_key, COSIGNATURE)
+        compute_key_id(name, signer.public_key, COSIGNATURE)
         + seconds.to_bytes(_TIME, "big")
-        + signer.sign(_signed(body, seconds))
+        + signer.sign(_build_cosigned_text(body, seconds))
     )
     return f"— {name} {base64.b64encode(raw).decode()}\n"
 
 
-def cosigned_at(note: Note, vkey: str) -> datetime:
+def verify_cosignature(note: Note, vkey: str) -> datetime:
     """Return when a witness states that it saw this checkpoint, aware, UTC.
 
     Raises:
@@ -162,33 +164,33 @@ def cosigned_at(note: Note, vkey: str) -> datetime:
         WrongUseError: ``vkey`` is not a witness's key.
     """
     name, public_key = parse_cosigner_key(vkey)
-    identity = key_id(name, public_key, COSIGNATURE)
+    identity = compute_key_id(name, public_key, COSIGNATURE)
     lines = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
     if not lines:
-        raise UnknownWitnessError(f"{name} has not cosigned the checkpoint.")
+        raise UntrustedIssuerError(f"{name} has not cosigned the checkpoint.")
     times = []
     for raw in lines:
         seconds = int.from_bytes(raw[:_TIME], "big")
-        good = len(raw) == _TIME + _SIGNATURE and 0 < seconds < _LATEST
-        if not good or not holds(public_key, raw[_TIME:], _signed(note.body, seconds)):
+        is_valid = len(raw) == _TIME + _SIGNATURE and 0 < seconds < _LATEST
+        if not is_valid or not is_valid_signature(public_key, raw[_TIME:], _build_cosigned_text(note.body, seconds)):
             raise IntegrityError(f"The cosignature of {name} on the checkpoint is invalid.")
         times.append(seconds)
     return datetime.fromtimestamp(min(times), UTC)
 
 
-def _signed(body: str, seconds: int) -> bytes:
+def _build_cosigned_text(body: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{body}".encode()
 
 
-def _signature(line: str) -> NoteSignature:
+def _parse_signature(line: str) -> NoteSignature:
     match = _SIGNATURE_LINE.fullmatch(line)
-    raw = strict_base64(match[2]) if match else None
+    raw = decode_strict_base64(match[2]) if match else None
     if match is None or raw is None or len(raw) < 5:
         raise IntegrityError("The checkpoint has a signature line that cannot be read.")
     return NoteSignature(match[1], raw[:4], raw[4:])
 
 
-def strict_base64(text: str) -> bytes | None:
+def decode_strict_base64(text: str) -> bytes | None:
     """Return the bytes if the text is their only base64 form, else ``None``."""
     try:
         raw = base64.b64decode(text, validate=True)

@@ -70,7 +70,7 @@ class SliceProof:
     index: Count  # the record's number in the slice, from 0
     count: Number  # number of records in the slice
     path: tuple[Bytes32, ...]  # hashes from the record up to the slice's root, 32 bytes each
-    log: LogProof  # the slice's entry; its opening holds ``root`` (hex) and ``count``
+    log: LogProof  # the slice's entry; its opening holds ``compute_root`` (hex) and ``count``
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class RenewalRecord:
     path: tuple[Bytes32, ...]  # hashes of the consistency proof from the bundle's checkpoint
 
 
-def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
+def create_renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
     """Return the files of renewals, by path; raises ``IntegrityError`` if a checkpoint cannot be read."""
     files, records = {}, []
     for renewal in sorted(renewals, key=lambda renewal: parse_note(renewal.checkpoint).size):
@@ -107,7 +107,7 @@ def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
     return files
 
 
-def opens(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
+def matches_commitment(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
     """Return True if a commitment is that of an opening with its salt."""
     try:
         return hmac.compare_digest(commit(opening, salt)[0], commitment)
@@ -115,9 +115,9 @@ def opens(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
         return False
 
 
-def record_leaf(record: SightingRecord) -> bytes:
+def compute_record_leaf(record: SightingRecord) -> bytes:
     """Return the leaf hash of a sighting in the tree of its slice, 32 bytes."""
-    return merkle.leaf_hash(canonical(to_plain(record)))
+    return merkle.compute_leaf_hash(canonical(to_plain(record)))
 
 
 class SliceTree:
@@ -127,9 +127,9 @@ class SliceTree:
         self.count = len(leaves)
         self._nodes: dict[tuple[int, int], bytes] = {}
         for number, leaf in enumerate(leaves):
-            for level, index, value in merkle.completed_nodes(number, leaf, self._node):
+            for level, index, value in merkle.list_completed_nodes(number, leaf, self._node):
                 self._nodes[level, index] = value
-        self.root = merkle.root(self.count, self._node)
+        self.root = merkle.compute_root(self.count, self._node)
 
     def opening(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return the opening of the slice's log entry: root and count, besides plain facts of the caller."""
@@ -137,7 +137,7 @@ class SliceTree:
 
     def prove(self, index: int, record: SightingRecord, log: LogProof) -> SliceProof:
         """Return the proof for one sighting, given the slice's place in the log."""
-        return SliceProof(record, index, self.count, tuple(merkle.inclusion(index, self.count, self._node)), log)
+        return SliceProof(record, index, self.count, tuple(merkle.prove_inclusion(index, self.count, self._node)), log)
 
     def _node(self, level: int, index: int) -> bytes:
         return self._nodes[level, index]

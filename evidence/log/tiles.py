@@ -46,12 +46,12 @@ def parse_tile(path: str) -> Tile:
     if match is None or int(match[1] or 1) >= WIDTH:
         raise NotFoundError("There is no such tile.")
     tile = Tile(int(path.partition(".p/")[0].replace("x", "").replace("/", "")), int(match[1] or WIDTH))
-    if tile_path(tile) != path:
+    if to_tile_path(tile) != path:
         raise NotFoundError("There is no such tile.")
     return tile
 
 
-def tile_path(tile: Tile) -> str:
+def to_tile_path(tile: Tile) -> str:
     """Return the path of a tile; the inverse of :func:`parse_tile`."""
     digits = str(tile.index)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
@@ -60,7 +60,7 @@ def tile_path(tile: Tile) -> str:
     return number if tile.width == WIDTH else f"{number}.p/{tile.width}"
 
 
-def entry_bundle(leaves: Iterable[bytes]) -> bytes:
+def encode_entries(leaves: Iterable[bytes]) -> bytes:
     """Encode leaves as a bundle of entries: each after its length in two bytes, big-endian.
 
     Raises:

@@ -21,7 +21,7 @@ from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
 from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX
 from evidence.log.notes import MAX_NOTE
 from evidence.log.proofs import RENEWALS_PATH
-from evidence.schemas import schemas
+from evidence.schemas import build_schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks.anchors import MAX_RECEIPT
@@ -65,9 +65,9 @@ _FOLDER = files(__package__)
 def page(trust: Trust | None = None) -> bytes:
     """Return the page with an embedded trust list, by default this program's; its user can choose another."""
     pinned = load_trust() if trust is None else trust
-    all_schemas = schemas()
-    style = _read("style.css")
-    script = "(() => {\n'use strict';\n" + "\n".join(_read(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
+    all_schemas = build_schemas()
+    style = _read_file("style.css")
+    script = "(() => {\n'use strict';\n" + "\n".join(_read_file(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     places = {
         "style": style,
         "style-hash": _source(style),
@@ -80,7 +80,7 @@ def page(trust: Trust | None = None) -> bytes:
         "words": _embedded({path: WORDS[BACKINGS[path].standing] for path in FIELDS}),
         "trust": _embedded(json.loads(pinned.to_json())),
     }
-    return re.sub(r"\{\{([a-z-]+)\}\}", lambda place: places[place[1]], _read("template.html")).encode()
+    return re.sub(r"\{\{([a-z-]+)\}\}", lambda place: places[place[1]], _read_file("template.html")).encode()
 
 
 def _embedded(value: Json) -> str:
@@ -93,5 +93,5 @@ def _source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _read(name: str) -> str:
+def _read_file(name: str) -> str:
     return _FOLDER.joinpath(name).read_text("utf-8")

@@ -20,7 +20,7 @@ from evidence.facts.cocapture import Cocapture, WebArchive
 from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
-from evidence.formats.codec import Bytes32, default_of, format_of, optional_fields, to_plain
+from evidence.formats.codec import Bytes32, get_default, get_format, list_optional_fields, to_plain
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.odds import WeighingFile
@@ -46,68 +46,68 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def build_schemas() -> dict[str, dict[str, Any]]:
     """Return the schemas of all formats by name: sealed content, surrounding files, and the trust list."""
     return {
-        "manifest": schema_of(Manifest),
-        "facts": schema_of(CaseFacts),
-        "network": schema_of(NetworkRecord),
-        "assertion": schema_of(Assertion),
-        "cocapture": schema_of(Cocapture),
-        "web-archive": schema_of(WebArchive),
-        "archive-answers": schema_of(ArchiveAnswers),
-        "calibration": schema_of(CalibrationFile),
-        "weighing": schema_of(WeighingFile),
-        "entry": schema_of(EntryFile),
-        "inclusion": schema_of(InclusionFile),
-        "consistency": array_schema_of(ConsistencyProof),
-        "renewals": array_schema_of(RenewalRecord),
-        "anchors": array_schema_of(AnchorRecord),
-        "withheld": schema_of(Withheld),
-        "slice": schema_of(SliceProof),
-        "registration": schema_of(LogProof),
-        **{name: schema_of(one) for kind in KINDS.values() for name, one in kind.formats().items()},
-        "trust": schema_of(Trust),
+        "manifest": build_schema(Manifest),
+        "facts": build_schema(CaseFacts),
+        "network": build_schema(NetworkRecord),
+        "assertion": build_schema(Assertion),
+        "cocapture": build_schema(Cocapture),
+        "web-archive": build_schema(WebArchive),
+        "archive-answers": build_schema(ArchiveAnswers),
+        "calibration": build_schema(CalibrationFile),
+        "weighing": build_schema(WeighingFile),
+        "entry": build_schema(EntryFile),
+        "inclusion": build_schema(InclusionFile),
+        "consistency": build_array_schema(ConsistencyProof),
+        "renewals": build_array_schema(RenewalRecord),
+        "anchors": build_array_schema(AnchorRecord),
+        "withheld": build_schema(Withheld),
+        "slice": build_schema(SliceProof),
+        "registration": build_schema(LogProof),
+        **{name: build_schema(format_type) for kind in KINDS.values() for name, format_type in kind.formats().items()},
+        "trust": build_schema(Trust),
     }
 
 
-def schema_of(kind: type) -> dict[str, Any]:
+def build_schema(kind: type) -> dict[str, Any]:
     """Return the JSON Schema of a frozen dataclass."""
     definitions: dict[str, Any] = {}
-    reference = _schema(kind, definitions)
-    title = format_of(kind) or kind.__name__
+    reference = _build_schema(kind, definitions)
+    title = get_format(kind) or kind.__name__
     return {"$schema": _DIALECT, "title": title, **reference, "$defs": dict(sorted(definitions.items()))}
 
 
-def array_schema_of(kind: type) -> dict[str, Any]:
+def build_array_schema(kind: type) -> dict[str, Any]:
     """Return the JSON Schema of an array of frozen dataclasses."""
-    one = schema_of(kind)
-    head = {"$schema": _DIALECT, "title": f"{one['title']}, an array", "type": "array"}
-    return {**head, "items": {"$ref": one["$ref"]}, "$defs": one["$defs"]}
+    schema = build_schema(kind)
+    header = {"$schema": _DIALECT, "title": f"{schema['title']}, an array", "type": "array"}
+    return {**header, "items": {"$ref": schema["$ref"]}, "$defs": schema["$defs"]}
 
 
-def _schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
+def _build_schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
         inner = next(option for option in arguments if option is not type(None))
-        return {"anyOf": [_schema(inner, definitions), {"type": "null"}]}
+        return {"anyOf": [_build_schema(inner, definitions), {"type": "null"}]}
     if origin is tuple:
-        return _array(arguments, definitions)
+        return _build_array(arguments, definitions)
     if origin in {typing.Literal, dict}:
         return {"enum": list(arguments)} if origin is typing.Literal else {"type": "object"}
     if origin is Mapping:
-        return {"type": "object", "additionalProperties": _schema(arguments[1], definitions)}
-    return _SCALARS[kind] if kind in _SCALARS else _object(kind, definitions)
+        return {"type": "object", "additionalProperties": _build_schema(arguments[1], definitions)}
+    return _SCALARS[kind] if kind in _SCALARS else _build_object(kind, definitions)
 
 
-def _array(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
+def _build_array(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return {"type": "array", "items": _schema(arguments[0], definitions)}
-    items = [_schema(argument, definitions) for argument in arguments]
+        return {"type": "array", "items": _build_schema(arguments[0], definitions)}
+    items = [_build_schema(argument, definitions) for argument in arguments]
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
+def _build_object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
     if issubclass(kind, StrEnum):
         return {"enum": [str(member) for member in kind]}
     name = kind.__name__
@@ -115,16 +115,16 @@ def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[name] = {}
         hints = typing.get_type_hints(kind, include_extras=True)
         fields = dataclasses.fields(kind)
-        optional, format_name = optional_fields(kind), format_of(kind)
-        absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in optional}
-        of_format = {"format": {"enum": [format_name]}} if format_name else {}
+        optional, format_name = list_optional_fields(kind), get_format(kind)
+        defaults = {field.name: {"default": to_plain(get_default(field))} for field in fields if field.name in optional}
+        format_property = {"format": {"enum": [format_name]}} if format_name else {}
         definitions[name] = {
             "type": "object",
             "properties": {
-                field.name: {**_schema(hints[field.name], definitions), **absent.get(field.name, {})}
+                field.name: {**_build_schema(hints[field.name], definitions), **defaults.get(field.name, {})}
                 for field in fields
             }
-            | of_format,
+            | format_property,
             "required": [field.name for field in fields if field.name not in optional],
             "additionalProperties": False,
         }

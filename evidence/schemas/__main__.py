@@ -3,9 +3,9 @@
 import json
 import re
 
-from evidence.schemas import FOLDER, schemas
+from evidence.schemas import FOLDER, build_schemas
 
-for name, schema in schemas().items():
-    text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda found: " ".join(found[0].split()), json.dumps(schema, indent=2))
+for name, schema in build_schemas().items():
+    text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda match: " ".join(match[0].split()), json.dumps(schema, indent=2))
     (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(f"wrote {name}.json")

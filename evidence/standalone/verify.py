@@ -71,7 +71,7 @@ SMALL_ORDER = (
     55188659117513257062467267217118295137698188065244968500265048394206261417927,
     57896044618658097711785492504343953926634992332820282019728792003956564819948,
 )
-HELD = (
+RESTRICTING_REASONS = (
     "collage",
     "derived",
     "hash",
@@ -127,7 +127,7 @@ class Folder:
     def sort_out(self, names: list[str]) -> None:
         """Tell the bundle's files from those that file managers left; names of folders end with a slash."""
         parts = [name.lower().split("/") for name in names]
-        folders = {"/".join(one[:depth]) for one in parts for depth in range(1, len(one))}
+        folders = {"/".join(segments[:depth]) for segments in parts for depth in range(1, len(segments))}
         places = {name.lower() for name in names}
         need(len(places) == len(names) and not folders & places, "two names refer to the same path")
         self.left_over = {name for name in names if LEFT_OVER.fullmatch(name)}
@@ -161,7 +161,7 @@ class Zip(Folder):
         for _ in range(count):
             reached, raw = self.member(raw, reached)
         need(not raw and reached == start, "the ZIP has a gap before its directory or its end")
-        whole = sum(one[4] for one in self.members.values())
+        whole = sum(member[4] for member in self.members.values())
         need(whole <= FREE_EXPANSION + MAX_EXPANSION * total, "the ZIP would unpack to more than any bundle")
         self.sort_out(list(self.members))
         top = min(self.names, default="").partition("/")[0] + "/"
@@ -192,7 +192,10 @@ class Zip(Folder):
             sizes[1] == sizes[2] and not behind if method == 0 else method == 8,
             kind in (0, 0o040000 if folder else 0o100000) and not (sizes[1] if folder else mode & 0x18),
             head[:14] == b"PK\3\4" + raw[6:16] and rest[:length] == name,
-            all(one == other or (behind and not one) for one, other in zip(early, sizes)),  # noqa: B905 - Python 3.8
+            all(
+                local_value == central_value or (behind and not local_value)
+                for local_value, central_value in zip(early, sizes)  # noqa: B905 - Python 3.8
+            ),
             EXTRA.fullmatch(extra) and EXTRA.fullmatch(rest[length:]),
             self.at(start + sizes[1], len(behind)) == behind,
         )
@@ -203,20 +206,20 @@ class Zip(Folder):
     def pieces(self, name: str) -> Iterator[bytes]:
         """The bytes of a file, exactly those that the ZIP declares."""
         start, method, crc, packed, size = self.members[name]
-        unpacker, found, count = zlib.decompressobj(-15), 0, 0
+        unpacker, output, count = zlib.decompressobj(-15), 0, 0
         for place in range(start, start + packed, PIECE):
             data = self.at(place, min(PIECE, start + packed - place))
             while data:
                 piece = unpacker.decompress(data, PIECE) if method else data
-                data, found, count = unpacker.unconsumed_tail, zlib.crc32(piece, found), count + len(piece)
+                data, output, count = unpacker.unconsumed_tail, zlib.crc32(piece, output), count + len(piece)
                 need(count <= size, f"{name} is longer than the ZIP declares")
                 yield piece
-        whole = (found, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
+        whole = (output, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
         need(whole, f"{name} does not contain the bytes that the ZIP declares")
 
 
 Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
-Found = Dict[str, Digests]  # noqa: UP006 - Python 3.8
+FileDigests = Dict[str, Digests]  # noqa: UP006 - Python 3.8
 
 
 def digests(bundle: Folder, name: str) -> Digests:
@@ -229,7 +232,7 @@ def digests(bundle: Folder, name: str) -> Digests:
     return size, sha256.hexdigest(), sha512.hexdigest()
 
 
-def read(bundle: Folder, name: str) -> bytes:
+def read_file(bundle: Folder, name: str) -> bytes:
     """The bytes of a small file."""
     need(name in bundle.names, f"{name} is missing")
     data = b""
@@ -254,7 +257,7 @@ def number(text: str) -> float:
 
 def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON of a small file."""
-    text = read(bundle, name).decode()
+    text = read_file(bundle, name).decode()
     bare = re.sub(f"(?s){TEXT}?", "", text)  # a string that isn't closed reaches to the end
     depth = max(itertools.accumulate((sign in "[{") - (sign in "]}") for sign in bare), default=0)
     need(depth <= MAX_DEPTH, f"{name} is nested too deeply")
@@ -263,7 +266,7 @@ def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
 
 def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: ANN401 - any JSON value
     """The JSON of a small file without fractions, in its one form and with exactly the fields of its format."""
-    data, value = read(bundle, name), load(bundle, name)
+    data, value = read_file(bundle, name), load(bundle, name)
     need(canonical(value) == data, f"{name} is not in canonical form (RFC 8785)")
     pattern = re.sub(r"\b[BDHMNT]\b|[\[\]{+]", lambda sign: SIGNS[sign[0]], form)
     fits = re.fullmatch(f"(?s){pattern or '.*'}", data.decode())
@@ -273,10 +276,10 @@ def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: A
     return value
 
 
-def expect_format(value: Any, name: str, known: str) -> None:  # noqa: ANN401 - any JSON value
+def expect_format(value: Any, name: str, expected: str) -> None:  # noqa: ANN401 - any JSON value
     """Check that a file is in the format that is read here."""
-    written = value["format"]
-    need(written == known, f"{name} was written in the format {written}, which this version of Exhibit does not read")
+    actual = value["format"]
+    need(actual == expected, f"{name} was written in the format {actual}, which this version of Exhibit does not read")
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -284,10 +287,10 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def check_bag(bundle: Folder, found: Found) -> str:
+def check_bag(bundle: Folder, file_digests: FileDigests) -> str:
     """The bag's own files (RFC 8493), which follow from the rest; and that nothing is missing or extra."""
-    data = sorted(name for name in found if name.startswith("data/"))
-    tags = sorted(set(found) - {*data, "tagmanifest-sha256.txt"})
+    data = sorted(name for name in file_digests if name.startswith("data/"))
+    tags = sorted(set(file_digests) - {*data, "tagmanifest-sha256.txt"})
     own = {name for name in tags if not name.startswith("proofs/")}
     need(
         {SIGNATURE, KEY, KEY_PEM} <= bundle.names,
@@ -295,18 +298,18 @@ def check_bag(bundle: Folder, found: Found) -> str:
     )
     need(own == OWN, f"missing, or not a file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
     for name, place, listed in ((LISTS[0], 1, data), (LISTS[1], 2, data), ("tagmanifest-sha256.txt", 1, tags)):
-        lines = "".join(f"{found[path][place]}  {path}\n" for path in listed).encode()
-        wrong = set(read(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
+        lines = "".join(f"{file_digests[path][place]}  {path}\n" for path in listed).encode()
+        wrong = set(read_file(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
         path = min(wrong, default=b"").partition(b"  ")[2].decode(errors="replace")
-        need(read(bundle, name) == lines, f"{name} lists files or digests that differ from the bundle: {path}")
-    manifest, size = manifest_of(bundle), sum(found[name][0] for name in data)
+        need(read_file(bundle, name) == lines, f"{name} lists files or digests that differ from the bundle: {path}")
+    manifest, size = manifest_of(bundle), sum(file_digests[name][0] for name in data)
     agent = " ".join(re.split("[ \t\r\n]+", "{name} {version}".format(**manifest["software"]))).strip(" ")
     info = f"Bag-Software-Agent: {agent}\nBagging-Date: {manifest['sealed_at'][:10]}\nExternal-Identifier: sha-256:"
-    info += f"{found[MANIFEST][1]}\nPayload-Oxum: {size}.{len(data)}\n"
-    need(read(bundle, "bag-info.txt") == info.encode(), "bag-info.txt does not match the files")
+    info += f"{file_digests[MANIFEST][1]}\nPayload-Oxum: {size}.{len(data)}\n"
+    need(read_file(bundle, "bag-info.txt") == info.encode(), "bag-info.txt does not match the files")
     form = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-    need(read(bundle, "bagit.txt") == form, "bagit.txt does not match the files")
-    return f"{len(found)} files have the digests that the bag lists"
+    need(read_file(bundle, "bagit.txt") == form, "bagit.txt does not match the files")
+    return f"{len(file_digests)} files have the digests that the bag lists"
 
 
 def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
@@ -320,21 +323,21 @@ def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
     return load_canonical(bundle, MANIFEST, form)
 
 
-def check_manifest(bundle: Folder, found: Found) -> str:
+def check_manifest(bundle: Folder, file_digests: FileDigests) -> str:
     """Every sealed file against the manifest."""
     files, withheld = manifest_of(bundle)["files"], withheld_from(bundle)
     listed = [entry["path"] for entry in files]
-    holds = listed == sorted(set(listed)) and FACTS in listed and all(one.startswith("data/") for one in listed)
+    holds = listed == sorted(set(listed)) and FACTS in listed and all(item.startswith("data/") for item in listed)
     need(holds and MANIFEST not in listed, "the list in the manifest is not sorted, or contains files outside data/")
-    allowed = set(listed) - {FACTS, *found}
+    allowed = set(listed) - {FACTS, *file_digests}
     need(withheld <= allowed, "the list of withheld files contains files that are present or must not be withheld")
-    stand_ins = {one["path"] for one in files if (one["role"], one["stand_in"]) == ("stand-in", None)}
-    need({one["stand_in"] for one in files} <= {None, *stand_ins}, "a replacement file is not listed as such")
+    stand_ins = {item["path"] for item in files if (item["role"], item["stand_in"]) == ("stand-in", None)}
+    need({item["stand_in"] for item in files} <= {None, *stand_ins}, "a replacement file is not listed as such")
     for entry in files:
         if entry["path"] not in withheld:
-            stated = (entry["size"], entry["sha256"], entry["sha512"])
-            need(found.get(entry["path"]) == stated, f"{entry['path']} is not the sealed file")
-    extra = {name for name in found if name.startswith("data/")} - {MANIFEST, *listed}
+            expected = (entry["size"], entry["sha256"], entry["sha512"])
+            need(file_digests.get(entry["path"]) == expected, f"{entry['path']} is not the sealed file")
+    extra = {name for name in file_digests if name.startswith("data/")} - {MANIFEST, *listed}
     need(not extra, f"data/ contains a file that was not sealed: {min(extra, default='')}")
     words = f"{len(listed) - len(withheld)} sealed files match the manifest"
     return words + (f", {len(withheld)} are withheld" if withheld else "")
@@ -353,24 +356,24 @@ def entry_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
     return load_canonical(bundle, ENTRY, '{"commitment":D,"opening":{.*},"salt":D,"sequence":N,"time":M,"type":T}')
 
 
-def check_entry(bundle: Folder, found: Found) -> str:
+def check_entry(bundle: Folder, file_digests: FileDigests) -> str:
     """The log's entry: what it commits to is this seal."""
     entry, key = entry_of(bundle), manifest_of(bundle)["key"]["public"]
-    signature = read(bundle, SIGNATURE).hex()
+    signature = read_file(bundle, SIGNATURE).hex()
     need(entry["type"] == "seal", "the log entry is not a seal")
     opened(entry)
-    opening = {"key": key, "manifest": found[MANIFEST][1], "signature": signature}
+    opening = {"key": key, "manifest": file_digests[MANIFEST][1], "signature": signature}
     need(entry["opening"] == opening, "the log entry is for a different seal digest, key or signature")
     return f"entry {entry['sequence']} of the log commits to this seal digest, key and signature"
 
 
-def check_key(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+def check_key(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
     """The key's files are of the manifest's key, and that is one by which a signature holds for one text only."""
     key = manifest_of(bundle)["key"]
     raw = bytes.fromhex(key["public"])
     der = base64.b64encode(bytes.fromhex(SPKI) + raw).decode()
     pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode()
-    same = (read(bundle, KEY_PEM), read(bundle, KEY)) == (pem, canonical(key))
+    same = (read_file(bundle, KEY_PEM), read_file(bundle, KEY)) == (pem, canonical(key))
     need(same, "proofs/key.pem or proofs/key.json is not the key in the manifest")
     y = int.from_bytes(raw, "little") & ~(1 << 255)
     sound = y < 2**255 - 19 and y not in SMALL_ORDER
@@ -391,31 +394,35 @@ def load_facts(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
     return facts
 
 
-def check_registration(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+def check_registration(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
     """The log's entries of the work's pictures: they are the owner's, and lie under their checkpoints."""
     facts = load_facts(bundle)
     work, owner = facts["work"], facts["owner"]["name"]
-    proofs = [one for one in (work["registration"], *work["further_registrations"]) if one]
-    for one in proofs:
-        opened(one)
-        included(one, {"index": one["sequence"], **one}, one["checkpoint"])
-        about = one["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
-        about = about and one["type"] == "registration" and one["opening"].get("owner_name") == owner
+    proofs = [proof for proof in (work["registration"], *work["further_registrations"]) if proof]
+    for proof in proofs:
+        opened(proof)
+        included(proof, {"index": proof["sequence"], **proof}, proof["checkpoint"])
+        about = proof["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
+        about = about and proof["type"] == "registration" and proof["opening"].get("owner_name") == owner
         need(about, "the log entry is for a different owner or picture, or is not a registration")
-        said = one["opening"]
-        told = [name for name in REGISTERED_FIELDS if one is work["registration"] or name in said]
-        same = all(said.get(name) == work[name] for name in told) and str(said.get("work")) == work["number"]
+        opening = proof["opening"]
+        field_names = [name for name in REGISTERED_FIELDS if proof is work["registration"] or name in opening]
+        same = (
+            all(opening.get(name) == work[name] for name in field_names) and str(opening.get("work")) == work["number"]
+        )
         need(same, "the log entry and the facts differ on the work")
-    named = {one["opening"]["picture"] for one in proofs}
-    silent = [f"{place:02d}" for place, one in enumerate(work["pictures"], 1) if one["digest"] not in named]
+    registered_digests = {proof["opening"]["picture"] for proof in proofs}
+    silent = [
+        f"{place:02d}" for place, proof in enumerate(work["pictures"], 1) if proof["digest"] not in registered_digests
+    ]
     words = f"{len(proofs)} log entries register the owner's pictures"
     return words + (f"; not checked for {', '.join(silent)}: no entry registers these" if silent else "")
 
 
-def check_inclusion(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+def check_inclusion(bundle: Folder, file_digests: FileDigests) -> str:  # noqa: ARG001 - called like the others
     """The entry's place under the checkpoint's root."""
     proof = load_canonical(bundle, INCLUSION, '{"index":N,"path":[(?:D(?:,D)*)?],"size":N}')
-    return included(entry_of(bundle), proof, read(bundle, CHECKPOINT).decode())
+    return included(entry_of(bundle), proof, read_file(bundle, CHECKPOINT).decode())
 
 
 def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> str:
@@ -440,59 +447,70 @@ def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> s
     return f"entry {entry['sequence']} is included under the root of {size} entries of {lines[0]}"
 
 
-def check_probability(bundle: Folder, found: Found) -> str:
+def check_probability(bundle: Folder, file_digests: FileDigests) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
     facts = load_facts(bundle)
     calibrations: dict[str, Any] = {}
-    withheld, counted, left = withheld_from(bundle), 0, 0
-    for stated in facts["calibrations"]:
-        calibrations[stated["digest"]] = None
-        if stated["file"] not in withheld or stated["file"] in found:
-            calibrations[stated["digest"]] = stated_calibration(bundle, found, stated)
+    withheld, checked_count, missing_count = withheld_from(bundle), 0, 0
+    for calibration_facts in facts["calibrations"]:
+        calibrations[calibration_facts["digest"]] = None
+        if calibration_facts["file"] not in withheld or calibration_facts["file"] in file_digests:
+            calibrations[calibration_facts["digest"]] = stated_calibration(bundle, file_digests, calibration_facts)
     for match in facts["matches"]:
-        one, number = match["verification"], match["number"]
-        if one["probability"] is None:
+        verification, number = match["verification"], match["number"]
+        if verification["probability"] is None:
             continue
-        need(one["calibration"] in calibrations, f"match {number} has a probability without a calibration")
-        calibration = calibrations[one["calibration"]]
+        need(verification["calibration"] in calibrations, f"match {number} has a probability without a calibration")
+        calibration = calibrations[verification["calibration"]]
         if calibration is None:
-            left += 1
+            missing_count += 1
             continue
-        value, sealed = probability(one, calibration), one["probability"]
-        need(abs(value - sealed) <= TOLERANCE, f"match {number}: the values give {value:.4f}, not {sealed:.4f}")
-        counted += 1
-    words = f"{counted} probabilities match the sealed values and calibrations"
-    return words + (f", {left} cannot be checked because their calibration is withheld" if left else "")
+        value, sealed_value = probability(verification, calibration), verification["probability"]
+        need(
+            abs(value - sealed_value) <= TOLERANCE,
+            f"match {number}: the values give {value:.4f}, not {sealed_value:.4f}",
+        )
+        checked_count += 1
+    words = f"{checked_count} probabilities match the sealed values and calibrations"
+    return words + (
+        f", {missing_count} cannot be checked because their calibration is withheld" if missing_count else ""
+    )
 
 
-def stated_calibration(bundle: Folder, found: Found, stated: dict[str, Any]) -> dict[str, Any]:
+def stated_calibration(bundle: Folder, file_digests: FileDigests, calibration_facts: dict[str, Any]) -> dict[str, Any]:
     """A calibration of which the facts say what it says itself."""
-    file = stated["file"]
-    need(found.get(file, ("", ""))[1] == stated["digest"], f"{file} is not the calibration named in the facts")
+    file = calibration_facts["file"]
+    need(
+        file_digests.get(file, ("", ""))[1] == calibration_facts["digest"],
+        f"{file} is not the calibration named in the facts",
+    )
     calibration: dict[str, Any] = load(bundle, file)
     expect_format(calibration, file, CALIBRATION_FORMAT)
     bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
     sound = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
     sound = sound and set(bounds) == {"certain", "review"}
     need(sound, f"{file} is not a calibration, or contradicts itself")
-    told = ("name", "made", "data", "prior", "photographs")
-    for name, value in {**bounds, **{one: calibration[one] for one in told}}.items():
-        same = canonical(stated[name]) == canonical(value)
+    field_names = ("name", "made", "data", "prior", "photographs")
+    for name, value in {**bounds, **{field_name: calibration[field_name] for field_name in field_names}}.items():
+        same = canonical(calibration_facts[name]) == canonical(value)
         need(same, f"the {name} of the calibration in the facts differs from {file}")
     return calibration
 
 
-def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
+def probability(verification: dict[str, Any], calibration: dict[str, Any]) -> float:
     """A weighted sum of figures, and the straight lines between the knots."""
-    fits = one["pipeline"] == calibration["pipeline"] and not set(HELD) & set(one["reasons"])
+    fits = verification["pipeline"] == calibration["pipeline"] and not set(RESTRICTING_REASONS) & set(
+        verification["reasons"]
+    )
     need(fits, "a calibration does not cover these values or this comparison version")
     figures = {
-        "log-inliers": math.log(1 + one["inliers"]), "dense": one["dense"],
-        "hash": max(0.0, 1 - one["hamming"] / UNRELATED),
-        "overlap-work": one["overlap_work"], "overlap-picture": one["overlap_picture"],
-        "placed": float(one["in_place"] is not None), "in-place": one["in_place"] or 0.0,
-        "drift": min(one["drift"] or 0.0, FAR_DRIFT), "imprecise": float("imprecise" in one["reasons"]),
-        "shared-overlay": float("shared-overlay" in one["reasons"]),
+        "log-inliers": math.log(1 + verification["inliers"]), "dense": verification["dense"],
+        "hash": max(0.0, 1 - verification["hamming"] / UNRELATED),
+        "overlap-work": verification["overlap_work"], "overlap-picture": verification["overlap_picture"],
+        "placed": float(verification["in_place"] is not None), "in-place": verification["in_place"] or 0.0,
+        "drift": min(verification["drift"] or 0.0, FAR_DRIFT),
+            "imprecise": float("imprecise" in verification["reasons"]),
+        "shared-overlay": float("shared-overlay" in verification["reasons"]),
     }  # fmt: skip
     terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
     score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
@@ -512,10 +530,12 @@ def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
     yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
     key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
-    one = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
-    for record in load_canonical(bundle, ANCHORS, f"[(?:{one}(?:,{one})*)?]") if ANCHORS in bundle.names else ():
-        there = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
-        need(there, "the list of receipts names a missing file, or no digest")
+    pattern = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
+    for record in (
+        load_canonical(bundle, ANCHORS, f"[(?:{pattern}(?:,{pattern})*)?]") if ANCHORS in bundle.names else ()
+    ):
+        is_listed = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
+        need(is_listed, "the list of receipts names a missing file, or no digest")
         mark = " (development)" if record["development"] else ""
         yield f"{record['file']}, named {record['witness'][:60]!r}{mark}:"
         yield from ("    " + line for line in anchor_lines(bundle, record))
@@ -538,7 +558,7 @@ def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":
-        stamp = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", read(bundle, record["file"]))
+        stamp = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", read_file(bundle, record["file"]))
         at = calendar.timegm(time.strptime(stamp.group(1).decode(), "%Y%m%d%H%M%S")) if stamp else 0
         chain = [name for name in record["material"] if "/certificate-" in name]
         if chain:
@@ -558,12 +578,12 @@ def run(bundle: Folder) -> int:
     """All checks; returns the exit code."""
     wrong = [name for name in bundle.names if not NAME.fullmatch(name)]
     need(not wrong, f"a name that is not allowed in a bundle: {wrong[:1]!a}")
-    found = {name: digests(bundle, name) for name in sorted(bundle.names)}
+    file_digests = {name: digests(bundle, name) for name in sorted(bundle.names)}
     for name in sorted(bundle.left_over):
         digests(bundle, name)
         say(f"extra file   {name}: left by a file manager, not part of the bundle")
-    need(MANIFEST in found, f"{MANIFEST} is missing")
-    say(f"seal digest  {found[MANIFEST][1]}")
+    need(MANIFEST in file_digests, f"{MANIFEST} is missing")
+    say(f"seal digest  {file_digests[MANIFEST][1]}")
     code, checks = 0, [("bag", check_bag), ("manifest", check_manifest), ("key", check_key)]
     if ENTRY in bundle.names:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
@@ -571,7 +591,7 @@ def run(bundle: Folder) -> int:
         say("not checked  entry, inclusion: the bundle contains no log entry")
     for name, check in [*checks, ("registration", check_registration), ("probability", check_probability)]:
         try:
-            say(f"passed       {name}: {check(bundle, found)}")
+            say(f"passed       {name}: {check(bundle, file_digests)}")
         except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
             code = 1
             say(f"FAILED       {name}: {error if isinstance(error, BrokenError) else f'{error!r}'[:200]}")
@@ -597,7 +617,7 @@ def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3
     """
     try:
         if path.is_dir():
-            names = [one.relative_to(path).as_posix() for one in itertools.islice(path.rglob("*"), MAX_ENTRIES)]
+            names = [item.relative_to(path).as_posix() for item in itertools.islice(path.rglob("*"), MAX_ENTRIES)]
         else:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()[:MAX_ENTRIES]
@@ -612,8 +632,8 @@ def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3
     starts = ["", *(f"{top}/" for top in tops if len(tops) == 1 and not path.is_dir())]
     folders = [name[: -len("/bagit.txt")] for name in files if name.endswith("/bagit.txt")]
     marks = ["bagit.txt"] if path.is_dir() else ["bagit.txt", MANIFEST]
-    known = any(start + name in files for start in starts for name in marks)
-    return known, folders + [name for name in files if name.lower().endswith(".zip")]
+    is_bundle = any(start + name in files for start in starts for name in marks)
+    return is_bundle, folders + [name for name in files if name.lower().endswith(".zip")]
 
 
 def main(arguments: list[str]) -> int:
@@ -624,18 +644,18 @@ def main(arguments: list[str]) -> int:
         return 0 if helped else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
-        known, held = looked_into(path) if path.is_dir() or (path.is_file() and is_zip(path)) else (False, [])
-        if known:
+        is_bundle, names = looked_into(path) if path.is_dir() or (path.is_file() and is_zip(path)) else (False, [])
+        if is_bundle:
             return run(Folder(path) if path.is_dir() else Zip(path))
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
         say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")
         return 1
-    if held:
+    if names:
         say(
-            f"error: {path} is not a bundle: it contains {len(held)}. Unpack it if it is a ZIP, and "
+            f"error: {path} is not a bundle: it contains {len(names)}. Unpack it if it is a ZIP, and "
             "give the bundles one by one:"
         )
-        for name in held[:1000]:
+        for name in names[:1000]:
             say(f"    {name}")
     else:
         say(f"error: {path} is neither a folder that contains bagit.txt nor a bundle's ZIP")

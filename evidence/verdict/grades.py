@@ -60,7 +60,7 @@ GRADES = {
     "time": Row(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
     "sheet": Row(("sheet", "drawings?", "words?"), (), "regenerated"),
 }
-SEEN = "seen-twice"
+SEEN_TWICE = "seen-twice"
 """Check that, if passed, names who vouches for a capture more precisely than :data:`GRADES` does."""
 ALWAYS = frozenset({"bytes", "owner", "log", "time"})
 """Grades that every complete verdict needs, whatever the trust list requires."""
@@ -83,26 +83,27 @@ class Grade:
     required: bool
 
 
-def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade, ...]:
+def grades_of(checks: Sequence[Any], required_names: Iterable[str] | None) -> tuple[Grade, ...]:
     """Return the grades of a bundle.
 
     Args:
         checks: All checks of the bundle.
-        asked: Grades that the trust list requires; ``None`` requires every grade that the bundle has checks for.
+        required_names: Grades that the trust list requires; ``None`` requires every grade that the bundle has checks
+            for.
     """
     grades = []
     for name, row in GRADES.items():
         needed = [check for check in checks if _is_among(check.name, row.needed)]
-        if not needed and name not in ALWAYS.union(asked or ()):
+        if not needed and name not in ALWAYS.union(required_names or ()):
             continue
         relevant = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
-        lacking = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
-        state = State.PASSED if needed and not lacking else State.NOT_CHECKED
+        missing = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
+        state = State.PASSED if needed and not missing else State.NOT_CHECKED
         state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
         state = State.FAILED if any(check.state is State.FAILED for check in relevant) else state
-        partners = next((check.by for check in relevant if check.name == SEEN), "")
+        partners = next((check.by for check in relevant if check.name == SEEN_TWICE), "")
         by = partners or row.by.format(", ".join(dict.fromkeys(check.by for check in relevant if check.by)))
-        required = name not in BY_NAME if asked is None else name in ALWAYS | WHERE_MADE.union(asked)
+        required = name not in BY_NAME if required_names is None else name in ALWAYS | WHERE_MADE.union(required_names)
         grades.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(grades)
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, ParamSpec
 
 from evidence.formats.codec import FormatError, to_plain
-from evidence.formats.errors import PendingProofError, UnknownWitnessError
+from evidence.formats.errors import PendingProofError, UntrustedIssuerError
 from evidence.verdict.grades import Grade, State, grades_of
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 __all__ = [
-    "Check", "Line", "State", "Time", "Verdict", "checked", "expect", "failed", "gravest", "not_checked", "passed",
+    "Check", "Line", "State", "Time", "Verdict", "checked", "expect", "failed", "most_severe", "not_checked", "passed",
     "require", "second", "worst",
 ]  # fmt: skip
 UNKNOWN = "unknown witness"
@@ -116,14 +116,14 @@ def expect(holds: object, problem: str) -> None:
 def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: P.kwargs) -> Check:
     """Call ``look`` and turn its result, or the error that it raises, into a check.
 
-    ``NotFoundError``, ``PendingProofError`` and ``UnknownWitnessError`` mean that the check could not be run;
+    ``NotFoundError``, ``PendingProofError`` and ``UntrustedIssuerError`` mean that the check could not be run;
     ``FormatError``, ``IntegrityError`` and ``WrongUseError`` mean that it failed.
     """
     try:
         result = look(*args, **kwargs)
     except PendingProofError as error:
         return not_checked(name, f"pending: {error.message}")
-    except UnknownWitnessError as error:
+    except UntrustedIssuerError as error:
         return not_checked(name, f"{UNKNOWN}: {error.message}")
     except NotFoundError as error:
         return not_checked(name, error.message)
@@ -212,10 +212,10 @@ class Verdict:
         if self.outcome is ExitCode.DONE and self.existed_by is not None:
             beside = self._lacking(required=False)
             unasked = f" Not proven, and not required: {', '.join(beside)}." if beside else ""
-            said = "" if not self.times else " Earlier times are based on the log and the operator's clock only."
+            suffix = "" if not self.times else " Earlier times are based on the log and the operator's clock only."
             by = next(check.by for check in self.checks if check.name == "time")
             when = f"{second(self.existed_by)} according to {by}"
-            return f"Complete: no check failed, and the whole bundle existed no later than {when}.{said}{unasked}"
+            return f"Complete: no check failed, and the whole bundle existed no later than {when}.{suffix}{unasked}"
         return f"Incomplete: no check failed; not proven: {', '.join(self._lacking(required=True))}."
 
     def _lacking(self, *, required: bool) -> list[str]:
@@ -246,7 +246,7 @@ def require(verdict: Verdict) -> None:
         raise IntegrityError(f"{check.name}: {check.sentence}")
 
 
-def gravest(outcomes: Iterable[ExitCode]) -> ExitCode:
+def most_severe(outcomes: Iterable[ExitCode]) -> ExitCode:
     """Return the most severe of several outcomes."""
     order = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
     return min(outcomes, key=order.index, default=ExitCode.DONE)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import TrustedWitness
-from evidence.anchors.evm.kind import TrustedLedger, validators_fault
+from evidence.anchors.evm.kind import TrustedLedger, find_validators_fault
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
@@ -110,12 +110,12 @@ class Trust(Canonical):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has a development entry without a label.")
         pinned = {fold_name(entry.name) for entry in witnesses}
-        asked = trust.asked
-        if not 1 <= asked.witnesses <= max(len(pinned), 1):
-            raise FormatError(f"{what} requires {asked.witnesses} timestamp services but pins {len(pinned)}.")
+        requirements = trust.asked
+        if not 1 <= requirements.witnesses <= max(len(pinned), 1):
+            raise FormatError(f"{what} requires {requirements.witnesses} timestamp services but pins {len(pinned)}.")
         cosigners = {fold_name(witness.name) for witness in trust.cosigners}
-        if not 0 <= asked.cosigners <= len(cosigners):
-            raise FormatError(f"{what} requires {asked.cosigners} cosigners but pins {len(cosigners)}.")
+        if not 0 <= requirements.cosigners <= len(cosigners):
+            raise FormatError(f"{what} requires {requirements.cosigners} cosigners but pins {len(cosigners)}.")
         _check_pins(trust, what)
         for key in trust.keys:
             if not is_sound_point(key.public):
@@ -126,7 +126,7 @@ class Trust(Canonical):
 
 def _check_pins(trust: Trust, what: str) -> None:
     for ledger in trust.ledgers:
-        if fault := validators_fault(ledger.validators, ledger.quorum):
+        if fault := find_validators_fault(ledger.validators, ledger.quorum):
             raise FormatError(f"{what}: of {ledger.name}, {fault}.")
     for chain in trust.chains:
         if chain.network == "main" and not chain.blocks and chain.minimum_difficulty < 1:

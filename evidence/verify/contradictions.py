@@ -14,7 +14,7 @@ from typing import Any
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError, to_plain
-from evidence.formats.records import plain_url
+from evidence.formats.records import to_plain_url
 from evidence.log.notes import parse_note, parse_verifier_key
 from evidence.verdict.result import State
 from evidence.verify.checks.exchanges import secured
@@ -31,7 +31,7 @@ signing key unless it is pinned for the owner: names change, keys stay.
 """
 Fact = tuple[str, ...]  # description of a fact, with what distinguishes it from others of its kind
 OF_WORK = "work "
-SHOWN = 100
+MAX_SHOWN_CHARACTERS = 100
 """Number of characters of a value that a sentence shows."""
 
 
@@ -59,19 +59,19 @@ class Contradiction:
     def sentence(self) -> str:
         """The contradiction in a sentence."""
         what, *where = self.fact
-        named = f" ({', '.join(part[:SHOWN] for part in where)})" if where else ""
-        one, other = (value[:SHOWN] for value in self.values)
+        suffix = f" ({', '.join(part[:MAX_SHOWN_CHARACTERS] for part in where)})" if where else ""
+        first, second = (value[:MAX_SHOWN_CHARACTERS] for value in self.values)
         number = self.case[2] if self.case[2].startswith(OF_WORK) else f"case {self.case[2]}"
         case = f"{number[:25]} of {self.case[1][:80]}"
-        told = f"{one!r} in {self.bundles[0]}, {other!r} in {self.bundles[1]}"
-        return f"Contradiction in {case}: {what}{named} is {told}."
+        text = f"{first!r} in {self.bundles[0]}, {second!r} in {self.bundles[1]}"
+        return f"Contradiction in {case}: {what}{suffix} is {text}."
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain JSON data."""
         log, owner, number = self.case
-        told = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
+        values = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
         about = {"log": log, "owner": owner, "case": number}
-        return {**about, "fact": list(self.fact), "stated": told, "sentence": self.sentence}
+        return {**about, "fact": list(self.fact), "stated": values, "sentence": self.sentence}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class SharedFind:
     @property
     def sentence(self) -> str:
         """The shared find in a sentence."""
-        one, other = (
+        first, second = (
             f"case {number[:25]!a} of {owner[:80]!a} ({bundle})"
             for bundle, (_, owner, number) in zip(self.bundles, self.cases, strict=True)
         )
         return (
             f"The same sighting is in two cases: {self.page_url[:200]!a}, picture "
-            f"{self.picture[:16]}, {one} and {other}."
+            f"{self.picture[:16]}, {first} and {second}."
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -124,7 +124,8 @@ def account_of(
     statements = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
     statements |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
     finds = frozenset(
-        (secured(plain_url(seen.page_url or seen.image_url)), seen.picture.digest.hex) for seen in facts.sightings
+        (secured(to_plain_url(sighting.page_url or sighting.image_url)), sighting.picture.digest.hex)
+        for sighting in facts.sightings
     )
     return Account(bundle, log, statements, (log, owner, facts.number), finds)
 

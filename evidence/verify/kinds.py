@@ -94,10 +94,10 @@ def _of_file(path: Path) -> Kind:
         return Kind("is empty.")
     if is_zip(path):
         return _of_zip(path)
-    known = next((kind for begins, kind in _SIGNATURES if head.startswith(begins)), None)
-    if known is None:
-        known = _TAR if head[257:262] == b"ustar" else _of_text(path, head)
-    return known
+    known_kind = next((kind for begins, kind in _SIGNATURES if head.startswith(begins)), None)
+    if known_kind is None:
+        known_kind = _TAR if head[257:262] == b"ustar" else _of_text(path, head)
+    return known_kind
 
 
 def _of_folder(path: Path) -> Kind:

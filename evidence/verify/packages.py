@@ -24,8 +24,8 @@ from evidence.formats.container import (
     MAX_EXPANSION,
     ContainerError,
     NoBundleError,
-    is_left_over,
-    is_name,
+    is_system_file,
+    is_valid_name,
 )
 from evidence.formats.zipread import is_zip
 from evidence.verdict.result import Line, Verdict, failed
@@ -36,7 +36,7 @@ from exhibit.digests import CHUNK
 MAX_DEPTH = 4
 """Maximum depth of nested ZIPs, including the bundle's own: a clerk may have zipped a package again."""
 MAX_BUNDLES = 1000
-NAMED = 80  # characters shown of the name of a document beside a bundle
+MAX_NAME_CHARACTERS = 80  # characters shown of the name of a document beside a bundle
 BAGIT = "bagit.txt"
 HINT = "Give a bundle's ZIP as downloaded, the folder that contains bagit.txt, or a package of such ZIPs."
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
@@ -86,7 +86,7 @@ class Place:
         return [*within, *(name.rstrip("/") for name in self.inside)]
 
 
-def places_of(given: Path) -> list[Place]:
+def places_of(path: Path) -> list[Place]:
     """Return the locations of the bundles at a path: one for a bundle, several for a package.
 
     Raises:
@@ -94,36 +94,36 @@ def places_of(given: Path) -> list[Place]:
             the limits.
     """
     try:
-        if given.is_dir():
-            if (given / BAGIT).is_file():
-                return [Place(given)]
-            places = list(_in_folder(given))
-        elif given.exists() and not given.is_file():
-            return [Place(given)]  # a pipe or a device; opening it gives the error
-        elif given.is_file() and is_zip(given):
-            ways = _in_file(given)
+        if path.is_dir():
+            if (path / BAGIT).is_file():
+                return [Place(path)]
+            places = list(_in_folder(path))
+        elif path.exists() and not path.is_file():
+            return [Place(path)]  # a pipe or a device; opening it gives the error
+        elif path.is_file() and is_zip(path):
+            ways = _in_file(path)
             if ways == [()]:
-                return [Place(given)]
-            places = [Place(given, way, given) for way in ways]
+                return [Place(path)]
+            places = [Place(path, way, path) for way in ways]
         else:
             places = []
     except BadZipFile:
-        return [Place(given)]  # a damaged bundle, or another file; its own check says which
+        return [Place(path)]  # a damaged bundle, or another file; its own check says which
     except OSError as error:
-        raise NoBundleError(f"{given.name} cannot be read: {error.strerror}.", hint=HINT) from error
+        raise NoBundleError(f"{path.name} cannot be read: {error.strerror}.", hint=HINT) from error
     if not places:
-        what = kind_of(given)
-        raise NoBundleError(f"{given.name or given} {what.sentence}", hint=what.hint or HINT)
+        what = kind_of(path)
+        raise NoBundleError(f"{path.name or path} {what.sentence}", hint=what.hint or HINT)
     return places
 
 
-def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
+def found_at(paths: Sequence[Path]) -> "list[Place | Refused]":
     """Return the locations of the bundles at several paths, in their order, each location once.
 
     A path without a bundle gives a :class:`Refused` in its place.
     """
     places: dict[tuple[str, ...], Place | Refused] = {}
-    for path in given:
+    for path in paths:
         try:
             for place in places_of(path):
                 places.setdefault((str(place.path), *place.inside), place)
@@ -147,8 +147,8 @@ class Refused:
 
 def in_all(outcomes: Sequence[str]) -> str:
     """Summarize the outcomes of several bundles in a sentence: their number, and how many have each outcome."""
-    counted = [(name, outcomes.count(name)) for name in dict.fromkeys(outcomes)]
-    return f"Total {len(outcomes)}: {', '.join((f'{count} {name}' for name, count in counted))}."
+    counts = [(name, outcomes.count(name)) for name in dict.fromkeys(outcomes)]
+    return f"Total {len(outcomes)}: {', '.join((f'{count} {name}' for name, count in counts))}."
 
 
 def verified(verifier: Verifier, place: Place) -> Verdict:
@@ -175,23 +175,23 @@ def _beside(package: Path, depth: int) -> Iterator[Line]:
     with ZipFile(package) as archive:
         every = [name for name in archive.namelist()[:MAX_ENTRIES] if not name.endswith("/")]
     bundles = tuple(name.removesuffix(BAGIT) for name in every if name == BAGIT or name.endswith(f"/{BAGIT}"))
-    papers = [name for name in every if not is_left_over(name) and not name.lower().endswith(".zip")]
+    papers = [name for name in every if not is_system_file(name) and not name.lower().endswith(".zip")]
     papers = [name for name in papers if not name.startswith(bundles)]
-    named = ", ".join(repr(name[-NAMED:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
-    parts = [f"{len(papers)} other files in {package.name}: {named}"] * bool(papers)
+    names = ", ".join(repr(name[-MAX_NAME_CHARACTERS:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
+    parts = [f"{len(papers)} other files in {package.name}: {names}"] * bool(papers)
     parts += ["those in nested ZIPs"] * (depth > 1)
     if parts:
         yield Line("papers", "; ".join(parts), "not examined by any check")
 
 
 @dataclass(slots=True)
-class _Room:
+class _UnpackBudget:
     """Number of bytes that may still be unpacked from the user's file: nested ZIPs can grow exponentially."""
 
     left: int
 
     @classmethod
-    def of(cls, given: Path) -> "_Room":
+    def of(cls, given: Path) -> "_UnpackBudget":
         return cls(FREE_EXPANSION + MAX_EXPANSION * given.stat().st_size)
 
     def take(self, size: int) -> None:
@@ -203,7 +203,7 @@ class _Room:
 class _Archive:
     """An untrusted ZIP, and the bundles in it. Raises ``BadZipFile``."""
 
-    def __init__(self, path: Path, room: _Room, depth: int = 1) -> None:
+    def __init__(self, path: Path, room: _UnpackBudget, depth: int = 1) -> None:
         self._room, self._depth = room, depth
         with path.open("rb") as file:
             count = _check_directory(file, path.stat().st_size)
@@ -214,10 +214,10 @@ class _Archive:
             except (ValueError, OverflowError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
                 raise BadZipFile("It cannot be read as a ZIP.") from error
         # Some programs write ``\\`` instead of ``/`` between folders.
-        named = [(entry.filename.replace("\\", "/"), entry) for entry in every]
-        _check_places([name for name, _ in named])
-        self._files = {name: entry for name, entry in named if not name.endswith("/")}
-        left_over = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
+        entries = [(entry.filename.replace("\\", "/"), entry) for entry in every]
+        _check_places([name for name, _ in entries])
+        self._files = {name: entry for name, entry in entries if not name.endswith("/")}
+        left_over = [name for name in self._files if is_system_file(name) and not self._begins_as_zip(name)]
         for name in left_over:
             del self._files[name]
 
@@ -305,7 +305,7 @@ class _Archive:
         """
         for path in sorted(path for path in self._files if path.startswith(name)):
             inside = path[len(name) :]
-            if not is_name(inside):
+            if not is_valid_name(inside):
                 raise ContainerError(f"The ZIP contains a name that is not allowed in a bundle: {inside[:80]!a}.")
             (root / inside).parent.mkdir(parents=True, exist_ok=True)
             if (root / inside).exists():
@@ -326,7 +326,7 @@ def _taken_out(place: Place) -> Iterator[Path]:
     with TemporaryDirectory(prefix="exhibit-verify-") as folder:
         path, room = place.path, None
         for depth, name in enumerate(place.inside, 1):
-            room = room or _Room.of(place.path)
+            room = room or _UnpackBudget.of(place.path)
             target = Path(folder) / f"{depth}"
             with _Archive(path, room, depth) as archive:
                 if name.endswith("/"):
@@ -359,7 +359,7 @@ def _in_folder(root: Path) -> Iterator[Place]:
                     places = [Place(path, (), root)]
                 else:
                     folders.append(path)
-            elif entry.is_file(follow_symlinks=False) and not is_left_over(entry.name):
+            elif entry.is_file(follow_symlinks=False) and not is_system_file(entry.name):
                 places = [Place(path, way, root) for way in _in_file_of_folder(path)]
             count += len(places)
             if count > MAX_BUNDLES:
@@ -371,7 +371,7 @@ def _in_folder(root: Path) -> Iterator[Place]:
 
 def _in_file(path: Path) -> Sequence[tuple[str, ...]]:
     """Return the steps to each bundle in a ZIP; a ZIP that is itself a bundle has no steps. Raises ``BadZipFile``."""
-    with _Archive(path, _Room.of(path)) as archive:
+    with _Archive(path, _UnpackBudget.of(path)) as archive:
         return [()] if archive.is_bundle else list(archive.bundles())
 
 

@@ -53,19 +53,25 @@ class SplitView:
     @property
     def sentence(self) -> str:
         """The split view in a sentence."""
-        one, other = self.views
+        first, second = self.views
         unknown = "No key of that log is pinned: the checkpoints may have been written by anyone."
-        who = "Its pinned key signed both." if one.pinned else unknown
-        where = f"in {one.bundle} and in {other.bundle}" if one.bundle != other.bundle else f"in {one.bundle}"
+        who = "Its pinned key signed both." if first.pinned else unknown
+        where = f"in {first.bundle} and in {second.bundle}" if first.bundle != second.bundle else f"in {first.bundle}"
         place = f"entries {self.first} to {self.end - 1}"
-        return f"Split view: {place} of the log {one.origin[:80]} differ under two checkpoints {where}. {who}"
+        return f"Split view: {place} of the log {first.origin[:80]} differ under two checkpoints {where}. {who}"
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        shown = [{"bundle": view.bundle, "note": view.note} for view in self.views]
-        one = self.views[0]
+        views = [{"bundle": view.bundle, "note": view.note} for view in self.views]
+        first_view = self.views[0]
         entries = [self.first, self.end - 1]
-        return {"log": one.origin, "pinned": one.pinned, "entries": entries, "heads": shown, "sentence": self.sentence}
+        return {
+            "log": first_view.origin,
+            "pinned": first_view.pinned,
+            "entries": entries,
+            "heads": views,
+            "sentence": self.sentence,
+        }
 
 
 def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tuple[View, ...]:
@@ -77,8 +83,11 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
     proven_hashes = [
-        (proof.checkpoint, merkle.proven(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False))
-        for proof in (*(sealed.proof for sealed in sealed_statements(inspection, facts)), *proofs)
+        (
+            proof.checkpoint,
+            merkle.compute_proof_hashes(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False),
+        )
+        for proof in (*(statement.proof for statement in sealed_statements(inspection, facts)), *proofs)
     ]
     own = own_checkpoint(inspection)
     with suppress(FormatError, IntegrityError, UnicodeDecodeError):
@@ -86,16 +95,18 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
             text, size = read_checkpoint(inspection), own.note.size
             roots = {proof.size: parse_note(proof.checkpoint).root for proof in proofs}
             for old, path in own.paths.items():
-                proven_hashes.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
+                proven_hashes.append(
+                    (text, merkle.compute_proof_hashes(old - 1, size, path, roots.get(old, b""), whole=True))
+                )
             for record in renewal_records(inspection):
                 later = inspection.read(record.file, MAX_NOTE).decode()
                 proven_hashes.append(
-                    (later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True))
+                    (later, merkle.compute_proof_hashes(size - 1, record.size, record.path, own.note.root, whole=True))
                 )
     return tuple(view for proof in proven_hashes if (view := _view(bundle, inspection, *proof)) is not None)
 
 
-def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:
+def _view(bundle: str, inspection: Inspection, text: str, proof_hashes: dict[Range, bytes]) -> View | None:
     try:
         note = parse_note(text)
     except IntegrityError:
@@ -103,7 +114,7 @@ def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, byt
     pins = (*inspection.trust.logs, *inspection.trust.partners)
     state = check_note(replace(inspection.trust, logs=pins), "", note, text).state
     whole = {(0, note.size): note.root}
-    hashes = shown if shown.items() >= whole.items() else whole
+    hashes = proof_hashes if proof_hashes.items() >= whole.items() else whole
     pinned = state is State.PASSED
     keys = () if pinned else (line.key_id for line in note.signatures if line.name == note.origin)
     return None if state is State.FAILED else View(bundle, note.origin, pinned, frozenset(keys), text, hashes)

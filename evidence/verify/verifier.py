@@ -82,15 +82,15 @@ def _checks(
     facts, check = read_facts(inspection)
     logged = list(proofs.check_log(inspection, facts))
     continued = any((check.name, check.state) == ("consistency", State.PASSED) for check in logged)
-    witnessed = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged), is_continued=continued)
+    timestamp_checks = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged), is_continued=continued)
     seal = proofs.read_log_proof(inspection)[0] if proofs.is_logged(logged) else None
-    order, times = check_order(inspection, facts, seal, witnessed.pairs)
+    order, times = check_order(inspection, facts, seal, timestamp_checks.pairs)
     if facts is not None and check.state is State.PASSED:
         inspection = replace(inspection, absent=facts.absent)
-        checks += [_left_out(path, gone) for path, gone in facts.absent.items()]
+        checks += [_left_out(path, omitted_file) for path, omitted_file in facts.absent.items()]
     checks += [check, *proofs.check_signature(inspection), *logged, *proofs.check_renewals(inspection)]
-    checks += [*witnessed.checks, order]
-    checks += proofs.check_signers(inspection, witnessed.logged)
+    checks += [*timestamp_checks.checks, order]
+    checks += proofs.check_signers(inspection, timestamp_checks.logged)
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
@@ -99,17 +99,19 @@ def _checks(
     return checks, times, views, first_lines(inspection, facts, checks), account
 
 
-def _left_out(path: str, gone: LeftOutFacts) -> Check:
-    said = words_of(gone)
-    return not_checked(f"file:{path}", f"{said[0].upper()}{said[1:]}; its SHA-256 in the facts is {gone.digest}.")
+def _left_out(path: str, omitted_file: LeftOutFacts) -> Check:
+    reason = words_of(omitted_file)
+    return not_checked(
+        f"file:{path}", f"{reason[0].upper()}{reason[1:]}; its SHA-256 in the facts is {omitted_file.digest}."
+    )
 
 
-def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:
-    measured, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
+def _container(contents: Contents, other_state: State, inspection: Inspection | None = None) -> Check:
+    measurements, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
     if broken:
         return failed("container", next(iter(broken.values())))
-    members = [Member(name, item.size, item.crc, partial(contents.chunks, name)) for name, item in measured.items()]
-    return check_container(contents, members, others=others)
+    members = [Member(name, item.size, item.crc, partial(contents.chunks, name)) for name, item in measurements.items()]
+    return check_container(contents, members, other_state=other_state)
 
 
 def opened(path: Path) -> AbstractContextManager[Contents]:

@@ -149,7 +149,7 @@ async def scroll_through(page: Page, traffic: PageTraffic, limits: PageLimits) -
     top = 0
     while time.monotonic() < end and top < min(await page_height(page), limits.height):
         top += step
-        await _asked(page.evaluate("(y) => window.scrollTo({top: y, behavior: 'instant'})", top))
+        await _send_command(page.evaluate("(y) => window.scrollTo({top: y, behavior: 'instant'})", top))
         await asyncio.sleep(SCROLL_PAUSE)
     await settle(traffic, limits)
     await scroll_back(page)
@@ -157,22 +157,22 @@ async def scroll_through(page: Page, traffic: PageTraffic, limits: PageLimits) -
 
 async def scroll_back(page: Page) -> None:
     """Scroll to the top."""
-    await _asked(page.evaluate("() => window.scrollTo({top: 0, left: 0, behavior: 'instant'})"))
+    await _send_command(page.evaluate("() => window.scrollTo({top: 0, left: 0, behavior: 'instant'})"))
 
 
 async def page_height(page: Page) -> int:
     """Return the height of the page in pixels as reported by its scripts; 0 if they report none."""
-    height = await _asked(page.evaluate(HEIGHT))
+    height = await _send_command(page.evaluate(HEIGHT))
     return int(height) if isinstance(height, int | float) and 0 < height < 1 << 31 else 0
 
 
 async def wall_signs(page: Page) -> list[str]:
     """Return the signs of a login form or a CAPTCHA on the page."""
-    signs = await _asked(page.evaluate(WALLS))
+    signs = await _send_command(page.evaluate(WALLS))
     return [sign for sign in SIGNS if sign in signs] if isinstance(signs, list) else []
 
 
-async def _asked(question: Coroutine[Any, Any, Any]) -> Untyped:
+async def _send_command(question: Coroutine[Any, Any, Any]) -> Untyped:
     """Return the page's answer, or ``None`` if there is none in time."""
     try:
         return await asyncio.wait_for(question, ANSWER_SECONDS)

@@ -29,9 +29,9 @@ def find_browser(setting: str) -> Found:
         return Found(None, "The setting capture_browser says none: pages are captured as they are served.")
     if find_spec("playwright") is None:
         return Found(None, "The package playwright, which steers a browser, isn't installed.", GET_PACKAGES)
-    found = next(filter(None, map(shutil.which, (setting,) if setting else NAMES)), None)
-    if found:
-        return Found(Path(found), f"{found} is used for captures.")
-    named = f"There is no program {setting}" if setting else "There is no Chromium"
-    sentence = f"{named}: pages are captured as they are served, without a picture of how they look."
+    path = next(filter(None, map(shutil.which, (setting,) if setting else NAMES)), None)
+    if path:
+        return Found(Path(path), f"{path} is used for captures.")
+    problem = f"There is no program {setting}" if setting else "There is no Chromium"
+    sentence = f"{problem}: pages are captured as they are served, without a picture of how they look."
     return Found(None, sentence, GET_BROWSER)

@@ -27,7 +27,7 @@ SHIPPED_NETWORK = "descriptor@1"
 """Name and version of the network that comes with Exhibit."""
 DECIMALS = 4
 """Decimals of a probability. Knots never exceed what the number of photographs supports."""
-HELD = frozenset(
+FITTED = frozenset(
     {"low-information", "plain", "collage", "page", "negative", "pieces", "hash", "mark", "series", "derived"}
 )
 """Reasons for which a calibration on photographs makes no statement. The first four, and marks shared by an owner's
@@ -71,7 +71,7 @@ def figures(verification: Verification, names: Sequence[str] = tuple(FIGURES)) -
 
 def is_measurable(verification: Verification) -> bool:
     """Return True if a calibration on photographs makes a statement about such a pair."""
-    return HELD.isdisjoint(verification.reasons)
+    return FITTED.isdisjoint(verification.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class Bound:
     def in_words(self) -> str:
         """The bound as a text, in the same wording everywhere."""
         searched = f"from {self.photographs:,} photographs, each searched for among the other {self.photographs - 1:,}"
-        counted = f"{searched}, with {self.failed:,} false alarms"
-        return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {counted}"
+        count_text = f"{searched}, with {self.failed:,} false alarms"
+        return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {count_text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +238,14 @@ def _fields(plain: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_sound(made: Calibration) -> bool:
-    numbers = (*made.weights, made.intercept, *(number for knot in made.knots for number in knot))
+def _is_sound(calibration: Calibration) -> bool:
+    numbers = (*calibration.weights, calibration.intercept, *(number for knot in calibration.knots for number in knot))
     return (
-        set(made.figures) <= set(FIGURES)
-        and len(set(made.figures)) == len(made.figures) == len(made.weights)
-        and bool(made.knots)
+        set(calibration.figures) <= set(FIGURES)
+        and len(set(calibration.figures)) == len(calibration.figures) == len(calibration.weights)
+        and bool(calibration.knots)
         and all(map(math.isfinite, numbers))
-        and all(left[0] < right[0] and left[1] <= right[1] for left, right in pairwise(made.knots))
-        and 0 <= made.knots[0][1] <= made.knots[-1][1] <= 1
-        and 0 < made.prior < 1
+        and all(left[0] < right[0] and left[1] <= right[1] for left, right in pairwise(calibration.knots))
+        and 0 <= calibration.knots[0][1] <= calibration.knots[-1][1] <= 1
+        and 0 < calibration.prior < 1
     )

@@ -47,8 +47,8 @@ def odds_words(logarithm: float) -> str:
     step = 10.0 ** (math.floor(math.log10(value) + 1e-9) - 1)
     steps = value / step
     number = (math.ceil(steps - 1e-6) if against else math.floor(steps + 1e-6)) * step
-    said = f"{number:,.1f}".removesuffix(".0") if number < 10 else f"{number:,.0f}"
-    return f"1 : {said}" if against else f"{said} : 1"
+    rounded = f"{number:,.1f}".removesuffix(".0") if number < 10 else f"{number:,.0f}"
+    return f"1 : {rounded}" if against else f"{rounded} : 1"
 
 
 def evidence_against(rate: float, failures: int, trials: int) -> float:

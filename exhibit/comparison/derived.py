@@ -24,18 +24,18 @@ GRADES = ((5, PIXELS, 0.9), (4, PIXELS, 0.6), (3, STRUCTURE, 0.75), (2, STRUCTUR
 """Grades with the kind of survival required, and the minimum share of the informative cells that have it."""
 
 
-def survival(shown: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
+def survival(found_grey: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
     """Return the survival map: what remains of each cell of a work in an image aligned with it.
 
     Args:
-        shown: Aligned image in the small frame of the work, grey, shape (h, w).
+        found_grey: Aligned image in the small frame of the work, grey, shape (h, w).
         mask: True where the image covers the frame.
         work: The work in the same frame, grey.
     """
     down, across = (max(1, round(CELLS * side / max(work.shape))) for side in work.shape)
     if min(work.shape) < WINDOW:  # no window fits into the frame
         return tuple([PLAIN * int(across)] * int(down))
-    first, second = blurred(shown, mask), blurred(work, mask)
+    first, second = blurred(found_grey, mask), blurred(work, mask)
     whole = _around(mask.astype(np.float64), MARGIN) > (2 * MARGIN + 1) ** 2 - 0.5
     alike = np.where(whole, _alike(_edges(first, whole), _edges(second, whole)), 0)
     textured, agreeing = windows(first, second, mask)
@@ -90,6 +90,6 @@ def _around(values: NDArray[Number], radius: int) -> NDArray[Number]:
     return window_sums(np.pad(values, radius), 2 * radius + 1)
 
 
-def _centred(seen: Mask) -> Mask:
+def _centred(mask: Mask) -> Mask:
     """Move the results of windows to their centres in the frame."""
-    return np.pad(seen, (WINDOW // 2, (WINDOW - 1) // 2))
+    return np.pad(mask, (WINDOW // 2, (WINDOW - 1) // 2))

@@ -16,7 +16,7 @@ GAP = 0.9
 MAX_PIECES, FEW = 400, 3
 
 
-def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
+def hang_together(pieces: Sequence[Piece], indices: Sequence[int]) -> float:
     """Return how consistently adjoining pieces place their common edges in the found image, 0 to 1.
 
     The result is the smaller of two shares: of all edges, each weighted by the smaller of its pieces; and of the area
@@ -25,18 +25,18 @@ def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
 
     Args:
         pieces: Alignment of an image with parts of another one.
-        seen: Visible pixels of each piece, not covered by others. Pieces without visible pixels are ignored.
+        indices: Visible pixels of each piece, not covered by others. Pieces without visible pixels are ignored.
     """
-    counts = np.array(seen, np.float64)
+    counts = np.array(indices, np.float64)
     if len(pieces) > MAX_PIECES:
         return 0.0
     boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)[counts > 0]
     matrices = np.array([piece.transform for piece in pieces], np.float64).reshape(-1, 3, 3)[counts > 0]
     counts = counts[counts > 0]
     first, second = np.triu_indices(len(boxes), 1)
-    one, other = boxes[first], boxes[second]
-    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
-    sides, shared = np.minimum(one[:, 2:] - one[:, :2], other[:, 2:] - other[:, :2]), high - low
+    box, other = boxes[first], boxes[second]
+    low, high = np.maximum(box[:, :2], other[:, :2]), np.minimum(box[:, 2:], other[:, 2:])
+    sides, shared = np.minimum(box[:, 2:] - box[:, :2], other[:, 2:] - other[:, :2]), high - low
     meets, along = (shared <= TOUCHING * sides) & (-shared <= GAP * sides), shared >= ALONG * sides
     adjoin = (meets & along[:, ::-1]).any(axis=1)
     if not adjoin.any():

@@ -20,11 +20,11 @@ This is the reference definition. Faster implementations must agree with it with
    ``c / √(va · vb) > 0.6``.
 6. The similarity is the number of agreeing windows divided by the number of textured ones; 0 without any.
 
-An image may be decoded at a smaller size first, down to :func:`side_needed`. With fewer pixels, a work that is small
+An image may be decoded at a smaller size first, down to :func:`needed_side`. With fewer pixels, a work that is small
 in it would be compared blurred.
 
 If little of the registered image is shared, it contains so few windows that an alignment can be found by which any
-other image agrees in most of them. :func:`laid_closely` examines that part alone, with as many pixels as a whole
+other image agrees in most of them. :func:`refine_alignment` examines that part alone, with as many pixels as a whole
 image is compared with. Also, an edge agrees with any other edge along its whole length, so
 :func:`crossing_agreement` examines only windows in which gradients cross (a corner, a texture).
 """
@@ -55,16 +55,18 @@ ENLARGED = 0.75
 _RADIUS = 4
 
 Grey = NDArray[np.uint8]
-Laid = tuple[Grey, Mask, Grey]
+AlignedPair = tuple[Grey, Mask, Grey]
 """An image in the frame of another, the mask of its visible part, and that other image."""
 Number = TypeVar("Number", np.float64, np.complex128)
 
 
-def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> float:
+def dense_similarity(
+    found_pixels: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()
+) -> float:
     """Return the share of textured windows in the overlap that agree, 0 to 1.
 
     Args:
-        found: Found image, (h, w, 3) uint8 RGB.
+        found_pixels: Found image, (h, w, 3) uint8 RGB.
         registered: Registered image, likewise.
         transform: 3×3 homography from pixels of the found image to the registered one, mirroring included.
         pieces: Piecewise alignment, with transforms likewise.
@@ -72,12 +74,12 @@ def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pi
     Raises:
         WrongUseError: A transform cannot be inverted.
     """
-    return agreement(*laid_on(found, registered, transform, pieces))[0]
+    return agreement(*align_pair(found_pixels, registered, transform, pieces))[0]
 
 
-def laid_on(
+def align_pair(
     found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = (), side: float = LONG_SIDE
-) -> Laid:
+) -> AlignedPair:
     """Return the found image in the small frame of the registered one, its mask, and the small registered image.
 
     The arguments are those of :func:`dense_similarity`, and the long side of the frame in pixels.
@@ -92,15 +94,17 @@ def laid_on(
     return *warp(reduced, to_small @ matrix @ back, size), small
 
 
-def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece], mask: Mask) -> Laid:
-    """Like :func:`laid_on`, for only the part of the registered image that the mask of :func:`laid_on` covers.
+def refine_alignment(
+    found_pixels: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece], mask: Mask
+) -> AlignedPair:
+    """Like :func:`align_pair`, for only the part of the registered image that the mask of :func:`align_pair` covers.
 
     That part is cropped and treated as an image of its own. Its frame is smaller than usual if more than a quarter of
     the visible part would be enlarged in it.
     """
     down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not down.size:
-        return laid_on(found, registered, transform, pieces)
+        return align_pair(found_pixels, registered, transform, pieces)
     sides = [length / small for length, small in zip(registered.shape, mask.shape, strict=False)]
     top, bottom = math.floor(down[0] * sides[0]), math.ceil((down[-1] + 1) * sides[0])
     left, right = math.floor(across[0] * sides[1]), math.ceil((across[-1] + 1) * sides[1])
@@ -109,7 +113,7 @@ def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces
     moved = shift @ np.asarray(transform, np.float64)
     cut = [_moved(piece, shift) for piece in pieces]
     side = max(part.shape[:2]) / max(1.0, enlargement(registered.shape, mask, transform, pieces))
-    return laid_on(found, part, moved, cut, min(LONG_SIDE, side))
+    return align_pair(found_pixels, part, moved, cut, min(LONG_SIDE, side))
 
 
 def _moved(piece: Piece, shift: Floats) -> Piece:
@@ -166,7 +170,7 @@ def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
 def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, pieces: Sequence[Piece]) -> float:
     """Return the factor by which lengths grow from the found to the registered image in the visible part.
 
-    It is the 75th percentile over the pixels of the mask of :func:`laid_on`, each with the transform of its piece; 0
+    It is the 75th percentile over the pixels of the mask of :func:`align_pair`, each with the transform of its piece; 0
     without any pixels. ``registered`` is the shape of the registered image.
     """
     size = (mask.shape[1], mask.shape[0])
@@ -184,13 +188,13 @@ def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, p
     return float(np.quantile(grown[mask], ENLARGED)) if mask.any() else 0.0
 
 
-def side_needed(found: Size, registered: tuple[float, float], transform: ArrayLike) -> int:
+def needed_side(found_size: Size, registered: tuple[float, float], transform: ArrayLike) -> int:
     """Return the long side in pixels at which the found image needs no enlargement in step 3, up to a limit.
 
     Sizes are full width and height. Raises ``ValueError`` or ``ArithmeticError`` for invalid transforms.
     """
-    short, long = sorted(found)
-    scale = min(1.0, LONG_SIDE / max(registered)) * scale_at_centre(np.asarray(transform, np.float64), found[::-1])
+    short, long = sorted(found_size)
+    scale = min(1.0, LONG_SIDE / max(registered)) * scale_at_centre(np.asarray(transform, np.float64), found_size[::-1])
     return min(math.ceil(long * min(1.0, scale)), round(MOST_NEEDED * max(1.0, long / (2 * short))))
 
 
@@ -216,7 +220,7 @@ def _smooth(values: Floats, weights: Floats) -> Floats:
 
 
 def agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
-    """Return the similarity of a result of :func:`laid_on`, and the number of textured windows."""
+    """Return the similarity of a result of :func:`align_pair`, and the number of textured windows."""
     textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
     count = int(textured.sum())
     return (float(int(agree.sum()) / count) if count else 0.0), count
@@ -246,9 +250,9 @@ def _gradients_cross(picture: Floats, inner: Mask) -> Mask:
     return np.asarray(xx + yy - larger > CROSSING * np.maximum(larger, 1e-9))
 
 
-def is_sloping(laid: Laid) -> bool:
+def is_sloping(aligned: AlignedPair) -> bool:
     """Return True if the shared part is little more than a brightness gradient, which many images have in common."""
-    _, mask, small = laid
+    _, mask, small = aligned
     grey = blurred(small, np.ones(small.shape, np.bool_))
     bends = np.abs(grey[2:, 1:-1] + grey[:-2, 1:-1] + grey[1:-1, 2:] + grey[1:-1, :-2] - 4 * grey[1:-1, 1:-1])
     inside = bends[mask[1:-1, 1:-1]]

@@ -60,13 +60,13 @@ def read_anchors(value: object, kinds: Kinds, folder: Path) -> tuple[AnchorConfi
     """Read the ``[[anchors]]`` tables, each with the settings of its kind. Paths are relative to ``folder``."""
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ValueError("it must be a list of tables, each begun by [[anchors]]")
-    anchors = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
+    anchors = tuple(map(partial(_read_anchor, kinds=kinds, folder=folder), value))
     if len({anchor.name for anchor in anchors}) < len(anchors):
         raise ValueError("two anchors have the same name")
     return anchors
 
 
-def _read(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
+def _read_anchor(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
     name = short_name(table.get("name", ""))
     try:
         return _of_kind(values.text(table.get("kind", "")), {**table, "name": name}, kinds, folder)

@@ -210,11 +210,11 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
     Raises ``ConfigError``, naming the setting, for unknown names and unusable values.
     """
     data_dir = _data_dir(environ)
-    given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
+    values = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
     checks = {field.name: field.metadata["check"] for field in fields(Config) if field.metadata}
     checks["anchors"] = partial(read_anchors, kinds=kinds, folder=data_dir)
     checked: dict[str, Any] = {}
-    for name, (where, value) in given.items():
+    for name, (where, value) in values.items():
         try:
             checked[name] = checks[name](value)
         except ValueError as error:
@@ -223,13 +223,13 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
                 hint=_HINT,
             ) from None
     config = Config(data_dir=data_dir, **checked)
-    for name, fault in _lacking(config).items():
+    for name, fault in _missing_values(config).items():
         if fault:
-            raise ConfigError(f"{given[name][0]} can't be used: {fault}.", hint=_HINT)
+            raise ConfigError(f"{values[name][0]} can't be used: {fault}.", hint=_HINT)
     return config
 
 
-def _lacking(config: Config) -> dict[str, str]:
+def _missing_values(config: Config) -> dict[str, str]:
     """Return for each setting what else it requires and lacks; empty texts if nothing is missing."""
     roots = config.data_dir / config.passkey_roots
     has_roots = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
@@ -291,14 +291,14 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
     # tables cannot be written as one text and are supported only in the file
     names = {environment_name(field.name): field.name for field in fields(Config) if field.name != "anchors"}
     variables = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
-    return {name: found for name, found in _by_field(variables, names, "").items() if found[1] and name != "data_dir"}
+    return {name: item for name, item in _by_field(variables, names, "").items() if item[1] and name != "data_dir"}
 
 
-def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
+def _by_field(values: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
     """Return given values by field name, each with its name for messages."""
-    for name in given:
+    for name in values:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {close[0]}?" if close else "`make reference` writes a page of all settings."
             raise ConfigError(f"{name}{where} isn't a setting.", hint=hint)
-    return {names[name]: (name + where, value) for name, value in given.items()}
+    return {names[name]: (name + where, value) for name, value in values.items()}

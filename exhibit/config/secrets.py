@@ -47,17 +47,17 @@ def secret_path(config: Config, name: str) -> Path:
 
 def secret_key(config: Config) -> str:
     """Return the key that signs sessions and links of the site: 64 hex digits."""
-    return _kept(config, SECRET_KEY).hex()
+    return _load_or_create(config, SECRET_KEY).hex()
 
 
 def redis_password(config: Config) -> str:
     """Return the password of the embedded Redis: 64 hex digits. It is created again if missing, and not backed up."""
-    return _kept(config, REDIS_PASSWORD).hex()
+    return _load_or_create(config, REDIS_PASSWORD).hex()
 
 
 def installation(config: Config) -> str:
     """Return this installation's identifier in its blob store: 64 hex digits. After a restore it is a new one."""
-    return _kept(config, INSTALLATION).hex()
+    return _load_or_create(config, INSTALLATION).hex()
 
 
 def master_key(config: Config) -> bytes:
@@ -65,14 +65,14 @@ def master_key(config: Config) -> bytes:
 
     A mounted next key is used already, because other machines read it too and can decrypt with either.
     """
-    return _kept(config, NEXT_MASTER_KEY if mounted(config, NEXT_MASTER_KEY) else MASTER_KEY)
+    return _load_or_create(config, NEXT_MASTER_KEY if mounted(config, NEXT_MASTER_KEY) else MASTER_KEY)
 
 
 def master_keys(config: Config) -> tuple[bytes, ...]:
     """Return the master key and, during its rotation, the next one."""
-    present = _kept(config, MASTER_KEY)
+    present = _load_or_create(config, MASTER_KEY)
     try:
-        return present, _read(secret_path(config, NEXT_MASTER_KEY))
+        return present, _read_secret(secret_path(config, NEXT_MASTER_KEY))
     except FileNotFoundError:
         return (present,)
 
@@ -85,7 +85,7 @@ def next_master_key(config: Config) -> bytes:
     if mounted(config, MASTER_KEY) and not mounted(config, NEXT_MASTER_KEY):
         hint = f"On every machine put the new one beside it as {NEXT_MASTER_KEY}: openssl rand -hex 32"
         raise ConfigError(f"The master key lies in {config.secrets_dir}, which Exhibit doesn't change.", hint=hint)
-    return _kept(config, NEXT_MASTER_KEY)
+    return _load_or_create(config, NEXT_MASTER_KEY)
 
 
 def adopt_next_master_key(config: Config) -> None:
@@ -96,21 +96,21 @@ def adopt_next_master_key(config: Config) -> None:
         settle_path(path.parent)
 
 
-def _kept(config: Config, name: str) -> bytes:
+def _load_or_create(config: Config, name: str) -> bytes:
     """Return a secret, creating its file if it is missing. Concurrent processes all get the same value."""
     path = secret_path(config, name)
     try:
-        return _read(path)
+        return _read_secret(path)
     except FileNotFoundError:
         check_mount(config)
         made_data_dir(config)
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o700)
         write_once(path, secrets.token_hex(_BYTES).encode())
-        return _read(path)
+        return _read_secret(path)
 
 
-def _read(path: Path) -> bytes:
+def _read_secret(path: Path) -> bytes:
     try:
         data = bytes.fromhex(path.read_text(encoding="ascii"))
     except ValueError:

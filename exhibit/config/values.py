@@ -66,17 +66,17 @@ def matching(pattern: str, fault: str) -> Callable[[object], str]:
     """Create a parser for texts that match a pattern. ``{}`` in the error message is replaced by the value."""
 
     def check(value: object) -> str:
-        given = text(value)
-        if not re.fullmatch(pattern, given):
-            raise ValueError(fault.format(repr(given)))
-        return given
+        value_text = text(value)
+        if not re.fullmatch(pattern, value_text):
+            raise ValueError(fault.format(repr(value_text)))
+        return value_text
 
     return check
 
 
-def one_of(*known: str) -> Callable[[object], str]:
+def one_of(*choices: str) -> Callable[[object], str]:
     """Create a parser for one of several words."""
-    check = matching(f"(?i:{'|'.join(known)})", f"{{}} isn't {' or '.join(known)}")
+    check = matching(f"(?i:{'|'.join(choices)})", f"{{}} isn't {' or '.join(choices)}")
     return lambda value: check(value).lower()
 
 
@@ -99,10 +99,10 @@ def url(*schemes: str) -> Callable[[object], str]:
     """Create a parser for URLs with these schemes, or empty. Errors omit the value: it may contain a password."""
 
     def check(value: object) -> str:
-        given = text(value)
-        if given and urlsplit(given).scheme not in schemes:
+        value_text = text(value)
+        if value_text and urlsplit(value_text).scheme not in schemes:
             raise ValueError(f"it must be a URL that begins with {' or '.join(f'{scheme}:' for scheme in schemes)}")
-        return given
+        return value_text
 
     return check
 
@@ -112,9 +112,9 @@ def server_url(*schemes: str) -> Callable[[object], str]:
     checked = url(*schemes)
 
     def check(value: object) -> str:
-        given = checked(value).rstrip("/")
-        parts = urlsplit(given)
-        if given and not parts.hostname:
+        base_url = checked(value).rstrip("/")
+        parts = urlsplit(base_url)
+        if base_url and not parts.hostname:
             raise ValueError(f"it names no host; it looks like {schemes[-1]}://example.org")
         try:
             _ = parts.port
@@ -122,7 +122,7 @@ def server_url(*schemes: str) -> Callable[[object], str]:
             raise ValueError(f"{parts.netloc.rpartition('@')[2]!r} names a port that can't be") from None
         if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
             raise ValueError("a password would travel in the clear; begin it with smtp+tls: or smtps:")
-        return given
+        return base_url
 
     return check
 
@@ -166,20 +166,20 @@ def aaguids(value: object) -> tuple[str, ...]:
 
 def languages(value: object) -> tuple[str, ...]:
     """Parse the languages of the site, the default first."""
-    given = texts(value)
-    if not given or set(given) - set(LANGUAGES) or len(set(given)) < len(given):
-        raise ValueError(f"{', '.join(given) or 'nothing'} isn't a choice among {', '.join(LANGUAGES)}")
-    return given
+    codes = texts(value)
+    if not codes or set(codes) - set(LANGUAGES) or len(set(codes)) < len(codes):
+        raise ValueError(f"{', '.join(codes) or 'nothing'} isn't a choice among {', '.join(LANGUAGES)}")
+    return codes
 
 
 def time_zone(value: object) -> str:
     """Parse a time zone of the IANA database, such as ``Asia/Shanghai``."""
-    given = text(value)
+    name = text(value)
     try:
-        zoneinfo.ZoneInfo(given)
+        zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{given!r} isn't a time zone such as Asia/Shanghai") from None
-    return given
+        raise ValueError(f"{name!r} isn't a time zone such as Asia/Shanghai") from None
+    return name
 
 
 def path(value: object) -> Path | None:

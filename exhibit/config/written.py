@@ -26,7 +26,7 @@ def fixed(environ: Mapping[str, str] = os.environ) -> set[str]:
     return {name for name in WRITABLE if environ.get(environment_name(name))}
 
 
-def written(folder: Path) -> dict[str, str]:
+def editable_settings(folder: Path) -> dict[str, str]:
     """Return their current values in the file of a data folder; empty if the file is unreadable."""
     try:
         table = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
@@ -46,13 +46,13 @@ def checked(name: str, value: str) -> str:
     return result
 
 
-def write_settings(folder: Path, given: Mapping[str, str]) -> None:
+def write_settings(folder: Path, changes: Mapping[str, str]) -> None:
     """Write settings to the file, or remove those with empty values. All other lines are kept.
 
     The change takes effect after a restart. Raises ``WrongUseError`` for invalid values, and ``ConfigError`` if the
     file cannot be written or would not be read back correctly.
     """
-    values, path = {name: checked(name, value) for name, value in given.items()}, folder / FILE_NAME
+    values, path = {name: checked(name, value) for name, value in changes.items()}, folder / FILE_NAME
     try:
         before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
         lines_kept, top = [], True

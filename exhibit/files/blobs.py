@@ -102,10 +102,10 @@ class BlobStore:
                 self.keep_as(digest, _unchanged(file, digest))
         return digest
 
-    def put_all(self, given: Iterable[bytes | Path]) -> None:
+    def put_all(self, sources: Iterable[bytes | Path]) -> None:
         """Store bytes and files, several in parallel, because disks and buckets have latency."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), given))
+            list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), sources))
 
     def get(self, digest: Digest) -> bytes:
         """Return the bytes. Raises ``NotFoundError`` if absent, ``IntegrityError`` if they do not match the digest."""
@@ -184,19 +184,19 @@ class Folder:
     """A :class:`Place` on a disk. ``incoming/`` holds unfinished files; all other files are complete and read-only.
 
     If the folder is missing, for example because its disk is not mounted, all operations raise ``OSError``
-    (``ESTALE``). The file ``made`` beside the folder records its creation; a folder recorded there is not created
+    (``ESTALE``). The file ``marker`` beside the folder records its creation; a folder recorded there is not created
     again.
     """
 
-    def __init__(self, root: Path, made: Path | None = None) -> None:
+    def __init__(self, root: Path, marker: Path | None = None) -> None:
         self.root = root
         self._incoming = root / "incoming"
-        if made is None or not (made.exists() and is_empty(root)):
+        if marker is None or not (marker.exists() and is_empty(root)):
             root.mkdir(mode=0o700, exist_ok=True)  # other users of the machine have no access
             self._incoming.mkdir(exist_ok=True)
             with suppress(OSError):  # the process may be read-only
-                if made is not None:
-                    made.touch()
+                if marker is not None:
+                    marker.touch()
 
     def read(self, key: str) -> bytes:
         """Read the whole file."""
@@ -263,7 +263,7 @@ class Folder:
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
         """Return subfolders with their modification times."""
-        return ((path.name, _written(path)) for path in (self.root / below).iterdir() if path.is_dir())
+        return ((path.name, _modified_at(path)) for path in (self.root / below).iterdir() if path.is_dir())
 
     def clear(self, below: str) -> None:
         """Remove the folder immediately."""
@@ -272,7 +272,7 @@ class Folder:
     def sweep(self, older_than: float) -> int:
         """Remove old files in ``incoming/``."""
         limit = time.time() - older_than
-        leftovers = [path for path in self._incoming.iterdir() if _written(path) <= limit]
+        leftovers = [path for path in self._incoming.iterdir() if _modified_at(path) <= limit]
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
@@ -306,8 +306,8 @@ class Folder:
 class FolderBlobStore(BlobStore):
     """A blob store in a folder whose files other programs may read directly."""
 
-    def __init__(self, root: Path, made: Path | None = None) -> None:
-        super().__init__(Folder(root, made))
+    def __init__(self, root: Path, marker: Path | None = None) -> None:
+        super().__init__(Folder(root, marker))
         self.root = root
 
     def path(self, digest: Digest) -> Path:
@@ -342,9 +342,9 @@ def is_empty(root: Path) -> bool:
     return not any(root.glob("??"))
 
 
-def has_gone(root: Path, made: Path) -> bool:
+def is_missing(root: Path, marker: Path) -> bool:
     """Return True if a blob folder that was created no longer exists, for example because its disk is not mounted."""
-    return made.exists() and is_empty(root) and not (root / "incoming").is_dir()
+    return marker.exists() and is_empty(root) and not (root / "incoming").is_dir()
 
 
 def verified(data: bytes, digest: Digest) -> bytes:
@@ -364,7 +364,7 @@ def absent(key: str) -> NotFoundError:
 
 def blob_store(data_dir: Path) -> FolderBlobStore:
     """Return the blob store of a data folder."""
-    return FolderBlobStore(data_dir / "blobs", made=data_dir / "blobs.made")
+    return FolderBlobStore(data_dir / "blobs", marker=data_dir / "blobs.made")
 
 
 def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
@@ -386,7 +386,7 @@ def _unread(error: OSError) -> None:
         raise error
 
 
-def _written(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

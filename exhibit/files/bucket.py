@@ -40,7 +40,7 @@ _RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=15
 SILENT = Sentence("The bucket is not responding.")
 UNCONDITIONAL = Sentence("The bucket's storage service does not support conditional writes.")
 OF_ANOTHER = Sentence("The bucket belongs to another Exhibit installation.")
-GONE = Sentence("The bucket does not exist, or is not the same bucket as before.")
+BUCKET_MISSING = Sentence("The bucket does not exist, or is not the same bucket as before.")
 FULL = Sentence("The bucket is full, or its quota is used up.")
 LONG = 3.0
 """Seconds without a response after which a wait counts as long."""
@@ -50,9 +50,9 @@ _SEE = "See docs/how-to/operate/store-files-in-a-bucket.md."
 class Bucket:
     """A :class:`Place` in an object store, owned by one installation. It is opened on first use, after any fork."""
 
-    def __init__(self, opened: Callable[[], ObjectStore], owner: str, made: Path) -> None:
-        """Create without a connection. The file ``made`` records the claim: a bucket is claimed only once."""
-        self._opened, self._owner, self._made = opened, owner, made
+    def __init__(self, open_store: Callable[[], ObjectStore], owner: str, marker: Path) -> None:
+        """Create without a connection. The file ``marker`` records the claim: a bucket is claimed only once."""
+        self._opened, self._owner, self._made = open_store, owner, marker
         self._silent_until = 0.0
 
     @cached_property
@@ -73,7 +73,7 @@ class Bucket:
         with self.told():
             owner = _owner_of(self._objects)
         if owner is None and self._made.exists():
-            raise _gone()
+            raise _bucket_missing()
         if owner not in {None, self._owner}:
             raise StorageError(
                 OF_ANOTHER,
@@ -84,7 +84,7 @@ class Bucket:
     def check(self) -> None:
         """Raise ``StorageError`` if the bucket no longer exists: then nothing is known about its objects."""
         if not self.examine():
-            raise _gone()
+            raise _bucket_missing()
 
     def read(self, key: str) -> bytes:
         """Read the whole object."""
@@ -143,14 +143,14 @@ class Bucket:
 
     def keys(self, below: str) -> Iterator[str]:
         """Yield keys, many for each request."""
-        return (one["path"] for one in self.listed(below))
+        return (entry["path"] for entry in self.listed(below))
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
         """Return subfolders with the time of the newest object in each, by the clock of the store."""
         newest: dict[str, float] = {}
-        for one in self.listed(below):
-            name = one["path"].removeprefix(f"{below}/").partition("/")[0]
-            newest[name] = max(newest.get(name, 0.0), one["last_modified"].timestamp())
+        for entry in self.listed(below):
+            name = entry["path"].removeprefix(f"{below}/").partition("/")[0]
+            newest[name] = max(newest.get(name, 0.0), entry["last_modified"].timestamp())
         return iter(newest.items())
 
     def listed(self, below: str) -> "Iterator[ObjectMeta]":
@@ -193,9 +193,9 @@ class Bucket:
         except AlreadyExistsError:
             raise
         except FileNotFoundError:
-            raise _gone() from None
+            raise _bucket_missing() from None
         except (exceptions.BaseError, ValueError) as error:
-            message, ended = _said(error), time.monotonic()
+            message, ended = _describe_error(error), time.monotonic()
             if message == SILENT and ended > began + LONG:
                 self._silent_until = ended + LONG
             raise StorageError(message, hint=_SEE) from None
@@ -286,8 +286,8 @@ class NamedObjects:
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
         """Yield names (all, or those below one) with the last modification by the clock of the store."""
-        for one in self._bucket.listed(self._key(below).rstrip("/")):
-            yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
+        for entry in self._bucket.listed(self._key(below).rstrip("/")):
+            yield entry["path"].removeprefix(f"{self._folder}/"), entry["last_modified"]
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}".lstrip("/")
@@ -329,9 +329,9 @@ def open_store(url: str, keys: Path) -> ObjectStore:
         options: ClientConfig = {**_CLIENT, **client}  # type: ignore[typeddict-item]  # the library looks at them
         return from_url(url, config=options_in_file, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
-        said = str(error).partition("\n")[0].partition(" error: ")[2]
+        detail = str(error).partition("\n")[0].partition(" error: ")[2]
         raise StorageError(
-            Sentence("The bucket cannot be used with the current configuration."), hint=f"{said}. {_SEE}"
+            Sentence("The bucket cannot be used with the current configuration."), hint=f"{detail}. {_SEE}"
         ) from None
 
 
@@ -350,11 +350,11 @@ def _owner_of(objects: ObjectStore) -> str | None:
         return None
 
 
-def _gone() -> StorageError:
-    return StorageError(GONE, hint=_SEE)
+def _bucket_missing() -> StorageError:
+    return StorageError(BUCKET_MISSING, hint=_SEE)
 
 
-def _said(error: Exception) -> Sentence:
+def _describe_error(error: Exception) -> Sentence:
     """Describe an error from the response of the store."""
     text = str(error)
     code = match[1] if (match := _CODE.search(text)) else type(error).__name__.removesuffix("Error")

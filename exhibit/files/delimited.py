@@ -28,7 +28,7 @@ MAX_LINE = 1 << 20
 """Maximum characters in a line. Longer lines are skipped."""
 MAX_SPAN = 1_000
 """Maximum number of lines that one row may span."""
-SHOWN = 80
+MAX_SHOWN = 80
 """Number of characters shown of a line with a problem."""
 _BLOCK = 1 << 18
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -63,7 +63,7 @@ class Delimited:
         self,
         stream: BinaryIO,
         *,
-        known: Callable[[str], bool] = lambda _head: False,
+        is_heading: Callable[[str], bool] = lambda _head: False,
         begins: Callable[[Sequence[str], Sequence[str]], bool] = lambda _heads, _cells: False,
         sample: int = _BLOCK,
         encoding: str = "",
@@ -72,7 +72,7 @@ class Delimited:
 
         Args:
             stream: Table as bytes.
-            known: Returns True for known headings. The separator that yields most known headings is chosen.
+            is_heading: Returns True for known headings. The separator that yields most known headings is chosen.
             begins: Returns True if a line within a quoted field, given the headings and its fields, would be a row of
                 its own. Then the previous quotation mark was left open.
             sample: Number of bytes used to detect the encoding.
@@ -84,7 +84,7 @@ class Delimited:
         self._begins = begins
         self._decoder = _Decoder(encoding)
         self._lines = _Lines(_texts(stream, sample, self._decoder))
-        self.separator, self.heads, self.first_line = self._read_heads(known)
+        self.separator, self.heads, self.first_line = self._read_heads(is_heading)
 
     @property
     def encoding(self) -> str:
@@ -100,10 +100,12 @@ class Delimited:
                 while len(cells) > width and not cells[-1]:
                     cells = cells[:-1]
                 wrong = len(cells) != width
-                row = Row(row.line, cells, Problem.FIELDS if wrong else None, self.separator.join(row.cells)[:SHOWN])
+                row = Row(
+                    row.line, cells, Problem.FIELDS if wrong else None, self.separator.join(row.cells)[:MAX_SHOWN]
+                )
             yield row
 
-    def _read_heads(self, known: Callable[[str], bool]) -> tuple[str, list[str], int]:
+    def _read_heads(self, is_heading: Callable[[str], bool]) -> tuple[str, list[str], int]:
         separators: Sequence[str] = SEPARATORS
         while (first := self._lines.next()) is not None and first.problem is None:
             if first.text[:4].lower() == "sep=" and first.text[4:] in SEPARATORS:  # Excel's own first line
@@ -119,7 +121,7 @@ class Delimited:
                 cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
             except csv.Error:  # a field longer than the limit of the csv module
                 return 0, 0
-            return sum(known(cell.strip()) for cell in cells), len(cells)
+            return sum(is_heading(cell.strip()) for cell in cells), len(cells)
 
         separator = max(separators, key=fit) if first.problem is None else separators[0]
         row = self._next(separator, 0)
@@ -140,7 +142,7 @@ class Delimited:
         while (first := self._lines.next()) is not None:
             text = first.text
             if first.problem is not None:
-                return Row(first.number, (), first.problem, text[:SHOWN])
+                return Row(first.number, (), first.problem, text[:MAX_SHOWN])
             if not text:
                 continue
             if '"' not in text:
@@ -148,7 +150,7 @@ class Delimited:
             cells = _parsed(text, separator)
             if cells is None:
                 cells = self._over_lines(text, separator, width)
-            return Row(first.number, cells or (), None if cells else Problem.QUOTES, "" if cells else text[:SHOWN])
+            return Row(first.number, cells or (), None if cells else Problem.QUOTES, "" if cells else text[:MAX_SHOWN])
         return None
 
     def _over_lines(self, text: str, separator: str, width: int) -> list[str] | None:
@@ -193,8 +195,8 @@ def records(path: Path) -> Iterator[dict[str, str]]:
         table = Delimited(file)
         for row in table:
             if row.problem is not None:
-                said = Sentence("Line %(line)d of %(name)s cannot be read as a row.", name=path.name, line=row.line)
-                raise RefusedError(said, reason="unreadable", hint=Sentence("Check its quotation marks and fields."))
+                problem = Sentence("Line %(line)d of %(name)s cannot be read as a row.", name=path.name, line=row.line)
+                raise RefusedError(problem, reason="unreadable", hint=Sentence("Check its quotation marks and fields."))
             yield dict(zip(table.heads, row.cells, strict=True))
 
 
@@ -280,14 +282,14 @@ def _texts(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_Text]:
             yield _checked(number, line, passed=passed)
             number, passed = number + 1, False
         if len(rest) > MAX_LINE:
-            rest, passed = rest[:SHOWN], True
+            rest, passed = rest[:MAX_SHOWN], True
     if rest:
         yield _checked(number, rest, passed=passed)
 
 
 def _checked(number: int, text: str, *, passed: bool) -> _Text:
     if passed or len(text) > MAX_LINE:
-        return _Text(number, text[:SHOWN].replace(_BAD, "\ufffd"), Problem.TOO_LONG)
+        return _Text(number, text[:MAX_SHOWN].replace(_BAD, "\ufffd"), Problem.TOO_LONG)
     if _BAD in text:
         return _Text(number, text.replace(_BAD, "\ufffd"), Problem.ENCODING)
     return _Text(number, text, Problem.NOT_TEXT) if "\0" in text else _Text(number, text)

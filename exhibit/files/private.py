@@ -5,12 +5,12 @@ import os
 import stat
 from pathlib import Path
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def keep_private() -> None:
     """Set the umask so that this process and its children create private files only. Entry points call this first."""
-    os.umask(_OTHERS)
+    os.umask(_GROUP_AND_OTHERS)
 
 
 def closed(data_dir: Path) -> int:
@@ -27,10 +27,10 @@ def closed(data_dir: Path) -> int:
         path = pending.pop()
         with contextlib.suppress(FileNotFoundError, PermissionError):
             mode = path.lstat().st_mode
-            is_open = mode & (_OTHERS & ~stat.S_IXGRP if path == data_dir else _OTHERS)
+            is_open = mode & (_GROUP_AND_OTHERS & ~stat.S_IXGRP if path == data_dir else _GROUP_AND_OTHERS)
             if stat.S_ISDIR(mode) and (is_open or path == data_dir):
                 pending += path.iterdir()
             if is_open and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-                path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+                path.chmod(stat.S_IMODE(mode) & ~_GROUP_AND_OTHERS)
                 mended += 1
     return mended

@@ -79,10 +79,10 @@ def normalise(url: str) -> str:
     becomes ``~``, while ``%2F`` does not become ``/``. The order of the query is kept, because it may matter. URLs that
     are invalid or not ``http`` or ``https`` are only stripped of surrounding spaces.
     """
-    read = read_url(url)
-    if read is None or read.protocol[:-1] not in DEFAULT_PORTS:
+    parts = read_url(url)
+    if parts is None or parts.protocol[:-1] not in DEFAULT_PORTS:
         return url.strip()
-    return f"{read.protocol}//{read.host}{_respelled(read.pathname)}{_respelled(read.search)}"
+    return f"{parts.protocol}//{parts.host}{_respelled(parts.pathname)}{_respelled(parts.search)}"
 
 
 def url_key(url: str) -> bytes:
@@ -106,8 +106,8 @@ def port_of(url: str) -> int:
 
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL without a user name; empty if the URL is invalid."""
-    read = read_url(url)
-    return "" if read is None else f"{read.protocol}//{read.host}"
+    parts = read_url(url)
+    return "" if parts is None else f"{parts.protocol}//{parts.host}"
 
 
 def path_of(url: str) -> str:
@@ -124,8 +124,8 @@ def query_of(url: str) -> str:
 
 def without_scheme(url: str) -> str:
     """Return a URL for display: host, port, path and query, without any user name that could look like a host."""
-    read = read_url(url)
-    return url if read is None or not read.host else f"{read.host}{read.pathname}{read.search}"
+    parts = read_url(url)
+    return url if parts is None or not parts.host else f"{parts.host}{parts.pathname}{parts.search}"
 
 
 @lru_cache(maxsize=20_000)
@@ -140,14 +140,14 @@ def registrable_domain(host: str) -> str:
         return str(ip_address(name))
     except ValueError:
         pass
-    found = _suffixes()(name)
-    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else name
+    parts = _suffixes()(name)
+    return f"{parts.domain}.{parts.suffix}" if parts.domain and parts.suffix else name
 
 
 def registered_name(host: str) -> str:
     """Like :func:`registrable_domain`, by the list's public part only: names of registries, such as ``github.io``."""
-    found = _suffixes()(_ascii_host(host), include_psl_private_domains=False)
-    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
+    parts = _suffixes()(_ascii_host(host), include_psl_private_domains=False)
+    return f"{parts.domain}.{parts.suffix}" if parts.domain and parts.suffix else host
 
 
 def is_public_suffix(name: str, *, private: bool = False) -> bool:
@@ -164,9 +164,9 @@ def is_listed_suffix(name: str, *, private: bool = False) -> bool:
     return not _suffixes()(_ascii_host(name.strip().strip(".")), include_psl_private_domains=private).domain
 
 
-def same_domain(one: str, other: str) -> bool:
+def same_domain(first: str, other: str) -> bool:
     """Return True if two URLs have the same registrable domain, and thus the same responsible party."""
-    return registrable_domain(host_of(one)) == registrable_domain(host_of(other))
+    return registrable_domain(host_of(first)) == registrable_domain(host_of(other))
 
 
 def is_within(host: str, name: str) -> bool:

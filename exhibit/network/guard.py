@@ -112,7 +112,7 @@ class Guard:
         if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
             return
         if not _is_public(parsed if inner is None else inner):
-            raise _private(address)
+            raise _private_address_error(address)
         if port is not None:
             self._check_port(port)
 
@@ -161,13 +161,13 @@ class Guard:
             for address in addresses:
                 self.check_address(address, port)
         except RefusedError as error:
-            raise (_private(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
+            raise (_private_address_error(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
 
     def _loopback(self, port: int) -> list[str]:
         """Return the allowed loopback addresses. ``localhost`` is never sent to a name server (RFC 6761, 6.3)."""
         addresses = [address for address in _LOOPBACK if self._is_allowed(ipaddress.ip_address(address))]
         if not addresses:
-            raise _private("localhost")
+            raise _private_address_error("localhost")
         for address in addresses:
             self.check_address(address, port)
         return addresses
@@ -238,9 +238,9 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return is_global and not any(address in network for network in _FORBIDDEN)
 
 
-def _private(shown: str) -> RefusedError:
+def _private_address_error(address: str) -> RefusedError:
     return RefusedError(
-        Sentence("The IP address %(address)s is not on the public internet.", address=shown),
+        Sentence("The IP address %(address)s is not on the public internet.", address=address),
         reason=Reason.PRIVATE_ADDRESS,
         hint=Sentence("The operator of this installation can allow private networks in EXHIBIT_ALLOWED_NETWORKS."),
     )

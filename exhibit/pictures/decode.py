@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.helper import Helper, HelperDiedError, Told
+from exhibit.helper import Helper, HelperDiedError, Response
 from exhibit.sentences import Sentence
 from exhibit.types import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, PictureInfo
 
@@ -49,7 +49,7 @@ def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
 
     Raises the errors of :func:`decode`, but does not notice damage inside the pixels.
     """
-    return PictureInfo(**asked("inspect", data, limits)[0]["info"])
+    return PictureInfo(**ask_helper("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
@@ -66,12 +66,12 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
             ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
         ServiceMissingError: No child process can be started.
     """
-    response, pixels = asked("decode", data, limits, at_least=at_least)
+    response, pixels = ask_helper("decode", data, limits, at_least=at_least)
     height, width, depth = response["shape"]
     return DecodedPicture(PictureInfo(**response["info"]), pixels.reshape(height, width, depth), response["scale"])
 
 
-def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
+def ask_helper(what: str, data: bytes, limits: Limits, **more: object) -> Response:
     """Return the child process's response about an image, and the pixels sent with it."""
     if not data:
         raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")

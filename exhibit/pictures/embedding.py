@@ -112,22 +112,22 @@ def _packet(old: bytes, statement: RightsStatement) -> bytes:
     return f"{head}{tostring(whole, 'unicode')}{tail}".encode()
 
 
-def _properties(said: RightsStatement) -> Iterator[Element]:
-    if said.title:
-        yield _listed("dc:title", "rdf:Alt", [said.title])
-    if said.creator:
-        yield _listed("dc:creator", "rdf:Seq", [said.creator])
-    if said.rights:
-        yield _listed("dc:rights", "rdf:Alt", [said.rights])
+def _properties(statement: RightsStatement) -> Iterator[Element]:
+    if statement.title:
+        yield _listed("dc:title", "rdf:Alt", [statement.title])
+    if statement.creator:
+        yield _listed("dc:creator", "rdf:Seq", [statement.creator])
+    if statement.rights:
+        yield _listed("dc:rights", "rdf:Alt", [statement.rights])
         yield _text("xmpRights:Marked", "True")
-    if said.credit:
-        yield _text("photoshop:Credit", said.credit)
-    if said.holder:
-        yield _listed("plus:CopyrightOwner", "rdf:Seq", [_text("plus:CopyrightOwnerName", said.holder)])
-    if said.licensor:
-        yield _text("xmpRights:WebStatement", said.licensor)
-        yield _listed("plus:Licensor", "rdf:Seq", [_text("plus:LicensorURL", said.licensor)])
-    if said.no_mining:
+    if statement.credit:
+        yield _text("photoshop:Credit", statement.credit)
+    if statement.holder:
+        yield _listed("plus:CopyrightOwner", "rdf:Seq", [_text("plus:CopyrightOwnerName", statement.holder)])
+    if statement.licensor:
+        yield _text("xmpRights:WebStatement", statement.licensor)
+        yield _listed("plus:Licensor", "rdf:Seq", [_text("plus:LicensorURL", statement.licensor)])
+    if statement.no_mining:
         yield _text("plus:DataMining", PROHIBITED)
 
 

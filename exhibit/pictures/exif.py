@@ -65,10 +65,10 @@ def read_directories(block: bytes) -> Directories:
         (magic,) = struct.unpack_from(f"{order}H", block, 2)
     is_big = magic == _BIG
     (start,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", block.ljust(16, b"\0"), 8 if is_big else 4)
-    directories.first = _directory(block, start, order, directories, is_big=is_big)
+    directories.first = _read_directory(block, start, order, directories, is_big=is_big)
     pointer = directories.first.get(EXIF_IFD)
     if pointer is not None:
-        directories.exif = _directory(block, _number(pointer), pointer.order, directories, is_big=is_big)
+        directories.exif = _read_directory(block, _number(pointer), pointer.order, directories, is_big=is_big)
     return directories
 
 
@@ -76,11 +76,13 @@ def _number(entry: Entry) -> int:
     return int.from_bytes(entry.view[:8], "little" if entry.order == "<" else "big") if entry.kind in _POINTERS else 0
 
 
-def _directory(block: bytes, start: int, order: str, found: Directories, *, is_big: bool) -> dict[int, Entry]:
+def _read_directory(
+    block: bytes, start: int, order: str, directories: Directories, *, is_big: bool
+) -> dict[int, Entry]:
     """Read a directory in its declared byte order, or in the other one if only that is readable."""
     entries, is_whole = _entries(block, start, order, is_big=is_big)
     if not is_whole:
-        found.is_damaged = True
+        directories.is_damaged = True
         other = (start, *(int.from_bytes(start.to_bytes(8, "little")[:4], "big"),) * (start < 1 << 32))
         for place in other:
             again, is_readable = _entries(block, place, _OTHER[order], is_big=is_big)
@@ -121,12 +123,12 @@ def _entries(block: bytes, start: int, order: str, *, is_big: bool) -> tuple[lis
     return entries, is_whole and not unknown
 
 
-def text_of(entry: Entry | None, others: Sequence[Entry], block: bytes) -> tuple[Text, bool]:
+def text_of(entry: Entry | None, other_entries: Sequence[Entry], block: bytes) -> tuple[Text, bool]:
     """Return the text of an entry, and whether it is valid. Invalid entries have an empty text.
 
     Args:
         entry: The entry, or None.
-        others: All entries of its block, which show what is adjacent to it.
+        other_entries: All entries of its block, which show what is adjacent to it.
         block: The bytes that the entries point into.
     """
     if entry is None:
@@ -135,16 +137,16 @@ def text_of(entry: Entry | None, others: Sequence[Entry], block: bytes) -> tuple
     parts = [part for part in value.split(b"\0") if part.strip()]
     is_text = entry.kind in {ASCII, UTF_8, 1, 7} and not value.startswith(b"\0")
     is_one = len(parts) <= (2 if entry.tag == COPYRIGHT else 1)
-    if not is_text or not is_one or (parts and not entry.is_inline and not _is_whole(entry, others, block)):
+    if not is_text or not is_one or (parts and not entry.is_inline and not _is_whole(entry, other_entries, block)):
         return "", False
     value = b" ".join(parts)
     return (as_utf_8(value) if entry.kind == UTF_8 else to_text(value)), True
 
 
-def _is_whole(entry: Entry, others: Sequence[Entry], block: bytes) -> bool:
+def _is_whole(entry: Entry, other_entries: Sequence[Entry], block: bytes) -> bool:
     """Return False if a text starts or ends within other printable bytes, as with shifted offsets."""
     place, end = entry.place, entry.place + entry.size
-    neighbours = [other for other in others if other is not entry]
+    neighbours = [other for other in other_entries if other is not entry]
     before = block[max(0, place - _BEFORE) : place]
     if len(before) == _BEFORE and all(0x20 < code < 0x7F for code in before):
         return any(other.place + other.size in {place - 1, place} for other in neighbours)

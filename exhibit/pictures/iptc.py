@@ -22,7 +22,7 @@ _START = re.compile(b"|".join(_SIGNATURES))
 _CHARACTER_SET = (1, 90)
 _ESCAPE = re.compile(rb"\x1b([\x20-\x2f]*)([\x30-\x7e])")
 _UTF_8 = re.compile(rb"(?:\x1b|\A)%(?:G|/[GHI])")
-_NAMED = re.compile(rb"(?:utf|iso|latin|windows|cp|mac|gb|big|shift|euc)[\w -]{1,20}", re.IGNORECASE)
+_CHARSET_NAME = re.compile(rb"(?:utf|iso|latin|windows|cp|mac|gb|big|shift|euc)[\w -]{1,20}", re.IGNORECASE)
 _SETS_OF_96 = {
     b"A": "iso8859_1", b"B": "iso8859_2", b"C": "iso8859_3", b"D": "iso8859_4", b"F": "iso8859_7", b"G": "iso8859_6",
     b"H": "iso8859_8", b"L": "iso8859_5", b"M": "iso8859_9", b"T": "iso8859_11", b"V": "iso8859_10",
@@ -125,24 +125,24 @@ def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
     return None
 
 
-def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:
+def decode_datasets(datasets: Sequence[Dataset]) -> dict[int, list[Text]]:
     """Decode the values of record 2 by number, in the character set that dataset 1:90 declares."""
-    declared_sets = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
+    declared_sets = [value for record, number, value in datasets if (record, number) == _CHARACTER_SET]
     values: dict[int, list[Text]] = {}
-    for record, number, value in found:
+    for record, number, value in datasets:
         if record == 2 and value.strip(b"\0 "):
             values.setdefault(number, []).append(
-                _decoded(value.rstrip(b"\0"), declared_sets[-1] if declared_sets else b"")
+                _decode_value(value.rstrip(b"\0"), declared_sets[-1] if declared_sets else b"")
             )
     return values
 
 
-def _decoded(value: bytes, declared: bytes) -> Text:
-    if b"\0" in value or not declared.strip(b"\0 "):
+def _decode_value(value: bytes, charset: bytes) -> Text:
+    if b"\0" in value or not charset.strip(b"\0 "):
         return to_text(value)
-    if _UTF_8.search(declared):
+    if _UTF_8.search(charset):
         return as_utf_8(value)
-    right, left = _named(declared.strip(b"\0 ")) or _designated(declared)
+    right, left = _named_charset(charset.strip(b"\0 ")) or _designated_charset(charset)
     if value.isascii():
         is_changed = left not in _ASCII and not _NATIONAL.isdisjoint(value)
         return value if b"\x1b" in value or is_changed else value.decode("ascii")
@@ -154,25 +154,25 @@ def _decoded(value: bytes, declared: bytes) -> Text:
     return value if isinstance(utf_8, str) else text  # both readings are possible, so neither is certain
 
 
-def _named(declared: bytes) -> tuple[str, bytes] | None:
+def _named_charset(charset: bytes) -> tuple[str, bytes] | None:
     """Return the encoding if it is declared by its name instead of escape sequences, as some programs do."""
-    if not _NAMED.fullmatch(declared):
+    if not _CHARSET_NAME.fullmatch(charset):
         return None
     try:
-        encoding = codecs.lookup(declared.decode().replace(" ", "")).name
+        encoding = codecs.lookup(charset.decode().replace(" ", "")).name
     except LookupError:
         return None
     return encoding, b"B"
 
 
-def _designated(declared: bytes) -> tuple[str | None, bytes]:
+def _designated_charset(charset: bytes) -> tuple[str | None, bytes]:
     """Return the encoding designated by ISO 2022 escape sequences for codes above 127, and the set for the codes below.
 
     If several sets are designated above 127, the one in G1 is used, which is active until a text changes it.
     """
     right: dict[bytes, str | None] = {}
     left = b"B"
-    for between, final in _ESCAPE.findall(declared):
+    for between, final in _ESCAPE.findall(charset):
         if between in {b"-", b".", b"/"}:
             right[between] = _SETS_OF_96.get(final)
         elif between in {b")", b"*", b"+", b"$)", b"$*", b"$+"}:

@@ -14,13 +14,13 @@ from PIL import Image
 
 from exhibit.errors import WrongUseError
 from exhibit.pictures import picture_file
-from exhibit.pictures.decode import Limits, asked
+from exhibit.pictures.decode import Limits, ask_helper
 
 BITS, SIDE = 256, 32
 STRIP = 512  # rows processed together
 MAX_VALUE = 4096  # maximum characters of a binding
 HEADER = 2  # bytes before the body of a unit
-_KNOWN = {b"\x21\x07": "content", b"\x30\x07": "data", b"\x40\x07": "instance"}
+_UNIT_KINDS = {b"\x21\x07": "content", b"\x30\x07": "data", b"\x40\x07": "instance"}
 """Units by their headers: main type and subtype, version 0 with a length of 256 bits."""
 _COMPOSITE = 0x50  # first byte of ISCC-CODE, ISCC-ID and other values that are not units
 
@@ -42,12 +42,12 @@ class Iscc:
     @property
     def bodies(self) -> dict[str, bytes]:
         """The 256 bits of ``content``, ``data`` and ``instance``."""
-        return {name: _raw(getattr(self, name))[HEADER:] for name in _KNOWN.values()}
+        return {name: _raw(getattr(self, name))[HEADER:] for name in _UNIT_KINDS.values()}
 
 
 def iscc_of(data: bytes, limits: Limits) -> Iscc:
     """Compute the code of an image file in the helper. Raises the errors of :func:`exhibit.pictures.decode.decode`."""
-    return Iscc(**asked("iscc", data, limits)[0]["iscc"])
+    return Iscc(**ask_helper("iscc", data, limits)[0]["iscc"])
 
 
 def computed_here(data: bytes, limits: Limits) -> Iscc:
@@ -76,7 +76,7 @@ def read_binding(value: str) -> dict[str, bytes]:
     except ValueError:
         raise WrongUseError("The value isn't base64 of ISCC units.") from None
     raw_units = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
-    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in raw_units if unit[:HEADER] in _KNOWN}
+    bodies = {_UNIT_KINDS[unit[:HEADER]]: unit[HEADER:] for unit in raw_units if unit[:HEADER] in _UNIT_KINDS}
     if not bodies:
         raise WrongUseError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
     return bodies

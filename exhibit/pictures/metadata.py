@@ -16,10 +16,10 @@ from xml.etree.ElementTree import Element
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures import exif, iptc, xmp
-from exhibit.pictures.decode import Limits, asked
+from exhibit.pictures.decode import Limits, ask_helper
 from exhibit.pictures.metadata_blocks import Blocks, collect_blocks
 from exhibit.pictures.picture_file import opened
-from exhibit.pictures.text_encodings import Text, comparable, decode_as_one, encodings_that_agree, to_text
+from exhibit.pictures.text_encodings import Text, agreeing_encodings, comparable, decode_as_one, to_text
 from exhibit.plain import mended
 
 MAX_TEXT = 300
@@ -33,7 +33,7 @@ DAMAGED, ENCODING, LONG, CONFLICT = "damaged", "encoding", "long", "conflict"
 """Reasons of problems: content that violates its standard, text in an unknown character set, text that was cut, and a
 name that differs from that of a block with higher precedence.
 """
-_COMPARED = ("author", "credit", "rights")
+_COMPARED_FIELDS = ("author", "credit", "rights")
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 _PNG_FIELDS = {"title": "title", "author": "author", "copyright": "rights", "comment": "comment"}
 _Fields = Iterator[tuple[str, list[Text]]]
@@ -89,7 +89,7 @@ class _Reading:
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
     """Read the metadata of an image file, including a list of its problems."""
     try:
-        answer = asked("metadata", data, limits)[0]["metadata"]
+        answer = ask_helper("metadata", data, limits)[0]["metadata"]
     except UnreadablePictureError as error:
         return FileMetadata(problems=(MetadataProblem("", error.reason),))
     problems = tuple(MetadataProblem(**problem) for problem in answer.pop("problems"))
@@ -110,7 +110,7 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
         yield _Reading("XMP", xmp_fields, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
     for block in blocks.iptc:
         datasets, is_damaged = iptc.datasets(block)
-        yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), DAMAGED * is_damaged)
+        yield _Reading("IPTC", list(_iptc(iptc.decode_datasets(datasets))), DAMAGED * is_damaged)
     for block in blocks.exif:
         reading = _Reading("EXIF")
         reading.fields = list(_exif(block, reading))
@@ -131,7 +131,7 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
         if reading.fault:
             problems.setdefault((reading.block, reading.fault, ""), [])
         unknown = [text[:MAX_VALUE] for _, values in reading.fields for text in values if isinstance(text, bytes)]
-        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known_texts) if unknown else []
+        encodings = agreeing_encodings(unknown[:MAX_ENTRIES], known_texts) if unknown else []
         for name, values in reading.fields:
             sound = []
             for value in values[:MAX_ENTRIES]:
@@ -141,7 +141,7 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                 elif text:
                     sound.append(text)
             joined_text = ", ".join(dict.fromkeys(sound))
-            if name in _COMPARED and _differ(joined_text, metadata.get(name, "")):
+            if name in _COMPARED_FIELDS and _differ(joined_text, metadata.get(name, "")):
                 problems.setdefault((reading.block, CONFLICT, name), []).append(joined_text)
             if joined_text and name not in metadata:
                 metadata[name] = joined_text[:MAX_TEXT]
@@ -153,8 +153,8 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
 
 def _differ(text: str, other: str) -> bool:
     """Return True if two texts contradict each other. IPTC and EXIF may contain a truncated text of the XMP."""
-    one, two = ("".join(filter(str.isalnum, comparable(each))) for each in (text, other))
-    return bool(one and two) and one not in two and two not in one
+    first_text, two = ("".join(filter(str.isalnum, comparable(each))) for each in (text, other))
+    return bool(first_text and two) and first_text not in two and two not in first_text
 
 
 def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
@@ -186,7 +186,7 @@ def _exif(block: bytes, reading: _Reading) -> _Fields:
     yield from (("title", wide(0x9C9B)), ("title", text(0xA436, directories.exif)), ("title", text(0x010E)))
     yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, directories.exif)))
     yield "rights", text(exif.COPYRIGHT)
-    yield "keywords", [one for words in wide(0x9C9E) if isinstance(words, str) for one in words.split(";")]
+    yield "keywords", [keyword for words in wide(0x9C9E) if isinstance(words, str) for keyword in words.split(";")]
     yield "created", _days(text(0x9003, directories.exif))
     yield from _comment(exif.comment_of(directories.exif.get(exif.USER_COMMENT)))
     yield "comment", wide(0x9C9C)
@@ -208,12 +208,12 @@ def _comment(text: Text) -> _Fields:
     yield ("aigc", [label]) if label else ("comment", [text])
 
 
-def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
+def _iptc(datasets: Mapping[int, list[Text]]) -> _Fields:
     """Yield fields of IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, and others."""
     numbers = {5: "title", 105: "title", 80: "author", 110: "credit", 116: "rights", 25: "keywords"}
     for number, name in numbers.items():
-        yield name, said.get(number, [])
-    yield "created", _days(said.get(55, []))
+        yield name, datasets.get(number, [])
+    yield "created", _days(datasets.get(55, []))
 
 
 def _xmp(root: Element) -> _Fields:
@@ -224,8 +224,8 @@ def _xmp(root: Element) -> _Fields:
         if name == "AIGC":
             yield "aigc", [_aigc(text) for text in texts]
         if name == "CopyrightOwner" and isinstance(value, Element):
-            owners = (one for one in value.iter() if one.tag.endswith("}CopyrightOwnerName"))
-            texts = [text for one in owners for text in xmp.texts(one)]
+            owners = (element for element in value.iter() if element.tag.endswith("}CopyrightOwnerName"))
+            texts = [text for element in owners for text in xmp.texts(element)]
         values[name] = values.get(name) or texts
     for field_name, its_names in _XMP_FIELDS.items():
         yield from ((field_name, values.get(name, [])) for name in its_names)

@@ -25,7 +25,7 @@ _EXIF, _XMP, _XMP_EXTENSION = b"Exif\0", b"http://ns.adobe.com/xap/1.0/", b"http
 _PHOTOSHOP = re.compile(rb"Photoshop 3\.0\0|Adobe_Photoshop2\.5:")
 _XMP_START = re.compile(rb"\s*(?:<\?xpacket|<\?xml|<\w+:xmpmeta|<\w+:xapmeta|<\w+:RDF)|\xef\xbb\xbf|\xff\xfe|\xfe\xff")
 _EXTENSION_HEAD = struct.Struct(">32sII")
-_NAMED = re.compile(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})")
+_EXTENDED_XMP = re.compile(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})")
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 _PNG, _RAW_PROFILE = b"\x89PNG\r\n\x1a\n", "raw profile type "
 _GIF_XMP, _GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\x01\xff\xfe\xfd"
@@ -60,10 +60,10 @@ def collect_blocks(picture: Image.Image, data: bytes) -> Blocks:
 
 def _items(picture: Image.Image, blocks: Blocks) -> None:
     """Add the blocks that Pillow found, for AVIF."""
-    for name, found in (("exif", blocks.exif), ("xmp", blocks.xmp)):
+    for name, packets in (("exif", blocks.exif), ("xmp", blocks.xmp)):
         block = picture.info.get(name)
         if isinstance(block, bytes) and block:
-            found.append(_without_head(block) if name == "exif" else block)
+            packets.append(_without_head(block) if name == "exif" else block)
 
 
 def _jpeg(picture: Image.Image, blocks: Blocks) -> None:
@@ -118,7 +118,7 @@ def _add_extensions(extensions: list[bytes], blocks: Blocks) -> None:
         digest, size, place = _EXTENSION_HEAD.unpack_from(extension)
         parts.setdefault(digest.upper(), {}).setdefault(place, extension[_EXTENSION_HEAD.size :])
         sizes[digest.upper()] = size
-    names = {found.upper() for packet in blocks.xmp for found in _NAMED.findall(packet[: MAX_XMP + 1])}
+    names = {identifier.upper() for packet in blocks.xmp for identifier in _EXTENDED_XMP.findall(packet[: MAX_XMP + 1])}
     for digest, pieces in parts.items():
         whole = b"".join(piece for _place, piece in sorted(pieces.items()))
         is_whole = len(whole) == sizes[digest] and _follow(pieces)
@@ -140,9 +140,9 @@ def _follow(pieces: dict[int, bytes]) -> bool:
 
 
 def _add_resources(segments: list[bytes], blocks: Blocks) -> None:
-    found, is_damaged = iptc.resources(segments)
+    new_resources, is_damaged = iptc.resources(segments)
     kinds = {iptc.IPTC_RESOURCE: blocks.iptc, iptc.XMP_RESOURCE: blocks.xmp, iptc.EXIF_RESOURCE: blocks.exif}
-    for number, content in found:
+    for number, content in new_resources:
         if number in kinds and content:
             kinds[number].append(_without_head(content))
     blocks.damaged += ["Photoshop"] * is_damaged

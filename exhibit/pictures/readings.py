@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exhibit.comparison.similarity import Grey, blurred, laid_on, windows
+from exhibit.comparison.similarity import Grey, align_pair, blurred, windows
 from exhibit.pictures.decode import Limits, decode
 
 IN_DOUBT = "to programs that handle duplicate, misplaced or corrupt parts of it differently ({})"
@@ -53,18 +53,18 @@ def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
         other = decode(data, other_limits, at_least=AT_LEAST)
         if not np.array_equal(other.pixels, usual.pixels):
             back = np.diag([usual.scale / other.scale, usual.scale / other.scale, 1.0])
-            aligned, _, small = laid_on(other.pixels, usual.pixels, back)
+            aligned, _, small = align_pair(other.pixels, usual.pixels, back)
             if _shows_another(aligned, small):
                 yield reading
 
 
-def _shows_another(reading: Grey, shown: Grey) -> bool:
-    mask = np.ones(shown.shape, np.bool_)
-    one, other = blurred(reading, mask), blurred(shown, mask)
-    textured, _ = windows(one, one, mask)
+def _shows_another(reading: Grey, shown_grey: Grey) -> bool:
+    mask = np.ones(shown_grey.shape, np.bool_)
+    blurred_reading, other = blurred(reading, mask), blurred(shown_grey, mask)
+    textured, _ = windows(blurred_reading, blurred_reading, mask)
     if textured.sum() <= SHOWS_SOMETHING * textured.size:
         return False
-    alike = windows(one, other, mask)[1] | windows(one, 255 - other, mask)[1]
+    alike = windows(blurred_reading, other, mask)[1] | windows(blurred_reading, 255 - other, mask)[1]
     return bool((alike & textured).sum() < ALIKE * textured.sum())
 
 

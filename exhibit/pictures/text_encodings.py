@@ -1,7 +1,7 @@
 """Decoding of metadata text with an undeclared character set, without guessing.
 
 Text is certain if it is ASCII, valid UTF-8, or in a declared character set. All other text stays ``bytes`` until
-another block of the same file shows which character set was meant (:func:`encodings_that_agree`).
+another block of the same file shows which character set was meant (:func:`agreeing_encodings`).
 """
 
 import re
@@ -83,19 +83,19 @@ def decode_latin_1(value: bytes) -> Text:
     return text if decoded is None or _NOT_LATIN_1.search(decoded) else decoded
 
 
-def encodings_that_agree(values: Iterable[bytes], known: Iterable[str]) -> list[str]:
+def agreeing_encodings(values: Iterable[bytes], known_values: Iterable[str]) -> list[str]:
     """Return the encodings in which a value equals, or contains, a known text of another block.
 
     Args:
         values: Undecoded texts of one block, which a program wrote in one character set.
-        known: Certain texts of other blocks of the same file.
+        known_values: Certain texts of other blocks of the same file.
     """
-    known_texts = [comparable(text) for text in known if not text.isascii()]
+    known_texts = [comparable(text) for text in known_values if not text.isascii()]
     undecoded = list(values)
     agreeing = []
     for encoding in ENCODINGS:
         texts = [comparable(text) for value in undecoded if (text := decode_with(value, encoding)) is not None]
-        if len(texts) == len(undecoded) and any(one in text for one in known_texts for text in texts):
+        if len(texts) == len(undecoded) and any(known_text in text for known_text in known_texts for text in texts):
             agreeing.append(encoding)
     return agreeing
 

@@ -48,7 +48,7 @@ _MARKUP = re.compile(rb"<(/?[^\s/<>]*)")
 _NAME = re.compile(rb"\w+:(?:xmpmeta|RDF|Description)")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-fA-F]{1,6});|(\w{2,32};))?")
-_DECLARED = re.compile(
+_XML_DECLARATION = re.compile(
     rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']((?:iso-8859|windows)-\d{1,4})[\"']", re.IGNORECASE
 )
 _WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
@@ -74,7 +74,7 @@ def parse_packet(data: bytes) -> Packet:
     if first is None:
         return Packet(None, is_damaged=bool(text.strip("\0 \r\n\t\ufeff")))
     text = text[first.start() : max(text.rfind(">") + 1, first.end())]
-    cleaned = _REFERENCE.sub(_reference, _NOT_XML.sub(DAMAGED, text))
+    cleaned = _REFERENCE.sub(_resolve_reference, _NOT_XML.sub(DAMAGED, text))
     body, is_damaged = cleaned.encode(), DAMAGED in cleaned or cleaned != text
     for _attempt in range(_MAX_FAULTS):
         target = _Building()
@@ -166,7 +166,7 @@ def _unicode(data: bytes) -> str:
     """Decode a packet, which is Unicode. Invalid bytes become U+FFFD."""
     encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
     encoding = encoding or next((encoding for mark, encoding in _WIDE if data.lstrip(b"\r\n\t ").startswith(mark)), "")
-    declaration = _DECLARED.match(data)
+    declaration = _XML_DECLARATION.match(data)
     if not encoding and declaration is not None:
         encoding = declaration[1].decode()
     try:
@@ -175,18 +175,18 @@ def _unicode(data: bytes) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _reference(found: re.Match[str]) -> str:
+def _resolve_reference(match: re.Match[str]) -> str:
     """Rewrite a reference for XML: a bare ``&`` is escaped, and HTML's named references become characters.
 
     A name unknown to HTML stands for unreadable content and damages the property.
     """
-    decimal, hexadecimal, name = found.groups()
+    decimal, hexadecimal, name = match.groups()
     if name is not None:
-        character = html.unescape(found[0])
-        return DAMAGED + found[0].removeprefix("&") if character == found[0] else character
-    if found[0] == "&":
+        character = html.unescape(match[0])
+        return DAMAGED + match[0].removeprefix("&") if character == match[0] else character
+    if match[0] == "&":
         return "&amp;"
     if decimal is None and hexadecimal is None:
-        return found[0]
+        return match[0]
     number = int(decimal) if decimal is not None else int(hexadecimal, 16)
-    return DAMAGED if number > 0x10FFFF or _NOT_XML.match(chr(number)) else found[0]
+    return DAMAGED if number > 0x10FFFF or _NOT_XML.match(chr(number)) else match[0]

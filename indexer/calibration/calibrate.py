@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import Calibration
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
-from indexer.calibration.kept import KeptPairs, Said
+from indexer.calibration.kept import FiledPairs, Judgement
 from indexer.calibration.measure import (
     NEAREST,
     OVERLAY,
@@ -18,16 +18,16 @@ from indexer.calibration.measure import (
     Scene,
     measure,
     read_photographs,
-    refuse_too_few,
+    require_enough_photographs,
 )
 from indexer.calibration.probability import Sample, false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.picture.features import extract
-from indexer.search.folders import Progress, Skipped, files_below
-from indexer.search.search import compare_alone
+from indexer.search.folders import Progress, Skipped, list_files
+from indexer.search.search import compare_without_search
 
-KEPT = "kept"
-SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
+FILED = "kept"
+SECONDS_PER_PHOTOGRAPH, SECONDS_PER_EDIT = 0.5, 0.5
 """Approximate processor time, in seconds, for a photograph and for an edit of one."""
 
 
@@ -78,37 +78,39 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
     scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
     samples = measure(scene, order.jobs, progress)
-    searched = len({photograph.group for photograph in photographs})
+    group_count = len({photograph.group for photograph in photographs})
     nearest = [sample for sample in samples if sample.kind == NEAREST]
-    bounds = tuple(false_alarms(nearest, decision, searched) for decision in (Decision.CERTAIN, Decision.REVIEW))
+    bounds = tuple(false_alarms(nearest, decision, group_count) for decision in (Decision.CERTAIN, Decision.REVIEW))
     day = now().date().isoformat()
-    edited = len({sample.photograph for sample in samples if sample.copy})
-    data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
-    calibration = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
+    edited_count = len({sample.photograph for sample in samples if sample.copy})
+    data = (
+        f"{order.data.rstrip('.')}: {group_count:,} photographs searched for, {edited_count:,} of them edited, {day}."
+    )
+    calibration = fit(samples, name=order.name, date=day, data=data, bounds=(bounds[0], bounds[1]))
     calibration = replace(calibration, network=descriptor.space.id)
     return Outcome(calibration, tuple(photographs), tuple(skipped), tuple(samples))
 
 
-def measure_kept(pairs: KeptPairs) -> Iterator[Sample]:
+def measure_filed_pairs(pairs: FiledPairs) -> Iterator[Sample]:
     """Compare the pairs filed by users with this version."""
     for pair in pairs.pairs():
         original, copy = pairs.files_of(pair)
-        compared = compare_alone(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
-        yield Sample(pair.original, pair.said == Said.COPY, KEPT, compared, (pair.about,))
+        verification = compare_without_search(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
+        yield Sample(pair.original, pair.said == Judgement.COPY, FILED, verification, (pair.about,))
 
 
-def foretold(order: Order) -> str:
+def describe_plan(order: Order) -> str:
     """Describe what would be measured, and the approximate time.
 
     Raises:
         WrongUseError: There are too few files.
     """
-    refuse_too_few(order.folder, files := len(files_below(order.folder)))
-    edited = min(files, order.plan.edited)
-    edits = edited * (order.plan.edits_each + 2)
-    minutes = (files * SECONDS_EACH + edits * SECONDS_AN_EDIT) / 60 / order.jobs
+    require_enough_photographs(order.folder, files := len(list_files(order.folder)))
+    edited_count = min(files, order.plan.edited)
+    edits = edited_count * (order.plan.edits_each + 2)
+    minutes = (files * SECONDS_PER_PHOTOGRAPH + edits * SECONDS_PER_EDIT) / 60 / order.jobs
     return (
-        f"{files:,} files would be read and searched for among one another, and {edited:,} of them edited in "
+        f"{files:,} files would be read and searched for among one another, and {edited_count:,} of them edited in "
         f"{order.plan.edits_each} ways each: some {max(1, round(minutes)):,} minutes. Nothing was measured."
     )
 
@@ -124,32 +126,41 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUseError(f"{path} can't be read as text in UTF-8.") from error
     groups = [tuple(filter(None, (path.strip() for path in line.replace("\t", ";").split(";")))) for line in lines]
-    counted = Counter(path for group in groups for path in group)
-    if twice := [path for path, count in counted.items() if count > 1]:
-        raise WrongUseError(f"{path.name} names {twice[0]} twice.", hint="Write all files of one picture on one line.")
+    occurrences = Counter(path for group in groups for path in group)
+    if duplicates := [path for path, count in occurrences.items() if count > 1]:
+        raise WrongUseError(
+            f"{path.name} names {duplicates[0]} twice.", hint="Write all files of one picture on one line."
+        )
     return tuple(group for group in groups if group)
 
 
-def told(outcome: Outcome) -> list[tuple[str, str]]:
+def summarize(outcome: Outcome) -> list[tuple[str, str]]:
     """Return the outcome as names with values."""
     copies = [sample for sample in outcome.samples if sample.copy]
     overlaid = [sample for sample in outcome.samples if sample.kind.startswith(OVERLAY)]
     filed = [[sample for sample in outcome.kept if sample.copy is copy] for copy in (True, False)]
-    made = outcome.calibration
-    searched = f"{made.certain.photographs:,}, each searched for among all the others"
+    calibration = outcome.calibration
+    searched_text = f"{calibration.certain.photographs:,}, each searched for among all the others"
     return [
-        ("photographs", searched + (f"; {len(outcome.skipped):,} files skipped" if outcome.skipped else "")),
-        ("edited copies", _shares(copies)),
-        ("same overlay", f"{_shares(overlaid)}; these show different pictures"),
-        ("certain", made.certain.in_words),
-        ("review", made.review.in_words),
-        *((f"kept {said}", _shares(of)) for said, of in zip(("copies", "others"), filed, strict=True) if of),
-        ("calibration", f"{made.name} ({made.digest.hex[:12]}), for {made.pipeline} with {made.network}"),
+        ("photographs", searched_text + (f"; {len(outcome.skipped):,} files skipped" if outcome.skipped else "")),
+        ("edited copies", _format_shares(copies)),
+        ("same overlay", f"{_format_shares(overlaid)}; these show different pictures"),
+        ("certain", calibration.certain.in_words),
+        ("review", calibration.review.in_words),
+        *(
+            (f"kept {label}", _format_shares(group))
+            for label, group in zip(("copies", "others"), filed, strict=True)
+            if group
+        ),
+        (
+            "calibration",
+            f"{calibration.name} ({calibration.digest.hex[:12]}), {calibration.pipeline}, {calibration.network}",
+        ),
     ]
 
 
-def _shares(samples: Sequence[Sample]) -> str:
-    counted = Counter(sample.verification.decision for sample in samples)
-    words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
-    shares = (f"{counted[decision] / max(1, len(samples)):.1%} {word}" for decision, word in words.items())
+def _format_shares(samples: Sequence[Sample]) -> str:
+    counts = Counter(sample.verification.decision for sample in samples)
+    labels = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
+    shares = (f"{counts[decision] / max(1, len(samples)):.1%} {word}" for decision, word in labels.items())
     return f"{len(samples):,} pairs: {', '.join(shares)}"

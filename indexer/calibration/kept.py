@@ -24,14 +24,14 @@ FOLDER = "benchmark"
 """Folder in the data folder, with ``pairs.csv``, and ``files`` by digest."""
 
 
-class Said(StrEnum):
+class Judgement(StrEnum):
     """A user's judgement of a pair."""
 
     COPY = "copy"
     DIFFERENT = "different"
 
 
-class KeptPair(NamedTuple):
+class FiledPair(NamedTuple):
     """A row of the table."""
 
     kept_at: str
@@ -43,26 +43,26 @@ class KeptPair(NamedTuple):
     about: str  # names of both pictures
 
 
-class KeptPairs:
+class FiledPairs:
     """The pairs of an installation."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder, self._table = data_dir / FOLDER, data_dir / FOLDER / "pairs.csv"
 
     def keep(
-        self, original: bytes, copy: bytes, said: Said, explained: "Explanation[Any]", *, about: str, by: str
+        self, original: bytes, copy: bytes, said: Judgement, explanation: "Explanation[Any]", *, about: str, by: str
     ) -> None:
         """File a pair; if it was filed before, the newest judgement counts.
 
         Raises:
             RefusedError: One of the pictures cannot be read.
         """
-        if explained.examined is None:
+        if explanation.examined is None:
             raise RefusedError(Sentence("Only readable pictures can be stored for measurements."), reason="unreadable")
-        named, filed = (self._files().put(data).hex for data in (original, copy))
-        self._add(KeptPair(rfc3339(now()), by, said, explained.decision, named, filed, one_line(about)))
+        original_name, copy_name = (self._files().put(data).hex for data in (original, copy))
+        self._add(FiledPair(rfc3339(now()), by, said, explanation.decision, original_name, copy_name, one_line(about)))
 
-    def pairs(self) -> list[KeptPair]:
+    def pairs(self) -> list[FiledPair]:
         """Return the filed pairs, each with its newest judgement.
 
         Raises:
@@ -70,10 +70,10 @@ class KeptPairs:
         """
         if not self._table.exists():
             return []
-        rows = [KeptPair(**row) for row in records(self._table)]
+        rows = [FiledPair(**row) for row in records(self._table)]
         return [*{(row.original, row.copy): row for row in rows}.values()]
 
-    def files_of(self, pair: KeptPair) -> tuple[bytes, bytes]:
+    def files_of(self, pair: FiledPair) -> tuple[bytes, bytes]:
         """Return the bytes of the original and of the copy.
 
         Raises:
@@ -95,7 +95,7 @@ class KeptPairs:
         self._folder.mkdir(exist_ok=True)
         return FolderBlobStore(self._folder / "files")
 
-    def _add(self, *pairs: KeptPair) -> None:
-        heads = () if self._table.exists() else (KeptPair._fields,)
+    def _add(self, *pairs: FiledPair) -> None:
+        header = () if self._table.exists() else (FiledPair._fields,)
         with self._table.open("a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([*heads, *pairs])
+            csv.writer(file).writerows([*header, *pairs])

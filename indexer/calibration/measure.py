@@ -25,19 +25,19 @@ from exhibit.types import Decision, Space, Verification
 from indexer import edits
 from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
 from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
-from indexer.picture.features import Features, extract, work_fingerprints
-from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WHOLE
+from indexer.picture.features import Features, compute_work_fingerprints, extract
+from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, STORED_LOCAL_FEATURES, WHOLE
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate, owners_of
-from indexer.search.folders import Progress, Skipped, files_below
-from indexer.search.processes import in_processes
+from indexer.search.candidates import Candidate, map_owners
+from indexer.search.folders import Progress, Skipped, list_files
+from indexer.search.processes import run_in_processes
 from indexer.search.search import compare, find_works
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.rows import rows_of
+from indexer.vectors.rows import to_rows
 from indexer.votes.index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
-SHOWN_BESIDE = 2
+NEIGHBOUR_COUNT = 2
 """Other photographs placed beside or behind an edited one."""
 EDITED_SIDE = 1280
 """Long side, in pixels, at which a photograph is decoded for editing."""
@@ -80,17 +80,17 @@ class Scene:
     @property
     def identity(self) -> str:
         """Identity of all inputs of the measurements, including the source of the measuring and editing code."""
-        listed = [[photograph.digest.hex, photograph.group] for photograph in self.photographs]
-        edited = sorted(Path(edits.__file__).parent.glob("*.py"))
-        sources = Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
-        text = json.dumps([PIPELINE, self.descriptor.space.id, sources.hex, dataclasses.asdict(self.plan), listed])
+        photographs = [[photograph.digest.hex, photograph.group] for photograph in self.photographs]
+        edit_sources = sorted(Path(edits.__file__).parent.glob("*.py"))
+        sources = Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edit_sources)))
+        text = json.dumps([PIPELINE, self.descriptor.space.id, sources.hex, dataclasses.asdict(self.plan), photographs])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def edited(self) -> frozenset[int]:
         """Return the edited photographs: the first of each group, ordered by digest, so that any may be among them."""
         first = {photograph.group: number for number, photograph in reversed(list(enumerate(self.photographs)))}
-        chosen = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
-        return frozenset(chosen[: self.plan.edited])
+        candidates = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
+        return frozenset(candidates[: self.plan.edited])
 
 
 def read_photographs(
@@ -111,55 +111,55 @@ def read_photographs(
     Raises:
         WrongUseError: It is not a folder, a group names a file that does not exist, or there are too few photographs.
     """
-    paths = files_below(folder)
+    paths = list_files(folder)
     if unknown := sorted({path for group in same for path in group} - set(paths)):
         raise WrongUseError(f"{unknown[0]} isn't a file below {folder}.")
     cache = FeatureCache(scratch, 1, descriptor=descriptor)
-    read, skipped = dict[Digest, tuple[str, bytes]](), list[Skipped]()
+    files_by_digest, skipped = dict[Digest, tuple[str, bytes]](), list[Skipped]()
     for done, path in enumerate(paths, 1):
         try:
             data = (folder / path).read_bytes()
             features = cache.get(digest := Digest.of(data), lambda data=data: data)  # type: ignore[misc]
-            read.setdefault(digest, (path, features.hashes[WHOLE]))
+            files_by_digest.setdefault(digest, (path, features.hashes[WHOLE]))
         except (ExhibitError, OSError) as error:
             skipped.append(Skipped(path, str(error)))
         progress("reading", done, len(paths))
     groups = {path: number for number, group in enumerate(same) for path in group}
     first: dict[int, str] = {}
     photographs = []
-    for digest, (path, perceptual) in read.items():
+    for digest, (path, perceptual) in files_by_digest.items():
         group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
         photographs.append(Photograph(path, digest, group, perceptual))
-    refuse_too_few(folder, len({photograph.group for photograph in photographs}))
+    require_enough_photographs(folder, len({photograph.group for photograph in photographs}))
     return photographs, skipped
 
 
-def refuse_too_few(folder: Path, found: int) -> None:
+def require_enough_photographs(folder: Path, count: int) -> None:
     """Raise ``WrongUseError`` if there are too few photographs for a calibration."""
-    if found < MIN_PHOTOGRAPHS:
+    if count < MIN_PHOTOGRAPHS:
         hint = f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration."
-        raise WrongUseError(f"{folder} holds {found} different photographs.", hint=hint)
+        raise WrongUseError(f"{folder} holds {count} different photographs.", hint=hint)
 
 
 def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
     """Measure every photograph with ``jobs`` processes, or continue an interrupted run."""
     path = scene.scratch / f"measured-{scene.identity}.jsonl"
-    done = _kept(path)
-    left = [number for number in range(len(scene.photographs)) if number not in done]
+    done = _load_measurements(path)
+    remaining = [number for number in range(len(scene.photographs)) if number not in done]
     progress("measuring", len(done), len(scene.photographs))
-    for number, samples in in_processes(jobs, (_bench, scene), _measured, left):
+    for number, samples in run_in_processes(jobs, (_create_bench, scene), _measure_photograph, remaining):
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([number, [_plain(sample) for sample in samples]]) + "\n")
+            file.write(json.dumps([number, [_sample_to_dict(sample) for sample in samples]]) + "\n")
         done[number] = samples
         progress("measuring", len(done), len(scene.photographs))
     return [sample for number in sorted(done) for sample in done[number]]
 
 
-def _bench(scene: Scene) -> "Bench":
+def _create_bench(scene: Scene) -> "Bench":
     return Bench(scene)
 
 
-def _measured(bench: "Bench", number: int) -> tuple[int, list[Sample]]:
+def _measure_photograph(bench: "Bench", number: int) -> tuple[int, list[Sample]]:
     return number, bench.measure(number)
 
 
@@ -174,23 +174,23 @@ class Bench:
         rows = [
             (number, fingerprint)
             for number, photograph in enumerate(scene.photographs)
-            for fingerprint in work_fingerprints(photograph.digest, self.features(number))
+            for fingerprint in compute_work_fingerprints(photograph.digest, self.features(number))
         ]
         self.vectors, self.owners = {}, {}
         for space in (PHASH, self.space):
-            of_space = [(number, fingerprint.vector) for number, fingerprint in rows if fingerprint.space == space.id]
-            self.vectors[space.id] = rows_of(space, [vector for _, vector in of_space])
-            self.owners[space.id] = [number for number, _ in of_space]
+            space_rows = [(number, fingerprint.vector) for number, fingerprint in rows if fingerprint.space == space.id]
+            self.vectors[space.id] = to_rows(space, [vector for _, vector in space_rows])
+            self.owners[space.id] = [number for number, _ in space_rows]
         self.votes = VoteIndex(scene.scratch / "votes")
         self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
-        every = self.owners[ROOTSIFT.id]
-        sets = [self.features(number).local.descriptors[:VOTES_KEPT] for number in every]
-        self.votes.upsert(np.array(every, np.int64), sets)
+        numbers = self.owners[ROOTSIFT.id]
+        sets = [self.features(number).local.descriptors[:STORED_LOCAL_FEATURES] for number in numbers]
+        self.votes.upsert(np.array(numbers, np.int64), sets)
 
-    def index_without(self, space: Space, hidden: NDArray[np.int64]) -> FaissIndex:
+    def index_without(self, space: Space, excluded_rows: NDArray[np.int64]) -> FaissIndex:
         """Return an in-memory index of the vectors in a space, without those in the hidden rows."""
         index = FaissIndex(space, self.scene.scratch / space.name)
-        rows = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
+        rows = np.setdiff1d(np.arange(len(self.vectors[space.id])), excluded_rows)
         index.upsert(rows, self.vectors[space.id][rows])
         return index
 
@@ -205,10 +205,12 @@ class Bench:
     def measure(self, number: int) -> list[Sample]:
         """Search for a photograph among the others and, if it is selected, compare its edits."""
         photograph = self.scene.photographs[number]
-        matches = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
+        matches = find_works(self.features(number), lambda: self.data(number), OtherPhotographs(self, photograph.group))
         samples = [
-            Sample(photograph.group, False, NEAREST, compared, (photograph.path, self.scene.photographs[other].path))
-            for other, compared in matches
+            Sample(
+                photograph.group, False, NEAREST, verification, (photograph.path, self.scene.photographs[other].path)
+            )
+            for other, verification in matches
         ]
         if number not in self.chosen:
             return samples
@@ -231,22 +233,24 @@ class Bench:
         group = self.scene.photographs[number].group
         turn = int(group[:8], 16)
         name = edits.OVERLAYS[turn % len(edits.OVERLAYS)]
-        one, other = (
-            edits.apply(name, self._picture(each), self._neighbours(number), self.scene.plan.seed + turn).data
-            for each in (number, nearest[0])
+        first, second = (
+            edits.apply(
+                name, self._picture(photograph_number), self._neighbours(number), self.scene.plan.seed + turn
+            ).data
+            for photograph_number in (number, nearest[0])
         )
         files = (self.scene.photographs[number].path, self.scene.photographs[nearest[0]].path)
-        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), extract(other)), files)
+        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(first), extract(second)), files)
 
     def _picture(self, number: int) -> Image.Image:
         return Image.fromarray(decode(self.data(number), at_least=EDITED_SIDE).pixels)
 
     def _neighbours(self, number: int) -> list[Image.Image]:
         count = len(self.scene.photographs)
-        return [self._picture((number + step) % count) for step in range(1, SHOWN_BESIDE + 1)]
+        return [self._picture((number + step) % count) for step in range(1, NEIGHBOUR_COUNT + 1)]
 
 
-class Others:
+class OtherPhotographs:
     """All photographs that show another picture. Implements ``indexer.search.search.Works``.
 
     Photographs of the same picture are hidden while the indexes are searched, as they would displace others among the
@@ -255,42 +259,44 @@ class Others:
 
     def __init__(self, bench: Bench, group: str) -> None:
         self._bench = bench
-        own = [number for number, photograph in enumerate(bench.scene.photographs) if photograph.group == group]
-        rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
+        group_numbers = [
+            number for number, photograph in enumerate(bench.scene.photographs) if photograph.group == group
+        ]
+        rows = {space: np.flatnonzero(np.isin(owners, group_numbers)) for space, owners in bench.owners.items()}
         self.hashes, self.descriptors = (bench.index_without(space, rows[space.id]) for space in (PHASH, bench.space))
         self.votes = bench.votes.without(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the photograph to which each candidate's vector belongs."""
-        return owners_of(candidates, self._bench.owners)
+        return map_owners(candidates, self._bench.owners)
 
     def features(self, work: int) -> Features:
         """Return the features of a photograph."""
         return self._bench.features(work)
 
 
-def _kept(path: Path) -> dict[int, list[Sample]]:
+def _load_measurements(path: Path) -> dict[int, list[Sample]]:
     """Read the measurements of an earlier run, a line per photograph; an incomplete last line is removed."""
     if not path.exists():
         return {}
     *lines, rest = path.read_bytes().split(b"\n")
     if rest:
         os.truncate(path, path.stat().st_size - len(rest))
-    return {number: [_sample(sample) for sample in samples] for number, samples in map(json.loads, lines)}
+    return {number: [_sample_from_dict(sample) for sample in samples] for number, samples in map(json.loads, lines)}
 
 
-_PLACING = {"transform", "further", "pieces", "probability", "calibration"}
-_MEASURED = {field.name for field in dataclasses.fields(Verification)} - _PLACING
+_TRANSFORM_FIELDS = {"transform", "further", "pieces", "probability", "calibration"}
+_STORED_FIELDS = {field.name for field in dataclasses.fields(Verification)} - _TRANSFORM_FIELDS
 """Stored fields of a comparison: its measurements, without transforms."""
 
 
-def _plain(sample: Sample) -> dict[str, Any]:
-    figures = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
+def _sample_to_dict(sample: Sample) -> dict[str, Any]:
+    figures = {name: getattr(sample.verification, name) for name in sorted(_STORED_FIELDS)}
     return {**dataclasses.asdict(sample), "verification": figures}
 
 
-def _sample(plain: dict[str, Any]) -> Sample:
-    figures = plain.pop("verification")
+def _sample_from_dict(data: dict[str, Any]) -> Sample:
+    figures = data.pop("verification")
     figures |= {"decision": Decision(figures["decision"]), "reasons": tuple(figures["reasons"])}
-    compared = Verification(**figures, transform=None, probability=None)
-    return Sample(**{**plain, "files": tuple(plain["files"])}, verification=compared)
+    verification = Verification(**figures, transform=None, probability=None)
+    return Sample(**{**data, "files": tuple(data["files"])}, verification=verification)

@@ -34,7 +34,7 @@ class Sample:
     files: tuple[str, ...] = ()  # compared files, for readers: two paths, or one that was edited
 
 
-def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
+def fit(samples: Sequence[Sample], *, name: str, date: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
     """Fit weights on one half of the photographs, and knots on the other.
 
     Every photograph has the same weight, however many of its edits were measured; copies and others have the total
@@ -44,7 +44,7 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     Args:
         samples: Measured pairs.
         name: Name of the calibration.
-        made: Day, ISO 8601.
+        date: Day, ISO 8601.
         data: Description of the photographs.
         bounds: Bounds on false alarms of the decisions ``certain`` and ``review``.
 
@@ -63,12 +63,12 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
             hint=f"At least {MIN_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
         )
     names = tuple(FIGURES)
-    learned = logistic(_matrix(halves[0], names), _copies(halves[0]), _weights(halves[0]))
-    weights, intercept = tuple(round(float(weight), 6) for weight in learned[1:]), round(float(learned[0]), 6)
+    coefficients = logistic(_matrix(halves[0], names), _copy_flags(halves[0]), _weights(halves[0]))
+    weights, intercept = tuple(round(float(weight), 6) for weight in coefficients[1:]), round(float(coefficients[0]), 6)
     scores = intercept + _matrix(halves[1], names) @ np.asarray(weights)
     return Calibration(
         name=name,
-        made=made,
+        made=date,
         pipeline=samples[0].verification.pipeline,
         data=data,
         photographs=len(photographs),
@@ -97,45 +97,45 @@ def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     """
     design = np.column_stack([np.ones(len(rows)), rows])
     ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])
-    learned = np.zeros(design.shape[1])
+    coefficients = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
-        expected = 1 / (1 + np.exp(-np.clip(design @ learned, -30, 30)))
-        gradient = design.T @ (weights * (outcomes - expected)) - ridge @ learned
+        expected = 1 / (1 + np.exp(-np.clip(design @ coefficients, -30, 30)))
+        gradient = design.T @ (weights * (outcomes - expected)) - ridge @ coefficients
         curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design + ridge
-        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(learned)), gradient)
-        learned += step
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(coefficients)), gradient)
+        coefficients += step
         if np.abs(step).max() < 1e-9:
             break
-    return learned
+    return coefficients
 
 
 def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
     """Return the ends of the steps of the isotonic fit, limited to what the number of photographs supports."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415 - slow to load, and rarely needed
 
-    outcomes, weights = _copies(samples), _weights(samples)
+    outcomes, weights = _copy_flags(samples), _weights(samples)
     distinct, place = np.unique(np.round(scores, 6), return_inverse=True)
     totals = np.asarray(np.bincount(place, weights), np.float64)
     fitted = isotonic_regression(np.bincount(place, weights * outcomes) / totals, weights=totals).x
-    low, high = _extremes(samples)
+    low, high = _probability_limits(samples)
     values = np.round(np.clip(fitted, low, high), 6)
     inner = np.flatnonzero(np.diff(values) != 0)
     ends = sorted({0, len(values) - 1, *inner.tolist(), *(inner + 1).tolist()})
     return tuple((float(distinct[end]), float(values[end])) for end in ends)
 
 
-def _extremes(samples: Sequence[Sample]) -> tuple[float, float]:
+def _probability_limits(samples: Sequence[Sample]) -> tuple[float, float]:
     """Return the lowest and highest probability that the photographs support, by Laplace's rule of succession."""
-    copies = len({sample.photograph for sample in samples if sample.copy})
-    others = len({sample.photograph for sample in samples if not sample.copy})
-    return 1 / (copies + 2), 1 - 1 / (others + 2)
+    copy_count = len({sample.photograph for sample in samples if sample.copy})
+    other_count = len({sample.photograph for sample in samples if not sample.copy})
+    return 1 / (copy_count + 2), 1 - 1 / (other_count + 2)
 
 
 def _matrix(samples: Sequence[Sample], names: Sequence[str]) -> Floats:
     return np.array([figures(sample.verification, names) for sample in samples], np.float64)
 
 
-def _copies(samples: Sequence[Sample]) -> Floats:
+def _copy_flags(samples: Sequence[Sample]) -> Floats:
     return np.array([sample.copy for sample in samples], np.float64)
 
 

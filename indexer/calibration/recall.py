@@ -19,14 +19,14 @@ from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import decode
 from indexer.edits import EDITS, LONG_SIDE, apply
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.descriptor import Descriptor, centre
+from indexer.picture.descriptor import Descriptor, crop_centre
 from indexer.picture.features import DEFAULT_LIMITS
-from indexer.picture.perceptual_hash import orientation_hashes, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink
 
 MIN_PHOTOS = 12
-STAND_BESIDE = 8
+NEIGHBOUR_COUNT = 8
 """Photographs used only beside and behind others, in collages and on backgrounds."""
-NEAR_SAME = 40
+SAME_PICTURE_DISTANCE = 40
 """Maximum hash distance, in bits, at which two photographs count as the same picture and not as negatives."""
 FIRST, FEW = 1, 10
 RARE = 1e-4
@@ -56,15 +56,15 @@ class Recall:
     pairs: int  # unrelated pairs that were compared
 
 
-def as_plain(recall: Recall) -> dict[str, Any]:
+def as_dict(recall: Recall) -> dict[str, Any]:
     """Convert a measurement to JSON-compatible data."""
-    return {**asdict(recall), "by_edit": {name: asdict(measured) for name, measured in recall.by_edit.items()}}
+    return {**asdict(recall), "by_edit": {name: asdict(figures) for name, figures in recall.by_edit.items()}}
 
 
-def recall_of(plain: Mapping[str, Any]) -> Recall:
-    """Restore a measurement from the data of :func:`as_plain`."""
-    by_edit = {name: Figures(**shares) for name, shares in plain["by_edit"].items()}
-    return Recall(**{**plain, "overall": Figures(**plain["overall"]), "by_edit": by_edit})
+def recall_from_dict(data: Mapping[str, Any]) -> Recall:
+    """Restore a measurement from the data of :func:`as_dict`."""
+    by_edit = {name: Figures(**shares) for name, shares in data["by_edit"].items()}
+    return Recall(**{**data, "overall": Figures(**data["overall"]), "by_edit": by_edit})
 
 
 def measure(
@@ -93,31 +93,32 @@ def measure(
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
-    beside = list(_read(shuffled[:STAND_BESIDE]))
+    neighbours = list(_read_photos(shuffled[:NEIGHBOUR_COUNT]))
     works: list[Image.Image] = []
     hashes: list[NDArray[np.uint8]] = []
-    for image in _read(shuffled[STAND_BESIDE:]):
+    for image in _read_photos(shuffled[NEIGHBOUR_COUNT:]):
         if len(works) < most:
             works.append(image)
-        hashes.append(orientation_hashes(shrink(image.convert("L"))))
+        hashes.append(compute_orientation_hashes(shrink(image.convert("L"))))
         for trial in trials:
             trial.register(np.asarray(image))
     if len(hashes) < MIN_PHOTOS:
         raise WrongUseError(
-            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + STAND_BESIDE} "
+            f"There are {len(hashes) + len(neighbours)} photographs to measure on; at least "
+            f"{MIN_PHOTOS + NEIGHBOUR_COUNT} "
             "are needed, better some hundred.",
             hint="Name a folder: --photos DIR",
         )
     for done, (number, edit) in enumerate(product(range(len(works)), edits), start=1):
-        edited = decode(apply(edit, works[number], beside, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
+        edited = decode(apply(edit, works[number], neighbours, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
         for trial in trials:
             trial.ask(edit, number, edited)
         if progress is not None:
             progress(done, len(works) * len(edits))
-    strange = _strange(np.stack(hashes))[: len(works)]
-    if not strange.any():
+    is_unrelated = _find_unrelated(np.stack(hashes))[: len(works)]
+    if not is_unrelated.any():
         raise WrongUseError("All photographs show the same picture.", hint="Name a folder of different ones.")
-    return [trial.recall(strange) for trial in trials]
+    return [trial.recall(is_unrelated) for trial in trials]
 
 
 class _Trial:
@@ -134,7 +135,7 @@ class _Trial:
 
     def ask(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
         start = time.process_time()
-        vectors = self._descriptor.vectors([pixels, centre(pixels)])
+        vectors = self._descriptor.vectors([pixels, crop_centre(pixels)])
         self._seconds += time.process_time() - start
         self._described += 2
         self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
@@ -144,29 +145,31 @@ class _Trial:
         """Matrix of the registered vectors, once all have been added."""
         return np.stack(self._registered)
 
-    def recall(self, strange: NDArray[np.bool_]) -> Recall:
+    def recall(self, is_unrelated: NDArray[np.bool_]) -> Recall:
         near = np.stack([row for rows in self._near.values() for _, row in sorted(rows.items())])
         works = np.array([work for rows in self._near.values() for work in sorted(rows)])
-        unlike = strange[works]
-        own = near[np.arange(len(near)), works]
-        others = np.where(unlike, near, -np.inf)
-        rank = (others >= own[:, None]).sum(1)  # a network that gives all pictures the same vector finds nothing
-        negatives = near[unlike]
+        unrelated_rows = is_unrelated[works]
+        own_similarities = near[np.arange(len(near)), works]
+        other_similarities = np.where(unrelated_rows, near, -np.inf)
+        rank = (other_similarities >= own_similarities[:, None]).sum(
+            1
+        )  # a network that gives all pictures the same vector finds nothing
+        negatives = near[unrelated_rows]
         rare = np.quantile(negatives, 1 - RARE, method="higher")
-        successes = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)
+        successes = np.stack([rank < FIRST, rank < FEW, own_similarities > rare, own_similarities > negatives.max()], 1)
         counts = [len(rows) for rows in self._near.values()]
         parts = np.split(successes, np.cumsum(counts)[:-1])
-        by_edit = {edit: _figures(part) for edit, part in zip(self._near, parts, strict=True)}
-        overall = _figures(np.stack([part.mean(0) for part in parts]))
+        by_edit = {edit: _mean_figures(part) for edit, part in zip(self._near, parts, strict=True)}
+        overall = _mean_figures(np.stack([part.mean(0) for part in parts]))
         milliseconds = 1000 * self._seconds / self._described
-        return Recall(overall, by_edit, milliseconds, counts[0], near.shape[1], int(unlike.sum()))
+        return Recall(overall, by_edit, milliseconds, counts[0], near.shape[1], int(unrelated_rows.sum()))
 
 
-def _figures(found: NDArray[Any]) -> Figures:
-    return Figures(*(float(share) for share in found.mean(0)))
+def _mean_figures(successes: NDArray[Any]) -> Figures:
+    return Figures(*(float(share) for share in successes.mean(0)))
 
 
-def _read(photos: Sequence[Callable[[], bytes]]) -> Iterator[Image.Image]:
+def _read_photos(photos: Sequence[Callable[[], bytes]]) -> Iterator[Image.Image]:
     for load in photos:
         try:
             pixels = decode(load(), DEFAULT_LIMITS, at_least=LONG_SIDE).pixels
@@ -176,13 +179,13 @@ def _read(photos: Sequence[Callable[[], bytes]]) -> Iterator[Image.Image]:
         yield image if max(pixels.shape[:2]) > LONG_SIDE else Image.fromarray(pixels)
 
 
-def _strange(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _find_unrelated(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return pairs that are not nearly the same in any orientation: bool, shape (n, n), from hashes (n, 8, 32)."""
     bits = np.unpackbits(hashes, axis=2).astype(np.int16)
     upright = bits[:, 0]
-    least = np.full((len(hashes), len(hashes)), bits.shape[2], np.int64)
+    min_distances = np.full((len(hashes), len(hashes)), bits.shape[2], np.int64)
     for orientation in range(len(ORIENTATIONS)):
-        turned = bits[:, orientation]
-        away = turned.sum(1)[:, None] + upright.sum(1)[None] - 2 * (turned @ upright.T).astype(np.int64)
-        least = np.minimum(least, away)
-    return np.asarray(np.minimum(least, least.T) > NEAR_SAME)
+        rotated = bits[:, orientation]
+        distances = rotated.sum(1)[:, None] + upright.sum(1)[None] - 2 * (rotated @ upright.T).astype(np.int64)
+        min_distances = np.minimum(min_distances, distances)
+    return np.asarray(np.minimum(min_distances, min_distances.T) > SAME_PICTURE_DISTANCE)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 POINTS_ALONG = 100
 """Points along each side of the registered picture that are mapped to the found one."""
-MISSING_UNTOLD = 0.02
+MIN_MISSING_SHARE = 0.02
 """Share of a side that may be missing without being reported."""
 NEARER = 3.0
 """A part is reported at a side if the opposite margin is this many times wider."""
@@ -44,29 +44,31 @@ class Change:
     perspective: bool  # whether the scale differs across the shown part
 
 
-def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
+def derive_change(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
     """Return the changes by a transform, 3×3 from found to registered original pixels; ``None`` without overlap."""
     matrix = np.asarray(transform, np.float64)
     depth = matrix[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
     inverse = np.linalg.inv(matrix).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign is equivalent
     across, down = ((np.arange(POINTS_ALONG) + 0.5) * side / POINTS_ALONG - 0.5 for side in registered_size)
     points = np.stack([*np.meshgrid(across, down), np.ones((POINTS_ALONG, POINTS_ALONG))], axis=-1)
-    moved = points @ inverse.T
-    places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
-    shown = (moved[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
-    if not shown.any():
+    mapped = points @ inverse.T
+    places = mapped[..., :2] / np.where(mapped[..., 2:] == 0, 1e-12, mapped[..., 2:])
+    is_inside = (
+        (mapped[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
+    )
+    if not is_inside.any():
         return None
-    rows, columns = np.nonzero(shown)
-    slopes = _slopes(inverse, np.array([across[columns].mean(), down[rows].mean()]))
+    rows, columns = np.nonzero(is_inside)
+    slopes = _jacobian(inverse, np.array([across[columns].mean(), down[rows].mean()]))
     mirrored = bool(np.linalg.det(slopes) < 0)
-    turned = slopes @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    degrees = round(float(np.degrees(np.arctan2(turned[0, 1] - turned[1, 0], turned[0, 0] + turned[1, 1]))))
+    rotated = slopes @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    degrees = round(float(np.degrees(np.arctan2(rotated[0, 1] - rotated[1, 0], rotated[0, 0] + rotated[1, 1]))))
     wide, high = (float(length) for length in np.linalg.norm(slopes, axis=0))
-    scales = [_scale(inverse, across[column], down[row]) for row, column in _outermost(rows, columns)]
+    scales = [_scale(inverse, across[column], down[row]) for row, column in _find_extreme_points(rows, columns)]
     return Change(
-        share=float(shown.mean()),
-        across=_place(columns),
-        down=_place(rows),
+        share=float(is_inside.mean()),
+        across=_classify_place(columns),
+        down=_classify_place(rows),
         mirrored=mirrored,
         rotation=180 if degrees == -180 else degrees,
         scale=float(np.sqrt(abs(np.linalg.det(slopes)))),
@@ -75,7 +77,7 @@ def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size
     )
 
 
-def _slopes(matrix: Floats, point: Floats) -> Floats:
+def _jacobian(matrix: Floats, point: Floats) -> Floats:
     """Return the Jacobian at a point."""
     weight = float(matrix[2, :2] @ point + matrix[2, 2])
     moved = (matrix[:2, :2] @ point + matrix[:2, 2]) / weight
@@ -83,18 +85,18 @@ def _slopes(matrix: Floats, point: Floats) -> Floats:
 
 
 def _scale(matrix: Floats, x: float, y: float) -> float:
-    return float(np.sqrt(abs(np.linalg.det(_slopes(matrix, np.array([x, y]))))))
+    return float(np.sqrt(abs(np.linalg.det(_jacobian(matrix, np.array([x, y]))))))
 
 
-def _outermost(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[tuple[int, int]]:
+def _find_extreme_points(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[tuple[int, int]]:
     """Return the points nearest to the four corners."""
     ways = (rows + columns, rows - columns, columns - rows, -rows - columns)
     return [(int(rows[way.argmin()]), int(columns[way.argmin()])) for way in ways]
 
 
-def _place(numbers: NDArray[np.intp]) -> Place:
+def _classify_place(numbers: NDArray[np.intp]) -> Place:
     before, behind = numbers.min() / POINTS_ALONG, 1 - (numbers.max() + 1) / POINTS_ALONG
-    if max(before, behind) <= MISSING_UNTOLD:
+    if max(before, behind) <= MIN_MISSING_SHARE:
         return Place.WHOLE
     if before * NEARER < behind:
         return Place.FIRST

@@ -13,7 +13,7 @@ from PIL import Image
 
 from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, pixels_within, scale_at_centre
 from exhibit.types import Piece
-from indexer.layout.masks import without
+from indexer.layout.masks import remove_boxes
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
@@ -43,7 +43,7 @@ class Windows:
 
 
 def dense_agreement(
-    found: Features,
+    found_picture: Features,
     registered: Features,
     transform: NDArray[np.float64],
     masked: Sequence[Box] = (),
@@ -59,68 +59,75 @@ def dense_agreement(
     nothing, as in the definition. Windows with their centre in ``marked`` rectangles are ignored; others may reach into
     them.
     """
-    masks = windows(found, registered, transform, masked, pieces)
-    counts = without(np.ones_like(masks.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
+    masks = compare_windows(found_picture, registered, transform, masked, pieces)
+    counts = remove_boxes(np.ones_like(masks.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
     textured, agreeing = int((masks.textured & counts).sum()), int((masks.agreeing & counts).sum())
     return Agreement(agreeing / textured if textured else 0.0, textured)
 
 
-def windows(
-    found: Features,
+def compare_windows(
+    found_picture: Features,
     registered: Features,
     transform: NDArray[np.float64],
     masked: Sequence[Box] = (),
     pieces: Sequence[Piece] = (),
 ) -> Windows:
     """Return the windows that :func:`dense_agreement` counts, for the same arguments."""
-    warped, mask = laid_on(found, registered, transform, pieces)
-    counts = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail)))
+    warped, mask = warp_to_thumbnail(found_picture, registered, transform, pieces)
+    counts = remove_boxes(mask, masked, grey_scaling(registered, size_of(registered.thumbnail)))
     valid = counts.astype(np.float32)
-    weight = np.maximum(_blurred(valid), 1e-6)
-    smooth = [_blurred(grey * valid) / weight for grey in (warped, registered.thumbnail)]
-    one, other = (np.asarray(grey, np.float32) for grey in smooth)
-    mean_one, mean_other = _means(one), _means(other)
-    variance_one = _means(one * one) - mean_one * mean_one
-    variance_other = _means(other * other) - mean_other * mean_other
-    covariance = _means(one * other) - mean_one * mean_other
-    whole = _means(valid) > 1 - 0.5 / WINDOW**2
+    weight = np.maximum(_blur(valid), 1e-6)
+    smooth = [_blur(grey * valid) / weight for grey in (warped, registered.thumbnail)]
+    first, second = (np.asarray(grey, np.float32) for grey in smooth)
+    mean_one, mean_other = _window_means(first), _window_means(second)
+    variance_one = _window_means(first * first) - mean_one * mean_one
+    variance_other = _window_means(second * second) - mean_other * mean_other
+    covariance = _window_means(first * second) - mean_one * mean_other
+    whole = _window_means(valid) > 1 - 0.5 / WINDOW**2
     textured_one, textured_other = whole & (variance_one > MIN_VARIANCE), whole & (variance_other > MIN_VARIANCE)
     correlated = covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
     both = textured_one & textured_other
     return Windows(textured_one | textured_other, both & correlated, both, warped, counts)
 
 
-def another_part(whole: Windows, laid: Windows) -> float:
+def largest_disagreement(whole: Windows, aligned: Windows) -> float:
     """Return the share of the overlap of the largest part that has texture in both pictures but no agreement."""
-    apart = cv2.morphologyEx(_around(whole.both) & (1 - _around(laid.agreeing)), cv2.MORPH_OPEN, np.ones((9, 9)))
+    apart = cv2.morphologyEx(
+        _window_centres(whole.both) & (1 - _window_centres(aligned.agreeing)), cv2.MORPH_OPEN, np.ones((9, 9))
+    )
     parts = cv2.connectedComponentsWithStats(apart)[2][1:, cv2.CC_STAT_AREA]
     return float(parts.max(initial=0) / max(1, whole.valid.sum()))
 
 
-def agreeing_area(seen: Windows, registered: Features) -> tuple[float, float]:
+def agreeing_area(masks: Windows, registered: Features) -> tuple[float, float]:
     """Return the share of the overlap with agreement, and the share including plain areas of equal brightness."""
-    agreeing, plain = _around(seen.agreeing) & seen.valid, seen.valid & (_around(seen.textured) == 0)
-    there, here = (cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (seen.found, registered.thumbnail))
-    line = np.stack([there, np.ones_like(there)], axis=1)
-    alike = np.abs(here - line @ np.linalg.lstsq(line, here)[0]) <= ALIKE_LEVELS
-    area, whole = int(agreeing.sum()), max(1, int(seen.valid.sum()))
+    agreeing, plain = (
+        _window_centres(masks.agreeing) & masks.valid,
+        masks.valid & (_window_centres(masks.textured) == 0),
+    )
+    found_levels, registered_levels = (
+        cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (masks.found, registered.thumbnail)
+    )
+    line = np.stack([found_levels, np.ones_like(found_levels)], axis=1)
+    alike = np.abs(registered_levels - line @ np.linalg.lstsq(line, registered_levels)[0]) <= ALIKE_LEVELS
+    area, whole = int(agreeing.sum()), max(1, int(masks.valid.sum()))
     return area / whole, (area + int(alike.sum())) / whole
 
 
-def _around(centres: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _window_centres(centres: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return the central halves of windows."""
     return np.asarray(cv2.dilate(centres.astype(np.uint8), np.ones((WINDOW // 2 + 1,) * 2)))
 
 
-def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
+def mean_difference(found_picture: Features, registered: Features, transform: NDArray[np.float64]) -> float:
     """Return the mean absolute difference in grey levels in the overlap; 255 without overlap."""
-    warped, mask = laid_on(found, registered, transform)
+    warped, mask = warp_to_thumbnail(found_picture, registered, transform)
     if not mask.any():
         return 255.0
     return float(np.abs(warped.astype(np.float32) - registered.thumbnail)[mask].mean())
 
 
-def laid_on(
+def warp_to_thumbnail(
     found: Features, registered: Features, transform: NDArray[np.float64], pieces: Sequence[Piece] = ()
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Warp the found picture to the registered one's thumbnail, by a transform of original pixels.
@@ -137,18 +144,20 @@ def laid_on(
         grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
         back = np.linalg.inv(grey_scaling(found, size_of(grey)))
     if not pieces:
-        return _warped(grey, to_thumbnail @ transform @ back, size_of(thumbnail))
+        return _warp(grey, to_thumbnail @ transform @ back, size_of(thumbnail))
     warped, mask = np.zeros_like(thumbnail), np.zeros(thumbnail.shape, np.bool_)
     for piece in pieces:
         left, top, right, bottom = pixels_within(piece.box, to_thumbnail, size_of(thumbnail))
         if right > left and bottom > top:
             shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
-            shown = _warped(grey, shift @ to_thumbnail @ np.array(piece.transform) @ back, (right - left, bottom - top))
-            warped[top:bottom, left:right], mask[top:bottom, left:right] = shown
+            warped_piece = _warp(
+                grey, shift @ to_thumbnail @ np.array(piece.transform) @ back, (right - left, bottom - top)
+            )
+            warped[top:bottom, left:right], mask[top:bottom, left:right] = warped_piece
     return warped, mask
 
 
-def _warped(
+def _warp(
     grey: NDArray[np.uint8], between: NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)
@@ -156,11 +165,11 @@ def _warped(
     return np.asarray(warped), np.asarray(mask > 0.999)
 
 
-def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blur(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Gaussian blur; divided by the blurred mask of the overlap, it includes nothing from outside."""
     return np.asarray(cv2.GaussianBlur(values, (9, 9), 1.0, borderType=cv2.BORDER_CONSTANT))
 
 
-def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _window_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Means over the window around each pixel; windows that leave the frame count as incomplete."""
     return np.asarray(cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT))

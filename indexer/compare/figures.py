@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from exhibit.comparison.odds import NOT_COMPARED
 from exhibit.types import Piece
-from indexer.compare.dense import Windows, agreeing_area, another_part, windows
+from indexer.compare.dense import Windows, agreeing_area, compare_windows, largest_disagreement
 from indexer.compare.fit import Fit, measure_fit
-from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, support
+from indexer.compare.geometry import Alignment, CachedMatches, Correspondences, align, measure_support
 from indexer.compare.nearest_hash import HashMatch
-from indexer.compare.pieces import laid_in_pieces
+from indexer.compare.pieces import align_in_pieces
 from indexer.picture.features import Features
 
 HASH_REACH = 90
@@ -75,7 +75,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class Measurement:
     """The figures of a pair, with the alignment of the pictures."""
 
     figures: Figures
@@ -85,7 +85,7 @@ class Measured:
     pieces_fit: Fit | None = None  # of the pieces; its transform is the one nearest to all of them
 
 
-def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspondences]) -> Figures:
+def compute_initial_figures(nearest: HashMatch, registered: Features, matches: Iterable[Correspondences]) -> Figures:
     """Return the figures known before an alignment.
 
     The hash is ignored for works with masked or marked parts, as unrelated pictures may have the same hash.
@@ -99,63 +99,72 @@ def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspond
     )
 
 
-def ways(found: Features, registered: Features, nearest: HashMatch, matches: Remembered) -> Iterator[Measured]:
+def measure_alignments(
+    found_picture: Features, registered: Features, nearest: HashMatch, matches: CachedMatches
+) -> Iterator[Measurement]:
     """Yield each alignment of the whole picture, with its figures.
 
     Expensive figures are measured only if enough windows match.
     """
-    base_figures = begun(nearest, registered, matches)
-    for laid in _alignments(found, registered, nearest, matches):
-        dense = _share(windows(found, registered, laid.transform, registered.masked))
-        figures = replace(base_figures, inliers=laid.inliers, dense=dense)
+    base_figures = compute_initial_figures(nearest, registered, matches)
+    for alignment in _find_alignments(found_picture, registered, nearest, matches):
+        dense = _share(compare_windows(found_picture, registered, alignment.transform, registered.masked))
+        figures = replace(base_figures, inliers=alignment.inliers, dense=dense)
         if dense < MIN_DENSE:
-            yield Measured(figures, laid.transform, None)
+            yield Measurement(figures, alignment.transform, None)
             continue
-        fit = measure_fit(found, registered, laid.transform)
-        seen = windows(found, registered, fit.transform, registered.masked)
+        fit = measure_fit(found_picture, registered, alignment.transform)
+        masks = compare_windows(found_picture, registered, fit.transform, registered.masked)
         figures = replace(
             figures,
-            dense=_share(seen),
-            another=another_part(seen, seen),
-            alike=agreeing_area(seen, registered)[1],
+            dense=_share(masks),
+            another=largest_disagreement(masks, masks),
+            alike=agreeing_area(masks, registered)[1],
             patches=fit.patches,
             in_place=fit.in_place,
             drift=fit.drift,
             excess=fit.excess,
         )
-        yield Measured(figures, fit.transform, fit)
+        yield Measurement(figures, fit.transform, fit)
 
 
-def in_pieces(found: Features, registered: Features, matches: Remembered, whole: Measured) -> Measured:
+def add_pieces(
+    found_picture: Features, registered: Features, matches: CachedMatches, whole: Measurement
+) -> Measurement:
     """Add the figures of an alignment in pieces, if enough matches agree with their neighbours."""
-    laid = laid_in_pieces(found, registered, matches)
-    if laid is None:
+    pieces_alignment = align_in_pieces(found_picture, registered, matches)
+    if pieces_alignment is None:
         return whole
-    at, masked = laid.fit.transform, registered.masked
-    seen, as_whole = windows(found, registered, at, masked, laid.pieces), windows(found, registered, at, masked)
+    transform, masked = pieces_alignment.fit.transform, registered.masked
+    piece_masks, whole_masks = (
+        compare_windows(found_picture, registered, transform, masked, pieces_alignment.pieces),
+        compare_windows(found_picture, registered, transform, masked),
+    )
     figures = replace(
         whole.figures,
-        cover=laid.cover,
-        roughness=laid.roughness,
-        pieces_in_place=laid.fit.in_place,
-        pieces_excess=laid.fit.excess,
-        pieces_dense=_share(seen),
-        pieces_another=another_part(as_whole, seen),
+        cover=pieces_alignment.cover,
+        roughness=pieces_alignment.roughness,
+        pieces_in_place=pieces_alignment.fit.in_place,
+        pieces_excess=pieces_alignment.fit.excess,
+        pieces_dense=_share(piece_masks),
+        pieces_another=largest_disagreement(whole_masks, piece_masks),
     )
-    return replace(whole, figures=figures, pieces=laid.pieces, pieces_fit=laid.fit)
+    return replace(whole, figures=figures, pieces=pieces_alignment.pieces, pieces_fit=pieces_alignment.fit)
 
 
-def _share(seen: Windows) -> float:
+def _share(masks: Windows) -> float:
     """Return the share of textured windows whose pixels agree; 0 if there are too few."""
-    textured = int(seen.textured.sum())
-    return int(seen.agreeing.sum()) / textured if textured >= MIN_TEXTURED else 0.0
+    textured = int(masks.textured.sum())
+    return int(masks.agreeing.sum()) / textured if textured >= MIN_TEXTURED else 0.0
 
 
-def _alignments(found: Features, registered: Features, nearest: HashMatch, matches: Remembered) -> Iterator[Alignment]:
-    geometric = align(matches, found, registered)
+def _find_alignments(
+    found_picture: Features, registered: Features, nearest: HashMatch, matches: CachedMatches
+) -> Iterator[Alignment]:
+    geometric = align(matches, found_picture, registered)
     if geometric is not None:
         yield geometric
         if geometric.stiff is not None:
             yield geometric.stiff
     if nearest.hamming <= HASH_REACH:
-        yield support(matches, registered, nearest.transform)
+        yield measure_support(matches, registered, nearest.transform)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.similarity import scale_at_centre
-from indexer.compare.geometry import estimated
-from indexer.layout.masks import without
+from indexer.compare.geometry import estimate_transform
+from indexer.layout.masks import remove_boxes
 from indexer.layout.orientation import Box
-from indexer.layout.scaling import by_factor
+from indexer.layout.scaling import resize_by_factor
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy, grey_scaling
 
@@ -27,7 +27,7 @@ MIN_FRAME_SIDE = 16
 PATCHES = 280
 MIN_CELL = 8
 PATCH = 15
-EVENED_OVER = 17
+NORMALISATION_WINDOW = 17
 """Window, in pixels, over which brightness and contrast are normalised."""
 MIN_DEVIATION = 2.5
 """Standard deviation of grey levels above which a patch is textured."""
@@ -97,29 +97,32 @@ class Patches:
         return int((self.held & (self.lengths < IN_PLACE)).sum())
 
 
-def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
+def measure_fit(found_picture: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
     """Correct a transform, 3×3 between original pixels, by the pixels, and measure its precision."""
-    to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
+    to_found, to_registered = (
+        grey_scaling(found_picture, found_picture.grey_size),
+        grey_scaling(registered, registered.grey_size),
+    )
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
-    patches = looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
+    patches = track_patches(_build_frame(found_picture.grey, registered.grey, between, masked), pyramid=1)
     if patches is None:
         return Fit(transform, 0, 0.0, FAR, FAR)
-    corrected = _corrected(patches[1], patches[0].placing, between)
+    corrected = _correct(patches[1], patches[0].placing, between)
     if corrected is not None:
-        again = looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
-        if again is not None and _share_in_place(again[1]) >= _share_in_place(patches[1]):
-            patches, between = again, corrected
+        second_patches = track_patches(_build_frame(found_picture.grey, registered.grey, corrected, masked), pyramid=0)
+        if second_patches is not None and _share_in_place(second_patches[1]) >= _share_in_place(patches[1]):
+            patches, between = second_patches, corrected
     original = np.linalg.inv(to_registered) @ between @ to_found
-    return summed_up(patches[1], original / original[2, 2])
+    return summarize_patches(patches[1], original / original[2, 2])
 
 
-def summed_up(patches: Patches, transform: NDArray[np.float64]) -> Fit:
+def summarize_patches(patches: Patches, transform: NDArray[np.float64]) -> Fit:
     """Summarise the patches for a transform."""
-    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), excess(patches))
+    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), compute_excess(patches))
 
 
-def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
+def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
     """Search for patches of the registered picture near their positions in the frame.
 
     Args:
@@ -131,14 +134,14 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
     """
     if frame is None:
         return None
-    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
-    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
-    points = _textured_points(one, other, frame.valid)
+    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (NORMALISATION_WINDOW, NORMALISATION_WINDOW)), 1e-3)
+    found_even, registered_even = (_normalise(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
+    points = _textured_points(found_even, registered_even, frame.valid)
     if len(points) < MIN_PATCHES:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        other[0],
-        one[0],
+        registered_even[0],
+        found_even[0],
         points[:, None],
         None,
         winSize=(PATCH, PATCH),
@@ -146,21 +149,23 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
         criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
     )
     moved = moved[:, 0]
-    alike = _Alike(_around(frame.found, moved), _around(frame.registered, points))
-    held = (status.ravel() > 0) & (alike.correlation > PATCH_AGREES)
-    return frame, Patches(points, moved, held, Lazy(alike.noise))
+    similarity = _Similarity(_cut_patches(frame.found, moved), _cut_patches(frame.registered, points))
+    is_found = (status.ravel() > 0) & (similarity.correlation > PATCH_AGREES)
+    return frame, Patches(points, moved, is_found, Lazy(similarity.noise))
 
 
-def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:
+def _build_frame(
+    found_grey: Grey, registered_grey: Grey, between: NDArray[np.float64], masked: Sequence[Box]
+) -> Frame | None:
     """Return both pictures over the registered box that the found one covers, at the resolution of the coarser."""
-    height, width = found.shape
+    height, width = found_grey.shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
     if not (np.sign(corners[:, 2]) == np.sign(corners[0, 2])).all() or not corners[:, 2].all():
         return None
     places = corners[:, :2] / corners[:, 2:]
     left, top = np.maximum(places.min(axis=0), 0)
-    right, bottom = np.minimum(places.max(axis=0), [registered.shape[1] - 1, registered.shape[0] - 1])
-    magnified = max(1.0, scale_at_centre(between, found.shape))
+    right, bottom = np.minimum(places.max(axis=0), [registered_grey.shape[1] - 1, registered_grey.shape[0] - 1])
+    magnified = max(1.0, scale_at_centre(between, found_grey.shape))
     factor = min(1 / magnified, FRAME_SIDE / max(right - left, bottom - top, 1))
     size = (int((right - left) * factor), int((bottom - top) * factor))
     if min(size) < MIN_FRAME_SIDE:
@@ -168,29 +173,31 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: 
     placing = np.array(
         [[factor, 0, factor / 2 - 0.5 - left * factor], [0, factor, factor / 2 - 0.5 - top * factor], [0, 0, 1]]
     )
-    one, seen = _laid(found, placing @ between, size)
-    other, there = _laid(registered, placing, size)
-    return Frame(one, other, without(seen & there, masked, placing), placing)
+    found_warped, found_mask = _warp(found_grey, placing @ between, size)
+    registered_warped, registered_mask = _warp(registered_grey, placing, size)
+    return Frame(found_warped, registered_warped, remove_boxes(found_mask & registered_mask, masked, placing), placing)
 
 
-def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
+def _warp(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
     """Warp without aliasing; return the picture and its mask."""
     factor = scale_at_centre(transform, grey.shape)
     if factor < 0.75:
-        grey, shrinking = by_factor(grey, factor)
+        grey, shrinking = resize_by_factor(grey, factor)
         transform = transform @ np.linalg.inv(shrinking)
     warped = cv2.warpPerspective(grey, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.warpPerspective(np.ones_like(grey), transform, size, flags=cv2.INTER_NEAREST)
     return np.asarray(warped), np.asarray(mask > 0)
 
 
-def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[Grey, NDArray[np.float32]]:
+def _normalise(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[Grey, NDArray[np.float32]]:
     """Normalise local brightness and contrast; return the picture and the local deviation of grey levels.
 
     ``weight`` is the local share of valid pixels.
     """
     values = np.multiply(grey, valid, dtype=np.float32)
-    mean, squares = (cv2.blur(plane, (EVENED_OVER, EVENED_OVER)) for plane in (values, values * values))
+    mean, squares = (
+        cv2.blur(plane, (NORMALISATION_WINDOW, NORMALISATION_WINDOW)) for plane in (values, values * values)
+    )
     mean /= weight
     squares /= weight
     squares -= mean * mean
@@ -204,13 +211,13 @@ def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -
 
 
 def _textured_points(
-    one: tuple[Grey, NDArray[np.float32]], other: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
+    first: tuple[Grey, NDArray[np.float32]], second: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
 ) -> Points:
     """Return the best corner of each cell in which either picture is textured, float32, shape (n, 2)."""
     inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
-    shows = inner & (np.maximum(one[1], other[1]) > MIN_DEVIATION)
-    corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
-    strength = np.where(shows, np.maximum(*corners), 0)
+    is_textured = inner & (np.maximum(first[1], second[1]) > MIN_DEVIATION)
+    corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (first, second)]
+    strength = np.where(is_textured, np.maximum(*corners), 0)
     cell = max(MIN_CELL, int(np.sqrt(inner.sum() / PATCHES)))
     down, across = strength.shape[0] // cell, strength.shape[1] // cell
     whole = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
@@ -221,13 +228,16 @@ def _textured_points(
     return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
 
 
-class _Alike:
+class _Similarity:
     """Similarity of patches to those searched for, without their means, float32, shape (n, 225) each."""
 
-    def __init__(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
-        self._one, self._other = one, other
-        self._energy, self._shared = np.maximum((other * other).sum(axis=1), 1e-6), (one * other).sum(axis=1)
-        length = np.sqrt(np.maximum((one * one).sum(axis=1) * self._energy, 1e-12))
+    def __init__(self, found_patches: NDArray[np.float32], registered_patches: NDArray[np.float32]) -> None:
+        self._one, self._other = found_patches, registered_patches
+        self._energy, self._shared = (
+            np.maximum((registered_patches * registered_patches).sum(axis=1), 1e-6),
+            (found_patches * registered_patches).sum(axis=1),
+        )
+        length = np.sqrt(np.maximum((found_patches * found_patches).sum(axis=1) * self._energy, 1e-12))
         self.correlation = np.asarray(self._shared / length, np.float32)
 
     def noise(self) -> NDArray[np.float32]:
@@ -248,7 +258,7 @@ class _Alike:
         return np.asarray(np.sqrt(residual * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
 
 
-def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
+def _cut_patches(grey: Grey, points: Points) -> NDArray[np.float32]:
     """Return patches without their means, float32, shape (n, 225)."""
     rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
     across, down = points[:, :1] + columns, points[:, 1:] + rows
@@ -257,7 +267,7 @@ def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
     return np.asarray(values)
 
 
-def _corrected(
+def _correct(
     patches: Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the transform between grey pictures, corrected by the patches found."""
@@ -271,16 +281,16 @@ def _corrected(
 def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
     """Return the transform between positions in the frame, or ``None`` if it cannot be estimated."""
     if len(source) >= 2 * MIN_PATCHES:
-        how = (cv2.USAC_MAGSAC, FIT_SLACK)
-        return estimated(cv2.findHomography, source, target, *how, maxIters=300, confidence=0.999)
-    return estimated(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
+        options = (cv2.USAC_MAGSAC, FIT_SLACK)
+        return estimate_transform(cv2.findHomography, source, target, *options, maxIters=300, confidence=0.999)
+    return estimate_transform(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
 
 
 def _share_in_place(patches: Patches) -> float:
     return patches.in_place / len(patches.held)
 
 
-def excess(patches: Patches) -> float:
+def compute_excess(patches: Patches) -> float:
     """Return the median displacement of the patches found, divided by that which noise explains."""
     if patches.held.sum() < MIN_PATCHES:
         return FAR

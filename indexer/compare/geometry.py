@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Untyped
-from indexer.compare.surfaces import nearest_rows
-from indexer.layout.masks import inside
+from indexer.compare.surfaces import find_nearest_rows
+from indexer.layout.masks import find_inside
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 from indexer.picture.local_features import LocalFeatures
@@ -25,9 +25,9 @@ MIN_MATCHES = 5
 INLIER_CELL = 3
 """Inliers within one cell of this size, in pixels, count once."""
 MIN_SCALE, MAX_SCALE = 0.04, 25.0
-FEW_INLIERS, AS_MANY = 20, 0.8
+FEW_INLIERS, INLIER_SHARE = 20, 0.8
 """Below this number of inliers, a transform without perspective is tried if it has this share of them."""
-SETTLED = 40
+ENOUGH_INLIERS = 40
 """Number of inliers from which the mirrored hypothesis is not tried."""
 NEIGHBOURS, AGREE, GUIDES = 10, 6, 6
 """Neighbouring matches that are considered, how many must agree, and how many of the nearest are tried as guides."""
@@ -50,8 +50,8 @@ class Correspondences:
 
     @cached_property
     def agreeing(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Result of :func:`agreeing`."""
-        return agreeing(self.found.astype(float), self.registered.astype(float))
+        """Result of :func:`find_agreeing`."""
+        return find_agreeing(self.found.astype(float), self.registered.astype(float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,34 +63,38 @@ class Alignment:
     stiff: "Alignment | None" = None  # one without perspective, if the first has few inliers
 
 
-AS_IS, EITHER_WAY = (False,), (False, True)
+AS_IS, BOTH_ORIENTATIONS = (False,), (False, True)
 """Hypotheses: the picture as it is only, or also mirrored."""
 
 
-def correspondences(
-    found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY
+def find_correspondences(
+    found_picture: Features, registered: Features, mirror_options: tuple[bool, ...] = BOTH_ORIENTATIONS
 ) -> Iterator[Correspondences]:
     """Match the original and the mirrored picture; hypotheses with too few matches are skipped."""
-    local = _unmasked(registered)
-    if min(len(found.local), len(local)) < MIN_MATCHES:
+    local = _unmasked_features(registered)
+    if min(len(found_picture.local), len(local)) < MIN_MATCHES:
         return
-    registered_points = moved(local.points, grey_scaling(registered, registered.grey_size))
-    flip = np.array([[-1.0, 0, found.grey_size[0] - 1], [0, 1, 0], [0, 0, 1]])
-    for mirrored in ways:
-        rows = found.local.mirrored_units if mirrored else found.local.units
-        frame = flip @ grey_scaling(found, found.grey_size) if mirrored else grey_scaling(found, found.grey_size)
-        pairs = _ratio_matches(rows, local.units)
+    registered_points = apply_transform(local.points, grey_scaling(registered, registered.grey_size))
+    flip = np.array([[-1.0, 0, found_picture.grey_size[0] - 1], [0, 1, 0], [0, 0, 1]])
+    for mirrored in mirror_options:
+        rows = found_picture.local.mirrored_units if mirrored else found_picture.local.units
+        frame = (
+            flip @ grey_scaling(found_picture, found_picture.grey_size)
+            if mirrored
+            else grey_scaling(found_picture, found_picture.grey_size)
+        )
+        pairs = _match_by_ratio(rows, local.units)
         if len(pairs) >= MIN_MATCHES:
-            found_points = moved(found.local.points[pairs[:, 0]], frame)
+            found_points = apply_transform(found_picture.local.points[pairs[:, 0]], frame)
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
 
 
-class Remembered:
+class CachedMatches:
     """Matches of a pair that are used several times; each hypothesis is computed when it is first needed."""
 
-    def __init__(self, found: Features, registered: Features) -> None:
+    def __init__(self, found_picture: Features, registered: Features) -> None:
         self._made: list[Correspondences] = []
-        self._left = correspondences(found, registered)
+        self._left = find_correspondences(found_picture, registered)
 
     def __iter__(self) -> Iterator[Correspondences]:
         yield from self._made
@@ -99,67 +103,76 @@ class Remembered:
             yield matches
 
 
-def agreeing(
-    found: NDArray[np.float64], registered: NDArray[np.float64]
+def find_agreeing(
+    found_points: NDArray[np.float64], registered_points: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Find matches, shape (n, 2) each, that follow one similarity with their neighbours.
 
     Returns:
         Bool, shape (n,), and the linear map around each from the registered picture to the found one, (n, 2, 2).
     """
-    count = len(found)
+    count = len(found_points)
     if count <= NEIGHBOURS:
         return np.zeros(count, bool), np.zeros((count, 2, 2))
-    near = nearest_rows(registered, NEIGHBOURS)
-    there, here = registered[near] - registered[:, None], found[near] - found[:, None]
-    before, after = there @ np.array([1, 1j]), here @ np.array([1, 1j])
-    apart = np.abs(before)
-    guides = after[:, :GUIDES] / np.where(apart > 0, before, 1)[:, :GUIDES]
-    usable = (apart[:, :GUIDES] >= NEAREST_GUIDE) & (np.abs(guides) > SMALLEST) & (np.abs(guides) < LARGEST)
+    near = find_nearest_rows(registered_points, NEIGHBOURS)
+    registered_offsets, found_offsets = (
+        registered_points[near] - registered_points[:, None],
+        found_points[near] - found_points[:, None],
+    )
+    before, after = registered_offsets @ np.array([1, 1j]), found_offsets @ np.array([1, 1j])
+    distances = np.abs(before)
+    guides = after[:, :GUIDES] / np.where(distances > 0, before, 1)[:, :GUIDES]
+    usable = (distances[:, :GUIDES] >= NEAREST_GUIDE) & (np.abs(guides) > SMALLEST) & (np.abs(guides) < LARGEST)
     guides = np.where(usable, guides, 0)
     scales = np.abs(guides)[..., None]
-    missed = np.abs(before[:, None] * guides[..., None] - after[:, None])
-    slack = np.maximum(SLACK * np.maximum(1, scales), SLACK_SHARE * apart[:, None] * scales)
-    follows = usable[..., None] & (missed < slack)
+    errors = np.abs(before[:, None] * guides[..., None] - after[:, None])
+    slack = np.maximum(SLACK * np.maximum(1, scales), SLACK_SHARE * distances[:, None] * scales)
+    follows = usable[..., None] & (errors < slack)
     rows, best = np.arange(count), follows.sum(axis=2).argmax(axis=1)
     agrees = follows[rows, best].sum(axis=1) >= AGREE
     guide = guides[rows, best]
     linear = np.stack([guide.real, -guide.imag, guide.imag, guide.real], axis=1).reshape(-1, 2, 2)
     weights = (follows[rows, best] & agrees[near]).astype(float)[..., None]
-    squares = np.einsum("nki,nkj->nij", there * weights, there) + np.eye(2) * STIFFNESS
-    crossed = np.einsum("nki,nkj->nij", there * weights, here) + STIFFNESS * linear.transpose(0, 2, 1)
+    squares = np.einsum("nki,nkj->nij", registered_offsets * weights, registered_offsets) + np.eye(2) * STIFFNESS
+    crossed = np.einsum("nki,nkj->nij", registered_offsets * weights, found_offsets) + STIFFNESS * linear.transpose(
+        0, 2, 1
+    )
     return agrees, np.linalg.solve(squares, crossed).transpose(0, 2, 1)
 
 
-def align(every: Iterable[Correspondences], found: Features, registered: Features) -> Alignment | None:
+def align(hypotheses: Iterable[Correspondences], found_picture: Features, registered: Features) -> Alignment | None:
     """Return the transform with the most distinct inliers, or ``None`` if no plausible one is found.
 
     The mirrored hypothesis is computed only if the first leaves doubt.
     """
     best: Alignment | None = None
-    for matches in every:
-        alignment = _estimate(matches, found, registered)
+    for matches in hypotheses:
+        alignment = _estimate(matches, found_picture, registered)
         if alignment is not None and (best is None or alignment.inliers > best.inliers):
             best = alignment
-        if best is not None and best.inliers >= SETTLED:
+        if best is not None and best.inliers >= ENOUGH_INLIERS:
             break
     return best
 
 
-def support(every: Iterable[Correspondences], registered: Features, transform: NDArray[np.float64]) -> Alignment:
+def measure_support(
+    hypotheses: Iterable[Correspondences], registered: Features, transform: NDArray[np.float64]
+) -> Alignment:
     """Return the support of the local features for a transform (original pixels) from another source."""
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
-    for matches in every:
+    for matches in hypotheses:
         if matches.mirrored == mirrored:
             between = grey_scaling(registered, registered.grey_size) @ transform @ np.linalg.inv(matches.frame)
-            return replace(_measured(matches, between, registered), transform=transform)
+            return replace(_measure(matches, between, registered), transform=transform)
     return Alignment(transform, 0)
 
 
-def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped) -> NDArray[np.float64] | None:
+def estimate_transform(
+    estimate: Callable[..., Untyped], *points: Untyped, **options: Untyped
+) -> NDArray[np.float64] | None:
     """Return a transform, 3×3, estimated from points by an OpenCV function; ``None`` if it fails."""
     try:
-        transform, _ = estimate(*points, **how)
+        transform, _ = estimate(*points, **options)
     except cv2.error:
         return None
     if transform is None:
@@ -167,19 +180,19 @@ def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped
     return np.asarray(transform if len(transform) == 3 else np.vstack([transform, [0, 0, 1]]))
 
 
-def _unmasked(registered: Features) -> LocalFeatures:
+def _unmasked_features(registered: Features) -> LocalFeatures:
     """Return the local features outside masked areas."""
     local = registered.local
     if not registered.masked:
         return local
-    counts = ~inside(local.points, registered.masked)
+    counts = ~find_inside(local.points, registered.masked)
     return LocalFeatures(local.points[counts], local.descriptors[counts], local.strong)
 
 
-def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
+def _match_by_ratio(found_rows: NDArray[np.float32], registered_rows: NDArray[np.float32]) -> NDArray[np.intp]:
     """Return pairs of row numbers, best first, each row at most once."""
-    similarity = found @ registered.T
-    rows = np.arange(len(found))
+    similarity = found_rows @ registered_rows.T
+    rows = np.arange(len(found_rows))
     nearest = similarity.argmax(axis=1)
     first = similarity[rows, nearest]
     similarity[rows, nearest] = -1
@@ -188,23 +201,23 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
     order = np.argsort(ratio, kind="stable")
     order = order[ratio[order] < RATIO]
     _, earliest = np.unique(nearest[order], return_index=True)
-    rows_kept = order[np.sort(earliest)]
-    return np.stack([rows_kept, nearest[rows_kept]], axis=1)
+    matched_rows = order[np.sort(earliest)]
+    return np.stack([matched_rows, nearest[matched_rows]], axis=1)
 
 
-def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+def _estimate(matches: Correspondences, found_picture: Features, registered: Features) -> Alignment | None:
     """Estimate with perspective and, if few points support that, also without. Both need enough inliers."""
-    free = _free(matches, found, registered)
+    free = _estimate_homography(matches, found_picture, registered)
     if free is not None and free.inliers >= FEW_INLIERS:
         return free
-    stiff = _stiff(matches, found, registered)
+    stiff = _estimate_similarity(matches, found_picture, registered)
     if free is None or free.inliers < MIN_MATCHES:
         return stiff if stiff is not None and stiff.inliers >= MIN_MATCHES else None
-    as_many = stiff is not None and stiff.inliers >= AS_MANY * free.inliers
+    as_many = stiff is not None and stiff.inliers >= INLIER_SHARE * free.inliers
     return replace(free, stiff=stiff) if as_many else free
 
 
-def _free(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+def _estimate_homography(matches: Correspondences, found_picture: Features, registered: Features) -> Alignment | None:
     try:
         transform, mask = cv2.findHomography(
             matches.found, matches.registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.999
@@ -214,41 +227,45 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
     if transform is None or mask is None:
         return None
     agrees = mask.ravel() > 0
-    if not _credible(transform, found):
+    if not _is_plausible(transform, found_picture):
         # If perspective only fits noise (a small work on a page), an affine transform may hold.
-        how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE}
-        transform = estimated(cv2.estimateAffine2D, matches.found[agrees], matches.registered[agrees], **how)
-        if transform is None or not _credible(transform, found):
+        options = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE}
+        transform = estimate_transform(
+            cv2.estimateAffine2D, matches.found[agrees], matches.registered[agrees], **options
+        )
+        if transform is None or not _is_plausible(transform, found_picture):
             return None
-    return _measured(matches, transform, registered)
+    return _measure(matches, transform, registered)
 
 
-def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+def _estimate_similarity(matches: Correspondences, found_picture: Features, registered: Features) -> Alignment | None:
     """Estimate rotation, scale and translation only: few points can fit a perspective that does not exist."""
-    how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
-    between = estimated(cv2.estimateAffinePartial2D, matches.found, matches.registered, **how)
-    return None if between is None or not _credible(between, found) else _measured(matches, between, registered)
-
-
-def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
-    """Measure the support for a transform between the points of the matches."""
-    missed = np.linalg.norm(moved(matches.found, between) - matches.registered, axis=1)
-    agrees = missed <= TOLERANCE
-    original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
-    return Alignment(
-        transform=original / original[2, 2],
-        inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
+    options = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
+    between = estimate_transform(cv2.estimateAffinePartial2D, matches.found, matches.registered, **options)
+    return (
+        None if between is None or not _is_plausible(between, found_picture) else _measure(matches, between, registered)
     )
 
 
-def _credible(transform: NDArray[np.float64], found: Features) -> bool:
+def _measure(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
+    """Measure the support for a transform between the points of the matches."""
+    errors = np.linalg.norm(apply_transform(matches.found, between) - matches.registered, axis=1)
+    agrees = errors <= TOLERANCE
+    original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
+    return Alignment(
+        transform=original / original[2, 2],
+        inliers=_count_distinct(matches.found[agrees], matches.registered[agrees]),
+    )
+
+
+def _is_plausible(transform: NDArray[np.float64], found_picture: Features) -> bool:
     """Return True if the whole found picture stays convex, is not flipped and has a plausible size."""
-    height, width = found.grey.shape
+    height, width = found_picture.grey.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     weights = corners @ transform[2, :2] + transform[2, 2]
     if not np.isfinite(transform).all() or (np.sign(weights) != np.sign(weights[0])).any():
         return False
-    places = moved(corners, transform)
+    places = apply_transform(corners, transform)
     edges = np.roll(places, -1, axis=0) - places
     following = np.roll(edges, -1, axis=0)
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
@@ -258,13 +275,13 @@ def _credible(transform: NDArray[np.float64], found: Features) -> bool:
     return bool(MIN_SCALE < scale < MAX_SCALE)
 
 
-def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
+def apply_transform(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
     """Apply a transform, 3×3, to points, shape (n, 2)."""
     places = points @ transform[:, :2].T + transform[:, 2]
     return np.asarray(places[:, :2] / places[:, 2:], np.float32)
 
 
-def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
+def _count_distinct(found_points: NDArray[np.float32], registered_points: NDArray[np.float32]) -> int:
     """Count matches in distinct cells of both pictures, so that a repeated spot counts once."""
-    cells = (points.astype(np.int64) // INLIER_CELL @ [1 << 32, 1] for points in (found, registered))
+    cells = (points.astype(np.int64) // INLIER_CELL @ [1 << 32, 1] for points in (found_points, registered_points))
     return min(len(np.unique(numbers)) for numbers in cells)

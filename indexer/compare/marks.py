@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.compare.dense import windows
+from indexer.compare.dense import compare_windows
 from indexer.compare.fit import measure_fit
-from indexer.compare.geometry import AS_IS, align, correspondences
+from indexer.compare.geometry import AS_IS, align, find_correspondences
 from indexer.layout.information import COMPOSED
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
@@ -35,21 +35,21 @@ Shared = NDArray[np.bool_]
 """Mask of windows of a work's thumbnail that match another work, by their centres."""
 
 
-def shared_windows(work: Features, other: Features) -> Shared | None:
+def find_shared_windows(work: Features, other: Features) -> Shared | None:
     """Return where a work that is not a version of this one matches it; ``None`` if they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
-    matches = list(correspondences(other, work, AS_IS))
-    if not any(len(one.found) >= MIN_INLIERS for one in matches):
+    matches = list(find_correspondences(other, work, AS_IS))
+    if not any(len(hypothesis.found) >= MIN_INLIERS for hypothesis in matches):
         return None  # no transform has more inliers than matches
-    laid = align(matches, other, work)
-    if laid is None or laid.inliers < MIN_INLIERS:
+    alignment = align(matches, other, work)
+    if alignment is None or alignment.inliers < MIN_INLIERS:
         return None
-    seen = windows(other, work, measure_fit(other, work, laid.transform).transform, work.masked)
-    agreeing = int(seen.agreeing.sum())
-    if agreeing < MIN_WINDOWS or agreeing >= SAME_WORK * int(seen.textured.sum()):
+    masks = compare_windows(other, work, measure_fit(other, work, alignment.transform).transform, work.masked)
+    agreeing = int(masks.agreeing.sum())
+    if agreeing < MIN_WINDOWS or agreeing >= SAME_WORK * int(masks.textured.sum()):
         return None
-    return seen.agreeing
+    return masks.agreeing
 
 
 def is_comparable(work: Features) -> bool:
@@ -57,36 +57,37 @@ def is_comparable(work: Features) -> bool:
     return COMPOSED.issuperset(work.low_information)
 
 
-def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
-    """Return the areas shared by other works (:func:`shared_windows` of each), as shares of width and height."""
+def locate_marks(shared: Sequence[Shared]) -> tuple[Box, ...]:
+    """Return the areas shared by other works (:func:`find_shared_windows` of each), as shares of width and height."""
     if len(shared) < MIN_OTHERS:
         return ()
-    common = _large(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))
-    height, width = common.shape
+    is_common = _remove_small(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))
+    height, width = is_common.shape
     across, down = BLOCK / width, BLOCK / height
     boxes = (
-        Box(left * across, top * down, right * across, bottom * down) for left, top, right, bottom in _runs(common)
+        Box(left * across, top * down, right * across, bottom * down)
+        for left, top, right, bottom in _find_rectangles(is_common)
     )
     return tuple(Box(box.left, box.top, min(1.0, box.right), min(1.0, box.bottom)) for box in boxes)
 
 
-def _large(common: Shared) -> Shared:
+def _remove_small(common: Shared) -> Shared:
     """Remove patches small enough to be chance."""
     _, patches, figures, _ = cv2.connectedComponentsWithStats(common.astype(np.uint8), connectivity=8)
-    enough = figures[:, cv2.CC_STAT_AREA] >= MIN_WINDOWS
-    return np.asarray(common & enough[patches])
+    is_large = figures[:, cv2.CC_STAT_AREA] >= MIN_WINDOWS
+    return np.asarray(common & is_large[patches])
 
 
-def _runs(common: Shared) -> Iterator[tuple[int, int, int, int]]:
+def _find_rectangles(common: Shared) -> Iterator[tuple[int, int, int, int]]:
     """Yield rectangles of cells with such windows and the adjacent cells: left, top, right and bottom in cells."""
     height, width = common.shape
     padded = np.pad(common, ((0, -height % BLOCK), (0, -width % BLOCK)))
     cells = padded.reshape(padded.shape[0] // BLOCK, BLOCK, padded.shape[1] // BLOCK, BLOCK).any(axis=(1, 3))
     wider = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
-    begun: dict[tuple[int, int], int] = {}
+    open_runs: dict[tuple[int, int], int] = {}
     for row, line in enumerate(np.pad(wider, ((0, 1), (1, 1)))):
         edges = np.flatnonzero(np.diff(line.astype(np.int8))).reshape(-1, 2)
         runs = {(int(left), int(right)) for left, right in edges}
-        for left, right in sorted(begun.keys() - runs):
-            yield left, begun.pop((left, right)), right, row
-        begun |= dict.fromkeys(sorted(runs - begun.keys()), row)
+        for left, right in sorted(open_runs.keys() - runs):
+            yield left, open_runs.pop((left, right)), right, row
+        open_runs |= dict.fromkeys(sorted(runs - open_runs.keys()), row)

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Matrix, Piece
-from indexer.compare.fit import Fit, Frame, Patches, looked_for, summed_up
-from indexer.compare.geometry import Correspondences, estimated
-from indexer.compare.surfaces import curved, nudges, on_surfaces
-from indexer.layout.masks import without
-from indexer.layout.scaling import by_factor
+from indexer.compare.fit import Fit, Frame, Patches, summarize_patches, track_patches
+from indexer.compare.geometry import Correspondences, estimate_transform
+from indexer.compare.surfaces import compute_nudges, place_on_fitted_surfaces, place_on_surfaces
+from indexer.layout.masks import remove_boxes
+from indexer.layout.scaling import resize_by_factor
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
@@ -50,7 +50,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InPieces:
+class PiecewiseAlignment:
     """A found picture, aligned with a registered one in pieces."""
 
     agreeing: int  # matches that follow one similarity with their neighbours
@@ -74,7 +74,7 @@ class _Mesh:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Turn:
+class _Iteration:
     """Patches searched for with a placement of the cells."""
 
     patches: Patches
@@ -82,43 +82,49 @@ class _Turn:
     mesh: _Mesh
 
 
-def laid_in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> InPieces | None:
+def align_in_pieces(
+    found_picture: Features, registered: Features, matches: Iterable[Correspondences]
+) -> PiecewiseAlignment | None:
     """Align the pictures in pieces, by matches of the original and the mirrored picture.
 
     Returns:
         The alignment; ``None`` if too few matches agree with their neighbours.
     """
-    begun = _begun(found, registered, matches)
-    return None if begun is None else begun[0].laid(*begun[1:])
+    placement = _place_by_matches(found_picture, registered, matches)
+    return None if placement is None else placement[0].laid(*placement[1:])
 
 
-def _begun(
-    found: Features, registered: Features, matches: Iterable[Correspondences]
+def _place_by_matches(
+    found_picture: Features, registered: Features, matches: Iterable[Correspondences]
 ) -> "tuple[_Sheet, _Mesh, int] | None":
     """Return the sheet, its cells placed by matches, and the number of agreeing matches; ``None`` if too few."""
-    options = [(way, *way.agreeing) for way in matches]
+    options = [(hypothesis, *hypothesis.agreeing) for hypothesis in matches]
     best = max(options, key=lambda answer: int(answer[1].sum()), default=None)
     if best is None or best[1].sum() < MIN_AGREEING:
         return None
-    way, agrees, linear = best
-    sheet = _Sheet(found, registered, way, linear[agrees])
-    return sheet, sheet.by_matches(way.registered[agrees], way.found[agrees], linear[agrees]), int(agrees.sum())
+    hypothesis, agrees, linear = best
+    sheet = _Sheet(found_picture, registered, hypothesis, linear[agrees])
+    return (
+        sheet,
+        sheet.by_matches(hypothesis.registered[agrees], hypothesis.found[agrees], linear[agrees]),
+        int(agrees.sum()),
+    )
 
 
 class _Sheet:
     """The registered picture as a frame of cells, and the found one at the same scale."""
 
-    def __init__(self, found: Features, registered: Features, matches: Correspondences, linear: Floats) -> None:
+    def __init__(self, found_picture: Features, registered: Features, matches: Correspondences, linear: Floats) -> None:
         scale = float(np.median(np.sqrt(np.abs(np.linalg.det(linear)))))
         factor = min(1.0, FRAME_SIDE / max(registered.grey_size), max(scale, 0.05))
-        grey = np.ascontiguousarray(found.grey[:, ::-1]) if matches.mirrored else found.grey
-        self.registered, self.to_frame = by_factor(registered.grey, factor)
-        self.found, self.to_reduced = by_factor(grey, factor / scale if scale > 1.33 * factor else 1.0)
+        grey = np.ascontiguousarray(found_picture.grey[:, ::-1]) if matches.mirrored else found_picture.grey
+        self.registered, self.to_frame = resize_by_factor(registered.grey, factor)
+        self.found, self.to_reduced = resize_by_factor(grey, factor / scale if scale > 1.33 * factor else 1.0)
         self.original_found = np.asarray(np.linalg.inv(self.to_reduced @ matches.frame), np.float64)
         scaling = grey_scaling(registered, registered.grey_size)
         self.original_registered = np.asarray(np.linalg.inv(self.to_frame @ scaling), np.float64)
         masked = [box.scaled(scaling[0, 0], scaling[1, 1]) for box in registered.masked]
-        self.counts = without(np.ones(self.registered.shape, bool), masked, self.to_frame)
+        self.counts = remove_boxes(np.ones(self.registered.shape, bool), masked, self.to_frame)
         self._divide()
 
     def _divide(self) -> None:
@@ -137,64 +143,74 @@ class _Sheet:
         edges = np.searchsorted(self.row_of, np.arange(down + 1)).tolist()
         self.bands = [slice(*band) for band in pairwise(edges)]
 
-    def by_matches(self, registered: NDArray[np.float32], found: NDArray[np.float32], linear: Floats) -> _Mesh:
+    def by_matches(
+        self, registered_points: NDArray[np.float32], found_points: NDArray[np.float32], linear: Floats
+    ) -> _Mesh:
         """Place the cells by matches, in pixels of the grey pictures, and by the linear map around each."""
         scaled = linear * np.diag(self.to_reduced)[:2, None] / np.diag(self.to_frame)[:2]
-        places, targets = (_affine(*pair) for pair in ((registered, self.to_frame), (found, self.to_reduced)))
-        return self._mesh(on_surfaces(self.corners, places, targets, scaled, self.longer / CELLS), REACH)
+        places, targets = (
+            _apply_affine(*pair) for pair in ((registered_points, self.to_frame), (found_points, self.to_reduced))
+        )
+        return self._mesh(place_on_surfaces(self.corners, places, targets, scaled, self.longer / CELLS), REACH)
 
-    def laid(self, mesh: _Mesh, agree: int) -> InPieces | None:
+    def laid(self, mesh: _Mesh, agree: int) -> PiecewiseAlignment | None:
         """Refine cells that ``agree`` matches have placed, by patches."""
-        best: _Turn | None = None
+        best: _Iteration | None = None
         for turn in self._turns(mesh):
             if best is None or turn.patches.in_place >= best.patches.in_place:
                 best = turn
         return None if best is None else self._told(agree, best)
 
-    def _turns(self, mesh: _Mesh) -> Iterator[_Turn]:
+    def _turns(self, mesh: _Mesh) -> Iterator[_Iteration]:
         """Yield the patches for the cells, then for the cells as patches place them, until too few can be followed."""
         for turn in range(SURFACES + NUDGES + 1):
             across, down, valid = self._maps(mesh)
             warped = cv2.remap(self.found, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            seen = looked_for(Frame(np.asarray(warped), self.registered, valid, np.eye(3)), pyramid=int(turn == 0))
-            if seen is None:
+            result = track_patches(Frame(np.asarray(warped), self.registered, valid, np.eye(3)), pyramid=int(turn == 0))
+            if result is None:
                 return
-            frame, patches = seen
-            yield _Turn(patches, float(frame.valid.mean()), mesh)
+            frame, patches = result
+            yield _Iteration(patches, float(frame.valid.mean()), mesh)
             followed = patches.held & (patches.lengths < FOLLOWED)
             if turn == SURFACES + NUDGES or followed.sum() < MIN_FOLLOWED:
                 return
             places = patches.registered[followed].astype(np.float64)
-            targets = _looked_up(across, down, patches.found[followed])
+            targets = _apply_maps(across, down, patches.found[followed])
             if turn >= SURFACES:
-                displacements = targets - _looked_up(across, down, places)
-                mesh = self._joined(_Mesh(mesh.corners + nudges(self.corners, places, displacements), mesh.is_laid))
+                displacements = targets - _apply_maps(across, down, places)
+                mesh = self._joined(
+                    _Mesh(mesh.corners + compute_nudges(self.corners, places, displacements), mesh.is_laid)
+                )
                 continue
-            surfaces = curved(self.corners, places, targets, self.longer / CELLS)
+            surfaces = place_on_fitted_surfaces(self.corners, places, targets, self.longer / CELLS)
             if surfaces is None:
                 return
             mesh = self._mesh(surfaces, LATER_REACH)
 
-    def _told(self, agree: int, turn: _Turn) -> InPieces:
+    def _told(self, agree: int, turn: _Iteration) -> PiecewiseAlignment:
         mesh = turn.mesh
-        boxes = _affine(self.boxes[mesh.is_laid].reshape(-1, 2), self.original_registered).reshape(-1, 4)
-        there = _affine(mesh.corners[mesh.is_laid].reshape(-1, 2), self.original_found).reshape(-1, 4, 2)
-        here = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
-        pieces = tuple(_piece(*both) for both in zip(boxes, there, here, strict=True))
-        nearest = _nearest_transform(there, here, NEAREST * self.longer * self.original_registered[0, 0])
-        return InPieces(agree, pieces, turn.cover, self._roughness(mesh), summed_up(turn.patches, nearest))
+        boxes = _apply_affine(self.boxes[mesh.is_laid].reshape(-1, 2), self.original_registered).reshape(-1, 4)
+        found_corners = _apply_affine(mesh.corners[mesh.is_laid].reshape(-1, 2), self.original_found).reshape(-1, 4, 2)
+        registered_corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+        pieces = tuple(_to_piece(*corners) for corners in zip(boxes, found_corners, registered_corners, strict=True))
+        nearest = _fit_single_transform(
+            found_corners, registered_corners, NEAREST * self.longer * self.original_registered[0, 0]
+        )
+        return PiecewiseAlignment(
+            agree, pieces, turn.cover, self._roughness(mesh), summarize_patches(turn.patches, nearest)
+        )
 
     def _roughness(self, mesh: _Mesh) -> float:
         """Return how far cells are from the middle of their neighbours in each direction: twice the median."""
         middles = np.where(mesh.is_laid[:, None], mesh.corners.mean(axis=1), np.nan).reshape(*self.grid, 2)
         bends = [np.linalg.norm(np.diff(middles, 2, axis=axis), axis=-1).ravel() for axis in (0, 1)]
-        known = np.concatenate(bends)
-        known = known[np.isfinite(known)]
-        return SMOOTH + (float(np.median(known)) if len(known) else ROUGH)
+        distances = np.concatenate(bends)
+        distances = distances[np.isfinite(distances)]
+        return SMOOTH + (float(np.median(distances)) if len(distances) else ROUGH)
 
-    def _mesh(self, laid: tuple[Floats, Floats], reach: float) -> _Mesh:
+    def _mesh(self, placement: tuple[Floats, Floats], reach: float) -> _Mesh:
         """Create a mesh from corners and their distances to the sources; flipped or collapsed cells are not placed."""
-        corners, apart = laid
+        corners, apart = placement
         mesh = self._joined(_Mesh(corners, apart < reach * self.longer))
         edges = np.roll(mesh.corners, -1, axis=1) - mesh.corners
         following = np.roll(edges, -1, axis=1)
@@ -219,11 +235,11 @@ class _Sheet:
         """Return each frame pixel's position in the found picture, and whether it has one."""
         factors = np.zeros((9, len(mesh.corners)))
         for cell in np.flatnonzero(mesh.is_laid):
-            factors[:, cell] = _through(self.corners[cell], mesh.corners[cell]).ravel()
+            factors[:, cell] = _compute_perspective(self.corners[cell], mesh.corners[cell]).ravel()
         of_column, of_row, shift = factors.reshape(3, 3, *self.grid)[..., self.column_of].swapaxes(0, 1)
         along = of_column * self.columns + shift
-        is_laid = mesh.is_laid.reshape(self.grid)[:, self.column_of]
-        (across, down), shown = np.empty((2, *self.counts.shape), np.float32), self.counts.copy()
+        is_placed = mesh.is_laid.reshape(self.grid)[:, self.column_of]
+        (across, down), is_valid = np.empty((2, *self.counts.shape), np.float32), self.counts.copy()
         height, width = self.found.shape
         for band, rows in enumerate(self.bands):  # each is small enough for the cache
             x, y, depth = of_row[:, band, None] * self.rows[rows] + along[:, band, None]
@@ -231,44 +247,44 @@ class _Sheet:
             x /= depth
             y /= depth
             across[rows], down[rows] = x, y
-            shown[rows] &= is_laid[band] & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
-        return across, down, shown
+            is_valid[rows] &= is_placed[band] & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+        return across, down, is_valid
 
 
-def _piece(box: Floats, there: Floats, here: Floats) -> Piece:
+def _to_piece(box: Floats, found_corners: Floats, registered_corners: Floats) -> Piece:
     """Return the sealed form: seven digits exceed the measurement's precision, and a bundle has a hundred pieces."""
-    transform = _through(there, here)
+    transform = _compute_perspective(found_corners, registered_corners)
     left, top, right, bottom = (round(float(edge), 3) for edge in box)
-    first, second, third = ((_short(row[0]), _short(row[1]), _short(row[2])) for row in transform)
+    first, second, third = ((_round_digits(row[0]), _round_digits(row[1]), _round_digits(row[2])) for row in transform)
     matrix: Matrix = (first, second, third)
     return Piece((left, top, right, bottom), matrix)
 
 
-def _short(value: float) -> float:
+def _round_digits(value: float) -> float:
     return float(f"{value:.7g}")
 
 
-def _through(source: Floats, target: Floats) -> Floats:
+def _compute_perspective(source: Floats, target: Floats) -> Floats:
     """Return the transform, 3×3, that maps four corners to four others."""
     return np.asarray(cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32)), np.float64)
 
 
-def _nearest_transform(found: Floats, registered: Floats, tolerance: float) -> Floats:
+def _fit_single_transform(found_corners: Floats, registered_corners: Floats, tolerance: float) -> Floats:
     """Return the single transform that most of the corners follow, both of shape (n, 4, 2)."""
-    points = found.reshape(-1, 2).astype(np.float32), registered.reshape(-1, 2).astype(np.float32)
-    how = {"maxIters": 1000, "confidence": 0.999}
-    transform = estimated(cv2.findHomography, *points, cv2.RANSAC, tolerance, **how)
+    points = found_corners.reshape(-1, 2).astype(np.float32), registered_corners.reshape(-1, 2).astype(np.float32)
+    options = {"maxIters": 1000, "confidence": 0.999}
+    transform = estimate_transform(cv2.findHomography, *points, cv2.RANSAC, tolerance, **options)
     if transform is None:
-        transform = estimated(cv2.estimateAffinePartial2D, *points, method=cv2.LMEDS)
+        transform = estimate_transform(cv2.estimateAffinePartial2D, *points, method=cv2.LMEDS)
     return np.eye(3) if transform is None else np.asarray(transform / transform[2, 2], np.float64)
 
 
-def _looked_up(across: NDArray[np.float32], down: NDArray[np.float32], points: NDArray[np.floating]) -> Floats:
+def _apply_maps(across: NDArray[np.float32], down: NDArray[np.float32], points: NDArray[np.floating]) -> Floats:
     """Apply the maps to points, shape (n, 2)."""
     x, y = (points[:, [axis]].astype(np.float32) for axis in (0, 1))
     coordinates = [cv2.remap(coordinate, x, y, cv2.INTER_LINEAR)[:, 0] for coordinate in (across, down)]
     return np.stack(coordinates, axis=1).astype(np.float64)
 
 
-def _affine(points: NDArray[np.floating], matrix: Floats) -> Floats:
+def _apply_affine(points: NDArray[np.floating], matrix: Floats) -> Floats:
     return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2], np.float64)

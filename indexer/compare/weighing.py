@@ -31,56 +31,58 @@ from exhibit.types import Decision
 from indexer.compare.figures import Figures
 from indexer.picture.spaces import PIPELINE
 
-KEPT = Path(__file__).parents[1] / "models" / "weighing"
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "models" / "weighing"
 """Folder with the weights of each version of the comparison since the first release, as ``PIPELINE.json``."""
 
 
-def _alone(another: float | None, share: float = ANOTHER_PICTURE) -> float:
+def _limit_other_picture(other_share: float | None, share: float = ANOTHER_PICTURE) -> float:
     """Return 1 if no part of the overlap shows another picture, 0 for a large share or without a measurement."""
-    return 0.0 if another is None else max(0.0, 1 - another / share)
+    return 0.0 if other_share is None else max(0.0, 1 - other_share / share)
 
 
-def _firm(one: Figures) -> float:
+def _firm(figures: Figures) -> float:
     """Return the share of patches in place, reduced for few patches and for displacements that exceed the noise."""
-    share = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
-    return share * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
+    share = _value_or(figures.in_place, 0.0) * min(1.0, _value_or(figures.patches, 0) / ENOUGH_PATCHES)
+    return share * _interpolate_down(_value_or(figures.excess, FAR_EXCESS), *EXCESS)
 
 
-def _pieces_firm(one: Figures) -> float:
+def _pieces_firm(figures: Figures) -> float:
     """Return the share of the registered picture in place in pieces, reduced for displacements above the noise."""
-    share = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
-    return share * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
+    share = _value_or(figures.cover, 0.0) * _value_or(figures.pieces_in_place, 0.0)
+    return share * _interpolate_down(_value_or(figures.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
 
 
-def _falling(value: float, full: float, none: float) -> float:
+def _interpolate_down(value: float, full: float, none: float) -> float:
     """Return 1 up to ``full``, 0 from ``none`` on, and interpolate linearly between."""
     return min(1.0, max(0.0, (none - value) / (none - full)))
 
 
-def _or(value: float | None, otherwise: float) -> float:
+def _value_or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
 TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
     {
-        "hash": lambda one: max(0, NEAR_HASH - one.hamming) / NEAR_HASH,
-        "inliers": lambda one: math.log1p(one.inliers),
-        "dense": lambda one: one.dense,
-        "agreeing": lambda one: math.log1p(one.agreeing),
-        "agreeing_share": lambda one: one.agreeing / max(1, one.matches),
-        "in_place": lambda one: _or(one.in_place, 0.0),
-        "drift": lambda one: -min(_or(one.drift, FAR_DRIFT), FAR_DRIFT),
-        "excess": lambda one: -math.log(0.1 + _or(one.excess, FAR_EXCESS)),
-        "patches": lambda one: math.log1p(_or(one.patches, 0)),
-        "cover": lambda one: _or(one.cover, 0.0),
-        "roughness": lambda one: -math.log(0.02 + _or(one.roughness, FAR_ROUGHNESS)),
-        "pieces_in_place": lambda one: _or(one.pieces_in_place, 0.0),
-        "pieces_excess": lambda one: -math.log(0.1 + _or(one.pieces_excess, FAR_EXCESS)),
-        "shown": lambda one: _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0),
+        "hash": lambda figures: max(0, NEAR_HASH - figures.hamming) / NEAR_HASH,
+        "inliers": lambda figures: math.log1p(figures.inliers),
+        "dense": lambda figures: figures.dense,
+        "agreeing": lambda figures: math.log1p(figures.agreeing),
+        "agreeing_share": lambda figures: figures.agreeing / max(1, figures.matches),
+        "in_place": lambda figures: _value_or(figures.in_place, 0.0),
+        "drift": lambda figures: -min(_value_or(figures.drift, FAR_DRIFT), FAR_DRIFT),
+        "excess": lambda figures: -math.log(0.1 + _value_or(figures.excess, FAR_EXCESS)),
+        "patches": lambda figures: math.log1p(_value_or(figures.patches, 0)),
+        "cover": lambda figures: _value_or(figures.cover, 0.0),
+        "roughness": lambda figures: -math.log(0.02 + _value_or(figures.roughness, FAR_ROUGHNESS)),
+        "pieces_in_place": lambda figures: _value_or(figures.pieces_in_place, 0.0),
+        "pieces_excess": lambda figures: -math.log(0.1 + _value_or(figures.pieces_excess, FAR_EXCESS)),
+        "shown": lambda figures: _value_or(figures.cover, 0.0) * _value_or(figures.pieces_in_place, 0.0),
         "firm": _firm,
-        "firm_alone": lambda one: _firm(one) * _alone(one.another),
+        "firm_alone": lambda figures: _firm(figures) * _limit_other_picture(figures.another),
         "pieces_firm": _pieces_firm,
-        "pieces_firm_clear": lambda one: _pieces_firm(one) * _alone(one.pieces_another, HALF_ANOTHER),
+        "pieces_firm_clear": lambda figures: (
+            _pieces_firm(figures) * _limit_other_picture(figures.pieces_another, HALF_ANOTHER)
+        ),
     }
 )
 """Terms by name: 0 or more for evidence of a copy, or growing towards it."""
@@ -189,16 +191,16 @@ class Answers:
 @cache
 def shipped() -> Weighing:
     """Return the weighing by which this version decides."""
-    return read((KEPT / f"{PIPELINE}.json").read_text("utf-8"))
+    return parse_weighing((WEIGHTS_FOLDER / f"{PIPELINE}.json").read_text("utf-8"))
 
 
-def kept(pipeline: str, folder: Path = KEPT) -> Weighing | None:
+def load_weighing(pipeline: str, folder: Path = WEIGHTS_FOLDER) -> Weighing | None:
     """Return the weighing of a version of the comparison; ``None`` if the folder does not contain it."""
     file = next((file for file in folder.iterdir() if file.name == f"{pipeline}.json"), None)
-    return None if file is None else read(file.read_text("utf-8"))
+    return None if file is None else parse_weighing(file.read_text("utf-8"))
 
 
-def read(text: str) -> Weighing:
+def parse_weighing(text: str) -> Weighing:
     """Parse a weighing from JSON.
 
     Raises:
@@ -206,24 +208,24 @@ def read(text: str) -> Weighing:
     """
     data = json.loads(text)
     return Weighing(
-        glance=_question(data["glance"]),
+        glance=_parse_question(data["glance"]),
         glance_limit=float(data["glance"]["limit"]),
-        related=_question(data["related"]),
+        related=_parse_question(data["related"]),
         related_limit=float(data["related"]["limit"]),
         works=int(data["related"]["works"]),
         decade=float(data["related"]["decade"]),
-        exposure=_question(data["exposure"]),
+        exposure=_parse_question(data["exposure"]),
         review_limit=float(data["exposure"]["review"]),
         certain_limit=float(data["exposure"]["certain"]),
         provenance=Provenance(**data["provenance"]) if "provenance" in data else None,
     )
 
 
-def _question(told: Mapping[str, object]) -> Question:
-    weights = told["weights"]
+def _parse_question(data: Mapping[str, object]) -> Question:
+    weights = data["weights"]
     assert isinstance(weights, dict)
     if unknown := weights.keys() - TERMS.keys():
         raise ValueError(f"There is no term {min(unknown)}.")
     if below := [name for name, weight in weights.items() if weight < 0]:
         raise ValueError(f"The weight of {below[0]} is below zero: more agreement would speak against a copy.")
-    return Question(float(str(told["intercept"])), {name: float(weight) for name, weight in weights.items()})
+    return Question(float(str(data["intercept"])), {name: float(weight) for name, weight in weights.items()})

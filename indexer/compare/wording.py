@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from exhibit.comparison.confidence import odds_words
 from exhibit.types import Decision, Json, Verification
-from indexer.compare.change import MISSING_UNTOLD, SAME_SIZE, STRETCH, Change, Place, change_of
+from indexer.compare.change import MIN_MISSING_SHARE, SAME_SIZE, STRETCH, Change, Place, derive_change
 from indexer.layout.information import COMPOSED
 
 DECISIONS = {
@@ -70,14 +70,14 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "whole/whole": "largest",
     }
 )
-"""Phrases of :func:`change_in_words`; those with a slash describe the position of a part, across and down."""
+"""Phrases of :func:`describe_change_of_work`; those with a slash describe the position of a part, across and down."""
 
 SLANT = 15
 """Degrees by which a picture seen at an angle may seem to be rotated."""
 Size = tuple[int, int]
 
 
-_TOLD = (
+_REPORTED_FIELDS = (
     "decision", "probability", "calibration", "hamming", "inliers", "dense", "in_place", "drift", "transform",
     "further", "pieces", "survival", "related", "exposure", "figures", "mirrored", "rotation", "overlap_work",
     "overlap_picture", "reasons", "pipeline",
@@ -86,31 +86,35 @@ _TOLD = (
 
 def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
     """Describe a verification in several lines; with the sizes of the pictures, also the changes to the copy."""
-    one = verification
-    lines = [DECISIONS[one.decision], *(REASONS.get(reason, reason) for reason in one.reasons)]
-    lines.append(f"Hash distance      {one.hamming} of 256 bits")
-    lines.append(f"Details in place   {one.inliers}")
-    lines.append(f"Pixels that agree  {one.dense:.0%} of the textured area that both show")
-    if one.in_place is not None and one.drift is not None:
-        lines.append(f"Patches in place   {one.in_place:.0%}; neighbours displaced together by {one.drift:.1f} pixels")
-    if one.transform is not None and one.decision is not Decision.NONE:
-        lines += _told(one, found_size, registered_size)
-        lines.append(f"Shown of the first {one.overlap_work:.0%}; it fills {one.overlap_picture:.0%} of the second")
-        lines.append(f"Mirrored           {'yes' if one.mirrored else 'no'}")
-        side = "" if one.rotation in {0, 180} else " counter-clockwise" if one.rotation > 0 else " clockwise"
-        lines.append(f"Turned             {abs(one.rotation)}°{side}")
-    if one.pieces:
-        lines.append(f"Laid on the first  in {len(one.pieces)} pieces, each by a transform of its own")
-    if one.further:
-        lines.append(f"Further copies     {len(one.further)} in the same picture")
-    lines += [f"Odds               {words}" for words in odds_in_words(one.related, one.exposure)]
-    lines.append(f"Probability        {_probability(one)}")
-    return "\n".join([*lines, f"Method             {one.pipeline}"])
+    result = verification
+    lines = [DECISIONS[result.decision], *(REASONS.get(reason, reason) for reason in result.reasons)]
+    lines.append(f"Hash distance      {result.hamming} of 256 bits")
+    lines.append(f"Details in place   {result.inliers}")
+    lines.append(f"Pixels that agree  {result.dense:.0%} of the textured area that both show")
+    if result.in_place is not None and result.drift is not None:
+        lines.append(
+            f"Patches in place   {result.in_place:.0%}; neighbours displaced together by {result.drift:.1f} pixels"
+        )
+    if result.transform is not None and result.decision is not Decision.NONE:
+        lines += _describe_change(result, found_size, registered_size)
+        lines.append(
+            f"Shown of the first {result.overlap_work:.0%}; it fills {result.overlap_picture:.0%} of the second"
+        )
+        lines.append(f"Mirrored           {'yes' if result.mirrored else 'no'}")
+        side = "" if result.rotation in {0, 180} else " counter-clockwise" if result.rotation > 0 else " clockwise"
+        lines.append(f"Turned             {abs(result.rotation)}°{side}")
+    if result.pieces:
+        lines.append(f"Laid on the first  in {len(result.pieces)} pieces, each by a transform of its own")
+    if result.further:
+        lines.append(f"Further copies     {len(result.further)} in the same picture")
+    lines += [f"Odds               {words}" for words in describe_odds(result.related, result.exposure)]
+    lines.append(f"Probability        {_describe_probability(result)}")
+    return "\n".join([*lines, f"Method             {result.pipeline}"])
 
 
-def change_in_words(change: Change) -> str:
+def describe_change_of_work(change: Change) -> str:
     """Describe how a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
-    phrases = [_part(change)]
+    phrases = [_describe_part(change)]
     if change.mirrored:
         phrases.append(PHRASES["mirrored"])
     if abs(change.rotation) > (SLANT if change.perspective else 0):
@@ -127,42 +131,45 @@ def change_in_words(change: Change) -> str:
     return ", ".join(phrases)
 
 
-def as_plain(verification: Verification) -> dict[str, Json]:
+def as_dict(verification: Verification) -> dict[str, Json]:
     """Return the decision and all figures as plain JSON data."""
     calibration = verification.calibration
-    fields = {name: getattr(verification, name) for name in _TOLD}
+    fields = {name: getattr(verification, name) for name in _REPORTED_FIELDS}
     pieces = [asdict(piece) for piece in verification.pieces]
     return fields | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
 
 
-def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
+def describe_odds(related: float | None, exposure: float | None) -> list[str]:
     """Describe odds given as natural logarithms, each with its meaning; missing ones are skipped."""
-    of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
-    return [f"weighed at {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
+    claims = (related, "it has to do with the work"), (exposure, "it shows this very picture")
+    return [f"weighed at {odds_words(odds)} that {claim}" for odds, claim in claims if odds is not None]
 
 
-def held_back_in_words(reasons: Iterable[str]) -> str:
+def describe_restrictions(reasons: Iterable[str]) -> str:
     """Describe the consequence of the reasons for which no match of a work is certain."""
-    listed = tuple(reasons)
-    if COMPOSED.issuperset(listed):
-        return f"is never matched for certain ({', '.join(listed)})"
-    return f"can't be matched safely ({', '.join(listed)}): nearly exact copies only, for review"
+    reason_names = tuple(reasons)
+    if COMPOSED.issuperset(reason_names):
+        return f"is never matched for certain ({', '.join(reason_names)})"
+    return f"can't be matched safely ({', '.join(reason_names)}): nearly exact copies only, for review"
 
 
-def _probability(one: Verification) -> str:
-    if one.probability is None or one.calibration is None:
+def _describe_probability(verification: Verification) -> str:
+    if verification.probability is None or verification.calibration is None:
         return "not calibrated"
-    return f"{one.probability:.4f} of a copy, as measured on other pictures (calibration {one.calibration.hex[:12]})"
+    return (
+        f"{verification.probability:.4f} of a copy, as measured on other pictures (calibration "
+        f"{verification.calibration.hex[:12]})"
+    )
 
 
-def _told(one: Verification, found_size: Size | None, registered_size: Size | None) -> list[str]:
-    if one.transform is None or found_size is None or registered_size is None:
+def _describe_change(verification: Verification, found_size: Size | None, registered_size: Size | None) -> list[str]:
+    if verification.transform is None or found_size is None or registered_size is None:
         return []
-    change = change_of(one.transform, found_size, registered_size)
-    return [] if change is None else [f"It shows           {change_in_words(change)}"]
+    change = derive_change(verification.transform, found_size, registered_size)
+    return [] if change is None else [f"It shows           {describe_change_of_work(change)}"]
 
 
-def _part(change: Change) -> str:
-    if change.share >= (1 - MISSING_UNTOLD) ** 2 and change.across is change.down is Place.WHOLE:
+def _describe_part(change: Change) -> str:
+    if change.share >= (1 - MIN_MISSING_SHARE) ** 2 and change.across is change.down is Place.WHOLE:
         return PHRASES["all"]
     return PHRASES["part"].format(share=f"{change.share:.0%}", place=PHRASES[f"{change.across}/{change.down}"])

@@ -4,17 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
-from indexer.draw.overlay import framed
-from indexer.draw.pair import MAGNIFIED, Pair, Pixels, Shown, with_margin
+from indexer.draw.overlay import frame_outline
+from indexer.draw.pair import MAGNIFIED, Pair, Pixels, Rendering, add_margin
 from indexer.layout.single_thread import cv2
 
-MEASURED = 800
+COMPARED_SIDE = 800
 """Long side in pixels at which the pictures are compared; finer compression noise is not a difference."""
 DIFFERENCE_MARGIN = 0.1
 """Margin shown around the shared part, as a share of its longer side."""
 LEVELS = 20.0
 """Minimum difference shown, in levels of 256; more if the two differ everywhere, as by strong compression."""
-MISSES_BY = 1
+MAX_MISALIGNMENT = 1
 """Tolerated misalignment in pixels."""
 TINTED = 4.0
 """Median colour difference above which the whole picture counts as recoloured, and only lightness is compared."""
@@ -37,14 +37,14 @@ def difference(pair: Pair) -> Pixels:
 
     Outside the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
     """
-    box = with_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
-    shown = pair.found.shown(box, (pair.side, pair.side), MAGNIFIED)
-    masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
-    changed, inside = (_enlarged(mask, shown) for mask in masks)
-    grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)
+    box = add_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
+    rendering = pair.found.shown(box, (pair.side, pair.side), MAGNIFIED)
+    masks = find_differences(pair, pair.found.shown(box, (COMPARED_SIDE, COMPARED_SIDE)))
+    changed, inside = (_enlarge(mask, rendering) for mask in masks)
+    grey = cv2.cvtColor(rendering.pixels, cv2.COLOR_RGB2GRAY)
     rows = np.where(changed, np.uint16(512), np.uint16(256) * inside) + grey
     canvas: Pixels = _TONES.take(rows, axis=0)
-    outline(canvas, framed(pair.first.found, shown), pair.scale)
+    outline(canvas, frame_outline(pair.first.found, rendering), pair.scale)
     return canvas
 
 
@@ -61,31 +61,36 @@ _TONES = _tones()
 
 def share_differing(pair: Pair) -> float:
     """Return the share of the shared part that differs, 0 to 1."""
-    changed, shared = differing(pair, pair.found.shown(pair.first.found_box, (MEASURED, MEASURED)))
+    changed, shared = find_differences(pair, pair.found.shown(pair.first.found_box, (COMPARED_SIDE, COMPARED_SIDE)))
     return float(changed.sum() / max(1, shared.sum()))
 
 
-def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
+def find_differences(pair: Pair, rendering: Rendering) -> tuple[Mask, Mask]:
     """Return masks of where a piece of the found picture differs from the registered one, and of the shared part.
 
     A pixel differs if it is outside the range of the other picture within one pixel around, by more than some levels
     and
     more than the noise of both. The test applies both ways, so that removed content counts like added content.
     """
-    expected, shared = pair.laid_back(pair.first, shown)
+    expected, shared = pair.laid_back(pair.first, rendering)
     inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
     if not inside.any():
         return inside, shared
-    here, there = _planes(shown.pixels), _planes(expected)
-    alike = _alike(here[..., 0], there[..., 0], inside)
-    lightness = _apart(here[..., 0], _by_level(there[..., 0], here[..., 0], alike, inside))
-    apart = lightness
+    found_planes, expected_planes = _planes(rendering.pixels), _planes(expected)
+    reference = _find_alike(found_planes[..., 0], expected_planes[..., 0], inside)
+    lightness = _compute_deviation(
+        found_planes[..., 0], _adjust_lightness(expected_planes[..., 0], found_planes[..., 0], reference, inside)
+    )
+    deviation = lightness
     for colour in (1, 2):
-        differs = _apart(here[..., colour], _by_line(there[..., colour], here[..., colour], alike))
-        if np.median(differs[alike]) < TINTED:
-            apart = np.maximum(apart, differs)
-    noise = float(np.median(lightness[alike]))
-    return _tidied(inside & (apart > LEVELS + 4 * noise)), shared
+        differs = _compute_deviation(
+            found_planes[..., colour],
+            _adjust_colour(expected_planes[..., colour], found_planes[..., colour], reference),
+        )
+        if np.median(differs[reference]) < TINTED:
+            deviation = np.maximum(deviation, differs)
+    noise = float(np.median(lightness[reference]))
+    return _remove_specks(inside & (deviation > LEVELS + 4 * noise)), shared
 
 
 def _planes(pixels: Pixels) -> Plane:
@@ -93,7 +98,7 @@ def _planes(pixels: Pixels) -> Plane:
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32), (0, 0), 1.0))
 
 
-def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
+def _find_alike(first: Plane, second: Plane, inside: Mask) -> Mask:
     """Return where both have the same structure, as a reference for adjustments; everything if that is too little."""
 
     def mean(plane: Plane) -> Plane:
@@ -107,7 +112,7 @@ def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
     return alike if alike.sum() > inside.sum() * MIN_ALIKE else inside
 
 
-def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
+def _adjust_lightness(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
     """Adjust lightness to the other picture's brightness and contrast, whatever curve these follow.
 
     The change of each level is the median change where the pictures are alike, or anywhere for levels without
@@ -116,29 +121,31 @@ def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
     """
     bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.uint8)
     levels, changes = [], []
-    by_level = zip(_grouped(bins, alike, values, target), _grouped(bins, inside, values, target), strict=True)
+    by_level = zip(
+        _group_by_level(bins, alike, values, target), _group_by_level(bins, inside, values, target), strict=True
+    )
     for structured, anywhere in by_level:
-        here, there = structured if len(structured[0]) >= CURVE else anywhere
-        if len(here) >= CURVE:
-            levels.append(float(np.median(here)))
-            changes.append(float(np.median(there - here)))
+        level_values, level_targets = structured if len(structured[0]) >= CURVE else anywhere
+        if len(level_values) >= CURVE:
+            levels.append(float(np.median(level_values)))
+            changes.append(float(np.median(level_targets - level_values)))
     return (values + np.interp(values, levels, changes)).astype(np.float32) if levels else values
 
 
-def _grouped(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tuple[Plane, Plane]]:
+def _group_by_level(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tuple[Plane, Plane]]:
     """Group by level the values within a mask, and the other picture's values in the same places."""
     of_level = bins[mask]
     order, ends = np.argsort(of_level, kind="stable"), np.cumsum(np.bincount(of_level, minlength=CURVE))[:-1]
-    here, there = (np.split(plane[mask][order], ends) for plane in (values, target))
-    return list(zip(here, there, strict=True))
+    grouped_values, grouped_targets = (np.split(plane[mask][order], ends) for plane in (values, target))
+    return list(zip(grouped_values, grouped_targets, strict=True))
 
 
-def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
+def _adjust_colour(values: Plane, target: Plane, alike: Mask) -> Plane:
     """Adjust a colour difference to the other picture by a line, refitted without the worst third."""
-    here, there = values[alike], target[alike]
-    inliers = np.ones(len(here), np.bool_)
+    reference_values, reference_targets = values[alike], target[alike]
+    inliers = np.ones(len(reference_values), np.bool_)
     for again in (True, True, True, False):
-        x, y = here[inliers].astype(np.float64), there[inliers].astype(np.float64)
+        x, y = reference_values[inliers].astype(np.float64), reference_targets[inliers].astype(np.float64)
         middle, level = x.mean(), y.mean()
         x -= middle
         y -= level
@@ -146,23 +153,23 @@ def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
         slope = float((x * y).mean()) / spread if spread > 1 else 1.0
         shift = float(level - slope * middle)
         if again:
-            missed = np.abs(slope * here + shift - there)
-            inliers = missed <= np.percentile(missed, 67)
+            errors = np.abs(slope * reference_values + shift - reference_targets)
+            inliers = errors <= np.percentile(errors, 67)
     return np.asarray(slope * values + shift, np.float32)
 
 
-def _apart(first: Plane, second: Plane) -> Plane:
+def _compute_deviation(first: Plane, second: Plane) -> Plane:
     """Return how far each is outside the range of the other nearby; the larger of the two."""
-    return np.maximum(_outside(first, second), _outside(second, first))
+    return np.maximum(_excess_over(first, second), _excess_over(second, first))
 
 
-def _outside(values: Plane, around: Plane) -> Plane:
-    window = np.ones((2 * MISSES_BY + 1, 2 * MISSES_BY + 1), np.uint8)
+def _excess_over(values: Plane, around: Plane) -> Plane:
+    window = np.ones((2 * MAX_MISALIGNMENT + 1, 2 * MAX_MISALIGNMENT + 1), np.uint8)
     above, below = values - cv2.dilate(around, window), cv2.erode(around, window) - values
     return np.asarray(np.maximum(0, np.maximum(above, below)))
 
 
-def _tidied(mask: Mask) -> Mask:
+def _remove_specks(mask: Mask) -> Mask:
     """Remove specks and close small holes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= SPECK
@@ -170,5 +177,5 @@ def _tidied(mask: Mask) -> Mask:
     return np.asarray(cv2.morphologyEx(large[labels].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
 
 
-def _enlarged(mask: Mask, shown: Shown) -> Mask:
-    return np.asarray(cv2.resize(mask.astype(np.float32), shown.size, interpolation=cv2.INTER_LINEAR) > 0.5)
+def _enlarge(mask: Mask, rendering: Rendering) -> Mask:
+    return np.asarray(cv2.resize(mask.astype(np.float32), rendering.size, interpolation=cv2.INTER_LINEAR) > 0.5)

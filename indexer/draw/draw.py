@@ -35,7 +35,7 @@ class View(StrEnum):
         return f"{self}.jpg"
 
 
-_DRAWN: Mapping[View, Callable[[Pair], Pixels]] = {
+_DRAWING_FUNCTIONS: Mapping[View, Callable[[Pair], Pixels]] = {
     View.SIDE_BY_SIDE: side_by_side,
     View.OVERLAY: overlay,
     View.DIFFERENCE: difference,
@@ -49,17 +49,17 @@ def draw(view: View, pair: Pair) -> bytes:
     Raises:
         UnreadablePictureError: One of the pictures cannot be decoded.
     """
-    return jpeg(_DRAWN[view](pair))
+    return jpeg(_DRAWING_FUNCTIONS[view](pair))
 
 
 def draw_small(view: View, pair: Pair) -> bytes:
     """Draw a view at the pair's size, without a thumbnail."""
-    return small_jpeg(Image.fromarray(_DRAWN[view](pair)), pair.side)
+    return small_jpeg(Image.fromarray(_DRAWING_FUNCTIONS[view](pair)), pair.side)
 
 
 def draw_png(view: View, pair: Pair) -> bytes:
     """Draw a view as PNG."""
-    return png(_DRAWN[view](pair))
+    return png(_DRAWING_FUNCTIONS[view](pair))
 
 
 SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}

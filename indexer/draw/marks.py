@@ -40,14 +40,14 @@ def corner_badges(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
     """Draw the letters A, B, C, D just outside the corners, so that nothing inside is hidden."""
     if not len(points):
         return
-    middle, radius = points.mean(axis=0), sized(BADGE, scale)
+    middle, radius = points.mean(axis=0), badge_radius(BADGE, scale)
     for (letter, colour), point in zip(CORNERS, points, strict=False):
         away = point - middle
         place = point + away / max(1.0, float(np.abs(away).max())) * (radius - 2)
         badge(canvas, place, letter, colour, radius)
 
 
-def sized(radius: int, scale: float) -> int:
+def badge_radius(radius: int, scale: float) -> int:
     """Return the radius of a badge in a drawing of this scale, large enough to be legible."""
     return max(LEGIBLE, round(radius * scale))
 

@@ -7,11 +7,11 @@ import numpy as np
 from exhibit.comparison.derived import NOTHING, PIXELS, STRUCTURE
 from exhibit.pictures.decode import Limits
 from indexer.draw.marks import outline
-from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Floats, Pair, Pixels, Shown, Source, moved
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Floats, Pair, Pixels, Rendering, Source, apply_transform
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import DEFAULT_LIMITS
 
-COVERED = 0.85
+MAX_COVERED_SHARE = 0.85
 """Share of the registered picture above which the found one is laid over it in strips."""
 STRIPS = 6
 TINTS = {STRUCTURE: (255, 200, 60), NOTHING: (70, 80, 100)}
@@ -27,25 +27,25 @@ def overlay(pair: Pair) -> Pixels:
     """
     below = pair.registered.shown(pair.registered.frame, (pair.side, pair.side), MAGNIFIED)
     above, mask = pair.laid(pair.first, below)
-    if mask.mean() > COVERED:
+    if mask.mean() > MAX_COVERED_SHARE:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)
-    canvas: Pixels = cv2.copyTo(above, mask.view(np.uint8), faded(below.pixels))
-    outline(canvas, framed(pair.first.registered, below), pair.scale)
+    canvas: Pixels = cv2.copyTo(above, mask.view(np.uint8), fade(below.pixels))
+    outline(canvas, frame_outline(pair.first.registered, below), pair.scale)
     return canvas
 
 
-def framed(points: Floats, shown: Shown) -> Floats:
+def frame_outline(points: Floats, rendering: Rendering) -> Floats:
     """Convert an outline to pixels of the drawing, moved inwards so that the whole line is visible."""
-    return np.asarray(np.clip(moved(points, shown.matrix), 3, np.array(shown.size) - 4), np.float64)
+    return np.asarray(np.clip(apply_transform(points, rendering.matrix), 3, np.array(rendering.size) - 4), np.float64)
 
 
-def faded(pixels: Pixels) -> Pixels:
+def fade(pixels: Pixels) -> Pixels:
     """Return the picture in light grey, still recognisable in the background."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(np.uint8(150) + grey // np.uint8(3), cv2.COLOR_GRAY2RGB))
 
 
-def survives(registered: bytes, survival: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Pixels:
+def draw_survival(registered: bytes, survival: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Pixels:
     """Draw the registered picture: in colour where pixels survive, yellow where structure does, dark elsewhere.
 
     Areas without a result are light grey.
@@ -54,8 +54,8 @@ def survives(registered: bytes, survival: Sequence[str], limits: Limits = DEFAUL
         UnreadablePictureError: The picture cannot be decoded.
     """
     source = Source(registered, limits)
-    shown = source.shown(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels
-    canvas, (height, width) = faded(shown), shown.shape[:2]
+    pixels = source.shown(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels
+    canvas, (height, width) = fade(pixels), pixels.shape[:2]
     for row, signs in enumerate(survival):
         for column, sign in enumerate(signs):
             place = np.s_[
@@ -63,7 +63,7 @@ def survives(registered: bytes, survival: Sequence[str], limits: Limits = DEFAUL
                 column * width // len(signs) : (column + 1) * width // len(signs),
             ]
             if sign == PIXELS:
-                canvas[place] = shown[place]
+                canvas[place] = pixels[place]
             elif sign in TINTS:
                 canvas[place] = canvas[place] // 2 + np.array(TINTS[sign], np.uint8) // 2
     return canvas

@@ -28,7 +28,7 @@ MAGNIFIED = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class Rendering:
     """A picture, or a piece of it, at the size of the drawing."""
 
     pixels: Pixels  # uint8 RGB, shape (height, width, 3)
@@ -60,7 +60,7 @@ class Source:
         """The whole picture."""
         return Box(0, 0, *self.size)
 
-    def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Shown:
+    def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Rendering:
         """Return a piece of the picture, fitted into a size in pixels.
 
         An original pixel becomes at most ``magnified`` pixels a side.
@@ -76,11 +76,11 @@ class Source:
         edges = (max(0.0, region.left), max(0.0, region.top), right, bottom)
         key = (size, edges, pixels.shape)
         if key not in self._resized:
-            drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
-            self._resized[key] = np.asarray(drawn)
+            resized = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
+            self._resized[key] = np.asarray(resized)
         across, down = size[0] / box.width, size[1] / box.height
         matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
-        return Shown(self._resized[key], np.array(matrix, np.float64))
+        return Rendering(self._resized[key], np.array(matrix, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +117,12 @@ class Pair:
 
     @classmethod
     def of(
-        cls, found: bytes, registered: bytes, laid: Verification, limits: Limits = DEFAULT_LIMITS, side: int = MAX_SIDE
+        cls,
+        found: bytes,
+        registered: bytes,
+        verification: Verification,
+        limits: Limits = DEFAULT_LIMITS,
+        side: int = MAX_SIDE,
     ) -> Self:
         """Create a pair from two pictures, not yet decoded, and the alignment of a comparison.
 
@@ -126,7 +131,7 @@ class Pair:
         Args:
             found: Bytes of the found picture.
             registered: Bytes of the registered picture.
-            laid: The comparison.
+            verification: The comparison.
             limits: Limits for decoding.
             side: Longer side of drawings in pixels.
 
@@ -139,9 +144,9 @@ class Pair:
         """
         sources = Source(found, limits), Source(registered, limits)
         sizes = sources[0].size, sources[1].size
-        transforms = [] if laid.transform is None else [laid.transform, *laid.further]
+        transforms = [] if verification.transform is None else [verification.transform, *verification.further]
         # With pieces, no further copies are searched for.
-        copies = tuple(_copy(np.asarray(row, np.float64), *sizes, laid.pieces) for row in transforms)
+        copies = tuple(_to_copy(np.asarray(row, np.float64), *sizes, verification.pieces) for row in transforms)
         return cls(*sources, copies, side)
 
     @property
@@ -158,23 +163,26 @@ class Pair:
         """The copy that decided."""
         return self.copies[0]
 
-    def laid(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
+    def laid(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the found picture to a piece of the registered one; return it with a mask of its valid pixels."""
         if copy.pieces:
-            return _laid_in_pieces(self.found, onto, [_part(piece) for piece in copy.pieces])
-        return _laid(self.found, copy.found, onto, copy.transform, copy.registered)
+            return _warp_in_pieces(self.found, onto, [_to_part(piece) for piece in copy.pieces])
+        return _warp(self.found, copy.found, onto, copy.transform, copy.registered)
 
-    def laid_back(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
+    def laid_back(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the registered picture to a piece of the found one; return it with a mask of its valid pixels."""
         if copy.pieces:
-            parts = [(transform, here, there) for transform, there, here in map(_part, copy.pieces)]
+            parts = [
+                (transform, registered_corners, found_corners)
+                for transform, found_corners, registered_corners in map(_to_part, copy.pieces)
+            ]
             inverted = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
-            return _laid_in_pieces(self.registered, onto, inverted)
-        back = np.asarray(np.linalg.inv(copy.transform), np.float64)
-        return _laid(self.registered, copy.registered, onto, back, copy.found)
+            return _warp_in_pieces(self.registered, onto, inverted)
+        inverse = np.asarray(np.linalg.inv(copy.transform), np.float64)
+        return _warp(self.registered, copy.registered, onto, inverse, copy.found)
 
 
-def moved(points: Floats, matrix: NDArray[np.floating]) -> Floats:
+def apply_transform(points: Floats, matrix: NDArray[np.floating]) -> Floats:
     """Apply a 3×3 transform to points, shape (n, 2)."""
     homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:], np.float64)
@@ -189,7 +197,7 @@ def box_around(outline: Floats) -> Box:
     return Box(float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1)))
 
 
-def with_margin(box: Box, share: float, frame: Box) -> Box:
+def add_margin(box: Box, share: float, frame: Box) -> Box:
     """Add a margin, as a share of the longer side, to a rectangle within the frame."""
     wide = share * max(box.width, box.height)
     return Box(
@@ -200,8 +208,8 @@ def with_margin(box: Box, share: float, frame: Box) -> Box:
     )
 
 
-def _laid(
-    source: Source, outline: Floats, onto: Shown, transform: Floats, edge: Floats
+def _warp(
+    source: Source, outline: Floats, onto: Rendering, transform: Floats, edge: Floats
 ) -> tuple[Pixels, NDArray[np.bool_]]:
     """Warp the part of a source within an outline onto another picture, where ``edge`` is the same outline.
 
@@ -210,58 +218,62 @@ def _laid(
     source or reach beyond it.
     """
     mask = np.zeros(onto.size[::-1], np.uint8)
-    piece = with_margin(box_around(outline), 0.02, source.frame)
+    piece = add_margin(box_around(outline), 0.02, source.frame)
     if not len(outline) or min(piece.width, piece.height) < 1:
         return np.zeros_like(onto.pixels), mask > 0
-    cv2.fillConvexPoly(mask, np.round(moved(edge, onto.matrix) * 16).astype(np.int32), 1, shift=4)
+    cv2.fillConvexPoly(mask, np.round(apply_transform(edge, onto.matrix) * 16).astype(np.int32), 1, shift=4)
     middle = np.eye(3)
     middle[:2, 2] = outline.mean(axis=0)
     scale = scale_at_centre(onto.matrix @ transform @ middle, (1, 1))
     reduced = source.shown(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
     matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
-    there = np.ones(reduced.pixels.shape[:2], np.uint8)
-    mask &= cv2.warpPerspective(there, matrix, onto.size, flags=cv2.INTER_NEAREST)
+    source_mask = np.ones(reduced.pixels.shape[:2], np.uint8)
+    mask &= cv2.warpPerspective(source_mask, matrix, onto.size, flags=cv2.INTER_NEAREST)
     return cv2.warpPerspective(reduced.pixels, matrix, onto.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
 
 
-def _part(piece: Piece) -> tuple[Floats, Floats, Floats]:
+def _to_part(piece: Piece) -> tuple[Floats, Floats, Floats]:
     """Return the transform of a piece, and its corners in the found and in the registered picture, (4, 2) each."""
     left, top, right, bottom = piece.box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     transform = np.array(piece.transform)
-    return transform, moved(corners, np.linalg.inv(transform)), corners
+    return transform, apply_transform(corners, np.linalg.inv(transform)), corners
 
 
-def _laid_in_pieces(source: Source, onto: Shown, parts: Sequence[Sequence[Floats]]) -> tuple[Pixels, NDArray[np.bool_]]:
+def _warp_in_pieces(
+    source: Source, onto: Rendering, parts: Sequence[Sequence[Floats]]
+) -> tuple[Pixels, NDArray[np.bool_]]:
     """Warp part by part, each by its transform between the corners in the source and in the other picture."""
     canvas, mask = np.zeros_like(onto.pixels), np.zeros(onto.size[::-1], np.uint8)
     for transform, outline, edge in parts:
-        corners = moved(edge, onto.matrix)
+        corners = apply_transform(edge, onto.matrix)
         left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
         right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, onto.size).astype(int)
         if right <= left or bottom <= top:
             continue
         window = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
         size = (right - left, bottom - top)
-        part = Shown(np.zeros((*size[::-1], 3), np.uint8), window @ onto.matrix)
-        pixels, inside = _laid(source, outline, part, transform, edge)
+        part = Rendering(np.zeros((*size[::-1], 3), np.uint8), window @ onto.matrix)
+        pixels, inside = _warp(source, outline, part, transform, edge)
         canvas[top:bottom, left:right][inside] = pixels[inside]
         mask[top:bottom, left:right] |= inside
     return canvas, mask > 0
 
 
-def _copy(transform: Floats, found: Size, registered: Size, pieces: tuple[Piece, ...]) -> Copy:
-    outline = shared_outline(transform, found, registered)
+def _to_copy(transform: Floats, found_size: Size, registered_size: Size, pieces: tuple[Piece, ...]) -> Copy:
+    outline = shared_outline(transform, found_size, registered_size)
     if turned_area(outline) < 0:
         outline = outline[::-1]
     if len(outline):
         outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
-    return Copy(transform, outline, moved(outline, np.linalg.inv(transform)), _spanning(outline), pieces)
+    return Copy(
+        transform, outline, apply_transform(outline, np.linalg.inv(transform)), _find_spanning_corners(outline), pieces
+    )
 
 
-def _spanning(outline: Floats) -> tuple[int, ...]:
+def _find_spanning_corners(outline: Floats) -> tuple[int, ...]:
     """Return the rows of the four points of a convex outline that span the largest area."""
     rows = range(len(outline))
     if len(outline) <= 4:
         return tuple(rows)
-    return max(combinations(rows, 4), key=lambda chosen: turned_area(outline[list(chosen)]))
+    return max(combinations(rows, 4), key=lambda corners: turned_area(outline[list(corners)]))

@@ -3,8 +3,8 @@
 import numpy as np
 
 from exhibit.comparison.warp import turned_area
-from indexer.draw.marks import BADGE, OUTLINE, badge, corner_badges, outline, sized
-from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
+from indexer.draw.marks import BADGE, OUTLINE, badge, badge_radius, corner_badges, outline
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Rendering, apply_transform
 
 MARGIN = 40
 """Margin around each picture, for the lettered corners."""
@@ -16,7 +16,7 @@ TALL = 1000
 TALL_OF_TWO = 680
 SMALL = 0.3
 """Share of a picture's area below which the shared part is also shown magnified."""
-TURNED = 15.0
+MIN_ROTATION = 15.0
 """Degrees from which a copy counts as rotated."""
 MAX_MAGNIFIED = 4
 """Maximum number of copies shown magnified."""
@@ -31,21 +31,21 @@ def side_by_side(pair: Pair) -> Pixels:
     as
     in the found one, magnified and aligned.
     """
-    closer = _wants_closer_look(pair)
+    closer = _needs_closer_look(pair)
     fit = pair.scaled(COLUMN), pair.scaled(TALL_OF_TWO if closer else TALL)
     left = pair.registered.shown(pair.registered.frame, fit, MAGNIFIED)
     right = pair.found.shown(pair.found.frame, fit, MAGNIFIED)
-    upper, places = row(pair, [left.pixels, right.pixels])
+    upper, places = place_in_row(pair, [left.pixels, right.pixels])
     for copy in pair.copies[:1]:
-        _mark(upper, copy.registered, copy, left, places[0], pair.scale)
+        _draw_outline(upper, copy.registered, copy, left, places[0], pair.scale)
     for number, copy in enumerate(pair.copies, 1):
-        _mark(upper, copy.found, copy, right, places[1], pair.scale)
+        _draw_outline(upper, copy.found, copy, right, places[1], pair.scale)
         if len(pair.copies) > 1:
-            _number(upper, number, copy.found[list(copy.corners)], right, places[1], pair.scale)
-    return np.concatenate([upper, _closer_look(pair)]) if closer else upper
+            _draw_number(upper, number, copy.found[list(copy.corners)], right, places[1], pair.scale)
+    return np.concatenate([upper, _draw_closer_look(pair)]) if closer else upper
 
 
-def row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
+def place_in_row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
     """Place pictures side by side; return the canvas and the top left position of each."""
     height, column = max(picture.shape[0] for picture in pictures), pair.side // len(pictures)
     margin = pair.scaled(MARGIN)
@@ -61,48 +61,52 @@ def row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
     return canvas, places
 
 
-def _wants_closer_look(pair: Pair) -> bool:
+def _needs_closer_look(pair: Pair) -> bool:
     if not pair.copies or not len(pair.first.corners):
         return False
     first = pair.first
     small = min(_share(first.registered, pair.registered.size), _share(first.found, pair.found.size)) < SMALL
-    return small or len(pair.copies) > 1 or bool(first.pieces) or _is_turned(first)
+    return small or len(pair.copies) > 1 or bool(first.pieces) or _is_rotated(first)
 
 
-def _is_turned(copy: Copy) -> bool:
+def _is_rotated(copy: Copy) -> bool:
     """Return True if the copy is mirrored or rotated, judging by its corners."""
     before, after = (points[list(copy.corners)] for points in (copy.registered, copy.found))
-    sides, turned = (np.roll(points, -1, axis=0) - points for points in (before, after))
-    along = (sides * turned).sum() / np.sqrt((sides**2).sum() * (turned**2).sum())
-    return bool(along < np.cos(np.radians(TURNED)))
+    original_sides, copy_sides = (np.roll(points, -1, axis=0) - points for points in (before, after))
+    along = (original_sides * copy_sides).sum() / np.sqrt((original_sides**2).sum() * (copy_sides**2).sum())
+    return bool(along < np.cos(np.radians(MIN_ROTATION)))
 
 
-def _closer_look(pair: Pair) -> Pixels:
+def _draw_closer_look(pair: Pair) -> Pixels:
     """Draw the shared part of the registered picture, then of each copy."""
     copies = pair.copies[:MAX_MAGNIFIED]
     fit = pair.scaled(MAX_SIDE // (len(copies) + 1) - 2 * MARGIN), pair.scaled(TALL_OF_TWO)
     below = pair.registered.shown(pair.first.registered_box, fit, 2 * MAGNIFIED)
     above = [pair.laid(copy, below) for copy in copies]
     pictures = [below.pixels, *(np.where(mask[..., None], pixels, np.uint8(PAPER)) for pixels, mask in above)]
-    canvas, places = row(pair, pictures)
+    canvas, places = place_in_row(pair, pictures)
     for number, place in enumerate(places):
         copy = copies[max(0, number - 1)]
-        _mark(canvas, copy.registered, copy, below, place, pair.scale)
+        _draw_outline(canvas, copy.registered, copy, below, place, pair.scale)
         if number and len(copies) > 1:
-            _number(canvas, number, copy.registered[list(copy.corners)], below, place, pair.scale)
+            _draw_number(canvas, number, copy.registered[list(copy.corners)], below, place, pair.scale)
     return canvas
 
 
-def _mark(canvas: Pixels, points: Floats, copy: Copy, shown: Shown, place: Floats, scale: float) -> None:
-    on_canvas = moved(points, shown.matrix) + place
+def _draw_outline(
+    canvas: Pixels, points: Floats, copy: Copy, rendering: Rendering, place: Floats, scale: float
+) -> None:
+    on_canvas = apply_transform(points, rendering.matrix) + place
     outline(canvas, on_canvas, scale)
     corner_badges(canvas, on_canvas[list(copy.corners)], scale)
 
 
-def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: Floats, scale: float) -> None:
+def _draw_number(
+    canvas: Pixels, number: int, corners: Floats, rendering: Rendering, place: Floats, scale: float
+) -> None:
     """Draw a copy's number on the edge between its first two corners."""
-    middle = moved(corners[:2], shown.matrix).mean(axis=0) + place
-    badge(canvas, middle, str(number), OUTLINE, sized(BADGE, scale))
+    middle = apply_transform(corners[:2], rendering.matrix).mean(axis=0) + place
+    badge(canvas, middle, str(number), OUTLINE, badge_radius(BADGE, scale))
 
 
 def _share(points: Floats, size: tuple[int, int]) -> float:

@@ -29,13 +29,13 @@ class EditedPicture:
     suffix: str  # suffix of its name, with the dot
 
 
-def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: int) -> EditedPicture:
+def apply(name: str, picture: Image.Image, other_pictures: Sequence[Image.Image], seed: int) -> EditedPicture:
     """Apply one edit to a picture of any mode.
 
     Args:
         name: Name of the edit.
         picture: The picture.
-        others: Pictures placed beside or behind it; the picture itself if empty.
+        other_pictures: Pictures placed beside or behind it; the picture itself if empty.
         seed: Seed of random choices such as the position of a crop or the words of a caption. One seed creates the same
             overlay on every picture, relative to its size.
 
@@ -48,13 +48,13 @@ def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: 
     edit = EDITS.get(name)
     if edit is None:
         raise WrongUseError(f"There is no edit {name}.", hint=f"There are {', '.join(EDITS)}.")
-    shown = _reduced(picture)
+    reduced = _reduce(picture)
     chance = random.Random(f"{name}:{seed}")
-    changed = edit.change(Scene(shown, [_reduced(other) for other in others] or [shown], chance))
+    changed = edit.change(Scene(reduced, [_reduce(other) for other in other_pictures] or [reduced], chance))
     return EditedPicture(edit.saving.encode(changed), edit.saving.suffix)
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
+def _reduce(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB" and max(picture.size) <= LONG_SIDE:
         return picture
     reduced = picture.convert("RGB")

@@ -23,17 +23,17 @@ class Saving:
 
 def jpeg(quality: int) -> Saving:
     """JPEG with Pillow's defaults."""
-    return Saving(".jpg", lambda picture: _written(picture, "JPEG", quality=quality))
+    return Saving(".jpg", lambda picture: _encode(picture, "JPEG", quality=quality))
 
 
 def webp(quality: int) -> Saving:
     """Lossy WebP."""
-    return Saving(".webp", lambda picture: _written(picture, "WEBP", quality=quality))
+    return Saving(".webp", lambda picture: _encode(picture, "WEBP", quality=quality))
 
 
 def gif(colours: int) -> Saving:
     """GIF with its own palette, dithered."""
-    return Saving(".gif", lambda picture: _written(_palette(picture, colours), "GIF"))
+    return Saving(".gif", lambda picture: _encode(_palette(picture, colours), "GIF"))
 
 
 def _palette(picture: Image.Image, colours: int) -> Image.Image:
@@ -41,18 +41,18 @@ def _palette(picture: Image.Image, colours: int) -> Image.Image:
     return picture.quantize(colours, palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def exif_turned() -> Saving:
+def rotate_by_exif() -> Saving:
     """JPEG with rotated pixels and the matching EXIF orientation."""
 
     def encode(picture: Image.Image) -> bytes:
         exif = Image.Exif()
         exif[ORIENTATION_TAG] = 6
-        return _written(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=85, exif=exif)
+        return _encode(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=85, exif=exif)
 
     return Saving(".jpg", encode)
 
 
-def _written(picture: Image.Image, form: str, **options: object) -> bytes:
+def _encode(picture: Image.Image, form: str, **options: object) -> bytes:
     out = io.BytesIO()
     picture.save(out, form, **options)
     return out.getvalue()
@@ -64,14 +64,16 @@ def _chain(*changes: Change, quality: int) -> Change:
     def change(scene: Scene) -> Image.Image:
         for step in changes:
             scene = scene.showing(step(scene))
-        return copies.recompressed(scene.picture, quality)
+        return copies.recompress(scene.picture, quality)
 
     return change
 
 
-captioned_crop = _chain(framing.cropped(0.6), tones.jittered, laid_over.captioned, framing.resized(0.6), quality=40)
-mirrored_meme = _chain(framing.mirrored, framing.cropped(0.7), laid_over.meme, laid_over.with_stickers, quality=50)
-repost = _chain(framing.mirrored, framing.cropped(0.85), tones.filtered, laid_over.captioned, quality=55)
+captioned_crop = _chain(
+    framing.crop(0.6), tones.jitter_colours, laid_over.add_captions, framing.resize(0.6), quality=40
+)
+mirrored_meme = _chain(framing.mirror, framing.crop(0.7), laid_over.meme, laid_over.add_stickers, quality=50)
+repost = _chain(framing.mirror, framing.crop(0.85), tones.apply_filter, laid_over.add_captions, quality=55)
 """Mirrored, zoomed in a little, filtered and captioned, as by accounts that evade simple checks."""
 
 
@@ -79,23 +81,23 @@ def any_four(scene: Scene) -> Image.Image:
     """Apply four random edits of eleven, then recompress."""
     chance = scene.chance
     pool: list[Change] = [
-        framing.cropped(chance.uniform(0.35, 0.8)),
-        framing.mirrored,
-        framing.turned(chance.uniform(-25, 25)),
-        tones.jittered,
-        laid_over.with_stickers,
+        framing.crop(chance.uniform(0.35, 0.8)),
+        framing.mirror,
+        framing.rotate(chance.uniform(-25, 25)),
+        tones.jitter_colours,
+        laid_over.add_stickers,
         framing.perspective(0.12),
-        tones.noisy(12),
-        placed.on_background(0.55),
-        tones.blurred(1.2),
-        tones.grey,
-        laid_over.watermarked,
+        tones.add_noise(12),
+        placed.place_on_background(0.55),
+        tones.blur(1.2),
+        tones.to_grey,
+        laid_over.add_watermark,
     ]
-    chosen = chance.sample(pool, 4)
-    return _chain(*chosen, quality=chance.randint(25, 60))(scene)
+    changes = chance.sample(pool, 4)
+    return _chain(*changes, quality=chance.randint(25, 60))(scene)
 
 
-USUAL = jpeg(85)
+DEFAULT_SAVING = jpeg(85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,40 +106,40 @@ class Edit:
 
     name: str  # identity, such as `crop05`
     change: Change
-    saving: Saving = USUAL
+    saving: Saving = DEFAULT_SAVING
 
 
 _DESIGN = (
-    Edit("jpeg70", framing.unchanged, jpeg(70)),
-    Edit("jpeg30", framing.unchanged, jpeg(30)),
-    Edit("jpeg10", framing.unchanged, jpeg(10)),
-    Edit("webp", framing.unchanged, webp(40)),
-    Edit("resize50", framing.resized(0.5)),
-    Edit("resize25", framing.resized(0.25)),
-    Edit("crop95", framing.cropped(0.95)),
-    Edit("crop85", framing.cropped(0.85)),
-    Edit("crop70", framing.cropped(0.70)),
-    Edit("crop50", framing.cropped(0.50)),
-    Edit("crop30", framing.cropped(0.30)),
-    Edit("crop15", framing.cropped(0.15)),
-    Edit("crop05", framing.cropped(0.05)),
-    Edit("pad20", framing.padded),
-    Edit("mirror", framing.mirrored),
-    Edit("rot5", framing.turned(5)),
-    Edit("rot90", framing.transposed(Image.Transpose.ROTATE_90)),
-    Edit("rot180", framing.transposed(Image.Transpose.ROTATE_180)),
-    Edit("text", laid_over.captioned),
-    Edit("emoji", laid_over.with_stickers),
-    Edit("bg40", placed.on_background(0.4)),
+    Edit("jpeg70", framing.keep_unchanged, jpeg(70)),
+    Edit("jpeg30", framing.keep_unchanged, jpeg(30)),
+    Edit("jpeg10", framing.keep_unchanged, jpeg(10)),
+    Edit("webp", framing.keep_unchanged, webp(40)),
+    Edit("resize50", framing.resize(0.5)),
+    Edit("resize25", framing.resize(0.25)),
+    Edit("crop95", framing.crop(0.95)),
+    Edit("crop85", framing.crop(0.85)),
+    Edit("crop70", framing.crop(0.70)),
+    Edit("crop50", framing.crop(0.50)),
+    Edit("crop30", framing.crop(0.30)),
+    Edit("crop15", framing.crop(0.15)),
+    Edit("crop05", framing.crop(0.05)),
+    Edit("pad20", framing.pad),
+    Edit("mirror", framing.mirror),
+    Edit("rot5", framing.rotate(5)),
+    Edit("rot90", framing.transpose(Image.Transpose.ROTATE_90)),
+    Edit("rot180", framing.transpose(Image.Transpose.ROTATE_180)),
+    Edit("text", laid_over.add_captions),
+    Edit("emoji", laid_over.add_stickers),
+    Edit("bg40", placed.place_on_background(0.4)),
     Edit("collage4", placed.collage(2, 2, (400, 300), 10)),
     Edit("webpage", screens.web_page),
-    Edit("jitter", tones.jittered),
-    Edit("gray", tones.grey),
-    Edit("blur", tones.blurred(2.0)),
-    Edit("sharpen", tones.sharpened),
-    Edit("border", framing.bordered),
+    Edit("jitter", tones.jitter_colours),
+    Edit("gray", tones.to_grey),
+    Edit("blur", tones.blur(2.0)),
+    Edit("sharpen", tones.sharpen),
+    Edit("border", framing.add_border),
     Edit("persp", framing.perspective(0.18)),
-    Edit("watermark", laid_over.watermarked),
+    Edit("watermark", laid_over.add_watermark),
     Edit("meme", laid_over.meme),
     Edit("chain0", captioned_crop),
     Edit("chain1", mirrored_meme),
@@ -150,40 +152,40 @@ _FURTHER = (
     Edit("chat", screens.chat),
     Edit("square", framing.square),
     Edit("banner", framing.banner),
-    Edit("advert", laid_over.advertised),
+    Edit("advert", laid_over.make_advert),
     Edit("avatar", framing.avatar),
-    Edit("rounded", framing.rounded),
+    Edit("rounded", framing.round_corners),
     Edit("thumb120", framing.thumbnail),
-    Edit("stretch", framing.stretched),
-    Edit("straighten", framing.straightened),
+    Edit("stretch", framing.stretch),
+    Edit("straighten", framing.straighten),
     Edit("barrel", framing.barrel),
-    Edit("halves", framing.halves_swapped),
-    Edit("exif", framing.unchanged, exif_turned()),
-    Edit("gif64", framing.unchanged, gif(64)),
-    Edit("resaved", copies.saved_often, jpeg(60)),
+    Edit("halves", framing.swap_halves),
+    Edit("exif", framing.keep_unchanged, rotate_by_exif()),
+    Edit("gif64", framing.keep_unchanged, gif(64)),
+    Edit("resaved", copies.save_repeatedly, jpeg(60)),
     Edit("screen", copies.photo_of_screen),
-    Edit("print", copies.printed),
+    Edit("print", copies.print_picture),
     Edit("newsprint", copies.newsprint),
-    Edit("crease", copies.creased),
+    Edit("crease", copies.crease),
     Edit("duotone", tones.duotone),
     Edit("vintage", tones.vintage),
-    Edit("filter", tones.filtered),
-    Edit("invert", tones.inverted),
-    Edit("posterise", tones.posterised),
+    Edit("filter", tones.apply_filter),
+    Edit("invert", tones.invert),
+    Edit("posterise", tones.posterise),
     Edit("hdr", tones.local_contrast),
     Edit("night", tones.night),
-    Edit("motion", tones.motion_blurred),
-    Edit("upscale", tones.upscaled),
+    Edit("motion", tones.blur_motion),
+    Edit("upscale", tones.upscale),
     Edit("bokeh", tones.bokeh),
-    Edit("sticker", laid_over.big_sticker),
+    Edit("sticker", laid_over.add_big_sticker),
     Edit("news", laid_over.lower_third),
-    Edit("film", laid_over.subtitled),
-    Edit("mosaic", laid_over.mosaicked),
+    Edit("film", laid_over.add_subtitles),
+    Edit("mosaic", laid_over.add_mosaic),
     Edit("inset", placed.inset),
-    Edit("facecam", placed.with_inset),
-    Edit("wall", placed.on_wall),
-    Edit("cutout", placed.cut_out),
-    Edit("beside", placed.beside),
+    Edit("facecam", placed.add_inset),
+    Edit("wall", placed.place_on_wall),
+    Edit("cutout", placed.cut_out_outline),
+    Edit("beside", placed.place_beside),
     Edit("panels3", placed.panels),
     Edit("collage9", placed.collage(3, 3, (300, 300), 6)),
     Edit("repost", repost),

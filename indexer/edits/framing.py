@@ -6,29 +6,29 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.edits.scene import BLACK, WHITE, Change, Scene, any_colour
+from indexer.edits.scene import BLACK, WHITE, Change, Scene, choose_colour
 from indexer.layout.single_thread import cv2
 
 MIN_SIDE = 8
 
 
-def unchanged(scene: Scene) -> Image.Image:
+def keep_unchanged(scene: Scene) -> Image.Image:
     """Change nothing; the picture is only saved again."""
     return scene.picture
 
 
-def resized(share: float) -> Change:
+def resize(share: float) -> Change:
     """Scale both sides by a factor."""
-    return lambda scene: scaled(scene.picture, share)
+    return lambda scene: scale(scene.picture, share)
 
 
-def scaled(picture: Image.Image, share: float) -> Image.Image:
+def scale(picture: Image.Image, share: float) -> Image.Image:
     """Resize bicubically, both sides by a factor."""
     size = (max(MIN_SIDE, int(picture.width * share)), max(MIN_SIDE, int(picture.height * share)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def cropped(area: float) -> Change:
+def crop(area: float) -> Change:
     """Crop to a share of the area at a random position, with nearly the same proportions."""
 
     def change(scene: Scene) -> Image.Image:
@@ -43,48 +43,48 @@ def cropped(area: float) -> Change:
     return change
 
 
-def padded(scene: Scene) -> Image.Image:
+def pad(scene: Scene) -> Image.Image:
     """Add a fifth of each side at both ends, in one colour."""
     fill = scene.chance.choice([BLACK, WHITE, (128, 128, 128)])
     return ImageOps.expand(scene.picture, (int(scene.picture.width * 0.2), int(scene.picture.height * 0.2)), fill=fill)
 
 
-def mirrored(scene: Scene) -> Image.Image:
+def mirror(scene: Scene) -> Image.Image:
     """Mirror left to right."""
     return ImageOps.mirror(scene.picture)
 
 
-def turned(degrees: float) -> Change:
+def rotate(degrees: float) -> Change:
     """Rotate by any angle on black, without cropping."""
     return lambda scene: scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=BLACK)
 
 
-def transposed(way: Image.Transpose) -> Change:
+def transpose(method: Image.Transpose) -> Change:
     """Rotate or flip by right angles."""
-    return lambda scene: scene.picture.transpose(way)
+    return lambda scene: scene.picture.transpose(method)
 
 
-def bordered(scene: Scene) -> Image.Image:
+def add_border(scene: Scene) -> Image.Image:
     """Add two frames, each in one colour."""
     width = int(min(scene.picture.size) * 0.06)
-    inner = ImageOps.expand(scene.picture, width, fill=any_colour(scene))
-    return ImageOps.expand(inner, width // 2, fill=any_colour(scene))
+    inner = ImageOps.expand(scene.picture, width, fill=choose_colour(scene))
+    return ImageOps.expand(inner, width // 2, fill=choose_colour(scene))
 
 
-def perspective(most: float) -> Change:
+def perspective(max_offset: float) -> Change:
     """Move each corner inwards by up to a share of the sides; black outside."""
 
     def change(scene: Scene) -> Image.Image:
         width, height = scene.picture.size
-        moved = [(scene.chance.uniform(0, most), scene.chance.uniform(0, most)) for _ in range(4)]
+        offsets = [(scene.chance.uniform(0, max_offset), scene.chance.uniform(0, max_offset)) for _ in range(4)]
         corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-        to = [(abs(x - dx) * width, abs(y - dy) * height) for (x, y), (dx, dy) in zip(corners, moved, strict=True)]
-        return warped(scene.picture, to, scene.picture.size)
+        to = [(abs(x - dx) * width, abs(y - dy) * height) for (x, y), (dx, dy) in zip(corners, offsets, strict=True)]
+        return warp(scene.picture, to, scene.picture.size)
 
     return change
 
 
-def warped(picture: Image.Image, corners: list[tuple[float, float]], size: tuple[int, int]) -> Image.Image:
+def warp(picture: Image.Image, corners: list[tuple[float, float]], size: tuple[int, int]) -> Image.Image:
     """Map a picture's corners (top left first, clockwise) to four points of a black canvas."""
     width, height = picture.size
     source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
@@ -92,7 +92,7 @@ def warped(picture: Image.Image, corners: list[tuple[float, float]], size: tuple
     return Image.fromarray(cv2.warpPerspective(np.asarray(picture), matrix, size, borderValue=BLACK))
 
 
-def straightened(scene: Scene) -> Image.Image:
+def straighten(scene: Scene) -> Image.Image:
     """Rotate by up to 9 degrees and crop the corners, like the straighten tool of a phone."""
     degrees = scene.chance.choice([-1, 1]) * scene.chance.uniform(4, 9)
     picture = scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=False)
@@ -103,7 +103,7 @@ def straightened(scene: Scene) -> Image.Image:
     return picture.crop((left, top, width - left, height - top))
 
 
-def stretched(scene: Scene) -> Image.Image:
+def stretch(scene: Scene) -> Image.Image:
     """Stretch 4:3 to 16:9, in either direction."""
     across, down = scene.chance.choice([(4 / 3, 1.0), (1.0, 4 / 3)])
     size = (round(scene.picture.width * across), round(scene.picture.height * down))
@@ -123,22 +123,22 @@ def banner(scene: Scene) -> Image.Image:
 
 def avatar(scene: Scene) -> Image.Image:
     """Crop to a circle of 320 pixels on white."""
-    return _masked(
+    return _apply_mask(
         ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS),
         lambda draw, box: draw.ellipse(box, fill=255),
     )
 
 
-def rounded(scene: Scene) -> Image.Image:
+def round_corners(scene: Scene) -> Image.Image:
     """Round the corners on white, like cards in applications."""
     radius = round(min(scene.picture.size) * 0.14)
-    return _masked(scene.picture, lambda draw, box: draw.rounded_rectangle(box, radius, fill=255))
+    return _apply_mask(scene.picture, lambda draw, box: draw.rounded_rectangle(box, radius, fill=255))
 
 
 Box = tuple[int, int, int, int]
 
 
-def _masked(picture: Image.Image, shape: Callable[[ImageDraw.ImageDraw, Box], None]) -> Image.Image:
+def _apply_mask(picture: Image.Image, shape: Callable[[ImageDraw.ImageDraw, Box], None]) -> Image.Image:
     mask = Image.new("L", (picture.width * 2, picture.height * 2))
     shape(ImageDraw.Draw(mask), (0, 0, mask.width - 1, mask.height - 1))
     page = Image.new("RGB", picture.size, WHITE)
@@ -153,13 +153,13 @@ def thumbnail(scene: Scene) -> Image.Image:
     return small
 
 
-def halves_swapped(scene: Scene) -> Image.Image:
+def swap_halves(scene: Scene) -> Image.Image:
     """Swap the left and the right half."""
     picture, middle = scene.picture, scene.picture.width // 2
-    swapped = Image.new("RGB", picture.size)
-    swapped.paste(picture.crop((middle, 0, picture.width, picture.height)), (0, 0))
-    swapped.paste(picture.crop((0, 0, middle, picture.height)), (picture.width - middle, 0))
-    return swapped
+    page = Image.new("RGB", picture.size)
+    page.paste(picture.crop((middle, 0, picture.width, picture.height)), (0, 0))
+    page.paste(picture.crop((0, 0, middle, picture.height)), (picture.width - middle, 0))
+    return page
 
 
 def barrel(scene: Scene) -> Image.Image:
@@ -171,5 +171,5 @@ def barrel(scene: Scene) -> Image.Image:
     across, down = (x - width / 2) / radius, (y - height / 2) / radius
     factor = (1 + strength * (across**2 + down**2)) / (1 + strength * 0.6)
     maps = (across * factor * radius + width / 2, down * factor * radius + height / 2)
-    warp = cv2.remap(np.asarray(scene.picture), *maps, cv2.INTER_LINEAR, borderValue=BLACK)
-    return Image.fromarray(warp)
+    pixels = cv2.remap(np.asarray(scene.picture), *maps, cv2.INTER_LINEAR, borderValue=BLACK)
+    return Image.fromarray(pixels)

@@ -2,14 +2,14 @@
 
 from PIL import Image, ImageDraw
 
-from indexer.edits.scene import BLACK, WHITE, Colour, Scene, any_colour
+from indexer.edits.scene import BLACK, WHITE, Colour, Scene, choose_colour
 from indexer.edits.stickers import sticker
 from indexer.edits.words import fitting_font, font, sentence
 
 CAPTIONS: list[Colour] = [WHITE, BLACK, (255, 220, 0), (220, 20, 20)]
 
 
-def captioned(scene: Scene) -> Image.Image:
+def add_captions(scene: Scene) -> Image.Image:
     """Add one to three large lines of text with an outline."""
     picture, chance = scene.picture.copy(), scene.chance
     draw = ImageDraw.Draw(picture)
@@ -21,30 +21,30 @@ def captioned(scene: Scene) -> Image.Image:
     return picture
 
 
-def with_stickers(scene: Scene) -> Image.Image:
+def add_stickers(scene: Scene) -> Image.Image:
     """Add one to three stickers of a fifth to nearly half of the short side."""
     picture, chance = scene.picture.copy(), scene.chance
     for _ in range(chance.randint(1, 3)):
         side = int(min(picture.size) * chance.uniform(0.2, 0.45))
-        drawn = sticker(chance, side)
+        sticker_picture = sticker(chance, side)
         at = (
             int(chance.uniform(0, 0.9) * (picture.width - side / 2)),
             int(chance.uniform(0, 0.9) * (picture.height - side / 2)),
         )
-        picture.paste(drawn, at, drawn)
+        picture.paste(sticker_picture, at, sticker_picture)
     return picture
 
 
-def big_sticker(scene: Scene) -> Image.Image:
+def add_big_sticker(scene: Scene) -> Image.Image:
     """Add one sticker over the centre, 55 to 65% of the short side."""
     picture = scene.picture.copy()
     side = int(min(picture.size) * scene.chance.uniform(0.55, 0.65))
-    drawn = sticker(scene.chance, side)
-    picture.paste(drawn, ((picture.width - side) // 2, (picture.height - side) // 2), drawn)
+    sticker_picture = sticker(scene.chance, side)
+    picture.paste(sticker_picture, ((picture.width - side) // 2, (picture.height - side) // 2), sticker_picture)
     return picture
 
 
-def watermarked(scene: Scene) -> Image.Image:
+def add_watermark(scene: Scene) -> Image.Image:
     """Add a semi-transparent line of text, tiled and slanted over the whole picture."""
     width, height = scene.picture.size
     layer = Image.new("L", (width * 2, height * 2))
@@ -53,9 +53,9 @@ def watermarked(scene: Scene) -> Image.Image:
     for row, y in enumerate(range(0, layer.height, max(1, int(height * 0.2)))):
         for x in range(0, layer.width, max(1, int(width * 0.45))):
             draw.text((x + row % 3 * 20, y), words, font=face, fill=110)
-    turned = layer.rotate(30)
+    rotated = layer.rotate(30)
     picture = scene.picture.copy()
-    picture.paste(WHITE, (0, 0), turned.crop((width // 2, height // 2, width // 2 + width, height // 2 + height)))
+    picture.paste(WHITE, (0, 0), rotated.crop((width // 2, height // 2, width // 2 + width, height // 2 + height)))
     return picture
 
 
@@ -75,7 +75,7 @@ def lower_third(scene: Scene) -> Image.Image:
     """Add the bar, ticker, clock and logo of a news channel."""
     picture = scene.picture.copy()
     width, height = picture.size
-    draw, colour = ImageDraw.Draw(picture), any_colour(scene)
+    draw, colour = ImageDraw.Draw(picture), choose_colour(scene)
     bar, ticker = round(height * 0.74), round(height * 0.9)
     draw.rectangle((0, bar, width, ticker), fill=(245, 245, 245))
     draw.rectangle((0, bar, round(width * 0.22), ticker), fill=colour)
@@ -95,13 +95,13 @@ def lower_third(scene: Scene) -> Image.Image:
     return picture
 
 
-def subtitled(scene: Scene) -> Image.Image:
+def add_subtitles(scene: Scene) -> Image.Image:
     """Crop to the 2.35 : 1 of a film, with black bars and a subtitle."""
     width = scene.picture.width
-    height, shown = round(width * 9 / 16), min(scene.picture.height, round(width / 2.35))
-    top = (scene.picture.height - shown) // 2
+    height, visible_height = round(width * 9 / 16), min(scene.picture.height, round(width / 2.35))
+    top = (scene.picture.height - visible_height) // 2
     page = Image.new("RGB", (width, height), BLACK)
-    page.paste(scene.picture.crop((0, top, width, top + shown)), (0, (height - shown) // 2))
+    page.paste(scene.picture.crop((0, top, width, top + visible_height)), (0, (height - visible_height) // 2))
     words = sentence(scene.chance, 7)
     face = fitting_font(words, width * 0.8, height * 0.07)
     at = (width / 2, height * 0.8)
@@ -109,12 +109,12 @@ def subtitled(scene: Scene) -> Image.Image:
     return page
 
 
-def advertised(scene: Scene) -> Image.Image:
+def make_advert(scene: Scene) -> Image.Image:
     """Create a shop's banner: a strip of the picture, one side faded to a colour with text and a button."""
     strip = scene.picture.resize((960, round(960 * scene.picture.height / scene.picture.width)))
     top = int(max(0, strip.height - 420) * scene.chance.uniform(0.2, 0.6))
     page = strip.crop((0, top, 960, top + min(420, strip.height)))
-    colour, words = any_colour(scene), [sentence(scene.chance, 2), sentence(scene.chance, 4)]
+    colour, words = choose_colour(scene), [sentence(scene.chance, 2), sentence(scene.chance, 4)]
     fade = Image.linear_gradient("L").rotate(90).resize((480, page.height))
     page.paste(colour, (0, 0), fade)
     draw = ImageDraw.Draw(page)
@@ -125,7 +125,7 @@ def advertised(scene: Scene) -> Image.Image:
     return page
 
 
-def mosaicked(scene: Scene) -> Image.Image:
+def add_mosaic(scene: Scene) -> Image.Image:
     """Pixelate two areas beyond recognition."""
     picture, chance = scene.picture.copy(), scene.chance
     for _ in range(2):

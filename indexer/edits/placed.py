@@ -5,21 +5,21 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from indexer.edits.framing import warped
-from indexer.edits.scene import BLACK, WHITE, Change, Scene, any_colour
+from indexer.edits.framing import warp
+from indexer.edits.scene import BLACK, WHITE, Change, Scene, choose_colour
 from indexer.edits.words import fitting_font, sentence
 
 BACKGROUND_WIDTH = 900
 
 
-def on_background(share: float) -> Change:
+def place_on_background(share: float) -> Change:
     """Place the picture at a random position on another, with a share of its width."""
 
     def change(scene: Scene) -> Image.Image:
         back = _background(scene)
-        shown = _fitting(scene.picture, back, share)
+        picture = _fit(scene.picture, back, share)
         x, y = scene.chance.random(), scene.chance.random()
-        back.paste(shown, (round((back.width - shown.width) * x), round((back.height - shown.height) * y)))
+        back.paste(picture, (round((back.width - picture.width) * x), round((back.height - picture.height) * y)))
         return back
 
     return change
@@ -30,7 +30,7 @@ def _background(scene: Scene) -> Image.Image:
     return other.resize((BACKGROUND_WIDTH, max(1, int(BACKGROUND_WIDTH * other.height / other.width))))
 
 
-def _fitting(picture: Image.Image, back: Image.Image, share: float) -> Image.Image:
+def _fit(picture: Image.Image, back: Image.Image, share: float) -> Image.Image:
     """Scale the picture to a share of the background's width, and at most four fifths of its height."""
     factor = min(back.width * share / picture.width, back.height * 0.8 / picture.height)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
@@ -47,9 +47,9 @@ def collage(rows: int, columns: int, tile: tuple[int, int], gutter: int) -> Chan
         size = (columns * (width + gutter) - gutter, rows * (height + gutter) - gutter)
         sheet = Image.new("RGB", size, WHITE)
         for number in range(rows * columns):
-            shown = scene.picture if number == place else scene.other(first + number)
+            picture = scene.picture if number == place else scene.other(first + number)
             at = (number % columns * (width + gutter), number // columns * (height + gutter))
-            sheet.paste(ImageOps.fit(shown, tile, Image.Resampling.LANCZOS), at)
+            sheet.paste(ImageOps.fit(picture, tile, Image.Resampling.LANCZOS), at)
         return sheet
 
     return change
@@ -61,14 +61,14 @@ def panels(scene: Scene) -> Image.Image:
     sheet = Image.new("RGB", (480, 3 * 330), WHITE)
     draw = ImageDraw.Draw(sheet)
     for number in range(3):
-        shown = scene.picture if number == place else scene.other(first + number)
-        sheet.paste(ImageOps.fit(shown, (480, 280), Image.Resampling.LANCZOS), (0, number * 330))
+        picture = scene.picture if number == place else scene.other(first + number)
+        sheet.paste(ImageOps.fit(picture, (480, 280), Image.Resampling.LANCZOS), (0, number * 330))
         words = sentence(scene.chance, 5)
         draw.text((240, number * 330 + 305), words, BLACK, fitting_font(words, 460, 30), "mm")
     return sheet
 
 
-def beside(scene: Scene) -> Image.Image:
+def place_beside(scene: Scene) -> Image.Image:
     """Place half of the picture beside half of another, with a line between, like before and after."""
     half = (360, 540)
     other = ImageOps.fit(scene.any_other(), half, Image.Resampling.LANCZOS)
@@ -83,26 +83,26 @@ def beside(scene: Scene) -> Image.Image:
 def inset(scene: Scene) -> Image.Image:
     """Place the picture, small and with a white edge, in the corner of another."""
     back = _background(scene)
-    shown = ImageOps.expand(_fitting(scene.picture, back, 0.36), 4, fill=WHITE)
-    return _in_corner(scene, back, shown)
+    framed = ImageOps.expand(_fit(scene.picture, back, 0.36), 4, fill=WHITE)
+    return _paste_in_corner(scene, back, framed)
 
 
-def with_inset(scene: Scene) -> Image.Image:
+def add_inset(scene: Scene) -> Image.Image:
     """Cover a corner with another picture, like the face of a commentator."""
     side = round(min(scene.picture.size) * 0.42)
     small = ImageOps.fit(scene.any_other(), (side, side), Image.Resampling.LANCZOS)
-    return _in_corner(scene, scene.picture.copy(), ImageOps.expand(small, 3, fill=WHITE))
+    return _paste_in_corner(scene, scene.picture.copy(), ImageOps.expand(small, 3, fill=WHITE))
 
 
-def _in_corner(scene: Scene, back: Image.Image, shown: Image.Image) -> Image.Image:
+def _paste_in_corner(scene: Scene, back: Image.Image, picture: Image.Image) -> Image.Image:
     right, low = scene.chance.random() < 0.5, scene.chance.random() < 0.5
-    left = back.width - shown.width - 16 if right else 16
-    top = back.height - shown.height - 16 if low else 16
-    back.paste(shown, (left, top))
+    left = back.width - picture.width - 16 if right else 16
+    top = back.height - picture.height - 16 if low else 16
+    back.paste(picture, (left, top))
     return back
 
 
-def on_wall(scene: Scene) -> Image.Image:
+def place_on_wall(scene: Scene) -> Image.Image:
     """Create a framed poster on a lit wall, seen from the side, like mock-up generators."""
     framed = ImageOps.expand(
         ImageOps.expand(scene.picture, _edge(scene, 0.05), WHITE), _edge(scene, 0.02), (40, 30, 24)
@@ -119,7 +119,7 @@ def on_wall(scene: Scene) -> Image.Image:
     wall.paste(BLACK, (0, 0), shadow.filter(ImageFilter.GaussianBlur(10)))
     mask = Image.new("L", wall.size)
     ImageDraw.Draw(mask).polygon(corners, fill=255)
-    wall.paste(warped(framed, corners, wall.size), (0, 0), mask)
+    wall.paste(warp(framed, corners, wall.size), (0, 0), mask)
     return wall
 
 
@@ -128,7 +128,7 @@ def _edge(scene: Scene, share: float) -> int:
 
 
 def _wall(scene: Scene) -> Image.Image:
-    colour = np.array(any_colour(scene), np.float32) * 0.3 + 150
+    colour = np.array(choose_colour(scene), np.float32) * 0.3 + 150
     chance = np.random.default_rng(scene.chance.getrandbits(32))
     y, x = np.mgrid[0:640, 0:900].astype(np.float32)
     light = 1.08 - 0.35 * np.hypot(x - 250, y - 120)[..., None] / 900
@@ -136,7 +136,7 @@ def _wall(scene: Scene) -> Image.Image:
     return Image.fromarray(np.clip(colour * light + rough, 0, 255).astype(np.uint8))
 
 
-def cut_out(scene: Scene) -> Image.Image:
+def cut_out_outline(scene: Scene) -> Image.Image:
     """Keep only an irregular piece of the centre, on one colour."""
     picture, chance = scene.picture, scene.chance
     waves = [(chance.uniform(0.02, 0.09), chance.uniform(0, 2 * math.pi)) for _ in range(5)]

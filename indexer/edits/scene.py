@@ -38,6 +38,6 @@ Change = Callable[[Scene], Image.Image]
 """Returns the edited picture, without modifying the one in the scene."""
 
 
-def any_colour(scene: Scene) -> Colour:
+def choose_colour(scene: Scene) -> Colour:
     """Return a random colour."""
     return (scene.chance.randint(0, 255), scene.chance.randint(0, 255), scene.chance.randint(0, 255))

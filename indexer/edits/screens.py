@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from indexer.edits.scene import BLACK, WHITE, Colour, Scene, any_colour
+from indexer.edits.scene import BLACK, WHITE, Colour, Scene, choose_colour
 from indexer.edits.words import fitting_font, font, paragraph, sentence
 
 
@@ -33,7 +33,7 @@ def phone(scene: Scene) -> Image.Image:
     screen = Image.new("RGB", (540, 1170), ground)
     draw = ImageDraw.Draw(screen)
     _status_bar(draw, ink)
-    draw.ellipse((20, 66, 76, 122), fill=any_colour(scene))
+    draw.ellipse((20, 66, 76, 122), fill=choose_colour(scene))
     draw.text((92, 70), sentence(scene.chance, 2), ink, font(24))
     draw.text((92, 98), sentence(scene.chance, 2), (130, 130, 130), font(18))
     height = min(760, round(540 * scene.picture.height / scene.picture.width))
@@ -69,14 +69,14 @@ def _buttons(draw: ImageDraw.ImageDraw, top: int, ink: Colour) -> None:
 def story(scene: Scene) -> Image.Image:
     """Create a 9 : 16 story: the picture in the middle, enlarged and blurred above and below."""
     screen = ImageOps.fit(scene.picture, (540, 960), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(22))
-    shown = ImageOps.contain(scene.picture, (540, 800), Image.Resampling.LANCZOS)
-    screen.paste(shown, ((540 - shown.width) // 2, (960 - shown.height) // 2))
+    picture = ImageOps.contain(scene.picture, (540, 800), Image.Resampling.LANCZOS)
+    screen.paste(picture, ((540 - picture.width) // 2, (960 - picture.height) // 2))
     draw = ImageDraw.Draw(screen)
     draw.line((16, 18, 524, 18), fill=WHITE, width=4)
-    draw.ellipse((18, 34, 70, 86), fill=any_colour(scene))
+    draw.ellipse((18, 34, 70, 86), fill=choose_colour(scene))
     draw.text((84, 46), sentence(scene.chance, 2), WHITE, font(24), stroke_width=1, stroke_fill=BLACK)
     words = sentence(scene.chance, 3)
-    draw.rounded_rectangle((90, 840, 450, 896), 14, fill=any_colour(scene))
+    draw.rounded_rectangle((90, 840, 450, 896), 14, fill=choose_colour(scene))
     draw.text((270, 868), words, WHITE, fitting_font(words, 330, 30), "mm")
     return screen
 
@@ -86,17 +86,17 @@ def chat(scene: Scene) -> Image.Image:
     screen = Image.new("RGB", (540, 1000), (236, 229, 221))
     draw = ImageDraw.Draw(screen)
     draw.rectangle((0, 0, 540, 84), fill=(7, 94, 84))
-    draw.ellipse((20, 16, 72, 68), fill=any_colour(scene))
+    draw.ellipse((20, 16, 72, 68), fill=choose_colour(scene))
     draw.text((90, 26), sentence(scene.chance, 2), WHITE, font(28))
     _bubble(draw, scene, (20, 110, 360, 170), WHITE)
-    shown = ImageOps.contain(scene.picture, (380, 520), Image.Resampling.LANCZOS)
-    left, top = 520 - shown.width - 8, 198
+    picture = ImageOps.contain(scene.picture, (380, 520), Image.Resampling.LANCZOS)
+    left, top = 520 - picture.width - 8, 198
     draw.rounded_rectangle(
-        (left - 8, top - 8, left + shown.width + 8, top + shown.height + 44), 14, fill=(220, 248, 198)
+        (left - 8, top - 8, left + picture.width + 8, top + picture.height + 44), 14, fill=(220, 248, 198)
     )
-    screen.paste(shown, (left, top))
-    draw.text((left + shown.width - 60, top + shown.height + 8), "12:30", (110, 130, 100), font(18))
-    below = top + shown.height + 70
+    screen.paste(picture, (left, top))
+    draw.text((left + picture.width - 60, top + picture.height + 8), "12:30", (110, 130, 100), font(18))
+    below = top + picture.height + 70
     for number in range(3):
         _bubble(draw, scene, (20, below + number * 80, 300, below + number * 80 + 60), WHITE)
     return screen

@@ -10,7 +10,7 @@ from indexer.layout.single_thread import cv2
 Floats = NDArray[np.float32]
 
 
-def jittered(scene: Scene) -> Image.Image:
+def jitter_colours(scene: Scene) -> Image.Image:
     """Change brightness, contrast, saturation and hue strongly."""
     chance = scene.chance
     picture = ImageEnhance.Brightness(scene.picture).enhance(chance.choice([0.6, 1.4]) * chance.uniform(0.9, 1.1))
@@ -18,31 +18,31 @@ def jittered(scene: Scene) -> Image.Image:
     picture = ImageEnhance.Color(picture).enhance(chance.choice([0.3, 1.8]))
     hue, saturation, value = picture.convert("HSV").split()
     shift = chance.randint(10, 40)
-    turned = hue.point([(level + shift) % 256 for level in range(256)])
-    return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
+    shifted_hue = hue.point([(level + shift) % 256 for level in range(256)])
+    return Image.merge("HSV", (shifted_hue, saturation, value)).convert("RGB")
 
 
-def grey(scene: Scene) -> Image.Image:
+def to_grey(scene: Scene) -> Image.Image:
     """Remove the colour."""
     return ImageOps.grayscale(scene.picture).convert("RGB")
 
 
-def blurred(radius: float) -> Change:
+def blur(radius: float) -> Change:
     """Gaussian blur; the radius is its standard deviation in pixels."""
     return lambda scene: scene.picture.filter(ImageFilter.GaussianBlur(radius))
 
 
-def sharpened(scene: Scene) -> Image.Image:
+def sharpen(scene: Scene) -> Image.Image:
     """Apply a visible unsharp mask."""
     return scene.picture.filter(ImageFilter.UnsharpMask(2, 250, 2))
 
 
-def noisy(deviation: float) -> Change:
+def add_noise(deviation: float) -> Change:
     """Add grain, the same in all channels."""
 
     def change(scene: Scene) -> Image.Image:
         values = np.asarray(scene.picture, np.float32)
-        return picture_of(values + _grain(scene, values.shape[:2], deviation)[..., None])
+        return to_picture(values + _grain(scene, values.shape[:2], deviation)[..., None])
 
     return change
 
@@ -52,7 +52,7 @@ def _grain(scene: Scene, shape: tuple[int, ...], deviation: float) -> Floats:
     return normal * np.float32(deviation)
 
 
-def picture_of(values: NDArray[np.floating]) -> Image.Image:
+def to_picture(values: NDArray[np.floating]) -> Image.Image:
     """Convert values from 0 to 255 to a picture, clipping others."""
     return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
@@ -73,7 +73,7 @@ def vintage(scene: Scene) -> Image.Image:
     grey_values = np.asarray(ImageOps.grayscale(scene.picture), np.float32)
     faded = 40 + grey_values * 0.72 + _grain(scene, grey_values.shape, 9)
     tinted = faded[..., None] * np.array([1.07, 0.95, 0.76], np.float32)
-    return picture_of(tinted * _vignette(scene.picture.size, 0.45)[..., None])
+    return to_picture(tinted * _vignette(scene.picture.size, 0.45)[..., None])
 
 
 def _vignette(size: tuple[int, int], strength: float) -> Floats:
@@ -82,22 +82,22 @@ def _vignette(size: tuple[int, int], strength: float) -> Floats:
     return np.asarray(1 - strength * (x**2 + y**2) / 2, np.float32)
 
 
-def filtered(scene: Scene) -> Image.Image:
+def apply_filter(scene: Scene) -> Image.Image:
     """Apply a photo application's filter: split tones, an S-curve and a vignette."""
     values = np.asarray(scene.picture, np.float32) / 255
     light = values.mean(axis=2, keepdims=True)
     cool, warm = np.array([-0.06, 0.01, 0.12], np.float32), np.array([0.12, 0.04, -0.08], np.float32)
     toned = values + cool * (1 - light) + warm * light
     curved = toned + 0.12 * np.sin((toned - 0.5) * np.pi * 2) / 2
-    return picture_of(curved * 255 * _vignette(scene.picture.size, 0.5)[..., None])
+    return to_picture(curved * 255 * _vignette(scene.picture.size, 0.5)[..., None])
 
 
-def inverted(scene: Scene) -> Image.Image:
+def invert(scene: Scene) -> Image.Image:
     """Invert to a negative."""
     return ImageOps.invert(scene.picture)
 
 
-def posterised(scene: Scene) -> Image.Image:
+def posterise(scene: Scene) -> Image.Image:
     """Reduce smoothed areas to four levels per channel."""
     smooth = scene.picture.filter(ImageFilter.MedianFilter(5))
     return ImageOps.posterize(smooth, 2).point([min(255, level + 32) for level in range(256)] * 3)
@@ -114,21 +114,21 @@ def night(scene: Scene) -> Image.Image:
     """Darken strongly, with the noise of a small sensor."""
     values = (np.asarray(scene.picture, np.float32) / 255) ** 1.9 * 150
     chance = np.random.default_rng(scene.chance.getrandbits(32))
-    return picture_of(values + chance.standard_normal(values.shape, np.float32) * (5 + np.sqrt(values)))
+    return to_picture(values + chance.standard_normal(values.shape, np.float32) * (5 + np.sqrt(values)))
 
 
-def motion_blurred(scene: Scene) -> Image.Image:
+def blur_motion(scene: Scene) -> Image.Image:
     """Simulate a camera that moves by 2.5% of the long side during the exposure."""
     length = max(5, round(max(scene.picture.size) * 0.025))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
     centre = ((length - 1) / 2, (length - 1) / 2)
     turn = cv2.getRotationMatrix2D(centre, scene.chance.uniform(0, 180), 1)
-    turned = cv2.warpAffine(kernel, turn, (length, length))
-    return Image.fromarray(cv2.filter2D(np.asarray(scene.picture), -1, turned / turned.sum(), borderType=2))
+    rotated = cv2.warpAffine(kernel, turn, (length, length))
+    return Image.fromarray(cv2.filter2D(np.asarray(scene.picture), -1, rotated / rotated.sum(), borderType=2))
 
 
-def upscaled(scene: Scene) -> Image.Image:
+def upscale(scene: Scene) -> Image.Image:
     """Shrink, smooth, enlarge and sharpen until edges ring, like cheap upscalers."""
     width, height = scene.picture.size
     small = scene.picture.resize((max(8, width // 3), max(8, height // 3)), Image.Resampling.BICUBIC)

@@ -7,7 +7,7 @@ picture, have enough, but share much with other people's.
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.layout.pages import COLLAGE, PAGE, composition, deviation
+from indexer.layout.pages import COLLAGE, PAGE, classify_composition, compute_deviation
 
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain."""
@@ -43,13 +43,13 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,
         "few-features": keypoints < MIN_KEYPOINTS,
-        "two-tone": _two_tone(grey),
+        "two-tone": _is_two_tone(grey),
         "tiny": short_side < TINY_SIDE,
     }
-    return tuple(name for name, holds in reasons.items() if holds) or composition(grey)
+    return tuple(name for name, holds in reasons.items() if holds) or classify_composition(grey)
 
 
-def _two_tone(grey: NDArray[np.uint8]) -> bool:
+def _is_two_tone(grey: NDArray[np.uint8]) -> bool:
     """Return True if the picture is drawn in two tones, with hardly any shading as in photographs or paintings.
 
     The limits were chosen on 914 photographs, artworks, product pictures and logos.
@@ -58,10 +58,12 @@ def _two_tone(grey: NDArray[np.uint8]) -> bool:
     bands = np.convolve(counts, np.ones(BAND), mode="valid")
     fullest = int(bands.argmax())
     apart = np.abs(np.arange(len(bands)) - fullest) >= BAND
-    two = float(bands[fullest] + bands[apart].max(initial=0.0))
-    if two <= TWO_TONES:
+    two_tone_share = float(bands[fullest] + bands[apart].max(initial=0.0))
+    if two_tone_share <= TWO_TONES:
         return False
-    drawn = (grey < fullest) | (grey >= fullest + BAND)
-    deviates = deviation(grey)  # in 5×5 pixels: levels change gently where there is neither a constant area nor an edge
-    shaded = float((drawn & (deviates > 0.7) & (deviates < 15)).mean())
-    return shaded < 0.03 or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))
+    is_foreground = (grey < fullest) | (grey >= fullest + BAND)
+    deviations = compute_deviation(
+        grey
+    )  # in 5×5 pixels: levels change gently where there is neither a constant area nor an edge
+    shaded = float((is_foreground & (deviations > 0.7) & (deviations < 15)).mean())
+    return shaded < 0.03 or (two_tone_share > 0.9 and shaded < 0.5 * float(is_foreground.mean()))

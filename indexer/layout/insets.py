@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
 from indexer.layout.panels import MIN_PIXELS, Region
-from indexer.layout.scaling import at_most
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
 
-INSET_SEEN_AT = 256
+INSET_SIDE = 256
 """Long side, in pixels, of the picture in which sides are searched for."""
 SIDE_STEP, ROWS_APART = 10, 3
 """Step at a side in grey levels, and number of rows before and after it with smaller steps."""
@@ -46,50 +46,54 @@ class Steps:
     @classmethod
     def of(cls, grey: NDArray[np.uint8]) -> "Steps":
         """Find steps that are larger than those a few rows or columns before and after."""
-        return cls(_steps(grey), cv2.transpose(_steps(cv2.transpose(grey))))
+        return cls(_find_steps(grey), cv2.transpose(_find_steps(cv2.transpose(grey))))
 
 
-def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
+def find_inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     """Return the rectangle that stands out most clearly; ``None`` for most photographs.
 
     The rectangle is in pixels of the original, whose width and height are ``size``.
     """
-    small = at_most(grey, INSET_SEEN_AT)
+    small = shrink_to(grey, INSET_SIDE)
     height, width = small.shape
-    least = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
-    for top, bottom, left, right in rectangles(Steps.of(small), (0, height, 0, width), least, CLEAR, 1):
+    min_side = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
+    for top, bottom, left, right in find_rectangles(Steps.of(small), (0, height, 0, width), min_side, CLEAR, 1):
         return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
     return None
 
 
-def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int) -> Iterator[Region]:
+def find_rectangles(steps: Steps, region: Region, min_side: int, min_share: float, limit: int) -> Iterator[Region]:
     """Yield the clearest rectangles within a region.
 
     Args:
         steps: Steps of the picture.
         region: The region.
-        least: Minimum length of a side in pixels.
-        clear: Minimum mean share of the sides that steps.
-        most: Maximum number of rectangles.
+        min_side: Minimum length of a side in pixels.
+        min_share: Minimum mean share of the sides that steps.
+        limit: Maximum number of rectangles.
     """
     top, bottom, left, right = region
-    if min(bottom - top, right - left) <= max(least, 2 * ROWS_APART + 1):
+    if min(bottom - top, right - left) <= max(min_side, 2 * ROWS_APART + 1):
         return
-    rows = _Lines.of(steps.rows[top:bottom, left:right], least)
-    columns = _Lines.of(cv2.transpose(steps.columns[top:bottom, left:right]), least)
-    across, down = rows.pairs(least), columns.pairs(least)
+    rows = _Lines.of(steps.rows[top:bottom, left:right], min_side)
+    columns = _Lines.of(cv2.transpose(steps.columns[top:bottom, left:right]), min_side)
+    across, down = rows.pairs(min_side), columns.pairs(min_side)
     along, beside = rows.shares(columns.at[down]), columns.shares(rows.at[across])
-    clear_rows, clear_columns = along >= clear - LEAST_CLEAR, beside >= clear - LEAST_CLEAR
-    one, other = np.nonzero(
+    clear_rows, clear_columns = along >= min_share - LEAST_CLEAR, beside >= min_share - LEAST_CLEAR
+    row_pairs, column_pairs = np.nonzero(
         clear_rows[across[:, 0]] & clear_rows[across[:, 1]] & (clear_columns[down[:, 0]] & clear_columns[down[:, 1]]).T
     )
-    first, second, before, behind = *across[one].T, *down[other].T
-    shares = (along[first, other] + along[second, other] + beside[before, one] + beside[behind, one]) / 4
+    first, second, before, behind = *across[row_pairs].T, *down[column_pairs].T
+    shares = (
+        along[first, column_pairs] + along[second, column_pairs] + beside[before, row_pairs] + beside[behind, row_pairs]
+    ) / 4
     high, low, near, far = rows.at[first], rows.at[second], columns.at[before], columns.at[behind]
     areas = (low - high) * (far - near)
-    kept = (shares >= clear) & (areas <= MAX_INSET_AREA * (bottom - top) * (right - left))
-    for _ in range(most):
-        high, low, near, far, shares, areas = (figures[kept] for figures in (high, low, near, far, shares, areas))
+    is_candidate = (shares >= min_share) & (areas <= MAX_INSET_AREA * (bottom - top) * (right - left))
+    for _ in range(limit):
+        high, low, near, far, shares, areas = (
+            figures[is_candidate] for figures in (high, low, near, far, shares, areas)
+        )
         if not len(shares):
             return
         best = int(shares.argmax())
@@ -97,7 +101,7 @@ def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int
         deep = np.minimum(low, low[best]) - np.maximum(high, high[best])
         wide = np.minimum(far, far[best]) - np.maximum(near, near[best])
         both = np.maximum(0, deep) * np.maximum(0, wide)
-        kept = both <= SAME_RECTANGLE * (areas + areas[best] - both)
+        is_candidate = both <= SAME_RECTANGLE * (areas + areas[best] - both)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,31 +112,31 @@ class _Lines:
     sums: NDArray[np.int32]  # for each line, cumulative number of steps, shape (lines, width + 1)
 
     @classmethod
-    def of(cls, steps: NDArray[np.uint8], least: int) -> "_Lines":
-        """Find the lines with the longest runs of steps, each of ``least`` pixels or more."""
+    def of(cls, steps: NDArray[np.uint8], min_length: int) -> "_Lines":
+        """Find the lines with the longest runs of steps, each of ``min_length`` pixels or more."""
         closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
-        opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(least, RUN)), np.uint8))
+        opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(min_length, RUN)), np.uint8))
         runs = cv2.reduce(opened, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-        chosen: list[int] = []
-        taken = bytearray(len(runs) + 2 * SAME_LINE)
+        line_rows: list[int] = []
+        is_occupied = bytearray(len(runs) + 2 * SAME_LINE)
         for row in np.argsort(-runs, kind="stable").tolist():
-            if not runs[row] or len(chosen) == MAX_LINES:
+            if not runs[row] or len(line_rows) == MAX_LINES:
                 break
-            if not taken[row + SAME_LINE]:
-                chosen.append(row)
-                taken[row : row + 2 * SAME_LINE + 1] = b"\1" * (2 * SAME_LINE + 1)
-        at = np.sort(np.array(chosen, np.intp))
+            if not is_occupied[row + SAME_LINE]:
+                line_rows.append(row)
+                is_occupied[row : row + 2 * SAME_LINE + 1] = b"\1" * (2 * SAME_LINE + 1)
+        at = np.sort(np.array(line_rows, np.intp))
         above, below = np.maximum(at - 1, 0), np.minimum(at + 1, len(runs) - 1)
         near = np.maximum(closed[at], np.maximum(closed[above], closed[below]))
         sums = np.zeros((len(at), closed.shape[1] + 1), np.int32)
         np.cumsum(near, axis=1, dtype=np.int32, out=sums[:, 1:])
         return cls(at, sums)
 
-    def pairs(self, least: int) -> NDArray[np.intp]:
+    def pairs(self, min_distance: int) -> NDArray[np.intp]:
         """Return pairs of lines that may be opposite sides, shape (n, 2), the first before the second."""
-        first, second = _pairs_of(len(self.at))
-        apart = self.at[second] - self.at[first]
-        return np.stack([first, second], axis=1)[apart >= least]
+        first, second = _list_pairs(len(self.at))
+        distances = self.at[second] - self.at[first]
+        return np.stack([first, second], axis=1)[distances >= min_distance]
 
     def shares(self, between: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the share of each line that steps between two positions of shape (n, 2): shape (lines, n)."""
@@ -141,13 +145,13 @@ class _Lines:
 
 
 @cache
-def _pairs_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _list_pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return all pairs of ``count`` lines, the lower number first; there are at most :data:`MAX_LINES`."""
     first, second = np.triu_indices(count, 1)
     return first, second
 
 
-def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _find_steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return 1 where the levels step from one row to the next, and less a few rows before and after."""
     step, mask = np.zeros_like(grey), np.zeros_like(grey)
     if len(grey) <= 2 * ROWS_APART:

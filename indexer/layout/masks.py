@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
-from indexer.layout.pages import PAGE, pictures_on
+from indexer.layout.pages import PAGE, find_pictures
 
 BAR_LEVELS = 6
 """Maximum distance in grey levels from a bar's colour."""
@@ -23,13 +23,13 @@ LINES_BEHIND = 3
 """Lines after the end of a bar within which the picture must start."""
 
 
-def masked_boxes(grey: NDArray[np.uint8], composed: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
+def find_masked_boxes(grey: NDArray[np.uint8], composition: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
     """Return the masked rectangles of a work, in pixels of the original, whose width and height are ``size``."""
-    boxes = _around_pictures(grey) if PAGE in composed else _bars(grey)
+    boxes = _mask_around_pictures(grey) if PAGE in composition else _find_bars(grey)
     return tuple(box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0]) for box in boxes)
 
 
-def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
+def find_inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
     """Return which points, shape (n, 2), are in one of the boxes; pixel centres are whole numbers."""
     within = np.zeros(len(points), np.bool_)
     for box in boxes:
@@ -38,7 +38,7 @@ def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool
     return within
 
 
-def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
+def remove_boxes(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Remove boxes in original pixels from a mask; ``placing``, 3×3, maps them to pixels of the mask."""
     if not boxes:
         return valid
@@ -50,7 +50,7 @@ def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.
     return remaining
 
 
-def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
+def surrounding_boxes(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
     """Return the parts of a picture above, below, left and right of a rectangle."""
     width, height = size
     return (
@@ -61,23 +61,23 @@ def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
     )
 
 
-def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
+def _mask_around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
     """Return everything outside the rectangle around all pictures of a page; empty without pictures."""
-    pictures = pictures_on(grey)
+    pictures = find_pictures(grey)
     if not pictures:
         return []
     height, width = grey.shape
     left, top = min(box.left for box in pictures), min(box.top for box in pictures)
     right, bottom = max(box.right for box in pictures), max(box.bottom for box in pictures)
-    around = outside(Box(left, top, right, bottom), (width, height))
+    around = surrounding_boxes(Box(left, top, right, bottom), (width, height))
     return [box for box in around if box.width >= 1 and box.height >= 1]
 
 
-def _bars(grey: NDArray[np.uint8]) -> list[Box]:
+def _find_bars(grey: NDArray[np.uint8]) -> list[Box]:
     height, width = grey.shape
     if min(height, width) < 2 * LINES_BEHIND:
         return []
-    top, bottom, left, right = (_bar(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1]))
+    top, bottom, left, right = (_measure_bar(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1]))
     bars = (
         Box(0, 0, width, top),
         Box(0, height - bottom, width, height),
@@ -87,7 +87,7 @@ def _bars(grey: NDArray[np.uint8]) -> list[Box]:
     return [bar for bar in bars if bar.width >= 1 and bar.height >= 1]
 
 
-def _bar(lines: NDArray[np.uint8]) -> int:
+def _measure_bar(lines: NDArray[np.uint8]) -> int:
     """Return the number of first lines that form a single-colour bar with words, clearly set off, or 0 without one."""
     colour = float(np.median(lines[0]))
     low, high = max(0, ceil(colour - BAR_LEVELS)), min(255, floor(colour + BAR_LEVELS))

@@ -48,7 +48,7 @@ class Box:
         return shared / (self.width * self.height + other.width * other.height - shared)
 
 
-def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
+def compute_alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
     """Return the transform that maps one rectangle to another, with an orientation.
 
     It is 3×3 float64, from source to target pixel coordinates, pixel centres at whole numbers.

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import panels
-from indexer.layout.scaling import at_most
+from indexer.layout.panels import find_panels
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
 
 PAGE_SIDE = 400
@@ -37,34 +37,34 @@ ONE_COLOUR, MIN_ONE = 1, 0.8
 pages, including badly saved ones; at most .69 for clear skies and studio walls, whose levels change gently."""
 
 
-def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
+def classify_composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
     """Return the kind of composition of a grey picture: ``collage`` or ``page``; empty for a single picture."""
-    small = at_most(grey, PAGE_SIDE)
-    rectangles = _rectangles(grey, small)
-    pictures = [box for box in rectangles if not _is_words(small, box)]
+    small = shrink_to(grey, PAGE_SIDE)
+    rectangles = _find_filled_panels(grey, small)
+    pictures = [box for box in rectangles if not _is_text(small, box)]
     if len(pictures) >= MIN_PANELS:
         return (COLLAGE,)
-    ground = _ground(small)
-    if ground is None:
+    background = _find_background(small)
+    if background is None:
         return ()
-    words = len(rectangles) - len(pictures)
-    return (PAGE,) if (pictures and words) or _lines_outside(small, pictures, ground) >= MIN_LINES else ()
+    text_count = len(rectangles) - len(pictures)
+    return (PAGE,) if (pictures and text_count) or _count_text_lines(small, pictures, background) >= MIN_LINES else ()
 
 
-def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
+def find_pictures(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
     """Return the rectangles that contain pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
-    small = at_most(grey, PAGE_SIDE)
+    small = shrink_to(grey, PAGE_SIDE)
     across, down = grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]
-    return tuple(box.scaled(across, down) for box in _rectangles(grey, small) if not _is_words(small, box))
+    return tuple(box.scaled(across, down) for box in _find_filled_panels(grey, small) if not _is_text(small, box))
 
 
-def _rectangles(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
+def _find_filled_panels(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
     """Return the filled panels of a picture, in pixels of its small form."""
     height, width = small.shape
-    return [box for box in panels(grey, (width, height)) if _is_filled(small, box)]
+    return [box for box in find_panels(grey, (width, height)) if _is_filled(small, box)]
 
 
-def deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def compute_deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the standard deviation of grey levels in the 5×5 pixels around each pixel."""
     values = grey.astype(np.float32)
     mean = cv2.blur(values, (5, 5))
@@ -76,15 +76,15 @@ def _is_filled(grey: NDArray[np.uint8], box: Box) -> bool:
     left, top, right, bottom = box.rounded
     rows, columns = grey[:, left:right].astype(np.int16), grey[top:bottom].astype(np.int16).T
     sides = (
-        _sets_off(rows, top, -1),
-        _sets_off(rows, bottom - 1, 1),
-        _sets_off(columns, left, -1),
-        _sets_off(columns, right - 1, 1),
+        _is_distinct_edge(rows, top, -1),
+        _is_distinct_edge(rows, bottom - 1, 1),
+        _is_distinct_edge(columns, left, -1),
+        _is_distinct_edge(columns, right - 1, 1),
     )
     return sum(sides) >= FILLED_SIDES
 
 
-def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
+def _is_text(grey: NDArray[np.uint8], box: Box) -> bool:
     """Return True if the surrounding colour shows inside a rectangle, as between close lines of words."""
     left, top, right, bottom = box.rounded
     beyond = (grey[max(0, top - 3) : top, left:right], grey[bottom : bottom + 3, left:right])
@@ -92,11 +92,11 @@ def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
     around = np.concatenate([strip.ravel() for strip in (*beyond, *beside)])
     if not len(around):
         return False
-    apart = np.abs(grey[top:bottom, left:right].astype(np.int16) - int(np.median(around)))
-    return bool((apart <= OFF_GROUND).mean() >= BETWEEN)
+    differences = np.abs(grey[top:bottom, left:right].astype(np.int16) - int(np.median(around)))
+    return bool((differences <= OFF_GROUND).mean() >= BETWEEN)
 
 
-def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
+def _is_distinct_edge(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
     """Return True if the lines inside and outside an edge differ along most of it, or at the picture's own edge."""
     outside, within = edge + 3 * outward, edge - 2 * outward
     if not 0 <= outside < len(lines):
@@ -104,25 +104,25 @@ def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
     return bool((np.abs(lines[within] - lines[outside]) >= OFF_GROUND).mean() >= MIN_FILLED)
 
 
-def _ground(grey: NDArray[np.uint8]) -> int | None:
+def _find_background(grey: NDArray[np.uint8]) -> int | None:
     """Return the grey level of a page's background; ``None`` if nothing is even and large enough."""
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
-    ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
-    apart = np.abs(grey.astype(np.int16) - ground)
-    even = apart <= GROUND_LEVELS
-    if even.mean() >= MIN_GROUND:
-        even &= deviation(grey) < DEVIATION
-    if even.mean() < MIN_GROUND or (apart[even] <= ONE_COLOUR).mean() < MIN_ONE:
+    background = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
+    differences = np.abs(grey.astype(np.int16) - background)
+    is_even = differences <= GROUND_LEVELS
+    if is_even.mean() >= MIN_GROUND:
+        is_even &= compute_deviation(grey) < DEVIATION
+    if is_even.mean() < MIN_GROUND or (differences[is_even] <= ONE_COLOUR).mean() < MIN_ONE:
         return None
-    return ground
+    return background
 
 
-def _lines_outside(grey: NDArray[np.uint8], boxes: list[Box], ground: int) -> int:
+def _count_text_lines(grey: NDArray[np.uint8], boxes: list[Box], background: int) -> int:
     """Count the lines of words on the background outside the pictures."""
-    drawn = (np.abs(grey.astype(np.int16) - ground) >= STROKE).astype(np.uint8)
+    strokes = (np.abs(grey.astype(np.int16) - background) >= STROKE).astype(np.uint8)
     for box in boxes:
-        drawn[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = 0
-    joined = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((1, 11), np.uint8))
+        strokes[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = 0
+    joined = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((1, 11), np.uint8))
     _, _, parts, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     wide, high, area = parts[1:, 2], parts[1:, 3], parts[1:, 4]
     low = (high >= LINE_HEIGHT[0]) & (high <= LINE_HEIGHT[1])

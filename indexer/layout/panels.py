@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
-from indexer.layout.scaling import at_most
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
 
-PANELS_SEEN_AT = (256, 320, 512)
+PANEL_SIDES = (256, 320, 512)
 """Long side, in pixels, of the picture that is cut; the cut into most panels is used. In a reduced picture, a badly
 saved gutter has one colour; a thin one, as in a sheet of nine, is visible only at a larger size."""
 GUTTER_SPREAD = 12
@@ -44,39 +44,45 @@ MIN_SHARE = 0.25
 SHARES = np.array([0.02, 0.5, 0.98])
 
 
-def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
+def find_panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     """Return the largest pictures within a grey picture, largest first; empty for an ordinary photograph.
 
     Boxes are in pixels of the original, whose width and height are ``size``.
     """
-    return max((_panels_at(side, grey, size) for side in PANELS_SEEN_AT), key=len)
+    return max((_panels_at(side, grey, size) for side in PANEL_SIDES), key=len)
 
 
 def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    small = at_most(grey, side, cv2.INTER_AREA if 2 * side <= max(grey.shape) else cv2.INTER_LINEAR)
+    small = shrink_to(grey, side, cv2.INTER_AREA if 2 * side <= max(grey.shape) else cv2.INTER_LINEAR)
     height, width = small.shape
     whole = (0, height, 0, width)
-    if not (gutters(small, whole, 0).any() or gutters(small, whole, 1).any()):
+    if not (find_gutters(small, whole, 0).any() or find_gutters(small, whole, 1).any()):
         return ()
-    least = MIN_PIXELS * max(height, width) / max(size)
-    regions = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    regions.sort(key=lambda panel: (-area(panel), panel))
+    min_side = MIN_PIXELS * max(height, width) / max(size)
+    regions = [panel for panel in cut_regions(small, whole, DEPTH) if _is_picture(small, panel, min_side)]
+    regions.sort(key=lambda panel: (-compute_area(panel), panel))
     boxes = (Box(left, top, right, bottom) for top, bottom, left, right in regions[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
 
 
-def cut(grey: NDArray[np.uint8], region: Region, depth: int, further: Further = lambda part, _: [part]) -> list[Region]:
+def cut_regions(
+    grey: NDArray[np.uint8], region: Region, depth: int, further: Further = lambda part, _: [part]
+) -> list[Region]:
     """Cut a region along gutters; ``further`` processes regions without gutters, with the remaining depth."""
-    region = trimmed(grey, region)
-    free = {axis: _gaps(gutters(grey, region, axis)) for axis in (0, 1)}
+    region = trim(grey, region)
+    free = {axis: _find_gaps(find_gutters(grey, region, axis)) for axis in (0, 1)}
     widest = {axis: max((end - start for start, end in gaps), default=0) for axis, gaps in free.items()}
     axis = 0 if widest[0] >= widest[1] else 1
     if not depth or widest[axis] < GUTTER:
         return further(region, depth)
-    return [part for piece in _pieces(region, axis, free[axis]) for part in cut(grey, piece, depth - 1, further)]
+    return [
+        part
+        for piece in _split_region(region, axis, free[axis])
+        for part in cut_regions(grey, piece, depth - 1, further)
+    ]
 
 
-def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
+def find_gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
     """Return which rows (axis 0) or columns (axis 1) of a region have one colour."""
     top, bottom, left, right = region
     inside = grey[top:bottom, left:right]
@@ -85,14 +91,14 @@ def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bo
     return np.asarray(np.ptp(inside, axis=1 - axis) <= GUTTER_SPREAD)
 
 
-def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
+def trim(grey: NDArray[np.uint8], region: Region) -> Region:
     """Remove constant rows and columns at the sides of a region; empty if nothing else is in it."""
     top, bottom, left, right = region
     for axis in (0, 1):
-        drawn = np.flatnonzero(~gutters(grey, (top, bottom, left, right), axis))
-        if not len(drawn):
+        content_lines = np.flatnonzero(~find_gutters(grey, (top, bottom, left, right), axis))
+        if not len(content_lines):
             return top, top, left, left
-        first, last = int(drawn[0]), int(drawn[-1]) + 1
+        first, last = int(content_lines[0]), int(content_lines[-1]) + 1
         if axis == 0:
             top, bottom = top + first, top + last
         else:
@@ -100,7 +106,7 @@ def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
     return top, bottom, left, right
 
 
-def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _find_gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return runs of constant lines, each from its first line to the one after its last."""
     if not constant.any():
         return []
@@ -109,7 +115,7 @@ def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(start, end) for start, end in runs if end - start >= GUTTER]
 
 
-def _pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
+def _split_region(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
     """Return the regions between the gaps."""
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
@@ -118,17 +124,17 @@ def _pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Regi
     return [(begin, end, left, right) if axis == 0 else (top, bottom, begin, end) for begin, end in parts]
 
 
-def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
+def _is_picture(grey: NDArray[np.uint8], region: Region, min_side: float) -> bool:
     top, bottom, left, right = region
-    share = area(region) / grey.size
-    if min(bottom - top, right - left) < max(least, MIN_PANEL_SIDE * max(grey.shape)):
+    share = compute_area(region) / grey.size
+    if min(bottom - top, right - left) < max(min_side, MIN_PANEL_SIDE * max(grey.shape)):
         return False
     if not MIN_PANEL_AREA <= share <= MAX_PANEL_AREA:
         return False
-    return shows_something(grey, region, MIN_SHADES)
+    return has_content(grey, region, MIN_SHADES)
 
 
-def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> bool:
+def has_content(grey: NDArray[np.uint8], region: Region, shades: int) -> bool:
     """Return True if a tenth of a region's pixels differ from its median by ``shades`` grey levels."""
     top, bottom, left, right = region
     inside = grey[top:bottom, left:right]
@@ -139,13 +145,13 @@ def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> boo
     return bool(counts[np.abs(np.arange(256) - middle) >= shades].sum() / inside.size >= 0.1)
 
 
-def area(region: Region) -> int:
+def compute_area(region: Region) -> int:
     """Return the number of pixels of a region."""
     top, bottom, left, right = region
     return (bottom - top) * (right - left)
 
 
-def content_box(grey: NDArray[np.uint8]) -> Box | None:
+def find_content_box(grey: NDArray[np.uint8]) -> Box | None:
     """Return the rectangle inside up to three nested constant borders, in pixels of ``grey``.
 
     ``None`` if there is no border, or hardly anything inside it.
@@ -166,10 +172,10 @@ def content_box(grey: NDArray[np.uint8]) -> Box | None:
 
 def _constant_ends(grey: NDArray[np.uint8]) -> tuple[int, int]:
     """Return how many lines at the start and at the end are constant and alike."""
-    return (0, 0) if min(grey.shape) < 2 else (_run(grey), _run(grey[::-1]))
+    return (0, 0) if min(grey.shape) < 2 else (_count_constant_lines(grey), _count_constant_lines(grey[::-1]))
 
 
-def _run(lines: NDArray[np.uint8]) -> int:
+def _count_constant_lines(lines: NDArray[np.uint8]) -> int:
     """Return how many of the first lines are constant and like the very first, up to the first that is not."""
     first: float | None = None
     for number, line in enumerate(lines):

@@ -16,7 +16,7 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,39}")
 SIDES = range(16, 1025)
 WIDTHS = range(8, 4097)
 MAX_TEXT = 300
-TAKEN = frozenset({"phash256", "descriptor"})
+RESERVED_NAMES = frozenset({"phash256", "descriptor"})
 """Names that Exhibit itself uses."""
 
 Channels = Literal["rgb", "bgr"]
@@ -73,22 +73,22 @@ def read_card(text: str) -> Card:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WrongUseError(f"The card isn't TOML: {error}.") from error
-    values = _flat(data)
+    values = _flatten(data)
     try:
         card = Card(**values)
     except TypeError as error:
         raise WrongUseError(f"The card lacks something: {str(error).partition(') ')[2]}.", hint=_HINT) from error
-    check(card)
+    validate_card(card)
     return card
 
 
-def card_of(plain: Mapping[str, Any]) -> Card:
+def card_from_dict(data: Mapping[str, Any]) -> Card:
     """Restore a card from its ``asdict`` stored as JSON."""
-    mean, deviation = tuple(plain["mean"]), tuple(plain["deviation"])
-    return Card(**{**plain, "resize": Resize(plain["resize"]), "mean": mean, "deviation": deviation})
+    mean, deviation = tuple(data["mean"]), tuple(data["deviation"])
+    return Card(**{**data, "resize": Resize(data["resize"]), "mean": mean, "deviation": deviation})
 
 
-def space_of(card: Card, digest: Digest) -> Space:
+def create_space(card: Card, digest: Digest) -> Space:
     """Return the space of a network's vectors; its parameters contain everything on which they depend."""
     values = asdict(card)
     names = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
@@ -115,21 +115,21 @@ _TABLES = {
 """Tables and keys of the file, with the field of each value."""
 
 
-def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten(data: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for table, names in _TABLES.items():
-        part = given.get(table, {}) if table else {key: value for key, value in given.items() if key not in _TABLES}
+        part = data.get(table, {}) if table else {key: value for key, value in data.items() if key not in _TABLES}
         if not isinstance(part, dict):
             raise WrongUseError(f"In the card, {table} is a table: [{table}].", hint=_HINT)
         for key, value in part.items():
-            where = f"{table}.{key}" if table else key
+            location = f"{table}.{key}" if table else key
             if key not in names:
-                raise WrongUseError(f"The card says {where}, which means nothing here.", hint=_HINT)
-            values[names[key]] = _typed(where, names[key], value)
+                raise WrongUseError(f"The card says {location}, which means nothing here.", hint=_HINT)
+            values[names[key]] = _convert_value(location, names[key], value)
     return values
 
 
-def _typed(where: str, name: str, value: object) -> object:
+def _convert_value(location: str, name: str, value: object) -> object:
     """Return a value of the correct type.
 
     Raises:
@@ -138,35 +138,35 @@ def _typed(where: str, name: str, value: object) -> object:
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
-            raise WrongUseError(f"In the card, {where} is three numbers, one a channel.", hint=_HINT)
+            raise WrongUseError(f"In the card, {location} is three numbers, one a channel.", hint=_HINT)
         return tuple(float(number) for number in numbers)
     if name in {"input_width", "input_height", "shorter", "width"}:
         if type(value) is not int:
-            raise WrongUseError(f"In the card, {where} is a whole number.", hint=_HINT)
+            raise WrongUseError(f"In the card, {location} is a whole number.", hint=_HINT)
         return value
     if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
-        raise WrongUseError(f"In the card, {where} is a text of at most {MAX_TEXT} characters.", hint=_HINT)
-    return _chosen(where, value, name)
+        raise WrongUseError(f"In the card, {location} is a text of at most {MAX_TEXT} characters.", hint=_HINT)
+    return _check_choice(location, value, name)
 
 
-def _chosen(where: str, value: str, name: str) -> str:
+def _check_choice(location: str, value: str, name: str) -> str:
     choices: dict[str, tuple[str, ...]] = {
         "resize": tuple(Resize), "channels": get_args(Channels), "layout": get_args(Layout), "take": get_args(Take),
     }  # fmt: skip
     if name in choices and value not in choices[name]:
-        raise WrongUseError(f"In the card, {where} is one of {', '.join(choices[name])}.", hint=_HINT)
+        raise WrongUseError(f"In the card, {location} is one of {', '.join(choices[name])}.", hint=_HINT)
     return Resize(value) if name == "resize" else value
 
 
-def check(card: Card) -> None:
+def validate_card(card: Card) -> None:
     """Raise ``WrongUseError`` for a card with invalid values."""
     texts = [value for value in asdict(card).values() if isinstance(value, str)]
-    wrong = {
+    problems = {
         f"A text of the card has more than {MAX_TEXT} characters, or unprintable ones.": not all(
             len(text) <= MAX_TEXT and text.isprintable() for text in texts
         ),
         f"The name {card.name} can't be used: small letters, digits and - make one.": not NAME.fullmatch(card.name),
-        f"The name {card.name} is Exhibit's own.": card.name in TAKEN,
+        f"The name {card.name} is Exhibit's own.": card.name in RESERVED_NAMES,
         f"The version {card.version} can't be used: letters, digits, . and _ make one.": not VERSION.fullmatch(
             card.version
         ),
@@ -176,6 +176,6 @@ def check(card: Card) -> None:
         "The deviation of each channel is more than 0.": min(card.deviation) <= 0,
         "The shorter side isn't smaller than the input.": 0 < card.shorter < max(card.input_width, card.input_height),
     }
-    for sentence, so in wrong.items():
-        if so:
+    for sentence, applies in problems.items():
+        if applies:
             raise WrongUseError(sentence, hint=_HINT)

@@ -18,8 +18,8 @@ from exhibit.helper import Answer, Helper, HelperDiedError, serve
 from exhibit.types import Space, Untyped
 from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.single_thread import cv2
-from indexer.picture.card import Card, Resize, card_of, space_of
-from indexer.picture.onnx_file import keeps_data_elsewhere, needs_more_than_plain_operators
+from indexer.picture.card import Card, Resize, card_from_dict, create_space
+from indexer.picture.onnx_file import has_external_data, has_nonstandard_operators
 from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
@@ -37,7 +37,7 @@ FLOATS, LEVELS = "tensor(float)", "tensor(uint8)"
 SECONDS, MEMORY = 60.0, 4 << 30
 """Limits of processor time and bytes for an untrusted network, to open it and for each picture."""
 helper = Helper("indexer.picture.descriptor")
-_DEATHS = {
+_FAILURES = {
     "time": f"The network takes more than {SECONDS:.0f} seconds.",
     "memory": f"The network takes more than {MEMORY >> 30} GiB of memory.",
     "crash": "The network makes ONNX Runtime crash.",
@@ -50,12 +50,15 @@ class Descriptor:
     """A network with its preparation of pictures; opened on first use: after a fork, with one thread."""
 
     def __init__(
-        self, card: Card, space: Space, load: Callable[[], bytes], turned: Sequence[int] = ORIENTATIONS[1:]
+        self, card: Card, space: Space, load: Callable[[], bytes], extra_orientations: Sequence[int] = ORIENTATIONS[1:]
     ) -> None:
-        """``turned`` lists the orientations, besides the upright one, whose vectors differ enough to be useful."""
+        """``extra_orientations`` lists the orientations, besides the upright one.
+
+        Whose vectors differ enough to be useful.
+        """
         self.card = card
         self.space = space
-        self.turned = turned
+        self.turned = extra_orientations
         self._load = load
 
     def open(self) -> None:
@@ -80,15 +83,15 @@ class Descriptor:
         """Return the reduced picture that is sufficient to describe several orientations."""
         card = self.card
         same = card.resize is Resize.SQUASH and card.input_width == card.input_height
-        return _sized(part, card) if same else part
+        return _resize_to_input(part, card) if same else part
 
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.given(prepared(part, self.card))
+        return self.given(prepare(part, self.card))
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the network's output for one picture from :func:`prepared`, as the card specifies."""
-        taken = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
-        output = self._session.run([self._output], {self._input: taken})[0][0]
+        """Return the network's output for one picture from :func:`prepare`, as the card specifies."""
+        levels = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
+        output = self._session.run([self._output], {self._input: levels})[0][0]
         if self.card.take == "first":
             output = output[0]
         elif self.card.take == "mean":
@@ -107,7 +110,7 @@ class Descriptor:
     def _session(self) -> Untyped:
         data = self._load()
         try:
-            return opened(data)
+            return open_session(data)
         except Exception as error:  # the runtime's own errors have no common base class
             raise IntegrityError(
                 f"The network {self.space.id} can't be opened.", hint="Restore its file, or use another network."
@@ -131,7 +134,7 @@ class GuardedDescriptor(Descriptor):
             if reply["held"] == self._identity:
                 return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()
-        raise WrongUseError(_DEATHS["crash"])  # it crashed with each picture
+        raise WrongUseError(_FAILURES["crash"])  # it crashed with each picture
 
     @property
     def _identity(self) -> str:
@@ -141,13 +144,13 @@ class GuardedDescriptor(Descriptor):
         try:
             reply, output = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
         except HelperDiedError as died:
-            raise WrongUseError(_DEATHS[died.reason]) from died
+            raise WrongUseError(_FAILURES[died.reason]) from died
         if "refused" in reply:
             raise WrongUseError(reply["refused"], hint=reply["hint"])
         return reply, output
 
 
-_held: dict[str, Descriptor] = {}
+_loaded_networks: dict[str, Descriptor] = {}
 """In the helper: the two latest networks by space, as one is in use while another is measured."""
 
 
@@ -155,10 +158,10 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Examine a network with its card, or describe a prepared picture with a network that is loaded."""
     try:
         if "card" in question:
-            for name in list(_held)[:-1]:
-                del _held[name]
-            _held[question["held"]] = examined(card_of(question["card"]), data, strange=True)
-        elif network := _held.get(question["held"]):
+            for name in list(_loaded_networks)[:-1]:
+                del _loaded_networks[name]
+            _loaded_networks[question["held"]] = examine(card_from_dict(question["card"]), data, is_untrusted=True)
+        elif network := _loaded_networks.get(question["held"]):
             output = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
             return {"held": question["held"], "shape": output.shape}, output.tobytes()
     except WrongUseError as error:
@@ -180,7 +183,7 @@ class DescriptorFile:
     def descriptor(self) -> Descriptor:
         """Return the network, opened on first use; it then raises ``IntegrityError`` if the file has changed."""
         kind = GuardedDescriptor if self.guarded else Descriptor
-        return kind(self.card, space_of(self.card, self.digest), self._bytes)
+        return kind(self.card, create_space(self.card, self.digest), self._bytes)
 
     def _bytes(self) -> bytes:
         data = self.path.read_bytes()
@@ -189,16 +192,16 @@ class DescriptorFile:
         return data
 
 
-def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
+def prepare(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
     """Return a network's input for one picture, float32 in the card's shape, from uint8 RGB, (height, width, 3)."""
-    sized = _sized(pixels, card)
+    resized = _resize_to_input(pixels, card)
     if card.channels == "bgr":
-        sized = sized[..., ::-1]
+        resized = resized[..., ::-1]
     mean, deviation = np.array(card.mean, np.float32), np.array(card.deviation, np.float32)
     if card.layout == "nchw":
-        sized, mean, deviation = sized.transpose(2, 0, 1), mean[:, None, None], deviation[:, None, None]
-    scaled = np.empty((1, *sized.shape), np.float32)
-    np.subtract(sized, mean, out=scaled[0])
+        resized, mean, deviation = resized.transpose(2, 0, 1), mean[:, None, None], deviation[:, None, None]
+    scaled = np.empty((1, *resized.shape), np.float32)
+    np.subtract(resized, mean, out=scaled[0])
     scaled /= deviation
     return scaled
 
@@ -211,15 +214,15 @@ def has_vnni() -> bool:
     except OSError:  # not Linux: unknown
         return False
     flags = [set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")]
-    return bool(flags) and all(VNNI & each for each in flags)
+    return bool(flags) and all(VNNI & processor_flags for processor_flags in flags)
 
 
-def kernel() -> str:
+def describe_kernel() -> str:
     """Describe how 8-bit networks run on this machine."""
     return "8-bit products by VNNI" if has_vnni() else f"8-bit products without VNNI ({WITHOUT_OVERFLOW})"
 
 
-def opened(data: bytes) -> Untyped:
+def open_session(data: bytes) -> Untyped:
     """Open a network on the CPU with one thread."""
     import onnxruntime  # noqa: PLC0415 - its threads must not exist before a fork
 
@@ -231,7 +234,7 @@ def opened(data: bytes) -> Untyped:
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def examined(card: Card, data: bytes, *, strange: bool = False) -> Descriptor:
+def examine(card: Card, data: bytes, *, is_untrusted: bool = False) -> Descriptor:
     """Return a user's network after checking it against its card; an untrusted one may use only plain operators.
 
     Raises:
@@ -239,24 +242,24 @@ def examined(card: Card, data: bytes, *, strange: bool = False) -> Descriptor:
     """
     if len(data) > MAX_FILE_BYTES:
         raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
-    if keeps_data_elsewhere(data):
+    if has_external_data(data):
         raise WrongUseError(
             "The file keeps weights in other files.",
             hint="Save it as one file: onnx.save(model, path, save_as_external_data=False).",
         )
-    if strange and needs_more_than_plain_operators(data):
-        more = "The network has operators that the ONNX standard doesn't know, functions, loops or branches."
-        raise WrongUseError(more, hint="Its author has to export it without them.")
+    if is_untrusted and has_nonstandard_operators(data):
+        message = "The network has operators that the ONNX standard doesn't know, functions, loops or branches."
+        raise WrongUseError(message, hint="Its author has to export it without them.")
     try:
-        session = opened(data)
+        session = open_session(data)
     except Exception as error:  # the runtime's own errors have no common base class
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise WrongUseError(f"ONNX Runtime can't open the file: {said[0][:200]}") from error
+        message_lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise WrongUseError(f"ONNX Runtime can't open the file: {message_lines[0][:200]}") from error
     _check_input(card, session)
     names = [output.name for output in session.get_outputs()]
     if card.output and card.output not in names:
         raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")
-    return _tried(Descriptor(card, space_of(card, Digest.of(data)), lambda: data))
+    return _try_out(Descriptor(card, create_space(card, Digest.of(data)), lambda: data))
 
 
 def _check_input(card: Card, session: Untyped) -> None:
@@ -265,20 +268,20 @@ def _check_input(card: Card, session: Untyped) -> None:
         raise WrongUseError(f"The network has {len(inputs)} inputs; it takes one, the picture.")
     if inputs[0].type not in {FLOATS, LEVELS}:
         raise WrongUseError(f"The network's input is {inputs[0].type}; float32 is needed, or uint8.")
-    if inputs[0].type == LEVELS and (any(card.mean) or any(one != 1 for one in card.deviation)):
+    if inputs[0].type == LEVELS and (any(card.mean) or any(deviation != 1 for deviation in card.deviation)):
         hint = "Set mean = [0, 0, 0] and deviation = [1, 1, 1] in [input]."
         raise WrongUseError("The network takes levels as they are, uint8.", hint=hint)
     shape = inputs[0].shape
     fits = len(shape) == len(card.shape) and all(
-        not isinstance(has, int) or has == needs for has, needs in zip(shape, card.shape, strict=True)
+        not isinstance(actual, int) or actual == required for actual, required in zip(shape, card.shape, strict=True)
     )
     if not fits:
-        has = "x".join(str(side) for side in shape)
-        needs = "x".join(str(side) for side in card.shape)
-        raise WrongUseError(f"The network's input is {has}; by its card it is {needs}.", hint="Correct [input].")
+        actual = "x".join(str(side) for side in shape)
+        required = "x".join(str(side) for side in card.shape)
+        raise WrongUseError(f"The network's input is {actual}; by its card it is {required}.", hint="Correct [input].")
 
 
-def _tried(descriptor: Descriptor) -> Descriptor:
+def _try_out(descriptor: Descriptor) -> Descriptor:
     """Return the descriptor after it has described two pictures.
 
     Raises:
@@ -287,10 +290,10 @@ def _tried(descriptor: Descriptor) -> Descriptor:
     pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
     try:
         raw = [descriptor._raw(picture) for picture in pictures]  # noqa: SLF001 - of this module
-        again = descriptor._raw(pictures[0])  # noqa: SLF001
+        repeated = descriptor._raw(pictures[0])  # noqa: SLF001
     except Exception as error:  # the runtime's own errors have no common base class
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise WrongUseError(f"The network can't describe a picture: {said[0][:200]}") from error
+        message_lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise WrongUseError(f"The network can't describe a picture: {message_lines[0][:200]}") from error
     width = descriptor.card.width
     if raw[0].shape != (width,):
         gives = "x".join(str(side) for side in raw[0].shape) or "side number"
@@ -299,40 +302,40 @@ def _tried(descriptor: Descriptor) -> Descriptor:
         )
     if not all(np.isfinite(vector).all() for vector in raw):
         raise WrongUseError("The network gives numbers that aren't finite.")
-    if not np.array_equal(raw[0], again):
+    if not np.array_equal(raw[0], repeated):
         raise WrongUseError("The network gives other numbers for the same picture.", hint="Export it for inference.")
     if np.allclose(raw[0], raw[1]):
         raise WrongUseError("The network gives the same numbers for different pictures.")
     return descriptor
 
 
-def _sized(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
+def _resize_to_input(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     width, height = card.input_width, card.input_height
     if card.resize is Resize.SQUASH:
-        return _resized(pixels, width, height)
-    has_height, has_width = pixels.shape[:2]
+        return _resize(pixels, width, height)
+    source_height, source_width = pixels.shape[:2]
     if card.resize is Resize.PAD:
-        factor = min(width / has_width, height / has_height)
-        part = _resized(pixels, max(1, round(has_width * factor)), max(1, round(has_height * factor)))
+        factor = min(width / source_width, height / source_height)
+        part = _resize(pixels, max(1, round(source_width * factor)), max(1, round(source_height * factor)))
         page = np.empty((height, width, 3), np.uint8)
         page[:] = np.array(card.mean).round().clip(0, 255).astype(np.uint8)
         top, left = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2
         page[top : top + part.shape[0], left : left + part.shape[1]] = part
         return page
-    least = (card.shorter or width, card.shorter or height)
-    factor = max(least[0] / has_width, least[1] / has_height)
-    part = _resized(pixels, max(width, round(has_width * factor)), max(height, round(has_height * factor)))
+    min_size = (card.shorter or width, card.shorter or height)
+    factor = max(min_size[0] / source_width, min_size[1] / source_height)
+    part = _resize(pixels, max(width, round(source_width * factor)), max(height, round(source_height * factor)))
     top, left = (part.shape[0] - height) // 2, (part.shape[1] - width) // 2
     return part[top : top + height, left : left + width]
 
 
-def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def _resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     shrinks = pixels.shape[0] > height and pixels.shape[1] > width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
 
 
-def _shipped() -> bytes:
+def _read_shipped_model() -> bytes:
     try:
         return MODEL.read_bytes()
     except OSError as error:
@@ -352,14 +355,14 @@ BUILT_IN = Descriptor(
         width=DESCRIPTOR.width,
     ),
     DESCRIPTOR,
-    _shipped,
-    turned=(5, 6),
+    _read_shipped_model,
+    extra_orientations=(5, 6),
 )
 """The built-in network. Its vectors for a picture and its mirror image are nearly the same (cosine .93), those for
 an upside-down one are not (.78), so that two of the eight orientations are described besides the upright one."""
 
 
-def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def crop_centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the central part of a picture."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * CENTRE_SHARE)), max(1, round(width * CENTRE_SHARE))
@@ -367,25 +370,25 @@ def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[top : top + high, left : left + wide]
 
 
-def crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def cut_crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """Return the centre of a picture and its four quarters: crops that copies may show."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * TILE_SHARE)), max(1, round(width * TILE_SHARE))
     corners = [(0, 0), (0, width - wide), (height - high, 0), (height - high, width - wide)]
-    return [centre(pixels), *(pixels[top : top + high, left : left + wide] for top, left in corners)]
+    return [crop_centre(pixels), *(pixels[top : top + high, left : left + wide] for top, left in corners)]
 
 
-def on_grounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def place_on_backgrounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """Return a picture on plain backgrounds, as on a page, a wall or in a frame."""
-    laid = []
+    pictures = []
     for share, colour in ((0.4, (255, 255, 255)), (0.65, pixels.reshape(-1, 3).mean(axis=0)), (0.4, (0, 0, 0))):
         down, across = (round(length / share) - length for length in pixels.shape[:2])
         sides = (down // 2, down - down // 2, across // 2, across - across // 2)
-        laid.append(cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=[int(level) for level in colour]))
-    return laid
+        pictures.append(cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=[int(level) for level in colour]))
+    return pictures
 
 
-def rectangle(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+def cut_rectangle(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """Return a rectangle of a picture, in its pixels, at least one pixel in size."""
     left, top = round(box.left), round(box.top)
     return pixels[top : max(top + 1, round(box.bottom)), left : max(left + 1, round(box.right))]

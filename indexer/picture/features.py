@@ -14,21 +14,21 @@ from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Fingerprint, PictureInfo, Space
 from indexer.layout.information import COMPOSED, FLAT, low_information
-from indexer.layout.insets import inset
-from indexer.layout.masks import masked_boxes
+from indexer.layout.insets import find_inset
+from indexer.layout.masks import find_masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
-from indexer.layout.panels import content_box, panels
+from indexer.layout.panels import find_content_box, find_panels
 from indexer.layout.regions import MIN_WHOLE
-from indexer.layout.scaling import at_most
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import BUILT_IN, Descriptor, rectangle
+from indexer.picture.descriptor import BUILT_IN, Descriptor, cut_rectangle
 from indexer.picture.local_features import (
     HALF_TURN,
     LocalFeatures,
-    local_features,
-    quick_features,
+    compute_local_features,
+    compute_quick_features,
 )
-from indexer.picture.perceptual_hash import orientation_hashes, quality, shrink
+from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink
 from indexer.picture.spaces import (
     DESCRIPTOR,
     INSET,
@@ -36,8 +36,8 @@ from indexer.picture.spaces import (
     PANELS,
     PHASH,
     ROOTSIFT,
+    STORED_LOCAL_FEATURES,
     TRIMMED,
-    VOTES_KEPT,
     WHOLE,
     WORK_PARTS,
 )
@@ -252,7 +252,7 @@ class Part:
     @cached_property
     def features(self) -> Features:
         """Features of the part; its digest differs from that of the whole, which might equal a work's."""
-        return _measured(self.pixels, self.info, Digest.of(self.pixels.tobytes()), PART, self.descriptor)
+        return _measure(self.pixels, self.info, Digest.of(self.pixels.tobytes()), PART, self.descriptor)
 
 
 DEFAULT_LIMITS = Limits()
@@ -267,10 +267,10 @@ def extract(
         UnreadablePictureError: The picture cannot be decoded within the limits.
     """
     picture = decode(data, limits, at_least=detail.side)
-    return _measured(picture.pixels, picture.info, Digest.of(data), detail, descriptor)
+    return _measure(picture.pixels, picture.info, Digest.of(data), detail, descriptor)
 
 
-def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
+def cut_parts(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
     """Cut rectangles, in original pixels, out of a picture; the network of the whole describes each part.
 
     Raises:
@@ -288,63 +288,67 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
     return parts
 
 
-def _measured(
+def _measure(
     whole: NDArray[np.uint8], info: PictureInfo, digest: Digest, detail: Detail, descriptor: Descriptor
 ) -> Features:
     """Measure the features of decoded pixels, uint8 RGB."""
     decoded = np.asarray(Image.fromarray(whole).convert("L"))
-    pixels = at_most(whole, detail.side, cv2.INTER_LINEAR)
-    grey = at_most(decoded, detail.side)
+    pixels = shrink_to(whole, detail.side, cv2.INTER_LINEAR)
+    grey = shrink_to(decoded, detail.side)
     image = Image.fromarray(grey)
     size = (info.width, info.height)
-    content, inside, laid = _parts(grey, size) if detail.parts else (None, (), None)
-    within = [*inside, *([] if laid is None else [laid])]
+    content, panel_boxes, inset_box = _find_parts(grey, size) if detail.parts else (None, (), None)
+    inner_boxes = [*panel_boxes, *([] if inset_box is None else [inset_box])]
     small = shrink(image)
-    structure = quality(small)
-    local = Lazy(lambda: local_features(grey, size, detail.keypoints))
-    little = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
-    described = Lazy(lambda: descriptor.vectors([pixels])[0])
-    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
+    structure = measure_structure(small)
+    local = Lazy(lambda: compute_local_features(grey, size, detail.keypoints))
+    information = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
+    embedding = Lazy(lambda: descriptor.vectors([pixels])[0])
+    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in inner_boxes]
     return Features(
         digest=digest,
         info=info,
         quality=structure,
         content=content,
-        panels=inside,
-        inset=laid,
-        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *within]),
+        panels=panel_boxes,
+        inset=inset_box,
+        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *inner_boxes]),
         grey_size=(grey.shape[1], grey.shape[0]),
         later_grey=Lazy(lambda: grey),
         later_local=local,
-        later_quick=Lazy(lambda: quick_features(grey, size)),
-        later_whole=described,
-        later_within=Lazy(lambda: descriptor.vectors([rectangle(pixels, box) for box in reduced])),
-        later_low_information=little,
-        later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
+        later_quick=Lazy(lambda: compute_quick_features(grey, size)),
+        later_whole=embedding,
+        later_within=Lazy(lambda: descriptor.vectors([cut_rectangle(pixels, box) for box in reduced])),
+        later_low_information=information,
+        later_masked=Lazy(lambda: find_masked_boxes(grey, information.value, size)),
         space=descriptor.space,
         descriptor=descriptor,
     )
 
 
-def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
+def _find_parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
     """Return the content inside borders, the panels that differ from it, and the inset; in original pixels."""
-    box = content_box(grey)
+    box = find_content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
     inner_panels = tuple(
-        panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART
+        panel for panel in find_panels(grey, size) if content is None or panel.likeness(content) < SAME_PART
     )
-    laid = None if inner_panels else inset(grey, size)
-    return content, inner_panels, None if laid and content and laid.likeness(content) >= SAME_PART else laid
+    inset_box = None if inner_panels else find_inset(grey, size)
+    return (
+        content,
+        inner_panels,
+        None if inset_box and content and inset_box.likeness(content) >= SAME_PART else inset_box,
+    )
 
 
 def _hash_variants(
     image: Image.Image, small: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[Box]
 ) -> NDArray[np.uint8]:
     """Return the hashes of a picture and of rectangles of it, in original pixels, in all orientations."""
-    variants = [orientation_hashes(small)]
+    variants = [compute_orientation_hashes(small)]
     for box in boxes:
         edges = box.scaled(image.width / size[0], image.height / size[1]).rounded
-        variants.append(orientation_hashes(shrink(image.crop(edges))))
+        variants.append(compute_orientation_hashes(shrink(image.crop(edges))))
     return np.concatenate(variants)
 
 
@@ -354,7 +358,7 @@ def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float6
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 
-def work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
+def compute_work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     """Return the stored fingerprints of a registered picture: hashes, and the descriptor of the whole.
 
     Its parts are described only when it searches the past, or is also seen on the web.
@@ -367,27 +371,27 @@ def work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     return [*hashes, Fingerprint(digest, features.space.id, WHOLE, features.embedding.astype("<f4").tobytes())]
 
 
-def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
+def compute_local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
     """Return the local features of a work that vote for it (:mod:`indexer.votes.index`), concatenated."""
-    return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
+    return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:STORED_LOCAL_FEATURES].tobytes())
 
 
-def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
+def compute_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     """Return the stored hashes of a picture, and its descriptors unless it is an icon.
 
     ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS`` define which of them belong in which index; for registered
     pictures
-    only, :func:`work_fingerprints` is cheaper.
+    only, :func:`compute_work_fingerprints` is cheaper.
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
-    described = {} if features.is_icon else features.embeddings
+    embeddings = {} if features.is_icon else features.embeddings
     return hashes + [
         Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
-        for part, vector in described.items()
+        for part, vector in embeddings.items()
     ]
 
 
-def negative(features: Features) -> Features:
+def invert_features(features: Features) -> Features:
     """Derive the features of a picture with all tones inverted from those of the picture itself.
 
     All bits of its hash are inverted. SIFT finds the same keypoints; all gradients point in the opposite direction, and
@@ -398,10 +402,10 @@ def negative(features: Features) -> Features:
         features,
         hash_variants=~features.hash_variants,
         later_grey=Lazy(lambda: 255 - features.grey),
-        later_local=Lazy(lambda: _inverted(features.local)),
-        later_quick=Lazy(lambda: _inverted(features.quick)),
+        later_local=Lazy(lambda: _invert_local(features.local)),
+        later_quick=Lazy(lambda: _invert_local(features.quick)),
     )
 
 
-def _inverted(local: LocalFeatures) -> LocalFeatures:
+def _invert_local(local: LocalFeatures) -> LocalFeatures:
     return LocalFeatures(local.points, np.ascontiguousarray(local.descriptors[:, HALF_TURN]), local.strong)

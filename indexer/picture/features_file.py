@@ -17,7 +17,7 @@ from exhibit.types import PictureInfo, Space
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
-from indexer.picture.local_features import LocalFeatures, quick_features
+from indexer.picture.local_features import LocalFeatures, compute_quick_features
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 
 PNG = (
@@ -38,7 +38,7 @@ def to_bytes(features: Features) -> bytes:
     most works, they are needed once.
     """
     info, box = features.info, features.content
-    about = {
+    metadata = {
         "pipeline": PIPELINE,
         "space": features.space.id,
         "digest": features.digest.hex,
@@ -55,7 +55,7 @@ def to_bytes(features: Features) -> bytes:
     file = io.BytesIO()
     np.savez(
         file,
-        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
+        about=np.frombuffer(json.dumps(metadata).encode(), np.uint8),
         hash_variants=features.hash_variants,
         grey=cv2.imencode(".png", features.grey, PNG)[1].ravel(),
         points=features.local.points,
@@ -65,12 +65,12 @@ def to_bytes(features: Features) -> bytes:
     return file.getvalue()
 
 
-def from_bytes(data: bytes, measured: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
+def from_bytes(data: bytes, measure: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
     """Restore features from :func:`to_bytes`.
 
     Args:
         data: The bytes.
-        measured: Measures the picture again, for features that are not stored.
+        measure: Measures the picture again, for features that are not stored.
         space: Required space of the embedding.
 
     Returns:
@@ -81,21 +81,21 @@ def from_bytes(data: bytes, measured: Callable[[], Features], space: Space = DES
     """
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            parts = {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
-        return _assemble(parts, measured, space)
+            parts = {name.removesuffix(".npy"): _read_array(archive.read(name)) for name in archive.namelist()}
+        return _assemble(parts, measure, space)
     except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError) as error:
         raise IntegrityError("Stored features are damaged or from another version.") from error
 
 
-def _array(stored: bytes) -> NDArray[Any]:
+def _read_array(data: bytes) -> NDArray[Any]:
     """Read an array like ``np.load``, read-only."""
-    begin = HEADER_LENGTH.stop + int.from_bytes(stored[HEADER_LENGTH], "little")
-    shape, order, dtype = _described(stored[:begin])
-    return np.ndarray(shape, dtype, stored, begin, order=order)
+    begin = HEADER_LENGTH.stop + int.from_bytes(data[HEADER_LENGTH], "little")
+    shape, order, dtype = _parse_header(data[:begin])
+    return np.ndarray(shape, dtype, data, begin, order=order)
 
 
 @lru_cache(maxsize=256)
-def _described(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
+def _parse_header(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
     """Parse shape, order and type from a header: most works share theirs, and parsing takes longest."""
     file = io.BytesIO(header)
     if npy.read_magic(file) != (1, 0):
@@ -106,29 +106,29 @@ def _described(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
     return shape, "F" if is_fortran else "C", dtype
 
 
-def _assemble(parts: dict[str, NDArray[Any]], measured: Callable[[], Features], space: Space) -> Features:
-    about = json.loads(parts["about"].tobytes())
-    if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
-        raise ValueError(about["pipeline"])
-    info, grey = PictureInfo(*about["info"]), parts["grey"]
+def _assemble(parts: dict[str, NDArray[Any]], measure: Callable[[], Features], space: Space) -> Features:
+    metadata = json.loads(parts["about"].tobytes())
+    if (metadata["pipeline"], metadata["space"]) != (PIPELINE, space.id):
+        raise ValueError(metadata["pipeline"])
+    info, grey = PictureInfo(*metadata["info"]), parts["grey"]
     later_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
-    local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
-    reasons, masked = tuple(about["low_information"]), tuple(Box(*edges) for edges in about["masked"])
+    local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], metadata["strong"])
+    reasons, masked = tuple(metadata["low_information"]), tuple(Box(*edges) for edges in metadata["masked"])
     whole = parts["embedding"].astype(np.float32)
     return Features(
-        digest=Digest.from_hex(about["digest"]),
+        digest=Digest.from_hex(metadata["digest"]),
         info=info,
-        quality=about["quality"],
-        content=None if about["content"] is None else Box(*about["content"]),
-        panels=tuple(Box(*edges) for edges in about["panels"]),
-        inset=None if about["inset"] is None else Box(*about["inset"]),
+        quality=metadata["quality"],
+        content=None if metadata["content"] is None else Box(*metadata["content"]),
+        panels=tuple(Box(*edges) for edges in metadata["panels"]),
+        inset=None if metadata["inset"] is None else Box(*metadata["inset"]),
         hash_variants=parts["hash_variants"],
-        grey_size=(about["grey"][0], about["grey"][1]),
+        grey_size=(metadata["grey"][0], metadata["grey"][1]),
         later_grey=later_grey,
         later_local=Lazy(lambda: local),
-        later_quick=Lazy(lambda: quick_features(later_grey.value, size)),
+        later_quick=Lazy(lambda: compute_quick_features(later_grey.value, size)),
         later_whole=Lazy(lambda: whole),
-        later_within=Lazy(lambda: measured().later_within.value),
+        later_within=Lazy(lambda: measure().later_within.value),
         later_low_information=Lazy(lambda: reasons),
         later_masked=Lazy(lambda: masked),
         space=space,

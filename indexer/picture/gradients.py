@@ -32,29 +32,29 @@ MAX_SHARE = 0.2
 Floats = NDArray[np.float32]
 
 
-def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
+def compute_directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
     """Return the directions of keypoints: the row of each, and the angle in degrees as in OpenCV."""
-    radius = DIRECTION_REACH * _blurs(keypoints)
-    size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
+    radius = DIRECTION_REACH * _compute_blurs(keypoints)
+    size, angle = _compute_gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
     size *= _DISC.nearness
     bins = np.rint(angle * (BINS / 360)).astype(np.intp)
     bins += np.arange(len(keypoints)) * (BINS + 1)
     raw = np.asarray(np.bincount(bins.ravel(), size.ravel(), len(keypoints) * (BINS + 1)), np.float64)
     raw = raw.reshape(-1, BINS + 1)
     raw[:, 0] += raw[:, BINS]
-    return _peaks(raw[:, :BINS])
+    return _find_peaks(raw[:, :BINS])
 
 
-def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
+def compute_descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
     """Return descriptors, float32, shape (n, 128), of unit length, each component at most a fifth of it.
 
-    Angles are in degrees as :func:`directions` returns them.
+    Angles are in degrees as :func:`compute_directions` returns them.
     """
     count, turn = len(keypoints), np.radians(360 - angles)
-    blurs = _blurs(keypoints) * CELL_WIDTH
+    blurs = _compute_blurs(keypoints) * CELL_WIDTH
     cosine, sine = np.cos(turn) * blurs, np.sin(turn) * blurs
     across, down = _SQUARE.across * cosine + _SQUARE.down * sine, _SQUARE.down * cosine - _SQUARE.across * sine
-    size, angle = _gradients(pyramid, keypoints, across, down)
+    size, angle = _compute_gradients(pyramid, keypoints, across, down)
     size *= _SQUARE.nearness
     bins = (angle - (360 - angles)) * (ANGLES / 360)
     below = np.floor(bins)
@@ -68,16 +68,16 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
     # normalise, limit the components, and normalise again
     length = np.linalg.norm(raw, axis=1, keepdims=True)
-    kept = np.minimum(raw, MAX_SHARE * length)
-    return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
+    clipped = np.minimum(raw, MAX_SHARE * length)
+    return np.asarray(clipped / np.maximum(np.linalg.norm(clipped, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _blurs(keypoints: Keypoints) -> Floats:
+def _compute_blurs(keypoints: Keypoints) -> Floats:
     """Return the blur of each keypoint in pixels of its octave."""
     return np.asarray(SIGMA * 2 ** (keypoints.layers / LAYERS), np.float32)
 
 
-def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
+def _compute_gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
     """Return length and angle (degrees, y upwards) of gradients beside keypoints; zero length outside the picture.
 
     ``across`` and ``down`` have shape (m, n) for n keypoints, in pixels of the keypoint's octave.
@@ -99,15 +99,18 @@ def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Flo
     return size * inside, angle
 
 
-def _peaks(raw: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
+def _find_peaks(raw: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
     """Return the peaks of smoothed histograms, with the row of each."""
-    one, two = np.roll(raw, 1, axis=1) + np.roll(raw, -1, axis=1), np.roll(raw, 2, axis=1) + np.roll(raw, -2, axis=1)
-    histograms = (two + 4 * one + 6 * raw) / 16
+    near_sums, far_sums = (
+        np.roll(raw, 1, axis=1) + np.roll(raw, -1, axis=1),
+        np.roll(raw, 2, axis=1) + np.roll(raw, -2, axis=1),
+    )
+    histograms = (far_sums + 4 * near_sums + 6 * raw) / 16
     left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
-    high = (histograms > left) & (histograms > right) & (histograms >= PEAK * histograms.max(axis=1, keepdims=True))
-    rows, bins = np.nonzero(high)
-    before, here, after = left[rows, bins], histograms[rows, bins], right[rows, bins]
-    refined = bins + 0.5 * (before - after) / (before - 2 * here + after)
+    is_peak = (histograms > left) & (histograms > right) & (histograms >= PEAK * histograms.max(axis=1, keepdims=True))
+    rows, bins = np.nonzero(is_peak)
+    before, peak, after = left[rows, bins], histograms[rows, bins], right[rows, bins]
+    refined = bins + 0.5 * (before - after) / (before - 2 * peak + after)
     return rows, ((360 - refined * (360 / BINS)) % 360).astype(np.float32)
 
 
@@ -120,12 +123,12 @@ class _Lattice:
     nearness: Floats
 
 
-def _lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
+def _build_lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
     across, down = (grid.reshape(-1, 1).astype(np.float32) for grid in np.meshgrid(steps, steps))
     return _Lattice(across, down, np.exp(-(across**2 + down**2) / (2 * deviation**2)))
 
 
-def _shares(steps: NDArray[np.float64]) -> Floats:
+def _compute_cell_shares(steps: NDArray[np.float64]) -> Floats:
     """Return each of the 16 cells' share in each point of a square lattice, steps in cells from the centre."""
     centres = np.arange(CELLS) - (CELLS - 1) / 2
     along = np.maximum(0, 1 - np.abs(steps - centres[:, None]))
@@ -133,7 +136,7 @@ def _shares(steps: NDArray[np.float64]) -> Floats:
     return np.asarray(both.reshape(CELLS**2, -1), np.float32)
 
 
-_DISC = _lattice(np.arange(-LATTICE, LATTICE + 1) / LATTICE, 1 / 3)
+_DISC = _build_lattice(np.arange(-LATTICE, LATTICE + 1) / LATTICE, 1 / 3)
 _STEPS = (np.arange((CELLS + 1) * SAMPLES) + 0.5) / SAMPLES - (CELLS + 1) / 2
-_SQUARE = _lattice(_STEPS, CELLS / 2)
-_SHARES = _shares(_STEPS)
+_SQUARE = _build_lattice(_STEPS, CELLS / 2)
+_SHARES = _compute_cell_shares(_STEPS)

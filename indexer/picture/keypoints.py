@@ -17,7 +17,7 @@ from indexer.layout.single_thread import cv2
 LAYERS = 3
 SIGMA = 1.6
 """Blur of the first level of an octave, in its pixels."""
-CAMERA = 0.5
+CAMERA_BLUR = 0.5
 """Assumed existing blur of a picture."""
 REACH = 3.0
 """Radius of a blur in deviations: OpenCV's four cost half as much again."""
@@ -33,11 +33,11 @@ MOVES = 3
 _STEPS = [(0, 0, 0), (0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0), (-1, 0, 0), (1, 0, 0)]
 _STEPS += [(0, 1, 1), (0, 1, -1), (0, -1, 1), (0, -1, -1), (1, 0, 1), (1, 0, -1), (-1, 0, 1), (-1, 0, -1)]
 _STEPS += [(1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
-_AROUND = np.array(_STEPS).T[..., None]
+_PARABOLA_OFFSETS = np.array(_STEPS).T[..., None]
 """Offsets (levels up, rows down, columns to the right) of the samples for a parabola, shape (3, 19, 1)."""
 
 Image = NDArray[np.float32]
-Whole = NDArray[np.int64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class Stack:
     """Images of several octaves in one memory block, the same number for each octave."""
 
     memory: Image  # float32, one after the other
-    starts: Whole  # int64: start of each octave
-    shapes: Whole  # int64, shape (octaves, 2): height and width of its images
+    starts: Integers  # int64: start of each octave
+    shapes: Integers  # int64, shape (octaves, 2): height and width of its images
     images: list[list[Image]]  # by octave; views of the memory
 
-    def place(self, octave: Whole, level: Whole, row: Whole, column: Whole) -> Whole:
+    def place(self, octave: Integers, level: Integers, row: Integers, column: Integers) -> Integers:
         """Return the index of a pixel in the memory."""
         height, width = self.shapes[octave].T
         return np.asarray(self.starts[octave] + (level * height + row) * width + column)
@@ -77,13 +77,13 @@ class Pyramid:
     ``blur`` is the existing blur, which is larger for an enlarged picture.
     """
 
-    def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA) -> None:
-        shapes = _shapes(grey.shape)
+    def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA_BLUR) -> None:
+        shapes = _compute_shapes(grey.shape)
         pixels = sum(height * width for height, width in shapes)
-        room = _room.of((2 * LAYERS + 5) * pixels + 2 * grey.size)
-        self.levels = _stack(room, LAYERS + 3, shapes)
-        self._differences = _stack(room[(LAYERS + 3) * pixels :], LAYERS + 2, shapes)
-        self._spare = room[(2 * LAYERS + 5) * pixels :]
+        memory = _shared_memory.of((2 * LAYERS + 5) * pixels + 2 * grey.size)
+        self.levels = _build_stack(memory, LAYERS + 3, shapes)
+        self._differences = _build_stack(memory[(LAYERS + 3) * pixels :], LAYERS + 2, shapes)
+        self._spare = memory[(2 * LAYERS + 5) * pixels :]
         for number in range(len(shapes)):
             self._fill(number, grey, blur)
 
@@ -93,20 +93,20 @@ class Pyramid:
         if number:
             np.copyto(levels[0], self.levels.images[number - 1][LAYERS][::2, ::2])
         else:
-            more = float(np.sqrt(max(SIGMA**2 - blur**2, 0.01)))
+            added_blur = float(np.sqrt(max(SIGMA**2 - blur**2, 0.01)))
             np.copyto(levels[1], grey)
-            _blur(levels[1], more, levels[0])
+            _blur(levels[1], added_blur, levels[0])
         for level, difference in enumerate(self._differences.images[number], start=1):
             before = SIGMA * 2 ** ((level - 1) / LAYERS)
-            more = before * float(np.sqrt(2 ** (2 / LAYERS) - 1))
-            _blur(levels[level - 1], more, levels[level])
+            added_blur = before * float(np.sqrt(2 ** (2 / LAYERS) - 1))
+            _blur(levels[level - 1], added_blur, levels[level])
             cv2.subtract(levels[level], levels[level - 1], dst=difference)
 
     def detect(self, contrast: float) -> Keypoints:
         """Return all keypoints, unordered, whose response times layers reaches the contrast, as in OpenCV."""
         differences = self._differences
-        places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
-        extrema, offsets, responses = _refined(differences, places)
+        places = _find_extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
+        extrema, offsets, responses = _refine(differences, places)
         is_strong = responses * LAYERS >= contrast
         (octave, level, row, column), offsets, responses = (
             extrema[is_strong].T,
@@ -126,7 +126,7 @@ def _blur(image: Image, deviation: float, blurred: Image) -> None:
     cv2.GaussianBlur(image, (side, side), deviation, dst=blurred)
 
 
-class _Room:
+class _ReusableMemory:
     """Memory reused for each picture, as new pages cost more than the arithmetic on them.
 
     Only the main thread keeps it, as in a worker; otherwise each thread of the site would hold 100 MB or more
@@ -145,10 +145,10 @@ class _Room:
         return self._memory
 
 
-_room = _Room()
+_shared_memory = _ReusableMemory()
 
 
-def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+def _compute_shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """Return height and width of each octave."""
     shapes = [(shape[0], shape[1])]
     while min(shapes[-1]) >= 2 * MIN_OCTAVE:
@@ -156,85 +156,89 @@ def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return shapes
 
 
-def _stack(room: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
+def _build_stack(memory: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
     """Create ``count`` images of each octave at the start of the memory."""
     ends = np.cumsum([count * height * width for height, width in shapes])
     starts = np.concatenate([[0], ends[:-1]])
     octaves = [
-        list(room[start:end].reshape(count, *shape)) for start, end, shape in zip(starts, ends, shapes, strict=True)
+        list(memory[start:end].reshape(count, *shape)) for start, end, shape in zip(starts, ends, shapes, strict=True)
     ]
-    return Stack(room[: ends[-1]], starts, np.array(shapes), octaves)
+    return Stack(memory[: ends[-1]], starts, np.array(shapes), octaves)
 
 
-def _extrema(differences: Stack, least: float, room: Image) -> Whole:
+def _find_extrema(differences: Stack, threshold: float, memory: Image) -> Integers:
     """Return octave, level, row and column of values larger, or smaller, than their 26 neighbours."""
     extrema, counts, around = [], [], np.ones((3, 3), np.uint8)
     for images in differences.images:
-        beyond = room[: images[0].size].reshape(images[0].shape)
+        beyond = memory[: images[0].size].reshape(images[0].shape)
         for before, image, behind in zip(images, images[1:], images[2:], strict=False):
-            cv2.max(cv2.dilate(image, around, dst=beyond), least, dst=beyond)
-            extrema.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
-            cv2.min(cv2.erode(image, around, dst=beyond), -least, dst=beyond)
-            extrema.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
+            cv2.max(cv2.dilate(image, around, dst=beyond), threshold, dst=beyond)
+            extrema.append(_filter_extrema(np.greater_equal, image, beyond, (before, behind)))
+            cv2.min(cv2.erode(image, around, dst=beyond), -threshold, dst=beyond)
+            extrema.append(_filter_extrema(np.less_equal, image, beyond, (before, behind)))
             counts.append(len(extrema[-2]) + len(extrema[-1]))
     octave, level = np.divmod(np.repeat(np.arange(len(counts)), counts), LAYERS)
     row, column = np.divmod(np.concatenate(extrema), differences.shapes[octave, 1])
     places = np.stack([octave, level + 1, row, column], axis=1)
-    return _against_levels(differences, places[_is_inside(places, differences.shapes)])
+    return _filter_by_levels(differences, places[_is_inside(places, differences.shapes)])
 
 
-def _outlasting(goes: np.ufunc, image: Image, beyond: Image, beside: tuple[Image, Image]) -> NDArray[np.intp]:
+def _filter_extrema(compare: np.ufunc, image: Image, beyond: Image, beside: tuple[Image, Image]) -> NDArray[np.intp]:
     """Return where an image reaches ``beyond`` and the same pixel in both adjacent levels, a cheap first check."""
-    rows = np.flatnonzero(goes(image, beyond))
-    here = image.take(rows)
-    return np.asarray(rows[goes(here, beside[0].take(rows)) & goes(here, beside[1].take(rows))])
+    rows = np.flatnonzero(compare(image, beyond))
+    values = image.take(rows)
+    return np.asarray(rows[compare(values, beside[0].take(rows)) & compare(values, beside[1].take(rows))])
 
 
-def _against_levels(differences: Stack, places: Whole) -> Whole:
+def _filter_by_levels(differences: Stack, places: Integers) -> Integers:
     """Keep the extrema that no neighbour in the levels before and after exceeds."""
     for up in (-1, 1):
         octave, level, row, column = places.T
         place, width = differences.place(octave, level + up, row, column), differences.shapes[octave, 1]
         around = [differences.memory.take(place + down * width + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-        here = differences.memory.take(differences.place(octave, level, row, column))
+        values = differences.memory.take(differences.place(octave, level, row, column))
         highest, lowest = np.max(around, axis=0), np.min(around, axis=0)
-        places = places[np.where(here > 0, here >= highest, here <= lowest)]
+        places = places[np.where(values > 0, values >= highest, values <= lowest)]
     return places
 
 
-def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
+def _is_inside(places: Integers, shapes: Integers) -> NDArray[np.bool_]:
     octave, level, row, column = places.T
     height, width = shapes[octave].T
     inner = (row >= RIM) & (row < height - RIM) & (column >= RIM) & (column < width - RIM)
     return np.asarray((level >= 1) & (level <= LAYERS) & inner)
 
 
-def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
+def _refine(differences: Stack, places: Integers) -> tuple[Integers, NDArray[np.float64], NDArray[np.float64]]:
     """Return positions, offsets (x, y, level) and contrasts of stable subpixel extrema that are not edges."""
-    refined: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
+    refined: list[tuple[Integers, NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(MOVES):
-        offsets, responses, corner = _quadratic(differences, places)
+        offsets, responses, corner = _fit_parabola(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
-        good = steady & corner
-        refined.append((places[good], offsets[good], responses[good]))
-        moved = places[~steady]
-        moved[:, 1:] += np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
-        places = moved[_is_inside(moved, differences.shapes)]
+        is_extremum = steady & corner
+        refined.append((places[is_extremum], offsets[is_extremum], responses[is_extremum]))
+        shifted = places[~steady]
+        shifted[:, 1:] += np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
+        places = shifted[_is_inside(shifted, differences.shapes)]
     places, offsets, responses = (np.concatenate(columns) for columns in zip(*refined, strict=True))
     _, first = np.unique(places @ [1 << 56, 1 << 48, 1 << 24, 1], return_index=True)
     return places[first], offsets[first], responses[first]
 
 
-def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _fit_parabola(
+    differences: Stack, places: Integers
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Return the extremum of the parabola through 27 values: offset (x, y, level), contrast, True if not an edge."""
     octave, level, row, column = places.T
     place, (height, width) = differences.place(octave, level, row, column), differences.shapes[octave].T
-    up, down, right = _AROUND
+    up, down, right = _PARABOLA_OFFSETS
     around = np.asarray(differences.memory.take(place + (up * height + down) * width + right) / 255.0, np.float64)
     middle, x0, x1, y0, y1, s0, s1 = around[:7]
     slope = np.stack([x1 - x0, y1 - y0, s1 - s0], axis=1) / 2
     xx, yy, ss = x0 + x1 - 2 * middle, y0 + y1 - 2 * middle, s0 + s1 - 2 * middle
-    xy, xs, ys = ((one - other - third + fourth) / 4 for one, other, third, fourth in around[7:].reshape(3, 4, -1))
+    xy, xs, ys = (
+        (first - second - third + fourth) / 4 for first, second, third, fourth in around[7:].reshape(3, 4, -1)
+    )
     minors = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy, xx * ss - xs * xs, xy * xs - xx * ys
     whole = xx * minors[0] + xy * minors[1] + xs * minors[2]
     whole = np.where(np.abs(whole) < 1e-15, np.inf, -whole)  # a plain area

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.single_thread import cv2
-from indexer.picture.gradients import descriptors, directions
-from indexer.picture.keypoints import CAMERA, Pyramid
+from indexer.picture.gradients import compute_descriptors, compute_directions
+from indexer.picture.keypoints import CAMERA_BLUR, Pyramid
 
 CONTRAST = 0.01
 """Threshold of the detector: half the usual one, so that smooth pictures have keypoints too."""
@@ -46,15 +46,15 @@ class LocalFeatures:
 
     def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
         """Return the keypoints that a transform (original pixels) maps outside a picture of this width and height."""
-        moved = self.points @ transform[:, :2].T + transform[:, 2]
-        places = moved[:, :2] / moved[:, 2:]
-        there = (moved[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
-        return LocalFeatures(self.points[~there], self.descriptors[~there], self.strong)
+        mapped = self.points @ transform[:, :2].T + transform[:, 2]
+        places = mapped[:, :2] / mapped[:, 2:]
+        is_inside = (mapped[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
+        return LocalFeatures(self.points[~is_inside], self.descriptors[~is_inside], self.strong)
 
     @cached_property
     def units(self) -> NDArray[np.float32]:
-        """Descriptors as :func:`units_of` returns them."""
-        return units_of(self.descriptors)
+        """Descriptors as :func:`to_unit_rows` returns them."""
+        return to_unit_rows(self.descriptors)
 
     @cached_property
     def mirrored_units(self) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ class LocalFeatures:
         return np.ascontiguousarray(self.units[:, MIRROR])
 
 
-def units_of(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+def to_unit_rows(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Convert descriptors to float32 rows of unit length."""
     rows = descriptors.astype(np.float32)
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
@@ -73,61 +73,61 @@ MIN_SIFT_SIDE = 8
 """Pixels; SIFT's pyramid has no level for smaller pictures."""
 
 
-def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
-    """Detect and describe at most ``most`` keypoints; ``size`` is the original's width and height.
+def compute_local_features(grey: NDArray[np.uint8], size: tuple[int, int], limit: int) -> LocalFeatures:
+    """Detect and describe at most ``limit`` keypoints; ``size`` is the original's width and height.
 
     The picture is doubled first, so that details of one or two pixels count.
     """
-    return _features(grey, size, 2.0, most)
+    return _compute_features(grey, size, 2.0, limit)
 
 
-def quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
+def compute_quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
     """Detect and describe in two fifths of the time, to find candidates and to see which are promising.
 
     The picture is not doubled, so that details of one or two pixels are lost; it is scaled to a long side of 512
     pixels, by
     a factor of at most two.
     """
-    return _features(grey, size, min(QUICK_SIDE / max(grey.shape), 2.0), QUICK_KEYPOINTS)
+    return _compute_features(grey, size, min(QUICK_SIDE / max(grey.shape), 2.0), QUICK_KEYPOINTS)
 
 
-def _features(grey: NDArray[np.uint8], size: tuple[int, int], factor: float, most: int) -> LocalFeatures:
-    """Compute at most ``most`` features of the scaled picture; a keypoint with two directions counts twice."""
+def _compute_features(grey: NDArray[np.uint8], size: tuple[int, int], factor: float, limit: int) -> LocalFeatures:
+    """Compute at most ``limit`` features of the scaled picture; a keypoint with two directions counts twice."""
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    scaled = _scaled(grey, factor)
-    pyramid = Pyramid(scaled, CAMERA * max(1.0, factor))
+    scaled = _scale(grey, factor)
+    pyramid = Pyramid(scaled, CAMERA_BLUR * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
         return NO_FEATURES
-    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, scaled.shape, most)]
-    rows, angles = directions(pyramid, chosen)
-    described = chosen[rows[:most]]
-    raw = descriptors(pyramid, described, angles[:most])
+    keypoints = detected[_select_evenly(detected.points.astype(np.float64), detected.responses, scaled.shape, limit)]
+    rows, angles = compute_directions(pyramid, keypoints)
+    oriented_keypoints = keypoints[rows[:limit]]
+    raw = compute_descriptors(pyramid, oriented_keypoints, angles[:limit])
     strong = int((detected.responses >= STRONG).sum())
-    return LocalFeatures(_in_original(described.points, scaled.shape, size), _roots(raw), strong)
+    return LocalFeatures(_to_original(oriented_keypoints.points, scaled.shape, size), _to_root_sift(raw), strong)
 
 
-def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+def _scale(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     if factor == 1:
         return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA))
 
 
-def _in_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
+def _to_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
     """Convert points of a picture of this shape to pixels of its original, centres at whole numbers in both."""
     return np.asarray((points + 0.5) * (np.array(size) / np.array(shape[1::-1])) - 0.5, np.float32)
 
 
-def _roots(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _to_root_sift(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Convert to RootSIFT as bytes."""
     roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
     return np.asarray(np.minimum(255, np.round(roots * 512)), np.uint8)
 
 
-def _evenly(
-    points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], most: int
+def _select_evenly(
+    points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], limit: int
 ) -> NDArray[np.intp]:
     """Return row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
     strongest = np.argsort(-responses, kind="stable")
@@ -136,4 +136,4 @@ def _evenly(
     counts = np.bincount(cells, minlength=GRID * GRID)
     rank = np.empty(len(points), np.int64)
     rank[by_cell] = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return strongest[np.argsort(rank, kind="stable")[:most]]
+    return strongest[np.argsort(rank, kind="stable")[:limit]]

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from exhibit.errors import WrongUseError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_DEEPEST = 32
+_MAX_DEPTH = 32
 
 _TENSOR, _SPARSE, _GRAPH, _NODE, _ATTRIBUTE, _FUNCTION, _MODEL = range(7)
-_LEADS_TO: Mapping[int, Mapping[int, int]] = MappingProxyType(
+_CHILD_KINDS: Mapping[int, Mapping[int, int]] = MappingProxyType(
     {
         _MODEL: {7: _GRAPH, 25: _FUNCTION},
         _GRAPH: {1: _NODE, 5: _TENSOR, 15: _SPARSE},
@@ -26,10 +26,10 @@ _LEADS_TO: Mapping[int, Mapping[int, int]] = MappingProxyType(
 )
 _EXTERNAL_DATA, _DATA_LOCATION, _DOMAIN = 13, 14, 7
 _STANDARD = frozenset({b"", b"ai.onnx"})
-_Found = tuple[int, int, int | memoryview]
+_Field = tuple[int, int, int | memoryview]
 
 
-def keeps_data_elsewhere(data: bytes) -> bool:
+def has_external_data(data: bytes) -> bool:
     """Return True if a tensor of an ONNX file is stored in another file.
 
     Raises:
@@ -37,11 +37,11 @@ def keeps_data_elsewhere(data: bytes) -> bool:
     """
     return any(
         kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1))
-        for kind, number, value in _read(data)
+        for kind, number, value in _iterate_fields(data)
     )
 
 
-def needs_more_than_plain_operators(data: bytes) -> bool:
+def has_nonstandard_operators(data: bytes) -> bool:
     """Return True if a network has non-standard operators, functions of its own, loops or branches.
 
     A picture could make a loop run for hours.
@@ -51,58 +51,58 @@ def needs_more_than_plain_operators(data: bytes) -> bool:
     """
     return any(
         (kind == _NODE and number == _DOMAIN and bytes(value) not in _STANDARD)
-        or _LEADS_TO[kind].get(number) == _FUNCTION
-        or (kind == _ATTRIBUTE and _LEADS_TO[kind].get(number) == _GRAPH)
-        for kind, number, value in _read(data)
+        or _CHILD_KINDS[kind].get(number) == _FUNCTION
+        or (kind == _ATTRIBUTE and _CHILD_KINDS[kind].get(number) == _GRAPH)
+        for kind, number, value in _iterate_fields(data)
     )
 
 
-def _read(data: bytes) -> Iterator[_Found]:
+def _iterate_fields(data: bytes) -> Iterator[_Field]:
     try:
-        yield from _below(memoryview(data), _MODEL, 0)
+        yield from _walk_message(memoryview(data), _MODEL, 0)
     except (IndexError, ValueError) as error:
         raise WrongUseError("The file isn't an ONNX file, or it was cut off.") from error
 
 
-def _below(message: memoryview, kind: int, depth: int) -> Iterator[_Found]:
+def _walk_message(message: memoryview, kind: int, depth: int) -> Iterator[_Field]:
     """Yield each field of a message and its submessages: kind of message, field number, value."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError(depth)
-    for number, value in _fields(message):
+    for number, value in _parse_fields(message):
         yield kind, number, value
-        below = _LEADS_TO[kind].get(number)
-        if below is not None and isinstance(value, memoryview):
-            yield from _below(value, below, depth + 1)
+        child_kind = _CHILD_KINDS[kind].get(number)
+        if child_kind is not None and isinstance(value, memoryview):
+            yield from _walk_message(value, child_kind, depth + 1)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
+def _parse_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    offset = 0
+    while offset < len(message):
+        key, offset = _parse_varint(message, offset)
         if key & 7 == _VARINT:
-            value, place = _varint(message, place)
+            value, offset = _parse_varint(message, offset)
             yield key >> 3, value
             continue
         if key & 7 == _BYTES:
-            length, place = _varint(message, place)
+            length, offset = _parse_varint(message, offset)
         elif key & 7 in {_FIXED32, _FIXED64}:
             length = 4 if key & 7 == _FIXED32 else 8
         else:
             raise ValueError(key)
-        if place + length > len(message):
+        if offset + length > len(message):
             raise ValueError(length)
-        yield key >> 3, message[place : place + length]
-        place += length
+        yield key >> 3, message[offset : offset + length]
+        offset += length
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
+def _parse_varint(message: memoryview, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = message[place]
-        place += 1
+        byte = message[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            return value, place
+            return value, offset
         if shift > 63:
             raise ValueError(shift)

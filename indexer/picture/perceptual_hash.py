@@ -22,26 +22,28 @@ def shrink(grey: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(grey.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.LANCZOS))
 
 
-def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def compute_orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a picture's hashes in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
     # The lowest 16×16 of the DCT-II up to a common factor, scaled as in SciPy: without the orthogonal 1/√2.
     block = np.array(cv2.dct(small.astype(np.float64))[:LOW, :LOW])
     block[0] *= np.sqrt(2)
     block[:, 0] *= np.sqrt(2)
-    blocks = np.stack([_turned(block, orientation) for orientation in ORIENTATIONS]).reshape(len(ORIENTATIONS), -1)
+    blocks = np.stack([_rotate_block(block, orientation) for orientation in ORIENTATIONS]).reshape(
+        len(ORIENTATIONS), -1
+    )
     return np.packbits(blocks > np.median(blocks, axis=1, keepdims=True), axis=1)
 
 
-def _turned(block: NDArray[np.float64], orientation: int) -> NDArray[np.float64]:
-    turned = np.array(block.T if orientation & 4 else block)
+def _rotate_block(block: NDArray[np.float64], orientation: int) -> NDArray[np.float64]:
+    rotated = np.array(block.T if orientation & 4 else block)
     if orientation & 2:
-        turned *= ALTERNATE[:, None]
+        rotated *= ALTERNATE[:, None]
     if orientation & 1:
-        turned *= ALTERNATE
-    return turned
+        rotated *= ALTERNATE
+    return rotated
 
 
-def quality(small: NDArray[np.uint8]) -> int:
+def measure_structure(small: NDArray[np.uint8]) -> int:
     """Return the amount of structure in the 64×64 picture, 0 to 100.
 
     The measure of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019): the
@@ -52,17 +54,17 @@ def quality(small: NDArray[np.uint8]) -> int:
     return min(100, gradients // 90)
 
 
-def turned_hashes(code: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def estimate_orientation_hashes(code: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Estimate the hashes of all eight orientations from one hash, uint8, shape (32,): uint8, shape (8, 32).
 
     Without the coefficients, the median is assumed to be 0: of 3,296 rotated photographs, half differed from their own
     hashes in up to 4 bits, and 99% in up to 16.
     """
     bits = np.unpackbits(code).reshape(LOW, LOW)
-    turned = []
+    hashes = []
     for orientation in ORIENTATIONS:
-        one = np.array(bits.T if orientation & 4 else bits)
-        one[1::2] ^= bool(orientation & 2)
-        one[:, 1::2] ^= bool(orientation & 1)
-        turned.append(one.reshape(-1))
-    return np.packbits(np.stack(turned), axis=1)
+        rotated = np.array(bits.T if orientation & 4 else bits)
+        rotated[1::2] ^= bool(orientation & 2)
+        rotated[:, 1::2] ^= bool(orientation & 1)
+        hashes.append(rotated.reshape(-1))
+    return np.packbits(np.stack(hashes), axis=1)

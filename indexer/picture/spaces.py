@@ -35,7 +35,7 @@ DESCRIPTOR = Space(
 )
 """The copy-detection descriptor of ``models/MODEL_CARD.md``: 256 components, unit length."""
 
-VOTES_KEPT = 200
+STORED_LOCAL_FEATURES = 200
 """Local features stored for a registered picture."""
 
 ROOTSIFT = Space(
@@ -44,7 +44,7 @@ ROOTSIFT = Space(
     metric=Metric.VOTES,
     width=128,
     parameters=(
-        ("chosen", f"{VOTES_KEPT} evenly over 8x8 cells"),
+        ("chosen", f"{STORED_LOCAL_FEATURES} evenly over 8x8 cells"),
         ("decoding", "reduced to a long side of at least 512"),
         ("detector", "sift, contrast .01, picture doubled"),
         ("scale", "512"),

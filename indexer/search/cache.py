@@ -17,7 +17,7 @@ from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import PIPELINE
 
 
-class Shared(Protocol):
+class SharedStore(Protocol):
     """Store through which machines share measurements, on a best-effort basis: failures are not errors."""
 
     def get(self, name: str) -> bytes | None:
@@ -48,10 +48,10 @@ class FeatureCache:
         capacity_in_memory: int = 256,
         limits: Limits = DEFAULT_LIMITS,
         descriptor: Descriptor = BUILT_IN,
-        shared: Shared | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
-        ours = descriptor.space.id == BUILT_IN.space.id
-        self._folder = folder / (PIPELINE if ours else f"{PIPELINE}-{descriptor.space.id}")
+        is_built_in = descriptor.space.id == BUILT_IN.space.id
+        self._folder = folder / (PIPELINE if is_built_in else f"{PIPELINE}-{descriptor.space.id}")
         self._limits = limits
         self._descriptor = descriptor
         self._capacity = capacity_in_memory

@@ -25,10 +25,10 @@ HASH_NEAREST, HASH_WITHIN = 3, 90
 """Maximum hits for each hash variant, and distance in bits."""
 DESCRIPTOR_NEAREST, DESCRIPTOR_WITHIN = 2, 0.6
 """Maximum hits for each part of the picture, and 1 − cosine. Votes find nearly every copy that these miss."""
-VOTED_MOST = 6
-STANDS_OUT = 1.7
+MAX_VOTED = 6
+PROMINENCE = 1.7
 """Ratio of a work's votes to those of the works behind the first ones, from which it is a candidate."""
-BEHIND = slice(6, 30)
+BACKGROUND_RANKS = slice(6, 30)
 """The works behind the first ones, by weight, which show what chance gives."""
 FEW_VOTED = 30
 """Number of works with votes up to which chance cannot be estimated; the heaviest are candidates."""
@@ -45,7 +45,7 @@ class Candidate:
     distance: float  # bits (hamming), 1 − cosine, or the share of a work's votes that chance explains
 
 
-def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:
+def query_index(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:
     """Query an index for several pictures or works in one search, which is faster in large indexes."""
     if not rows:
         return []
@@ -54,69 +54,69 @@ def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: floa
     return [hits[begin:end] for begin, end in pairwise(ends)]
 
 
-def hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
+def find_hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
     """Return for each picture the nearest hashes over all orientations, trims and panels, nearest first."""
-    hits_by_picture = asked(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
+    hits_by_picture = query_index(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
     nearest = (
         sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in hits_by_picture
     )
-    return [_once(hashes.space.id, hits) for hits in nearest]
+    return [_deduplicate(hashes.space.id, hits) for hits in nearest]
 
 
-def descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[Candidate]:
+def find_descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[Candidate]:
     """Return the nearest descriptors of the whole picture and its parts, alternating."""
     queries = np.stack(list(features.embeddings.values()))
     rounds = zip_longest(*descriptors.search(queries, k=DESCRIPTOR_NEAREST, within=DESCRIPTOR_WITHIN))
     hits = [sorted((hit for hit in turn if hit is not None), key=lambda hit: hit.distance) for turn in rounds]
-    return _once(descriptors.space.id, chain.from_iterable(hits))
+    return _deduplicate(descriptors.space.id, chain.from_iterable(hits))
 
 
-def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
+def find_vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
     """Return the works with more votes of local features than chance explains, the heaviest first."""
-    return standing_out(votes.votes(local.descriptors))
+    return select_prominent(votes.votes(local.descriptors))
 
 
-def standing_out(votes: Sequence[Vote]) -> list[Candidate]:
+def select_prominent(votes: Sequence[Vote]) -> list[Candidate]:
     """Return the works, of those sorted by votes, whose votes chance does not explain."""
-    chance = by_chance(votes)
-    least = STANDS_OUT * chance if len(votes) > FEW_VOTED else 0.0
+    chance = estimate_chance(votes)
+    threshold = PROMINENCE * chance if len(votes) > FEW_VOTED else 0.0
     return [
         Candidate(ROOTSIFT.id, vote.number, min(1.0, chance / vote.weight))
-        for vote in votes[:VOTED_MOST]
-        if vote.weight >= least
+        for vote in votes[:MAX_VOTED]
+        if vote.weight >= threshold
     ]
 
 
-def by_chance(votes: Sequence[Vote]) -> float:
+def estimate_chance(votes: Sequence[Vote]) -> float:
     """Return the votes that chance gives a work; infinite if too few works have votes for an estimate."""
-    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW_VOTED else math.inf
+    return float(np.median([vote.weight for vote in votes[BACKGROUND_RANKS]])) if len(votes) > FEW_VOTED else math.inf
 
 
-def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
+def interleave(*sources: Sequence[Candidate]) -> Iterator[Candidate]:
     """Yield the first candidate of each source, then the second of each, and so on."""
-    return (candidate for turn in zip_longest(*voices) for candidate in turn if candidate is not None)
+    return (candidate for turn in zip_longest(*sources) for candidate in turn if candidate is not None)
 
 
-def distinct(
-    candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], most: int = MAX_CANDIDATES
+def iterate_distinct(
+    candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], limit: int = MAX_CANDIDATES
 ) -> Iterator[Key]:
     """Yield the distinct keys of candidates, in order of promise; those with the key ``None`` no longer exist."""
-    seen: set[Key] = set()
+    keys: set[Key] = set()
     for candidate in candidates:
-        if len(seen) == most:
+        if len(keys) == limit:
             return
-        found = key(candidate)
-        if found is not None and found not in seen:
-            seen.add(found)
-            yield found
+        candidate_key = key(candidate)
+        if candidate_key is not None and candidate_key not in keys:
+            keys.add(candidate_key)
+            yield candidate_key
 
 
-def owners_of(candidates: Iterable[Candidate], owners: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
+def map_owners(candidates: Iterable[Candidate], owners: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
     """Return the owner of each candidate's vector; numbers are positions in the list of owners of each space."""
     return {(hit.space, hit.number): owners[hit.space][hit.number] for hit in candidates}
 
 
-def _once(space: str, hits: Iterable[Hit]) -> list[Candidate]:
+def _deduplicate(space: str, hits: Iterable[Hit]) -> list[Candidate]:
     """Convert hits to candidates, each number at its first position."""
     first: dict[int, Hit] = {}
     for hit in hits:

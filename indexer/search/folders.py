@@ -16,18 +16,18 @@ import numpy as np
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Decision, Space, Verification
-from indexer.picture.features import Features, extract, local_fingerprint, work_fingerprints
+from indexer.picture.features import Features, compute_local_fingerprint, compute_work_fingerprints, extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate, owners_of
-from indexer.search.processes import in_processes
+from indexer.search.candidates import Candidate, map_owners
+from indexer.search.processes import run_in_processes
 from indexer.search.search import find_works
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.rows import decode_vectors, rows_of
+from indexer.vectors.rows import decode_vectors, to_rows
 from indexer.votes.index import VoteIndex
 
 BATCH = 16
-AT_HAND = 256
+CACHED_WORKS = 256
 R = TypeVar("R")
 
 
@@ -49,7 +49,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PictureResult:
     """A processed picture with its matches, or the reason why it could not be read."""
 
     path: str
@@ -68,7 +68,7 @@ class RegisteredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerContext:
     """Locations of a worker process's data."""
 
     root: Path
@@ -82,7 +82,7 @@ Progress = Callable[[str, int, int], None]
 """Receives the stage, the number of finished items, and their total."""
 
 
-def files_below(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Return all files below a folder as sorted relative paths; hidden ones and links to folders are skipped.
 
     Raises:
@@ -118,8 +118,8 @@ def match_folders(
         WrongUseError: A folder cannot be read, or contains no work.
         ServiceMissingError: A process died, most likely because of memory.
     """
-    for one in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
-        yield from one.found if isinstance(one, Asked) else (one,)
+    for item in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
+        yield from item.found if isinstance(item, PictureResult) else (item,)
 
 
 def match_pictures(
@@ -129,71 +129,73 @@ def match_pictures(
     jobs: int,
     progress: Progress,
     choose: Callable[[Sequence[RegisteredFile], Sequence[str]], Sequence[str]],
-) -> Generator[Asked | Skipped | RegisteredFile, None, None]:
+) -> Generator[PictureResult | Skipped | RegisteredFile, None, None]:
     """Match as :func:`match_folders`, picture by picture, only the pictures chosen once the works are known."""
-    work_files, picture_files = files_below(works), files_below(pictures)
+    work_files, picture_files = list_files(works), list_files(pictures)
     registered = []
-    for measured in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
-        if isinstance(measured, Skipped) or measured.held_back:
-            yield measured
-        if isinstance(measured, RegisteredFile):
-            registered.append(measured)
+    for work in _run_each(_measure_work, WorkerContext(works, scratch, works), work_files, jobs):
+        if isinstance(work, Skipped) or work.held_back:
+            yield work
+        if isinstance(work, RegisteredFile):
+            registered.append(work)
         progress("works", len(registered), len(work_files))
     if not registered:
         raise WrongUseError(f"No picture in {works} could be read.")
-    place = _indexed(Place(pictures, scratch, works), registered)
-    left = choose(registered, picture_files)
-    for done, asked in enumerate(_each(_match_picture, place, left, jobs), start=len(picture_files) - len(left) + 1):
-        yield asked
+    place = _write_indexes(WorkerContext(pictures, scratch, works), registered)
+    remaining = choose(registered, picture_files)
+    for done, result in enumerate(
+        _run_each(_match_picture, place, remaining, jobs), start=len(picture_files) - len(remaining) + 1
+    ):
+        yield result
         progress("pictures", done, len(picture_files))
 
 
-def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
+def _write_indexes(place: WorkerContext, registered: Sequence[RegisteredFile]) -> WorkerContext:
     """Write all indexes; numbers are consecutive, and ``owners`` maps them to works."""
     owners = []
     for space in (PHASH, DESCRIPTOR):
         rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
-        vectors = rows_of(space, [raw for _, raw in rows])
-        FaissIndex(space, _folder(place, space)).replace([(np.arange(len(rows)), vectors)], len(rows))
+        vectors = to_rows(space, [raw for _, raw in rows])
+        FaissIndex(space, _index_folder(place, space)).replace([(np.arange(len(rows)), vectors)], len(rows))
         owners.append((space.id, tuple(owner for owner, _ in rows)))
     sets = decode_vectors(ROOTSIFT, [work.local for work in registered])
-    VoteIndex(_folder(place, ROOTSIFT)).replace([(np.arange(len(sets)), sets)], len(sets))
+    VoteIndex(_index_folder(place, ROOTSIFT)).replace([(np.arange(len(sets)), sets)], len(sets))
     owners.append((ROOTSIFT.id, tuple(range(len(registered)))))
     works = tuple((work.path, work.digest) for work in registered)
-    return Place(place.root, place.scratch, place.works_root, tuple(owners), works)
+    return WorkerContext(place.root, place.scratch, place.works_root, tuple(owners), works)
 
 
-def _folder(place: Place, space: Space) -> Path:
+def _index_folder(place: WorkerContext, space: Space) -> Path:
     return place.scratch / "index" / space.id
 
 
 class _Worker:
     """State of one process between pictures."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerContext) -> None:
         self.place = place
-        self.cache = FeatureCache(place.scratch, AT_HAND)
+        self.cache = FeatureCache(place.scratch, CACHED_WORKS)
         self._owners = dict(place.owners)
         self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
 
     @cached_property
     def hashes(self) -> FaissIndex:
         """Hashes of the works, mapped on first use, as are the others."""
-        return FaissIndex(PHASH, _folder(self.place, PHASH))
+        return FaissIndex(PHASH, _index_folder(self.place, PHASH))
 
     @cached_property
     def descriptors(self) -> FaissIndex:
         """Descriptors of the works."""
-        return FaissIndex(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
+        return FaissIndex(DESCRIPTOR, _index_folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:
         """Local features of the works."""
-        return VoteIndex(_folder(self.place, ROOTSIFT))
+        return VoteIndex(_index_folder(self.place, ROOTSIFT))
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the work to which each candidate's vector belongs."""
-        return owners_of(candidates, self._owners)
+        return map_owners(candidates, self._owners)
 
     def features(self, work: int) -> Features:
         """Return the features of a work."""
@@ -204,33 +206,35 @@ class _Worker:
         """Return the works that a picture shows; identical bytes are compared once."""
         digest = Digest.of(data)
         if digest not in self.seen:
-            compared = find_works(extract(data), lambda: data, self)
-            self.seen[digest] = [(work, found) for work, found in compared if found.decision is not Decision.NONE]
+            comparisons = find_works(extract(data), lambda: data, self)
+            self.seen[digest] = [
+                (work, verification) for work, verification in comparisons if verification.decision is not Decision.NONE
+            ]
         return self.seen[digest]
 
 
 def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
     try:
-        read = (worker.place.root / path).read_bytes
-        digest = Digest.of(read())
-        features = worker.cache.get(digest, read)
+        load = (worker.place.root / path).read_bytes
+        digest = Digest.of(load())
+        features = worker.cache.get(digest, load)
     except (ExhibitError, OSError) as error:
         return Skipped(path, str(error))
-    local = local_fingerprint(digest, features).vector
-    stored = tuple((row.space, row.vector) for row in work_fingerprints(digest, features))
-    return RegisteredFile(path, digest, stored, local, features.held_back)
+    local = compute_local_fingerprint(digest, features).vector
+    vectors = tuple((row.space, row.vector) for row in compute_work_fingerprints(digest, features))
+    return RegisteredFile(path, digest, vectors, local, features.held_back)
 
 
-def _match_picture(worker: _Worker, path: str) -> Asked:
+def _match_picture(worker: _Worker, path: str) -> PictureResult:
     try:
         matches = worker.matches((worker.place.root / path).read_bytes())
     except (ExhibitError, OSError) as error:
-        return Asked(path, (Skipped(path, str(error)),))
+        return PictureResult(path, (Skipped(path, str(error)),))
     works = worker.place.works
-    compared = sorted(matches, key=lambda pair: works[pair[0]][0])
-    return Asked(path, tuple(Match(works[work][0], path, verification) for work, verification in compared))
+    ordered = sorted(matches, key=lambda pair: works[pair[0]][0])
+    return PictureResult(path, tuple(Match(works[work][0], path, verification) for work, verification in ordered))
 
 
-def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:
+def _run_each(task: Callable[[_Worker, str], R], place: WorkerContext, paths: Sequence[str], jobs: int) -> Iterator[R]:
     """Run a task on each path, in order; few paths are processed in this process."""
-    return in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)
+    return run_in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 
 from exhibit.comparison.calibration import Calibration, calibrated
 from exhibit.errors import WrongUseError
-from indexer.compare.wording import as_plain
+from indexer.compare.wording import as_dict
 from indexer.picture.spaces import PIPELINE
 from indexer.search.folders import Match, RegisteredFile, Skipped
 
@@ -79,17 +79,17 @@ class MatchesFile:
             self._state.flush()
         return [picture for picture in pictures if picture not in done]
 
-    def add(self, picture: str, found: Iterable[Match | Skipped]) -> None:
+    def add(self, picture: str, results: Iterable[Match | Skipped]) -> None:
         """Record the results for a picture."""
         assert self._out is not None
         assert self._state is not None
         row: dict[str, Any] = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
         with self._writing():
-            for one in found:
-                row["skipped" if isinstance(one, Skipped) else "matches"] += 1
-                if isinstance(one, Match):
-                    plain = as_plain(calibrated(one.verification, self._calibration))
-                    line = json.dumps({"work": one.work, "picture": one.picture, **plain}, ensure_ascii=False)
+            for result in results:
+                row["skipped" if isinstance(result, Skipped) else "matches"] += 1
+                if isinstance(result, Match):
+                    fields = as_dict(calibrated(result.verification, self._calibration))
+                    line = json.dumps({"work": result.work, "picture": result.picture, **fields}, ensure_ascii=False)
                     self._out.write(line.encode() + b"\n")
             self._out.flush()
             self._state.write(json.dumps({**row, "bytes": self._out.tell()}).encode() + b"\n")
@@ -114,10 +114,10 @@ class MatchesFile:
     def _stamp(self, picture: str) -> str:
         """Return a stamp that identifies the version of a picture's file; empty if it is missing."""
         try:
-            there = (self._folder / picture).stat()
+            status = (self._folder / picture).stat()
         except OSError:
             return ""
-        return f"{there.st_size}-{there.st_mtime_ns}"
+        return f"{status.st_size}-{status.st_mtime_ns}"
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

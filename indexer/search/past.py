@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit
-from indexer.layout.scaling import at_most
+from indexer.layout.scaling import shrink_to
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import Descriptor, crops, on_grounds
+from indexer.picture.descriptor import Descriptor, cut_crops, place_on_backgrounds
 from indexer.picture.features import NORMAL, Features
 from indexer.picture.spaces import PHASH
-from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
+from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, interleave, query_index
 
 WHOLE_WITHIN = 90
 """Maximum distance in bits for the hash of a work."""
@@ -40,7 +40,7 @@ class WorkQueries:
     descriptors: NDArray[np.float32]  # float32, one row per view, starting with those of the embeddings
 
 
-def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
+def create_work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
     """Return the queries of a work, from its bytes and the features measured with this descriptor.
 
     They cover the whole in the orientations that the network distinguishes and, upright, the pictures within it, its
@@ -49,31 +49,33 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     Raises:
         UnreadablePictureError: The bytes cannot be decoded within the limits.
     """
-    pixels = at_most(decode(data, limits, at_least=NORMAL.side).pixels, NORMAL.side, cv2.INTER_LINEAR)
+    pixels = shrink_to(decode(data, limits, at_least=NORMAL.side).pixels, NORMAL.side, cv2.INTER_LINEAR)
     small = descriptor.for_turning(pixels)
-    turned = [oriented(small, orientation) for orientation in descriptor.turned]
-    views = descriptor.vectors([*turned, *crops(pixels), *on_grounds(pixels)])
+    rotated = [orient(small, orientation) for orientation in descriptor.turned]
+    views = descriptor.vectors([*rotated, *cut_crops(pixels), *place_on_backgrounds(pixels)])
     return WorkQueries(features.hash_variants, np.concatenate([[*features.embeddings.values()], views]))
 
 
-def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def orient(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Return a picture in one of the eight orientations (:mod:`indexer.layout.orientation`)."""
-    turned = pixels.swapaxes(0, 1) if orientation & 4 else pixels
-    turned = turned[::-1] if orientation & 2 else turned
-    return np.ascontiguousarray(turned[:, ::-1] if orientation & 1 else turned)
+    rotated = pixels.swapaxes(0, 1) if orientation & 4 else pixels
+    rotated = rotated[::-1] if orientation & 2 else rotated
+    return np.ascontiguousarray(rotated[:, ::-1] if orientation & 1 else rotated)
 
 
-def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[list[Candidate]]:
+def search_seen_pictures(
+    works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex
+) -> list[list[Candidate]]:
     """Search all pictures seen for several works, in one pass over each index.
 
     Returns:
         For each work, the candidates in order of promise: by hash and by descriptor alternately, each vector once.
     """
-    hashed = asked(hashes, [work.hashes for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
-    described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
+    hash_hits = query_index(hashes, [work.hashes for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
+    descriptor_hits = query_index(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [
-        list(in_turns(_nearest(hashes.space.id, by_hash), _nearest(descriptors.space.id, by_descriptor)))
-        for by_hash, by_descriptor in zip(hashed, described, strict=True)
+        list(interleave(_merge_hits(hashes.space.id, by_hash), _merge_hits(descriptors.space.id, by_descriptor)))
+        for by_hash, by_descriptor in zip(hash_hits, descriptor_hits, strict=True)
     ]
 
 
@@ -82,9 +84,9 @@ def is_promising(candidate: Candidate) -> bool:
     return candidate.distance <= (PROMISING_BITS if candidate.space == PHASH.id else PROMISING_WITHIN)
 
 
-def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
+def _merge_hits(space: str, results: Iterable[list[Hit]]) -> list[Candidate]:
     """Return each number once, at its smallest distance, nearest first."""
     best: dict[int, float] = {}
-    for hit in chain.from_iterable(found):
+    for hit in chain.from_iterable(results):
         best[hit.number] = min(hit.distance, best.get(hit.number, hit.distance))
     return [Candidate(space, *pair) for pair in sorted(best.items(), key=lambda item: (item[1], item[0]))]

@@ -19,7 +19,7 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Fingerprint, Verification
 from indexer.picture.features import Features
-from indexer.picture.perceptual_hash import turned_hashes
+from indexer.picture.perceptual_hash import estimate_orientation_hashes
 from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
 
 PRINTS = "prints-1"
@@ -35,16 +35,16 @@ SET_BITS = range(112, 129)
 UNIT = 1e-3
 """Maximum deviation of a descriptor's length from 1."""
 REASON = "prints"
-_AGAIN = Sentence("Create the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
+_RECREATE_HINT = Sentence("Create the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
 
 
-def _hash(text: str) -> str:
+def _validate_hash(text: str) -> str:
     if int.from_bytes(bytes.fromhex(text)).bit_count() not in SET_BITS:
         raise ValueError("no hash of a picture that can be told from others is like this")
     return text
 
 
-def _descriptor(text: str) -> str:
+def _validate_descriptor(text: str) -> str:
     vector = np.frombuffer(bytes.fromhex(text), "<f4").astype(np.float64)
     with np.errstate(all="ignore"):
         if not abs(float(np.linalg.norm(vector)) - 1) <= UNIT:  # neither is NaN
@@ -52,7 +52,7 @@ def _descriptor(text: str) -> str:
     return text
 
 
-Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), AfterValidator(_hash)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), AfterValidator(_validate_hash)]
 
 
 class StatedPicture(BaseModel):
@@ -68,7 +68,7 @@ class StatedPicture(BaseModel):
     height: Annotated[int, Field(ge=1, le=1_000_000)]
     whole: Hash  # 256 bits of :data:`indexer.picture.spaces.PHASH`
     trimmed: Hash | None = None  # the same for the content inside constant borders, if there are some
-    descriptor: Annotated[str, Field(pattern="^[0-9a-f]{2048}$"), AfterValidator(_descriptor)]
+    descriptor: Annotated[str, Field(pattern="^[0-9a-f]{2048}$"), AfterValidator(_validate_descriptor)]
     """256 little-endian float32 of :data:`indexer.picture.spaces.DESCRIPTOR`."""
 
     @classmethod
@@ -79,8 +79,8 @@ class StatedPicture(BaseModel):
             RefusedError: Fingerprints do not distinguish the picture from many others.
         """
         if features.is_icon or features.too_plain:
-            why = ", ".join(features.low_information) or "small"
-            sentence = f"By fingerprints alone it can't be told from others ({why})."
+            reasons = ", ".join(features.low_information) or "small"
+            sentence = f"By fingerprints alone it can't be told from others ({reasons})."
             raise RefusedError(sentence, reason="low-information", hint="Register the picture itself.")
         return cls(
             file=name[-300:],
@@ -110,45 +110,47 @@ class StatedFile(BaseModel):
     works: Annotated[tuple[StatedPicture, ...], Field(min_length=1, max_length=MAX_WORKS)]
 
 
-def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
+def parse_fingerprint_file(data: bytes) -> tuple[StatedPicture, ...]:
     """Parse a file of fingerprints.
 
     Raises:
         RefusedError: The file cannot be used; the hint states the next step.
     """
     if len(data) > MAX_FILE:
-        large = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
+        message = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
         raise RefusedError(
-            large, reason="too-many-bytes", hint=Sentence("Create several files with fewer pictures each.")
+            message, reason="too-many-bytes", hint=Sentence("Create several files with fewer pictures each.")
         )
     version = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
     if version is not None and version[1] != PRINTS.encode():
-        other = Sentence(
+        version_message = Sentence(
             "The fingerprints have version %(theirs)s instead of %(ours)s.", theirs=version[1].decode(), ours=PRINTS
         )
-        raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
+        raise RefusedError(version_message, reason="fingerprints", hint=_RECREATE_HINT)
     try:
         return StatedFile.model_validate_json(data).works
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
-        why = first["msg"].removeprefix("Value error, ")
-        sentence = Sentence("The fingerprints cannot be used: %(place)s: %(why)s.", place=place, why=why)
-        raise RefusedError(sentence, reason="fingerprints", hint=_AGAIN) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        sentence = Sentence("The fingerprints cannot be used: %(place)s: %(why)s.", place=place, why=reason)
+        raise RefusedError(sentence, reason="fingerprints", hint=_RECREATE_HINT) from error
 
 
-def all_turned(hashes: Iterable[bytes]) -> NDArray[np.uint8]:
+def estimate_all_orientations(hashes: Iterable[bytes]) -> NDArray[np.uint8]:
     """Estimate hashes, 32 bytes each, of all mirrored and rotated pictures: uint8, shape (8n, 32)."""
-    return np.concatenate([turned_hashes(np.frombuffer(code, np.uint8)) for code in hashes])
+    return np.concatenate([estimate_orientation_hashes(np.frombuffer(code, np.uint8)) for code in hashes])
 
 
-def resembling(hamming: Mapping[int, int], likened: Iterable[int], same: int | None = None) -> dict[int, Verification]:
+def match_fingerprints(
+    hamming: Mapping[int, int], similar: Iterable[int], identical: int | None = None
+) -> dict[int, Verification]:
     """Return the verifications of pairs that match by fingerprints alone.
 
     Args:
         hamming: Distance in bits of the pictures or works with similar hashes.
-        likened: Pictures or works with similar descriptors.
-        same: Picture or work with the stated bytes.
+        similar: Pictures or works with similar descriptors.
+        identical: Picture or work with the stated bytes.
     """
     return {
         other: Verification(
@@ -163,7 +165,7 @@ def resembling(hamming: Mapping[int, int], likened: Iterable[int], same: int | N
             overlap_picture=0.0,
             probability=None,
             pipeline=PRINTS,
-            reasons=(REASON, *(("same-bytes",) if other == same else ())),
+            reasons=(REASON, *(("same-bytes",) if other == identical else ())),
         )
-        for other in {**hamming, **dict.fromkeys(likened)}
+        for other in {**hamming, **dict.fromkeys(similar)}
     }

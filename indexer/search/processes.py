@@ -20,16 +20,16 @@ Setting = TypeVar("Setting")
 State = TypeVar("State")
 Call = TypeVar("Call")
 Result = TypeVar("Result")
-_kept: list[Any] = []
-"""State of a process of :func:`in_processes`."""
+_process_state: list[Any] = []
+"""State of a process of :func:`run_in_processes`."""
 
 
-def in_processes(
+def run_in_processes(
     jobs: int,
-    made: tuple[Callable[[Setting], State], Setting],
+    factory: tuple[Callable[[Setting], State], Setting],
     run: Callable[[State, Call], Result],
     calls: Iterable[Call],
-    at_once: int = 1,
+    batch_size: int = 1,
 ) -> Iterator[Result]:
     """Run calls in processes, or in this one for a single job, and yield their results in order.
 
@@ -39,10 +39,10 @@ def in_processes(
 
     Args:
         jobs: Number of processes.
-        made: Function that creates the state of each process, and its argument.
+        factory: Function that creates the state of each process, and its argument.
         run: Function that processes a call with the state.
         calls: The calls.
-        at_once: Number of calls sent to a process together.
+        batch_size: Number of calls sent to a process together.
 
     Yields:
         The results.
@@ -51,24 +51,28 @@ def in_processes(
         ServiceMissingError: A process died, most likely because of memory.
     """
     if jobs == 1:
-        state = made[0](made[1])
+        state = factory[0](factory[1])
         yield from (run(state, call) for call in calls)
         return
     with tempfile.TemporaryDirectory(prefix="exhibit-processes-") as scratch:
-        yield from _from_pool(jobs, (*made, scratch), partial(_run, run), calls, at_once)
+        yield from _run_in_pool(jobs, (*factory, scratch), partial(_run, run), calls, batch_size)
 
 
-def _from_pool(
-    jobs: int, started: tuple[Any, ...], run: Callable[[Call], Result], calls: Iterable[Call], at_once: int
+def _run_in_pool(
+    jobs: int,
+    initializer_arguments: tuple[Any, ...],
+    run: Callable[[Call], Result],
+    calls: Iterable[Call],
+    batch_size: int,
 ) -> Iterator[Result]:
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start, started)
+    pool = ProcessPoolExecutor(jobs, context, _start, initializer_arguments)
     try:
-        rest = iter(calls)
-        batches = iter(lambda: list(islice(rest, at_once)), [])
-        waiting = deque(pool.submit(_run_each, run, batch) for batch in batches)
-        while waiting:  # not Executor.map, which cancels waiting calls while the pool reports a dead process to them
-            yield from waiting.popleft().result()
+        remaining = iter(calls)
+        batches = iter(lambda: list(islice(remaining, batch_size)), [])
+        futures = deque(pool.submit(_run_each, run, batch) for batch in batches)
+        while futures:  # not Executor.map, which cancels waiting calls while the pool reports a dead process to them
+            yield from futures.popleft().result()
     except BrokenProcessPool as error:
         raise ServiceMissingError(
             "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
@@ -89,7 +93,7 @@ def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> 
     tempfile.tempdir = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
-    _kept[:] = [make(setting)]
+    _process_state[:] = [make(setting)]
 
 
 def _end_with_parent(scratch: str) -> None:
@@ -101,4 +105,4 @@ def _end_with_parent(scratch: str) -> None:
 
 
 def _run(run: Callable[[State, Call], Result], call: Call) -> Result:
-    return run(_kept[0], call)
+    return run(_process_state[0], call)

@@ -28,23 +28,23 @@ import numpy as np
 from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
-from indexer.compare.decision import Examined, promises, verify
-from indexer.picture.features import DEFAULT_LIMITS, Features, Part, extract, negative
+from indexer.compare.decision import Examined, reject_at_glance, verify
+from indexer.picture.features import DEFAULT_LIMITS, Features, Part, extract, invert_features
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (
     FEW_VOTED,
     MAX_CANDIDATES,
     Candidate,
-    by_chance,
-    descriptor_candidates,
-    distinct,
-    hash_candidates,
-    in_turns,
-    standing_out,
-    vote_candidates,
+    estimate_chance,
+    find_descriptor_candidates,
+    find_hash_candidates,
+    find_vote_candidates,
+    interleave,
+    iterate_distinct,
+    select_prominent,
 )
-from indexer.search.within import likest, named_within, parts_of, state_agreement, verified_within
+from indexer.search.within import find_parts, query_parts, restate_agreement, select_similar_parts, verify_part
 from indexer.votes.index import Vote, VoteIndex
 
 EXPLAINED = 0.9
@@ -57,7 +57,7 @@ of three, when at most twelve parts of a picture and those of one size were comp
 APART = 2.0
 """Minimum ratio of the loudest work's votes to those of any other: if several are equally loud, it is a texture. Of
 840 pictures, 600 of them copies, none was decided differently with this rule."""
-LEFT = 40
+MIN_REMAINING = 40
 """Minimum quick features outside explained parts for a search for further works."""
 QUESTIONS = 150
 """Quick features, the strongest of each region, that vote for works first."""
@@ -79,7 +79,7 @@ UPRIGHT = 2
 """Number of a negative's hashes that are searched for."""
 ROUNDS = 3
 """Maximum rounds of searches with the unexplained parts."""
-SETTLED = (Decision.CERTAIN, Decision.REVIEW)
+FINAL_DECISIONS = (Decision.CERTAIN, Decision.REVIEW)
 """Decisions after which the pictures within a picture are not searched."""
 
 Key = TypeVar("Key", bound=Hashable)
@@ -109,26 +109,26 @@ class Works(Protocol[Key]):
 
 
 def find_works(
-    found: Features,
+    found_picture: Features,
     load: Callable[[], bytes],
     works: Works[Key],
     limits: Limits = DEFAULT_LIMITS,
-    hashed: Sequence[Candidate] | None = None,
+    hash_hits: Sequence[Candidate] | None = None,
 ) -> list[tuple[Key, Verification]]:
     """Return the results for every registered picture that was compared, in order of promise, including non-matches.
 
     Args:
-        found: Features of the picture.
+        found_picture: Features of the picture.
         load: Returns its exact bytes, to cut out pictures within it.
         works: The registered works.
         limits: Limits for decoding.
-        hashed: Results of ``candidates.hash_candidates`` for it, if several pictures were searched together.
+        hash_hits: Results of ``candidates.find_hash_candidates`` for it, if several pictures were searched together.
 
     Returns:
         The works with their verifications.
     """
-    search = Search(found, load, works, limits)
-    search.run(hashed)
+    search = Search(found_picture, load, works, limits)
+    search.run(hash_hits)
     return list(search.compared.items())
 
 
@@ -138,23 +138,23 @@ def compare(found: Features, registered: Features, works: int = 0) -> Examined:
     A small picture has few features, all of them cheap: it is always compared with all.
     """
     if not found.is_small:
-        dismissed = promises(found, registered)
-        if dismissed is not None:
-            return dismissed
+        rejected = reject_at_glance(found, registered)
+        if rejected is not None:
+            return rejected
     return verify(found, registered, works)
 
 
-def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
+def compare_pictures(registered: bytes, found_picture: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
     """Compare two pictures by their exact bytes; the result has no probability, which a calibration provides.
 
     Raises:
         UnreadablePictureError: One of them is not a picture within the limits.
     """
-    return compare_closely(extract(found, limits), lambda: found, extract(registered, limits), limits)
+    return compare_closely(extract(found_picture, limits), lambda: found_picture, extract(registered, limits), limits)
 
 
 def compare_closely(
-    found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
+    found_picture: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
     """Verify the one pair that a user asks about, with all features.
 
@@ -163,18 +163,20 @@ def compare_closely(
     Raises:
         ExhibitError: The bytes cannot be loaded or decoded.
     """
-    verification: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
-    if verification.decision in SETTLED or found.is_icon:
+    verification: Verification = restate_agreement(
+        verify(found_picture, registered), found_picture, load, registered, limits
+    )
+    if verification.decision in FINAL_DECISIONS or found_picture.is_icon:
         return verification
-    for part in likest(parts_of(found, load, limits), registered):
-        within = verified_within(part, found, load, registered, limits)
+    for part in select_similar_parts(find_parts(found_picture, load, limits), registered):
+        within = verify_part(part, found_picture, load, registered, limits)
         verification = within if within.decision.sureness > verification.decision.sureness else verification
-        if verification.decision in SETTLED:
+        if verification.decision in FINAL_DECISIONS:
             break
     return verification
 
 
-def compare_alone(
+def compare_without_search(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
     """Verify a pair that no search of :func:`find_works` has named, with the same decision rules.
@@ -184,19 +186,19 @@ def compare_alone(
     Raises:
         ExhibitError: The bytes cannot be loaded or decoded.
     """
-    verification = state_agreement(compare(found, registered), found, load, registered, limits)
+    verification = restate_agreement(compare(found, registered), found, load, registered, limits)
     if verification.decision is not Decision.NONE or found.is_icon:
         return verification
-    for part in likest(parts_of(found, load, limits), registered):
-        within = verified_within(part, found, load, registered, limits)
+    for part in select_similar_parts(find_parts(found, load, limits), registered):
+        within = verify_part(part, found, load, registered, limits)
         if within.decision is not Decision.NONE:
             return within
     return verification
 
 
-def _upright_negative(found: Features) -> Features:
+def _invert_upright(found_picture: Features) -> Features:
     """Return the negative with upright and mirrored hashes only, as negatives are seldom rotated as well."""
-    inverted = negative(found)
+    inverted = invert_features(found_picture)
     return replace(inverted, hash_variants=inverted.hash_variants[:UPRIGHT])
 
 
@@ -217,20 +219,24 @@ class Search(Generic[Key]):
     @property
     def certain(self) -> list[tuple[Key, Verification]]:
         """The copies without doubt."""
-        return [(work, found) for work, found in self.compared.items() if found.decision is Decision.CERTAIN]
+        return [
+            (work, verification)
+            for work, verification in self.compared.items()
+            if verification.decision is Decision.CERTAIN
+        ]
 
-    def run(self, hashed: Sequence[Candidate] | None = None) -> None:
+    def run(self, hash_hits: Sequence[Candidate] | None = None) -> None:
         """Compare all promising works, as described at :func:`find_works`."""
-        found = self.found
-        self.hashed = hash_candidates([found], self.hashes)[0] if hashed is None else hashed
-        if found.is_icon:
+        picture = self.found
+        self.hashed = find_hash_candidates([picture], self.hashes)[0] if hash_hits is None else hash_hits
+        if picture.is_icon:
             self.compare(self.hashed)
             return
-        inverted = hash_candidates([_upright_negative(found)], self.hashes)[0]
+        inverted = find_hash_candidates([_invert_upright(picture)], self.hashes)[0]
         if self.is_promising:
-            few = VOTED_FOR <= self.heaviest < DESCRIBED_FROM and not self.is_composed_or_near
-            described = [] if few else descriptor_candidates(found, self.descriptors)
-            self.compare(self.hashed, in_turns(standing_out(self.voted), described), inverted)
+            has_few_votes = VOTED_FOR <= self.heaviest < DESCRIBED_FROM and not self.is_composed_or_near
+            descriptor_hits = [] if has_few_votes else find_descriptor_candidates(picture, self.descriptors)
+            self.compare(self.hashed, interleave(select_prominent(self.voted), descriptor_hits), inverted)
             self.ask_what_is_left()
         else:
             self.compare(inverted)
@@ -254,7 +260,7 @@ class Search(Generic[Key]):
     @property
     def heaviest(self) -> float:
         """Ratio of the heaviest work's votes to chance; 0 without votes or an estimate of chance."""
-        return self.voted[0].weight / by_chance(self.voted) if self.voted else 0.0
+        return self.voted[0].weight / estimate_chance(self.voted) if self.voted else 0.0
 
     @cached_property
     def is_composed_or_near(self) -> bool:
@@ -278,34 +284,36 @@ class Search(Generic[Key]):
 
         The number of comparisons per round is limited; the owners of all rounds are queried together.
         """
-        listed = [list(candidates) for candidates in rounds]
-        owners = self.works.owners(chain.from_iterable(listed))
-        for one in listed:
-            self._compare(one, owners)
+        groups = [list(candidates) for candidates in rounds]
+        owners = self.works.owners(chain.from_iterable(groups))
+        for group in groups:
+            self._compare(group, owners)
 
-    def _compare(self, listed: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
+    def _compare(self, candidates: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
-        loud = {owner(hit) for hit in loudest(listed)}
-        self.named.append([*distinct(listed, owner, len(listed))])
+        loud = {owner(hit) for hit in find_loudest(candidates)}
+        self.named.append([*iterate_distinct(candidates, owner, len(candidates))])
         for work in [work for work in self.named[-1][:MAX_CANDIDATES] if work not in self.compared]:
             registered = self.works.features(work)
             if registered is not None:
-                one = compare(self.found, registered, self.count)
-                if work in loud and one.glance:
-                    one = verify(self.found, registered, self.count)
-                self._keep(work, state_agreement(one, self.found, self.load, registered, self.limits, self.count))
+                verification = compare(self.found, registered, self.count)
+                if work in loud and verification.glance:
+                    verification = verify(self.found, registered, self.count)
+                self._keep(
+                    work, restate_agreement(verification, self.found, self.load, registered, self.limits, self.count)
+                )
 
     def look_within(self) -> None:
         """Compare each picture within the picture with the works that it resembles, as if found separately."""
-        parts = parts_of(self.found, self.load, self.limits)
+        parts = find_parts(self.found, self.load, self.limits)
         if not parts:
             return
-        named = named_within(parts, self.descriptors)
-        owners = self.works.owners([candidate for _, candidate in named])
+        hits = query_parts(parts, self.descriptors)
+        owners = self.works.owners([candidate for _, candidate in hits])
         first: dict[Key, Part] = {}
-        for part, candidate in named:
+        for part, candidate in hits:
             work = owners.get((candidate.space, candidate.number))
             if work is not None and self._is_open(work):
                 first.setdefault(work, part)
@@ -313,34 +321,34 @@ class Search(Generic[Key]):
         for work, part in list(first.items())[:MAX_CANDIDATES]:
             registered = self.works.features(work)
             if registered is not None:
-                verification = verified_within(
+                verification = verify_part(
                     part, self.found, self.load, registered, self.limits, self.count * len(parts)
                 )
                 self._keep(work, verification)
 
     def _is_open(self, work: Key) -> bool:
-        known = self.compared.get(work)
-        return known is None or known.decision not in SETTLED
+        existing = self.compared.get(work)
+        return existing is None or existing.decision not in FINAL_DECISIONS
 
-    def _keep(self, work: Key, said: Verification) -> None:
+    def _keep(self, work: Key, verification: Verification) -> None:
         """Keep the more certain result for a work; of two equal ones, the first."""
-        known = self.compared.get(work)
-        if known is None or said.decision.sureness > known.decision.sureness:
-            self.compared[work] = said
+        existing = self.compared.get(work)
+        if existing is None or verification.decision.sureness > existing.decision.sureness:
+            self.compared[work] = verification
 
     def ask_what_is_left(self) -> None:
         """Let the features outside explained parts vote for further works, until they find none."""
         for _ in range(ROUNDS):
-            certain = self.certain
-            if not certain:
+            matches = self.certain
+            if not matches:
                 return
             features = self.found.quick
-            for work, verification in certain:
+            for work, verification in matches:
                 features = self._outside(features, work, verification)
-            if len(features) < LEFT:
+            if len(features) < MIN_REMAINING:
                 return
-            self.compare(vote_candidates(features, self.votes))
-            if len(self.certain) == len(certain):
+            self.compare(find_vote_candidates(features, self.votes))
+            if len(self.certain) == len(matches):
                 return
 
     def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
@@ -352,8 +360,8 @@ class Search(Generic[Key]):
         return local
 
 
-def loudest(candidates: Sequence[Candidate]) -> list[Candidate]:
+def find_loudest(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the work whose votes far exceed those of chance and of every other work, if there is one."""
-    voted = sorted((hit for hit in candidates if hit.space == ROOTSIFT.id), key=lambda hit: hit.distance)
-    is_loud = voted and voted[0].distance <= 1 / LOUD
-    return voted[:1] if is_loud and all(hit.distance >= APART * voted[0].distance for hit in voted[1:]) else []
+    hits = sorted((hit for hit in candidates if hit.space == ROOTSIFT.id), key=lambda hit: hit.distance)
+    is_loud = hits and hits[0].distance <= 1 / LOUD
+    return hits[:1] if is_loud and all(hit.distance >= APART * hits[0].distance for hit in hits[1:]) else []

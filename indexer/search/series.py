@@ -26,22 +26,22 @@ LIKE_A_COPY = 0.8
 Key = TypeVar("Key", bound=Hashable)
 
 
-def relation_of(verification: Verification) -> Relation | None:
+def derive_relation(verification: Verification) -> Relation | None:
     """Return a work's relation to another one, whose picture was compared as the found one; either may be a part."""
     if verification.decision in {Decision.REVIEW, Decision.RESEMBLES}:
         return Relation.SERIES if "imprecise" in verification.reasons else None
     if verification.decision is Decision.NONE:
         return None
-    if precision(verification) < SAME_PICTURE:
+    if compute_precision(verification) < SAME_PICTURE:
         return Relation.SERIES
-    shown = sorted((verification.overlap_work, verification.overlap_picture))
-    if shown[0] >= EXPLAINED:
+    overlaps = sorted((verification.overlap_work, verification.overlap_picture))
+    if overlaps[0] >= EXPLAINED:
         return Relation.DUPLICATE
-    return Relation.PART if shown[1] >= EXPLAINED else None
+    return Relation.PART if overlaps[1] >= EXPLAINED else None
 
 
-def told_apart(
-    compared: Mapping[Key, Verification], siblings: Callable[[Key], Collection[Key]]
+def review_ambiguous(
+    verifications: Mapping[Key, Verification], siblings: Callable[[Key], Collection[Key]]
 ) -> dict[Key, Verification]:
     """Return the comparisons of one found picture, with those that another exposure explains as well sent to review.
 
@@ -51,18 +51,20 @@ def told_apart(
     """
 
     def held_back(work: Key, verification: Verification) -> Verification:
-        others = [precision(compared[other]) for other in siblings(work) if other in compared]
-        if verification.decision is not Decision.CERTAIN or not others:
+        sibling_precisions = [
+            compute_precision(verifications[other]) for other in siblings(work) if other in verifications
+        ]
+        if verification.decision is not Decision.CERTAIN or not sibling_precisions:
             return verification
-        own = precision(verification)
-        if own - max(others) >= (-CLEARLY if own >= LIKE_A_COPY else CLEARLY):
+        own_precision = compute_precision(verification)
+        if own_precision - max(sibling_precisions) >= (-CLEARLY if own_precision >= LIKE_A_COPY else CLEARLY):
             return verification
         return replace(verification, decision=Decision.REVIEW, reasons=(*verification.reasons, SERIES))
 
-    return {work: held_back(work, verification) for work, verification in compared.items()}
+    return {work: held_back(work, verification) for work, verification in verifications.items()}
 
 
-def precision(verification: Verification) -> float:
+def compute_precision(verification: Verification) -> float:
     """Return the precision of a match: 1 for an untouched copy, 2 for identical bytes, −1 for no match.
 
     It is the share of patches in place minus the drift in pixels, reduced for matches in pieces.
@@ -71,5 +73,5 @@ def precision(verification: Verification) -> float:
         return 2.0
     if verification.decision is Decision.NONE or verification.in_place is None or verification.drift is None:
         return -1.0
-    flexible = IN_PIECES if verification.pieces else 0.0
-    return max(-1.0, verification.in_place - verification.drift - flexible)
+    deduction = IN_PIECES if verification.pieces else 0.0
+    return max(-1.0, verification.in_place - verification.drift - deduction)

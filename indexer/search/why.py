@@ -65,7 +65,7 @@ FIGURES: Mapping[str, Sentence] = {
     "pieces_firm_clear": Sentence("… reduced where a part of one picture shows something else"),
 }
 """Descriptions of figures, by the name of the condition or term (:data:`indexer.compare.weighing.TERMS`)."""
-MEASURED: Mapping[str, str] = {"hash": "hamming"}
+TERM_FIGURES: Mapping[str, str] = {"hash": "hamming"}
 """The figure that a term weighs, if the names differ."""
 BREAKS_OFF = Sentence("The file is truncated or damaged. The readable part was compared.")
 NEAREST = 100
@@ -110,7 +110,15 @@ class Gate:
     @property
     def rows(self) -> list[tuple[Sentence, str, Sentence, bool]]:
         """Rows of a table: description, figure, required value, and True if the pair was not stopped by it."""
-        return [(FIGURES[one.name], _number(one.figure), _limit(one), one.holds or self.passed) for one in self.figures]
+        return [
+            (
+                FIGURES[condition.name],
+                _format_number(condition.figure),
+                _format_limit(condition),
+                condition.holds or self.passed,
+            )
+            for condition in self.figures
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +145,7 @@ class Explanation(Generic[Key]):
         if self.fell is None:
             return Sentence("The copy is found."), *self.gates[-1].sentences, *cut
         behind = self.gates[self.gates.index(self.fell) + 1 :]
-        further = (said for gate in behind for said in gate.sentences[:1])
+        further = (sentence for gate in behind for sentence in gate.sentences[:1])
         return Sentence("The copy is not found."), *self.fell.sentences, *further, *cut
 
     @property
@@ -152,7 +160,7 @@ def explain(
     works: Works[Key] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     descriptor: Descriptor = BUILT_IN,
-    settled: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
+    adjust: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
 ) -> Explanation[Key]:
     """Search for one picture, and explain why it matches a work or not.
 
@@ -162,32 +170,34 @@ def explain(
         works: Works to search; without them, the two are compared as if the search had found them.
         limits: Limits for decoding.
         descriptor: The network.
-        settled: Final processing of a search's comparisons, such as for works of a series.
+        adjust: Final processing of a search's comparisons, such as for works of a series.
 
     Returns:
         The explanation.
     """
     try:
-        found = extract(data, limits, descriptor=descriptor)
+        found_picture = extract(data, limits, descriptor=descriptor)
     except UnreadablePictureError as error:
         why = filter(None, (Sentence("The copy cannot be read."), error.message, error.hint))
         gate = Gate("reading", passed=False, sentences=(*why,))
         return Explanation(Decision.NONE, (gate,), next(iter(originals)))
-    asked = None if works is None else search.Search(found, lambda: data, works, limits)
-    if asked is not None:
-        asked.run()
-    compared = {} if asked is None else settled(found, asked.compared)
-    key = max(originals, key=lambda one: _promise(compared.get(one)))
-    examined = compared.get(key) or search.compare_alone(found, lambda: data, originals[key], limits)
+    searcher = None if works is None else search.Search(found_picture, lambda: data, works, limits)
+    if searcher is not None:
+        searcher.run()
+    verifications = {} if searcher is None else adjust(found_picture, searcher.compared)
+    key = max(originals, key=lambda candidate: _promise_rank(verifications.get(candidate)))
+    examined = verifications.get(key) or search.compare_without_search(
+        found_picture, lambda: data, originals[key], limits
+    )
     assert isinstance(examined, Examined)
-    pair = _Pair(key, found, originals[key], examined, asked)
-    gates = (Gate("reading"), *(gate for ask in GATES for gate in ask(pair)))
-    decision = examined.decision if asked is None or key in compared else Decision.NONE
-    return Explanation(decision, gates, key, examined, tuple(pair.before or ()), bool(found.info.incomplete))
+    pair = _Pair(key, found_picture, originals[key], examined, searcher)
+    gates = (Gate("reading"), *(gate for create_gates in GATES for gate in create_gates(pair)))
+    decision = examined.decision if searcher is None or key in verifications else Decision.NONE
+    return Explanation(decision, gates, key, examined, tuple(pair.before or ()), bool(found_picture.info.incomplete))
 
 
-def _promise(compared: Verification | None) -> tuple[int, float]:
-    return (-1, 0.0) if compared is None else (compared.decision.sureness, compared.dense)
+def _promise_rank(verification: Verification | None) -> tuple[int, float]:
+    return (-1, 0.0) if verification is None else (verification.decision.sureness, verification.dense)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,30 +219,30 @@ class _Pair(Generic[Key]):
     def before(self) -> list[Key] | None:
         """Works ranked before it where it was found first; ``None`` if it was not found."""
         rounds = () if self.search is None else self.search.named
-        return min((named[: named.index(self.key)] for named in rounds if self.key in named), key=len, default=None)
+        return min((keys[: keys.index(self.key)] for keys in rounds if self.key in keys), key=len, default=None)
 
 
-def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: bool) -> Gate:
+def _create_gate(name: str, figures: Way, sentence: Sentence, *further: Sentence, passed: bool) -> Gate:
     """Create a gate; if the pair fails, with the sentence, the insufficient figures, and further sentences."""
     short = [
         Sentence("%(what)s: %(figure)s; required: %(limit)s.", what=what, figure=figure, limit=limit)
         for what, figure, limit, holds in Gate(name, figures, passed).rows
         if not holds
     ]
-    return Gate(name, figures, passed, () if passed else (said, *short[:2], *further))
+    return Gate(name, figures, passed, () if passed else (sentence, *short[:2], *further))
 
 
-def _information(pair: _Pair[Key]) -> Iterator[Gate]:
+def _check_information(pair: _Pair[Key]) -> Iterator[Gate]:
     sentence = Sentence(
         "The original has too little detail to be distinguished from other pictures. Only nearly exact "
         "copies are reported."
     )
     nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
     flat = pair.original.is_flat
-    yield _gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
+    yield _create_gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
 
 
-def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
+def _check_naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if pair.search is None:
         return
     icon = pair.found.is_icon
@@ -241,7 +251,7 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if icon:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
-        figures += [*_described(pair, pair.search), *_voted(pair, pair.search)]
+        figures += [*_describe_descriptors(pair, pair.search), *_describe_votes(pair, pair.search)]
     sentence = Sentence(
         "Neither the hash, the descriptor nor the votes returned the original, so the two pictures were not compared."
     )
@@ -251,105 +261,114 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
     same = Sentence("A direct comparison does not find the copy either.")
     if pair.agrees:
         same = Sentence("A direct comparison does find the copy.")
-    yield _gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
+    yield _create_gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
 
 
-def _related(pair: _Pair[Key]) -> Iterator[Gate]:
+def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
     """Yield the gates of both questions with their sums, and the gate of a quick look that dismissed the pair."""
-    one, weighing = pair.examined, shipped()
-    if one.glance:
-        quick = Figures.told(one.figures)
+    verification, weighing = pair.examined, shipped()
+    if verification.glance:
+        quick = Figures.told(verification.figures)
         sentence = Sentence(
             "The quick comparison found too little agreement. The copy may be redrawn, show only a small "
             "part of the original, or be another picture."
         )
-        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
-    if one.related is None or one.exposure is None or one.glance:
+        yield _create_gate("glance", _create_sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
+    if verification.related is None or verification.exposure is None or verification.glance:
         return
-    figures = Figures.told(one.figures)
+    figures = Figures.told(verification.figures)
     sentence = Sentence(
         "The agreement is no greater than chance explains, or comes from a mark that other works of the "
         "owner also have."
     )
     larger = Sentence("A larger copy would show more detail.")
     small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
-    needed = _sum(weighing.related, figures, one.limit)
-    yield _gate("related", needed, sentence, *([larger] if small else []), passed=pair.agrees)
+    conditions = _create_sum(weighing.related, figures, verification.limit)
+    yield _create_gate("related", conditions, sentence, *([larger] if small else []), passed=pair.agrees)
     if pair.agrees:
         sentence = Sentence("It may also be another picture of the same scene, or an adaptation.")
-        needed = _sum(weighing.exposure, figures, weighing.review_limit)
-        yield _gate("exposure", needed, sentence, passed=one.decision is not Decision.RESEMBLES)
+        conditions = _create_sum(weighing.exposure, figures, weighing.review_limit)
+        yield _create_gate("exposure", conditions, sentence, passed=verification.decision is not Decision.RESEMBLES)
 
 
-def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
-    one = pair.examined
+def _check_certainty(pair: _Pair[Key]) -> Iterator[Gate]:
+    verification = pair.examined
     if not pair.agrees:
         return
     odds: Way = ()
-    if one.exposure is not None:
-        odds = (Condition("odds", one.exposure, shipped().certain_limit),)
-        if WEAK in one.reasons:
-            odds += (Condition("dense", one.dense, WEAK_DENSE),)
-    yield _gate("certainty", odds, Sentence("A person has to review it."), passed=one.decision is Decision.CERTAIN)
+    if verification.exposure is not None:
+        odds = (Condition("odds", verification.exposure, shipped().certain_limit),)
+        if WEAK in verification.reasons:
+            odds += (Condition("dense", verification.dense, WEAK_DENSE),)
+    yield _create_gate(
+        "certainty", odds, Sentence("A person has to review it."), passed=verification.decision is Decision.CERTAIN
+    )
 
 
-GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _related, _certainty)
+GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (
+    _check_information,
+    _check_naming,
+    _check_related,
+    _check_certainty,
+)
 
 
-def _sum(question: Question, figures: Figures, limit: float) -> Way:
+def _create_sum(question: Question, figures: Figures, limit: float) -> Way:
     """Return the sum with its limit, and the summand of each term."""
-    added = question.sum_of(figures)
-    terms = [Condition(name, _measured(name, figures), adds=much) for name, much in added.items()]
-    begun = Condition("begun", question.intercept, adds=question.intercept)
-    return Condition("odds", question.odds(figures), limit), begun, *terms
+    summands = question.sum_of(figures)
+    terms = [Condition(name, _figure_value(name, figures), adds=summand) for name, summand in summands.items()]
+    start = Condition("begun", question.intercept, adds=question.intercept)
+    return Condition("odds", question.odds(figures), limit), start, *terms
 
 
-def _measured(name: str, figures: Figures) -> float | None:
+def _figure_value(name: str, figures: Figures) -> float | None:
     """Return the measured figure that a term weighs; for a term of several figures, its value."""
     values = asdict(figures)
-    return values[MEASURED.get(name, name)] if MEASURED.get(name, name) in values else TERMS[name](figures)
+    return values[TERM_FIGURES.get(name, name)] if TERM_FIGURES.get(name, name) in values else TERMS[name](figures)
 
 
-def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
+def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the similarity of the nearest descriptors, and the rank of the work.
 
     For a picture without promising results, only the descriptor of the whole was searched for.
     """
-    found, works = pair.found, asked.works
-    queries = np.stack([*found.embeddings.values()] if asked.is_promising else [found.embedding])
+    found_picture, works = pair.found, searcher.works
+    queries = np.stack([*found_picture.embeddings.values()] if searcher.is_promising else [found_picture.embedding])
     similarity = float((queries @ pair.original.embedding).max())
-    within = candidates.DESCRIPTOR_WITHIN if asked.is_promising else search.NEAR_WHOLE
+    within = candidates.DESCRIPTOR_WITHIN if searcher.is_promising else search.NEAR_WHOLE
     yield Condition("similarity", similarity, 1 - within)
     space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=NEAREST)
-    if place := min(filter(None, (_place(pair.key, works, space, row) for row in nearest)), default=None):
+    if place := min(filter(None, (_find_rank(pair.key, works, space, row) for row in nearest)), default=None):
         yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
 
 
-def _voted(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
+def _describe_votes(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the votes, if there are enough works to estimate chance."""
-    votes, works = asked.voted, asked.works
-    if not math.isinf(chance := candidates.by_chance(votes)):
-        place = _place(pair.key, works, ROOTSIFT.id, votes)
-        least = candidates.STANDS_OUT if asked.is_promising else search.VOTED_FOR
-        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, least)
+    votes, works = searcher.voted, searcher.works
+    if not math.isinf(chance := candidates.estimate_chance(votes)):
+        place = _find_rank(pair.key, works, ROOTSIFT.id, votes)
+        threshold = candidates.PROMINENCE if searcher.is_promising else search.VOTED_FOR
+        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, threshold)
         if place:
-            yield Condition("place_by_votes", place, candidates.VOTED_MOST, at_most=True)
+            yield Condition("place_by_votes", place, candidates.MAX_VOTED, at_most=True)
 
 
-def _place(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
+def _find_rank(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
     """Return the rank of the original in an index's results."""
     owners = works.owners(candidates.Candidate(space, hit.number, 0.0) for hit in hits)
-    return next((place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == key), None)
+    return next((rank for rank, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == key), None)
 
 
-def _limit(one: Condition) -> Sentence:
-    if one.limit is None:
-        return Sentence("adds %(much)s", much=f"{one.adds or 0.0:+.2f}")
-    limit = _number(one.limit)
-    return Sentence("at most %(limit)s", limit=limit) if one.at_most else Sentence("at least %(limit)s", limit=limit)
+def _format_limit(condition: Condition) -> Sentence:
+    if condition.limit is None:
+        return Sentence("adds %(much)s", much=f"{condition.adds or 0.0:+.2f}")
+    limit = _format_number(condition.limit)
+    return (
+        Sentence("at most %(limit)s", limit=limit) if condition.at_most else Sentence("at least %(limit)s", limit=limit)
+    )
 
 
-def _number(figure: float | None) -> str:
+def _format_number(figure: float | None) -> str:
     """Format integers as they are, other figures with three digits, missing ones as a dash."""
     if figure is None:
         return "–"

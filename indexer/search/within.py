@@ -7,115 +7,139 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import side_needed
+from exhibit.comparison.similarity import needed_side
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.decision import WEAK, WEAK_DENSE, Told, laid, matrix_of, unrelated, verify, weighed_as_stated
+from indexer.compare.decision import (
+    WEAK,
+    WEAK_DENSE,
+    AnyVerification,
+    add_transform,
+    remove_match,
+    reweigh,
+    to_matrix,
+    verify,
+)
 from indexer.compare.dense import dense_agreement
 from indexer.layout.orientation import Box
-from indexer.layout.regions import MAX_REGIONS, regions
-from indexer.layout.scaling import at_most
-from indexer.picture.features import NORMAL, SAME_PART, Detail, Features, Part, cut_out, extract
+from indexer.layout.regions import MAX_REGIONS, find_regions
+from indexer.layout.scaling import shrink_to
+from indexer.picture.features import NORMAL, SAME_PART, Detail, Features, Part, cut_parts, extract
 from indexer.search.candidates import Candidate
 
-WITHIN = 0.47
+MAX_PART_DISTANCE = 0.47
 """Maximum 1 − cosine for comparing a part with a work. Of 86 pictures that show one of 200 works small, and that
 nothing else found, it finds the work in 57; in 13, another work is within it, too, and is compared in vain."""
-LIKEST = 3
+MAX_SIMILAR_PARTS = 3
 """Number of parts that are compared with one picture."""
-BROKEN_OFF = 0.02
+CUT_MARGIN = 0.02
 """Distance from the end of a section, as a share of the strip's width, within which a picture counts as cut off
 there."""
 
 
-def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
+def find_parts(found_picture: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
     """Return the pictures within a picture; empty for most photographs.
 
     Also empty if the network that described the whole is not available.
     """
-    if found.space != found.descriptor.space:
+    if found_picture.space != found_picture.descriptor.space:
         return []
-    size = (found.info.width, found.info.height)
-    boxes = _regions_of_strip(load(), found, limits) if found.strip_factor > 1 else regions(found.grey, size)
-    return cut_out(load(), found, boxes, limits) if boxes else []
+    size = (found_picture.info.width, found_picture.info.height)
+    boxes = (
+        _find_strip_regions(load(), found_picture, limits)
+        if found_picture.strip_factor > 1
+        else find_regions(found_picture.grey, size)
+    )
+    return cut_parts(load(), found_picture, boxes, limits) if boxes else []
 
 
-def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]:
+def _find_strip_regions(data: bytes, found_picture: Features, limits: Limits) -> list[Box]:
     """Return the pictures within a strip, largest first: those within each section, which is twice as long as wide.
 
     Each section starts in the middle of the previous one; pictures cut off at its ends are complete in another.
     """
-    decoded = decode(data, limits, at_least=round(NORMAL.side * found.strip_factor))
+    decoded = decode(data, limits, at_least=round(NORMAL.side * found_picture.strip_factor))
     grey = np.asarray(Image.fromarray(decoded.pixels).convert("L"))
-    across, down = found.info.width / grey.shape[1], found.info.height / grey.shape[0]
+    across, down = found_picture.info.width / grey.shape[1], found_picture.info.height / grey.shape[0]
     upright = grey.shape[0] > grey.shape[1]
     lines, wide, along = (grey, across, down) if upright else (grey.T, down, across)
     length, step = lines.shape
     boxes: list[Box] = []
     for start in range(0, max(1, length - step), step):
         stretch = np.ascontiguousarray(lines[start : start + 2 * step])
-        height, edge = len(stretch), BROKEN_OFF * step
-        for box in regions(at_most(stretch, NORMAL.side), (round(step * wide), round(height * along))):
+        height, edge = len(stretch), CUT_MARGIN * step
+        for box in find_regions(shrink_to(stretch, NORMAL.side), (round(step * wide), round(height * along))):
             top, bottom = box.top / along, box.bottom / along
             if (start and top < edge) or (start + height < length and bottom > height - edge):
                 continue
-            lies = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
-            if all(lies.likeness(other) < SAME_PART for other in boxes):
-                boxes.append(lies)
+            region = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
+            if all(region.likeness(other) < SAME_PART for other in boxes):
+                boxes.append(region)
     boxes.sort(key=lambda box: -box.width * box.height)
     if not upright:
         boxes = [Box(box.top, box.left, box.bottom, box.right) for box in boxes]
     return boxes[:MAX_REGIONS]
 
 
-def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
+def query_parts(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
     """Return the result of the index for each of the parts, the nearest first."""
-    hits_by_part = descriptors.search(_vectors(parts), k=1, within=WITHIN)
-    named = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
-    named.sort(key=lambda pair: pair[1].distance)
-    return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in named]
+    hits_by_part = descriptors.search(_vectors(parts), k=1, within=MAX_PART_DISTANCE)
+    pairs = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
+    pairs.sort(key=lambda pair: pair[1].distance)
+    return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in pairs]
 
 
-def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
+def select_similar_parts(parts: Sequence[Part], registered: Features) -> list[Part]:
     """Return the parts most similar to a registered picture; empty if another network described it."""
     if not parts or registered.space != parts[0].descriptor.space:
         return []
-    apart = 1 - _vectors(parts) @ registered.embedding
-    return [parts[number] for number in np.argsort(apart, kind="stable")[:LIKEST].tolist() if apart[number] <= WITHIN]
+    distances = 1 - _vectors(parts) @ registered.embedding
+    return [
+        parts[number]
+        for number in np.argsort(distances, kind="stable")[:MAX_SIMILAR_PARTS].tolist()
+        if distances[number] <= MAX_PART_DISTANCE
+    ]
 
 
 def _vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
     return parts[0].descriptor.vectors([part.pixels for part in parts])
 
 
-def verified_within(
-    part: Part, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
+def verify_part(
+    part: Part, found_picture: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Verification:
     """Compare a part with a registered picture, named among ``works`` works; the stated values refer to the whole."""
     verification = verify(part.features, registered, works)
     if verification.decision is Decision.NONE or verification.transform is None:
-        return unrelated(verification)
+        return remove_match(verification)
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
-    transform = np.array(_shifted(verification.transform, shift))
-    moved = replace(
-        laid(verification, transform, found, registered),
-        further=tuple(_shifted(further, shift) for further in verification.further),
-        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in verification.pieces),
+    transform = np.array(_shift_transform(verification.transform, shift))
+    mapped = replace(
+        add_transform(verification, transform, found_picture, registered),
+        further=tuple(_shift_transform(further, shift) for further in verification.further),
+        pieces=tuple(Piece(piece.box, _shift_transform(piece.transform, shift)) for piece in verification.pieces),
     )
-    return _with_agreement(moved, _with_enough_pixels(moved, found, load, registered, limits), registered, works)
+    return _restate_share(
+        mapped, _with_enough_pixels(mapped, found_picture, load, registered, limits), registered, works
+    )
 
 
-def state_agreement(
-    said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
-) -> Told:
+def restate_agreement(
+    verification: AnyVerification,
+    found_picture: Features,
+    load: Callable[[], bytes],
+    registered: Features,
+    limits: Limits,
+    works: int = 0,
+) -> AnyVerification:
     """Restate the share of matching windows of a pair as a verifier recomputes it from both files.
 
     The grey picture, on which all other measurements are based, blurs small parts of the found one.
 
     Args:
-        said: The verification.
-        found: The found picture.
+        verification: The verification.
+        found_picture: The found picture.
         load: Returns its exact bytes.
         registered: The registered picture.
         limits: Limits for decoding.
@@ -124,33 +148,45 @@ def state_agreement(
     Returns:
         The verification.
     """
-    if said.transform is None or said.decision is Decision.NONE or found.digest == registered.digest:
-        return said
-    whole = _with_enough_pixels(said, found, load, registered, limits)
-    return hold_back_weak(said) if whole is found else _with_agreement(said, whole, registered, works)
+    if (
+        verification.transform is None
+        or verification.decision is Decision.NONE
+        or found_picture.digest == registered.digest
+    ):
+        return verification
+    whole = _with_enough_pixels(verification, found_picture, load, registered, limits)
+    return (
+        downgrade_weak(verification)
+        if whole is found_picture
+        else _restate_share(verification, whole, registered, works)
+    )
 
 
-def hold_back_weak(said: Told) -> Told:
+def downgrade_weak(verification: AnyVerification) -> AnyVerification:
     """Send a certain match to review if fewer windows match than a verifier requires."""
-    if said.decision is Decision.CERTAIN and said.dense < WEAK_DENSE:
-        return replace(said, decision=Decision.REVIEW, reasons=(*said.reasons, WEAK))
-    return said
+    if verification.decision is Decision.CERTAIN and verification.dense < WEAK_DENSE:
+        return replace(verification, decision=Decision.REVIEW, reasons=(*verification.reasons, WEAK))
+    return verification
 
 
 def _with_enough_pixels(
-    said: Verification, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+    verification: Verification, found_picture: Features, load: Callable[[], bytes], registered: Features, limits: Limits
 ) -> Features:
     """Return the found picture, measured again at a higher resolution if its grey picture is too small."""
-    first, second = ((one.info.width, one.info.height) for one in (found, registered))
-    side = side_needed(first, second, said.transform or ())
-    return found if side <= max(found.grey_size) else extract(load(), limits, Detail(side=side, parts=False))
+    first, second = ((picture.info.width, picture.info.height) for picture in (found_picture, registered))
+    side = needed_side(first, second, verification.transform or ())
+    return (
+        found_picture
+        if side <= max(found_picture.grey_size)
+        else extract(load(), limits, Detail(side=side, parts=False))
+    )
 
 
-def _with_agreement(said: Told, whole: Features, registered: Features, works: int) -> Told:
-    share = dense_agreement(whole, registered, np.array(said.transform), pieces=said.pieces).share
-    return hold_back_weak(weighed_as_stated(replace(said, dense=round(share, 4)), works))
+def _restate_share(verification: AnyVerification, whole: Features, registered: Features, works: int) -> AnyVerification:
+    share = dense_agreement(whole, registered, np.array(verification.transform), pieces=verification.pieces).share
+    return downgrade_weak(reweigh(replace(verification, dense=round(share, 4)), works))
 
 
-def _shifted(transform: Matrix, shift: NDArray[np.float64]) -> Matrix:
-    moved = np.array(transform) @ shift
-    return matrix_of(moved / moved[2, 2])
+def _shift_transform(transform: Matrix, shift: NDArray[np.float64]) -> Matrix:
+    shifted = np.array(transform) @ shift
+    return to_matrix(shifted / shifted[2, 2])

@@ -9,21 +9,22 @@ BANDS, BITS = 16, 24
 """Number of bands of a hash, and bits in each of its 256."""
 
 
-def _sampled(band: int) -> list[int]:
+def _sample_bits(band: int) -> list[int]:
     order = sorted(range(256), key=lambda bit: hashlib.sha256(b"exhibit-blind/1 band %d bit %d" % (band, bit)).digest())
     return order[:BITS]
 
 
-SAMPLED = [_sampled(band) for band in range(BANDS)]
+SAMPLED = [_sample_bits(band) for band in range(BANDS)]
 """The bits of each band, counted from the most significant bit of the hash's first byte."""
 
 
-def elements(digest: bytes, phash: bytes | None) -> list[bytes]:
+def list_elements(digest: bytes, phash: bytes | None) -> list[bytes]:
     """Return the elements of a picture: its SHA-256, and the bands of its perceptual hash if it has one."""
     values = [b"digest " + digest]
     if phash is not None:
         bits = f"{int.from_bytes(phash, 'big'):0256b}"
         values += [
-            f"band {band} {''.join(bits[bit] for bit in chosen)}".encode() for band, chosen in enumerate(SAMPLED)
+            f"band {band} {''.join(bits[bit] for bit in sampled_bits)}".encode()
+            for band, sampled_bits in enumerate(SAMPLED)
         ]
     return values

@@ -12,7 +12,7 @@ from indexer.vectors.faiss_rows import VectorRows, empty_rows, rows_class
 from indexer.vectors.folder_index import FolderIndex, save_array
 from indexer.vectors.manifest import Manifest
 from indexer.vectors.replayed_index import ReplayedVectors
-from indexer.vectors.rows import checked_rows, empty_vectors
+from indexer.vectors.rows import empty_vectors, validate_rows
 
 VECTORS, NUMBERS = ".faiss", ".npy"
 MAX_ROWS = 10_000_000
@@ -45,14 +45,14 @@ class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
 
     def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         size = self._max_rows
-        waiting = self._joined([])
+        pending = self._joined([])
         for batch in batches:
-            waiting = self._joined([waiting, checked_rows(self.space, *batch)])
-            while len(waiting[0]) >= size:
-                yield waiting[0][:size], waiting[1][:size]
-                waiting = waiting[0][size:], waiting[1][size:]
-        if len(waiting[0]):
-            yield waiting
+            pending = self._joined([pending, validate_rows(self.space, *batch)])
+            while len(pending[0]) >= size:
+                yield pending[0][:size], pending[1][:size]
+                pending = pending[0][size:], pending[1][size:]
+        if len(pending[0]):
+            yield pending
 
     def _joined(self, batches: Iterable[Batch]) -> Batch:
         """Return all rows of the batches, sorted by number."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.folder_index import NumberedRows
-from indexer.vectors.replayed_index import nearness
-from indexer.vectors.robust_bits import key_bits, keys, likely_lists
-from indexer.vectors.rows import cosine_distances, empty_vectors
+from indexer.vectors.replayed_index import sort_key
+from indexer.vectors.robust_bits import choose_lists, compute_keys, count_key_bits
+from indexer.vectors.rows import compute_cosine_distances, empty_vectors
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
@@ -109,11 +109,11 @@ class HashRows(VectorRows):
         """Write hashes; from :data:`HASH_LISTS_FROM` on in lists by their robust bits."""
         index = cls._flat(space, vectors)
         if space.width == 256 and len(vectors) >= HASH_LISTS_FROM:
-            bits = key_bits(len(vectors))
+            bits = count_key_bits(len(vectors))
             centres = cls._flat(space, np.zeros((1 << bits, 32), np.uint8))  # unused: keys name the lists
             index = faiss.IndexBinaryIVF(centres, space.width, 1 << bits)
             index.own_fields, index.is_trained = False, True
-            lists = keys(vectors, bits)
+            lists = compute_keys(vectors, bits)
             index.add_core(len(vectors), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists))
         faiss.write_index_binary(index, str(path))
 
@@ -135,7 +135,7 @@ class HashRows(VectorRows):
         else:
             ends, distances, places = self._scan_lists(queries, radius, LISTS_READ if k < READ_ALL_FROM else 1)
         slices = map(slice, ends[:-1].tolist(), ends[1:].tolist())
-        return [self._nearest(distances[some], places[some], k) for some in slices]
+        return [self._nearest(distances[part], places[part], k) for part in slices]
 
     def _scan_lists(
         self, queries: NDArray[np.uint8], radius: int, share: float
@@ -148,7 +148,7 @@ class HashRows(VectorRows):
         """
         lists, count = self.index.invlists, self.index.nlist
         is_read = np.zeros((len(queries), count), np.bool_)
-        likely = likely_lists(queries, count.bit_length() - 1, share)
+        likely = choose_lists(queries, count.bit_length() - 1, share)
         np.put_along_axis(is_read, likely, values=True, axis=1)
         results = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
         for number in range(count):
@@ -165,9 +165,9 @@ class HashRows(VectorRows):
                 places = faiss.rev_swig_ptr(lists.get_ids(number), size)[faiss.rev_swig_ptr(result.labels, hits)]
                 distances = faiss.rev_swig_ptr(result.distances, hits).copy()
                 results.append((np.repeat(rows, np.diff(ends)), distances, places))
-        whose, distances, places = map(np.concatenate, zip(*results, strict=True))
-        order = np.argsort(whose, kind="stable")
-        return np.searchsorted(whose[order], np.arange(len(queries) + 1)), distances[order], places[order]
+        query_rows, distances, places = map(np.concatenate, zip(*results, strict=True))
+        order = np.argsort(query_rows, kind="stable")
+        return np.searchsorted(query_rows[order], np.arange(len(queries) + 1)), distances[order], places[order]
 
     def _nearest(self, distances: NDArray[np.float32], places: NDArray[np.int64], k: int) -> list[Hit]:
         if self._removed_count:
@@ -225,24 +225,24 @@ class DescriptorRows(VectorRows):
 
     def _parameters(self, k: int) -> Untyped:
         """Return FAISS's search parameters: the removed rows, and the number of cells to read."""
-        how: dict[str, Untyped] = {}
+        options: dict[str, Untyped] = {}
         if not self.is_flat:
-            how["nprobe"] = PROBES if k < READ_ALL_FROM else PROBES_OF_NEW_WORKS
+            options["nprobe"] = PROBES if k < READ_ALL_FROM else PROBES_OF_NEW_WORKS
         if self._removed_count:
-            how["sel"] = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.removed)))
-        return (faiss.SearchParameters if self.is_flat else faiss.SearchParametersIVF)(**how)
+            options["sel"] = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.removed)))
+        return (faiss.SearchParameters if self.is_flat else faiss.SearchParametersIVF)(**options)
 
     def _hits(
         self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64], within: float | None
     ) -> list[Hit]:
         places, scores = places[places >= 0], scores[places >= 0]
         if self.is_flat:  # FAISS's products depend on the company of a row
-            distances = cosine_distances(query, self.index.reconstruct_batch(places))
+            distances = compute_cosine_distances(query, self.index.reconstruct_batch(places))
         else:
             distances = np.round(1 - scores, 6)
         present = distances <= (np.inf if within is None else within)
         numbers = self.numbers[places[present]].tolist()
-        return sorted(map(Hit, numbers, distances[present].tolist()), key=nearness)
+        return sorted(map(Hit, numbers, distances[present].tolist()), key=sort_key)
 
 
 def cell_count(rows: int) -> int:

@@ -23,9 +23,9 @@ from indexer.vectors.manifest import (
     read_manifest,
     write_lock,
 )
-from indexer.vectors.replayed_index import Opened, ReplayedIndex
+from indexer.vectors.replayed_index import OpenIndex, ReplayedIndex
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 GROWTH = 4
 """A flush merges older segments into the new one while they are smaller than this many times its size."""
 MAX_LISTED = 10
@@ -158,8 +158,8 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     def _read(self) -> Manifest:
         return read_manifest(self.folder, self.space.id)
 
-    def _open(self) -> Opened[Manifest]:
-        for last in range(TRIES - 1, -1, -1):
+    def _open(self) -> OpenIndex[Manifest]:
+        for last in range(MAX_ATTEMPTS - 1, -1, -1):
             manifest = self._read()
             try:
                 segments = [self._open_segment(segment) for segment in manifest.segments]
@@ -167,7 +167,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
                 if not last:
                     raise IntegrityError(f"A file of the index {self.space.id} is missing.", hint=HINT) from error
             else:
-                return Opened(manifest, segments, self._empty(segments))
+                return OpenIndex(manifest, segments, self._empty(segments))
         raise AssertionError
 
     def _make_durable(self, sequence: int) -> None:
@@ -176,10 +176,10 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             present = self._read()
             if present != opened.durable:
                 return
-            generation, kept = present.generation + 1, self._count_kept()
-            segments = [self._with_removals(generation, place) for place in range(kept)]
-            if any(map(len, rest := opened.parts[kept:])):
-                segments.append(self._write_segment(generation, 0, self._merged(rest)))
+            generation, kept_count = present.generation + 1, self._count_kept()
+            segments = [self._with_removals(generation, place) for place in range(kept_count)]
+            if any(map(len, merged_parts := opened.parts[kept_count:])):
+                segments.append(self._write_segment(generation, 0, self._merged(merged_parts)))
             publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
 
     def _open_segment(self, segment: Segment) -> R:
@@ -228,7 +228,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             problems = list(self._wrong_checksums(opened.durable))
         except (FileNotFoundError, IntegrityError) as error:
             return [str(error)]
-        problems = problems or list(_repeated(opened.segments))
+        problems = problems or list(_list_repeated(opened.segments))
         if not problems and source is not None and opened.durable.sequence > source.last_change():
             problems = [f"It contains change {opened.durable.sequence}, which the database does not have."]
         return problems
@@ -243,7 +243,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     def _differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
         """List differences between undamaged segments and the database."""
         count, expected = sum(map(len, segments)), source.count(sequence, by=sequence)
-        return [wrong_count(count, expected)] if count != expected else []
+        return [describe_wrong_count(count, expected)] if count != expected else []
 
     @property
     @abstractmethod
@@ -278,7 +278,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         """Write the files of a segment; return the number of its entries."""
 
 
-def wrong_count(count: int, expected: int) -> str:
+def describe_wrong_count(count: int, expected: int) -> str:
     """Return the problem of an index that has another number of entries than the database."""
     return f"It has {count} entries where the database has {expected}."
 
@@ -289,7 +289,7 @@ def save_array(path: Path, values: NDArray[Any]) -> None:
         np.save(file, values, allow_pickle=False)
 
 
-def _repeated(parts: Iterable[NumberedRows]) -> Iterator[str]:
+def _list_repeated(parts: Iterable[NumberedRows]) -> Iterator[str]:
     """List numbers that are out of order or present more than once."""
     for rows in parts:
         if (np.diff(rows.numbers) <= 0).any():

@@ -22,21 +22,21 @@ from exhibit.ports import IndexStats, VectorSource
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.faiss_rows import NOISE, SPARE, empty_rows
-from indexer.vectors.folder_index import wrong_count
+from indexer.vectors.folder_index import describe_wrong_count
 from indexer.vectors.manifest import HINT
-from indexer.vectors.replayed_index import Opened, ReplayedVectors, nearness
-from indexer.vectors.rows import cosine_distances
+from indexer.vectors.replayed_index import OpenIndex, ReplayedVectors, sort_key
+from indexer.vectors.rows import compute_cosine_distances
 
 MAX_HITS = 16_384
 """Maximum number of nearest rows that Milvus returns for one query."""
-SENT, ANSWERED, NAMED = 8 << 20, 16 << 20, 4_000
+MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_LISTED_NUMBERS = 8 << 20, 16 << 20, 4_000
 """Maximum bytes of a request and of a response, and numbers in a condition; Milvus accepts 64 MiB."""
-CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
+CONNECT_TIMEOUT, RESPONSE_TIMEOUT, LOAD_TIMEOUT = 3.0, 20.0, 60.0
 """Timeouts in seconds for a connection, for a response, and for creating or loading a collection."""
-LOOKED_AT = 400  # minimum number of graph nodes visited for a query of descriptors
-SILENT = Sentence("Milvus is not responding.")
-SEE = "See docs/how-to/operate/use-milvus.md."
-_UNREACHED, _GONE = 2, 100  # codes of Milvus and its client
+SEARCH_BREADTH = 400  # minimum number of graph nodes visited for a query of descriptors
+NO_RESPONSE = Sentence("Milvus is not responding.")
+DOCS_HINT = "See docs/how-to/operate/use-milvus.md."
+_UNREACHABLE, _COLLECTION_MISSING = 2, 100  # codes of Milvus and its client
 _CLIENTS: dict[tuple[str, int], Untyped] = {}
 
 
@@ -51,22 +51,26 @@ class Collections:
     token: str = field(repr=False)
     prefix: str = ""  # prefix of their names, before 16 hexadecimal digits
 
-    def ask(self, method: str, *values: object, timeout: float = ANSWERING, **options: Any) -> Any:  # noqa: ANN401 - as the method
+    def ask(self, method: str, *values: object, timeout: float = RESPONSE_TIMEOUT, **options: Any) -> Any:  # noqa: ANN401 - as the method
         """Call a method of Milvus's client; each process has one connection, which is reopened after a failure."""
-        (library, rpc_error), key = _library(), (self.url, os.getpid())
+        (library, rpc_error), key = _import_client(), (self.url, os.getpid())
         try:
             if key not in _CLIENTS:
-                how = {"timeout": CONNECTING, "grpc_options": {"grpc.use_local_subchannel_pool": 1}, "dedicated": True}
-                _CLIENTS[key] = library.MilvusClient(self.url, token=self.token, **how)
+                client_options = {
+                    "timeout": CONNECT_TIMEOUT,
+                    "grpc_options": {"grpc.use_local_subchannel_pool": 1},
+                    "dedicated": True,
+                }
+                _CLIENTS[key] = library.MilvusClient(self.url, token=self.token, **client_options)
             return getattr(_CLIENTS[key], method)(*values, timeout=timeout, **options)
         except (library.MilvusException, rpc_error, ValueError) as error:  # ValueError: the connection is closed
-            code = getattr(error, "code", _UNREACHED)
-            if code == _GONE:
+            code = getattr(error, "code", _UNREACHABLE)
+            if code == _COLLECTION_MISSING:
                 raise IntegrityError("There is no such index in Milvus.", hint=HINT) from None
-            sentence = _said(error, code() if callable(code) else code)
-            if sentence == SILENT and key in _CLIENTS:
+            sentence = _describe_error(error, code() if callable(code) else code)
+            if sentence == NO_RESPONSE and key in _CLIENTS:
                 _CLIENTS.pop(key).close()
-            raise StorageError(sentence, hint=SEE) from None
+            raise StorageError(sentence, hint=DOCS_HINT) from None
 
     def names(self) -> list[str]:
         """Return the names of the existing collections."""
@@ -74,7 +78,7 @@ class Collections:
 
     def make(self, space: Space) -> str:
         """Create an empty collection and return its name."""
-        library, hamming = _library()[0], space.metric is Metric.HAMMING
+        library, hamming = _import_client()[0], space.metric is Metric.HAMMING
         client, kinds = library.MilvusClient, library.DataType
         schema, index = client.create_schema(auto_id=False, enable_dynamic_field=False), client.prepare_index_params()
         schema.add_field("number", kinds.INT64, is_primary=True)
@@ -82,7 +86,7 @@ class Collections:
         graph = {"index_type": "HNSW", "metric_type": "IP", "params": {"M": 24, "efConstruction": 200}}
         index.add_index("vector", **({"index_type": "BIN_FLAT", "metric_type": "HAMMING"} if hamming else graph))
         name = self.prefix + secrets.token_hex(8)
-        self.ask("create_collection", name, schema=schema, index_params=index, timeout=LOADING)
+        self.ask("create_collection", name, schema=schema, index_params=index, timeout=LOAD_TIMEOUT)
         return name
 
 
@@ -92,7 +96,7 @@ class MilvusRows:
     def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
         self.space, self.upto = space, upto
         self._server, self._name = server, name
-        self._ask("load_collection", timeout=LOADING)
+        self._ask("load_collection", timeout=LOAD_TIMEOUT)
 
     def __len__(self) -> int:
         return int(self._query(f"number <= {self.upto}", "count(*)")[0])
@@ -103,22 +107,22 @@ class MilvusRows:
 
     def put(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Write rows, replacing those with the same numbers."""
-        most = SENT // (16 + self.space.vector_bytes)
-        for some, rows in zip(_pieces(numbers, most), _pieces(vectors, most), strict=True):
-            pairs = zip(some.tolist(), self._sent(rows), strict=True)
+        batch_size = MAX_REQUEST_BYTES // (16 + self.space.vector_bytes)
+        for batch, rows in zip(_split(numbers, batch_size), _split(vectors, batch_size), strict=True):
+            pairs = zip(batch.tolist(), self._sent(rows), strict=True)
             self._ask("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers for all processes; return how many were valid."""
-        counting = numbers[numbers <= self.upto]
-        there = [self._query(f"number in {some.tolist()}") for some in _pieces(counting, NAMED)]
-        self.delete(counting)
-        return sum(map(len, there))
+        valid = numbers[numbers <= self.upto]
+        existing = [self._query(f"number in {batch.tolist()}") for batch in _split(valid, MAX_LISTED_NUMBERS)]
+        self.delete(valid)
+        return sum(map(len, existing))
 
     def delete(self, numbers: NDArray[np.int64]) -> None:
         """Remove numbers for all processes, valid or not."""
-        for some in _pieces(numbers, NAMED):
-            self._ask("delete", ids=some.tolist())
+        for batch in _split(numbers, MAX_LISTED_NUMBERS):
+            self._ask("delete", ids=batch.tolist())
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number."""
@@ -126,11 +130,11 @@ class MilvusRows:
         remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
         while remaining:
             places, remaining = remaining, []
-            for place, answer in zip(places, self._answers(queries[places], limit), strict=True):
-                hits = self._hits_of(queries[place], answer)
-                result[place] = wanted = [hit for hit in hits[:k] if within is None or hit.distance <= within]
-                is_full = len(wanted) == k and len(hits) == limit < MAX_HITS
-                if is_full and hits[-1].distance <= wanted[-1].distance + NOISE:  # others may be equally near
+            for place, response in zip(places, self._answers(queries[places], limit), strict=True):
+                hits = self._hits_of(queries[place], response)
+                result[place] = nearest = [hit for hit in hits[:k] if within is None or hit.distance <= within]
+                is_full = len(nearest) == k and len(hits) == limit < MAX_HITS
+                if is_full and hits[-1].distance <= nearest[-1].distance + NOISE:  # others may be equally near
                     remaining.append(place)
             limit = min(MAX_HITS, 4 * limit)
         return result
@@ -138,22 +142,24 @@ class MilvusRows:
     def _answers(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
         """Yield Milvus's result for each query; queries are batched by the maximum size of a response."""
         exact = self.space.metric is Metric.HAMMING
-        wanted = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
-        how = {"params": {} if exact else {"ef": max(LOOKED_AT, 2 * limit)}}
-        each = limit * (16 + (0 if exact else self.space.vector_bytes))
-        for some in _pieces(queries, max(1, ANSWERED // each)):
-            yield from self._ask("search", self._sent(some), search_params=how, consistency_level="Strong", **wanted)
+        options = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
+        parameters = {"params": {} if exact else {"ef": max(SEARCH_BREADTH, 2 * limit)}}
+        bytes_per_query = limit * (16 + (0 if exact else self.space.vector_bytes))
+        for batch in _split(queries, max(1, MAX_RESPONSE_BYTES // bytes_per_query)):
+            yield from self._ask(
+                "search", self._sent(batch), search_params=parameters, consistency_level="Strong", **options
+            )
 
-    def _hits_of(self, query: NDArray[Any], answer: Untyped) -> list[Hit]:
-        distances = np.array(answer.distances, np.float64)
+    def _hits_of(self, query: NDArray[Any], response: Untyped) -> list[Hit]:
+        distances = np.array(response.distances, np.float64)
         if self.space.metric is not Metric.HAMMING:  # computed again, as Milvus's products are not exact
-            rows = np.array([hit["entity"]["vector"] for hit in answer], np.float32)
-            distances = cosine_distances(query, rows.reshape(-1, self.space.width))
-        return sorted(map(Hit, answer.ids, distances.tolist()), key=nearness)
+            rows = np.array([hit["entity"]["vector"] for hit in response], np.float32)
+            distances = compute_cosine_distances(query, rows.reshape(-1, self.space.width))
+        return sorted(map(Hit, response.ids, distances.tolist()), key=sort_key)
 
-    def _query(self, condition: str, wanted: str = "number") -> NDArray[np.int64]:
-        rows = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
-        return np.array([row[wanted] for row in rows], np.int64)
+    def _query(self, condition: str, column: str = "number") -> NDArray[np.int64]:
+        rows = self._ask("query", filter=condition, output_fields=[column], consistency_level="Strong")
+        return np.array([row[column] for row in rows], np.int64)
 
     def _sent(self, vectors: NDArray[Any]) -> list[Any]:
         return [row.tobytes() for row in vectors] if self.space.metric is Metric.HAMMING else list(vectors)
@@ -163,7 +169,7 @@ class MilvusRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class IndexState:
     """Current state of an index in Milvus."""
 
     collection: str = ""  # name of the collection; empty before the first one is created
@@ -173,17 +179,17 @@ class Standing:
 class Ledger(Protocol):
     """Storage of the current state of one index, for all machines."""
 
-    def read(self) -> Standing:
+    def read(self) -> IndexState:
         """Return the current state."""
 
-    def write(self, standing: Standing) -> None:
+    def write(self, standing: IndexState) -> None:
         """Set the current state; only within :meth:`write_lock`."""
 
     def write_lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
         """Hold the exclusive right to write, on any machine; without waiting, the value may be ``False``."""
 
 
-class MilvusIndex(ReplayedVectors[Standing]):
+class MilvusIndex(ReplayedVectors[IndexState]):
     """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex`` and ``ports.StoredIndex``.
 
     Milvus is contacted on first use. Methods raise ``IntegrityError`` if the current collection is missing, and
@@ -203,11 +209,11 @@ class MilvusIndex(ReplayedVectors[Standing]):
 
     def check(self, source: VectorSource) -> list[str]:
         """List all problems: a missing collection, or another number of entries than the database has."""
-        standing = self._read()
-        if problems := self._missing(standing):
+        state = self._read()
+        if problems := self._missing(state):
             return problems
-        count, expected = sum(map(len, self._open().segments)), source.count(standing.sequence)
-        return [wrong_count(count, expected)] if count != expected else []
+        count, expected = sum(map(len, self._open().segments)), source.count(state.sequence)
+        return [describe_wrong_count(count, expected)] if count != expected else []
 
     def repair(self, source: VectorSource) -> list[str]:
         """Reset the state if the collection is missing, so that it is replayed; return the problem."""
@@ -216,7 +222,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
             return []
         with self._ledger.write_lock():
             if problems := self._missing(self._read()):  # no other process has repaired it
-                self._ledger.write(Standing())
+                self._ledger.write(IndexState())
         self._close()
         return problems
 
@@ -237,30 +243,30 @@ class MilvusIndex(ReplayedVectors[Standing]):
             rows = MilvusRows(self.space, self._server, name := self._server.make(self.space), last)
             for numbers, vectors in source.batches(last):
                 rows.put(numbers, vectors)
-            self._ledger.write(Standing(name, last))
+            self._ledger.write(IndexState(name, last))
         self._close()
 
     def stats(self) -> IndexStats:
         """Measure the current state; the size is an estimate, and the count is 0 while Milvus does not respond."""
-        standing, count = self._read(), 0
+        state, count = self._read(), 0
         with suppress(StorageError):
             count = sum(map(len, self._open().segments))
-        return IndexStats(count, standing.sequence, count * (8 + self.space.vector_bytes))
+        return IndexStats(count, state.sequence, count * (8 + self.space.vector_bytes))
 
     def clear(self) -> None:
         """Delete all collections of the index."""
         with self._ledger.write_lock():
-            self._ledger.write(Standing())
+            self._ledger.write(IndexState())
             self._drop_others()
         self._close()
 
-    def _read(self) -> Standing:
+    def _read(self) -> IndexState:
         return self._ledger.read()
 
-    def _open(self) -> Opened[Standing]:
-        standing = self._read()
-        rows = self._rows(standing)
-        return Opened(standing, [] if rows is None else [rows], empty_rows(self.space))
+    def _open(self) -> OpenIndex[IndexState]:
+        state = self._read()
+        rows = self._rows(state)
+        return OpenIndex(state, [] if rows is None else [rows], empty_rows(self.space))
 
     def _make_durable(self, sequence: int) -> None:
         opened = self._opened
@@ -268,29 +274,29 @@ class MilvusIndex(ReplayedVectors[Standing]):
             if self._read() == opened.durable:
                 name = opened.durable.collection or self._server.make(self.space)
                 MilvusRows(self.space, self._server, name, 0).put(*opened.tail.live())
-                self._ledger.write(Standing(name, sequence))
+                self._ledger.write(IndexState(name, sequence))
 
-    def _rows(self, standing: Standing) -> MilvusRows | None:
-        name = standing.collection
-        return MilvusRows(self.space, self._server, name, standing.sequence) if name else None
+    def _rows(self, state: IndexState) -> MilvusRows | None:
+        name = state.collection
+        return MilvusRows(self.space, self._server, name, state.sequence) if name else None
 
-    def _missing(self, standing: Standing) -> list[str]:
-        name = standing.collection
+    def _missing(self, state: IndexState) -> list[str]:
+        name = state.collection
         return [] if not name or name in self._server.names() else [f"{name} is missing in Milvus."]
 
     def _drop_others(self) -> None:
         """Drop the collections that are not current."""
-        counting = self._read().collection
+        current = self._read().collection
         for name in self._server.names():
-            if name != counting:
+            if name != current:
                 self._server.ask("drop_collection", name)
 
 
 def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
     """Add missing rows to a collection up to its number, and delete those that the database does not have."""
     after = 0
-    for every, vectors in source.batches(source.last_change()):
-        numbers = every[every <= rows.upto]
+    for all_numbers, vectors in source.batches(source.last_change()):
+        numbers = all_numbers[all_numbers <= rows.upto]
         upto = int(numbers[-1]) if len(numbers) else rows.upto
         present = rows.between(after, upto)
         missing = np.flatnonzero(~np.isin(numbers, present))
@@ -300,11 +306,11 @@ def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
     rows.delete(rows.between(after, rows.upto))
 
 
-def _pieces(rows: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:
-    return (rows[start : start + most] for start in range(0, len(rows), most))
+def _split(rows: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def _library() -> tuple[Untyped, type[Exception]]:
+def _import_client() -> tuple[Untyped, type[Exception]]:
     os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # otherwise it reads the .env file of any parent folder
     try:
         import grpc  # noqa: PLC0415 - an optional part
@@ -318,10 +324,10 @@ def _library() -> tuple[Untyped, type[Exception]]:
     return pymilvus, grpc.RpcError
 
 
-def _said(error: Exception, code: Untyped) -> Sentence:
+def _describe_error(error: Exception, code: Untyped) -> Sentence:
     if getattr(code, "name", "") in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
         return Sentence("Milvus rejected the token.")
-    if not isinstance(code, int) or code == _UNREACHED:
-        return SILENT
+    if not isinstance(code, int) or code == _UNREACHABLE:
+        return NO_RESPONSE
     message = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
     return Sentence("Milvus reported: %(said)s", said=message)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit, Space
-from indexer.vectors.rows import checked_rows, checked_vectors
+from indexer.vectors.rows import validate_rows, validate_vectors
 
 
 class Durable(Protocol):
@@ -32,7 +32,7 @@ D = TypeVar("D", bound=Durable)
 
 
 @dataclass(slots=True)
-class Opened(Generic[D]):
+class OpenIndex(Generic[D]):
     """Opened state of an index in a process; segments and tail contain entries by number, which can be removed."""
 
     durable: D
@@ -90,7 +90,7 @@ class ReplayedIndex(ABC, Generic[D]):
         return True
 
     @cached_property
-    def _opened(self) -> Opened[D]:
+    def _opened(self) -> OpenIndex[D]:
         return self._open()
 
     def _close(self) -> None:
@@ -101,7 +101,7 @@ class ReplayedIndex(ABC, Generic[D]):
         """Return the current durable state."""
 
     @abstractmethod
-    def _open(self) -> Opened[D]:
+    def _open(self) -> OpenIndex[D]:
         """Open the current durable state, with an empty tail."""
 
     @abstractmethod
@@ -114,7 +114,7 @@ class ReplayedVectors(ReplayedIndex[D]):
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Add vectors to the tail; existing numbers are replaced, and of equal numbers the last one counts."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
+        numbers, vectors = validate_rows(self.space, numbers, vectors)
         if not len(numbers):
             return
         opened = self._opened
@@ -125,11 +125,11 @@ class ReplayedVectors(ReplayedIndex[D]):
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
-        queries = checked_vectors(self.space, queries)
+        queries = validate_vectors(self.space, queries)
         results = [rows.search(queries, k, within) for rows in self._opened.parts]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*results, strict=True)]
+        return [sorted(chain.from_iterable(hits), key=sort_key)[: max(0, k)] for hits in zip(*results, strict=True)]
 
 
-def nearness(hit: Hit) -> tuple[float, int]:
+def sort_key(hit: Hit) -> tuple[float, int]:
     """Return the sort key of hits: nearest first, ties by number."""
     return hit.distance, hit.number

@@ -37,34 +37,34 @@ _BYTES = np.array([2 * row + column // 8 for (row, column), _ in ROBUST])
 _SHIFTS = np.array([7 - column % 8 for (_, column), _ in ROBUST], np.uint8)
 
 
-def key_bits(rows: int) -> int:
+def count_key_bits(rows: int) -> int:
     """Return the number of key bits for a segment with this many rows."""
     return int(np.clip(round(np.log2(rows / ROWS_PER_LIST)), 1, MAX_BITS))
 
 
-def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
+def compute_keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
     """Compute the keys of packed hashes, uint8 (n, 32), from the first ``bits`` of :data:`ROBUST`.
 
     Returns:
         int64 (n,), from 0 to 2**bits - 1.
     """
     values = np.zeros(len(hashes), np.int64)
-    for place in range(bits):
-        values |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
+    for index in range(bits):
+        values |= ((hashes[:, _BYTES[index]] >> _SHIFTS[index]) & 1).astype(np.int64) << index
     return values
 
 
-def likely_lists(hashes: NDArray[np.uint8], bits: int, share: float) -> NDArray[np.int64]:
+def choose_lists(hashes: NDArray[np.uint8], bits: int, share: float) -> NDArray[np.int64]:
     """Choose a share of the lists: those most likely to contain copies of hashes, uint8 (n, 32).
 
     Returns:
         int64 (n, lists), the likeliest list first.
     """
-    return keys(hashes, bits)[:, None] ^ likeliest_flips(bits, max(1, round(share * (1 << bits))))
+    return compute_keys(hashes, bits)[:, None] ^ find_likeliest_flips(bits, max(1, round(share * (1 << bits))))
 
 
 @cache
-def likeliest_flips(bits: int, count: int) -> NDArray[np.int64]:
+def find_likeliest_flips(bits: int, count: int) -> NDArray[np.int64]:
     """Return the ``count`` most likely changes of a key, to be combined by exclusive or; the likeliest (none) first."""
     rates = np.array([rate for _, rate in ROBUST[:bits]])
     flips = np.arange(1 << bits)

@@ -16,7 +16,7 @@ def empty_vectors(space: Space) -> NDArray[Any]:
     return np.zeros((0, space.width // 8), np.uint8) if hamming else np.zeros((0, space.width), np.float32)
 
 
-def rows_of(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
+def to_rows(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
     """Convert stored vectors, possibly none, to rows."""
     empty = empty_vectors(space)
     return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
@@ -26,10 +26,10 @@ def decode_vectors(space: Space, vectors: Sequence[bytes]) -> Any:  # noqa: ANN4
     """Convert stored vectors to the form an index of the space takes: an array; for votes, a list of descriptors."""
     if space.metric is Metric.VOTES:
         return [np.frombuffer(raw, np.uint8).reshape(-1, space.width) for raw in vectors]
-    return rows_of(space, vectors)
+    return to_rows(space, vectors)
 
 
-def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
+def validate_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
     """Return the vectors as contiguous rows.
 
     Raises:
@@ -41,7 +41,7 @@ def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(vectors)
 
 
-def checked_rows(
+def validate_rows(
     space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return rows sorted by number, each number once with its last vector.
@@ -49,13 +49,13 @@ def checked_rows(
     Raises:
         WrongUseError: The lengths differ.
     """
-    vectors = checked_vectors(space, vectors)
+    vectors = validate_vectors(space, vectors)
     if len(numbers) != len(vectors):
         raise WrongUseError(f"{len(numbers)} numbers came with {len(vectors)} vectors.")
     unique, last = np.unique(np.asarray(numbers, np.int64)[::-1], return_index=True)
     return unique, vectors[::-1][last]
 
 
-def cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+def compute_cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return 1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in any order."""
     return np.round(1 - vectors.astype(np.float64) @ query.astype(np.float64), 6)

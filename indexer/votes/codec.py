@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.types import Untyped
-from indexer.picture.local_features import WIDTH, units_of
+from indexer.picture.local_features import WIDTH, to_unit_rows
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
@@ -32,20 +32,22 @@ MAX_LISTS = 65536
 GRAPH_FROM = 4096
 """Number of lists from which a graph over their centres finds the nearest ones (HNSW)."""
 GRAPH_NEIGHBOURS = 32
-FOR_EACH_LIST = 64
+SAMPLES_PER_LIST = 64
 """Descriptors in the training sample for each list."""
 CODEC_ROUNDS = 10
-FOR_EACH_CODE = 4096
+SAMPLES_PER_CODE = 4096
 """Descriptors in the sample for each of the 16 values of a part of the code."""
 
 
-def lists_for(works: int) -> int:
+def choose_list_count(works: int) -> int:
     """Return a suitable number of lists for ``works`` works."""
-    return next((lists for most, lists in LISTS if works <= most), MAX_LISTS)
+    return next((lists for max_works, lists in LISTS if works <= max_works), MAX_LISTS)
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
-    """Train a codec, an empty FAISS index, from descriptors, uint8, (n, 128); ideally :data:`FOR_EACH_LIST` per list.
+    """Train a codec, an empty FAISS index, from descriptors, uint8, (n, 128).
+
+    Ideally :data:`SAMPLES_PER_LIST` per list.
 
     The same sample and seed give the same codec on one kind of machine.
 
@@ -58,10 +60,10 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     codec = faiss.IndexIVFPQFastScan(centres, WIDTH, lists, CODE_PARTS, PART_BITS)
     codec.by_residual = False
     codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
-    codec.cp.max_points_per_centroid, codec.pq.cp.max_points_per_centroid = FOR_EACH_LIST, FOR_EACH_CODE
+    codec.cp.max_points_per_centroid, codec.pq.cp.max_points_per_centroid = SAMPLES_PER_LIST, SAMPLES_PER_CODE
     codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # avoids a warning on standard error
-    codec.train(units_of(descriptors))
-    return _owned(codec, centres)
+    codec.train(to_unit_rows(descriptors))
+    return _transfer_ownership(codec, centres)
 
 
 @cache
@@ -76,23 +78,23 @@ def shipped_codec() -> Untyped:
 
 def empty_like(index: Untyped) -> Untyped:
     """Return an empty index in memory with the same codec."""
-    return codec_around(faiss.clone_index(faiss.downcast_index(index.quantizer)), index.pq)
+    return create_codec(faiss.clone_index(faiss.downcast_index(index.quantizer)), index.pq)
 
 
-def codec_around(centres: Untyped, code_book: Untyped) -> Untyped:
+def create_codec(centres: Untyped, code_book: Untyped) -> Untyped:
     """Return a codec with these centres, a FAISS index that it takes over, and the code book of another codec."""
     codec = faiss.IndexIVFPQFastScan(centres, WIDTH, centres.ntotal, CODE_PARTS, PART_BITS)
     codec.by_residual, codec.pq, codec.is_trained = False, code_book, True
-    return _owned(codec, centres)
+    return _transfer_ownership(codec, centres)
 
 
-def codec_digest(index: Untyped) -> Digest:
+def compute_codec_digest(index: Untyped) -> Digest:
     """Return the identity of an index's codec: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
     return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
 
 
-def _owned(codec: Untyped, centres: Untyped) -> Untyped:
+def _transfer_ownership(codec: Untyped, centres: Untyped) -> Untyped:
     """Transfer ownership of the centres to the codec, so that they live as long as it does; return the codec."""
     centres.this.disown()
     codec.own_fields = True

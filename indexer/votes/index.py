@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import VectorSource
 from exhibit.types import Untyped
-from indexer.picture.local_features import MIRROR, WIDTH, units_of
+from indexer.picture.local_features import MIRROR, WIDTH, to_unit_rows
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import MAX_LISTED, FolderIndex
-from indexer.votes.codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_codec, train_codec
-from indexer.votes.rows import Contents, VoteRows, map_rows, merged, nearest_lists, write_rows
+from indexer.votes.codec import SAMPLES_PER_LIST, choose_list_count, compute_codec_digest, shipped_codec, train_codec
+from indexer.votes.rows import Contents, VoteRows, find_nearest_lists, map_rows, merge_rows, write_rows
 
 NEIGHBOURS = 10
 """The last of these is the background."""
@@ -61,7 +61,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     @property
     def is_outgrown(self) -> bool:
         """True if the number of works has grown so much that another codec is suitable."""
-        lists = lists_for(len(self))
+        lists = choose_list_count(len(self))
         descriptors = sum(int(rows.index.ntotal) for rows in self._opened.parts)
         return len(self) > MIN_FOR_A_CODEC and descriptors >= lists > self.codec.nlist
 
@@ -75,7 +75,9 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         Raises:
             WrongUseError: The descriptors have another shape.
         """
-        latest = dict(sorted(zip(numbers.tolist(), map(checked, vectors), strict=True), key=lambda pair: pair[0]))
+        latest = dict(
+            sorted(zip(numbers.tolist(), map(validate_descriptors, vectors), strict=True), key=lambda pair: pair[0])
+        )
         if not latest:
             return
         order, opened = np.array(list(latest), np.int64), self._opened
@@ -119,12 +121,12 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         Raises:
             WrongUseError: The descriptors have another shape.
         """
-        if not len(self) or not len(checked(descriptors)):
+        if not len(self) or not len(validate_descriptors(descriptors)):
             return []
-        count, some = len(descriptors), descriptors[: -(-len(descriptors) // 2), MIRROR]
-        distances, numbers = self._nearest(units_of(np.concatenate([descriptors, some])))
+        count, mirrored_part = len(descriptors), descriptors[: -(-len(descriptors) // 2), MIRROR]
+        distances, numbers = self._nearest(to_unit_rows(np.concatenate([descriptors, mirrored_part])))
         straight = count_votes(distances[:count], numbers[:count])
-        mirrored = count_votes(distances[count:], numbers[count:], of=count)
+        mirrored = count_votes(distances[count:], numbers[count:], query_count=count)
         heaviest = {vote.number: vote for vote in sorted((*straight, *mirrored), key=lambda vote: vote.weight)}
         return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
 
@@ -133,7 +135,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
         Which of equally far ones come last depends on the order in which they were added; those do not vote.
         """
-        probed = nearest_lists(self.codec, queries)
+        probed = find_nearest_lists(self.codec, queries)
         parts: Sequence[VoteRows] = self._opened.parts
         results = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
         if len(results) == 1:
@@ -144,7 +146,9 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
     def _differences(self, segments: list[VoteRows], sequence: int, source: VectorSource) -> list[str]:
         counts = dict(chain.from_iterable(rows.counts() for rows in segments))
-        stored = chain.from_iterable(zip(some.tolist(), sets, strict=True) for some, sets in source.batches(sequence))
+        stored = chain.from_iterable(
+            zip(numbers.tolist(), sets, strict=True) for numbers, sets in source.batches(sequence)
+        )
         differing = (
             f"Number {number} has {counts[number]} local features where the database has {len(descriptors)}."
             for number, descriptors in stored
@@ -155,17 +159,17 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     def _suitable_codec(self, source: VectorSource, upto: int) -> Untyped:
         """Return the current codec if it suits the number of works, or train one on a sample of them."""
         works = source.count(upto, by=upto)
-        lists = lists_for(works)
+        lists = choose_list_count(works)
         if works <= MIN_FOR_A_CODEC:
             return shipped_codec()
         try:
             present = self.codec
         except IntegrityError:
             present = shipped_codec()
-        if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):
+        if present.nlist == lists and compute_codec_digest(present) != compute_codec_digest(shipped_codec()):
             return present
-        each = max(1, lists * FOR_EACH_LIST // works)  # evenly from all works: the same for the same database
-        parts = [descriptors[:each].copy() for _, sets in source.batches(upto) for descriptors in sets]
+        sample_size = max(1, lists * SAMPLES_PER_LIST // works)  # evenly from all works: the same for the same database
+        parts = [descriptors[:sample_size].copy() for _, sets in source.batches(upto) for descriptors in sets]
         sample = np.concatenate([np.zeros((0, WIDTH), np.uint8), *parts])
         return train_codec(sample, lists) if len(sample) >= lists else present
 
@@ -180,7 +184,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         return map_rows(stem)
 
     def _merged(self, parts: Sequence[VoteRows]) -> Contents:
-        return merged(parts)
+        return merge_rows(parts)
 
     def _split(self, batches: Iterable[Batch], codec: Untyped = None) -> Iterator[Contents]:
         codec = shipped_codec() if codec is None else codec
@@ -189,18 +193,18 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
             for start in range(0, len(numbers), MAX_WORKS):
                 piece = slice(start, start + MAX_WORKS)
                 if len(rows) and len(rows) + len(numbers[piece]) > MAX_WORKS:
-                    yield merged([rows])
+                    yield merge_rows([rows])
                     rows = VoteRows.in_memory(codec)
                 rows.add(numbers[piece], sets[piece])
         if len(rows):
-            yield merged([rows])
+            yield merge_rows([rows])
 
     def _write(self, stem: Path, content: Contents) -> int:
         write_rows(stem, content)
         return len(content.numbers)
 
 
-def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def validate_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the descriptors.
 
     Raises:
@@ -211,7 +215,9 @@ def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return descriptors
 
 
-def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
+def count_votes(
+    distances: NDArray[np.float32], numbers: NDArray[np.int64], query_count: int | None = None
+) -> list[Vote]:
     """Count the votes of one picture: the heaviest works, heaviest first, ties by number.
 
     The order of equally near neighbours makes no difference.
@@ -219,24 +225,24 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: 
     Args:
         distances: Squared distances, shape (descriptors, neighbours), nearest first.
         numbers: Numbers of the neighbours, of the same shape; -1 where there is none.
-        of: Number of descriptors that these represent; weights are scaled to it.
+        query_count: Number of descriptors that these represent; weights are scaled to it.
     """
-    there = numbers >= 0
-    if not there.any():
+    is_valid = numbers >= 0
+    if not is_valid.any():
         return []
-    lengths = np.sqrt(np.maximum(np.where(there, distances, 0), 0))
+    lengths = np.sqrt(np.maximum(np.where(is_valid, distances, 0), 0))
     background = lengths.max(axis=1, keepdims=True)
-    counts = there & ~_has_voted(numbers)
+    counts = is_valid & ~_find_repeated(numbers)
     works, places = np.unique(numbers[counts], return_inverse=True)
     weights = np.broadcast_to(background, lengths.shape)[counts] - lengths[counts]
-    sums = np.bincount(places, weights, len(works)) * (1 if of is None else of / len(numbers))
+    sums = np.bincount(places, weights, len(works)) * (1 if query_count is None else query_count / len(numbers))
     order = np.lexsort((works, -sums))[:HEAVIEST]
     return [Vote(int(works[row]), float(sums[row])) for row in order if sums[row] > 0]
 
 
-def _has_voted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _find_repeated(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return where the descriptor of a row has voted for the same work with a nearer neighbour."""
-    again = np.zeros(numbers.shape, np.bool_)
+    is_repeated = np.zeros(numbers.shape, np.bool_)
     for neighbour in range(1, numbers.shape[1]):
-        again[:, neighbour] = (numbers[:, :neighbour] == numbers[:, neighbour, None]).any(axis=1)
-    return again
+        is_repeated[:, neighbour] = (numbers[:, :neighbour] == numbers[:, neighbour, None]).any(axis=1)
+    return is_repeated

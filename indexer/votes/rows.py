@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Untyped
-from indexer.picture.local_features import units_of
+from indexer.picture.local_features import to_unit_rows
 from indexer.vectors.folder_index import NumberedRows, save_array
 from indexer.votes.codec import CODE_BYTES, empty_like, faiss
 
@@ -66,10 +66,10 @@ class VoteRows(NumberedRows):
         """Add works, with the descriptors of each, to rows in memory; their numbers must not exist."""
         sizes = [len(descriptors) for descriptors in sets]
         if sum(sizes):
-            self.index.add_with_ids(units_of(np.concatenate(sets)), np.repeat(numbers, sizes))
-        every = np.concatenate([self.numbers, numbers])
-        order = np.argsort(every, kind="stable")
-        self.numbers = every[order]
+            self.index.add_with_ids(to_unit_rows(np.concatenate(sets)), np.repeat(numbers, sizes))
+        all_numbers = np.concatenate([self.numbers, numbers])
+        order = np.argsort(all_numbers, kind="stable")
+        self.numbers = all_numbers[order]
         self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])[order]
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
@@ -88,11 +88,11 @@ class VoteRows(NumberedRows):
         selector = None
         if self.removed.any():
             selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed_numbers))
-        how = faiss.SearchParametersIVF(nprobe=probed[1].shape[1], sel=selector)
+        parameters = faiss.SearchParametersIVF(nprobe=probed[1].shape[1], sel=selector)
         distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         rows = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
         arrays, store_pairs = map(faiss.swig_ptr, (probed[1], probed[0], distances, numbers)), False
-        self.index.search_preassigned_c(len(rows), faiss.swig_ptr(rows), k, *arrays, store_pairs, how)
+        self.index.search_preassigned_c(len(rows), faiss.swig_ptr(rows), k, *arrays, store_pairs, parameters)
         return distances, numbers
 
     def codes(self, number: int) -> Codes:
@@ -102,7 +102,7 @@ class VoteRows(NumberedRows):
         if not size:
             return np.zeros(0, np.int64), np.zeros((0, CODE_BYTES), np.uint8)
         numbers = faiss.rev_swig_ptr(lists.get_ids(number), size)
-        codes = unpacked(faiss.rev_swig_ptr(lists.get_codes(number), _room(size) * CODE_BYTES))[:size]
+        codes = unpack_codes(faiss.rev_swig_ptr(lists.get_codes(number), _padded_size(size) * CODE_BYTES))[:size]
         if not self.removed.any():
             return numbers, codes
         present = ~self.removed[np.searchsorted(self.numbers, numbers)]
@@ -125,13 +125,13 @@ class VoteRows(NumberedRows):
         for number in range(index.nlist):
             ids, codes = self.codes(number)
             if len(ids):
-                blocks = packed(codes)  # kept, because FAISS gets an address
+                blocks = pack_codes(codes)  # kept, because FAISS gets an address
                 index.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(blocks))
                 index.ntotal += len(ids)
         return type(self)(self.live_numbers, index)
 
 
-def nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
+def find_nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
     """Return the lists in which to search for the neighbours of descriptors of unit length, float32 (n, 128).
 
     The result is that of FAISS, which is used if two lists are too close: NumPy multiplies matrices in a fifth of its
@@ -141,25 +141,29 @@ def nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
     centres = faiss.downcast_index(codec.quantizer)
     if isinstance(centres, faiss.IndexFlatL2):
         rows = faiss.rev_swig_ptr(centres.get_xb(), centres.ntotal * centres.d).reshape(centres.ntotal, centres.d)
-        apart = queries @ (-2 * rows.T) + np.einsum("nd,nd->n", rows, rows)
-        every, nearest = np.arange(len(queries)), []
+        list_distances = queries @ (-2 * rows.T) + np.einsum("nd,nd->n", rows, rows)
+        query_rows, nearest = np.arange(len(queries)), []
         distances = np.empty((len(queries), PROBES), np.float32)
         for place in range(PROBES):
-            nearest.append(apart.argmin(axis=1))
-            distances[:, place] = apart[every, nearest[-1]]
-            apart[every, nearest[-1]] = np.inf
-        if (apart.min(axis=1) - distances[:, -1] > TOO_CLOSE).all():
+            nearest.append(list_distances.argmin(axis=1))
+            distances[:, place] = list_distances[query_rows, nearest[-1]]
+            list_distances[query_rows, nearest[-1]] = np.inf
+        if (list_distances.min(axis=1) - distances[:, -1] > TOO_CLOSE).all():
             return distances, np.stack(nearest, axis=1).astype(np.int64)
-    how = faiss.SearchParametersHNSW(efSearch=GRAPH_BREADTH) if isinstance(centres, faiss.IndexHNSWFlat) else None
-    distances, numbers = centres.search(queries, PROBES, params=how)
+    parameters = (
+        faiss.SearchParametersHNSW(efSearch=GRAPH_BREADTH) if isinstance(centres, faiss.IndexHNSWFlat) else None
+    )
+    distances, numbers = centres.search(queries, PROBES, params=parameters)
     return distances, numbers
 
 
-def merged(parts: Sequence[VoteRows]) -> Contents:
+def merge_rows(parts: Sequence[VoteRows]) -> Contents:
     """Return the content of one segment with all works of these rows, list by list."""
     numbers = np.sort(np.concatenate([rows.live_numbers for rows in parts]))
-    each = (zip(*(rows.codes(number) for rows in parts), strict=True) for number in range(parts[0].index.nlist))
-    lists = ((np.concatenate(ids), np.concatenate(codes)) for ids, codes in each)
+    codes_by_list = (
+        zip(*(rows.codes(number) for rows in parts), strict=True) for number in range(parts[0].index.nlist)
+    )
+    lists = ((np.concatenate(ids), np.concatenate(codes)) for ids, codes in codes_by_list)
     return Contents(parts[0].index, numbers, lists)
 
 
@@ -171,7 +175,7 @@ def write_rows(stem: Path, content: Contents) -> None:
         for ids, codes in content.lists:
             sizes.append(len(ids))
             if len(ids):
-                file.write(packed(codes).tobytes())
+                file.write(pack_codes(codes).tobytes())
                 file.write(np.pad(ids, (0, -len(ids) % BLOCK)).tobytes())
         file.write(np.array(sizes, np.int64).tobytes())
     save_array(stem.with_suffix(NUMBERS), content.numbers)
@@ -191,7 +195,7 @@ def map_rows(stem: Path) -> VoteRows:
     return VoteRows(numbers, index)
 
 
-def packed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def pack_codes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pack codes, uint8, shape (n, 16), in blocks as FAISS scans them, uint8, shape (blocks, 512), zero-padded."""
     whole = np.pad(codes, ((0, -len(codes) % BLOCK), (0, 0)))
     columns = whole.reshape(-1, BLOCK, CODE_BYTES).transpose(0, 2, 1)
@@ -200,8 +204,8 @@ def packed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return halves.reshape(-1, BLOCK * CODE_BYTES)
 
 
-def unpacked(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Unpack the codes of blocks, including the zeros from padding; the inverse of :func:`packed`."""
+def unpack_codes(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Unpack the codes of blocks, including the zeros from padding; the inverse of :func:`pack_codes`."""
     halves = blocks.reshape(-1, CODE_BYTES, 2, BLOCK // 2)
     first, second = halves[:, :, 0], halves[:, :, 1]
     columns = np.empty((len(halves), CODE_BYTES, BLOCK), np.uint8)
@@ -210,7 +214,7 @@ def unpacked(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return columns.transpose(0, 2, 1).reshape(-1, CODE_BYTES)
 
 
-def _room(size: Untyped) -> Untyped:
+def _padded_size(size: Untyped) -> Untyped:
     """Return the capacity, in codes, of the blocks of lists of these sizes: one number or an array."""
     return -(-size // BLOCK) * BLOCK
 
@@ -225,12 +229,12 @@ def _map_lists(index: Untyped, path: Path) -> None:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(0, length - index.nlist * np.dtype(np.int64).itemsize))
         sizes = np.fromfile(file, np.int64, index.nlist)
-    room = _room(sizes)
-    bytes_each = room * (CODE_BYTES + sizes.itemsize)
+    padded_sizes = _padded_size(sizes)
+    bytes_each = padded_sizes * (CODE_BYTES + sizes.itemsize)
     is_consistent = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
     if not is_consistent or bytes_each.sum() + sizes.nbytes != length:
         raise ValueError(path.name)
-    table = np.stack([sizes, room, np.cumsum(bytes_each) - bytes_each], axis=1)
+    table = np.stack([sizes, padded_sizes, np.cumsum(bytes_each) - bytes_each], axis=1)
     lists = faiss.OnDiskInvertedLists(index.nlist, CODE_BYTES, str(path))
     lists.read_only, lists.totsize, lists.prefetch_nthread = True, length, 0
     faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)

@@ -9,13 +9,13 @@ from typing import TypeVar
 from django.db.models import Model, QuerySet
 
 from registry.accounts.models import Owner, User
-from registry.db.rows import there
+from registry.db.rows import require
 
 Row = TypeVar("Row", bound=Model)
 
 
 def rows_of_owner(
-    model: type[Row], *joined: str, order: str = "-number", **which: None
+    model: type[Row], *joined: str, order: str = "-number", **null_fields: None
 ) -> Callable[[Owner], QuerySet[Row]]:
     """Return a function that returns all rows of one model that belong to an owner.
 
@@ -23,21 +23,21 @@ def rows_of_owner(
         model: The model; it has a field ``owner``.
         joined: Relations to load with ``select_related``.
         order: The field to order by; newest first by default.
-        which: Fields that must be ``None``.
+        null_fields: Fields that must be ``None``.
     """
 
     def find(of: Owner) -> QuerySet[Row]:
-        rows = model._default_manager.filter(owner=of, **which).order_by(order)
+        rows = model._default_manager.filter(owner=of, **null_fields).order_by(order)
         return rows.select_related(*joined) if joined else rows
 
     return find
 
 
-def numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
+def number_lookup(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
     """Return a function that returns the row with a number, or raises ``NotFoundError``."""
 
     def find(of: Owner, number: int) -> Row:
-        return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
+        return require(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
 
     return find
 
@@ -53,6 +53,6 @@ def owner(slug: str) -> Owner:
     Raises:
         NotFoundError: No owner has this slug.
     """
-    return there(
+    return require(
         Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "All owners: exhibit api GET /owners"
     )

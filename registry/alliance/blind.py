@@ -19,17 +19,17 @@ from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from evidence.formats.codec import FormatError, parse_json
-from evidence.keys.oprf import Answering, Blinded
+from evidence.keys.oprf import OprfClient, OprfServer
 from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
-from indexer.vectors.bands import BANDS, elements
+from indexer.vectors.bands import BANDS, list_elements
 from registry.alliance import partners
 from registry.alliance.models import Agreement, Partner
-from registry.alliance.signed_calls import ask
+from registry.alliance.signed_calls import call_partner
 from registry.crawls.models import Sighting
-from registry.crawls.sightings import seen_publicly
+from registry.crawls.sightings import list_public_pictures
 from registry.fingerprints.fingerprints import space_id
 from registry.fingerprints.models import FingerprintRow
 from registry.log.own_log import get_log
@@ -48,7 +48,7 @@ _RECORD = 1_024
 """Length of every record in bytes, so that the length reveals nothing."""
 
 
-def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
+def _derive_masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
     """Return the tag (16 bytes) and mask (18 bytes) of an element's n-th entry in a page."""
     mac = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
     return mac[:16], mac[16:34]
@@ -57,44 +57,46 @@ def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
 def answer_points(services: Services, partner: Partner, points: Iterable[str]) -> tuple[Agreement, list[str]]:
     """Multiply a partner's points; raises ``RefusedError`` if no agreement covers them."""
     raw_points = [bytes.fromhex(point) for point in points]
-    row = partners.spend(partner, len(raw_points), "points")
-    side = _side(services, row)
-    return row, [side.answer(point).hex() for point in raw_points]
+    row = partners.spend_queries(partner, len(raw_points), "points")
+    oprf_key = _derive_key(services, row)
+    return row, [oprf_key.answer(point).hex() for point in raw_points]
 
 
 def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
     """Return a page of the index of publicly seen pictures, starting after a number; raises ``RefusedError``."""
-    row = partners.spend(partner, 1, "index")
-    side = _side(services, row)
-    pictures = list(seen_publicly().filter(pk__gt=after).order_by("pk")[:PAGE])
-    hashes = _hashes(picture.pk for picture in pictures)
+    row = partners.spend_queries(partner, 1, "index")
+    oprf_key = _derive_key(services, row)
+    pictures = list(list_public_pictures().filter(pk__gt=after).order_by("pk")[:PAGE])
+    hashes = _load_hashes(picture.pk for picture in pictures)
     salt, times, entries, records = secrets.token_bytes(16), Counter[bytes](), [], []
     secrets.SystemRandom().shuffle(pictures)
     for position, picture in enumerate(pictures):
         key, phash = secrets.token_bytes(16), hashes.get(picture.pk)
-        records.append(_sealed(key, salt, _told(picture, phash, row.fields)).hex())
-        for element in elements(picture.digest.raw, phash):
-            tag, cover = _masks(side.output(element), salt, times[element])
+        records.append(_encrypt_record(key, salt, _disclosed_values(picture, phash, row.fields)).hex())
+        for element in list_elements(picture.digest.raw, phash):
+            tag, mask = _derive_masks(oprf_key.output(element), salt, times[element])
             times[element] += 1
             inner = position.to_bytes(2, "big") + key
-            entries.append((tag + bytes(one ^ other for one, other in zip(inner, cover, strict=True))).hex())
+            entries.append(
+                (tag + bytes(plain_byte ^ mask_byte for plain_byte, mask_byte in zip(inner, mask, strict=True))).hex()
+            )
     last = max((picture.pk for picture in pictures), default=0)
-    following = last if len(pictures) == PAGE else None
-    return {"salt": salt.hex(), "entries": sorted(entries), "records": records, "next": following}
+    next_number = last if len(pictures) == PAGE else None
+    return {"salt": salt.hex(), "entries": sorted(entries), "records": records, "next": next_number}
 
 
-def _side(services: Services, row: Agreement) -> Answering:
+def _derive_key(services: Services, row: Agreement) -> OprfServer:
     """Return the agreement's key, which is derived from the log's key and unique to the agreement."""
     about = f"exhibit-blind/1 key\n{row.pk}\n{rfc3339(row.made_at)}\n{row.partner.log_key}"
-    return Answering(get_log(services).sign(about.encode()))
+    return OprfServer(get_log(services).sign(about.encode()))
 
 
-def _hashes(pictures: Iterable[int]) -> dict[int, bytes]:
+def _load_hashes(pictures: Iterable[int]) -> dict[int, bytes]:
     rows = FingerprintRow.objects.filter(picture__in=list(pictures), space=space_id(PHASH), part=WHOLE)
     return {picture: bytes(vector) for picture, vector in rows.values_list("picture", "vector")}
 
 
-def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[str, str]:
+def _disclosed_values(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[str, str]:
     first = Sighting.objects.filter(picture=picture, private_to=None).order_by("pk").first()
     values = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
     if first is not None:  # in a form that the search accepts
@@ -103,19 +105,19 @@ def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[
     return {name: values[name] for name in fields if name in values}
 
 
-def _sealed(key: bytes, salt: bytes, told: Mapping[str, str]) -> bytes:
-    plain = json.dumps(told).encode()
+def _encrypt_record(key: bytes, salt: bytes, values: Mapping[str, str]) -> bytes:
+    plain = json.dumps(values).encode()
     while len(plain) > _RECORD:  # shorten the longest text, so that the record stays readable
-        longest = max(told, key=lambda name: len(told[name]))
-        told = {**told, longest: told[longest][:-20]}
-        plain = json.dumps(told).encode()
+        longest = max(values, key=lambda name: len(values[name]))
+        values = {**values, longest: values[longest][:-20]}
+        plain = json.dumps(values).encode()
     plain = plain.ljust(_RECORD)
     nonce = secrets.token_bytes(12)
     return nonce + AESGCM(key).encrypt(nonce, plain, salt)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BlindMatch:
     """A partner's picture that matches a registered one, as the partner describes it."""
 
     picture: int  # primary key of a work's picture
@@ -125,14 +127,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class BlindSearchResult:
     """The matches at a partner, and why not all of its pictures were searched; empty if they were."""
 
-    found: list[Found]
+    found: list[BlindMatch]
     missing: str
 
 
-def search(services: Services, partner: Partner) -> Search:
+def search(services: Services, partner: Partner) -> BlindSearchResult:
     """Search a partner's pictures for those of all works here, for up to one hour.
 
     The log records the search, even if it fails.
@@ -143,45 +145,50 @@ def search(services: Services, partner: Partner) -> Search:
     """
     count = {"points": 0, "pages": 0, "found": 0}
     try:
-        done = _search(services, partner, count)
-        count["found"] = len(done.found)
+        result = _search(services, partner, count)
+        count["found"] = len(result.found)
     except (ValueError, KeyError, TypeError, AttributeError, FormatError, WrongUseError) as error:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
         if count["points"]:
-            partners.note_asked(partner, count)
-    return done
+            partners.log_search(partner, count)
+    return result
 
 
-def _search(services: Services, partner: Partner, count: dict[str, int]) -> Search:
+def _search(services: Services, partner: Partner, count: dict[str, int]) -> BlindSearchResult:
     until = time.monotonic() + SEARCH_SECONDS
-    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
-    stated = living.exclude(stated=None).values("stated")[:1]
-    rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
+    live_pictures = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    stated_digests = live_pictures.exclude(stated=None).values("stated")[:1]
+    rows = Picture.objects.filter(Exists(live_pictures)).annotate(named=Coalesce(Subquery(stated_digests), "digest"))
     pictures = dict(rows.values_list("pk", "named"))
-    hashes = _hashes(pictures)
-    having = defaultdict[bytes, list[int]](list)  # pictures by element, so that shared elements are queried once
+    hashes = _load_hashes(pictures)
+    pictures_by_element = defaultdict[bytes, list[int]](
+        list
+    )  # pictures by element, so that shared elements are queried once
     for picture, digest in pictures.items():
-        for element in elements(digest.raw, hashes.get(picture)):
-            having[element].append(picture)
-    blinded = [Blinded(element) for element in having]
+        for element in list_elements(digest.raw, hashes.get(picture)):
+            pictures_by_element[element].append(picture)
+    blinded = [OprfClient(element) for element in pictures_by_element]
     outputs: list[tuple[list[int], bytes, bytes]] = []  # pictures, element, output
     for start in range(0, len(blinded), MAX_POINTS):
-        some = blinded[start : start + MAX_POINTS]
-        count["points"] += len(some)
-        points = [one.sent().hex() for one in some]
-        answered = ask(services, partner, "blind-points", {"points": points})["points"]
-        if len(answered) != len(some):
+        batch = blinded[start : start + MAX_POINTS]
+        count["points"] += len(batch)
+        points = [item.sent().hex() for item in batch]
+        response_points = call_partner(services, partner, "blind-points", {"points": points})["points"]
+        if len(response_points) != len(batch):
             raise ValueError
-        pairs = zip(some, answered, strict=True)
-        outputs += [(having[one.element], one.element, one.output(bytes.fromhex(back))) for one, back in pairs]
-    matches: dict[tuple[int, int, int], Found] = {}
+        pairs = zip(batch, response_points, strict=True)
+        outputs += [
+            (pictures_by_element[item.element], item.element, item.output(bytes.fromhex(response_point)))
+            for item, response_point in pairs
+        ]
+    matches: dict[tuple[int, int, int], BlindMatch] = {}
     after: int | None = 0 if outputs else None
     missing = ""
     try:
         while after is not None:
-            page = _page(services, partner, after, count, until)
-            _open(page, outputs, matches, count["pages"])
+            page = _fetch_page(services, partner, after, count, until)
+            _open_records(page, outputs, matches, count["pages"])
             before, after = after, page["next"]
             if after is not None and int(after) <= before:
                 raise ValueError
@@ -189,20 +196,24 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
         if not after:
             raise
         missing = error.message
-    return Search(sorted(matches.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
+    return BlindSearchResult(
+        sorted(matches.values(), key=lambda item: (item.picture, not item.exact, -item.bands)), missing
+    )
 
 
-def _page(services: Services, partner: Partner, after: int, count: dict[str, int], until: float) -> dict[str, Any]:
+def _fetch_page(
+    services: Services, partner: Partner, after: int, count: dict[str, int], until: float
+) -> dict[str, Any]:
     if count["pages"] >= MAX_PAGES or time.monotonic() > until:
         raise ServiceMissingError(f"The partner {partner.name} takes too long.")
     count["pages"] += 1
-    return ask(services, partner, "blind-index", {"after": after}, seconds=60)
+    return call_partner(services, partner, "blind-index", {"after": after}, seconds=60)
 
 
-def _open(
+def _open_records(
     page: Mapping[str, Any],
     outputs: Iterable[tuple[list[int], bytes, bytes]],
-    found: dict[tuple[int, int, int], Found],
+    matches: dict[tuple[int, int, int], BlindMatch],
     number: int,
 ) -> None:
     """Open the records of a page that match an output."""
@@ -212,10 +223,10 @@ def _open(
         raise ValueError
     for pictures, element, output in outputs:
         for times in range(PAGE):
-            tag, cover = _masks(output, salt, times)
-            if (covered := entries.get(tag)) is None:
+            tag, mask = _derive_masks(output, salt, times)
+            if (masked := entries.get(tag)) is None:
                 break
-            inner = bytes(one ^ other for one, other in zip(covered, cover, strict=True))
+            inner = bytes(masked_byte ^ mask_byte for masked_byte, mask_byte in zip(masked, mask, strict=True))
             record = records[position] if (position := int.from_bytes(inner[:2], "big")) < len(records) else b""
             try:
                 record_values = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
@@ -226,9 +237,9 @@ def _open(
                 name: one_line(str(record_values[name]))[:500] for name in partners.FIELDS if name in record_values
             }
             for picture in pictures:
-                place = (picture, number, position)
-                match = found.get(place, Found(picture, exact=exact, bands=0, told={}))
-                found[place] = Found(picture, match.exact or exact, match.bands + (not exact), plain)
+                key = (picture, number, position)
+                match = matches.get(key, BlindMatch(picture, exact=exact, bands=0, told={}))
+                matches[key] = BlindMatch(picture, match.exact or exact, match.bands + (not exact), plain)
 
 
 def works_of(picture: int) -> list[str]:

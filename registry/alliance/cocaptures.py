@@ -13,8 +13,8 @@ from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
-from evidence.capture.outcomes import referrer
-from evidence.capture.plain import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, left_until
+from evidence.capture.outcomes import build_referrer
+from evidence.capture.plain import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, create_countdown
 from evidence.capture.visitor import Visit, Visitor
 from evidence.facts.cocapture import (
     Cocapture,
@@ -22,10 +22,10 @@ from evidence.facts.cocapture import (
     SealedStatement,
     Statement,
     Visited,
-    asks_consent,
-    compare,
-    page_language,
-    page_text,
+    compare_statement,
+    extract_text,
+    get_page_language,
+    mentions_consent,
 )
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import from_plain, parse_json, to_plain
@@ -40,12 +40,12 @@ from exhibit.sentences import Sentence, following
 from registry.alliance import partners
 from registry.alliance.models import Partner
 from registry.alliance.signed_calls import send, signed_request
-from registry.crawls.crawling import denials
+from registry.crawls.crawling import load_denials
 from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
 from registry.log.log import submit
 from registry.log.own_log import get_log
-from registry.log.proofs import checkpoint_covering, log_proof
+from registry.log.proofs import get_covering_checkpoint, prove_inclusion
 from registry.services.services import Services
 
 CALL = "capture"
@@ -57,18 +57,20 @@ WAIT_SECONDS = 15.0
 """Maximum time in seconds that a visit for a partner waits for another one to end."""
 PAGE_BYTES = 8 * MIB
 MAX_STATEMENT = 128 << 10
-MISSING = {
+MISSING_REASONS = {
     "no-answer": Sentence("no response arrived"),
     "too-slow": Sentence("the response arrived too late"),
     "refused": Sentence("the request was refused"),
     "nonsense": Sentence("the response is not valid"),
     "revoked": Sentence("the partner was revoked"),
 }
-_TOLD = frozenset({"certificate", "no-answer", "too-many-redirects", "too-slow", "too-many-bytes"})
+_REPORTED_REASONS = frozenset({"certificate", "no-answer", "too-many-redirects", "too-slow", "too-many-bytes"})
 """Reasons that are reported to the requesting side; others could reveal details of the visitor's network."""
 
 
-def visit_for(services: Services, partner: Partner, page: str, picture: str, challenge: bytes) -> SealedStatement:
+def visit_for_partner(
+    services: Services, partner: Partner, page: str, picture: str, challenge: bytes
+) -> SealedStatement:
     """Visit a page and a picture for a partner, and seal the observations; ``picture`` is empty for embedded pictures.
 
     Raises:
@@ -77,36 +79,39 @@ def visit_for(services: Services, partner: Partner, page: str, picture: str, cha
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     if partners.calls_since(partner, CALL, today) > partner.visits:  # this request has been counted already
         raise RefusedError(f"You may have {partner.visits} visits a day made here.", reason="visits")
-    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as is_locked:
+    with hold_long(Lock.COCAPTURE, 0, timeout=WAIT_SECONDS) as is_locked:
         if not is_locked:
             raise RefusedError("Other visits are still going on.", reason="visits")
-        statement = _seen(services, partner, page, picture, challenge)
+        statement = _observe_page(services, partner, page, picture, challenge)
     submission = submit(EntryType.COCAPTURE, dict(to_plain(statement)))
     assert submission is not None  # it has no owner
-    proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
+    proof = prove_inclusion(services, submission, get_covering_checkpoint(services, [submission]))
     assert proof is not None
     return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
-def _seen(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
-    started, remaining = now(), left_until(time.monotonic() + VISIT_SECONDS)
+def _observe_page(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
+    started, remaining = now(), create_countdown(time.monotonic() + VISIT_SECONDS)
     guard = Guard(allowed_networks=services.config.cocapture_networks)  # excludes the operator's own networks
-    visitor = Visitor(guard, services.user_agent, denied=denials())
+    visitor = Visitor(guard, services.user_agent, denied=load_denials())
     cookies = RequestsCookieJar()
     page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, remaining, cookies=cookies)
     picture = None
     if picture_url:
-        headers, most = {"Accept": IMAGE_ACCEPT, **referrer(page_url, picture_url)}, services.config.max_picture_bytes
-        picture = _visited(visitor.visit(picture_url, headers, most, remaining, cookies=cookies))
+        headers, max_bytes = (
+            {"Accept": IMAGE_ACCEPT, **build_referrer(page_url, picture_url)},
+            services.config.max_picture_bytes,
+        )
+        picture = _to_visited(visitor.visit(picture_url, headers, max_bytes, remaining, cookies=cookies))
     body = page.body if page.served else None
     return Statement(
         asked_by=partner.origin,
         challenge=challenge,
-        page=_visited(page),
+        page=_to_visited(page),
         picture=picture,
-        text=None if body is None else Digest.of(page_text(body)),
-        language="" if body is None else page_language(body),
-        consent=body is not None and asks_consent(body),
+        text=None if body is None else Digest.of(extract_text(body)),
+        language="" if body is None else get_page_language(body),
+        consent=body is not None and mentions_consent(body),
         accept_language="",
         content_language=page.steps[-1].header("content-language")[:100] if page.steps else "",
         started=started,
@@ -114,14 +119,14 @@ def _seen(services: Services, partner: Partner, page_url: str, picture_url: str,
     )
 
 
-def _visited(visit: Visit) -> Visited:
+def _to_visited(visit: Visit) -> Visited:
     connection = visit.steps[-1].connection if visit.steps else None
     certificates = connection.certificates if connection else ()
     return Visited(
         url=visit.url,
         final_url=visit.final_url,
         status=visit.status,
-        reason=visit.reason if visit.reason in _TOLD or not visit.reason else "not-visited",
+        reason=visit.reason if visit.reason in _REPORTED_REASONS or not visit.reason else "not-visited",
         sha256=Digest.of(visit.body) if visit.served and visit.body is not None else None,
         server=connection.address if connection else "",
         certificate=Digest.of(certificates[0]) if certificates else None,
@@ -129,7 +134,7 @@ def _visited(visit: Visit) -> Visited:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _PartnerRequest:
     """A request to a partner, and its answer, or a code for why there is none."""
 
     partner: Partner
@@ -145,78 +150,84 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PartnerVisits:
     """Requests to partners that visit a page while this installation does."""
 
     sighting: Sighting
     own: str  # name of this installation's log
     challenge: bytes
     until: float  # on the monotonic clock
-    asked: Sequence[tuple[_Asked, threading.Thread]]
+    asked: Sequence[tuple[_PartnerRequest, threading.Thread]]
 
     def join(self, captured: Captured) -> Captured:
         """Add partners' observations to a capture; waits for up to :data:`SECONDS` after the requests were sent."""
         for _, thread in self.asked:
             thread.join(max(0.0, self.until - time.monotonic()))
-        active = {row.pk for row in partners.active()}
+        active = {row.pk for row in partners.list_active()}
         own_files = {file.role: file.data for file in captured.files}
         network = from_plain(NetworkRecord, parse_json(own_files["network"], what="the record"), where="the record")
-        answers = tuple(self._answer(one, captured, active, network, own_files.get("page")) for one, _ in self.asked)
+        answers = tuple(self._answer(item, captured, active, network, own_files.get("page")) for item, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        sentence = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
+        sentence = following(
+            captured.sentence, *map(_describe_answer, sorted(answers, key=lambda item: item.missing != ""))
+        )
         return replace(captured, sentence=sentence, files=(*captured.files, file))
 
     def _answer(
-        self, one: _Asked, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
+        self, request: _PartnerRequest, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
     ) -> PartnerAnswer:
-        missing = PartnerAnswer(one.partner.name, one.partner.log_key, "too-slow", (), (), None)
-        if one.partner.pk not in active:
+        missing = PartnerAnswer(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
+        if request.partner.pk not in active:
             return replace(missing, missing="revoked")
-        came = one.came[0] if one.came else "too-slow"
-        if isinstance(came, str):
-            return replace(missing, missing=came)
+        result = request.came[0] if request.came else "too-slow"
+        if isinstance(result, str):
+            return replace(missing, missing=result)
         try:
-            if len(canonical(came)) > MAX_STATEMENT:
+            if len(canonical(result)) > MAX_STATEMENT:
                 return replace(missing, missing="nonsense")
-            sealed = from_plain(SealedStatement, came, where="the answer")
+            sealed_statement = from_plain(SealedStatement, result, where="the answer")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
             expected = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
-            expect_statement(sealed, one.partner.log_key, expected)
+            expect_statement(sealed_statement, request.partner.log_key, expected)
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")
-        agrees, differs = compare(sealed.statement, network, page, captured.image)
-        return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed)
+        agrees, differs = compare_statement(sealed_statement.statement, network, page, captured.image)
+        return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed_statement)
 
 
-def asks_partners() -> bool:
+def has_visiting_partners() -> bool:
     """Return True if there are partners that are requested to visit pages."""
-    return partners.active().filter(captures=True).exists()
+    return partners.list_active().filter(captures=True).exists()
 
 
-def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
+def request_visits(services: Services, sighting: Sighting) -> PartnerVisits | None:
     """Request partners to visit a sighting's page now; return ``None`` if there are none or the page is not public."""
-    rows = list(partners.active().filter(captures=True)[:MAX_PARTNERS])
+    rows = list(partners.list_active().filter(captures=True)[:MAX_PARTNERS])
     public = sighting.private_to_id is None and sighting.page_url.startswith(("http://", "https://"))
     if not rows or not public:
         return None
     challenge = secrets.token_bytes(32)
-    inside = sighting.image_url[:5].lower() == "data:"
-    about = {"page": sighting.page_url, "picture": "" if inside else sighting.image_url, "challenge": challenge.hex()}
+    is_embedded = sighting.image_url[:5].lower() == "data:"
+    about = {
+        "page": sighting.page_url,
+        "picture": "" if is_embedded else sighting.image_url,
+        "challenge": challenge.hex(),
+    }
     until, requests = time.monotonic() + SECONDS, []
     for row in rows:
-        one = _Asked(row)
+        request = _PartnerRequest(row)
         signed = signed_request(services, row, CALL, about)  # signed here because threads have no database access
-        thread = threading.Thread(target=one.send, args=(services, signed), daemon=True)
+        thread = threading.Thread(target=request.send, args=(services, signed), daemon=True)
         thread.start()
-        requests.append((one, thread))
-    return Asking(sighting, get_log(services).origin, challenge, until, requests)
+        requests.append((request, thread))
+    return PartnerVisits(sighting, get_log(services).origin, challenge, until, requests)
 
 
-def _told(answer: PartnerAnswer) -> str:
+def _describe_answer(answer: PartnerAnswer) -> str:
     name = answer.name
     if answer.missing:
-        why = MISSING[answer.missing]
+        why = MISSING_REASONS[answer.missing]
         return Sentence("%(name)s was asked to visit the page at the same time, but %(why)s.", name=name, why=why)
     if "picture" not in answer.agrees:
         return Sentence("%(name)s visited the page at the same time and did not see this picture.", name=name)

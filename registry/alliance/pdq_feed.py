@@ -14,15 +14,15 @@ from django.db import transaction
 from numpy.typing import NDArray
 from PIL import Image
 
-from evidence.keys.ed25519 import holds
-from evidence.log.notes import MAX_NOTE, parse_verifier_key, signed_note, strict_base64
+from evidence.keys.ed25519 import is_valid_signature
+from evidence.log.notes import MAX_NOTE, decode_strict_base64, parse_verifier_key, sign_text
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
 from registry.alliance.models import Partner
-from registry.alliance.signed_calls import MAX_APART, fetch, session_for
+from registry.alliance.signed_calls import MAX_CLOCK_DIFFERENCE, fetch, session_for
 from registry.crawls.models import Sighting
 from registry.db.rows import write
 from registry.log import audit_log
@@ -32,7 +32,7 @@ from registry.log.own_log import get_log
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.opened import public_address
+from registry.works.opened import get_public_url
 
 FORMAT = "exhibit-pdq-feed/1"
 MIN_QUALITY = 50
@@ -41,14 +41,14 @@ HASHED_SIDE = 512
 """Size in pixels to which a picture is reduced before hashing, as in the reference implementation."""
 MAX_FEED, MAX_HASHES = 16 << 20, 100_000
 """Maximum size of a partner's feed, in bytes and in hashes."""
-WITHIN = 31
+MAX_DISTANCE = 31
 """Maximum distance in bits of 256: ThreatExchange's limit for a match. Error rates: docs/explanation/accuracy.md."""
-READ = "feed of a partner read"
-_HEAD = "hash,quality,page"
-_LINE = re.compile(r"([0-9a-f]{64}),(?:[5-9][0-9]|100),((?:https?://[!-~]{1,400})?)")
+FEED_READ = "feed of a partner read"
+_HEADER = "hash,quality,page"
+_ROW = re.compile(r"([0-9a-f]{64}),(?:[5-9][0-9]|100),((?:https?://[!-~]{1,400})?)")
 
 
-def pdq_of(data: bytes, limits: Limits) -> tuple[str, int]:
+def compute_pdq(data: bytes, limits: Limits) -> tuple[str, int]:
     """Return the PDQ hash (64 hexadecimal digits) and quality (0 to 100) of a picture.
 
     Raises:
@@ -78,7 +78,7 @@ def publish(services: Services, work: Work, *, by: str) -> None:
     for row in work.work_pictures.select_related("picture").order_by("pk"):
         if row.picture.digest not in services.blobs:
             raise RefusedError(f"The picture of work {work.number} isn't held here.", reason="missing")
-        code, quality = pdq_of(services.blobs.get(row.picture.digest), services.limits)
+        code, quality = compute_pdq(services.blobs.get(row.picture.digest), services.limits)
         if quality < MIN_QUALITY:
             sentence = f"The hash of work {work.number} has the quality {quality}; below {MIN_QUALITY} it says nothing."
             raise RefusedError(sentence, reason="low-information")
@@ -105,18 +105,18 @@ def feed(services: Services) -> dict[str, str]:
     """
     pictures = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
     rows = pictures.exclude(pdq="").select_related("work").order_by("pdq", "pk")
-    told = [(row.pdq, public_address(services.config, row.work) or "") for row in rows]
+    entries = [(row.pdq, get_public_url(services.config, row.work) or "") for row in rows]
     files = {
-        "feed.csv": "".join(f"{line}\n" for line in [_HEAD, *(f"{pdq},{page}" for pdq, page in told)]),
-        "feed.txt": "".join(f"pdq {pdq.partition(',')[0]}\n" for pdq, _ in told),
+        "feed.csv": "".join(f"{line}\n" for line in [_HEADER, *(f"{pdq},{page}" for pdq, page in entries)]),
+        "feed.txt": "".join(f"pdq {pdq.partition(',')[0]}\n" for pdq, _ in entries),
     }
     lines = [
         FORMAT,
         get_log(services).origin,
         rfc3339(now()),
-        *(f"{Digest.of(files[one].encode())} {one}" for one in files),
+        *(f"{Digest.of(files[name].encode())} {name}" for name in files),
     ]
-    signed = signed_note("".join(f"{line}\n" for line in lines), get_log(services).origin, get_log(services))
+    signed = sign_text("".join(f"{line}\n" for line in lines), get_log(services).origin, get_log(services))
     return {**files, "feed.note": signed}
 
 
@@ -141,62 +141,67 @@ def read_feed(services: Services, partner: Partner) -> Feed:
     with session_for(services, partner.url) as session:
         for _ in range(2):  # the feed may change between the two requests
             note, data = (
-                fetch(session, f"{partner.url.rstrip('/')}/pdq/feed.{kind}", most)
-                for kind, most in (("note", MAX_NOTE), ("csv", MAX_FEED))
+                fetch(session, f"{partner.url.rstrip('/')}/pdq/feed.{kind}", max_bytes)
+                for kind, max_bytes in (("note", MAX_NOTE), ("csv", MAX_FEED))
             )
             body, _separator, tail = note.decode("utf-8", "replace").rpartition("\n\n")
-            raw = [strict_base64(line.rpartition(f"— {name} ")[2]) or b"" for line in tail.splitlines()]
+            signatures = [decode_strict_base64(line.rpartition(f"— {name} ")[2]) or b"" for line in tail.splitlines()]
             form, origin, at, *listed_files = [*body.split("\n"), "", ""]
-            if not any(holds(key, one[4:], f"{body}\n".encode()) for one in raw) or (form, origin) != (FORMAT, name):
+            if not any(is_valid_signature(key, signature[4:], f"{body}\n".encode()) for signature in signatures) or (
+                form,
+                origin,
+            ) != (FORMAT, name):
                 raise IntegrityError(f"The key of {partner.name} hasn't signed its feed.")
             if f"{Digest.of(data)} feed.csv" in listed_files:
-                return _parsed(partner, at, data)
+                return _parse_feed(partner, at, data)
     raise IntegrityError(f"What {partner.name} shows as its feed isn't what it has signed.")
 
 
-def _parsed(partner: Partner, said: str, data: bytes) -> Feed:
-    earlier = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=READ)
+def _parse_feed(partner: Partner, time_text: str, data: bytes) -> Feed:
+    earlier = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=FEED_READ)
     last = earlier.filter(details__log=partner.log_key).order_by("-pk").values_list("details__feed", flat=True).first()
-    head, *lines = data.decode("utf-8", "replace").split("\n")
-    entries = [match.groups() for line in lines[:MAX_HASHES] if (match := _LINE.fullmatch(line))]
+    header, *lines = data.decode("utf-8", "replace").split("\n")
+    entries = [match.groups() for line in lines[:MAX_HASHES] if (match := _ROW.fullmatch(line))]
     try:
-        at = parse_rfc3339(said)
+        at = parse_rfc3339(time_text)
     except ValueError:
         at = None
-    if at is None or head != _HEAD or lines[len(entries) :] != [""]:
+    if at is None or header != _HEADER or lines[len(entries) :] != [""]:
         what = f"has lines that can't be read, or more than {MAX_HASHES:,} hashes"
-    elif at > now() + MAX_APART:
+    elif at > now() + MAX_CLOCK_DIFFERENCE:
         what = "is of the future"
     elif last is not None and at < parse_rfc3339(last):
         what = f"is older than the one that was read before, of {last}"
     else:
         about = {"partner": partner.name, "log": partner.log_key, "feed": rfc3339(at), "hashes": len(entries)}
         with transaction.atomic():
-            audit_log.changed(READ, by="", about=about)
+            audit_log.log_change(FEED_READ, by="", about=about)
         hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in entries)), np.uint64).reshape(-1, 4)
         return Feed(at, hashes, [page for _, page in entries])
     raise RefusedError(f"The feed of {partner.name} {what}.", reason="partner", hint="Ask its operator.")
 
 
-def near(services: Services, feed: Feed, pictures: Iterable[Picture]) -> tuple[list[tuple[int, str, Sighting]], int]:
+def find_near(
+    services: Services, feed: Feed, pictures: Iterable[Picture]
+) -> tuple[list[tuple[int, str, Sighting]], int]:
     """Return pictures with a hash near one of a feed's: distance in bits, the partner's page, and the first sighting.
 
     The nearest come first. Also returns the number of pictures compared; unreadable and plain pictures are not.
     """
-    results, compared = [], 0
+    results, compared_count = [], 0
     for picture in pictures:
         try:
-            code, quality = pdq_of(services.blobs.get(picture.digest), services.limits)
+            code, quality = compute_pdq(services.blobs.get(picture.digest), services.limits)
         except (UnreadablePictureError, NotFoundError):  # or removed meanwhile
             continue
         if quality < MIN_QUALITY:
             continue
-        compared += 1
-        between = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(code), np.uint64)).sum(axis=1)
-        bits, page = min(zip(between.tolist(), feed.pages, strict=True), default=(256, ""))
-        if bits <= WITHIN:
+        compared_count += 1
+        distances = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(code), np.uint64)).sum(axis=1)
+        bits, page = min(zip(distances.tolist(), feed.pages, strict=True), default=(256, ""))
+        if bits <= MAX_DISTANCE:
             results.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))
-    return sorted(results, key=lambda one: one[0]), compared
+    return sorted(results, key=lambda result: result[0]), compared_count
 
 
 def _log(work: Work, by: str, *, published: bool) -> None:

@@ -1,8 +1,8 @@
 """Requests between partners: JSON, signed with the requesting installation's log key, for one receiver and one use.
 
 A request contains its sender, receiver, subject, time and nonce. The ``Exhibit-Signature`` header contains the
-signature (Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/reference/protocols.md). Cards contain
-the URL and keys by which installations know each other.
+signature (Ed25519, hexadecimal) of :data:`SIGNATURE_PREFIX` and the bytes of the body (docs/reference/protocols.md).
+Cards contain the URL and keys by which installations know each other.
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any
 import requests
 
 from evidence.formats.codec import FormatError, parse_json
-from evidence.keys.ed25519 import holds
-from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_key
+from evidence.keys.ed25519 import is_valid_signature
+from evidence.log.notes import format_cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.network.addresses import host_of, origin_of
@@ -32,22 +32,22 @@ from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.addresses import absolute
 from registry.services.services import Services
 
-HEAD = b"exhibit partner call v1\n"
+SIGNATURE_PREFIX = b"exhibit partner call v1\n"
 """Prefix of signed request bodies; no log checkpoint starts like this."""
 SIGNATURE = "Exhibit-Signature"
-PLACE = "/api/v1/alliance/"
-MAX_ANSWER = 8_000_000
+CALL_PATH = "/api/v1/alliance/"
+MAX_RESPONSE = 8_000_000
 """Maximum size of an answer, in bytes."""
-MAX_APART = timedelta(minutes=5)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 """Maximum difference between the clocks of two installations, including transmission."""
-_SIGNED = re.compile("[0-9a-f]{128}")
+_SIGNATURE_FORMAT = re.compile("[0-9a-f]{128}")
 FORMAT = "exhibit-partner/1"
 MAX_CARD = 10_000
 """Maximum size of a card, in bytes."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def ask(
+def call_partner(
     services: Services, partner: Partner, call: str, about: Mapping[str, Any], *, seconds: float = 30.0
 ) -> dict[str, Any]:
     """Send a request to a partner and return its answer.
@@ -78,27 +78,27 @@ def signed_request(services: Services, partner: Partner, call: str, about: Mappi
         "nonce": secrets.token_hex(16),
     }
     body = json.dumps({**about, **envelope, "call": call}).encode()
-    return body, get_log(services).sign(HEAD + body).hex()
+    return body, get_log(services).sign(SIGNATURE_PREFIX + body).hex()
 
 
 def send(
     services: Services, partner: Partner, call: str, signed: tuple[bytes, str], *, seconds: float
 ) -> dict[str, Any]:
-    """Send a signed request and return the answer; raises as :func:`ask`. Uses no database."""
+    """Send a signed request and return the answer; raises as :func:`call_partner`. Uses no database."""
     body, signature = signed
     headers = {"Content-Type": "application/json", SIGNATURE: signature}
-    address = partner.url.rstrip("/") + PLACE + call
+    address = partner.url.rstrip("/") + CALL_PATH + call
     try:
         with session_for(services, partner.url, seconds) as session:
-            answer = session.post(address, body, headers=headers, allow_redirects=False)
-            content = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
+            response = session.post(address, body, headers=headers, allow_redirects=False)
+            content = parse_json(read_limited(response, MAX_RESPONSE, seconds), what="the answer")
     except (requests.RequestException, FormatError) as error:
         raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
-    if not isinstance(content, dict) or answer.status_code >= requests.codes.server_error:
-        raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
-    if not answer.ok:
-        said = one_line(str(content.get("detail", answer.status_code)))[:300]
-        raise RefusedError(f"The partner {partner.name} says: {said}", reason="partner")
+    if not isinstance(content, dict) or response.status_code >= requests.codes.server_error:
+        raise ServiceMissingError(f"The partner {partner.name} can't answer now ({response.status_code}).")
+    if not response.ok:
+        explanation = one_line(str(content.get("detail", response.status_code)))[:300]
+        raise RefusedError(f"The partner {partner.name} says: {explanation}", reason="partner")
     return content
 
 
@@ -109,12 +109,12 @@ def session_for(services: Services, url: str, seconds: float = 30.0) -> requests
     return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)
 
 
-def fetch(session: requests.Session, address: str, most: int, seconds: float = 30.0) -> bytes:
+def fetch(session: requests.Session, address: str, max_bytes: int, seconds: float = 30.0) -> bytes:
     """Fetch a public file of a site; raises ``ServiceMissingError``, or ``RefusedError`` if it is too large."""
     try:
-        with session.get(address, allow_redirects=False) as answer:
-            answer.raise_for_status()
-            return read_limited(answer, most, seconds)
+        with session.get(address, allow_redirects=False) as response:
+            response.raise_for_status()
+            return read_limited(response, max_bytes, seconds)
     except requests.RequestException as error:
         sentence = Sentence("%(address)s could not be read: %(why)s.", address=address, why=type(error).__name__)
         raise ServiceMissingError(sentence) from error
@@ -143,20 +143,24 @@ def receive(
     try:
         request = parse_json(body, what="the request")
         sender, receiver, nonce = (str(request[name]) for name in ("from", "to", "nonce"))
-        apart = abs(parse_rfc3339(str(request["at"])) - now())
-        meant = receiver == get_log(services).origin and request["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+        clock_difference = abs(parse_rfc3339(str(request["at"])) - now())
+        is_addressed = (
+            receiver == get_log(services).origin and request["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+        )
     except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
-    partner = partners.of_log(sender)
-    signed = bytes.fromhex(signature) if _SIGNED.fullmatch(signature) else b""
-    if partner is None or not holds(parse_verifier_key(partner.log_key)[1], signed, HEAD + body):
+    partner = partners.find_by_log(sender)
+    signed = bytes.fromhex(signature) if _SIGNATURE_FORMAT.fullmatch(signature) else b""
+    if partner is None or not is_valid_signature(
+        parse_verifier_key(partner.log_key)[1], signed, SIGNATURE_PREFIX + body
+    ):
         raise RefusedError("No partner here has signed this.", reason="partner")
-    if not meant:
+    if not is_addressed:
         raise RefusedError("The request is meant for another log, or for another call.", reason="partner")
-    if apart > MAX_APART:
+    if clock_difference > MAX_CLOCK_DIFFERENCE:
         raise RefusedError("The request is old, or one of the two clocks is wrong.", reason="partner")
     limit(f"partner:{partner.pk}")
-    partners.note_call(partner, nonce, call)
+    partners.record_call(partner, nonce, call)
     return partner
 
 
@@ -181,7 +185,7 @@ class Card:
 
 def own_card(services: Services) -> dict[str, str]:
     """Return this installation's card as plain JSON."""
-    witness = cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+    witness = format_cosigner_key(witness_name(services), get_witness_signer(services).public_key)
     return {
         "format": FORMAT,
         "url": absolute(services.config),

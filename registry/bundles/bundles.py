@@ -12,7 +12,7 @@ from evidence.bundle.bag import Withheld, write_bundle
 from evidence.bundle.manifest import FACTS_PATH, Manifest
 from evidence.bundle.sealing import TITLE_DOCUMENT, SealedCase
 from evidence.facts.case import CaseFacts
-from evidence.keys.ed25519 import holds
+from evidence.keys.ed25519 import is_valid_signature
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
@@ -22,17 +22,17 @@ from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import proofs_of
 from registry.cases import history
 from registry.db.rows import write
-from registry.log.audit_log import Evidence, Way, accessed
+from registry.log.audit_log import AccessKind, Evidence, log_access
 from registry.log.log import submit
 from registry.log.models import AnchorReceipt
-from registry.log.proofs import best_covering
+from registry.log.proofs import get_best_checkpoint
 from registry.pictures.models import BlockedDigest, WithheldFile
 from registry.services.services import Services
 
 REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
-def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
+def load_sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     """Return the manifest and signature of a sealed bundle.
 
     Raises:
@@ -45,14 +45,14 @@ def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
 
-def sealed_facts(services: Services, sealed: SealedCase) -> CaseFacts:
+def load_sealed_facts(services: Services, sealed_bundle: SealedCase) -> CaseFacts:
     """Return the facts as they were sealed."""
-    file = sealed.manifest.file(FACTS_PATH)
+    file = sealed_bundle.manifest.file(FACTS_PATH)
     assert file is not None
     return CaseFacts.from_json(services.blobs.get(file.sha256))
 
 
-def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
+def write_to_temporary_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
     """Return a temporary file with the written content, positioned at its start. The caller closes it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
     try:
@@ -81,56 +81,60 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
         NotFoundError: The bundle is not sealed yet, or sealed bytes are missing that nobody removed; a backup may have
             them.
     """
-    sealed = sealed_case(services, bundle)
-    withheld = left_out(services, bundle, sealed, without_originals=without_originals)
-    lacking = {file.path for file in sealed.manifest.files if file.sha256 not in services.blobs}
-    if lost := sorted(lacking.difference(() if withheld is None else withheld.files)):
+    sealed_bundle = load_sealed_case(services, bundle)
+    withheld = find_withheld(services, bundle, sealed_bundle, without_originals=without_originals)
+    missing = {file.path for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs}
+    if missing_paths := sorted(missing.difference(() if withheld is None else withheld.files)):
         sentence = Sentence(
-            "%(file)s of case %(case)s is missing, and no removal is recorded.", file=lost[0], case=bundle.case.number
+            "%(file)s of case %(case)s is missing, and no removal is recorded.",
+            file=missing_paths[0],
+            case=bundle.case.number,
         )
         raise NotFoundError(
             sentence, hint=Sentence("Ask the operator to restore the file from a backup, then try again.")
         )
-    proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
+    proofs = proofs_of(services, bundle, sealed_bundle, load_sealed_facts(services, sealed_bundle))
+    write_bundle(out, sealed_bundle, replace(proofs, withheld=withheld), services.blobs)
 
 
-def left_out(
-    services: Services, bundle: Bundle, sealed: SealedCase, *, without_originals: str | None = None
+def find_withheld(
+    services: Services, bundle: Bundle, sealed_bundle: SealedCase, *, without_originals: str | None = None
 ) -> Withheld | None:
     """Return the files withheld from a sealed bundle and the reason, as in :func:`assemble`, or None."""
-    withheld = _withheld(services, bundle, sealed)
+    withheld = _find_purged_or_reported(services, bundle, sealed_bundle)
     if without_originals is None:
         return withheld
     originals = [
-        file.path for file in sealed.manifest.files if file.stand_in is not None or file.role == TITLE_DOCUMENT
+        file.path for file in sealed_bundle.manifest.files if file.stand_in is not None or file.role == TITLE_DOCUMENT
     ]
-    return _besides(originals, without_originals, withheld)
+    return _merge_withheld(originals, without_originals, withheld)
 
 
-def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
-    gone = purged(services, sealed)
-    hidden = reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed))
-    return _besides(hidden, REPORTED, gone) if hidden else gone
+def _find_purged_or_reported(services: Services, bundle: Bundle, sealed_bundle: SealedCase) -> Withheld | None:
+    purged_files = find_purged(services, sealed_bundle)
+    reported_paths = reported_files(
+        services, bundle.case.owner, sealed_bundle, load_sealed_facts(services, sealed_bundle)
+    )
+    return _merge_withheld(reported_paths, REPORTED, purged_files) if reported_paths else purged_files
 
 
-def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
+def _merge_withheld(files: Iterable[str], reason: str, earlier: Withheld | None) -> Withheld:
     """Combine files withheld for a reason with those that are already withheld."""
-    already, why = ((), "") if gone is None else (gone.files, gone.reason)
+    already, why = ((), "") if earlier is None else (earlier.files, earlier.reason)
     return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
 
 
-def purged(services: Services, sealed: SealedCase) -> Withheld | None:
+def find_purged(services: Services, sealed_bundle: SealedCase) -> Withheld | None:
     """Return the files that a purge has removed or set aside, or None if there are none."""
-    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in services.blobs}
+    missing = {file.path: file.sha256 for file in sealed_bundle.manifest.files if file.sha256 not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
-    said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
+    reasons_by_digest = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
     for withheld_file in WithheldFile.objects.filter(digest__in=missing.values()):
         what = "Withheld from view by the operator" if withheld_file.kept else "Removed by the operator"
-        said.setdefault(withheld_file.digest, f"{what}: {withheld_file.reason}")
-    gone = sorted(path for path, digest in missing.items() if digest in said)
-    reasons = sorted({said[missing[path]] for path in gone})
-    return Withheld(tuple(gone), " ".join(reasons)) if gone else None
+        reasons_by_digest.setdefault(withheld_file.digest, f"{what}: {withheld_file.reason}")
+    paths = sorted(path for path, digest in missing.items() if digest in reasons_by_digest)
+    reasons = sorted({reasons_by_digest[missing[path]] for path in paths})
+    return Withheld(tuple(paths), " ".join(reasons)) if paths else None
 
 
 def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
@@ -138,17 +142,17 @@ def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
     return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{ending}"
 
 
-def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
+def store_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
     """Store a device key's signature over a bundle's manifest and log it. Storing it again has no effect.
 
     Raises:
         NotFoundError: The bundle is not sealed yet.
         WrongUseError: The signature was not made by a valid device key of the owner.
     """
-    manifest = sealed_case(services, bundle).manifest.to_json()
+    manifest = load_sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # Locks the keys: a revocation is logged before or after this.
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
-        key = next((key for key in keys if holds(bytes(key.public_key), signature, manifest)), None)
+        key = next((key for key in keys if is_valid_signature(bytes(key.public_key), signature, manifest)), None)
         if key is None:
             sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
             hint = "Keys: exhibit api GET keys. Manifest: exhibit api GET cases/N/bundles/N/manifest"
@@ -163,12 +167,12 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
     return row
 
 
-def awaits_witnesses(bundle: Bundle) -> bool:
+def awaits_timestamps(bundle: Bundle) -> bool:
     """Return True if a sealed bundle is not logged yet, or awaits a timestamp service's first answer.
 
     A service whose query failed does not count: it is queried again later, and the bundle then gains its receipt.
     """
-    checkpoint = best_covering(bundle.submission_id)
+    checkpoint = get_best_checkpoint(bundle.submission_id)
     if checkpoint is None:
         return True
     receipts = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
@@ -179,4 +183,4 @@ def log_download(bundle: Bundle, *, by: str) -> None:
     """Log that somebody downloads a sealed bundle."""
     seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
     about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
-    accessed(Evidence.BUNDLE, Way.TAKEN, bundle.case.owner, by=by, **about)
+    log_access(Evidence.BUNDLE, AccessKind.TAKEN, bundle.case.owner, by=by, **about)

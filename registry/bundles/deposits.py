@@ -17,22 +17,28 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
-from registry.bundles.bundles import purged, sealed_facts
-from registry.bundles.documents import LazyPictures, in_each_language, languages_of
-from registry.bundles.facts import software, work_facts
+from registry.bundles.bundles import find_purged, load_sealed_facts
+from registry.bundles.documents import LazyPictures, languages_of, render_in_each_language
+from registry.bundles.facts import software_facts, work_facts
 from registry.bundles.models import Deposit
-from registry.db.rows import alone_with, next_number
-from registry.keys.signing_keys import HOLDER, sealing_key, signer_of, still_counts
-from registry.log.audit_log import changed
+from registry.db.rows import lock_row, next_number
+from registry.keys.signing_keys import HOLDER, check_not_revoked, sealing_key, signer_of
+from registry.log.audit_log import log_change
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission
-from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
+from registry.log.proofs import (
+    build_proofs,
+    get_best_checkpoint,
+    get_covering_checkpoint,
+    list_timestamps,
+    prove_inclusion,
+)
 from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import Work
-from registry.works.opened import public_address
-from registry.works.ownership import warnings_of
-from registry.works.registration_proofs import further_submissions_of
+from registry.works.opened import get_public_url
+from registry.works.ownership import list_warnings
+from registry.works.registration_proofs import list_later_submissions
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
@@ -44,34 +50,34 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     Raises:
         NotFoundError: Bytes of the work are missing.
     """
-    samples.refuse(work.owner)
+    samples.check_not_sample(work.owner)
     last = work.deposits.first()
-    if last is not None and _says_the_same(services, last, work):
+    if last is not None and _is_unchanged(services, last, work):
         return last
     number = next_number(work.deposits)
     facts = _facts(services, work, number)
     key = sealing_key(services, work.owner)
-    files = _records(services, facts)
-    sealed = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
-    with alone_with(work):
-        meanwhile = work.deposits.filter(number=number).first()
-        if meanwhile is not None:
-            return meanwhile
-        still_counts(key)
-        warned = warnings_of(work)
+    files = _render_records(services, facts)
+    sealed_record = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    with lock_row(work):
+        existing = work.deposits.filter(number=number).first()
+        if existing is not None:
+            return existing
+        check_not_revoked(key)
+        warned = list_warnings(work)
         if warned:
             about = {"record": number, "warned": warned, "work": work.number}
-            changed("deposit record made", by=by, owner=work.owner, about=about)
-        entry = submit(EntryType.SEAL, seal_opening(sealed), work.owner)
+            log_change("deposit record made", by=by, owner=work.owner, about=about)
+        entry = submit(EntryType.SEAL, seal_opening(sealed_record), work.owner)
         assert entry is not None  # Sample works have no deposit records.
         return Deposit.objects.create(
             work=work,
             number=number,
-            seal_digest=sealed.seal,
-            signature=sealed.signature,
+            seal_digest=sealed_record.seal,
+            signature=sealed_record.signature,
             key=key,
             made_by=by,
-            sealed_at=sealed.manifest.sealed_at,
+            sealed_at=sealed_record.manifest.sealed_at,
             submission=entry,
         )
 
@@ -87,10 +93,10 @@ def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> Non
 
     Purged files are withheld, and the record states this.
     """
-    sealed = sealed_deposit(services, deposit)
-    checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
-    proofs = grown_proofs(services, deposit.submission, checkpoint, sealed_facts(services, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=purged(services, sealed)), services.blobs)
+    sealed_record = load_sealed_deposit(services, deposit)
+    checkpoint = get_best_checkpoint(deposit.submission_id) or get_covering_checkpoint(services, [deposit.submission])
+    proofs = build_proofs(services, deposit.submission, checkpoint, load_sealed_facts(services, sealed_record))
+    write_bundle(out, sealed_record, replace(proofs, withheld=find_purged(services, sealed_record)), services.blobs)
 
 
 def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
@@ -100,7 +106,7 @@ def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
         NotFoundError: A PDF was removed because it showed a purged image.
     """
     stem = deposit_name(deposit)
-    documents = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
+    documents = [file for file in load_sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in documents):
         sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
         raise NotFoundError(sentence, hint=Sentence("Its ZIP contains the proofs and lists what was removed."))
@@ -109,23 +115,25 @@ def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
     }
 
 
-def sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
+def load_sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
     """Return the manifest and signature of a deposit record."""
     return SealedCase(Manifest.from_json(services.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
 
 
-def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
+def _is_unchanged(services: Services, deposit: Deposit, work: Work) -> bool:
     """Return True if a record states the current declarations; its registration proof may use an earlier checkpoint."""
-    sealed = sealed_facts(services, sealed_deposit(services, deposit))
-    present = _work(services, work, sealed.work.registration, sealed.work.further_registrations)
-    return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
+    last_facts = load_sealed_facts(services, load_sealed_deposit(services, deposit))
+    current_work = _work(services, work, last_facts.work.registration, last_facts.work.further_registrations)
+    return (last_facts.work, last_facts.owner) == (current_work, OwnerFacts(work.owner.name, work.owner.contact))
 
 
 def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
-    submission, further = work.declaration, further_submissions_of(work)
-    checkpoint = _registered_under(services, submission, further)
-    proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
+    submission, further_submissions = work.declaration, list_later_submissions(work)
+    checkpoint = _registration_checkpoint(services, submission, further_submissions)
+    proof, *further_proofs = [
+        prove_inclusion(services, submitted, checkpoint) for submitted in (submission, *further_submissions)
+    ]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
@@ -134,43 +142,45 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
         language=languages_of(services)[0],
         opened_at=work.registered_at,
         written_at=moment,
-        software=software(),
-        work=_work(services, work, proof, tuple(other for other in others if other is not None)),
+        software=software_facts(),
+        work=_work(services, work, proof, tuple(other for other in further_proofs if other is not None)),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
-        witnesses=checkpoint_witnesses(checkpoint),
+        witnesses=list_timestamps(checkpoint),
         not_checked=(),
         made_with=made_with(services.config.time_zone),
     )
 
 
-def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
+def _work(
+    services: Services, work: Work, registration: LogProof | None, further_proofs: tuple[LogProof, ...]
+) -> WorkFacts:
     """Return the facts of a work, with the earliest conflicting registration and its public page."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
-    page = public_address(services.config, work) if services.config.public_url else None
-    facts = work_facts(services, work, registration, further)
+    page = get_public_url(services.config, work) if services.config.public_url else None
+    facts = work_facts(services, work, registration, further_proofs)
     return replace(facts, earlier_registration=earlier, public_page=page or "")
 
 
-def _registered_under(
-    services: Services, submission: LogSubmission | None, further: list[LogSubmission]
+def _registration_checkpoint(
+    services: Services, submission: LogSubmission | None, further_submissions: list[LogSubmission]
 ) -> LogCheckpoint | None:
     """Return the checkpoint over a registration with the most timestamps; sign one now if there is none."""
     if submission is None:
         return None
-    checkpoint = None if further else best_covering(submission.pk)
-    return checkpoint or checkpoint_covering(services, [submission, *further])
+    checkpoint = None if further_submissions else get_best_checkpoint(submission.pk)
+    return checkpoint or get_covering_checkpoint(services, [submission, *further_submissions])
 
 
-def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
+def _render_records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     """Render the record in each of the installation's languages, except those whose font is missing."""
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint=Sentence("Register the same file again."))
-    shown = {picture.file: picture.digest for picture in facts.work.pictures}
-    shown |= {document.file: document.digest for document in facts.work.attachments}
-    pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
+    digests = {picture.file: picture.digest for picture in facts.work.pictures}
+    digests |= {document.file: document.digest for document in facts.work.attachments}
+    pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in digests.items()})
     render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
-    return in_each_language(services, render, RECORD, RECORD_ROLE)
+    return render_in_each_language(services, render, RECORD, RECORD_ROLE)

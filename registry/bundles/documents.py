@@ -16,21 +16,23 @@ def languages_of(services: Services) -> list[str]:
     return [DOCUMENT_LANGUAGES[code] for code in services.config.languages]
 
 
-def in_each_language(services: Services, render: Callable[[str], bytes], path: str, role: str) -> list[ContentFile]:
+def render_in_each_language(
+    services: Services, render: Callable[[str], bytes], path: str, role: str
+) -> list[ContentFile]:
     """Render a document in each language.
 
     The first language's document is stored under ``path``; the others have their language before the suffix. A language
     whose font is missing is skipped, unless it is the first.
     """
     files: list[ContentFile] = []
-    for place, language in enumerate(languages_of(services)):
+    for index, language in enumerate(languages_of(services)):
         try:
             pdf = render(language)
         except ServiceMissingError:
-            if place == 0:
+            if index == 0:
                 raise
             continue
-        file_path = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
+        file_path = path if index == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
         files.append(ContentFile(file_path, role, PDF, services.blobs.put(pdf)))
     return files
 
@@ -38,8 +40,8 @@ def in_each_language(services: Services, render: Callable[[str], bytes], path: s
 class LazyPictures(Mapping[str, bytes]):
     """Mapping of paths to images that are read or drawn on access. Unavailable images raise ``KeyError``."""
 
-    def __init__(self, made: Mapping[str, Callable[[], bytes]]) -> None:
-        self._made = made
+    def __init__(self, loaders: Mapping[str, Callable[[], bytes]]) -> None:
+        self._made = loaders
 
     def __getitem__(self, path: str) -> bytes:
         try:

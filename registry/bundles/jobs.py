@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.bundles.models import OPENED_AGAIN, Bundle, Package
+from registry.bundles.models import REOPENED, Bundle, Package
 from registry.cases.models import Capture
-from registry.jobs import ASKED, DEFAULT, EVIDENCE, FILES, job
+from registry.jobs import DEFAULT, EVIDENCE, FILES, FOREGROUND, job
 from registry.log.models import AnchorReceipt
 from registry.words import gettext_noop
 
@@ -27,7 +27,7 @@ def capture(services: "Services", ids: Sequence[int]) -> None:
     capture_sightings(services, ids)
 
 
-@job(gettext_noop("bundles to seal"), ASKED, Bundle, owner="case__owner", batch=4, settled={"error": OPENED_AGAIN})
+@job(gettext_noop("bundles to seal"), FOREGROUND, Bundle, owner="case__owner", batch=4, settled={"error": REOPENED})
 def seal(services: "Services", ids: Sequence[int]) -> None:
     """Seal bundles of confirmed cases."""
     from registry.bundles.seal import seal_bundles
@@ -38,9 +38,9 @@ def seal(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("pending timestamp receipts"), DEFAULT, AnchorReceipt, batch=50)
 def witness(services: "Services", ids: Sequence[int]) -> None:
     """Request pending receipts from timestamp services."""
-    from registry.bundles.witness import ask_witnesses
+    from registry.bundles.witness import request_timestamps
 
-    ask_witnesses(services, ids)
+    request_timestamps(services, ids)
 
 
 @job(gettext_noop("bundles to combine into one file"), FILES, Package, owner="owner")

@@ -14,12 +14,12 @@ from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry.accounts.models import Owner
 from registry.bundles.models import DownloadLink, Package, Report
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with, locked, next_number
-from registry.log.audit_log import Evidence, Way, accessed, changed
+from registry.db.rows import lock_and_reload, lock_row, next_number
+from registry.log.audit_log import AccessKind, Evidence, log_access, log_change
 
 MAX_DAYS = 90
 FREE_TRIES = 5  # Wrong passwords in a row without a pause. Each further one doubles the pause.
-KEPT_FOR = timedelta(days=90)  # Time for which members see the use count of an ended link.
+USE_COUNT_RETENTION = timedelta(days=90)  # Time for which members see the use count of an ended link.
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -38,8 +38,8 @@ def make_link(
         sentence = _("A download link is valid for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Choose a shorter period. You can create another link later."))
     token, until = secrets.token_urlsafe(32), now() + timedelta(days=days)
-    with alone_with(owner):
-        target = _held(to)
+    with lock_row(owner):
+        target = _lock_target(to)
         number = next_number(DownloadLink.objects.filter(owner=owner))
         link = DownloadLink.objects.create(
             owner=owner,
@@ -53,17 +53,19 @@ def make_link(
         )
         if isinstance(to, Package):
             Package.objects.filter(pk=to.pk, expires_at__lt=until).update(expires_at=until)
-        changed("link made", by=by, owner=owner, about={"link": number, "until": until.isoformat(), **_named(link)})
+        log_change(
+            "link made", by=by, owner=owner, about={"link": number, "until": until.isoformat(), **_target_number(link)}
+        )
     return link, token
 
 
-def _held(to: Package | Report) -> dict[str, Package | Report]:
+def _lock_target(to: Package | Report) -> dict[str, Package | Report]:
     """Return the target of a link, locked until the end of the transaction.
 
     Raises:
         WrongUseError: The target has no files.
     """
-    row = locked(to)
+    row = lock_and_reload(to)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(
             _("The file for this download link does not exist yet."), hint=_("Wait until it has been generated.")
@@ -77,14 +79,14 @@ def links_of(owner: Owner) -> QuerySet[DownloadLink]:
     return rows.order_by("-number")
 
 
-def live(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
+def filter_valid(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
     """Filter links to those that are valid now."""
-    there = Q(package__removed_at=None, report=None) | Q(report__removed_at=None, package=None)
-    return rows.filter(there, revoked_at=None, expires_at__gt=now())
+    has_target = Q(package__removed_at=None, report=None) | Q(report__removed_at=None, package=None)
+    return rows.filter(has_target, revoked_at=None, expires_at__gt=now())
 
 
-def holds(link: DownloadLink) -> bool:
-    """Return True if a link is valid now, by the same conditions as :func:`live`."""
+def is_valid(link: DownloadLink) -> bool:
+    """Return True if a link is valid now, by the same conditions as :func:`filter_valid`."""
     to = link.package or link.report
     return link.revoked_at is None and link.expires_at > now() and to is not None and to.removed_at is None
 
@@ -101,27 +103,29 @@ def revoke_link(owner: Owner, number: int, *, by: str) -> None:
             raise NotFoundError(f"{owner.name} has no link {number}.")
         if row.revoked_at is None:
             DownloadLink.objects.filter(pk=row.pk).update(revoked_at=now())
-            changed("link revoked", by=by, owner=owner, about={"link": number, **_named(row)})
+            log_change("link revoked", by=by, owner=owner, about={"link": number, **_target_number(row)})
 
 
-def forget_ended() -> int:
-    """Delete links that ended more than :data:`KEPT_FOR` ago and return their number. The log keeps their downloads.
+def delete_ended() -> int:
+    """Delete links that ended more than :data:`USE_COUNT_RETENTION` ago and return their number.
+
+    The log keeps their downloads.
 
     The newest link of each owner is kept, so that its number, which the log names, is never reused.
     """
-    limit = now() - KEPT_FOR
+    limit = now() - USE_COUNT_RETENTION
     newer = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
-    over = DownloadLink.objects.filter(Exists(newer), Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
-    return over.delete()[0]
+    ended = DownloadLink.objects.filter(Exists(newer), Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
+    return ended.delete()[0]
 
 
-def found_by(token: str) -> DownloadLink | None:
+def find_by_token(token: str) -> DownloadLink | None:
     """Return the valid link with this token. Wrong, expired and revoked tokens all return None."""
     rows = DownloadLink.objects.filter(token_digest=Digest.of(token.encode()))
-    return live(rows).select_related("owner", "package__owner", "report__owner").first()
+    return filter_valid(rows).select_related("owner", "package__owner", "report__owner").first()
 
 
-def check_link_password(link: DownloadLink, given: str) -> None:
+def check_link_password(link: DownloadLink, password: str) -> None:
     """Check the password of a link.
 
     Raises:
@@ -129,33 +133,33 @@ def check_link_password(link: DownloadLink, given: str) -> None:
     """
     if not link.password:
         return
-    refused: RefusedError | None = None
-    with alone_with(link) as row:  # One attempt at a time.
+    refusal: RefusedError | None = None
+    with lock_row(link) as row:  # One attempt at a time.
         if row.locked_until is not None and row.locked_until > now():
             sentence = _("Too many incorrect passwords.")
             raise RefusedError(sentence, reason="locked", hint=_("Try again later."))
-        if check_password(given, row.password):
+        if check_password(password, row.password):
             row.failures, row.locked_until = 0, None
         else:
-            refused = RefusedError(_("The password is incorrect."), reason="password")
+            refusal = RefusedError(_("The password is incorrect."), reason="password")
             row.failures = min(row.failures + 1, 30)
-            beyond = row.failures - FREE_TRIES
-            row.locked_until = now() + min(FIRST_PAUSE * 2**beyond, MAX_PAUSE) if beyond >= 0 else None
+            excess = row.failures - FREE_TRIES
+            row.locked_until = now() + min(FIRST_PAUSE * 2**excess, MAX_PAUSE) if excess >= 0 else None
         row.save(update_fields=["failures", "locked_until"])
-    if refused is not None:
-        raise refused
+    if refusal is not None:
+        raise refusal
 
 
-def note_use(link: DownloadLink, file: str) -> None:
+def record_download(link: DownloadLink, file: str) -> None:
     """Count and log a download by a link, before the file is sent."""
     with transaction.atomic():
         DownloadLink.objects.filter(pk=link.pk).update(downloads=F("downloads") + 1, last_used_at=now())
         what = Evidence.PACKAGE if link.package_id is not None else Evidence.REPORT
         by = f"whoever has link {link.number}"
-        accessed(what, Way.TAKEN, link.owner, by=by, link=link.number, file=file, **_named(link))
+        log_access(what, AccessKind.TAKEN, link.owner, by=by, link=link.number, file=file, **_target_number(link))
 
 
-def _named(link: DownloadLink) -> dict[str, int]:
+def _target_number(link: DownloadLink) -> dict[str, int]:
     if link.package is not None:
         return {"package": link.package.number}
     assert link.report is not None

@@ -6,12 +6,12 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField, KeptFiles
+from registry.db.fields import DigestField, StoredFiles
 from registry.keys.models import DeviceKey, SealingKey
 from registry.log.models import LogSubmission
 from registry.works.models import Work
 
-OPENED_AGAIN = Sentence(
+REOPENED = Sentence(
     "The case was reopened before the bundle was sealed. Decide it as not licensed again to request another bundle."
 )
 """Reason why a bundle that is no longer needed is not sealed."""
@@ -72,7 +72,7 @@ class Package(Numbered, Claimable):
     bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
     created_at = models.DateTimeField(auto_now_add=True)
     progress = models.JSONField(default=dict, blank=True, help_text="{of}: how many bundles, once it is begun")
-    files: KeptFiles = models.JSONField(
+    files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle where it is one"
     )
     made_at = models.DateTimeField(null=True, blank=True)
@@ -121,7 +121,9 @@ class Report(Numbered, Claimable):
     parameters = models.JSONField(default=dict, blank=True)
     progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
     created_at = models.DateTimeField(auto_now_add=True)
-    files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+    files: StoredFiles = models.JSONField(
+        default=list, blank=True, help_text="list of {name, media_type, digest, size}"
+    )
     removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
     class Meta(Numbered.Meta):

@@ -10,13 +10,13 @@ from evidence.formats.codec import FormatError, parse_json
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts.models import Owner
-from registry.bundles.bundles import bundle_name, sealed_case, sealed_facts
+from registry.bundles.bundles import bundle_name, load_sealed_case, load_sealed_facts
 from registry.bundles.models import Bundle
 from registry.bundles.picture_usage import reported_files
-from registry.bundles.proofs import witnesses_of
+from registry.bundles.proofs import timestamps_of
 from registry.keys.signing_keys import document_key
 from registry.log.anchors import get_anchor_configs
-from registry.log.proofs import sequence_of
+from registry.log.proofs import get_sequence
 from registry.services.anchors import session_for
 from registry.services.services import Services
 
@@ -25,7 +25,7 @@ SHEET = "data/exhibit.pdf"
 REASON = "Sealed with the digest {seal}"
 
 
-def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
+def render_draft_document(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
     """Render a draft paper about a sealed bundle as PDF/A-3b.
 
     Args:
@@ -39,20 +39,20 @@ def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "
         ServiceMissingError: A font that Chinese text needs is not installed.
         WrongUseError: The kind or language is unknown.
     """
-    sealed = sealed_case(services, bundle)
+    sealed_bundle = load_sealed_case(services, bundle)
     case = SealedFacts(
-        facts=sealed_facts(services, sealed),
-        manifest=sealed.manifest,
-        sequence=sequence_of(bundle.submission_id),
-        witnesses=witnesses_of(bundle),
-        networks=_networks(services, sealed.manifest),
+        facts=load_sealed_facts(services, sealed_bundle),
+        manifest=sealed_bundle.manifest,
+        sequence=get_sequence(bundle.submission_id),
+        witnesses=timestamps_of(bundle),
+        networks=_networks(services, sealed_bundle.manifest),
         made_at=now(),
         file=bundle_name(bundle),
     )
     return render_paper(kind, case, language=language, time_zone=services.config.time_zone)
 
 
-def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
+def draft_document_name(bundle: Bundle, kind: str, language: str = "") -> str:
     """Return a descriptive file name, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
     translated = f".{language}" if language else ""
     return bundle_name(bundle, f"-{kind}.draft{translated}.pdf")
@@ -73,7 +73,7 @@ def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ..
     return tuple(records)
 
 
-def signed_sheet(services: Services, bundle: Bundle) -> bytes:
+def sign_exhibit_sheet(services: Services, bundle: Bundle) -> bytes:
     """Return a sealed bundle's exhibit sheet, signed with the owner's document key.
 
     The signature is timestamped by the first configured authority (RFC 3161); one with legal weight is preferred.
@@ -82,30 +82,30 @@ def signed_sheet(services: Services, bundle: Bundle) -> bytes:
         NotFoundError: The sheet is missing, or shows an image that was reported as illegal.
         ServiceMissingError: The optional signing dependency is not installed, or the authority does not respond.
     """
-    sealed = sealed_case(services, bundle)
-    file = sealed.manifest.file(SHEET)
+    sealed_bundle = load_sealed_case(services, bundle)
+    file = sealed_bundle.manifest.file(SHEET)
     assert file is not None
-    if SHEET in reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed)):
+    if SHEET in reported_files(services, bundle.case.owner, sealed_bundle, load_sealed_facts(services, sealed_bundle)):
         raise NotFoundError(_("The exhibit sheet shows a picture that was reported as illegal."))
-    reason = REASON.format(seal=sealed.seal.hex)
-    return signed_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
+    reason = REASON.format(seal=sealed_bundle.seal.hex)
+    return sign_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
 
 
-def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
-    """Sign a PDF with the owner's document key. Raises the same errors as :func:`signed_sheet`."""
+def sign_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
+    """Sign a PDF with the owner's document key. Raises the same errors as :func:`sign_exhibit_sheet`."""
     key = document_key(services, owner)
     return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(services))
 
 
-def signed_name(bundle: Bundle) -> str:
+def signed_sheet_name(bundle: Bundle) -> str:
     """Return a descriptive file name, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
     return bundle_name(bundle, "-exhibit.signed.pdf")
 
 
 def _authority(services: Services) -> Authority | None:
     config = services.config
-    stamping = [anchor for anchor in get_anchor_configs(services) if anchor.kind == "rfc3161"]
-    if not stamping:
+    authorities = [anchor for anchor in get_anchor_configs(services) if anchor.kind == "rfc3161"]
+    if not authorities:
         return None
-    first = min(stamping, key=lambda anchor: anchor.development)
+    first = min(authorities, key=lambda anchor: anchor.development)
     return Authority(first.urls[0], session_for(first, config.allowed_networks, services.user_agent))

@@ -19,14 +19,16 @@ def bundles_with(digest: Digest) -> QuerySet[Bundle]:
     return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
 
 
-def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
+def list_showing_files(
+    sealed_bundle: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]
+) -> Iterator[Digest]:
     """Yield the digests of a bundle's reduced images, drawings of matches and exhibit sheets that show an image.
 
     ``captured`` are the files that :func:`captured_files` returns.
     """
     matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
     drawings = {path for match in matches for path in match.drawings.values()}
-    files = sealed.manifest.files
+    files = sealed_bundle.manifest.files
     reduced = {file.stand_in for file in files if file.sha256 == digest}
     sheet = matches or any(file.sha256 in captured for file in files)
     for file in files:
@@ -34,10 +36,10 @@ def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Co
             yield file.sha256
 
 
-def reported_files(services: Services, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
+def reported_files(services: Services, owner: Owner, sealed_bundle: SealedCase, facts: CaseFacts) -> list[str]:
     """Return the paths in a bundle that contain or show an image that a member of the owner reported as illegal."""
-    hidden: set[Digest] = set()
-    for digest in scoped.reported(of):
-        captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=of))}
-        hidden |= {digest, *captured, *documents(sealed, facts, digest, captured)}
-    return sorted(file.path for file in sealed.manifest.files if file.sha256 in hidden)
+    digests: set[Digest] = set()
+    for digest in scoped.list_reported(owner):
+        captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=owner))}
+        digests |= {digest, *captured, *list_showing_files(sealed_bundle, facts, digest, captured)}
+    return sorted(file.path for file in sealed_bundle.manifest.files if file.sha256 in digests)

@@ -13,12 +13,12 @@ from evidence.documents.typeset.compiler import forget
 from evidence.documents.typeset.fonts import installed_fonts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, NotFoundError
-from registry.bundles.bundles import bundle_name, left_out, sealed_case, sealed_facts
+from registry.bundles.bundles import bundle_name, find_withheld, load_sealed_case, load_sealed_facts
 from registry.bundles.documents import PDF, languages_of
-from registry.bundles.facts import software
+from registry.bundles.facts import software_facts
 from registry.bundles.models import Bundle, Package
-from registry.bundles.packages import languages_without, package_name, reading_copies
-from registry.db.fields import KeptFile
+from registry.bundles.packages import package_name, reading_copies, skipped_languages
+from registry.db.fields import StoredFile
 from registry.services.services import Services
 
 IN_A_VOLUME = 40
@@ -41,7 +41,7 @@ def next_volume(services: Services, package: Package, exhibits: int) -> Volume |
 
     Languages without an installed font, and those that the package was marked to go without, are skipped.
     """
-    fonts, without = installed_fonts(), languages_without(package)
+    fonts, without = installed_fonts(), skipped_languages(package)
     for language in filter(fonts.can_set, languages_of(services)):
         if language in without:
             continue
@@ -53,8 +53,8 @@ def next_volume(services: Services, package: Package, exhibits: int) -> Volume |
 
 
 def make_volume(
-    services: Services, package: Package, bundles: Sequence[Bundle], volume: Volume, go_on: Callable[[], bool]
-) -> KeptFile:
+    services: Services, package: Package, bundles: Sequence[Bundle], volume: Volume, should_continue: Callable[[], bool]
+) -> StoredFile:
     """Make a volume and store it.
 
     Args:
@@ -62,41 +62,41 @@ def make_volume(
         package: The package that the volume belongs to.
         bundles: All bundles of the package, in order.
         volume: The volume to make.
-        go_on: Called after each exhibit; a false result aborts the volume.
+        should_continue: Called after each exhibit; a false result aborts the volume.
 
     Returns:
         The stored file.
 
     Raises:
-        InterruptedError: ``go_on`` returned False.
+        InterruptedError: ``should_continue`` returned False.
     """
     wording = wording_of(volume.language, services.config.time_zone)
-    taken: list[Exhibit] = []
-    over = time.monotonic() + SECONDS
+    exhibits: list[Exhibit] = []
+    deadline = time.monotonic() + SECONDS
     for number, bundle in enumerate(bundles[volume.first - 1 :], volume.first):
-        taken.append(_exhibit(services, package, bundle, number, wording))
-        if not go_on():
+        exhibits.append(_load_exhibit(services, package, bundle, number, wording))
+        if not should_continue():
             raise InterruptedError
-        pages, size = sum(one.pages for one in taken), sum(one.size for one in taken)
-        if len(taken) >= IN_A_VOLUME or pages >= PAGES or size >= BYTES or time.monotonic() > over:
+        pages, size = sum(exhibit.pages for exhibit in exhibits), sum(exhibit.size for exhibit in exhibits)
+        if len(exhibits) >= IN_A_VOLUME or pages >= PAGES or size >= BYTES or time.monotonic() > deadline:
             break
-    last = volume.first + len(taken) - 1
-    alone = (volume.first, last) == (1, len(bundles))
+    last = volume.first + len(exhibits) - 1
+    is_only_volume = (volume.first, last) == (1, len(bundles))
     copy = ReadingCopy(
         owner=package.owner.name,
         recipient=package.recipient,
         reason=package.reason,
         asked_by=package.asked_by,
         made_at=now(),
-        software=software(),
-        volume=0 if alone else volume.number,
+        software=software_facts(),
+        volume=0 if is_only_volume else volume.number,
         of=len(bundles),
-        exhibits=tuple(taken),
+        exhibits=tuple(exhibits),
     )
     pdf = render_reading_copy(copy, volume.language, time_zone=services.config.time_zone)
     forget()
     return {
-        "name": _name(services, package, volume, alone=alone),
+        "name": _name(services, package, volume, is_only_volume=is_only_volume),
         "digest": services.blobs.put(pdf).hex,
         "size": len(pdf),
         "media_type": PDF,
@@ -105,9 +105,9 @@ def make_volume(
     }
 
 
-def _exhibit(services: Services, package: Package, bundle: Bundle, number: int, wording: Wording) -> Exhibit:
-    sealed = sealed_case(services, bundle)
-    withheld = left_out(services, bundle, sealed, without_originals=package.withholding)
+def _load_exhibit(services: Services, package: Package, bundle: Bundle, number: int, wording: Wording) -> Exhibit:
+    sealed_bundle = load_sealed_case(services, bundle)
+    withheld = find_withheld(services, bundle, sealed_bundle, without_originals=package.withholding)
 
     def read(file: ManifestFile) -> bytes | None:
         try:
@@ -117,15 +117,17 @@ def _exhibit(services: Services, package: Package, bundle: Bundle, number: int, 
 
     why = {} if withheld is None else dict.fromkeys(withheld.files, withheld.reason)
     name = bundle_name(bundle, package.bundle_ending)
-    return exhibit_of(number, sealed_facts(services, sealed), sealed.manifest, name, read, why, wording)
+    return exhibit_of(
+        number, load_sealed_facts(services, sealed_bundle), sealed_bundle.manifest, name, read, why, wording
+    )
 
 
-def _name(services: Services, package: Package, volume: Volume, *, alone: bool) -> str:
+def _name(services: Services, package: Package, volume: Volume, *, is_only_volume: bool) -> str:
     """Return a file name such as ``studio-shop.example-court-3-cases-2026-11-21-exhibits.pdf``.
 
     The first language is not part of the name.
     """
     stem = PurePosixPath(package_name(package)).stem
-    numbered = "" if alone else f"-volume-{volume.number:02d}"
+    volume_suffix = "" if is_only_volume else f"-volume-{volume.number:02d}"
     ending = "" if volume.language == languages_of(services)[0] else f".{volume.language}"
-    return f"{stem}-exhibits{numbered}{ending}.pdf"
+    return f"{stem}-exhibits{volume_suffix}{ending}.pdf"

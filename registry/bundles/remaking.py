@@ -6,12 +6,12 @@ from evidence.verify.checks.remade import Makers
 from exhibit.types import Verification
 from indexer.draw.draw import SUFFIXES, View
 from indexer.draw.pair import Pair
-from registry.bundles.sentences import words_of
+from registry.bundles.sentences import measurement_sentences
 
 
-def _draw(found: bytes, registered: bytes, compared: Verification) -> Callable[[str, str], bytes]:
-    pair = Pair.of(found, registered, compared)
+def _draw(found: bytes, registered: bytes, verification: Verification) -> Callable[[str, str], bytes]:
+    pair = Pair.of(found, registered, verification)
     return lambda role, suffix: SUFFIXES.get(suffix, SUFFIXES[".jpg"])(View(role), pair)
 
 
-MAKERS = Makers(_draw, words_of)
+MAKERS = Makers(_draw, measurement_sentences)

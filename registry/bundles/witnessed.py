@@ -12,22 +12,22 @@ from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from registry.bundles.models import Bundle
-from registry.bundles.proofs import witnesses_of
+from registry.bundles.proofs import timestamps_of
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.events import events
 from registry.events.models import EventKind
 from registry.log import witnesses
 from registry.log.models import AnchorReceipt
-from registry.log.proofs import best_checkpoints, witness_facts
+from registry.log.proofs import select_best_checkpoints, to_witness_facts
 
-YOUNG = timedelta(days=60)  # Owners are not notified about timestamps of older bundles.
-LAST = 200  # Number of recent answers from which waiting times are estimated.
-Who = tuple[str, str]  # Kind and name of a timestamp service.
+NOTIFICATION_PERIOD = timedelta(days=60)  # Owners are not notified about timestamps of older bundles.
+MAX_SAMPLES = 200  # Number of recent answers from which waiting times are estimated.
+ServiceKey = tuple[str, str]  # Kind and name of a timestamp service.
 
 
 @dataclass(frozen=True, slots=True)
-class Witnessed:
+class TimestampCount:
     """The number of distinct timestamp services that have completed, were requested, and that the operator requires."""
 
     complete: int
@@ -40,41 +40,45 @@ class Witnessed:
         return self.complete >= self.needed
 
 
-def witnessed(witnesses: Sequence[WitnessFacts], needed: int) -> Witnessed:
+def count_timestamps(timestamps: Sequence[WitnessFacts], needed: int) -> TimestampCount:
     """Count the timestamp services of a bundle, each once, regardless of the number of requests to it."""
-    requested = {(witness.kind, witness.name) for witness in witnesses}
-    complete = {(witness.kind, witness.name) for witness in witnesses if witness.state == "complete"}
-    return Witnessed(len(complete), len(requested), needed)
+    requested = {(timestamp.kind, timestamp.name) for timestamp in timestamps}
+    complete = {(timestamp.kind, timestamp.name) for timestamp in timestamps if timestamp.state == "complete"}
+    return TimestampCount(len(complete), len(requested), needed)
 
 
-def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
+def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
     """Mark the bundles that a newly completed receipt makes fully timestamped, and notify their owners.
 
     Receipts are processed one at a time: of two concurrent ones, each would miss the other.
     """
     hold(Lock.WITNESSED)
-    rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - YOUNG).select_related("case__owner")
+    rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - NOTIFICATION_PERIOD).select_related(
+        "case__owner"
+    )
     if receipt.bundle_id is not None:
-        witnessed_rows = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
+        timestamped_rows = [row for row in rows.filter(pk=receipt.bundle_id) if _count_for_bundle(row, needed).enough]
     elif receipt.checkpoint is None:  # The receipt is for something else, such as a signed sheet.
-        witnessed_rows = []
+        timestamped_rows = []
     else:
         done = AnchorReceipt.objects.filter(checkpoint=receipt.checkpoint, state=StepState.DONE)
         enough = done.values("kind", "witness").distinct().count() >= needed
-        covered = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
-        witnessed_rows = [row for row in covered.order_by("pk") if enough or _counted(row, needed).enough]
-    for row in witnessed_rows:
+        covered_rows = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
+        timestamped_rows = [
+            row for row in covered_rows.order_by("pk") if enough or _count_for_bundle(row, needed).enough
+        ]
+    for row in timestamped_rows:
         if Bundle.objects.filter(pk=row.pk, witnessed_at=None).update(witnessed_at=now()):
             details = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
             events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
 
 
-def _counted(row: Bundle, needed: int) -> Witnessed:
-    return witnessed(witnesses_of(row), needed)
+def _count_for_bundle(row: Bundle, needed: int) -> TimestampCount:
+    return count_timestamps(timestamps_of(row), needed)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimestampStatus:
     """The state of one timestamp service's answer about a bundle."""
 
     facts: WitnessFacts
@@ -83,9 +87,9 @@ class Answer:
     asked_again_at: datetime | None = None
 
 
-def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
-    """Return the timestamp services of each bundle by primary key, as ``proofs.witnesses_of`` does, in few queries."""
-    best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
+def timestamp_statuses(bundles: Sequence[Bundle]) -> dict[int, tuple[TimestampStatus, ...]]:
+    """Return the timestamp services of each bundle by primary key, as ``proofs.timestamps_of`` does, in few queries."""
+    best = select_best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
     receipts = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
@@ -95,34 +99,37 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
         else:
             assert row.bundle_id is not None
             of_bundle[row.bundle_id].append(row)
-    usual, health = usual_waits(), witnesses.health()
+    typical_waits, health = median_waits(), witnesses.load_availability()
     answers = {}
     for bundle in bundles:
         rows = [(row, "manifest") for row in of_bundle[bundle.pk]]
         rows += [(row, "checkpoint") for row in of_checkpoint[best.get(bundle.submission_id or 0, 0)]]
-        answers[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
+        answers[bundle.pk] = tuple(_answer(row, subject, typical_waits, health) for row, subject in rows)
     return answers
 
 
-def usual_waits() -> dict[Who, timedelta]:
+def median_waits() -> dict[ServiceKey, timedelta]:
     """Return each service's median time from the checkpoint to its complete answer, over recent answers."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
-    took: dict[Who, list[float]] = defaultdict(list)
+    seconds_by_service: dict[ServiceKey, list[float]] = defaultdict(list)
     rows = done.order_by("-pk").values_list("kind", "witness", "grown_at", "checkpoint__made_at")
-    for kind, witness, until, since in rows[:LAST]:
+    for kind, service, until, since in rows[:MAX_SAMPLES]:
         if until is not None and since is not None:
-            took[kind, witness].append((until - since).total_seconds())
-    return {key: timedelta(seconds=median(waits)) for key, waits in took.items()}
+            seconds_by_service[kind, service].append((until - since).total_seconds())
+    return {key: timedelta(seconds=median(waits)) for key, waits in seconds_by_service.items()}
 
 
 def _answer(
-    row: AnchorReceipt, subject: str, usual: Mapping[Who, timedelta], health: Mapping[Who, witnesses.Health]
-) -> Answer:
-    facts = witness_facts(row, subject)
+    row: AnchorReceipt,
+    subject: str,
+    typical_waits: Mapping[ServiceKey, timedelta],
+    health: Mapping[ServiceKey, witnesses.Availability],
+) -> TimestampStatus:
+    facts = to_witness_facts(row, subject)
     if row.state == StepState.DONE:
-        return Answer(facts)
+        return TimestampStatus(facts)
     since = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at
-    wait = usual.get((row.kind, row.witness), KINDS[row.kind].usual)
+    wait = typical_waits.get((row.kind, row.witness), KINDS[row.kind].usual)
     state = health.get((row.kind, row.witness))
     silent = (state.silent_since, state.ask_after) if state is not None else (None, None)
-    return Answer(facts, since + wait if since else None, *silent)
+    return TimestampStatus(facts, since + wait if since else None, *silent)

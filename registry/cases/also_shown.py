@@ -9,12 +9,12 @@ from django.db import connection
 from exhibit.types import Decision
 from registry.cases.models import Case
 
-MOST = 8
+MAX_WORKS = 8
 """Maximum number of works listed for a case, the most certain first; one logo may match many works."""
 
 
 @dataclass(frozen=True, slots=True)
-class AlsoShown:
+class OtherWork:
     """Another work that also matches a found picture of a case."""
 
     number: int
@@ -23,7 +23,7 @@ class AlsoShown:
     decision: Decision  # ``certain`` or ``review``: the decision of the most certain match
 
 
-def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
+def find_other_works(cases: Iterable[Case]) -> dict[int, list[OtherWork]]:
     """Return the other works of the same owner that match each case's pictures, by primary key, with one query.
 
     If several versions of the comparison matched a pair, the newest match counts. Matches that only resemble a work are
@@ -53,8 +53,8 @@ def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
             [[case.pk for case in cases]],
         )
         rows = cursor.fetchall()
-    works_by_case: dict[int, list[AlsoShown]] = defaultdict(list)
+    works_by_case: dict[int, list[OtherWork]] = defaultdict(list)
     for case, number, title, file, certain in rows:
-        if len(works_by_case[case]) < MOST:
-            works_by_case[case].append(AlsoShown(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
+        if len(works_by_case[case]) < MAX_WORKS:
+            works_by_case[case].append(OtherWork(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
     return works_by_case

@@ -17,8 +17,8 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, User
 from registry.cases import history, scoped
 from registry.cases.models import Case, CaseEvent
-from registry.cases.queue import MAX_CASES, State, Wanted, chosen
-from registry.db.rows import there
+from registry.cases.queue import MAX_CASES, CaseFilter, State, filter_cases
+from registry.db.rows import require
 from registry.members.people import member_left
 
 
@@ -45,19 +45,21 @@ def assign(owner: Owner, numbers: Sequence[int], person: int | None, *, by: str)
     return _assign(owner, dict.fromkeys(numbers, person), by=by)
 
 
-def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
+def undo_assignments(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
     """Restore the previous assignments, except for cases that have been reassigned since.
 
     Cases whose previous assignee is no longer a member become unassigned. Returns the changes made; raises as
     :func:`assign`.
     """
-    now_with = dict(
-        scoped.cases(owner).filter(number__in=[one.case for one in changes]).values_list("number", "assigned_to")
+    current_assignees = dict(
+        scoped.cases(owner).filter(number__in=[change.case for change in changes]).values_list("number", "assigned_to")
     )
-    taken = [one for one in changes if now_with.get(one.case, one.after) == one.after]
+    revertible = [change for change in changes if current_assignees.get(change.case, change.after) == change.after]
     with transaction.atomic():
-        still = _members(owner, {one.before for one in taken if one.before is not None})
-        assignments = {one.case: one.before if one.before in still else None for one in taken}
+        current_members = _members(owner, {change.before for change in revertible if change.before is not None})
+        assignments = {
+            change.case: change.before if change.before in current_members else None for change in revertible
+        }
         return _assign(owner, assignments, by=by) if assignments else []
 
 
@@ -71,28 +73,28 @@ def release_cases(owner: Owner, user: User, *, by: str, **_: object) -> None:
     CaseEvent.objects.bulk_create(lines, batch_size=1000)
 
 
-def counts(owner: Owner, state: State) -> dict[int | None, int]:
+def count_by_member(owner: Owner, state: State) -> dict[int | None, int]:
     """Count each member's cases in a state, by the user's primary key; ``None`` for unassigned cases."""
-    rows = chosen(owner, Wanted(state)).values_list("assigned_to").annotate(count=Count("pk"))
+    rows = filter_cases(owner, CaseFilter(state)).values_list("assigned_to").annotate(count=Count("pk"))
     return dict(rows)
 
 
-def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Change]:
-    if not wanted:
+def _assign(owner: Owner, assignments: dict[int, int | None], *, by: str) -> list[Change]:
+    if not assignments:
         raise WrongUseError(_("No case was specified."))
-    if len(wanted) > MAX_CASES:
+    if len(assignments) > MAX_CASES:
         hint = Sentence("You can assign at most %(most)s cases at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(wanted)), hint=hint)
+        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(assignments)), hint=hint)
     changes = []
     with transaction.atomic():
-        people = {person for person in wanted.values() if person is not None}
+        people = {person for person in assignments.values() if person is not None}
         names = _members(owner, people)
-        for one in people:
-            there(names.get(one), _("This person is not a member."))
-        rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=wanted).order_by("pk")
+        for user_id in people:
+            require(names.get(user_id), _("This person is not a member."))
+        rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=assignments).order_by("pk")
         cases = {row.number: row for row in rows}
-        for number, person in wanted.items():
-            case = there(cases.get(number), f"{owner.name} has no case {number}.")
+        for number, person in assignments.items():
+            case = require(cases.get(number), f"{owner.name} has no case {number}.")
             if case.assigned_to_id != person:
                 changes.append(Change(number, case.assigned_to_id, person))
                 Case.objects.filter(pk=case.pk).update(assigned_to=person)

@@ -8,7 +8,7 @@ from exhibit.sentences import Sentence
 from registry.cases import opening, triage
 from registry.cases.models import Flood, FoundDay
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with
+from registry.db.rows import lock_row
 from registry.log import audit_log
 from registry.services.services import Services
 from registry.works.models import Work
@@ -33,7 +33,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
     Raises:
         ConflictError: The work is not held back, or somebody else has given the same answer meanwhile.
     """
-    with alone_with(work.owner) as owner:  # lock out the counting of new matches
+    with lock_row(work.owner) as owner:  # lock out the counting of new matches
         flood = Flood.in_force().filter(work=work).first()
         if flood is None:
             raise ConflictError(Sentence("Work %(number)s is not on hold.", number=work.number))
@@ -41,7 +41,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             raise ConflictError(
                 Sentence("Another member has already made this decision for work %(number)s.", number=work.number)
             )
-        matters = opening.held_back(work)
+        matters = opening.list_held_back(work)
         if answer is Answer.OPEN:  # a multiple of this count becomes the limit, so that the work is not held back again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
             flood.released = len({matter.party for matter in matters}) + (0 if today is None else today.sites)
@@ -56,6 +56,6 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
         flood.save()
         add_change(work, answer, {}, by=by, reason=reason)
         about = {"answer": str(answer), "reason": reason, "work": work.number}
-        audit_log.changed("held work", by=by, owner=owner, about=about)
+        audit_log.log_change("held work", by=by, owner=owner, about=about)
     if answer is Answer.OPEN:
         services.enqueue(Flood, [flood.pk])

@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from registry.cases import triage
 from registry.cases.decisions import decide_in_group
 from registry.cases.models import Case, GroupDecision
-from registry.cases.queue import Wanted, chosen
+from registry.cases.queue import CaseFilter, filter_cases
 from registry.db import steps
-from registry.services.portions import in_portions
+from registry.services.portions import process_in_portions
 from registry.services.services import Services
 
 CASES_AT_ONCE = 50
@@ -18,40 +18,40 @@ CASES_AT_ONCE = 50
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
     """Clear the cases of group decisions, or reopen them, one by one."""
-    in_portions(services, GroupDecision, ids, lambda pk: _decided(services, pk))
+    process_in_portions(services, GroupDecision, ids, lambda pk: _process_group(services, pk))
 
 
-def _decided(services: Services, pk: int) -> bool:
+def _process_group(services: Services, pk: int) -> bool:
     """Process some of a group's cases, then other cases affected by the learned look-alikes; return True when finished.
 
     A person may reverse the group decision at any time, so progress is saved only if nobody has.
     """
     with transaction.atomic():
         group = GroupDecision.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=pk)
-        own = list(_own(group)[:CASES_AT_ONCE])
-        others = [] if own else list(_others(group)[:CASES_AT_ONCE])
-        if not own and not others:
+        own_cases = list(_remaining_cases(group)[:CASES_AT_ONCE])
+        other_cases = [] if own_cases else list(_affected_cases(group)[:CASES_AT_ONCE])
+        if not own_cases and not other_cases:
             steps.finish(GroupDecision, [pk])
             return True
-    for case in own:
+    for case in own_cases:
         decide_in_group(services, group, case)
-    for other in others:
-        triage.look_again(other)
-    done = {"looked_until": own[-1].pk} if own else {"taught_until": others[-1]}
-    GroupDecision.objects.filter(pk=pk, undone_at=group.undone_at).update(**done)
+    for other in other_cases:
+        triage.update_case(other)
+    progress = {"looked_until": own_cases[-1].pk} if own_cases else {"taught_until": other_cases[-1]}
+    GroupDecision.objects.filter(pk=pk, undone_at=group.undone_at).update(**progress)
     return False
 
 
-def _own(group: GroupDecision) -> QuerySet[Case]:
+def _remaining_cases(group: GroupDecision) -> QuerySet[Case]:
     """Return the group's cases that remain to be cleared or, after a reversal, to be reopened."""
     if group.undone_at is None:
-        rows = chosen(group.owner, Wanted(**group.wanted)).filter(opened_at__lte=group.at)
+        rows = filter_cases(group.owner, CaseFilter(**group.wanted)).filter(opened_at__lte=group.at)
     else:
         rows = group.cases.filter(decision=Case.Decision.CLEARED)
     return rows.filter(pk__gt=group.looked_until).order_by("pk")
 
 
-def _others(group: GroupDecision) -> QuerySet[Case, int]:
+def _affected_cases(group: GroupDecision) -> QuerySet[Case, int]:
     """Return the primary keys of other cases that contain look-alikes which the group's cases added or removed."""
-    rows = triage.concerned_by(group.owner_id, Case.objects.filter(decided_in=group))
+    rows = triage.find_affected_cases(group.owner_id, Case.objects.filter(decided_in=group))
     return rows.filter(pk__gt=group.taught_until).order_by("pk").values_list("pk", flat=True)

@@ -71,29 +71,29 @@ PHRASES: Mapping[str, str] = {
 }
 """Phrases by the name that rows store: names are stable, wording may change."""
 
-Said = tuple[str, Mapping[str, object]]
+HistoryPhrase = tuple[str, Mapping[str, object]]
 """The name of a phrase, and its values."""
 
 _FULL_WIDTH = tuple("。，：；！？）”")
 
 
-def record(case: Case, kind: str, actor: str, *said: Said, words: str = "") -> None:
+def record(case: Case, kind: str, actor: str, *entries: HistoryPhrase, text: str = "") -> None:
     """Add a line to a case's history: phrases, then a person's words. ``actor`` is empty for Exhibit itself."""
-    phrases = [[name, dict(values)] for name, values in said]
-    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=phrases, sentence=words)
+    phrases = [[name, dict(values)] for name, values in entries]
+    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=phrases, sentence=text)
 
 
-def in_words(said: Iterable[Said]) -> str:
+def render_localized(said: Iterable[HistoryPhrase]) -> str:
     """Return phrases in the active language."""
-    return joined(pgettext(CONTEXT, PHRASES[name]) % values for name, values in said)
+    return join_sentences(pgettext(CONTEXT, PHRASES[name]) % values for name, values in said)
 
 
-def in_english(said: Iterable[Said], words: str = "") -> str:
+def render_english(phrases: Iterable[HistoryPhrase], text: str = "") -> str:
     """Return phrases in English, followed by a person's words, for the record."""
-    return following(*(Sentence(PHRASES[name], **values) for name, values in said), words)
+    return following(*(Sentence(PHRASES[name], **values) for name, values in phrases), text)
 
 
-def joined(sentences: Iterable[str]) -> str:
+def join_sentences(sentences: Iterable[str]) -> str:
     """Join sentences with spaces, except after full-width punctuation."""
     text = ""
     for sentence in filter(None, sentences):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.cases.models import ArchiveQuestion, Flood, GroupDecision, PageReading
-from registry.jobs import ASKED, DEFAULT, VISITS, job
+from registry.jobs import DEFAULT, FOREGROUND, VISITS, job
 from registry.words import gettext_noop
 from registry.works.models import LedgerChange
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 @job(gettext_noop("queries to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
     """Query a web archive for its captures."""
-    from registry.cases.ask_archive import answer_questions
+    from registry.cases.ask_archive import run_queries
 
-    answer_questions(services, ids)
+    run_queries(services, ids)
 
 
-@job(gettext_noop("licence changes to apply"), ASKED, LedgerChange, owner="owner")
+@job(gettext_noop("licence changes to apply"), FOREGROUND, LedgerChange, owner="owner")
 def ledger(services: "Services", ids: Sequence[int]) -> None:
     """Re-examine the cases that a licence change affects."""
-    from registry.cases.ledger import look_at_cases
-    from registry.services.portions import in_portions
+    from registry.cases.ledger import apply_to_next_cases
+    from registry.services.portions import process_in_portions
 
-    in_portions(services, LedgerChange, ids, look_at_cases)
+    process_in_portions(services, LedgerChange, ids, apply_to_next_cases)
 
 
-@job(gettext_noop("groups of cases to dismiss or reopen"), ASKED, GroupDecision, owner="owner")
+@job(gettext_noop("groups of cases to dismiss or reopen"), FOREGROUND, GroupDecision, owner="owner")
 def group(services: "Services", ids: Sequence[int]) -> None:
     """Decide the cases of a group."""
     from registry.cases.group_decisions import decide_groups
@@ -37,12 +37,12 @@ def group(services: "Services", ids: Sequence[int]) -> None:
     decide_groups(services, ids)
 
 
-@job(gettext_noop("works on hold whose cases are to be opened"), ASKED, Flood, owner="work__owner")
+@job(gettext_noop("works on hold whose cases are to be opened"), FOREGROUND, Flood, owner="work__owner")
 def release(services: "Services", ids: Sequence[int]) -> None:
     """Open the cases of works that were held back."""
-    from registry.cases.release import release
+    from registry.cases.release import release_floods
 
-    release(services, ids)
+    release_floods(services, ids)
 
 
 @job(gettext_noop("captured pages to read"), DEFAULT, PageReading, owner="capture__case__owner", batch=8)

@@ -12,21 +12,21 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases import history, log_entries
-from registry.cases.history import Said
-from registry.cases.licence_check import Ledger, covering, ledger_of, licences_for
+from registry.cases.history import HistoryPhrase
+from registry.cases.licence_check import Ledger, find_covering_licence, licences_for, load_ledger
 from registry.cases.models import Case, CaseSighting, LedgerEffect
-from registry.cases.record_decision import LEDGER, Decider, by_person, record_decision
+from registry.cases.record_decision import LEDGER, Decider, is_licensed_by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
 from registry.log.log import submit_all
 from registry.works.models import LedgerChange
 
-UNCOVERED: Sequence[Said] = (("uncovered", {}),)
+UNCOVERED: Sequence[HistoryPhrase] = (("uncovered", {}),)
 CASES_AT_ONCE = 200
 What = LedgerEffect.What
 
 
-def look_at_cases(pk: int) -> bool:
+def apply_to_next_cases(pk: int) -> bool:
     """Apply a claimed licence change to the next affected cases; if none are left, finish it and return True.
 
     Open cases become licensed if the ledger covers every sighting. Cases that the ledger had licensed by a changed
@@ -36,73 +36,75 @@ def look_at_cases(pk: int) -> bool:
     """
     change = LedgerChange.objects.get(pk=pk)
     licences = list(change.licences.values_list("pk", flat=True))
-    cases = list(_concerned(change, licences)[:CASES_AT_ONCE])
+    cases = list(_candidate_cases(change, licences)[:CASES_AT_ONCE])
     if not cases:
         steps.finish(LedgerChange, [pk])
         return True
-    touched = _touched(cases, ledger_of(change.owner_id), licences)
+    affected = _find_affected(cases, load_ledger(change.owner_id), licences)
     for case in cases:
-        if case.pk in touched:
-            _look(change, case.pk, licences)
+        if case.pk in affected:
+            _apply_to_case(change, case.pk, licences)
     write(change, looked_until=cases[-1].pk)
     return False
 
 
-def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
+def _candidate_cases(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
     """Return cases after the last one processed that a changed licence covered or that are open."""
-    covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
-    concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
+    is_covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
+    concerns = (
+        Q(is_covered) if change.kind == LedgerChange.Kind.ENDED else Q(is_covered) | Q(decision=Case.Decision.OPEN)
+    )
     return Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until).order_by("pk")
 
 
-def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
+def _find_affected(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
     """Return the primary keys of cases whose coverage the changed licences affect, with one query for all.
 
     Sightings covered by other licences belong to the changes that added those, so that each change reports its own
     effects.
     """
-    of = {case.pk: case for case in cases}
-    rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
+    cases_by_pk = {case.pk: case for case in cases}
+    rows = CaseSighting.objects.filter(case__in=list(cases_by_pk)).select_related("sighting")
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
     affected = set()
     for row in rows:
-        covering = ledger.covering(of[row.case_id].work_id, row.sighting)
-        if row.licence_id in licences or (covering is not None and covering.pk in licences):
+        licence = ledger.covering(cases_by_pk[row.case_id].work_id, row.sighting)
+        if row.licence_id in licences or (licence is not None and licence.pk in licences):
             affected.add(row.case_id)
     return affected
 
 
-def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
+def _apply_to_case(change: LedgerChange, pk: int, licences: list[int]) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
         if change.effects.filter(case=case).exists():
             return  # a run recorded this case but was interrupted before it saved its progress
         before = case.decision
         is_named = case.case_sightings.filter(licence__in=licences).exists()
-        if by_person(case):
+        if is_licensed_by_person(case):
             if is_named and change.kind != LedgerChange.Kind.ADDED:
-                _stays(change, case)
+                _keep_decision(change, case)
             return
-        search_again(case)
-        apply_ledger(case, taken_back=[_said(change)], words=change.reason)
+        recheck_licences(case)
+        apply_ledger(case, reopening_phrases=[_change_phrase(change)], text=change.reason)
         if case.decision != before:
-            _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
+            _record_effect(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
         elif is_named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
-            _stays(change, case)
+            _keep_decision(change, case)
 
 
-def _stays(change: LedgerChange, case: Case) -> None:
+def _keep_decision(change: LedgerChange, case: Case) -> None:
     """Keep a person's decision, and record the licence change in the history."""
-    history.record(case, "ledger", change.by, _said(change), ("stays", {}), words=change.reason)
-    _note(change, case, What.STAYED)
+    history.record(case, "ledger", change.by, _change_phrase(change), ("stays", {}), text=change.reason)
+    _record_effect(change, case, What.STAYED)
 
 
-def _said(change: LedgerChange) -> Said:
+def _change_phrase(change: LedgerChange) -> HistoryPhrase:
     numbers = change.licences.order_by("number").values_list("number", flat=True)[:20]
     return f"licence-{change.kind}", {"numbers": ", ".join(map(str, numbers))}
 
 
-def _note(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
+def _record_effect(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
     """Record a change's effect on a case, in the case's transaction."""
     LedgerEffect.objects.create(change=change, case=case, what=what)
 
@@ -119,29 +121,29 @@ def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, lis
     return effects
 
 
-def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
+def apply_ledger(case: Case, *, reopening_phrases: Sequence[HistoryPhrase] = UNCOVERED, text: str = "") -> None:
     """License an open case if the ledger covers every sighting, and reopen a licensed one if it no longer does.
 
     Sightings that only resemble the work count only if there are no others and a person has made it a case.
 
     Args:
         case: The case.
-        taken_back: Reasons recorded in the history if the case is reopened.
-        words: A person's reason for the change, recorded with them.
+        reopening_phrases: Reasons recorded in the history if the case is reopened.
+        text: A person's reason for the change, recorded with them.
     """
     rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
     if not rows.exists():
         rows = case.case_sightings.none() if case.resembles else case.case_sightings.all()
-    covered = rows.exists() and not rows.filter(licence=None).exists()
-    if covered and case.decision == Case.Decision.OPEN:
+    is_covered = rows.exists() and not rows.filter(licence=None).exists()
+    if is_covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(rows.values_list("licence__number", flat=True)))
         why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
         record_decision(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
-    elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        record_decision(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)
+    elif not is_covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
+        record_decision(case, Case.Decision.OPEN, by=LEDGER, reason=text, why=reopening_phrases, who=Decider.LEDGER)
 
 
-def search_again(case: Case) -> None:
+def recheck_licences(case: Case) -> None:
     """Match every sighting of a case against the ledger again, ignoring earlier results. Call it in a transaction.
 
     Changes are recorded in the log.
@@ -149,7 +151,7 @@ def search_again(case: Case) -> None:
     changed = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
         before = row.licence_id
-        write(row, licence=covering(licences_for(case.work), row.sighting), licences_searched_at=now())
+        write(row, licence=find_covering_licence(licences_for(case.work), row.sighting), licences_searched_at=now())
         if row.licence_id != before:
             changed.append(row)
     if changed:

@@ -18,7 +18,7 @@ from registry.cases.models import Case, CaseSighting
 from registry.crawls.models import Sighting
 from registry.works.models import Licence, Work
 
-SEEN = Prefetch(
+SIGHTINGS_PREFETCH = Prefetch(
     "case_sightings",
     CaseSighting.objects.select_related("sighting").order_by(
         F("sighting__last_seen").desc(nulls_last=True), "-sighting"
@@ -34,14 +34,14 @@ _PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECA
 ACCOUNT_DEPTH = 2
 """Number of leading URL path segments that may contain an account name: /NAME, /shop/NAME, /@NAME."""
 
-OPEN_TO_ALL = frozenset(
+GENERIC_TLDS = frozenset(
     re.findall(r"\w+", "ac ag ai am as bz cc cd co eu fm gg gl io is la li ly me ms mu nu sc sh st su tk to tv vc ws")
 )
 """Two-letter top-level domains that do not indicate a country: they are sold worldwide, or belong to no country."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SightingPlace:
     """Place and time of a sighting: the fields of a sighting that licences are checked against."""
 
     host: str
@@ -52,7 +52,7 @@ class Seen:
     period: str = ""
 
 
-Place: TypeAlias = Sighting | Seen
+Place: TypeAlias = Sighting | SightingPlace
 
 
 class Gap(StrEnum):
@@ -79,10 +79,10 @@ class Obstacle:
     @property
     def words(self) -> str:
         """The reason in English, for the record."""
-        return _WORDS[self.gap].format(self.value)
+        return _GAP_TEXTS[self.gap].format(self.value)
 
 
-_WORDS = {
+_GAP_TEXTS = {
     Gap.NO_PLACE: "it names no domain, address or account",
     Gap.DOMAIN: "it is for {}",
     Gap.PATTERN: "it is for addresses like {}",
@@ -105,13 +105,13 @@ class Fit:
     obstacle: Obstacle | None  # why it does not cover the others; ``None`` if it covers all
 
 
-def why_not(licence: Licence, place: Place) -> str:
+def explain_obstacle(licence: Licence, place: Place) -> str:
     """Return in a few English words why a licence does not cover a place; empty if it does."""
-    reason = obstacle(licence, place)
+    reason = find_obstacle(licence, place)
     return "" if reason is None else reason.words
 
 
-def obstacle(licence: Licence, place: Place) -> Obstacle | None:
+def find_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     """Return the reason why a licence does not cover a place, or ``None`` if it does.
 
     A licence without a domain, URL pattern or account covers nothing: Exhibit does not accept permissions for everybody
@@ -120,19 +120,19 @@ def obstacle(licence: Licence, place: Place) -> Obstacle | None:
     """
     if not (licence.domain or licence.url_pattern or licence.account):
         return Obstacle(Gap.NO_PLACE)
-    if licence.domain and not _within(place.host, licence.domain):
+    if licence.domain and not _is_within(place.host, licence.domain):
         return Obstacle(Gap.DOMAIN, licence.domain)
-    if licence.url_pattern and not _matches(place, licence.url_pattern):
+    if licence.url_pattern and not _is_match(place, licence.url_pattern):
         return Obstacle(Gap.PATTERN, licence.url_pattern)
     if licence.account and not _is_account(place, licence):
         return Obstacle(Gap.ACCOUNT, licence.account)
-    return _territory(licence, place) or out_of_time(licence, place)
+    return _find_territory_obstacle(licence, place) or find_time_obstacle(licence, place)
 
 
 def country_of(host: str) -> str:
     """Return the country of a host's top-level domain (ISO 3166-1 alpha-2); empty if there is none."""
     ending = host.rsplit(".", 1)[-1].lower()
-    if len(ending) != 2 or not ending.isalpha() or ending in OPEN_TO_ALL:
+    if len(ending) != 2 or not ending.isalpha() or ending in GENERIC_TLDS:
         return ""
     return "GB" if ending == "uk" else ending.upper()
 
@@ -156,7 +156,7 @@ class Ledger:
 
     def covering(self, work: int, place: Place) -> Licence | None:
         """Return the licence that covers a work at a place, or ``None``."""
-        candidates = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
+        candidates = [licence for licence in self._named(work, place) if find_obstacle(licence, place) is None]
         return min(candidates, key=lambda licence: licence.number, default=None)
 
     def of_work(self, work: int) -> list[Licence]:
@@ -166,7 +166,7 @@ class Ledger:
 
     def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
         """Return licences for this work and site by number, with the time or territory obstacle of each, if any."""
-        obstacles = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
+        obstacles = {licence.number: find_obstacle(licence, place) for licence in self._named(work, place)}
         return {number: gap for number, gap in obstacles.items() if gap is None or gap.gap in _RIGHT_PLACE}
 
     def _named(self, work: int, place: Place) -> list[Licence]:
@@ -179,16 +179,16 @@ class Ledger:
         return [licence for licence, works in rows if not works or work in works]
 
 
-def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
+def load_ledger(owner: int, *, excluded: frozenset[int] = frozenset()) -> Ledger:
     """Load all licences of an owner (a primary key), except some."""
-    named = ArrayAgg("works", filter=Q(works__isnull=False), default=Value([]))
-    rows = Licence.objects.filter(owner=owner).exclude(pk__in=without).annotate(named=named)
+    work_ids = ArrayAgg("works", filter=Q(works__isnull=False), default=Value([]))
+    rows = Licence.objects.filter(owner=owner).exclude(pk__in=excluded).annotate(named=work_ids)
     return Ledger((row, frozenset(row.named)) for row in rows)
 
 
-def covering(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
+def find_covering_licence(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
     """Return the first of these licences that covers this place on the day of the sighting, or ``None``."""
-    return next((licence for licence in licences if obstacle(licence, sighting) is None), None)
+    return next((licence for licence in licences if find_obstacle(licence, sighting) is None), None)
 
 
 def licences_for(work: Work) -> list[Licence]:
@@ -197,21 +197,21 @@ def licences_for(work: Work) -> list[Licence]:
     return list(rows.distinct().order_by("number"))
 
 
-def fitting(case: Case, most: int = MAX_FITS, ledger: Ledger | None = None) -> list[Fit]:
+def find_fitting(case: Case, limit: int = MAX_FITS, ledger: Ledger | None = None) -> list[Fit]:
     """Return the licences that may permit a case's use, the likeliest first, as proposals for the person who decides.
 
     Licences that cover every sighting come first, then those that cover some, then those for the right place but the
     wrong time or territory, then the rest by number. Runs two queries, or fewer if the ledger and the case's sightings
     are loaded.
     """
-    prefetch_related_objects([case], SEEN)
+    prefetch_related_objects([case], SIGHTINGS_PREFETCH)
     places = list({row.sighting_id: row.sighting for row in case.case_sightings.all()}.values())
     licences = licences_for(case.work) if ledger is None else ledger.of_work(case.work_id)
-    return sorted([_fit(licence, places) for licence in licences], key=_rank)[:most]
+    return sorted([_fit(licence, places) for licence in licences], key=_rank)[:limit]
 
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:
-    obstacles = [obstacle(licence, place) for place in places]
+    obstacles = [find_obstacle(licence, place) for place in places]
     remaining = [reason for reason in obstacles if reason is not None]
     return Fit(licence, len(obstacles) - len(remaining), len(obstacles), min(remaining, key=_distance, default=None))
 
@@ -241,12 +241,12 @@ def _name(domain: str) -> str:
     return domain.lower().strip(".").removeprefix("*.")
 
 
-def _within(host: str, domain: str) -> bool:
+def _is_within(host: str, domain: str) -> bool:
     name = _name(domain)
     return host == name or host.endswith(f".{name}")
 
 
-def _matches(place: Place, pattern: str) -> bool:
+def _is_match(place: Place, pattern: str) -> bool:
     """Return True if the page or image URL matches the pattern; ``*`` matches any run of characters."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return any(
@@ -269,7 +269,7 @@ def _is_account(place: Place, licence: Licence) -> bool:
     return account in {part.removeprefix("@") for part in parts[:ACCOUNT_DEPTH]}
 
 
-def _territory(licence: Licence, place: Place) -> Obstacle | None:
+def _find_territory_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     if not licence.territories:
         return None
     country = country_of(place.host)
@@ -278,18 +278,18 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
     return Obstacle(Gap.TERRITORY if country else Gap.UNKNOWN_TERRITORY, ", ".join(licence.territories))
 
 
-def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
+def find_time_obstacle(licence: Licence, place: Place) -> Obstacle | None:
     """Return an obstacle if a place was, or may have been, seen before a licence starts or after it ends."""
     if place.last_seen is not None:
         first = last = place.last_seen.date()
     else:
         first, last = days_of(place.period) if place.period else (date.min, date.max)
-    begins, ends = licence.valid_from or date.min, licence.valid_until or date.max
-    if last < begins:
-        return Obstacle(Gap.NOT_YET, begins.isoformat())
-    if first > ends:
-        return Obstacle(Gap.OVER, ends.isoformat())
-    if first < begins or last > ends:
+    starts_on, ends_on = licence.valid_from or date.min, licence.valid_until or date.max
+    if last < starts_on:
+        return Obstacle(Gap.NOT_YET, starts_on.isoformat())
+    if first > ends_on:
+        return Obstacle(Gap.OVER, ends_on.isoformat())
+    if first < starts_on or last > ends_on:
         dates = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
         return Obstacle(Gap.UNKNOWN_TIME, "–".join(dates))
     return None

@@ -10,23 +10,23 @@ from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.addresses import registrable_domain
 from registry.accounts.models import Owner
-from registry.cases.licence_check import Ledger, Seen, ledger_of
+from registry.cases.licence_check import Ledger, SightingPlace, load_ledger
 from registry.cases.models import Case, CaseSighting
 from registry.cases.record_decision import LEDGER
 from registry.db.rows import next_number
 from registry.works.licences import NewLicence
 from registry.works.models import Licence
 
-SHOWN = 50
+MAX_LISTED = 50
 """Maximum number of cases that a trial lists; all affected cases are counted."""
 
 CASES_AT_ONCE = 1_000
 """Initial batch size; it doubles after each batch that was quick."""
 
-QUICK = 0.05
+QUICK_SECONDS = 0.05
 """Duration below which a batch counts as quick, in seconds."""
 
-NARROWED = 20
+MAX_NARROWED = 20
 """Maximum number of licences for which sightings are preselected; for more, all of the owner's are checked."""
 
 ORDER = ("reopened", "licensed", "decided", "partly")
@@ -51,38 +51,38 @@ class Trial:
         """Merge this trial with one that continues it."""
         counts = {effect: self.counts.get(effect, 0) + later.counts.get(effect, 0) for effect in ORDER}
         both = {**self.effects, **later.effects}
-        first = sorted(both, key=lambda number: (ORDER.index(both[number]), number))[:SHOWN]
+        first = sorted(both, key=lambda number: (ORDER.index(both[number]), number))[:MAX_LISTED]
         effects = {number: both[number] for number in first}
         return Trial(counts, effects, self.looked_at + later.looked_at, later.after)
 
 
-NOTHING = Trial({}, {}, 0, 0)
+EMPTY_TRIAL = Trial({}, {}, 0, 0)
 """The empty trial, from which a trial starts."""
 
 
 def try_licences(
     owner: Owner,
-    given: Sequence[NewLicence],
+    new_licences: Sequence[NewLicence],
     *,
-    instead_of: Licence | None = None,
-    so_far: Trial = NOTHING,
+    replaced_licence: Licence | None = None,
+    previous: Trial = EMPTY_TRIAL,
     seconds: float = math.inf,
 ) -> Trial:
     """Try licences against the owner's cases, optionally in place of an existing one; nothing is changed.
 
     Args:
         owner: The owner.
-        given: The licences to try.
-        instead_of: An existing licence that they would replace.
-        so_far: The result of an earlier call, to continue it.
+        new_licences: The licences to try.
+        replaced_licence: An existing licence that they would replace.
+        previous: The result of an earlier call, to continue it.
         seconds: Time limit, after which the partial result is returned.
     """
-    over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
-    rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner.licences))]
+    deadline, chunk = time.monotonic() + seconds, CASES_AT_ONCE
+    rows = [(new.row(owner, number), new) for number, new in enumerate(new_licences, next_number(owner.licences))]
     ledger = Ledger((row, frozenset(work.pk for work in new.works)) for row, new in rows)
-    coverage_filter = _wanted([row for row, _ in rows])
-    others = ledger_of(owner.pk, without=frozenset({instead_of.pk})) if instead_of else None
-    result = so_far
+    coverage_filter = _preselect([row for row, _ in rows])
+    other_ledger = load_ledger(owner.pk, excluded=frozenset({replaced_licence.pk})) if replaced_licence else None
+    result = previous
     while result.after is not None:
         batch_start = time.monotonic()
         numbers = Case.objects.filter(owner=owner, number__gt=result.after).order_by("number")
@@ -93,17 +93,19 @@ def try_licences(
             case__owner=owner, case__number__gt=result.after, case__number__lte=part[-1]
         )
         gained = Counter(
-            case for case, covered in _held(sightings.filter(coverage_filter, licence=None), [ledger]) if covered
+            case
+            for case, is_covered in _check_coverage(sightings.filter(coverage_filter, licence=None), [ledger])
+            if is_covered
         )
         lost = Counter[int]()
-        if others is not None:
-            coverage = _held(sightings.filter(licence=instead_of), [ledger, others])
-            lost = Counter(case for case, covered in coverage if not covered)
+        if other_ledger is not None:
+            coverage = _check_coverage(sightings.filter(licence=replaced_licence), [ledger, other_ledger])
+            lost = Counter(case for case, is_covered in coverage if not is_covered)
         after = part[-1] if len(part) == chunk else None
-        result = result.joined(_counted(gained, lost, len(part), after))
-        if time.monotonic() > over:
+        result = result.joined(_count_effects(gained, lost, len(part), after))
+        if time.monotonic() > deadline:
             break
-        if time.monotonic() - batch_start < QUICK:
+        if time.monotonic() - batch_start < QUICK_SECONDS:
             chunk *= 2
     return result
 
@@ -115,9 +117,9 @@ def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
     return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
 
 
-def _wanted(rows: Sequence[Licence]) -> Q:
+def _preselect(rows: Sequence[Licence]) -> Q:
     """Return a filter for sightings that one of the licences may cover; matches all if there are many licences."""
-    if len(rows) > NARROWED:
+    if len(rows) > MAX_NARROWED:
         return Q()
     condition = Q(pk__in=())
     for row in rows:
@@ -138,30 +140,30 @@ def _narrow(licence: Licence) -> Q:
     return condition
 
 
-def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
+def _check_coverage(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
     """Yield each sighting's case and True if one of the ledgers covers the sighting."""
     columns = ("host", "party", "page_url", "image_url", "last_seen", "period")
     values_rows = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
     for case, work, *values in values_rows.iterator(chunk_size=5_000):
-        place = Seen(*values)
+        place = SightingPlace(*values)
         yield case, any(ledger.covering(work, place) is not None for ledger in ledgers)
 
 
-def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
+def _count_effects(gained: Counter[int], lost: Counter[int], checked_count: int, after: int | None) -> Trial:
     """Determine the effect on each case that gains or loses covered sightings."""
     effects: dict[int, str] = {}
     uncovered = Count("case_sightings", filter=Q(case_sightings__licence=None))
     rows = Case.objects.filter(pk__in={*gained, *lost}).annotate(left=uncovered).order_by()
     for pk, number, decision, by, open_rows in rows.values_list("pk", "number", "decision", "decided_by", "left"):
         uncovered_count = open_rows + lost[pk] - gained[pk]
-        if effect := _effect(decision, by_ledger=by == LEDGER, left=uncovered_count, gained=gained[pk]):
+        if effect := _effect(decision, by_ledger=by == LEDGER, uncovered_count=uncovered_count, gained=gained[pk]):
             effects[number] = effect
-    return Trial(dict(Counter(effects.values())), effects, looked_at, after)
+    return Trial(dict(Counter(effects.values())), effects, checked_count, after)
 
 
-def _effect(decision: str, *, by_ledger: bool, left: int, gained: int) -> str:
+def _effect(decision: str, *, by_ledger: bool, uncovered_count: int, gained: int) -> str:
     if decision == Case.Decision.LICENSED:
-        return "reopened" if by_ledger and left > 0 else ""
+        return "reopened" if by_ledger and uncovered_count > 0 else ""
     if decision == Case.Decision.OPEN:
-        return "licensed" if left <= 0 else "partly" if gained else ""
-    return "decided" if left <= 0 and gained else ""
+        return "licensed" if uncovered_count <= 0 else "partly" if gained else ""
+    return "decided" if uncovered_count <= 0 and gained else ""

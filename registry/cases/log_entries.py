@@ -6,16 +6,16 @@ from typing import Any
 from exhibit.entries import EntryType
 from exhibit.types import Json
 from registry.cases.models import Case, CaseSighting
-from registry.db.fields import KeptFile
-from registry.log.log import Deed, submit_all
+from registry.db.fields import StoredFile
+from registry.log.log import NewEntry, submit_all
 
 
-def opening_of(case: Case) -> Deed:
+def opening_of(case: Case) -> NewEntry:
     """Return the log entry for the opening of a case."""
     return _of_case(case, "opened", {"party": case.party, "work": case.work.number})
 
 
-def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
+def extension_of(case: Case, rows: Iterable[CaseSighting]) -> NewEntry:
     """Return the log entry for sightings that a case gained, each with its match and the licence that covers it."""
     sightings = [
         {
@@ -29,7 +29,7 @@ def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
     return _of_case(case, "extended", {"sightings": sightings})
 
 
-def log_capture(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
+def log_capture(case: Case, outcome: str, files: Iterable[StoredFile]) -> None:
     """Add a capture to the log with the digests of its files, so that they cannot be replaced before sealing."""
     stored = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
     submit_all([_of_case(case, "captured", {"files": stored, "outcome": outcome})])
@@ -40,6 +40,6 @@ def log_note(case: Case, what: str, *, by: str, **about: Json) -> None:
     submit_all([_of_case(case, what, {"by": by, **about})])
 
 
-def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> Deed:
+def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> NewEntry:
     details = {"case": case.number, "owner": case.owner.slug, **about}
-    return Deed(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)
+    return NewEntry(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)

@@ -7,7 +7,7 @@ from exhibit.types import CaseDecision
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Sighting
 from registry.db.claimable import Claimable, StepState
-from registry.db.fields import KeptFile, KeptFiles, SentenceField
+from registry.db.fields import SentenceField, StoredFile, StoredFiles
 from registry.matches.models import Match
 from registry.pictures.models import Picture
 from registry.works.models import LedgerChange, Licence, Work
@@ -201,7 +201,7 @@ class Capture(Claimable):
     sentence = SentenceField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    files: KeptFiles = models.JSONField(
+    files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="list of {role, name, media_type, digest, size}"
     )
     digests = models.JSONField(default=list, blank=True, help_text="of everything that the files carry or show, in hex")
@@ -215,7 +215,7 @@ class Capture(Claimable):
         ]
 
     @property
-    def kept(self) -> list[KeptFile]:
+    def kept(self) -> list[StoredFile]:
         """The files whose bytes were stored; for other files only the digests are known."""
         return [file for file in self.files if "because" not in file]
 
@@ -231,7 +231,7 @@ class ArchiveQuestion(Claimable):
     asked_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     elsewhere = models.JSONField(default=list, blank=True, help_text="list of what it states; empty before it answers")
-    files: KeptFiles = models.JSONField(
+    files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="its answers, and a picture that it served, as a capture's files"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from registry.cases.models import Case, CaseSighting
 from registry.crawls.models import Watch
-from registry.crawls.opt_outs import refused_hosts
+from registry.crawls.opt_outs import count_refused_hosts
 
 RUNS = 3
 """Number of the newest runs that are evaluated; a site may allow crawlers again later."""
@@ -22,7 +22,7 @@ class OptOut:
     cases: list[int]  # numbers of the owner's cases with matches there that are not cleared
 
 
-def of_watch(watch: Watch) -> list[OptOut]:
+def find_opt_outs(watch: Watch) -> list[OptOut]:
     """Return the hosts that refused URLs to the newest runs of a watch, those with matches first.
 
     Exhibit does not fetch such URLs in any other way. A person may open a page and check its picture manually.
@@ -30,12 +30,17 @@ def of_watch(watch: Watch) -> list[OptOut]:
     hosts: dict[str, Counter[str]] = defaultdict(Counter)
     runs = watch.crawls.order_by("-number")[:RUNS]
     stored_counts = [crawl.opt_outs for crawl in runs if crawl.opt_outs is not None]
-    for counted in (*stored_counts, *refused_hosts([crawl.pk for crawl in runs if crawl.opt_outs is None]).values()):
-        for host, how in counted.items():
+    for counts in (
+        *stored_counts,
+        *count_refused_hosts([crawl.pk for crawl in runs if crawl.opt_outs is None]).values(),
+    ):
+        for host, how in counts.items():
             hosts[host] |= Counter(how)  # for each reason, the highest count of any run
     cases = _cases(watch, hosts)
     opt_outs = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
-    return sorted(opt_outs, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
+    return sorted(opt_outs, key=lambda opt_out: (-len(opt_out.cases), -sum(opt_out.how.values()), opt_out.host))[
+        :MAX_HOSTS
+    ]
 
 
 def _cases(watch: Watch, hosts: Iterable[str]) -> dict[str, list[int]]:

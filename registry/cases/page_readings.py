@@ -23,7 +23,7 @@ _FILES = (".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css")
 NOT_STORED = Sentence("The page is no longer stored.")
 
 
-def page_of(visit: Capture) -> str:
+def page_digest(visit: Capture) -> str:
     """Return the digest of a visit's page, as rendered by a browser or else as served; empty if there is none."""
     roles = {file["role"]: file["digest"] for file in visit.kept}
     return roles.get("dom") or roles.get("page") or ""
@@ -31,7 +31,7 @@ def page_of(visit: Capture) -> str:
 
 def request_reading(services: Services, visit: Capture) -> None:
     """Queue the reading of a visit's page, if the visit captured one."""
-    if page_of(visit):
+    if page_digest(visit):
         row, _created = PageReading.objects.get_or_create(capture=visit)
         services.enqueue(PageReading, [row.pk])
 
@@ -40,20 +40,22 @@ def read_pages(services: Services, ids: Sequence[int]) -> None:
     """Read captured pages. A page that cannot be read within the limits gets a refusal and is not tried again."""
     for pk in steps.claim(PageReading, ids, services.stale_after):
         row = PageReading.objects.select_related("capture__sighting").get(pk=pk)
-        with steps.ending(PageReading, [pk]):
+        with steps.processing(PageReading, [pk]):
             refusal: Sentence | str = ""
             try:
-                with services.blobs.open(Digest.from_hex(page_of(row.capture))) as stream:
-                    read = statements_of(stream.read(MAX_BYTES), row.capture.sighting.image_url)
+                with services.blobs.open(Digest.from_hex(page_digest(row.capture))) as stream:
+                    page_statements = statements_of(stream.read(MAX_BYTES), row.capture.sighting.image_url)
             except NotFoundError:
-                read, refusal = PageStatements(), NOT_STORED
+                page_statements, refusal = PageStatements(), NOT_STORED
             except RefusedError as error:
-                read, refusal = PageStatements(), error.sentence
-            addresses = [address for address in read.addresses if is_address(address) and not address.endswith(_FILES)]
+                page_statements, refusal = PageStatements(), error.sentence
+            addresses = [
+                address for address in page_statements.addresses if is_address(address) and not address.endswith(_FILES)
+            ]
             with transaction.atomic():
                 PageReading.objects.filter(pk=pk).update(
-                    statements=[asdict(each) for each in read.statements],
-                    words=read.words,
+                    statements=[asdict(each) for each in page_statements.statements],
+                    words=page_statements.words,
                     addresses=addresses[:MAX_ADDRESSES],
                     refusal=refusal,
                 )

@@ -5,22 +5,22 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Q, QuerySet
 
 from evidence.formats.codec import FormatError
-from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
+from evidence.formats.records import DECODED_ENCODINGS, inline_bodies, read_response, read_warc
 from exhibit.digests import Digest
 from registry.accounts.models import Owner
 from registry.cases.models import ArchiveQuestion, Capture, Case
 from registry.matches.models import Match
 from registry.pictures import scoped
-from registry.pictures.file_removal import as_they_lie
+from registry.pictures.file_removal import read_unverified
 from registry.services.services import Services
 
-ARCHIVED = "archived-picture"
+ARCHIVED_ROLE = "archived-picture"
 """Role of a picture that a web archive served."""
-SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
+SHOWING_ROLES = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
 """Roles of captured files that contain or show the image; HTML does only if the image is embedded in it."""
-INSIDE = {"exchange", "page", "dom"}
+EMBEDDING_ROLES = {"exchange", "page", "dom"}
 """Roles of captured files that contain an image only if it was served in them or is embedded in them."""
-CARRYING = {"wacz", "mhtml", *INSIDE}
+CARRYING_ROLES = {"wacz", "mhtml", *EMBEDDING_ROLES}
 """Roles of captured files that contain the bytes of everything a visit received."""
 
 
@@ -33,14 +33,14 @@ def cases_showing(digest: Digest) -> QuerySet[Case]:
 
 def cases_with(digest: Digest) -> QuerySet[Case]:
     """Return the cases that involve a picture: by a match, a visit that received it, or a work that contains it."""
-    met = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
-    return Case.objects.filter(met).distinct()
+    condition = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
+    return Case.objects.filter(condition).distinct()
 
 
 def visits_with(digest: Digest) -> QuerySet[Capture]:
     """Return the visits that received the picture, even as an unrelated part of the page."""
-    met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
-    return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
+    condition = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
+    return Capture.objects.filter(condition | Q(sighting__picture__digest=digest))
 
 
 def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
@@ -50,7 +50,7 @@ def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
     )
     for row in rows.select_related("case__owner"):
         for file in row.files:
-            if file["role"] == ARCHIVED:
+            if file["role"] == ARCHIVED_ROLE:
                 yield Digest.from_hex(file["digest"]), row.case
 
 
@@ -58,39 +58,39 @@ def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]
     """Yield the files that contain or show the picture, from visits that received it."""
     for row in visits:
         for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
-            here = role in INSIDE and file in services.blobs
-            if is_shown(digest, role, file, as_they_lie(services, file) if here else b""):
+            is_readable = role in EMBEDDING_ROLES and file in services.blobs
+            if is_shown(digest, role, file, read_unverified(services, file) if is_readable else b""):
                 yield file
 
 
 def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
     """Return True if a captured file of a visit that received an image contains or shows it.
 
-    The bytes are examined only if the role is one of :data:`INSIDE`.
+    The bytes are examined only if the role is one of :data:`EMBEDDING_ROLES`.
     """
     if role == "captured-image":
         return file == digest
-    return role in SHOWING or (role in INSIDE and _holds(role, data, digest))
+    return role in SHOWING_ROLES or (role in EMBEDDING_ROLES and _contains(role, data, digest))
 
 
-def _holds(role: str, data: bytes, digest: Digest) -> bool:
+def _contains(role: str, data: bytes, digest: Digest) -> bool:
     """Return True if the image was served in the recorded exchanges or is embedded in a page."""
     if not data:  # no longer stored
         return False
     texts = [data]
     if role == "exchange":
         try:
-            answers = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]
-            if any(not UNDONE.issuperset(answer.codings) for answer in answers if answer is not None):
+            responses = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]
+            if any(not DECODED_ENCODINGS.issuperset(answer.codings) for answer in responses if answer is not None):
                 return True
-            texts = [answer.body() for answer in answers if answer is not None]
+            texts = [answer.body() for answer in responses if answer is not None]
         except FormatError:
             return True  # unreadable, so assume that it contains the image
     return any(Digest.of(body) == digest for text in texts for body in (text, *(raw for _, raw in inline_bodies(text))))
 
 
-def is_hidden(of: Owner, visit: Capture) -> bool:
+def is_hidden(owner: Owner, visit: Capture) -> bool:
     """Return True if a visit's files are withheld: it received a picture that was reported as illegal or purged."""
-    if scoped.hidden_among(of, [visit.sighting.picture]):
+    if scoped.find_hidden(owner, [visit.sighting.picture]):
         return True
-    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.reported(of))
+    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.list_reported(owner))

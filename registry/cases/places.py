@@ -37,29 +37,29 @@ class Place:
         return self.first.period
 
 
-def rows_of(case: Case, *, sealed: bool) -> list[CaseSighting]:
+def rows_of(case: Case, *, for_sealing: bool) -> list[CaseSighting]:
     """Return the sightings that a case is about: those without a licence, or all if each has one.
 
-    With ``sealed``, sightings matched by fingerprints only are left out, because verifiers of a bundle repeat the
+    With ``for_sealing``, sightings matched by fingerprints only are left out, because verifiers of a bundle repeat the
     comparison.
     """
-    every = case.case_sightings.select_related(
+    rows = case.case_sightings.select_related(
         "match__registered",
         "match__found",
         "sighting__picture",
         "sighting__slice__submission",
         "sighting__crawl__watch",
     ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
-    if sealed:
-        every = every.exclude(match__registered__bytes_state=BytesState.NEVER)
-    unlicensed = [row for row in every if row.licence_id is None]
-    return unlicensed or list(every)
+    if for_sealing:
+        rows = rows.exclude(match__registered__bytes_state=BytesState.NEVER)
+    unlicensed = [row for row in rows if row.licence_id is None]
+    return unlicensed or list(rows)
 
 
 def place_key(sighting: Sighting) -> tuple[bytes, bytes, int, str | None]:
     """Return the key that groups sightings into places: page, image, picture, and the period if no time is known."""
-    without = None if sighting.last_seen is not None else sighting.period
-    return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
+    period = None if sighting.last_seen is not None else sighting.period
+    return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, period
 
 
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
@@ -76,6 +76,6 @@ def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
     ]
 
 
-def asked_place(sighting: Sighting) -> tuple[bytes, bytes, int]:
+def archive_query_key(sighting: Sighting) -> tuple[bytes, bytes, int]:
     """Return the key of an archive query: page, image and picture, because a URL may show another picture later."""
     return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id

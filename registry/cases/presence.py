@@ -20,61 +20,61 @@ _BY_STATE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class AbsenceReason:
     """The reason why a file is unavailable, and since when, if known."""
 
     why: Absence
     since: datetime | None = None
 
 
-def absent(
-    services: Services, of: Owner, digests: Iterable[Digest], visits: Iterable[Capture] = ()
-) -> dict[Digest, Absent]:
+def find_absent(
+    services: Services, owner: Owner, digests: Iterable[Digest], visits: Iterable[Capture] = ()
+) -> dict[Digest, AbsenceReason]:
     """Return the files that may not be shown to members of the owner, each with the reason; all others are available.
 
     A picture that a member reported as illegal counts as absent even before the operator has removed it.
 
     Args:
         services: The services.
-        of: The owner.
+        owner: The owner.
         digests: The files to check.
         visits: Captures that some of the files belong to; their contents determine what the files show. Their files are
             checked as well.
     """
     rows = list(visits)
     checked = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
-    reports = PictureReport.objects.filter(owner=of).values_list("picture__digest", "reported_at")
+    reports = PictureReport.objects.filter(owner=owner).values_list("picture__digest", "reported_at")
     reported = {digest: at for digest, at in reports if digest is not None}
-    absences = _reported(services, reported, checked, rows)
+    absences = _find_reported(services, reported, checked, rows)
     unexplained = checked - absences.keys()
     for row in WithheldFile.objects.filter(digest__in=unexplained):
-        absences[row.digest] = _removed(row.because, row.created_at, reported)
-    for digest, because in _not_kept(rows):
-        why = _removed_or_never(because, reported)
+        absences[row.digest] = _removal_reason(row.because, row.created_at, reported)
+    for digest, because in _list_not_stored(rows):
+        why = _absence_reason(because, reported)
         if why.why is not Absence.NEVER or digest not in services.blobs:
             absences.setdefault(digest, why)
-    gone = {digest for digest in checked - absences.keys() if digest not in services.blobs}
-    blocked = BlockedDigest.objects.filter(digest__in=gone).values_list("digest", "created_at")
-    absences |= {digest: _removed(digest, at, reported) for digest, at in blocked}
-    states = Picture.objects.filter(digest__in=gone - absences.keys()).values_list("digest", "bytes_state")
-    absences |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
-    return absences | {digest: Absent(Absence.LOST) for digest in gone - absences.keys()}
+    missing = {digest for digest in checked - absences.keys() if digest not in services.blobs}
+    blocked = BlockedDigest.objects.filter(digest__in=missing).values_list("digest", "created_at")
+    absences |= {digest: _removal_reason(digest, at, reported) for digest, at in blocked}
+    states = Picture.objects.filter(digest__in=missing - absences.keys()).values_list("digest", "bytes_state")
+    absences |= {digest: AbsenceReason(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
+    return absences | {digest: AbsenceReason(Absence.LOST) for digest in missing - absences.keys()}
 
 
-def _reported(
-    services: Services, reported: Mapping[Digest, datetime], wanted: set[Digest], visits: Iterable[Capture]
-) -> dict[Digest, Absent]:
-    """Return the files among ``wanted`` that contain or show a picture reported by a member."""
+def _find_reported(
+    services: Services, reported: Mapping[Digest, datetime], digests: set[Digest], visits: Iterable[Capture]
+) -> dict[Digest, AbsenceReason]:
+    """Return the files among ``digests`` that contain or show a picture reported by a member."""
     keys = [visit.pk for visit in visits]
-    absences: dict[Digest, Absent] = {}
-    for digest, at in sorted(reported.items(), key=lambda told: told[1]):
-        met = visits_with(digest).filter(pk__in=keys).distinct() if keys else ()
-        for file in {digest, *captured_files(services, digest, met)} & wanted:
-            absences.setdefault(file, Absent(Absence.REPORTED, at))
+    absences: dict[Digest, AbsenceReason] = {}
+    for digest, at in sorted(reported.items(), key=lambda item: item[1]):
+        matching_visits = visits_with(digest).filter(pk__in=keys).distinct() if keys else ()
+        for file in {digest, *captured_files(services, digest, matching_visits)} & digests:
+            absences.setdefault(file, AbsenceReason(Absence.REPORTED, at))
     return absences
 
 
-def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
+def _list_not_stored(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
     """Yield files of visits that were not stored, each with the picture that was the reason."""
     for visit in visits:
         for file in visit.files:
@@ -82,16 +82,16 @@ def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
                 yield Digest.from_hex(file["digest"]), Digest.from_hex(because)
 
 
-def _removed_or_never(because: Digest, reported: Mapping[Digest, datetime]) -> Absent:
+def _absence_reason(because: Digest, reported: Mapping[Digest, datetime]) -> AbsenceReason:
     """Return why a file was not stored; ``NEVER`` if the picture is neither blocked nor reported any more."""
     row = BlockedDigest.objects.filter(digest=because).first()
     if row is None and because not in reported:
-        return Absent(Absence.NEVER)
-    return _removed(because, None if row is None else row.created_at, reported)
+        return AbsenceReason(Absence.NEVER)
+    return _removal_reason(because, None if row is None else row.created_at, reported)
 
 
-def _removed(because: Digest, at: datetime | None, reported: Mapping[Digest, datetime]) -> Absent:
+def _removal_reason(because: Digest, at: datetime | None, reported: Mapping[Digest, datetime]) -> AbsenceReason:
     """Return why a file was removed with a picture: by a report of this owner's member, or else by the operator."""
     if because in reported:
-        return Absent(Absence.REPORTED, reported[because])
-    return Absent(Absence.PURGED, at)
+        return AbsenceReason(Absence.REPORTED, reported[because])
+    return AbsenceReason(Absence.PURGED, at)

@@ -49,7 +49,7 @@ class Group(StrEnum):
     WORK = "work"
 
 
-class Sure(StrEnum):
+class Certainty(StrEnum):
     """A filter by the certainty of the comparison."""
 
     ANY = ""
@@ -58,17 +58,17 @@ class Sure(StrEnum):
     RESEMBLES = "resembles"
 
 
-NOBODY = "nobody"
-"""Value of :attr:`Wanted.assigned` for cases that are assigned to no member."""
+UNASSIGNED = "nobody"
+"""Value of :attr:`CaseFilter.assigned` for cases that are assigned to no member."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaseFilter:
     """A filter, sort order and grouping of cases; ``None`` and empty values match all."""
 
     state: State = State.WAITING
     words: str = ""  # part of the site's name, the work's title or a URL, or the case number
-    sure: Sure = Sure.ANY
+    sure: Certainty = Certainty.ANY
     work: int | None = None  # the work's number
     party: str = ""  # the site's full name
     standing: Standing | None = None  # state of its places at the last visits
@@ -88,9 +88,9 @@ _STATES = {
     State.LOOK_ALIKES: Q(waits=False, resembles=False, decision=Case.Decision.OPEN),
     State.ALL: Q(),
 }
-_LIKELIEST = ("-likelihood", "-places")
+_LIKELIEST_FIRST = ("-likelihood", "-places")
 """Order of cases within a group."""
-SHOWN = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
+RELATED_FIELDS = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
 """Relations that lists of cases show, fetched with each case."""
 _RANKS = {
     Sort.LIKELY: Sum("likelihood"),
@@ -101,113 +101,113 @@ _RANKS = {
 """Aggregates by which groups are sorted."""
 
 
-def left(of: Owner, assigned: str = "") -> int:
-    """Count the waiting cases, either all or those assigned as :attr:`Wanted.assigned` says."""
-    return chosen(of, Wanted(assigned=assigned)).count()
+def count_waiting(owner: Owner, assigned: str = "") -> int:
+    """Count the waiting cases, either all or those assigned as :attr:`CaseFilter.assigned` says."""
+    return filter_cases(owner, CaseFilter(assigned=assigned)).count()
 
 
-def resembling(of: Owner) -> int:
+def count_related(owner: Owner) -> int:
     """Count the cases that only resemble a work and need no decision."""
-    return Case.objects.filter(owner=of, resembles=True).count()
+    return Case.objects.filter(owner=owner, resembles=True).count()
 
 
-def filled(of: Owner, states: Iterable[State]) -> set[State]:
+def find_nonempty_states(owner: Owner, states: Iterable[State]) -> set[State]:
     """Return those of some states that have at least one case."""
     states = list(states)
     cases = Case.objects.filter(owner=OuterRef("pk"))
     conditions = [Exists(cases.filter(_STATES[state])) for state in states]
-    flags = Owner.objects.filter(pk=of.pk).values_list(*conditions).get()
+    flags = Owner.objects.filter(pk=owner.pk).values_list(*conditions).get()
     return {state for state, is_filled in zip(states, flags, strict=True) if is_filled}
 
 
-def count_in_other_states(of: Owner, wanted: Wanted) -> int:
-    """Count the cases in any state that match all other criteria; 0 if ``wanted`` already covers all states."""
-    return 0 if wanted.state == State.ALL else chosen(of, replace(wanted, state=State.ALL)).count()
+def count_in_other_states(owner: Owner, case_filter: CaseFilter) -> int:
+    """Count the cases in any state that match all other criteria; 0 if ``case_filter`` already covers all states."""
+    return 0 if case_filter.state == State.ALL else filter_cases(owner, replace(case_filter, state=State.ALL)).count()
 
 
-def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
+def filter_cases(owner: Owner, case_filter: CaseFilter) -> QuerySet[Case]:
     """Return the cases that match a filter, unordered. Enum fields may be plain strings, as stored in JSON."""
-    rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
-    if wanted.words:
-        rows = rows.filter(filter_by_words(of, wanted.words))
-    if wanted.party:
-        rows = rows.filter(party=wanted.party)
-    if wanted.work is not None:
-        rows = rows.filter(work__number=wanted.work)
-    if wanted.standing is not None:
-        rows = rows.filter(standing=wanted.standing)
-    if wanted.assigned:
-        person = None if wanted.assigned == NOBODY else int(wanted.assigned)
+    rows = scoped.cases(owner).filter(_STATES[case_filter.state]).order_by()
+    if case_filter.words:
+        rows = rows.filter(filter_by_words(owner, case_filter.words))
+    if case_filter.party:
+        rows = rows.filter(party=case_filter.party)
+    if case_filter.work is not None:
+        rows = rows.filter(work__number=case_filter.work)
+    if case_filter.standing is not None:
+        rows = rows.filter(standing=case_filter.standing)
+    if case_filter.assigned:
+        person = None if case_filter.assigned == UNASSIGNED else int(case_filter.assigned)
         rows = rows.filter(assigned_to=person)
-    if wanted.sure == Sure.REVIEW:
+    if case_filter.sure == Certainty.REVIEW:
         rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.RESEMBLES])
-    elif wanted.sure != Sure.ANY:
-        rows = rows.filter(shown__match__decision=wanted.sure)
+    elif case_filter.sure != Certainty.ANY:
+        rows = rows.filter(shown__match__decision=case_filter.sure)
     return rows
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedCase:
     """A case in a list, with the related objects that are shown and the size of its group."""
 
     case: Case
     group_size: int
 
 
-def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
-    """Return a page of the cases that match a filter, group by group: ``most`` at most, after the first ``skip``.
+def list_in_groups(owner: Owner, case_filter: CaseFilter, skip: int, limit: int) -> list[ListedCase]:
+    """Return a page of the cases that match a filter, group by group: ``limit`` at most, after the first ``skip``.
 
     Groups are sorted by the expected number of copies (the sum of likelihoods), by the number of places, or by the
     newest or oldest case. Within a group, the likeliest cases come first, then those with the most places. The order is
     computed without the related objects, which are fetched only for the listed cases. Each case gets an ``answered``
     annotation: True if an answer to one of its notices is unread.
     """
-    ordered = _in_order(of, wanted).values_list("pk", "group_size")
-    sizes = dict(ordered[skip : skip + most])
+    ordered = _order_by_group(owner, case_filter).values_list("pk", "group_size")
+    sizes = dict(ordered[skip : skip + limit])
     reply = "notice_cases__notice__replies"
     unread = Case.objects.filter(pk=OuterRef("pk"), **{f"{reply}__isnull": False, f"{reply}__seen_at": None})
-    answered = Exists(unread.annotate(notice=F("notice_cases__notice__state")).exclude(notice="discarded"))
-    cases = scoped.cases(of).select_related(*SHOWN).annotate(answered=answered).in_bulk(list(sizes))
-    return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
+    has_unread_reply = Exists(unread.annotate(notice=F("notice_cases__notice__state")).exclude(notice="discarded"))
+    cases = scoped.cases(owner).select_related(*RELATED_FIELDS).annotate(answered=has_unread_reply).in_bulk(list(sizes))
+    return [ListedCase(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 
 
-def following(case: Case) -> int | None:
+def next_case_number(case: Case) -> int | None:
     """Return the number of the case after this one in the owner's queue in its default order, or ``None``.
 
     For a case that is not waiting, for example because it was just decided, this is the first case.
     """
-    waiting = chosen(case.owner, Wanted())
+    waiting_cases = filter_cases(case.owner, CaseFilter())
     if case.waits:
         fewer_places = Q(places__lt=case.places) | Q(places=case.places, number__gt=case.number)
         after = Q(likelihood__lt=case.likelihood) | Q(likelihood=case.likelihood) & fewer_places
-        number = _first(waiting.filter(after, party=case.party))
+        number = _first(waiting_cases.filter(after, party=case.party))
         if number is not None:
             return number
-    likely = waiting.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
+    likely = waiting_cases.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
     parties = list(likely.values_list("party", flat=True))
     # the case may have been decided since it was loaded
-    place = parties.index(case.party) + 1 if case.waits and case.party in parties else 0
-    return _first(waiting.filter(party=parties[place])) if place < len(parties) else None
+    position = parties.index(case.party) + 1 if case.waits and case.party in parties else 0
+    return _first(waiting_cases.filter(party=parties[position])) if position < len(parties) else None
 
 
 def _first(rows: QuerySet[Case]) -> int | None:
-    return rows.order_by(*_LIKELIEST, "number").values_list("number", flat=True).first()
+    return rows.order_by(*_LIKELIEST_FIRST, "number").values_list("number", flat=True).first()
 
 
-def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
+def _order_by_group(owner: Owner, case_filter: CaseFilter) -> QuerySet[Any, Any]:
     """Return the cases that match a filter in the order of their groups, each annotated with its group's size."""
-    name = "party" if wanted.group is Group.PARTY else "work_id"
-    by = _RANKS[wanted.sort]
-    if wanted.state is State.RESEMBLES and wanted.sort is Sort.LIKELY:
-        by = Max("likelihood")  # the highest likelihood first, however large the group is
-    rank, size = (Window(measure, partition_by=F(name)) for measure in (by, Count("pk")))
-    rows = chosen(of, wanted).annotate(group_rank=rank, group_size=size)
-    if wanted.sort is Sort.OLDEST:
+    name = "party" if case_filter.group is Group.PARTY else "work_id"
+    aggregate = _RANKS[case_filter.sort]
+    if case_filter.state is State.RESEMBLES and case_filter.sort is Sort.LIKELY:
+        aggregate = Max("likelihood")  # the highest likelihood first, however large the group is
+    rank, size = (Window(measure, partition_by=F(name)) for measure in (aggregate, Count("pk")))
+    rows = filter_cases(owner, case_filter).annotate(group_rank=rank, group_size=size)
+    if case_filter.sort is Sort.OLDEST:
         return rows.order_by("group_rank", name, "opened_at", "number")
-    return rows.order_by("-group_rank", name, *_LIKELIEST, "number")
+    return rows.order_by("-group_rank", name, *_LIKELIEST_FIRST, "number")
 
 
-def seen_between(cases: list[Case]) -> dict[int, tuple[datetime | None, datetime | None]]:
+def find_seen_times(cases: list[Case]) -> dict[int, tuple[datetime | None, datetime | None]]:
     """Return the times of the first and last sighting of each case, by primary key; ``None`` if no time is known."""
     rows = CaseSighting.objects.filter(case__in=cases).values("case").order_by()
     times = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))

@@ -24,10 +24,10 @@ from registry.pictures.models import BytesState
 MAX_PAUSE = 8
 """The longest interval between visits, as a multiple of the first."""
 
-ENOUGH = {"removed": 3, "unseen": 5}
+MAX_REPEATS = {"removed": 3, "unseen": 5}
 """Number of consecutive visits with the same result after which a place is no longer visited."""
 
-FOLLOWED = (Case.Decision.OPEN, Case.Decision.CONFIRMED)
+FOLLOWED_DECISIONS = (Case.Decision.OPEN, Case.Decision.CONFIRMED)
 """Decisions for which places are visited again."""
 
 
@@ -68,13 +68,13 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
         days: Interval before the second visit; 0 for no further visits.
     """
     standings = [standing_of(outcome) for outcome in outcomes]
-    alike = sum(1 for _ in takewhile(lambda standing: standing == standings[0], standings))
-    if not days or not alike or alike >= ENOUGH.get(standings[0], alike + 1):
+    repeats = sum(1 for _ in takewhile(lambda standing: standing == standings[0], standings))
+    if not days or not repeats or repeats >= MAX_REPEATS.get(standings[0], repeats + 1):
         return None
-    return finished + timedelta(days=days * min(2 ** (alike - 1), MAX_PAUSE))
+    return finished + timedelta(days=days * min(2 ** (repeats - 1), MAX_PAUSE))
 
 
-def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str]:
+def earlier_outcomes(capture: Capture, finished: datetime, days: int) -> list[str]:
     """Return the outcomes of earlier visits for a capture's picture at its place, the latest first.
 
     Of visits less than ``days`` apart only the last counts, so that manual visits do not end the recaptures sooner.
@@ -82,15 +82,15 @@ def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str
     place = {"case_id": capture.case_id, "page_key": capture.page_key, "image_key": capture.image_key}
     earlier = Capture.objects.filter(**place, number__lt=capture.number, state=StepState.DONE)
     earlier = earlier.filter(sighting__picture=capture.sighting.picture_id)
-    counted, since = [], finished
-    for outcome, ended in earlier.order_by("-number").values_list("outcome", "finished_at"):
-        if ended is None or since - ended >= timedelta(days=days):
-            counted.append(outcome)
-            since = ended or since
-    return counted
+    outcomes, since = [], finished
+    for outcome, ended_at in earlier.order_by("-number").values_list("outcome", "finished_at"):
+        if ended_at is None or since - ended_at >= timedelta(days=days):
+            outcomes.append(outcome)
+            since = ended_at or since
+    return outcomes
 
 
-def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
+def start_due_visits(moment: datetime, days: int, limit: int = 100) -> list[int]:
     """Queue the visits that are due, once per place even if called concurrently, and return the waiting captures.
 
     Places of cases that are not followed keep their due time and are visited when the case is reopened. A failed visit
@@ -98,20 +98,20 @@ def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
     """
     with transaction.atomic():
         rows = Capture.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-        due = rows.filter(_due(moment, days), case__decision__in=FOLLOWED).order_by("next_at", "pk")
-        return [follow(last) for last in due[:most]]
+        due = rows.filter(_due_condition(moment, days), case__decision__in=FOLLOWED_DECISIONS).order_by("next_at", "pk")
+        return [request_next_visit(last) for last in due[:limit]]
 
 
-def follow(last: Capture, not_before: datetime | None = None) -> int:
+def request_next_visit(last: Capture, not_before: datetime | None = None) -> int:
     """Request the visit after the last one to a place, once however often it is called; return its primary key."""
     Capture.objects.filter(pk=last.pk).update(next_at=None)
     place = {"case_id": last.case_id, "page_key": last.page_key, "image_key": last.image_key}
-    fresh = {"sighting_id": last.sighting_id, "not_before": not_before}
-    again, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=fresh)
-    return again.pk
+    initial_values = {"sighting_id": last.sighting_id, "not_before": not_before}
+    next_capture, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=initial_values)
+    return next_capture.pk
 
 
-def visit_again(case: Case, moment: datetime) -> None:
+def request_visits(case: Case, moment: datetime) -> None:
     """Request one more visit, not before ``moment``, to each place that was not found removed.
 
     A visit that already waits counts; one in progress does not, because it may have loaded the page earlier.
@@ -120,13 +120,13 @@ def visit_again(case: Case, moment: datetime) -> None:
     for last in rows.distinct("page_key", "image_key"):
         removed = last.state == StepState.DONE and standing_of(last.outcome) is Standing.REMOVED
         if last.state != StepState.TODO and not removed:
-            follow(last, moment)
+            request_next_visit(last, moment)
 
 
-def look_for_the_newest(ids: Iterable[int]) -> None:
+def target_newest_pictures(ids: Iterable[int]) -> None:
     """Make captures look for the picture that their case last saw at the place; a URL's picture may change."""
     rows = list(Capture.objects.filter(pk__in=ids).select_related("sighting"))
-    latest_pictures = _seen_last(
+    latest_pictures = _find_latest_pictures(
         CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows
     )
     for row in rows:
@@ -140,43 +140,43 @@ def look_for_the_newest(ids: Iterable[int]) -> None:
             write(row, sighting=ordered.first())
 
 
-def catch_up(case: Case) -> None:
+def visit_changed_places(case: Case) -> None:
     """Request another visit to each place where a newer picture was seen than the one the last visit looked for."""
     rows = Capture.objects.filter(case=case).select_related("sighting").defer("files", "digests")
     last = rows.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key")
-    latest_pictures = _seen_last(CaseSighting.objects.all(), last)
+    latest_pictures = _find_latest_pictures(CaseSighting.objects.all(), last)
     for row in last:
         picture = latest_pictures.get((row.case_id, *place_of(row)), row.sighting.picture_id)
         if row.state not in UNFINISHED and picture != row.sighting.picture_id:
-            follow(row)
+            request_next_visit(row)
 
 
-def visit_where_seen_again(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
+def visit_reappeared(pairs: Iterable[tuple[Case, Sighting]]) -> list[int]:
     """Request a visit to each place where the picture was removed at the last visit and a crawl has seen one since.
 
     Returns the waiting captures.
     """
     latest: dict[tuple[int, bytes, bytes], datetime] = {}
-    for case, sighting in seen:
+    for case, sighting in pairs:
         if sighting.last_seen is not None:
             at = (case.pk, *place_of(sighting))
             latest[at] = max(sighting.last_seen, latest.get(at, sighting.last_seen))
     if not latest:
         return []
     cases, pages = {case for case, _, _ in latest}, {page for _, page, _ in latest}
-    done = Capture.objects.filter(case__in=cases, page_key__in=pages, case__decision__in=FOLLOWED)
+    done = Capture.objects.filter(case__in=cases, page_key__in=pages, case__decision__in=FOLLOWED_DECISIONS)
     place = ("case_id", "page_key", "image_key")
-    again = []
+    requested = []
     for last in done.defer("files", "digests").order_by(*place, "-number").distinct(*place):
         seen_at = latest.get((last.case_id, *place_of(last)))
         if seen_at is None or last.finished_at is None or last.finished_at >= seen_at:
             continue
         if standing_of(last.outcome) is Standing.REMOVED:
-            again.append(follow(last))
-    return again
+            requested.append(request_next_visit(last))
+    return requested
 
 
-def _seen_last(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tuple[int, bytes, bytes], int]:
+def _find_latest_pictures(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tuple[int, bytes, bytes], int]:
     """Return the picture that each case saw last at each place, by primary keys and place keys.
 
     Sightings that only resemble the work, have a licence, or were compared by fingerprints alone are ignored.
@@ -189,16 +189,16 @@ def _seen_last(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tup
     return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in pictures}
 
 
-def _due(moment: datetime, days: int) -> Q:
-    come = Q(next_at__lte=moment)
+def _due_condition(moment: datetime, days: int) -> Q:
+    has_come = Q(next_at__lte=moment)
     if not days:
-        return come
+        return has_come
     place = {name: OuterRef(name) for name in ("case", "page_key", "image_key")}
-    followed = Exists(Capture.objects.filter(**place, number__gt=OuterRef("number")))
-    return come | Q(~followed, state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days))
+    has_later_visit = Exists(Capture.objects.filter(**place, number__gt=OuterRef("number")))
+    return has_come | Q(~has_later_visit, state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days))
 
 
-def seen_online(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], datetime]:
+def last_online_times(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], datetime]:
     """Return when a visit last found the picture at each place of a case; such a visit counts as a sighting, too."""
     times: dict[tuple[bytes, bytes], datetime] = {}
     for row in captures:
@@ -231,30 +231,30 @@ def visits_for(captures: Iterable[tuple[Capture, int]]) -> dict[tuple[bytes, byt
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class VisitSummary:
     """The states of a case's visited places (number of places by state), and the end of the last visit."""
 
     places: Mapping[Standing, int]
     at: datetime
 
 
-def visited(cases: Iterable[Case]) -> dict[int, Visited]:
+def summarize_visits(cases: Iterable[Case]) -> dict[int, VisitSummary]:
     """Return the states of each case's visited places, by the case's primary key."""
     places: dict[int, Counter[Standing]] = defaultdict(Counter)
-    ended: dict[int, datetime] = {}
+    last_ends: dict[int, datetime] = {}
     rows = Capture.objects.filter(case__in=cases, state=StepState.DONE, finished_at__isnull=False)
     rows = rows.order_by("case", "page_key", "image_key", "-number").distinct("case", "page_key", "image_key")
     for case, outcome, finished in rows.values_list("case", "outcome", "finished_at"):
         assert finished is not None
         places[case][standing_of(outcome)] += 1
-        ended[case] = max(finished, ended.get(case, finished))
-    return {case: Visited(counted, ended[case]) for case, counted in places.items()}
+        last_ends[case] = max(finished, last_ends.get(case, finished))
+    return {case: VisitSummary(counts, last_ends[case]) for case, counts in places.items()}
 
 
-def look_after(case: Case) -> None:
+def update_standing(case: Case) -> None:
     """Update the overall state of a case's places, in a transaction that has locked the case."""
-    summary = visited([case]).get(case.pk)
-    write(case, standing="" if summary is None else next(one for one in Standing if summary.places[one]))
+    summary = summarize_visits([case]).get(case.pk)
+    write(case, standing="" if summary is None else next(standing for standing in Standing if summary.places[standing]))
 
 
 def place_of(row: Capture | Sighting) -> tuple[bytes, bytes]:

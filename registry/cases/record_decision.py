@@ -9,7 +9,7 @@ from exhibit.digests import Digest
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision
 from registry.cases import history, log_entries, triage
-from registry.cases.history import Said
+from registry.cases.history import HistoryPhrase
 from registry.cases.models import Case, GroupDecision
 from registry.db.claimable import StepState
 from registry.db.rows import write
@@ -18,7 +18,7 @@ from registry.events.models import EventKind
 from registry.log.log import submit
 from registry.log.models import LogSubmission
 
-OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
+FINAL_DECISIONS = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 """Decisions after which nobody has to act."""
 
 LEDGER = "licence ledger"
@@ -39,7 +39,7 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     *,
     by: str,
     reason: str = "",
-    why: Sequence[Said] = (),
+    why: Sequence[HistoryPhrase] = (),
     who: Decider = Decider.PERSON,
     copies: bool = False,
     assertion: Digest | None = None,
@@ -65,18 +65,18 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     Returns:
         The log entry.
     """
-    moment, whole = now(), history.in_english(why, reason)
-    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
-    back = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
-    waits, demonstration = decision == Case.Decision.OPEN and not back, who is Decider.DEMONSTRATION
+    moment, full_reason = now(), history.render_english(why, reason)
+    decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": full_reason}
+    is_related_again = decision == Case.Decision.OPEN and ("undone", {}) in why and _only_resembles(case)
+    waits, demonstration = decision == Case.Decision.OPEN and not is_related_again, who is Decider.DEMONSTRATION
     if case.resembles and decision != Case.Decision.CLEARED:
-        announce(case)
-    write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
+        notify_opened(case)
+    write(case, **decided, disputed_at=None, waits=waits, resembles=is_related_again, demonstration=demonstration)
     if decision == Case.Decision.OPEN:
         case.captures.filter(state=StepState.TODO).update(not_before=None)  # these waited while the case was set aside
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
-    history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
-    if case.asked_at is not None and decision in OVER:
+    history.record(case, str(decision), by, (phrase, {}), *why, text=reason)
+    if case.asked_at is not None and decision in FINAL_DECISIONS:
         write(case, asked_at=None)
         history.record(case, "agency", by, ("agency-spared", {"agency": case.agency}))
         log_entries.log_note(case, "agency asked no more", by=by, agency=case.agency)
@@ -84,7 +84,7 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
         "case": case.pk,
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
         "decision": str(decision),
-        "machine": _said_by_machine(case),
+        "machine": _machine_assessment(case),
         **({"undone": True} if ("undone", {}) in why else {}),
         **({"assertion": assertion.hex} if assertion is not None else {}),
         "version": DECISION_VERSION,
@@ -93,19 +93,22 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     identity = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
     event = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_DECIDED, event)
-    return submit(EntryType.DECISION, opening, case.owner, moment, {**identity, "by": by, "reason": whole})
+    return submit(EntryType.DECISION, opening, case.owner, moment, {**identity, "by": by, "reason": full_reason})
 
 
 def _only_resembles(case: Case) -> bool:
     """Return True if a case consists of resemblances only, and no person has made it a case."""
-    manual, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    return not manual.exists() and not more.exists()
+    manual, stronger = (
+        case.events.filter(kind="taken-out"),
+        case.case_sightings.exclude(match__decision=Decision.RESEMBLES),
+    )
+    return not manual.exists() and not stronger.exists()
 
 
-def _said_by_machine(case: Case) -> dict[str, Any] | None:
+def _machine_assessment(case: Case) -> dict[str, Any] | None:
     """Return the strongest of a case's matches, as the log entry of a decision states it."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=triage.strength, default=None)
+    best = max(matches, key=triage.strength_key, default=None)
     if best is None:
         return None
     return {
@@ -117,12 +120,12 @@ def _said_by_machine(case: Case) -> dict[str, Any] | None:
     }
 
 
-def by_person(case: Case) -> bool:
+def is_licensed_by_person(case: Case) -> bool:
     """Return True if a person, not the ledger, licensed the case."""
     return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
 
 
-def announce(case: Case) -> None:
+def notify_opened(case: Case) -> None:
     """Notify subscribers of a new case."""
     about = {"party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})

@@ -13,17 +13,17 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 
 
-def release(services: Services, ids: Sequence[int]) -> None:
+def release_floods(services: Services, ids: Sequence[int]) -> None:
     """Queue the pictures that floods held back again; their step opens the cases as usual.
 
     The floods are over at this point, so that new matches are no longer held back.
     """
     for pk in steps.claim(Flood, ids, services.stale_after):
-        with steps.ending(Flood, [pk]):
+        with steps.processing(Flood, [pk]):
             work = Flood.objects.select_related("work").get(pk=pk).work
-            pictures = sorted({matter.found for matter in opening.held_back(work)})
+            pictures = sorted({matter.found for matter in opening.list_held_back(work)})
             with transaction.atomic():
                 lock_pictures(pictures)
-                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
+                Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.reset_columns())
                 steps.finish(Flood, [pk])
             services.enqueue(Picture, pictures)

@@ -19,26 +19,26 @@ from exhibit.types import Sighting
 from indexer.edits import apply
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Crawl, CrawlSlice, Watch
-from registry.crawls.sightings import keep_sightings
+from registry.crawls.sightings import store_sightings
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with
+from registry.db.rows import lock_row
 from registry.members import samples
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
-from registry.works.search_version import search_mark
-from registry.works.tables import read_works
+from registry.works.search_version import compute_search_mark
+from registry.works.tables import parse_works_table
 
 ASSETS = Path(__file__).parents[2] / "demo" / "assets"
 SHOP, BLOG = "sample-shop.example", "sample-blog.example"
-FINDS = (
+COPIES = (
     ("works/regatta.jpg", "jpeg30", SHOP),
     ("works/lighthouse.jpg", "crop50", SHOP),
     ("works/parrots.jpg", "mirror", BLOG),
     ("works/great-wave.jpg", "text", BLOG),
 )
 """Works, the edit of the copy, and the site that shows it."""
-OTHERS = ("unrelated", "lookalikes")  # the blog shows one picture of each folder; none of them is a copy
+UNRELATED_FOLDERS = ("unrelated", "lookalikes")  # the blog shows one picture of each folder; none of them is a copy
 
 
 def add_sample(services: Services, person: User) -> Owner:
@@ -47,49 +47,53 @@ def add_sample(services: Services, person: User) -> Owner:
     Raises:
         ServiceMissingError: The demonstration's pictures are not installed.
     """
-    if existing := samples.sample_of(person):
+    if existing := samples.get_sample(person):
         return existing
     if not (ASSETS / "works").is_dir():
         hint = Sentence("The pictures are in demo/ in the source code.")
         raise ServiceMissingError(Sentence("The sample pictures are not installed."), hint=hint)
-    with alone_with(person):  # of two concurrent clicks, only one creates it
-        if existing := samples.sample_of(person):
+    with lock_row(person):  # of two concurrent clicks, only one creates it
+        if existing := samples.get_sample(person):
             return existing
-        owner = samples.make(person)
+        owner = samples.create_sample(person)
         _register(services, owner, person.get_username())
-        waiting = _crawled(services, owner)
-    services.enqueue(Picture, waiting)
+        picture_ids = _create_crawl(services, owner)
+    services.enqueue(Picture, picture_ids)
     return owner
 
 
 def _register(services: Services, owner: Owner, by: str) -> None:
     """Upload the works as a member would."""
-    paths = [ASSETS / name for name, _edit, _host in FINDS]
+    paths = [ASSETS / name for name, _edit, _host in COPIES]
     rows = [row for row in records(ASSETS / "works" / "works.csv") if row["file"] in {path.name for path in paths}]
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    table = read_works("works.csv", out.getvalue().encode())
-    upload = uploads.begin(owner, uploads.Declaration(), by=by, table=table, announced=len(paths))
-    uploads.receive(services, upload, [uploads.Sent(path.name, path.stat().st_size, path.read_bytes) for path in paths])
-    uploads.close(upload)
+    table = parse_works_table("works.csv", out.getvalue().encode())
+    upload = uploads.start_upload(owner, uploads.Declaration(), by=by, table=table, announced=len(paths))
+    uploads.receive_files(
+        services, upload, [uploads.SentFile(path.name, path.stat().st_size, path.read_bytes) for path in paths]
+    )
+    uploads.close_upload(upload)
 
 
-def _crawled(services: Services, owner: Owner) -> list[int]:
+def _create_crawl(services: Services, owner: Owner) -> list[int]:
     """Create a watch with one finished run, and return the pictures that wait for comparison."""
     moment, sources = now(), [{"kind": "site", "url": f"https://{host}/"} for host in (SHOP, BLOG)]
     watch_columns = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
     watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **watch_columns)
-    ended = {"state": StepState.DONE, "started_at": moment, "finished_at": moment}
-    copies = [(host, _copy(name, edit)) for name, edit, host in FINDS]
-    copies += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
+    finished_columns = {"state": StepState.DONE, "started_at": moment, "finished_at": moment}
+    copies = [(host, _copy(name, edit)) for name, edit, host in COPIES]
+    copies += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in UNRELATED_FOLDERS]
     crawl_columns = {"pages": len(copies), "pictures": len(copies), "reason": "finished", "sources": sources}
-    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **crawl_columns)
-    piece = CrawlSlice.objects.create(crawl=crawl, number=1, **ended)
+    crawl = Crawl.objects.create(watch=watch, number=1, **finished_columns, **crawl_columns)
+    piece = CrawlSlice.objects.create(crawl=crawl, number=1, **finished_columns)
     title = _("Sample page")
-    titled_sightings = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(copies, 1)]
-    return keep_sightings(piece, titled_sightings, search_mark())
+    titled_sightings = [
+        (_make_sighting(services, host, number, data), title) for number, (host, data) in enumerate(copies, 1)
+    ]
+    return store_sightings(piece, titled_sightings, compute_search_mark())
 
 
 def _copy(name: str, edit: str) -> bytes:
@@ -97,7 +101,7 @@ def _copy(name: str, edit: str) -> bytes:
     return apply(edit, picture, (), 1).data
 
 
-def _seen(services: Services, host: str, number: int, data: bytes) -> Sighting:
+def _make_sighting(services: Services, host: str, number: int, data: bytes) -> Sighting:
     """Return a sighting as a crawler would report it."""
     page, image = f"https://{host}/page-{number}", f"https://{host}/pictures/{number}.jpg"
     return Sighting(

@@ -18,42 +18,42 @@ _SPACE = Value(" ", TextField())
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
-def filter_by_words(owner: Owner, words: str) -> Q:
+def filter_by_words(owner: Owner, query: str) -> Q:
     """Build the condition for the owner's cases that match the words.
 
     Args:
         owner: Owner of the cases.
-        words: A case number (``12``, or ``#12`` for this case only), or a part of the site's name, of the work's title,
+        query: A case number (``12``, or ``#12`` for this case only), or a part of the site's name, of the work's title,
             or of the URL of a page or an image where the work was seen.
     """
-    words = words.strip()
-    number = _NUMBER.fullmatch(words)
+    query = query.strip()
+    number = _NUMBER.fullmatch(query)
     if number is not None and number[1]:
         return Q(number=int(number[2]))
-    condition = Q(party__icontains=words) | Q(work__title__icontains=words)
+    condition = Q(party__icontains=query) | Q(work__title__icontains=query)
     if number is not None:
         return condition | Q(number=int(number[2]))
-    in_urls = Q()
-    for part in url_parts(words):
+    url_condition = Q()
+    for part in url_parts(query):
         condition |= Q(party__icontains=part)
-        in_urls |= Q(urls__icontains=part)
-    if in_urls:
+        url_condition |= Q(urls__icontains=part)
+    if url_condition:
         # The case's key in the expression makes PostgreSQL search only the URLs of cases, not of all sightings. URL
         # parts contain no spaces and are not just digits, so they can match only inside a URL.
         key = Cast("case_id", TextField())
         urls = Concat("sighting__page_url", _SPACE, "sighting__image_url", _SPACE, key, output_field=TextField())
         sightings = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
-        condition |= Q(pk__in=sightings.filter(in_urls).values("case"))
+        condition |= Q(pk__in=sightings.filter(url_condition).values("case"))
     return condition
 
 
-def url_parts(words: str) -> list[str]:
+def url_parts(query: str) -> list[str]:
     """Return the spellings of the words in stored URLs, without scheme and fragment; empty if no URL can match."""
-    if len(words) < SHORTEST_URL_PART or any(map(str.isspace, words)):
+    if len(query) < SHORTEST_URL_PART or any(map(str.isspace, query)):
         return []
-    if _SCHEME.match(words):
-        return [without_scheme(without_fragment(words))]
-    host, slash, rest = words.partition("#")[0].partition("/")
+    if _SCHEME.match(query):
+        return [without_scheme(without_fragment(query))]
+    host, slash, rest = query.partition("#")[0].partition("/")
     escaped = quote(host + slash + rest, safe=_ASCII)
     ascii_host = "" if host.isascii() else host_of(f"https://{host}")
     return [escaped, *([quote(ascii_host + slash + rest, safe=_ASCII)] if ascii_host else [])]

@@ -24,7 +24,7 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence, following
-from registry.alliance.cocaptures import MISSING
+from registry.alliance.cocaptures import MISSING_REASONS
 from registry.alliance.signed_calls import session_for
 from registry.cases.models import Case
 from registry.crawls.models import Sighting
@@ -34,16 +34,16 @@ SECONDS = 55.0
 """Maximum time to wait for the archive, in seconds."""
 PAUSE = 5.0
 """Interval between status requests, in seconds."""
-MAX_ANSWER = 4 << 20
+MAX_RESPONSE = 4 << 20
 """Maximum size of an answer, in bytes; it lists every resource that the page loaded."""
 NOT_SAVED = Sentence("it could not save the page")
 _REFUSALS = frozenset({401, 403, 429})
 _WORD = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
-_WRONG = {"archive": "refused", "too-many-bytes": "nonsense"}
+_MISSING_BY_REASON = {"archive": "refused", "too-many-bytes": "nonsense"}
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
-def wanted(services: Services, case: Case) -> bool:
+def is_enabled_for(services: Services, case: Case) -> bool:
     """Return True if the archive should save the case's pages.
 
     The operator must have configured an archive, the owner must have enabled it, and a person must have confirmed the
@@ -53,27 +53,29 @@ def wanted(services: Services, case: Case) -> bool:
     return bool(services.config.web_archive_url) and case.owner.web_archive and confirmed
 
 
-def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Captured], Captured] | None:
+def start_saving(services: Services, case: Case, sighting: Sighting) -> Callable[[Captured], Captured] | None:
     """Start saving a sighting's page; return ``None`` if the archive is not to be used.
 
     The returned function adds the archive's answer to a capture made meanwhile, after :data:`SECONDS` at most.
     """
     page, until = sighting.page_url, time.monotonic() + SECONDS
-    if not wanted(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
+    if not is_enabled_for(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
         return None
-    came = [WebArchive(services.config.web_archive_url, "", "too-slow", "")]
-    thread = threading.Thread(target=_save, args=(services, page, came, until), daemon=True)
+    results = [WebArchive(services.config.web_archive_url, "", "too-slow", "")]
+    thread = threading.Thread(target=_save, args=(services, page, results, until), daemon=True)
     thread.start()
 
     def join(captured: Captured) -> Captured:
         thread.join(max(0.0, until - time.monotonic()))
-        answer = came[-1]
+        result = results[-1]
         try:
-            expect_web_archive(answer)
+            expect_web_archive(result)
         except FormatError:
-            answer = replace(answer, missing="nonsense", address="")
-        file = CapturedFile("web-archive", "web-archive.json", "application/json", answer.to_json())
-        return replace(captured, sentence=following(captured.sentence, _said(answer)), files=(*captured.files, file))
+            result = replace(result, missing="nonsense", address="")
+        file = CapturedFile("web-archive", "web-archive.json", "application/json", result.to_json())
+        return replace(
+            captured, sentence=following(captured.sentence, _describe_result(result)), files=(*captured.files, file)
+        )
 
     return join
 
@@ -88,56 +90,59 @@ def _is_public(services: Services, page: str) -> bool:
         return False
 
 
-def _save(services: Services, page: str, came: list[WebArchive], until: float) -> None:
-    """Request the capture and its status until it has finished, appending each result to ``came``. Uses no database."""
+def _save(services: Services, page: str, results: list[WebArchive], until: float) -> None:
+    """Request the capture and its status until it has finished, appending each result to ``results``.
+
+    Uses no database.
+    """
     form = {"url": page, "capture_all": "1", "skip_first_archive": "1"}
     try:
-        told = _call(services, until, "POST", "/save", form)
-        while told.get("status", "pending") == "pending":
-            came.append(replace(came[0], job=_word(told.get("job_id", came[-1].job))))
+        status = _send_request(services, until, "POST", "/save", form)
+        while status.get("status", "pending") == "pending":
+            results.append(replace(results[0], job=_require_word(status.get("job_id", results[-1].job))))
             if time.monotonic() + PAUSE > until:
                 return  # nobody waits any longer, so the result remains "too-slow"
             time.sleep(PAUSE)
-            told = _call(services, until, "GET", f"/save/status/{came[-1].job}")
-        if told["status"] == "success":
-            address = f"{came[0].archive}/web/{told['timestamp']}/{quote(told['original_url'], safe=_SAFE)}"
-            came.append(replace(came[-1], missing="", address=address))
+            status = _send_request(services, until, "GET", f"/save/status/{results[-1].job}")
+        if status["status"] == "success":
+            address = f"{results[0].archive}/web/{status['timestamp']}/{quote(status['original_url'], safe=_SAFE)}"
+            results.append(replace(results[-1], missing="", address=address))
         else:
-            came.append(replace(came[-1], missing=_word(told["status_ext"])))
+            results.append(replace(results[-1], missing=_require_word(status["status_ext"])))
     except (ExhibitError, OSError, LookupError, TypeError, ValueError) as error:  # includes exceptions of `requests`
-        usual = "nonsense" if isinstance(error, (FormatError, LookupError, TypeError)) else "no-answer"
-        came.append(replace(came[-1], missing=_WRONG.get(getattr(error, "reason", ""), usual)))
+        default = "nonsense" if isinstance(error, (FormatError, LookupError, TypeError)) else "no-answer"
+        results.append(replace(results[-1], missing=_MISSING_BY_REASON.get(getattr(error, "reason", ""), default)))
 
 
-def _call(services: Services, until: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
+def _send_request(services: Services, until: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
     archive, seconds = services.config.web_archive_url, max(0.1, until - time.monotonic())
     file = secret_path(services.config, WEB_ARCHIVE_KEYS)
     keys = os.environ.get("WEB_ARCHIVE_KEYS") or (file.read_text("utf-8") if file.exists() else "")
     headers = {"Accept": "application/json"} | ({"Authorization": f"LOW {keys.strip()}"} if keys else {})
     with session_for(services, archive, seconds) as session:
-        answer = session.request(method, archive + path, data=form, headers=headers, allow_redirects=False)
-        if answer.status_code in _REFUSALS:
+        response = session.request(method, archive + path, data=form, headers=headers, allow_redirects=False)
+        if response.status_code in _REFUSALS:
             raise RefusedError("The archive refuses.", reason="archive")
-        answer.raise_for_status()
-        told = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer", limit=MAX_ANSWER)
-    if not isinstance(told, dict):
+        response.raise_for_status()
+        content = parse_json(read_limited(response, MAX_RESPONSE, seconds), what="the answer", limit=MAX_RESPONSE)
+    if not isinstance(content, dict):
         raise FormatError("The answer isn't an object.")
-    return told
+    return content
 
 
-def _word(told: object) -> str:
-    if not isinstance(told, str) or not _WORD.fullmatch(told):
+def _require_word(value: object) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise FormatError("The answer lacks a word.")
-    return told
+    return value
 
 
-def _said(told: WebArchive) -> Sentence:
-    archive, why = origin_of(told.archive).partition("//")[2], MISSING.get(told.missing, NOT_SAVED)
-    if told.missing:
+def _describe_result(result: WebArchive) -> Sentence:
+    archive, why = origin_of(result.archive).partition("//")[2], MISSING_REASONS.get(result.missing, NOT_SAVED)
+    if result.missing:
         return Sentence(
             "The web archive %(archive)s was asked to save the page, but %(why)s.", archive=archive, why=why
         )
-    at = told.address
+    address = result.address
     return Sentence(
-        "The web archive %(archive)s reports that it saved the page: %(address)s", archive=archive, address=at
+        "The web archive %(archive)s reports that it saved the page: %(address)s", archive=archive, address=address
     )

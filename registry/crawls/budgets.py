@@ -26,11 +26,11 @@ RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_P
 
 MAX_SLICES = 500
 """Maximum number of a watch's latest slices that are used to measure the benefit of rendering."""
-FEWER, FRESH_EVERY = 2, 8
+RETRY_PAGES, FRESH_EVERY = 2, 8
 
-_MUCH = 2**31 - 1
-_MANY_BYTES = 2**62
-VISITS, VISITS_A_DAY = "visits", 1_000
+_NO_LIMIT = 2**31 - 1
+_NO_BYTE_LIMIT = 2**62
+VISITS, VISITS_PER_DAY = "visits", 1_000
 """Budget key for the daily number of automatic evidence visits for a watch's matches, and its default."""
 RUN, MONTH = "money", "money_month"
 """Budget keys for the maximum cost of a run and of a calendar month (UTC), with values such as `4.99 USD`."""
@@ -38,7 +38,7 @@ UNPRICED = "no-price"
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RemainingBudget:
     """The remaining budget of a crawl."""
 
     pages: int  # including sitemaps and feeds; single images are visited even at 0
@@ -51,7 +51,7 @@ class Left:
     spent: str  # why the crawl must end, such as ``budget-bytes``; empty otherwise
 
 
-def left(crawl: Crawl) -> Left:
+def get_remaining(crawl: Crawl) -> RemainingBudget:
     """Return a crawl's remaining budget; pages leased to slices count as spent, so that the limit is never exceeded."""
     budget: Mapping[str, float] = crawl.watch.budget
     started = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
@@ -59,11 +59,11 @@ def left(crawl: Crawl) -> Left:
     ended: list[Mapping[str, Any]] = []  # a long crawl has many
     if {"images", "bytes", "render"} & budget.keys():
         ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
-    until = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _MUCH)))
+    deadline = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _NO_LIMIT)))
     rest = {
-        "images": int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
-        "bytes": int(budget.get("bytes", _MANY_BYTES)) - sum(int(counts.get("bytes", 0)) for counts in ended),
-        "seconds": (until - now()).total_seconds(),
+        "images": int(budget.get("images", _NO_LIMIT)) - sum(int(counts.get("images", 0)) for counts in ended),
+        "bytes": int(budget.get("bytes", _NO_BYTE_LIMIT)) - sum(int(counts.get("bytes", 0)) for counts in ended),
+        "seconds": (deadline - now()).total_seconds(),
     }
     # The rest may be too small for anything more; a slice that ended for that reason counts as proof. Slices have their
     # own time limit, so theirs does not count.
@@ -71,64 +71,66 @@ def left(crawl: Crawl) -> Left:
     spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in reasons)]
     rendered = sum(int(counts.get("rendered", 0)) for counts in ended)
     render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in ended)
-    return Left(
-        pages=max(0, int(budget.get("pages", _MUCH)) - crawl.pages - leased),
+    return RemainingBudget(
+        pages=max(0, int(budget.get("pages", _NO_LIMIT)) - crawl.pages - leased),
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
-        hosts=max(0, int(budget["hosts"]) - started.values("host").distinct().count()) if "hosts" in budget else _MUCH,
+        hosts=max(0, int(budget["hosts"]) - started.values("host").distinct().count())
+        if "hosts" in budget
+        else _NO_LIMIT,
         render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
     )
 
 
-def rendered(crawl: Crawl) -> dict[str, Rendered]:
+def load_render_gains(crawl: Crawl) -> dict[str, Rendered]:
     """Return the benefit of rendering at each host, from the slices of a crawl and of the watch's last runs.
 
     If earlier runs gained too little, fewer of a host's pages count than are needed for a decision (``TRIED``), so that
     each run tries another one. In every eighth run none count, so that pages are tried again even without other
     evidence.
     """
-    own, before = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    current, earlier = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")
     for run, counts in slices.values_list("crawl", "counts")[:MAX_SLICES]:
         for host, gains in counts["rendered_of"].items():
-            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in gains.items()})
+            (current if run == crawl.pk else earlier).update({(host, kind): int(n) for kind, n in gains.items()})
     results = {}
-    for host in {host for host, _what in own | before}:
-        pages, gained = before[host, "pages"], before[host, "gained"]
+    for host in {host for host, _what in current | earlier}:
+        pages, gained = earlier[host, "pages"], earlier[host, "gained"]
         if not gained or gained < WORTH * pages:
-            pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER), 0
-        results[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
+            pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, RETRY_PAGES), 0
+        results[host] = Rendered(pages=pages + current[host, "pages"], gained=gained + current[host, "gained"])
     return results
 
 
-def unrendered(crawl: Crawl) -> dict[str, int]:
+def count_unrendered(crawl: Crawl) -> dict[str, int]:
     """Count pages that should have been rendered but were not, by reason, such as ``budget``."""
     reasons: Counter[str] = Counter()
     for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
-        reasons.update(counts["unrendered"])
+        reasons.update(counts["count_unrendered"])
     return dict(sorted(reasons.items()))
 
 
 class OverBudgetError(RefusedError):
     """A request was not sent because it would exceed the watch's money limit, or its price is unknown.
 
-    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``figures`` contains the amount spent and the limit.
+    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``amounts`` contains the amount spent and the limit.
     """
 
-    def __init__(self, reason: str, figures: Mapping[str, str]) -> None:
+    def __init__(self, reason: str, amounts: Mapping[str, str]) -> None:
         super().__init__("The money is used up.", reason=reason)
-        self.figures = figures
+        self.figures = amounts
 
 
-def limits(budget: Mapping[str, str]) -> dict[str, Money]:
+def parse_limits(budget: Mapping[str, str]) -> dict[str, Money]:
     """Return a watch's money limits by :data:`RUN` and :data:`MONTH`; raises ``WrongUseError`` for invalid amounts."""
     return {name: parse_money(budget[name]) for name in (RUN, MONTH) if budget.get(name)}
 
 
-def charge(row: Inquiry, price: Price | None) -> None:
+def record_charge(row: Inquiry, price: Price | None) -> None:
     """Record a request that is about to be sent; requests within the free quota cost nothing.
 
     Without a price nothing is recorded.
@@ -139,63 +141,65 @@ def charge(row: Inquiry, price: Price | None) -> None:
     crawl, owner = row.crawl, row.crawl.watch.owner_id
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner)  # the owner's watches share the free quota
-        may = limits(Watch.objects.values_list("budget", flat=True).get(pk=crawl.watch_id))
-        if may and (price is None or {limit.currency for limit in may.values()} != {price.each.currency}):
+        money_limits = parse_limits(Watch.objects.values_list("budget", flat=True).get(pk=crawl.watch_id))
+        if money_limits and (
+            price is None or {limit.currency for limit in money_limits.values()} != {price.each.currency}
+        ):
             raise OverBudgetError(UNPRICED, {})
         if price is None:
             return
         charges = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
-        is_free = price.free and charges.filter(at__gte=month_begin()).count() < price.free
+        is_free = price.free and charges.filter(at__gte=get_month_start()).count() < price.free
         cost = 0 if is_free else price.each.millionths
         currency = price.each.currency
-        for name, limit in may.items():
-            paid = of_run(crawl.pk) if name == RUN else of_month(crawl.watch_id)
-            spent = next((one.millionths for one in spent_of(paid) if one.currency == currency), 0)
+        for name, limit in money_limits.items():
+            paid = list_run_charges(crawl.pk) if name == RUN else list_month_charges(crawl.watch_id)
+            spent = next((money.millionths for money in sum_charges(paid) if money.currency == currency), 0)
             if cost and spent + cost > limit.millionths:
                 raise OverBudgetError(name, {"spent": str(Money(spent, currency)), "limit": str(limit)})
         SearchCharge.objects.create(inquiry=row, at=now(), millionths=cost, currency=currency)
 
 
-def take_visit(payer: Watch | Owner) -> datetime | None:
+def reserve_visit(payer: Watch | Owner) -> datetime | None:
     """Count an automatic evidence visit; if today's (UTC) are used up, return when the next one is allowed."""
     with transaction.atomic():
         row = type(payer)._default_manager.select_for_update(no_key=True).get(pk=payer.pk)
-        visit_count, most = visits_today(row)
-        if visit_count >= most:
+        visit_count, limit = get_visits_today(row)
+        if visit_count >= limit:
             return _midnight() + timedelta(days=1)
         write(row, visits_on=_midnight().date(), visits_made=visit_count + 1)
     return None
 
 
-def visits_today(payer: Watch | Owner) -> tuple[int, int]:
+def get_visits_today(payer: Watch | Owner) -> tuple[int, int]:
     """Return today's (UTC) number of automatic evidence visits and its limit.
 
     A watch pays for visits to its own owner's matches; an owner pays for those found by other owners' watches.
     """
     visit_count = payer.visits_made if payer.visits_on == _midnight().date() else 0
-    return visit_count, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
+    return visit_count, int(payer.budget.get(VISITS, VISITS_PER_DAY)) if isinstance(payer, Watch) else VISITS_PER_DAY
 
 
 def _midnight() -> datetime:
     return now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def month_begin() -> datetime:
+def get_month_start() -> datetime:
     """Return the start of the current calendar month (UTC)."""
     return _midnight().replace(day=1)
 
 
-def of_run(crawl_id: int) -> QuerySet[SearchCharge]:
+def list_run_charges(crawl_id: int) -> QuerySet[SearchCharge]:
     """Return the search charges of a run."""
     return SearchCharge.objects.filter(inquiry__crawl=crawl_id)
 
 
-def of_month(*watch_ids: int) -> QuerySet[SearchCharge]:
+def list_month_charges(*watch_ids: int) -> QuerySet[SearchCharge]:
     """Return the search charges of watches in the current month."""
-    return SearchCharge.objects.filter(inquiry__crawl__watch__in=watch_ids, at__gte=month_begin())
+    return SearchCharge.objects.filter(inquiry__crawl__watch__in=watch_ids, at__gte=get_month_start())
 
 
-def spent_of(charges: QuerySet[SearchCharge]) -> list[Money]:
+def sum_charges(charges: QuerySet[SearchCharge]) -> list[Money]:
     """Sum up charges by currency."""
     sums: Iterable[tuple[str, int]] = charges.order_by("currency").values_list("currency").annotate(Sum("millionths"))
     return [Money(millionths, currency) for currency, millionths in sums]

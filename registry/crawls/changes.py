@@ -36,10 +36,10 @@ from crawler.state.novelty import pattern_of_target
 from exhibit.clock import now
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.reasons import Reason
-from registry.crawls.budgets import left
+from registry.crawls.budgets import get_remaining
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.crawls.models import Crawl, FrontierUrl, KnownPage, Refusal, Watch
-from registry.db.bulk import storable
+from registry.db.bulk import to_storable
 from registry.db.claimable import StepState
 from registry.db.rows import write
 
@@ -52,13 +52,13 @@ MAX_RUNS, MAX_DAYS = 16, 30
 MIN_SAMPLE = 20
 """Minimum number of a host's unchanged pages requested in each run."""
 
-GONE = frozenset({"http-404", "http-410"})
-_MAY_END = (
+GONE_REASONS = frozenset({"http-404", "http-410"})
+_TEMPORARY_REASONS = (
     Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCOMPLETE, Reason.ERROR, Reason.BUDGET, Reason.RETRY_AFTER,
     Reason.ROBOTS_UNAVAILABLE, Reason.BROKE_OFF, Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.CRAWL_DELAY,
     Reason.DENIED_HOST, Reason.WALL,
 )  # fmt: skip
-LATER = re.compile("|".join(_MAY_END) + r"|http-4(03|08|29)|http-5\d\d")
+RETRY_LATER = re.compile("|".join(_TEMPORARY_REASONS) + r"|http-4(03|08|29)|http-5\d\d")
 """Refusal reasons after which the next run tries a page again even if nothing links to it."""
 
 _DAY = timedelta(days=1)
@@ -68,20 +68,20 @@ _RATE = """
 """
 """SQL for changes per day. A page visited once is assumed to change between runs with probability 1/2."""
 _AGE = "abs(EXTRACT(epoch FROM %(now)s - visited_at))"
-_WAITED = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
+_SECONDS_SINCE_REQUEST = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
 """SQL for seconds since a page's last request, by runs and days; pages that failed to answer also take their turn."""
-_SAID = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
+_STATED_UNCHANGED = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
 """SQL condition: the site states that a page has not changed since its last visit."""
 _DUE = f"""(
-    {_AGE} >= {MAX_DAYS} * 86400 OR NOT {_SAID} AND %(run)s - run >=
+    {_AGE} >= {MAX_DAYS} * 86400 OR NOT {_STATED_UNCHANGED} AND %(run)s - run >=
     CASE WHEN changes = 0 THEN {MAX_RUNS} + 1 ELSE least(2 ^ least(unchanged, {MAX_RUNS}), {MAX_RUNS}) END
 )"""
 """SQL condition: a page is due by its own history. Pages that have never changed are left to the sample."""
-_CANARY = """EXISTS (
+_HAS_KNOWN_COPY = """EXISTS (
     SELECT FROM registry_canary AS canary
     WHERE canary.watch_id = known.watch_id AND canary.key = known.key AND canary.removed_at IS NULL
 )"""
-_FIND = """coalesce(leads_to, known.key) IN (
+_HAS_MATCH = """coalesce(leads_to, known.key) IN (
     SELECT sighting.page_key FROM registry_casesighting AS seen JOIN registry_case ON registry_case.id = seen.case_id
     JOIN registry_sighting AS sighting ON sighting.id = seen.sighting_id
     JOIN registry_crawl AS crawl ON crawl.id = sighting.crawl_id
@@ -96,7 +96,7 @@ _HOST = "split_part(known.url, '/', 3)"
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class PageVisit:
     """The result of a visit to a page."""
 
     url: str
@@ -109,70 +109,72 @@ class Visited:
     last_modified: str = ""
 
 
-def begin(crawl: Crawl) -> None:
+def start(crawl: Crawl) -> None:
     """Select the first pages of a crawl that has just started, if its watch knows any.
 
     A crawl with ``everything`` set follows links as a first one does, unless its budget cannot cover all known pages.
     """
     pages = crawl.watch.budget.get("pages")
-    most = 2 * MAX_ADDED if pages is None else int(pages)
-    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
-    if not known_count or (crawl.everything and (pages is None or known_count < most)):
+    limit = 2 * MAX_ADDED if pages is None else int(pages)
+    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:limit].count()
+    if not known_count or (crawl.everything and (pages is None or known_count < limit)):
         return
     write(crawl, by_change=True)
-    before = _before(crawl)
-    if before is not None and before.opt_outs is None:  # its end was interrupted
-        _carry_over(before)
-    half = most // 2
-    add_urls(crawl.pk, _lists_before(crawl))
-    due = _add_all_due(crawl, half)
-    if known_count >= most:  # the budget cannot cover everything, so the sample does not wait for new pages
-        sample = _sample(crawl, half - due)
-        write(crawl, sampled=len(sample) < half - due)
+    previous = _get_previous(crawl)
+    if previous is not None and previous.opt_outs is None:  # its end was interrupted
+        _carry_over(previous)
+    known_limit = limit // 2
+    add_urls(crawl.pk, _list_previous_lists(crawl))
+    due_count = _add_all_due(crawl, known_limit)
+    if known_count >= limit:  # the budget cannot cover everything, so the sample does not wait for new pages
+        sample = _list_sample(crawl, known_limit - due_count)
+        write(crawl, sampled=len(sample) < known_limit - due_count)
         add_urls(crawl.pk, sample)
-        add_urls(crawl.pk, _never_visited(crawl, most - half))
+        add_urls(crawl.pk, _list_unvisited(crawl, limit - known_limit))
     else:
-        add_urls(crawl.pk, _never_visited(crawl, MAX_ADDED))
+        add_urls(crawl.pk, _list_unvisited(crawl, MAX_ADDED))
 
 
-def add_due(crawl_id: int) -> None:
+def add_due_pages(crawl_id: int) -> None:
     """Add known pages when nothing waits and budget is left: first the sample, then the hosts it shows as changed."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
             return
         open_states = (FrontierUrl.State.PENDING, FrontierUrl.State.LEASED)
-        may = left(crawl)
-        if not may.pages or may.spent or crawl.frontier.filter(state__in=open_states).exists():
+        remaining = get_remaining(crawl)
+        if not remaining.pages or remaining.spent or crawl.frontier.filter(state__in=open_states).exists():
             return
         if crawl.sampled:
-            add_urls(crawl_id, [*_of_changed_hosts(crawl, may.pages), *_never_visited(crawl, may.pages)])
+            add_urls(
+                crawl_id, [*_list_on_changed_hosts(crawl, remaining.pages), *_list_unvisited(crawl, remaining.pages)]
+            )
             return
-        rest = may.pages - _add_all_due(crawl, may.pages)
-        sample = _sample(crawl, rest)
-        write(crawl, sampled=len(sample) < rest)
+        sample_limit = remaining.pages - _add_all_due(crawl, remaining.pages)
+        sample = _list_sample(crawl, sample_limit)
+        write(crawl, sampled=len(sample) < sample_limit)
         add_urls(crawl_id, sample)
 
 
-def conclude(crawl_id: int) -> None:
+def finish(crawl_id: int) -> None:
     """Count the known pages that a finished crawl skipped; pages it did not reach wait for the next one."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change:
             return
-        rows = _rows(
+        rows = _query_pages(
             f"""
-            SELECT {_HOST}, {_SAID}, count(*) FROM registry_knownpage AS known
+            SELECT {_HOST}, {_STATED_UNCHANGED}, count(*) FROM registry_knownpage AS known
             WHERE {_IN_REACH} AND NOT {_DUE} GROUP BY 1, 2
             """,  # noqa: S608 - it contains no external input
             crawl,
         )
-        domains = _domains(crawl)
+        domains = _list_domains(crawl)
         counts = {"unchanged": 0, "stated": 0}
-        for authority, is_said, pages in rows:
-            if _domain_of(authority) in domains:
-                counts["stated" if is_said else "unchanged"] += pages
-        write(crawl, not_asked={why: pages for why, pages in counts.items() if pages})
+        for authority, is_stated, pages in rows:
+            if _get_domain(authority) in domains:
+                counts["stated" if is_stated else "unchanged"] += pages
+        write(crawl, not_asked={reason: pages for reason, pages in counts.items() if pages})
     _carry_over(crawl)
 
 
@@ -185,18 +187,18 @@ def _carry_over(crawl: Crawl) -> None:
     if not crawl.by_change or crawl.reason == "finished":
         return
     last = 0
-    while rows := list(_missed(crawl).filter(pk__gt=last).order_by("pk")[:MAX_ADDED]):
+    while rows := list(_list_unreached(crawl).filter(pk__gt=last).order_by("pk")[:MAX_ADDED]):
         last = rows[-1].pk
-        waiting = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
-        inside = _inside(crawl, [(url, 0) for url in waiting])
+        pending = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
+        in_scope = _to_new_urls(crawl, [(url, 0) for url in pending])
         refused = [(row.url, row.depth) for row in rows if row.state != FrontierUrl.State.PENDING]
         with transaction.atomic():
-            moved = FrontierUrl.objects.filter(pk__in=[waiting[new.url] for new in inside])
+            moved = FrontierUrl.objects.filter(pk__in=[pending[new.url] for new in in_scope])
             moved.update(crawl=crawl, slice=None, attempts=0)
-            add_urls(crawl.pk, _in_patterns(crawl, refused))
+            add_urls(crawl.pk, _assign_patterns(crawl, refused))
 
 
-def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
+def filter_links(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
     """Filter a document's links: pages never visited before, and known pages that it dates after their last visit.
 
     If the dates declare more than half of the known pages changed, they are ignored, because some servers date all
@@ -213,13 +215,15 @@ def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) ->
     else:
         unchanged = [key for key, date in dated.items() if date <= visited_at[key]]
         KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
-    of_no_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed}  # known pages aren't endless
+    without_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed}  # known pages aren't endless
     return [
-        of_no_pattern.get(key, new) for key, (new, _) in links_by_key.items() if key not in visited_at or key in changed
+        without_pattern.get(key, new)
+        for key, (new, _) in links_by_key.items()
+        if key not in visited_at or key in changed
     ]
 
 
-def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
+def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refused: Mapping[str, str]) -> None:
     """Record a run's visits and refusals of pages; pages that no longer exist are deleted.
 
     Pages with canaries and matches are kept, because each run requests them. Call it in the transaction that ends the
@@ -234,14 +238,14 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
     by_key = {url_key(visit.url): visit for visit in visits}
     columns: dict[str, Any] = {
         "keys": list(by_key),
-        "urls": [storable(visit.url) for visit in by_key.values()],
+        "urls": [to_storable(visit.url) for visit in by_key.values()],
         "depths": [visit.depth for visit in by_key.values()],
         "shown": [visit.shown for visit in by_key.values()],
         "at": [visit.at for visit in by_key.values()],
         "fresh": [visit.fresh_seconds for visit in by_key.values()],
-        "etags": [storable(visit.etag) for visit in by_key.values()],
-        "since": [storable(visit.last_modified) for visit in by_key.values()],
-        "leads": [_leads_to(visit) for visit in by_key.values()],
+        "etags": [to_storable(visit.etag) for visit in by_key.values()],
+        "since": [to_storable(visit.last_modified) for visit in by_key.values()],
+        "leads": [_get_target_key(visit) for visit in by_key.values()],
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -271,54 +275,56 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
             """,
             {"watch": watch_id, "run": run, **columns},
         )
-        gone = [url_key(url) for url, reason in refused.items() if reason in GONE]
+        gone_keys = [url_key(url) for url, reason in refused.items() if reason in GONE_REASONS]
         cursor.execute(
             f"""
             DELETE FROM registry_knownpage AS known
-            WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_CANARY} AND NOT {_FIND}
+            WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_HAS_KNOWN_COPY} AND NOT {_HAS_MATCH}
             """,  # noqa: S608 - it contains no external input
-            {"watch": watch_id, "gone": gone},
+            {"watch": watch_id, "gone": gone_keys},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
-    unseen = [url_key(url) for url, reason in refused.items() if LATER.fullmatch(reason)]
-    pages.filter(key__in=unseen).update(run=run)  # dates stated by the site still refer to the last successful visit
-    answered = [url_key(url) for url, reason in refused.items() if not LATER.fullmatch(reason)]
-    pages.filter(key__in=answered).update(visited_at=now(), run=run)
+    retry_keys = [url_key(url) for url, reason in refused.items() if RETRY_LATER.fullmatch(reason)]
+    pages.filter(key__in=retry_keys).update(
+        run=run
+    )  # dates stated by the site still refer to the last successful visit
+    answered_keys = [url_key(url) for url, reason in refused.items() if not RETRY_LATER.fullmatch(reason)]
+    pages.filter(key__in=answered_keys).update(visited_at=now(), run=run)
 
 
-def forget_other_sites(watch: Watch) -> None:
+def delete_other_sites(watch: Watch) -> None:
     """Delete known pages outside the watch's sites: no run requests them, and they would count against the budget."""
-    domains = _domains(watch)
+    domains = _list_domains(watch)
     with connection.cursor() as cursor:
         hosts = f"SELECT DISTINCT {_HOST} FROM registry_knownpage AS known WHERE watch_id = %s"  # noqa: S608 - as below
         cursor.execute(hosts, [watch.pk])
-        others = [name for (name,) in cursor.fetchall() if _domain_of(name) not in domains]
+        other_hosts = [name for (name,) in cursor.fetchall() if _get_domain(name) not in domains]
         cursor.execute(
             f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - it contains no external input
-            [watch.pk, others],
+            [watch.pk, other_hosts],
         )
 
 
-def _leads_to(visit: Visited) -> bytes | None:
+def _get_target_key(visit: PageVisit) -> bytes | None:
     key = url_key(visit.final_url) if visit.final_url else None
     return None if key == url_key(visit.url) else key
 
 
-def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
+def load_validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return the ``ETag`` and ``Last-Modified`` validators of pages by URL.
 
     Pages to be requested unconditionally, so that their pictures are requested too, are left out: pages with a canary
-    or a match, and pages that the server declared unchanged at the last visit (:func:`keep` then drops their
+    or a match, and pages that the server declared unchanged at the last visit (:func:`store_visits` then drops their
     validators).
     """
     if crawl.everything:
         return {}
     keys = {url_key(url): url for url in pages}
-    rows = _rows(
+    rows = _query_pages(
         f"""
         SELECT key, etag, last_modified FROM registry_knownpage AS known
         WHERE watch_id = %(watch)s AND key = ANY(%(keys)s) AND (etag <> '' OR last_modified <> '')
-        AND NOT {_CANARY} AND NOT {_FIND}
+        AND NOT {_HAS_KNOWN_COPY} AND NOT {_HAS_MATCH}
         """,  # noqa: S608 - it contains no external input
         crawl,
         keys=list(keys),
@@ -326,15 +332,15 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
     return {keys[bytes(key)]: (etag, since) for key, etag, since in rows}
 
 
-def changed_weekly(watch_id: int) -> tuple[int, int]:
+def count_weekly_changes(watch_id: int) -> tuple[int, int]:
     """Return the number of a watch's pages that changed at least weekly, and of those known for at least a week."""
     pages = KnownPage.objects.filter(watch=watch_id, days__gte=7)
-    often = Q(changes__gt=0, changes__gte=F("days") / 7)
-    counts = pages.aggregate(often=Count("pk", filter=often), known=Count("pk"))
+    changes_weekly = Q(changes__gt=0, changes__gte=F("days") / 7)
+    counts = pages.aggregate(often=Count("pk", filter=changes_weekly), known=Count("pk"))
     return counts["often"], counts["known"]
 
 
-def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
+def _query_pages(sql: str, crawl: Crawl, **parameters: object) -> list[tuple[Any, ...]]:
     """Run a query on the known pages of a crawl's watch; ``sql`` must not contain external input."""
     watch = crawl.watch
     values: dict[str, Any] = {
@@ -342,46 +348,46 @@ def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
         "now": now(), "interval": watch.interval_seconds / 86_400,
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(sql, values | more)
+        cursor.execute(sql, values | parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
-def _add_all_due(crawl: Crawl, most: int) -> int:
-    """Add due pages in batches, at most ``most``; return the number added."""
+def _add_all_due(crawl: Crawl, limit: int) -> int:
+    """Add due pages in batches, at most ``limit``; return the number added."""
     added = 0
-    while added < most:
-        due = _due(crawl, most - added)
+    while added < limit:
+        due = _list_due(crawl, limit - added)
         if not (new := add_urls(crawl.pk, due)):
             break
         added += new
     return added
 
 
-def _due(crawl: Crawl, most: int) -> list[NewUrl]:
+def _list_due(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return due pages that are not in the crawl's frontier: with canaries or matches, or with earlier changes."""
-    rows = _rows(
+    rows = _query_pages(
         f"""
-        SELECT url, depth, {_CANARY} OR {_FIND} FROM registry_knownpage AS known
-        WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
-        ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_WAITED} DESC, id LIMIT %(most)s
+        SELECT url, depth, {_HAS_KNOWN_COPY} OR {_HAS_MATCH} FROM registry_knownpage AS known
+        WHERE {_IN_REACH} AND ({_DUE} OR {_HAS_KNOWN_COPY} OR {_HAS_MATCH})
+        ORDER BY {_HAS_KNOWN_COPY} DESC, {_HAS_MATCH} DESC, ({_RATE}) * {_SECONDS_SINCE_REQUEST} DESC, id LIMIT %(most)s
         """,  # noqa: S608 - it contains no external input
         crawl,
-        most=min(most, MAX_ADDED),
+        most=min(limit, MAX_ADDED),
     )
-    return _inside(crawl, rows)
+    return _to_new_urls(crawl, rows)
 
 
-def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
+def _list_sample(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return for each host those never-changed pages that were requested longest ago."""
-    rows = _rows(
+    rows = _query_pages(
         f"""
         SELECT url, depth FROM (
             SELECT url, depth, said,
             row_number() OVER (PARTITION BY host, said ORDER BY run, depth, visited_at, id) AS place,
             count(*) OVER (PARTITION BY host, said) AS pages
             FROM (
-                SELECT known.*, {_HOST} AS host, {_SAID} AS said FROM registry_knownpage AS known
+                SELECT known.*, {_HOST} AS host, {_STATED_UNCHANGED} AS said FROM registry_knownpage AS known
                 WHERE {_IN_REACH} AND changes = 0
             ) AS known
         ) AS known
@@ -391,14 +397,14 @@ def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
         ) ORDER BY place, url LIMIT %(most)s
         """,  # noqa: S608 - it contains no external input
         crawl,
-        most=max(0, most),
+        most=max(0, limit),
     )
-    return _inside(crawl, rows)
+    return _to_new_urls(crawl, rows)
 
 
-def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
+def _list_on_changed_hosts(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return all other known pages of hosts for which a quarter of the sampled pages has changed in this run."""
-    rows = _rows(
+    rows = _query_pages(
         f"""
         SELECT url, depth FROM registry_knownpage AS known WHERE {_IN_REACH} AND {_HOST} IN (
             SELECT {_HOST} FROM registry_knownpage AS known
@@ -408,70 +414,73 @@ def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
         ) ORDER BY depth, id LIMIT %(most)s
         """,  # noqa: S608 - it contains no external input
         crawl,
-        most=min(most, MAX_ADDED),
+        most=min(limit, MAX_ADDED),
     )
-    return _inside(crawl, rows)
+    return _to_new_urls(crawl, rows)
 
 
-def _lists_before(crawl: Crawl) -> list[NewUrl]:
+def _list_previous_lists(crawl: Crawl) -> list[NewUrl]:
     """Return the previous run's sitemaps and feeds, because the pages that link to them may be skipped this time."""
-    if (before := _before(crawl)) is None:
+    if (previous := _get_previous(crawl)) is None:
         return []
-    lists = before.frontier.filter(kind__in=("sitemap", "feed"))
-    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_failed(before)))
+    lists = previous.frontier.filter(kind__in=("sitemap", "feed"))
+    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_list_failed_keys(previous)))
     rows = lists.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
     return [
-        NewUrl(url, kind, depth) for url, depth, kind in rows if registrable_domain(host_of(url)) in _domains(crawl)
+        NewUrl(url, kind, depth)
+        for url, depth, kind in rows
+        if registrable_domain(host_of(url)) in _list_domains(crawl)
     ]
 
 
-def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
+def _list_unvisited(crawl: Crawl, limit: int) -> list[NewUrl]:
     """Return pages that the previous run did not reach or could not load, in turns by URL pattern."""
-    waiting = _missed(crawl).order_by("state", "depth", "turn", "id")
-    return _in_patterns(crawl, waiting.values_list("url", "depth")[: min(most, MAX_ADDED)])
+    unreached = _list_unreached(crawl).order_by("state", "depth", "turn", "id")
+    return _assign_patterns(crawl, unreached.values_list("url", "depth")[: min(limit, MAX_ADDED)])
 
 
-def _missed(crawl: Crawl) -> QuerySet[FrontierUrl]:
+def _list_unreached(crawl: Crawl) -> QuerySet[FrontierUrl]:
     """Return the previous run's frontier rows of such pages."""
-    if (before := _before(crawl)) is None:
+    if (previous := _get_previous(crawl)) is None:
         return FrontierUrl.objects.none()
-    waiting = before.frontier.filter(kind="page").filter(
-        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=_failed(before))
+    unreached = previous.frontier.filter(kind="page").filter(
+        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=_list_failed_keys(previous))
     )
-    return waiting.exclude(key__in=crawl.frontier.values("key"))
+    return unreached.exclude(key__in=crawl.frontier.values("key"))
 
 
-def _failed(crawl: Crawl) -> QuerySet[Refusal, Any]:
+def _list_failed_keys(crawl: Crawl) -> QuerySet[Refusal, Any]:
     """Return the keys of URLs refused in a crawl for a reason that may be temporary."""
-    failed = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({LATER.pattern})$", page_url="")
+    failed = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({RETRY_LATER.pattern})$", page_url="")
     return failed.values_list("key", flat=True)
 
 
-def _in_patterns(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
+def _assign_patterns(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
     return [
-        replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth))) for new in _inside(crawl, pages)
+        replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth)))
+        for new in _to_new_urls(crawl, pages)
     ]
 
 
-def _before(crawl: Crawl) -> Crawl | None:
+def _get_previous(crawl: Crawl) -> Crawl | None:
     return crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
 
 
-def _domain_of(authority: str) -> str:
+def _get_domain(authority: str) -> str:
     return registrable_domain(host_of(f"http://{authority}/"))
 
 
-def _domains(of: Crawl | Watch) -> Collection[str]:
-    sources: Sequence[Mapping[str, Any]] = of.sources
+def _list_domains(crawl_or_watch: Crawl | Watch) -> Collection[str]:
+    sources: Sequence[Mapping[str, Any]] = crawl_or_watch.sources
     return {registrable_domain(host_of(source["url"])) for source in sources}
 
 
-def _inside(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
+def _to_new_urls(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
     """Convert known pages on sites that the watch still covers; its sources may have changed since.
 
     Each row has the URL, the depth and, optionally, a flag that puts the page first.
     """
-    domains = _domains(crawl)
+    domains = _list_domains(crawl)
     return [
         NewUrl(url, "page", depth, first=any(first))
         for url, depth, *first in pages

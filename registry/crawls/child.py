@@ -12,7 +12,7 @@ from crawler.formats.job import Job
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.logs import last_lines
 
-_PIECE = 1 << 16
+_READ_SIZE = 1 << 16
 _CHECKOUT = Path(crawler.__file__).parents[1]
 
 
@@ -36,24 +36,24 @@ def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[byt
         ) as process,
     ):
         try:
-            yield _lines(process, spool, pause)
+            yield _iterate_lines(process, spool, pause)
         finally:
             process.kill()
 
 
-def _lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float) -> Iterator[bytes | None]:
+def _iterate_lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float) -> Iterator[bytes | None]:
     assert process.stdout is not None
-    rest = b""
+    incomplete_line = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             if not selector.select(pause):
                 yield None
                 continue
-            piece = process.stdout.read1(_PIECE)  # type: ignore[attr-defined] # a pipe's reader is buffered
-            if not piece:
+            chunk = process.stdout.read1(_READ_SIZE)  # type: ignore[attr-defined] # a pipe's reader is buffered
+            if not chunk:
                 if process.wait() == ExitCode.SERVICE_MISSING:
                     raise ServiceMissingError(last_lines(spool, "child", 1).removeprefix("crawler: "))
                 return
-            *whole, rest = (rest + piece).split(b"\n")
-            yield from (line + b"\n" for line in whole)
+            *complete_lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
+            yield from (line + b"\n" for line in complete_lines)

@@ -5,18 +5,21 @@ from dataclasses import asdict
 from typing import Any
 
 from exhibit.types import SeenElsewhere, SeenKind
-from registry.db.bulk import storable
+from registry.db.bulk import to_storable
 
 
-def kept(told: Iterable[SeenElsewhere]) -> list[dict[str, Any]]:
+def to_rows(statements: Iterable[SeenElsewhere]) -> list[dict[str, Any]]:
     """Convert statements to JSON values for a row; empty fields are left out."""
-    return [{name: _plain(value) for name, value in asdict(one).items() if value not in ("", None)} for one in told]
+    return [
+        {name: _to_plain(value) for name, value in asdict(statement).items() if value not in ("", None)}
+        for statement in statements
+    ]
 
 
-def stated(rows: Sequence[Mapping[str, Any]]) -> tuple[SeenElsewhere, ...]:
-    """Convert JSON values from :func:`kept` back to statements."""
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[SeenElsewhere, ...]:
+    """Convert JSON values from :func:`to_rows` back to statements."""
     return tuple(SeenElsewhere(**{**row, "kind": SeenKind(row["kind"])}) for row in rows)
 
 
-def _plain(value: object) -> object:
-    return storable(value) if isinstance(value, str) else value
+def _to_plain(value: object) -> object:
+    return to_storable(value) if isinstance(value, str) else value

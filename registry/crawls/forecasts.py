@@ -11,9 +11,9 @@ from typing import Self
 from crawler.formats.job import Politeness
 from exhibit.network.addresses import host_of
 
-LARGEST = 10
+MAX_LISTED = 10
 """Number of hosts listed by name."""
-MOST_HOSTS = 100_000
+MAX_HOSTS = 100_000
 """Maximum number of hosts counted at a time; beyond it, the hosts with the fewest URLs are merged."""
 
 
@@ -21,7 +21,7 @@ MOST_HOSTS = 100_000
 class Hosts:
     """The number of URLs per host.
 
-    With more than :data:`MOST_HOSTS` hosts, the counts of the largest are accurate, and the number of hosts is a lower
+    With more than :data:`MAX_HOSTS` hosts, the counts of the largest are accurate, and the number of hosts is a lower
     bound.
     """
 
@@ -38,8 +38,8 @@ class Hosts:
     def add(self, urls: Iterable[str]) -> None:
         """Count URLs."""
         self.counts.update(map(host_of, urls))
-        if len(self.counts) > MOST_HOSTS:
-            largest = Counter(dict(self.counts.most_common(MOST_HOSTS // 2)))
+        if len(self.counts) > MAX_HOSTS:
+            largest = Counter(dict(self.counts.most_common(MAX_HOSTS // 2)))
             self.rest += self.counts.total() - largest.total()
             self.counts, self.has_more = largest, True
 
@@ -51,7 +51,7 @@ class Hosts:
     @property
     def largest(self) -> Sequence[tuple[str, int]]:
         """The hosts with the most URLs."""
-        return sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:LARGEST]
+        return sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_LISTED]
 
     @property
     def others(self) -> tuple[int, int]:

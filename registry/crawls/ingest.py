@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from crawler.lists.files import ListFile
-from crawler.lists.line import Line, Wanted
+from crawler.lists.line import Line, LineFilter
 from crawler.reading.found import MAX_ADDRESS, is_visitable
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
@@ -26,7 +26,7 @@ LeftOut = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Read:
+class ListProgress:
     """The progress of reading one list."""
 
     path: Path
@@ -47,11 +47,11 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class IngestOptions:
     """The settings of a reading run: the watch, and which lines to accept."""
 
     watch: Watch | None  # without a watch, lines are only counted
-    wanted: Wanted
+    wanted: LineFilter
     guard: Guard
     column: str = ""  # column of tables that contains the URLs
     kind: str = "image"  # kind of the URLs in tables
@@ -59,7 +59,7 @@ class Order:
     hosts: Hosts = field(default_factory=Hosts)  # counts the accepted URLs if there is no watch
 
 
-def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
+def ingest(paths: Sequence[Path], order: IngestOptions) -> Iterator[tuple[ListProgress, list[LeftOut]]]:
     """Read lists, each from where an earlier run stopped; yield the progress and the skipped lines after each batch.
 
     If a list cannot be read any further, its ``problem`` says why, and the next list is read. When stopped, reading
@@ -69,49 +69,49 @@ def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[Lef
         ConflictError: Another process reads the same list, or the crawl is being stopped.
     """
     for path in paths:
-        read = _begun(path, order)
-        yield read, []
-        if read.row.whole:
+        progress = _start_list(path, order)
+        yield progress, []
+        if progress.row.whole:
             continue
         try:
-            yield from _kept(read, order)
+            yield from _read_list(progress, order)
         except RefusedError as error:
-            read.problem = str(error)
-            yield read, []
+            progress.problem = str(error)
+            yield progress, []
         if order.stopped():
             return
 
 
-def _begun(path: Path, order: Order) -> Read:
-    found = path.stat()
-    stamp = f"{found.st_size} {found.st_mtime_ns}"
+def _start_list(path: Path, order: IngestOptions) -> ListProgress:
+    file_stat = path.stat()
+    stamp = f"{file_stat.st_size} {file_stat.st_mtime_ns}"
     if order.watch is None:
-        return Read(path, AddressList(path=str(path), stamp=stamp), 0)
+        return ListProgress(path, AddressList(path=str(path), stamp=stamp), 0)
     filter_key = f"{order.wanted} {order.column} {order.kind}"
-    row, changed = lists.begin(order.watch, os.fspath(path), filter_key, stamp)
-    return Read(path, row, row.lines, changed)
+    row, changed = lists.start_list(order.watch, os.fspath(path), filter_key, stamp)
+    return ListProgress(path, row, row.lines, changed)
 
 
-def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
-    file, start = ListFile(read.path, order.column, order.kind), time.monotonic()
-    batches = _batches(file.lines(read.row.lines), order)
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(next, batches, None)
-        while batch := coming.result():
-            share, coming = file.share(), ahead.submit(next, batches, None)  # while this batch is stored
+def _read_list(progress: ListProgress, order: IngestOptions) -> Iterator[tuple[ListProgress, list[LeftOut]]]:
+    file, start = ListFile(progress.path, order.column, order.kind), time.monotonic()
+    batches = _iterate_batches(file.lines(progress.row.lines), order)
+    with ThreadPoolExecutor(1) as executor:
+        next_batch = executor.submit(next, batches, None)
+        while batch := next_batch.result():
+            share, next_batch = file.share(), executor.submit(next, batches, None)  # while this batch is stored
             if order.watch is None:
-                lists.count(read.row, len(batch.urls), batch.out, batch.lines)
+                lists.count_lines(progress.row, len(batch.urls), batch.out, batch.lines)
                 order.hosts.add(url.url for url in batch.urls.values())
             else:
-                batch.out = lists.keep(read.row, batch.urls, batch.out, batch.lines)
-            read.tell(share, time.monotonic() - start)
-            yield read, batch.out
+                batch.out = lists.add_list_urls(progress.row, batch.urls, batch.out, batch.lines)
+            progress.tell(share, time.monotonic() - start)
+            yield progress, batch.out
             if order.stopped():
                 return
-    read.row.whole = True
+    progress.row.whole = True
     if order.watch is not None:
-        read.row.save(update_fields=["whole"])
-    yield read, []
+        progress.row.save(update_fields=["whole"])
+    yield progress, []
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class _Batch:
     urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by key
     out: list[LeftOut] = field(default_factory=list)
 
-    def add(self, line: Line, order: Order) -> None:
+    def add(self, line: Line, order: IngestOptions) -> None:
         self.lines += 1
         if reason := order.wanted.refusal(line, order.guard):
             self.out.append((reason, line.url))
@@ -128,29 +128,29 @@ class _Batch:
         page = line.page_url if _is_page(line.page_url) and line.page_url != line.url else ""
         new = NewUrl(line.url, line.kind, 0, page, line.context)
         if (key := new.key) in self.urls:
-            self.out.append((lists.KNOWN, line.url))
+            self.out.append((lists.ALREADY_KNOWN, line.url))
         else:
             self.urls[key] = new
 
 
-def _batches(lines: Iterator[Line], order: Order) -> Iterator[_Batch]:
+def _iterate_batches(lines: Iterator[Line], order: IngestOptions) -> Iterator[_Batch]:
     """Group lines into batches.
 
     A ``RefusedError`` while reading is raised after the lines before it have been yielded.
     """
-    trouble: RefusedError | None = None
-    while trouble is None:
+    pending_error: RefusedError | None = None
+    while pending_error is None:
         batch = _Batch()
         try:
             for line in islice(lines, BATCH):
                 batch.add(line, order)
         except RefusedError as error:
-            trouble = error
+            pending_error = error
         if batch.lines:
             yield batch
-        elif trouble is None:
+        elif pending_error is None:
             return
-    raise trouble
+    raise pending_error
 
 
 def _is_page(url: str) -> bool:

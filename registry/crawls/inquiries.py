@@ -17,7 +17,7 @@ from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.works.models import WorkPicture
 
-USUAL = 50
+DEFAULT_SUBJECTS = 50
 """Default number of subjects per run."""
 
 
@@ -30,28 +30,28 @@ class Subject:
     picture: WorkPicture | None
 
 
-def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
+def create_inquiries(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
     """Create the inquiries of a crawl for the searches and archives among its sources. Call it in a transaction.
 
     An inquiry continues where the previous run ended, or starts with the newest picture if the source says so.
     """
     for source in sources:
         if source["kind"] == ARCHIVE:
-            _begin_archive(crawl, source)
+            _create_archive_inquiry(crawl, source)
         if source["kind"] != SEARCH:
             continue
-        of_watch = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
-        last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
-        allowance = int(crawl.watch.budget.get("searches", USUAL))
+        previous_inquiries = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
+        last = previous_inquiries.order_by("-pk").values_list("cursor", flat=True).first()
+        allowance = int(crawl.watch.budget.get("searches", DEFAULT_SUBJECTS))
         words = source.get("words", [])
         position = {"cursor": 0 if source.get("newest") else last or 0, "left": allowance, "allowed": allowance}
         Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **position)
 
 
-def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
+def _create_archive_inquiry(crawl: Crawl, source: Mapping[str, Any]) -> None:
     """Continue an archive's index where the previous run stopped, with the captures that it did not reach."""
-    waiting = FrontierUrl.objects.filter(crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING)
-    waiting.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
+    pending = FrontierUrl.objects.filter(crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING)
+    pending.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
     domains = source["domains"]
     last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
     position = {} if last is None else {"cursor": last.cursor, "page": last.page}
@@ -61,50 +61,52 @@ def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
     Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **position, **allowance)
 
 
-def next_subject(row: Inquiry) -> Subject | None:
+def get_next_subject(row: Inquiry) -> Subject | None:
     """Return the next subject; ``None`` if the run has reached its limit, or has queried every subject once."""
     if row.left <= 0:
         return None
     if row.words:
-        place = row.cursor % len(row.words)
-        return Subject(row.cursor + 1, str(row.words[place]), None)
-    newest = _source(row).get("newest", False)
-    pictures = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
+        index = row.cursor % len(row.words)
+        return Subject(row.cursor + 1, str(row.words[index]), None)
+    newest = _get_source(row).get("newest", False)
+    pictures = _list_own_pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
     following = pictures.filter(pk__lt=row.cursor) if newest else pictures.filter(pk__gt=row.cursor)
     picture = following.first() or pictures.first()
     return None if picture is None else Subject(picture.pk, "", picture)
 
 
-def subjects(row: Inquiry) -> int:
+def count_subjects(row: Inquiry) -> int:
     """Return the number of subjects."""
-    return len(row.words) or _pictures(row).count()
+    return len(row.words) or _list_own_pictures(row).count()
 
 
-def rest(row: Inquiry) -> int:
+def count_remaining(row: Inquiry) -> int:
     """Return how many subjects this run may still query, counting each once, however often the run was interrupted."""
-    return min(row.left, subjects(row) - ((row.allowed or row.left) - row.left))
+    return min(row.left, count_subjects(row) - ((row.allowed or row.left) - row.left))
 
 
-def _pictures(row: Inquiry) -> QuerySet[WorkPicture]:
-    return pictures_of(row.crawl.watch.owner_id, _source(row).get("works", []))
+def _list_own_pictures(row: Inquiry) -> QuerySet[WorkPicture]:
+    return list_pictures(row.crawl.watch.owner_id, _get_source(row).get("works", []))
 
 
-def _source(row: Inquiry) -> Mapping[str, Any]:
+def _get_source(row: Inquiry) -> Mapping[str, Any]:
     """Return the run's settings for this search."""
-    of_run = (source for source in row.crawl.sources if (source["kind"], source["url"]) == (SEARCH, row.service))
-    return next(of_run, {})
+    sources = (source for source in row.crawl.sources if (source["kind"], source["url"]) == (SEARCH, row.service))
+    return next(sources, {})
 
 
-def pictures_of(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
+def list_pictures(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
     """Return the pictures of an owner's works with these numbers, or of all; removed works are left out."""
     rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None, stated=None)
     return rows.filter(work__number__in=works) if works else rows
 
 
-def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends: Subject | None = None) -> bool:
+def store_results(
+    pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, finished_subject: Subject | None = None
+) -> bool:
     """Store one page of results: URLs for the crawl, and the position to continue from.
 
-    Together with the last page of a subject, ``ends``, the inquiry moves on to the next subject in the same
+    Together with the last page of a subject, ``finished_subject``, the inquiry moves on to the next subject in the same
     transaction, so that no worker repeats an answered request. Returns True if the inquiry is still claimed.
     """
     new = list(urls)
@@ -115,38 +117,38 @@ def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends:
             return False
         found_count = row.found + add_urls(row.crawl_id, new)
         write(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
-        if ends is not None:
-            done_with(pk, ends)
+        if finished_subject is not None:
+            advance(pk, finished_subject)
     return True
 
 
-def done_with(pk: int, subject: Subject) -> None:
+def advance(pk: int, subject: Subject) -> None:
     """Move on to the next subject."""
     claimed = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
     claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 
-def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.UNSEARCHABLE) -> None:
+def refuse_subject(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.UNSEARCHABLE) -> None:
     """Record that a subject cannot be searched for, and move on to the next one."""
-    what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
-    url = f"search:{row.service}?{what}"
+    description = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
+    url = f"search:{row.service}?{description}"
     identity = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
         Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **identity)], ignore_conflicts=True)
-        done_with(row.pk, subject)
+        advance(row.pk, subject)
 
 
-def run_out(row: Inquiry, subject: Subject, outcome: str, figures: Mapping[str, str]) -> None:
+def end_over_budget(row: Inquiry, subject: Subject, outcome: str, amounts: Mapping[str, str]) -> None:
     """End an inquiry because its money is used up; the next run skips the subject if a page of it was requested."""
     with transaction.atomic():
         if row.pages:
-            done_with(row.pk, subject)
+            advance(row.pk, subject)
             row.refresh_from_db(fields=["left"])
-        Inquiry.objects.filter(pk=row.pk).update(stopped_at={**figures, "left": rest(row)})
-        end(row.pk, outcome)
+        Inquiry.objects.filter(pk=row.pk).update(stopped_at={**amounts, "left": count_remaining(row)})
+        end_inquiry(row.pk, outcome)
 
 
-def end(pk: int, outcome: str) -> None:
+def end_inquiry(pk: int, outcome: str) -> None:
     """End an inquiry; ``outcome`` states why it ended before all subjects were done, or is empty."""
     with transaction.atomic():
         Inquiry.objects.filter(pk=pk).update(outcome=outcome)

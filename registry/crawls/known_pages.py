@@ -13,56 +13,67 @@ from registry.crawls.models import Crawl, Refusal
 from registry.crawls.revisits import is_past
 
 
-def keep(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
+def record_visits(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
     """Record visits to pages of a scheduled watch over sites, in the transaction that marks the pages as visited."""
     watch = crawl.watch
-    if watch.private or watching.takes_lists(watch) or is_past(watch):
+    if watch.private or watching.is_list_watch(watch) or is_past(watch):
         return
     visits = [
-        changes.Visited(
-            page.url, page.depth, _shown(page), page.fetched_at, page.final_url, page.fresh_seconds, *_validators(page)
+        changes.PageVisit(
+            page.url,
+            page.depth,
+            _hash_content(page),
+            page.fetched_at,
+            page.final_url,
+            page.fresh_seconds,
+            *_get_validators(page),
         )
         for page in pages
         if page.kind is Kind.PAGE and page.fetched_at is not None
     ]
-    changes.keep(watch.pk, crawl.number, visits, {line.url: line.reason for line in refused if not line.page_url})
+    changes.store_visits(
+        watch.pk, crawl.number, visits, {line.url: line.reason for line in refused if not line.page_url}
+    )
 
 
-def _validators(page: PageLine) -> tuple[str, str]:
+def _get_validators(page: PageLine) -> tuple[str, str]:
     """Return a page's validators for conditional requests; empty if "not modified" would not be conclusive.
 
     Sources lead to sitemaps, scripts load more than the page, and pictures that failed to load may be available later.
     """
-    depends = page.depth == 0 or page.render_seconds or page.scripts_not_run
-    may_come = (changes.LATER.fullmatch(one.reason) or one.reason.startswith("http-") for one in page.refusals)
-    if depends or any(may_come):
+    is_unreliable = page.depth == 0 or page.render_seconds or page.scripts_not_run
+    may_succeed_later = (
+        changes.RETRY_LATER.fullmatch(refusal.reason) or refusal.reason.startswith("http-") for refusal in page.refusals
+    )
+    if is_unreliable or any(may_succeed_later):
         return "", ""
     return page.etag, page.last_modified
 
 
-def _shown(page: PageLine) -> bytes:
+def _hash_content(page: PageLine) -> bytes:
     """Return a digest of the page's pictures and words; empty if the server answered that nothing has changed."""
     contents = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
     return b"" if page.not_modified else hashlib.blake2b("\n".join(contents).encode(), digest_size=16).digest()
 
 
-def leave_out(slice_id: int, epoch: int) -> None:
+def omit_patterns(slice_id: int, epoch: int) -> None:
     """Omit URL patterns of which a slice that is about to end has seen enough, if it is still claimed."""
     with transaction.atomic():
-        if row := crawling.hold_slice(slice_id, epoch):
+        if row := crawling.lock_slice(slice_id, epoch):
             pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # later runs see few unknown pages
-            counts = patterns.leave_out(row, pages=pages, idle=MAX_IDLE)
-            _tell(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
+            counts = patterns.omit_patterns(row, pages=pages, idle=MAX_IDLE)
+            _record_refusals(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
 
 
-def count_left_out(crawl_id: int) -> None:
+def record_omitted(crawl_id: int) -> None:
     """Record how many pages of a finished crawl were omitted, including those discovered later."""
-    _tell(crawl_id, patterns.left_out(crawl_id, LEFT_OUT))
+    _record_refusals(crawl_id, patterns.count_omitted(crawl_id, LEFT_OUT))
 
 
-def _tell(crawl_id: int, counts: Mapping[str, int]) -> None:
+def _record_refusals(crawl_id: int, counts: Mapping[str, int]) -> None:
     rows = [
-        crawling.refusal(crawl_id, pattern, LEFT_OUT, sentence_of(pattern, pages)) for pattern, pages in counts.items()
+        crawling.make_refusal(crawl_id, pattern, LEFT_OUT, sentence_of(pattern, pages))
+        for pattern, pages in counts.items()
     ]
     Refusal.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["crawl", "key", "reason"], update_fields=["sentence", "at"]

@@ -12,27 +12,27 @@ from exhibit.network.addresses import url_key
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import schedules, scoped, watching
-from registry.crawls.crawling import BULK, NewUrl, add_keyed
+from registry.crawls.crawling import BULK, NewUrl, add_urls_by_key
 from registry.crawls.models import AddressList, Crawl, Watch
-from registry.db.bulk import storable
+from registry.db.bulk import to_storable
 from registry.db.claimable import StepState
 
 Skipped = tuple[int, list[str]]
 """Number of lines skipped for one reason, and the first URLs among them."""
 
-KNOWN = "known"
+ALREADY_KNOWN = "known"
 """Reason for skipping URLs that are already in the crawl."""
 EXAMPLES, MAX_EXAMPLE = 3, 200
 SOURCE = (BULK, "lists read by exhibit ingest")
 
 
-def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
+def get_or_create_watch(owner: Owner, name: str, *, by: str) -> Watch:
     """Return or create the owner's watch of this name; raises ``WrongUseError`` if it has other sources."""
     try:
         watch = scoped.watch(owner, name)
     except NotFoundError:
         return watching.add_watch(owner, name, [SOURCE], every=timedelta(days=1), budget={}, politeness={}, by=by)
-    if watching.places(watch) != [SOURCE]:
+    if watching.list_sources(watch) != [SOURCE]:
         raise WrongUseError(
             Sentence("The watch %(name)s already has other sources.", name=watch.name),
             hint=Sentence("Choose another name. Lists need a watch of their own."),
@@ -40,18 +40,18 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
     return watch
 
 
-def politeness_of(owner: Owner, name: str) -> Mapping[str, float]:
+def get_politeness(owner: Owner, name: str) -> Mapping[str, float]:
     """Return the politeness settings of the watch of this name; empty if it does not exist yet."""
     watch = scoped.watches(owner).filter(name=name).first()
     return {} if watch is None else watch.politeness
 
 
-def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList, bool]:
+def start_list(watch: Watch, path: str, filter_key: str, stamp: str) -> tuple[AddressList, bool]:
     """Return the progress of a list for a filter, and True if the file has changed since.
 
     ``stamp`` identifies a version of the file. A changed file is read from the start.
     """
-    key = url_key(f"{path} {wanted}")
+    key = url_key(f"{path} {filter_key}")
     row, _new = AddressList.objects.get_or_create(watch=watch, key=key, defaults={"path": path, "stamp": stamp})
     if row.stamp == stamp:
         return row, False
@@ -60,7 +60,7 @@ def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList
     return row, True
 
 
-def keep(
+def add_list_urls(
     row: AddressList, urls: Mapping[bytes, NewUrl], left_out: Iterable[tuple[str, str]], lines: int
 ) -> list[tuple[str, str]]:
     """Add a list's URLs, by key, to its watch's crawl, and update the list's progress in the same transaction.
@@ -79,11 +79,11 @@ def keep(
         NotFoundError: The watch has been deleted.
     """
     with transaction.atomic():
-        new = set(add_keyed(_open_crawl(row.watch_id).pk, urls)) if urls else set()
-        out = [*left_out, *((KNOWN, url.url) for key, url in urls.items() if key not in new)]
-        before = AddressList.objects.filter(pk=row.pk, lines=row.lines, stamp=row.stamp)
-        count(row, len(new), out, lines)
-        if not before.update(lines=row.lines, kept=row.kept, skipped=row.skipped):
+        new = set(add_urls_by_key(_get_open_crawl(row.watch_id).pk, urls)) if urls else set()
+        out = [*left_out, *((ALREADY_KNOWN, url.url) for key, url in urls.items() if key not in new)]
+        unchanged_row = AddressList.objects.filter(pk=row.pk, lines=row.lines, stamp=row.stamp)
+        count_lines(row, len(new), out, lines)
+        if not unchanged_row.update(lines=row.lines, kept=row.kept, skipped=row.skipped):
             raise ConflictError(
                 Sentence("Another process is reading %(path)s.", path=row.path),
                 hint=Sentence("Wait until it has finished."),
@@ -91,34 +91,34 @@ def keep(
     return out
 
 
-def count(row: AddressList, kept: int, left_out: Iterable[tuple[str, str]], lines: int) -> None:
+def count_lines(row: AddressList, added: int, left_out: Iterable[tuple[str, str]], lines: int) -> None:
     """Count lines of a list that were read and skipped, and collect the first skipped URLs."""
-    row.lines, row.kept = row.lines + lines, row.kept + kept
+    row.lines, row.kept = row.lines + lines, row.kept + added
     out: defaultdict[str, list[str]] = defaultdict(list)
     for reason, url in left_out:
         out[reason].append(url[:MAX_EXAMPLE])
-    firsts = {reason: list(dict.fromkeys(filter(None, urls)))[:EXAMPLES] for reason, urls in out.items()}
-    came = {reason: (len(urls), list(map(storable, firsts[reason]))) for reason, urls in out.items()}
-    row.skipped = together([row.skipped, came])
+    examples = {reason: list(dict.fromkeys(filter(None, urls)))[:EXAMPLES] for reason, urls in out.items()}
+    new_skips = {reason: (len(urls), list(map(to_storable, examples[reason]))) for reason, urls in out.items()}
+    row.skipped = merge_skipped([row.skipped, new_skips])
 
 
-def together(parts: Iterable[Mapping[str, Skipped]]) -> dict[str, Skipped]:
+def merge_skipped(parts: Iterable[Mapping[str, Skipped]]) -> dict[str, Skipped]:
     """Merge the counts and first URLs of skipped lines by reason; each URL appears once."""
     sums: dict[str, Skipped] = {}
     for reason, (count, examples) in (entry for part in parts for entry in part.items()):
-        before, first = sums.get(reason, (0, []))
-        sums[reason] = before + count, list(dict.fromkeys([*first, *examples]))[:EXAMPLES]
+        previous, first = sums.get(reason, (0, []))
+        sums[reason] = previous + count, list(dict.fromkeys([*first, *examples]))[:EXAMPLES]
     return sums
 
 
-def _open_crawl(watch_id: int) -> Crawl:
+def _get_open_crawl(watch_id: int) -> Crawl:
     """Return the watch's crawl that accepts more URLs, or a new one; it cannot end during this transaction."""
     watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
     if watch.removed_at is not None:
         raise NotFoundError(Sentence("This watch was deleted in the meantime."))
     running = watch.crawls.filter(state=StepState.DOING).select_for_update(no_key=True).first()
     if running is None:
-        return schedules.begin(watch, now())
+        return schedules.create_crawl(watch, now())
     if running.reason:
         raise ConflictError(
             Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")

@@ -17,7 +17,7 @@ from registry.crawls.crawling import HAND, NewUrl, add_urls
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.watches import check_addresses
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with
+from registry.db.rows import lock_row
 from registry.log import audit_log
 from registry.members import samples
 from registry.services.disk import disk_is_full
@@ -29,7 +29,7 @@ BUDGET = {"depth": 0, "images": 2_000, "bytes": 500_000_000, "seconds": 3_600, *
 """Budget of a run, which visits pages added while it is running."""
 
 
-def look(services: Services, owner: Owner, url: str, *, by: str, image: str = "") -> Crawl:
+def visit_page(services: Services, owner: Owner, url: str, *, by: str, image: str = "") -> Crawl:
     """Visit a page once, and compare its pictures.
 
     Args:
@@ -46,8 +46,8 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
         RefusedError: A URL is invalid or may not be visited.
         ServiceMissingError: The disk is nearly full.
     """
-    samples.refuse(owner)
-    urls = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
+    samples.check_not_sample(owner)
+    urls = [add_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
     if not urls or max(map(len, urls)) > MAX_ADDRESS:
         raise RefusedError(Sentence("This is not the URL of a page."), reason=Reason.BAD_URL)
     check_addresses(services, urls)
@@ -55,30 +55,30 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
         sentence = Sentence("The disk is almost full, and crawling has stopped.")
         raise ServiceMissingError(sentence, hint=Sentence("Contact the operator."))
     page, *images = urls
-    with alone_with(owner):
-        crawl = _crawl(owner, by=by)
-        add_urls(crawl.pk, [NewUrl(page, "page", 0), *(NewUrl(one, "image", 0, page) for one in images)])
+    with lock_row(owner):
+        crawl = _get_or_start_crawl(owner, by=by)
+        add_urls(crawl.pk, [NewUrl(page, "page", 0), *(NewUrl(image_url, "image", 0, page) for image_url in images)])
         about = {"url": page, **({"image": images[0]} if images else {}), "crawl": crawl.number}
-        audit_log.changed("page looked at by hand", by=by, owner=owner, about=about)
+        audit_log.log_change("page looked at by hand", by=by, owner=owner, about=about)
     plan.plan_crawls(services, [crawl.pk])
     return crawl
 
 
-def with_scheme(address: str) -> str:
+def add_scheme(address: str) -> str:
     """Add "https://" to a URL as typed by a user if it has no scheme."""
     text = address.strip()
     return text if "://" in text else f"https://{text}"
 
 
-def _crawl(owner: Owner, *, by: str) -> Crawl:
+def _get_or_start_crawl(owner: Owner, *, by: str) -> Crawl:
     """Return the owner's running crawl of manual visits, or a new one; the caller holds the owner's lock."""
     watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": HAND}])
-    watch = watches.first() or _watch(owner, by=by)
+    watch = watches.first() or _create_watch(owner, by=by)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
-    return running or schedules.begin(watch, now())
+    return running or schedules.create_crawl(watch, now())
 
 
-def _watch(owner: Owner, *, by: str) -> Watch:
-    name = watching.free_name(owner, _("Manual visits"))
+def _create_watch(owner: Owner, *, by: str) -> Watch:
+    name = watching.make_free_name(owner, _("Manual visits"))
     every = watching.MAX_INTERVAL
     return watching.add_watch(owner, name, [SOURCE], every=every, budget=BUDGET, politeness={}, by=by)

@@ -14,13 +14,13 @@ REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 """Refusals stated by a site itself, and those by the operator's deny list, which contains sites' requests."""
 
 
-def keep_counts(crawl_id: int) -> None:
+def store_counts(crawl_id: int) -> None:
     """Store the opt-out counts of a finished run, because a site may have refused hundreds of thousands of pages."""
     crawl = Crawl.objects.get(pk=crawl_id)
-    write(crawl, opt_outs=refused_hosts([crawl.pk]).get(crawl.pk, {}))
+    write(crawl, opt_outs=count_refused_hosts([crawl.pk]).get(crawl.pk, {}))
 
 
-def refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:
+def count_refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:
     """Return for each crawl the hosts that refused URLs to it, with the number of URLs by reason."""
     if not crawls:
         return {}

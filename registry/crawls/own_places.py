@@ -17,7 +17,7 @@ from registry.crawls.models import Sighting, Watch
 
 KINDS = ("site", "list", "sitemap", "feed", "folder")
 """Kinds of sources that may be an owner's own."""
-SHARED = frozenset({
+SHARED_SITES = frozenset({
     "500px.com", "58pic.com", "aliexpress.com", "artstation.com", "baidu.com", "behance.net", "bilibili.com",
     "bsky.app", "deviantart.com", "douban.com", "douyin.com", "ebay.com", "etsy.com", "facebook.com", "flickr.com",
     "github.com", "huaban.com", "instagram.com", "linkedin.com", "mastodon.social", "medium.com", "pexels.com",
@@ -26,7 +26,7 @@ SHARED = frozenset({
     "wikimedia.org", "x.com", "xiaohongshu.com", "youtube.com", "zcool.com.cn", "zhihu.com",
 })  # fmt: skip
 """Sites on which each account has its own path: as a whole, they belong to no owner."""
-BEFORE_ACCOUNTS = frozenset({
+ACCOUNT_PREFIXES = frozenset({
     "a", "accounts", "add", "album", "albums", "article", "articles", "artwork", "artworks", "c", "channel",
     "collection", "collections", "company", "de", "en", "es", "fr", "gallery", "galleries", "i", "image", "images",
     "in", "it", "item", "itm", "ja", "ko", "p", "people", "photo", "photos", "pin", "pins", "post", "posts",
@@ -35,7 +35,7 @@ BEFORE_ACCOUNTS = frozenset({
     "zh", "zh-cn", "zh-tw",
 })  # fmt: skip
 """First path segments on such sites that are followed by an account or one of its pages."""
-FOR_ALL = frozenset({
+PUBLIC_SEGMENTS = frozenset({
     "about", "all", "browse", "categories", "category", "discover", "explore", "events", "feed", "feeds", "groups",
     "hashtag", "hashtags", "help", "home", "hot", "ideas", "live", "login", "market", "new", "news", "popular",
     "public", "r", "search", "services", "tag", "tagged", "tags", "topic", "topics", "trending",
@@ -70,11 +70,11 @@ class Places:
     """A set of places, with fast lookup."""
 
     def __init__(self, places: Iterable[Place]) -> None:
-        begin: dict[str, set[str]] = defaultdict(set)
+        prefixes: dict[str, set[str]] = defaultdict(set)
         for place in places:
-            begin[place.host].add(f"{place.path}/")
-        self._begin = {host: tuple(paths) for host, paths in begin.items()}
-        self._labels = max((host.count(".") + 1 for host in begin), default=1)
+            prefixes[place.host].add(f"{place.path}/")
+        self._begin = {host: tuple(paths) for host, paths in prefixes.items()}
+        self._labels = max((host.count(".") + 1 for host in prefixes), default=1)
 
     def hold(self, page_url: str) -> bool:
         """Return True if a page is within one of the places. Parses the URL once, because its length is not trusted."""
@@ -83,7 +83,7 @@ class Places:
         return any(path.startswith(self._begin[name]) for name in names if name in self._begin)
 
 
-def check(sources: Iterable[tuple[str, str]]) -> None:
+def check_sources(sources: Iterable[tuple[str, str]]) -> None:
     """Reject sources that cannot be an owner's own; raises ``WrongUseError``."""
     for kind, url in sources:
         if kind not in KINDS:
@@ -104,36 +104,36 @@ def check(sources: Iterable[tuple[str, str]]) -> None:
 def _is_shared(place: Place) -> bool:
     if is_listed_suffix(place.host):
         return True
-    return (registrable_domain(place.host) in SHARED or is_listed_suffix(place.host, private=True)) and not (
+    return (registrable_domain(place.host) in SHARED_SITES or is_listed_suffix(place.host, private=True)) and not (
         _names_account(place.path)
     )
 
 
 def _names_account(path: str) -> bool:
-    steps = (step for step in path.lower().split("/") if step)
-    return next((step for step in steps if step not in BEFORE_ACCOUNTS), "search") not in FOR_ALL
+    segments = (segment for segment in path.lower().split("/") if segment)
+    return next((segment for segment in segments if segment not in ACCOUNT_PREFIXES), "search") not in PUBLIC_SEGMENTS
 
 
-def places_of(watch: Watch) -> list[Place]:
+def list_places(watch: Watch) -> list[Place]:
     """Return the places of a watch that its owner declared as their own; empty for other watches."""
     if not watch.own:
         return []
     return list(dict.fromkeys(Place.of(source["kind"], source["url"]) for source in watch.sources))
 
 
-def of_owners(owners: Iterable[int]) -> dict[int, Places]:
+def load_places_by_owner(owners: Iterable[int]) -> dict[int, Places]:
     """Return the declared places of owners (primary keys); owners without any are left out."""
     places_by_owner: dict[int, list[Place]] = defaultdict(list)
     for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
-        places_by_owner[watch.owner_id] += places_of(watch)
+        places_by_owner[watch.owner_id] += list_places(watch)
     return {owner: Places(places) for owner, places in places_by_owner.items()}
 
 
-def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+def filter_on_own_sites(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     """Return those pairs of an owner and a sighting (primary keys) where the sighting is on the owner's own site."""
-    if not (places := of_owners({owner for owner, _sighting in pairs})):
+    if not (places := load_places_by_owner({owner for owner, _sighting in pairs})):
         return set()
-    concerned = [(owner, sighting) for owner, sighting in pairs if owner in places]
-    rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in concerned})
+    relevant = [(owner, sighting) for owner, sighting in pairs if owner in places]
+    rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in relevant})
     pages = dict(rows.values_list("pk", "page_url"))
-    return {(owner, sighting) for owner, sighting in concerned if places[owner].hold(pages[sighting])}
+    return {(owner, sighting) for owner, sighting in relevant if places[owner].hold(pages[sighting])}

@@ -6,11 +6,11 @@ from django.db import connection, transaction
 
 from exhibit.network.addresses import origin_of
 
-_LONGEST = 4_000
+_MAX_WAIT = 4_000
 """Seconds; a longer wait indicates that the clock has been set back, and is ignored."""
 
 
-def turn_of(url: str) -> Callable[[float], float]:
+def make_turn_function(url: str) -> Callable[[float], float]:
     """Return a function that reserves the next request to a service and returns the seconds to wait for it.
 
     The function raises ``RuntimeError`` in a transaction, where it would block all other callers until the end.
@@ -28,7 +28,7 @@ def turn_of(url: str) -> Callable[[float], float]:
                     THEN pace.free_at ELSE clock_timestamp() END
                 RETURNING EXTRACT(epoch FROM free_at - clock_timestamp())
                 """,
-                {"service": service, "pause": seconds, "longest": _LONGEST},
+                {"service": service, "pause": seconds, "longest": _MAX_WAIT},
             )
             return max(0.0, float(cursor.fetchone()[0]) - seconds)
 

@@ -13,7 +13,7 @@ State = FrontierUrl.State
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The position of a new URL in the frontier."""
 
     pattern: bytes | None
@@ -21,29 +21,32 @@ class Place:
     state: FrontierUrl.State  # left out if pages of its pattern have been left out
 
 
-def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[bytes, Place]:
+def assign_positions(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[bytes, Position]:
     """Return the positions of new URLs by key, from pattern and kind; known URLs of a pattern are left out.
 
     A page's turn is its number among the pages of its pattern, so that the first pages of each pattern come first; a
     picture's turn is 0. Concurrent calls may assign the same number twice, which is harmless.
     """
     keys = {pattern: url_key(pattern) for pattern in {pattern for pattern, _kind in urls.values()} if pattern}
-    of = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
-    rows = FrontierUrl.objects.filter(crawl=crawl_id, key__in=list(of)).values_list("key", flat=True)
-    known_keys, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
-    places = {}
+    pattern_by_key = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
+    rows = FrontierUrl.objects.filter(crawl=crawl_id, key__in=list(pattern_by_key)).values_list("key", flat=True)
+    known_keys, last_turns = (
+        set(map(bytes, rows)),
+        _load_last_turns(crawl_id, list(keys.values())) if pattern_by_key else {},
+    )
+    positions = {}
     for key, (_, kind) in urls.items():
-        pattern = of.get(key)
+        pattern = pattern_by_key.get(key)
         if pattern is None:
-            places[key] = Place(None, int(kind != "image"), State.PENDING)
+            positions[key] = Position(None, int(kind != "image"), State.PENDING)
         elif key not in known_keys:
-            turn, state = last.get(pattern, (0, State.PENDING))
-            last[pattern] = turn + 1, state
-            places[key] = Place(pattern, turn + 1, state)
-    return places
+            turn, state = last_turns.get(pattern, (0, State.PENDING))
+            last_turns[pattern] = turn + 1, state
+            positions[key] = Position(pattern, turn + 1, state)
+    return positions
 
 
-def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, FrontierUrl.State]]:
+def _load_last_turns(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, FrontierUrl.State]]:
     """Return the last turn of each pattern, and the initial state of its next page."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -57,10 +60,12 @@ def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, Fronti
             [patterns, crawl_id],
         )
         rows = cursor.fetchall()
-    return {bytes(pattern): (turn, State.LEFT_OUT if is_out else State.PENDING) for pattern, turn, is_out in rows}
+    return {
+        bytes(pattern): (turn, State.LEFT_OUT if is_omitted else State.PENDING) for pattern, turn, is_omitted in rows
+    }
 
 
-def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
+def omit_patterns(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
     """Omit waiting URLs of patterns with ``pages`` visited pages or more, the last ``idle`` without anything new.
 
     Only patterns visited by the slice are checked; the transaction must have locked it. Returns the total number of
@@ -95,9 +100,11 @@ def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def left_out(crawl_id: int, reason: str) -> dict[str, int]:
+def count_omitted(crawl_id: int, reason: str) -> dict[str, int]:
     """Count the omitted pages of each pattern that a refusal with this reason names as its URL."""
     refusals = Refusal.objects.filter(crawl=crawl_id, reason=reason).values_list("key", "url")
     urls_by_key = {bytes(key): url for key, url in refusals}
-    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(urls_by_key), state=State.LEFT_OUT)
-    return {urls_by_key[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}
+    omitted = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(urls_by_key), state=State.LEFT_OUT)
+    return {
+        urls_by_key[bytes(key or b"")]: pages for key, pages in omitted.values_list("pattern").annotate(Count("pk"))
+    }

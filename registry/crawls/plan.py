@@ -7,19 +7,19 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import changes, crawling, opt_outs, schedules, scoped, watching
-from registry.crawls.known_pages import count_left_out
+from registry.crawls.known_pages import record_omitted
 from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
-URLS_A_SLICE = 200
-HOSTS_A_SLICE = 20
+URLS_PER_SLICE = 200
+HOSTS_PER_SLICE = 20
 
 
 def start_due_crawls(services: Services) -> None:
     """Start the crawls of due watches, unless the disk is nearly full."""
-    schedules.pass_over()
-    due = schedules.due_watches()
+    schedules.skip_missed_runs()
+    due = schedules.list_due_watches()
     if not due or disk_is_full(services):
         return
     for watch_id in due:
@@ -50,16 +50,16 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
     return crawl
 
 
-def stop(services: Services, crawl: Crawl, *, by: str) -> bool:
+def stop_crawl(services: Services, crawl: Crawl, *, by: str) -> bool:
     """Request a crawl's end, within seconds; return True if it was running."""
-    stopped = watching.stop(crawl, by=by)
+    was_running = watching.stop_crawl(crawl, by=by)
     plan_crawls(services, [crawl.pk])
-    return stopped
+    return was_running
 
 
 def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
     """Delete a watch and end its running crawl, as :func:`registry.crawls.watching.remove_watch` does."""
-    crawl = watching.crawl_under_way(watch)
+    crawl = watching.get_running_crawl(watch)
     watching.remove_watch(watch, by=by)
     plan_crawls(services, [] if crawl is None else [crawl.pk])
 
@@ -72,9 +72,9 @@ def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[P
     places = [("warc", str(path)) for path in paths]
     watch = scoped.watches(owner).filter(name=name).first()
     if watch is None:
-        once = watching.MAX_INTERVAL
-        watch = watching.add_watch(owner, name, places, every=once, budget={}, politeness={}, by=by)
-    elif set(places) <= set(watching.places(watch)):
+        interval = watching.MAX_INTERVAL
+        watch = watching.add_watch(owner, name, places, every=interval, budget={}, politeness={}, by=by)
+    elif set(places) <= set(watching.list_sources(watch)):
         return watch, False
     else:
         watching.change_sources(watch, add=places, by=by)
@@ -84,12 +84,14 @@ def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[P
 
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are complete."""
-    full = disk_is_full(services)
+    is_full = disk_is_full(services)
     for crawl_id in crawl_ids:
-        changes.add_due(crawl_id)
-        while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
-            services.enqueue(CrawlSlice, [planned.pk])
-        if crawling.end_crawl_if_worked_off(crawl_id):
-            count_left_out(crawl_id)
-            changes.conclude(crawl_id)
-            opt_outs.keep_counts(crawl_id)
+        changes.add_due_pages(crawl_id)
+        while not is_full and (
+            slice_row := crawling.plan_slice(crawl_id, max_urls=URLS_PER_SLICE, max_hosts=HOSTS_PER_SLICE)
+        ):
+            services.enqueue(CrawlSlice, [slice_row.pk])
+        if crawling.end_crawl_if_finished(crawl_id):
+            record_omitted(crawl_id)
+            changes.finish(crawl_id)
+            opt_outs.store_counts(crawl_id)

@@ -15,7 +15,7 @@ from exhibit.network.addresses import host_of, url_key
 from exhibit.sentences import Sentence, following
 from registry.accounts.models import Owner
 from registry.crawls import schedules
-from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
+from registry.crawls.crawling import PAST, NewUrl, add_urls, is_denied
 from registry.crawls.models import Crawl, FrontierUrl, Refusal, Revisit, Sighting, Watch
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
@@ -25,7 +25,7 @@ Outcome = Revisit.Outcome
 NAME = "Pictures seen before"
 MAX_PLACES = 2
 """Maximum number of URLs requested per picture, the latest first."""
-NO_LONGER_THERE = frozenset({"http-404", "http-410"})
+GONE_REASONS = frozenset({"http-404", "http-410"})
 _NEWEST = F("last_seen").desc(nulls_last=True)
 _NO_ADDRESS = Sentence("A picture seen before is similar to this work, but Exhibit no longer knows any of its URLs.")
 _RESEMBLED = {
@@ -45,13 +45,13 @@ _RESEMBLED = {
 """Sentences by two flags: hashes are close, and small copies were compared."""
 _SAME = Sentence("The same bytes were retrieved again.")
 _CHANGED = Sentence("Its bytes had expired, and the URL now returns different bytes.")
-_GONE = Sentence("Its bytes had expired, and the URL no longer returns the picture:")
+_NO_LONGER_SERVED = Sentence("Its bytes had expired, and the URL no longer returns the picture:")
 _UNREACHED = Sentence("Its bytes had expired and could not be retrieved again:")
 SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 
 
 @dataclass(frozen=True, slots=True)
-class Resembling:
+class RevisitCandidate:
     """A picture without bytes, by its primary key, that may show a registered picture."""
 
     found: int
@@ -60,63 +60,68 @@ class Resembling:
     dense: float | None = None  # share of pixels that agree
 
 
-def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> None:
+def request_again(owner_id: int, registered: int, candidates: Sequence[RevisitCandidate]) -> None:
     """Request pictures again that resemble a registered one, in the owner's crawl. Call it in a transaction.
 
     Earlier requests are kept and not repeated.
     """
     requested = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
-    new = [request for request in wanted if request.found not in requested]
+    new = [candidate for candidate in candidates if candidate.found not in requested]
     if not new:
         return
-    crawl = visit(owner_id, [place for request in new for place in places(request.found, owner_id)])
+    crawl = queue_visits(
+        owner_id, [address for candidate in new for address in list_recent_urls(candidate.found, owner_id)]
+    )
     moment = now()
     rows = [
         Revisit(
-            owner_id=owner_id, registered_id=registered, found_id=request.found, crawl=crawl, hamming=request.hamming,
-            inliers=request.inliers, dense=request.dense, asked_at=moment,
+            owner_id=owner_id, registered_id=registered, found_id=candidate.found, crawl=crawl,
+            hamming=candidate.hamming,
+            inliers=candidate.inliers, dense=candidate.dense, asked_at=moment,
         )
-        for request in new
+        for candidate in new
     ]  # fmt: skip
     copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
 
 
-def visit(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
+def queue_visits(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
     """Add (page, image) URLs to the owner's crawl of the past, and return the crawl. Call it in a transaction."""
-    crawl = _crawl(owner_id)
+    crawl = _get_or_start_crawl(owner_id)
     add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
     return crawl
 
 
-def places(found: int, owner_id: int) -> list[tuple[str, str]]:
+def list_recent_urls(picture: int, owner_id: int) -> list[tuple[str, str]]:
     """Return the latest (page, image) URLs of a picture that this owner may know of."""
-    sightings = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
+    sightings = (
+        list_visible_sightings(owner_id).filter(picture_id=picture, image_url__startswith="http").order_by(_NEWEST)
+    )
     newest: dict[str, str] = {}
     for page, image in sightings.values_list("page_url", "image_url")[:50]:
-        if image not in newest and len(newest) < MAX_PLACES and not denied(host_of(image)):
+        if image not in newest and len(newest) < MAX_PLACES and not is_denied(host_of(image)):
             newest[image] = page
     return [(page, image) for image, page in newest.items()]
 
 
-def visible_sightings(owner_id: int) -> QuerySet[Sighting]:
+def list_visible_sightings(owner_id: int) -> QuerySet[Sighting]:
     """Return public sightings, and those from this owner's own sources."""
     return Sighting.objects.filter(Q(private_to=None) | Q(private_to_id=owner_id))
 
 
-def seen_by(owner_id: int, pictures: Iterable[int]) -> set[int]:
+def filter_visible(owner_id: int, pictures: Iterable[int]) -> set[int]:
     """Return those of some pictures that this owner may know of."""
-    return set(visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
+    return set(list_visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
 
 
-def _crawl(owner_id: int) -> Crawl:
+def _get_or_start_crawl(owner_id: int) -> Crawl:
     """Return the owner's running crawl of the past, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
-    watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _watch(owner)
+    watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _create_watch(owner)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
-    return running or schedules.begin(watch, now())
+    return running or schedules.create_crawl(watch, now())
 
 
-def _watch(owner: Owner) -> Watch:
+def _create_watch(owner: Owner) -> Watch:
     number = next_number(owner.watches)
     name = NAME if not owner.watches.filter(name=NAME).exists() else f"{NAME} ({number})"
     return Watch.objects.create(owner=owner, number=number, name=name, sources=[SOURCE], paused=True)
@@ -127,56 +132,56 @@ def is_past(watch: Watch) -> bool:
     return any(source["kind"] == PAST for source in watch.sources)
 
 
-def conclude_ended(limit: int = 200) -> int:
+def record_results(limit: int = 200) -> int:
     """Record the results of requests whose crawl has ended; return their number."""
     with transaction.atomic():
-        waiting = Revisit.objects.filter(outcome=Outcome.WAITING, crawl__state=StepState.DONE).order_by("pk")
+        ended = Revisit.objects.filter(outcome=Outcome.WAITING, crawl__state=StepState.DONE).order_by("pk")
         rows = list(
-            waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("crawl")[:limit]
+            ended.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("crawl")[:limit]
         )
         for row in rows:
-            came = Sighting.objects.filter(crawl=row.crawl, picture=row.found_id, bytes_came=True).exists()
-            row.outcome, row.sentence = _outcome(row, came=came)
+            bytes_came = Sighting.objects.filter(crawl=row.crawl, picture=row.found_id, bytes_came=True).exists()
+            row.outcome, row.sentence = _get_outcome(row, bytes_came=bytes_came)
             row.ended_at = now()
         Revisit.objects.bulk_update(rows, ["outcome", "sentence", "ended_at"])
     return len(rows)
 
 
-def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
-    sightings = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
+def _get_outcome(row: Revisit, *, bytes_came: bool) -> tuple[Outcome, str]:
+    sightings = list_visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
     last = sightings.order_by(_NEWEST).first()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     day = last.period or "—" if last.last_seen is None else last.last_seen.date().isoformat()
-    before = _before(row, day=day, url=last.image_url)
-    if came:
-        return Outcome.CAME, following(before, _SAME)
-    images = [image for _, image in places(row.found_id, row.owner_id)]
+    description = _describe_earlier(row, day=day, url=last.image_url)
+    if bytes_came:
+        return Outcome.CAME, following(description, _SAME)
+    images = [image for _, image in list_recent_urls(row.found_id, row.owner_id)]
     keys = [url_key(image) for image in images]
     if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():
-        return Outcome.CHANGED, following(before, _CHANGED)
+        return Outcome.CHANGED, following(description, _CHANGED)
     refused = Refusal.objects.filter(crawl=row.crawl, key__in=keys).order_by("pk").first()
-    if refused is not None and refused.reason in NO_LONGER_THERE:
-        return Outcome.GONE, following(before, _GONE, refused.sentence)
-    why = _why(row.crawl, images) if refused is None else refused.sentence
-    return Outcome.UNREACHED, following(before, _UNREACHED, why)
+    if refused is not None and refused.reason in GONE_REASONS:
+        return Outcome.GONE, following(description, _NO_LONGER_SERVED, refused.sentence)
+    reason = _get_reason(row.crawl, images) if refused is None else refused.sentence
+    return Outcome.UNREACHED, following(description, _UNREACHED, reason)
 
 
-def _before(row: Revisit, **seen: str) -> str:
+def _describe_earlier(row: Revisit, **values: str) -> str:
     """Describe when and where the picture was seen, with the measurements of the resemblance."""
-    hashed, compared = row.hamming < 256, row.inliers is not None and row.dense is not None
-    figures: dict[str, object] = {"bits": row.hamming} if hashed else {}
-    if compared:
-        figures |= {"details": row.inliers, "share": f"{row.dense:.0%}"}
-    return Sentence(_RESEMBLED[hashed, compared], **seen, **figures)
+    has_hash, has_small_copy = row.hamming < 256, row.inliers is not None and row.dense is not None
+    measurements: dict[str, object] = {"bits": row.hamming} if has_hash else {}
+    if has_small_copy:
+        measurements |= {"details": row.inliers, "share": f"{row.dense:.0%}"}
+    return Sentence(_RESEMBLED[has_hash, has_small_copy], **values, **measurements)
 
 
-def _why(crawl: Crawl, images: Iterable[str]) -> str:
+def _get_reason(crawl: Crawl, images: Iterable[str]) -> str:
     if not images:
         return Sentence("the picture came from a file, or from a host that is not visited.")
-    waiting = crawl.frontier.filter(url__in=list(images), state=FrontierUrl.State.PENDING)
+    pending = crawl.frontier.filter(url__in=list(images), state=FrontierUrl.State.PENDING)
     return (
         Sentence("the crawl ended before the URL was requested.")
-        if waiting.exists()
+        if pending.exists()
         else Sentence("no response was received.")
     )

@@ -50,21 +50,21 @@ class TimeOfDay:
         return day if self.on(day) <= moment else day - DAY
 
 
-def chosen(
-    at: str | None, weekday: str | None, zone: str | None, every: timedelta, before: TimeOfDay | None = None
+def parse_time_of_day(
+    at: str | None, weekday: str | None, zone: str | None, every: timedelta, previous: TimeOfDay | None = None
 ) -> TimeOfDay | None:
     """Parse a time of day for runs at this interval; return ``None`` if nothing is given.
 
-    Values that are not given are taken from ``before``; a new schedule uses the installation's time zone.
+    Values that are not given are taken from ``previous``; a new schedule uses the installation's time zone.
 
     Raises:
         WrongUseError: The time, weekday or zone is invalid, or there is a weekday but runs are not whole weeks apart.
     """
     if at is weekday is zone is None:
         return None
-    if at is None and before is None:
+    if at is None and previous is None:
         raise WrongUseError("A weekday or a zone alone is no time.", hint="Say the time of day, too.")
-    when = before or TimeOfDay(time(), timezone.get_default_timezone())
+    when = previous or TimeOfDay(time(), timezone.get_default_timezone())
     if at is not None:
         try:
             when = replace(when, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
@@ -87,7 +87,7 @@ def chosen(
     return when
 
 
-def kept(watch: Watch) -> TimeOfDay | None:
+def load_time_of_day(watch: Watch) -> TimeOfDay | None:
     """Return a watch's time of day, with the weekday of its next run; ``None`` if it has none.
 
     Also returns ``None`` if this machine does not know its time zone; periods are then counted in hours.
@@ -102,7 +102,7 @@ def kept(watch: Watch) -> TimeOfDay | None:
     return when if watch.next_run_at is None else replace(when, weekday=when.day_of(watch.next_run_at).weekday())
 
 
-def first_run(every: timedelta, when: TimeOfDay) -> datetime:
+def compute_first_run(every: timedelta, when: TimeOfDay) -> datetime:
     """Return the first time of a schedule from now on; schedules with several runs a day have further times.
 
     Raises:
@@ -116,49 +116,49 @@ def first_run(every: timedelta, when: TimeOfDay) -> datetime:
     moment = now()
     today = moment.astimezone(when.zone).date()
     if every < DAY:
-        return following(when.on(today - DAY), every, moment)
+        return compute_next_run(when.on(today - DAY), every, moment)
     step = DAY
     if every % WEEK == timedelta(0) and when.weekday is not None:
         step = WEEK
         today += timedelta(days=(when.weekday - today.weekday()) % 7)
-    begin = when.on(today)
-    return begin if begin > moment else when.on(today + step)
+    start = when.on(today)
+    return start if start > moment else when.on(today + step)
 
 
-def following(last: datetime, every: timedelta, moment: datetime, when: TimeOfDay | None = None) -> datetime:
+def compute_next_run(last: datetime, every: timedelta, moment: datetime, when: TimeOfDay | None = None) -> datetime:
     """Return the first time of a schedule after ``moment``; ``last`` is any of its times.
 
     With a time of day, the schedule counts days and keeps that local time through clock changes.
     """
     rounds = (moment - last) // every
-    while (run_at := _turn(last, rounds * every, when)) <= moment:
+    while (run_at := _add_interval(last, rounds * every, when)) <= moment:
         rounds += 1
     return run_at
 
 
-def _turn(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime:
+def _add_interval(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime:
     return last + passed if when is None else when.on(when.day_of(last) + passed)
 
 
-def pass_over() -> None:
+def skip_missed_runs() -> None:
     """Skip times that fall into a running crawl of their watch: it has one run at a time, and catches up on none."""
-    late = Watch.objects.filter(paused=False, next_run_at__lte=now(), crawls__state__in=UNFINISHED)
-    for watch_id in set(late.values_list("pk", flat=True)):
+    overdue = Watch.objects.filter(paused=False, next_run_at__lte=now(), crawls__state__in=UNFINISHED)
+    for watch_id in set(overdue.values_list("pk", flat=True)):
         with transaction.atomic():
-            watch, moment = _held(watch_id), now()
-            if _has_crawl_under_way(watch):
-                move_on(watch, moment)
+            watch, moment = _lock_watch(watch_id), now()
+            if _has_running_crawl(watch):
+                advance(watch, moment)
 
 
-def move_on(watch: Watch, moment: datetime) -> None:
+def advance(watch: Watch, moment: datetime) -> None:
     """Move a watch, locked by this transaction, to its first time after a moment, unless it is later already."""
     if watch.next_run_at is not None and watch.next_run_at <= moment:
         every = timedelta(seconds=watch.interval_seconds)
-        watch.next_run_at = following(watch.next_run_at, every, moment, kept(watch))
+        watch.next_run_at = compute_next_run(watch.next_run_at, every, moment, load_time_of_day(watch))
         watch.save(update_fields=["next_run_at"])
 
 
-def bring_back(watch: Watch, moment: datetime) -> bool:
+def correct_next_run(watch: Watch, moment: datetime) -> bool:
     """Correct a next run that was set while the clock was ahead, keeping the schedule's rhythm; return True if changed.
 
     A first run may be a week ahead if a weekday was chosen.
@@ -166,14 +166,14 @@ def bring_back(watch: Watch, moment: datetime) -> bool:
     every = timedelta(seconds=watch.interval_seconds)
     if watch.next_run_at is None or watch.next_run_at <= moment + max(every, WEEK) + SLACK:
         return False
-    came = following(watch.next_run_at, every, moment, kept(watch))
-    return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=came))
+    next_run = compute_next_run(watch.next_run_at, every, moment, load_time_of_day(watch))
+    return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=next_run))
 
 
-def due_watches(late: timedelta = timedelta()) -> list[int]:
-    """Return watches that have been due for at least ``late`` and have no running crawl."""
+def list_due_watches(min_delay: timedelta = timedelta()) -> list[int]:
+    """Return watches that have been due for at least ``min_delay`` and have no running crawl."""
     running = Crawl.objects.filter(state__in=UNFINISHED).values("watch")
-    due = Watch.objects.filter(paused=False, next_run_at__lte=now() - late).exclude(pk__in=running)
+    due = Watch.objects.filter(paused=False, next_run_at__lte=now() - min_delay).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
 
@@ -183,39 +183,39 @@ def start_crawl(watch_id: int) -> Crawl | None:
     A time that is due again because the clock was set back is skipped, because its crawl has already started.
     """
     with transaction.atomic():
-        watch, moment = _held(watch_id), now()
-        if watch.paused or watch.next_run_at is None or watch.next_run_at > moment or _has_crawl_under_way(watch):
+        watch, moment = _lock_watch(watch_id), now()
+        if watch.paused or watch.next_run_at is None or watch.next_run_at > moment or _has_running_crawl(watch):
             return None
-        served = watch.crawls.filter(started_at__range=(watch.next_run_at, moment)).exists()
-        move_on(watch, moment)
-        return None if served else begin(watch, moment)
+        has_run = watch.crawls.filter(started_at__range=(watch.next_run_at, moment)).exists()
+        advance(watch, moment)
+        return None if has_run else create_crawl(watch, moment)
 
 
-def start_between(watch_id: int, *, everything: bool = False) -> Crawl | None:
+def start_unscheduled(watch_id: int, *, everything: bool = False) -> Crawl | None:
     """Start an unscheduled crawl of the watch; return ``None`` if one is running or the watch is paused."""
     with transaction.atomic():
-        watch = _held(watch_id)
-        return None if watch.paused or _has_crawl_under_way(watch) else begin(watch, now(), everything=everything)
+        watch = _lock_watch(watch_id)
+        return None if watch.paused or _has_running_crawl(watch) else create_crawl(watch, now(), everything=everything)
 
 
-def _held(watch_id: int) -> Watch:
+def _lock_watch(watch_id: int) -> Watch:
     return Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
 
 
-def _has_crawl_under_way(watch: Watch) -> bool:
+def _has_running_crawl(watch: Watch) -> bool:
     return watch.crawls.filter(state__in=UNFINISHED).exists()
 
 
-def begin(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
+def create_crawl(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
     """Create the next crawl of a watch that is locked by this transaction and has no running crawl."""
     number = next_number(watch.crawls)
     columns = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **columns)
     if watch.everything:
         write(watch, everything=False)
-    inquiries.begin(crawl, watch.sources)
-    by_others = (PAST, SEARCH, BULK, HAND, ARCHIVE)
-    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in by_others]
+    inquiries.create_inquiries(crawl, watch.sources)
+    unvisited_kinds = (PAST, SEARCH, BULK, HAND, ARCHIVE)
+    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in unvisited_kinds]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
-    changes.begin(crawl)
+    changes.start(crawl)
     return crawl

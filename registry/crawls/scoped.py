@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered, rows_of_owner
+from registry.accounts.scoped import number_lookup, rows_of_owner
 from registry.crawls.models import Canary, Crawl, Watch
-from registry.db.rows import there
+from registry.db.rows import require
 
 watches = rows_of_owner(Watch, order="number", removed_at=None)
 
@@ -18,40 +18,40 @@ def watch(of: Owner, name: str) -> Watch:
     matching = watches(of).filter(name=name)
     if not matching.exists() and name.isdecimal():
         matching = watches(of).filter(number=int(name))
-    return there(matching.first(), f"{of.name} has no watch {name!r}.")
+    return require(matching.first(), f"{of.name} has no watch {name!r}.")
 
 
-def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
+def last_crawls(watch_rows: Iterable[Watch]) -> dict[int, Crawl]:
     """Return the newest crawl of each watch that has one, by the watch's primary key; uses an index for each."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
+    watches = Watch.objects.filter(pk__in=[row.pk for row in watch_rows]).annotate(newest=Subquery(newest))
     crawl_keys = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
     return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(crawl_keys).values()}
 
 
-def crawls(of: Owner) -> QuerySet[Crawl]:
+def crawls(owner: Owner) -> QuerySet[Crawl]:
     """Return the crawls of the owner's watches, newest first."""
-    return Crawl.objects.filter(watch__owner=of).select_related("watch").order_by("-started_at", "-pk")
+    return Crawl.objects.filter(watch__owner=owner).select_related("watch").order_by("-started_at", "-pk")
 
 
-def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
+def crawl(owner: Owner, watch_number: int, number: int) -> Crawl:
     """Return one crawl of one of the owner's watches."""
-    matching = crawls(of).filter(watch__number=watch_number, number=number)
-    return there(matching.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
+    matching = crawls(owner).filter(watch__number=watch_number, number=number)
+    return require(matching.first(), f"{owner.name}'s watch {watch_number} has no crawl {number}.")
 
 
-def refusal_counts(of: Crawl) -> dict[str, int]:
+def count_refusals(crawl_row: Crawl) -> dict[str, int]:
     """Count a crawl's refusals by reason."""
-    return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
+    return dict(crawl_row.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
 
 
-def passed_counts(of: Crawl) -> dict[str, int]:
+def count_skipped(crawl_row: Crawl) -> dict[str, int]:
     """Count web archive records that a crawl skipped, by reason; they contain no picture and are not listed."""
-    counted = Counter[str]()
-    for counts in of.slices.values_list("counts", flat=True):
-        counted.update(counts.get("passed", {}))
-    return dict(sorted(counted.items()))
+    skipped = Counter[str]()
+    for counts in crawl_row.slices.values_list("counts", flat=True):
+        skipped.update(counts.get("passed", {}))
+    return dict(sorted(skipped.items()))
 
 
-watch_numbered = numbered(watches, "watch")
-canary = numbered(lambda of: Canary.objects.filter(owner=of), "canary")
+watch_numbered = number_lookup(watches, "watch")
+known_copy = number_lookup(lambda owner: Canary.objects.filter(owner=owner), "canary")

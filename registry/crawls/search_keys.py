@@ -20,111 +20,113 @@ from exhibit.types import Money, Price
 from registry.accounts.models import Owner
 from registry.crawls import budgets, inquiries
 from registry.crawls.models import SearchConsent, SearchKey
-from registry.crawls.search_services import service_of, services_for
+from registry.crawls.search_services import get_service, get_services_for
 from registry.crawls.watching import Subjects
 from registry.db.locks import Lock, hold
-from registry.log.audit_log import changed
+from registry.log.audit_log import log_change
 from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services
 
 MAX_KEY = 4_000
 
 
-def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
+def store_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
     """Store an owner's key for a search service, encrypted with the operator's key.
 
     Raises:
         NotFoundError: The service does not exist.
         WrongUseError: The key is malformed.
     """
-    form = service_of(services.config, service).key_form
+    key_form = get_service(services.config, service).key_form
     text = key.strip()
     if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
         raise WrongUseError(
             Sentence("This is not a valid key."), hint=Sentence("Paste it in one line, as the service shows it.")
         )
-    if form == "id:secret" and not all(text.partition(":")):
+    if key_form == "id:secret" and not all(text.partition(":")):
         hint = Sentence("This key has two parts. Enter them in one line, separated by a colon: id:secret.")
         raise WrongUseError(Sentence("This is not a valid key."), hint=hint)
     with transaction.atomic():
         hold(Lock.KEYS)  # excludes a concurrent change of the master key
-        encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
+        encrypted = encrypt(
+            SECRET, _compute_binding(owner, service), text.encode("ascii"), encrypting_key(services.config)
+        )
         values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
         SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
-        changed("search key kept", by=by, owner=owner, about={"service": service})  # never includes the key
+        log_change("search key kept", by=by, owner=owner, about={"service": service})  # never includes the key
 
 
-def drop_key(owner: Owner, service: str, *, by: str) -> bool:
+def delete_key(owner: Owner, service: str, *, by: str) -> bool:
     """Delete an owner's key for a search service; return True if there was one."""
-    return _removed(owner.search_keys.filter(service=service), "search key removed", service, owner, by=by)
+    return _delete(owner.search_keys.filter(service=service), "search key removed", service, owner, by=by)
 
 
-def key_of(services: Services, owner: Owner, service: str) -> str | None:
+def get_key(services: Services, owner: Owner, service: str) -> str | None:
     """Return an owner's key for a search service; ``None`` without one or if the master key cannot decrypt it."""
     row = SearchKey.objects.filter(owner=owner, service=service).first()
     if row is None:
         return None
     encrypted = bytes(row.encrypted)
-    if encrypted[1:17] != _bound_to(owner, service):
+    if encrypted[1:17] != _compute_binding(owner, service):
         return None
     with contextlib.suppress(IntegrityError):
         return decrypt(SECRET, encrypted, *master_keys(services.config)).decode("ascii")
     return None
 
 
-def lacking(services: Services, owner: Owner, name: str, service: Service) -> str:
+def get_obstacle(services: Services, owner: Owner, name: str, service: Service) -> str:
     """Return why a search service may not be queried: ``no-key``, ``no-consent`` to send copies of works, or empty."""
-    if service.key_form and key_of(services, owner, name) is None:
+    if service.key_form and get_key(services, owner, name) is None:
         return "no-key"
     if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
         return ""
     return "no-consent"
 
 
-def price_of(owner: Owner, name: str, service: Service) -> Price | None:
+def get_price(owner: Owner, name: str, service: Service) -> Price | None:
     """Return the price of an owner's request: their own setting, or the mapping's price; ``None`` if unknown."""
-    own = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
-    return Price(**own) if own else service.price
+    own_price = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
+    return Price(**own_price) if own_price else service.price
 
 
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
     """Set an owner's price as of today, or reset it to the mapping's; raises ``WrongUseError`` without a key."""
-    service = service_of(services.config, name)
+    service = get_service(services.config, name)
     stored = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
         if not owner.search_keys.filter(service=name).update(price=stored):
             hint = Sentence("A price can be set only for a stored key.")
             raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
-        changed("search price set", by=by, owner=owner, about={"service": name, "price": stored})
+        log_change("search price set", by=by, owner=owner, about={"service": name, "price": stored})
 
 
-def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
+def record_consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
     """Record an owner's consent to send copies of works to a search service, replacing an earlier one.
 
     It is valid only for the service's current host. Raises ``WrongUseError`` if the service searches for words.
     """
-    service = service_of(services.config, name)
+    service = get_service(services.config, name)
     if not service.takes_pictures:
         raise WrongUseError(Sentence("Exhibit does not send pictures to %(name)s.", name=service.name))
     with transaction.atomic():
         values = {"host": service.host, "given_by": by, "given_at": now()}
         SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
-        changed("search consent given", by=by, owner=owner, about={"service": name, "host": service.host})
+        log_change("search consent given", by=by, owner=owner, about={"service": name, "host": service.host})
 
 
 def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
     """Withdraw that consent; return True if there was one."""
-    return _removed(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
+    return _delete(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
 
 
-def _removed(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
+def _delete(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
     with transaction.atomic():
         if existed := rows.delete()[0] > 0:
-            changed(what, by=by, owner=owner, about={"service": service})
+            log_change(what, by=by, owner=owner, about={"service": service})
     return existed
 
 
-def _bound_to(owner: Owner, service: str) -> bytes:
+def _compute_binding(owner: Owner, service: str) -> bytes:
     """Return the owner and service that a key is bound to; it cannot be decrypted for any other."""
     return hashlib.blake2b(f"search key {owner.pk} {service}".encode(), digest_size=16).digest()
 
@@ -152,16 +154,18 @@ def estimate(
 ) -> list[Estimate]:
     """Estimate the cost of each search service; raises as :func:`registry.crawls.watches.arrange`."""
     names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
-    search_services = services_for(services.config, names, words, works)
+    search_services = get_services_for(services.config, names, words, works)
     check_costs(services, owner, names, budget)
-    usual = min((service.pace.searches for service in search_services), default=0)
+    default_searches = min((service.pace.searches for service in search_services), default=0)
     pictures = (
-        inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in search_services) else 1
+        inquiries.list_pictures(owner.pk, works).count()
+        if any(search_service.takes_pictures for search_service in search_services)
+        else 1
     )
-    searches = min(int(budget.get("searches", usual)), len(words) or pictures)
+    searches = min(int(budget.get("searches", default_searches)), len(words) or pictures)
     return [
-        Estimate(name, one.name, searches, one.pace.pages, price_of(owner, name, one))
-        for name, one in zip(names, search_services, strict=True)
+        Estimate(name, search_service.name, searches, search_service.pace.pages, get_price(owner, name, search_service))
+        for name, search_service in zip(names, search_services, strict=True)
     ]
 
 
@@ -171,9 +175,9 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
     Raises:
         WrongUseError: A service's price is unknown or in another currency.
     """
-    for limit, name in product(budgets.limits(budget).values(), names):
-        service = service_of(services.config, name)
-        price = price_of(owner, name, service)
+    for limit, name in product(budgets.parse_limits(budget).values(), names):
+        service = get_service(services.config, name)
+        price = get_price(owner, name, service)
         if price is None:
             sentence = Sentence(
                 "The price of %(name)s is unknown, so its spending cannot be limited.", name=service.name

@@ -18,21 +18,21 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 """Allowed file names before ``.toml``; they become part of URLs."""
 
 
-def services(config: Config) -> dict[str, Service]:
+def load_services(config: Config) -> dict[str, Service]:
     """Return the available search services by short name; unreadable mappings are left out."""
-    return {path.stem: found for path, found in _files(config) if isinstance(found, Service)}
+    return {path.stem: result for path, result in _iterate_mappings(config) if isinstance(result, Service)}
 
 
-def broken(config: Config) -> dict[str, str]:
+def list_broken(config: Config) -> dict[str, str]:
     """Return unreadable mapping files by name, each with the error, for the operator."""
-    return {path.name: str(found) for path, found in _files(config) if isinstance(found, WrongUseError)}
+    return {path.name: str(result) for path, result in _iterate_mappings(config) if isinstance(result, WrongUseError)}
 
 
-def service_of(config: Config, name: str) -> Service:
+def get_service(config: Config, name: str) -> Service:
     """Return a search service; raises ``NotFoundError`` if it does not exist or its mapping cannot be read."""
-    service = services(config).get(name)
-    if service is None and (why := broken(config).get(f"{name}.toml")):
-        sentence = Sentence("The mapping of the search service %(name)s cannot be read: %(why)s", name=name, why=why)
+    service = load_services(config).get(name)
+    if service is None and (reason := list_broken(config).get(f"{name}.toml")):
+        sentence = Sentence("The mapping of the search service %(name)s cannot be read: %(why)s", name=name, why=reason)
         raise NotFoundError(sentence, hint=Sentence("The operator can correct the file."))
     if service is None:
         raise NotFoundError(
@@ -42,14 +42,14 @@ def service_of(config: Config, name: str) -> Service:
     return service
 
 
-def own_mappings(config: Config) -> list[Path]:
+def list_own_mappings(config: Config) -> list[Path]:
     """Return the files of the operator's own mappings."""
     return sorted((config.data_dir / FOLDER).glob("*.toml"))
 
 
-def _files(config: Config) -> Iterator[tuple[Path, Service | WrongUseError]]:
+def _iterate_mappings(config: Config) -> Iterator[tuple[Path, Service | WrongUseError]]:
     """Yield each mapping file with its service, or the error if it cannot be read."""
-    paths = [*sorted(SHIPPED.glob("*.toml")), *own_mappings(config)]
+    paths = [*sorted(SHIPPED.glob("*.toml")), *list_own_mappings(config)]
     for path in {path.stem: path for path in paths}.values():
         try:
             yield path, read_file(path)
@@ -62,22 +62,22 @@ def read_file(path: Path) -> Service:
     if not _NAME.fullmatch(path.stem):
         raise WrongUseError("It needs another name: letters from A to Z, digits, - and _, at most 60.")
     try:
-        return _read(path, path.stat().st_mtime_ns)
+        return _read_cached(path, path.stat().st_mtime_ns)
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUseError("It can't be read as text in UTF-8.") from error
 
 
 @cache
-def _read(path: Path, changed: int) -> Service:  # noqa: ARG001 - part of the key
+def _read_cached(path: Path, changed: int) -> Service:  # noqa: ARG001 - part of the key
     return read_service(path.read_text(encoding="utf-8-sig"))
 
 
-def words_of(text: str) -> list[str]:
+def split_queries(text: str) -> list[str]:
     """Split a text into search queries, one per line."""
     return list(dict.fromkeys(line.strip()[:200] for line in text.splitlines() if line.strip()))
 
 
-def services_for(
+def get_services_for(
     config: Config, names: Collection[str], words: Collection[str], works: Collection[int]
 ) -> list[Service]:
     """Return search services, checked against the subjects of a query: words, works, or none (everything).
@@ -86,11 +86,11 @@ def services_for(
         NotFoundError: A service does not exist.
         WrongUseError: A service needs other subjects, or the services need different ones.
     """
-    matching = [service_of(config, name) for name in names]
+    matching = [get_service(config, name) for name in names]
     for service in matching:
         if service.takes != "words" and words:
-            what = "your works" if service.takes_pictures else "all that it has"
-            raise WrongUseError(f"{service.name} is asked for {what}, not for words.")
+            subject = "your works" if service.takes_pictures else "all that it has"
+            raise WrongUseError(f"{service.name} is asked for {subject}, not for words.")
         if service.takes == "words" and not words:
             raise WrongUseError(f"{service.name} needs words to search for.")
         if works and not service.takes_pictures:

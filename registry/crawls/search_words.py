@@ -8,12 +8,12 @@ from itertools import chain, islice, zip_longest
 from registry.accounts.models import Owner
 from registry.works import scoped
 
-MOST = 10
+MAX_QUERIES = 10
 """Maximum number of proposed queries."""
-LOOKED_AT = 500
+MAX_WORKS = 500
 """Number of the newest works whose texts are considered."""
 MAX_LINE = 80
-_BY_A_CAMERA = re.compile(
+_CAMERA_NAME = re.compile(
     r"(?i)^[_\W]*(img|image|dsc[fn]?|pxl|mvimg|mg|gopr|gx|dji|pict?|picture|photo|scan|screenshot|untitled|wp|p)"
     r"[-_ ]*\d"
 )
@@ -22,34 +22,34 @@ _COPY = re.compile(r"(?i)([-_(] ?|[ ](?!v?\d))(copy|kopie|final|edit|web|v?\d+)\
 _LETTERS = re.compile(r"[^\W\d_]{3}|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{2}")
 
 
-def words(owner: Owner, most: int = MOST) -> list[str]:
+def propose_queries(owner: Owner, limit: int = MAX_QUERIES) -> list[str]:
     """Return search queries, the most promising first; empty if the works' texts contain only numbers."""
-    works = list(scoped.works(owner).order_by("-number").values_list("title", "author", "metadata")[:LOOKED_AT])
-    authors = _often(author.split(",")[0] for _title, author, _file in works)
-    keywords = _often(word for *_rest, file in works for word in str(file.get("keywords", "")).split(","))
-    titles = _said(title for title, *_rest in works)
-    collections = _said(owner.collections.values_list("name", flat=True)[:LOOKED_AT])
-    first = islice(authors, 2)
-    others = (line for row in zip_longest(titles, keywords, collections) for line in row if line)
-    return list(islice(_each_once(chain(first, others)), most))
+    works = list(scoped.works(owner).order_by("-number").values_list("title", "author", "metadata")[:MAX_WORKS])
+    authors = _sort_by_frequency(author.split(",")[0] for _title, author, _file in works)
+    keywords = _sort_by_frequency(word for *_rest, file in works for word in str(file.get("keywords", "")).split(","))
+    titles = _clean(title for title, *_rest in works)
+    collections = _clean(owner.collections.values_list("name", flat=True)[:MAX_WORKS])
+    top_authors = islice(authors, 2)
+    other_lines = (line for row in zip_longest(titles, keywords, collections) for line in row if line)
+    return list(islice(_deduplicate(chain(top_authors, other_lines)), limit))
 
 
-def _often(texts: Iterable[str]) -> Iterator[str]:
+def _sort_by_frequency(texts: Iterable[str]) -> Iterator[str]:
     """Yield distinct texts, the most frequent first."""
-    yield from (text for text, _count in Counter(_said(texts)).most_common())
+    yield from (text for text, _count in Counter(_clean(texts)).most_common())
 
 
-def _said(texts: Iterable[str]) -> Iterator[str]:
+def _clean(texts: Iterable[str]) -> Iterator[str]:
     """Yield texts written by a person, each as one line; file names given by cameras are skipped."""
     for text in texts:
         line = " ".join(_COPY.sub("", text.strip()).replace("_", " ").split())
-        if not _BY_A_CAMERA.match(text) and _LETTERS.search(line):
+        if not _CAMERA_NAME.match(text) and _LETTERS.search(line):
             yield line[:MAX_LINE].strip()
 
 
-def _each_once(lines: Iterable[str]) -> Iterator[str]:
-    folded: set[str] = set()
+def _deduplicate(lines: Iterable[str]) -> Iterator[str]:
+    seen_lines: set[str] = set()
     for line in lines:
-        if line.casefold() not in folded:
-            folded.add(line.casefold())
+        if line.casefold() not in seen_lines:
+            seen_lines.add(line.casefold())
             yield line

@@ -11,145 +11,149 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Decision, Headers, Sighting
-from registry.crawls.elsewhere import kept
+from registry.crawls.elsewhere import to_rows
 from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
 from registry.db import steps
-from registry.db.bulk import copy_into, storable
+from registry.db.bulk import copy_into, to_storable
 from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.pictures.models import BytesState, Picture, PictureReport
 from registry.works.models import WorkPicture
 
-Place: TypeAlias = tuple[bytes, bytes, int]
+SightingIdentity: TypeAlias = tuple[bytes, bytes, int]
 """The keys of page and image, and the picture: a sighting's identity within a crawl."""
 Validator: TypeAlias = tuple[str, str, Digest | None]
 """An image's ``ETag`` and ``Last-Modified`` headers, and the digest of its bytes at that time."""
 
 
-def seen_publicly() -> QuerySet[Picture]:
+def list_public_pictures() -> QuerySet[Picture]:
     """Return pictures from public sightings, except purged ones and those reported as illegal."""
     public = SightingRow.objects.filter(picture=OuterRef("pk"), private_to=None)
     reported = PictureReport.objects.filter(picture=OuterRef("pk"))
     return Picture.objects.filter(Exists(public), ~Exists(reported), ~Q(bytes_state=BytesState.PURGED))
 
 
-def seen_before(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
+def filter_seen(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
     """Return those digests whose pictures a crawl, or an earlier one if it visits only changed pages, has seen."""
-    by = {"crawl__watch": crawl.watch_id} if crawl.by_change else {"crawl": crawl.pk}
-    rows = SightingRow.objects.filter(picture__digest__in=list(digests), **by)
+    crawl_filter = {"crawl__watch": crawl.watch_id} if crawl.by_change else {"crawl": crawl.pk}
+    rows = SightingRow.objects.filter(picture__digest__in=list(digests), **crawl_filter)
     return {digest for digest in rows.values_list("picture__digest", flat=True) if digest is not None}
 
 
-def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Digest, int]:
+def store_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Digest, int]:
     """Store pictures, given as digest, size and time first seen; return primary keys by digest.
 
     Must run in a transaction: the rows stay locked, in the order of their digests.
     """
-    rows = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
+    rows = {digest: Picture(digest=digest, size=size, first_seen=first_seen) for digest, size, first_seen in pictures}
     copy_into(rows.values(), conflict=("digest",))
     locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(rows)).order_by("digest")
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 
-def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: str) -> list[int]:
+def store_sightings(slice_row: CrawlSlice, titled_sightings: Sequence[tuple[Sighting, str]], mark: str) -> list[int]:
     """Store a slice's sightings, each with the title of its page; sightings already in the crawl stay unchanged.
 
     Pictures with matches, and those whose last search used another version (see
-    :func:`registry.works.search_version.search_mark`), are processed again. Must run in a transaction.
+    :func:`registry.works.search_version.compute_search_mark`), are processed again. Must run in a transaction.
 
     Args:
-        of: The slice.
-        seen: Sightings and page titles.
+        slice_row: The slice.
+        titled_sightings: Sightings and page titles.
         mark: The current search version.
 
     Returns:
         Primary keys of the pictures that wait for processing.
     """
-    pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in seen])
-    earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
+    pictures = store_pictures(
+        [(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in titled_sightings]
+    )
+    earlier = _load_first_seen(slice_row.crawl.watch_id, pictures.values())
     rows = {}
-    for sighting, title in seen:
-        place = (url_key(sighting.page_url), url_key(sighting.image_url), pictures[sighting.digest])
-        first = earlier.get(place, sighting.fetched_at) if sighting.not_modified else sighting.fetched_at
-        rows[place] = _row(of, sighting, title, place, first)
+    for sighting, title in titled_sightings:
+        identity = (url_key(sighting.page_url), url_key(sighting.image_url), pictures[sighting.digest])
+        first = earlier.get(identity, sighting.fetched_at) if sighting.not_modified else sighting.fetched_at
+        rows[identity] = _to_row(slice_row, sighting, title, identity, first)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
-    _take_back([pictures[sighting.digest] for sighting, _ in seen if not sighting.not_modified])
-    return _put_to_work(list(pictures.values()), mark, of.crawl.watch)
+    _restore_expired([pictures[sighting.digest] for sighting, _ in titled_sightings if not sighting.not_modified])
+    return _requeue(list(pictures.values()), mark, slice_row.crawl.watch)
 
 
-def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime | None) -> SightingRow:
-    host = host_of(seen.page_url)[:260]  # host of a page from a sitemap that has not been visited
-    page_key, image_key, picture = place
-    watch = of.crawl.watch
+def _to_row(
+    slice_row: CrawlSlice, sighting: Sighting, page_title: str, identity: SightingIdentity, first_seen: datetime | None
+) -> SightingRow:
+    host = host_of(sighting.page_url)[:260]  # host of a page from a sitemap that has not been visited
+    page_key, image_key, picture = identity
+    watch = slice_row.crawl.watch
     return SightingRow(
-        crawl_id=of.crawl_id,
-        slice=of,
+        crawl_id=slice_row.crawl_id,
+        slice=slice_row,
         picture_id=picture,
         page_key=page_key,
         image_key=image_key,
-        **columns(seen, "page_url", "image_url", "final_url", "found_in", "context", "status"),
+        **columns(sighting, "page_url", "image_url", "final_url", "found_in", "context", "status"),
         host=host,
         party=registrable_domain(host)[:260],
         page_title=page_title,
-        media_type=seen.media_type[:100],
-        request_headers=_storable(seen.request_headers),
-        response_headers=_storable(seen.response_headers),
-        peer=seen.peer[:60],
-        certificate=seen.certificate[:160],
+        media_type=sighting.media_type[:100],
+        request_headers=_storable(sighting.request_headers),
+        response_headers=_storable(sighting.response_headers),
+        peer=sighting.peer[:60],
+        certificate=sighting.certificate[:160],
         first_seen=first_seen,
-        last_seen=seen.fetched_at,
-        period=seen.period,
-        elsewhere=kept(seen.elsewhere),
-        bytes_came=not seen.not_modified,
+        last_seen=sighting.fetched_at,
+        period=sighting.period,
+        elsewhere=to_rows(sighting.elsewhere),
+        bytes_came=not sighting.not_modified,
         private_to_id=watch.owner_id if watch.private else None,
     )
 
 
 def _storable(headers: Headers) -> list[list[str]]:
-    return [[storable(name), storable(value)] for name, value in headers]
+    return [[to_storable(name), to_storable(value)] for name, value in headers]
 
 
-def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, datetime | None]:
+def _load_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[SightingIdentity, datetime | None]:
     """Return when the watch first saw each (page, image, picture), in any crawl."""
     rows = SightingRow.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
     places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
     return {(bytes(page), bytes(image), picture): first for page, image, picture, first in places}
 
 
-def _take_back(pictures: Sequence[int]) -> None:
+def _restore_expired(pictures: Sequence[int]) -> None:
     """Reset those of the locked pictures whose expired bytes were downloaded again, so that later works match them."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
-    expired.update(bytes_state=BytesState.STORED, searched="", **steps.afresh())
+    expired.update(bytes_state=BytesState.STORED, searched="", **steps.reset_columns())
     # Failed pictures get one more attempt, because the cause may be gone; another failure affects only them.
-    given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
-    given_up.update(**{**steps.afresh(), "attempts": steps.MAX_ATTEMPTS - 1})
+    failed = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
+    failed.update(**{**steps.reset_columns(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
-def _put_to_work(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
+def _requeue(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
     """Reset those of the locked pictures that need processing because of a new sighting; return all that wait.
 
     Pictures from an owner's own site are processed again in any case, because they may be proposed as works.
     """
-    alike = [decision for decision in Decision if decision is not Decision.NONE]
-    matched = Picture.objects.filter(pk__in=pictures, matches_as_found__decision__in=alike).values("pk")
+    match_decisions = [decision for decision in Decision if decision is not Decision.NONE]
+    matched = Picture.objects.filter(pk__in=pictures, matches_as_found__decision__in=match_decisions).values("pk")
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
-    otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
-    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
+    is_outdated = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
+    needs_processing = Q(pk__in=matched) | Q(pk__in=registered) | is_outdated
     if watch.own:
         proposed = Proposal.objects.filter(owner=watch.owner_id, picture=OuterRef("pk"))
-        concerned |= Q(bytes_state=BytesState.STORED, refusal="") & ~Q(incomplete=True) & ~Q(Exists(proposed))
-    Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(**steps.afresh())
-    waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
-    return sorted(waiting.values_list("pk", flat=True))
+        needs_processing |= Q(bytes_state=BytesState.STORED, refusal="") & ~Q(incomplete=True) & ~Q(Exists(proposed))
+    Picture.objects.filter(needs_processing, pk__in=pictures, state=StepState.DONE).update(**steps.reset_columns())
+    pending = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
+    return sorted(pending.values_list("pk", flat=True))
 
 
-def of_slice(slice_id: int) -> list[SightingRow]:
+def list_by_slice(slice_id: int) -> list[SightingRow]:
     """Return a slice's sightings in the order of its log entry: by page key, image key and digest."""
     rows = SightingRow.objects.filter(slice_id=slice_id).select_related("picture")
     return list(rows.order_by("page_key", "image_key", "picture__digest"))
 
 
-def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
+def load_validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     """Return the validators of images on these pages by image URL, for the latest bytes downloaded by the watch.
 
     Only images whose bytes are stored are included: expired ones must be downloaded again, to be compared with later
@@ -170,7 +174,7 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     return validators_by_url
 
 
-def record_of(sighting: SightingRow) -> SightingRecord:
+def to_record(sighting: SightingRow) -> SightingRecord:
     """Return the record of a sighting that its slice's log entry commits to."""
     return SightingRecord(
         **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),

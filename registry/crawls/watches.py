@@ -17,16 +17,16 @@ from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.crawls import canaries, captures, watching
-from registry.crawls.crawling import ARCHIVE, SEARCH, denials, denied
+from registry.crawls.crawling import ARCHIVE, SEARCH, is_denied, load_denials
 from registry.crawls.models import Canary, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import check_costs
-from registry.crawls.search_services import services_for
+from registry.crawls.search_services import get_services_for
 from registry.services.services import Services, contact_fields
 from registry.works import scoped
 from registry.works.models import Work
 
-Place = tuple[str, str]
+Source = tuple[str, str]
 """Kind and URL of a source."""
 
 
@@ -42,7 +42,7 @@ class Settings(watching.Subjects, TypedDict):
 
 
 def arrange(
-    services: Services, owner: Owner, name: str, sources: Sequence[Place], **settings: Unpack[Settings]
+    services: Services, owner: Owner, name: str, sources: Sequence[Source], **settings: Unpack[Settings]
 ) -> Watch:
     """Create a watch.
 
@@ -55,25 +55,25 @@ def arrange(
         RefusedError: A URL may not be visited.
         WrongUseError: The settings are invalid.
     """
-    _check(services, sources)
-    usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
+    _check_sources(services, sources)
+    defaults = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        query = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
+        query = captures.make_subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
         check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
         settings["domains"], settings["since"], settings["until"] = query["domains"], query["since"], query["until"]
-    if search_services := services_for(services.config, _searches(sources), words, works):
-        usual["searches"] = min(service.pace.searches for service in search_services)
-        check_costs(services, owner, _searches(sources), settings["budget"])
+    if search_services := get_services_for(services.config, _list_searches(sources), words, works):
+        defaults["searches"] = min(service.pace.searches for service in search_services)
+        check_costs(services, owner, _list_searches(sources), settings["budget"])
         _check_works(owner, works)
         if search_services[0].takes == "nothing":
             settings["words"] = [search_services[0].name]  # queried once per run
-    settings["budget"] = {**usual, **settings["budget"]}
+    settings["budget"] = {**defaults, **settings["budget"]}
     return watching.add_watch(owner, name, sources, **settings)
 
 
-def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
+def update_watch(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
     services: Services,
     watch: Watch,
     *,
@@ -84,39 +84,39 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     every: timedelta | None = None,
     when: TimeOfDay | None = None,
     own: bool | None = None,
-    add: Sequence[Place] = (),
-    remove: Collection[Place] = (),
-    **asked: Unpack[watching.Subjects],
+    add: Sequence[Source] = (),
+    remove: Collection[Source] = (),
+    **subjects: Unpack[watching.Subjects],
 ) -> None:
     """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
-    _check(services, add)
+    _check_sources(services, add)
     with transaction.atomic():
         settings: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
         watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **settings)
         watching.change_sources(watch, add=add, remove=remove, by=by)
-        if searches := _searches(watching.places(watch)):
+        if searches := _list_searches(watching.list_sources(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})
-        words, works = asked.get("words"), asked.get("works") or ()
+        words, works = subjects.get("words"), subjects.get("works") or ()
         if words is not None or works:
-            services_for(services.config, searches, words or (), works)
+            get_services_for(services.config, searches, words or (), works)
             _check_works(watch.owner, works)
-        watching.change_subjects(watch, by=by, **asked)
+        watching.change_subjects(watch, by=by, **subjects)
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
-    """Plant a canary, as :func:`registry.crawls.canaries.plant` does; also raises ``RefusedError``."""
+    """Plant a canary, as :func:`registry.crawls.canaries.add_known_copy` does; also raises ``RefusedError``."""
     services.guard.check_url(url)
-    return canaries.plant(work, watch, url, by=by)
+    return canaries.add_known_copy(work, watch, url, by=by)
 
 
-def _check(services: Services, sources: Sequence[Place]) -> None:
+def _check_sources(services: Services, sources: Sequence[Source]) -> None:
     unvisited = (*watching.FILE_KINDS, SEARCH, ARCHIVE)
     check_addresses(services, [address for kind, address in sources if kind not in unvisited])
 
 
 def _check_archives(services: Services, names: Sequence[str]) -> None:
     for name in names:
-        captures.archive_of(services, name)
+        captures.get_archive_client(services, name)
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
@@ -125,13 +125,13 @@ def _check_works(owner: Owner, works: Sequence[int]) -> None:
         raise WrongUseError(Sentence("Work %(number)s does not exist.", number=number))
 
 
-def _searches(sources: Sequence[Place]) -> list[str]:
+def _list_searches(sources: Sequence[Source]) -> list[str]:
     return [address for kind, address in sources if kind == SEARCH]
 
 
-def look_at_site(services: Services, address: str) -> Look:
+def examine_site(services: Services, address: str) -> Look:
     """Examine a site under the rules of every crawl: guard, deny list, robots.txt; raises ``RefusedError``."""
-    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
+    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), is_denied)
 
 
 def check_addresses(services: Services, urls: Iterable[str]) -> None:
@@ -140,7 +140,7 @@ def check_addresses(services: Services, urls: Iterable[str]) -> None:
     Raises:
         RefusedError: The reason is the guard's or ``denied-host``; the message contains the URL.
     """
-    is_denied = denials()
+    is_denied = load_denials()
     for url in urls:
         try:
             services.guard.check_url(url)

@@ -14,7 +14,7 @@ from registry.crawls import budgets, canaries, changes, crawling, own_places, re
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.db.claimable import UNFINISHED
-from registry.db.rows import alone_with, next_number, there, write
+from registry.db.rows import lock_row, next_number, require, write
 from registry.log import audit_log
 from registry.members import samples
 
@@ -22,13 +22,19 @@ FILE_KINDS = ("folder", "warc")
 FILES, SEARCHES, LISTS, ARCHIVES, WEB = "files", "searches", "lists", "archives", "web"
 MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=3650)
-BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
+DEFAULT_BUDGET: Mapping[str, int] = {
+    "pages": 1_000,
+    "images": 20_000,
+    "bytes": 2_000_000_000,
+    "seconds": 6 * 3_600,
+    "depth": 3,
+}
 """Default budget of a run over web URLs."""
-USUAL: Mapping[str, Mapping[str, int | str]] = {
-    WEB: {**BUDGET, **budgets.RENDERING},
-    SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
+DEFAULT_BUDGETS: Mapping[str, Mapping[str, int | str]] = {
+    WEB: {**DEFAULT_BUDGET, **budgets.RENDERING},
+    SEARCHES: {name: DEFAULT_BUDGET[name] for name in ("images", "bytes", "seconds")},
     LISTS: {"depth": 0},
-    ARCHIVES: {name: BUDGET[name] for name in ("pages", "bytes", "seconds")},
+    ARCHIVES: {name: DEFAULT_BUDGET[name] for name in ("pages", "bytes", "seconds")},
     FILES: {},
 }
 """Default budgets by sort of sources: searches return only pictures; files and bulk lists are read completely."""
@@ -64,7 +70,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     by: str = "",
     when: TimeOfDay | None = None,
     own: bool = False,
-    **asked: Unpack[Subjects],
+    **search_subjects: Unpack[Subjects],
 ) -> Watch:
     """Create a scheduled watch; use :func:`start_now` for an earlier run.
 
@@ -76,7 +82,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
         name: Name of the watch.
         sources: Kinds and URLs (or file paths) of sources, all of one sort.
         every: Interval between runs.
-        budget: :class:`crawler.formats.job.Limits` of a run; :data:`USUAL` for missing values.
+        budget: :class:`crawler.formats.job.Limits` of a run; :data:`DEFAULT_BUDGETS` for missing values.
         politeness: Values of :class:`crawler.formats.job.Politeness`.
         by: Account recorded in the audit log.
         when: Time of day of the runs; without it, the first run is after one interval.
@@ -86,11 +92,11 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     Raises:
         WrongUseError: The settings are invalid, or the name is taken.
     """
-    samples.refuse(owner)
-    group = _one_group(kind for kind, _url in sources)
-    _check(name, every)
-    budget = _checked_budget(group, {**USUAL[group], **budget})
-    subjects = {name: value for name, value in asked.items() if value}
+    samples.check_not_sample(owner)
+    group = _get_single_group(kind for kind, _url in sources)
+    _check_name_and_interval(name, every)
+    budget = _normalise_budget(group, {**DEFAULT_BUDGETS[group], **budget})
+    subjects = {name: value for name, value in search_subjects.items() if value}
     if subjects.keys() - _DOMAINS and group != SEARCHES:
         raise WrongUseError(Sentence("Only watches that use a search service can have words or works to search for."))
     if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
@@ -99,10 +105,10 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             hint=Sentence("Specify the archive and the domain: --archive wayback --domain example.com"),
         )
     if own:
-        own_places.check(sources)
-    first = None if group == LISTS else now() + every if when is None else schedules.first_run(every, when)
-    with alone_with(owner):
-        _refuse_known(owner, name)
+        own_places.check_sources(sources)
+    first = None if group == LISTS else now() + every if when is None else schedules.compute_first_run(every, when)
+    with lock_row(owner):
+        _check_name_is_free(owner, name)
         number = next_number(owner.watches)
         watch = Watch.objects.create(
             owner=owner,
@@ -111,11 +117,13 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             sources=[{"kind": kind, "url": url, **subjects} for kind, url in dict.fromkeys(sources)],
             budget=budget,
             politeness=dict(politeness),
-            **_times(every, first, when),
+            **_to_schedule_columns(every, first, when),
             private=group in (FILES, SEARCHES, ARCHIVES),
             own=own,
         )
-        audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
+        audit_log.log_change(
+            "watch added", by=by, owner=owner, about={"sources": watch.sources, **_describe_settings(watch)}
+        )
         return watch
 
 
@@ -138,29 +146,36 @@ def change_watch(  # noqa: PLR0913 - as add_watch
         NotFoundError: The watch has been deleted meanwhile.
         WrongUseError: The settings are invalid.
     """
-    _refuse_past(watch)
+    _check_schedulable(watch)
     with transaction.atomic():
-        row = _held(watch)
+        row = _lock_watch(watch)
         name = row.name if name is None else name
         every = timedelta(seconds=row.interval_seconds) if every is None else every
-        _check(name, every)
-        before = _settings(row)
-        budget = _checked_budget(_one_group(kind for kind, _url in places(row)), {**row.budget, **budget})
+        _check_name_and_interval(name, every)
+        previous_settings = _describe_settings(row)
+        budget = _normalise_budget(
+            _get_single_group(kind for kind, _url in list_sources(row)), {**row.budget, **budget}
+        )
         if name != row.name:
-            _refuse_known(watch.owner, name)
-        times = {} if takes_lists(row) else _changed_times(row, every, when)
+            _check_name_is_free(watch.owner, name)
+        times = {} if is_list_watch(row) else _compute_changed_times(row, every, when)
         politeness = {**row.politeness, **politeness}
-        sees_more = any(budget.get(one) != row.budget.get(one) for one in ("depth", "render"))
-        sees_more |= any(politeness.get(one) != row.politeness.get(one) for one in ("obey_robots", "obey_reservations"))
+        sees_more = any(budget.get(key) != row.budget.get(key) for key in ("depth", "render"))
+        sees_more |= any(politeness.get(key) != row.politeness.get(key) for key in ("obey_robots", "obey_reservations"))
         own = row.own if own is None else own
         if own:
-            own_places.check(places(row))
+            own_places.check_sources(list_sources(row))
         sees_more |= own and not row.own  # pictures already seen may be proposed
         everything = row.everything or sees_more
         write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **times)
         if sees_more:  # "unchanged" would be wrong, also in later runs if the next one cannot cover all
             row.known_pages.update(etag="", last_modified="")
-        audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
+        audit_log.log_change(
+            "watch changed",
+            by=by,
+            owner=watch.owner,
+            about={"before": previous_settings, "after": _describe_settings(row)},
+        )
 
 
 def change_sources(
@@ -171,69 +186,71 @@ def change_sources(
     If a source is removed, a running crawl ends with its results so far. Sources that the watch already has, or does
     not have, are ignored. Raises as :func:`change_watch`, also if no source would be left.
     """
-    _refuse_past(watch)
+    _check_schedulable(watch)
     with transaction.atomic():
-        row = _held(watch)
-        before = places(row)
-        after = [place for place in dict.fromkeys([*before, *add]) if place not in remove]
-        if after == before:
+        row = _lock_watch(watch)
+        previous_sources = list_sources(row)
+        new_sources = [source for source in dict.fromkeys([*previous_sources, *add]) if source not in remove]
+        if new_sources == previous_sources:
             return
-        is_asked = searches(row) or asks_archives(row)
+        is_queried = is_search_watch(row) or is_archive_watch(row)
         if row.own:
-            own_places.check(after)
-        if is_asked or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
+            own_places.check_sources(new_sources)
+        if is_queried or _get_single_group(kind for kind, _url in new_sources) != _get_single_group(
+            kind for kind, _url in previous_sources
+        ):
             raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
-        write(row, sources=[{"kind": kind, "url": url} for kind, url in after])
-        added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
+        write(row, sources=[{"kind": kind, "url": url} for kind, url in new_sources])
+        added, removed = sorted({*new_sources} - {*previous_sources}), sorted({*previous_sources} - {*new_sources})
         if removed:
             _stop_crawl(row)
-            changes.forget_other_sites(row)
+            changes.delete_other_sites(row)
         about = {"watch": row.name, "added": added, "removed": removed}
-        audit_log.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
+        audit_log.log_change("watch's sources changed", by=by, owner=watch.owner, about=about)
 
 
-def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None:
+def change_subjects(watch: Watch, *, by: str, **search_subjects: Unpack[Subjects]) -> None:
     """Change the words or works that a watch searches for, from the next crawl on; raises as :func:`change_watch`."""
-    subjects = {name: value for name, value in asked.items() if value is not None}
+    subjects = {name: value for name, value in search_subjects.items() if value is not None}
     if not subjects:
         return
     with transaction.atomic():
-        row = _held(watch)
-        if not searches(row):
+        row = _lock_watch(watch)
+        if not is_search_watch(row):
             raise WrongUseError(
                 Sentence("Only watches that use a search service can have words or works to search for.")
             )
-        asks_words = bool(searched_words(row))
-        if "words" in subjects and not (subjects["words"] and asks_words):
+        searches_words = bool(list_search_words(row))
+        if "words" in subjects and not (subjects["words"] and searches_words):
             raise WrongUseError(Sentence("Enter what to search for."))
-        if asks_words and (subjects.get("works") or subjects.get("newest")):
+        if searches_words and (subjects.get("works") or subjects.get("newest")):
             raise WrongUseError(Sentence("This watch searches by words, not by works."))
         sources = [{name: value for name, value in {**source, **subjects}.items() if value} for source in row.sources]
         if sources == row.sources:
             return
         write(row, sources=sources)
-        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **subjects})
+        audit_log.log_change("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **subjects})
 
 
-def places(watch: Watch) -> list[tuple[str, str]]:
+def list_sources(watch: Watch) -> list[tuple[str, str]]:
     """Return the kind and URL of each of a watch's sources."""
     return [(source["kind"], source["url"]) for source in watch.sources]
 
 
-def searched_words(watch: Watch) -> list[str]:
+def list_search_words(watch: Watch) -> list[str]:
     """Return the words that a watch searches for; empty if it does not search for words."""
     return [words for source in watch.sources for words in source.get("words", [])]
 
 
-def _held(watch: Watch) -> Watch:
+def _lock_watch(watch: Watch) -> Watch:
     """Lock a watch, and its owner, for this transaction; raises ``NotFoundError`` if it was deleted."""
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
-    return there(row, Sentence("This watch was deleted in the meantime."))
+    return require(row, Sentence("This watch was deleted in the meantime."))
 
 
-def _one_group(kinds: Iterable[str]) -> str:
-    groups = {_group(kind) for kind in kinds}
+def _get_single_group(kinds: Iterable[str]) -> str:
+    groups = {_get_group(kind) for kind in kinds}
     if not groups:
         raise WrongUseError(Sentence("A watch needs at least one source."))
     if len(groups) > 1:
@@ -241,73 +258,73 @@ def _one_group(kinds: Iterable[str]) -> str:
     return groups.pop()
 
 
-def _group(kind: str) -> str:
+def _get_group(kind: str) -> str:
     return FILES if kind in FILE_KINDS else _GROUPS.get(kind, WEB)
 
 
-def searches(watch: Watch) -> bool:
+def is_search_watch(watch: Watch) -> bool:
     """Return True if a watch queries search services instead of visiting sites."""
     return any(source["kind"] == crawling.SEARCH for source in watch.sources)
 
 
-def asks_archives(watch: Watch) -> bool:
+def is_archive_watch(watch: Watch) -> bool:
     """Return True if a watch requests pictures of domains from web archives."""
     return any(source["kind"] == crawling.ARCHIVE for source in watch.sources)
 
 
-def takes_lists(watch: Watch) -> bool:
+def is_list_watch(watch: Watch) -> bool:
     """Return True if a watch visits URLs from bulk lists or from a person; it has no schedule.
 
     :mod:`registry.crawls.lists` and :mod:`registry.crawls.looks` start it.
     """
-    return any(_group(source["kind"]) == LISTS for source in watch.sources)
+    return any(_get_group(source["kind"]) == LISTS for source in watch.sources)
 
 
-def looks_by_hand(watch: Watch) -> bool:
+def is_manual_watch(watch: Watch) -> bool:
     """Return True if a watch visits single pages once, at a person's request (:mod:`registry.crawls.looks`)."""
     return any(source["kind"] == crawling.HAND for source in watch.sources)
 
 
-def runs_once(watch: Watch) -> bool:
+def is_unscheduled(watch: Watch) -> bool:
     """Return True if a watch runs only when a person starts it."""
     return watch.interval_seconds >= MAX_INTERVAL.total_seconds()
 
 
-def visits_sites(watch: Watch) -> bool:
+def is_site_watch(watch: Watch) -> bool:
     """Return True if a watch visits places on the web that a person entered."""
-    return {_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
+    return {_get_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
 
 
-def _changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
+def _compute_changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
     """Return the columns of a changed schedule, which keeps its time of day unless a new one is given."""
-    before = schedules.kept(watch)
+    previous = schedules.load_time_of_day(watch)
     if when is not None:
-        return _times(every, schedules.first_run(every, when), when)
+        return _to_schedule_columns(every, schedules.compute_first_run(every, when), when)
     if int(every.total_seconds()) == watch.interval_seconds:
         return {}
-    if before is not None and every % schedules.DAY == timedelta(0):
-        return _times(every, before.on(before.day_of(now()) + every), before)
-    return _times(every, now() + every, None)
+    if previous is not None and every % schedules.DAY == timedelta(0):
+        return _to_schedule_columns(every, previous.on(previous.day_of(now()) + every), previous)
+    return _to_schedule_columns(every, now() + every, None)
 
 
-def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
+def _to_schedule_columns(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
     """Return the schedule's columns; the time of day defaults to that of the first run."""
-    of_days = first is not None and every % schedules.DAY == timedelta(0)
-    chosen = (when or TimeOfDay.of(first)) if first is not None and of_days else None
+    is_daily = first is not None and every % schedules.DAY == timedelta(0)
+    time_of_day = (when or TimeOfDay.of(first)) if first is not None and is_daily else None
     return {
         "interval_seconds": int(every.total_seconds()),
         "next_run_at": first,
-        "time_of_day": chosen and chosen.at,
-        "time_zone": str(chosen.zone) if chosen else "",
+        "time_of_day": time_of_day and time_of_day.at,
+        "time_zone": str(time_of_day.zone) if time_of_day else "",
     }
 
 
-def _settings(watch: Watch) -> dict[str, Any]:
+def _describe_settings(watch: Watch) -> dict[str, Any]:
     settings = {"watch": watch.name, "seconds": watch.interval_seconds}
     return settings | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
 
 
-def _check(name: str, every: timedelta) -> None:
+def _check_name_and_interval(name: str, every: timedelta) -> None:
     if not MIN_INTERVAL <= every <= MAX_INTERVAL:
         raise WrongUseError(Sentence("The interval of a watch must be between one minute and ten years."))
     if not name or name.isdecimal():
@@ -317,7 +334,7 @@ def _check(name: str, every: timedelta) -> None:
         )
 
 
-def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
+def _normalise_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     """Return a budget in its stored form; an empty money amount means no limit."""
     limited = {name: value for name, value in budget.items() if value != ""}
     if group != SEARCHES and limited.keys() & {"searches", budgets.RUN, budgets.MONTH}:
@@ -326,13 +343,13 @@ def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
         )
     if group in (SEARCHES, FILES, ARCHIVES) and limited.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
-    may = budgets.limits(limited)
-    if len({limit.currency for limit in may.values()}) > 1:
+    money_limits = budgets.parse_limits(limited)
+    if len({limit.currency for limit in money_limits.values()}) > 1:
         raise WrongUseError(Sentence("Use the same currency for the spending limits per run and per month."))
-    return limited | {name: str(limit) for name, limit in may.items()}
+    return limited | {name: str(limit) for name, limit in money_limits.items()}
 
 
-def _refuse_known(owner: Owner, name: str) -> None:
+def _check_name_is_free(owner: Owner, name: str) -> None:
     if scoped.watches(owner).filter(name=name).exists():
         raise WrongUseError(
             Sentence("%(owner)s already has a watch named %(name)s.", owner=owner.name, name=f"{name!r}"),
@@ -340,11 +357,11 @@ def _refuse_known(owner: Owner, name: str) -> None:
         )
 
 
-def free_name(owner: Owner, wanted: str) -> str:
+def make_free_name(owner: Owner, base_name: str) -> str:
     """Return a name for a watch that is not taken, based on the one wanted."""
-    taken = set(scoped.watches(owner).filter(name__startswith=wanted).values_list("name", flat=True))
-    more = (f"{wanted} ({number})" for number in range(2, len(taken) + 3))
-    return next(name for name in (wanted, *more) if name not in taken)
+    used_names = set(scoped.watches(owner).filter(name__startswith=base_name).values_list("name", flat=True))
+    numbered_names = (f"{base_name} ({number})" for number in range(2, len(used_names) + 3))
+    return next(name for name in (base_name, *numbered_names) if name not in used_names)
 
 
 def remove_watch(watch: Watch, *, by: str) -> None:
@@ -356,29 +373,29 @@ def remove_watch(watch: Watch, *, by: str) -> None:
         NotFoundError: The watch has already been deleted.
         WrongUseError: The watch only requests previously seen pictures.
     """
-    _refuse_past(watch)
+    _check_schedulable(watch)
     with transaction.atomic():
-        row = _held(watch)
+        row = _lock_watch(watch)
         Watch.objects.filter(pk=row.pk).update(removed_at=now(), paused=True)
-        for canary in canaries.active(watch.owner).filter(watch=watch):
-            canaries.withdraw(canary, by=by)
+        for known_copy in canaries.list_active(watch.owner).filter(watch=watch):
+            canaries.withdraw_known_copy(known_copy, by=by)
         _stop_crawl(row)
-        audit_log.changed("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
+        audit_log.log_change("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
 
 
-def stop(crawl: Crawl, *, by: str) -> bool:
+def stop_crawl(crawl: Crawl, *, by: str) -> bool:
     """Request a crawl's end, within seconds; return True if it was running."""
     with transaction.atomic():
-        if stopped := crawling.stop(crawl.pk):
+        if was_running := crawling.stop_crawl(crawl.pk):
             about = {"watch": crawl.watch.name, "crawl": crawl.number}
-            audit_log.changed("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
-    return stopped
+            audit_log.log_change("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
+    return was_running
 
 
 def _stop_crawl(watch: Watch) -> None:
     """Stop the running crawl, if any; no other can start while the watch is locked."""
-    if under_way := crawl_under_way(watch):
-        crawling.stop(under_way.pk)
+    if running_crawl := get_running_crawl(watch):
+        crawling.stop_crawl(running_crawl.pk)
 
 
 def pause(watch: Watch, *, by: str = "") -> None:
@@ -392,25 +409,25 @@ def resume(watch: Watch, *, by: str = "") -> None:
 
 
 def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
-    _refuse_past(watch)
+    _check_schedulable(watch)
     with transaction.atomic():
-        row = _held(watch)
+        row = _lock_watch(watch)
         if row.paused == paused:
             return
         write(row, paused=paused)
-        schedules.move_on(row, now())
+        schedules.advance(row, now())
         what = "watch paused" if paused else "watch resumed"
-        audit_log.changed(what, by=by, owner=watch.owner, about={"watch": row.name})
+        audit_log.log_change(what, by=by, owner=watch.owner, about={"watch": row.name})
 
 
-def _refuse_past(watch: Watch) -> None:
-    samples.refuse(watch.owner)
+def _check_schedulable(watch: Watch) -> None:
+    samples.check_not_sample(watch.owner)
     if revisits.is_past(watch):
         hint = Sentence("It starts automatically when a new work is similar to pictures whose bytes have expired.")
         raise WrongUseError(Sentence("%(watch)s has no schedule.", watch=watch.name), hint=hint)
 
 
-def crawl_under_way(watch: Watch) -> Crawl | None:
+def get_running_crawl(watch: Watch) -> Crawl | None:
     """Return the crawl that has started and not ended."""
     return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
 
@@ -424,28 +441,28 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
         ConflictError: The running crawl is ending.
         WrongUseError: The watch is paused or has no schedule.
     """
-    _refuse_past(watch)
-    if looks_by_hand(watch):
+    _check_schedulable(watch)
+    if is_manual_watch(watch):
         raise WrongUseError(
             Sentence("%(watch)s visits only URLs that a person enters.", watch=watch.name),
             hint=Sentence("Visit a page: exhibit api POST looks --field url=URL"),
         )
-    if takes_lists(watch) and crawl_under_way(watch) is None:
+    if is_list_watch(watch) and get_running_crawl(watch) is None:
         raise WrongUseError(
             Sentence("All URLs in its lists have been visited."),
             hint=Sentence("Import another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
-    if started := schedules.start_between(watch.pk, everything=everything):
-        return started
+    if new_crawl := schedules.start_unscheduled(watch.pk, everything=everything):
+        return new_crawl
     if Watch.objects.filter(pk=watch.pk, paused=True).exists():
         raise WrongUseError(
             Sentence("The watch %(name)s is paused.", name=watch.name), hint=Sentence("Resume it first.")
         )
-    under_way = crawl_under_way(watch)
-    if under_way is None or under_way.reason:
+    running_crawl = get_running_crawl(watch)
+    if running_crawl is None or running_crawl.reason:
         raise ConflictError(
             Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")
         )
     if everything:
         Watch.objects.filter(pk=watch.pk).update(everything=True)
-    return under_way
+    return running_crawl

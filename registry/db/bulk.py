@@ -15,10 +15,12 @@ _INSERT = (
     "INSERT INTO {table} ({names}) SELECT {names} FROM {given} ORDER BY {key} ON CONFLICT ({key}) DO {action} "
     "RETURNING {returned}"
 )
-_FEW = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
+_DIRECT_ROWS = (
+    "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
+)
 _NUMBERS, _TEXTS = (models.IntegerField, models.ForeignKey), (models.CharField, models.TextField)
 """Fields whose plain values skip preparation, which would take a third of the time of a row."""
-FEW = 16
+MAX_DIRECT_ROWS = 16
 """Up to this number of rows are inserted without a temporary table, which would cost more than the rows."""
 
 
@@ -59,14 +61,16 @@ def copy_values(
         The last column of the key, for each row that was inserted or overwritten.
     """
     table = model._meta.db_table
-    identifiers = _named(table, columns, conflict, overwrite)
-    first = list(islice(remaining_rows := iter(rows), FEW + 1))
+    identifiers = _make_identifiers(table, columns, conflict, overwrite)
+    first = list(islice(remaining_rows := iter(rows), MAX_DIRECT_ROWS + 1))
     if not first:
         return []
     with connection.cursor() as cursor:
-        if len(first) <= FEW:
-            every: list[Any] = [value for values in first for value in values]
-            cursor.execute(_few(table, tuple(columns), tuple(conflict), overwrite, len(first)), every)
+        if len(first) <= MAX_DIRECT_ROWS:
+            parameters: list[Any] = [value for values in first for value in values]
+            cursor.execute(
+                _compose_direct_insert(table, tuple(columns), tuple(conflict), overwrite, len(first)), parameters
+            )
             return [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL(_CREATE).format(**identifiers))
         with cursor.copy(sql.SQL(_COPY).format(**identifiers)) as copy:
@@ -78,9 +82,9 @@ def copy_values(
     return returned
 
 
-def storable(text: str, most: int | None = None) -> str:
+def to_storable(text: str, max_length: int | None = None) -> str:
     """Return untrusted text in a form that PostgreSQL stores: NUL and lone surrogates replaced, cut to a length."""
-    return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return text[:max_length].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
@@ -94,30 +98,34 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
         return value
     if not (type(value) is str and type(field) in _TEXTS):
         value = field.get_db_prep_save(value, connection)
-    return storable(value) if isinstance(value, str) else value
+    return to_storable(value) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=256)
-def _few(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int) -> str:
+def _compose_direct_insert(
+    table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int
+) -> str:
     """Return the INSERT statement for a few rows, without a temporary table; composing it takes a millisecond."""
-    identifiers = _named(table, columns, conflict, overwrite)
+    identifiers = _make_identifiers(table, columns, conflict, overwrite)
     row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **identifiers)
+    few = sql.SQL(_DIRECT_ROWS).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **identifiers)
     return sql.SQL(_INSERT).format(given=few, **identifiers).as_string()
 
 
-def _named(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str) -> dict[str, sql.Composable]:
+def _make_identifiers(
+    table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str
+) -> dict[str, sql.Composable]:
     return {
         "table": sql.Identifier(table),
         "temporary": sql.Identifier(f"copy_{table}"),
-        "names": _listed(columns),
-        "key": _listed(conflict),
+        "names": _join_identifiers(columns),
+        "key": _join_identifiers(conflict),
         "returned": sql.Identifier(table, conflict[-1]),
         "action": _action([name for name in columns if name not in conflict], overwrite),
     }
 
 
-def _listed(names: Iterable[str]) -> sql.Composed:
+def _join_identifiers(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 

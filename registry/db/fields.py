@@ -9,7 +9,7 @@ from exhibit.sentences import from_text, to_text
 from exhibit.types import Untyped
 
 
-class KeptFile(TypedDict):
+class StoredFile(TypedDict):
     """A file whose bytes are among the blobs, as a row's JSON lists it.
 
     ``digest`` is hexadecimal, ``role`` the file's role in a capture, ``crc`` the checksum of a file in a ZIP archive,
@@ -30,7 +30,7 @@ class KeptFile(TypedDict):
     because: NotRequired[str]
 
 
-KeptFiles: TypeAlias = "models.JSONField[list[KeptFile], list[KeptFile]]"
+StoredFiles: TypeAlias = "models.JSONField[list[StoredFile], list[StoredFile]]"
 
 
 class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' parameters don't exist at run time

@@ -10,8 +10,8 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError
 from registry.db.fields import DigestField
 
-KEPT_FOR = timedelta(days=2)
-_PATIENCE = "5s"
+RESPONSE_RETENTION = timedelta(days=2)
+_LOCK_TIMEOUT = "5s"
 
 
 class KeptAnswer(models.Model):
@@ -29,11 +29,11 @@ class KeptAnswer(models.Model):
         indexes = [models.Index(fields=["made_at"], name="kept_answer_expiry")]
 
 
-class UnderWayError(ConflictError):
+class RequestInProgressError(ConflictError):
     """The same request is being processed at this moment."""
 
 
-def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
+def start_request(caller: str, key: str, request: Digest) -> KeptAnswer | None:
     """Start to process a request, in the transaction of its changes.
 
     A second request with the same key waits up to five seconds for the first to end. It then gets the first one's
@@ -47,7 +47,7 @@ def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
     """
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
             cursor.execute(
                 "INSERT INTO registry_keptanswer (caller, key, request, status, body, made_at)"
                 " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (caller, key) DO NOTHING RETURNING id",
@@ -58,15 +58,15 @@ def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable):
             raise
-        raise UnderWayError("This request is being answered at this moment.", retry=True) from error
+        raise RequestInProgressError("This request is being answered at this moment.", retry=True) from error
     return None if new else KeptAnswer.objects.get(caller=caller, key=key)
 
 
-def keep(caller: str, key: str, status: int, body: str) -> None:
-    """Store the response to a request that was started with :func:`begin`, in the same transaction."""
+def store_response(caller: str, key: str, status: int, body: str) -> None:
+    """Store the response to a request that was started with :func:`start_request`, in the same transaction."""
     KeptAnswer.objects.filter(caller=caller, key=key).update(status=status, body=body)
 
 
-def forget_old() -> int:
+def delete_old_responses() -> int:
     """Delete responses that are too old to be requested again; returns their number."""
-    return KeptAnswer.objects.filter(made_at__lt=now() - KEPT_FOR).delete()[0]
+    return KeptAnswer.objects.filter(made_at__lt=now() - RESPONSE_RETENTION).delete()[0]

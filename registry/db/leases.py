@@ -7,9 +7,9 @@ from django.db import connection
 from exhibit.machine import has_ended, this_process
 from registry.db.claimable import Lease
 
-LASTS = 40.0
+LEASE_SECONDS = 40.0
 """Seconds without renewal after which a lease expires; it ends sooner if its holder is known to have ended."""
-RENEWED = LASTS / 3
+RENEWED = LEASE_SECONDS / 3
 
 # a lease dated by a clock that was ahead counts as expired
 _TAKE = """
@@ -43,7 +43,9 @@ class Turn:
 
     def _take(self, ended: str) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(_TAKE, {"name": self._name, "holder": this_process(), "lasts": LASTS, "ended": ended})
+            cursor.execute(
+                _TAKE, {"name": self._name, "holder": this_process(), "lasts": LEASE_SECONDS, "ended": ended}
+            )
             row = cursor.fetchone()
         return 0 if row is None else int(row[0])
 

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from django.db import connection
 
-AGAIN = 0.1
+RETRY_SECONDS = 0.1
 """Seconds between two attempts."""
 LOCKS = 0x45584842
 """The first half of the keys of transaction locks."""
@@ -47,7 +47,7 @@ def share(lock: Lock) -> None:
 
 
 @contextmanager
-def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[bool]:
+def hold_long(lock: Lock, number: int, timeout: float = math.inf) -> Iterator[bool]:
     """Try to hold a numbered lock for the length of a block, which may take hours.
 
     The lock belongs to the connection and ends with it. A connection that holds it may take it again.
@@ -55,19 +55,19 @@ def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[boo
     Args:
         lock: The kind of lock.
         number: Number of the locked object.
-        within: Seconds to keep trying; without limit by default.
+        timeout: Seconds to keep trying; without limit by default.
 
     Yields:
         True if the lock is held.
     """
-    key, until = [0x45584900 + int(lock), number], time.monotonic() + within
-    while not (is_held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
-        time.sleep(AGAIN)
+    key, until = [0x45584900 + int(lock), number], time.monotonic() + timeout
+    while not (is_held := _query_flag("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
+        time.sleep(RETRY_SECONDS)
     try:
         yield is_held
     finally:
         if is_held:
-            _told("SELECT pg_advisory_unlock(%s, %s)", key)
+            _query_flag("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
 def _take(statement: str, lock: Lock) -> None:
@@ -78,7 +78,7 @@ def _take(statement: str, lock: Lock) -> None:
         cursor.execute(statement, [LOCKS, int(lock)])
 
 
-def _told(question: str, key: list[int]) -> bool:
+def _query_flag(question: str, key: list[int]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(question, key)
         return bool(cursor.fetchone()[0])

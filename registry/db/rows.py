@@ -13,11 +13,11 @@ Thing = TypeVar("Thing")
 Row = TypeVar("Row", bound=Model)
 
 
-def there(found: Thing | None, message: str, hint: str = "") -> Thing:
+def require(value: Thing | None, message: str, hint: str = "") -> Thing:
     """Return an object that was looked up; raises ``NotFoundError`` with this message if it is ``None``."""
-    if found is None:
+    if value is None:
         raise NotFoundError(message, hint=hint)
-    return found
+    return value
 
 
 def write(row: Model, **values: object) -> None:
@@ -32,17 +32,17 @@ def columns(row: object, *names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def locked(row: Row) -> Row:
+def lock_and_reload(row: Row) -> Row:
     """Return the current state of a row, locked against changes until the transaction ends."""
     # Not type(row): the signed-in user is a lazy object.
     return row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)
 
 
 @contextmanager
-def alone_with(row: Row) -> Iterator[Row]:
+def lock_row(row: Row) -> Iterator[Row]:
     """Open a transaction that locks a row, and whatever its lock protects; yields its current state."""
     with transaction.atomic():
-        yield locked(row)
+        yield lock_and_reload(row)
 
 
 def next_number(rows: Manager[Any] | QuerySet[Any]) -> int:

@@ -15,12 +15,12 @@ TICK = "tick"
 """Heartbeat name of the scheduler's tick, which every installation needs."""
 BEAT_SECONDS = 30.0
 """Seconds between two pings of the workers."""
-SILENT = timedelta(seconds=90)
+SILENCE_TIMEOUT = timedelta(seconds=90)
 """A worker counts as silent after this time without an answer."""
-FORGOTTEN = timedelta(days=1)
+HEARTBEAT_RETENTION = timedelta(days=1)
 """A silent worker is removed after this time: its machine has been replaced."""
 
-_SEEN = "UPDATE registry_heartbeat SET seen_at = %s WHERE name = ANY(%s) RETURNING name"
+_UPDATE_SEEN_AT = "UPDATE registry_heartbeat SET seen_at = %s WHERE name = ANY(%s) RETURNING name"
 _ADD = """
 INSERT INTO registry_steptime AS kept (step, day, runs, rows, seconds, processor_seconds, last_at)
 VALUES (%s, %s, 1, %s, %s, %s, %s)
@@ -32,7 +32,7 @@ ON CONFLICT (step, day) DO UPDATE SET
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class StepUsage:
     """Work and time of a step."""
 
     rows: int  # that the step finished
@@ -41,74 +41,76 @@ class Taken:
     last_at: datetime  # of the last run
 
 
-def beat(name: str, queues: str = "") -> None:
+def record_heartbeat(name: str, queues: str = "") -> None:
     """Record that a worker is alive."""
     moment = now()
     values = {"queues": queues, "seen_at": moment}
     Heartbeat.objects.update_or_create(name=name, defaults=values, create_defaults={**values, "started_at": moment})
 
 
-def seen(names: Collection[str]) -> set[str]:
+def update_seen(names: Collection[str]) -> set[str]:
     """Record that these workers are alive; returns the names that have no row."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, [now(), list(names)])
+        cursor.execute(_UPDATE_SEEN_AT, [now(), list(names)])
         return set(names) - {name for (name,) in cursor.fetchall()}
 
 
-def ends(name: str) -> None:
+def record_end(name: str) -> None:
     """Remove the heartbeat of a worker that ends cleanly."""
     Heartbeat.objects.filter(name=name).delete()
 
 
-def begins(name: str, queues: str) -> None:
+def record_start(name: str, queues: str) -> None:
     """Record that a worker has started, however its last run ended; old heartbeats are removed."""
-    Heartbeat.objects.filter(seen_at__lt=now() - FORGOTTEN).delete()
-    ends(name)
-    beat(name, queues)
+    Heartbeat.objects.filter(seen_at__lt=now() - HEARTBEAT_RETENTION).delete()
+    record_end(name)
+    record_heartbeat(name, queues)
 
 
 def heartbeats() -> list[Heartbeat]:
     """Return the heartbeats of the last day, by name."""
-    return list(Heartbeat.objects.filter(seen_at__gte=now() - FORGOTTEN).order_by("name"))
+    return list(Heartbeat.objects.filter(seen_at__gte=now() - HEARTBEAT_RETENTION).order_by("name"))
 
 
 def silent_hosts() -> set[str]:
     """Return the hosts whose workers have all been silent for too long while this process was listening."""
     last_seen: dict[str, datetime] = {}
-    for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
+    for name, seen_at in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]
-        last_seen[host] = max(seen, last_seen.get(host, seen))
-    return _listener.silent(last_seen, time.monotonic())
+        last_seen[host] = max(seen_at, last_seen.get(host, seen_at))
+    return _detector.silent(last_seen, time.monotonic())
 
 
-class Listener:
+class SilenceDetector:
     """Finds silent hosts by the listener's own clock, so that other clocks and its own pauses do not mislead it."""
 
     def __init__(self) -> None:
         self._heard: dict[str, tuple[datetime, float]] = {}
         self._at = float("-inf")
 
-    def silent(self, heard: Mapping[str, datetime], at: float) -> set[str]:
-        """Return the hosts without news for :data:`SILENT`.
+    def silent(self, last_heartbeats: Mapping[str, datetime], at: float) -> set[str]:
+        """Return the hosts without news for :data:`SILENCE_TIMEOUT`.
 
         The result is empty if no host has news: then the workers cannot be pinged, for example without a broker, but go
         on working.
 
         Args:
-            heard: Time of the last heartbeat, by host.
+            last_heartbeats: Time of the last heartbeat, by host.
             at: The current time of the listener's monotonic clock, in seconds.
         """
-        known = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
-        fresh = {name: (last, at) for name, last in heard.items()}
-        self._heard = fresh | {name: old for name, old in known.items() if old[0] == heard.get(name)}
+        previous = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
+        current = {name: (last, at) for name, last in last_heartbeats.items()}
+        self._heard = current | {
+            name: entry for name, entry in previous.items() if entry[0] == last_heartbeats.get(name)
+        }
         self._at = at
-        silent = {name for name, (_, since) in self._heard.items() if at - since > SILENT.total_seconds()}
+        silent = {name for name, (_, since) in self._heard.items() if at - since > SILENCE_TIMEOUT.total_seconds()}
         if silent and silent == self._heard.keys():
-            silent, self._heard = set(), fresh
+            silent, self._heard = set(), current
         return silent
 
 
-_listener = Listener()
+_detector = SilenceDetector()
 
 
 def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:
@@ -118,8 +120,8 @@ def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) 
         cursor.execute(_ADD, [step, moment.date(), rows, seconds, processor_seconds, moment])
 
 
-def taken_since(moment: datetime) -> Mapping[str, Taken]:
+def usage_since(moment: datetime) -> Mapping[str, StepUsage]:
     """Return work and time of each step since the day of a moment."""
     rows = StepTime.objects.filter(day__gte=moment.date()).values_list("step")
     sums = rows.annotate(Sum("rows"), Sum("seconds"), Sum("processor_seconds"), Max("last_at"))
-    return {step: Taken(*figures) for step, *figures in sums}
+    return {step: StepUsage(*figures) for step, *figures in sums}

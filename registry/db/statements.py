@@ -30,11 +30,11 @@ class Statement:
             return list(cursor.fetchall())
 
 
-def any_of(rows: QuerySet[Any], *name: str) -> QuerySet[Any, Any]:
+def exists_query(rows: QuerySet[Any], *name: str) -> QuerySet[Any, Any]:
     """Return a query for one row with these words, if any of the rows exist."""
     return rows.order_by().values_list(*(Value(word, CharField()) for word in name))[:1]
 
 
 def _at(moment: datetime, value: Untyped) -> Untyped:
-    away = isinstance(value, datetime) and value - MOMENT
-    return moment + away if isinstance(away, timedelta) and abs(away) < _ERA else value
+    offset = isinstance(value, datetime) and value - MOMENT
+    return moment + offset if isinstance(offset, timedelta) and abs(offset) < _ERA else value

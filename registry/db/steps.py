@@ -31,13 +31,13 @@ SUSPECT_FROM = 2
 ALL: Mapping[str, object] = MappingProxyType({})
 FIRST_PAUSE = timedelta(seconds=5)
 MAX_HOLD = timedelta(minutes=5)
-DIED = Sentence("The worker process died while processing this task.")
-BROKE_OFF = Sentence("The step was interrupted: %(what)s.")
+WORKER_DIED = Sentence("The worker process died while processing this task.")
+STEP_BROKE_OFF = Sentence("The step was interrupted: %(what)s.")
 
-_ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
+_finished_ids: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
 
-def due(stale_after: timedelta, moment: datetime | None = None) -> Q:
+def due_condition(stale_after: timedelta, moment: datetime | None = None) -> Q:
     """Return a condition for claimable rows: due, or claimed so long ago that the claimer must be dead."""
     moment = moment or now()
     is_waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
@@ -66,7 +66,7 @@ def due_ids(
         fresh_first: Place postponed rows behind the others, in the order in which they become due.
     """
     order = [F("not_before").asc(nulls_first=True), F("pk").asc()] if fresh_first else [F("pk").asc()]
-    rows = model._default_manager.filter(due(stale_after), **only).order_by(*order)
+    rows = model._default_manager.filter(due_condition(stale_after), **only).order_by(*order)
     if owner:
         turn = Window(RowNumber(), partition_by=F(owner), order_by=order)
         rows = rows.annotate(turn=turn).order_by("turn", *order)
@@ -80,12 +80,14 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
     """
     manager = model._default_manager
     with transaction.atomic():
-        free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
+        free = manager.select_for_update(skip_locked=True, no_key=True).filter(
+            due_condition(stale_after), pk__in=list(ids)
+        )
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
-        worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
+        exhausted = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
         died = Sentence("The worker process died %(count)s times while processing this task.", count=MAX_ATTEMPTS)
-        for row in manager.filter(pk__in=worn).only("error"):
-            broke_off = isinstance(row.error, Sentence) and row.error.template == BROKE_OFF
+        for row in manager.filter(pk__in=exhausted).only("error"):
+            broke_off = isinstance(row.error, Sentence) and row.error.template == STEP_BROKE_OFF
             manager.filter(pk=row.pk).update(state=StepState.FAILED, error=row.error if broke_off else died)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
         claimed_ids = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
@@ -99,19 +101,19 @@ def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     """Mark rows as done; must be called in the transaction that records their results."""
     rows = list(ids)
     model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, held_since=None, error="")
-    if (ended := _ended.get()) is not None:
-        ended += rows
+    if (finished := _finished_ids.get()) is not None:
+        finished += rows
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
+def collect_finished() -> Iterator[list[int]]:
     """Collect the primary keys of rows that are finished within the block."""
-    ended: list[int] = []
-    token = _ended.set(ended)
+    finished: list[int] = []
+    token = _finished_ids.set(finished)
     try:
-        yield ended
+        yield finished
     finally:
-        _ended.reset(token)
+        _finished_ids.reset(token)
 
 
 def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
@@ -120,14 +122,16 @@ def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -
     claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
-def mine(row: Row) -> QuerySet[Row]:
+def own_claim(row: Row) -> QuerySet[Row]:
     """Return the claimed row as a queryset, empty if another process has taken over the claim."""
     return type(row)._default_manager.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
 
 
-def put_off(row: Claimable, until: datetime | None, sentence: str = "") -> bool:
+def postpone(row: Claimable, until: datetime | None, sentence: str = "") -> bool:
     """Postpone a row as :func:`wait` does; returns False if another process has taken over."""
-    return bool(mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence))
+    return bool(
+        own_claim(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
+    )
 
 
 def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspect: bool = False) -> None:
@@ -146,7 +150,7 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
 
 
 @contextmanager
-def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) -> Iterator[None]:
+def processing(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) -> Iterator[None]:
     """Work on claimed rows: a fault of the machine holds them up, an error of Exhibit ends the attempt of each row.
 
     With ``shared``, an error of Exhibit holds them up as well: the cause is shared by all rows, such as an index or a
@@ -164,13 +168,13 @@ def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) 
             raise
 
 
-def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
+def release_after_error(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
     """Release rows of this process after an error that the step does not expect, such as a lost connection."""
     own_rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     if fault := machine_fault(error):
         hold_up(model, own_rows.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
-        sentence = Sentence(BROKE_OFF, what=type(error).__name__)
+        sentence = Sentence(STEP_BROKE_OFF, what=type(error).__name__)
         own_rows.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=sentence)
     else:  # the process is being stopped
         own_rows.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
@@ -183,15 +187,15 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
     """
     claimers, freed = _claimers(tuple(models)).rows(), 0
     lost_hosts = silent_hosts() - {host_of_process(this_process())} if claimers else set()
-    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in lost_hosts}
-    model_names = {model for model, name in claimers if name in ended}
+    ended_claimers = {name for _, name in claimers if has_ended(name) or host_of_process(name) in lost_hosts}
+    model_names = {model for model, name in claimers if name in ended_claimers}
     for model in [model for model in models if model.__name__ in model_names]:
-        rows = _claimed(model).filter(claimed_by__in=ended)
+        rows = _claimed(model).filter(claimed_by__in=ended_claimers)
         for attempts in set(rows.order_by().values_list("attempts", flat=True)):
             pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
             until = None if pause is None else now() + pause
-            alike = rows.filter(attempts=attempts)
-            freed += alike.update(state=StepState.TODO, not_before=until, held_since=None, error=DIED)
+            same_attempts = rows.filter(attempts=attempts)
+            freed += same_attempts.update(state=StepState.TODO, not_before=until, held_since=None, error=WORKER_DIED)
     return freed
 
 
@@ -215,31 +219,31 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
     """
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     attempts = claimed.values_list("attempts", flat=True).first() or 0
-    again = retry and attempts < MAX_ATTEMPTS
-    state = StepState.TODO if again else StepState.FAILED
-    until = now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None
+    is_retried = retry and attempts < MAX_ATTEMPTS
+    state = StepState.TODO if is_retried else StepState.FAILED
+    until = now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if is_retried else None
     claimed.update(state=state, not_before=until, held_since=None, error=sentence)
 
 
-def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
+def retry_failed(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
     """Queue failed rows again as if they had not been tried; returns their primary keys, ascending.
 
     Rows that have been queued again meanwhile are left unchanged.
     """
     with transaction.atomic():
-        given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
-        again = list(given_up.order_by("pk").values_list("pk", flat=True))
-        model._default_manager.filter(pk__in=again).update(**afresh(), claimed_at=None)
-    return again
+        failed = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
+        ids = list(failed.order_by("pk").values_list("pk", flat=True))
+        model._default_manager.filter(pk__in=ids).update(**reset_columns(), claimed_at=None)
+    return ids
 
 
-def afresh() -> dict[str, Any]:
+def reset_columns() -> dict[str, Any]:
     """Return column values of a row that is queued as if it had not been tried."""
     columns = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
     return columns | {"attempts": 0, "error": ""}
 
 
-def give_back(model: type[Claimable], ids: Iterable[int]) -> None:
+def release(model: type[Claimable], ids: Iterable[int]) -> None:
     """Release rows that this process has claimed, so that another process can claim them."""
     rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     rows.update(state=StepState.TODO, not_before=None)

@@ -1,7 +1,7 @@
 """Verification of signed contribution accounts by their recipients, without database or servers."""
 
 from evidence.formats.codec import FormatError, parse_json
-from evidence.keys.ed25519 import holds
+from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.notes import parse_verifier_key
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
@@ -20,16 +20,16 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
     """
     try:
         plain = parse_json(data, what="The account", limit=MAX_BYTES)
-        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
-        sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
+        signature, account_key = bytes.fromhex(plain.pop("signature")), str(plain["key"])
+        is_valid = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
         signed = canonical(plain)
     except (FormatError, ValueError, TypeError, KeyError, AttributeError):
-        sound = False
-    if not sound:
+        is_valid = False
+    if not is_valid:
         hint = "The installation's operator creates one: exhibit api GET /operator/contributors"
         raise WrongUseError("This isn't an account of contributors.", hint=hint)
-    if key and key != named:
-        raise IntegrityError(f"The account is signed with another key: {named}")
-    if not holds(parse_verifier_key(named)[1], signature, signed):
+    if key and key != account_key:
+        raise IntegrityError(f"The account is signed with another key: {account_key}")
+    if not is_valid_signature(parse_verifier_key(account_key)[1], signature, signed):
         raise IntegrityError("The account was changed after it was signed, or isn't by the key that it names.")
     return dict(plain)

@@ -13,12 +13,12 @@ from exhibit.plain import one_line
 from registry.crawls import revisits
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints import fingerprints as vectors
 from registry.log import audit_log
 
-START = "exe_"
+TOKEN_PREFIX = "exe_"  # noqa: S105 - not a secret
 """Prefix of contributors' tokens."""
 Outcome = EdgeResult.Outcome
 _BYTES = 32
@@ -26,16 +26,16 @@ _BYTES = 32
 
 def invite(name: str, *, by: str) -> tuple[Contributor, str]:
     """Invite a contributor; return the row and the token, which is not stored. Raises ``WrongUseError``."""
-    name, secret = one_line(name)[:100], START + secrets.token_urlsafe(_BYTES)
+    name, secret = one_line(name)[:100], TOKEN_PREFIX + secrets.token_urlsafe(_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
         raise WrongUseError(_("Enter a name that no other contributor has."))
     with transaction.atomic():
         row = Contributor.objects.create(name=name, digest=Digest.of(secret.encode()), made_at=now())
-        audit_log.changed("contributor invited", by=by, about={"contributor": row.pk, "name": name})
+        audit_log.log_change("contributor invited", by=by, about={"contributor": row.pk, "name": name})
     return row, secret
 
 
-def find(secret: str) -> Contributor | None:
+def find_by_token(secret: str) -> Contributor | None:
     """Return the contributor with a token; ``None`` if the token is unknown or revoked."""
     row = Contributor.objects.filter(digest=Digest.of(secret.encode()), revoked_at=None).first()
     if row is not None:
@@ -46,28 +46,28 @@ def find(secret: str) -> Contributor | None:
 def enrol(row: Contributor, public_key: bytes) -> None:
     """Record a contributor's key (Ed25519, 32 bytes) permanently; raises ``ConflictError`` for a different one."""
     with transaction.atomic():
-        known_key = hold(row).public_key
+        known_key = lock_contributor(row).public_key
         if known_key is None and not Contributor.objects.filter(public_key=public_key).exists():
             Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
             about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
-            audit_log.changed("contributor joined", by="", about=about)
+            audit_log.log_change("contributor joined", by="", about=about)
         elif bytes(known_key or b"") != public_key:
             raise ConflictError("Another key belongs to this token, or this key to another.", hint="Ask for a token.")
 
 
-def hold(row: Contributor) -> Contributor:
+def lock_contributor(row: Contributor) -> Contributor:
     """Lock a contributor for this transaction; raises ``NotFoundError`` if it was removed meanwhile."""
     locked = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
-    return there(locked, "There is no such contributor any more.")
+    return require(locked, "There is no such contributor any more.")
 
 
-def named(name: str) -> Contributor:
+def get_contributor(name: str) -> Contributor:
     """Return the contributor of this name; raises ``NotFoundError``."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
-    return there(row, f"There is no contributor {name!r}.", "List them: exhibit api GET /operator/contributors")
+    return require(row, f"There is no contributor {name!r}.", "List them: exhibit api GET /operator/contributors")
 
 
-def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
+def remove_contributor(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
     """Remove a contributor; its leases become available to others.
 
     With ``drop``, its results no longer count and are no longer searched, and each of their URLs is fetched here.
@@ -76,32 +76,34 @@ def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> Non
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
         leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
         leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
-        dropped = _drop(row) if drop else 0
+        dropped = _drop_results(row) if drop else 0
         about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped}
-        audit_log.changed("contributor thrown out", by=by, about=about)
+        audit_log.log_change("contributor thrown out", by=by, about=about)
 
 
-def _drop(row: Contributor) -> int:
+def _drop_results(row: Contributor) -> int:
     Contributor.objects.filter(pk=row.pk).update(pictures=0, seconds=0)
-    sent = row.results.exclude(outcome__in=[Outcome.NOTHING, Outcome.DROPPED])
-    visit_here(sent.filter(outcome__in=[Outcome.CAME, Outcome.KEPT]))
-    vectors.remove_from(vectors.Collection.PICTURES, list(sent.exclude(picture=None).values_list("picture", flat=True)))
-    return sent.update(outcome=Outcome.DROPPED, state=StepState.DONE, hashes=b"", vectors=b"")
+    results = row.results.exclude(outcome__in=[Outcome.NOTHING, Outcome.DROPPED])
+    queue_own_visits(results.filter(outcome__in=[Outcome.CAME, Outcome.KEPT]))
+    vectors.remove_from(
+        vectors.Collection.PICTURES, list(results.exclude(picture=None).values_list("picture", flat=True))
+    )
+    return results.update(outcome=Outcome.DROPPED, state=StepState.DONE, hashes=b"", vectors=b"")
 
 
-def visit_here(results: QuerySet[EdgeResult]) -> set[int]:
+def queue_own_visits(results: QuerySet[EdgeResult]) -> set[int]:
     """Have the URLs of results fetched by this installation's own crawler; return the crawls. Call it in a transaction.
 
     A running crawl fetches its own URLs; for an ended one, the owner's crawl of previously seen pictures does.
     """
-    back = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
+    urls = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
     crawls = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch")
     crawl_keys = set()
-    for crawl in crawls.filter(pk__in=back.values("crawl"), watch__removed_at=None).order_by("pk"):
-        of_it = back.filter(crawl=crawl)
+    for crawl in crawls.filter(pk__in=urls.values("crawl"), watch__removed_at=None).order_by("pk"):
+        crawl_urls = urls.filter(crawl=crawl)
         if crawl.state == StepState.DOING and not crawl.reason:
-            of_it.update(state=FrontierUrl.State.PENDING, slice=None)
+            crawl_urls.update(state=FrontierUrl.State.PENDING, slice=None)
             crawl_keys.add(crawl.pk)
         else:
-            crawl_keys.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
+            crawl_keys.add(revisits.queue_visits(crawl.watch.owner_id, crawl_urls.values_list("page_url", "url")).pk)
     return crawl_keys

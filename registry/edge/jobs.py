@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 @job(gettext_noop("results from contributors"), CRAWL, EdgeResult, batch=200)
 def edge(services: "Services", ids: Sequence[int]) -> None:
     """Process contributors' results."""
-    from registry.edge.review import take_results
+    from registry.edge.review import process_results
 
-    take_results(services, ids)
+    process_results(services, ids)

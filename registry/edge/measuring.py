@@ -23,18 +23,18 @@ from registry.crawls.child import crawl_child
 from registry.services.services import contact_fields
 
 SIGNATURE = "Exhibit-Signature"
-HEAD = b"exhibit edge results v1\n"
+SIGNATURE_PREFIX = b"exhibit edge results v1\n"
 """The header with a contributor's signature (Ed25519, hexadecimal), and the prefix of the signed body."""
 SPACE = BUILT_IN.space
 """Space of contributors' descriptors; only the built-in network is installed on their machines."""
-MEASURED_WITH = f"{PIPELINE} {SPACE.id}"
+PIPELINE_VERSION = f"{PIPELINE} {SPACE.id}"
 """Version of the pipeline and the descriptor network, which must be equal on both sides."""
 HASHES, DESCRIPTORS = (WHOLE, TRIMMED, *PANELS), (WHOLE, *PANELS)
 """Names of a picture's parts, at the maximum number; an inset uses the name of a panel."""
 ORIENTATIONS = 8
 UNIT = 0.01
 """Tolerance for the length of a descriptor, which is 1."""
-HASH_APART, VECTOR_APART = 16, 0.05
+MAX_HASH_DISTANCE, MAX_VECTOR_DISTANCE = 16, 0.05
 """Tolerances, in bits and in 1 − cosine, for measurements of the same bytes with another machine's libraries.
 
 They are much smaller than the difference at which a copy of a work is still examined.
@@ -42,26 +42,26 @@ They are much smaller than the difference at which a copy of a work is still exa
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurements:
     """The hashes of a picture in all orientations, uint8 (8n, 32), and its descriptors, float32 (m, width)."""
 
     hashes: NDArray[np.uint8]
     vectors: NDArray[np.float32]
 
     @classmethod
-    def of(cls, features: Features) -> "Measured":
+    def of(cls, features: Features) -> "Measurements":
         """Select the features to be sent; icons have no descriptors."""
         vectors = [] if features.is_icon else list(features.embeddings.values())
         return cls(features.hash_variants, np.array(vectors, np.float32).reshape(-1, SPACE.width))
 
     @classmethod
-    def read(cls, hashes: bytes, vectors: bytes) -> "Measured":
+    def read(cls, hashes: bytes, vectors: bytes) -> "Measurements":
         """Parse received measurements; raises ``WrongUseError`` for impossible values."""
         parts, odd = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
-        described, odd_too = divmod(len(vectors), 4 * SPACE.width)
-        if odd or odd_too or not 1 <= parts <= len(HASHES) or described > len(DESCRIPTORS):
+        descriptor_count, odd_too = divmod(len(vectors), 4 * SPACE.width)
+        if odd or odd_too or not 1 <= parts <= len(HASHES) or descriptor_count > len(DESCRIPTORS):
             raise WrongUseError("Hashes or descriptors have another length than what they are measured with.")
-        descriptors = np.frombuffer(vectors, "<f4").reshape(described, SPACE.width)
+        descriptors = np.frombuffer(vectors, "<f4").reshape(descriptor_count, SPACE.width)
         lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
         if not ((np.abs(lengths - 1) <= UNIT) | (lengths == 0)).all():  # NaN fails, too
             raise WrongUseError("A descriptor isn't of unit length, or holds what is no number.")
@@ -72,7 +72,7 @@ class Measured:
         """Hashes and descriptors as stored and sent."""
         return self.hashes.tobytes(), self.vectors.astype("<f4").tobytes()
 
-    def agrees_with(self, other: "Measured") -> bool:
+    def agrees_with(self, other: "Measurements") -> bool:
         """Return True if two machines may have measured these values of the same picture.
 
         The whole picture is compared; further parts only if both found equally many, which depends on their libraries.
@@ -80,10 +80,10 @@ class Measured:
         if (len(self.vectors) == 0) != (len(other.vectors) == 0):
             return False
         rows = len(self.hashes) if len(self.hashes) == len(other.hashes) else ORIENTATIONS
-        some = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole picture
+        count = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole picture
         bits = np.bitwise_count(self.hashes[:rows] ^ other.hashes[:rows]).sum(axis=1)
-        apart = ((self.vectors[:some] - other.vectors[:some]) ** 2).sum(axis=1) / 2
-        return bool((bits <= HASH_APART).all() and (apart <= VECTOR_APART).all())
+        distances = ((self.vectors[:count] - other.vectors[:count]) ** 2).sum(axis=1) / 2
+        return bool((bits <= MAX_HASH_DISTANCE).all() and (distances <= MAX_VECTOR_DISTANCE).all())
 
     def fingerprints(self, picture: Digest) -> Iterator[Fingerprint]:
         """Yield the fingerprints that an index of pictures stores."""
@@ -93,9 +93,9 @@ class Measured:
             yield Fingerprint(picture, SPACE.id, part, vector.astype("<f4").tobytes())
 
 
-def visit(
+def fetch_and_measure(
     config: Config, contact: str, targets: Mapping[int, Target], *, delay: float, seconds: float
-) -> Iterator[tuple[int, Digest | None, Measured | None]]:
+) -> Iterator[tuple[int, Digest | None, Measurements | None]]:
     """Fetch and measure pictures under the rules of every crawl; yield each one's number, digest and measurements.
 
     Digest and measurements are ``None`` if there is no picture. URLs that may succeed later, or were not reached within
@@ -127,7 +127,7 @@ def visit(
                     yield (
                         number,
                         sighting.digest if sighting else None,
-                        Measured.of(extract(data, limits)) if sighting else None,
+                        Measurements.of(extract(data, limits)) if sighting else None,
                     )
                 except UnreadablePictureError:
                     yield number, None, None

@@ -14,13 +14,13 @@ from crawler.formats.job import Kind, Target
 from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
-from registry.crawls.crawling import denied
+from registry.crawls.crawling import is_denied
 from registry.crawls.models import Crawl
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.edge import leases
-from registry.edge.contributors import Outcome, visit_here
-from registry.edge.measuring import HASH_APART, HEAD, SPACE, Measured, visit
+from registry.edge.contributors import Outcome, queue_own_visits
+from registry.edge.measuring import MAX_HASH_DISTANCE, SIGNATURE_PREFIX, SPACE, Measurements, fetch_and_measure
 from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
@@ -29,19 +29,19 @@ from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 
-RESEMBLES = 0.35
+RELATED_DISTANCE = 0.35
 """Descriptor distance (1 − cosine) up to which a picture is fetched here."""
-HASH_ALONE, AMONG, DECADE = 64, 10_000, 14.5
+HASH_ALONE, REFERENCE_WORKS, DECADE = 64, 10_000, 14.5
 """Hash limit in bits for fetching a picture, the number of works it holds for, and its decrease per tenfold works.
 
-Among up to ``AMONG`` works, one unrelated picture in 100 is within ``HASH_ALONE`` bits of one: of 6.4 million unrelated
-pairs, six were within 64. For ten times as many works, the limit decreases by ``DECADE`` bits.
+Among up to ``REFERENCE_WORKS`` works, one unrelated picture in 100 is within ``HASH_ALONE`` bits of one: of 6.4 million
+unrelated pairs, six were within 64. For ten times as many works, the limit decreases by ``DECADE`` bits.
 """
 CHECK_SECONDS = 120.0
 RIGHT, WRONG, FALSE = "right", "wrong", "false"
 
 
-def take_results(services: Services, ids: Sequence[int]) -> None:
+def process_results(services: Services, ids: Sequence[int]) -> None:
     """Process a batch of results.
 
     1. Drawn results are fetched and measured here again; a contributor with false results is removed.
@@ -49,85 +49,99 @@ def take_results(services: Services, ids: Sequence[int]) -> None:
     3. The others are done; later works are compared with them.
     """
     claimed = steps.claim(EdgeResult, ids, services.stale_after)
-    with steps.ending(EdgeResult, claimed, shared=True):
-        waiting = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
-        rows = list(waiting.select_related("target__crawl__watch").order_by("pk"))
-        _take_up(services, rows, {row.pk: Measured.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
+    with steps.processing(EdgeResult, claimed, shared=True):
+        received_results = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
+        rows = list(received_results.select_related("target__crawl__watch").order_by("pk"))
+        _process(services, rows, {row.pk: Measurements.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
 
 
-def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
+def _process(services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]) -> None:
     get_descriptors(services).refresh()
     get_indexes(services).refresh(Collection.WORKS)
-    verdicts = _checked(services, [row for row in rows if row.drawn], said) | _known_otherwise(rows, said)
-    here = _resembling(services, said)
+    verdicts = _verify_drawn(services, [row for row in rows if row.drawn], measurements) | _find_contradictions(
+        rows, measurements
+    )
+    related_ids = _find_related(services, measurements)
     crawls = {row.target.crawl_id for row in rows if row.target is not None}
     for number in sorted({row.contributor_id for row in rows}):
         with transaction.atomic():
             contributor = Contributor.objects.select_for_update(no_key=True).get(pk=number)
-            own_results = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
+            own_results = list(EdgeResult.objects.filter(pk__in=measurements, contributor=number, outcome=Outcome.CAME))
             own_verdicts = [verdicts[row.pk] for row in own_results if row.pk in verdicts]
             right = own_verdicts.count(RIGHT)
-            if leases.judge(contributor, right=right, wrong=len(own_verdicts) - right, false=FALSE in own_verdicts):
+            if leases.record_verifications(
+                contributor, right=right, wrong=len(own_verdicts) - right, false=FALSE in own_verdicts
+            ):
                 continue
-            again = EdgeResult.objects.filter(pk__in=[row.pk for row in own_results if row.pk in here])
-            crawls |= visit_here(again)
-            again.update(outcome=Outcome.HERE)
-            _keep(services, [row for row in own_results if row.pk not in here], said)
+            revisits = EdgeResult.objects.filter(pk__in=[row.pk for row in own_results if row.pk in related_ids])
+            crawls |= queue_own_visits(revisits)
+            revisits.update(outcome=Outcome.HERE)
+            _store_placeholders(services, [row for row in own_results if row.pk not in related_ids], measurements)
             steps.finish(EdgeResult, [row.pk for row in own_results])
     services.enqueue(Crawl, sorted(crawls))
 
 
-def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
+def _verify_drawn(
+    services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]
+) -> dict[int, str]:
     """Fetch drawn URLs again and return the verdicts; URLs without a picture get none."""
-    verdicts, urls = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
+    verdicts, urls = {}, {row.pk: row.target for row in rows if row.target and not is_denied(row.target.host)}
     if not urls:
         return {}
     claimed_digests = {row.pk: row.digest for row in rows}
     targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in urls.items()}
     delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in urls.values())
     contact = services.config.contact
-    for pk, digest, measured in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
-        if measured is not None:
-            other = FALSE if digest == claimed_digests[pk] else WRONG
-            verdicts[pk] = RIGHT if said[pk].agrees_with(measured) else other
+    for pk, digest, remeasured in fetch_and_measure(
+        services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS
+    ):
+        if remeasured is not None:
+            mismatch = FALSE if digest == claimed_digests[pk] else WRONG
+            verdicts[pk] = RIGHT if measurements[pk].agrees_with(remeasured) else mismatch
     return verdicts
 
 
-def _known_otherwise(rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
+def _find_contradictions(rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]) -> dict[int, str]:
     """Return a false verdict for results whose bytes have different measurements here."""
     stored = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
     stored = stored.filter(picture__digest__in=[row.digest for row in rows])
     stored_hashes = {digest: bytes(vector) for digest, vector in stored.values_list("picture__digest", "vector")}
     hashes = {row.pk: np.frombuffer(stored_hashes[row.digest], np.uint8) for row in rows if row.digest in stored_hashes}
-    apart = {pk: np.bitwise_count(said[pk].hashes[0] ^ vector).sum() for pk, vector in hashes.items()}
-    return {pk: FALSE for pk, bits in apart.items() if bits > HASH_APART}
+    distances = {pk: np.bitwise_count(measurements[pk].hashes[0] ^ vector).sum() for pk, vector in hashes.items()}
+    return {pk: FALSE for pk, bits in distances.items() if bits > MAX_HASH_DISTANCE}
 
 
-def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
+def _find_related(services: Services, measurements: Mapping[int, Measurements]) -> set[int]:
     """Return results whose hash or descriptor is so close to a work's that the picture should be fetched."""
     if get_descriptors(services).serving.space != SPACE:  # another network has been activated meanwhile
-        return set(said)
-    hashes, described = (get_indexes(services).of(Collection.WORKS, space) for space in (PHASH, SPACE))
-    within = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / AMONG))
+        return set(measurements)
+    hashes, descriptor_index = (get_indexes(services).of(Collection.WORKS, space) for space in (PHASH, SPACE))
+    max_distance = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / REFERENCE_WORKS))
     return {
         pk
-        for pk, one in said.items()
-        if any(hashes.search(one.hashes, k=1, within=within))
-        or (len(one.vectors) and any(described.search(one.vectors, k=1, within=RESEMBLES)))
+        for pk, item in measurements.items()
+        if any(hashes.search(item.hashes, k=1, within=max_distance))
+        or (len(item.vectors) and any(descriptor_index.search(item.vectors, k=1, within=RELATED_DISTANCE)))
     }
 
 
-def _keep(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
+def _store_placeholders(
+    services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]
+) -> None:
     """Create a placeholder picture without bytes for each result, so that later works find it."""
     get_descriptors(services).check_serving()
-    names = [Digest.of(HEAD + str(row.pk).encode()) for row in rows]
-    gone = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
-    pictures = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
+    names = [Digest.of(SIGNATURE_PREFIX + str(row.pk).encode()) for row in rows]
+    columns = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
+    pictures = Picture.objects.bulk_create(Picture(digest=name, **columns) for name in names)
     for row, picture in zip(rows, pictures, strict=True):
         row.picture, row.outcome = picture, Outcome.KEPT
     stored_fingerprints = [
-        (row.picture_id, one) for row, name in zip(rows, names, strict=True) for one in said[row.pk].fingerprints(name)
+        (row.picture_id, fingerprint)
+        for row, name in zip(rows, names, strict=True)
+        for fingerprint in measurements[row.pk].fingerprints(name)
     ]
-    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in stored_fingerprints if picture])
+    vectors.store_fingerprints(
+        (PHASH, SPACE), [(picture, fingerprint) for picture, fingerprint in stored_fingerprints if picture]
+    )
     vectors.add_to(Collection.PICTURES, [picture.pk for picture in pictures], PICTURE_PARTS)
     EdgeResult.objects.bulk_update(rows, ["picture", "outcome"])

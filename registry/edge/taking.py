@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from evidence.keys.ed25519 import holds, is_sound_point
+from evidence.keys.ed25519 import is_sound_point, is_valid_signature
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical
@@ -19,17 +19,17 @@ from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
 from registry.edge import contributors, leases
 from registry.edge.accounts import FORMAT
-from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
+from registry.edge.measuring import PIPELINE_VERSION, SIGNATURE_PREFIX, SPACE, Measurements
 from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints.ports import get_descriptors
 from registry.log.own_log import get_log
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
-SIGNED = re.compile("[0-9a-f]{128}")
+SIGNATURE_FORMAT = re.compile("[0-9a-f]{128}")
 
 
-def hand_out(
+def assign_lease(
     services: Services, contributor: Contributor, public_key: bytes, pipeline: str
 ) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
     """Return a contributor's next slice, its URLs and the time limit in seconds; ``None`` if it has to wait.
@@ -40,7 +40,7 @@ def hand_out(
         ConflictError: This installation measures pictures with another version or network.
         WrongUseError: The public key is invalid.
     """
-    if pipeline != MEASURED_WITH or get_descriptors(services).serving.space != SPACE:
+    if pipeline != PIPELINE_VERSION or get_descriptors(services).serving.space != SPACE:
         hint = "Both sides need the same version of Exhibit, and the network that comes with it."
         raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
     if not is_sound_point(public_key):
@@ -54,7 +54,9 @@ def hand_out(
     return row, targets, max(1, int((until - now()).total_seconds()))
 
 
-def take(services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str) -> int:
+def receive_results(
+    services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str
+) -> int:
     """Store the results of a lease from a signed request body; return the number of pictures among them.
 
     Raises:
@@ -62,27 +64,27 @@ def take(services: Services, contributor: Contributor, delivery: Mapping[str, An
         NotFoundError: The contributor has no such lease.
         WrongUseError: The results are impossible, which counts against the contributor.
     """
-    signed = bytes.fromhex(signature) if SIGNED.fullmatch(signature) else b""
-    if not holds(bytes(contributor.public_key or b""), signed, HEAD + body):
+    signed = bytes.fromhex(signature) if SIGNATURE_FORMAT.fullmatch(signature) else b""
+    if not is_valid_signature(bytes(contributor.public_key or b""), signed, SIGNATURE_PREFIX + body):
         raise RefusedError("The signature isn't that of this contributor's key.", reason="signature")
     try:
         rows = [_row(contributor, result) for result in delivery["results"]]
         share = services.config.edge_recheck_share
-        crawl, came = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
+        crawl, received_ids = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
     except WrongUseError:
         with transaction.atomic():
-            leases.judge(contributors.hold(contributor), wrong=1)
+            leases.record_verifications(contributors.lock_contributor(contributor), wrong=1)
         raise
-    services.enqueue(EdgeResult, came)
+    services.enqueue(EdgeResult, received_ids)
     services.enqueue(Crawl, [crawl])
-    return len(came)
+    return len(received_ids)
 
 
 def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
     row = EdgeResult(contributor=contributor, target_id=result["target"])
     if result["sha256"]:
         row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
-        Measured.read(row.hashes, row.vectors)
+        Measurements.read(row.hashes, row.vectors)
         row.digest = Digest.from_hex(result["sha256"])
     return row
 

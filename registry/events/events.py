@@ -11,9 +11,9 @@ from exhibit.clock import SLACK, now
 from registry.accounts.models import Owner
 from registry.events.models import Delivery, Event, EventKind, Webhook
 
-KEPT_FOR = timedelta(days=90)
+EVENT_RETENTION = timedelta(days=90)
 
-SETTLING = timedelta(minutes=1)
+SETTLING_PERIOD = timedelta(minutes=1)
 """Younger events may be out of order: an event with a lower number may still be in an open transaction."""
 
 
@@ -52,27 +52,27 @@ def record_test(webhook: Webhook) -> Delivery:
         return Delivery.objects.create(webhook=webhook, event=event)
 
 
-def newest(owner: Owner) -> int:
+def newest_number(owner: Owner) -> int:
     """Return the number of the owner's newest event; 0 if there is none."""
     return Event.objects.filter(owner=owner).order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
+def list_after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
     """Return the owner's settled events of these kinds after event ``number``, oldest first."""
-    return list(settled(owner).filter(pk__gt=number, kind__in=kinds).order_by("pk"))
+    return list(settled_events(owner).filter(pk__gt=number, kind__in=kinds).order_by("pk"))
 
 
-def settled(owner: Owner) -> QuerySet[Event]:
+def settled_events(owner: Owner) -> QuerySet[Event]:
     """Return the owner's settled events: no event with a lower number can still appear."""
-    return Event.objects.filter(is_settled(), owner=owner)
+    return Event.objects.filter(settled_condition(), owner=owner)
 
 
-def is_settled(moment: datetime | None = None) -> Q:
+def settled_condition(moment: datetime | None = None) -> Q:
     """Return a condition for settled events; an event dated by a clock that is ahead counts as settled."""
     moment = moment or now()
-    return ~Q(at__range=(moment - SETTLING, moment + SLACK))
+    return ~Q(at__range=(moment - SETTLING_PERIOD, moment + SLACK))
 
 
-def forget_old() -> int:
+def delete_old_events() -> int:
     """Delete old events with their deliveries; returns the number of rows."""
-    return Event.objects.filter(at__lt=now() - KEPT_FOR).delete()[0]
+    return Event.objects.filter(at__lt=now() - EVENT_RETENTION).delete()[0]

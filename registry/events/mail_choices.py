@@ -9,12 +9,12 @@ from django.utils import timezone
 from exhibit.clock import now
 from registry.accounts.models import Membership, Owner, User
 from registry.db import steps
-from registry.db.rows import alone_with, write
+from registry.db.rows import lock_row, write
 from registry.events import events
 from registry.events.models import Event, EventKind, MailChoice
 from registry.log import audit_log
 
-TOLD = (
+REPORTED_KINDS = (
     EventKind.CASE_OPENED,
     EventKind.NOTICE_DUE,
     EventKind.NOTICE_REPLIED,
@@ -26,11 +26,11 @@ TOLD = (
 )
 """Kinds of events that mails report."""
 
-AT_ONCE = (EventKind.NOTICE_REPLIED,)
+IMMEDIATE_KINDS = (EventKind.NOTICE_REPLIED,)
 """Kinds of events that are reported without waiting for the daily or weekly mail, unless the member opted out."""
 
-MORNING = time(7)
-SOONEST, AT_MOST_EVERY = timedelta(minutes=1), timedelta(minutes=15)
+MAIL_TIME = time(7)
+MIN_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(minutes=15)
 """Pauses between immediate mails.
 
 The minimum applies after half a quiet hour; then each pause is twice the time since the last mail, up to the maximum.
@@ -38,13 +38,13 @@ The minimum applies after half a quiet hour; then each pause is twice the time s
 HowOften = MailChoice.HowOften
 
 
-def choice(owner: Owner, user: User) -> MailChoice:
+def get_choice(owner: Owner, user: User) -> MailChoice:
     """Return a member's mail settings; the default is a daily mail."""
-    usual = {"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)}
-    return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=usual)[0]
+    initial_values = {"told_until": events.newest_number(owner), "not_before": next_mail(user, HowOften.DAILY)}
+    return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=initial_values)[0]
 
 
-def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
+def set_choice(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
     """Record a member's mail settings.
 
     Events before the change are still reported at the next mail, unless the setting was ``never``.
@@ -56,18 +56,18 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at
         by: Account recorded in the audit log.
         answers_at_once: Report replies to notices immediately; unchanged if ``None``.
     """
-    with alone_with(choice(owner, user)) as row:
+    with lock_row(get_choice(owner, user)) as row:
         if answers_at_once is not None and row.answers_at_once != answers_at_once:
             write(row, answers_at_once=answers_at_once)
             about = {"answers at once": answers_at_once, "user": user.get_username()}
-            audit_log.changed("mail choice", by=by, owner=owner, about=about)
+            audit_log.log_change("mail choice", by=by, owner=owner, about=about)
         if row.how_often == how_often:
             return
-        last_reported = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        last_reported = events.newest_number(owner) if row.how_often == HowOften.NEVER else row.told_until
         later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        write(row, how_often=how_often, told_until=last_reported, **{**steps.afresh(), "not_before": later})
+        write(row, how_often=how_often, told_until=last_reported, **{**steps.reset_columns(), "not_before": later})
         about = {"how often": str(how_often), "user": user.get_username()}
-        audit_log.changed("mail choice", by=by, owner=owner, about=about)
+        audit_log.log_change("mail choice", by=by, owner=owner, about=about)
 
 
 def next_mail(user: User, how_often: str, before: datetime | None = None) -> datetime:
@@ -76,20 +76,20 @@ def next_mail(user: User, how_often: str, before: datetime | None = None) -> dat
     Immediate mails are further apart while mail follows mail; ``before`` is when the last mail was sent.
     """
     if how_often == HowOften.AT_ONCE:
-        passed = now() - before if before else 2 * AT_MOST_EVERY
-        return now() + (SOONEST if passed >= 2 * AT_MOST_EVERY else min(max(2 * passed, SOONEST), AT_MOST_EVERY))
+        passed = now() - before if before else 2 * MAX_PAUSE
+        return now() + (MIN_PAUSE if passed >= 2 * MAX_PAUSE else min(max(2 * passed, MIN_PAUSE), MAX_PAUSE))
     local_time = now().astimezone(zone_of(user))
-    day = local_time.date() + timedelta(days=0 if local_time.time() < MORNING else 1)
+    day = local_time.date() + timedelta(days=0 if local_time.time() < MAIL_TIME else 1)
     if how_often == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
-    return datetime.combine(day, MORNING, local_time.tzinfo)
+    return datetime.combine(day, MAIL_TIME, local_time.tzinfo)
 
 
-def hasten(owner: Owner) -> None:
+def schedule_soon(owner: Owner) -> None:
     """Notify members of an event that is about to be recorded as soon as it has settled, unless they opted out."""
     for member in owner.memberships.select_related("user"):
-        choice(owner, member.user)
-    soon = now() + events.SETTLING
+        get_choice(owner, member.user)
+    soon = now() + events.SETTLING_PERIOD
     rows = MailChoice.objects.filter(owner=owner, answers_at_once=True, how_often__in=(HowOften.DAILY, HowOften.WEEKLY))
     rows.filter(not_before__gt=soon).update(not_before=soon)
 
@@ -102,8 +102,8 @@ def after_mail(row: MailChoice, told_until: int) -> datetime:
     until = next_mail(row.user, row.how_often, row.sent_at)
     if not row.answers_at_once or row.how_often == HowOften.AT_ONCE:
         return until
-    untold = Event.objects.filter(owner=row.owner, pk__gt=told_until, kind__in=AT_ONCE)
-    return min(until, now() + events.SETTLING) if untold.exists() else until
+    unreported = Event.objects.filter(owner=row.owner, pk__gt=told_until, kind__in=IMMEDIATE_KINDS)
+    return min(until, now() + events.SETTLING_PERIOD) if unreported.exists() else until
 
 
 def zone_of(user: User) -> tzinfo:
@@ -111,14 +111,14 @@ def zone_of(user: User) -> tzinfo:
     return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
 
 
-def make_missing() -> None:
+def create_missing() -> None:
     """Create the default mail settings for members without any."""
     choices = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
     for member in Membership.objects.filter(~Exists(choices)).select_related("owner", "user")[:1000]:
-        choice(member.owner, member.user)
+        get_choice(member.owner, member.user)
 
 
-def with_news(moment: datetime | None = None) -> Q:
+def news_condition(moment: datetime | None = None) -> Q:
     """Return a condition for mail settings of members with unreported events."""
-    new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
-    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled(moment))))
+    new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=REPORTED_KINDS)
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.settled_condition(moment))))

@@ -12,7 +12,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import Owner, User
-from registry.db.rows import alone_with, there
+from registry.db.rows import lock_row, require
 from registry.events import events, web_push
 from registry.events.models import Event, EventKind, PushBrowser
 from registry.log import audit_log
@@ -56,8 +56,8 @@ def add_browser(
     except ValueError:
         raise WrongUseError(_("The browser provided keys that cannot be used.")) from None
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    with alone_with(user):
-        again = _forget(user, endpoint, before)
+    with lock_row(user):
+        was_known = _forget(user, endpoint, before)
         if user.push_browsers.count() >= MAX_BROWSERS:
             sentence = _("You already receive notifications in %(number)d browsers.") % {"number": MAX_BROWSERS}
             raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
@@ -67,16 +67,16 @@ def add_browser(
         if not new:
             sentence = _("Another user receives notifications in this browser.")
             raise WrongUseError(sentence, hint=_("Sign that user out in this browser, then try again."))
-        if not again:  # the log grows per browser, not per click
-            _tell("push browser added", row)
+        if not was_known:  # the log grows per browser, not per click
+            _log_change("push browser added", row)
     return row
 
 
 def _forget(user: User, endpoint: str, before: str) -> bool:
     """Delete a browser that registers again; returns True if it was known."""
-    known = browser_of(user, before)
-    others = Q(pk=known.pk) if known is not None else Q()
-    return user.push_browsers.filter(Q(endpoint=endpoint) | others).delete()[0] > 0
+    browser = browser_of(user, before)
+    condition = Q(pk=browser.pk) if browser is not None else Q()
+    return user.push_browsers.filter(Q(endpoint=endpoint) | condition).delete()[0] > 0
 
 
 def browsers_of(user: User) -> QuerySet[PushBrowser]:
@@ -95,9 +95,9 @@ def browser_of(user: User, identity: str) -> PushBrowser | None:
 def remove_browser(user: User, number: int) -> None:
     """Stop notifications in a member's browser, given its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
-        row = there(user.push_browsers.filter(pk=number).first(), _("Browser not found."))
+        row = require(user.push_browsers.filter(pk=number).first(), _("Browser not found."))
         row.delete()
-        _tell("push browser removed", row)
+        _log_change("push browser removed", row)
 
 
 def skip_earlier(user: User, owner: Owner) -> None:
@@ -105,22 +105,22 @@ def skip_earlier(user: User, owner: Owner) -> None:
 
     A browser receives events in order, so unreported events of the member's other owners limit how many are skipped.
     """
-    newest = events.settled(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
+    newest = events.settled_events(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
     for row in user.push_browsers.filter(told_until__lt=newest):
         unreported_event = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
         until = newest if unreported_event is None else unreported_event.pk - 1
         user.push_browsers.filter(pk=row.pk, told_until__lt=until).update(told_until=until)
 
 
-def with_news(moment: datetime | None = None) -> Q:
+def news_condition(moment: datetime | None = None) -> Q:
     """Return a condition for browsers of members with unreported new cases."""
     openings = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
-    return Q(Exists(openings.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
+    return Q(Exists(openings.filter(events.settled_condition(moment), pk__gt=OuterRef("told_until"))))
 
 
 def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
     """Return unreported case openings for a browser, oldest first: event, owner, and the case's number."""
-    return list(_openings(row).filter(events.is_settled()).values_list("pk", "owner", "about__case"))
+    return list(_openings(row).filter(events.settled_condition()).values_list("pk", "owner", "about__case"))
 
 
 def _openings(row: PushBrowser) -> QuerySet[Event]:
@@ -129,6 +129,6 @@ def _openings(row: PushBrowser) -> QuerySet[Event]:
     return openings.filter(pk__gt=row.told_until).order_by("pk")
 
 
-def _tell(what: str, row: PushBrowser) -> None:
+def _log_change(what: str, row: PushBrowser) -> None:
     by = row.user.get_username()
-    audit_log.changed(what, by=by, about={"user": by, "user_agent": row.user_agent})
+    audit_log.log_change(what, by=by, about={"user": by, "user_agent": row.user_agent})

@@ -28,16 +28,16 @@ NOTHING_TO_DESCRIBE = ""
 """Reason of a gap that is not a fault: icons, for example, have no vectors."""
 
 
-def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
+def get_choice(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
     """Return the row with the serving network; created with the shipped network if there is none."""
     choice = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
     if choice is None and shipped is not None:
         DescriptorChoice.objects.get_or_create(pk=1, defaults={"serving": shipped})
-        return choice_with()
+        return get_choice()
     return choice
 
 
-def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
+def store_model(model: DescriptorModel, space: Space) -> DescriptorModel:
     """Store a network; an existing one with the same name, version and bytes is returned instead.
 
     Raises:
@@ -61,25 +61,25 @@ def _space_of(model: DescriptorModel, space: Space) -> int:
         raise WrongUseError(message, hint="Give the card another version.") from error
 
 
-def still_serves(model: int) -> bool:
+def is_serving(model: int) -> bool:
     """Return True if the network serves; this cannot change until the transaction ends."""
-    return _chosen(_CHOSEN + "FOR SHARE")[0] == model
+    return _read_choice(_SELECT_CHOICE + "FOR SHARE")[0] == model
 
 
 def is_built(model: int) -> bool:
     """Return True if the network is being built; this cannot change until the transaction ends."""
-    return _chosen(_CHOSEN + "FOR SHARE")[1] == model
+    return _read_choice(_SELECT_CHOICE + "FOR SHARE")[1] == model
 
 
 def has_changed(choice: DescriptorChoice) -> bool:
     """Return True if the serving network, or the one being built, has changed since the row was read."""
-    return _chosen(_CHOSEN) != (choice.serving_id, choice.building_id)
+    return _read_choice(_SELECT_CHOICE) != (choice.serving_id, choice.building_id)
 
 
-_CHOSEN = "SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 "
+_SELECT_CHOICE = "SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 "
 
 
-def _chosen(statement: str) -> tuple[int | None, int | None]:
+def _read_choice(statement: str) -> tuple[int | None, int | None]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchone() or (None, None)
@@ -91,7 +91,7 @@ def start_building(model: DescriptorModel) -> None:
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         write(choice, building=model)
         DescriptorGap.objects.filter(model=model).delete()
-        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.afresh())
+        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, **steps.reset_columns())
 
 
 def stop_building(model: DescriptorModel) -> None:
@@ -100,56 +100,56 @@ def stop_building(model: DescriptorModel) -> None:
     DescriptorModel.objects.filter(pk=model.pk).update(state=StepState.DONE)
 
 
-def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
+def find_undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     """Return primary keys of pictures that a network has not described: those of works first, then from its cursor on.
 
     The second value is the cursor's new position once these pictures are described.
     """
     missing = _missing(model)
     registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None)
-    living = Picture.objects.filter(registered, pk=OuterRef("pk"))
-    works = list(missing.filter(Exists(living)).order_by("pk").values_list("pk", flat=True)[:limit])
+    live_pictures = Picture.objects.filter(registered, pk=OuterRef("pk"))
+    works = list(missing.filter(Exists(live_pictures)).order_by("pk").values_list("pk", flat=True)[:limit])
     if works:
         return works, model.cursor
     rest = list(missing.filter(pk__gt=model.cursor).order_by("pk").values_list("pk", flat=True)[:limit])
     return rest, max(rest, default=model.cursor)
 
 
-def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, Any]:
+def count_pictures(model: DescriptorModel, *, is_building: bool, serves: bool) -> dict[str, Any]:
     """Return numbers of pictures: ``described``, ``failed``, ``waiting`` (while the network is being built).
 
     For a network that serves or is being built, also ``beyond_reach``: measured pictures whose bytes are no longer
     stored.
     """
     missing_pictures = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
-    lost = missing_pictures.filter(~_described(model), width__isnull=False, refusal="")
+    lost = missing_pictures.filter(~_has_vector(model), width__isnull=False, refusal="")
     return {
         "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
-        "waiting": _missing(model).count() if coming else 0,
-        "beyond_reach": lost.count() if coming or serves else 0,
+        "waiting": _missing(model).count() if is_building else 0,
+        "beyond_reach": lost.count() if is_building or serves else 0,
         "failed": model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count(),
     }
 
 
-def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
+def find_members(collection: Collection, pictures: Iterable[int]) -> list[int]:
     """Return those of the pictures that are in a collection, in any space."""
     changes = IndexChange.objects.filter(collection=collection)
     same = {"space": OuterRef("space"), "fingerprint": OuterRef("fingerprint")}
-    taken_back = Exists(changes.filter(**same, removes=OuterRef("number")))
-    added = changes.filter(~taken_back, operation=IndexChange.Operation.ADD, fingerprint__picture__in=list(pictures))
+    is_reverted = Exists(changes.filter(**same, removes=OuterRef("number")))
+    added = changes.filter(~is_reverted, operation=IndexChange.Operation.ADD, fingerprint__picture__in=list(pictures))
     return sorted(added.values_list("fingerprint__picture_id", flat=True).distinct())
 
 
-def note_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None:
+def record_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None:
     """Record pictures that have no vector of a network, with the reasons."""
     rows = [DescriptorGap(model=model, picture_id=picture, reason=reason[:300]) for picture, reason in gaps]
     DescriptorGap.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def switch_to(model: DescriptorModel) -> bool:
+def try_switch(model: DescriptorModel) -> bool:
     """Let a network serve if it has described all pictures; otherwise restart it to find the missing ones.
 
-    Measuring holds the choice until the vectors are stored (:func:`still_serves`), so no picture is overlooked. Returns
+    Measuring holds the choice until the vectors are stored (:func:`is_serving`), so no picture is overlooked. Returns
     True if the network now serves.
     """
     with transaction.atomic():
@@ -160,7 +160,7 @@ def switch_to(model: DescriptorModel) -> bool:
             move_cursor(model, 0)
             return False
         write(choice, serving=model, building=None)
-        audit_log.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
+        audit_log.log_change("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
     return True
 
 
@@ -184,12 +184,12 @@ def remove_model(model: DescriptorModel) -> None:
         model.delete()
 
 
-def _described(model: DescriptorModel) -> Exists:
+def _has_vector(model: DescriptorModel) -> Exists:
     return Exists(FingerprintRow.objects.filter(picture=OuterRef("pk"), space=model.space_id))
 
 
 def _missing(model: DescriptorModel) -> "QuerySet[Picture]":
     """Return measured pictures with stored bytes that lack a vector of the network, except those it failed on."""
-    given_up = Exists(DescriptorGap.objects.filter(picture=OuterRef("pk"), model=model))
-    measured = Picture.objects.filter(bytes_state=BytesState.STORED, width__isnull=False, refusal="")
-    return measured.filter(~_described(model), ~given_up)
+    has_gap = Exists(DescriptorGap.objects.filter(picture=OuterRef("pk"), model=model))
+    measured_pictures = Picture.objects.filter(bytes_state=BytesState.STORED, width__isnull=False, refusal="")
+    return measured_pictures.filter(~_has_vector(model), ~has_gap)

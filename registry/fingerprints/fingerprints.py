@@ -50,7 +50,7 @@ def space_id(space: Space) -> int:
     return row.pk
 
 
-def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
+def store_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
     """Store fingerprints by the primary key of their picture; existing ones stay. Must run inside a transaction."""
     ids = {space.id: space_id(space) for space in spaces}
     records = [
@@ -127,23 +127,25 @@ def changes_after(collection: Collection, space: Space, number: int, limit: int 
     ]
 
 
-def living(collection: Collection, space: Space, upto: int, batch: int = 20_000) -> Iterator[list[tuple[int, bytes]]]:
+def iter_current(
+    collection: Collection, space: Space, upto: int, batch: int = 20_000
+) -> Iterator[list[tuple[int, bytes]]]:
     """Yield numbers and vectors of additions that no change up to a number has reverted, in batches."""
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__lte=upto)
-    taken_back = changes.filter(removes=OuterRef("number"))
-    added = changes.filter(~Exists(taken_back), operation=IndexChange.Operation.ADD).order_by("number")
+    reverting = changes.filter(removes=OuterRef("number"))
+    added = changes.filter(~Exists(reverting), operation=IndexChange.Operation.ADD).order_by("number")
     number = 0
     while rows := list(added.filter(number__gt=number).values_list("number", "fingerprint__vector")[:batch]):
         yield [(number, bytes(vector)) for number, vector in rows]
         number = rows[-1][0]
 
 
-def count_living(collection: Collection, space: Space, upto: int, by: int | None = None) -> int:
+def count_current(collection: Collection, space: Space, upto: int, by: int | None = None) -> int:
     """Count the additions up to ``upto`` that no removal reverts, or only no removal up to ``by``."""
-    taken_back = IndexChange.objects.filter(collection=collection, space_id=space_id(space), removes__lte=upto)
+    reverting = IndexChange.objects.filter(collection=collection, space_id=space_id(space), removes__lte=upto)
     if by is not None:
-        taken_back = taken_back.filter(number__lte=by)
-    return additions(collection, space).filter(number__lte=upto).count() - taken_back.count()
+        reverting = reverting.filter(number__lte=by)
+    return additions(collection, space).filter(number__lte=upto).count() - reverting.count()
 
 
 def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
@@ -166,18 +168,18 @@ def last_change(collection: Collection, space: Space) -> int:
         return changes.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
+def count_later(last_numbers: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
     """Count the changes after a number for each collection and space, by collection and space id, in one query."""
-    ids = {space: space_id(space) for space in {space for _, space in known}}
-    keys = {(ids[space], collection): (collection, space.id) for collection, space in known}
-    each = [
+    ids = {space: space_id(space) for space in {space for _, space in last_numbers}}
+    keys = {(ids[space], collection): (collection, space.id) for collection, space in last_numbers}
+    queries = [
         IndexChange.objects.filter(collection=collection, space_id=ids[space], number__gt=number)
         .values("space_id", "collection")
         .annotate(count=Count("pk"))
         .values_list("space_id", "collection", "count")
-        for (collection, space), number in known.items()
+        for (collection, space), number in last_numbers.items()
     ]
-    counts = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
+    counts = {keys[space, Collection(name)]: count for space, name, count in queries[0].union(*queries[1:], all=True)}
     return {key: counts.get(key, 0) for key in keys.values()}
 
 
@@ -199,7 +201,7 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int]]) -> dict[tuple[str, int], int]:
     """Return the same for several spaces, by space id and change number, in one query."""
     spaces = {(space.name, space.version): space.id for space in numbers}
-    keys = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
+    keys = [(space.name, space.version, number) for space, space_numbers in numbers.items() for number in space_numbers]
     if not keys:
         return {}
     with connection.cursor() as cursor:
@@ -207,6 +209,6 @@ def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int
         return {(spaces[name, version], number): picture for name, version, number, picture in cursor.fetchall()}
 
 
-def forget_cached_spaces() -> None:
+def clear_cached_spaces() -> None:
     """Clear the cached spaces, for processes that switch to another database."""
     _IDS.clear()

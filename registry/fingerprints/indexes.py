@@ -67,12 +67,12 @@ class CollectionVectors:
 
     def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], Any]]:
         """Yield numbers (ascending) and vectors of the additions that no change up to ``upto`` has reverted."""
-        for rows in vectors.living(self.collection, self.space, upto, self.page):
+        for rows in vectors.iter_current(self.collection, self.space, upto, self.page):
             yield _arrays(self.space, rows)
 
     def count(self, upto: int, by: int | None = None) -> int:
         """Count the additions up to ``upto`` minus those that changes up to ``by`` revert (by default all)."""
-        return vectors.count_living(self.collection, self.space, upto, by)
+        return vectors.count_current(self.collection, self.space, upto, by)
 
     def changes_after(self, number: int) -> list[Change]:
         """Return the next page of changes."""
@@ -120,8 +120,8 @@ class Indexes:
         """
         network = self._descriptor()[1]
         if network != self._network:  # drop the indexes of the former network
-            lasting = {PHASH.id, ROOTSIFT.id}
-            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
+            permanent_ids = {PHASH.id, ROOTSIFT.id}
+            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in permanent_ids}
             self._network = network
         votes = (ROOTSIFT,) if collection == Collection.WORKS else ()
         for space in (*self.spaces, *votes):
@@ -144,12 +144,12 @@ class Indexes:
         index, key = self._index(collection, space), (collection, space.id)
         source = CollectionVectors(collection, space)
         self._reopen(index, collection)
-        with ExitStack() as filling:
-            is_alone = False
+        with ExitStack() as stack:
+            is_locked = False
             while changes := source.changes_after(self._applied[key]):
-                if len(changes) == source.page and not is_alone:  # one process per machine; the others wait
-                    filling.enter_context(self._alone(collection, space))
-                    is_alone = True
+                if len(changes) == source.page and not is_locked:  # one process per machine; the others wait
+                    stack.enter_context(self._alone(collection, space))
+                    is_locked = True
                     self._reopen(index, collection)
                     continue
                 _apply(index, changes)
@@ -177,8 +177,8 @@ class Indexes:
         """Wait for the lock that lets one process per machine read many rows."""
         folder = index_folder(self._config, collection, space)
         folder.parent.mkdir(exist_ok=True)
-        never = ServiceMissingError("An index is being made again.")
-        return alone(folder.with_name(f".{folder.name}.lock"), never, within=math.inf)
+        error = ServiceMissingError("An index is being made again.")
+        return alone(folder.with_name(f".{folder.name}.lock"), error, within=math.inf)
 
     def _flush(self, index: StoredIndex, sequence: int) -> int:
         """Write the tail to disk; if the disk is full or faulty, the process continues from memory."""
@@ -195,11 +195,13 @@ class Indexes:
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Return the picture (primary key) of each candidate, by space id and number."""
         all_candidates = list(candidates)
-        each = {
+        numbers_by_space = {
             space: [candidate.number for candidate in all_candidates if candidate.space == space.id]
             for space in (*self.spaces, ROOTSIFT)
         }
-        return vectors.pictures_of_all(collection, {space: numbers for space, numbers in each.items() if numbers})
+        return vectors.pictures_of_all(
+            collection, {space: numbers for space, numbers in numbers_by_space.items() if numbers}
+        )
 
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
         """Return pictures (primary keys) with a hash within ``within`` bits of one of these hashes, shape (n, 32)."""
@@ -230,7 +232,7 @@ def repair_index(index: StoredIndex, collection: Collection) -> bool:
     return bool(problems)
 
 
-def catch_up(index: StoredIndex, collection: Collection) -> Iterator[int]:
+def replay_all(index: StoredIndex, collection: Collection) -> Iterator[int]:
     """Replay all changes and write them to disk; yields the change number after each step.
 
     After an interruption it continues from the last step.

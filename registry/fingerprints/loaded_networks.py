@@ -10,13 +10,13 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.types import Space
-from indexer.picture.card import card_of, space_of
+from indexer.picture.card import card_from_dict, create_space
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile, GuardedDescriptor
 from registry.fingerprints import descriptors
 from registry.fingerprints.models import DescriptorChoice, DescriptorModel
 
 
-class SwitchedError(ExhibitError):
+class NetworkChangedError(ExhibitError):
     """The serving network has changed since the pictures were measured; they can be measured again."""
 
     def __init__(self) -> None:
@@ -35,10 +35,10 @@ class Descriptors:
         """Read the rows again if they have changed."""
         if self._choice is not None and not descriptors.has_changed(self._choice):
             return
-        self._choice = descriptors.choice_with()
+        self._choice = descriptors.get_choice()
         if self._choice is None:
-            start_shipped(self._blobs())
-            self._choice = descriptors.choice_with()
+            install_shipped(self._blobs())
+            self._choice = descriptors.get_choice()
 
     @property
     def _chosen(self) -> DescriptorChoice:
@@ -72,7 +72,7 @@ class Descriptors:
         if self.is_present(row):
             return None
         path = self._file(row.digest, data_dir / "networks")
-        return DescriptorFile(card_of(row.card), row.digest, path, guarded=row.shared is not None)
+        return DescriptorFile(card_from_dict(row.card), row.digest, path, guarded=row.shared is not None)
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """Return the network of a row, opened on first use."""
@@ -86,10 +86,13 @@ class Descriptors:
         return [self.of(row).space for row in DescriptorModel.objects.select_related("space")]
 
     def check_serving(self) -> None:
-        """Ensure, until this transaction ends, that measurements may be stored; raises ``SwitchedError`` otherwise."""
-        if not descriptors.still_serves(self.serving_row.pk):
+        """Ensure, until this transaction ends, that measurements may be stored.
+
+        Raises ``NetworkChangedError`` otherwise.
+        """
+        if not descriptors.is_serving(self.serving_row.pk):
             self._choice = None
-            raise SwitchedError
+            raise NetworkChangedError
 
     def _file(self, digest: Digest, folder: Path) -> Path:
         """Return the path of a network on this machine: the blob itself, or a local copy if blobs are in a bucket."""
@@ -103,12 +106,12 @@ class Descriptors:
     def _make(self, row: DescriptorModel) -> Descriptor:
         if self.is_present(row):
             return BUILT_IN
-        card, digest = card_of(row.card), row.digest
+        card, digest = card_from_dict(row.card), row.digest
         kind = Descriptor if row.shared is None else GuardedDescriptor  # another author's runs in its own process
-        return kind(card, space_of(card, digest), lambda: self._blobs().get(digest))
+        return kind(card, create_space(card, digest), lambda: self._blobs().get(digest))
 
 
-def start_shipped(blobs: BlobStore) -> None:
+def install_shipped(blobs: BlobStore) -> None:
     """Store this version's network, once, and let it serve or start to replace an older shipped one.
 
     Its file is stored for use under later versions. Further calls change nothing, so that a person's choice stays.
@@ -121,7 +124,7 @@ def start_shipped(blobs: BlobStore) -> None:
         new = DescriptorModel(
             name=card.name, version=card.version, digest=digest, size=size, card=asdict(card), shipped=True
         )
-        shipped = descriptors.keep_model(new, BUILT_IN.space)
-        choice = descriptors.choice_with(shipped)
+        shipped = descriptors.store_model(new, BUILT_IN.space)
+        choice = descriptors.get_choice(shipped)
         if choice is not None and choice.serving_id != shipped.pk and choice.serving.shipped and not choice.building_id:
             descriptors.start_building(shipped)

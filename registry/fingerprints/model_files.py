@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evidence.formats.codec import Bytes32, FormatError, from_plain, parse_canonical, to_plain
-from evidence.formats.container import NoBundleError, member_of, read_all, zip_chunks
+from evidence.formats.container import NoBundleError, create_member, read_all, zip_chunks
 from evidence.formats.zipread import ZipContents
-from evidence.keys.ed25519 import holds
+from evidence.keys.ed25519 import is_valid_signature
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
@@ -23,14 +23,14 @@ from exhibit.plain import one_line
 from exhibit.ports import Signer
 from exhibit.types import Count, Json
 from indexer.calibration.recall import Figures, Recall
-from indexer.picture.card import Card, check
+from indexer.picture.card import Card, validate_card
 from indexer.picture.descriptor import MAX_FILE_BYTES
 
-HEAD = b"exhibit model card v1\n"
+SIGNATURE_PREFIX = b"exhibit model card v1\n"
 CARD, NETWORK = "card.json", "network.onnx"
 MAX_CARD = 1 << 17
 """Maximum size of a card in bytes."""
-MAX_WORDS = 2000
+MAX_TEXT = 2000
 TOLERANCE, CHANCE = 0.05, 1.645
 """Allowed shortfall of measured recall against a claim.
 
@@ -66,7 +66,7 @@ class Claim:
     @property
     def overall(self) -> Figures:
         """Mean figures over all edits."""
-        return mean([Figures(**figures) for figures in self.by_edit.values()])
+        return mean_figures([Figures(**figures) for figures in self.by_edit.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +87,35 @@ class SignedCard:
 
     def __post_init__(self) -> None:
         for text in (self.author, self.terms, self.price, self.measured.command):
-            if one_line(text) != text or len(text) > MAX_WORDS:
-                raise ValueError(f"a text has more than one line, or more than {MAX_WORDS} characters")
+            if one_line(text) != text or len(text) > MAX_TEXT:
+                raise ValueError(f"a text has more than one line, or more than {MAX_TEXT} characters")
         if not self.author:
             raise ValueError("the author has no name")
 
 
-def signed(card: SignedCard, signer: Signer) -> dict[str, Json]:
+def sign_card(card: SignedCard, signer: Signer) -> dict[str, Json]:
     """Return the card as plain JSON with a new signature."""
     plain = to_plain(card)
     content = {name: value for name, value in plain.items() if name != "signature"}
-    return {**content, "signature": signer.sign(HEAD + canonical(content)).hex()}
+    return {**content, "signature": signer.sign(SIGNATURE_PREFIX + canonical(content)).hex()}
 
 
-def card_from(plain: Json) -> SignedCard:
+def parse_card(plain: Json) -> SignedCard:
     """Read a card and verify its signature; raises ``WrongUseError``."""
     try:
         card = from_plain(SignedCard, plain, where=CARD)
     except FormatError as error:
         raise WrongUseError(f"This isn't the card of a network: {error}", hint=_HINT) from error
     content = {name: value for name, value in plain.items() if name != "signature"}
-    if not holds(card.key, card.signature, HEAD + canonical(content)):
+    if not is_valid_signature(card.key, card.signature, SIGNATURE_PREFIX + canonical(content)):
         raise WrongUseError("The card was changed after it was signed, or signed by another key.", hint=_HINT)
-    check(card.network)
+    validate_card(card.network)
     return card
 
 
 def model_file(card: Json, network: bytes) -> Iterator[bytes]:
     """Yield the chunks of a file with a signed card and its network."""
-    return zip_chunks([member_of(CARD, canonical(card)), member_of(NETWORK, network)])
+    return zip_chunks([create_member(CARD, canonical(card)), create_member(NETWORK, network)])
 
 
 def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
@@ -131,7 +131,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
             if contents.names != (CARD, NETWORK) or contents.left_over:
                 raise WrongUseError(f"{path} doesn't hold {CARD} and {NETWORK} and nothing else.", hint=_HINT)
             plain = parse_canonical(read_all(contents, CARD, MAX_CARD), what=CARD)
-            card = card_from(plain)
+            card = parse_card(plain)
             network = read_all(contents, NETWORK, MAX_FILE_BYTES)
     except (NoBundleError, FormatError) as error:
         raise WrongUseError(f"{path} isn't the file of a network: {error}", hint=_HINT) from error
@@ -143,7 +143,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """A card's claim and a measurement made here, over the edits that both include."""
 
     claimed: Figures
@@ -152,24 +152,26 @@ class Compared:
     falls_short: bool  # R@1 or R@10 here is too far below the claim, or there is nothing to compare
 
 
-def compared(claim: Claim, here: Recall) -> Compared:
+def compare_claim(claim: Claim, measurement: Recall) -> Comparison:
     """Compare a claim with a measurement."""
-    edits = here.by_edit.keys() & claim.by_edit.keys()
-    claimed_mean = mean([Figures(**claim.by_edit[edit]) for edit in edits])
-    measured_mean = mean([here.by_edit[edit] for edit in edits])
+    edits = measurement.by_edit.keys() & claim.by_edit.keys()
+    claimed_mean = mean_figures([Figures(**claim.by_edit[edit]) for edit in edits])
+    measured_mean = mean_figures([measurement.by_edit[edit] for edit in edits])
     pairs = (claimed_mean.first, measured_mean.first), (claimed_mean.few, measured_mean.few)
-    short = not edits or any(share - measured_share > _leeway(share, here.photos) for share, measured_share in pairs)
-    return Compared(claimed_mean, measured_mean, len(edits), short)
+    falls_short = not edits or any(
+        share - measured_share > _allowed_shortfall(share, measurement.photos) for share, measured_share in pairs
+    )
+    return Comparison(claimed_mean, measured_mean, len(edits), falls_short)
 
 
-def _leeway(claimed: float, works: int) -> float:
+def _allowed_shortfall(claimed: float, works: int) -> float:
     """Return the allowed shortfall of a share. All edits of a work count as one observation, as they correlate."""
     share = (claimed * works + 2) / (works + 4)
     return TOLERANCE + CHANCE * math.sqrt(share * (1 - share) / (works + 4))
 
 
-def mean(of: Sequence[Figures]) -> Figures:
+def mean_figures(values: Sequence[Figures]) -> Figures:
     """Return the unweighted mean of figures over several edits; zeros if there are none."""
     return Figures(
-        *(sum(getattr(figures, field.name) for figures in of) / max(1, len(of)) for field in fields(Figures))
+        *(sum(getattr(figures, field.name) for figures in values) / max(1, len(values)) for field in fields(Figures))
     )

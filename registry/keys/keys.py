@@ -50,7 +50,7 @@ def keys_of(owner: Owner | None = None) -> list[AnyKey]:
     return sorted(all_keys, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
 
 
-def key_named(owner: Owner, start: str) -> AnyKey:
+def find_key(owner: Owner, start: str) -> AnyKey:
     """Return the owner's key whose public half starts with these hexadecimal digits.
 
     Raises:
@@ -60,19 +60,19 @@ def key_named(owner: Owner, start: str) -> AnyKey:
     hint = "List them: exhibit api GET keys"
     if len(start) < MIN_DIGITS:
         raise WrongUseError(f"Give at least {MIN_DIGITS} digits of the public key.", hint=hint)
-    found = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
-    if not found:
+    matches = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
+    if not matches:
         raise NotFoundError(f"{owner.name} has no key {start}.", hint=hint)
-    if len(found) > 1:
-        raise WrongUseError(f"{len(found)} keys begin with {start}.", hint="Give more digits.")
-    return found[0]
+    if len(matches) > 1:
+        raise WrongUseError(f"{len(matches)} keys begin with {start}.", hint="Give more digits.")
+    return matches[0]
 
 
 def retire(key: AnyKey, *, by: str, reason: str) -> None:
     """Stop using a key. Its earlier signatures stay valid. Must run inside a transaction."""
     moment = now()
     write(key, retired_at=moment)
-    witness(key, "retired", moment, {"by": by, "reason": reason})
+    log_key_change(key, "retired", moment, {"by": by, "reason": reason})
 
 
 def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | None = None) -> datetime:
@@ -93,7 +93,7 @@ def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | No
             return row.revoked_at
         moment = now()
         write(row, revoked_at=moment, revoked_reason=reason)
-        witness(row, "revoked", moment, {"by": by, "reason": reason, **(details or {})})
+        log_key_change(row, "revoked", moment, {"by": by, "reason": reason, **(details or {})})
         return moment
 
 
@@ -103,11 +103,11 @@ def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> De
         raise WrongUseError("This key is known already.", hint="List them: exhibit api GET keys")
     with transaction.atomic():
         row = DeviceKey.objects.create(owner=owner, name=name, public_key=public_key)
-        witness(row, "created", row.created_at, {"by": by, "name": name})
+        log_key_change(row, "created", row.created_at, {"by": by, "name": name})
     return row
 
 
-def witness(key: AnyKey, what: str, moment: datetime, details: dict[str, Any] | None = None) -> None:
+def log_key_change(key: AnyKey, what: str, moment: datetime, details: dict[str, Any] | None = None) -> None:
     """Record a change of a key in the log, in the transaction of the change."""
     opening = {"owner": key.owner.slug, "public": bytes(key.public_key).hex(), "use": str(use_of(key)), "what": what}
     submit(EntryType.KEY, opening, key.owner, moment, details)

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from evidence.facts.passkey import FRESH, Assertion, SignedDecision, check_assertion
+from evidence.facts.passkey import MAX_DECISION_AGE, Assertion, SignedDecision, check_assertion
 from evidence.formats.codec import FormatError, from_plain, to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -24,9 +24,9 @@ from registry.accounts.models import Owner, User
 from registry.keys.models import PasskeyQuestion
 from registry.log.log import submit
 from registry.log.models import LogSubmission
-from registry.members.people import ask_for
+from registry.members.people import set_option
 
-_AGAIN = Sentence("Review it again, and sign it again with your passkey.")
+_RETRY_HINT = Sentence("Review it again, and sign it again with your passkey.")
 
 
 class Act(StrEnum):
@@ -48,36 +48,36 @@ class Answer:
     key_entry: int  # primary key of the submission
 
 
-def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
+def create_question(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
     """Store the statement that a person is to sign with a site's passkey, and delete the person's expired questions."""
     moment = now()
     statement = SignedDecision(
         act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32)
     )
-    PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - FRESH).delete()
+    PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - MAX_DECISION_AGE).delete()
     columns = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
     return PasskeyQuestion.objects.create(owner=owner, user=user, **columns)
 
 
-def question(user: User, challenge: bytes) -> PasskeyQuestion:
+def get_question(user: User, challenge: bytes) -> PasskeyQuestion:
     """Return a person's question by its challenge; raises ``WrongUseError`` if unknown, another user's or too old."""
     row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
-    if row is None or now() - row.asked_at > FRESH:
+    if row is None or now() - row.asked_at > MAX_DECISION_AGE:
         raise WrongUseError(
-            Sentence("The passkey response is too old, was already used, or belongs to another user."), hint=_AGAIN
+            Sentence("The passkey response is too old, was already used, or belongs to another user."), hint=_RETRY_HINT
         )
     return row
 
 
-def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
+def verify_answer(row: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
     """Verify an answer with its key (SubjectPublicKeyInfo); raises ``WrongUseError`` if a verifier would reject it."""
-    statement = from_plain(SignedDecision, asked.statement, where="the statement")
+    statement = from_plain(SignedDecision, row.statement, where="the statement")
     assertion = Assertion(statement, key, *parts)
     try:
         check_assertion(assertion)
     except FormatError as error:
-        raise WrongUseError(error.message, hint=_AGAIN) from error
-    return Answer(asked, assertion, key_entry)
+        raise WrongUseError(error.message, hint=_RETRY_HINT) from error
+    return Answer(row, assertion, key_entry)
 
 
 def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str, str] | None = None) -> LogSubmission:
@@ -93,60 +93,62 @@ def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str,
     return entry
 
 
-def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:
-    """Return True if an act needs a passkey; raises ``WrongUseError`` if ``given`` is then not a valid answer."""
+def requires_passkey(owner: Owner, act: Act, subject: Mapping[str, Any], answer: Answer | None) -> bool:
+    """Return True if an act needs a passkey; raises ``WrongUseError`` if ``answer`` is then not a valid answer."""
     if not Owner.objects.filter(pk=owner.pk, passkeys=True).exists():
         return False
-    if given is None:
+    if answer is None:
         sentence = Sentence("%(owner)s requires a passkey signature for this action.", owner=owner.name)
         hint = Sentence(
             "Do this on the site, one item at a time. Terminals and batch actions cannot request a passkey."
         )
         raise WrongUseError(sentence, hint=hint)
-    statement = given.assertion.statement
-    fits = given.question.owner_id == owner.pk and (statement.act, statement.subject) == (act, dict(subject))
-    if not fits or now() - given.question.asked_at > FRESH:
-        raise WrongUseError(Sentence("The passkey signed something else, or signed too long ago."), hint=_AGAIN)
+    statement = answer.assertion.statement
+    fits = answer.question.owner_id == owner.pk and (statement.act, statement.subject) == (act, dict(subject))
+    if not fits or now() - answer.question.asked_at > MAX_DECISION_AGE:
+        raise WrongUseError(Sentence("The passkey signed something else, or signed too long ago."), hint=_RETRY_HINT)
     return True
 
 
-def take(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> Assertion | None:
+def consume_answer(owner: Owner, act: Act, subject: Mapping[str, Any], answer: Answer | None) -> Assertion | None:
     """Consume the answer that an act needs, in the act's transaction; returns ``None`` if none is needed.
 
     Raises:
-        WrongUseError: As in :func:`needed`.
+        WrongUseError: As in :func:`requires_passkey`.
         ConflictError: The answer was used meanwhile.
     """
-    if not needed(owner, act, subject, given) or given is None:
+    if not requires_passkey(owner, act, subject, answer) or answer is None:
         return None
-    columns = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
-    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**columns):
-        raise ConflictError(Sentence("The passkey response was already used."), hint=_AGAIN)
-    return given.assertion
+    columns = {"answer": answer.assertion.to_json().decode(), "key_entry": answer.key_entry}
+    if not PasskeyQuestion.objects.filter(pk=answer.question.pk, answer="").update(**columns):
+        raise ConflictError(Sentence("The passkey response was already used."), hint=_RETRY_HINT)
+    return answer.assertion
 
 
-def details(assertion: Assertion | None) -> dict[str, Any]:
+def log_details(assertion: Assertion | None) -> dict[str, Any]:
     """Return the passkey's part of the details in an act's log entry."""
     return {} if assertion is None else {"assertion": to_plain(assertion)}
 
 
-def of_picture(digest: Digest) -> dict[str, Any]:
+def picture_subject(digest: Digest) -> dict[str, Any]:
     """Return the signed subject for purging a picture."""
     return {"picture": digest.hex}
 
 
-def of_key(public_key: bytes | memoryview) -> dict[str, Any]:
+def key_subject(public_key: bytes | memoryview) -> dict[str, Any]:
     """Return the signed subject for revoking an owner's key."""
     return {"key": bytes(public_key).hex()}
 
 
-def of_letter(mark: str, notice: int) -> dict[str, Any]:
+def letter_subject(mark: str, notice: int) -> dict[str, Any]:
     """Return the signed subject for a notice: its number and its letter's mark (``read_mark``)."""
     return {"letter": mark, "notice": notice}
 
 
-def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, operator: bool = False) -> None:
+def set_requirement(
+    owner: Owner, *, is_required: bool, by: str, answer: Answer | None = None, operator: bool = False
+) -> None:
     """Require passkeys for serious decisions, or not; switching off needs a passkey, except for the operator."""
     with transaction.atomic():
-        signed = None if wanted or operator else take(owner, Act.OFF, {}, given)
-        ask_for(owner, "passkeys", wanted=wanted, by=by, **details(signed))
+        signed = None if is_required or operator else consume_answer(owner, Act.OFF, {}, answer)
+        set_option(owner, "passkeys", enabled=is_required, by=by, **log_details(signed))

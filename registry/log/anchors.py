@@ -12,7 +12,7 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from exhibit.files.durable import write_once
 from exhibit.ports import Anchor
-from registry.log.log import asked_head
+from registry.log.log import load_submitted_note
 from registry.log.models import AddedWitness
 from registry.log.own_log import get_log
 from registry.services.anchors import anchor_of
@@ -21,31 +21,31 @@ from registry.services.services import Services
 
 def get_anchor_configs(services: Services) -> tuple[AnchorConfig, ...]:
     """Return the settings of the outside witnesses: configured ones first, then added ones."""
-    return (*services.config.anchors, *added_witnesses(services.config))
+    return (*services.config.anchors, *load_added_configs(services.config))
 
 
 def get_anchors(services: Services) -> tuple[Anchor, ...]:
     """Return the adapters of the outside witnesses."""
-    return services.once(_Anchors).of(get_anchor_configs(services))
+    return services.once(_AnchorCache).of(get_anchor_configs(services))
 
 
-class _Anchors:
+class _AnchorCache:
     """Cache of the adapters for the latest settings."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._made: tuple[tuple[AnchorConfig, ...], tuple[Anchor, ...]] = (), ()
 
-    def of(self, wanted: tuple[AnchorConfig, ...]) -> tuple[Anchor, ...]:
-        if self._made[0] != wanted:
+    def of(self, configs: tuple[AnchorConfig, ...]) -> tuple[Anchor, ...]:
+        if self._made[0] != configs:
             services = self._services
-            log = RowsOfLog(lambda: get_log(services))
+            log = OwnLogReader(lambda: get_log(services))
             networks = services.config.allowed_networks
-            self._made = wanted, tuple(anchor_of(one, networks, services.user_agent, log) for one in wanted)
+            self._made = configs, tuple(anchor_of(config, networks, services.user_agent, log) for config in configs)
         return self._made[1]
 
 
-class RowsOfLog:
+class OwnLogReader:
     """The part of the log that witnesses see (port ``OwnLog``); ``log`` returns the log under its current name."""
 
     def __init__(self, log: Callable[[], Log]) -> None:
@@ -58,7 +58,7 @@ class RowsOfLog:
             NotFoundError: No checkpoint has this digest.
             SupersededError: The log has a new name, whose checkpoints cover this one.
         """
-        note = asked_head(digest)
+        note = load_submitted_note(digest)
         if note.partition("\n")[0] != self._log().origin:
             raise SupersededError("The log has another name by now, whose heads cover this one.")
         return note
@@ -72,23 +72,23 @@ class RowsOfLog:
         return self._log().consistency(old, new)
 
 
-def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
+def load_added_configs(config: Config) -> tuple[AnchorConfig, ...]:
     """Return the settings of the added witnesses, except those whose name is now in the configuration."""
     configured_names = {anchor.name for anchor in config.anchors}
     rows = AddedWitness.objects.exclude(name__in=configured_names)
-    return tuple(settings_of(row, config.data_dir) for row in rows)
+    return tuple(read_settings(row, config.data_dir) for row in rows)
 
 
-def settings_of(row: AddedWitness, folder: Path) -> AnchorConfig:
+def read_settings(row: AddedWitness, folder: Path) -> AnchorConfig:
     """Return a row's settings, read like those of the configuration; its roots are in a file of the data folder."""
     table = {**row.settings, "kind": row.kind, "name": row.name}
     if row.roots:
-        table["roots"] = str(_roots_file(row, folder))
+        table["roots"] = str(_write_roots(row, folder))
     (settings,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
     return settings
 
 
-def _roots_file(row: AddedWitness, folder: Path) -> Path:
+def _write_roots(row: AddedWitness, folder: Path) -> Path:
     """Return the file with a row's roots, written if missing; its name contains the digest of its content."""
     data = row.roots.encode()
     path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"

@@ -28,18 +28,23 @@ class Evidence(StrEnum):
     SHEET = "signed exhibit sheet"
 
 
-class Way(StrEnum):
+class AccessKind(StrEnum):
     """Kind of access."""
 
     TAKEN = "taken away"
     SEEN = "looked at"
 
 
-def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Json) -> None:
+def log_access(what: Evidence, access_kind: AccessKind, owner: Owner, *, by: str, **about: Json) -> None:
     """Record an access in the log, before the evidence is handed out."""
-    submit(EntryType.ACCESS, {"way": str(way), "what": str(what)}, owner, details={"by": by, "of": owner.slug, **about})
+    submit(
+        EntryType.ACCESS,
+        {"way": str(access_kind), "what": str(what)},
+        owner,
+        details={"by": by, "of": owner.slug, **about},
+    )
 
 
-def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
+def log_change(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
     """Record a changed setting in the log, in the same transaction; ``by`` is empty for the installation itself."""
     submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})

@@ -15,14 +15,14 @@ from typing import Any
 from django.db import transaction
 
 from evidence.log.append_only import BrokenHistoryError, Log
-from evidence.log.notes import check_name, parse_verifier_key, verifier_key, verify_note
+from evidence.log.notes import check_name, format_verifier_key, parse_verifier_key, verify_note
 from evidence.verify.verifier import checkpoints_in
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Head, SignedCheckpoint
 from registry.db.locks import Lock, hold
-from registry.log.log import begin_origin, newest_head, origins, submit
+from registry.log.log import load_newest_checkpoint, load_origins, start_origin, submit
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.services.services import Services
@@ -30,7 +30,7 @@ from registry.services.services import Services
 ORIGIN_VERSION = 1  # of the openings of entries about the log's names
 
 
-class Compared(StrEnum):
+class Relation(StrEnum):
     """Relation of an outside checkpoint to the log."""
 
     CONTINUED = "continued"
@@ -45,11 +45,11 @@ class Comparison:
 
     origin: str  # the name of the log that signed it
     size: int  # entries that it covers
-    outcome: Compared
+    outcome: Relation
     sentence: str
 
 
-def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]:
+def compare_with_files(services: Services, files: Iterable[Path]) -> list[Comparison]:
     """Compare checkpoints from bundles or files with the log; one that the log does not continue stops all signing."""
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
     with transaction.atomic():
@@ -62,23 +62,25 @@ def _compare(log: Log, text: str) -> Comparison:
     verifier_keys = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
     _, public = parse_verifier_key(log.vkey())
     try:
-        seen = verify_note(text, verifier_keys.get(name) or verifier_key(name, public))
+        checkpoint = verify_note(text, verifier_keys.get(name) or format_verifier_key(name, public))
     except (IntegrityError, WrongUseError):
         sentence = "It isn't signed with this log's key, so it says nothing of it."
-        return Comparison(name, 0, Compared.OF_ANOTHER, sentence)
+        return Comparison(name, 0, Relation.OF_ANOTHER, sentence)
     try:
-        log.check_known(seen)
+        log.check_known(checkpoint)
     except BrokenHistoryError as error:
-        log.remember(seen)
+        log.remember(checkpoint)
         sentence = f"{error.message} Nothing is signed from now on."
-        return Comparison(name, seen.size, Compared.BROKEN, sentence)
-    if seen.origin == log.origin:
-        return Comparison(name, seen.size, Compared.CONTINUED, f"The log continues its {seen.size} entries.")
+        return Comparison(name, checkpoint.size, Relation.BROKEN, sentence)
+    if checkpoint.origin == log.origin:
+        return Comparison(
+            name, checkpoint.size, Relation.CONTINUED, f"The log continues its {checkpoint.size} entries."
+        )
     sentence = "It was signed under a name that the log had before a break, which is recorded."
-    return Comparison(name, seen.size, Compared.EARLIER_NAME, sentence)
+    return Comparison(name, checkpoint.size, Relation.EARLIER_NAME, sentence)
 
 
-def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint:
+def accept_checkpoint(services: Services, *, by: str, reason: str) -> SignedCheckpoint:
     """State that nothing was signed beyond the known checkpoints, and continue under the same name; this is logged.
 
     For a log whose data folder was moved, or restored without loss.
@@ -92,20 +94,20 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
     with transaction.atomic():
         hold(Lock.LOG)
         log = get_log(services)
-        head = log.head()
-        newest = newest_head(log.origin) or log.empty_head()
+        head_before = log.head()
+        newest = load_newest_checkpoint(log.origin) or log.empty_head()
         log.check_known(newest)
-        for checkpoint in () if head is None else head.known:
+        for checkpoint in () if head_before is None else head_before.known:
             log.check_known(checkpoint)
             if checkpoint.origin == log.origin and checkpoint.size > newest.size:
                 newest = checkpoint
-        opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
+        opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_as_dict(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
-    _settle(services, newest, before=head)
+    _remember_if_unchanged(services, newest, before=head_before)
     return newest
 
 
-def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
+def start_new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
     """Sign under a new name from now on; the log records the reason, the outside checkpoint and the common entries.
 
     Args:
@@ -123,27 +125,31 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
     with transaction.atomic():
         hold(Lock.LOG)
         log = get_log(services)
-        head, newest = log.head(), newest_head(log.origin)
-        new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
-        known = () if head is None else head.known
-        seen = max(known, key=lambda one: (one.origin not in log.left, one.size), default=None)
-        earlier = dict.fromkeys([*log.left, log.origin, *(one.origin for one in known)])
-        if new in earlier:
-            raise WrongUseError(f"The log was named {new} before.", hint="A name is never used again: give another.")
-        opening: dict[str, Any] = {"from": log.origin, "to": new, "version": ORIGIN_VERSION, "what": "began"}
-        opening["shared"] = None if newest is None else _plain(newest)
-        opening["seen"] = None if seen is None else {**_plain(seen), "note": seen.note}
+        head_before, newest = log.head(), load_newest_checkpoint(log.origin)
+        new_name = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
+        known_checkpoints = () if head_before is None else head_before.known
+        largest_known = max(
+            known_checkpoints, key=lambda checkpoint: (checkpoint.origin not in log.left, checkpoint.size), default=None
+        )
+        earlier = dict.fromkeys([*log.left, log.origin, *(checkpoint.origin for checkpoint in known_checkpoints)])
+        if new_name in earlier:
+            raise WrongUseError(
+                f"The log was named {new_name} before.", hint="A name is never used again: give another."
+            )
+        opening: dict[str, Any] = {"from": log.origin, "to": new_name, "version": ORIGIN_VERSION, "what": "began"}
+        opening["shared"] = None if newest is None else _as_dict(newest)
+        opening["seen"] = None if largest_known is None else {**_as_dict(largest_known), "note": largest_known.note}
         submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
         for origin in earlier:
-            if origin not in origins():  # nothing was signed in this database yet, or a restore has lost the name
-                begin_origin(origin, None)
-        begin_origin(new, log.public_key, submission)
-    _settle(services, seen or newest or log.empty_head(), before=head)
+            if origin not in load_origins():  # nothing was signed in this database yet, or a restore has lost the name
+                start_origin(origin, None)
+        start_origin(new_name, log.public_key, submission)
+    _remember_if_unchanged(services, largest_known or newest or log.empty_head(), before=head_before)
     sequence_log(services)
-    return new
+    return new_name
 
 
-def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
+def _remember_if_unchanged(services: Services, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
     """Remember a checkpoint after its entry is committed, unless another was signed or shown in between."""
     with transaction.atomic():
         hold(Lock.LOG)
@@ -151,5 +157,5 @@ def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | 
             get_log(services).remember(checkpoint)
 
 
-def _plain(checkpoint: SignedCheckpoint) -> dict[str, Any]:
+def _as_dict(checkpoint: SignedCheckpoint) -> dict[str, Any]:
     return {"origin": checkpoint.origin, "root": checkpoint.root.hex(), "size": checkpoint.size}

@@ -16,7 +16,7 @@ from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.accounts.models import Owner
 from registry.db.locks import Lock, hold
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.log.models import (
     AnchorReceipt,
     LogCheckpoint,
@@ -28,12 +28,12 @@ from registry.log.models import (
     LogWaiting,
 )
 
-WRITTEN_TOGETHER = 1000
-SET_BACK = timedelta(hours=1)
+WRITE_BATCH_SIZE = 1000
+CLOCK_TOLERANCE = timedelta(hours=1)
 """Tolerance for a clock that was set back, within which the log's times do not decrease."""
 
 
-class Deed(NamedTuple):
+class NewEntry(NamedTuple):
     """Content of a log entry."""
 
     type_: EntryType
@@ -62,20 +62,22 @@ def submit(
         The submission; ``None`` for a sample owner, whose acts are not logged. Entries without an owner are always
         logged.
     """
-    return submit_all([Deed(type_, opening, owner, time, details)])[0]
+    return submit_all([NewEntry(type_, opening, owner, time, details)])[0]
 
 
-def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
+def submit_all(new_entries: Sequence[NewEntry]) -> list[LogSubmission | None]:
     """Submit entries in this order, each as :func:`submit` does."""
-    logged = [deed.owner is None or not deed.owner.sample for deed in deeds]
-    deeds = [deed for deed, is_logged in zip(deeds, logged, strict=True) if is_logged]
-    contents = [_with_digest(deed.opening, deed.details) for deed in deeds]
+    logged = [new_entry.owner is None or not new_entry.owner.sample for new_entry in new_entries]
+    new_entries = [new_entry for new_entry, is_logged in zip(new_entries, logged, strict=True) if is_logged]
+    contents = [_with_digest(new_entry.opening, new_entry.details) for new_entry in new_entries]
     committed = [commit(content) for _, content in contents]
     with transaction.atomic(savepoint=False):
-        moment = _not_before_others(now()) if any(deed.time is None for deed in deeds) else now()
+        default_time = _adjust_for_clock(now()) if any(new_entry.time is None for new_entry in new_entries) else now()
         rows = LogSubmission.objects.bulk_create(
-            LogSubmission(type=deed.type_, time=deed.time or moment, commitment=commitment, owner=deed.owner)
-            for deed, (commitment, _) in zip(deeds, committed, strict=True)
+            LogSubmission(
+                type=new_entry.type_, time=new_entry.time or default_time, commitment=commitment, owner=new_entry.owner
+            )
+            for new_entry, (commitment, _) in zip(new_entries, committed, strict=True)
         )
         LogOpening.objects.bulk_create(
             LogOpening(submission=row, salt=salt, content=content, details=details)
@@ -85,13 +87,13 @@ def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
     return [next(submissions) if is_logged else None for is_logged in logged]
 
 
-def _not_before_others(moment: datetime) -> datetime:
+def _adjust_for_clock(moment: datetime) -> datetime:
     """Return ``moment``, or the newest entry's time if a clock that was set back slightly would place it later.
 
     After a clock was far ahead, the log records the true time, which makes the earlier wrong times evident.
     """
     newest = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
-    return newest if newest is not None and moment < newest <= moment + SET_BACK else moment
+    return newest if newest is not None and moment < newest <= moment + CLOCK_TOLERANCE else moment
 
 
 def _with_digest(
@@ -104,29 +106,29 @@ def _with_digest(
     return salted_details, {**opening, "details": Digest.of(canonical(salted_details)).hex}
 
 
-def unsequenced(limit: int) -> list[tuple[int, Entry]]:
+def load_unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Return submissions without a sequence number, oldest first."""
     rows = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
-    return [(row.submission_id, _entry(row.submission)) for row in rows]
+    return [(row.submission_id, _to_entry(row.submission)) for row in rows]
 
 
-def _entry(row: LogSubmission | LogEntry) -> Entry:
+def _to_entry(row: LogSubmission | LogEntry) -> Entry:
     return Entry(EntryType(row.type), row.time, bytes(row.commitment))
 
 
-def origins() -> dict[str, bytes | None]:
+def load_origins() -> dict[str, bytes | None]:
     """Return the names under which checkpoints were signed, the current one last, with public keys where known."""
     rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
     return {name: None if key is None else bytes(key) for name, key in rows}
 
 
-def newest_head(origin: str) -> SignedCheckpoint | None:
+def load_newest_checkpoint(origin: str) -> SignedCheckpoint | None:
     """Return the largest stored checkpoint under a name."""
     row = LogCheckpoint.objects.filter(origin=origin).order_by("-size").first()
     return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
 
 
-def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
+def start_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
     """Sign checkpoints under this new name from now on; the submission is the entry that records the break."""
     LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
 
@@ -171,24 +173,24 @@ class PostgresLogStore:
         last = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
         return 0 if last is None else last + 1
 
-    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+    def nodes(self, positions: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return hashes of complete subtrees, in the requested order."""
         hashes: dict[tuple[int, int], bytes] = {}
-        if wanted:
+        if positions:
             query = Q()
-            for level in {level for level, _ in wanted}:
-                query |= Q(level=level, index__in={index for at, index in wanted if at == level})
+            for level in {level for level, _ in positions}:
+                query |= Q(level=level, index__in={index for node_level, index in positions if node_level == level})
             rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
             hashes = {(level, index): bytes(value) for level, index, value in rows}
-        missing = [pair for pair in wanted if pair not in hashes]
+        missing = [pair for pair in positions if pair not in hashes]
         if missing:
             raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
-        return [hashes[pair] for pair in wanted]
+        return [hashes[pair] for pair in positions]
 
     def entry(self, sequence: int) -> Entry:
         """Return the entry with this sequence number."""
         row = LogEntry.objects.filter(sequence=sequence).first()
-        return _entry(there(row, f"The log has no entry {sequence}."))
+        return _to_entry(require(row, f"The log has no entry {sequence}."))
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """Store a checkpoint; storing the same one again changes nothing."""
@@ -203,7 +205,7 @@ class PostgresLogStore:
         newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
         if newest is None:
             return None
-        return newest_head(newest["origin"])
+        return load_newest_checkpoint(newest["origin"])
 
 
 class PostgresLogTransaction:
@@ -221,8 +223,8 @@ class PostgresLogTransaction:
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree."""
-        fresh = self._fresh.get((level, index))
-        return PostgresLogStore().nodes([(level, index)])[0] if fresh is None else fresh
+        new_node = self._fresh.get((level, index))
+        return PostgresLogStore().nodes([(level, index)])[0] if new_node is None else new_node
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Append one leaf and the nodes that it completes."""
@@ -233,12 +235,12 @@ class PostgresLogTransaction:
 
     def write(self) -> None:
         """Write everything, in order: the database itself refuses a gap."""
-        LogEntry.objects.bulk_create(self._entries, batch_size=WRITTEN_TOGETHER)
+        LogEntry.objects.bulk_create(self._entries, batch_size=WRITE_BATCH_SIZE)
         nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._fresh.items()]
-        LogNode.objects.bulk_create(nodes, batch_size=WRITTEN_TOGETHER)
+        LogNode.objects.bulk_create(nodes, batch_size=WRITE_BATCH_SIZE)
 
 
-def asked_head(digest: Digest) -> str:
+def load_submitted_note(digest: Digest) -> str:
     """Return the signed checkpoint whose text has this digest, submitted to witnesses; raises ``NotFoundError``."""
     row = AnchorReceipt.objects.select_related("checkpoint").filter(digest=digest, checkpoint__isnull=False).first()
     if row is None or row.checkpoint is None:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from django.db.models import Count, OuterRef, Q, Subquery
 
-from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, compute_checkpoint_digest
 from evidence.facts.case import CaseFacts, WitnessFacts
 from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import log_proofs
@@ -21,12 +21,12 @@ from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
-NEAREST = 50  # number of checkpoints after a seal among which the best is chosen
-RENEWED_AFTER = timedelta(days=30)
+MAX_CANDIDATE_CHECKPOINTS = 50  # number of checkpoints after a seal among which the best is chosen
+MIN_RENEWAL_AGE = timedelta(days=30)
 """Bundles include a later checkpoint if it is at least this much younger than the one that first covered them."""
 
 
-def log_proof(
+def prove_inclusion(
     services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None
 ) -> LogProof | None:
     """Return the inclusion proof of a submission in a checkpoint.
@@ -56,12 +56,12 @@ def log_proof(
     )
 
 
-def sequence_of(submission: int | None) -> int | None:
+def get_sequence(submission: int | None) -> int | None:
     """Return the sequence number, from 0, of a submission (primary key); ``None`` while it waits for one."""
     return LogEntry.objects.filter(submission=submission).values_list("sequence", flat=True).first()
 
 
-def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
+def get_covering_checkpoint(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
     """Return the earliest checkpoint that covers all submissions, signed now if there is none.
 
     Raises:
@@ -71,48 +71,56 @@ def checkpoint_covering(services: Services, submissions: list[LogSubmission]) ->
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
         sequence_log(services)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
-    least = 1 if last is None else last.sequence + 1
-    checkpoint = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
+    min_size = 1 if last is None else last.sequence + 1
+    checkpoint = (
+        LogCheckpoint.objects.filter(size__gte=min_size, origin=get_log(services).origin).order_by("size").first()
+    )
     checkpoint = checkpoint or sign_checkpoint(services)
     if checkpoint is None:
         raise ServiceMissingError("The log is still empty.")
     return checkpoint
 
 
-def best_covering(submission: int | None) -> LogCheckpoint | None:
+def get_best_checkpoint(submission: int | None) -> LogCheckpoint | None:
     """Return the checkpoint over a submission (primary key) that most witnesses answered for, the earliest of several.
 
     The result is ``None`` for a seal without a submission.
     """
-    return LogCheckpoint.objects.filter(pk__in=best_checkpoints(filter(None, [submission])).values()).first()
+    return LogCheckpoint.objects.filter(pk__in=select_best_checkpoints(filter(None, [submission])).values()).first()
 
 
-def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
+def select_best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
     """Return the same for several submissions, all by primary key."""
-    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
+    candidates = (
+        LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence")))
+        .order_by("size")
+        .values("pk")[:MAX_CANDIDATE_CHECKPOINTS]
+    )
     receipt_count = Count("receipts", filter=Q(receipts__state=StepState.DONE))
-    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=receipt_count).order_by("-answered", "size")
+    best = (
+        LogCheckpoint.objects.filter(pk__in=candidates).annotate(answered=receipt_count).order_by("-answered", "size")
+    )
     rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
     return dict(rows.exclude(best=None).values_list("submission", "best"))
 
 
-def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
+def build_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
     """Return the proofs for a seal's log entry: its inclusion in a checkpoint, receipts and renewals.
 
     The checkpoint covers the entry, and is proven to be consistent with the checkpoints in the sealed facts.
     """
-    later = renewal_of(checkpoint)
+    later = find_renewal(checkpoint)
     earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
     paths = [tuple(get_log(services).consistency(size, checkpoint.size)) for size in earlier]
     return Proofs(
-        entry=log_proof(services, submission, checkpoint),
+        entry=prove_inclusion(services, submission, checkpoint),
         consistency=tuple(map(ConsistencyProof, earlier, paths)),
-        anchors=tuple(chain.from_iterable(map(_receipts, _heads(checkpoint, facts, later)))),
-        renewals=() if later is None else (_renewal(services, checkpoint, later),),
+        anchors=tuple(chain.from_iterable(map(_list_receipts, _list_checkpoints(checkpoint, facts, later)))),
+        renewals=() if later is None else (_build_renewal(services, checkpoint, later),),
     )
 
 
-def _heads(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | None) -> list[LogCheckpoint]:
+def _list_checkpoints(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | None) -> list[LogCheckpoint]:
     """Return a bundle's checkpoints: its own, those in its facts if they name witnesses, and the renewing one."""
     notes = {proof.checkpoint: proof.size for _, proof in log_proofs(facts) if proof.checkpoint != checkpoint.note}
     rows = LogCheckpoint.objects.filter(size__in=notes.values(), note__in=notes).order_by("size")
@@ -120,36 +128,36 @@ def _heads(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | N
     return [checkpoint, *fact_checkpoints, *([] if later is None else [later])]
 
 
-def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
+def find_renewal(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
     """Return the newest checkpoint that renews another: much younger, with a complete receipt."""
-    young = checkpoint.made_at + RENEWED_AFTER  # under any name: a break loses no entry that is still here
-    rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=young)
+    min_made_at = checkpoint.made_at + MIN_RENEWAL_AGE  # under any name: a break loses no entry that is still here
+    rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=min_made_at)
     return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
 
 
-def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
+def _build_renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
     return Renewal(later.note, tuple(get_log(services).consistency(checkpoint.size, later.size)))
 
 
-def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
-    digest = checkpoint_digest(checkpoint.note)
+def _list_receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
+    digest = compute_checkpoint_digest(checkpoint.note)
     rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
-    return [AnchorProof(digest, receipt_of(row)) for row in rows]
+    return [AnchorProof(digest, to_receipt(row)) for row in rows]
 
 
-def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
+def list_timestamps(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
     """Return the witnesses of a checkpoint with their states; empty without a checkpoint."""
     rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
-    return tuple(witness_facts(row, "checkpoint") for row in rows)
+    return tuple(to_witness_facts(row, "checkpoint") for row in rows)
 
 
-def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
+def to_witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """Convert a receipt's row to a witness of the ``manifest`` or of the ``checkpoint``."""
     state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
     return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
 
 
-def receipt_of(row: AnchorReceipt) -> Receipt:
+def to_receipt(row: AnchorReceipt) -> Receipt:
     """Convert a row to the receipt type of the ports."""
     return Receipt(
         **columns(row, "kind", "witness", "development", "time"),

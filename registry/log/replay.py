@@ -20,12 +20,12 @@ from registry.log.own_log import get_log
 from registry.services.services import Services
 
 CHUNK = 4096  # leaves that are read together
-LATE = timedelta(hours=1)  # a submission without an entry this long before a checkpoint was left out
-MAX_NAMED = 1000
+MAX_SEQUENCING_DELAY = timedelta(hours=1)  # a submission without an entry this long before a checkpoint was left out
+MAX_PROBLEMS = 1000
 
 
 @dataclass
-class Replayed:
+class ReplayResult:
     """Result of a replay."""
 
     entries: int = 0
@@ -36,33 +36,33 @@ class Replayed:
     problems: list[str] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
-        """Record a problem; only the first :data:`MAX_NAMED` are kept."""
-        if len(self.problems) < MAX_NAMED:
+        """Record a problem; only the first :data:`MAX_PROBLEMS` are kept."""
+        if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
 
 
-def replay(services: Services) -> Replayed:
+def replay(services: Services) -> ReplayResult:
     """Read the whole log and verify all its parts against each other, without writing anything.
 
     Cost per entry: two hashes and five rows, that is, some seconds for 100,000 entries.
     """
-    result = Replayed()
-    with _one_moment():
-        heads = _Heads(services, result)
+    result = ReplayResult()
+    with _read_snapshot():
+        checkpoints = _Checkpoints(services, result)
         tree = _Tree(result)
-        heads.reach(tree, 0)
-        for rows in _chunks():
-            openings = _openings(result, rows)
+        checkpoints.reach(tree, 0)
+        for rows in _iterate_chunks():
+            openings = _load_openings(result, rows)
             submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
             for row in rows:
                 _check_row(result, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
                 tree.append(row)
-                heads.reach(tree, row.sequence + 1)
+                checkpoints.reach(tree, row.sequence + 1)
             tree.compare(rows[0].sequence)
         result.entries = tree.size
         tree.end()
-        heads.end(tree.size)
-        _check_left_out(result)
+        checkpoints.end(tree.size)
+        _check_unsequenced(result)
     try:
         get_log(services).check_history()  # last: the newest checkpoint may be younger than the snapshot
     except ExhibitError as error:
@@ -71,7 +71,7 @@ def replay(services: Services) -> Replayed:
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def _read_snapshot() -> Iterator[None]:
     """Read from one snapshot while more is logged; an outer transaction's isolation level is kept as it is."""
     if connection.in_atomic_block:
         yield
@@ -81,55 +81,57 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
-def _chunks() -> Iterator[list[LogEntry]]:
+def _iterate_chunks() -> Iterator[list[LogEntry]]:
     """Yield the entries in order; each chunk starts at a multiple of its size."""
-    begin = 0
-    while rows := list(LogEntry.objects.filter(sequence__gte=begin, sequence__lt=begin + CHUNK).order_by("sequence")):
+    start = 0
+    while rows := list(LogEntry.objects.filter(sequence__gte=start, sequence__lt=start + CHUNK).order_by("sequence")):
         yield rows
-        begin += CHUNK
+        start += CHUNK
 
 
-def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
+def _load_openings(result: ReplayResult, rows: list[LogEntry]) -> dict[int, LogOpening]:
     try:
         return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
     except ValueError:  # one opening contains a number that Python cannot read: find it
         if len(rows) > 1:
-            return {pk: opening for row in rows for pk, opening in _openings(found, [row]).items()}
-        _say_unreadable(found, rows[0])
+            return {pk: opening for row in rows for pk, opening in _load_openings(result, [row]).items()}
+        _report_unreadable(result, rows[0])
         return {}
 
 
-def _say_unreadable(found: Replayed, row: LogEntry) -> None:
-    found.say(f"The opening of entry {row.sequence} can't be read.")
+def _report_unreadable(result: ReplayResult, row: LogEntry) -> None:
+    result.say(f"The opening of entry {row.sequence} can't be read.")
 
 
-def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None, opening: LogOpening | None) -> None:
+def _check_row(
+    result: ReplayResult, row: LogEntry, submission: LogSubmission | None, opening: LogOpening | None
+) -> None:
     """Compare one entry with its submission, and its commitment with its opening."""
     commitment = bytes(row.commitment)
     if row.submission_id is not None:
         leaf = (row.type, row.time, commitment)
         if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != leaf:
-            found.say(f"Entry {row.sequence} isn't what was submitted.")
+            result.say(f"Entry {row.sequence} isn't what was submitted.")
     if opening is None:
-        found.erased += 1
+        result.erased += 1
         return
-    found.openings += 1
+    result.openings += 1
     details = opening.details
     try:
         if commit(opening.content, bytes(opening.salt))[0] != commitment:
-            found.say(f"Entry {row.sequence} commits to something else than its opening.")
+            result.say(f"Entry {row.sequence} commits to something else than its opening.")
         elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
-            found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
+            result.say(f"The details of entry {row.sequence} aren't those that its opening states.")
     except (ValueError, TypeError, AttributeError):  # not an opening that Exhibit could have written
-        _say_unreadable(found, row)
+        _report_unreadable(result, row)
 
 
 class _Tree:
     """The tree recomputed from the leaves; its complete subtrees are compared with the stored ones."""
 
-    def __init__(self, found: Replayed) -> None:
+    def __init__(self, result: ReplayResult) -> None:
         self.size = 0
-        self._found = found
+        self._found = result
         self._edge: dict[int, tuple[int, bytes]] = {}
         self._fresh: dict[tuple[int, int], bytes] = {}
         self._nodes = 0
@@ -140,27 +142,27 @@ class _Tree:
             self.size = row.sequence
         # The row's values, even if the entry type is unknown.
         fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
-        leaf = merkle.leaf_hash(canonical(fields))
-        for level, index, value in merkle.completed_nodes(row.sequence, leaf, self._node):
+        leaf = merkle.compute_leaf_hash(canonical(fields))
+        for level, index, value in merkle.list_completed_nodes(row.sequence, leaf, self._node):
             self._edge[level] = (index, value)
             self._fresh[level, index] = value
         self.size = row.sequence + 1
 
     def root(self) -> bytes:
-        return merkle.root(self.size, self._node)
+        return merkle.compute_root(self.size, self._node)
 
-    def compare(self, begin: int) -> None:
+    def compare(self, start: int) -> None:
         """Compare the subtrees completed since the last call with the rows."""
         ranges = Q()
         for _, keys in groupby(sorted(self._fresh), key=lambda key: key[0]):
-            (level, first), *_rest = both = list(keys)
-            ranges |= Q(level=level, index__gte=first, index__lte=both[-1][1])
+            (level, first), *_rest = keys_of_level = list(keys)
+            ranges |= Q(level=level, index__gte=first, index__lte=keys_of_level[-1][1])
         stored = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
         self._nodes += len(self._fresh)
         for key, value in self._fresh.items():
             if stored.get(key) != value:
-                what = "is missing" if key not in stored else "isn't what its entries give"
-                self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {what} (entries from {begin}).")
+                problem = "is missing" if key not in stored else "isn't what its entries give"
+                self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {problem} (entries from {start}).")
         self._fresh.clear()
 
     def end(self) -> None:
@@ -169,15 +171,15 @@ class _Tree:
             self._found.say(f"{extra} hashes belong to no entry.")
 
     def _node(self, level: int, index: int) -> bytes:
-        place, value = self._edge.get(level, (-1, b""))
-        return value if place == index else self._fresh.get((level, index), b"")
+        stored_index, value = self._edge.get(level, (-1, b""))
+        return value if stored_index == index else self._fresh.get((level, index), b"")
 
 
-class _Heads:
+class _Checkpoints:
     """The signed checkpoints, each verified when the tree has grown to its size."""
 
-    def __init__(self, services: Services, found: Replayed) -> None:
-        self._found = found
+    def __init__(self, services: Services, result: ReplayResult) -> None:
+        self._found = result
         self._vkeys = {vkey.partition("+")[0]: vkey for vkey in get_log(services).vkeys()}
         self._waiting = list(LogCheckpoint.objects.order_by("-size", "-pk"))
 
@@ -191,30 +193,30 @@ class _Heads:
 
     def _check(self, row: LogCheckpoint, root: bytes) -> None:
         self._found.checkpoints += 1
-        named = f"The head of {row.size} entries ({row.origin})"
+        description = f"The head of {row.size} entries ({row.origin})"
         if bytes(row.root) != root:
-            self._found.say(f"{named} isn't the root of those entries.")
+            self._found.say(f"{description} isn't the root of those entries.")
         vkey = self._vkeys.get(row.origin)
         if vkey is None:
-            self._found.say(f"{named} is under a name that the log never had.")
+            self._found.say(f"{description} is under a name that the log never had.")
             return
         try:
             note = verify_note(row.note, vkey)
         except ExhibitError as error:
-            self._found.say(f"{named}: {error.message}")
+            self._found.say(f"{description}: {error.message}")
             return
         if (note.size, note.root) != (row.size, bytes(row.root)):
-            self._found.say(f"{named} says something else in its note.")
-        stamped = Digest.of(row.note.encode())
-        for receipt in AnchorReceipt.objects.filter(checkpoint=row).exclude(digest=stamped):
-            self._found.say(f"{named}: {receipt.witness} was given another digest.")
+            self._found.say(f"{description} says something else in its note.")
+        note_digest = Digest.of(row.note.encode())
+        for receipt in AnchorReceipt.objects.filter(checkpoint=row).exclude(digest=note_digest):
+            self._found.say(f"{description}: {receipt.witness} was given another digest.")
 
 
-def _check_left_out(found: Replayed) -> None:
+def _check_unsequenced(result: ReplayResult) -> None:
     """Check submissions without an entry: recent ones are waiting, earlier ones were left out."""
     newest = LogCheckpoint.objects.order_by("-pk").first()
     for row in LogSubmission.objects.filter(entry=None).order_by("pk"):
-        if newest is not None and newest.made_at - row.time > LATE:
-            found.say(f"Submission {row.pk} ({row.type}, {row.time:%Y-%m-%d %H:%M:%S} UTC) was left out of the log.")
+        if newest is not None and newest.made_at - row.time > MAX_SEQUENCING_DELAY:
+            result.say(f"Submission {row.pk} ({row.type}, {row.time:%Y-%m-%d %H:%M:%S} UTC) was left out of the log.")
         else:
-            found.waiting += 1
+            result.waiting += 1

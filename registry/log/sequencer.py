@@ -7,7 +7,7 @@ from exhibit.digests import Digest
 from exhibit.ports import Anchor
 from registry.db.locks import Lock, hold
 from registry.log.anchors import get_anchors
-from registry.log.log import begin_origin, origins, unsequenced
+from registry.log.log import load_origins, load_unsequenced, start_origin
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry
 from registry.log.own_log import get_log
 from registry.services.services import Services
@@ -21,7 +21,7 @@ def sequence_log(services: Services) -> int:
     while True:
         with transaction.atomic():
             hold(Lock.LOG)
-            batch = unsequenced(BATCH)
+            batch = load_unsequenced(BATCH)
             if batch:
                 get_log(services).append([entry for _, entry in batch], [pk for pk, _ in batch])
         total += len(batch)
@@ -36,17 +36,17 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         if not LogEntry.objects.exists():
             return None
         log = get_log(services)
-        signed = log.checkpoint()
-        if not origins():
-            begin_origin(log.origin, log.public_key)
-        row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
+        checkpoint = log.checkpoint()
+        if not load_origins():
+            start_origin(log.origin, log.public_key)
+        row = LogCheckpoint.objects.get(origin=checkpoint.origin, size=checkpoint.size)
         digest = Digest.of(row.note.encode())
-        receipts = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
+        receipts = [get_or_create_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
     services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in receipts if new])
     return row
 
 
-def asked_receipt(anchor: Anchor, digest: Digest, **about: Model) -> tuple[AnchorReceipt, bool]:
+def get_or_create_receipt(anchor: Anchor, digest: Digest, **about: Model) -> tuple[AnchorReceipt, bool]:
     """Return the receipt of a witness for a digest, and True if it was created by this call."""
-    new = {"development": anchor.development, **about}
-    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=new)
+    defaults = {"development": anchor.development, **about}
+    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=defaults)

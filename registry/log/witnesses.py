@@ -21,7 +21,7 @@ Question = WitnessState.Question
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Availability:
     """Current availability of one witness."""
 
     answered_at: datetime | None
@@ -31,33 +31,35 @@ class Health:
     owed: int  # receipts that it has not completed
 
 
-def forgive(ids: Iterable[int]) -> None:
+def cap_attempts(ids: Iterable[int]) -> None:
     """Keep these receipts from being given up; one whose claimers keep dying is still claimed alone."""
-    worn = AnchorReceipt.objects.filter(pk__in=list(ids), attempts__gt=SUSPECT_FROM).exclude(state=StepState.DONE)
-    worn.update(attempts=SUSPECT_FROM)
+    receipts = AnchorReceipt.objects.filter(pk__in=list(ids), attempts__gt=SUSPECT_FROM).exclude(state=StepState.DONE)
+    receipts.update(attempts=SUSPECT_FROM)
 
 
-def silence_of(kind: str, witness: str, question: Question) -> tuple[datetime, str] | None:
+def get_silence(kind: str, service: str, question: Question) -> tuple[datetime, str] | None:
     """Return until when a silent witness is not asked this, and the error; ``None`` if it may be asked."""
-    states = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
+    states = WitnessState.objects.filter(kind=kind, witness=service, question=question)
     row = states.filter(ask_after__gt=now()).first()
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
 
-def note_answer(kind: str, witness: str, question: Question, error: str = "") -> None:
+def record_response(kind: str, service: str, question: Question, error: str = "") -> None:
     """Record an answer, even a useless one, or wrong settings: other receipts may be requested."""
-    fresh: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
+    new_state: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
     if not error:
-        fresh["answered_at"] = now()
-    WitnessState.objects.update_or_create(kind=kind, witness=witness, question=question, defaults=fresh)
+        new_state["answered_at"] = now()
+    WitnessState.objects.update_or_create(kind=kind, witness=service, question=question, defaults=new_state)
 
 
-def note_silence(kind: str, witness: str, question: Question, error: str, longest: timedelta = MAX_PAUSE) -> datetime:
-    """Record that a witness did not answer; returns the next time to ask. Pauses double, up to ``longest``."""
+def record_silence(
+    kind: str, service: str, question: Question, error: str, max_pause: timedelta = MAX_PAUSE
+) -> datetime:
+    """Record that a witness did not answer; returns the next time to ask. Pauses double, up to ``max_pause``."""
     with transaction.atomic():
         states = WitnessState.objects.select_for_update()
-        row, _ = states.get_or_create(kind=kind, witness=witness, question=question)
-        pause = min(FIRST_PAUSE * 2 ** min(row.failures, 10), longest)
+        row, _ = states.get_or_create(kind=kind, witness=service, question=question)
+        pause = min(FIRST_PAUSE * 2 ** min(row.failures, 10), max_pause)
         row.failures += 1
         row.silent_since = row.silent_since or now()
         row.ask_after, row.error = now() + pause, error
@@ -65,27 +67,27 @@ def note_silence(kind: str, witness: str, question: Question, error: str, longes
     return row.ask_after
 
 
-def health() -> Mapping[tuple[str, str], Health]:
+def load_availability() -> Mapping[tuple[str, str], Availability]:
     """Return the availability of every witness that was ever asked, by kind and name."""
     open_rows = AnchorReceipt.objects.exclude(state=StepState.DONE)
     counts = open_rows.values_list("kind", "witness").annotate(count=Count("pk"))
-    owed = {(kind, witness): count for kind, witness, count in counts}
+    owed = {(kind, service): count for kind, service, count in counts}
     states: dict[tuple[str, str], list[WitnessState]] = defaultdict(list)
     for row in WitnessState.objects.order_by("question"):
         states[row.kind, row.witness].append(row)
-    return {key: _health(states.get(key, []), owed.get(key, 0)) for key in sorted({*owed, *states})}
+    return {key: _combine_states(states.get(key, []), owed.get(key, 0)) for key in sorted({*owed, *states})}
 
 
-def stamped_directly_since(moment: datetime) -> int:
+def count_direct_timestamps(since: datetime) -> int:
     """Count the bundles sealed since then whose seal digest a witness received directly."""
-    rows = AnchorReceipt.objects.filter(bundle__sealed_at__range=(moment, now() + SLACK))
+    rows = AnchorReceipt.objects.filter(bundle__sealed_at__range=(since, now() + SLACK))
     return rows.values("bundle").distinct().count()
 
 
-def _health(rows: Sequence[WitnessState], owed: int) -> Health:
+def _combine_states(rows: Sequence[WitnessState], owed: int) -> Availability:
     """Combine both questions: the newest answer, and the longest silence."""
     silent = [row for row in rows if row.silent_since is not None]
-    return Health(
+    return Availability(
         answered_at=max((row.answered_at for row in rows if row.answered_at), default=None),
         silent_since=min((row.silent_since for row in silent if row.silent_since), default=None),
         ask_after=min((row.ask_after for row in silent if row.ask_after), default=None),

@@ -8,63 +8,63 @@ from django.db.models import F
 from exhibit.clock import now
 from exhibit.comparison.calibration import SHIPPED_NETWORK, Calibration
 from exhibit.digests import Digest
-from registry.db.rows import there
-from registry.fingerprints.descriptors import choice_with
+from registry.db.rows import require
+from registry.fingerprints.descriptors import get_choice
 from registry.log import audit_log
 from registry.matches.models import CalibrationRow
 
-_FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
+_PRECEDENCE = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 
 
-def use(calibration: Calibration, *, by: str = "") -> None:
+def activate(calibration: Calibration, *, by: str = "") -> None:
     """Activate one of this installation's own calibrations for new matches; earlier matches keep theirs."""
     with transaction.atomic():
-        own = _columns(calibration, shipped=False)
-        CalibrationRow.objects.update_or_create(digest=calibration.digest, defaults=own)
-        audit_log.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
+        values = _to_columns(calibration, shipped=False)
+        CalibrationRow.objects.update_or_create(digest=calibration.digest, defaults=values)
+        audit_log.log_change("calibration used", by=by, about={"calibration": calibration.digest.hex})
 
 
-def keep_shipped(calibration: Calibration) -> None:
+def store_shipped(calibration: Calibration) -> None:
     """Store the built-in calibration, if it is not stored yet."""
-    CalibrationRow.objects.get_or_create(digest=calibration.digest, defaults=_columns(calibration, shipped=True))
+    CalibrationRow.objects.get_or_create(digest=calibration.digest, defaults=_to_columns(calibration, shipped=True))
 
 
-def use_shipped(*, by: str = "") -> None:
+def activate_shipped(*, by: str = "") -> None:
     """Deactivate this installation's own calibrations; they remain available for matches that refer to them."""
     with transaction.atomic():
         CalibrationRow.objects.filter(shipped=False).update(used_from=None)
-        audit_log.changed("calibration reset", by=by, about={})
+        audit_log.log_change("calibration reset", by=by, about={})
 
 
-def active(pipeline: str) -> Calibration | None:
+def get_active(pipeline: str) -> Calibration | None:
     """Return the calibration for a version of the comparison and the active network, or ``None``.
 
     The own calibration activated last takes precedence, then the newest built-in one.
     """
-    choice = choice_with()
+    choice = get_choice()
     network = SHIPPED_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
-    rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
-    candidates = (_read(content) for content in rows.values_list("content", flat=True))
+    rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_PRECEDENCE)
+    candidates = (_parse(content) for content in rows.values_list("content", flat=True))
     return next((calibration for calibration in candidates if calibration.network == network), None)
 
 
-def every() -> list[CalibrationRow]:
+def list_calibrations() -> list[CalibrationRow]:
     """Return all calibrations ever used, own ones first, the newest first."""
-    return list(CalibrationRow.objects.order_by(*_FIRST))
+    return list(CalibrationRow.objects.order_by(*_PRECEDENCE))
 
 
 @lru_cache(maxsize=64)
-def named(digest: Digest) -> Calibration:
+def load_calibration(digest: Digest) -> Calibration:
     """Return the calibration with this digest; raises ``NotFoundError``."""
     row = CalibrationRow.objects.filter(digest=digest).first()
-    return _read(there(row, f"There is no calibration {digest}.").content)
+    return _parse(require(row, f"There is no calibration {digest}.").content)
 
 
 @lru_cache(maxsize=64)
-def _read(content: str) -> Calibration:
+def _parse(content: str) -> Calibration:
     return Calibration.from_json(content.encode())
 
 
-def _columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
+def _to_columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
     columns = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
     return columns | {"content": calibration.to_json().decode(), "used_from": now()}

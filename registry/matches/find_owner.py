@@ -27,21 +27,21 @@ from registry.fingerprints.fingerprints import Collection, pictures_of
 from registry.fingerprints.indexes import MAX_NEAR
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log.log import submit
-from registry.matches.identify import SomeWorks
+from registry.matches.identify import WorksSubset
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.opened import opened_works
+from registry.works.opened import list_open_works
 
-MAX_BROUGHT = 16 * 1024 * 1024
+MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 """Maximum size in bytes of a picture in a public search."""
 MAX_SECONDS = 20.0
-MAX_NAMED = 5
+MAX_LISTED_WORKS = 5
 """Maximum number of works named in an answer; the others are only counted."""
 MAX_ROUNDS = 6
 MAP_SIDE = 640
-NEAR_SAME = 10  # maximum distance in bits between hashes of pictures that look the same
-NO_CHANGE = 0.001
+MAX_SAME_DISTANCE = 10  # maximum distance in bits between hashes of pictures that look the same
+MIN_DIFFERENCE = 0.001
 """Share of the common area below which no difference is reported."""
 
 
@@ -75,7 +75,7 @@ class ChangeMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class OwnerSearchResult:
     """The result of a search for one picture."""
 
     digest: Digest
@@ -91,12 +91,12 @@ class Whose:
         return min((claim.verdict for claim in self.claims), key=list(Verdict).index, default=Verdict.UNKNOWN)
 
 
-def brought_limits(services: Services) -> Limits:
+def get_upload_limits(services: Services) -> Limits:
     """Return the decoding limits for pictures in a public search."""
-    return replace(services.limits, max_bytes=min(MAX_BROUGHT, services.limits.max_bytes))
+    return replace(services.limits, max_bytes=min(MAX_UPLOAD_BYTES, services.limits.max_bytes))
 
 
-def whose(services: Services, data: bytes) -> Whose:
+def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     """Search the opened works for a picture, and log the search; nothing else is stored.
 
     Raises:
@@ -104,51 +104,59 @@ def whose(services: Services, data: bytes) -> Whose:
         ServiceMissingError: The search takes too long.
     """
     get_descriptors(services).refresh()
-    limits = brought_limits(services)
+    limits = get_upload_limits(services)
     features = extract(data, limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
-    opened = WorkPicture.objects.filter(work__in=opened_works()).select_related("work__owner", "picture")
+    opened_pictures = WorkPicture.objects.filter(work__in=list_open_works()).select_related("work__owner", "picture")
     claims = {
         row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
-        for row in opened.filter(picture__digest=features.digest)
+        for row in opened_pictures.filter(picture__digest=features.digest)
     }
-    until, remaining, complete = time.monotonic() + MAX_SECONDS, opened, False
+    deadline, remaining, complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
     for _ in range(MAX_ROUNDS):  # works that were found hide others, so the search is repeated without them
-        search = SomeWorks(services, remaining, beside=opened)
-        search.until = until
+        search = WorksSubset(services, remaining, series_works=opened_pictures)
+        search.until = deadline
         try:
-            compared = dict(search.find(features, lambda: data))
+            verifications = dict(search.find(features, lambda: data))
         except ServiceMissingError:
             if not claims:
                 raise
             break
         matches = {
             pk: verification
-            for pk, verification in compared.items()
+            for pk, verification in verifications.items()
             if verification.decision in (Decision.CERTAIN, Decision.REVIEW)
         }
         rows = list(remaining.filter(picture__in=matches))
         for row in rows:
             verification = matches[row.picture_id]
-            claim = Claim(row.work, row.picture, _verdict(verification), verification)
+            claim = Claim(row.work, row.picture, _to_verdict(verification), verification)
             earlier = claims.get(row.work_id, claim)
-            claims[row.work_id] = min(earlier, claim, key=lambda one: list(Verdict).index(one.verdict))  # the surest
+            claims[row.work_id] = min(
+                earlier, claim, key=lambda candidate: list(Verdict).index(candidate.verdict)
+            )  # the surest
         if not rows:
             complete = not search.damaged
             break
-        remaining = remaining.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
-    ordered_claims = _in_turns(claims.values())
+        remaining = remaining.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(
+            picture__in=verifications
+        )
+    ordered_claims = _interleave_owners(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
-    further = claims.keys() | (_alike(services, opened, features) if claims and not features.too_plain else set())
-    more = len(further - {claim.work.pk for claim in ordered_claims[:MAX_NAMED]})
-    answer = Whose(features.digest, tuple(ordered_claims[:MAX_NAMED]), more, owners, complete, features.flat)
-    facts = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
+    work_ids = claims.keys() | (
+        _find_same_looking(services, opened_pictures, features) if claims and not features.too_plain else set()
+    )
+    more = len(work_ids - {claim.work.pk for claim in ordered_claims[:MAX_LISTED_WORKS]})
+    result = OwnerSearchResult(
+        features.digest, tuple(ordered_claims[:MAX_LISTED_WORKS]), more, owners, complete, features.flat
+    )
+    facts = {"verdict": str(result.verdict), "works": [claim.work.public_name for claim in result.claims]}
     details = {"digest": features.digest.hex, **facts}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
-    return answer
+    return result
 
 
-def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
+def make_change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
     """Return the location and differences of a picture on a work; ``None`` if they were not or cannot be measured."""
     if claim.verification is None or claim.verification.transform is None:
         return None
@@ -158,31 +166,35 @@ def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | Non
     return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place)
 
 
-def _alike(services: Services, opened: QuerySet[WorkPicture], found: Features) -> set[int]:
+def _find_same_looking(services: Services, opened: QuerySet[WorkPicture], features: Features) -> set[int]:
     """Return opened works with a nearly identical hash, compared or not."""
-    hits = SomeWorks(services, opened).hashes.search(found.hash_variants, k=MAX_NEAR, within=NEAR_SAME)
+    hits = WorksSubset(services, opened).hashes.search(features.hash_variants, k=MAX_NEAR, within=MAX_SAME_DISTANCE)
     numbers = {hit.number for row in hits for hit in row}
     pictures = pictures_of(Collection.WORKS, PHASH, numbers).values()
     return set(opened.filter(picture__in=pictures).values_list("work", flat=True))
 
 
-def _verdict(said: Verification) -> Verdict:
-    if said.decision is not Decision.CERTAIN:
+def _to_verdict(verification: Verification) -> Verdict:
+    if verification.decision is not Decision.CERTAIN:
         return Verdict.PERHAPS
-    return Verdict.CHANGED if said.overlap_work >= EXPLAINED else Verdict.PART
+    return Verdict.CHANGED if verification.overlap_work >= EXPLAINED else Verdict.PART
 
 
-def _in_turns(claims: Iterable[Claim]) -> list[Claim]:
+def _interleave_owners(claims: Iterable[Claim]) -> list[Claim]:
     """Sort claims: one work of each owner, then a second of each, so that one owner's many works hide nobody else's.
 
     Certain claims come first, then those registered first, regardless of the verdict about the file.
     """
-    of_owner: dict[int, list[Claim]] = defaultdict(list)
-    for claim in sorted(claims, key=_rank):
-        of_owner[claim.work.owner_id].append(claim)
-    turns = [(turn, _rank(claim), claim) for each in of_owner.values() for turn, claim in enumerate(each)]
-    return [claim for _, _, claim in sorted(turns, key=lambda one: one[:2])]
+    claims_by_owner: dict[int, list[Claim]] = defaultdict(list)
+    for claim in sorted(claims, key=_sort_key):
+        claims_by_owner[claim.work.owner_id].append(claim)
+    turns = [
+        (turn, _sort_key(claim), claim)
+        for owner_claims in claims_by_owner.values()
+        for turn, claim in enumerate(owner_claims)
+    ]
+    return [claim for _, _, claim in sorted(turns, key=lambda ranked_claim: ranked_claim[:2])]
 
 
-def _rank(claim: Claim) -> tuple[bool, object, int]:
+def _sort_key(claim: Claim) -> tuple[bool, object, int]:
     return claim.verdict is Verdict.PERHAPS, claim.work.registered_at, claim.work.pk

@@ -23,20 +23,20 @@ from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
 from registry.accounts.models import Owner
-from registry.crawls.crawling import denied
+from registry.crawls.crawling import is_denied
 from registry.fingerprints.fingerprints import Collection, additions
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.matches.calibrations import active
+from registry.matches.calibrations import get_active
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
-from registry.pictures.provenance import FileStatement, said_by
+from registry.pictures.provenance import FileStatement, read_statements
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.published_copies import MadeCopy, marked_copies, signed_copies
-from registry.works.registration_proofs import Registration, registration_of
+from registry.works.published_copies import PublishedCopy, find_marked_copies, find_signed_copies
+from registry.works.registration_proofs import Registration, get_registration
 
 MAX_SECONDS = 30.0  # after this time, a search starts no more comparisons
-FURTHER = 8  # factor for requesting more hits when other owners' works precede the owner's own
+GROWTH_FACTOR = 8  # factor for requesting more hits when other owners' works precede the owner's own
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ class FoundWork:
     @cached_property
     def log(self) -> Registration | None:
         """The log's record of its registration."""
-        return registration_of(self.work)
+        return get_registration(self.work)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Identification:
     """The result for one picture; the most certain works come first."""
 
     features: Features
     works: tuple[FoundWork, ...]
     said: FileStatement  # the file's own metadata
-    copies: tuple[MadeCopy, ...]  # owner's copies it is identical to, by bytes or by an embedded mark
+    copies: tuple[PublishedCopy, ...]  # owner's copies it is identical to, by bytes or by an embedded mark
     marks: int  # number of marks searched for; 0 if no copy of the works found was marked
 
 
-def identify(services: Services, owner: Owner, data: bytes) -> Answer:
+def identify(services: Services, owner: Owner, data: bytes) -> Identification:
     """Search an owner's works for one picture, as for crawled pictures; other owners' works are not disclosed.
 
     Raises:
@@ -76,40 +76,40 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     get_descriptors(services).refresh()
     features = extract(data, services.limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
-    own = SomeWorks(services, pictures_of(owner))
-    compared = own.find(features, lambda: data)
+    own = WorksSubset(services, list_pictures(owner))
+    results = own.find(features, lambda: data)
     for damage in own.damaged.values():
         raise damage
-    verifications = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
-    rows = pictures_of(owner).filter(picture__in=verifications).select_related("work", "picture")
+    verifications = {picture: verification for picture, verification in results if _is_reported(owner, verification)}
+    rows = list_pictures(owner).filter(picture__in=verifications).select_related("work", "picture")
     works = []
     for row in rows:
-        calibration = active(verifications[row.picture_id].pipeline)
-        measured = calibrated(verifications[row.picture_id], calibration)
-        works.append(FoundWork(row.work, row.picture, measured, calibration))
-    statement = said_by(services, data, features.info.format)
-    pairs = {one.picture.digest.hex: partial(pair_of, services, one, data) for one in works}
-    marks, carried = marked_copies(owner, pairs)
-    return Answer(
+        calibration = get_active(verifications[row.picture_id].pipeline)
+        verification = calibrated(verifications[row.picture_id], calibration)
+        works.append(FoundWork(row.work, row.picture, verification, calibration))
+    statement = read_statements(services, data, features.info.format)
+    pairs = {found_work.picture.digest.hex: partial(make_pair, services, found_work, data) for found_work in works}
+    marks, marked = find_marked_copies(owner, pairs)
+    return Identification(
         features,
-        tuple(sorted(works, key=_promise)),
+        tuple(sorted(works, key=_sort_key)),
         statement,
-        (*signed_copies(owner, features.digest), *carried),
+        (*find_signed_copies(owner, features.digest), *marked),
         marks,
     )
 
 
-def _is_told(owner: Owner, measured: Verification) -> bool:
+def _is_reported(owner: Owner, verification: Verification) -> bool:
     """Return True if a match is reported to an owner; matches by structure alone only if derived works are enabled."""
-    structure = measured.decision is Decision.RESEMBLES and DERIVED in measured.reasons
-    return measured.decision is not Decision.NONE and (owner.derived or not structure)
+    structure = verification.decision is Decision.RESEMBLES and DERIVED in verification.reasons
+    return verification.decision is not Decision.NONE and (owner.derived or not structure)
 
 
-def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
+def make_pair(services: Services, found_work: FoundWork, data: bytes) -> Pair | None:
     """Return both pictures for display; ``None`` if they were not aligned, or the registered one is not stored."""
-    if found.verification.transform is None or found.picture.digest not in services.blobs:
+    if found_work.verification.transform is None or found_work.picture.digest not in services.blobs:
         return None
-    return Pair.of(data, services.blobs.get(found.picture.digest), found.verification, services.limits)
+    return Pair.of(data, services.blobs.get(found_work.picture.digest), found_work.verification, services.limits)
 
 
 def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
@@ -120,9 +120,9 @@ def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
         ServiceMissingError: The server does not respond.
     """
     host = host_of(url)
-    how: dict[str, Any] = {"user_agent": services.user_agent, "check": _not_denied, "timeout": seconds}
+    options: dict[str, Any] = {"user_agent": services.user_agent, "check": _check_not_denied, "timeout": seconds}
     try:
-        with guarded_session(services.guard, **how) as session:
+        with guarded_session(services.guard, **options) as session:
             response = session.get(url)
             if not response.ok:
                 response.close()
@@ -136,21 +136,21 @@ def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
         raise ServiceMissingError(sentence, hint=Sentence("Try again later.")) from error
 
 
-def _not_denied(url: str) -> None:
-    if denied(host := host_of(url)):
+def _check_not_denied(url: str) -> None:
+    if is_denied(host := host_of(url)):
         raise RefusedError(
             Sentence("The operator's rules do not allow visits to %(host)s.", host=host), reason="denied-host"
         )
 
 
-class SomeWorks(RegisteredWorks):
+class WorksSubset(RegisteredWorks):
     """A subset of the registered pictures; it is searched as thoroughly as if there were no others."""
 
     def __init__(
-        self, services: Services, among: QuerySet[WorkPicture], beside: QuerySet[WorkPicture] | None = None
+        self, services: Services, subset: QuerySet[WorkPicture], series_works: QuerySet[WorkPicture] | None = None
     ) -> None:
-        super().__init__(services, among, beside)
-        self._pictures = among.order_by().values("picture")
+        super().__init__(services, subset, series_works)
+        self._pictures = subset.order_by().values("picture")
         self.until = time.monotonic() + MAX_SECONDS  # end of the search
 
     @cached_property
@@ -166,8 +166,8 @@ class SomeWorks(RegisteredWorks):
     @cached_property
     def votes(self) -> VoteIndex:
         """The local feature index of the subset."""
-        others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures)
-        return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
+        excluded = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures)
+        return super().votes.without(np.array(excluded.values_list("number", flat=True), np.int64))
 
     def features(self, work: int) -> Features | None:
         """Return the features of a registered picture; raises ``ServiceMissingError`` once the time is up."""
@@ -177,10 +177,10 @@ class SomeWorks(RegisteredWorks):
 
     def _own(self, index: VectorIndex) -> VectorIndex:
         own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures)
-        return _Part(index, frozenset(own.values_list("number", flat=True)))
+        return _IndexSubset(index, frozenset(own.values_list("number", flat=True)))
 
 
-class _Part:
+class _IndexSubset:
     """A searchable subset of an index's vectors, which requests more hits until enough belong to the subset."""
 
     def __init__(self, index: VectorIndex, numbers: frozenset[int]) -> None:
@@ -196,18 +196,18 @@ class _Part:
         while True:
             hit_lists = self.index.search(queries, k=limit, within=within)
             own_hits = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in hit_lists]
-            if all(len(some) == k or len(hits) < limit for some, hits in zip(own_hits, hit_lists, strict=True)):
+            if all(len(selected) == k or len(hits) < limit for selected, hits in zip(own_hits, hit_lists, strict=True)):
                 return own_hits
-            limit *= FURTHER
+            limit *= GROWTH_FACTOR
 
 
-def pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
+def list_pictures(owner: Owner) -> QuerySet[WorkPicture]:
     """Return the registered pictures of an owner."""
     return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
 
 
-def _promise(found: FoundWork) -> tuple[int, float, float, int]:
-    measured = found.verification
-    odds = (measured.related or 0.0) if measured.decision is Decision.RESEMBLES else 0.0
-    alike = measured.probability or measured.dense
-    return list(Decision).index(measured.decision), -odds, -alike, found.work.number
+def _sort_key(found_work: FoundWork) -> tuple[int, float, float, int]:
+    verification = found_work.verification
+    odds = (verification.related or 0.0) if verification.decision is Decision.RESEMBLES else 0.0
+    similarity = verification.probability or verification.dense
+    return list(Decision).index(verification.decision), -odds, -similarity, found_work.work.number

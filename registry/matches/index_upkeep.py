@@ -12,16 +12,16 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import (
     CollectionVectors,
-    catch_up,
     index_of,
     repair_index,
+    replay_all,
 )
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import votes_upkeep
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-SEEN = Collection.PICTURES
+FOUND_PICTURES = Collection.PICTURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +46,28 @@ class WorkSize:
     features: int  # from all versions and networks
 
 
-def index_states(services: Services) -> list[IndexState]:
+def measure_indexes(services: Services) -> list[IndexState]:
     """Measure every index without reading its files."""
-    return _states(services, is_checked=False)
+    return _measure_indexes(services, is_checked=False)
 
 
-def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
+def measure_work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
     """Compute the disk space of a registered work from the current state of the indexes."""
     works = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
     indexes = sum(state.size for state in states if state.collection == Collection.WORKS)
-    measured = (services.config.data_dir / "features").rglob("*.npz")
-    features = sum(path.stat().st_size for path in measured)
+    feature_files = (services.config.data_dir / "features").rglob("*.npz")
+    features = sum(path.stat().st_size for path in feature_files)
     return WorkSize(works, round(indexes / max(1, works)), round(features / max(1, works)))
 
 
 def check_indexes(services: Services) -> list[IndexState]:
     """Read every index completely, and compare it with the database."""
-    return _states(services, is_checked=True)
+    return _measure_indexes(services, is_checked=True)
 
 
-def mend_indexes(services: Services) -> None:
+def repair_indexes(services: Services) -> None:
     """Rebuild the damaged indexes of this machine, which may take hours, and tidy all of them."""
-    for collection, index in _each(services):
+    for collection, index in _iterate_indexes(services):
         if repair_index(index, collection):
             get_indexes(services).forget(collection)
             get_indexes(services).refresh(collection)
@@ -79,9 +79,9 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
 
     Processes that search use the old files until they notice the new ones.
     """
-    votes_upkeep.try_unreadable_again()
+    votes_upkeep.reset_unreadable()
     votes_upkeep.measure_missing(services)
-    for collection, index in _each(services):
+    for collection, index in _iterate_indexes(services):
         index.rebuild(CollectionVectors(collection, index.space))
         yield str(collection), index.space.id
 
@@ -96,10 +96,10 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
         IntegrityError: The numbers differ at the end.
         StorageError: Milvus fails.
     """
-    for index in _seen(services, in_milvus=to_milvus):
-        source = CollectionVectors(SEEN, index.space)
-        repair_index(index, SEEN)
-        for _ in catch_up(index, SEEN):
+    for index in _make_found_indexes(services, in_milvus=to_milvus):
+        source = CollectionVectors(FOUND_PICTURES, index.space)
+        repair_index(index, FOUND_PICTURES)
+        for _ in replay_all(index, FOUND_PICTURES):
             yield index.space.id, len(index), source.count(source.last_change())
         index.tidy(source)
         if problems := index.check(source):
@@ -109,40 +109,42 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
 
 def drop_archive(services: Services, *, from_milvus: bool) -> None:
     """Delete the indexes of found pictures from the place that is no longer used: this machine, or Milvus."""
-    for index in _seen(services, in_milvus=from_milvus):
+    for index in _make_found_indexes(services, in_milvus=from_milvus):
         index.clear()
 
 
-def _seen(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
+def _make_found_indexes(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
     """Return the indexes of found pictures in one of the two places."""
-    config = _config_of(services.config, to_milvus=in_milvus)
-    return (index_of(config, SEEN, space) for space in (PHASH, *get_descriptors(services).spaces()))
+    config = _select_config(services.config, to_milvus=in_milvus)
+    return (index_of(config, FOUND_PICTURES, space) for space in (PHASH, *get_descriptors(services).spaces()))
 
 
-def _config_of(config: Config, *, to_milvus: bool) -> Config:
+def _select_config(config: Config, *, to_milvus: bool) -> Config:
     if to_milvus and not config.milvus_url:
         hint = "Set EXHIBIT_MILVUS_URL for this command; see docs/how-to/operate/use-milvus.md."
         raise WrongUseError("It isn't said where Milvus is.", hint=hint)
     return config if to_milvus else replace(config, milvus_url="")
 
 
-def _each(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
+def _iterate_indexes(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
     """Yield every index; the one for the local features of works comes last."""
     spaces = (PHASH, *get_descriptors(services).spaces())
     for collection, space in (*product(Collection, spaces), (Collection.WORKS, ROOTSIFT)):
         yield collection, index_of(services.config, collection, space)
 
 
-def _states(services: Services, *, is_checked: bool) -> list[IndexState]:
+def _measure_indexes(services: Services, *, is_checked: bool) -> list[IndexState]:
     states, sequences = [], {}
-    for collection, index in _each(services):
+    for collection, index in _iterate_indexes(services):
         problems = index.check(CollectionVectors(collection, index.space)) if is_checked else []
         try:
             stats = index.stats()
         except IntegrityError as error:
             stats, problems = IndexStats(), problems or [error.message]
         sequences[collection, index.space] = stats.sequence
-        each = round(stats.size / max(1, stats.count))
-        states.append(IndexState(str(collection), index.space.id, stats.count, 0, stats.size, each, tuple(problems)))
-    later = vectors.count_later(sequences)
-    return [replace(state, behind=later[Collection(state.collection), state.space]) for state in states]
+        entry_size = round(stats.size / max(1, stats.count))
+        states.append(
+            IndexState(str(collection), index.space.id, stats.count, 0, stats.size, entry_size, tuple(problems))
+        )
+    changes_behind = vectors.count_later(sequences)
+    return [replace(state, behind=changes_behind[Collection(state.collection), state.space]) for state in states]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.fingerprints.models import DescriptorModel
-from registry.jobs import MATCH, PAST, job
+from registry.jobs import MATCH, PAST_SEARCH, job
 from registry.pictures.models import Picture
 from registry.words import gettext_noop
 from registry.works.models import WorkPicture
@@ -29,7 +29,7 @@ def match(services: "Services", ids: Sequence[int]) -> None:
 
 @job(
     gettext_noop("new works to compare with pictures seen before"),
-    PAST,
+    PAST_SEARCH,
     WorkPicture,
     owner="work__owner",
     batch=4,
@@ -43,9 +43,9 @@ def search(services: "Services", ids: Sequence[int]) -> None:
     search_pictures(services, ids)
 
 
-@job(gettext_noop("neural networks to activate"), PAST, DescriptorModel, slow=True)
+@job(gettext_noop("neural networks to activate"), PAST_SEARCH, DescriptorModel, slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
     """Compute descriptors of all pictures with a network that is being activated."""
-    from registry.matches.refingerprint import describe_anew
+    from registry.matches.refingerprint import compute_descriptors
 
-    describe_anew(services, ids)
+    compute_descriptors(services, ids)

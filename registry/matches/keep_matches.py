@@ -12,34 +12,37 @@ from registry.matches import calibrations
 from registry.matches.models import Match
 from registry.pictures.models import Picture
 
-matches_kept = Signal()
+matches_stored = Signal()
 """Signal: matches were stored, in the transaction that has locked the found pictures.
 
 Sent with ``services`` and with the primary keys of pictures: those that were ``found``, those ``registered``, or both.
 """
 
 
-def compared_with(registered: int, pipeline: str) -> set[int]:
+def list_compared(registered: int, pipeline: str) -> set[int]:
     """Return the found pictures with a stored comparison with a registered one in this pipeline."""
     return set(Match.objects.filter(registered=registered, pipeline=pipeline).values_list("found", flat=True))
 
 
-def found_to_show(registered: int) -> set[int]:
+def list_matching_pictures(registered: int) -> set[int]:
     """Return the found pictures that may show a registered one; no others can open cases for it."""
     return set(Match.objects.filter(registered=registered).exclude(decision="none").values_list("found", flat=True))
 
 
-def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
+def store_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """Store (registered picture, found picture, verification) with the probability of the active calibration.
 
     A stored pair is replaced only if its decision was ``none`` or ``resembles`` and the new one found more. Call it in
     a transaction.
     """
-    active = cache(calibrations.active)
-    matches = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
-    closer = "registry_match.decision IN ('none', 'resembles')"
-    closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
-    copy_into(matches, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
+    get_active = cache(calibrations.get_active)
+    matches = [
+        Match.of(work, picture, calibrated(verification, get_active(verification.pipeline)))
+        for work, picture, verification in rows
+    ]
+    overwrite_condition = "registry_match.decision IN ('none', 'resembles')"
+    overwrite_condition += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
+    copy_into(matches, conflict=("registered_id", "found_id", "pipeline"), overwrite=overwrite_condition)
 
 
 def lock_pictures(pictures: Iterable[int]) -> None:

@@ -9,21 +9,21 @@ from django.db import connection, transaction
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.machine import machine_fault, tell_once
 from exhibit.types import Decision, Verification
-from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.features import Features, compute_fingerprints, extract
 from indexer.picture.spaces import PICTURE_PARTS
-from indexer.search.candidates import hash_candidates
+from indexer.search.candidates import find_hash_candidates
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.loaded_networks import SwitchedError
+from registry.fingerprints.loaded_networks import NetworkChangedError
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import keep_matches, prints, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
 from registry.services.services import Services
-from registry.works.search_version import search_mark
+from registry.works.search_version import compute_search_mark
 
-Measured = tuple[Picture, Features]
+MeasuredPicture = tuple[Picture, Features]
 _INFO = """
     UPDATE registry_picture AS picture
     SET format = info.format, width = info.width, height = info.height, incomplete = info.incomplete
@@ -49,25 +49,32 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
     claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
         return
-    with steps.ending(Picture, claimed, shared=True):
+    with steps.processing(Picture, claimed, shared=True):
         try:
             _match(services, claimed)
-        except SwitchedError:
-            steps.give_back(Picture, claimed)
+        except NetworkChangedError:
+            steps.release(Picture, claimed)
 
 
 def _match(services: Services, claimed: Sequence[int]) -> None:
     get_descriptors(services).refresh()
-    mark = search_mark()
+    mark = compute_search_mark()
     already_searched = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
     if already_searched:
         _finish(services, sorted(already_searched), [], mark)
     get_descriptors(services).serving.open()
-    measured = _measure(services, [pk for pk in claimed if pk not in already_searched])
-    _keep_fingerprints(services, measured)
+    measured_pictures = _measure(services, [pk for pk in claimed if pk not in already_searched])
+    _store_fingerprints(services, measured_pictures)
     get_indexes(services).refresh(Collection.WORKS)
-    compared, partly, rows = _compared(services, measured)
-    _finish(services, compared, [*rows, *prints.found_in(services, measured)], mark, partly, measured)
+    compared_ids, incomplete_ids, rows = _compare_with_works(services, measured_pictures)
+    _finish(
+        services,
+        compared_ids,
+        [*rows, *prints.match_declared_fingerprints(services, measured_pictures)],
+        mark,
+        incomplete_ids,
+        measured_pictures,
+    )
 
 
 def _finish(
@@ -75,75 +82,81 @@ def _finish(
     pictures: Sequence[int],
     rows: Sequence[tuple[int, int, Verification]],
     mark: str,
-    partly: Sequence[int] = (),
-    measured: Sequence[Measured] = (),
+    incomplete_ids: Sequence[int] = (),
+    measured_pictures: Sequence[MeasuredPicture] = (),
 ) -> None:
     """Store the matches of pictures, open their cases, and mark the pictures as done.
 
     Pairs without a match are not stored, because a repeated search compares them again.
     """
-    proposals.propose(services, pictures, {row.pk: features for row, features in measured})
+    proposals.propose(services, pictures, {row.pk: features for row, features in measured_pictures})
     with transaction.atomic():
         keep_matches.lock_pictures(pictures)
-        keep_matches.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
-        keep_matches.matches_kept.send(None, services=services, found=pictures)
+        keep_matches.store_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        keep_matches.matches_stored.send(None, services=services, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
-        Picture.objects.filter(pk__in=partly).update(searched="")  # these are searched again when they are next seen
+        Picture.objects.filter(pk__in=incomplete_ids).update(
+            searched=""
+        )  # these are searched again when they are next seen
         steps.finish(Picture, pictures)
 
 
-def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
-    measured, rows = [], list(Picture.objects.filter(pk__in=list(ids)).order_by("pk"))
-    read = services.blobs.ahead([row.digest for row in rows])
+def _measure(services: Services, ids: Iterable[int]) -> list[MeasuredPicture]:
+    measured_pictures, rows = [], list(Picture.objects.filter(pk__in=list(ids)).order_by("pk"))
+    read_blob = services.blobs.ahead([row.digest for row in rows])
     for row in rows:
-        with steps.ending(Picture, [row.pk]):
+        with steps.processing(Picture, [row.pk]):
             try:
-                features = extract(read(row.digest), services.limits, descriptor=get_descriptors(services).serving)
-                measured.append((row, features))
-            except UnreadablePictureError as refused:
-                Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
+                features = extract(read_blob(row.digest), services.limits, descriptor=get_descriptors(services).serving)
+                measured_pictures.append((row, features))
+            except UnreadablePictureError as error:
+                Picture.objects.filter(pk=row.pk).update(refusal=error.reason)
                 steps.finish(Picture, [row.pk])
-    return measured
+    return measured_pictures
 
 
-def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
-    rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
-    pictures = [row.pk for row, _ in measured]
+def _store_fingerprints(services: Services, measured_pictures: Sequence[MeasuredPicture]) -> None:
+    rows = [
+        (row.pk, vector) for row, features in measured_pictures for vector in compute_fingerprints(row.digest, features)
+    ]
+    pictures = [row.pk for row, _ in measured_pictures]
     with transaction.atomic():
         keep_matches.lock_pictures(pictures)
         get_descriptors(services).check_serving()
-        vectors.keep_fingerprints(get_indexes(services).spaces, rows)
-        infos = [features.info for _, features in measured]
+        vectors.store_fingerprints(get_indexes(services).spaces, rows)
+        infos = [features.info for _, features in measured_pictures]
         sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
         with connection.cursor() as cursor:
             cursor.execute(_INFO, [pictures, *sizes])
         vectors.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
-def _compared(
-    services: Services, measured: Sequence[Measured]
+def _compare_with_works(
+    services: Services, measured_pictures: Sequence[MeasuredPicture]
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
     """Compare pictures with the works; damage in one registered or found picture does not affect the others.
 
     Returns the pictures that were compared, those of them for which a registered picture was unavailable, and the
     results: (registered, found, verification).
     """
-    hashed = hash_candidates([features for _, features in measured], RegisteredWorks(services).hashes)
-    read = services.blobs.ahead([row.digest for row, _ in measured])
-    compared, partly = [], []
+    candidate_lists = find_hash_candidates(
+        [features for _, features in measured_pictures], RegisteredWorks(services).hashes
+    )
+    read_blob = services.blobs.ahead([row.digest for row, _ in measured_pictures])
+    compared_ids, incomplete_ids = [], []
     rows: list[tuple[int, int, Verification]] = []
-    for (row, features), candidates in zip(measured, hashed, strict=True):
+    for (row, features), candidates in zip(measured_pictures, candidate_lists, strict=True):
         works = RegisteredWorks(services)
         try:
-            found = works.find(features, partial(read, row.digest), candidates)
+            results = works.find(features, partial(read_blob, row.digest), candidates)
         except ExhibitError as error:
             if machine_fault(error):
                 raise
             steps.fail(Picture, row.pk, error.sentence, retry=True)
             continue
-        rows += [(work, row.pk, verification) for work, verification in found]
-        compared.append(row.pk)
-        for damage in works.damaged.values():
-            partly.append(row.pk)
-            tell_once(f"A registered picture can't be compared with what is found: {damage}", logging.ERROR)
-    return compared, partly, rows
+        rows += [(work, row.pk, verification) for work, verification in results]
+        compared_ids.append(row.pk)
+        for work_error in works.damaged.values():
+            incomplete_ids.append(row.pk)
+            tell_once(f"A registered picture can't be compared with what is found: {work_error}", logging.ERROR)
+    return compared_ids, incomplete_ids, rows

@@ -9,7 +9,7 @@ from exhibit.types import Decision, Matrix, Piece, Verification
 from registry.db.fields import DigestField
 from registry.pictures.models import Picture
 
-_MEASURED = tuple(field.name for field in fields(Verification))
+_VERIFICATION_FIELDS = tuple(field.name for field in fields(Verification))
 
 
 class Match(models.Model):
@@ -56,33 +56,33 @@ class Match(models.Model):
     @classmethod
     def of(cls, registered: int, found: int, verification: Verification) -> "Match":
         """Build an unsaved row from the verification of two pictures, given by primary key."""
-        measured = {name: getattr(verification, name) for name in _MEASURED}
+        values = {name: getattr(verification, name) for name in _VERIFICATION_FIELDS}
         pieces = [asdict(piece) for piece in verification.pieces]
-        return cls(registered_id=registered, found_id=found, **measured | {"pieces": pieces})
+        return cls(registered_id=registered, found_id=found, **values | {"pieces": pieces})
 
     @property
     def verification(self) -> Verification:
         """The stored verification."""
-        values = {name: getattr(self, name) for name in _MEASURED}
-        read = {
+        values = {name: getattr(self, name) for name in _VERIFICATION_FIELDS}
+        converted = {
             "decision": Decision(self.decision),
-            "transform": None if self.transform is None else _matrix(self.transform),
+            "transform": None if self.transform is None else _to_matrix(self.transform),
             "reasons": tuple(self.reasons),
-            "further": tuple(_matrix(rows) for rows in self.further),
-            "pieces": tuple(_piece(**piece) for piece in self.pieces),
+            "further": tuple(_to_matrix(rows) for rows in self.further),
+            "pieces": tuple(_to_piece(**piece) for piece in self.pieces),
             "survival": tuple(self.survival),
         }
-        return Verification(**values | read)
+        return Verification(**values | converted)
 
 
-def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
+def _to_matrix(rows: Sequence[Sequence[float]]) -> Matrix:
     first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
     return first, second, third
 
 
-def _piece(box: Sequence[float], transform: Sequence[Sequence[float]]) -> Piece:
-    left, top, right, bottom = map(float, box)
-    return Piece((left, top, right, bottom), _matrix(transform))
+def _to_piece(box: Sequence[float], transform: Sequence[Sequence[float]]) -> Piece:
+    left_edge, top_edge, right_edge, bottom_edge = map(float, box)
+    return Piece((left_edge, top_edge, right_edge, bottom_edge), _to_matrix(transform))
 
 
 class CalibrationRow(models.Model):

@@ -14,8 +14,8 @@ from django.db.models import Count
 from exhibit.types import Hit, Space, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
-from indexer.search.candidates import asked
-from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
+from indexer.search.candidates import query_index
+from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, estimate_all_orientations, match_fingerprints
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
@@ -27,32 +27,35 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-MAX_FOUND = 200
+MAX_MATCHES = 200
 """Maximum number of pictures that a work's fingerprints may match in total."""
-NEAREST = 20
+MAX_NEAREST = 20
 """Number of works per hash and descriptor of a found picture."""
 Pairs = list[tuple[int, int, Verification]]
 
 
-def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -> Pairs:
+def match_declared_fingerprints(services: Services, measured_pictures: Sequence[tuple[Picture, Features]]) -> Pairs:
     """Match found pictures with declared fingerprints: (placeholder of the registered picture, found, verification).
 
     Plain pictures, which all look alike, are skipped. The pictures' own vectors must have been committed.
     """
     get_indexes(services).refresh(Collection.PRINTS)
     hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
-    some = [(row, features) for row, features in measured if len(hashes) and not features.is_icon]
-    alike = asked(hashes, [features.hash_variants for _, features in some], NEAREST, HASH_WITHIN)
-    vectors_of = [np.stack(list(features.embeddings.values())) for _, features in some]
-    likened = asked(described, vectors_of, NEAREST, DESCRIPTOR_WITHIN)
+    comparable = [(row, features) for row, features in measured_pictures if len(hashes) and not features.is_icon]
+    hash_hits = query_index(hashes, [features.hash_variants for _, features in comparable], MAX_NEAREST, HASH_WITHIN)
+    vectors_of = [np.stack(list(features.embeddings.values())) for _, features in comparable]
+    descriptor_hits = query_index(described, vectors_of, MAX_NEAREST, DESCRIPTOR_WITHIN)
     pairs: Pairs = []
-    for (row, features), near, like in zip(some, alike, likened, strict=True):
-        if any((*near, *like)) and not features.too_plain:
-            hit_pictures = _named(services, Collection.PRINTS, near, like)
-            stated = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
-            same = stated.values_list("picture", flat=True).first()
-            pairs += [(work, row.pk, verification) for work, verification in resembling(*hit_pictures, same).items()]
-    return _few(pairs)
+    for (row, features), by_hash, by_descriptor in zip(comparable, hash_hits, descriptor_hits, strict=True):
+        if any((*by_hash, *by_descriptor)) and not features.too_plain:
+            hit_pictures = _resolve_hits(services, Collection.PRINTS, by_hash, by_descriptor)
+            same_file = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
+            same_picture = same_file.values_list("picture", flat=True).first()
+            pairs += [
+                (work, row.pk, verification)
+                for work, verification in match_fingerprints(*hit_pictures, same_picture).items()
+            ]
+    return _drop_unspecific(pairs)
 
 
 def search_past(services: Services, row: WorkPicture) -> None:
@@ -63,50 +66,60 @@ def search_past(services: Services, row: WorkPicture) -> None:
     stored = FingerprintRow.objects.filter(picture=row.picture_id)
     codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
     serving: Space = get_descriptors(services).serving.space
-    looks = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
+    stored_vectors = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
     hashes, described = (get_indexes(services).of(Collection.PICTURES, space) for space in get_indexes(services).spaces)
-    near = hashes.search(all_turned(codes), k=MAX_FOUND + 1, within=HASH_WITHIN)
-    vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
-    like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
-    same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
-    verifications = resembling(*_named(services, Collection.PICTURES, near, like), same)
+    hash_hits = hashes.search(estimate_all_orientations(codes), k=MAX_MATCHES + 1, within=HASH_WITHIN)
+    vector = np.array(
+        [np.frombuffer(bytes(stored_vector), "<f4") for stored_vector in stored_vectors], np.float32
+    ).reshape(-1, serving.width)
+    descriptor_hits = described.search(vector, k=MAX_MATCHES + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
+    same_picture = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
+    verifications = match_fingerprints(
+        *_resolve_hits(services, Collection.PICTURES, hash_hits, descriptor_hits), same_picture
+    )
     with transaction.atomic():
         keep_matches.lock_pictures(verifications)
-        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in verifications.items()]))
-        keep_matches.matches_kept.send(None, services=services, registered=[row.picture_id])
+        keep_matches.store_matches(
+            _drop_unspecific(
+                [(row.picture_id, picture, verification) for picture, verification in verifications.items()]
+            )
+        )
+        keep_matches.matches_stored.send(None, services=services, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
         row.progress = {**row.progress, "alike": len(verifications), "compared": len(verifications)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
 
 
-def _few(pairs: Pairs) -> Pairs:
+def _drop_unspecific(pairs: Pairs) -> Pairs:
     """Return the pairs of works with few enough matches; other works are removed from the search."""
-    kept = dict(
+    stored_counts = dict(
         Match.objects.filter(registered__in={work for work, _, _ in pairs})
-        .exclude(found__in={found for _, found, _ in pairs})  # these are compared again
+        .exclude(found__in={new_pictures for _, new_pictures, _ in pairs})  # these are compared again
         .values_list("registered")
         .annotate(Count("pk"))
     )
-    found: Mapping[int, list[int]] = defaultdict(list)
+    new_pictures: Mapping[int, list[int]] = defaultdict(list)
     for work, picture, _ in pairs:
-        found[work].append(picture)
-    many = {work for work, pictures in found.items() if len(pictures) + kept.get(work, 0) > MAX_FOUND}
-    if many:
+        new_pictures[work].append(picture)
+    unspecific = {
+        work for work, pictures in new_pictures.items() if len(pictures) + stored_counts.get(work, 0) > MAX_MATCHES
+    }
+    if unspecific:
         with transaction.atomic():
-            vectors.remove_from(Collection.PRINTS, sorted(many))
-            for row in WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=many).order_by("pk"):
-                WorkPicture.objects.filter(pk=row.pk).update(progress={**row.progress, "stopped": MAX_FOUND})
-    return [pair for pair in pairs if pair[0] not in many]
+            vectors.remove_from(Collection.PRINTS, sorted(unspecific))
+            for row in WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=unspecific).order_by("pk"):
+                WorkPicture.objects.filter(pk=row.pk).update(progress={**row.progress, "stopped": MAX_MATCHES})
+    return [pair for pair in pairs if pair[0] not in unspecific]
 
 
-def _named(
-    services: Services, collection: Collection, near: Iterable[list[Hit]], like: Iterable[list[Hit]]
+def _resolve_hits(
+    services: Services, collection: Collection, hash_hits: Iterable[list[Hit]], descriptor_hits: Iterable[list[Hit]]
 ) -> tuple[dict[int, int], set[int]]:
     """Return the pictures of hits: by hash, with the smallest distance in bits for each, and by descriptor."""
     hashes, described = get_indexes(services).spaces
-    by_hash = sorted(chain(*near), key=lambda hit: -hit.distance)
-    by_look = {hit.number for hit in chain(*like)}
+    by_hash = sorted(chain(*hash_hits), key=lambda hit: -hit.distance)
+    hit_numbers = {hit.number for hit in chain(*descriptor_hits)}
     pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})
     bits = {pictures[hit.number]: round(hit.distance) for hit in by_hash if hit.number in pictures}
-    return bits, set(vectors.pictures_of(collection, described, by_look).values())
+    return bits, set(vectors.pictures_of(collection, described, hit_numbers).values())

@@ -26,7 +26,7 @@ from indexer.picture.spaces import PHASH, WHOLE
 from registry.accounts.models import Owner
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
-from registry.db.rows import alone_with
+from registry.db.rows import lock_row
 from registry.fingerprints.fingerprints import space_id
 from registry.fingerprints.models import FingerprintRow
 from registry.log import audit_log
@@ -37,24 +37,24 @@ from registry.pictures.scoped import is_hidden
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import Upload, Work, WorkPicture
-from registry.works.ownership import stated_by_file
-from registry.works.register import propose_again
-from registry.works.registration import NEAR_SAME
-from registry.works.uploads import Declaration, Sent
+from registry.works.ownership import read_file_statements
+from registry.works.register import reopen_proposals
+from registry.works.registration import MAX_NEAR_DISTANCE
+from registry.works.uploads import Declaration, SentFile
 
-MOST = 200
+MAX_AT_ONCE = 200
 """Maximum number of pictures registered at once: one page of the list."""
-MOST_OPEN = 10_000
+MAX_OPEN = 10_000
 """Maximum number of an owner's undecided proposals; further pictures are proposed when they are seen again."""
-LEAST_SIDE, LEAST_LONG_SIDE = 200, 400
+MIN_SIDE, MIN_LONG_SIDE = 200, 400
 """Size in pixels below which a picture is more likely an icon, a banner or a thumbnail than a work."""
-LOOKED_AT = 50
+MAX_PAGES_CONSIDERED = 50
 """Maximum number of pages on own sites considered for the few that a work's page lists."""
-MATCHED = (Decision.CERTAIN, Decision.REVIEW)
+MATCH_DECISIONS = (Decision.CERTAIN, Decision.REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OwnSitePicture:
     """A picture on an owner's own site, with its file's metadata."""
 
     owner: int
@@ -64,28 +64,28 @@ class Seen:
     stated: dict[str, Any] = field(default_factory=dict)
 
 
-class Looks:
+class AppearanceIndex:
     """Perceptual hashes of an owner's proposals and of further pictures."""
 
     def __init__(self, owner: int, pictures: Sequence[int]) -> None:
         proposed = set(Proposal.objects.filter(owner=owner).values_list("picture", flat=True))
         rows = FingerprintRow.objects.filter(picture__in=proposed.union(pictures), space=space_id(PHASH), part=WHOLE)
-        found = list(rows.order_by("pk").values_list("picture", "vector"))
-        self._pictures = [picture for picture, _vector in found]
-        self._places = {picture: place for place, picture in enumerate(self._pictures)}
-        stack = np.frombuffer(b"".join(bytes(vector) for _picture, vector in found), np.uint8)
-        self._hashes = stack.reshape(len(found), -1) if found else stack
+        vector_rows = list(rows.order_by("pk").values_list("picture", "vector"))
+        self._pictures = [picture for picture, _vector in vector_rows]
+        self._places = {picture: position for position, picture in enumerate(self._pictures)}
+        stack = np.frombuffer(b"".join(bytes(vector) for _picture, vector in vector_rows), np.uint8)
+        self._hashes = stack.reshape(len(vector_rows), -1) if vector_rows else stack
         self._proposed = np.array([picture in proposed for picture in self._pictures], bool)
 
     def alike(self, picture: int) -> int | None:
         """Return the proposed picture that looks the same, or ``None``."""
-        place = self._places.get(picture)
-        if place is None or not self._proposed.any():
+        position = self._places.get(picture)
+        if position is None or not self._proposed.any():
             return None
-        apart = np.bitwise_count(self._hashes ^ self._hashes[place]).sum(axis=1, dtype=np.int64)
-        apart[~self._proposed] = self._hashes.size * 8
-        near = int(apart.argmin())
-        return self._pictures[near] if apart[near] <= NEAR_SAME else None
+        distances = np.bitwise_count(self._hashes ^ self._hashes[position]).sum(axis=1, dtype=np.int64)
+        distances[~self._proposed] = self._hashes.size * 8
+        nearest = int(distances.argmin())
+        return self._pictures[nearest] if distances[nearest] <= MAX_NEAR_DISTANCE else None
 
     def tell(self, picture: int, *, proposed: bool) -> None:
         """Record that a picture is now a proposal's, or no longer is."""
@@ -93,127 +93,149 @@ class Looks:
             self._proposed[self._places[picture]] = proposed
 
 
-def propose(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> None:
+def propose(services: Services, pictures: Sequence[int], features_by_picture: Mapping[int, Features]) -> None:
     """Propose pictures from owners' own sites, unless they look like an earlier proposal.
 
-    Matches with works may become known later, so :func:`waiting` filters them again. Idempotent.
+    Matches with works may become known later, so :func:`list_open` filters them again. Idempotent.
     """
-    ordered = sorted(_seen_at_home(pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
-    for pk, some in groupby(ordered, key=lambda one: one.owner):
+    ordered = sorted(
+        _find_proposable(pictures, features_by_picture),
+        key=lambda candidate: (candidate.owner, -_count_pixels(candidate.picture)),
+    )
+    for pk, candidates in groupby(ordered, key=lambda candidate: candidate.owner):
         # sites show smaller sizes in each run; this avoids reading their files again
-        proposable = _wanted(pk, list(some))
+        proposable = _drop_similar(pk, list(candidates))
         if proposable:
-            described = [replace(one, stated=_stated(services, one.picture)) for one in proposable]
-            with alone_with(Owner(pk=pk)) as owner:
-                _propose(owner, described)
+            with_metadata = [
+                replace(candidate, stated=_read_metadata(services, candidate.picture)) for candidate in proposable
+            ]
+            with lock_row(Owner(pk=pk)) as owner:
+                _propose(owner, with_metadata)
 
 
-def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
+def _find_proposable(pictures: Sequence[int], features_by_picture: Mapping[int, Features]) -> list[OwnSitePicture]:
     """Return pictures that may be proposed: no proposals or works of the owner, and no matches of those."""
     rows = Sighting.objects.filter(picture__in=pictures, crawl__watch__own=True, crawl__watch__removed_at=None)
-    its = {"owner": OuterRef("crawl__watch__owner")}
-    own = WorkPicture.objects.filter(work__owner=its["owner"], work__removed_at=None, picture=OuterRef("picture"))
-    shows = Match.objects.filter(
+    owner_filter = {"owner": OuterRef("crawl__watch__owner")}
+    own = WorkPicture.objects.filter(
+        work__owner=owner_filter["owner"], work__removed_at=None, picture=OuterRef("picture")
+    )
+    matching = Match.objects.filter(
         found=OuterRef("picture"),
-        decision__in=MATCHED,
-        registered__work_pictures__work__owner=its["owner"],
+        decision__in=MATCH_DECISIONS,
+        registered__work_pictures__work__owner=owner_filter["owner"],
         registered__work_pictures__work__removed_at=None,
     )
-    proposed = Proposal.objects.filter(**its, picture=OuterRef("picture"))
-    rows = rows.filter(~Exists(proposed), ~Exists(own), ~Exists(shows))
+    proposed = Proposal.objects.filter(**owner_filter, picture=OuterRef("picture"))
+    rows = rows.filter(~Exists(proposed), ~Exists(own), ~Exists(matching))
     rows = rows.filter(picture__refusal="", picture__bytes_state=BytesState.STORED)
     rows = rows.exclude(picture__incomplete=True)  # incomplete files will be seen again once complete
-    once = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct("picture", "crawl__watch", "page_key")
+    distinct_rows = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct(
+        "picture", "crawl__watch", "page_key"
+    )
     sightings: dict[tuple[int, int], int] = {}
     watches: dict[int, tuple[int, own_places.Places]] = {}
-    for pk, picture, watch, page in once.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
+    for pk, picture, watch, page in distinct_rows.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
         if watch not in watches:
             row = Watch.objects.get(pk=watch)
-            watches[watch] = (row.owner_id, own_places.Places(own_places.places_of(row)))
+            watches[watch] = (row.owner_id, own_places.Places(own_places.list_places(row)))
         owner, places = watches[watch]
         if sightings.get((owner, picture), pk + 1) > pk and places.hold(page):
             sightings[owner, picture] = pk
-    rows_of = Picture.objects.in_bulk({picture for _owner, picture in sightings})
+    pictures_by_id = Picture.objects.in_bulk({picture for _owner, picture in sightings})
     return [
-        Seen(owner, sighting, rows_of[picture], _is_plain(rows_of[picture], measured.get(picture)))
+        OwnSitePicture(
+            owner,
+            sighting,
+            pictures_by_id[picture],
+            _is_plain(pictures_by_id[picture], features_by_picture.get(picture)),
+        )
         for (owner, picture), sighting in sightings.items()
     ]
 
 
 def _is_plain(picture: Picture, features: Features | None) -> bool:
     sides = sorted((picture.width or 0, picture.height or 0))
-    return sides[0] < LEAST_SIDE or sides[1] < LEAST_LONG_SIDE or bool(features and features.low_information)
+    return sides[0] < MIN_SIDE or sides[1] < MIN_LONG_SIDE or bool(features and features.low_information)
 
 
-def _stated(services: Services, picture: Picture) -> dict[str, Any]:
+def _read_metadata(services: Services, picture: Picture) -> dict[str, Any]:
     try:
-        return stated_by_file(services.blobs.get(picture.digest), picture.format, services.limits)
+        return read_file_statements(services.blobs.get(picture.digest), picture.format, services.limits)
     except (NotFoundError, IntegrityError):  # lost or damaged: must not stop the others
         return {}
 
 
-def _wanted(owner: int, seen: Sequence[Seen]) -> list[Seen]:
+def _drop_similar(owner: int, candidates: Sequence[OwnSitePicture]) -> list[OwnSitePicture]:
     """Return pictures without a proposal of the same look and at least the same size."""
-    looks = Looks(owner, [one.picture.pk for one in seen])
-    alike = [(one, looks.alike(one.picture.pk)) for one in seen]
-    return [one for one, like in alike if like is None or _gives_way(owner, like, one)]
+    appearance_index = AppearanceIndex(owner, [candidate.picture.pk for candidate in candidates])
+    similar_pictures = [(candidate, appearance_index.alike(candidate.picture.pk)) for candidate in candidates]
+    return [
+        candidate
+        for candidate, similar in similar_pictures
+        if similar is None or _is_replaceable(owner, similar, candidate)
+    ]
 
 
-def _gives_way(owner: int, picture: int, to: Seen) -> bool:
+def _is_replaceable(owner: int, picture: int, larger: OwnSitePicture) -> bool:
     """Return True if a larger picture may replace a proposal's picture, because nobody has decided it."""
     row = Proposal.objects.select_related("picture").filter(owner=owner, picture=picture).first()
-    return row is None or (row.state == Proposal.State.OPEN and _size(row.picture) < _size(to.picture))
+    return row is None or (
+        row.state == Proposal.State.OPEN and _count_pixels(row.picture) < _count_pixels(larger.picture)
+    )
 
 
-def _propose(owner: Owner, seen: Sequence[Seen]) -> None:
-    pictures = [one.picture.pk for one in seen]
-    left_out = _showing_works(owner, pictures)
+def _propose(owner: Owner, candidates: Sequence[OwnSitePicture]) -> None:
+    pictures = [candidate.picture.pk for candidate in candidates]
+    left_out = _find_known_pictures(owner, pictures)
     left_out |= set(owner.proposals.filter(picture__in=pictures).values_list("picture", flat=True))
-    looks = Looks(owner.pk, pictures)
-    room = _room(owner)
-    for one in seen:
-        picture = one.picture.pk
+    appearance_index = AppearanceIndex(owner.pk, pictures)
+    capacity = _get_remaining_capacity(owner)
+    for candidate in candidates:
+        picture = candidate.picture.pk
         if picture in left_out:
             continue
-        about = {"sighting_id": one.sighting, "stated": one.stated, "plain": one.plain}
-        alike = looks.alike(picture)
-        if alike is None:
-            if room <= 0:
+        values = {"sighting_id": candidate.sighting, "stated": candidate.stated, "plain": candidate.plain}
+        similar = appearance_index.alike(picture)
+        if similar is None:
+            if capacity <= 0:
                 continue  # it will be seen again
-            room -= 1
-            Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **about)
-        elif _gives_way(owner.pk, alike, one):
-            owner.proposals.filter(picture=alike).update(picture=picture, **about)
-            looks.tell(alike, proposed=False)
+            capacity -= 1
+            Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **values)
+        elif _is_replaceable(owner.pk, similar, candidate):
+            owner.proposals.filter(picture=similar).update(picture=picture, **values)
+            appearance_index.tell(similar, proposed=False)
         else:
             continue
-        looks.tell(picture, proposed=True)
+        appearance_index.tell(picture, proposed=True)
 
 
-def _room(owner: Owner) -> int:
+def _get_remaining_capacity(owner: Owner) -> int:
     """Return how many more proposals the owner may have."""
     undecided = owner.proposals.filter(state=Proposal.State.OPEN).count()  # may include pictures that now match a work
-    return MOST_OPEN - (undecided if undecided < MOST_OPEN else waiting(owner).count())
+    return MAX_OPEN - (undecided if undecided < MAX_OPEN else list_open(owner).count())
 
 
-def _showing_works(owner: Owner, pictures: Sequence[int]) -> set[int]:
+def _find_known_pictures(owner: Owner, pictures: Sequence[int]) -> set[int]:
     """Return pictures that are the owner's works or match one."""
     own = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
-    matches = Match.objects.filter(found__in=pictures, decision__in=MATCHED, registered__work_pictures__in=own)
+    matches = Match.objects.filter(found__in=pictures, decision__in=MATCH_DECISIONS, registered__work_pictures__in=own)
     return {
         *own.filter(picture__in=pictures).values_list("picture", flat=True),
         *matches.values_list("found", flat=True),
     }
 
 
-def _size(picture: Picture) -> int:
+def _count_pixels(picture: Picture) -> int:
     return (picture.width or 0) * (picture.height or 0)
 
 
-def waiting(of: Owner) -> QuerySet[Proposal]:
+def list_open(of: Owner) -> QuerySet[Proposal]:
     """Return the owner's undecided proposals that match no work now, the newest first."""
     own = WorkPicture.objects.filter(work__owner=of, work__removed_at=None)
-    matches = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
+    matches = Match.objects.filter(
+        found=OuterRef("picture"), decision__in=MATCH_DECISIONS, registered__work_pictures__in=own
+    )
     rows = Proposal.objects.filter(
         ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(matches),
         owner=of, state=Proposal.State.OPEN, picture__bytes_state=BytesState.STORED,
@@ -221,27 +243,31 @@ def waiting(of: Owner) -> QuerySet[Proposal]:
     return rows.select_related("picture", "sighting__crawl__watch").order_by("-pk")
 
 
-def at_home(work: Work, most: int = 5) -> list[Sighting]:
+def find_on_own_sites(work: Work, limit: int = 5) -> list[Sighting]:
     """Return the latest sightings of a work on the owner's own sites, one per page; these open no cases."""
     own = work.work_pictures.values("picture")
-    copies = Match.objects.filter(registered__in=own, decision__in=MATCHED).values("found")
+    copies = Match.objects.filter(registered__in=own, decision__in=MATCH_DECISIONS).values("found")
     rows = Sighting.objects.filter(Q(picture__in=own) | Q(picture__in=copies), crawl__watch__owner=work.owner_id)
     rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None)
     newest = F("last_seen").desc(nulls_last=True)
-    once = rows.order_by("page_key", newest).distinct("page_key").values("pk")
-    sightings = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
+    distinct_rows = rows.order_by("page_key", newest).distinct("page_key").values("pk")
+    sightings = (
+        Sighting.objects.filter(pk__in=distinct_rows)
+        .order_by(newest, "-pk")
+        .select_related("crawl__watch")[:MAX_PAGES_CONSIDERED]
+    )
     own_sightings = [
-        row for row in sightings if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)
+        row for row in sightings if own_places.Places(own_places.list_places(row.crawl.watch)).hold(row.page_url)
     ]
-    return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
+    return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:limit]
 
 
-def of_watch(watch: Watch) -> QuerySet[Proposal]:
+def list_open_of_watch(watch: Watch) -> QuerySet[Proposal]:
     """Return the undecided proposals of one watch."""
-    return waiting(watch.owner).filter(sighting__crawl__watch=watch)
+    return list_open(watch.owner).filter(sighting__crawl__watch=watch)
 
 
-def name_of(row: Proposal) -> str:
+def get_file_name(row: Proposal) -> str:
     """Return the file name in the picture's URL."""
     name = PurePosixPath(unquote(path_of(row.sighting.final_url or row.sighting.image_url))).name
     return name[: uploads.MAX_NAME] or row.picture.digest.hex
@@ -257,56 +283,58 @@ def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: s
         WrongUseError: No proposal is left, or there are too many.
         RefusedError: The disk is full.
     """
-    samples.refuse(of)
-    uploads.check_disk(services)
-    rows = _chosen(of, pictures)
-    upload = uploads.begin(of, Declaration(), by=by, table=None, announced=len(rows))
-    files = [Sent(name_of(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows]
-    uploads.receive(services, upload, files)
-    uploads.close(upload)
-    received = set(uploads.received(upload).values_list("digest", flat=True))
-    if taken := [row for row in rows if row.picture.digest in received]:
-        _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
-        propose_again(upload)  # the upload may already have been processed
+    samples.check_not_sample(of)
+    uploads.check_disk_space(services)
+    rows = _load_chosen(of, pictures)
+    upload = uploads.start_upload(of, Declaration(), by=by, table=None, announced=len(rows))
+    files = [
+        SentFile(get_file_name(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows
+    ]
+    uploads.receive_files(services, upload, files)
+    uploads.close_upload(upload)
+    received = set(uploads.list_received(upload).values_list("digest", flat=True))
+    if accepted := [row for row in rows if row.picture.digest in received]:
+        _decide(of, accepted, Proposal.State.REGISTERED, by=by, upload=upload)
+        reopen_proposals(upload)  # the upload may already have been processed
     return upload
 
 
-def dismiss(of: Owner, pictures: Sequence[Digest], *, by: str) -> int:
+def dismiss(owner: Owner, pictures: Sequence[Digest], *, by: str) -> int:
     """Dismiss proposed pictures permanently; return their number."""
-    rows = _chosen(of, pictures)
-    _decide(of, rows, Proposal.State.DISMISSED, by=by)
+    rows = _load_chosen(owner, pictures)
+    _decide(owner, rows, Proposal.State.DISMISSED, by=by)
     return len(rows)
 
 
-def _chosen(of: Owner, pictures: Sequence[Digest]) -> list[Proposal]:
-    if len(pictures) > MOST:
-        raise WrongUseError(Sentence("You can select at most %(most)s pictures at a time.", most=MOST))
-    rows = list(waiting(of).filter(picture__digest__in=list(pictures)).order_by("pk"))
+def _load_chosen(owner: Owner, pictures: Sequence[Digest]) -> list[Proposal]:
+    if len(pictures) > MAX_AT_ONCE:
+        raise WrongUseError(Sentence("You can select at most %(most)s pictures at a time.", most=MAX_AT_ONCE))
+    rows = list(list_open(owner).filter(picture__digest__in=list(pictures)).order_by("pk"))
     if not rows:
         raise WrongUseError(Sentence("Select at least one picture."))
     return rows
 
 
 def _decide(
-    of: Owner, rows: Sequence[Proposal], state: Proposal.State, *, by: str, upload: Upload | None = None
+    owner: Owner, rows: Sequence[Proposal], state: Proposal.State, *, by: str, upload: Upload | None = None
 ) -> None:
-    with alone_with(of):
+    with lock_row(owner):
         undecided = Proposal.objects.filter(pk__in=[row.pk for row in rows], state=Proposal.State.OPEN)
         undecided.update(state=state, decided_at=now(), decided_by=by, upload=upload)
-        about: dict[str, Any] = {"pictures": [_seen(row) for row in rows]}
+        details: dict[str, Any] = {"pictures": [_describe_sighting(row) for row in rows]}
         if upload is not None:
-            about["upload"] = upload.number
-        audit_log.changed(f"proposed works {state}", by=by, owner=of, about=about)
+            details["upload"] = upload.number
+        audit_log.log_change(f"proposed works {state}", by=by, owner=owner, about=details)
 
 
-def _seen(row: Proposal) -> dict[str, Any]:
+def _describe_sighting(row: Proposal) -> dict[str, Any]:
     """Describe where a picture was seen, for the log."""
     sighting = row.sighting
-    at = None if sighting.last_seen is None else rfc3339(sighting.last_seen)
-    return {"digest": row.picture.digest.hex, "image": sighting.image_url, "page": sighting.page_url, "seen": at}
+    seen_at = None if sighting.last_seen is None else rfc3339(sighting.last_seen)
+    return {"digest": row.picture.digest.hex, "image": sighting.image_url, "page": sighting.page_url, "seen": seen_at}
 
 
-def origin(work: Work) -> Proposal | None:
+def find_origin(work: Work) -> Proposal | None:
     """Return the proposal from which a work was registered, or ``None``; it states where and when the file was seen."""
     files = work.upload_files.filter(outcome="registered").values("upload")
     rows = Proposal.objects.filter(owner=work.owner_id, upload__in=files, picture__work_pictures__work=work)

@@ -12,7 +12,7 @@ from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
 from exhibit.types import Fingerprint
 from indexer.picture.descriptor import Descriptor
-from indexer.picture.features import extract, fingerprints
+from indexer.picture.features import compute_fingerprints, extract
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
@@ -25,31 +25,31 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 
 BATCH = 16
-SECONDS = 20.0  # how long a step runs before other work gets its turn
+MAX_STEP_SECONDS = 20.0  # how long a step runs before other work gets its turn
 
 
-def describe_anew(services: Services, ids: Sequence[int]) -> None:
+def compute_descriptors(services: Services, ids: Sequence[int]) -> None:
     """Continue to compute descriptors with a network that is being activated: works first, then all stored pictures.
 
     Results are stored in batches, so an interruption costs one batch at most. When all are complete, one row is changed
     to activate the network.
     """
     for pk in steps.claim(DescriptorModel, ids, services.stale_after):
-        with steps.ending(DescriptorModel, [pk]):
-            _go_on(services, DescriptorModel.objects.select_related("space").get(pk=pk))
+        with steps.processing(DescriptorModel, [pk]):
+            _continue(services, DescriptorModel.objects.select_related("space").get(pk=pk))
 
 
-def _go_on(services: Services, row: DescriptorModel) -> None:
+def _continue(services: Services, row: DescriptorModel) -> None:
     get_descriptors(services).refresh()
-    descriptor, until = get_descriptors(services).of(row), time.monotonic() + SECONDS
+    descriptor, deadline = get_descriptors(services).of(row), time.monotonic() + MAX_STEP_SECONDS
     descriptor.vectors([np.zeros((64, 64, 3), np.uint8)])  # a damaged file is no picture's fault
-    while time.monotonic() < until:
-        batch, cursor = descriptors.undescribed(row, BATCH)
+    while time.monotonic() < deadline:
+        batch, cursor = descriptors.find_undescribed(row, BATCH)
         if batch:
-            going_on = _describe(services, row, batch, cursor)
+            is_unfinished = _compute_batch(services, row, batch, cursor)
         else:
-            going_on = not descriptors.switch_to(row) and descriptors.is_built(row.pk)
-        if not going_on:
+            is_unfinished = not descriptors.try_switch(row) and descriptors.is_built(row.pk)
+        if not is_unfinished:
             steps.finish(DescriptorModel, [row.pk])
             get_descriptors(services).refresh()
             return
@@ -57,14 +57,14 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
     services.enqueue(DescriptorModel, [row.pk])
 
 
-def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
+def _compute_batch(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
     """Compute descriptors of some pictures; return False if the network is no longer to be activated."""
     descriptor = get_descriptors(services).of(row)
     new_fingerprints: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
-            picture_vectors = _vectors(services, picture, descriptor)
+            picture_vectors = _compute_fingerprints(services, picture, descriptor)
             new_fingerprints += [(picture.pk, row) for row in picture_vectors]
             gaps += [] if picture_vectors else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
@@ -75,21 +75,21 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
         keep_matches.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
-        vectors.keep_fingerprints([descriptor.space], new_fingerprints)
-        descriptors.note_gaps(row, gaps)
+        vectors.store_fingerprints([descriptor.space], new_fingerprints)
+        descriptors.record_gaps(row, gaps)
         hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
         share(Lock.PICTURES)  # as is the removal of a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
-            vectors.add_to(collection, descriptors.members(collection, batch), parts)
+            vectors.add_to(collection, descriptors.find_members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)
     return True
 
 
-def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
+def _compute_fingerprints(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
     load = partial(services.blobs.get, picture.digest)
     if picture.work_pictures.exists():
         features = get_features_of(services, descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    all_fingerprints = fingerprints(picture.digest, features)
+    all_fingerprints = compute_fingerprints(picture.digest, features)
     return [fingerprint for fingerprint in all_fingerprints if fingerprint.space == descriptor.space.id]

@@ -15,37 +15,37 @@ from exhibit.types import Decision, Relation, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
-from indexer.search.derived import graded
-from indexer.search.past import WorkQueries, work_queries
-from indexer.search.search import compare_alone, find_works
-from indexer.search.series import relation_of, told_apart
+from indexer.search.derived import add_survival
+from indexer.search.past import WorkQueries, create_work_queries
+from indexer.search.search import compare_without_search, find_works
+from indexer.search.series import derive_relation, review_ambiguous
 from indexer.votes.index import VoteIndex
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
 from registry.pictures.models import Picture
 from registry.services.services import Services
-from registry.works.marks import RegisteredPicture, registered, with_marks
+from registry.works.marks import RegisteredPicture, add_marks, load_registered_pictures
 from registry.works.models import WorkPicture, WorkRelation
-from registry.works.relations import siblings_of
+from registry.works.relations import find_siblings
 
 
 class RegisteredWorks:
     """The registered pictures by primary key, as of the last refresh; implements ``indexer.search.search.Works``.
 
-    Contains those of all owners, or only those in ``among``.
+    Contains those of all owners, or only those in ``subset``.
     """
 
     def __init__(
         self,
         services: Services,
-        among: QuerySet[WorkPicture] | None = None,
-        beside: QuerySet[WorkPicture] | None = None,
-        known: Mapping[int, RegisteredPicture] | None = None,
+        subset: QuerySet[WorkPicture] | None = None,
+        series_works: QuerySet[WorkPicture] | None = None,
+        registered_pictures: Mapping[int, RegisteredPicture] | None = None,
     ) -> None:
         self._services = services
-        self._among = among
-        self._beside = beside  # the only other works of a series considered; all if ``None``
-        self._known = dict(known or {})
+        self._among = subset
+        self._beside = series_works  # the only other works of a series considered; all if ``None``
+        self._known = dict(registered_pictures or {})
         self.damaged: dict[int, ExhibitError] = {}  # works whose features are unavailable, with the error
 
     @property
@@ -67,15 +67,15 @@ class RegisteredWorks:
         """Return the picture of each candidate's vector, by space and number."""
         owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
         if self._among is not None:
-            among = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
-            owners = {key: picture for key, picture in owners.items() if picture in among}
+            allowed = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in allowed}
         self._know(owners.values())
         return owners
 
     def features(self, work: int) -> Features | None:
         """Return the features of a registered picture; ``None`` if its files are damaged or missing."""
         try:
-            return _features_of(self._services, self._known[work])
+            return _load_features(self._services, self._known[work])
         except ExhibitError as error:
             if error.retry or machine_fault(error):  # a shared resource is missing
                 raise
@@ -83,11 +83,11 @@ class RegisteredWorks:
             return None
 
     def find(
-        self, found: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
+        self, found_features: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and distinguish works of a series."""
-        searched = find_works(found, load, self, self._services.limits, hashed)
-        return list(self._graded(found, self.told_apart(found, load, dict(searched))).items())
+        verifications = find_works(found_features, load, self, self._services.limits, hashed)
+        return list(self._graded(found_features, self.told_apart(found_features, load, dict(verifications))).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair found by a work's search of the past, with the same decision as a found picture's search."""
@@ -95,53 +95,57 @@ class RegisteredWorks:
         def load() -> bytes:
             return self._services.blobs.get(found.digest)
 
-        verification = compare_alone(found, load, features, self._services.limits)
+        verification = compare_without_search(found, load, features, self._services.limits)
         self._know([work])
         return self._graded(found, self.told_apart(found, load, {work: verification}))[work]
 
     def told_apart(
-        self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
+        self, found_features: Features, load: Callable[[], bytes], verifications: dict[int, Verification]
     ) -> dict[int, Verification]:
         """Compare further works of the same series as well, and decide which of them the picture shows."""
-        certain = [work for work, said in compared.items() if said.decision is Decision.CERTAIN]
-        siblings = siblings_of(certain, self._beside) if certain else {}
-        missing = set().union(*siblings.values()) - compared.keys()
+        certain = [work for work, verification in verifications.items() if verification.decision is Decision.CERTAIN]
+        siblings = find_siblings(certain, self._beside) if certain else {}
+        missing = set().union(*siblings.values()) - verifications.keys()
         self._know(missing)
         for work in sorted(missing):
             if (features := self.features(work)) is not None:
-                compared[work] = compare_alone(found, load, features, self._services.limits)
-        return told_apart(compared, lambda work: siblings.get(work, ()))
+                verifications[work] = compare_without_search(found_features, load, features, self._services.limits)
+        return review_ambiguous(verifications, lambda work: siblings.get(work, ()))
 
-    def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
+    def _graded(self, found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
         """Add a grading of surviving parts, for works whose owners enabled derived works."""
-        for work, verification in compared.items():
-            if self._known[work].derived and not found.is_icon and (features := self.features(work)) is not None:
-                compared[work] = graded(found, features, verification)
-        return compared
+        for work, verification in verifications.items():
+            if (
+                self._known[work].derived
+                and not found_features.is_icon
+                and (features := self.features(work)) is not None
+            ):
+                verifications[work] = add_survival(found_features, features, verification)
+        return verifications
 
     def _know(self, works: Iterable[int]) -> None:
-        self._known |= registered(set(works) - self._known.keys())
+        self._known |= load_registered_pictures(set(works) - self._known.keys())
 
 
-def registered_features(services: Services, digest: Digest) -> Features:
+def load_registered_features(services: Services, digest: Digest) -> Features:
     """Return the features of a registered picture, from the cache or computed from its bytes, with its marks."""
-    (picture,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
-    return _features_of(services, picture)
+    (picture,) = load_registered_pictures(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
+    return _load_features(services, picture)
 
 
-def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
+def make_queries(services: Services, picture: RegisteredPicture) -> tuple[WorkQueries, Features]:
     """Return a registered picture's queries for the search of all seen pictures, and its features."""
-    features = _features_of(services, known)
+    features = _load_features(services, picture)
     data, serving = services.blobs.get(features.digest), get_descriptors(services).serving
-    return work_queries(data, features, serving, services.limits), features
+    return create_work_queries(data, features, serving, services.limits), features
 
 
-def _features_of(services: Services, known: RegisteredPicture) -> Features:
-    features = get_features(services).get(known.digest, lambda: services.blobs.get(known.digest))
-    return with_marks(features, known.marks)
+def _load_features(services: Services, picture: RegisteredPicture) -> Features:
+    features = get_features(services).get(picture.digest, lambda: services.blobs.get(picture.digest))
+    return add_marks(features, picture.marks)
 
 
-def note_relations(services: Services, row: WorkPicture, features: Features) -> int:
+def record_relations(services: Services, row: WorkPicture, features: Features) -> int:
     """Search the owner's other works for a registered picture, and record its relations to them; return their number.
 
     The indexes of the works must be current. Idempotent. Flat works are skipped, because they all look alike. A picture
@@ -150,26 +154,26 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
     """
     if features.is_flat:
         return 0
-    living = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
-    others = living.exclude(work=row.work_id).exclude(picture=row.picture_id)
-    works = RegisteredWorks(services, others)
+    active_pictures = WorkPicture.objects.filter(work__owner=row.work.owner_id, work__removed_at=None)
+    other_pictures = active_pictures.exclude(work=row.work_id).exclude(picture=row.picture_id)
+    works = RegisteredWorks(services, other_pictures)
     features = replace(features, later_quick=features.later_local)
-    compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
+    results = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
     related = {
         picture: (kind, verification)
-        for picture, verification in compared
-        if (kind := relation_of(verification)) is not None
+        for picture, verification in results
+        if (kind := derive_relation(verification)) is not None
     }
-    owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
-    rows = [_row(row.work_id, work, *related[picture]) for picture, work in owned.items()]
+    work_by_picture = dict(other_pictures.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
+    rows = [_to_relation(row.work_id, work, *related[picture]) for picture, work in work_by_picture.items()]
     WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
 
-def _row(work: int, other: int, kind: Relation, said: Verification) -> WorkRelation:
-    shares_shown = said.overlap_picture, said.overlap_work
+def _to_relation(work: int, other: int, kind: Relation, verification: Verification) -> WorkRelation:
+    shares_shown = verification.overlap_picture, verification.overlap_work
     if kind is Relation.PART and shares_shown[0] < shares_shown[1]:
         work, other, shares_shown = other, work, (shares_shown[1], shares_shown[0])
-    measured = {"dense": said.dense, "in_place": said.in_place, "drift": said.drift}
+    measurements = {"dense": verification.dense, "in_place": verification.in_place, "drift": verification.drift}
     shares = {"work_shown": shares_shown[0], "other_shown": shares_shown[1]}
-    return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measured)
+    return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measurements)

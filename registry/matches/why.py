@@ -4,21 +4,21 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.sentences import Sentence
 from exhibit.types import Verification
-from indexer.calibration.kept import KeptPairs, Said
+from indexer.calibration.kept import FiledPairs, Judgement
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features
 from indexer.search.why import Explanation, explain
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.matches.identify import SomeWorks, pictures_of
-from registry.matches.registered_works import registered_features
-from registry.pictures.blocks import blocked
+from registry.matches.identify import WorksSubset, list_pictures
+from registry.matches.registered_works import load_registered_features
+from registry.pictures.blocks import find_blocked
 from registry.services.services import Services
 from registry.works.models import Work
 
 
-def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
+def explain_search(services: Services, work: Work, data: bytes) -> Explanation[int]:
     """Search the owner's works for one picture, and explain why it is or is not found to show this work.
 
     The explanation refers to pictures by primary key.
@@ -29,38 +29,40 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
     """
     get_descriptors(services).refresh()
     get_indexes(services).refresh(Collection.WORKS)
-    originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
-    own, serving = SomeWorks(services, pictures_of(work.owner)), get_descriptors(services).serving
+    originals = {picture.pk: load_registered_features(services, picture.digest) for picture in work.pictures.all()}
+    own, serving = WorksSubset(services, list_pictures(work.owner)), get_descriptors(services).serving
 
-    def settled(found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
-        return own.told_apart(found, lambda: data, compared)
+    def settled(found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
+        return own.told_apart(found_features, lambda: data, verifications)
 
     return explain(data, originals, own, services.limits, serving, settled)
 
 
-def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
+def list_preceding_works(work: Work, explanation: Explanation[int]) -> list[int]:
     """Return the numbers of the works that ranked before the requested one."""
     works = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
     return sorted(set(works.values_list("number", flat=True)))
 
 
-def keep(
-    services: Services, work: Work, explained: Explanation[int], copy: bytes, said: Said, *, name: str, by: str
+def store_pair(
+    services: Services, work: Work, explanation: Explanation[int], copy: bytes, said: Judgement, *, name: str, by: str
 ) -> None:
     """Store a pair for measurements; raises ``RefusedError`` if it cannot be read or is blocked by the operator."""
-    if blocked([Digest.of(copy)]):
+    if find_blocked([Digest.of(copy)]):
         raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
-    original, about = _original(services, work, explained), f"{work.owner.slug} work {work.number} / {name}"
-    KeptPairs(services.config.data_dir).keep(original, copy, said, explained, about=about, by=by)
+    original, about = _load_original(services, work, explanation), f"{work.owner.slug} work {work.number} / {name}"
+    FiledPairs(services.config.data_dir).keep(original, copy, said, explanation, about=about, by=by)
 
 
-def drawn(services: Services, work: Work, explained: Explanation[int], copy: bytes) -> bytes:
+def draw_alignment(services: Services, work: Work, explanation: Explanation[int], copy: bytes) -> bytes:
     """Return a JPEG of both pictures side by side with their alignment; empty if the copy cannot be read."""
-    if (laid := explained.examined) is None:
+    if (verification := explanation.examined) is None:
         return b""
-    return draw(View.SIDE_BY_SIDE, Pair.of(copy, _original(services, work, explained), laid, services.limits))
+    return draw(
+        View.SIDE_BY_SIDE, Pair.of(copy, _load_original(services, work, explanation), verification, services.limits)
+    )
 
 
-def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
+def _load_original(services: Services, work: Work, explanation: Explanation[int]) -> bytes:
     """Return the work's picture that got farthest in the search."""
-    return services.blobs.get(work.pictures.get(pk=explained.original).digest)
+    return services.blobs.get(work.pictures.get(pk=explanation.original).digest)

@@ -19,8 +19,8 @@ from exhibit.clock import now
 from registry.accounts.models import Membership, Owner, User
 from registry.log import audit_log
 
-LINK_FOR = timedelta(days=3)
-DEVICE_FOR = timedelta(days=180)
+LINK_MAX_AGE = timedelta(days=3)
+DEVICE_MAX_AGE = timedelta(days=180)
 _LINK, _DEVICE = "exhibit.mail-link", "exhibit.device"
 
 
@@ -32,16 +32,16 @@ class Link:
     membership: Membership | None
 
 
-def link(owner: Owner, user: User, path: str) -> str:
+def make_link(owner: Owner, user: User, path: str) -> str:
     """Return the signed part of a link that opens an owner's page for a member."""
-    return signing.dumps([user.pk, owner.pk, path, _state(user)], salt=_LINK, compress=True)
+    return signing.dumps([user.pk, owner.pk, path, _hash_state(user)], salt=_LINK, compress=True)
 
 
-def read(signed: str) -> Link | None:
+def read_link(signed: str) -> Link | None:
     """Return the content of a link; ``None`` if its signature is invalid."""
     try:
         user, owner, path, state = signing.loads(signed, salt=_LINK)
-        signing.loads(signed, salt=_LINK, max_age=LINK_FOR)
+        signing.loads(signed, salt=_LINK, max_age=LINK_MAX_AGE)
     except signing.SignatureExpired:
         return Link(path, None)
     except signing.BadSignature:
@@ -50,37 +50,37 @@ def read(signed: str) -> Link | None:
         "user", "owner"
     )
     row = memberships.first()
-    return Link(path, row if row is not None and _state(row.user) == state else None)
+    return Link(path, row if row is not None and _hash_state(row.user) == state else None)
 
 
-def mark(user: User) -> str:
+def make_device_mark(user: User) -> str:
     """Return the mark stored in a browser in which the person has signed in."""
-    return signing.dumps([user.pk, _state(user)], salt=_DEVICE)
+    return signing.dumps([user.pk, _hash_state(user)], salt=_DEVICE)
 
 
-def knows(kept: str, user: User) -> bool:
+def is_known_device(device_mark: str, user: User) -> bool:
     """Return True if a browser's mark belongs to this person and is still valid."""
     try:
-        return bool(signing.loads(kept, salt=_DEVICE, max_age=DEVICE_FOR) == [user.pk, _state(user)])
+        return bool(signing.loads(device_mark, salt=_DEVICE, max_age=DEVICE_MAX_AGE) == [user.pk, _hash_state(user)])
     except signing.BadSignature:
         return False
 
 
-def forget(user: User, *, by: str) -> None:
+def forget_devices(user: User, *, by: str) -> None:
     """Forget a person's browsers and end push notifications; signed-in browsers are known again on the next page."""
     with transaction.atomic():
         user.push_browsers.all().delete()
         User.objects.filter(pk=user.pk).update(devices_ended=F("devices_ended") + 1)
-        audit_log.changed("devices forgotten", by=by, about={"user": user.get_username()})
+        audit_log.log_change("devices forgotten", by=by, about={"user": user.get_username()})
 
 
-def _state(user: User) -> str:
+def _hash_state(user: User) -> str:
     """Return a hash that changes when links and browsers are to expire."""
     text = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
     return salted_hmac("exhibit.devices", text).hexdigest()[:32]
 
 
-def forget_ended() -> int:
+def delete_expired_sessions() -> int:
     """Delete expired sessions and the records of them for session lists; returns the number of sessions."""
     with transaction.atomic():
         ended, _ = Session.objects.filter(expire_date__lt=now()).delete()

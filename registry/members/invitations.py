@@ -14,7 +14,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, there, write
+from registry.db.rows import lock_row, require, write
 from registry.events import push_browsers
 from registry.log import audit_log
 
@@ -42,11 +42,11 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
         raise WrongUseError(_("Choose a role."))
     if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
         raise WrongUseError(_("%(email)s is already a member.") % {"email": email})
-    with alone_with(owner):
-        if open_ones(owner).exclude(email=email).count() >= MAX_OPEN:
+    with lock_row(owner):
+        if list_open(owner).exclude(email=email).count() >= MAX_OPEN:
             raise WrongUseError(_("Too many invitations are pending. Revoke some first."))
-        row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
-        _tell("member invited", row, by=by)
+        row, secret = _create(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
+        _log("member invited", row, by=by)
     return row, secret
 
 
@@ -64,8 +64,8 @@ def invite_operator(*, by: str) -> str:
     """Return a new secret link for becoming the operator; an earlier one becomes invalid."""
     with transaction.atomic():
         hold(Lock.SETTINGS)
-        row, secret = _made(timedelta(hours=OPERATOR_HOURS), by=by)
-        _tell("operator invited", row, by=by)
+        row, secret = _create(timedelta(hours=OPERATOR_HOURS), by=by)
+        _log("operator invited", row, by=by)
     return secret
 
 
@@ -74,15 +74,15 @@ def has_operator() -> bool:
     return User.objects.filter(is_staff=True, is_active=True).exists()
 
 
-def open_ones(owner: Owner | None = None) -> QuerySet[Invitation]:
+def list_open(owner: Owner | None = None) -> QuerySet[Invitation]:
     """Return invitations that can still be accepted, of an owner or of all, newest first."""
     invitations = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
     return (invitations if owner is None else invitations.filter(owner=owner)).order_by("-made_at", "-pk")
 
 
-def find(secret: str) -> Invitation | None:
+def find_open(secret: str) -> Invitation | None:
     """Return the open invitation with this secret, with its owner."""
-    return open_ones().filter(digest=Digest.of(secret.encode())).select_related("owner").first()
+    return list_open().filter(digest=Digest.of(secret.encode())).select_related("owner").first()
 
 
 def accept(invitation: Invitation, user: User) -> Membership | None:
@@ -99,47 +99,47 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
     if invitation.email and invitation.email.lower() != user.email.lower():
         raise WrongUseError(_("The invitation is for %(email)s.") % {"email": invitation.email})
     with transaction.atomic():
-        if not open_ones().filter(pk=invitation.pk).update(accepted_at=now()):
+        if not list_open().filter(pk=invitation.pk).update(accepted_at=now()):
             raise NotFoundError(_("This invitation is no longer valid. Ask for a new one."))
         if invitation.owner is None:
             User.objects.filter(pk=user.pk).update(is_staff=True)
-            audit_log.changed("operator added", by=by, about={"user": by})
+            audit_log.log_change("operator added", by=by, about={"user": by})
             return None
-        usual = {"role": invitation.role}
-        joined, new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=usual)
-        if new:
+        defaults = {"role": invitation.role}
+        membership, is_new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=defaults)
+        if is_new:
             push_browsers.skip_earlier(user, invitation.owner)
-            about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
-            audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
-    return joined
+            about = {"invited_by": invitation.by, "role": membership.role, "user": user.email}
+            audit_log.log_change("member joined", by=by, owner=invitation.owner, about=about)
+    return membership
 
 
 def revoke(owner: Owner, number: int, *, by: str) -> None:
     """Revoke one of the owner's open invitations; raises ``NotFoundError`` if there is none with this number."""
     with transaction.atomic():
-        row = open_ones(owner).select_for_update().filter(pk=number).first()
-        row = there(row, _("Invitation not found."))
+        row = list_open(owner).select_for_update().filter(pk=number).first()
+        row = require(row, _("Invitation not found."))
         write(row, revoked_at=now())
-        _tell("invitation taken back", row, by=by)
+        _log("invitation taken back", row, by=by)
 
 
-def forget_ended() -> int:
+def delete_ended() -> int:
     """Delete invitations that were accepted, revoked or have expired; the log keeps their history."""
     ended = Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=now())
     return Invitation.objects.filter(ended).delete()[0]
 
 
-def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
+def _create(valid: timedelta, **values: object) -> tuple[Invitation, str]:
     """Create an invitation in place of an earlier one; an expired one would violate the constraint, too."""
     secret, moment = secrets.token_urlsafe(_BYTES), now()
-    same = Q(owner=values.get("owner"), email=values.get("email", ""), accepted_at=None, revoked_at=None)
-    Invitation.objects.filter(same).update(revoked_at=moment)
+    same_invitation = Q(owner=values.get("owner"), email=values.get("email", ""), accepted_at=None, revoked_at=None)
+    Invitation.objects.filter(same_invitation).update(revoked_at=moment)
     row = Invitation.objects.create(
         digest=Digest.of(secret.encode()), made_at=moment, expires_at=moment + valid, **values
     )
     return row, secret
 
 
-def _tell(what: str, row: Invitation, *, by: str) -> None:
+def _log(what: str, row: Invitation, *, by: str) -> None:
     about = {"email": row.email, "role": row.role, "until": str(row.expires_at)}
-    audit_log.changed(what, by=by, owner=row.owner, about=about)
+    audit_log.log_change(what, by=by, owner=row.owner, about=about)

@@ -8,23 +8,23 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, Role, User
-from registry.members.people import free_slug
+from registry.members.people import make_unique_slug
 
 
-def sample_of(person: User) -> Owner | None:
+def get_sample(person: User) -> Owner | None:
     """Return a person's sample owner, if there is one."""
     return Owner.objects.filter(sample=True, memberships__user=person).first()
 
 
-def make(person: User) -> Owner:
+def create_sample(person: User) -> Owner:
     """Create an empty sample owner, with the person in the role of owner."""
     name = _("Sample (%(who)s)") % {"who": person.get_username()}
-    owner = Owner.objects.create(slug=free_slug("sample"), name=name[:200], sample=True)
+    owner = Owner.objects.create(slug=make_unique_slug("sample"), name=name[:200], sample=True)
     Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
     return owner
 
 
-def refuse(owner: Owner) -> None:
+def check_not_sample(owner: Owner) -> None:
     """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
         sentence = Sentence("This is a sample with fictitious data, so nothing is sent outside Exhibit.")

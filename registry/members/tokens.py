@@ -16,22 +16,22 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
-from registry.db.rows import there, write
+from registry.db.rows import require, write
 from registry.events.models import Feed
 from registry.log import audit_log
 
-START = "exh_"
+PREFIX = "exh_"
 """Prefix of all tokens, by which scanners for leaked secrets recognise them."""
 MAX_DAYS = 366
 MAX_TOKENS = 50
 """Maximum number of valid tokens per person and owner."""
 _BYTES = 32
-_SHOWN = 10
+_VISIBLE_LENGTH = 10
 _MINUTE = timedelta(minutes=1)
 _FEED_BYTES = 24
 
 
-def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
+def create_token(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
     """Create a token for a member, valid for 1 to 366 days; at each use, the member's current role limits it.
 
     Returns:
@@ -44,58 +44,63 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
     name = one_line(name)[:100]
     if not name:
         raise WrongUseError(_("Enter a name for the API token."))
-    if not scopes or set(scopes) - set(permitted(owner, user)):
+    if not scopes or set(scopes) - set(list_permitted_scopes(owner, user)):
         raise WrongUseError(_("Choose the permissions of the API token, within your role."))
     if not 1 <= days <= MAX_DAYS:
         raise WrongUseError(_("An API token can be valid for 1 to 366 days."))
-    if _valid().filter(owner=owner, user=user).count() >= MAX_TOKENS:
+    if _list_valid().filter(owner=owner, user=user).count() >= MAX_TOKENS:
         raise WrongUseError(_("There are already %(number)d API tokens. Revoke one first.") % {"number": MAX_TOKENS})
-    secret = START + secrets.token_urlsafe(_BYTES)
+    secret = PREFIX + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
-    columns = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
+    columns = {
+        "name": name,
+        "begins": secret[:_VISIBLE_LENGTH],
+        "digest": Digest.of(secret.encode()),
+        "scopes": ordered,
+    }
     moment = now()
     with transaction.atomic():
-        over = moment + timedelta(days=days)
-        token = ApiToken.objects.create(owner=owner, user=user, made_at=moment, expires_at=over, **columns)
-        _tell("token made", token, by=user.get_username())
+        expiry = moment + timedelta(days=days)
+        token = ApiToken.objects.create(owner=owner, user=user, made_at=moment, expires_at=expiry, **columns)
+        _log("token made", token, by=user.get_username())
     return token, secret
 
 
-def permitted(owner: Owner, user: User) -> frozenset[Scope]:
+def list_permitted_scopes(owner: Owner, user: User) -> frozenset[Scope]:
     """Return the scopes that a person's role with an owner permits now; empty if the person is not a member."""
     rows = Membership.objects.filter(owner=owner, user=user, user__is_active=True)
     role = rows.values_list("role", flat=True).first()
     return frozenset() if role is None else SCOPES_OF[Role(role)]
 
 
-def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
+def find_token(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
     """Return the valid token with this secret, with its owner and user, and its current scopes.
 
     The result is ``None`` if the token is unknown, expired or revoked, or its user is no longer a member.
     """
-    if not secret.startswith(START) or len(secret) > len(START) + 2 * _BYTES:
+    if not secret.startswith(PREFIX) or len(secret) > len(PREFIX) + 2 * _BYTES:
         return None
-    row = _valid().filter(digest=Digest.of(secret.encode())).select_related("owner", "user").first()
+    row = _list_valid().filter(digest=Digest.of(secret.encode())).select_related("owner", "user").first()
     if row is None:
         return None
-    scopes = permitted(row.owner, row.user) & {Scope(scope) for scope in row.scopes}
+    scopes = list_permitted_scopes(row.owner, row.user) & {Scope(scope) for scope in row.scopes}
     return (row, scopes) if scopes else None
 
 
-def used(token: ApiToken) -> None:
+def record_use(token: ApiToken) -> None:
     """Record the use of a token: the time, to the minute, and a log entry on the first use of each day."""
     moment = now()
-    before = token.used_at
+    previous_use = token.used_at
     with transaction.atomic():
         due = Q(used_at=None) | Q(used_at__lt=moment - _MINUTE)
-        if not ApiToken.objects.filter(due, pk=token.pk, used_at=before).update(used_at=moment):
+        if not ApiToken.objects.filter(due, pk=token.pk, used_at=previous_use).update(used_at=moment):
             return
-        if before is None or before.date() != moment.date():
-            _tell("token used", token, by=token.by)
+        if previous_use is None or previous_use.date() != moment.date():
+            _log("token used", token, by=token.by)
     token.used_at = moment
 
 
-def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
+def list_tokens(owner: Owner) -> QuerySet[ApiToken]:
     """Return the owner's tokens that are not revoked, including expired ones, newest first."""
     return ApiToken.objects.filter(owner=owner, revoked_at=None).select_related("user").order_by("-made_at", "-pk")
 
@@ -103,35 +108,35 @@ def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
 def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
     """Revoke one of the owner's tokens, by its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
-        token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
-        token = there(token, _("API token not found."))
+        token = list_tokens(owner).select_for_update(of=("self",)).filter(pk=number).first()
+        token = require(token, _("API token not found."))
         write(token, revoked_at=now())
-        _tell("token revoked", token, by=by)
+        _log("token revoked", token, by=by)
     return token
 
 
 def revoke_all(owner: Owner, user: User, *, by: str) -> None:
     """Revoke all of a person's tokens with an owner, in the transaction of the change that requires it."""
-    for token in tokens_of(owner).filter(user=user):
+    for token in list_tokens(owner).filter(user=user):
         revoke(owner, token.pk, by=by)
 
 
-def _valid() -> QuerySet[ApiToken]:
+def _list_valid() -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(revoked_at=None, expires_at__gt=now(), user__is_active=True)
 
 
-def _tell(what: str, token: ApiToken, *, by: str) -> None:
+def _log(what: str, token: ApiToken, *, by: str) -> None:
     about = {"expires": token.expires_at.isoformat(), "name": token.name, "scopes": token.scopes, "token": token.pk}
-    audit_log.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})
+    audit_log.log_change(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})
 
 
-def make_feed(owner: Owner, user: User, *, by: str) -> str:
+def create_feed(owner: Owner, user: User, *, by: str) -> str:
     """Create a member's feed URL, replacing an earlier one. Returns its secret, which is not stored."""
     secret = secrets.token_urlsafe(_FEED_BYTES)
     with transaction.atomic():
-        fresh = {"digest": Digest.of(secret.encode()), "made_at": now()}
-        Feed.objects.update_or_create(owner=owner, user=user, defaults=fresh)
-        audit_log.changed("feed made", by=by, owner=owner, about={"user": user.get_username()})
+        defaults = {"digest": Digest.of(secret.encode()), "made_at": now()}
+        Feed.objects.update_or_create(owner=owner, user=user, defaults=defaults)
+        audit_log.log_change("feed made", by=by, owner=owner, about={"user": user.get_username()})
     return secret
 
 
@@ -139,10 +144,10 @@ def revoke_feed(owner: Owner, user: User, *, by: str) -> None:
     """Revoke a member's feed URL."""
     with transaction.atomic():
         if Feed.objects.filter(owner=owner, user=user).delete()[0]:
-            audit_log.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
+            audit_log.log_change("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
 
 
-def feed_of(secret: str) -> Feed | None:
+def find_feed(secret: str) -> Feed | None:
     """Return the feed with this secret; ``None`` if it was revoked, or its user is no longer a member."""
     rows = Feed.objects.filter(digest=Digest.of(secret.encode()), user__is_active=True).select_related("owner", "user")
     row = rows.first()

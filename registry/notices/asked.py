@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 
 from exhibit.errors import NotFoundError
 from indexer.draw.draw import View
-from registry.bundles.drawings import kept_drawing
+from registry.bundles.drawings import load_drawing
 from registry.cases import recaptures
 from registry.cases.models import Capture, CaseSighting
 from registry.cases.recaptures import Standing
 from registry.db.claimable import UNFINISHED
-from registry.notices.contents import MAX_PICTURES, CasePlace, items_of
+from registry.notices.contents import MAX_PICTURES, CasePlace, build_items
 from registry.notices.models import Notice, NoticeReply
 from registry.pictures import scoped
 from registry.pictures.models import BytesState
@@ -27,7 +27,7 @@ SIDE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPlace:
+class ReplyPagePlace:
     """A place that the letter names."""
 
     page: str
@@ -37,72 +37,74 @@ class AskedPlace:
     visited: datetime | None
     waits: bool  # True if another visit is pending.
 
-    def seen_since(self, at: datetime) -> bool:
+    def seen_since(self, since: datetime) -> bool:
         """Return True if a visit since that time shows the state, or an earlier one found the image removed."""
-        return self.visited is not None and (self.visited >= at or self.standing is Standing.REMOVED)
+        return self.visited is not None and (self.visited >= since or self.standing is Standing.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReplyPageCase:
     """A case of a notice, as its reply page shows it."""
 
     case: int  # Case number.
     title: str
     author: str
     drawn: bool  # True if both images can be shown.
-    places: tuple[AskedPlace, ...]
+    places: tuple[ReplyPagePlace, ...]
 
 
-def asked(notice: Notice) -> list[Asked]:
+def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
     """Return the cases of a signed notice with the places named in its letter, except those licensed since."""
-    items = items_of(notice)
+    items = build_items(notice)
     visits = Capture.objects.filter(case__notice_cases__notice=notice, state__in=UNFINISHED)
-    waiting = {
+    pending_visits = {
         (case, bytes(page), bytes(image))
-        for case, page, image in visits.filter(case__decision__in=recaptures.FOLLOWED).values_list(
+        for case, page, image in visits.filter(case__decision__in=recaptures.FOLLOWED_DECISIONS).values_list(
             "case", "page_key", "image_key"
         )
     }
-    drawn = set(_shown(notice).values_list("case__number", flat=True)[:MAX_PICTURES])
+    cases_with_pictures = set(_list_shown_matches(notice).values_list("case__number", flat=True)[:MAX_PICTURES])
     return [
-        Asked(
+        ReplyPageCase(
             item.row.case.number,
             item.row.case.work.title,
             item.row.case.work.author,
-            item.row.case.number in drawn,
+            item.row.case.number in cases_with_pictures,
             tuple(
-                _place(place, waits=(item.row.case_id, *recaptures.place_of(place.seen)) in waiting)
+                _to_page_place(place, is_pending=(item.row.case_id, *recaptures.place_of(place.seen)) in pending_visits)
                 for place in item.places
-                if place.licence is None and _key(place) in item.row.places
+                if place.licence is None and _list_keys(place) in item.row.places
             ),
         )
         for item in items
     ]
 
 
-def _place(place: CasePlace, *, waits: bool) -> AskedPlace:
-    seen = place.seen
-    return AskedPlace(seen.page_url, place.first_seen, place.last_seen, place.standing, place.visited, waits)
+def _to_page_place(place: CasePlace, *, is_pending: bool) -> ReplyPagePlace:
+    sighting = place.seen
+    return ReplyPagePlace(
+        sighting.page_url, place.first_seen, place.last_seen, place.standing, place.visited, is_pending
+    )
 
 
-def _key(place: CasePlace) -> list[str]:
+def _list_keys(place: CasePlace) -> list[str]:
     return [key.hex() for key in recaptures.place_of(place.seen)]
 
 
-def pictures(services: Services, notice: Notice, case: int) -> bytes:
+def draw_pictures(services: Services, notice: Notice, case: int) -> bytes:
     """Return both images of a case side by side, reduced, as JPEG.
 
     Raises:
         NotFoundError: The case is not in the notice, or its images are not or no longer shown.
         UnreadablePictureError: An image cannot be decoded.
     """
-    row = _shown(notice).filter(case__number=case).first()
+    row = _list_shown_matches(notice).filter(case__number=case).first()
     if row is None:
         raise NotFoundError(f"The pictures of case {case} aren't shown.")
-    return kept_drawing(services, row.match, View.SIDE_BY_SIDE, SIDE)
+    return load_drawing(services, row.match, View.SIDE_BY_SIDE, SIDE)
 
 
-def _shown(notice: Notice) -> QuerySet[CaseSighting]:
+def _list_shown_matches(notice: Notice) -> QuerySet[CaseSighting]:
     """Return the match of each case that the letter shows, if its images are stored and not reported as illegal."""
     uses = notice.notice_cases.values("shown")
     rows = CaseSighting.objects.filter(pk__in=uses, licence=None, match__found__bytes_state=BytesState.STORED)
@@ -111,6 +113,6 @@ def _shown(notice: Notice) -> QuerySet[CaseSighting]:
     return rows.order_by("case__number").select_related("match__registered", "match__found")
 
 
-def looked_at(reply: NoticeReply, cases: Sequence[Asked]) -> list[AskedPlace]:
+def list_rechecked_places(reply: NoticeReply, cases: Sequence[ReplyPageCase]) -> list[ReplyPagePlace]:
     """Return the places visited since a reply that reported their removal, or with a pending visit."""
     return [place for case in cases for place in case.places if place.seen_since(reply.at) or place.waits]

@@ -13,17 +13,17 @@ from exhibit.network.addresses import with_letters
 from exhibit.periods import days_of, earliest, latest
 from exhibit.types import SeenElsewhere
 from registry.cases import recaptures
-from registry.cases.licence_check import Ledger, ledger_of
+from registry.cases.licence_check import Ledger, load_ledger
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.cases.recaptures import Standing
-from registry.crawls.elsewhere import stated
+from registry.crawls.elsewhere import from_rows
 from registry.crawls.models import Sighting
 from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.notices import enclosures, senders
 from registry.notices.models import Notice, NoticeCase
-from registry.notices.terms import reply_days
-from registry.notices.wording import Wording, filled, without, wording
+from registry.notices.terms import get_reply_days
+from registry.notices.wording import Wording, fill_in, get_wording, remove_empty
 from registry.pictures.models import BytesState, PictureReport
 from registry.works.models import Licence
 
@@ -47,7 +47,7 @@ QUESTIONS = {
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers that require the signer to add an explanation."""
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_MIN_TIME = datetime.min.replace(tzinfo=UTC)
 MAX_PLACES = 300  # Maximum number of URLs that a letter lists for one case.
 MAX_PICTURES = 20  # Maximum number of cases whose images are attached to the letter.
 
@@ -101,7 +101,7 @@ class Letter:
         return f"{self.subject}\n\n{self.text}"
 
 
-def items_of(notice: Notice) -> list[NoticeItem]:
+def build_items(notice: Notice) -> list[NoticeItem]:
     """Return the cases of a notice with their places, checked against today's licences, in few queries."""
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
     ids = [row.case_id for row in rows]
@@ -111,16 +111,16 @@ def items_of(notice: Notice) -> list[NoticeItem]:
     )
     for use in sightings.only(*_NEEDED).order_by("pk"):
         uses[use.case_id].append(use)
-    ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
+    ledger, visits = load_ledger(notice.owner_id), load_last_visits(ids)
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
     licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
-    items = [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
-    captures = archived_captures(ids)
+    items = [_build_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
+    captures = load_archive_captures(ids)
     return [
         replace(
             item,
             searched=not licensed.isdisjoint({None, item.row.case.work_id}),
-            stated=_earliest(captures, item),
+            stated=_find_earliest_capture(captures, item),
         )
         for item in items
     ]
@@ -137,98 +137,108 @@ _NEEDED = (
 Visits = Mapping[tuple[int, bytes, bytes], Capture]
 
 
-def last_visits(cases: Iterable[int]) -> Visits:
+def load_last_visits(cases: Iterable[int]) -> Visits:
     """Return the last visit to each place of some cases."""
     rows = Capture.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("number")
     rows = rows.only("case", "page_key", "image_key", "outcome", "finished_at")
     return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
 
 
-def archived_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]]:
+def load_archive_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]]:
     """Return the captures that archives state for each place of some cases."""
     by_place: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
     for row in ArchiveQuestion.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("pk"):
-        captures = [one for one in stated(row.elsewhere) if one.stated]
+        captures = [capture for capture in from_rows(row.elsewhere) if capture.stated]
         by_place[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
     return by_place
 
 
-def _earliest(
+def _find_earliest_capture(
     captures: Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]], item: NoticeItem
 ) -> SeenElsewhere | None:
     keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
-    candidates = [one for key in keys for one in captures.get(key, ())]
+    candidates = [capture for key in keys for capture in captures.get(key, ())]
     # Captures of the image take precedence over captures of the page.
-    return min(candidates, key=lambda one: (one.of == "page", one.stated), default=None)
+    return min(candidates, key=lambda capture: (capture.of == "page", capture.stated), default=None)
 
 
-def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
-    seen: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
+def _build_item(
+    row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]
+) -> NoticeItem:
+    sightings_by_place: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
     for use in uses:
-        seen[recaptures.place_of(use.sighting)].append(use.sighting)
-    places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
-    there = {key: at for key, at in places.items() if at.licence is None and at.standing is not Standing.REMOVED}
-    left = [use for use in uses if recaptures.place_of(use.sighting) in there]
-    there_still = [use for use in left if use.match.found.bytes_state == BytesState.STORED]
-    drawn = [use for use in there_still if use.match.transform is not None and use.match.found_id not in reported]
+        sightings_by_place[recaptures.place_of(use.sighting)].append(use.sighting)
+    places = {
+        key: _build_place(row.case, key, sightings, ledger, visits) for key, sightings in sightings_by_place.items()
+    }
+    current_places = {
+        key: place for key, place in places.items() if place.licence is None and place.standing is not Standing.REMOVED
+    }
+    current_uses = [use for use in uses if recaptures.place_of(use.sighting) in current_places]
+    stored_uses = [use for use in current_uses if use.match.found.bytes_state == BytesState.STORED]
+    drawable_uses = [
+        use for use in stored_uses if use.match.transform is not None and use.match.found_id not in reported
+    ]
     return NoticeItem(
         row,
         tuple(places.values()),
-        tuple(there.values()),
-        max((use.match.overlap_work for use in left), default=0.0),
-        max(drawn, key=lambda use: use.match.overlap_work, default=None),
+        tuple(current_places.values()),
+        max((use.match.overlap_work for use in current_uses), default=0.0),
+        max(drawable_uses, key=lambda use: use.match.overlap_work, default=None),
         searched=False,
     )
 
 
-def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
-    last = max(seen, key=lambda sighting: (sighting.last_seen or _NEVER, sighting.pk))
+def _build_place(
+    case: Case, key: tuple[bytes, bytes], sightings: Sequence[Sighting], ledger: Ledger, visits: Visits
+) -> CasePlace:
+    last = max(sightings, key=lambda sighting: (sighting.last_seen or _MIN_TIME, sighting.pk))
     visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
     number = None if licence is None else licence.number
-    first = earliest(use.first_seen for use in seen)
+    first = earliest(use.first_seen for use in sightings)
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
 
 
-def keep_shown(item: NoticeItem) -> None:
+def save_shown(item: NoticeItem) -> None:
     """Save the places that a letter names for a case, and the match that it shows, as part of signing."""
     keys = (recaptures.place_of(place.seen) for place in item.there[:MAX_PLACES])
     write(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
 
 
-MAX_OF_A_PART = 30_000  # Maximum number of characters of a letter that a page shows in one part.
+MAX_PART_LENGTH = 30_000  # Maximum number of characters of a letter that a page shows in one part.
 
 
-def parts_of(text: str) -> list[str]:
+def split_letter(text: str) -> list[str]:
     """Split a long letter at paragraphs. The parts joined together are the letter."""
     parts = [""]
     for paragraph in text.split("\n\n"):
-        piece = paragraph if parts == [""] else f"\n\n{paragraph}"
-        if parts[-1] and len(parts[-1]) + len(piece) > MAX_OF_A_PART:
+        part = paragraph if parts == [""] else f"\n\n{paragraph}"
+        if parts[-1] and len(parts[-1]) + len(part) > MAX_PART_LENGTH:
             parts.append("")
-        parts[-1] += piece
+        parts[-1] += part
     return parts
 
 
-def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
+def build_letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     """Return the notice as it would be sent today."""
-    items = items_of(notice) if items is None else items
-    words, day = wording(notice.owner, notice.kind, notice.language), localdate()
-    values = _values(notice, items, words, day)
-    statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
-    everything = {**values, **statements}
-    subject = " ".join(filled(words.subject, everything).split())
-    below = enclosures.said(notice, [item.row.case for item in items], words)
-    lines = (line.strip(", ") for line in words.say("unsigned", **_signer(notice)).splitlines())
-    draft = filled(words.body, {**everything, "signature": "\n".join(filter(None, lines))})
-    return Letter(subject, draft + below, day, filled(words.body, everything) + below)
+    items = build_items(notice) if items is None else items
+    words, day = get_wording(notice.owner, notice.kind, notice.language), localdate()
+    values = _build_values(notice, items, words, day)
+    statements = {name: re.sub("  +", " ", fill_in(text, values)).strip() for name, text in words.statements.items()}
+    all_values = {**values, **statements}
+    subject = " ".join(fill_in(words.subject, all_values).split())
+    enclosure_text = enclosures.format_enclosure_lines(notice, [item.row.case for item in items], words)
+    lines = (line.strip(", ") for line in words.say("unsigned", **_get_signer(notice)).splitlines())
+    draft = fill_in(words.body, {**all_values, "signature": "\n".join(filter(None, lines))})
+    return Letter(subject, draft + enclosure_text, day, fill_in(words.body, all_values) + enclosure_text)
 
 
-def _signer(notice: Notice) -> dict[str, str]:
+def _get_signer(notice: Notice) -> dict[str, str]:
     return {name: str(notice.fields.get(f"sender_{name}", "")) for name in ("name", "capacity")}
 
 
-def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
+def _build_values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
     fields = {name: str(notice.fields.get(name, "")) for name in FIELDS}
     addressee = [fields["addressee_name"], fields["addressee_address"], fields["addressee_email"]]
     contact = "\n".join(
@@ -243,50 +253,50 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "party": with_letters(notice.party),
         "addressee": "\n".join(filter(None, addressee)),
         "count": str(len(items)),
-        "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),
+        "items": "\n\n".join(_format_item(n, item, words, day).strip() for n, item in enumerate(items, 1)),
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
         "further": fields["further"],
-        "signature": words.say("signature", **_signer(notice), date=words.day(day)),
+        "signature": words.say("signature", **_get_signer(notice), date=words.day(day)),
         "fee": fields["fee"] or words.words.get("fee_asked", ""),
-        "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
-        "shown": _shown(items, words),
-        **_filed(fields, words),
-        **_demanded(fields, words, day + timedelta(days=reply_days(notice.fields))),
-        "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
+        "reply_by": words.day(day + timedelta(days=get_reply_days(notice.fields))),
+        "shown": _describe_pictures(items, words),
+        **_build_filing_values(fields, words),
+        **_build_demand_values(fields, words, day + timedelta(days=get_reply_days(notice.fields))),
+        "evidence_list": enclosures.format_evidence_list([item.row.case for item in items], words),
         "respondent_name": fields["respondent_name"] or notice.party,
     }
 
 
-def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
+def _build_filing_values(fields: Mapping[str, str], words: Wording) -> dict[str, str]:
     """Return the values used only in filings with a board or a court."""
     respondent = [
         words.words.get(f"respondent_{name}", words.words.get(name, "")).format(text=text)
         for name in ("name", "representative", "address", "contact")
-        if (text := given[f"respondent_{name}"])
+        if (text := fields[f"respondent_{name}"])
     ]
     natural = words.words.get("natural", "")
     return {
-        "respondent": "\n".join(filter(None, [*respondent, "" if given["respondent_representative"] else natural])),
-        "relief": given["relief"],
-        "facts": given["facts"],
-        "amount": words.say("amount", text=given["amount"]) if given["amount"] and "amount" in words.words else "",
-        "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
-        "natural": "" if given["sender_organisation"] else natural,
+        "respondent": "\n".join(filter(None, [*respondent, "" if fields["respondent_representative"] else natural])),
+        "relief": fields["relief"],
+        "facts": fields["facts"],
+        "amount": words.say("amount", text=fields["amount"]) if fields["amount"] and "amount" in words.words else "",
+        "smaller": words.words.get(f"smaller_{fields['smaller']}", ""),
+        "natural": "" if fields["sender_organisation"] else natural,
     }
 
 
-def _demanded(given: Mapping[str, str], words: Wording, until: date) -> dict[str, str]:
+def _build_demand_values(fields: Mapping[str, str], words: Wording, deadline: date) -> dict[str, str]:
     """Return the values used only in formal demands: the amounts entered by a person, and the undertaking."""
     if "claims_none" not in words.words:
         return {"claims": "", "undertaking": ""}
-    sums = [words.say(name, text=given[name]) for name in ("amount", "costs") if given[name]]
-    undertaking = words.words.get(f"undertaking_{given['undertaking']}", "")
+    sums = [words.say(name, text=fields[name]) for name in ("amount", "costs") if fields[name]]
+    undertaking = words.words.get(f"undertaking_{fields['undertaking']}", "")
     claims = "\n".join(sums) or words.say("claims_none")
-    return {"claims": claims, "undertaking": undertaking.format(day=words.day(until))}
+    return {"claims": claims, "undertaking": undertaking.format(day=words.day(deadline))}
 
 
-def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
+def _describe_pictures(items: Sequence[NoticeItem], words: Wording) -> str:
     """State how many works the attached document shows, or return "" if the wording has no such sentence."""
     count = sum(1 for item in items[:MAX_PICTURES] if item.shown is not None)
     if "shown_all" not in words.words or not count:
@@ -294,11 +304,11 @@ def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
     return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
 
 
-def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
+def _format_item(number: int, item: NoticeItem, words: Wording, day: date) -> str:
     work = item.row.case.work
     registrations = "; ".join(
-        " ".join(filter(None, (str(each.get(name, "")) for name in ("office", "number", "date"))))
-        for each in work.registrations
+        " ".join(filter(None, (str(registration.get(name, "")) for name in ("office", "number", "date"))))
+        for registration in work.registrations
     )
     values = {
         "n": str(number),
@@ -308,44 +318,47 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
         "first_publication": work.first_publication,
         "registrations": registrations,
         "case": str(item.row.case.number),
-        "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
-        "seen": "\n".join(filter(None, (_seen(item, words), _stated(item.stated, words)))),
+        "places": "\n".join(_format_place(place.seen, words) for place in item.there[:MAX_PLACES]),
+        "seen": "\n".join(filter(None, (_describe_period(item, words), _describe_capture(item.stated, words)))),
         "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
         "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
     }
-    may_lack = {name: values[name] for name in ("author", "first_publication", "registrations")}
-    template = without(words.item, {**dict.fromkeys(values, "-"), **may_lack}, words.say("not_stated"))
-    return "\n".join(line for line in filled(template, values).splitlines() if line.strip())
+    optional_values = {name: values[name] for name in ("author", "first_publication", "registrations")}
+    template = remove_empty(words.item, {**dict.fromkeys(values, "-"), **optional_values}, words.say("not_stated"))
+    return "\n".join(line for line in fill_in(template, values).splitlines() if line.strip())
 
 
-def _place_text(seen: Sighting, words: Wording) -> str:
-    page = words.say("page", url=_one_line(seen.page_url))
+def _format_place(sighting: Sighting, words: Wording) -> str:
+    page = words.say("page", url=_to_one_line(sighting.page_url))
     # Other URLs are of images embedded in the page, or stored by an archiving program.
-    if not seen.image_url.startswith(("http://", "https://")):
+    if not sighting.image_url.startswith(("http://", "https://")):
         return page
-    return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
+    return f"{page}\n{words.say('picture', url=_to_one_line(sighting.image_url))}"
 
 
-def _one_line(url: str) -> str:
+def _to_one_line(url: str) -> str:
     """Return a URL on one line, without whitespace or control characters."""
-    return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
+    return "".join(character for character in url if character.isprintable() and not character.isspace())
 
 
-def _stated(one: SeenElsewhere | None, words: Wording) -> str:
+def _describe_capture(capture: SeenElsewhere | None, words: Wording) -> str:
     """State the capture that an archive reports, as that archive's statement."""
-    if one is None or f"archived_{one.of}" not in words.words:
+    if capture is None or f"archived_{capture.of}" not in words.words:
         return ""
-    who = words.words.get("internet_archive", one.by) if one.by == "Internet Archive" else one.by
-    day = words.day(days_of(one.stated[:10])[0])
-    return words.say(f"archived_{one.of}", who=who, day=day, where=_one_line(one.where))
+    archive = words.words.get("internet_archive", capture.by) if capture.by == "Internet Archive" else capture.by
+    day = words.day(days_of(capture.stated[:10])[0])
+    return words.say(f"archived_{capture.of}", who=archive, day=day, where=_to_one_line(capture.where))
 
 
-def _seen(item: NoticeItem, words: Wording) -> str:
+def _describe_period(item: NoticeItem, words: Wording) -> str:
     if not item.there:
         return ""
-    began = earliest(each.first_seen for each in item.there)
-    ended = latest(each.last_seen for each in item.there)
+    began = earliest(place.first_seen for place in item.there)
+    ended = latest(place.last_seen for place in item.there)
     if began is None or ended is None:
         return ""
-    first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in (began, ended)))
+    first, last = (
+        f"{words.day(moment_utc)} {moment_utc:%H:%M}"
+        for moment_utc in (moment.astimezone(UTC) for moment in (began, ended))
+    )
     return words.say("seen", first=first, last=last)

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.bundles.deposits import record_files
-from registry.bundles.links import MAX_DAYS, links_of, live, make_link, revoke_link
+from registry.bundles.links import MAX_DAYS, filter_valid, links_of, make_link, revoke_link
 from registry.bundles.models import Bundle, Deposit, Package
 from registry.cases.models import Case
 from registry.db.claimable import StepState
@@ -24,13 +24,13 @@ MAX_DEPOSITS = 20
 """Maximum number of deposit records in one notice."""
 
 
-def bundles_of(cases: Sequence[Case], until: datetime | None = None) -> dict[int, Bundle]:
+def load_last_bundles(cases: Sequence[Case], until: datetime | None = None) -> dict[int, Bundle]:
     """Return the last sealed bundle of each case (by the case's primary key), optionally as of an earlier time."""
     rows = Bundle.objects.filter(case__in=cases, sealed_at__lte=until or now()).order_by("number")
     return {row.case_id: row for row in rows.exclude(seal_digest=None).select_related("case__owner")}
 
 
-def deposits_of(cases: Sequence[Case]) -> dict[int, Deposit]:
+def load_last_deposits(cases: Sequence[Case]) -> dict[int, Deposit]:
     """Return the last deposit record of each case's work, by the case's primary key."""
     rows = {
         row.work_id: row for row in Deposit.objects.filter(work__in=[case.work_id for case in cases]).order_by("number")
@@ -38,14 +38,14 @@ def deposits_of(cases: Sequence[Case]) -> dict[int, Deposit]:
     return {case.pk: rows[case.work_id] for case in cases if case.work_id in rows}
 
 
-def evidence_list(cases: Sequence[Case], words: Wording) -> str:
+def format_evidence_list(cases: Sequence[Case], words: Wording) -> str:
     """Return the numbered list of evidence (证据目录): each case's deposit record and sealed bundle.
 
     Empty if the wording has no such list.
     """
     if "evidence_bundle" not in words.words:
         return ""
-    deposits, bundles, lines = deposits_of(cases), bundles_of(cases), list[str]()
+    deposits, bundles, lines = load_last_deposits(cases), load_last_bundles(cases), list[str]()
     for case in cases:
         about = {"case": case.number, "title": case.work.title}
         for name, row in (("deposit", deposits.get(case.pk)), ("bundle", bundles.get(case.pk))):
@@ -55,37 +55,37 @@ def evidence_list(cases: Sequence[Case], words: Wording) -> str:
     return "\n\n".join(lines)
 
 
-def said(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
+def format_enclosure_lines(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
     """Return the lines below the letter that list its enclosures."""
     enclosures = [
         words.say(
             "deposit", n=row.number, title=case.work.title, day=words.day(row.sealed_at), digest=row.seal_digest.hex
         )
-        for case, row in _deposits(notice, cases)
+        for case, row in _list_deposits(notice, cases)
     ]
-    if _licence(notice) and notice.sender is not None:
+    if _encloses_business_licence(notice) and notice.sender is not None:
         enclosures.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
     return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in enclosures)
 
 
-def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
+def iterate_files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
     """Yield the enclosed files as (name, media type, bytes).
 
     Raises:
         NotFoundError: A deposit record was removed because it showed a purged image.
     """
-    for case, row in _deposits(notice, cases):
+    for case, row in _list_deposits(notice, cases):
         records = record_files(services, row)
         name = next((name for name in records if f".{notice.language}." in name), min(records))
         yield f"deposit-record-{case.number}.pdf", "application/pdf", records[name]
-    if _licence(notice) and notice.sender is not None:
+    if _encloses_business_licence(notice) and notice.sender is not None:
         data = bytes(notice.sender.file or b"")
-        ending = next(ending for sign, ending in TYPES.items() if data.startswith(sign))
+        ending = next(ending for signature, ending in TYPES.items() if data.startswith(signature))
         kind = {"pdf": "application/pdf", "jpg": "image/jpeg"}.get(ending, "image/png")
         yield f"business-licence.{ending}", kind, data
 
 
-def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
+def create_package_link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     """Create a link to the chosen package of bundles and return it in a sentence; empty if none was chosen.
 
     Raises:
@@ -94,46 +94,46 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     number = str(notice.fields.get("package", ""))
     if not number.isdecimal():
         return ""
-    row = packages(notice).filter(number=int(number[:9])).first()
+    row = list_packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
         raise WrongUseError(_("The package of bundles no longer exists."), hint=_("Choose another package, or none."))
-    download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
+    download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_get_link_note(notice))
     where = f"{services.config.public_url}/d/{token}"
     return words.say("bundles", day=words.day(download_link.expires_at), link=where)
 
 
-def revoke(notice: Notice, *, by: str) -> None:
+def revoke_links(notice: Notice, *, by: str) -> None:
     """Revoke the links that were created when a notice was signed."""
-    for row in live(links_of(notice.owner)).filter(note=_note(notice)):
+    for row in filter_valid(links_of(notice.owner)).filter(note=_get_link_note(notice)):
         revoke_link(notice.owner, row.number, by=by)
 
 
-def _note(notice: Notice) -> str:
+def _get_link_note(notice: Notice) -> str:
     return f"Notice {notice.number}"
 
 
-def packages(notice: Notice) -> QuerySet[Package]:
+def list_packages(notice: Notice) -> QuerySet[Package]:
     """Return the packages that a notice may link to: for its kind of recipient, and with bundles of its cases only."""
-    reader = Package.Recipient.COURT if notice.kind in FILINGS else Package.Recipient.OTHER_SIDE
+    recipient = Package.Recipient.COURT if notice.kind in FILINGS else Package.Recipient.OTHER_SIDE
     rows = Package.objects.filter(
-        owner=notice.owner, recipient=reader, state=StepState.DONE, removed_at=None, expires_at__gt=now()
+        owner=notice.owner, recipient=recipient, state=StepState.DONE, removed_at=None, expires_at__gt=now()
     )
     cases = notice.notice_cases.values("case")
-    others = Bundle.objects.exclude(case__in=cases)
-    return rows.filter(bundles__case__in=cases).exclude(bundles__in=others).distinct()
+    other_bundles = Bundle.objects.exclude(case__in=cases)
+    return rows.filter(bundles__case__in=cases).exclude(bundles__in=other_bundles).distinct()
 
 
-def _deposits(notice: Notice, cases: Sequence[Case]) -> list[tuple[Case, Deposit]]:
+def _list_deposits(notice: Notice, cases: Sequence[Case]) -> list[tuple[Case, Deposit]]:
     if not notice.fields.get("deposits"):
         return []
-    records = deposits_of(cases)
+    records = load_last_deposits(cases)
     works = {case.work_id: case for case in reversed(cases) if case.pk in records}
     return [(case, records[case.pk]) for case in sorted(works.values(), key=lambda case: case.number)[:MAX_DEPOSITS]]
 
 
-def _licence(notice: Notice) -> bool:
+def _encloses_business_licence(notice: Notice) -> bool:
     """Return True if the sender's business licence is enclosed: in letters to China sent by its organisation."""
     if notice.kind not in (Notice.Kind.PRC, Notice.Kind.COURT) or notice.sender is None:
         return False
-    same = notice.fields.get("sender_organisation", "") == notice.sender.organisation
-    return same and bool(notice.sender.file_name)
+    is_same_organisation = notice.fields.get("sender_organisation", "") == notice.sender.organisation
+    return is_same_organisation and bool(notice.sender.file_name)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.jobs import ASKED, job
+from registry.jobs import FOREGROUND, job
 from registry.notices.models import NoticeMail
 from registry.words import gettext_noop
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("notices to send"), ASKED, NoticeMail, owner="notice__owner", settled={"begun_at__isnull": False})
+@job(
+    gettext_noop("notices to send"), FOREGROUND, NoticeMail, owner="notice__owner", settled={"begun_at__isnull": False}
+)
 def notice(services: "Services", ids: Sequence[int]) -> None:
     """Send notices by email."""
     from registry.notices.send_notice import send_notices

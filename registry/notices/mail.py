@@ -19,45 +19,45 @@ from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import write
 from registry.notices.models import Notice, NoticeMail
 
-AGAIN = timedelta(minutes=10)
+RETRY_DELAY = timedelta(minutes=10)
 """Time before a mail server that temporarily refused an email is tried again."""
 
-MAYBE = "It may have left: nobody heard what the mail server said of it. A member looks and says so."
+DOUBT_MESSAGE = "It may have left: nobody heard what the mail server said of it. A member looks and says so."
 
 
-def ask(held: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
+def queue_mail(notice: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
     """Queue the email of a notice that the caller has locked. A second call has no effect, or retries a refused email.
 
     The Message-ID is the same for the same text.
     """
-    row, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
+    row, _new = NoticeMail.objects.get_or_create(notice=notice, defaults={"to": to, "by": by, "message_id": message_id})
     if row.state == StepState.FAILED and row.begun_at is None:
-        steps.try_again(NoticeMail, NoticeMail.objects.filter(pk=row.pk))
+        steps.retry_failed(NoticeMail, NoticeMail.objects.filter(pk=row.pk))
     return row
 
 
-def may_have_left(mail: NoticeMail) -> bool:
+def is_in_doubt(mail: NoticeMail) -> bool:
     """Return True if it is unknown whether an email was sent, so that a person has to decide."""
     return mail.state == StepState.FAILED and mail.begun_at is not None
 
 
-def stop(held: Notice) -> None:
+def cancel_mail(notice: Notice) -> None:
     """Cancel a pending or refused email of a notice that the caller has locked.
 
     Raises:
         WrongUseError: The email is being sent at this moment, or may have been sent.
     """
-    mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=held).first()
+    mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=notice).first()
     if mail is None:
         return
-    if may_have_left(mail):
+    if is_in_doubt(mail):
         raise WrongUseError(_("The notice may have been sent by email."), hint=_("First record whether it was sent."))
     if mail.state == StepState.DOING:
         raise WrongUseError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
     mail.delete()
 
 
-def begin(pk: int, file: Mapping[str, Any]) -> bool:
+def record_handover(pk: int, file: Mapping[str, Any]) -> bool:
     """Record that a claimed email with these exact bytes is handed to a server now.
 
     Returns:
@@ -71,51 +71,51 @@ def begin(pk: int, file: Mapping[str, Any]) -> bool:
     return True
 
 
-def refused(pk: int, sentence: str, *, for_good: bool) -> None:
+def record_refusal(pk: int, sentence: str, *, is_permanent: bool) -> None:
     """Record that the server refused an email that was handed over, so it was not sent."""
     with transaction.atomic():
         NoticeMail.objects.filter(pk=pk).update(begun_at=None, file={})
-        not_taken(pk, sentence, for_good=for_good)
+        record_connection_failure(pk, sentence, is_permanent=is_permanent)
 
 
-def not_taken(pk: int, sentence: str, *, for_good: bool) -> None:
+def record_connection_failure(pk: int, sentence: str, *, is_permanent: bool) -> None:
     """Record that no server accepted a connection for an email."""
-    if for_good:
+    if is_permanent:
         steps.fail(NoticeMail, pk, sentence, retry=False)
     else:
-        steps.wait(NoticeMail, pk, now() + AGAIN, sentence)
+        steps.wait(NoticeMail, pk, now() + RETRY_DELAY, sentence)
 
 
-def unknown(pk: int) -> None:
+def record_doubt(pk: int) -> None:
     """Record that an email that was handed over may have been sent."""
-    steps.fail(NoticeMail, pk, MAYBE, retry=False)
+    steps.fail(NoticeMail, pk, DOUBT_MESSAGE, retry=False)
 
 
-def doubt_waiting() -> None:
+def mark_pending_as_in_doubt() -> None:
     """Mark every pending email as in doubt. After a restore, it is unknown what was sent since the backup."""
-    waiting = NoticeMail.objects.filter(state__in=UNFINISHED)
-    waiting.update(state=StepState.FAILED, error=MAYBE, begun_at=Coalesce("begun_at", now()))
+    pending = NoticeMail.objects.filter(state__in=UNFINISHED)
+    pending.update(state=StepState.FAILED, error=DOUBT_MESSAGE, begun_at=Coalesce("begun_at", now()))
 
 
-def never_left(held: Notice) -> None:
+def delete_in_doubt(notice: Notice) -> None:
     """Delete an email in doubt that a person states was not sent. The caller has locked its notice.
 
     Raises:
         WrongUseError: No email of the notice is in doubt.
     """
-    _doubted(held).delete()
+    _lock_in_doubt(notice).delete()
 
 
-def has_left(held: Notice) -> NoticeMail:
-    """Complete an email in doubt that a person states was sent. Same conditions as :func:`never_left`."""
-    mail = _doubted(held)
+def complete_in_doubt(notice: Notice) -> NoticeMail:
+    """Complete an email in doubt that a person states was sent. Same conditions as :func:`delete_in_doubt`."""
+    mail = _lock_in_doubt(notice)
     write(mail, state=StepState.DONE)
     return mail
 
 
-def _doubted(row: Notice) -> NoticeMail:
+def _lock_in_doubt(row: Notice) -> NoticeMail:
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=row).first()
-    if mail is None or not may_have_left(mail):
+    if mail is None or not is_in_doubt(mail):
         raise WrongUseError(
             _("Notice %(number)d has no email that is waiting for confirmation.") % {"number": row.number}
         )

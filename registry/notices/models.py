@@ -5,7 +5,7 @@ from django.db import models
 from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case, CaseSighting
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField, KeptFiles
+from registry.db.fields import DigestField, StoredFiles
 
 
 class Sender(Numbered):
@@ -67,7 +67,7 @@ class Notice(Numbered):
     signed_at = models.DateTimeField(null=True, blank=True)
     signed_by = models.CharField(max_length=300, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
-    files: KeptFiles = models.JSONField(
+    files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="what was signed and sent: {name, media_type, digest, size}"
     )
     text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")

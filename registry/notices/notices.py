@@ -15,26 +15,26 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered
+from registry.accounts.scoped import number_lookup
 from registry.cases import history, log_entries
 from registry.cases.models import Case
-from registry.db.fields import KeptFile
-from registry.db.rows import alone_with, locked, write
+from registry.db.fields import StoredFile
+from registry.db.rows import lock_and_reload, lock_row, write
 from registry.members import samples
 from registry.notices import mail
 from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
-from registry.notices.refuted import with_refuted
-from registry.notices.terms import Due, due_after, reply_days
+from registry.notices.refuted import annotate_refuted
+from registry.notices.terms import Due, get_next_due, get_reply_days
 
 MAX_CASES = 100
 """Maximum number of cases in a notice."""
 
 State = Notice.State
-BEGUN = (State.DRAFT, State.SIGNED)
+UNSENT_STATES = (State.DRAFT, State.SIGNED)
 OPEN_STATES = (State.SENT, State.ANSWERED, State.COUNTERED, State.ONLINE)
 """States in which an owner awaits a response."""
 
-HAPPENED = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
+OUTCOMES = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
 """Outcomes that a person can record for a sent notice."""
 
 FILINGS = (Notice.Kind.CCB, Notice.Kind.COURT)
@@ -52,68 +52,68 @@ LANGUAGES = {
 """Languages available for each kind. The first is the default."""
 
 
-def notices(of: Owner) -> QuerySet[Notice]:
-    """Return the owner's notices, newest first, without discarded ones, annotated as by :func:`with_answers`."""
-    return with_answers(Notice.objects.filter(owner=of).exclude(state=State.DISCARDED)).order_by("-number")
+def list_notices(owner: Owner) -> QuerySet[Notice]:
+    """Return the owner's notices, newest first, without discarded ones, annotated as by :func:`annotate_replies`."""
+    return annotate_replies(Notice.objects.filter(owner=owner).exclude(state=State.DISCARDED)).order_by("-number")
 
 
-def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
+def annotate_replies(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     """Annotate notices with ``answered`` (has replies), ``unread`` (has a reply that no member read) and ``refuted``.
 
     ``refuted`` means that a takedown was reported and a later visit found the image online.
     """
     replies = NoticeReply.objects.filter(notice=OuterRef("pk"), withdrawn_at=None)
     annotations: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
-    return with_refuted(rows.annotate(**annotations))
+    return annotate_refuted(rows.annotate(**annotations))
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
-notice = numbered(lambda of: with_answers(_with_senders.filter(owner=of)), "notice")
+get_notice = number_lookup(lambda owner: annotate_replies(_with_senders.filter(owner=owner)), "notice")
 
 
-def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
+def list_noticeable_cases(owner: Owner, party: str, first_numbers: Sequence[int] = ()) -> QuerySet[Case]:
     """Return the party's confirmed cases, about which a notice may be written.
 
-    Cases with the numbers ``first`` come first, then those without a notice. Each is annotated with ``noticed``, the
-    number of the last notice about it, or None.
+    Cases with the numbers ``first_numbers`` come first, then those without a notice. Each is annotated with
+    ``noticed``, the number of the last notice about it, or None.
     """
     about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
-    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
+    rows = Case.objects.filter(owner=owner, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
     rows = rows.annotate(noticed=Subquery(about.order_by("-number").values("number")[:1]))
-    chosen = When(number__in=list(first), then=0)
-    return rows.order_by(Choice(chosen, When(noticed=None, then=1), default=2), "number")
+    is_first = When(number__in=list(first_numbers), then=0)
+    return rows.order_by(Choice(is_first, When(noticed=None, then=1), default=2), "number")
 
 
-def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
+def create_draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
     """Create a draft notice about confirmed cases of one party. The sender is copied from the owner's last notice.
 
     Raises:
         WrongUseError: A case is not confirmed or is paused, there are too many cases, or they belong to several
             parties.
     """
-    samples.refuse(owner)
+    samples.check_not_sample(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
         raise WrongUseError(_("The notice does not exist."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
-    _check(cases)
-    with alone_with(owner):
+    _check_cases(cases)
+    with lock_row(owner):
         last = Notice.objects.filter(owner=owner).order_by("-number").first()
         sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
         number = last.number + 1 if last else 1
-        said: dict[str, Any] = {
+        values: dict[str, Any] = {
             "kind": kind,
             "language": language,
             "party": cases[0].party,
             "fields": sender,
             "sender_id": last.sender_id if last else None,
         }
-        notice_row = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
+        notice_row = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **values)
         NoticeCase.objects.bulk_create([NoticeCase(notice=notice_row, case=case) for case in cases])
-        keep_event(notice_row, "drafted", by=by)
+        add_event(notice_row, "drafted", by=by)
     return notice_row
 
 
-def _check(cases: Sequence[Case]) -> None:
+def _check_cases(cases: Sequence[Case]) -> None:
     if not cases:
         raise WrongUseError(_("No cases selected."), hint=_("Select at least one case."))
     if len(cases) > MAX_CASES:
@@ -122,17 +122,17 @@ def _check(cases: Sequence[Case]) -> None:
         raise WrongUseError(_("A notice is addressed to one site."), hint=_("Select cases of one site."))
     for case in cases:
         if case.decision != Case.Decision.CONFIRMED:
-            said = _("Case %(number)d has not been decided as not licensed.") % {"number": case.number}
-            raise WrongUseError(said, hint=_("A member has to decide a case before a notice about it is sent."))
-    check_rest(cases)
+            message = _("Case %(number)d has not been decided as not licensed.") % {"number": case.number}
+            raise WrongUseError(message, hint=_("A member has to decide a case before a notice about it is sent."))
+    check_not_paused(cases)
     paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
     for row in paused[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
-        said = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
-        raise WrongUseError(said, hint=_("First record on that notice how it was resolved."))
+        message = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
+        raise WrongUseError(message, hint=_("First record on that notice how it was resolved."))
 
 
-def check_rest(cases: Iterable[Case]) -> None:
+def check_not_paused(cases: Iterable[Case]) -> None:
     """Check that no case is paused. Pass current rows of the cases.
 
     Raises:
@@ -156,33 +156,33 @@ def check_rest(cases: Iterable[Case]) -> None:
         )
 
 
-def fill(row: Notice, given: Mapping[str, str], names: Iterable[str], *, sender: Sender | None = None) -> None:
+def save_fields(row: Notice, values: Mapping[str, str], names: Iterable[str], *, sender: Sender | None = None) -> None:
     """Save fields of a draft, and its sender if given.
 
     Raises:
         WrongUseError: The notice is already signed or discarded.
     """
     with transaction.atomic():
-        held = _hold_draft(row)
-        fields = {**held.fields, **{name: given.get(name, "") for name in names}}
-        write(held, fields=fields, **({} if sender is None else {"sender": sender}))
-    row.fields = held.fields
+        locked_row = _lock_draft(row)
+        fields = {**locked_row.fields, **{name: values.get(name, "") for name in names}}
+        write(locked_row, fields=fields, **({} if sender is None else {"sender": sender}))
+    row.fields = locked_row.fields
 
 
-def speak(row: Notice, language: str) -> None:
+def change_language(row: Notice, language: str) -> None:
     """Change the language of a draft.
 
     Raises:
         WrongUseError: The kind is not available in this language, or the notice is already signed or discarded.
     """
     with transaction.atomic():
-        held = _hold_draft(row)
-        if language not in LANGUAGES[Notice.Kind(held.kind)]:
+        locked_row = _lock_draft(row)
+        if language not in LANGUAGES[Notice.Kind(locked_row.kind)]:
             raise WrongUseError(_("The notice does not exist."))
-        write(held, language=language)
+        write(locked_row, language=language)
 
 
-def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
+def save_considerations(row: Notice, case: int, answers: Mapping[str, str]) -> None:
     """Save a person's considerations about one case of a draft.
 
     Raises:
@@ -190,36 +190,36 @@ def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
         WrongUseError: The notice is already signed or discarded.
     """
     with transaction.atomic():
-        _hold_draft(row)
+        _lock_draft(row)
         matching = NoticeCase.objects.filter(notice=row, case__number=case)
         if not matching.update(answers=dict(answers)):
             raise NotFoundError(f"Notice {row.number} has no case {case}.")
 
 
-def discard(row: Notice, *, by: str) -> None:
+def discard_draft(row: Notice, *, by: str) -> None:
     """Discard a draft. Its number is not reused."""
     with transaction.atomic():
-        held = _hold_draft(row)
-        write(held, state=State.DISCARDED)
-        keep_event(held, "discarded", by=by)
+        locked_row = _lock_draft(row)
+        write(locked_row, state=State.DISCARDED)
+        add_event(locked_row, "discarded", by=by)
 
 
 @contextmanager
-def held_draft(row: Notice) -> Iterator[Notice]:
+def lock_draft(row: Notice) -> Iterator[Notice]:
     """Lock a draft and its cases for the duration of the block, in a transaction.
 
     Raises:
         WrongUseError: The notice is already signed or discarded, or a case may no longer be noticed.
     """
     with transaction.atomic():
-        held = _hold_draft(row)
-        _check(held_cases(held))
-        yield held
+        locked_row = _lock_draft(row)
+        _check_cases(lock_cases(locked_row))
+        yield locked_row
 
 
-def keep_signed(
-    held: Notice,
-    files: list[KeptFile],
+def record_signature(
+    locked_notice: Notice,
+    files: list[StoredFile],
     text: Digest,
     claims: Mapping[int, Sequence[Mapping[str, Any]]],
     *,
@@ -230,26 +230,26 @@ def keep_signed(
 
     ``claims`` maps case numbers to the claim check with the members' answers. ``details`` is added to the log entries.
     """
-    write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
-    keep_event(held, "signed", by=by)
-    for case in held.notice_cases.select_related("case__work", "case__owner"):
-        about = {"considered": case.answers, "files": _digests(files), "claims": list(claims[case.case.number])}
+    write(locked_notice, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
+    add_event(locked_notice, "signed", by=by)
+    for case in locked_notice.notice_cases.select_related("case__work", "case__owner"):
+        about = {"considered": case.answers, "files": _list_digests(files), "claims": list(claims[case.case.number])}
         about |= details
-        log_entries.log_note(case.case, "notice signed", by=by, notice=held.number, **about)
-        history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
+        log_entries.log_note(case.case, "notice signed", by=by, notice=locked_notice.number, **about)
+        history.record(case.case, "notice", by, ("notice-signed", {"number": locked_notice.number}))
 
 
-def take_back(row: Notice, *, by: str) -> None:
+def withdraw_signature(row: Notice, *, by: str) -> None:
     """Turn a signed notice that has not been sent back into a draft; its signed files and pending email are dropped.
 
     Raises:
         WrongUseError: The notice is not signed, or an email of it is being sent or may have been sent.
     """
     with transaction.atomic():
-        held = held_signed(row)
-        mail.stop(held)
+        locked_row = lock_signed(row)
+        mail.cancel_mail(locked_row)
         write(
-            held,
+            locked_row,
             state=State.DRAFT,
             signed_at=None,
             signed_by="",
@@ -258,69 +258,74 @@ def take_back(row: Notice, *, by: str) -> None:
             reply_token=None,
             reply_until=None,
         )
-        keep_event(held, "taken back", by=by)
-        for case in cases_of(held):
-            log_entries.log_note(case, "notice taken back", by=by, notice=held.number)
+        add_event(locked_row, "taken back", by=by)
+        for case in list_cases(locked_row):
+            log_entries.log_note(case, "notice taken back", by=by, notice=locked_row.number)
 
 
-def held_signed(row: Notice) -> Notice:
+def lock_signed(row: Notice) -> Notice:
     """Lock a signed notice that has not been sent, until the end of the caller's transaction.
 
     Raises:
         WrongUseError: The notice is not signed, or has been sent.
     """
-    held = locked(row)
-    if held.state != State.SIGNED:
+    locked_row = lock_and_reload(row)
+    if locked_row.state != State.SIGNED:
         raise WrongUseError(
-            _("Notice %(number)d has not been signed, or has already been sent.") % {"number": held.number}
+            _("Notice %(number)d has not been signed, or has already been sent.") % {"number": locked_row.number}
         )
-    return held
+    return locked_row
 
 
-def sent_by_hand(row: Notice, *, by: str) -> None:
+def record_sent_by_hand(row: Notice, *, by: str) -> None:
     """Record that a person sent a signed notice outside of Exhibit. A pending email is cancelled.
 
-    Raises the same errors as :func:`take_back`.
+    Raises the same errors as :func:`withdraw_signature`.
     """
     with transaction.atomic():
-        held = held_signed(row)
-        check_rest(held_cases(held))
-        mail.stop(held)
-        keep_sent(held, "by hand", by=by)
+        locked_row = lock_signed(row)
+        check_not_paused(lock_cases(locked_row))
+        mail.cancel_mail(locked_row)
+        record_sent(locked_row, "by hand", by=by)
 
 
-def never_left(row: Notice, *, by: str) -> None:
+def record_not_sent(row: Notice, *, by: str) -> None:
     """Record a person's statement that an email that may have been sent was not; the notice can be sent again.
 
     Raises:
         WrongUseError: No email of the notice is in doubt.
     """
-    with alone_with(row) as held:
-        mail.never_left(held)
-        keep_event(held, "not left", by=by)
+    with lock_row(row) as locked_row:
+        mail.delete_in_doubt(locked_row)
+        add_event(locked_row, "not left", by=by)
 
 
-def has_left(row: Notice, *, by: str) -> None:
-    """Record a person's statement that an email in doubt was sent. Raises the same errors as :func:`never_left`."""
-    with alone_with(row) as held:
-        file = mail.has_left(held).file  # Empty for an email that was pending when a backup was made.
-        keep_sent(held, "mail", by=by, files=[file] if file else [])
+def record_sent_by_mail(row: Notice, *, by: str) -> None:
+    """Record a person's statement that an email in doubt was sent.
+
+    Raises the same errors as :func:`delete_in_doubt`.
+    """
+    with lock_row(row) as locked_row:
+        file = mail.complete_in_doubt(locked_row).file  # Empty for an email that was pending when a backup was made.
+        record_sent(locked_row, "mail", by=by, files=[file] if file else [])
 
 
-def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
+def record_sent(row: Notice, method: str, *, by: str, files: Sequence[StoredFile] = ()) -> None:
     """Record that a signed notice was sent, by ``mail`` or ``by hand``. Recording it again has no effect."""
-    with alone_with(row) as held:
-        if held.state != State.SIGNED:
+    with lock_row(row) as locked_row:
+        if locked_row.state != State.SIGNED:
             return
-        due = due_after(held.kind, State.SENT, localdate(), reply_days(held.fields))
-        write(held, state=State.SENT, sent_at=now(), files=[*held.files, *files], **_columns(due))
-        keep_event(held, "sent", by=by, words=how)
-        for case in cases_of(held):
-            log_entries.log_note(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
-            history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
+        due = get_next_due(locked_row.kind, State.SENT, localdate(), get_reply_days(locked_row.fields))
+        write(locked_row, state=State.SENT, sent_at=now(), files=[*locked_row.files, *files], **_to_columns(due))
+        add_event(locked_row, "sent", by=by, words=method)
+        for case in list_cases(locked_row):
+            log_entries.log_note(
+                case, "notice sent", by=by, notice=locked_row.number, how=method, files=_list_digests(locked_row.files)
+            )
+            history.record(case, "notice", by, ("notice-sent", {"number": locked_row.number}))
 
 
-def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
+def record_outcome(row: Notice, outcome: str, day: date, words: str, *, by: str) -> None:
     """Record an outcome of a sent notice.
 
     A counter-notice pauses its cases until the notice is resolved. Other outcomes recorded in between appear in the
@@ -329,48 +334,56 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     Raises:
         WrongUseError: The outcome is not possible for this notice, or the day is out of range.
     """
-    if what not in HAPPENED or (row.kind in FILINGS and what == State.COUNTERED):
+    if outcome not in OUTCOMES or (row.kind in FILINGS and outcome == State.COUNTERED):
         raise WrongUseError(_("Select what happened."))
-    with alone_with(row) as held:
-        if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
-            raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": held.number})
-        if not localdate(held.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
+    with lock_row(row) as locked_row:
+        if locked_row.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or locked_row.sent_at is None:
+            raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": locked_row.number})
+        if not localdate(locked_row.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
             raise WrongUseError(_("The day is before the notice was sent, or in the future."))
-        if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
-            runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # The deadline for a complaint.
-            write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
-        keep_event(held, what, by=by, day=day, words=words)
-        for case in cases_of(held):
-            log_entries.log_note(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
-            history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
+        if locked_row.state != State.COUNTERED or outcome in (State.COUNTERED, State.RESOLVED):
+            keeps_deadline = (
+                outcome == State.ONLINE and locked_row.due_what == "dsa-complaint"
+            )  # The deadline for a complaint.
+            write(
+                locked_row,
+                state=State(outcome),
+                **({} if keeps_deadline else _to_columns(get_next_due(locked_row.kind, outcome, day))),
+            )
+        add_event(locked_row, outcome, by=by, day=day, words=words)
+        for case in list_cases(locked_row):
+            log_entries.log_note(case, f"notice {outcome}", by=by, notice=locked_row.number, day=day.isoformat())
+            history.record(case, "notice", by, (f"notice-{outcome}", {"number": locked_row.number}))
 
 
-def _hold_draft(row: Notice) -> Notice:
-    held = locked(row)
-    if held.state != State.DRAFT:
-        said = _("Notice %(number)d has been signed or discarded and cannot be changed.") % {"number": held.number}
-        raise WrongUseError(said, hint=_("Withdraw the signature first. This is possible until the notice is sent."))
-    return held
+def _lock_draft(row: Notice) -> Notice:
+    locked_row = lock_and_reload(row)
+    if locked_row.state != State.DRAFT:
+        message = _("Notice %(number)d has been signed or discarded and cannot be changed.") % {
+            "number": locked_row.number
+        }
+        raise WrongUseError(message, hint=_("Withdraw the signature first. This is possible until the notice is sent."))
+    return locked_row
 
 
-def _columns(due: Due | None) -> dict[str, object]:
+def _to_columns(due: Due | None) -> dict[str, object]:
     return {"due_on": due.day, "due_what": due.what} if due else {"due_on": None, "due_what": ""}
 
 
-def cases_of(row: Notice) -> QuerySet[Case]:
+def list_cases(row: Notice) -> QuerySet[Case]:
     """Return the cases of a notice with their owners and works."""
     return Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk")
 
 
-def held_cases(row: Notice) -> list[Case]:
+def lock_cases(row: Notice) -> list[Case]:
     """Return the current cases of a notice, locked until the end of the caller's transaction."""
-    return list(cases_of(row).select_for_update(no_key=True, of=("self",)))
+    return list(list_cases(row).select_for_update(no_key=True, of=("self",)))
 
 
-def keep_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
+def add_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
     """Add an entry to a notice's history."""
     NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
 
 
-def _digests(files: Iterable[KeptFile]) -> list[dict[str, str]]:
+def _list_digests(files: Iterable[StoredFile]) -> list[dict[str, str]]:
     return [{"digest": file["digest"], "name": file["name"]} for file in files]

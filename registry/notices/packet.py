@@ -7,21 +7,21 @@ from zipfile import ZipFile, ZipInfo
 
 from exhibit.digests import CHUNK
 from exhibit.errors import NotFoundError
-from registry.bundles.bundles import assemble, bundle_name, in_a_file
+from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
 from registry.bundles.models import Bundle
-from registry.notices.enclosures import bundles_of
+from registry.notices.enclosures import load_last_bundles
 from registry.notices.models import Notice
 from registry.notices.notices import FILINGS
-from registry.notices.signing import download_name, file_of
+from registry.notices.signing import get_download_name, load_file
 from registry.services.services import Services
 
 
-def packet_name(notice: Notice) -> str:
+def get_packet_name(notice: Notice) -> str:
     """Return the name of a filing's ZIP, such as ``studio-court-packet-3.zip``."""
     return f"{notice.owner.slug}-{notice.kind}-packet-{notice.number}.zip"
 
 
-def packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[str]]:
+def build_packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[str]]:
     """Return a filing's ZIP, generated while it is sent, and the seals of its bundles: each case's last one at signing.
 
     The bytes are the same each time until another timestamp arrives.
@@ -31,15 +31,15 @@ def packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[st
     """
     if notice.kind not in FILINGS or notice.signed_at is None:
         raise NotFoundError(f"Notice {notice.number} has no packet.")
-    files = {file["name"]: file_of(services, notice, file["name"]) for file in notice.files}
-    signed = {download_name(notice, name): content[0] for name, content in files.items() if content is not None}
+    files = {file["name"]: load_file(services, notice, file["name"]) for file in notice.files}
+    signed = {get_download_name(notice, name): content[0] for name, content in files.items() if content is not None}
     cases = [row.case for row in notice.notice_cases.select_related("case").order_by("case__number")]
-    last_bundles = bundles_of(cases, until=notice.signed_at)
+    last_bundles = load_last_bundles(cases, until=notice.signed_at)
     bundles = [last_bundles[case.pk] for case in cases if case.pk in last_bundles]
-    return _zipped(services, signed, bundles), [str(row.seal_digest) for row in bundles]
+    return _generate_zip(services, signed, bundles), [str(row.seal_digest) for row in bundles]
 
 
-class _Sent(io.RawIOBase):
+class _ZipBuffer(io.RawIOBase):
     """A write-only buffer that returns and clears what a ZIP has written so far."""
 
     def __init__(self) -> None:
@@ -50,24 +50,24 @@ class _Sent(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        taken = bytes(self._data)
+        data = bytes(self._data)
         self._data.clear()
-        return taken
+        return data
 
 
-def _zipped(services: Services, signed: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
+def _generate_zip(services: Services, signed: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
     """Yield the ZIP. Bundles are assembled one at a time, so that only one is on disk."""
     sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed.items())}
-    writers = {bundle_name(row): partial(in_a_file, partial(assemble, services, row)) for row in bundles}
-    sent = _Sent()
-    with ZipFile(sent, "w") as archive:
-        for name, opened in (sources | writers).items():
-            with opened() as source:
+    writers = {bundle_name(row): partial(write_to_temporary_file, partial(assemble, services, row)) for row in bundles}
+    buffer = _ZipBuffer()
+    with ZipFile(buffer, "w") as archive:
+        for name, open_source in (sources | writers).items():
+            with open_source() as source:
                 info = ZipInfo(name)  # The default date of 1980 keeps the bytes the same each time.
                 info.file_size, info.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
                 source.seek(0)
-                with archive.open(info, "w") as into:
-                    while piece := source.read(CHUNK):
-                        into.write(piece)
-                        yield sent.taken()
-    yield sent.taken()
+                with archive.open(info, "w") as target:
+                    while chunk := source.read(CHUNK):
+                        target.write(chunk)
+                        yield buffer.taken()
+    yield buffer.taken()

@@ -12,19 +12,24 @@ from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
-from registry.bundles.drawings import pair_of
+from registry.bundles.drawings import load_pair
 from registry.matches.models import Match
 from registry.notices.contents import MAX_PICTURES, Letter, NoticeItem
 from registry.notices.models import Notice
-from registry.notices.wording import Wording as NoticeWording, wording
+from registry.notices.wording import Wording as NoticeWording, get_wording
 from registry.services.services import Services
 
-HEIGHT, CODE = 70, 24  # Maximum height of two images, and size of the QR code, in millimetres.
+PICTURE_HEIGHT, QR_CODE_SIZE = 70, 24  # Maximum height of two images, and size of the QR code, in millimetres.
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 
-def notice_pdf(
-    services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime, link: str = ""
+def render_notice_pdf(
+    services: Services,
+    notice: Notice,
+    letter: Letter,
+    items: Sequence[NoticeItem],
+    created_at: datetime,
+    link: str = "",
 ) -> bytes:
     """Render a notice as PDF/A-3b with its time of creation and a QR code of the reply ``link``, if given.
 
@@ -32,19 +37,22 @@ def notice_pdf(
         ServiceMissingError: The notice needs a font with Chinese characters, and none is installed.
     """
     files: list[TypesetFile] = []
-    said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
-    lines = _paragraphs(letter.text, {line for line in said.body.splitlines() if _HEADING.match(line)})
+    texts, language = get_wording(notice.owner, notice.kind, notice.language), notice.language
+    lines = _split_paragraphs(letter.text, {line for line in texts.body.splitlines() if _HEADING.match(line)})
     opening: list[Block] = [*lines]
     if link:
         files.append(TypesetFile("pictures/answer.png", qr_png(link)))
-        opening[-1:] = replace(lines[-1], leads=True), Plates((Plate("pictures/answer.png", "", "", link),), CODE)
-    if (foot := said.words.get("foot")) is None:
-        setting = Wording(load_phrases(speaks)).setting()
+        opening[-1:] = (
+            replace(lines[-1], leads=True),
+            Plates((Plate("pictures/answer.png", "", "", link),), QR_CODE_SIZE),
+        )
+    if (footer := texts.words.get("foot")) is None:
+        language_settings = Wording(load_phrases(language)).setting()
     else:  # A language that only notices are written in.
-        setting = {"lang": speaks, "region": speaks, "footer": foot, "page_of": said.words["page_of"]}
+        language_settings = {"lang": language, "region": language, "footer": footer, "page_of": texts.words["page_of"]}
     sections = []
-    if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, said, items, files)):
-        sections.append(Section(said.say("side_by_side"), tuple(plates), level=2, new_page=True))
+    if notice.kind != Notice.Kind.OFFER and (plates := _build_plates(services, texts, items, files)):
+        sections.append(Section(texts.say("side_by_side"), tuple(plates), level=2, new_page=True))
     document = Document(
         title=letter.subject[:200],
         author=notice.owner.name,
@@ -52,40 +60,42 @@ def notice_pdf(
         kicker="",
         heading=letter.subject,
         subtitle="",
-        header=f"{notice.owner.name} · {said.say('number', n=notice.number)}",
-        language=setting,
+        header=f"{notice.owner.name} · {texts.say('number', n=notice.number)}",
+        language=language_settings,
         opening=tuple(opening),
         sections=tuple(sections),
     )
-    return Unset(document, tuple(files), notice.language, at).pdf()
+    return Unset(document, tuple(files), notice.language, created_at).pdf()
 
 
-def _paragraphs(text: str, headings: Container[str]) -> list[Lines]:
+def _split_paragraphs(text: str, headings: Container[str]) -> list[Lines]:
     """Split the letter into paragraphs and lines. Headings of its wording are styled as such."""
     blocks: list[Lines] = []
     for lines in map(str.splitlines, text.strip().split("\n\n")):
-        leads = len(lines) == 1 and lines[0] in headings
-        style = Style.STRONG if leads else Style.PLAIN
-        blocks.append(Lines(tuple(Line(line, style) for line in lines), leads))
+        is_heading = len(lines) == 1 and lines[0] in headings
+        style = Style.STRONG if is_heading else Style.PLAIN
+        blocks.append(Lines(tuple(Line(line, style) for line in lines), is_heading))
     return blocks
 
 
-def _plates(
-    services: Services, said: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
+def _build_plates(
+    services: Services, texts: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
 ) -> list[Block]:
     blocks: list[Block] = []
-    shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
-    matches = Match.objects.select_related("registered", "found").in_bulk(shown)
+    match_ids = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
+    matches = Match.objects.select_related("registered", "found").in_bulk(match_ids)
     for n, item in enumerate(items[:MAX_PICTURES], 1):
         if item.shown is None:
             continue
-        words = said.say("caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200])
-        path, why = f"pictures/{n}.jpg", ""
+        caption = texts.say(
+            "caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200]
+        )
+        path, reason = f"pictures/{n}.jpg", ""
         try:
-            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, load_pair(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
             if error.retry:  # The blob store does not respond.
                 raise
-            path, why = "", said.say("not_shown", why=error.message)
-        blocks.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
+            path, reason = "", texts.say("not_shown", why=error.message)
+        blocks.append(Plates((Plate(path or None, reason, caption, caption),), PICTURE_HEIGHT))
     return blocks

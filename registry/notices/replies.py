@@ -28,41 +28,47 @@ from registry.cases import history, log_entries, recaptures
 from registry.cases.models import Capture
 from registry.cases.recaptures import Standing
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import alone_with, there, write
+from registry.db.rows import lock_row, require, write
 from registry.events import events, mail_choices
 from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
-from registry.notices.notices import cases_of, keep_event
+from registry.notices.notices import add_event, list_cases
 
-HOLDS = timedelta(days=365)
+REPLY_PERIOD = timedelta(days=365)
 """Time after the signature during which the addressee can reply."""
-MAX_UNSEEN, MAX_REPLIES = 5, 50
+MAX_UNREAD, MAX_REPLIES = 5, 50
 """Maximum number of replies to one notice: unread, and in total."""
 DAY = timedelta(days=1)
 """Minimum interval between visits that replies to a notice trigger; a withdrawn reply counts as unread for as long."""
 MAX_WORDS, MAX_FILES = 4_000, 5
 """Maximum number of characters and files in a reply."""
-MAX_FILE, MAX_REPLY, MAX_NOTICE = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
+MAX_FILE_BYTES, MAX_REPLY_BYTES, MAX_NOTICE_BYTES = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
 """Maximum bytes of a file, of a reply's files, and of the files of all replies to one notice."""
 
-OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
+OPEN_STATES = (
+    Notice.State.SENT,
+    Notice.State.ANSWERED,
+    Notice.State.COUNTERED,
+    Notice.State.REMOVED,
+    Notice.State.ONLINE,
+)
 """States in which a notice can be answered, besides signed: a letter may arrive before its sending is recorded."""
 
 
-def new_token() -> tuple[str, datetime]:
+def create_token() -> tuple[str, datetime]:
     """Return a token of 256 random bits and its expiry."""
-    return secrets.token_urlsafe(32), now() + HOLDS
+    return secrets.token_urlsafe(32), now() + REPLY_PERIOD
 
 
-def find(token: str) -> Notice | None:
+def find_notice(token: str) -> Notice | None:
     """Return the notice with this token if it can be answered. Wrong, expired and withdrawn tokens return None."""
     rows = Notice.objects.filter(reply_token=Digest.of(token.encode()), reply_until__gt=now())
-    return rows.filter(state__in=(*OPEN, Notice.State.SIGNED)).select_related("owner").first()
+    return rows.filter(state__in=(*OPEN_STATES, Notice.State.SIGNED)).select_related("owner").first()
 
 
-def unread(of: Owner) -> QuerySet[NoticeReply]:
+def list_unread(owner: Owner) -> QuerySet[NoticeReply]:
     """Return the replies to the owner's notices that no member has read, oldest first."""
-    rows = NoticeReply.objects.filter(notice__owner=of, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
+    rows = NoticeReply.objects.filter(notice__owner=owner, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
     return rows.select_related("notice").order_by("at", "pk")
 
 
@@ -76,18 +82,20 @@ def check_sizes(files: "Sequence[File[bytes]]") -> None:
         values = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
         raise RefusedError(_("You added %(count)s files. The maximum is %(most)s.") % values, reason="too-many")
     for file in files:
-        if file.size > MAX_FILE:
-            values = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
+        if file.size > MAX_FILE_BYTES:
+            values = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE_BYTES)}
             raise RefusedError(
                 _("The file size is %(size)s. The maximum is %(most)s.") % values, reason="too-many-bytes"
             )
-    if (size := sum(file.size for file in files)) > MAX_REPLY:
-        values = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
-        said = _("The total file size is %(size)s. The maximum is %(most)s.") % values
-        raise RefusedError(said, reason="too-many-bytes")
+    if (size := sum(file.size for file in files)) > MAX_REPLY_BYTES:
+        values = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY_BYTES)}
+        message = _("The total file size is %(size)s. The maximum is %(most)s.") % values
+        raise RefusedError(message, reason="too-many-bytes")
 
 
-def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Sequence[File[bytes]]" = ()) -> NoticeReply:
+def save_reply(
+    row: Notice, kind: str, words: str, *, contact: str = "", files: "Sequence[File[bytes]]" = ()
+) -> NoticeReply:
     """Store a reply, log it for each case, and notify members.
 
     Files are stored byte by byte. PDFs, JPEGs, PNGs (recognised by their first bytes) and UTF-8 texts are accepted;
@@ -97,151 +105,164 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
         RefusedError: The reply is empty or too large, or there are too many replies.
     """
     words, contact = plain(words).strip(), one_line(contact)[:300]
-    _check(kind, words, files)
-    with alone_with(row) as held:
-        _check_holds(held, row)
-        count = held.replies.count()
-        lately = Q(seen_at=None) | Q(withdrawn_at__gt=now() - DAY)
-        if count >= MAX_REPLIES or held.replies.filter(lately).count() >= MAX_UNSEEN:
+    _check_reply(kind, words, files)
+    with lock_row(row) as locked_row:
+        _check_token(locked_row, row)
+        count = locked_row.replies.count()
+        recent = Q(seen_at=None) | Q(withdrawn_at__gt=now() - DAY)
+        if count >= MAX_REPLIES or locked_row.replies.filter(recent).count() >= MAX_UNREAD:
             hint = _("Write to the address in the notice.")
             raise RefusedError(
                 _("The maximum number of replies has been reached. No more replies are accepted at the moment."),
                 reason="too-many",
                 hint=hint,
             )
-        looked = held.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
+        last_reported = locked_row.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
         new_reply = NoticeReply.objects.create(
-            notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
+            notice=locked_row, number=count + 1, kind=kind, words=words, contact=contact, at=now()
         )
-        _keep_files(held, new_reply, files)
-        keep_event(held, "reply", by="")
-        about = {"notice": held.number, "reply": new_reply.number, "kind": kind, "words": words, "contact": contact}
-        about |= {"files": [one.hex for one in new_reply.files.values_list("digest", flat=True)]}
-        for case in cases_of(held):
+        _save_files(locked_row, new_reply, files)
+        add_event(locked_row, "reply", by="")
+        about = {
+            "notice": locked_row.number,
+            "reply": new_reply.number,
+            "kind": kind,
+            "words": words,
+            "contact": contact,
+        }
+        about |= {"files": [digest.hex for digest in new_reply.files.values_list("digest", flat=True)]}
+        for case in list_cases(locked_row):
             log_entries.log_note(case, "notice replied to", by="the addressee's page", **about)
-            history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
-            if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED:
-                recaptures.visit_again(case, now() if looked is None else max(now(), looked + DAY))
-                history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
-        mail_choices.hasten(held.owner)
-        event = {"notice": held.number, "party": held.party, "reply": new_reply.number, "kind": kind}
-        events.record(held.owner, EventKind.NOTICE_REPLIED, event)
+            history.record(case, "notice", "", ("notice-reply", {"number": locked_row.number}))
+            if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED_DECISIONS:
+                recaptures.request_visits(case, now() if last_reported is None else max(now(), last_reported + DAY))
+                history.record(case, "notice", "", ("notice-said-removed", {"number": locked_row.number}))
+        mail_choices.schedule_soon(locked_row.owner)
+        event = {"notice": locked_row.number, "party": locked_row.party, "reply": new_reply.number, "kind": kind}
+        events.record(locked_row.owner, EventKind.NOTICE_REPLIED, event)
     return new_reply
 
 
-def _check(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
+def _check_reply(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
     if kind not in NoticeReply.Kind.values:
         raise RefusedError(_("Select your reply."), reason="kind")
     if len(words) > MAX_WORDS:
         values = {"count": number_format(len(words), force_grouping=True)}
         values["most"] = number_format(MAX_WORDS, force_grouping=True)
-        said = _("The text has %(count)s characters. The maximum is %(most)s.") % values
-        raise RefusedError(said, reason="too-many-bytes")
+        message = _("The text has %(count)s characters. The maximum is %(most)s.") % values
+        raise RefusedError(message, reason="too-many-bytes")
     check_sizes(files)
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or files):
         raise RefusedError(_("Enter a text or add a file."), reason="empty")
 
 
-def _check_holds(held: Notice, row: Notice) -> None:
-    if held.reply_token is None or held.reply_token != row.reply_token:
+def _check_token(locked_row: Notice, row: Notice) -> None:
+    if locked_row.reply_token is None or locked_row.reply_token != row.reply_token:
         raise NotFoundError(_("This link is invalid."))
 
 
-def _keep_files(notice: Notice, reply: NoticeReply, files: "Sequence[File[bytes]]") -> None:
-    there = NoticeReplyFile.objects.filter(reply__notice=notice).aggregate(bytes=Sum("size"))["bytes"] or 0
-    if files and there + sum(file.size for file in files) > MAX_NOTICE:
-        said = _("The files of all replies to this notice would exceed %(most)s.")
+def _save_files(notice: Notice, reply: NoticeReply, files: "Sequence[File[bytes]]") -> None:
+    stored_bytes = NoticeReplyFile.objects.filter(reply__notice=notice).aggregate(bytes=Sum("size"))["bytes"] or 0
+    if files and stored_bytes + sum(file.size for file in files) > MAX_NOTICE_BYTES:
+        message = _("The files of all replies to this notice would exceed %(most)s.")
         hint = _("Write to the address in the notice.")
-        raise RefusedError(said % {"most": filesizeformat(MAX_NOTICE)}, reason="too-many-bytes", hint=hint)
+        raise RefusedError(message % {"most": filesizeformat(MAX_NOTICE_BYTES)}, reason="too-many-bytes", hint=hint)
     for number, file in enumerate(files, 1):
         data, name = file.read(), one_line(file.name or "")[-200:] or "file"
-        if not _readable(data):
-            refused = _("The file is not a PDF, JPEG, PNG or plain-text file.")
-            raise RefusedError(refused, reason="file")
+        if not _is_accepted_type(data):
+            error_message = _("The file is not a PDF, JPEG, PNG or plain-text file.")
+            raise RefusedError(error_message, reason="file")
         reply.files.create(number=number, name=name, digest=Digest.of(data), size=len(data), data=data)
 
 
-def _readable(data: bytes) -> bool:
+def _is_accepted_type(data: bytes) -> bool:
     is_text = b"\0" not in data and passes(bytes.decode, data)
     return bool(data) and (is_text or data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")))
 
 
-def withdraw(row: Notice, number: int) -> None:
+def withdraw_reply(row: Notice, number: int) -> None:
     """Withdraw a reply that nobody has read. The notice continues as if without it; its text is kept for the record.
 
     Raises:
         NotFoundError: The reply does not exist, or was read or withdrawn already.
     """
-    with alone_with(row) as held:
-        _check_holds(held, row)
-        fresh = held.replies.filter(number=number, seen_at=None)
-        if not fresh.update(seen_at=now(), withdrawn_at=now()):
+    with lock_row(row) as locked_row:
+        _check_token(locked_row, row)
+        unread_reply = locked_row.replies.filter(number=number, seen_at=None)
+        if not unread_reply.update(seen_at=now(), withdrawn_at=now()):
             raise NotFoundError(
                 _("The reply has been read and can no longer be withdrawn. You can send another reply.")
             )
-        keep_event(held, "withdrawn", by="")
-        for case in cases_of(held):
+        add_event(locked_row, "withdrawn", by="")
+        for case in list_cases(locked_row):
             log_entries.log_note(
-                case, "notice reply taken back", by="the addressee's page", notice=held.number, reply=number
+                case, "notice reply taken back", by="the addressee's page", notice=locked_row.number, reply=number
             )
-            history.record(case, "notice", "", ("notice-reply-back", {"number": held.number}))
+            history.record(case, "notice", "", ("notice-reply-back", {"number": locked_row.number}))
 
 
-def tell_visited() -> None:
+def record_visit_results() -> None:
     """Record the state of the places once after each takedown reply, for emails and webhooks.
 
     This happens when no visit to them is pending. A failed visit shows nothing about its place.
     """
     places = Capture.objects.filter(case__notice_cases__notice=OuterRef("notice"), state__in=UNFINISHED)
-    waits = Exists(places.filter(case__decision__in=recaptures.FOLLOWED))
-    untold = Q(kind=NoticeReply.Kind.REMOVED, withdrawn_at=None, told_at=None)
-    for reply in NoticeReply.objects.filter(untold, ~waits).select_related("notice__owner").order_by("pk")[:500]:
+    has_pending_visits = Exists(places.filter(case__decision__in=recaptures.FOLLOWED_DECISIONS))
+    unreported = Q(kind=NoticeReply.Kind.REMOVED, withdrawn_at=None, told_at=None)
+    for reply in (
+        NoticeReply.objects.filter(unreported, ~has_pending_visits).select_related("notice__owner").order_by("pk")[:500]
+    ):
         with transaction.atomic():
-            updated = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
-            stand, before = _standing(reply)
-            if updated and (stand or before):
+            updated = NoticeReply.objects.filter(unreported, pk=reply.pk).update(told_at=now())
+            standings, removed_before = _count_standings(reply)
+            if updated and (standings or removed_before):
                 about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
-                about |= {"places": stand, "removed_before": before}
+                about |= {"places": standings, "removed_before": removed_before}
                 events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about)
 
 
-def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
+def _count_standings(reply: NoticeReply) -> tuple[dict[str, int], int]:
     """Count a notice's places by their state in visits begun after a reply, and those found removed before it."""
-    rows = Capture.objects.filter(case__in=cases_of(reply.notice).filter(decision__in=recaptures.FOLLOWED))
-    place = ("case_id", "page_key", "image_key")
-    counts, before = Counter[Standing](), 0
-    for visit in rows.order_by(*place, "-number").distinct(*place):
+    rows = Capture.objects.filter(case__in=list_cases(reply.notice).filter(decision__in=recaptures.FOLLOWED_DECISIONS))
+    place_columns = ("case_id", "page_key", "image_key")
+    counts, removed_before = Counter[Standing](), 0
+    for visit in rows.order_by(*place_columns, "-number").distinct(*place_columns):
         if visit.state != StepState.DONE:
             counts[Standing.UNSEEN] += 1
         elif visit.started_at is not None and visit.started_at >= reply.at:
             counts[recaptures.standing_of(visit.outcome)] += 1
         else:
-            before += recaptures.standing_of(visit.outcome) is Standing.REMOVED
-    return {str(standing): count for standing, count in counts.items()}, before
+            removed_before += recaptures.standing_of(visit.outcome) is Standing.REMOVED
+    return {str(standing): count for standing, count in counts.items()}, removed_before
 
 
-def see(row: Notice, *, by: str) -> None:
+def mark_read(row: Notice, *, by: str) -> None:
     """Record that a member has read the replies. The notice resumes; Exhibit's reminder moves by the days of the pause.
 
     Legal deadlines are not affected by replies and do not move. Calling it again has no effect.
     """
-    with alone_with(row) as held:
-        unseen = list(held.replies.filter(seen_at=None).order_by("number"))
-        if not unseen:
+    with lock_row(row) as locked_row:
+        unread_replies = list(locked_row.replies.filter(seen_at=None).order_by("number"))
+        if not unread_replies:
             return
-        held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
-        if held.due_what == "reminder" and held.due_on is not None:
-            write(held, due_on=held.due_on + timedelta(days=(localdate() - localdate(unseen[0].at)).days))
-        keep_event(held, "reply seen", by=by)
-        for case in cases_of(held):
-            log_entries.log_note(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
+        locked_row.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
+        if locked_row.due_what == "reminder" and locked_row.due_on is not None:
+            write(
+                locked_row,
+                due_on=locked_row.due_on + timedelta(days=(localdate() - localdate(unread_replies[0].at)).days),
+            )
+        add_event(locked_row, "reply seen", by=by)
+        for case in list_cases(locked_row):
+            log_entries.log_note(
+                case, "notice reply seen", by=by, notice=locked_row.number, last=unread_replies[-1].number
+            )
 
 
-def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:
+def get_file(row: Notice, reply: int, number: int) -> NoticeReplyFile:
     """Return a file of a reply.
 
     Raises:
         NotFoundError: The reply has no such file.
     """
     file = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
-    return there(file, f"Reply {reply} to notice {row.number} has no file {number}.")
+    return require(file, f"Reply {reply} to notice {row.number} has no file {number}.")

@@ -11,15 +11,15 @@ from django.db import transaction
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.db import steps
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.notices import mail, notices
 from registry.notices.models import Notice, NoticeMail
-from registry.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
-from registry.services.mail import REFUSALS, is_final, sender, words_of
+from registry.notices.signing import PDF_NAME, TEXT_NAME, load_file, store_mail
+from registry.services.mail import REFUSALS, error_text, is_final, sender
 from registry.services.services import Services
 
 
-class OneMail(EmailMessage):
+class StoredEmail(EmailMessage):
     """An email that is serialised once, so that the stored bytes are those that are sent."""
 
     @cached_property
@@ -43,68 +43,68 @@ def send_notices(services: Services, ids: Sequence[int]) -> None:
 
 def _send(services: Services, row: NoticeMail) -> None:
     if row.begun_at is not None:  # The process that was sending it ended before it could record the outcome.
-        mail.unknown(row.pk)
+        mail.record_doubt(row.pk)
         return
     if row.notice.state != Notice.State.SIGNED:
         steps.finish(NoticeMail, [row.pk])
         return
     try:
-        message = _message(services, row)
+        message = _build_message(services, row)
     except ExhibitError as error:  # An image that it shows was reported or removed after signing.
-        mail.not_taken(row.pk, error.sentence, for_good=True)
+        mail.record_connection_failure(row.pk, error.sentence, is_permanent=True)
         return
     server = get_connection()
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as error:
-        mail.not_taken(row.pk, words_of(error), for_good=False)
+        mail.record_connection_failure(row.pk, error_text(error), is_permanent=False)
         return
     try:
-        with steps.ending(NoticeMail, [row.pk]):
+        with steps.processing(NoticeMail, [row.pk]):
             _hand_over(services, row, server, message)
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.close()
 
 
-def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: OneMail) -> None:
+def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: StoredEmail) -> None:
     """Hand an email to a server, at most once. If one of its cases was paused in the meantime, the email waits."""
     try:
-        file = _begun(services, row, message)
+        file = _record_handover(services, row, message)
     except WrongUseError as error:
-        mail.not_taken(row.pk, error.sentence, for_good=False)
+        mail.record_connection_failure(row.pk, error.sentence, is_permanent=False)
         return
     try:
         if file is not None:
             server.send_messages([message])
             with transaction.atomic():
-                notices.keep_sent(row.notice, "mail", by=row.by, files=[file])
+                notices.record_sent(row.notice, "mail", by=row.by, files=[file])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
-        mail.refused(row.pk, words_of(error), for_good=is_final(error))
+        mail.record_refusal(row.pk, error_text(error), is_permanent=is_final(error))
     except (OSError, smtplib.SMTPException):
-        mail.unknown(row.pk)
+        mail.record_doubt(row.pk)
 
 
-def _begun(services: Services, row: NoticeMail, message: OneMail) -> KeptFile | None:
+def _record_handover(services: Services, row: NoticeMail, message: StoredEmail) -> StoredFile | None:
     """Record that an email is handed over now and store its bytes; return None if it may not be sent.
 
     Raises:
         WrongUseError: A case of its notice is paused.
     """
     with transaction.atomic():
-        notices.check_rest(notices.held_cases(row.notice))
-        file = keep_mail(services, message.sent_bytes())
-        return file if mail.begin(row.pk, file) else None
+        notices.check_not_paused(notices.lock_cases(row.notice))
+        file = store_mail(services, message.sent_bytes())
+        return file if mail.record_handover(row.pk, file) else None
 
 
-def _message(services: Services, row: NoticeMail) -> OneMail:
+def _build_message(services: Services, row: NoticeMail) -> StoredEmail:
     notice = row.notice
-    text, pdf = file_of(services, notice, TEXT_NAME), file_of(services, notice, PDF_NAME)
+    text, pdf = load_file(services, notice, TEXT_NAME), load_file(services, notice, PDF_NAME)
     assert text is not None
     assert pdf is not None
     subject, _, body = text[0].decode().partition("\n\n")
-    message = OneMail(
+    message = StoredEmail(
         subject=subject,
         body=body,
         from_email=sender(services.config),
@@ -114,6 +114,6 @@ def _message(services: Services, row: NoticeMail) -> OneMail:
     )
     message.attach(f"notice-{notice.number}.pdf", pdf[0], "application/pdf")
     for file in notice.files:
-        if file["name"] not in (TEXT_NAME, PDF_NAME) and (content := file_of(services, notice, file["name"])):
+        if file["name"] not in (TEXT_NAME, PDF_NAME) and (content := load_file(services, notice, file["name"])):
             message.attach(file["name"], *content)
     return message

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered
-from registry.db.rows import alone_with, next_number
+from registry.accounts.scoped import number_lookup
+from registry.db.rows import lock_row, next_number
 from registry.log import audit_log
 from registry.notices import notices
 from registry.notices.models import Notice, Sender
@@ -32,17 +32,17 @@ def is_credit_code(code: str) -> bool:
 
     Defined in GB 32100-2015, with ISO 7064 for the check character.
     """
-    if len(code) != 18 or any(sign not in _DIGITS for sign in code):
+    if len(code) != 18 or any(character not in _DIGITS for character in code):
         return False
-    total = sum(_DIGITS.index(sign) * pow(3, place, 31) for place, sign in enumerate(code[:17]))
+    total = sum(_DIGITS.index(character) * pow(3, position, 31) for position, character in enumerate(code[:17]))
     return _DIGITS[-total % 31] == code[17]
 
 
-sender = numbered(lambda of: Sender.objects.filter(owner=of).defer("file"), "sender")
+get_sender = number_lookup(lambda owner: Sender.objects.filter(owner=owner).defer("file"), "sender")
 
 
-def keep(
-    of: Owner, number: int | None, given: Mapping[str, str], *, by: str, file: bytes = b"", name: str = ""
+def save_sender(
+    of: Owner, number: int | None, new_values: Mapping[str, str], *, by: str, file: bytes = b"", name: str = ""
 ) -> Sender:
     """Save a sender; without a number, create one. The stored file is kept if none is given.
 
@@ -50,7 +50,7 @@ def keep(
         NotFoundError: The owner has no sender with this number.
         WrongUseError: The name or code is invalid, or the file is too large or of another type.
     """
-    values = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
+    values = {field: one_line(new_values.get(field, "")).strip()[:max_length] for field, max_length in FIELDS.items()}
     values["code"] = values["code"].replace(" ", "").upper()
     if not values["name"]:
         raise WrongUseError(_("Enter the name of the signer."))
@@ -63,32 +63,32 @@ def keep(
         )
     if len(file) > MAX_FILE or (file and not file.startswith(tuple(TYPES))):
         raise WrongUseError(_("The file is larger than 2 MB, or is not a PDF, JPEG or PNG file."))
-    with alone_with(of):
+    with lock_row(of):
         rows = Sender.objects.filter(owner=of)
         if number is None and rows.count() >= MAX_SENDERS:
             raise WrongUseError(_("The maximum of %(n)d senders has been reached.") % {"n": MAX_SENDERS})
-        new = next_number(rows)
-        added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
-        held = Sender(owner=of, number=new) if number is None else sender(of, number)
-        for field, value in (values | added).items():
-            setattr(held, field, value)
-        held.save()
-        audit_log.changed("notice sender", by=by, owner=of, about={"sender": held.number, **values})
-    return held
+        new_number = next_number(rows)
+        file_values = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
+        sender_row = Sender(owner=of, number=new_number) if number is None else get_sender(of, number)
+        for field, value in (values | file_values).items():
+            setattr(sender_row, field, value)
+        sender_row.save()
+        audit_log.log_change("notice sender", by=by, owner=of, about={"sender": sender_row.number, **values})
+    return sender_row
 
 
-def remove(of: Owner, number: int, *, by: str) -> None:
+def remove_sender(owner: Owner, number: int, *, by: str) -> None:
     """Delete a sender. Signed notices are not affected."""
     with transaction.atomic():
-        sender(of, number).delete()
-        audit_log.changed("notice sender", by=by, owner=of, about={"sender": number, "removed": True})
+        get_sender(owner, number).delete()
+        audit_log.log_change("notice sender", by=by, owner=owner, about={"sender": number, "removed": True})
 
 
-def take(row: Notice, chosen: Sender) -> None:
+def copy_to_draft(row: Notice, sender_row: Sender) -> None:
     """Copy a sender into a draft. In letters to China, the business licence is then enclosed.
 
     Raises:
         WrongUseError: The notice is already signed or discarded.
     """
-    values = {f"sender_{field}": str(getattr(chosen, field)) for field in FIELDS}
-    notices.fill(row, values, values, sender=chosen)
+    values = {f"sender_{field}": str(getattr(sender_row, field)) for field in FIELDS}
+    notices.save_fields(row, values, values, sender=sender_row)

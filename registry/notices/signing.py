@@ -10,40 +10,42 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases.picture_usage import cases_with
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.db.rows import write
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.notices import enclosures, mail, notices, replies
-from registry.notices.checker import gaps
-from registry.notices.claims import check, unanswered, unread
-from registry.notices.contents import Letter, items_of, keep_shown, letter
+from registry.notices.checker import list_gap_sentences
+from registry.notices.claims import check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.contents import Letter, build_items, build_letter, save_shown
 from registry.notices.models import Notice, NoticeMail
-from registry.notices.paper import notice_pdf
-from registry.notices.wording import wording
+from registry.notices.paper import render_notice_pdf
+from registry.notices.wording import get_wording
 from registry.pictures import scoped
 from registry.services.mail import message_id
 from registry.services.services import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
-_UNSIGN = Sentence(
+_UNSIGN_HINT = Sentence(
     "If the notice has not been sent, withdraw the signature and sign the notice again without the picture."
 )
 
 
-def read_mark(made: Letter) -> str:
+def compute_read_mark(shown_letter: Letter) -> str:
     """Return a digest that proves that a person was shown exactly this letter."""
-    return Digest.of(made.whole.encode()).hex
+    return Digest.of(shown_letter.whole.encode()).hex
 
 
-def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, passkey: Answer | None = None) -> None:
+def sign_draft(
+    services: Services, notice: Notice, *, typed_name: str, shown_mark: str, by: str, passkey: Answer | None = None
+) -> None:
     """Sign a notice: store its exact bytes and log their digests.
 
     Args:
         services: Services with the blob store.
         notice: The draft.
-        typed: The signer's name, as typed by the person.
-        read: Digest of the letter that was shown (:func:`read_mark`).
+        typed_name: The signer's name, as typed by the person.
+        shown_mark: Digest of the letter that was shown (:func:`compute_read_mark`).
         by: Account that signs.
         passkey: Passkey answer, if the owner requires passkeys to sign notices.
 
@@ -51,47 +53,63 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         WrongUseError: Required information is missing, the name or the letter differs, or a required passkey answer is
             missing or invalid.
     """
-    with notices.held_draft(notice) as held:
-        items = items_of(held)
-        checks = check([item.row.case for item in items])
-        missing = [*gaps(held, items), *unanswered(checks), *unread(checks)]
+    with notices.lock_draft(notice) as locked_notice:
+        items = build_items(locked_notice)
+        checks = check_cases([item.row.case for item in items])
+        missing = [
+            *list_gap_sentences(locked_notice, items),
+            *list_unanswered_sentences(checks),
+            *list_unread_sentences(checks),
+        ]
         if missing:
             raise WrongUseError(missing[0], hint=_("The notice was not signed."))
-        draft = letter(held, items)
-        if read != read_mark(draft):
+        draft = build_letter(locked_notice, items)
+        if shown_mark != compute_read_mark(draft):
             raise WrongUseError(
                 _("The notice has changed since it was displayed."), hint=_("Read it again, then sign it.")
             )
-        if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
-            said = _("The typed name is not %(name)s.") % {"name": held.fields["sender_name"]}
-            raise WrongUseError(said, hint=_("Type the signer's name exactly as it appears in the notice."))
-        details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
+        if " ".join(typed_name.split()).casefold() != " ".join(locked_notice.fields["sender_name"].split()).casefold():
+            sentence = _("The typed name is not %(name)s.") % {"name": locked_notice.fields["sender_name"]}
+            raise WrongUseError(sentence, hint=_("Type the signer's name exactly as it appears in the notice."))
+        details = passkeys.log_details(
+            passkeys.consume_answer(
+                locked_notice.owner, Act.SIGN, passkeys.letter_subject(shown_mark, locked_notice.number), passkey
+            )
+        )
         signed, link = replace(draft, text=draft.signed), ""
-        words = wording(held.owner, held.kind, held.language)
-        if bundles := enclosures.link(services, held, words, by=by):
+        words = get_wording(locked_notice.owner, locked_notice.kind, locked_notice.language)
+        if bundles := enclosures.create_package_link(services, locked_notice, words, by=by):
             signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
-        if services.config.public_url and held.kind not in notices.FILINGS:
-            token, until = replies.new_token()
+        if services.config.public_url and locked_notice.kind not in notices.FILINGS:
+            token, valid_until = replies.create_token()
             link = f"{services.config.public_url}/n/{token}"
-            said = words.say("answer", link=link, day=words.day(until))
-            signed = replace(signed, text=f"{signed.text}\n{said}\n")
-            write(held, reply_token=Digest.of(token.encode()), reply_until=until)
+            sentence = words.say("answer", link=link, day=words.day(valid_until))
+            signed = replace(signed, text=f"{signed.text}\n{sentence}\n")
+            write(locked_notice, reply_token=Digest.of(token.encode()), reply_until=valid_until)
         text = signed.whole.encode()
-        pdf = notice_pdf(services, held, signed, items, now(), link)
-        files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
+        pdf = render_notice_pdf(services, locked_notice, signed, items, now(), link)
+        files = [
+            _store_file(services, TEXT_NAME, "text/plain", text),
+            _store_file(services, PDF_NAME, "application/pdf", pdf),
+        ]
         cases = [item.row.case for item in items]
-        files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
+        files += [
+            _store_file(services, *enclosure) for enclosure in enclosures.iterate_files(services, locked_notice, cases)
+        ]
         for item in items:
-            keep_shown(item)
+            save_shown(item)
         claims = {number: case_check.record() for number, case_check in checks.items()}
-        notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
+        notices.record_signature(locked_notice, files, Digest.of(text), claims, by=by, details=details)
 
 
-def take_back(notice: Notice, *, by: str) -> None:
-    """Withdraw a signature (:func:`registry.notices.notices.take_back`), and revoke the letter's link to bundles."""
+def withdraw_signature(notice: Notice, *, by: str) -> None:
+    """Withdraw a signature (:func:`registry.notices.notices.withdraw_signature`).
+
+    Also revoke the letter's link to bundles.
+    """
     with transaction.atomic():
-        notices.take_back(notice, by=by)
-        enclosures.revoke(notice, by=by)
+        notices.withdraw_signature(notice, by=by)
+        enclosures.revoke_links(notice, by=by)
 
 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
@@ -104,29 +122,29 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     if notice.kind in notices.FILINGS:
         raise WrongUseError(_("A person files this document. It is not sent by email."))
     if not services.config.mail_url:
-        said = _("The notice cannot be sent from here because no mail server is configured.")
+        message = _("The notice cannot be sent from here because no mail server is configured.")
         raise WrongUseError(
-            said, hint=_("Download the PDF or the text, send it yourself, and record here that you sent it.")
+            message, hint=_("Download the PDF or the text, send it yourself, and record here that you sent it.")
         )
     with transaction.atomic():
-        held = notices.held_signed(notice)
-        cases = notices.held_cases(held)
-        notices.check_rest(cases)
-        if held.fields.get("undertaking") in ("within", "beyond"):
-            said = _(
+        locked_notice = notices.lock_signed(notice)
+        cases = notices.lock_cases(locked_notice)
+        notices.check_not_paused(cases)
+        if locked_notice.fields.get("undertaking") in ("within", "beyond"):
+            message = _(
                 "The notice states that an undertaking is enclosed, but emails sent from here have no attachments."
             )
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
-            raise WrongUseError(said, hint=hint)
-        to = str(held.fields.get("addressee_email", ""))
+            raise WrongUseError(message, hint=hint)
+        to = str(locked_notice.fields.get("addressee_email", ""))
         if not to:
-            said = _("The addressee has no email address.")
+            message = _("The addressee has no email address.")
             hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
-            raise WrongUseError(said, hint=hint)
-        checks = check(cases)
-        if pending := unread(checks):
+            raise WrongUseError(message, hint=hint)
+        checks = check_cases(cases)
+        if pending := list_unread_sentences(checks):
             raise WrongUseError(pending[0], hint=_("Try again in a minute."))
-        if open_points := unanswered(checks):
+        if open_points := list_unanswered_sentences(checks):
             raise WrongUseError(
                 open_points[0],
                 hint=_(
@@ -134,39 +152,39 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
                     "first."
                 ),
             )
-        name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
-        queued = mail.ask(held, to, name, by=by)
-    services.enqueue(NoticeMail, [queued.pk])
-    return queued
+        name = message_id(services.config, f"notice-{locked_notice.pk}.{str(locked_notice.text)[:16]}")
+        mail_row = mail.queue_mail(locked_notice, to, name, by=by)
+    services.enqueue(NoticeMail, [mail_row.pk])
+    return mail_row
 
 
 MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")
 """Media types of a notice's files: the signed files, the sent email, and enclosures."""
 
 
-def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
+def load_file(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
     """Return the bytes and media type of a signed notice's file, or None if it has no such file.
 
     Raises:
         NotFoundError: The file may show an image that was purged or has since been reported as illegal.
     """
-    reported = scoped.reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
+    reported = scoped.list_reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
     if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
-        raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN)
-    found = next((file for file in notice.files if file["name"] == name), None)
-    return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
+        raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN_HINT)
+    entry = next((file for file in notice.files if file["name"] == name), None)
+    return None if entry is None else (services.blobs.get(Digest.from_hex(entry["digest"])), entry["media_type"])
 
 
-def download_name(notice: Notice, name: str) -> str:
+def get_download_name(notice: Notice, name: str) -> str:
     """Return the download name of a notice's file, such as ``studio-notice-3.pdf``."""
-    stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
-    return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
+    stem, standard_names = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
+    return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in standard_names else f"{stem}-{name}"
 
 
-def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFile:
+def _store_file(services: Services, name: str, media_type: str, data: bytes) -> StoredFile:
     return {"name": name, "media_type": media_type, "digest": services.blobs.put(data).hex, "size": len(data)}
 
 
-def keep_mail(services: Services, data: bytes) -> KeptFile:
+def store_mail(services: Services, data: bytes) -> StoredFile:
     """Store the exact bytes of an email that is being sent."""
-    return _kept(services, MAIL_NAME, "message/rfc822", data)
+    return _store_file(services, MAIL_NAME, "message/rfc822", data)

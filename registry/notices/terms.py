@@ -18,7 +18,7 @@ from registry.notices.models import Notice, NoticeReply
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
 """Default and maximum number of days in which an offer asks for an answer."""
 
-AHEAD = {
+DAYS_AHEAD = {
     "reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14, "court-filing": 0, "ccb-service": 30,
 }  # fmt: skip
 """Days before the due date at which members are notified. Legal deadlines leave time to act."""
@@ -32,42 +32,46 @@ class Due:
     what: str
 
 
-def due_soon(today: date) -> Q:
+def build_due_soon_filter(today: date) -> Q:
     """Select notices that are overdue, or due soon, on a day.
 
     Exhibit's own reminders wait while a reply is unread; legal deadlines do not.
     """
-    unseen = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
+    unread_replies = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
     condition = Q(pk__in=())
-    for what, days in AHEAD.items():
-        near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
-        condition |= near & ~Q(Exists(unseen)) if what == "reminder" else near
+    for what, days in DAYS_AHEAD.items():
+        is_near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
+        condition |= is_near & ~Q(Exists(unread_replies)) if what == "reminder" else is_near
     return condition
 
 
-def due(of: Owner, today: date) -> QuerySet[Notice]:
+def list_due(owner: Owner, today: date) -> QuerySet[Notice]:
     """Return the owner's notices that are due or due soon, the most urgent first."""
-    return Notice.objects.filter(due_soon(today), owner=of).order_by("due_on", "number")
+    return Notice.objects.filter(build_due_soon_filter(today), owner=owner).order_by("due_on", "number")
 
 
-def tell_due() -> None:
+def record_due_events() -> None:
     """Record one event per due date that is near, for emails and webhooks."""
-    untold = ~Q(told_due=F("due_on")) | Q(told_due=None)
-    for row in Notice.objects.filter(due_soon(localdate()), untold).select_related("owner").order_by("pk")[:500]:
+    unreported = ~Q(told_due=F("due_on")) | Q(told_due=None)
+    for row in (
+        Notice.objects.filter(build_due_soon_filter(localdate()), unreported)
+        .select_related("owner")
+        .order_by("pk")[:500]
+    ):
         with transaction.atomic():
-            updated = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
+            updated = Notice.objects.filter(unreported, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
             if updated and row.due_on is not None:
                 about = {"notice": row.number, "party": row.party, "due": row.due_on.isoformat(), "what": row.due_what}
                 events.record(row.owner, EventKind.NOTICE_DUE, about)
 
 
-def reply_days(given: Mapping[str, Any]) -> int:
+def get_reply_days(fields: Mapping[str, Any]) -> int:
     """Return the number of days in which an offer or formal demand asks for an answer, from the notice's fields."""
-    said = str(given.get("reply_days", ""))
-    return min(max(int(said), 1), MAX_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
+    text = str(fields.get("reply_days", ""))
+    return min(max(int(text), 1), MAX_REPLY_DAYS) if text.isdecimal() and len(text) < 6 else REPLY_DAYS
 
 
-def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
+def get_next_due(kind: str, event: str, day: date, days: int = REPLY_DAYS) -> Due | None:
     """Return the next due date after an event, or None. ``days`` is the time to answer an offer or a formal demand.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
@@ -77,17 +81,17 @@ def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | 
     U.S.C. 1506(g): proof of service within 90 days of the Board's notice that a claim may be served. The date after a
     letter that was just sent is Exhibit's own reminder, not a legal deadline.
     """
-    if (what, kind) in TERMS:
-        name, ends = TERMS[what, kind]
-        return Due(ends(day), name)
-    if what == Notice.State.SENT:
+    if (event, kind) in DEADLINES:
+        name, compute_end = DEADLINES[event, kind]
+        return Due(compute_end(day), name)
+    if event == Notice.State.SENT:
         return Due(day + timedelta(days=days if kind in (Notice.Kind.OFFER, Notice.Kind.CEASE) else 7), "reminder")
-    if what in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
+    if event in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
         return Due(day + timedelta(days=7), "reminder")
     return None
 
 
-def business_day(day: date, count: int) -> date:
+def add_business_days(day: date, count: int) -> date:
     """Return the day that many business days later (Monday to Friday; holidays are not considered)."""
     while count:
         day += timedelta(days=1)
@@ -95,16 +99,16 @@ def business_day(day: date, count: int) -> date:
     return day
 
 
-def months_later(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
     """Return the same day a number of months later, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-TERMS: Mapping[tuple[str, str], tuple[str, Callable[[date], date]]] = {
-    (Notice.State.COUNTERED, Notice.Kind.DMCA): ("dmca-counter", lambda day: business_day(day, 10)),
+DEADLINES: Mapping[tuple[str, str], tuple[str, Callable[[date], date]]] = {
+    (Notice.State.COUNTERED, Notice.Kind.DMCA): ("dmca-counter", lambda day: add_business_days(day, 10)),
     (Notice.State.COUNTERED, Notice.Kind.PRC): ("prc-statement", lambda day: day + timedelta(days=15)),
-    (Notice.State.ANSWERED, Notice.Kind.DSA): ("dsa-complaint", lambda day: months_later(day, 6)),
+    (Notice.State.ANSWERED, Notice.Kind.DSA): ("dsa-complaint", lambda day: add_months(day, 6)),
     (Notice.State.SENT, Notice.Kind.COURT): ("court-filing", lambda day: day + timedelta(days=7)),
     (Notice.State.ANSWERED, Notice.Kind.CCB): ("ccb-service", lambda day: day + timedelta(days=90)),
 }

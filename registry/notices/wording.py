@@ -21,23 +21,32 @@ from registry.notices.models import Notice, NoticeWording
 FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000
 
-FILED = ("respondent", "respondent_name", "relief", "amount", "facts", "smaller", "natural", "evidence_list")
+FILING_PLACEHOLDERS = (
+    "respondent",
+    "respondent_name",
+    "relief",
+    "amount",
+    "facts",
+    "smaller",
+    "natural",
+    "evidence_list",
+)
 """Placeholders of filings with a board or a court; empty in letters."""
 
-DEMANDED = ("claims", "undertaking")
+DEMAND_PLACEHOLDERS = ("claims", "undertaking")
 """Placeholders of a formal demand; empty elsewhere."""
 
-LETTER = (
+LETTER_PLACEHOLDERS = (
     "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
-    *FILED, *DEMANDED,
+    *FILING_PLACEHOLDERS, *DEMAND_PLACEHOLDERS,
 )  # fmt: skip
-ITEM = (
+ITEM_PLACEHOLDERS = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
     "places", "seen", "aligned", "licences",
 )  # fmt: skip
 """Placeholders that a wording may use: in the whole letter, and in the part for each work."""
 
-NEEDED = {
+REQUIRED = {
     Notice.Kind.DMCA: ("items", "contact", "good_faith", "accuracy", "signature"),
     Notice.Kind.DSA: ("reasons", "items", "contact", "bona_fide", "signature"),
     Notice.Kind.PRC: ("identity", "items", "evidence", "truth", "signature"),
@@ -50,7 +59,7 @@ NEEDED = {
 }  # fmt: skip
 """Placeholders required in the letter, by kind. The statements among them keep the words of the law."""
 
-NEEDED_OF_ITEM = {
+REQUIRED_IN_ITEM = {
     Notice.Kind.DMCA: ("title", "places"),
     Notice.Kind.DSA: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.PRC: ("title", "holder", "places", "seen", "aligned", "licences"),
@@ -61,11 +70,11 @@ NEEDED_OF_ITEM = {
 }
 """Placeholders required in the part for each work, on which the statements rely."""
 
-_NAME = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LABELLED = re.compile(r"[^\s:：]\s?[:：]\s*\{[^{}]*\}\s*$")
-_LEADS = r"\s*[,，、;；(（–—·]?[^{},，、;；()（）–—·.。»”\"'“„]*"
+_LEADING_WORDS = r"\s*[,，、;；(（–—·]?[^{},，、;；()（）–—·.。»”\"'“„]*"
 """Matches the words that lead to a placeholder, back to a punctuation mark or another placeholder."""
-_ENDS = r"[)）]?"
+_CLOSING_BRACKET = r"[)）]?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +88,9 @@ class Wording:
     words: Mapping[str, str]  # Short phrases.
     own: bool = False  # True if the owner has replaced the shipped wording.
 
-    def say(self, piece: str, **values: object) -> str:
+    def say(self, phrase: str, **values: object) -> str:
         """Return a short phrase with its values."""
-        return self.words[piece].format(**values)
+        return self.words[phrase].format(**values)
 
     def day(self, day: date) -> str:
         """Format a day as is usual in letters in this language."""
@@ -89,114 +98,114 @@ class Wording:
 
 
 @cache
-def shipped(kind: str, language: str) -> Wording:
+def load_shipped(kind: str, language: str) -> Wording:
     """Return the wording that is shipped with Exhibit."""
     table = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text(encoding="utf-8"))
-    like = shipped(*table["like"].split(".")) if "like" in table else None
-    item = table["item"].strip("\n") if "item" in table or like is None else like.item
-    words = {**(like.words if like else {}), **table.get("words", {})}
+    base = load_shipped(*table["like"].split(".")) if "like" in table else None
+    item = table["item"].strip("\n") if "item" in table or base is None else base.item
+    words = {**(base.words if base else {}), **table.get("words", {})}
     return Wording(table["subject"], table["body"].strip("\n"), item, table["statements"], words)
 
 
-def wording(owner: Owner, kind: str, language: str) -> Wording:
+def get_wording(owner: Owner, kind: str, language: str) -> Wording:
     """Return the owner's wording, or the shipped one."""
-    base = shipped(kind, language)
+    base = load_shipped(kind, language)
     own = NoticeWording.objects.filter(owner=owner, kind=kind, language=language).first()
     if own is None:
         return base
     return Wording(own.subject, own.body, own.item, base.statements, base.words, own=True)
 
 
-def names_for(kind: str, language: str) -> tuple[str, ...]:
+def list_placeholders(kind: str, language: str) -> tuple[str, ...]:
     """Return the placeholders that a letter of this kind may use."""
-    return (*LETTER, *shipped(kind, language).statements)
+    return (*LETTER_PLACEHOLDERS, *load_shipped(kind, language).statements)
 
 
-def without(template: str, values: Mapping[str, str], blank: str) -> str:
+def remove_empty(template: str, values: Mapping[str, str], blank: str) -> str:
     """Remove from a template the text around placeholders without a value.
 
     After a label on a line of its own, such a placeholder becomes ``blank``. Within a sentence it is removed with the
     words that lead to it: ``{title}, by {author}`` becomes ``{title}``.
     """
-    return "\n".join(_line_without(line, values, blank) for line in template.splitlines())
+    return "\n".join(_remove_empty_from_line(line, values, blank) for line in template.splitlines())
 
 
-def _line_without(line: str, values: Mapping[str, str], blank: str) -> str:
-    for name in {name for name in _NAME.findall(line) if not values[name]}:
+def _remove_empty_from_line(line: str, values: Mapping[str, str], blank: str) -> str:
+    for name in {name for name in _PLACEHOLDER.findall(line) if not values[name]}:
         if line.count("{") == 1 and _LABELLED.search(line):
             return line.replace(f"{{{name}}}", blank)
-        line = re.sub(_LEADS + re.escape(f"{{{name}}}") + _ENDS, "", line).lstrip(" ,，;；:：–—")
+        line = re.sub(_LEADING_WORDS + re.escape(f"{{{name}}}") + _CLOSING_BRACKET, "", line).lstrip(" ,，;；:：–—")
     return line
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
+def fill_in(template: str, values: Mapping[str, str]) -> str:
     """Fill in a template's placeholders. Several empty lines in a row become one."""
-    text = _NAME.sub(lambda found: values[found[1]], template)
+    text = _PLACEHOLDER.sub(lambda match: values[match[1]], template)
     text = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
+def check_wording(kind: str, language: str, subject: str, body: str, item: str) -> None:
     """Check a wording.
 
     Raises:
         WrongUseError: The wording cannot be filled in, or lacks a placeholder that the law requires.
     """
-    for text, what in (
+    for text, part in (
         (subject, _("the subject")),
         (body, _("the notice text")),
         (item, _("the section for each work")),
     ):
         if not text.strip() or len(text) > MAX_WORDING:
-            raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
+            raise WrongUseError(_("%(what)s is empty or too long.") % {"what": part.capitalize()})
     if "\n" in subject.strip():
         raise WrongUseError(_("The subject has more than one line."))
-    _check_names(subject, names_for(kind, language), _("the subject"))
-    _check_names(body, names_for(kind, language), _("the notice text"))
-    _check_names(item, ITEM, _("the section for each work"))
-    _check_needed(body, NEEDED[Notice.Kind(kind)], _("the notice text"))
-    _check_needed(item, NEEDED_OF_ITEM[Notice.Kind(kind)], _("the section for each work"))
+    _check_names(subject, list_placeholders(kind, language), _("the subject"))
+    _check_names(body, list_placeholders(kind, language), _("the notice text"))
+    _check_names(item, ITEM_PLACEHOLDERS, _("the section for each work"))
+    _check_required(body, REQUIRED[Notice.Kind(kind)], _("the notice text"))
+    _check_required(item, REQUIRED_IN_ITEM[Notice.Kind(kind)], _("the section for each work"))
 
 
-def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
-    """Save an owner's own ``subject``, ``body`` and ``item``. Raises the same errors as :func:`check`."""
+def save_wording(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
+    """Save an owner's own ``subject``, ``body`` and ``item``. Raises the same errors as :func:`check_wording`."""
     values = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
-    check(kind, language, **values)
+    check_wording(kind, language, **values)
     with transaction.atomic():
         NoticeWording.objects.update_or_create(
             owner=owner, kind=kind, language=language, defaults={**values, "changed_at": now(), "changed_by": by}
         )
-        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **values})
+        audit_log.log_change("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **values})
 
 
-def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
+def restore_shipped(owner: Owner, kind: str, language: str, *, by: str) -> None:
     """Restore the shipped wording."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
             about = {"kind": kind, "language": language, "shipped": True}
-            audit_log.changed("notice wording", by=by, owner=owner, about=about)
+            audit_log.log_change("notice wording", by=by, owner=owner, about=about)
 
 
-def _check_names(text: str, known: tuple[str, ...], where: str) -> None:
-    for name in _NAME.findall(text):
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            said = _("The placeholder {%(name)s} does not exist in %(where)s.") % {"name": name[:40], "where": where}
+def _check_names(text: str, allowed: tuple[str, ...], where: str) -> None:
+    for name in _PLACEHOLDER.findall(text):
+        if name not in allowed:
+            close = difflib.get_close_matches(name, allowed, n=1)
+            message = _("The placeholder {%(name)s} does not exist in %(where)s.") % {"name": name[:40], "where": where}
             hint = (
                 _("Did you mean {%(name)s}?") % {"name": close[0]}
                 if close
                 else _("The available placeholders are listed next to the text.")
             )
-            raise WrongUseError(said, hint=hint)
-    if "{" in _NAME.sub("", text) or "}" in _NAME.sub("", text):
-        said = _("A brace in %(where)s is not closed or not opened.") % {"where": where}
-        raise WrongUseError(said, hint=_("Placeholders are written in braces, for example {owner}."))
+            raise WrongUseError(message, hint=hint)
+    if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
+        message = _("A brace in %(where)s is not closed or not opened.") % {"where": where}
+        raise WrongUseError(message, hint=_("Placeholders are written in braces, for example {owner}."))
 
 
-def _check_needed(text: str, needed: tuple[str, ...], where: str) -> None:
-    there = set(_NAME.findall(text))
-    missing = [name for name in needed if name not in there]
+def _check_required(text: str, required: tuple[str, ...], where: str) -> None:
+    present = set(_PLACEHOLDER.findall(text))
+    missing = [name for name in required if name not in present]
     if missing:
-        listed = ", ".join(f"{{{name}}}" for name in missing)
-        said = _("%(where)s lacks %(names)s.") % {"names": listed, "where": where}
-        raise WrongUseError(said, hint=_("A notice without it would lack required content."))
+        missing_names = ", ".join(f"{{{name}}}" for name in missing)
+        message = _("%(where)s lacks %(names)s.") % {"names": missing_names, "where": where}
+        raise WrongUseError(message, hint=_("A notice without it would lack required content."))

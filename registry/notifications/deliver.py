@@ -15,7 +15,7 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.events import events
 from registry.events.models import Delivery, EventKind, Webhook
-from registry.notifications.webhooks import Message, Reply, message_of, pause, send
+from registry.notifications.webhooks import Message, Reply, build_message, pause, send_message
 from registry.services.services import Services
 
 PAUSES = tuple(
@@ -23,42 +23,44 @@ PAUSES = tuple(
 )
 """Retry intervals for a webhook that does not respond; the last one repeats."""
 
-PATIENCE = timedelta(days=5)
+MAX_FAILURE_PERIOD = timedelta(days=5)
 """Time without a successful response after which a webhook is paused and the owner is notified."""
 
-AT_ONCE = 8  # Webhooks served in parallel.
+MAX_PARALLEL = 8  # Webhooks served in parallel.
 
-IN_TURN = 10  # Messages to one webhook per batch, so that a busy webhook does not hold up others.
+MAX_BATCH = 10  # Messages to one webhook per batch, so that a busy webhook does not hold up others.
 
 LOGGER = logging.getLogger(__name__)
-REMEMBERED = 10
-ALONE = Sentence("The webhook is paused.")
+MAX_STORED_REPLIES = 10
+PAUSED_MESSAGE = Sentence("The webhook is paused.")
 
 
 def deliver(services: Services, ids: Sequence[int]) -> None:
     """Send each message that is due. An unresponsive webhook delays only its own messages."""
     claimed = steps.claim(Delivery, ids, services.stale_after)
     rows = Delivery.objects.filter(pk__in=claimed).select_related("webhook__owner", "event__owner").order_by("pk")
-    queues = _queues(services, rows)
+    queues = _build_queues(services, rows)
     if not queues:
         return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        futures = {
+            pool.submit(_send_until_failure, services, [message for _, message in queue]): queue for queue in queues
+        }
         for future, queue in futures.items():
             replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
-                _keep(row, reply)
+                _record_result(row, reply)
             rest = [row for row, _ in queue[len(replies) :]]
             if error is not None:
                 LOGGER.error("Asking a webhook broke off.", exc_info=error)
-                steps.break_off(Delivery, [row.pk for row in rest], error)
+                steps.release_after_error(Delivery, [row.pk for row in rest], error)
                 continue
             for row in rest:  # Messages after one that was not accepted.
                 row.webhook.refresh_from_db()
                 steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
 
 
-def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
+def _build_queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
     """Return the messages that can be sent now, by webhook. The others are postponed."""
     queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
     for row in rows:
@@ -66,25 +68,25 @@ def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Del
         if hook.removed_at is not None:  # The event occurred while the webhook was being removed.
             row.delete()
         elif hook.paused_at is not None:
-            steps.wait(Delivery, row.pk, now() + PATIENCE, ALONE)
+            steps.wait(Delivery, row.pk, now() + MAX_FAILURE_PERIOD, PAUSED_MESSAGE)
         elif hook.ask_after is not None and hook.ask_after > now():
             steps.wait(Delivery, row.pk, hook.ask_after, row.error)
-        elif len(queues[hook.pk]) >= IN_TURN:
+        elif len(queues[hook.pk]) >= MAX_BATCH:
             steps.wait(Delivery, row.pk, now())
         else:
             try:
-                queues[hook.pk].append((row, message_of(services, hook, row.event)))
+                queues[hook.pk].append((row, build_message(services, hook, row.event)))
             except IntegrityError as error:
                 steps.fail(Delivery, row.pk, error.sentence, retry=False)
     return [queue for queue in queues.values() if queue]
 
 
-def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
+def _send_until_failure(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
     """Send messages to one webhook until one fails. Runs in a thread, without database access."""
     replies: list[Reply] = []
     for message in messages:
         try:
-            replies.append(send(services, message))
+            replies.append(send_message(services, message))
         except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
             return replies, error
         if not replies[-1].taken:
@@ -92,22 +94,22 @@ def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Repl
     return replies, None
 
 
-def _keep(row: Delivery, reply: Reply) -> None:
+def _record_result(row: Delivery, reply: Reply) -> None:
     """Record the result of one attempt for the message and its webhook."""
     result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
         delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
         answers = [*row.answers, {"at": rfc3339(reply.at), **result}]
-        delivery_rows.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
+        delivery_rows.update(answers=answers[-MAX_STORED_REPLIES:], tries=row.tries + 1)
         if reply.taken:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())
             steps.finish(Delivery, [row.pk])
             return
         since = hook.failing_since or reply.at
-        until = max(now() + PAUSES[min(hook.misses, len(PAUSES) - 1)], reply.after or now())
-        Webhook.objects.filter(pk=hook.pk).update(misses=hook.misses + 1, failing_since=since, ask_after=until)
-        steps.wait(Delivery, row.pk, until, reply.sentence)
-        if (reply.gone or now() - since > PATIENCE) and pause(hook, reply.sentence, by=""):
+        retry_at = max(now() + PAUSES[min(hook.misses, len(PAUSES) - 1)], reply.after or now())
+        Webhook.objects.filter(pk=hook.pk).update(misses=hook.misses + 1, failing_since=since, ask_after=retry_at)
+        steps.wait(Delivery, row.pk, retry_at, reply.sentence)
+        if (reply.gone or now() - since > MAX_FAILURE_PERIOD) and pause(hook, reply.sentence, by=""):
             events.record(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

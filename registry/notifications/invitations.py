@@ -12,7 +12,7 @@ from registry.members import invitations, people
 from registry.services.addresses import absolute
 
 
-def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:
+def invite_by_mail(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:
     """Invite a person to an owner by email.
 
     The email is in the language of the invited person, or of the inviting one, if known.
@@ -22,14 +22,14 @@ def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> s
         that the address belongs to the person.
 
     Raises:
-        WrongUseError: As :func:`registry.members.invitations.invite` does.
+        WrongUseError: As :func:`registry.members.invitations.invite_by_mail` does.
         OSError: The mail server does not respond. Nobody is invited then.
         smtplib.SMTPException: The mail server refuses the email. Nobody is invited then.
     """
     with transaction.atomic():
         row, secret = invitations.invite(owner, email, role, by=by)
         link = absolute(config, reverse("invitation", args=[secret]))
-        with translation.override(people.language_of(row.email, by) or translation.get_language()):
+        with translation.override(people.get_language(row.email, by) or translation.get_language()):
             subject = _("%(by)s invites you to %(owner)s") % {"by": by, "owner": owner.name}
             text = _(
                 "%(by)s invites you to manage the works of %(owner)s in Exhibit.\n\nTo join, open this link. It "
@@ -40,6 +40,6 @@ def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> s
     return "" if config.mail_url else link
 
 
-def operator_link(config: Config, *, by: str) -> str:
+def create_operator_link(config: Config, *, by: str) -> str:
     """Create the one-time link that makes a person the operator. Earlier links become invalid."""
     return absolute(config, reverse("invitation", args=[invitations.invite_operator(by=by)]))

@@ -8,7 +8,7 @@ from registry.accounts.models import User
 from registry.members import people
 
 
-def tell_of_address(address: str, *, by: str) -> None:
+def notify_of_address_change(address: str, *, by: str) -> None:
     """Notify every operator that the public address was changed, each in their own language if known.
 
     Raises:
@@ -16,7 +16,7 @@ def tell_of_address(address: str, *, by: str) -> None:
         smtplib.SMTPException: The mail server refuses an email.
     """
     for person in User.objects.filter(is_staff=True, is_active=True).exclude(email="").order_by("pk"):
-        with translation.override(people.language_of(person.email, by) or translation.get_language()):
+        with translation.override(people.get_language(person.email, by) or translation.get_language()):
             subject = _("The public address of this installation was changed")
             text = _(
                 "%(by)s changed the public address in the settings of this installation. After the next "

@@ -27,7 +27,7 @@ from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, next_number
+from registry.db.rows import lock_row, next_number
 from registry.events.models import Delivery, Event, EventKind, Webhook
 from registry.log import audit_log
 from registry.services.addresses import absolute
@@ -37,12 +37,12 @@ from registry.services.services import Services
 PREFIX = "whsec_"
 SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
 MAX_WEBHOOKS = 20  # Maximum number of webhooks per owner.
-AT_FIRST = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
-BY_A_MEMBER, BY_A_PROGRAM = Sentence("Paused by a member."), Sentence("Paused by a program.")
+MAX_SENT_ON_RESUME = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
+PAUSED_BY_MEMBER, PAUSED_BY_PROGRAM = Sentence("Paused by a member."), Sentence("Paused by a program.")
 """Reasons for a paused webhook, as stored in its row."""
 
 MAX_URL = 2_000
-OFFERED = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAUSED, EventKind.TEST))
+EVENT_KINDS = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAUSED, EventKind.TEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Reply:
 
 
 def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
-    """Create a webhook for kinds of events in :data:`OFFERED`; for all of them if none is named.
+    """Create a webhook for kinds of events in :data:`EVENT_KINDS`; for all of them if none is named.
 
     Returns:
         The webhook, and the secret that signs its messages. It cannot be read again later.
@@ -89,21 +89,21 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
     if len(url) > MAX_URL:
         raise WrongUseError(_("The URL is too long."))
     services.guard.check_url(url)
-    if set(kinds) - set(OFFERED):
+    if set(kinds) - set(EVENT_KINDS):
         raise WrongUseError(_("Unknown event type."))
     secret = secrets.token_bytes(32)
-    with alone_with(owner):
+    with lock_row(owner):
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
             sentence = _("There are already %(number)d webhooks.") % {"number": MAX_WEBHOOKS}
             raise WrongUseError(sentence, hint=_("Remove one first."))
         hold(Lock.KEYS)  # The master key is rotated either before or after this.
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
-        row.kinds = [kind.value for kind in OFFERED if kind in kinds]
+        row.kinds = [kind.value for kind in EVENT_KINDS if kind in kinds]
         row.number = next_number(owner.webhooks)
         row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, encrypting_key(services.config))
         row.save()
         about = {"kinds": row.kinds, "url": url, "webhook": row.number}
-        audit_log.changed("webhook added", by=by, owner=owner, about=about)
+        audit_log.log_change("webhook added", by=by, owner=owner, about=about)
     return row, PREFIX + base64.b64encode(secret).decode()
 
 
@@ -112,54 +112,54 @@ def remove_webhook(row: Webhook, *, by: str) -> None:
     with transaction.atomic():
         if Webhook.objects.filter(pk=row.pk, removed_at=None).update(removed_at=now()):
             row.deliveries.exclude(state=StepState.DONE).delete()
-            audit_log.changed("webhook removed", by=by, owner=row.owner, about={"webhook": row.number})
+            audit_log.log_change("webhook removed", by=by, owner=row.owner, about={"webhook": row.number})
 
 
-def pause(row: Webhook, why: str, *, by: str) -> bool:
+def pause(row: Webhook, reason: str, *, by: str) -> bool:
     """Pause a webhook until it is resumed; events queue up. Return True if it was not paused before."""
     with transaction.atomic():
-        paused = Webhook.objects.filter(pk=row.pk, paused_at=None).update(paused_at=now(), paused_why=why)
+        paused = Webhook.objects.filter(pk=row.pk, paused_at=None).update(paused_at=now(), paused_why=reason)
         if paused:
-            audit_log.changed("webhook paused", by=by, owner=row.owner, about={"webhook": row.number})
+            audit_log.log_change("webhook paused", by=by, owner=row.owner, about={"webhook": row.number})
     return bool(paused)
 
 
 def resume(services: Services, row: Webhook, *, by: str) -> None:
     """Resume a webhook, starting with the messages that have queued up."""
     with transaction.atomic():
-        fresh = {"paused_at": None, "paused_why": "", "misses": 0, "failing_since": None, "ask_after": None}
-        if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**fresh):
-            audit_log.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
-        waiting = row.deliveries.filter(state=StepState.TODO)
-        waiting.update(not_before=None, held_since=None)
-    services.enqueue(Delivery, list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
+        defaults = {"paused_at": None, "paused_why": "", "misses": 0, "failing_since": None, "ask_after": None}
+        if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**defaults):
+            audit_log.log_change("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
+        pending = row.deliveries.filter(state=StepState.TODO)
+        pending.update(not_before=None, held_since=None)
+    services.enqueue(Delivery, list(pending.order_by("pk").values_list("pk", flat=True)[:MAX_SENT_ON_RESUME]))
 
 
 def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message again under the same name, by which receivers recognise duplicates."""
-    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
+    Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.reset_columns())
     services.enqueue(Delivery, [delivery.pk])
 
 
-def message_of(services: Services, row: Webhook, event: Event) -> Message:
+def build_message(services: Services, row: Webhook, event: Event) -> Message:
     """Return the message that informs a webhook of an event."""
-    data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, page_of(event))}
+    data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, get_page_path(event))}
     payload = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     secret = decrypt(SECRET, bytes(row.encrypted_secret), *master_keys(services.config))
     return Message(row.url, f"evt_{event.pk}", body, PREFIX + base64.b64encode(secret).decode())
 
 
-def page_of(event: Event) -> str:
+def get_page_path(event: Event) -> str:
     """Return the path of the page that an event is about."""
-    start, about = f"/o/{event.owner.slug}", event.about
-    for what, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices"), ("work", "works")):
-        if what in about:
-            return f"{start}/{folder}/{about[what]}/"
-    return f"{start}/told/" if "webhook" in about else f"{start}/downloads/"
+    owner_path, about = f"/o/{event.owner.slug}", event.about
+    for key, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices"), ("work", "works")):
+        if key in about:
+            return f"{owner_path}/{folder}/{about[key]}/"
+    return f"{owner_path}/told/" if "webhook" in about else f"{owner_path}/downloads/"
 
 
-def send(services: Services, message: Message) -> Reply:
+def send_message(services: Services, message: Message) -> Reply:
     """Sign a message and send it once, as :func:`post` does."""
     signed_at = now()
     headers = {
@@ -173,13 +173,13 @@ def send(services: Services, message: Message) -> Reply:
 
 def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Send one POST request to a third-party URL. Redirects are not followed and the response body is not read."""
-    begun, clock = now(), time.monotonic()
+    started, clock = now(), time.monotonic()
     status, sentence, after = 0, "", None
     try:
         with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
-            answer = session.post(url, body, headers=headers, allow_redirects=False)
-            answer.close()
-        status, after = answer.status_code, _retry_after(answer.headers.get("Retry-After", ""), begun)
+            response = session.post(url, body, headers=headers, allow_redirects=False)
+            response.close()
+        status, after = response.status_code, _parse_retry_after(response.headers.get("Retry-After", ""), started)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             sentence = Sentence("The server returned status %(status)s.", status=status)
     except RefusedError as error:
@@ -190,13 +190,13 @@ def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) 
         if machine_fault(error):
             raise
         sentence = Sentence("The server could not be reached.")
-    return Reply(begun, status, int((time.monotonic() - clock) * 1000), sentence, after)
+    return Reply(started, status, int((time.monotonic() - clock) * 1000), sentence, after)
 
 
-def _retry_after(text: str, moment: datetime) -> datetime | None:
+def _parse_retry_after(text: str, since: datetime) -> datetime | None:
     if text.isascii() and text.isdecimal():
-        return moment + timedelta(seconds=min(int(text[:9]), 86_400))
+        return since + timedelta(seconds=min(int(text[:9]), 86_400))
     try:
-        return min(parsedate_to_datetime(text), moment + timedelta(days=1)) if text else None
+        return min(parsedate_to_datetime(text), since + timedelta(days=1)) if text else None
     except (ValueError, TypeError, OverflowError):  # Invalid values from a receiver must not hold up other messages.
         return None

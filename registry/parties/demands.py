@@ -17,9 +17,9 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered
+from registry.accounts.scoped import number_lookup
 from registry.cases.models import Case
-from registry.db.rows import alone_with, next_number, there
+from registry.db.rows import lock_row, next_number, require
 from registry.parties.models import Demand, DemandEntry, Fee, FeeTable, Invoice
 from registry.parties.periods import Period
 
@@ -27,12 +27,12 @@ MAX_CASES = 200
 MAX_FEES = 500
 """Maximum number of rows in a fee table; a form lists all of them."""
 Kind = DemandEntry.Kind
-HEAD = (
+LEDGER_COLUMNS = (
     "demand", "party", "cases", "basis", "fee_table", "currency", "entry", "kind", "amount", "day", "due_on",
     "corrects", "corrected_by", "words", "by", "at", "invoice",
 )  # fmt: skip
 MAX_AMOUNT = 10**15
-_CODES = """
+_CURRENCY_CODES = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
 COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR
 IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR
@@ -40,7 +40,10 @@ MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR 
 SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD
 XCG XOF XPF YER ZAR ZMW ZWG
 """
-_WHOLE, _THOUSANDTHS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF", "BHD IQD JOD KWD LYD OMR TND"
+_ZERO_DECIMALS, _THREE_DECIMALS = (
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    "BHD IQD JOD KWD LYD OMR TND",
+)
 """Currencies with no decimal digits, and with three. All others have two."""
 _AMOUNT = re.compile(r"([0-9]{1,16})(?:[.]([0-9]{1,3}))?")
 
@@ -70,45 +73,47 @@ class NewDemand:
     due_on: date | None = None
 
 
-def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
+def list_demands(owner: Owner, party: str = "") -> QuerySet[Demand]:
     """Return the owner's demands with the latest ``asked``, ``agreed`` and ``due_on``, and the total ``received``."""
-    live = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-day", "-number")
-    sums = live.filter(kind=Kind.RECEIVED).order_by().values("demand").annotate(sum=Sum("amount"))
-    rows = Demand.objects.filter(owner=of, **({"party": party} if party else {})).annotate(
-        asked=Subquery(live.filter(kind=Kind.ASKED).values("amount")[:1]),
-        agreed=Subquery(live.filter(kind=Kind.AGREED).values("amount")[:1]),
+    current_entries = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-day", "-number")
+    sums = current_entries.filter(kind=Kind.RECEIVED).order_by().values("demand").annotate(sum=Sum("amount"))
+    rows = Demand.objects.filter(owner=owner, **({"party": party} if party else {})).annotate(
+        asked=Subquery(current_entries.filter(kind=Kind.ASKED).values("amount")[:1]),
+        agreed=Subquery(current_entries.filter(kind=Kind.AGREED).values("amount")[:1]),
         received=Subquery(sums.values("sum")),
-        due_on=Subquery(live.exclude(kind=Kind.RECEIVED).values("due_on")[:1]),
+        due_on=Subquery(current_entries.exclude(kind=Kind.RECEIVED).values("due_on")[:1]),
     )
     return rows.select_related("fee__table").order_by("-number")
 
 
-demand = numbered(demands, "demand")
+get_demand = number_lookup(list_demands, "demand")
 
 
-def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
+def sum_by_currency(owner: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
     """Sum the amounts asked, agreed and received by currency."""
-    rows = demands(of).order_by("currency").values("currency")
+    rows = list_demands(owner).order_by("currency").values("currency")
     sums = rows.annotate(all_asked=Sum("asked"), all_agreed=Sum("agreed"), all_received=Sum("received"))
     return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
 
 
-def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, given: Mapping[str, str]) -> NewDemand:
-    """Parse a demand form: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
+def parse_demand_form(
+    owner: Owner, party: str, cases: Sequence[int], due_on: date | None, fields: Mapping[str, str]
+) -> NewDemand:
+    """Parse a demand form: ``get_fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
 
     Raises:
         WrongUseError: A value cannot be parsed.
         NotFoundError: The owner does not have the fee.
     """
-    table, _dot, line = given["fee"].partition(".")
-    at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
-    row = fee(of, at, number) if table else None
-    code = row.table.currency if row and not given["currency"] else currency_named(given["currency"])
-    amount = read_amount(given["amount"], code) if given["amount"] or row is None else None
-    return NewDemand(party, cases, row, code, amount, given["basis"], due_on)
+    table, _dot, line = fields["get_fee"].partition(".")
+    table_number, line_number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
+    row = get_fee(owner, table_number, line_number) if table else None
+    code = row.table.currency if row and not fields["currency"] else parse_currency(fields["currency"])
+    amount = parse_amount(fields["amount"], code) if fields["amount"] or row is None else None
+    return NewDemand(party, cases, row, code, amount, fields["basis"], due_on)
 
 
-def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
+def create_demand(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     """Demand payment from a party for some of its confirmed cases, by a fee or by an amount with its basis.
 
     Raises:
@@ -116,9 +121,9 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
             is in another currency.
     """
     fee = new.fee
-    basis = new.basis.strip() or (fee_in_words(fee) if fee else "")
+    basis = new.basis.strip() or (describe_fee(fee) if fee else "")
     amount = new.amount if new.amount is not None or fee is None else fee.amount
-    currency = currency_named(new.currency or (fee.table.currency if fee else ""))
+    currency = parse_currency(new.currency or (fee.table.currency if fee else ""))
     if not basis or amount is None:
         raise WrongUseError(
             _("The basis of the amount is missing."), hint=_("Enter the basis of the amount, or choose a fee.")
@@ -126,22 +131,22 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     if fee and fee.table.currency != currency:
         raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
-    with alone_with(owner):
-        rows = askable(owner, new.party, new.cases)
+    with lock_row(owner):
+        rows = load_claimable_cases(owner, new.party, new.cases)
         row = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
         row.cases.set(rows)
         add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
-    return demand(owner, row.number)
+    return get_demand(owner, row.number)
 
 
-def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
+def load_claimable_cases(owner: Owner, party: str, cases: Sequence[int]) -> list[Case]:
     """Return cases for which payment can be demanded from a party, by their numbers.
 
     Raises:
         WrongUseError: A case is not a confirmed case of this party, or there are none or too many.
     """
     numbers = set(cases)
-    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
+    rows = Case.objects.filter(owner=owner, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
     confirmed = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
     if not numbers or len(confirmed) < len(numbers):
         hint = _("Select cases of one site that a member has decided as not licensed.")
@@ -157,79 +162,93 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
     """
     if new.kind not in Kind.values:
         raise WrongUseError(_("Select what happened."))
-    checked_amount(new.amount)
-    with alone_with(row) as held:
-        wrong = None
+    check_amount(new.amount)
+    with lock_row(row) as locked_row:
+        corrected = None
         if new.corrects is not None:
-            wrong = held.entries.filter(number=new.corrects, kind=new.kind, correction=None).first()
-            if wrong is None or not new.words.strip():
+            corrected = locked_row.entries.filter(number=new.corrects, kind=new.kind, correction=None).first()
+            if corrected is None or not new.words.strip():
                 hint = _("Enter an entry of the same kind that has not been corrected yet, and the reason.")
                 raise WrongUseError(_("The entry to correct is missing."), hint=hint)
-        day = new.day or (localdate() if wrong is None else wrong.day)
+        day = new.day or (localdate() if corrected is None else corrected.day)
         if day > now().date() + timedelta(days=1):
             raise WrongUseError(_("The day is in the future."))
-        said = asdict(new) | {"day": day, "corrects": wrong, "words": new.words.strip(), "by": by, "at": now()}
-        return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
+        values = asdict(new) | {"day": day, "corrects": corrected, "words": new.words.strip(), "by": by, "at": now()}
+        return DemandEntry.objects.create(demand=locked_row, number=next_number(locked_row.entries), **values)
 
 
-def ledger(of: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
+def iterate_ledger(owner: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
     """Yield the ledger: a header, the entries of all demands, then all invoices, limited to a period if given.
 
     Amounts are in the currency's main unit, such as 1200.50. Those of cancellations are negative.
     """
-    yield HEAD
-    within = {} if period is None else {"day__range": (period.first, period.last)}
-    entries = DemandEntry.objects.filter(demand__owner=of, **within).order_by("demand__number", "number")
-    joined = entries.select_related("demand__fee__table", "corrects", "correction")
-    for row in joined.prefetch_related("demand__cases"):
+    yield LEDGER_COLUMNS
+    period_filter = {} if period is None else {"day__range": (period.first, period.last)}
+    entries = DemandEntry.objects.filter(demand__owner=owner, **period_filter).order_by("demand__number", "number")
+    joined_entries = entries.select_related("demand__fee__table", "corrects", "correction")
+    for row in joined_entries.prefetch_related("demand__cases"):
         correction = getattr(row, "correction", None)
         yield (
-            *(*_ledger_head(row.demand), row.number, row.kind),
-            *(in_units(row.amount, row.demand.currency), row.day, row.due_on or ""),
+            *(*_describe_demand(row.demand), row.number, row.kind),
+            *(to_units(row.amount, row.demand.currency), row.day, row.due_on or ""),
             *(row.corrects.number if row.corrects else "", correction.number if correction else ""),
             *(row.words, row.by, row.at.isoformat(), ""),
         )
-    invoices = Invoice.objects.filter(owner=of, **within).order_by("year", "number")
-    for one in invoices.select_related("demand__fee__table", "cancels").prefetch_related("demand__cases"):
+    invoices = Invoice.objects.filter(owner=owner, **period_filter).order_by("year", "number")
+    for invoice in invoices.select_related("demand__fee__table", "cancels").prefetch_related("demand__cases"):
         yield (
-            *(*_ledger_head(one.demand), "", "invoiced", in_units(one.amount, one.currency), one.day, "", "", ""),
-            *(f"{one.cancels.name}: {one.words}" if one.cancels else "", one.by, one.at.isoformat(), one.name),
+            *(
+                *_describe_demand(invoice.demand),
+                "",
+                "invoiced",
+                to_units(invoice.amount, invoice.currency),
+                invoice.day,
+                "",
+                "",
+                "",
+            ),
+            *(
+                f"{invoice.cancels.name}: {invoice.words}" if invoice.cancels else "",
+                invoice.by,
+                invoice.at.isoformat(),
+                invoice.name,
+            ),
         )
 
 
-def _ledger_head(row: Demand) -> tuple[object, ...]:
+def _describe_demand(row: Demand) -> tuple[object, ...]:
     """Return the first columns of a ledger row, which identify the demand."""
     cases = " ".join(str(case.number) for case in row.cases.all())
     return row.number, row.party, cases, row.basis, row.fee.table.name if row.fee else "", row.currency
 
 
-def fee_tables(of: Owner) -> QuerySet[FeeTable]:
+def list_fee_tables(owner: Owner) -> QuerySet[FeeTable]:
     """Return the owner's fee tables, newest first."""
-    return FeeTable.objects.filter(owner=of).order_by("-number")
+    return FeeTable.objects.filter(owner=owner).order_by("-number")
 
 
-def fees(of: Owner) -> QuerySet[Fee]:
+def list_fees(owner: Owner) -> QuerySet[Fee]:
     """Return the fees that can be chosen now: the rows of the newest table of each name."""
-    newest = FeeTable.objects.filter(owner=of).order_by("name", "-number").distinct("name")
+    newest = FeeTable.objects.filter(owner=owner).order_by("name", "-number").distinct("name")
     return Fee.objects.filter(table__in=newest.values("pk")).select_related("table").order_by("table__name", "number")
 
 
-def fee(of: Owner, table: int, number: int) -> Fee:
+def get_fee(owner: Owner, table: int, number: int) -> Fee:
     """Return a row of one of the owner's fee tables.
 
     Raises:
         NotFoundError: The owner has no such table or row.
     """
-    row = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
-    return there(row, f"{of.name} has no fee {number} in table {table}.")
+    row = Fee.objects.filter(table__owner=owner, table__number=table, number=number).select_related("table").first()
+    return require(row, f"{owner.name} has no fee {number} in table {table}.")
 
 
-def fee_in_words(row: Fee) -> str:
+def describe_fee(row: Fee) -> str:
     """Describe a fee-table row, without its amount."""
     return " · ".join(filter(None, (row.table.name, row.use, row.size, row.duration)))
 
 
-def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, by: str) -> FeeTable:
+def save_fee_table(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, by: str) -> FeeTable:
     """Store a fee table and its rows (unsaved ``Fee`` objects).
 
     An older table of the same name is no longer offered, but is kept for demands that use it.
@@ -239,49 +258,49 @@ def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, b
     """
     rows = list(lines)
     if not name.strip() or not 1 <= len(rows) <= MAX_FEES:
-        most = _("A fee table needs a name and at most %(n)d rows.") % {"n": MAX_FEES}
-        raise WrongUseError(most)
-    with alone_with(owner):
-        number, code = next_number(owner.fee_tables), currency_named(currency)
+        message = _("A fee table needs a name and at most %(n)d rows.") % {"n": MAX_FEES}
+        raise WrongUseError(message)
+    with lock_row(owner):
+        number, code = next_number(owner.fee_tables), parse_currency(currency)
         about = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
         table = FeeTable.objects.create(owner=owner, number=number, **about)
-        for at, line in enumerate(rows, 1):
-            line.table, line.number, line.amount = table, at, checked_amount(line.amount)
+        for line_number, line in enumerate(rows, 1):
+            line.table, line.number, line.amount = table, line_number, check_amount(line.amount)
         Fee.objects.bulk_create(rows)
     return table
 
 
-def currency_named(text: str) -> str:
+def parse_currency(text: str) -> str:
     """Return a currency code in upper case.
 
     Raises:
         WrongUseError: The code is not in ISO 4217.
     """
     code = text.strip().upper()
-    if len(code) != 3 or not code.isalpha() or code not in _CODES:
-        said = Sentence("“%(given)s” is not a currency code.", given=text.strip()[:40])
-        raise WrongUseError(said, hint=Sentence("Enter its three-letter code, for example EUR or CNY."))
+    if len(code) != 3 or not code.isalpha() or code not in _CURRENCY_CODES:
+        message = Sentence("“%(given)s” is not a currency code.", given=text.strip()[:40])
+        raise WrongUseError(message, hint=Sentence("Enter its three-letter code, for example EUR or CNY."))
     return code
 
 
-def read_amount(text: str, currency: str) -> int:
+def parse_amount(text: str, currency: str) -> int:
     """Parse an amount such as ``120.50`` into the currency's smallest unit.
 
     Raises:
         WrongUseError: The text is not an amount in this currency.
     """
-    digits, digits_match = _digits(currency), _AMOUNT.fullmatch(text.strip())
-    if digits_match is None or len(digits_match[2] or "") > digits:
-        said = Sentence(
+    decimals, digits_match = _count_decimals(currency), _AMOUNT.fullmatch(text.strip())
+    if digits_match is None or len(digits_match[2] or "") > decimals:
+        message = Sentence(
             "“%(given)s” is not a valid amount in %(currency)s.", given=text.strip()[:40], currency=currency
         )
         raise WrongUseError(
-            said, hint=Sentence("Enter digits and a decimal point without the currency, for example 1200.50.")
+            message, hint=Sentence("Enter digits and a decimal point without the currency, for example 1200.50.")
         )
-    return checked_amount(int(digits_match[1] + (digits_match[2] or "").ljust(digits, "0")))
+    return check_amount(int(digits_match[1] + (digits_match[2] or "").ljust(decimals, "0")))
 
 
-def checked_amount(amount: int) -> int:
+def check_amount(amount: int) -> int:
     """Return the amount if it is within the limits.
 
     Raises:
@@ -292,10 +311,10 @@ def checked_amount(amount: int) -> int:
     return amount
 
 
-def in_units(amount: int, currency: str) -> Decimal:
+def to_units(amount: int, currency: str) -> Decimal:
     """Convert an amount to the currency's main unit, with all decimal digits."""
-    return Decimal(amount).scaleb(-_digits(currency))
+    return Decimal(amount).scaleb(-_count_decimals(currency))
 
 
-def _digits(currency: str) -> int:
-    return 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
+def _count_decimals(currency: str) -> int:
+    return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2

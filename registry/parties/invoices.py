@@ -17,14 +17,14 @@ from evidence.documents.sheets.invoice import InvoiceFacts, render_invoice
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.accounts.models import Owner
-from registry.db.rows import alone_with, columns, next_number, there
-from registry.parties.demands import checked_amount, in_units, read_amount
+from registry.db.rows import columns, lock_row, next_number, require
+from registry.parties.demands import check_amount, parse_amount, to_units
 from registry.parties.models import Demand, DemandEntry, Instalment, Invoice
-from registry.works.tables import as_date
+from registry.works.tables import to_iso_date
 
 MAX_INSTALMENTS = 24
-NAME = r"^[1-9][0-9]{3}-[0-9]{4,9}$"
-_KEPT = ("agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "language")
+NAME_PATTERN = r"^[1-9][0-9]{3}-[0-9]{4,9}$"
+_COPIED_FIELDS = ("agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "language")
 """Fields that a cancellation copies from its invoice."""
 
 
@@ -49,84 +49,84 @@ class NewInvoice:
     language: str = "en"  # ``en`` or ``zh-Hans``.
 
 
-def invoices(of: Owner, demand: int | None = None) -> QuerySet[Invoice]:
+def list_invoices(owner: Owner, demand: int | None = None) -> QuerySet[Invoice]:
     """Return the owner's invoices, newest first; only those of one demand if its number is given."""
-    rows = Invoice.objects.filter(owner=of, **({} if demand is None else {"demand__number": demand}))
+    rows = Invoice.objects.filter(owner=owner, **({} if demand is None else {"demand__number": demand}))
     rows = rows.select_related("owner", "demand", "cancels", "cancellation")
     return rows.prefetch_related("instalments").order_by("-pk")
 
 
-def invoice(of: Owner, name: str) -> Invoice:
+def get_invoice(owner: Owner, name: str) -> Invoice:
     """Return an owner's invoice by its number, such as ``2026-0001``.
 
     Raises:
         NotFoundError: The owner has no invoice with this number.
     """
-    year, _dash, number = name.partition("-") if re.fullmatch(NAME, name) else ("0", "", "0")
-    row = invoices(of).filter(year=int(year), number=int(number)).first()
-    return there(row, f"{of.name} has no invoice {name[:20]}.")
+    year, _dash, number = name.partition("-") if re.fullmatch(NAME_PATTERN, name) else ("0", "", "0")
+    row = list_invoices(owner).filter(year=int(year), number=int(number)).first()
+    return require(row, f"{owner.name} has no invoice {name[:20]}.")
 
 
-def agreed_entry(of: Demand) -> DemandEntry | None:
+def get_agreed_entry(demand: Demand) -> DemandEntry | None:
     """Return the latest uncorrected entry (by day) that records an agreement, or None."""
-    rows = of.entries.filter(kind=DemandEntry.Kind.AGREED, correction=None)
+    rows = demand.entries.filter(kind=DemandEntry.Kind.AGREED, correction=None)
     return rows.order_by("-day", "-number").first()
 
 
-def received(of: Demand) -> int:
+def sum_received(demand: Demand) -> int:
     """Sum the payments received for a demand, without corrected entries."""
-    rows = of.entries.filter(kind=DemandEntry.Kind.RECEIVED, correction=None)
+    rows = demand.entries.filter(kind=DemandEntry.Kind.RECEIVED, correction=None)
     return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
-def counts(row: Invoice) -> bool:
+def is_valid(row: Invoice) -> bool:
     """Return True if an invoice is valid: it is not a cancellation and has not been cancelled."""
     return row.cancels_id is None and not hasattr(row, "cancellation")
 
 
-def due_next(row: Invoice, paid: int) -> Due | None:
+def get_next_due(row: Invoice, paid: int) -> Due | None:
     """Return the first instalment that the payments do not cover, with the amount left, or None if all are paid."""
     due_so_far = 0
-    for one in row.instalments.all():
-        due_so_far += one.amount
+    for instalment in row.instalments.all():
+        due_so_far += instalment.amount
         if due_so_far > paid:
-            return Due(one.day, min(one.amount, due_so_far - paid))
+            return Due(instalment.day, min(instalment.amount, due_so_far - paid))
     return None
 
 
-def proposed(demand: Demand) -> dict[str, str]:
+def propose_values(demand: Demand) -> dict[str, str]:
     """Return initial form values: the works' titles, and issuer, tax and payment from the owner's last invoice."""
     last = Invoice.objects.filter(owner=demand.owner, cancels=None).order_by("-pk").first()
-    said = columns(last, "issuer", "tax", "payment", "language") if last else {"issuer": demand.owner.name}
-    before = demand.invoices.filter(cancels=None).order_by("-pk").first()
+    values = columns(last, "issuer", "tax", "payment", "language") if last else {"issuer": demand.owner.name}
+    previous = demand.invoices.filter(cancels=None).order_by("-pk").first()
     titles = demand.cases.order_by("number").values_list("work__title", flat=True)
     subject = "\n".join(dict.fromkeys(filter(None, titles)))
-    agreed = agreed_entry(demand)
-    amount = in_units(agreed.amount, demand.currency) if agreed else ""
+    agreed = get_agreed_entry(demand)
+    amount = to_units(agreed.amount, demand.currency) if agreed else ""
     lines = f"{agreed.due_on} {amount}" if agreed and agreed.due_on else ""
-    return said | {"payer": before.payer if before else "", "subject": subject, "instalments": lines}
+    return values | {"payer": previous.payer if previous else "", "subject": subject, "instalments": lines}
 
 
-def read_instalments(text: str, currency: str) -> list[Due]:
+def parse_instalments(text: str, currency: str) -> list[Due]:
     """Parse instalments, one per line, each a day and an amount, such as ``2026-12-15 250.00``.
 
     Raises:
         WrongUseError: A line is not a day followed by an amount.
     """
-    return [_instalment(line, currency) for line in text.splitlines() if line.strip()]
+    return [_parse_instalment(line, currency) for line in text.splitlines() if line.strip()]
 
 
-def _instalment(line: str, currency: str) -> Due:
+def _parse_instalment(line: str, currency: str) -> Due:
     day, _blank, amount = line.strip().partition(" ")
     try:
-        return Due(date.fromisoformat(as_date(day)), read_amount(amount, currency))
+        return Due(date.fromisoformat(to_iso_date(day)), parse_amount(amount, currency))
     except ValueError as error:
-        said = _("“%(given)s” is not a date with an amount.") % {"given": line.strip()[:40]}
+        message = _("“%(given)s” is not a date with an amount.") % {"given": line.strip()[:40]}
         hint = _("Enter each instalment on its own line, for example 2026-12-15 250.00.")
-        raise WrongUseError(said, hint=hint) from error
+        raise WrongUseError(message, hint=hint) from error
 
 
-def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
+def issue_invoice(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
     """Issue an invoice for the agreed amount, dated today, with the year's next number.
 
     Raises:
@@ -134,44 +134,44 @@ def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
             add up to the amount.
     """
     load_phrases(new.language)
-    with alone_with(demand.owner) as owner, alone_with(demand) as held:
-        agreed = agreed_entry(held)
+    with lock_row(demand.owner) as owner, lock_row(demand) as locked_demand:
+        agreed = get_agreed_entry(locked_demand)
         if agreed is None or not agreed.amount:
             raise WrongUseError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
-        if held.invoices.filter(cancels=None, cancellation=None).exists():
+        if locked_demand.invoices.filter(cancels=None, cancellation=None).exists():
             raise WrongUseError(_("An invoice already exists."), hint=_("Cancel it before you create another one."))
-        said = {name: value.strip() for name, value in asdict(new).items() if isinstance(value, str)}
-        if not (said["issuer"] and said["payer"] and said["subject"]):
+        texts = {name: value.strip() for name, value in asdict(new).items() if isinstance(value, str)}
+        if not (texts["issuer"] and texts["payer"] and texts["subject"]):
             raise WrongUseError(_("Enter the issuer, the payer and the subject of the invoice."))
-        _check(new.instalments, agreed.amount)
-        about = said | {"agreed_on": agreed.day, "currency": held.currency, "amount": agreed.amount}
-        row = _numbered(owner, held, by, **about)
+        _check_instalments(new.instalments, agreed.amount)
+        about = texts | {"agreed_on": agreed.day, "currency": locked_demand.currency, "amount": agreed.amount}
+        row = _create_numbered(owner, locked_demand, by, **about)
         lines = (
             Instalment(invoice=row, number=n, day=due.day, amount=due.amount)
             for n, due in enumerate(new.instalments, 1)
         )
         Instalment.objects.bulk_create(lines)
-    return invoice(owner, row.name)
+    return get_invoice(owner, row.name)
 
 
-def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
+def cancel_invoice(row: Invoice, reason: str, *, by: str) -> Invoice:
     """Cancel an invoice by issuing a cancellation with its own number.
 
     Raises:
         WrongUseError: No reason is given, or the invoice was cancelled or is a cancellation itself.
     """
-    if not why.strip():
+    if not reason.strip():
         raise WrongUseError(_("Enter the reason for the cancellation."))
-    with alone_with(row.owner) as owner:
+    with lock_row(row.owner) as owner:
         if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
             hint = _("It has already been cancelled, or is itself a cancellation.")
             raise WrongUseError(_("This invoice cannot be cancelled."), hint=hint)
-        about = columns(row, *_KEPT) | {"amount": -row.amount, "cancels": row, "words": why.strip()}
-        cancellation = _numbered(owner, row.demand, by, **about)
-    return invoice(owner, cancellation.name)
+        about = columns(row, *_COPIED_FIELDS) | {"amount": -row.amount, "cancels": row, "words": reason.strip()}
+        cancellation = _create_numbered(owner, row.demand, by, **about)
+    return get_invoice(owner, cancellation.name)
 
 
-def invoice_pdf(row: Invoice) -> bytes:
+def render_invoice_pdf(row: Invoice) -> bytes:
     """Render an invoice as PDF/A-3b from its stored data. The bytes are the same each time.
 
     Raises:
@@ -179,8 +179,10 @@ def invoice_pdf(row: Invoice) -> bytes:
     """
     facts = InvoiceFacts(
         name=row.name,
-        amount=in_units(row.amount, row.currency),
-        instalments=tuple((one.day, in_units(one.amount, row.currency)) for one in row.instalments.all()),
+        amount=to_units(row.amount, row.currency),
+        instalments=tuple(
+            (instalment.day, to_units(instalment.amount, row.currency)) for instalment in row.instalments.all()
+        ),
         cancels=row.cancels.name if row.cancels else "",
         cancels_of=row.cancels.day if row.cancels else None,
         made_at=row.at,
@@ -189,18 +191,18 @@ def invoice_pdf(row: Invoice) -> bytes:
     return render_invoice(facts, row.language)
 
 
-def _check(instalments: Sequence[Due], amount: int) -> None:
+def _check_instalments(instalments: Sequence[Due], amount: int) -> None:
     if not 1 <= len(instalments) <= MAX_INSTALMENTS:
-        most = _("An invoice has 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
-        raise WrongUseError(most, hint=_("A single payment is one instalment."))
-    days = [one.day for one in instalments]
-    if days != sorted(set(days)) or not all(checked_amount(one.amount) for one in instalments):
+        message = _("An invoice has 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
+        raise WrongUseError(message, hint=_("A single payment is one instalment."))
+    days = [instalment.day for instalment in instalments]
+    if days != sorted(set(days)) or not all(check_amount(instalment.amount) for instalment in instalments):
         raise WrongUseError(_("Each instalment needs an amount and a date after the previous instalment."))
-    if sum(one.amount for one in instalments) != amount:
+    if sum(instalment.amount for instalment in instalments) != amount:
         raise WrongUseError(_("The instalments do not add up to the agreed amount."))
 
 
-def _numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:
+def _create_numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:
     """Create an invoice dated today with the year's next number. The caller must hold the owner's lock."""
     day = localdate()
     number = next_number(owner.invoices.filter(year=day.year))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.jobs import ASKED, job
+from registry.jobs import FOREGROUND, job
 from registry.parties.models import PartyLookup
 from registry.words import gettext_noop
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("registry queries for sites"), ASKED, PartyLookup, owner="owner")
+@job(gettext_noop("registry queries for sites"), FOREGROUND, PartyLookup, owner="owner")
 def lookup(services: "Services", ids: Sequence[int]) -> None:
     """Query RDAP registries about parties."""
-    from registry.parties.lookup import look_up
+    from registry.parties.lookup import process_lookups
 
-    look_up(services, ids)
+    process_lookups(services, ids)

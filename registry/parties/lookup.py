@@ -9,29 +9,29 @@ from exhibit.network.addresses import same_domain
 from registry.cases.models import CaseSighting
 from registry.db import steps
 from registry.parties.models import PartyLookup
-from registry.parties.rdap import ask_registries
+from registry.parties.rdap import query_registries
 from registry.services.services import Services
 
 
-def look_up(services: Services, ids: Sequence[int]) -> None:
+def process_lookups(services: Services, ids: Sequence[int]) -> None:
     """Query the registries for each pending lookup.
 
     A registry that does not answer is recorded as missing. It is not queried again automatically.
     """
     for pk in steps.claim(PartyLookup, ids, services.stale_after):
         row = PartyLookup.objects.get(pk=pk)
-        with steps.ending(PartyLookup, [pk]):
-            answers = ask_registries(services, row.party, _peer(row))
+        with steps.processing(PartyLookup, [pk]):
+            answers = query_registries(services, row.party, _get_peer(row))
             with transaction.atomic():
                 PartyLookup.objects.filter(pk=pk).update(answers=answers)
                 steps.finish(PartyLookup, [pk])
 
 
-def _peer(row: PartyLookup) -> str:
+def _get_peer(row: PartyLookup) -> str:
     """Return the address that the party's own host last answered from; empty if only other hosts served the images."""
-    seen = CaseSighting.objects.filter(case__owner=row.owner_id, case__party=row.party).exclude(sighting__peer="")
-    rows = seen.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
+    sightings = CaseSighting.objects.filter(case__owner=row.owner_id, case__party=row.party).exclude(sighting__peer="")
+    rows = sightings.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
         "sighting__peer", "sighting__page_url", "sighting__final_url"
     )
-    own = (peer for peer, page, image in rows[:20] if same_domain(page, image))
-    return next(own, "").rpartition(":")[0].strip("[]")
+    own_peers = (peer for peer, page, image in rows[:20] if same_domain(page, image))
+    return next(own_peers, "").rpartition(":")[0].strip("[]")

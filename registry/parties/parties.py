@@ -21,13 +21,13 @@ from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.notices.models import Notice, NoticeEvent
 from registry.notices.notices import State
-from registry.notices.refuted import with_refuted
+from registry.notices.refuted import annotate_refuted
 from registry.parties.models import PartyLookup
 from registry.works.models import Work
 
-FEW = 12
+MAX_LISTED = 12
 """Maximum number of works, cases and places on a party's page; the counts include all of them."""
-KEPT = timedelta(days=1)
+MAX_LOOKUP_AGE = timedelta(days=1)
 """Time for which a registry's answer is reused instead of sending a new query."""
 
 
@@ -76,11 +76,11 @@ class Outcome:
         return 100 * self.answered // self.sent
 
 
-def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
+def list_parties(owner: Owner, search_text: str = "") -> QuerySet[Case, Any]:
     """Return the parties of an owner's cases with counts, ordered by most confirmed, then most waiting cases."""
-    rows = Case.objects.filter(owner=of, resembles=False).exclude(party="")
-    rows = rows.filter(party__icontains=words) if words else rows
-    counted = (
+    rows = Case.objects.filter(owner=owner, resembles=False).exclude(party="")
+    rows = rows.filter(party__icontains=search_text) if search_text else rows
+    party_rows = (
         rows.order_by()
         .values("party")
         .annotate(
@@ -92,90 +92,96 @@ def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
             newest=Max("opened_at"),
         )
     )
-    return counted.order_by("-confirmed", "-waiting", "party")
+    return party_rows.order_by("-confirmed", "-waiting", "party")
 
 
-def lines(found: Iterable[dict[str, Any]]) -> list[PartyLine]:
-    """Convert rows of :func:`parties` to :class:`PartyLine`."""
+def to_party_lines(rows: Iterable[dict[str, Any]]) -> list[PartyLine]:
+    """Convert rows of :func:`list_parties` to :class:`PartyLine`."""
     return [
-        PartyLine(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in found
+        PartyLine(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in rows
     ]
 
 
-def party(of: Owner, name: str) -> PartyLine:
+def get_party(owner: Owner, name: str) -> PartyLine:
     """Return one party of an owner.
 
     Raises:
         NotFoundError: The owner has no case of this party.
     """
-    rows = lines(parties(of).filter(party=name))
+    rows = to_party_lines(list_parties(owner).filter(party=name))
     if not rows:
-        raise NotFoundError(f"{of.name} has no case of {name}.")
+        raise NotFoundError(f"{owner.name} has no case of {name}.")
     return rows[0]
 
 
-def cases_of(of: Owner, name: str) -> QuerySet[Case]:
+def list_cases(owner: Owner, name: str) -> QuerySet[Case]:
     """Return the owner's cases of a party: waiting cases first, then the newest."""
-    return scoped.cases(of).filter(party=name, resembles=False).order_by("-waits", "-number")
+    return scoped.cases(owner).filter(party=name, resembles=False).order_by("-waits", "-number")
 
 
-def works_of(of: Owner, name: str) -> QuerySet[Work]:
+def list_works(owner: Owner, name: str) -> QuerySet[Work]:
     """Return the owner's works that the party showed; ``seen`` is the number of cases of each."""
-    mine = Q(cases__party=name)
-    return Work.objects.filter(mine, owner=of).annotate(seen=Count("cases", filter=mine)).order_by("-seen", "number")
+    party_filter = Q(cases__party=name)
+    return (
+        Work.objects.filter(party_filter, owner=owner)
+        .annotate(seen=Count("cases", filter=party_filter))
+        .order_by("-seen", "number")
+    )
 
 
-def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
+def list_places(owner: Owner, name: str, limit: int = MAX_LISTED) -> list[Place]:
     """Return pages of the party that showed the owner's works, most recently seen first."""
-    mine = CaseSighting.objects.filter(case__owner=of, case__party=name)
-    rows = mine.values("case", "case__number", "sighting__page_key", "sighting__page_url")
+    party_sightings = CaseSighting.objects.filter(case__owner=owner, case__party=name)
+    rows = party_sightings.values("case", "case__number", "sighting__page_key", "sighting__page_url")
     online = last_online(case=OuterRef("case"), page_key=OuterRef("sighting__page_key"))
-    seen = rows.annotate(first=Min("sighting__first_seen"), seen=Max("sighting__last_seen"), online=online)
-    seen = seen.annotate(last=Greatest("seen", "online"))
-    seen = seen.order_by(F("last").desc(nulls_last=True))
-    return [Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in seen[:most]]
+    place_rows = rows.annotate(first=Min("sighting__first_seen"), seen=Max("sighting__last_seen"), online=online)
+    place_rows = place_rows.annotate(last=Greatest("seen", "online"))
+    place_rows = place_rows.order_by(F("last").desc(nulls_last=True))
+    return [
+        Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in place_rows[:limit]
+    ]
 
 
-def contacts_of(of: Owner, name: str) -> list[tuple[str, str, str, int]]:
+def list_contacts(owner: Owner, name: str) -> list[tuple[str, str, str, int]]:
     """Return past addressees of notices to the party: name, email address, its source, number of the last notice."""
-    rows = Notice.objects.filter(owner=of, party=name).exclude(state=State.DISCARDED).order_by("-number")
+    rows = Notice.objects.filter(owner=owner, party=name).exclude(state=State.DISCARDED).order_by("-number")
     contacts: dict[tuple[str, str], tuple[str, str, str, int]] = {}
     for number, fields in rows.values_list("number", "fields")[:50]:
-        who = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
-        if any(who):
-            contacts.setdefault(who, (*who, fields.get("addressee_source", ""), number))
+        addressee = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
+        if any(addressee):
+            contacts.setdefault(addressee, (*addressee, fields.get("addressee_source", ""), number))
     return list(contacts.values())
 
 
-def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
+def request_lookup(owner: Owner, name: str, *, by: str) -> PartyLookup:
     """Queue a registry lookup of a party at a member's request. Answers less than a day old are reused.
 
     Raises:
         NotFoundError: The owner has no case of this party.
     """
-    party(of, name)
+    get_party(owner, name)
     with transaction.atomic():
         values = {"asked_by": by, "asked_at": now()}
         rows = PartyLookup.objects.select_for_update(no_key=True)
-        row, is_new = rows.get_or_create(owner=of, party=name, defaults=values)
-        if not is_new and is_old(row):
-            write(row, **values, **steps.afresh())
+        row, is_new = rows.get_or_create(owner=owner, party=name, defaults=values)
+        if not is_new and is_outdated(row):
+            write(row, **values, **steps.reset_columns())
     return row
 
 
-def is_old(row: PartyLookup | None) -> bool:
+def is_outdated(row: PartyLookup | None) -> bool:
     """Return True if registries may be queried: no lookup exists, the last one failed, or it is over a day old."""
     if row is None or row.state == StepState.FAILED:
         return True
-    return row.state == StepState.DONE and row.asked_at < now() - KEPT
+    return row.state == StepState.DONE and row.asked_at < now() - MAX_LOOKUP_AGE
 
 
-def lookup_of(of: Owner, name: str) -> PartyLookup | None:
+def get_lookup(owner: Owner, name: str) -> PartyLookup | None:
     """Return the lookup of a party (finished or pending), or None if no member requested one."""
-    return PartyLookup.objects.filter(owner=of, party=name).first()
+    return PartyLookup.objects.filter(owner=owner, party=name).first()
 
 
-def outcomes(of: Owner) -> list[Outcome]:
+def summarise_outcomes(owner: Owner) -> list[Outcome]:
     """Summarise the outcomes of sent notices by kind."""
     day = Coalesce("day", TruncDate("at"))
 
@@ -183,18 +189,18 @@ def outcomes(of: Owner) -> list[Outcome]:
         events = NoticeEvent.objects.filter(notice=OuterRef("pk"), kind__in=kinds).order_by()
         return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
 
-    sent = Notice.objects.filter(owner=of, sent_at__isnull=False).exclude(state=State.DISCARDED)
-    rows = with_refuted(sent).annotate(
+    sent = Notice.objects.filter(owner=owner, sent_at__isnull=False).exclude(state=State.DISCARDED)
+    rows = annotate_refuted(sent).annotate(
         on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
     )
     by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
-    for kind, on, gone, answer, refuted in rows.values_list("kind", "on", "gone", "answer", "refuted"):
-        by_kind.setdefault(kind, []).append((on, None if refuted else gone, answer))
-    return [_outcome(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
+    for kind, sent_on, removed_on, answered_on, refuted in rows.values_list("kind", "on", "gone", "answer", "refuted"):
+        by_kind.setdefault(kind, []).append((sent_on, None if refuted else removed_on, answered_on))
+    return [_summarise(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 
 
-def _outcome(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
-    gone = [max(0, (day - on).days) for on, day, _ in rows if day is not None]
-    answered = [max(0, (day - on).days) for on, _, day in rows if day is not None]
-    medians = [median_low(days) if days else None for days in (gone, answered)]
-    return Outcome(kind, len(rows), len(gone), len(answered), *medians)
+def _summarise(kind: str, rows: list[tuple[date, date | None, date | None]]) -> Outcome:
+    removal_days = [max(0, (day - sent_on).days) for sent_on, day, _ in rows if day is not None]
+    reply_days = [max(0, (day - sent_on).days) for sent_on, _, day in rows if day is not None]
+    medians = [median_low(days) if days else None for days in (removal_days, reply_days)]
+    return Outcome(kind, len(rows), len(removal_days), len(reply_days), *medians)

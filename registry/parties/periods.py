@@ -38,7 +38,7 @@ class Sums:
     open: int  # Agreed by the last day of the period and not received by then.
 
 
-def period_named(text: str) -> Period:
+def parse_period(text: str) -> Period:
     """Parse the name of a period, such as ``2026-Q3``.
 
     Raises:
@@ -46,8 +46,8 @@ def period_named(text: str) -> Period:
     """
     name_match = _NAME.fullmatch(text)
     if name_match is None:
-        said = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
-        raise WrongUseError(said, hint=Sentence("Enter 2026, 2026-Q3 or 2026-07."))
+        message = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
+        raise WrongUseError(message, hint=Sentence("Enter 2026, 2026-Q3 or 2026-07."))
     year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:
@@ -55,23 +55,23 @@ def period_named(text: str) -> Period:
     return Period(text, date(year, first, 1), date(year, last, monthrange(year, last)[1]))
 
 
-def periods_of(owner: Owner) -> list[str]:
+def list_periods(owner: Owner) -> list[str]:
     """Return the names of all years, quarters and months with entries or invoices, latest first."""
-    entered = DemandEntry.objects.filter(demand__owner=owner).order_by().dates("day", "month")
-    invoiced = Invoice.objects.filter(owner=owner).order_by().dates("day", "month")
+    entry_months = DemandEntry.objects.filter(demand__owner=owner).order_by().dates("day", "month")
+    invoice_months = Invoice.objects.filter(owner=owner).order_by().dates("day", "month")
     names: list[str] = []
-    for day in sorted({*entered, *invoiced}, reverse=True):
+    for day in sorted({*entry_months, *invoice_months}, reverse=True):
         names += [f"{day.year}", f"{day.year}-Q{(day.month + 2) // 3}", f"{day.year}-{day.month:02}"]
     return list(dict.fromkeys(names))
 
 
-def sums(owner: Owner, period: Period) -> list[Sums]:
+def compute_sums(owner: Owner, period: Period) -> list[Sums]:
     """Compute the totals of a period, one row per currency. Currencies are never added up."""
     entries = DemandEntry.objects.filter(demand__owner=owner, correction=None, day__lte=period.last)
     rows = entries.order_by("demand", "day", "number").values_list(
         "demand", "demand__currency", "kind", "amount", "day"
     )
-    within: dict[tuple[str, str, int], int] = defaultdict(int)
+    period_totals: dict[tuple[str, str, int], int] = defaultdict(int)
     agreed: dict[tuple[str, int], int] = {}
     paid: dict[tuple[str, int], int] = defaultdict(int)
     for demand, currency, kind, amount, day in rows:
@@ -80,15 +80,21 @@ def sums(owner: Owner, period: Period) -> list[Sums]:
         elif kind == Kind.AGREED:
             agreed[currency, demand] = amount
         if day >= period.first:
-            within[currency, kind, demand] = amount + (within[currency, kind, demand] if kind == Kind.RECEIVED else 0)
+            period_totals[currency, kind, demand] = amount + (
+                period_totals[currency, kind, demand] if kind == Kind.RECEIVED else 0
+            )
     due = {key: max(amount - paid[key], 0) for key, amount in agreed.items()}
     invoices = Invoice.objects.filter(owner=owner, day__range=(period.first, period.last)).order_by()
     invoiced = dict(invoices.values_list("currency").annotate(sum=Sum("amount")))
-    unpaid = {currency for (currency, _demand), left in due.items() if left}
-    currencies = unpaid | invoiced.keys() | {key[0] for key in within}
+    unpaid = {currency for (currency, _demand), remaining in due.items() if remaining}
+    currencies = unpaid | invoiced.keys() | {key[0] for key in period_totals}
 
     def total(currency: str, kind: str) -> int:
-        return sum(amount for (of, what, _demand), amount in within.items() if (of, what) == (currency, kind))
+        return sum(
+            amount
+            for (row_currency, row_kind, _demand), amount in period_totals.items()
+            if (row_currency, row_kind) == (currency, kind)
+        )
 
     return [
         Sums(
@@ -97,7 +103,7 @@ def sums(owner: Owner, period: Period) -> list[Sums]:
             agreed=total(currency, Kind.AGREED),
             invoiced=invoiced.get(currency, 0),
             received=total(currency, Kind.RECEIVED),
-            open=sum(left for (of, _demand), left in due.items() if of == currency),
+            open=sum(remaining for (row_currency, _demand), remaining in due.items() if row_currency == currency),
         )
         for currency in sorted(currencies)
     ]

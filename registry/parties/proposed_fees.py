@@ -21,15 +21,15 @@ from registry.cases.models import Case, CaseSighting
 from registry.notices.contents import QUESTIONS
 from registry.notices.models import NoticeCase
 from registry.notices.notices import State
-from registry.notices.terms import months_later
-from registry.parties.demands import MAX_AMOUNT, askable, fees
+from registry.notices.terms import add_months
+from registry.parties.demands import MAX_AMOUNT, list_fees, load_claimable_cases
 from registry.parties.models import Fee
 
 MAX_LINES = 2_000
 """Maximum number of table rows that are compared with a use."""
 MAX_PARTS = 8
 """Maximum number of parts read from a cell. Further text becomes part of the last one, which then matches no rule."""
-MAX_SHOWN = 20
+MAX_LISTED = 20
 """Maximum number of fitting rows and of unknown parts that are returned for a use."""
 MAX_YEARS = 100
 """Longest accepted duration. A larger number is a calendar year, as in 2026年."""
@@ -59,7 +59,7 @@ _BOUND = re.compile(
     rf"(?P<unit>{'|'.join(_UNITS)})(?:以内|以下)?"
 )
 _DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}")
-_BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|(?<!\d)(?<!\d\s)/|/(?!\s?\d)|[;·，；、()（）]")
+_SEPARATOR = re.compile(r"(?<!\d),|,(?!\d)|(?<!\d)(?<!\d\s)/|/(?!\s?\d)|[;·，；、()（）]")
 """Separators of parts. A comma or slash within a number, as in 1,200 or 1/2, does not separate."""
 
 
@@ -102,13 +102,15 @@ class Part:
             return None if value is None else self._holds(value, self.least, self.most)
         if not self.kind or use.first_seen is None or use.last_seen is None:
             return None
-        begin = localdate(use.first_seen)
-        least, most = (None if one is None else _after(begin, one, self.kind) for one in (self.least, self.most))
-        return self._holds(localdate(use.last_seen), least, most)
+        first_day = localdate(use.first_seen)
+        min_day, max_day = (
+            None if limit is None else _add_span(first_day, limit, self.kind) for limit in (self.least, self.most)
+        )
+        return self._holds(localdate(use.last_seen), min_day, max_day)
 
-    def _holds(self, value: Any, least: Any, most: Any) -> bool:  # noqa: ANN401 - numbers or days
-        return (least is None or value > least or (value == least and not self.beyond)) and (
-            most is None or value <= most
+    def _holds(self, value: Any, minimum: Any, maximum: Any) -> bool:  # noqa: ANN401 - numbers or days
+        return (minimum is None or value > minimum or (value == minimum and not self.beyond)) and (
+            maximum is None or value <= maximum
         )
 
 
@@ -128,7 +130,7 @@ class ProposedFee:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class FeeTotal:
     """The total of the fees proposed for several cases."""
 
     amount: int  # In the currency's smallest unit.
@@ -136,41 +138,41 @@ class Together:
     lines: tuple[tuple[int, Fee], ...]  # (count, row) pairs.
 
 
-def proposed_fees(of: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
+def select_fees(owner: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
     """Return the known facts and the fitting fees for some of a party's confirmed cases.
 
     Raises:
         WrongUseError: A case is not a confirmed case of this party.
     """
-    known: dict[Part, int] = {}
+    part_indexes: dict[Part, int] = {}
     lines = [
-        _Line(fee, tuple(known.setdefault(part, len(known)) for part in parts), _rank(parts))
-        for fee in fees(of)[:MAX_LINES]
-        if (parts := parts_of_fee(fee))
+        _Line(fee, tuple(part_indexes.setdefault(part, len(part_indexes)) for part in parts), _sort_key(parts))
+        for fee in list_fees(owner)[:MAX_LINES]
+        if (parts := parse_fee(fee))
     ]
     tables = [list(rows) for _table, rows in groupby(lines, key=lambda line: line.fee.table_id)]
-    proposed_for = cache(lambda use: _proposed(use, list(known), tables))
-    uses = known_uses(of, party, askable(of, party, cases))
-    return [replace(proposed_for(replace(use, case=0, notice=None)), use=use) for use in uses]
+    propose_for = cache(lambda use: _propose_fee(use, list(part_indexes), tables))
+    uses = load_known_uses(owner, party, load_claimable_cases(owner, party, cases))
+    return [replace(propose_for(replace(use, case=0, notice=None)), use=use) for use in uses]
 
 
-def for_each(fee: Fee, cases: int) -> Together:
+def multiply_fee(fee: Fee, cases: int) -> FeeTotal:
     """Multiply one fee by a number of cases."""
-    return Together(fee.amount * cases, fee.table.currency, ((cases, fee),))
+    return FeeTotal(fee.amount * cases, fee.table.currency, ((cases, fee),))
 
 
-def together(proposed: Sequence[ProposedFee]) -> Together | None:
+def sum_proposed_fees(proposed: Sequence[ProposedFee]) -> FeeTotal | None:
     """Add up the proposed fees, or return None unless every case has one and all share a currency."""
-    fees_found = [one.fee for one in proposed if one.fee is not None]
+    fees_found = [proposal.fee for proposal in proposed if proposal.fee is not None]
     amount, currencies = sum(fee.amount for fee in fees_found), {fee.table.currency for fee in fees_found}
     if len(fees_found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
         return None
     lines = {fee.pk: fee for fee in fees_found}
-    counted = tuple((sum(fee.pk == key for fee in fees_found), fee) for key, fee in lines.items())
-    return Together(amount, currencies.pop(), counted)
+    fee_counts = tuple((sum(fee.pk == key for fee in fees_found), fee) for key, fee in lines.items())
+    return FeeTotal(amount, currencies.pop(), fee_counts)
 
 
-def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
+def load_known_uses(owner: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
     """Return the known facts of a party's cases. The number of queries does not depend on the number of cases."""
     uncovered = CaseSighting.objects.filter(case__in=cases, licence=None).order_by()
     rows = uncovered.values_list("case__number").annotate(
@@ -179,23 +181,28 @@ def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
         last=Max("sighting__last_seen"),
         pages=Count("sighting__page_key", distinct=True),
     )
-    seen = {number: known for number, *known in rows}
-    uses = [KnownUse(case.number, party, *seen.get(case.number, (None, None, None, 0))) for case in cases]
-    purposes = _purposes(of, party)
-    agreed = (
+    facts_by_case = {number: facts for number, *facts in rows}
+    uses = [KnownUse(case.number, party, *facts_by_case.get(case.number, (None, None, None, 0))) for case in cases]
+    purposes = _load_purposes(owner, party)
+    common_purpose = (
         next(iter(purposes.values())) if len({purpose for purpose, _notice in purposes.values()}) == 1 else ("", None)
     )
-    answers = [purposes.get(use.case, agreed) for use in uses]
-    return [replace(use, purpose=said, notice=at) for use, (said, at) in zip(uses, answers, strict=True)]
+    answers = [purposes.get(use.case, common_purpose) for use in uses]
+    return [
+        replace(use, purpose=stated_purpose, notice=notice_number)
+        for use, (stated_purpose, notice_number) in zip(uses, answers, strict=True)
+    ]
 
 
-def _purposes(of: Owner, party: str) -> Mapping[int, tuple[str, int | None]]:
+def _load_purposes(owner: Owner, party: str) -> Mapping[int, tuple[str, int | None]]:
     """Return the purpose last recorded for each case of a party, with the number of the notice it was recorded in."""
-    rows = NoticeCase.objects.filter(notice__owner=of, notice__party=party).exclude(notice__state=State.DISCARDED)
+    rows = NoticeCase.objects.filter(notice__owner=owner, notice__party=party).exclude(notice__state=State.DISCARDED)
     answered_rows = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
     return {
-        case: (said, at)
-        for case, said, at in answered_rows.values_list("case__number", "answers__purpose", "notice__number")
+        case: (purpose, notice_number)
+        for case, purpose, notice_number in answered_rows.values_list(
+            "case__number", "answers__purpose", "notice__number"
+        )
     }
 
 
@@ -208,52 +215,54 @@ class _Line:
     rank: tuple[Any, ...]
 
 
-def _proposed(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_Line]]) -> ProposedFee:
+def _propose_fee(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_Line]]) -> ProposedFee:
     fitting: list[Fee] = []
     unknown: dict[int, None] = {}  # A dict, to keep insertion order.
     is_open = False
     fits = [part.fits(use) for part in parts]
     for lines in tables:
-        held = [(line, [fits[at] for at in line.parts]) for line in lines]
-        fit = [line for line, answers in held if all(answers)]
-        first = min((line.rank for line in fit), default=None)
-        fitting += [line.fee for line in fit if line.rank == first]
-        for line, answers in held:
+        line_results = [(line, [fits[index] for index in line.parts]) for line in lines]
+        fitting_lines = [line for line, answers in line_results if all(answers)]
+        best_rank = min((line.rank for line in fitting_lines), default=None)
+        fitting += [line.fee for line in fitting_lines if line.rank == best_rank]
+        for line, answers in line_results:
             if False in answers or all(answers):
                 continue
-            missing = [at for at in line.parts if fits[at] is None]
+            missing = [index for index in line.parts if fits[index] is None]
             unknown.update(dict.fromkeys(missing))
-            is_open |= all(parts[at].kind for at in missing) and (first is None or line.rank[0] <= first[0])
-    shown = [parts[at] for at in unknown][:MAX_SHOWN]
-    return ProposedFee(use, tuple(fitting[:MAX_SHOWN]), tuple(shown), is_open)
+            is_open |= all(parts[index].kind for index in missing) and (
+                best_rank is None or line.rank[0] <= best_rank[0]
+            )
+    unknown_parts = [parts[index] for index in unknown][:MAX_LISTED]
+    return ProposedFee(use, tuple(fitting[:MAX_LISTED]), tuple(unknown_parts), is_open)
 
 
-def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
+def _sort_key(parts: Sequence[Part]) -> tuple[Any, ...]:
     """Sort key: most parts first, then shortest duration, smallest size and fewest pages."""
-    narrow: list[tuple[float, float]] = []
+    bounds_keys: list[tuple[float, float]] = []
     for kinds in (_DAYS, ("pixels",), ("pages",)):
         bounds = [part for part in parts if part.kind in kinds]
-        most = [part.most * _DAYS.get(part.kind, 1) for part in bounds if part.most is not None]
-        least = [part.least * _DAYS.get(part.kind, 1) for part in bounds if part.least is not None]
-        narrow.append((min(most, default=float("inf")), -max(least, default=0)))
-    return (-len(parts), *narrow)
+        max_values = [part.most * _DAYS.get(part.kind, 1) for part in bounds if part.most is not None]
+        min_values = [part.least * _DAYS.get(part.kind, 1) for part in bounds if part.least is not None]
+        bounds_keys.append((min(max_values, default=float("inf")), -max(min_values, default=0)))
+    return (-len(parts), *bounds_keys)
 
 
-def parts_of_fee(fee: Fee) -> tuple[Part, ...]:
+def parse_fee(fee: Fee) -> tuple[Part, ...]:
     """Split a fee-table row into parsed parts."""
     cells = (("use", fee.use), ("size", fee.size), ("duration", fee.duration))
-    texts = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
-    return tuple(_understood(column, text) for column, text in texts if text)
+    texts = [(column, text.strip()) for column, cell in cells for text in _SEPARATOR.split(cell, MAX_PARTS - 1)]
+    return tuple(_parse_part(column, text) for column, text in texts if text)
 
 
-def _understood(column: str, text: str) -> Part:
-    read = text.lower()  # Not casefold(): letters that only fold to ASCII, as the Turkish dotless i, are different.
-    word = _WORDS.get(read, "")
+def _parse_part(column: str, text: str) -> Part:
+    lowered = text.lower()  # Not casefold(): letters that only fold to ASCII, as the Turkish dotless i, are different.
+    word = _WORDS.get(lowered, "")
     if word:
         return Part(column, text, "web") if word == "web" else Part(column, text, "purpose", word)
-    if _DOMAIN.fullmatch(read):
-        return Part(column, text, "domain", read)
-    bound = _BOUND.fullmatch(read)
+    if _DOMAIN.fullmatch(lowered):
+        return Part(column, text, "domain", lowered)
+    bound = _BOUND.fullmatch(lowered)
     if bound is None or sum(bound[name] is not None for name in ("most", "least", "over", "high")) > 1:
         return Part(column, text)
     unit, numbers = _UNITS[bound["unit"]], bound.group("low", "high")
@@ -268,11 +277,11 @@ def _understood(column: str, text: str) -> Part:
     return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)
 
 
-def _after(day: date, number: int, span: str) -> date:
+def _add_span(day: date, number: int, unit: str) -> date:
     """Add a time span to a day; return ``date.max`` on overflow."""
     try:
-        if span in ("days", "weeks"):
-            return day + timedelta(days=number * (7 if span == "weeks" else 1))
-        return months_later(day, number * (12 if span == "years" else 1))
+        if unit in ("days", "weeks"):
+            return day + timedelta(days=number * (7 if unit == "weeks" else 1))
+        return add_months(day, number * (12 if unit == "years" else 1))
     except (OverflowError, ValueError):
         return date.max

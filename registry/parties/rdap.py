@@ -30,33 +30,33 @@ from registry.parties.models import PartyLookup, RdapAnswer
 from registry.services.mail import is_address
 from registry.services.services import Services
 
-MAX_ANSWER = 2 << 20
+MAX_RESPONSE_BYTES = 2 << 20
 """Maximum size of an answer in bytes. IANA's largest registry has about 200,000."""
 SECONDS = 15.0
 DAY = 86_400.0
-_TEXT = 300
+_MAX_TEXT_LENGTH = 300
 _registers: dict[str, tuple[float, list[Any]]] = {}
 """IANA's registries by URL, with the monotonic time at which each was fetched. They change a few times a month."""
 
 
-def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
+def request_lookup(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
     """Queue a registry lookup of a party at a member's request.
 
     Raises:
         WrongUseError: The owner is a sample, or the operator has not enabled lookups.
         NotFoundError: The owner has no case of this party.
     """
-    samples.refuse(owner)
+    samples.check_not_sample(owner)
     if not services.config.rdap_url:
         raise WrongUseError(
             _("Registry queries are disabled on this installation."), hint=_("Ask the operator to set rdap_url.")
         )
-    row = parties.look_up(owner, party, by=by)
+    row = parties.request_lookup(owner, party, by=by)
     services.enqueue(PartyLookup, [row.pk])
     return row
 
 
-def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer]:
+def query_registries(services: Services, party: str, peer: str) -> list[RdapAnswer]:
     """Query the registries about a party's domain and host, and the registrar if the registry refers to it.
 
     Args:
@@ -68,29 +68,37 @@ def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer
         One answer for each query. Failed queries have ``missing`` set.
     """
     host = party.partition("/")[0]
-    name, address = registered_name(host), peer if _is_public(peer) else _resolved(services, host)
+    name, address = registered_name(host), peer if _is_public(peer) else _resolve(services, host)
     answers = []
     with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
         if not passes(ip_address, host):
-            answer, said = _asked(services, session, "domain", name)
+            answer, response = _query_server(services, session, "domain", name)
             answers.append(answer)
-            if further := _further(said, answer["url"]):
-                answers.append(_asked(services, session, "domain", name, further)[0])
+            if registrar_url := _find_registrar_url(response, answer["url"]):
+                answers.append(_query_server(services, session, "domain", name, registrar_url)[0])
         if address:
-            answers.append(_asked(services, session, "ip", address)[0])
+            answers.append(_query_server(services, session, "ip", address)[0])
     return answers
 
 
-def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> RdapAnswer:
+def parse_response(about: str, query: str, url: str, response: Mapping[str, Any]) -> RdapAnswer:
     """Extract the stored fields from an answer. Anything that does not conform to RFC 9083 is skipped."""
     roles: dict[str, list[Mapping[str, Any]]] = {}
-    for entity in _entities(said):
-        for role in _list(entity.get("roles")):
+    for entity in _iterate_entities(response):
+        for role in _as_list(entity.get("roles")):
             roles.setdefault(str(role), []).append(entity)
-    begun = (one.get("eventDate") for one in _dicts(said.get("events")) if one.get("eventAction") == "registration")
-    ends = [_text(said.get(name)) for name in ("startAddress", "endAddress")]
-    network = " ".join(filter(None, (_text(said.get("name")), "–".join(filter(None, ends))))) if about == "ip" else ""
-    emails = [email.lower() for entity in roles.get("abuse", ()) for email in _card(entity, "email")]
+    registration_dates = (
+        event.get("eventDate")
+        for event in _as_dicts(response.get("events"))
+        if event.get("eventAction") == "registration"
+    )
+    network_bounds = [_as_text(response.get(name)) for name in ("startAddress", "endAddress")]
+    network = (
+        " ".join(filter(None, (_as_text(response.get("name")), "–".join(filter(None, network_bounds)))))
+        if about == "ip"
+        else ""
+    )
+    emails = [email.lower() for entity in roles.get("abuse", ()) for email in _list_card_values(entity, "email")]
     registrant = next(iter(roles.get("registrant", ())), {})
     return RdapAnswer(
         about=about,
@@ -98,75 +106,75 @@ def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> Rd
         url=url[:1000],
         at=rfc3339(now()),
         missing="",
-        registrant=next(iter([*_card(registrant, "org"), *_card(registrant, "fn")]), ""),
-        registrar=next((name for entity in roles.get("registrar", ()) for name in _card(entity, "fn")), ""),
+        registrant=next(iter([*_list_card_values(registrant, "org"), *_list_card_values(registrant, "fn")]), ""),
+        registrar=next((name for entity in roles.get("registrar", ()) for name in _list_card_values(entity, "fn")), ""),
         network=network,
-        country=_text(said.get("country")) or _country(registrant),
-        since=_text(next(begun, ""))[:10],
+        country=_as_text(response.get("country")) or _get_country(registrant),
+        since=_as_text(next(registration_dates, ""))[:10],
         abuse=[email for email in dict.fromkeys(emails) if is_address(email)][:5],
     )
 
 
-def _asked(
+def _query_server(
     services: Services, session: requests.Session, about: str, query: str, url: str = ""
 ) -> tuple[RdapAnswer, dict[str, Any]]:
     """Query a server and return the stored fields and the full answer. Without ``url``, IANA's registries name it."""
-    said: dict[str, Any] = {}
+    response: dict[str, Any] = {}
     try:
-        if not url and (server := _server(services, session, about, query)):
+        if not url and (server := _find_server(services, session, about, query)):
             url = f"{server.rstrip('/')}/{about}/{quote(query, safe=':')}"
-        said, missing = (_fetched(session, url), "") if url else ({}, "nobody")
+        response, missing = (_fetch_json(session, url), "") if url else ({}, "nobody")
     except (ExhibitError, requests.RequestException) as error:
         status = error.response.status_code if isinstance(error, requests.HTTPError) else 0
         missing = "not-found" if url and status == requests.codes.not_found else "no-answer"
     except (ValueError, RecursionError, TypeError, LookupError):
         missing = "nonsense"
-    return {**read_answer(about, query, url, said), "missing": missing}, said
+    return {**parse_response(about, query, url, response), "missing": missing}, response
 
 
-def _fetched(session: requests.Session, url: str) -> dict[str, Any]:
+def _fetch_json(session: requests.Session, url: str) -> dict[str, Any]:
     with session.get(url, headers={"Accept": "application/rdap+json, application/json;q=0.9"}) as response:
         response.raise_for_status()
-        said = json.loads(read_limited(response, MAX_ANSWER, SECONDS))
-    if not isinstance(said, dict):
+        content = json.loads(read_limited(response, MAX_RESPONSE_BYTES, SECONDS))
+    if not isinstance(content, dict):
         raise TypeError
-    return said
+    return content
 
 
-def _server(services: Services, session: requests.Session, about: str, query: str) -> str:
+def _find_server(services: Services, session: requests.Session, about: str, query: str) -> str:
     """Return the server for a domain or address by longest match (RFC 9224, sections 4 and 5), or an empty string."""
     kind = "dns" if about == "domain" else f"ipv{ip_address(query).version}"
     best, server = -1, ""
-    for entries, urls in _register(session, f"{services.config.rdap_url}/{kind}.json"):
+    for entries, urls in _load_register(session, f"{services.config.rdap_url}/{kind}.json"):
         for entry in map(str, entries):
             if about == "ip":
                 network = ip_network(entry)
-                fits, length = ip_address(query) in network, network.prefixlen
+                is_match, length = ip_address(query) in network, network.prefixlen
             else:
-                fits, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
-            if fits and length > best:
+                is_match, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
+            if is_match and length > best:
                 best, server = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
     return server
 
 
-def _register(session: requests.Session, url: str) -> list[Any]:
-    at, services = _registers.get(url, (0.0, []))
-    if not at or time.monotonic() > at + DAY:
-        services = list(_fetched(session, url)["services"])
+def _load_register(session: requests.Session, url: str) -> list[Any]:
+    fetched_at, services = _registers.get(url, (0.0, []))
+    if not fetched_at or time.monotonic() > fetched_at + DAY:
+        services = list(_fetch_json(session, url)["services"])
         _registers[url] = time.monotonic(), services
     return services
 
 
-def _further(said: Mapping[str, Any], url: str) -> str:
+def _find_registrar_url(response: Mapping[str, Any], url: str) -> str:
     """Return the registrar's URL for the same domain, as thin registries link it (RFC 9083, section 4.2), or ""."""
-    for link in _dicts(said.get("links")):
+    for link in _as_dicts(response.get("links")):
         href = str(link.get("href", ""))
         if link.get("rel") == "related" and link.get("type") == "application/rdap+json" and href not in ("", url):
             return href
     return ""
 
 
-def _resolved(services: Services, host: str) -> str:
+def _resolve(services: Services, host: str) -> str:
     """Resolve a host to a public address; return an empty string if there is none."""
     try:
         return next(filter(_is_public, services.guard.resolve(host, 443)), "")
@@ -179,41 +187,45 @@ def _is_public(address: str) -> bool:
     return passes(ip_address, address) and ip_address(address).is_global
 
 
-def _entities(said: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, Any]]:
-    for entity in _dicts(said.get("entities")):
+def _iterate_entities(node: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, Any]]:
+    for entity in _as_dicts(node.get("entities")):
         yield entity
         if depth:
-            yield from _entities(entity, depth - 1)
+            yield from _iterate_entities(entity, depth - 1)
 
 
-def _card(entity: Mapping[str, Any], wanted: str) -> list[str]:
+def _list_card_values(entity: Mapping[str, Any], property_name: str) -> list[str]:
     """Return the values of a property in an entity's jCard."""
-    return [text for name, _params, value in _properties(entity) if name == wanted and (text := _text(value))]
+    return [
+        text
+        for name, _params, value in _iterate_properties(entity)
+        if name == property_name and (text := _as_text(value))
+    ]
 
 
-def _country(entity: Mapping[str, Any]) -> str:
-    for name, params, value in _properties(entity):
+def _get_country(entity: Mapping[str, Any]) -> str:
+    for name, params, value in _iterate_properties(entity):
         if name == "adr":
             code = params.get("cc") if isinstance(params, dict) else None
-            return _text(code) or _text(_list(value)[-1] if _list(value) else "")
+            return _as_text(code) or _as_text(_as_list(value)[-1] if _as_list(value) else "")
     return ""
 
 
-def _properties(entity: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
-    card = _list(entity.get("vcardArray"))
-    for one in _list(card[1]) if len(card) > 1 else ():
-        if len(_list(one)) > 3:
-            yield one[0], one[1], one[3]
+def _iterate_properties(entity: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    card = _as_list(entity.get("vcardArray"))
+    for item in _as_list(card[1]) if len(card) > 1 else ():
+        if len(_as_list(item)) > 3:
+            yield item[0], item[1], item[3]
 
 
-def _list(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return value[:200] if isinstance(value, list) else []
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [one for one in _list(value) if isinstance(one, dict)]
+def _as_dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in _as_list(value) if isinstance(item, dict)]
 
 
-def _text(value: object) -> str:
+def _as_text(value: object) -> str:
     value = value[0] if isinstance(value, list) and value else value
-    return " ".join(plain(value).split())[:_TEXT] if isinstance(value, str) else ""
+    return " ".join(plain(value).split())[:_MAX_TEXT_LENGTH] if isinstance(value, str) else ""

@@ -13,13 +13,13 @@ from registry.accounts.models import Owner
 from registry.cases import scoped
 from registry.cases.licence_check import country_of
 from registry.cases.models import Case, CaseSighting
-from registry.cases.work_search import seen_in
+from registry.cases.work_search import annotate_seen_times
 from registry.notices.models import NoticeCase
 from registry.parties.models import PartyLookup
 from registry.works.models import Work
 
 
-class Newly(NamedTuple):
+class NewPlaces(NamedTuple):
     """New places of one case (images on pages) that were first seen within one period."""
 
     begins: datetime  # Start of the period, in the current time zone.
@@ -34,14 +34,14 @@ class Country(NamedTuple):
     by_network: bool  # From the registry entry of its network; otherwise from its top-level domain.
 
 
-def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
+def list_cases(owner: Owner, work: Work) -> QuerySet[Case]:
     """Return a work's cases that were not cleared, ordered by first sighting, with first and last sighting times."""
-    seen = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
-    rows = scoped.cases(owner).filter(seen, work=work, resembles=False).exclude(decision=Case.Decision.CLEARED)
-    return seen_in(rows).order_by(F("first_seen"), "number")
+    has_sightings = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
+    rows = scoped.cases(owner).filter(has_sightings, work=work, resembles=False).exclude(decision=Case.Decision.CLEARED)
+    return annotate_seen_times(rows).order_by(F("first_seen"), "number")
 
 
-def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]]:
+def count_new_places(cases: Collection[Case], period: str) -> Mapping[int, list[NewPlaces]]:
     """Count the places of each case by the period in which they were first seen.
 
     Places without a known time are left out.
@@ -57,20 +57,20 @@ def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]
     rows = CaseSighting.objects.filter(case__in=[case.pk for case in cases], sighting__first_seen__isnull=False)
     first = rows.order_by(*place, "sighting__first_seen", "pk").distinct(*place).values("pk")
     sent = NoticeCase.objects.filter(case=OuterRef("case"), notice__sent_at__isnull=False).order_by("notice__sent_at")
-    later = Q(sighting__first_seen__gt=F("sent"))
-    counted = (
+    is_later = Q(sighting__first_seen__gt=F("sent"))
+    place_rows = (
         CaseSighting.objects.filter(pk__in=first)
         .annotate(begins=Trunc("sighting__first_seen", period), sent=Subquery(sent.values("notice__sent_at")[:1]))
-        .annotate(after=Coalesce(later, False, output_field=BooleanField()))  # noqa: FBT003
+        .annotate(after=Coalesce(is_later, False, output_field=BooleanField()))  # noqa: FBT003
         .values_list("case_id", "begins", "after")
     )
-    by_case: dict[int, list[Newly]] = defaultdict(list)
-    for case, *step in counted.annotate(places=Count("pk")).order_by("case_id", "begins", "after"):
-        by_case[case].append(Newly(*step))
+    by_case: dict[int, list[NewPlaces]] = defaultdict(list)
+    for case, *columns in place_rows.annotate(places=Count("pk")).order_by("case_id", "begins", "after"):
+        by_case[case].append(NewPlaces(*columns))
     return by_case
 
 
-def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
+def list_notice_times(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
     """Return the times at which notices about each case were sent, by the case's primary key, oldest first."""
     rows = NoticeCase.objects.filter(case__in=[case.pk for case in cases], notice__sent_at__isnull=False)
     by_case: dict[int, list[datetime]] = defaultdict(list)
@@ -80,21 +80,29 @@ def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
     return by_case
 
 
-def countries(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
+def locate_parties(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
     """Return each party's country: from its network if a member looked it up, otherwise from its top-level domain."""
     lookups = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
     network_countries = {
-        party: one["country"].upper() for party, answers in lookups for one in answers if one["about"] == "ip"
+        party: entry["country"].upper() for party, answers in lookups for entry in answers if entry["about"] == "ip"
     }
-    of_networks = {party: code for party, code in network_countries.items() if re.fullmatch("[A-Z]{2}", code)}
-    return {one: Country(of_networks.get(one) or country_of(one), one in of_networks) for one in parties}
+    valid_codes = {party: code for party, code in network_countries.items() if re.fullmatch("[A-Z]{2}", code)}
+    return {entry: Country(valid_codes.get(entry) or country_of(entry), entry in valid_codes) for entry in parties}
 
 
-def by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:
+def count_by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:
     """Return (country code, parties, parties located by network, places) for each country, most places first."""
     places = dict(cases.order_by().values("party").annotate(all=Sum("places")).values_list("party", "all"))
     by_code: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # By country code; empty if unknown.
-    for party, (code, by_network) in countries(owner, places).items():
+    for party, (code, by_network) in locate_parties(owner, places).items():
         by_code[code].append((by_network, places[party]))
-    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in by_code.items())
-    return sorted(counted, key=lambda one: (not one[0], -one[3], one[0]))
+    country_rows = (
+        (
+            code,
+            len(entries),
+            sum(is_by_network for is_by_network, _ in entries),
+            sum(place_count for _, place_count in entries),
+        )
+        for code, entries in by_code.items()
+    )
+    return sorted(country_rows, key=lambda country_row: (not country_row[0], -country_row[3], country_row[0]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from exhibit.files.delimited import csv_text
 from registry.accounts.models import Owner
-from registry.parties.demands import currency_named, ledger, read_amount
+from registry.parties.demands import iterate_ledger, parse_amount, parse_currency
 from registry.parties.models import Fee
 from registry.parties.periods import Period
 from registry.works.spreadsheets import read_lines
@@ -15,26 +15,26 @@ COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
 
 
-def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
+def parse_fee_table(name: str, data: bytes, currency: str) -> list[Fee]:
     """Parse the rows of a fee table.
 
     Raises:
         WrongUseError: A row is invalid. The error names the row and the problem.
     """
-    code = currency_named(currency)
+    code = parse_currency(currency)
 
     def read(_line: int, row: Mapping[str, str]) -> Fee:
-        return Fee(use=row["use"], size=row["size"], duration=row["duration"], amount=read_amount(row["amount"], code))
+        return Fee(use=row["use"], size=row["size"], duration=row["duration"], amount=parse_amount(row["amount"], code))
 
-    return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
+    return read_lines(name, data, COLUMNS, required="use", aliases=ALIASES, convert=read)
 
 
-def ledger_bytes(owner: Owner, period: Period | None = None) -> bytes:
+def export_ledger_csv(owner: Owner, period: Period | None = None) -> bytes:
     """Export the ledger of an owner (or of one period) as CSV, with formulas escaped for spreadsheets."""
-    return ("\ufeff" + csv_text(ledger(owner, period))).encode()
+    return ("\ufeff" + csv_text(iterate_ledger(owner, period))).encode()
 
 
-def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
+def export_ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
     """Export the ledger as an XLSX workbook with typed dates and amounts; text is never stored as a formula."""
     from openpyxl import Workbook  # noqa: PLC0415 - not every process writes workbooks
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
@@ -42,9 +42,11 @@ def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("ledger")
-    for line in ledger(owner, period):
-        values: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
-        cells = [WriteOnlyCell(sheet, value=one) for one in values]
+    for ledger_row in iterate_ledger(owner, period):
+        values: Sequence[Any] = [
+            ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value for value in ledger_row
+        ]
+        cells = [WriteOnlyCell(sheet, value=value) for value in values]
         for cell in cells:
             if cell.data_type == "f":
                 cell.data_type = "s"

@@ -6,7 +6,7 @@ from exhibit.digests import Digest
 from registry.pictures.models import BlockedDigest
 
 
-def blocked(digests: Iterable[Digest]) -> set[Digest]:
+def find_blocked(digests: Iterable[Digest]) -> set[Digest]:
     """Return those of the digests whose bytes may not be stored."""
     rows = BlockedDigest.objects.filter(digest__in=list(digests)).values_list("digest", flat=True)
     return {digest for digest in rows if digest is not None}

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.db.locks import Lock, hold
 from registry.pictures.models import WithheldFile
 from registry.services.services import Services
 
 
-def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:
+def are_all_stored(services: Services, files: Sequence[StoredFile]) -> bool:
     """Return True if all bytes are stored; they stay until the end of the transaction that records the files."""
     hold(Lock.FILES)
     return all(Digest.from_hex(file["digest"]) in services.blobs for file in files)
 
 
-def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
+def remove_or_withhold(services: Services, rows: Iterable[WithheldFile]) -> None:
     """Withhold or remove files; repeating this changes nothing. A file that cannot be moved is logged as a warning."""
     for row in sorted(rows, key=lambda row: row.kept):
         try:
@@ -37,7 +37,7 @@ def remove_everywhere(services: Services, digest: Digest) -> bool:
     return any(removed)
 
 
-def as_they_lie(services: Services, digest: Digest) -> bytes:
+def read_unverified(services: Services, digest: Digest) -> bytes:
     """Return stored or withheld bytes, unverified; empty if they are missing or the disk cannot read them."""
     for store in (services.blobs, services.withheld):
         try:

@@ -22,7 +22,7 @@ CACHES = ("drawings", "previews", "features")
 """Folders in the data folder; the contents of the last take longest to generate again."""
 
 
-def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
+def make_preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
     """Return a JPEG of at most ``side`` pixels on its longer side, without metadata.
 
     Raises:
@@ -31,7 +31,7 @@ def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
     return small_jpeg(Image.fromarray(decode(data, limits, at_least=side).pixels), side)
 
 
-def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
+def get_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
     """Return a cached preview, generated on first use; the cache folder may be deleted at any time.
 
     Raises:
@@ -42,45 +42,45 @@ def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> byt
     try:
         return path.read_bytes()
     except OSError:
-        data = preview(services.blobs.get(digest), services.limits, side)
+        data = make_preview(services.blobs.get(digest), services.limits, side)
     if keep_in_cache(path, data, below=services.config.data_dir) and digest not in services.blobs:  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
 
 
-def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
+def get_viewable_bytes(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
     """Return the viewable version of a picture: a preview, or the stored thumbnail if its bytes have expired.
 
     Raises:
         NotFoundError: The picture was purged or its bytes are not stored.
         UnreadablePictureError: The picture cannot be decoded.
     """
-    check_kept(picture)
+    check_not_purged(picture)
     if picture.bytes_state != "stored" and picture.thumbnail is not None:
         return services.blobs.get(picture.thumbnail)
-    return kept_preview(services, picture.digest, side)
+    return get_preview(services, picture.digest, side)
 
 
-def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) -> Path:
+def get_drawing_path(services: "Services", digests: tuple[Digest, Digest], name: str) -> Path:
     """Return the path in the cache of a drawing of two pictures."""
-    found, registered = (digest.hex for digest in shown)
-    return services.config.data_dir / "drawings" / found[:2] / f"{found}-{registered}-{name}.jpg"
+    found_hex, registered_hex = (digest.hex for digest in digests)
+    return services.config.data_dir / "drawings" / found_hex[:2] / f"{found_hex}-{registered_hex}-{name}.jpg"
 
 
-def check_kept(*pictures: "Picture") -> None:
+def check_not_purged(*pictures: "Picture") -> None:
     """Raise ``NotFoundError`` for a purged picture; caches on this machine may still have it."""
     for picture in pictures:
         if picture.bytes_state == "purged":
             raise NotFoundError(Sentence("The bytes of %(digest)s are not stored here.", digest=picture.digest))
 
 
-def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
+def delete_cached(services: "Services", digests: AbstractSet[Digest]) -> None:
     """Delete the pictures' previews, drawings (also with other pictures) and features from this machine's caches."""
     hex_digests = {digest.hex for digest in digests}
     for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
         if hex_digests.intersection(path.name.split("-", 2)[:2]):
             path.unlink(missing_ok=True)
     for name in hex_digests:
-        for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
-            for path in (services.config.data_dir / cache).glob(place):
+        for cache, pattern in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
+            for path in (services.config.data_dir / cache).glob(pattern):
                 path.unlink(missing_ok=True)

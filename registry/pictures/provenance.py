@@ -11,7 +11,7 @@ from registry.services.services import Services
 ROLE = "c2pa"
 
 
-def with_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
+def add_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
     """Return a sighting with its picture's statements (provenance and making), and the file with the whole manifest.
 
     Each is ``None`` if it was not examined: the optional component is missing, or the bytes are no longer stored.
@@ -37,7 +37,7 @@ class FileStatement:
     manifest: ProvenanceFacts | None  # from C2PA; ``None`` if not examined
 
 
-def said_by(services: Services, data: bytes, picture_format: str) -> FileStatement:
+def read_statements(services: Services, data: bytes, picture_format: str) -> FileStatement:
     """Return a picture file's statements about itself; the format is Pillow's name. Unreadable parts are empty."""
     provenance = read_provenance(data, picture_format)
     return FileStatement(read_metadata(data, services.limits), provenance and provenance[0])

@@ -21,34 +21,34 @@ from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
 from registry.bundles.documents import languages_of
-from registry.bundles.facts import software
+from registry.bundles.facts import software_facts
 from registry.bundles.file_removal import remove_unused
 from registry.bundles.models import Report
-from registry.bundles.sentences import not_checked
+from registry.bundles.sentences import list_unchecked
 from registry.cases import scoped
 from registry.crawls.models import Sighting
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.db.fields import KeptFile
-from registry.db.rows import alone_with
+from registry.db.fields import StoredFile
+from registry.db.rows import lock_row
 from registry.events import events
 from registry.events.models import EventKind
-from registry.pictures.file_removal import all_kept
-from registry.reports.cases import shown_case
-from registry.reports.requests import _folder, _given_title, clear_folder
+from registry.pictures.file_removal import are_all_stored
+from registry.reports.cases import load_case_content
+from registry.reports.requests import _get_chosen_title, _get_folder, clear_folder
 from registry.reports.scope import (
     EVERYTHING,
-    cases_in,
-    cases_whatever_decided,
-    crawls_in,
-    period_of,
-    wanted_of,
-    works_in,
+    get_period,
+    list_cases,
+    list_cases_of_any_decision,
+    list_crawls,
+    list_works,
+    parse_request,
 )
-from registry.reports.works import accounts_of, coverage_of, looked_for, numbers_in_order
+from registry.reports.works import build_accounts, build_coverage, list_work_numbers, summarise_works
 from registry.services.services import Services
 
-WORK_SECONDS = 10.0
+MAX_WORK_SECONDS = 10.0
 """Working time after which a report is postponed, once the current volume is finished, to let other files proceed."""
 
 
@@ -56,9 +56,9 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
     """Generate each pending report, volume by volume. Long reports continue in a further message."""
     for pk in steps.claim(Report, ids, services.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
-        with steps.ending(Report, [pk]):
+        with steps.processing(Report, [pk]):
             try:
-                files = _make(services, report)
+                files = _make_volumes(services, report)
             except FileNotFoundError:
                 if _is_being_made(pk):
                     raise
@@ -72,42 +72,42 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
             services.enqueue(Report, [pk])
 
 
-def _make(services: Services, report: Report) -> list[KeptFile] | None:
+def _make_volumes(services: Services, report: Report) -> list[StoredFile] | None:
     """Make the missing volumes. Return the stored files, or None if the working time ended before all were made."""
-    numbers, works = _begun(services, report)
+    numbers, works = _load_numbers(services, report)
     volumes = volumes_of(len(numbers), len(works))
     side = PICTURE_SIDE if len(numbers) <= AT_LENGTH else CARD_SIDE
     listed = frozenset(numbers)
-    over = time.monotonic() + WORK_SECONDS
-    wanted = wanted_of(report.parameters)
-    languages = wanted.languages or tuple(languages_of(services))
+    deadline = time.monotonic() + MAX_WORK_SECONDS
+    request = parse_request(report.parameters)
+    languages = request.languages or tuple(languages_of(services))
     # Parts of a report that was restarted on another machine may still be here.
-    run = _folder(services, report) / report.progress.get("run", "")
-    with ReportFolder(run, languages if "pdf" in wanted.formats else ()) as folder:
-        head = folder.head(lambda: _head(services, report, wanted.scope, languages[0]))
+    run = _get_folder(services, report) / report.progress.get("run", "")
+    with ReportFolder(run, languages if "pdf" in request.formats else ()) as folder:
+        report_head = folder.head(lambda: _build_head(services, report, request.scope, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]
         for volume in missing:
-            if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
+            if (time.monotonic() > deadline and volume is not missing[0]) or not _record_progress(report, volume):
                 folder.wait()
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
-            cases = [shown_case(services, case, languages[0], side) for case in rows]
+            cases = [load_case_content(services, case, languages[0], side) for case in rows]
             work_numbers = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
-            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, work_numbers, listed)
-            whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
-            folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
+            accounts = build_accounts(report.owner, request.scope, report_head.time_zone, work_numbers, listed)
+            volume_facts = replace(report_head, cases=tuple(case.case for case in cases), works=accounts)
+            folder.add(volume, volume_facts, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
-        files = folder.put_together(head, volumes, stem, wanted.formats)
-        return [_kept(services, file) for file in files]
+        files = folder.put_together(report_head, volumes, stem, request.formats)
+        return [_store_file(services, file) for file in files]
 
 
-def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
+def _load_numbers(services: Services, report: Report) -> tuple[list[int], list[int]]:
     """Return the numbers of the cases and works, fixed when the report was started so that it stays consistent."""
     if "cases" not in report.progress:
         clear_folder(services, report)
-        scope = wanted_of(report.parameters).scope
-        numbers = list(cases_in(report.owner, scope, services.config.time_zone).values_list("number", flat=True))
-        works = numbers_in_order(report.owner, scope, numbers) if scope.every_work else []
+        scope = parse_request(report.parameters).scope
+        numbers = list(list_cases(report.owner, scope, services.config.time_zone).values_list("number", flat=True))
+        works = list_work_numbers(report.owner, scope, numbers) if scope.every_work else []
         volumes = len(volumes_of(len(numbers), len(works)))
         report.progress = {"run": token_hex(4), "cases": numbers, "works": works, "volumes": volumes, "begun": 0}
         report.save(update_fields=["progress"])
@@ -115,7 +115,7 @@ def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
     return cases, report.progress.get("works", [])
 
 
-def _tell(report: Report, volume: Volume) -> bool:
+def _record_progress(report: Report, volume: Volume) -> bool:
     """Record the volume being made and renew the claim; return False if a purge or removal intervened."""
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
@@ -129,10 +129,10 @@ def _is_being_made(pk: int) -> bool:
     return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
 
 
-def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
+def _finish(services: Services, report: Report, files: list[StoredFile]) -> bool:
     """Record the files; return False if a purge intervened, in which case they are not used."""
-    with alone_with(report):
-        if not _is_being_made(report.pk) or not all_kept(services, files):
+    with lock_row(report):
+        if not _is_being_made(report.pk) or not are_all_stored(services, files):
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
@@ -141,42 +141,44 @@ def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
         return True
 
 
-def _head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
+def _build_head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
     """Return the content of a report apart from its cases."""
     owner, zone = report.owner, services.config.time_zone
-    crawls = list(crawls_in(owner, scope, zone))
+    crawls = list(list_crawls(owner, scope, zone))
     moment = now()
-    cases = cases_whatever_decided(owner, scope, zone).order_by()
+    cases = list_cases_of_any_decision(owner, scope, zone).order_by()
     decided = dict(cases.values_list("decision").annotate(count=Count("pk")))
-    seen = Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    picture_count = (
+        Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    )
     listed = frozenset(report.progress["cases"])
-    first, last = period_of(scope, zone)
+    first, last = get_period(scope, zone)
     period_end = moment if last is None else min(last, moment)
     summary = ReportSummary(
-        works=works_in(owner, scope).count(),
+        works=list_works(owner, scope).count(),
         pages=sum(crawl.pages for crawl in crawls),
-        pictures=seen,
+        pictures=picture_count,
         cases=sum(decided.values()),
         **{decision: decided.get(decision, 0) for decision in ("confirmed", "licensed", "cleared", "open")},
     )
     return ReportFacts(
-        title=_given_title(report),
+        title=_get_chosen_title(report),
         owner=OwnerFacts(owner.name, owner.contact),
         preparer=report.parameters["preparer"],
         period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
         period_end=period_end,
         generated_at=moment,
         time_zone=services.config.time_zone,
-        software=software(),
+        software=software_facts(),
         summary=summary,
-        coverage=coverage_of(crawls),
+        coverage=build_coverage(crawls),
         cases=(),
-        not_checked=not_checked(language),
+        not_checked=list_unchecked(language),
         scope=None if scope == EVERYTHING else scope,
-        looked=looked_for(owner, scope, zone, listed, crawls, period_end) if scope.every_work else None,
+        looked=summarise_works(owner, scope, zone, listed, crawls, period_end) if scope.every_work else None,
     )
 
 
-def _kept(services: Services, file: MadeFile) -> KeptFile:
+def _store_file(services: Services, file: MadeFile) -> StoredFile:
     digest = services.blobs.put_file(file.path)
     return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

@@ -24,12 +24,12 @@ from registry.works.models import Work
 from registry.works.scoped import works
 
 EVERYTHING = ReportScope()  # All watches, works and times, and all cases except cleared ones.
-MAX_NUMBER = 9
+MAX_DIGITS = 9
 MAX_WORKS = 1_000  # Maximum number of works named in a report. Larger reports cover all works.
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportRequest:
     """The requested content and format of a report."""
 
     scope: ReportScope = EVERYTHING
@@ -37,28 +37,28 @@ class Wanted:
     languages: tuple[str, ...] = ()  # Of the PDFs. If empty, those of the installation.
 
 
-def check(owner: Owner, wanted: Wanted) -> None:
+def check_request(owner: Owner, request: ReportRequest) -> None:
     """Check a report's parameters.
 
     Raises:
         WrongUseError: A parameter is invalid.
         NotFoundError: A watch or work does not belong to the owner.
     """
-    scope = wanted.scope
+    scope = request.scope
     if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
         raise WrongUseError(
             _("No decision was selected. A report lists the cases with the selected decisions."),
             hint=_("Select at least one."),
         )
-    if not wanted.formats or not set(wanted.formats) <= set(FORMATS):
+    if not request.formats or not set(request.formats) <= set(FORMATS):
         raise WrongUseError(_("No format was selected."), hint=_("Select at least one."))
-    if not set(wanted.languages) <= set(LANGUAGES):
+    if not set(request.languages) <= set(LANGUAGES):
         raise WrongUseError(_("No PDF is available in this language."), hint=_("Select English or Chinese."))
-    days = [_day(day) for day in (scope.first, scope.last) if day]
+    days = [_parse_day(day) for day in (scope.first, scope.last) if day]
     if days != sorted(days):
         raise WrongUseError(_("The last day is before the first day."), hint=_("Swap the two dates."))
     if len(scope.works) > MAX_WORKS:
-        raise _too_many_works()
+        raise _make_too_many_works_error()
     if scope.watch:
         watch(owner, scope.watch)
     numbers = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
@@ -67,67 +67,71 @@ def check(owner: Owner, wanted: Wanted) -> None:
         raise WrongUseError(sentence, hint=_("The number of a work is shown on its page."))
 
 
-def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
+def parse_request(parameters: Mapping[str, Any]) -> ReportRequest:
     """Parse the parameters stored in a report's row."""
     stored = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
-    return from_plain(Wanted, to_plain(Wanted()) | stored, where="a report's parameters")
+    return from_plain(ReportRequest, to_plain(ReportRequest()) | stored, where="a report's parameters")
 
 
-def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
+def list_cases(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
     """Return the owner's cases in a report, by number. A case is included if any of its sightings is in scope.
 
     Days in the scope are in the given time zone (IANA name).
     """
-    rows = cases_whatever_decided(owner, scope, zone)
+    rows = list_cases_of_any_decision(owner, scope, zone)
     return rows.filter(decision__in=scope.decisions)
 
 
-def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
+def list_cases_of_any_decision(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
     """Return the cases in scope regardless of their decision, without mere resemblances that no person has accepted."""
     rows = cases(owner).filter(resembles=False)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
-    seen = seen_in(owner, scope, zone)
-    return rows.filter(Exists(CaseSighting.objects.filter(seen, case=OuterRef("pk")))) if seen else rows
+    sighting_filter = build_sighting_filter(owner, scope, zone)
+    return (
+        rows.filter(Exists(CaseSighting.objects.filter(sighting_filter, case=OuterRef("pk"))))
+        if sighting_filter
+        else rows
+    )
 
 
-def seen_in(owner: Owner, scope: ReportScope, zone: str) -> Q:
+def build_sighting_filter(owner: Owner, scope: ReportScope, zone: str) -> Q:
     """Return a filter for case sightings by the watch and days of a scope; empty if it has neither."""
-    seen = Q()
+    sighting_filter = Q()
     if scope.watch:
-        seen &= Q(sighting__crawl__watch__owner=owner, sighting__crawl__watch__name=scope.watch)
+        sighting_filter &= Q(sighting__crawl__watch__owner=owner, sighting__crawl__watch__name=scope.watch)
     if scope.first:
-        seen &= Q(sighting__last_seen__gte=_begin_of(scope.first, zone))
+        sighting_filter &= Q(sighting__last_seen__gte=_get_start_of_day(scope.first, zone))
     if scope.last:
-        seen &= Q(sighting__first_seen__lt=_end_of(scope.last, zone))
-    return seen
+        sighting_filter &= Q(sighting__first_seen__lt=_get_end_of_day(scope.last, zone))
+    return sighting_filter
 
 
-def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
+def list_crawls(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
     """Return the crawls whose coverage a report states, oldest first."""
     rows = crawls(owner).order_by("started_at", "pk")
     if scope.watch:
         rows = rows.filter(watch__name=scope.watch)
     if scope.first:
-        rows = rows.filter(Q(finished_at=None) | Q(finished_at__gte=_begin_of(scope.first, zone)))
+        rows = rows.filter(Q(finished_at=None) | Q(finished_at__gte=_get_start_of_day(scope.first, zone)))
     if scope.last:
-        rows = rows.filter(started_at__lt=_end_of(scope.last, zone))
+        rows = rows.filter(started_at__lt=_get_end_of_day(scope.last, zone))
     return rows
 
 
-def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime | None]:
+def get_period(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime | None]:
     """Return the start and end of a scope's days; None where the scope is open."""
-    first = _begin_of(scope.first, zone) if scope.first else None
-    return first, _end_of(scope.last, zone) if scope.last else None
+    first = _get_start_of_day(scope.first, zone) if scope.first else None
+    return first, _get_end_of_day(scope.last, zone) if scope.last else None
 
 
-def works_in(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
+def list_works(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
     """Return the works in a report's scope, by number."""
     rows = works(owner).order_by("number")
     return rows.filter(number__in=scope.works) if scope.works else rows
 
 
-def numbers_of(text: str) -> tuple[int, ...]:
+def parse_work_numbers(text: str) -> tuple[int, ...]:
     """Parse work numbers such as ``3, 7-9`` into ascending order.
 
     Raises:
@@ -136,16 +140,16 @@ def numbers_of(text: str) -> tuple[int, ...]:
     numbers: set[int] = set()
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
-        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_DIGITS:
             sentence = _("“%(text)s” is not a work number.") % {"text": part[:40]}
             raise WrongUseError(sentence, hint=_("Enter numbers such as 3, 7-9."))
         if int(last or first) - int(first) >= MAX_WORKS:
-            raise _too_many_works()
+            raise _make_too_many_works_error()
         numbers.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(numbers))
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -153,14 +157,14 @@ def _day(text: str) -> date:
         raise WrongUseError(sentence, hint=_("Enter a date such as 2026-11-30.")) from None
 
 
-def _begin_of(day: str, zone: str) -> datetime:
-    return datetime.combine(_day(day), time(), ZoneInfo(zone))
+def _get_start_of_day(day: str, zone: str) -> datetime:
+    return datetime.combine(_parse_day(day), time(), ZoneInfo(zone))
 
 
-def _end_of(day: str, zone: str) -> datetime:
-    return _begin_of((_day(day) + timedelta(days=1)).isoformat(), zone)
+def _get_end_of_day(day: str, zone: str) -> datetime:
+    return _get_start_of_day((_parse_day(day) + timedelta(days=1)).isoformat(), zone)
 
 
-def _too_many_works() -> WrongUseError:
+def _make_too_many_works_error() -> WrongUseError:
     sentence = _("A report covers at most %(most)s works.") % {"most": MAX_WORKS}
     return WrongUseError(sentence, hint=_("Leave the field empty to include all works."))

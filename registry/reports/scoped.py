@@ -1,7 +1,7 @@
 """Queries for reports, limited to one owner."""
 
-from registry.accounts.scoped import numbered, rows_of_owner
+from registry.accounts.scoped import number_lookup, rows_of_owner
 from registry.bundles.models import Report
 
 reports = rows_of_owner(Report, "owner", removed_at=None)
-report = numbered(reports, "report")
+report = number_lookup(reports, "report")

@@ -23,67 +23,88 @@ from registry.crawls import canaries
 from registry.crawls.models import Crawl, CrawlSlice, Refusal, Sighting
 from registry.db.claimable import StepState
 from registry.matches import calibrations
-from registry.reports.scope import cases_whatever_decided, seen_in, works_in
+from registry.reports.scope import build_sighting_filter, list_cases_of_any_decision, list_works
 from registry.works.models import WorkPicture
 
 PLACES = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key"), function="ROW"), distinct=True)
 """Count of distinct images on pages, regardless of how often each was seen."""
 
 
-def numbers_in_order(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
+def list_work_numbers(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
     """Return the numbers of the works in scope, those with any of these cases first."""
-    rows = works_in(owner, scope)
+    rows = list_works(owner, scope)
     with_cases = list(
         rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct()
     )
-    among = set(with_cases)
-    return [*with_cases, *(number for number in rows.values_list("number", flat=True) if number not in among)]
+    case_work_numbers = set(with_cases)
+    return [
+        *with_cases,
+        *(number for number in rows.values_list("number", flat=True) if number not in case_work_numbers),
+    ]
 
 
-def accounts_of(
+def build_accounts(
     owner: Owner, scope: ReportScope, zone: str, numbers: Sequence[int], listed: Collection[int]
 ) -> tuple[WorkAccount, ...]:
     """Return the accounts of some works, by number, over the listed cases."""
-    works = {work.number: work for work in works_in(owner, scope).filter(number__in=numbers)}
+    works = {work.number: work for work in list_works(owner, scope).filter(number__in=numbers)}
     keys = [work.pk for work in works.values()]
     cases: dict[int, list[int]] = defaultdict(list)
     unlisted = Counter[int]()
-    for key, number in cases_whatever_decided(owner, scope, zone).filter(work__in=keys).values_list("work", "number"):
+    for key, number in (
+        list_cases_of_any_decision(owner, scope, zone).filter(work__in=keys).values_list("work", "number")
+    ):
         if number in listed:
             cases[key].append(number)
         else:
             unlisted[key] += 1
-    waits = Count("pk", filter=~Q(state=StepState.DONE))
+    uncompared = Count("pk", filter=~Q(state=StepState.DONE))
     pictures = (
-        WorkPicture.objects.filter(work__in=keys).order_by().values_list("work").annotate(Count("pk"), waits=waits)
+        WorkPicture.objects.filter(work__in=keys).order_by().values_list("work").annotate(Count("pk"), waits=uncompared)
     )
-    counted = {key: (every, waiting) for key, every, waiting in pictures}
-    shown = {"case__owner": owner, "case__number__in": [number for some in cases.values() for number in some]}
-    places = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
+    picture_counts = {key: (picture_count, uncompared_count) for key, picture_count, uncompared_count in pictures}
+    case_filter = {
+        "case__owner": owner,
+        "case__number__in": [number for case_numbers in cases.values() for number in case_numbers],
+    }
+    places = (
+        CaseSighting.objects.filter(build_sighting_filter(owner, scope, zone), **case_filter)
+        .order_by()
+        .values_list("case__work")
+    )
     times = {"first": Min("sighting__first_seen"), "last": Max("sighting__last_seen")}
-    seen = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
+    sighting_stats = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
     accounts = []
     for work in filter(None, map(works.get, numbers)):
-        why = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
-        every, waiting = counted.get(work.pk, (0, 0))
-        count, first, last = seen.get(work.pk, (0, None, None))
-        found = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
+        reasons = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
+        picture_count, uncompared_count = picture_counts.get(work.pk, (0, 0))
+        count, first, last = sighting_stats.get(work.pk, (0, None, None))
+        case_columns = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
         accounts.append(
-            WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found)
+            WorkAccount(
+                work.number,
+                work.title,
+                work.author,
+                work.registered_at,
+                reasons,
+                picture_count,
+                uncompared_count,
+                *case_columns,
+            )
         )
     return tuple(accounts)
 
 
-def looked_for(
+def summarise_works(
     owner: Owner, scope: ReportScope, zone: str, cases: Collection[int], crawls: Sequence[Crawl], until: datetime
 ) -> LookedFacts:
     """Return the totals over all works, for these cases and crawls, until a given time at most."""
-    numbers, standings, places = numbers_in_order(owner, scope, cases), Counter[str](), 0
+    numbers, standings, places = list_work_numbers(owner, scope, cases), Counter[str](), 0
     for start in range(0, len(numbers), WORKS_IN_A_VOLUME):
-        some = accounts_of(owner, scope, zone, numbers[start:][:WORKS_IN_A_VOLUME], cases)
-        standings.update(work.standing for work in some)
-        places += sum(work.places for work in some)
-    done, calibration = Q(picture__state=StepState.DONE), calibrations.active(PIPELINE)
+        accounts = build_accounts(owner, scope, zone, numbers[start:][:WORKS_IN_A_VOLUME], cases)
+        standings.update(work.standing for work in accounts)
+        places += sum(work.places for work in accounts)
+    done, calibration = Q(picture__state=StepState.DONE), calibrations.get_active(PIPELINE)
     return LookedFacts(
         works=standings.total(),
         places=places,
@@ -99,7 +120,7 @@ def looked_for(
     )
 
 
-def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
+def build_coverage(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
     """Return the coverage of each crawl, in the given order. The number of queries is constant."""
     keys = [crawl.pk for crawl in crawls]
     received: dict[int, int] = defaultdict(int)
@@ -109,9 +130,9 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
     rows = Refusal.objects.filter(crawl__in=keys).values_list("crawl", "reason")
     for key, reason, count in rows.annotate(count=Count("pk")).order_by("crawl", "reason"):
         refused[key].append(RefusalCount(reason, count))
-    seen = Sighting.objects.filter(crawl__in=keys).values_list("crawl")
-    pictures = dict(seen.annotate(count=Count("picture", distinct=True)).order_by())
-    planted = canaries.results(crawls)
+    sightings = Sighting.objects.filter(crawl__in=keys).values_list("crawl")
+    pictures = dict(sightings.annotate(count=Count("picture", distinct=True)).order_by())
+    known_copies = canaries.compute_results(crawls)
     return tuple(
         CrawlCoverage(
             source=crawl.sources[0]["url"],
@@ -122,10 +143,14 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             pictures=pictures.get(crawl.pk, 0),
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
-            canaries=sum(canary.outcome is not canaries.Outcome.WAITING for canary in planted.get(crawl.pk, ())),
+            canaries=sum(
+                known_copy.outcome is not canaries.Outcome.WAITING for known_copy in known_copies.get(crawl.pk, ())
+            ),
             ended=crawl.reason,
             further=tuple(source["url"] for source in crawl.sources[1:]),
-            canaries_found=sum(canary.outcome is canaries.Outcome.FOUND for canary in planted.get(crawl.pk, ())),
+            canaries_found=sum(
+                known_copy.outcome is canaries.Outcome.FOUND for known_copy in known_copies.get(crawl.pk, ())
+            ),
         )
         for crawl in crawls
     )

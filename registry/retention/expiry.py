@@ -18,16 +18,16 @@ from registry.crawls.models import Proposal, Sighting
 from registry.db.claimable import StepState
 from registry.matches.models import Match
 from registry.pictures.models import BytesState, Picture
-from registry.pictures.previews import preview
+from registry.pictures.previews import make_preview
 from registry.services.services import Services
 from registry.works.models import WorkAttachment, WorkPicture
 
 LOGGER = logging.getLogger(__name__)
-TO_DECIDE = timedelta(days=90)
+DECISION_PERIOD = timedelta(days=90)
 """Time for which a proposed work waits for a decision. If the image is seen again later, it is proposed again."""
 SECONDS = 240.0
 """Time after which the rest is left to the next hour, so that other upkeep tasks can run."""
-TOGETHER = 32
+BATCH_SIZE = 32
 """Number of images whose bytes are read and removed together."""
 _ENDED = [StepState.DONE, StepState.FAILED]
 
@@ -36,13 +36,13 @@ def expire_bytes(services: Services) -> int:
     """Remove the bytes of unmatched images that were last seen before the retention time.
 
     Digests, fingerprints, URLs and thumbnails are kept. Images of a work, match or case are not affected, nor are
-    proposed works until they are decided or :data:`TO_DECIDE` has passed.
+    proposed works until they are decided or :data:`DECISION_PERIOD` has passed.
 
     Returns:
         The number of images whose bytes were removed.
     """
     limit = now() - timedelta(days=services.config.retention_days)
-    proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE))
+    proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - DECISION_PERIOD))
     is_protected = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
@@ -53,85 +53,85 @@ def expire_bytes(services: Services) -> int:
     )
     stored = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_ENDED)
     old = stored.filter(~is_protected, first_seen__lt=limit)
-    total = left = last = 0
+    total = remaining = last = 0
     cause: Exception | None = None
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until and (
-        batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:TOGETHER])
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and (
+        batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
     ):
         last = batch[-1]
         try:
-            expired, failed = _expire(services, old.filter(pk__in=batch))
+            expired, failed = _expire_batch(services, old.filter(pk__in=batch))
         except ServiceMissingError as error:  # The bucket does not respond.
             expired, failed = 0, [error] * len(batch)
-        total, left, cause = total + expired, left + len(failed), [cause, *failed][-1]
-    if left:
-        LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", left, cause)
+        total, remaining, cause = total + expired, remaining + len(failed), [cause, *failed][-1]
+    if remaining:
+        LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", remaining, cause)
     return total
 
 
-def _expire(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Exception]]:
+def _expire_batch(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Exception]]:
     """Store thumbnails of decodable images, then remove the bytes. An interrupted run can be continued.
 
     Returns:
         The number of removed images, and the errors that kept others.
     """
-    small: dict[int, bytes] = {}
+    thumbnails: dict[int, bytes] = {}
     failed: list[Exception] = []
-    with _locked(old) as rows:
-        read = services.blobs.ahead([row.digest for row in rows])
+    with _lock_rows(old) as rows:
+        read_blob = services.blobs.ahead([row.digest for row in rows])
         for row in rows:
             try:
-                small[row.pk] = _small(services, row, partial(read, row.digest))
+                thumbnails[row.pk] = _make_thumbnail(services, row, partial(read_blob, row.digest))
             except (OSError, MemoryError, ServiceMissingError) as error:
                 failed.append(error)
-        fit = _keep(services, small)
-    with _locked(old.filter(pk__in=small)) as rows:  # Without images that were seen again in the meantime.
-        gone, stay = _remove(services, rows)
-        if not fit:  # The disk was too full even for thumbnails. There is room now.
-            _keep(services, {row.pk: small[row.pk] for row in gone})
-        Picture.objects.filter(pk__in=[row.pk for row in gone]).update(bytes_state=BytesState.EXPIRED)
-    return len(gone), [*failed, *stay]
+        are_stored = _store_thumbnails(services, thumbnails)
+    with _lock_rows(old.filter(pk__in=thumbnails)) as rows:  # Without images that were seen again in the meantime.
+        removed, errors = _remove_bytes(services, rows)
+        if not are_stored:  # The disk was too full even for thumbnails. There is room now.
+            _store_thumbnails(services, {row.pk: thumbnails[row.pk] for row in removed})
+        Picture.objects.filter(pk__in=[row.pk for row in removed]).update(bytes_state=BytesState.EXPIRED)
+    return len(removed), [*failed, *errors]
 
 
 @contextmanager
-def _locked(old: QuerySet[Picture]) -> Iterator[list[Picture]]:
+def _lock_rows(old: QuerySet[Picture]) -> Iterator[list[Picture]]:
     """Lock the rows for the block, so that a crawl that finds one of the images again waits."""
     with transaction.atomic():
         yield list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
 
 
-def _remove(services: Services, rows: list[Picture]) -> tuple[list[Picture], list[OSError]]:
+def _remove_bytes(services: Services, rows: list[Picture]) -> tuple[list[Picture], list[OSError]]:
     """Remove the bytes of images; return the removed rows, and the errors that kept others."""
     try:
         services.blobs.remove_all([row.digest for row in rows])
     except OSError:  # One failed removal must not keep the others.
-        gone, stay = [], []
+        removed, errors = [], []
         for row in rows:
             try:
                 services.blobs.remove(row.digest)
-                gone.append(row)
+                removed.append(row)
             except OSError as error:
-                stay.append(error)
-        return gone, stay
+                errors.append(error)
+        return removed, errors
     return rows, []
 
 
-def _keep(services: Services, small: Mapping[int, bytes]) -> bool:
+def _store_thumbnails(services: Services, thumbnails: Mapping[int, bytes]) -> bool:
     """Store thumbnails and record them; return False if they do not fit on the disk."""
     try:
-        services.blobs.put_all([data for data in small.values() if data])
+        services.blobs.put_all([data for data in thumbnails.values() if data])
     except (OSError, StorageError):
         return False
-    for pk, data in small.items():
+    for pk, data in thumbnails.items():
         if data:
             Picture.objects.filter(pk=pk).update(thumbnail=Digest.of(data))
     return True
 
 
-def _small(services: Services, row: Picture, read: Callable[[], bytes]) -> bytes:
+def _make_thumbnail(services: Services, row: Picture, load: Callable[[], bytes]) -> bytes:
     """Return a thumbnail; empty for images that cannot be decoded."""
     if not row.refusal:
         with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
-            return preview(read(), services.limits)
+            return make_preview(load(), services.limits)
     return b""

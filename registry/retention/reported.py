@@ -16,13 +16,13 @@ from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.picture_usage import cases_with
 from registry.db.claimable import StepState
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.members import samples
 from registry.pictures.models import BytesState, PictureReport
 from registry.reports.requests import clear_folder
-from registry.retention.purge import purge, touched
+from registry.retention.purge import find_affected_files, purge
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
@@ -46,7 +46,7 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     Raises:
         WrongUseError: There is no reason or no image, or a required passkey answer is missing or invalid.
     """
-    samples.refuse(case.owner)
+    samples.check_not_sample(case.owner)
     if not reason:
         hint = Sentence("Describe what the picture shows, without details.")
         raise WrongUseError(Sentence("The text is empty."), hint=hint)
@@ -54,31 +54,35 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
     assert picture.digest is not None
-    passkeys.needed(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey)
+    passkeys.requires_passkey(case.owner, Act.PURGE, passkeys.picture_subject(picture.digest), passkey)
     values = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
-    others = cases_with(picture.digest).exclude(owner=case.owner_id)
-    held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
+    other_cases = cases_with(picture.digest).exclude(owner=case.owner_id)
+    needs_operator = other_cases.exists() or WorkPicture.objects.filter(picture=picture).exists()
     with transaction.atomic():
-        signed = passkeys.take(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey) if held else None
-        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=values)
-        if new:
-            history.record(case, "reported", by, ("reported", {}), words=reason)
-            log_entries.log_note(case, "reported", by=by, **passkeys.details(signed))
-    if held:
-        _let_go_of_copies(services, case.owner, picture.digest)
+        signed = (
+            passkeys.consume_answer(case.owner, Act.PURGE, passkeys.picture_subject(picture.digest), passkey)
+            if needs_operator
+            else None
+        )
+        _row, is_new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=values)
+        if is_new:
+            history.record(case, "reported", by, ("reported", {}), text=reason)
+            log_entries.log_note(case, "reported", by=by, **passkeys.log_details(signed))
+    if needs_operator:
+        _remove_copies(services, case.owner, picture.digest)
     else:
         purge(services, picture.digest, by=by, reason=reason, passkey=passkey)
 
 
-def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
+def list_affected_objects(services: Services, case: Case) -> list[tuple[str, bool, int]]:
     """Return what the owner would lose if a case's image were purged: (object, kept or removed, number of files)."""
     digest = case.shown.match.found.digest if case.shown else None
-    along = touched(services, digest) if digest else ()
-    of = Counter((row.what, row.kept) for row in along if row.owner == case.owner.slug)
-    return [(what, is_kept, files) for (what, is_kept), files in sorted(of.items())]
+    affected_files = find_affected_files(services, digest) if digest else ()
+    counts = Counter((row.what, row.kept) for row in affected_files if row.owner == case.owner.slug)
+    return [(what, is_kept, files) for (what, is_kept), files in sorted(counts.items())]
 
 
-def let_stay(digest: Digest, *, by: str, reason: str) -> int:
+def dismiss_reports(digest: Digest, *, by: str, reason: str) -> int:
     """Dismiss members' reports of an image; it and the files that show it become available again.
 
     Copies that were removed in the meantime are made again on request.
@@ -96,26 +100,26 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
             sentence = "No member reported that picture, or it was removed."
             raise NotFoundError(sentence, hint="exhibit doctor lists them.")
         for row in reports:
-            history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
+            history.record(row.case, "reported", by, ("stays-shown", {}), text=reason)
             log_entries.log_note(row.case, "report dismissed", by=by)
             row.delete()
     return len(reports)
 
 
-def waiting_reports() -> list[str]:
+def list_open_reports() -> list[str]:
     """Return the digests of reported images that are still stored, oldest first."""
     rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
     digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
     return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
 
 
-def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
+def _remove_copies(services: Services, owner: Owner, digest: Digest) -> None:
     """Remove ZIPs and reports that may show the image. New ones are made without it."""
-    packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
+    package_ids = Package.objects.filter(owner=owner, bundles__in=bundles_with(digest)).values("pk")
     with transaction.atomic():
-        packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
-        Package.objects.filter(pk__in=packed).update(files=[], progress={})
-        reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
+        packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=package_ids).order_by("pk"))
+        Package.objects.filter(pk__in=package_ids).update(files=[], progress={})
+        reports = list(Report.objects.select_for_update(no_key=True).filter(owner=owner).order_by("pk"))
         for report in reports:
             Report.objects.filter(pk=report.pk).update(files=[file for file in report.files if not _is_pdf(file)])
         unfinished = [row for row in reports if row.state != StepState.DONE]
@@ -126,6 +130,6 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
     remove_unused(services, [file for row in reports for file in row.files if _is_pdf(file)])
 
 
-def _is_pdf(file: KeptFile) -> bool:
+def _is_pdf(file: StoredFile) -> bool:
     """Return True if a report's file contains images."""
     return bool(file["media_type"] == "application/pdf")

@@ -31,11 +31,11 @@ def delete_owner(owner: Owner) -> None:
         instalments = Instalment.objects.filter(invoice__owner=owner)
         for rows in (entries, instalments, Case.objects.filter(owner=owner), LedgerChange.objects.filter(owner=owner)):
             rows.delete()
-        for more in (
+        for related_rows in (
             owner.invoices, owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences,
             owner.works, owner.bulk_edits, owner.collections, owner.device_keys,
         ):  # fmt: skip
-            more.all().delete()
+            related_rows.all().delete()
         owner.delete()
 
 
@@ -46,12 +46,14 @@ def remove_sample(owner: Owner, *, by: str) -> None:
         WrongUseError: The owner is not a sample.
     """
     with transaction.atomic():
-        seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
+        picture_ids = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
         for work in owner.works.all() if owner.sample else ():
             remove_work(work, by=by)
         delete_owner(owner)
-        elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
-        gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
-        vectors.remove_from(vectors.Collection.PICTURES, gone)
-        Match.objects.filter(found__in=gone).delete()  # Nothing keeps their bytes any longer.
-        Picture.objects.filter(pk__in=gone).update(searched="")
+        used_pictures = Picture.objects.filter(
+            Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=picture_ids
+        )
+        unused_ids = sorted(picture_ids - set(used_pictures.values_list("pk", flat=True)))
+        vectors.remove_from(vectors.Collection.PICTURES, unused_ids)
+        Match.objects.filter(found__in=unused_ids).delete()  # Nothing keeps their bytes any longer.
+        Picture.objects.filter(pk__in=unused_ids).update(searched="")

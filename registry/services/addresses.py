@@ -15,14 +15,14 @@ from exhibit.errors import ConfigError
 
 DATABASE_NAME = "exhibit"
 DATABASE_USER = "exhibit"
-SECONDS_TO_CONNECT = 5
+CONNECT_TIMEOUT = 5
 """Timeout in seconds for connecting to the database, unless ``DATABASE_URL`` sets another."""
 _TCP = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 """TCP keepalive: both ends close a connection after half a minute without a sign of life.
 
 This releases the locks of a machine that lost its power. It has no effect on sockets.
 """
-_AT_THE_SERVER = " ".join(f"-c {name.replace('keepalives', 'tcp_keepalives')}={value}" for name, value in _TCP.items())
+_SERVER_OPTIONS = " ".join(f"-c {name.replace('keepalives', 'tcp_keepalives')}={value}" for name, value in _TCP.items())
 REDIS_SECONDS = 5
 """Timeout in seconds for Redis in the site, the tick and the command line."""
 
@@ -33,9 +33,9 @@ _MAX_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
 
 def socket_folder(config: Config) -> Path:
     """Return the folder of the embedded servers' sockets: in the data folder, or elsewhere if that path is too long."""
-    usual = config.data_dir / "run"
-    if len(os.fsencode(usual)) <= _MAX_SOCKET_FOLDER:
-        return usual
+    default = config.data_dir / "run"
+    if len(os.fsencode(default)) <= _MAX_SOCKET_FOLDER:
+        return default
     mark = hashlib.sha256(os.fsencode(config.data_dir)).hexdigest()[:16]
     base = Path("/run") if os.geteuid() == 0 and Path("/run").is_dir() else Path("/tmp")  # noqa: S108 - checked before use
     return base / f"exhibit-{os.geteuid()}-{mark}"
@@ -59,12 +59,12 @@ def django_database(config: Config) -> dict[str, Any]:
     except psycopg.ProgrammingError as error:
         hint = "It looks like postgresql://user:password@host/name."
         raise ConfigError("DATABASE_URL can't be read.", hint=hint) from error
-    usual = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    entry: dict[str, Any] = {name: str(parameters.pop(key, "") or "") for name, key in usual.items()}
+    parameter_names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    entry: dict[str, Any] = {name: str(parameters.pop(key, "") or "") for name, key in parameter_names.items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **entry,
-        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **_TCP, "options": _AT_THE_SERVER, **parameters},
+        "OPTIONS": {"connect_timeout": CONNECT_TIMEOUT, **_TCP, "options": _SERVER_OPTIONS, **parameters},
     }
 
 

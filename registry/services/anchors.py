@@ -16,7 +16,7 @@ from exhibit.ports import Anchor, OwnLog
 
 
 def anchor_of(
-    given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str, log: OwnLog | None = None
+    anchor_config: AnchorConfig, allowed_networks: Sequence[str], user_agent: str, log: OwnLog | None = None
 ) -> Anchor:
     """Return the adapter of one witness, which may also be in networks that other requests may not reach.
 
@@ -24,9 +24,11 @@ def anchor_of(
     sealing stop.
     """
     try:
-        return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent), log)
+        return KINDS[anchor_config.kind].build(
+            anchor_config, session_for(anchor_config, allowed_networks, user_agent), log
+        )
     except (ConfigError, OSError, ValueError) as error:
-        return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
+        return BrokenAnchor(anchor_config, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
 
 
 class BrokenAnchor:
@@ -34,10 +36,10 @@ class BrokenAnchor:
 
     patience = timedelta(hours=1)
 
-    def __init__(self, given: AnchorConfig, error: ConfigError) -> None:
-        self.kind = given.kind
-        self.name = given.name
-        self.development = given.development
+    def __init__(self, anchor_config: AnchorConfig, error: ConfigError) -> None:
+        self.kind = anchor_config.kind
+        self.name = anchor_config.name
+        self.development = anchor_config.development
         self.qualified = ""
         self._error = error
 
@@ -47,8 +49,8 @@ class BrokenAnchor:
     examine = submit = upgrade = verify = _refuse
 
 
-def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:
+def session_for(anchor_config: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:
     """Return a guarded session that reaches the operator's addresses for this witness and the public internet."""
-    networks = (*allowed_networks, *given.networks, *named_addresses(given.addresses))
-    guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(given.addresses))))
+    networks = (*allowed_networks, *anchor_config.networks, *named_addresses(anchor_config.addresses))
+    guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(anchor_config.addresses))))
     return guarded_session(guard, user_agent=user_agent)

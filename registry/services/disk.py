@@ -15,7 +15,7 @@ NEARLY_FULL = Sentence("The disk is almost full. Work continues when there is en
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeSpace:
     """Free space where it is shortest.
 
     ``free``, ``total`` and ``floor`` are in bytes; crawls stop at the floor. The other two count files likewise.
@@ -38,20 +38,20 @@ def disk_is_full(services: Services, *, share: float = 1.0) -> bool:
 
     At the floor crawls stop, and works and packages wait; at half of it visits for evidence wait, too.
     """
-    return max(room_of(services.config).missing(share)) > 0
+    return max(get_free_space(services.config).missing(share)) > 0
 
 
-def room_of(config: Config) -> Room:
+def get_free_space(config: Config) -> FreeSpace:
     """Return the free space where it is shortest: in the data folder, or in a separate folder of the blobs."""
     free, total = min((usage.free, usage.total) for usage in map(shutil.disk_usage, _folders(config)))
     file_counts = [(count, files_floor(path)) for path in _folders(config) if (count := files_left(path)) is not None]
-    files, floor = min(file_counts, key=lambda one: one[0] - one[1], default=(None, 0))
-    return Room(free, total, config.disk_floor_bytes, files, floor)
+    files, floor = min(file_counts, key=lambda item: item[0] - item[1], default=(None, 0))
+    return FreeSpace(free, total, config.disk_floor_bytes, files, floor)
 
 
 def free_bytes(config: Config) -> int:
     """Return the number of free bytes where space is shortest."""
-    return room_of(config).free
+    return get_free_space(config).free
 
 
 def _folders(config: Config) -> Iterator[Path]:

@@ -65,19 +65,19 @@ def message_id(config: Config, name: str) -> str:
     return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
 
 
-def words_of(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return a server's error text, or the description of a connection error."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+        text = error.smtp_error
+        return f"{error.smtp_code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
     return str(error) or type(error).__name__
 
 
 def is_final(refusal: Exception) -> bool:
     """Return True if a server's refusal is permanent rather than temporary (RFC 5321, 4.2.1: 4yz)."""
-    return not words_of(refusal).startswith("4")
+    return not error_text(refusal).startswith("4")
 
 
 class MailFiles(BaseEmailBackend):
@@ -94,7 +94,7 @@ class MailFiles(BaseEmailBackend):
         return len(email_messages)
 
 
-def drop_mails(config: Config, digests: Collection[Digest]) -> None:
+def delete_mails(config: Config, digests: Collection[Digest]) -> None:
     """Delete mails with certain attachments or their previews, whose names end with the digest of the original."""
     names = {digest.hex for digest in digests}
     for path in mail_folder(config).glob("*.eml"):
@@ -102,14 +102,14 @@ def drop_mails(config: Config, digests: Collection[Digest]) -> None:
             mail = message_from_bytes(path.read_bytes())
         except FileNotFoundError:
             continue
-        if any(_carries(part, names) for part in mail.walk()):
+        if any(_has_attachment(part, names) for part in mail.walk()):
             path.unlink(missing_ok=True)
 
 
-def _carries(part: Message, named: Collection[str]) -> bool:
+def _has_attachment(part: Message, digests: Collection[str]) -> bool:
     data = part.get_payload(decode=True)
     original = Path(part.get_filename("")).stem.rpartition("-")[2]
-    return original in named or (isinstance(data, bytes) and Digest.of(data).hex in named)
+    return original in digests or (isinstance(data, bytes) and Digest.of(data).hex in digests)
 
 
 def is_address(text: str) -> bool:

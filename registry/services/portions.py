@@ -12,7 +12,9 @@ WORK_SECONDS = 5.0
 """Time after which the rest of a row is left to another message."""
 
 
-def in_portions(services: Services, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]) -> None:
+def process_in_portions(
+    services: Services, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]
+) -> None:
     """Repeat ``portion`` for each row until it returns True, or until :data:`WORK_SECONDS` have passed.
 
     Args:
@@ -22,7 +24,7 @@ def in_portions(services: Services, model: type[Claimable], ids: Sequence[int], 
         portion: Does part of a row's work, and returns True if that was the last part.
     """
     for pk in steps.claim(model, ids, services.stale_after):
-        with steps.ending(model, [pk]):
+        with steps.processing(model, [pk]):
             until = time.monotonic() + WORK_SECONDS
             while not portion(pk):
                 if time.monotonic() >= until:

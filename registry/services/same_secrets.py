@@ -21,7 +21,7 @@ from exhibit.config.secrets import (
     secret_path,
 )
 from exhibit.errors import ConfigError, ServiceMissingError
-from registry.services.addresses import SECONDS_TO_CONNECT
+from registry.services.addresses import CONNECT_TIMEOUT
 
 NAMES = (SECRET_KEY, MASTER_KEY, LOG_KEY)
 _HINT = "Take it from a machine that has it, with all of secrets/, or name the folder in EXHIBIT_SECRETS_DIR."
@@ -40,7 +40,7 @@ def check_secrets(config: Config) -> None:
         return
     fingerprints = {name: _fingerprint(config, name) for name in NAMES}
     try:
-        installation = _known(config)
+        installation = _load_fingerprints(config)
     except psycopg.OperationalError as error:
         if fingerprints[SECRET_KEY]:
             return
@@ -50,11 +50,13 @@ def check_secrets(config: Config) -> None:
         path = secret_path(config, name)
         if not fingerprints[name]:
             raise ConfigError(f"The installation has the secret {name}, and it isn't here ({path}).", hint=_HINT)
-        if fingerprint != fingerprints[name] and not (name == MASTER_KEY and fingerprint in _master_marks(config)):
+        if fingerprint != fingerprints[name] and not (
+            name == MASTER_KEY and fingerprint in _master_fingerprints(config)
+        ):
             raise ConfigError(f"The secret {path} isn't the one that the installation uses.", hint=_HINT)
 
 
-def keep_marks(config: Config) -> None:
+def store_fingerprints(config: Config) -> None:
     """Store the fingerprints of this machine's secrets unless there are some; then raises as :func:`check_secrets`."""
     from registry.services.models import SecretMark  # needs Django, which reads the settings first
 
@@ -64,9 +66,9 @@ def keep_marks(config: Config) -> None:
         check_secrets(config)
 
 
-def forget_marks(config: Config) -> None:
+def delete_fingerprints(config: Config) -> None:
     """Delete the stored fingerprints so that this machine's secrets apply, after the others were lost."""
-    with suppress(psycopg.errors.UndefinedTable), _connected(config) as connection:
+    with suppress(psycopg.errors.UndefinedTable), _connect(config) as connection:
         connection.execute("DELETE FROM registry_secretmark")
 
 
@@ -81,30 +83,30 @@ def encrypting_key(config: Config) -> bytes:
     from registry.services.models import SecretMark  # as above
 
     row = SecretMark.objects.filter(name=MASTER_KEY).first() if config.database_url else None
-    if row is not None and row.fingerprint not in _master_marks(config):
+    if row is not None and row.fingerprint not in _master_fingerprints(config):
         raise ConfigError("The master key here isn't the one that the installation uses.", hint=_HINT)
     return master_key(config)
 
 
-def keep_next_mark(config: Config) -> None:
+def store_next_fingerprint(config: Config) -> None:
     """Replace the master key's stored fingerprint with the next one's, in the transaction that changes it."""
     from registry.services.models import SecretMark  # as above
 
     SecretMark.objects.filter(name=MASTER_KEY).update(fingerprint=_fingerprint(config, NEXT_MASTER_KEY))
 
 
-def _known(config: Config) -> dict[str, str]:
+def _load_fingerprints(config: Config) -> dict[str, str]:
     """Return the stored fingerprints; empty if the schema is older. Raises ``OperationalError``."""
-    with suppress(psycopg.errors.UndefinedTable), _connected(config) as connection:
+    with suppress(psycopg.errors.UndefinedTable), _connect(config) as connection:
         return dict(connection.execute("SELECT name, fingerprint FROM registry_secretmark").fetchall())
     return {}
 
 
-def _connected(config: Config) -> "psycopg.Connection[tuple[str, str]]":
-    return psycopg.connect(config.database_url, connect_timeout=SECONDS_TO_CONNECT, autocommit=True)
+def _connect(config: Config) -> "psycopg.Connection[tuple[str, str]]":
+    return psycopg.connect(config.database_url, connect_timeout=CONNECT_TIMEOUT, autocommit=True)
 
 
-def _master_marks(config: Config) -> set[str]:
+def _master_fingerprints(config: Config) -> set[str]:
     return {_fingerprint(config, MASTER_KEY), _fingerprint(config, NEXT_MASTER_KEY)}
 
 

@@ -10,7 +10,7 @@ from exhibit.config.config import Config
 from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
 from exhibit.ports import Capturer
-from registry.services.stores import WITHHELD, Rooms, objects_of, rooms_of, store_at
+from registry.services.stores import WITHHELD, NumberedStores, get_numbered_stores, objects_of, store_at
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exhibit.pictures.decode import Limits
 
 Made = TypeVar("Made")
-Queued = Callable[[str], int]
+QueueLength = Callable[[str], int]
 """Returns the number of messages in a task's queue, so that the tick does not send duplicates."""
 
 
@@ -29,11 +29,11 @@ class Enqueue(Protocol):
     Only a hint: the periodic search finds waiting rows anyway.
     """
 
-    def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, asked: bool = False) -> None:
-        """Request the rows' job; ``asked`` if a person waits for them."""
+    def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, by_user: bool = False) -> None:
+        """Request the rows' job; ``by_user`` if a person waits for them."""
 
 
-def leave_to_the_tick(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
+def skip_enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -> None:
     """Do nothing: for processes that leave all rows to the tick."""
 
 
@@ -46,7 +46,7 @@ class Services:
 
     features_in_memory = 256
 
-    def __init__(self, config: Config, enqueue: Enqueue = leave_to_the_tick, queued: Queued = lambda _: 0) -> None:
+    def __init__(self, config: Config, enqueue: Enqueue = skip_enqueue, queued: QueueLength = lambda _: 0) -> None:
         self.config = config
         self.enqueue = enqueue
         self.queued = queued
@@ -59,8 +59,8 @@ class Services:
         """
         if make not in self._made:
             self._made[make] = make(self)
-        made: Made = self._made[make]
-        return made
+        instance: Made = self._made[make]
+        return instance
 
     @property
     def stale_after(self) -> timedelta:
@@ -78,9 +78,9 @@ class Services:
         return store_at(self.config, self.config.blobs_url, WITHHELD)
 
     @cached_property
-    def uploads(self) -> Rooms:
+    def uploads(self) -> NumberedStores:
         """Uploaded files that are not registered yet, by upload."""
-        return rooms_of(self.config, "uploads")
+        return get_numbered_stores(self.config, "uploads")
 
     @cached_property
     def guard(self) -> Guard:
@@ -97,9 +97,9 @@ class Services:
     @cached_property
     def weighings(self) -> Path:
         """Folder with the weights of each version of the comparison."""
-        from indexer.compare.weighing import KEPT  # loads OpenCV, after the fork
+        from indexer.compare.weighing import WEIGHTS_FOLDER  # loads OpenCV, after the fork
 
-        return KEPT
+        return WEIGHTS_FOLDER
 
     @cached_property
     def objects(self) -> "NamedObjects | None":

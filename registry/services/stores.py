@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from evidence.log.heads import NAME, FileHead, ObjectHead
+from evidence.log.heads import OBJECT_NAME, BucketCheckpointStore, FileCheckpointStore
 from exhibit.config.config import Config
 from exhibit.config.secrets import BUCKET, INSTALLATION, installation, secret_path
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import BlobStore, Folder, FolderBlobStore, Place, blob_store, has_gone
+from exhibit.files.blobs import BlobStore, Folder, FolderBlobStore, Place, blob_store, is_missing
 from exhibit.files.durable import write_once
 from exhibit.ports import HeadStore
 from exhibit.sentences import Sentence
@@ -28,11 +28,11 @@ BLOBS, WITHHELD = "blobs", "withheld"
 """Names of the stores of available bytes, and of those that a purge has withheld: kept, but handed to nobody."""
 
 
-class Rooms:
+class NumberedStores:
     """Numbered folders in which bytes wait until a process on any machine takes them."""
 
-    def __init__(self, place: Place, folder: str = "") -> None:
-        self._place, self._folder = place, folder
+    def __init__(self, location: Place, folder: str = "") -> None:
+        self._place, self._folder = location, folder
 
     def room(self, number: int) -> BlobStore:
         """Return the store of one room, which exists while it is not empty."""
@@ -61,9 +61,9 @@ def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
     """
     if not url:
         return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
-    if (place := folder_of(url)) is not None:
-        _check_folder(config, url, place)
-        return FolderBlobStore(place / name, config.data_dir / f"{name}-{_key(url)}.made")
+    if (location := folder_of(url)) is not None:
+        _check_folder(config, url, location)
+        return FolderBlobStore(location / name, config.data_dir / f"{name}-{_key(url)}.made")
     return BlobStore(_bucket(config, url, installation(config)), name)
 
 
@@ -74,14 +74,14 @@ def bucket_of(config: Config) -> "Bucket | None":
     return _bucket(config, config.blobs_url, installation(config))
 
 
-def rooms_of(config: Config, name: str) -> Rooms:
+def get_numbered_stores(config: Config, name: str) -> NumberedStores:
     """Return the rooms for bytes that any machine may take: next to the exact bytes, or in the data folder."""
     if (bucket := bucket_of(config)) is not None:
-        return Rooms(bucket, name)
-    if (place := folder_of(config.blobs_url)) is not None:
-        _check_folder(config, config.blobs_url, place)
-        return Rooms(Folder(place / name))
-    return Rooms(Folder(config.data_dir / name))
+        return NumberedStores(bucket, name)
+    if (location := folder_of(config.blobs_url)) is not None:
+        _check_folder(config, config.blobs_url, location)
+        return NumberedStores(Folder(location / name))
+    return NumberedStores(Folder(config.data_dir / name))
 
 
 def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
@@ -122,25 +122,25 @@ class SharedObjects:
                 self._objects.remove(name)
 
 
-def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
+def get_checkpoint_store(config: Config, objects: "NamedObjects | None") -> HeadStore:
     """Return the store of the log's last signed checkpoint: in the bucket, or in the data folder."""
-    path = config.data_dir / NAME
-    return FileHead(path) if objects is None else ObjectHead(objects, path)
+    path = config.data_dir / OBJECT_NAME
+    return FileCheckpointStore(path) if objects is None else BucketCheckpointStore(objects, path)
 
 
-def examine(config: Config) -> None:
+def check_store(config: Config) -> None:
     """Check the store of the exact bytes without changing anything; raises ``StorageError`` as using it would."""
     url, has_identity = config.blobs_url, secret_path(config, INSTALLATION).exists()
-    place = folder_of(url)
-    if url and place is None:
+    location = folder_of(url)
+    if url and location is None:
         _bucket(config, url, installation(config) if has_identity else "").examine()
         return
-    marker = _made_of(config, url)
-    if place is not None and marker.exists() and has_identity:
-        _check_folder(config, url, place)
-    folder = config.data_dir / BLOBS if place is None else place / BLOBS
-    if has_gone(folder, marker):
-        raise _gone(folder)
+    marker = _marker_path(config, url)
+    if location is not None and marker.exists() and has_identity:
+        _check_folder(config, url, location)
+    folder = config.data_dir / BLOBS if location is None else location / BLOBS
+    if is_missing(folder, marker):
+        raise _missing_error(folder)
 
 
 def folder_of(url: str) -> Path | None:
@@ -149,30 +149,30 @@ def folder_of(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def _check_folder(config: Config, url: str, place: Path) -> None:
+def _check_folder(config: Config, url: str, location: Path) -> None:
     """Raise ``StorageError`` if a separate folder is missing, or belongs to another installation."""
-    marker, claimed = place / "installation", _made_of(config, url)
+    marker, claimed = location / "installation", _marker_path(config, url)
     if not claimed.exists():
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        location.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_once(marker, installation(config).encode())
     try:
         owner = marker.read_text("ascii")
     except FileNotFoundError:
-        raise _gone(place) from None
+        raise _missing_error(location) from None
     if owner != installation(config):
         hint = "Name another folder in EXHIBIT_BLOBS_URL."
-        raise StorageError(Sentence("%(place)s belongs to another Exhibit installation.", place=place), hint=hint)
+        raise StorageError(Sentence("%(place)s belongs to another Exhibit installation.", place=location), hint=hint)
 
 
-def _made_of(config: Config, url: str) -> Path:
+def _marker_path(config: Config, url: str) -> Path:
     """Return the file in the data folder that records that the folder of the exact bytes was created."""
     return config.data_dir / (f"{BLOBS}-{_key(url)}.made" if url else f"{BLOBS}.made")
 
 
-def _gone(place: Path) -> StorageError:
+def _missing_error(location: Path) -> StorageError:
     hint = Sentence("Mount its disk, or move the folder back to where it was.")
     return StorageError(
-        Sentence("%(place)s does not exist, or is not the same folder as before.", place=place), hint=hint
+        Sentence("%(place)s does not exist, or is not the same folder as before.", place=location), hint=hint
     )
 
 

@@ -8,57 +8,57 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered
-from registry.db.rows import alone_with, next_number
-from registry.log.audit_log import changed
+from registry.accounts.scoped import number_lookup
+from registry.db.rows import lock_row, next_number
+from registry.log.audit_log import log_change
 from registry.works.models import Collection
 
 MAX_COLLECTIONS = 1_000  # per owner
 MAX_NAME = 200
-PUT, TAKE = "put", "take"
+ADD, REMOVE = "put", "take"
 """Actions of a bulk edit: add works to a collection, and remove them from it."""
 
 
-def collections_of(owner: Owner) -> QuerySet[Collection]:
+def list_collections(owner: Owner) -> QuerySet[Collection]:
     """Return the owner's collections by name."""
     return Collection.objects.filter(owner=owner).order_by("name")
 
 
-def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
+def annotate_counts(rows: QuerySet[Collection]) -> QuerySet[Collection]:
     """Annotate the collections with the ``count`` of their works, without removed ones."""
     return rows.annotate(count=Count("works", filter=Q(works__removed_at=None)))
 
 
-collection_of = numbered(lambda owner: counted(collections_of(owner)), "collection")
+get_collection = number_lookup(lambda owner: annotate_counts(list_collections(owner)), "collection")
 
 
-def named(owner: Owner, name: str) -> Collection | None:
+def find_collection(owner: Owner, name: str) -> Collection | None:
     """Return the owner's collection with this name, if there is one."""
-    return Collection.objects.filter(owner=owner, name=_checked(name)).first()
+    return Collection.objects.filter(owner=owner, name=_check_name(name)).first()
 
 
 def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
     """Return the owner's collection with this name, created if there is none."""
-    name = _checked(name)
-    with alone_with(owner):
-        if (existing_collection := named(owner, name)) is not None:
+    name = _check_name(name)
+    with lock_row(owner):
+        if (existing_collection := find_collection(owner, name)) is not None:
             return existing_collection
         if owner.collections.count() >= MAX_COLLECTIONS:
             raise WrongUseError(_("There can be at most %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = next_number(owner.collections)
         collection = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
-        changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
+        log_change("collection made", by=by, owner=owner, about={"collection": number, "name": name})
     return collection
 
 
 def rename_collection(row: Collection, name: str, *, by: str) -> None:
     """Rename a collection; raises ``ConflictError`` if another one has the name."""
-    name = _checked(name)
+    name = _check_name(name)
     try:
         with transaction.atomic():
             Collection.objects.filter(pk=row.pk).update(name=name)
             about = {"before": row.name, "collection": row.number, "name": name}
-            changed("collection renamed", by=by, owner=row.owner, about=about)
+            log_change("collection renamed", by=by, owner=row.owner, about=about)
     except IntegrityError as error:
         sentence = _("A collection named “%(name)s” already exists.") % {"name": name}
         raise ConflictError(sentence, hint=_("Choose another name.")) from error
@@ -69,11 +69,11 @@ def remove_collection(row: Collection, *, by: str) -> None:
     """Remove a collection. Its works stay."""
     with transaction.atomic():
         about = {"collection": row.number, "name": row.name, "works": row.works.count()}
-        changed("collection removed", by=by, owner=row.owner, about=about)
+        log_change("collection removed", by=by, owner=row.owner, about=about)
         row.delete()
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     name = one_line(name).strip()
     if not name or len(name) > MAX_NAME:
         raise WrongUseError(_("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME})

@@ -13,15 +13,15 @@ from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.plain import plain
 from registry.accounts.models import Owner
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.works import licence_tables, tables
 from registry.works.models import ColumnMapping
-from registry.works.spreadsheets import HeadingsError, column_of, may_be_chosen
+from registry.works.spreadsheets import HeadingsError, can_be_assigned, get_column
 
 _COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}
 _ALIASES = {ColumnMapping.Kind.WORKS: tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
-_NEEDED = {ColumnMapping.Kind.WORKS: tables.NEEDED, ColumnMapping.Kind.LICENCES: licence_tables.NEEDED}
-MAX_KEPT = 200
+_REQUIRED = {ColumnMapping.Kind.WORKS: tables.REQUIRED, ColumnMapping.Kind.LICENCES: licence_tables.REQUIRED}
+MAX_MAPPINGS = 200
 """Sets of headings that are remembered per owner; the oldest is dropped when another is added."""
 
 
@@ -36,40 +36,45 @@ class Columns:
     _is_new = False
     _named: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, owner: Owner, kind: ColumnMapping.Kind, chosen: Sequence[str] = (), of: str = "") -> None:
-        """``chosen`` is a column for each of the headings whose :func:`mark` is ``of``, or an empty string for none."""
+    def __init__(
+        self, owner: Owner, kind: ColumnMapping.Kind, chosen_columns: Sequence[str] = (), headings_mark: str = ""
+    ) -> None:
+        """``chosen_columns`` is a column for each of the headings whose :func:`compute_mark` is ``headings_mark``.
+
+        Or an empty string for none.
+        """
         columns = _COLUMNS[kind]
-        self._owner, self._kind, self._of = owner, kind, of
-        self._chosen = [column if column in columns else "" for column in chosen]
+        self._owner, self._kind, self._of = owner, kind, headings_mark
+        self._chosen = [column if column in columns else "" for column in chosen_columns]
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
-        """Return the column of each heading, as :data:`registry.works.spreadsheets.Chosen` requires."""
-        if not may_be_chosen(headings):
+        """Return the column of each heading, as :data:`registry.works.spreadsheets.ColumnChooser` requires."""
+        if not can_be_assigned(headings):
             return None
-        key = _key(headings)
+        key = _compute_key(headings)
         if self._named:
             self._of, aliases = key.hex, _ALIASES[self._kind]
-            self._chosen = [self._named.get(heading, column_of(heading, aliases)) for heading in headings]
+            self._chosen = [self._named.get(heading, get_column(heading, aliases)) for heading in headings]
         if (self._of, len(self._chosen)) == (key.hex, len(headings)):
             pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen, strict=True)]
             self.used = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
             self._is_new = True
         else:
-            self.used = kept_by(self._owner).filter(kind=self._kind, key=key).first()
+            self.used = list_mappings(self._owner).filter(kind=self._kind, key=key).first()
         return None if self.used is None else [column for _heading, column in self.used.columns]
 
-    def choose(self, named: Mapping[str, str]) -> None:
+    def choose(self, columns_by_heading: Mapping[str, str]) -> None:
         """Choose columns by the text of their headings, in any order; other headings are interpreted by themselves.
 
         Raises:
             WrongUseError: A column is unknown.
         """
         columns = _COLUMNS[self._kind]
-        for column in named.values():
+        for column in columns_by_heading.values():
             if column not in columns:
                 hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
                 raise WrongUseError(_("There is no column named “%(column)s”.") % {"column": column[:100]}, hint=hint)
-        self._named = {heading.strip(): column for heading, column in named.items()}
+        self._named = {heading.strip(): column for heading, column in columns_by_heading.items()}
 
     @contextmanager
     def remembered(self, *, by: str) -> Iterator[None]:
@@ -91,45 +96,51 @@ class Columns:
         self.used, _new = ColumnMapping.objects.update_or_create(
             owner=self._owner, kind=self._kind, key=self.used.key, defaults=values
         )
-        beyond = kept_by(self._owner).values_list("pk", flat=True)[MAX_KEPT : 2 * MAX_KEPT]
-        ColumnMapping.objects.filter(pk__in=list(beyond)).delete()
+        excess = list_mappings(self._owner).values_list("pk", flat=True)[MAX_MAPPINGS : 2 * MAX_MAPPINGS]
+        ColumnMapping.objects.filter(pk__in=list(excess)).delete()
 
 
-def mark(headings: Sequence[str]) -> str:
+def compute_mark(headings: Sequence[str]) -> str:
     """Return a mark of the headings for which a choice is made."""
-    return _key(headings).hex
+    return _compute_key(headings).hex
 
 
-def _key(headings: Sequence[str]) -> Digest:
+def _compute_key(headings: Sequence[str]) -> Digest:
     return Digest.of(canonical([plain(heading) for heading in headings]))
 
 
-def choose(owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, str]], *, by: str) -> ColumnMapping:
+def remember_choice(
+    owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, str]], *, by: str
+) -> ColumnMapping:
     """Remember the column of each heading, empty for unused ones, before a table with them is uploaded.
 
-    Headings are limited as in :func:`may_be_chosen`.
+    Headings are limited as in :func:`can_be_assigned`.
 
     Raises:
         WrongUseError: A table with these columns could not be read.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
-    named, available, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
-    if not available.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
+    chosen_columns, available, required = list(filter(None, columns)), _COLUMNS[kind], _REQUIRED[kind]
+    if (
+        not available.keys() >= set(chosen_columns)
+        or required not in chosen_columns
+        or len(set(chosen_columns)) < len(chosen_columns)
+    ):
         hint = _("Include %(needed)s, and each of the other columns at most once: %(columns)s.")
-        values = {"needed": needed, "columns": ", ".join(name for name in available if name != needed)}
+        values = {"needed": required, "columns": ", ".join(name for name in available if name != required)}
         raise WrongUseError(_("A table with these columns cannot be read."), hint=hint % values)
-    mapping = Columns(owner, kind, columns, mark(headings))
+    mapping = Columns(owner, kind, columns, compute_mark(headings))
     mapping(headings)
     mapping.remember(by=by)
     assert mapping.used is not None
     return mapping.used
 
 
-def kept_by(owner: Owner) -> QuerySet[ColumnMapping]:
+def list_mappings(owner: Owner) -> QuerySet[ColumnMapping]:
     """Return an owner's remembered choices, newest first."""
     return ColumnMapping.objects.filter(owner=owner).order_by("-at", "-pk")
 
 
-def forget(owner: Owner, pk: int) -> None:
+def delete_mapping(owner: Owner, pk: int) -> None:
     """Forget a choice, so that its headings are asked about again; raises ``NotFoundError``."""
-    there(kept_by(owner).filter(pk=pk).first(), "There is no such choice.").delete()
+    require(list_mappings(owner).filter(pk=pk).first(), "There is no such choice.").delete()

@@ -50,7 +50,7 @@ class Rule:
     written_since: int = 0
 
 
-class By(StrEnum):
+class Basis(StrEnum):
     """Part of a rule that decided."""
 
     DEATH = "death"
@@ -69,68 +69,68 @@ class Finding:
     country: str
     source: str
     standing: Standing
-    by: By
+    by: Basis
     number: int  # the term in years, or the rule's cut-off year; 0 for none
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def load_rules() -> tuple[Rule, ...]:
     """Return the rules, one for each country."""
-    return tuple(Rule(**load) for load in tomllib.loads(RULES.read_text())["country"])
+    return tuple(Rule(**table) for table in tomllib.loads(RULES.read_text())["country"])
 
 
-def screen(dates: Dates, year: int) -> tuple[Finding, ...]:
+def assess(dates: Dates, year: int) -> tuple[Finding, ...]:
     """Return the results in a given year, for each country with a rule."""
-    return tuple(Finding(rule.code, rule.source, *_answer(rule, dates, year)) for rule in rules())
+    return tuple(Finding(rule.code, rule.source, *_assess_rule(rule, dates, year)) for rule in load_rules())
 
 
-_Answer = tuple[Standing, By, int]
-_GAP: _Answer = (Standing.UNKNOWN, By.GAP, 0)
+_Result = tuple[Standing, Basis, int]
+_GAP: _Result = (Standing.UNKNOWN, Basis.GAP, 0)
 
 
-def _answer(rule: Rule, dates: Dates, year: int) -> _Answer:
+def _assess_rule(rule: Rule, dates: Dates, year: int) -> _Result:
     if rule.published_for and dates.published and year > dates.published + rule.published_for:
-        return Standing.OVER, By.PUBLICATION, rule.published_for
+        return Standing.OVER, Basis.PUBLICATION, rule.published_for
     if rule.dead_until and dates.author == "person" and dates.died and dates.died <= rule.dead_until:
-        return Standing.OVER, By.DEAD_UNTIL, rule.dead_until
-    if rule.formalities_before and not _without_formalities(rule, dates):
-        return Standing.UNKNOWN, By.RECORDS, rule.formalities_before
-    answer = _by_length(rule, dates, year)
+        return Standing.OVER, Basis.DEAD_UNTIL, rule.dead_until
+    if rule.formalities_before and not _is_without_formalities(rule, dates):
+        return Standing.UNKNOWN, Basis.RECORDS, rule.formalities_before
+    result = _assess_term(rule, dates, year)
     earliest = dates.published or dates.created
     if rule.photographs_until and dates.photograph is not False and earliest and earliest <= rule.photographs_until:
         if dates.photograph and dates.published:
-            return Standing.OVER, By.PHOTOGRAPHS_UNTIL, rule.photographs_until
-        if answer[0] is Standing.RUNNING:
-            return Standing.UNKNOWN, By.PHOTOGRAPHS_UNTIL, rule.photographs_until
-    return answer
+            return Standing.OVER, Basis.PHOTOGRAPHS_UNTIL, rule.photographs_until
+        if result[0] is Standing.RUNNING:
+            return Standing.UNKNOWN, Basis.PHOTOGRAPHS_UNTIL, rule.photographs_until
+    return result
 
 
-def _without_formalities(rule: Rule, dates: Dates) -> bool:
+def _is_without_formalities(rule: Rule, dates: Dates) -> bool:
     """Return True if dates alone decide: created under present law, and published when no formalities were needed."""
     since = dates.created or 0
     published = dates.published or dates.created or 0
     return since >= rule.written_since and published >= rule.formalities_before
 
 
-def _by_length(rule: Rule, dates: Dates, year: int) -> _Answer:
+def _assess_term(rule: Rule, dates: Dates, year: int) -> _Result:
     if dates.author == "person":
         if dates.died is not None:
-            return _ended(year > dates.died + rule.life), By.DEATH, rule.life
+            return _to_standing(year > dates.died + rule.life), Basis.DEATH, rule.life
         # the author was alive at the time of creation
         alive = dates.created and year <= dates.created + rule.life
-        return (Standing.RUNNING, By.DEATH, rule.life) if alive else _GAP
+        return (Standing.RUNNING, Basis.DEATH, rule.life) if alive else _GAP
     length = rule.organisation if dates.author == "organisation" else rule.anonymous
     if not length:
         return _GAP
-    ends = [(dates.published + length, By.PUBLICATION, length)] if dates.published else []
+    term_ends = [(dates.published + length, Basis.PUBLICATION, length)] if dates.published else []
     if rule.organisation_created and dates.created:
-        ends.append((dates.created + rule.organisation_created, By.CREATION, rule.organisation_created))
+        term_ends.append((dates.created + rule.organisation_created, Basis.CREATION, rule.organisation_created))
     if dates.published:
-        end, by, number = min(ends)
-        return _ended(year > end), by, number
-    soonest = min([dates.created + length, *(end for end, _by, _number in ends)]) if dates.created else 0
-    return (Standing.RUNNING, By.PUBLICATION, length) if year <= soonest else _GAP
+        end, by, number = min(term_ends)
+        return _to_standing(year > end), by, number
+    earliest_end = min([dates.created + length, *(end for end, _by, _number in term_ends)]) if dates.created else 0
+    return (Standing.RUNNING, Basis.PUBLICATION, length) if year <= earliest_end else _GAP
 
 
-def _ended(over: bool) -> Standing:  # noqa: FBT001 - an answer
-    return Standing.OVER if over else Standing.RUNNING
+def _to_standing(is_over: bool) -> Standing:  # noqa: FBT001 - an answer
+    return Standing.OVER if is_over else Standing.RUNNING

@@ -12,21 +12,21 @@ from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.plain import one_line, plain
 from exhibit.types import DeclaredWork
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, next_number
-from registry.log.audit_log import changed
-from registry.log.log import Deed, submit_all
-from registry.pictures.blocks import blocked
+from registry.db.rows import lock_row, next_number
+from registry.log.audit_log import log_change
+from registry.log.log import NewEntry, submit_all
+from registry.pictures.blocks import find_blocked
 from registry.services.services import Services
 from registry.works.models import Work, WorkAttachment
-from registry.works.ownership import add_change, note
-from registry.works.registration import registration_opening, room_left, take_room
-from registry.works.tables import checked_date
+from registry.works.ownership import add_change, record_remarks
+from registry.works.registration import get_remaining_quota, make_registration_opening, use_quota
+from registry.works.tables import parse_date
 
 MAX_ATTACHMENTS = 50  # per work
-MAX_ATTACHMENT = 20 * 1024 * 1024  # size in bytes of one attachment
+MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024  # size in bytes of one attachment
 
 
-def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
+def edit_work(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
     """Change the whole declaration of a work; returns True if anything is different.
 
     Args:
@@ -40,50 +40,50 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
         WrongUseError: A value such as a date is invalid.
         ConflictError: The work has been changed since ``version``.
     """
-    new = checked(new)
-    with alone_with(work.owner):
+    new = normalise(new)
+    with lock_row(work.owner):
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
             sentence = _("Another member changed this work in the meantime. Nothing was saved.")
             raise ConflictError(sentence, hint=_("Review the work, then change it again."))
         before, after = row.declared.columns(), new.columns()
         changed_names = [name for name in after if before[name] != after[name]]
-        different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
-        if not different:
+        differences = {name: {"before": before[name], "after": after[name]} for name in changed_names}
+        if not differences:
             return False
         for name, value in after.items():
             setattr(row, name, value)
-        change = add_change(row, "edited", different, by=by, reason=reason)
-        row.declaration = submit_all([declaration_of(row, change.number, by=by, reason=reason)])[0]
+        change = add_change(row, "edited", differences, by=by, reason=reason)
+        row.declaration = submit_all([make_declaration_entry(row, change.number, by=by, reason=reason)])[0]
         row.save(update_fields=[*after, "declaration"])
-        note(row, by=by)
+        record_remarks(row, by=by)
     work.refresh_from_db()
     return True
 
 
-def declaration_of(row: Work, change: int, *, by: str, reason: str) -> Deed:
+def make_declaration_entry(row: Work, change: int, *, by: str, reason: str) -> NewEntry:
     """Return the log entry for a changed declaration, with the number of the history entry that records the change."""
     first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
     extra = {} if first.stated is None else {"stated": True}
-    opening = {**registration_opening(row, first.digest), **extra, "edited": change}
-    return Deed(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
+    opening = {**make_registration_opening(row, first.digest), **extra, "edited": change}
+    return NewEntry(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
-def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
+def attach_document(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
     """Store a document with a work, byte for byte, with its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
-    if not data or len(data) > MAX_ATTACHMENT:
+    if not data or len(data) > MAX_ATTACHMENT_BYTES:
         sentence = _("A document can have at most %(most)d MiB and must not be empty.") % {
-            "most": MAX_ATTACHMENT // 2**20
+            "most": MAX_ATTACHMENT_BYTES // 2**20
         }
         raise RefusedError(sentence, reason="too-many-bytes")
-    if blocked([digest]):
+    if find_blocked([digest]):
         raise RefusedError(_("The operator does not allow this file here."), reason="blocked")
-    if len(data) > room_left(services, work.owner):
+    if len(data) > get_remaining_quota(services, work.owner):
         raise RefusedError(_("No storage space is left."), reason="quota", hint=_("Ask the operator for more storage."))
     services.blobs.put(data)
-    with alone_with(work.owner) as owner:
-        take_room(services, owner, len(data))
+    with lock_row(work.owner) as owner:
+        use_quota(services, owner, len(data))
         if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
             raise RefusedError(
                 _("A work can have at most %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many"
@@ -99,29 +99,29 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
         )  # fmt: skip
         add_change(work, "attached", {"name": attachment.name, "digest": digest.hex, "size": attachment.size}, by=by)
         about_log = {"attachment": number, "digest": digest.hex, "size": attachment.size, "work": work.number}
-        changed("work attachment added", by=by, owner=work.owner, about=about_log)
+        log_change("work attachment added", by=by, owner=work.owner, about=about_log)
     return attachment
 
 
-def detach(attachment: WorkAttachment, *, by: str) -> None:
+def detach_document(attachment: WorkAttachment, *, by: str) -> None:
     """Remove a document from a work. Its bytes stay, since the log contains their digest."""
     work = attachment.work
-    with alone_with(work.owner):
+    with lock_row(work.owner):
         if WorkAttachment.objects.filter(pk=attachment.pk, removed_at=None).update(removed_at=now()):
             assert attachment.digest is not None
             digest = attachment.digest.hex
             add_change(work, "detached", {"name": attachment.name, "digest": digest}, by=by)
             about = {"attachment": attachment.number, "digest": digest, "work": work.number}
-            changed("work attachment removed", by=by, owner=work.owner, about=about)
+            log_change("work attachment removed", by=by, owner=work.owner, about=about)
 
 
-def checked(new: DeclaredWork) -> DeclaredWork:
+def normalise(new: DeclaredWork) -> DeclaredWork:
     """Normalize a declaration: ISO 8601 dates, single-line texts; raises ``WrongUseError`` for invalid values."""
     lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
     new = replace(new, **lines, rights_statement=plain(new.rights_statement))
     if not new.title:
         raise WrongUseError(_("Enter a title for the work."))
-    created, published = checked_date(new.created), checked_date(new.first_publication)
+    created, published = parse_date(new.created), parse_date(new.first_publication)
     if new.author_died is not None and not 1 <= new.author_died <= now().year:
         raise WrongUseError(_("“%(given)s” is not a year in the past.") % {"given": new.author_died})
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:

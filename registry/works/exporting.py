@@ -13,30 +13,30 @@ from django.db import transaction
 from PIL import Image
 
 from evidence.facts.provenance import MEDIA_TYPES
-from evidence.keys.credentials import with_credentials
+from evidence.keys.credentials import add_credentials
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from exhibit.pictures.decode import asked, decode
+from exhibit.pictures.decode import ask_helper, decode
 from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
-from indexer.draw.invisible import marked
+from indexer.draw.invisible import add_mark
 from registry.keys.signing_keys import document_key
-from registry.log.audit_log import changed
+from registry.log.audit_log import log_change
 from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import SignedCopy, Work
 
-MAX_ADDRESS = 1000  # characters
-MAX_STORE = 1 << 20
+MAX_URL_LENGTH = 1000  # characters
+MAX_STORE_BYTES = 1 << 20
 """Maximum size in bytes of a manifest store; a larger one, due to manifests in the original file, is not kept."""
 TDMREP = "tdmrep.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportOptions:
     """Options for exported copies, in addition to the declaration."""
 
     licensor: str = ""  # URL for licence requests
@@ -45,7 +45,7 @@ class Wanted:
     recipient: str = ""  # recipient for whom the copies are invisibly marked; empty for none
 
 
-def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iterator[tuple[str, bytes]]:
+def export_pictures(services: Services, work: Work, options: ExportOptions, *, by: str) -> Iterator[tuple[str, bytes]]:
     """Yield file names and bytes of a work's JPEG and PNG pictures, with the declaration embedded.
 
     Pixels stay unchanged unless the copies are marked: then each picture is encoded again, without its file's metadata.
@@ -58,9 +58,9 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
         RefusedError: A picture has another format.
         ServiceMissingError: The optional component ``c2pa`` is missing.
     """
-    samples.refuse(work.owner)
-    licensor = wanted.licensor
-    if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_ADDRESS):
+    samples.check_not_sample(work.owner)
+    licensor = options.licensor
+    if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_URL_LENGTH):
         raise WrongUseError(Sentence("The licensing URL does not start with https:// or http://."))
     statement = RightsStatement(
         title=work.title,
@@ -69,23 +69,23 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
         rights=work.rights_statement,
         holder=work.holder or work.owner.name,
         licensor=licensor,
-        no_mining=wanted.no_mining,
+        no_mining=options.no_mining,
     )
-    for place, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1):
+    for position, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1):
         picture = row.picture
         if picture.digest not in services.blobs:
             raise NotFoundError(Sentence("The bytes of work %(number)s are no longer stored.", number=work.number))
         data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
-        data = with_rights(_marked(services, data, seed) if wanted.recipient else data, statement)
-        if wanted.signed:
+        data = with_rights(_embed_mark(services, data, seed) if options.recipient else data, statement)
+        if options.signed:
             iscc = iscc_of(data, services.limits)
-            copy = with_credentials(
+            copy = add_credentials(
                 data,
                 MEDIA_TYPES[picture.format],
                 document_key(services, work.owner),
                 title=work.title,
                 software=("Exhibit", __version__),
-                no_mining=wanted.no_mining,
+                no_mining=options.no_mining,
                 binding=iscc.binding,
             )
             data = copy.file
@@ -96,43 +96,46 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
                     "manifest": copy.manifest,
                     "work": work.number,
                 }
-                changed("copy signed", by=by, owner=work.owner, about=record)
-                if len(copy.store) <= MAX_STORE:
+                log_change("copy signed", by=by, owner=work.owner, about=record)
+                if len(copy.store) <= MAX_STORE_BYTES:
                     values = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
                     SignedCopy.objects.update_or_create(work_picture=row, defaults=values)
-        if wanted.recipient:
-            record = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
-            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **record})
+        if options.recipient:
+            record = {"picture": picture.digest.hex, "seed": seed.hex(), "for": options.recipient, "work": work.number}
+            log_change("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **record})
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
-        yield f"{work.number:05d}-{place}-{stem[:80]}{suffix}", data
+        yield f"{work.number:05d}-{position}-{stem[:80]}{suffix}", data
 
 
-def _marked(services: Services, data: bytes, seed: bytes) -> bytes:
+def _embed_mark(services: Services, data: bytes, seed: bytes) -> bytes:
     """Return a picture with the mark of a seed, in its own format and colours."""
     limits, out = replace(services.limits, profiles=False), io.BytesIO()  # the file keeps its profile
-    picture, profile = decode(data, limits), asked("profile", data, limits)[1]
-    how = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
-    Image.fromarray(marked(picture.pixels, seed)).save(out, picture.info.format, **how)
+    picture, profile = decode(data, limits), ask_helper("profile", data, limits)[1]
+    save_options = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
+    Image.fromarray(add_mark(picture.pixels, seed)).save(out, picture.info.format, **save_options)
     return out.getvalue()
 
 
-def packed(services: Services, work: Work, wanted: Wanted, *, by: str) -> bytes:
-    """Return the copies as a ZIP, with :func:`tdm_reservation` if mining is reserved; raises as :func:`exported`."""
-    files, out = dict(exported(services, work, wanted, by=by)), io.BytesIO()
+def export_zip(services: Services, work: Work, options: ExportOptions, *, by: str) -> bytes:
+    """Return the copies as a ZIP, with :func:`make_tdm_reservation` if mining is reserved.
+
+    Raises as :func:`export_pictures`.
+    """
+    files, out = dict(export_pictures(services, work, options, by=by)), io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:  # stored uncompressed: pictures do not get smaller
         for name, data in files.items():
             archive.writestr(name, data)
-        if wanted.no_mining:
-            archive.writestr(TDMREP, tdm_reservation(list(files)))
+        if options.no_mining:
+            archive.writestr(TDMREP, make_tdm_reservation(list(files)))
     return out.getvalue()
 
 
-def packed_name(work: Work) -> str:
+def get_zip_name(work: Work) -> str:
     """Return the name of the ZIP with a work's copies."""
     return f"{work.owner.slug}-work-{work.number}-for-publishing.zip"
 
 
-def tdm_reservation(names: Sequence[str]) -> bytes:
+def make_tdm_reservation(names: Sequence[str]) -> bytes:
     """Return ``/.well-known/tdmrep.json`` for a site that shows these files (W3C TDMRep, 2024): mining is reserved."""
     return json.dumps([{"location": f"/*{quote(name)}", "tdm-reservation": 1} for name in names], indent=2).encode()

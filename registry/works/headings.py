@@ -94,13 +94,15 @@ HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The headings of each column, in lower case, with underscores for spaces and hyphens."""
 
 
-def aliases_of(columns: Iterable[str]) -> dict[str, str]:
+def list_aliases(columns: Iterable[str]) -> dict[str, str]:
     """Return the column of each heading in a table with these columns, with and without diacritics."""
     by_heading = {heading: column for column in columns for heading in HEADINGS[column]}
-    return {without_marks(heading): column for heading, column in by_heading.items()} | by_heading
+    return {strip_diacritics(heading): column for heading, column in by_heading.items()} | by_heading
 
 
-def without_marks(text: str) -> str:
+def strip_diacritics(text: str) -> str:
     """Remove diacritics, as keyboards without accents write a text: ``debut`` for ``début``."""
     decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", "".join(sign for sign in decomposed if not unicodedata.combining(sign)))
+    return unicodedata.normalize(
+        "NFC", "".join(character for character in decomposed if not unicodedata.combining(character))
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.jobs import ASKED, IMPORTS, job
+from registry.jobs import FOREGROUND, IMPORTS, job
 from registry.words import gettext_noop
 from registry.works.models import BulkEdit, UploadFile
 
@@ -19,10 +19,10 @@ def register(services: "Services", ids: Sequence[int]) -> None:
     import_uploads(services, ids)
 
 
-@job(gettext_noop("bulk changes of works"), ASKED, BulkEdit, owner="owner")
+@job(gettext_noop("bulk changes of works"), FOREGROUND, BulkEdit, owner="owner")
 def bulk(services: "Services", ids: Sequence[int]) -> None:
     """Change many works."""
-    from registry.services.portions import in_portions
+    from registry.services.portions import process_in_portions
     from registry.works.bulk import change_portion
 
-    in_portions(services, BulkEdit, ids, change_portion)
+    process_in_portions(services, BulkEdit, ids, change_portion)

@@ -8,22 +8,22 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from registry.accounts.models import Owner
 from registry.works import scoped
-from registry.works.headings import aliases_of
-from registry.works.licences import NewLicence, checked
+from registry.works.headings import list_aliases
+from registry.works.licences import NewLicence, normalise
 from registry.works.models import Work
-from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, read_table
-from registry.works.tables import day, parts_of, plain_name
+from registry.works.spreadsheets import ColumnChooser, ReadTable, TableInterpretation, choose_none, read_table
+from registry.works.tables import normalise_name, parse_day, split_parts
 
-MAX_AT_ONCE = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 """Maximum size in bytes of a table that is read during a request; larger ones need the command line."""
 COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
     "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,
 }  # fmt: skip
-NEEDED = "licensee"
+REQUIRED = "licensee"
 MAX_CANDIDATES = 5
 """Maximum number of works that an error lists for an ambiguous file name."""
-ALIASES = aliases_of(COLUMNS)
+ALIASES = list_aliases(COLUMNS)
 """Alternative headings of the columns, in lower case."""
 
 
@@ -32,24 +32,24 @@ class LicenceTable:
     """Licences read from a table, before they are added to the ledger."""
 
     licences: tuple[NewLicence, ...]
-    understood: Understood
+    understood: TableInterpretation
 
     def __iter__(self) -> Iterator[NewLicence]:
         """Iterate over its licences."""
         return iter(self.licences)
 
 
-def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of them are seldom given
+def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five of them are seldom given
     owner: Owner,
     name: str,
     data: bytes,
     *,
     order: str = "",
-    left_out: Callable[[str], bool] = lambda _heading: False,
-    chosen: Chosen = as_named,
+    is_ignored: Callable[[str], bool] = lambda _heading: False,
+    choose_columns: ColumnChooser = choose_none,
     encoding: str = "",
-    takes_likely: bool = False,
-    skips: bool = False,
+    accepts_likely: bool = False,
+    skips_invalid: bool = False,
 ) -> LicenceTable:
     """Read the licences in a CSV or XLSX table.
 
@@ -58,47 +58,48 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
         name: Name of the file.
         data: Content of the file.
         order: Order of days like 01/02/2026, one of :data:`registry.works.tables.ORDERS`; without it they are rejected.
-        left_out: Returns True for the heading of a column to ignore.
-        chosen: Returns the columns that a person has chosen for headings.
+        is_ignored: Returns True for the heading of a column to ignore.
+        choose_columns: Returns the columns that a person has chosen for headings.
         encoding: Text encoding as Python names it; detected if empty.
-        takes_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
-        skips: Skip invalid rows and list them in ``understood``, instead of raising an error.
+        accepts_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
+        skips_invalid: Skip invalid rows and list them in ``understood``, instead of raising an error.
 
     Raises:
         WrongUseError: The table is invalid; the message contains the line and the problem.
         HeadingsError: Columns are unknown and nobody has chosen their meaning.
-        WrongRowsError: Rows are invalid and ``skips`` is not set.
+        WrongRowsError: Rows are invalid and ``skips_invalid`` is not set.
     """
 
     def read(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
-        return _licence(row, order)
+        return _to_licence(row, order)
 
     table = read_table(
-        name, data, COLUMNS, needed=NEEDED, aliases=ALIASES, read=read, left_out=left_out, chosen=chosen,
-        encoding=encoding, takes_likely=takes_likely,
+        name, data, COLUMNS, required=REQUIRED, aliases=ALIASES, convert=read, is_ignored=is_ignored,
+        choose_columns=choose_columns,
+        encoding=encoding, accepts_likely=accepts_likely,
     )  # fmt: skip
-    by_name = _by_name(owner, [work for _line, (works, _licence) in table.rows for work in works])
-    licences, wrong = [], list(table.wrong)
+    by_name = _find_by_name(owner, [work for _line, (works, _licence) in table.rows for work in works])
+    licences, errors = [], list(table.wrong)
     for line, (works, licence) in table.rows:
         try:
-            licences.append((line, checked(replace(licence, works=_named(owner, works, by_name)))))
+            licences.append((line, normalise(replace(licence, works=_resolve_names(owner, works, by_name)))))
         except WrongUseError as error:
-            wrong.append((line, error))
-    understood = ReadTable(name, licences, table.understood, wrong).checked(skips=skips)
-    return LicenceTable(tuple(licence for _line, licence in licences), understood)
+            errors.append((line, error))
+    interpretation = ReadTable(name, licences, table.understood, errors).checked(skips_invalid=skips_invalid)
+    return LicenceTable(tuple(licence for _line, licence in licences), interpretation)
 
 
-def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
+def parse_works(owner: Owner, text: str) -> tuple[Work, ...]:
     """Return works by number or file name, separated by ``;``, commas or line breaks; raises ``WrongUseError``."""
-    for sign in ",;；，\n":
-        text = text.replace(sign, ";")
-    names = parts_of(text)
-    return _named(owner, names, _by_name(owner, names))
+    for separator in ",;；，\n":
+        text = text.replace(separator, ";")
+    names = split_parts(text)
+    return _resolve_names(owner, names, _find_by_name(owner, names))
 
 
-def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
+def _find_by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
     """Return the works that each name may mean: by number, by file name, or by file name without its folders."""
-    plain_names = {name: plain_name(name) for name in names}
+    plain_names = {name: normalise_name(name) for name in names}
     numbers = {int(name) for name in plain_names if name.isdecimal() and len(name) < 10}
     rows = scoped.works(owner)
     exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(plain_names.values()))
@@ -107,27 +108,27 @@ def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]
         for text in {str(work.number), work.source_name}:
             by_text.setdefault(text, []).append(work)
     matches = {name: by_text.get(name) or by_text.get(file, []) for name, file in plain_names.items()}
-    if bare := {name: file for name, file in plain_names.items() if not matches[name]}:
-        matches |= _in_folders(owner, bare)
+    if missing := {name: file for name, file in plain_names.items() if not matches[name]}:
+        matches |= _find_in_folders(owner, missing)
     return matches
 
 
-def _in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]:
+def _find_in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]:
     """Return the works whose file paths end with these names, in any folder."""
-    ends = {file.rpartition("/")[2] for file in names.values()}
+    file_names = {file.rpartition("/")[2] for file in names.values()}
     paths: dict[str, list[tuple[str, int]]] = {}
     for key, path in scoped.works(owner).filter(source_name__contains="/").values_list("pk", "source_name"):
-        if (end := path.rpartition("/")[2]) in ends:
+        if (end := path.rpartition("/")[2]) in file_names:
             paths.setdefault(end, []).append((path, key))
     keys = {
         name: [key for path, key in paths.get(file.rpartition("/")[2], ()) if path.endswith(f"/{file}")]
         for name, file in names.items()
     }
-    rows = scoped.works(owner).in_bulk([key for some in keys.values() for key in some])
-    return {name: [rows[key] for key in some] for name, some in keys.items()}
+    rows = scoped.works(owner).in_bulk([key for work_keys in keys.values() for key in work_keys])
+    return {name: [rows[key] for key in work_keys] for name, work_keys in keys.items()}
 
 
-def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
+def _resolve_names(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
     for name in names:
         if len(by_name[name]) != 1:
             none, several = (
@@ -137,13 +138,13 @@ def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Wo
             sentence = (several if by_name[name] else none) % {"name": owner.name, "given": name}
             hint = _("Enter the numbers of the works or their file names.")
             if by_name[name]:
-                sentence = f"{sentence} {_candidates(by_name[name])}"
+                sentence = f"{sentence} {_describe_candidates(by_name[name])}"
                 hint = _("Enter the number of the work, or its file name with the folder.")
             raise WrongUseError(sentence, hint=hint)
     return tuple(by_name[name][0] for name in names)
 
 
-def _candidates(works: Sequence[Work]) -> str:
+def _describe_candidates(works: Sequence[Work]) -> str:
     """Return a sentence that lists the works that a name may mean, by file and number."""
     rows = sorted(works, key=lambda work: work.number)
     files = [f"{work.source_name} ({work.number})" for work in rows[:MAX_CANDIDATES]]
@@ -152,16 +153,16 @@ def _candidates(works: Sequence[Work]) -> str:
     return text if more <= 0 else f"{text} {_('And %(count)d more.') % {'count': more}}"
 
 
-def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
+def _to_licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
     """Return the numbers or file names of a row's works (empty for all works), and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither domain nor url_pattern is filled in.")
         raise WrongUseError(text, hint=_("A licence must state where the use is permitted."))
-    first, last = (day(row[column], order) for column in ("valid_from", "valid_until"))
+    first, last = (parse_day(row[column], order) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
     domain, address = row["domain"], row["url_pattern"]
-    if not domain and not any(sign in address for sign in "/*"):  # a site given only by its name
+    if not domain and not any(character in address for character in "/*"):  # a site given only by its name
         domain, address = address, ""
     licence = NewLicence(
         licensee=row["licensee"],
@@ -171,8 +172,8 @@ def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLi
         valid_until=last,
         reason=row["reason"],
         account=row["account"],
-        territories=parts_of(row["territories"]),
+        territories=split_parts(row["territories"]),
         reseller=row["reseller"],
         invoice=row["invoice"],
     )
-    return parts_of(row["works"]), licence
+    return split_parts(row["works"]), licence

@@ -14,7 +14,7 @@ from exhibit.errors import WrongUseError, passes
 from exhibit.network.addresses import read_url
 from registry.accounts.models import Owner
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with, columns
+from registry.db.rows import columns, lock_row
 from registry.log import audit_log
 from registry.works.models import LedgerChange, Licence, Work
 
@@ -44,16 +44,16 @@ class NewLicence:
 
     def row(self, owner: Owner, number: int) -> Licence:
         """Return the licence as an unsaved row."""
-        return Licence(owner=owner, number=number, **_columns(self))
+        return Licence(owner=owner, number=number, **_to_columns(self))
 
 
-def checked(new: NewLicence) -> NewLicence:
+def normalise(new: NewLicence) -> NewLicence:
     """Normalize and validate a licence.
 
     Raises:
         WrongUseError: A value is invalid, or the licensee or the place is missing; the message says which.
     """
-    domain = _domain(new.domain)
+    domain = _normalise_domain(new.domain)
     if not new.licensee.strip():
         raise WrongUseError(_("The licence does not name a licensee."), hint=_("Enter who may use the works."))
     if new.account and not domain:
@@ -63,16 +63,16 @@ def checked(new: NewLicence) -> NewLicence:
         raise WrongUseError(_("The licence does not state where the use is permitted."), hint=hint)
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
         raise WrongUseError(_("The licence ends before it starts."))
-    sold = (new.reseller, 200), (new.invoice, 100)
-    for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sold):
-        if len(text.strip()) > most:
+    sale_limits = (new.reseller, 200), (new.invoice, 100)
+    for text, max_length in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sale_limits):
+        if len(text.strip()) > max_length:
             message = _("“%(given)s…” has more than %(most)d characters.")
-            raise WrongUseError(message % {"given": text.strip()[:40], "most": most})
-    words = {name: getattr(new, name).strip() for name in _PLAIN}
-    return replace(new, **words, domain=domain, territories=_territories(new.territories))
+            raise WrongUseError(message % {"given": text.strip()[:40], "most": max_length})
+    texts = {name: getattr(new, name).strip() for name in _TEXT_FIELDS}
+    return replace(new, **texts, domain=domain, territories=_normalise_territories(new.territories))
 
 
-def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
+def add_licences(owner: Owner, new_licences: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; identical licences are not added again.
 
     If an existing licence lacks only the reseller or the invoice, these are filled in instead. New licences wait for
@@ -81,19 +81,19 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
     Returns:
         The licences in the given order, and the number of new ones.
     """
-    with alone_with(owner):
+    with lock_row(owner):
         rows = owner.licences.prefetch_related("works")
-        rows_by_key = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
+        rows_by_key = {_compute_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in rows_by_key.values()), default=0)
-        keys = [_key(new.row(owner, 0), [work.pk for work in new.works]) for new in given]
-        unnamed = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
-        added, filled = list[Licence](), list[Licence]()
-        for new, key in zip(given, keys, strict=True):
+        keys = [_compute_key(new.row(owner, 0), [work.pk for work in new.works]) for new in new_licences]
+        incomplete = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
+        added, completed = list[Licence](), list[Licence]()
+        for new, key in zip(new_licences, keys, strict=True):
             if key in rows_by_key:
                 continue
-            if (row := _lacking(key, unnamed)) is not None:
+            if (row := _pop_incomplete(key, incomplete)) is not None:
                 row.reseller, row.invoice = new.reseller, new.invoice
-                filled.append(row)
+                completed.append(row)
             else:
                 row = new.row(owner, number := number + 1)
                 row.save()
@@ -101,27 +101,27 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
                 added.append(row)
             rows_by_key[key] = row
         if added:
-            _changed(owner, LedgerChange.Kind.ADDED, added, by=by)
-        if filled:
-            _fill_in(owner, filled, by=by)
+            _record_change(owner, LedgerChange.Kind.ADDED, added, by=by)
+        if completed:
+            _fill_in(owner, completed, by=by)
     return [rows_by_key[key] for key in keys], len(added)
 
 
-def _lacking(key: Key, rows: dict[Key, Licence]) -> Licence | None:
+def _pop_incomplete(key: Key, rows: dict[Key, Licence]) -> Licence | None:
     """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
-    words, reseller, invoice = key
-    candidates = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
+    terms, reseller, invoice = key
+    candidates = ((terms, reseller, ""), (terms, "", invoice), (terms, "", ""))
     return next((rows.pop(candidate) for candidate in candidates if candidate in rows), None)
 
 
 def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
     """Store the reseller and invoice of licences. Their coverage is unchanged, so no case is reviewed."""
-    Licence.objects.bulk_update(rows, _SOLD, batch_size=1_000)
+    Licence.objects.bulk_update(rows, _SALE_FIELDS, batch_size=1_000)
     kind, done = LedgerChange.Kind.CHANGED, StepState.DONE
     LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=done).licences.set(rows)
-    after = [{"licence": row.number, **columns(row, *_SOLD)} for row in rows]
+    after = [{"licence": row.number, **columns(row, *_SALE_FIELDS)} for row in rows]
     numbers = sorted(row.number for row in rows)
-    audit_log.changed(f"licences {kind}", by=by, owner=owner, about={"licences": numbers, "filled_in": after})
+    audit_log.log_change(f"licences {kind}", by=by, owner=owner, about={"licences": numbers, "filled_in": after})
 
 
 def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
@@ -130,16 +130,16 @@ def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -
     Returns:
         The change, whose step checks the cases; ``None`` if nothing is different.
     """
-    with alone_with(licence.owner):
+    with lock_row(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         works = [work.pk for work in row.works.all()]
         after = new.row(licence.owner, row.number)
-        if _key(row, works) == _key(after, [work.pk for work in new.works]):
+        if _compute_key(row, works) == _compute_key(after, [work.pk for work in new.works]):
             return None
-        before = words_of(row)
-        Licence.objects.filter(pk=row.pk).update(**_columns(new))
+        before = to_terms(row)
+        Licence.objects.filter(pk=row.pk).update(**_to_columns(new))
         row.works.set(new.works)
-        return _changed(licence.owner, LedgerChange.Kind.CHANGED, [row], by=by, reason=reason, before=before)
+        return _record_change(licence.owner, LedgerChange.Kind.CHANGED, [row], by=by, reason=reason, before=before)
 
 
 def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
@@ -152,41 +152,43 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
         raise WrongUseError(
             _("The reason is missing."), hint=_("Enter why the licence ends. The reason is stored with the licence.")
         )
-    with alone_with(licence.owner):
+    with lock_row(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
             values = {"number": row.number, "day": row.valid_until.isoformat()}
             raise WrongUseError(_("Licence %(number)d already ends on %(day)s.") % values)
-        before = words_of(row)
+        before = to_terms(row)
         first = row.valid_from
         if first is not None and last_day < first:
             last_day = first - timedelta(days=1)
         Licence.objects.filter(pk=row.pk).update(valid_until=last_day)
-        return _changed(licence.owner, LedgerChange.Kind.ENDED, [row], by=by, reason=reason.strip(), before=before)
+        return _record_change(
+            licence.owner, LedgerChange.Kind.ENDED, [row], by=by, reason=reason.strip(), before=before
+        )
 
 
-def words_of(row: Licence) -> dict[str, Any]:
+def to_terms(row: Licence) -> dict[str, Any]:
     """Return the terms of a licence as plain data."""
-    plain = columns(row, *_WORDS)
+    plain = columns(row, *_FIELDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
 
-def waiting_changes(owner: Owner) -> list[int]:
+def list_pending_changes(owner: Owner) -> list[int]:
     """Return primary keys of an owner's ledger changes whose step has not run."""
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
-_SOLD = ("reseller", "invoice")
-_PLAIN = ("licensee", "url_pattern", "account", "reason", *_SOLD)
-_WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
+_SALE_FIELDS = ("reseller", "invoice")
+_TEXT_FIELDS = ("licensee", "url_pattern", "account", "reason", *_SALE_FIELDS)
+_FIELDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
 
 
-def _columns(new: NewLicence) -> dict[str, Any]:
-    return columns(new, *_WORDS) | {"territories": list(new.territories)}
+def _to_columns(new: NewLicence) -> dict[str, Any]:
+    return columns(new, *_FIELDS) | {"territories": list(new.territories)}
 
 
-def _changed(
+def _record_change(
     owner: Owner,
     kind: LedgerChange.Kind,
     rows: Sequence[Licence],
@@ -199,32 +201,32 @@ def _changed(
     change.licences.set(rows)
     about: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
     if before is not None:
-        fresh = Licence.objects.get(pk=rows[0].pk)
-        about |= {"after": words_of(fresh), "before": before, "reason": reason}
-    audit_log.changed(f"licences {kind}", by=by, owner=owner, about=about)
+        changed_row = Licence.objects.get(pk=rows[0].pk)
+        about |= {"after": to_terms(changed_row), "before": before, "reason": reason}
+    audit_log.log_change(f"licences {kind}", by=by, owner=owner, about=about)
     return change
 
 
-def _key(row: Licence, works: Iterable[int]) -> Key:
-    words = columns(row, *_WORDS) | {"territories": tuple(row.territories)}
-    terms = (word for name, word in words.items() if name not in _SOLD)
+def _compute_key(row: Licence, works: Iterable[int]) -> Key:
+    values = columns(row, *_FIELDS) | {"territories": tuple(row.territories)}
+    terms = (word for name, word in values.items() if name not in _SALE_FIELDS)
     return (*terms, tuple(sorted(set(works)))), row.reseller, row.invoice
 
 
-def _domain(given: str) -> str:
+def _normalise_domain(value: str) -> str:
     """Normalize a domain; a URL is accepted only if it consists of nothing but its host."""
-    text = given.strip()
+    text = value.strip()
     if not text:
         return ""
-    read = read_url(text if _SCHEME.match(text) else f"https://{text}")
-    name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
+    url = read_url(text if _SCHEME.match(text) else f"https://{text}")
+    name = "" if url is None else url.hostname.removeprefix("*.").strip("[].")
     is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
-    if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
+    if url is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
         message = _("“%(given)s” is not a domain.") % {"given": text[:100]}
         raise WrongUseError(message, hint=_("Enter a domain without a path, for example shop.example."))
-    if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):
+    if url.href != f"{url.protocol}//{url.hostname}/" or url.hostname.startswith("*"):
         message = _("“%(given)s” contains more than a domain.") % {"given": text[:100]}
-        pattern = f"{read.host.removeprefix('*.')}{read.pathname.rstrip('/*')}/*"
+        pattern = f"{url.host.removeprefix('*.')}{url.pathname.rstrip('/*')}/*"
         hint = _(
             "For the whole site and its subdomains, enter %(name)s. For a part of it, leave the domain "
             "empty and enter a url_pattern, such as %(pattern)s."
@@ -233,8 +235,8 @@ def _domain(given: str) -> str:
     return name
 
 
-def _territories(given: Sequence[str]) -> tuple[str, ...]:
-    countries = sorted({word.strip().upper() for word in given if word.strip()})
+def _normalise_territories(values: Sequence[str]) -> tuple[str, ...]:
+    countries = sorted({word.strip().upper() for word in values if word.strip()})
     for country in countries:
         if not _COUNTRY.fullmatch(country):
             message = _("“%(given)s” is not a country code.") % {"given": country[:40]}

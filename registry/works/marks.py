@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from indexer.compare.marks import MAX_OTHERS, Shared, is_comparable, marks_of, shared_windows
+from indexer.compare.marks import MAX_OTHERS, Shared, find_shared_windows, is_comparable, locate_marks
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
@@ -21,7 +21,7 @@ from registry.services.services import Services
 from registry.works.models import WorkPicture
 
 MAX_MARKED = 4  # earlier marked works that a new one is compared with, in addition to the latest works
-FIRST = 4  # works compared first; if none of them shares anything, the rest is skipped
+FIRST_BATCH = 4  # works compared first; if none of them shares anything, the rest is skipped
 DECIMALS = 4
 Edges = list[float]  # left, top, right and bottom, as fractions of a picture's width and height
 
@@ -46,31 +46,34 @@ class Marks:
     earlier: Mapping[int, list[Edges]]  # of works without marks so far; by primary key of the :class:`WorkPicture`
 
 
-def captions_of(features: Features) -> list[Edges]:
+def find_captions(features: Features) -> list[Edges]:
     """Return the caption bars of a picture; none for pages and plain pictures, which are compared as a whole."""
     if not is_comparable(features) or PAGE in features.low_information:
         return []
     width, height = features.info.width, features.info.height
-    return _plain(box.scaled(1 / width, 1 / height) for box in features.masked)
+    return _to_edges(box.scaled(1 / width, 1 / height) for box in features.masked)
 
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
     """Detect marks by comparing a new work with the owner's latest ones: parts shared by otherwise different works."""
-    others = _others(owner, features) if is_comparable(features) else []
-    marked, rest = [one for one in others if one.is_marked], [one for one in others if not one.is_marked]
-    sharing = _sharing(services, features, [*marked, *rest[:FIRST]])
+    other_pictures = _load_other_pictures(owner, features) if is_comparable(features) else []
+    marked, rest = (
+        [candidate for candidate in other_pictures if candidate.is_marked],
+        [candidate for candidate in other_pictures if not candidate.is_marked],
+    )
+    sharing = _find_sharing(services, features, [*marked, *rest[:FIRST_BATCH]])
     if sharing:
-        sharing |= _sharing(services, features, rest[FIRST:])
-    new = marks_of([shared for _, shared in sharing.values()])
+        sharing |= _find_sharing(services, features, rest[FIRST_BATCH:])
+    new = locate_marks([shared for _, shared in sharing.values()])
     if not new:
         return Marks([], {})
     earlier = {}
-    for one, (work, _) in sharing.items():
-        if not one.is_marked:
-            beside = [features, *(other for key, (other, _) in sharing.items() if key != one)]
-            found = (shared_windows(work, other) for other in beside)
-            earlier[one.pk] = _plain(marks_of([shared for shared in found if shared is not None]))
-    return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
+    for candidate, (work, _) in sharing.items():
+        if not candidate.is_marked:
+            compared_features = [features, *(other for key, (other, _) in sharing.items() if key != candidate)]
+            shared_parts = (find_shared_windows(work, other) for other in compared_features)
+            earlier[candidate.pk] = _to_edges(locate_marks([shared for shared in shared_parts if shared is not None]))
+    return Marks(_to_edges(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class RegisteredPicture:
     derived: bool  # True if one of its owners wants derived works to be shown
 
 
-def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
+def load_registered_pictures(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
     """Return data of registered pictures, by primary key, in one query.
 
     The marks of the first registration apply, so that a later registration of the same picture cannot mask any part of
@@ -100,7 +103,7 @@ def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
     }
 
 
-def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
+def add_marks(features: Features, marks: Iterable[Edges]) -> Features:
     """Return a registered picture's features with its marks."""
     marks = list(marks)
     if not marks:
@@ -110,7 +113,7 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
 
 
 @dataclass(frozen=True, slots=True)
-class _Other:
+class _OtherPicture:
     """A picture of another work of the owner."""
 
     pk: int  # of its :class:`WorkPicture`
@@ -118,24 +121,26 @@ class _Other:
     is_marked: bool  # True if its marks are known
 
 
-def _others(owner: Owner, features: Features) -> list[_Other]:
+def _load_other_pictures(owner: Owner, features: Features) -> list[_OtherPicture]:
     """Return the latest pictures of the owner's works and the latest with marks, newest first."""
-    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
-    rows = living.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
-    some = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
-    return [other for row in some if (other := _Other(*row)).digest != features.digest]
+    active_pictures = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
+    rows = active_pictures.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
+    selected = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
+    return [other for row in selected if (other := _OtherPicture(*row)).digest != features.digest]
 
 
-def _sharing(services: Services, features: Features, others: Iterable[_Other]) -> dict[_Other, tuple[Features, Shared]]:
+def _find_sharing(
+    services: Services, features: Features, candidates: Iterable[_OtherPicture]
+) -> dict[_OtherPicture, tuple[Features, Shared]]:
     """Return the pictures that share parts with a new one, with their features and the parts; errors are skipped."""
     shared_parts = {}
-    for candidate in others:
+    for candidate in candidates:
         with suppress(ExhibitError):
             other = get_features(services).get(candidate.digest, partial(services.blobs.get, candidate.digest))
-            if (shared := shared_windows(features, other)) is not None:
+            if (shared := find_shared_windows(features, other)) is not None:
                 shared_parts[candidate] = other, shared
     return shared_parts
 
 
-def _plain(boxes: Iterable[Box]) -> list[Edges]:
+def _to_edges(boxes: Iterable[Box]) -> list[Edges]:
     return [[round(edge, DECIMALS) for edge in (box.left, box.top, box.right, box.bottom)] for box in boxes]

@@ -312,8 +312,8 @@ class BulkEdit(Numbered, Claimable):
     @property
     def may_be_undone(self) -> bool:
         """Return True if the edit is finished, has changed something, is not an undo and was not undone."""
-        over = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
-        return over and self.undoes_id is None and not hasattr(self, "undone_by")
+        is_finished = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
+        return is_finished and self.undoes_id is None and not hasattr(self, "undone_by")
 
 
 class WorkChange(models.Model):

@@ -24,7 +24,7 @@ from registry.services.services import Services
 from registry.works.models import Work
 
 MAX_CONTACT = 300
-ADDRESS = {"http", "https"}
+URL_SCHEMES = {"http", "https"}
 
 
 def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
@@ -37,8 +37,8 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
         RefusedError: The contact is invalid, or the work was removed.
         WrongUseError: The owner is a sample.
     """
-    samples.refuse(work.owner)
-    contact = checked_contact(contact)
+    samples.check_not_sample(work.owner)
+    contact = normalise_contact(contact)
     for work_picture in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):
             if work_picture.picture.digest in services.blobs:
@@ -53,7 +53,7 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
             return row
         name = row.public_name or secrets.token_hex(8)
         write(row, public_name=name, opened_at=now(), licence_contact=contact)
-        _log(row, opened=True, by=by)
+        _log_change(row, opened=True, by=by)
     return row
 
 
@@ -64,28 +64,28 @@ def close_work(work: Work, *, by: str) -> None:
         if row.opened_at is None:
             return
         write(row, opened_at=None)
-        _log(row, opened=False, by=by)
+        _log_change(row, opened=False, by=by)
 
 
-def opened_work(name: str) -> Work | None:
+def find_open_work(name: str) -> Work | None:
     """Return the open work with this public name; ``None`` for closed, removed and unknown ones alike."""
-    return opened_works().select_related("owner", "registration__entry").filter(public_name=name).first()
+    return list_open_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
-def public_address(config: Config, work: Work) -> str | None:
+def get_public_url(config: Config, work: Work) -> str | None:
     """Return the absolute URL of a work's public page; ``None`` if it is not open."""
-    open_now = work.opened_at is not None and work.removed_at is None
-    return absolute(config, f"/id/{work.public_name}/") if open_now else None
+    is_open = work.opened_at is not None and work.removed_at is None
+    return absolute(config, f"/id/{work.public_name}/") if is_open else None
 
 
-def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
+def build_public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     """Return all public data of an opened work: schema.org's ImageObject as JSON-LD, with an extension.
 
     ``exhibit`` contains data for which schema.org has no terms: registrations at offices, the registered files with
     digests and ISCC, other claims to the picture, and the log entry with its salted commitment once it has a number.
     """
-    page = public_address(config, work)
-    address = URLValidator(schemes=list(ADDRESS))
+    page = get_public_url(config, work)
+    address = URLValidator(schemes=list(URL_SCHEMES))
     pictures = work.work_pictures.select_related("picture").order_by("pk")
     entry = getattr(work.registration, "entry", None)
     files = [{"sha256": str(row.digest), **({"iscc": row.iscc} if row.iscc else {})} for row in pictures]
@@ -96,7 +96,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "@id": page,
         "url": page,
         "name": work.title,
-        "creator": {"@type": _kind(work), "name": work.author} if work.author else None,
+        "creator": {"@type": _get_creator_type(work), "name": work.author} if work.author else None,
         "copyrightHolder": {"@type": "Thing", "name": work.holder or work.owner.name},
         "creditText": work.credit or work.author,
         "copyrightNotice": work.rights_statement,
@@ -116,9 +116,9 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
                 "title": other.title,
                 "rights_holder": other.holder or other.owner.name,
                 "registered_at": rfc3339(other.registered_at),
-                "url": public_address(config, other),
+                "url": get_public_url(config, other),
             }
-            for other in other_claims(work)
+            for other in list_other_claims(work)
         ],
         "log_entry": entry
         and {
@@ -132,34 +132,34 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
     }
 
 
-def other_claims(work: Work) -> QuerySet[Work]:
+def list_other_claims(work: Work) -> QuerySet[Work]:
     """Return other owners' open works with the same or nearly the same picture, earliest registration first."""
-    claims = opened_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
+    claims = list_open_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
     return claims.exclude(owner=work.owner_id).select_related("owner").order_by("registered_at", "pk").distinct()
 
 
-def checked_contact(contact: str) -> str:
+def normalise_contact(contact: str) -> str:
     """Return a web or e-mail address, or an empty string; raises ``RefusedError`` for anything else."""
     contact = contact.strip()
-    forms = (URLValidator(schemes=list(ADDRESS)), EmailValidator())
-    fits = any(passes(form, contact, ValidationError) for form in forms)
-    if contact and (len(contact) > MAX_CONTACT or not fits):
+    validators = (URLValidator(schemes=list(URL_SCHEMES)), EmailValidator())
+    is_valid = any(passes(validator, contact, ValidationError) for validator in validators)
+    if contact and (len(contact) > MAX_CONTACT or not is_valid):
         sentence = Sentence("The contact is neither a web address nor an email address.")
         raise RefusedError(sentence, reason="contact")
     return contact
 
 
-def _kind(work: Work) -> str:
+def _get_creator_type(work: Work) -> str:
     return {Work.AuthorKind.ORGANISATION: "Organization", Work.AuthorKind.PERSON: "Person"}.get(
         Work.AuthorKind(work.author_kind), "Thing"
     )
 
 
-def _log(work: Work, *, opened: bool, by: str) -> None:
+def _log_change(work: Work, *, opened: bool, by: str) -> None:
     opening = {"owner": work.owner.slug, "work": work.number, "public": opened}
     submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
 
 
-def opened_works() -> QuerySet[Work]:
+def list_open_works() -> QuerySet[Work]:
     """Return the works that are public now. Requests by outsiders see these works only."""
     return Work.objects.filter(removed_at=None).exclude(opened_at=None)

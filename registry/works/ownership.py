@@ -11,14 +11,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from evidence.facts.provenance import authors_of, read_provenance
+from evidence.facts.provenance import extract_authors, read_provenance
 from exhibit.clock import now, rfc3339
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import read_metadata
-from registry.db.rows import alone_with, next_number
-from registry.log.audit_log import changed
-from registry.works.copyright_terms import Dates, Finding, Standing, screen
+from registry.db.rows import lock_row, next_number
+from registry.log.audit_log import log_change
+from registry.works.copyright_terms import Dates, Finding, Standing, assess
 from registry.works.models import OwnershipRemark, Work, WorkChange
 
 Kind = OwnershipRemark.Kind
@@ -29,16 +29,16 @@ PROBLEMS = "problems"
 """Key in a work's ``metadata`` for the parts that could not be read, as ``MetadataProblem``."""
 
 _MANIFEST_MARK = b"jumb"
-_NOISE = {
+_IGNORED_WORDS = {
     "c", "copyright", "by", "photo", "photos", "photograph", "photographs", "photographer",
     "image", "images", "picture",
     "all", "rights", "reserved", "the", "and", "for", "of", "courtesy", "via", "credit", "版权所有", "摄影", "图",
 }  # fmt: skip
-_DEDICATED = re.compile(r"public\s*domain|publicdomain|\bcc0\b|no known copyright|公有领域|公共领域", re.IGNORECASE)
-_NO_OPINION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
+_DEDICATION = re.compile(r"public\s*domain|publicdomain|\bcc0\b|no known copyright|公有领域|公共领域", re.IGNORECASE)
+_NEGATED_DEDICATION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
 
 
-def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
+def read_file_statements(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
     """Read a picture file's statements about itself, as JSON: metadata, problems with it, authors in its manifest."""
     metadata = read_metadata(data, limits)
     statements: dict[str, Any] = dict(metadata.as_dict())
@@ -46,24 +46,24 @@ def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str
         statements[PROBLEMS] = [asdict(problem) for problem in metadata.problems]
     if _MANIFEST_MARK in data:
         provenance = read_provenance(data, picture_format)
-        if provenance is not None and (authors := authors_of(provenance[1])):
+        if provenance is not None and (authors := extract_authors(provenance[1])):
             statements["manifest"] = {"authors": list(authors), "standing": provenance[0].standing}
     return statements
 
 
-def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
+def record_remarks(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
     """Record doubts about the current declaration, in the transaction that registers or changes the work.
 
     An unanswered remark that no longer applies is deleted; an answered one stays. A remark that applies for another
     reason than the answered one is open again.
     """
-    current_doubts = doubts(work)
+    current_warnings = find_warnings(work)
     remarks = {} if is_new else {remark.kind: remark for remark in work.remarks.all()}
     for kind, remark in remarks.items():
-        if kind not in current_doubts and remark.answered_at is None:
+        if kind not in current_warnings and remark.answered_at is None:
             remark.delete()
     new_remarks = []
-    for kind, details in current_doubts.items():
+    for kind, details in current_warnings.items():
         old = remarks.get(kind)
         if old is not None and old.details == details:
             continue
@@ -72,89 +72,93 @@ def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRem
         new_remarks.append(OwnershipRemark.objects.update_or_create(work=work, kind=kind, defaults=values)[0])
     if new_remarks:
         about = {"found": {remark.kind: remark.details for remark in new_remarks}, "work": work.number}
-        changed("ownership check", by=by, owner=work.owner, about=about)
+        log_change("ownership check", by=by, owner=work.owner, about=about)
     return new_remarks
 
 
-def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
+def record_answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
     """Record why a remark does not invalidate the claim; raises ``WrongUseError`` without a reason."""
     if not reason:
         hint = _("Explain what you know, for example a contract, a date or a confusion of names.")
         raise WrongUseError(_("Enter a reason."), hint=hint)
-    with alone_with(remark.work.owner):
+    with lock_row(remark.work.owner):
         remarks = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
         remarks.update(reason=reason, answered_by=by, answered_at=now())
         add_change(remark.work, "answered", {"remark": remark.kind}, by=by, reason=reason)
         about = {"reason": reason, "remark": remark.kind, "work": remark.work.number}
-        changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
+        log_change("ownership remark answered", by=by, owner=remark.work.owner, about=about)
 
 
-def terms(work: Work) -> tuple[Finding, ...]:
+def assess_terms(work: Work) -> tuple[Finding, ...]:
     """Return the results of the copyright term rules for the work's dates, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
-    created, published = _year(work.created), _year(work.first_publication)
+    created, published = _parse_year(work.created), _parse_year(work.first_publication)
     dates = Dates(work.author_kind, work.author_died, created, published, photograph)
-    return screen(dates, now().year)
+    return assess(dates, now().year)
 
 
-def doubts(work: Work) -> dict[str, dict[str, Any]]:
+def find_warnings(work: Work) -> dict[str, dict[str, Any]]:
     """Return doubts about the declaration, by the kind of remark."""
     remarks: dict[str, dict[str, Any]] = {}
     own_names = [work.author, work.holder, work.owner.name, work.credit]
     file_values = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
-    mismatches = {name: text for name, text in file_values.items() if text and not names_one_of(text, own_names)}
+    mismatches = {name: text for name, text in file_values.items() if text and not is_any_name(text, own_names)}
     if mismatches:
         remarks[Kind.CREDIT] = {"stated": mismatches}
     manifest: Mapping[str, Any] = work.metadata.get("manifest", {})
-    other_authors = [name for name in manifest.get("authors", []) if not names_one_of(name, own_names)]
+    other_authors = [name for name in manifest.get("authors", []) if not is_any_name(name, own_names)]
     if other_authors:
         remarks[Kind.MANIFEST] = {"stated": other_authors, "standing": manifest.get("standing", "")}
-    over = [term.country for term in terms(work) if term.standing == Standing.OVER]
-    if over:
-        remarks[Kind.TERM] = {"countries": over}
+    expired_countries = [term.country for term in assess_terms(work) if term.standing == Standing.OVER]
+    if expired_countries:
+        remarks[Kind.TERM] = {"countries": expired_countries}
     texts = {"rights_statement": work.rights_statement}
     texts |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
-    dedicated = {name: text for name, text in texts.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
+    dedicated = {
+        name: text for name, text in texts.items() if _DEDICATION.search(text) and not _NEGATED_DEDICATION.search(text)
+    }
     if dedicated:
         remarks[Kind.DEDICATION] = {"stated": dedicated}
     return remarks
 
 
-def warnings_of(work: Work) -> Warnings:
+def list_warnings(work: Work) -> Warnings:
     """Return the current unanswered doubts about the declaration, and an earlier registration by another owner.
 
     Writes nothing; needs the work's owner, remarks and conflicts loaded.
     """
-    answered = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
-    warnings = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
+    answered_details = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
+    warnings = {
+        str(kind): details for kind, details in find_warnings(work).items() if answered_details.get(kind) != details
+    }
     first = min(work.conflicts.all(), key=lambda conflict: conflict.earlier_registered_at, default=None)
     if first is not None:
         warnings[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
     return warnings
 
 
-def names_one_of(text: str, names: Iterable[str]) -> bool:
+def is_any_name(text: str, names: Iterable[str]) -> bool:
     """Return True if a text may name one of these persons or organisations, or names nobody at all.
 
     Names match if the words of one are among those of the other; a single letter stands for a word that starts with it.
     Chinese, Japanese and Korean names have no spaces: one has to be part of the other.
     """
-    words = _words(text)
-    return not words or any(_alike(words, other) for name in names if (other := _words(name)))
+    words = _split_words(text)
+    return not words or any(_is_same_name(words, other) for name in names if (other := _split_words(name)))
 
 
-def _words(text: str) -> set[str]:
+def _split_words(text: str) -> set[str]:
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return {word for word in re.findall(r"[^\W\d_]+", plain) if word not in _NOISE}
+    return {word for word in re.findall(r"[^\W\d_]+", plain) if word not in _IGNORED_WORDS}
 
 
-def _alike(one: set[str], other: set[str]) -> bool:
-    few, many = sorted((one, other), key=len)
-    return all(any(_same(word, against) for against in many) for word in few)
+def _is_same_name(first: set[str], second: set[str]) -> bool:
+    shorter, longer = sorted((first, second), key=len)
+    return all(any(_is_same_word(word, other_word) for other_word in longer) for word in shorter)
 
 
-def _same(word: str, other: str) -> bool:
+def _is_same_word(word: str, other: str) -> bool:
     if min(len(word), len(other)) == 1:
         return word[0] == other[0]
     if not word.isascii() and not other.isascii():
@@ -168,5 +172,5 @@ def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, re
     return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
 
 
-def _year(text: str) -> int | None:
+def _parse_year(text: str) -> int | None:
     return int(text[:4]) if text[:4].isdecimal() and len(text) >= 4 else None

@@ -22,45 +22,45 @@ from registry.services.services import Services
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
 
-WORTH_IT = 16  # number of pictures from which the processes are worth their start-up time
-AHEAD = 8  # pictures that each process may be ahead
+MIN_FILES = 16  # number of pictures from which the processes are worth their start-up time
+MAX_AHEAD = 8  # pictures that each process may be ahead
 _MAX_SECONDS = 60.0
 
 
 @contextmanager
-def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
+def measure_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
     """Measure files in order into the feature cache, ahead of their registration.
 
     Yields a function to call before a file is registered: it waits until that file has been measured. Files that cannot
     be measured are skipped: their registration reports the reason.
     """
-    if len(files) < WORTH_IT:
+    if len(files) < MIN_FILES:
         yield lambda: None
         return
     services = Services(config)
     network = get_descriptors(services).serving_file(config.data_dir)
-    leave = (signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
-    others = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)
-    rest = iter(files)
-    under_way: deque[Future[None]] = deque()
+    ignore_interrupt = (signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
+    earlier_children = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, ignore_interrupt)
+    remaining = iter(files)
+    pending: deque[Future[None]] = deque()
 
     def refill() -> None:
-        while len(under_way) < AHEAD * config.workers and (file := next(rest, None)) is not None:
-            under_way.append(pool.submit(_measure, config.data_dir, services.limits, network, file))
+        while len(pending) < MAX_AHEAD * config.workers and (file := next(remaining, None)) is not None:
+            pending.append(pool.submit(_measure, config.data_dir, services.limits, network, file))
 
     def wait() -> None:
         with suppress(BrokenProcessPool, TimeoutError):
             refill()
-            if under_way:
-                under_way.popleft().result(_MAX_SECONDS)
+            if pending:
+                pending.popleft().result(_MAX_SECONDS)
 
     try:
         yield wait
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():  # do not wait for the pictures that these still measure
-            if child not in others:
+            if child not in earlier_children:
                 child.kill()
 
 
@@ -71,12 +71,12 @@ def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", f
         with open_regular(file) as opened:
             data = opened.read(limits.max_bytes + 1)
         if len(data) <= limits.max_bytes:
-            cache = FeatureCache(data_dir / "features", 1, limits, _descriptor(network))
+            cache = FeatureCache(data_dir / "features", 1, limits, _load_descriptor(network))
             cache.get(Digest.of(data), lambda: data)
 
 
 @cache
-def _descriptor(network: "DescriptorFile | None") -> "Descriptor":
+def _load_descriptor(network: "DescriptorFile | None") -> "Descriptor":
     from indexer.picture.descriptor import BUILT_IN
 
     return BUILT_IN if network is None else network.descriptor()

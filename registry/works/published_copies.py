@@ -6,19 +6,19 @@ from typing import Any
 
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from indexer.draw.invisible import cells_of, chance
+from indexer.draw.invisible import chance_probability, compare_cells
 from indexer.draw.pair import Pair
 from registry.accounts.models import Owner
 from registry.keys.models import DocumentKey
 from registry.log.models import LogSubmission
-from registry.works.registration_proofs import Registration, logged
+from registry.works.registration_proofs import Registration, to_registration
 
-SURE = 1e-6
+MAX_PROBABILITY = 1e-6
 """Probability, over all marks that were looked for, below which a picture is said to carry one."""
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCopy:
+class PublishedCopy:
     """A copy for publishing that the log records."""
 
     work: int
@@ -29,34 +29,37 @@ class MadeCopy:
     chance: float = 0.0  # upper bound on the probability that an unmarked picture agrees so well with a mark
 
 
-def signed_copies(owner: Owner, digest: Digest) -> list[MadeCopy]:
+def find_signed_copies(owner: Owner, digest: Digest) -> list[PublishedCopy]:
     """Return the copies with credentials by the owner's key that are identical to a picture."""
     revoked = {bytes(key.public_key).hex() for key in DocumentKey.objects.filter(owner=owner).exclude(revoked_at=None)}
-    copies = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
-    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in copies]
+    copies = [
+        (row, about["work"], about.get("key", ""))
+        for row, about in _find_log_entries(owner, "signed", digest=digest.hex)
+    ]
+    return [PublishedCopy(work, to_registration(row), key, key in revoked) for row, work, key in copies]
 
 
-def marked_copies(owner: Owner, shown: Mapping[str, Callable[[], Pair | None]]) -> tuple[int, list[MadeCopy]]:
+def find_marked_copies(owner: Owner, pairs: Mapping[str, Callable[[], Pair | None]]) -> tuple[int, list[PublishedCopy]]:
     """Return the number of marks looked for in a picture, and the copies whose marks it carries.
 
-    ``shown`` maps digests of the works' pictures that the picture shows to functions that return the pair.
+    ``pairs`` maps digests of the works' pictures that the picture shows to functions that return the pair.
     """
-    marks = _made(owner, "marked", picture__in=list(shown))
+    marks = _find_log_entries(owner, "marked", picture__in=list(pairs))
     pictures = {about["picture"] for _, about in marks}
-    cells = {digest: cells_of(pair) for digest in pictures if (pair := shown[digest]())}
+    cells = {digest: compare_cells(pair) for digest in pictures if (pair := pairs[digest]())}
     candidates = [(row, about, cells[about["picture"]]) for row, about in marks if about["picture"] in cells]
     copies = [
-        MadeCopy(about["work"], logged(row), recipient=about["for"], chance=by_chance)
+        PublishedCopy(about["work"], to_registration(row), recipient=about["for"], chance=probability)
         for row, about, cell in candidates
-        if (by_chance := len(candidates) * chance(cell, bytes.fromhex(about["seed"]))) < SURE
+        if (probability := len(candidates) * chance_probability(cell, bytes.fromhex(about["seed"]))) < MAX_PROBABILITY
     ]
     return len(candidates), sorted(copies, key=lambda copy: copy.chance)
 
 
-def _made(owner: Owner, how: str, **about: object) -> list[tuple[LogSubmission, dict[str, Any]]]:
+def _find_log_entries(owner: Owner, kind: str, **about: object) -> list[tuple[LogSubmission, dict[str, Any]]]:
     """Return log entries about signed or marked copies, with their details."""
     conditions = {f"opening__details__{name}": value for name, value in about.items()}
-    rows = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what=f"copy {how}", owner=owner)
+    rows = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what=f"copy {kind}", owner=owner)
     return [
         (row, row.opening.details or {}) for row in rows.filter(**conditions).select_related("opening").order_by("pk")
     ]

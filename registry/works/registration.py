@@ -18,29 +18,29 @@ from exhibit.errors import RefusedError
 from exhibit.plain import one_line, plain
 from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
-from indexer.picture.features import Features, local_fingerprint, work_fingerprints
+from indexer.picture.features import Features, compute_local_fingerprint, compute_work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.accounts.models import Owner
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, locked, next_number, write
+from registry.db.rows import lock_and_reload, lock_row, next_number, write
 from registry.fingerprints import fingerprints as vectors
-from registry.fingerprints.loaded_networks import SwitchedError
+from registry.fingerprints.loaded_networks import NetworkChangedError
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
 from registry.log.log import submit
-from registry.pictures.blocks import blocked
+from registry.pictures.blocks import find_blocked
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
-from registry.works.marks import Edges, captions_of, find_marks
+from registry.works.marks import Edges, find_captions, find_marks
 from registry.works.models import RegistrationConflict, Work, WorkPicture
-from registry.works.ownership import note, stated_by_file
-from registry.works.tables import checked_date
+from registry.works.ownership import read_file_statements, record_remarks
+from registry.works.tables import parse_date
 
-LEAST = 64 << 10
+MIN_QUOTA_BYTES = 64 << 10
 """Minimum quota in bytes for a picture of which only fingerprints are stated: its search costs as much as any."""
-NEAR_SAME = 10  # bits within which two registered pictures count as nearly the same
-Use = Callable[[Work], None]  # called with a new work, in the transaction that creates it
+MAX_NEAR_DISTANCE = 10  # bits within which two registered pictures count as nearly the same
+OnRegistered = Callable[[Work], None]  # called with a new work, in the transaction that creates it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class RegistrationResult:
 
 
 def register_work(
-    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use = lambda _: None
+    services: Services, owner: Owner, data: bytes, new: NewWork, on_registered: OnRegistered = lambda _: None
 ) -> RegistrationResult:
     """Register one picture as a work.
 
@@ -72,150 +72,152 @@ def register_work(
         owner: The owner.
         data: The bytes of the picture's file.
         new: The declaration.
-        with_it: Called in the transaction that creates a new work.
+        on_registered: Called in the transaction that creates a new work.
 
     Raises:
         UnreadablePictureError: The picture cannot be decoded.
         RefusedError: The bytes are blocked, or the quota is used up.
         WrongUseError: A date is invalid.
     """
-    created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
+    created, published = parse_date(new.declared.created), parse_date(new.declared.first_publication)
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
     digest = Digest.of(data)
-    if blocked([digest]):
+    if find_blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
-    if (earlier := work_of(owner, digest)) is not None:
-        return known_result(earlier)
-    if len(data) > room_left(services, owner):  # fail early, before measuring; checked again below
-        raise no_room(services, owner)
+    if (earlier := find_work(owner, digest)) is not None:
+        return make_known_result(earlier)
+    if len(data) > get_remaining_quota(services, owner):  # fail early, before measuring; checked again below
+        raise make_quota_error(services, owner)
     get_descriptors(services).refresh()
     try:
-        return _registered(services, owner, data, new, with_it)
-    except SwitchedError:  # measure again with the network that serves now
-        return _registered(services, owner, data, new, with_it)
+        return _register(services, owner, data, new, on_registered)
+    except NetworkChangedError:  # measure again with the network that serves now
+        return _register(services, owner, data, new, on_registered)
 
 
 def remove_work(work: Work, *, by: str) -> None:
     """Remove a work from the search for copies. Its cases, its evidence and its log entries stay."""
-    with alone_with(work.owner) as owner:
+    with lock_row(work.owner) as owner:
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
         rows = work.pictures.values_list("pk", "size", "bytes_state")
         pictures = [pk for pk, _, _ in rows]
-        give_room(owner, sum(room_of(size, state) for _, size, state in rows))
+        free_quota(owner, sum(get_quota_use(size, state) for _, size, state in rows))
         hold(Lock.INDEX)  # a concurrent registration of the same picture is either seen here, or sees the removal
-        elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
-        still = set(elsewhere.values_list("picture_id", flat=True))
-        unused_pictures = [picture for picture in pictures if picture not in still]
+        other_rows = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
+        pictures_in_use = set(other_rows.values_list("picture_id", flat=True))
+        unused_pictures = [picture for picture in pictures if picture not in pictures_in_use]
         vectors.remove_from(vectors.Collection.WORKS, unused_pictures)
         vectors.remove_from(vectors.Collection.PRINTS, unused_pictures)
         opening = {"owner": owner.slug, "removed": True, "work": work.number}
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
-def work_of(owner: Owner, digest: Digest) -> Work | None:
+def find_work(owner: Owner, digest: Digest) -> Work | None:
     """Return the owner's work with this picture, if there is one."""
     works = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
     pk = works.values_list("pk", flat=True).first()  # most pictures are new, and reading a whole row is slow
     return None if pk is None else Work.objects.get(pk=pk)
 
 
-def waiting_searches(work: Work) -> list[int]:
+def list_pending_searches(work: Work) -> list[int]:
     """Return primary keys of the work's pictures that wait for the search of pictures seen earlier."""
     return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
 
 
-def stated_by(owner: Owner, digest: Digest) -> WorkPicture | None:
+def find_stated_picture(owner: Owner, digest: Digest) -> WorkPicture | None:
     """Return the owner's picture of which fingerprints were stated with this digest, if there is one."""
     rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest).order_by("pk")
     pk = rows.values_list("pk", flat=True).first()
     return None if pk is None else WorkPicture.objects.select_related("work__owner").get(pk=pk)
 
 
-def known_result(work: Work) -> RegistrationResult:
+def make_known_result(work: Work) -> RegistrationResult:
     """Return the registration result for a work that exists already."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return RegistrationResult(work, new=False, low_information=tuple(work.low_information), earlier=earlier)
 
 
-def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
+def _register(
+    services: Services, owner: Owner, data: bytes, new: NewWork, on_registered: OnRegistered
+) -> RegistrationResult:
     digest = Digest.of(data)
     buffer = [data]  # the cache keeps this function, which must not keep the bytes
     features = get_features(services).get(digest, lambda: buffer[0] if buffer else services.blobs.get(digest))
-    file_metadata = stated_by_file(data, features.info.format, services.limits)
-    new = replace(new, declared=_completed(new, file_metadata))
+    file_metadata = read_file_statements(data, features.info.format, services.limits)
+    new = replace(new, declared=_complete_declaration(new, file_metadata))
     services.blobs.put(data)
     buffer.clear()
     marks = find_marks(services, owner, features)
     with transaction.atomic():
-        picture, unseen = _picture(features, len(data))
+        picture, is_new = _store_picture(features, len(data))
         get_descriptors(services).check_serving()
-        owner = locked(owner)
-        row = _own(owner, picture, digest)
+        owner = lock_and_reload(owner)
+        row = _find_own(owner, picture, digest)
         if row is not None and row.stated is None:  # registered meanwhile by another member
-            registered, waiting = known_result(row.work), waiting_searches(row.work)
+            result, pending_pictures = make_known_result(row.work), list_pending_searches(row.work)
         else:
             was_stated = row is not None
-            before = 0 if row is None else room_of(row.picture.size, row.picture.bytes_state)
-            take_room(services, owner, len(data) - before)
+            previous_size = 0 if row is None else get_quota_use(row.picture.size, row.picture.bytes_state)
+            use_quota(services, owner, len(data) - previous_size)
             if row is None:
-                work = new_work(owner, new.declared, list(features.held_back), dict(file_metadata), new.source_name)
+                work = make_work(owner, new.declared, list(features.held_back), dict(file_metadata), new.source_name)
                 submit_registration(work, digest)
                 row = WorkPicture(work=work)
             else:
-                work = _held(row, features, file_metadata)
-            near = _keep(services, row, picture, features, marks.new)
+                work = _replace_stated(row, features, file_metadata)
+            near_pictures = _store_work_picture(services, row, picture, features, marks.new)
             for pk, edges in marks.earlier.items():
                 WorkPicture.objects.filter(pk=pk).update(marks=edges)
             if digest not in services.blobs:  # retention may have removed them before their row was locked
                 services.blobs.put(data)
             # A picture never seen before has not been registered before.
-            earliest = None if unseen and not near else note_conflicts(work, picture, near)
-            note(work, is_new=not was_stated)
-            with_it(work)
+            earliest = None if is_new and not near_pictures else record_conflicts(work, picture, near_pictures)
+            record_remarks(work, is_new=not was_stated)
+            on_registered(work)
             low_information = tuple(work.low_information)
-            registered = RegistrationResult(work, new=not was_stated, low_information=low_information, earlier=earliest)
-            waiting = [row.pk]
-    services.enqueue(WorkPicture, waiting)
-    return registered
+            result = RegistrationResult(work, new=not was_stated, low_information=low_information, earlier=earliest)
+            pending_pictures = [row.pk]
+    services.enqueue(WorkPicture, pending_pictures)
+    return result
 
 
-def room_left(services: Services, owner: Owner) -> int:
+def get_remaining_quota(services: Services, owner: Owner) -> int:
     """Return the bytes left in the owner's quota for pictures and documents; negative if it is exceeded."""
     owner.refresh_from_db(fields=["used_bytes"])
     return (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes
 
 
-def room_of(size: int, state: str) -> int:
+def get_quota_use(size: int, state: str) -> int:
     """Return the bytes of the quota that a picture of a work uses."""
-    return max(size, LEAST) if state == BytesState.NEVER else size
+    return max(size, MIN_QUOTA_BYTES) if state == BytesState.NEVER else size
 
 
-def take_room(services: Services, owner: Owner, size: int) -> None:
+def use_quota(services: Services, owner: Owner, size: int) -> None:
     """Add bytes to the use of an owner's quota. The row must be current and locked by this transaction.
 
     Raises:
         RefusedError: The quota is too small.
     """
     if size > (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes:
-        raise no_room(services, owner)
+        raise make_quota_error(services, owner)
     write(owner, used_bytes=owner.used_bytes + size)
 
 
-def give_room(owner: Owner, size: int) -> None:
+def free_quota(owner: Owner, size: int) -> None:
     """Subtract bytes from the use of an owner's quota. The row must be current and locked by this transaction."""
     write(owner, used_bytes=owner.used_bytes - size)
 
 
-def no_room(services: Services, owner: Owner) -> RefusedError:
+def make_quota_error(services: Services, owner: Owner) -> RefusedError:
     """Return the error for a used-up quota."""
     quota = owner.quota_bytes or services.config.owner_quota_bytes
-    used = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
-    sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
+    values = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
+    sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **values)
     return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more storage."))
 
 
-def _picture(features: Features, size: int) -> tuple[int, bool]:
+def _store_picture(features: Features, size: int) -> tuple[int, bool]:
     """Store the row of a registered picture; returns its primary key, and True if the picture was never seen before.
 
     Its row stays locked until the transaction ends.
@@ -226,40 +228,40 @@ def _picture(features: Features, size: int) -> tuple[int, bool]:
         "low_information": list(features.low_information), "refusal": "", "bytes_state": BytesState.STORED,
     }  # fmt: skip
     row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **columns)
-    unseen = copy_into([row], conflict=("digest",)) > 0
+    is_new = copy_into([row], conflict=("digest",)) > 0
     keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
     (pk,) = keys
-    if not unseen:
-        seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
-        state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
+    if not is_new:
+        was_seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
+        state = Case(When(~was_seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
         Picture.objects.filter(pk=pk).update(**columns, state=state)
-    return pk, unseen
+    return pk, is_new
 
 
-def _own(owner: Owner, picture: int, digest: Digest) -> WorkPicture | None:
+def _find_own(owner: Owner, picture: int, digest: Digest) -> WorkPicture | None:
     """Return the owner's work of this picture, stored here or only stated, if there is one."""
     rows = WorkPicture.objects.filter(Q(picture=picture) | Q(stated=digest), work__owner=owner, work__removed_at=None)
     first = rows.order_by(F("stated").asc(nulls_first=True), "pk").values_list("pk", flat=True).first()
     return None if first is None else WorkPicture.objects.select_related("work__owner", "picture").get(pk=first)
 
 
-def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
+def _complete_declaration(new: NewWork, file_metadata: Mapping[str, Any]) -> DeclaredWork:
     """Return the declaration, with gaps filled from the file's metadata if the owner wishes so."""
-    said, declared = stated if new.reads_metadata else {}, new.declared
+    metadata, declaration = file_metadata if new.reads_metadata else {}, new.declared
     name = PurePosixPath(new.source_name)
     return replace(
-        declared,
-        title=one_line(declared.title or said.get("title") or name.stem) or "–",
-        author=one_line(declared.author or said.get("author", "")),
-        rights_statement=plain(declared.rights_statement or said.get("rights", "")),
-        created=declared.created or said.get("created", ""),
-        credit=one_line(declared.credit or said.get("credit", "")),
-        holder=one_line(declared.holder or said.get("holder", "")),
+        declaration,
+        title=one_line(declaration.title or metadata.get("title") or name.stem) or "–",
+        author=one_line(declaration.author or metadata.get("author", "")),
+        rights_statement=plain(declaration.rights_statement or metadata.get("rights", "")),
+        created=declaration.created or metadata.get("created", ""),
+        credit=one_line(declaration.credit or metadata.get("credit", "")),
+        holder=one_line(declaration.holder or metadata.get("holder", "")),
     )
 
 
-def new_work(
-    owner: Owner, declared: DeclaredWork, low_information: list[str], metadata: dict[str, Any], source_name: str
+def make_work(
+    owner: Owner, declaration: DeclaredWork, low_information: list[str], metadata: dict[str, Any], source_name: str
 ) -> Work:
     """Return the owner's next work, unsaved. Must run inside a transaction that has locked the owner."""
     return Work(
@@ -269,18 +271,18 @@ def new_work(
         low_information=low_information,
         metadata=metadata,
         source_name=source_name,
-        **declared.columns(),
+        **declaration.columns(),
     )
 
 
 def submit_registration(work: Work, digest: Digest, **further: object) -> None:
     """Save a new work with its log entry, which commits to the declaration and to the digest of its picture."""
-    opening = registration_opening(work, digest) | further
+    opening = make_registration_opening(work, digest) | further
     work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
     work.save()
 
 
-def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> Work:
+def _replace_stated(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> Work:
     """Convert a work with stated fingerprints, now that its picture has arrived, to one that is compared as any other.
 
     Its registration time is now, since nobody here could know before whether the picture exists. Matches by the
@@ -295,22 +297,27 @@ def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> 
     return work
 
 
-def _keep(services: Services, row: WorkPicture, picture: int, features: Features, marks: list[Edges]) -> set[int]:
+def _store_work_picture(
+    services: Services, row: WorkPicture, picture: int, features: Features, marks: list[Edges]
+) -> set[int]:
     """Store a work's picture, its fingerprints and index changes, in this transaction.
 
     Returns the registered pictures that look the same, all of which were registered earlier.
     """
-    row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
+    row.picture_id, row.captions, row.marks = picture, find_captions(features), marks
     row.save()
-    stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
-    vectors.keep_fingerprints((*get_indexes(services).spaces, ROOTSIFT), [(picture, vector) for vector in stored])
+    stored = [
+        *compute_work_fingerprints(features.digest, features),
+        compute_local_fingerprint(features.digest, features),
+    ]
+    vectors.store_fingerprints((*get_indexes(services).spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index is refreshed, so that it does not include uncommitted changes
-    near = set() if features.low_information else near_same(services, features.hash_variants)
+    near_pictures = set() if features.low_information else find_same_looking(services, features.hash_variants)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
-    return near
+    return near_pictures
 
 
-def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
+def make_registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     """Return the content that a registration's log entry commits to: the whole declaration of the work."""
     return {
         **work.declared.columns(),
@@ -322,24 +329,28 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     }
 
 
-def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
+def record_conflicts(work: Work, picture: int, near_pictures: Iterable[int]) -> datetime | None:
     """Record other owners' earlier registrations of the same or nearly the same picture; returns the earliest time."""
     if work.owner.sample:
         return None
     kind = RegistrationConflict.Kind
     other_works = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
     other_works = other_works.filter(owner__sample=False)
-    alike = other_works.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
-    earlier = {pk: about for pk, *about in alike.values_list("pk", "same", "registered_at")}
-    for pk, (same, since) in earlier.items():
-        work.conflicts.create(earlier_id=pk, kind=kind.SAME if same else kind.NEAR, earlier_registered_at=since)
-    return min((since for _, since in earlier.values()), default=None)
+    similar_works = (
+        other_works.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near_pictures}).order_by("same")
+    )
+    earlier = {pk: values for pk, *values in similar_works.values_list("pk", "same", "registered_at")}
+    for pk, (is_same_picture, registered_at) in earlier.items():
+        work.conflicts.create(
+            earlier_id=pk, kind=kind.SAME if is_same_picture else kind.NEAR, earlier_registered_at=registered_at
+        )
+    return min((registered_at for _, registered_at in earlier.values()), default=None)
 
 
-def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
+def find_same_looking(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
     """Return registered pictures that look the same by one of these hashes, shape (n, 32).
 
     Do not call this for plain pictures, which all look alike.
     """
     get_indexes(services).refresh_hashes(vectors.Collection.WORKS)
-    return get_indexes(services).near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)
+    return get_indexes(services).near(vectors.Collection.WORKS, hashes, within=MAX_NEAR_DISTANCE)

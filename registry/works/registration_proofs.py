@@ -13,12 +13,12 @@ from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import (
-    best_covering,
-    checkpoint_covering,
-    checkpoint_witnesses,
-    log_proof,
-    receipt_of,
-    sequence_of,
+    get_best_checkpoint,
+    get_covering_checkpoint,
+    get_sequence,
+    list_timestamps,
+    prove_inclusion,
+    to_receipt,
 )
 from registry.services.services import Services
 from registry.works.models import Work
@@ -34,32 +34,34 @@ class Registration:
     witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
 
 
-def further_submissions_of(work: Work) -> list[LogSubmission]:
+def list_later_submissions(work: Work) -> list[LogSubmission]:
     """Return the first log submission of each picture that was added to a work later."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
     further = [digest.hex for digest in rows[1:]]
-    about = _about(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    about = (
+        _list_submissions(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    )
     firsts = {row.opening.content["picture"]: row for row in about}
     return [firsts[picture] for picture in further if picture in firsts]
 
 
-def _about(work: Work) -> QuerySet[LogSubmission]:
+def _list_submissions(work: Work) -> QuerySet[LogSubmission]:
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
     return rows.filter(opening__content__work=work.number)
 
 
-def registration_of(work: Work) -> Registration | None:
+def get_registration(work: Work) -> Registration | None:
     """Return the current state of a work's registration; ``None`` without one."""
-    return None if work.registration is None else logged(work.registration)
+    return None if work.registration is None else to_registration(work.registration)
 
 
-def logged(submission: LogSubmission) -> Registration:
+def to_registration(submission: LogSubmission) -> Registration:
     """Return the same for any submission."""
-    checkpoint = best_covering(submission.pk)
-    return Registration(submission, sequence_of(submission.pk), checkpoint, checkpoint_witnesses(checkpoint))
+    checkpoint = get_best_checkpoint(submission.pk)
+    return Registration(submission, get_sequence(submission.pk), checkpoint, list_timestamps(checkpoint))
 
 
-def proof_files(services: Services, work: Work) -> dict[str, bytes]:
+def make_proof_files(services: Services, work: Work) -> dict[str, bytes]:
     """Return the proof of a work's registration as files by name; signs a checkpoint if none covers it yet.
 
     The result is empty if the opening of the work's entry has been erased.
@@ -67,8 +69,8 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     submission = work.registration
     if submission is None:
         return {}
-    checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])
-    proof = log_proof(services, submission, checkpoint)
+    checkpoint = get_best_checkpoint(submission.pk) or get_covering_checkpoint(services, [submission])
+    proof = prove_inclusion(services, submission, checkpoint)
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
@@ -77,25 +79,25 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
         ["", "Each receipt is a timestamp of the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"],
     )
     for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
-        receipt = receipt_of(row)
+        receipt = to_receipt(row)
         name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
         files.update({name: receipt.proof, **dict(receipt.material)})
-        lines.append(_witnessed(name, receipt))
+        lines.append(_describe_receipt(name, receipt))
         checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
-    nobody = "- No timestamp service has returned a receipt for this checkpoint yet. Try again later."
-    witness_lines = [*lines, *checks] if lines else [nobody]
-    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witness_lines).encode()}
+    no_receipts = "- No timestamp service has returned a receipt for this checkpoint yet. Try again later."
+    receipt_lines = [*lines, *checks] if lines else [no_receipts]
+    return {**files, "READ-ME.txt": _write_readme(work, proof.sequence, proof.size, receipt_lines).encode()}
 
 
-def _witnessed(name: str, receipt: Receipt) -> str:
-    said = "has not returned a complete receipt yet"
+def _describe_receipt(name: str, receipt: Receipt) -> str:
+    statement = "has not returned a complete receipt yet"
     if receipt.time is not None:
-        said = f"states that it existed no later than {rfc3339(receipt.time)}"
-    weight = " (development service, no legal weight)" if receipt.development else ""
-    return f"- {name}: {receipt.witness} {said}{weight}."
+        statement = f"states that it existed no later than {rfc3339(receipt.time)}"
+    note = " (development service, no legal weight)" if receipt.development else ""
+    return f"- {name}: {receipt.witness} {statement}{note}."
 
 
-def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
+def _write_readme(work: Work, sequence: int, size: int, receipt_lines: list[str]) -> str:
     """Return the text that explains the files and how to verify them."""
     lines = (
         f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
@@ -105,7 +107,7 @@ def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> st
         "  salt with which they were hashed into the commitment of the entry.",
         f"- inclusion.json: inclusion proof of the entry in the root of the first {size} entries (RFC 9162, 2.1.3).",
         "- checkpoint: that root, signed by the log (C2SP signed note).",
-        *witnesses,
+        *receipt_lines,
         "",
     )
     return "\n".join(lines)

@@ -24,43 +24,43 @@ class Related:
     shown: float  # share of the part that the whole shows; if neither is a part, of the work's picture
 
 
-def living() -> QuerySet[WorkRelation]:
+def list_active() -> QuerySet[WorkRelation]:
     """Return the relations between works that are not removed."""
     return WorkRelation.objects.filter(work__removed_at=None, other__removed_at=None)
 
 
-def related_to(work: Work) -> list[Related]:
+def list_related(work: Work) -> list[Related]:
     """Return the works related to a work, by number."""
-    rows = living().filter(Q(work=work) | Q(other=work)).select_related("work", "other")
-    return sorted((_seen_from(work, row) for row in rows), key=lambda related: related.work.number)
+    rows = list_active().filter(Q(work=work) | Q(other=work)).select_related("work", "other")
+    return sorted((_to_related(work, row) for row in rows), key=lambda related: related.work.number)
 
 
-def siblings_of(pictures: Iterable[int], known: QuerySet[WorkPicture] | None = None) -> dict[int, list[int]]:
+def find_siblings(pictures: Iterable[int], candidates: QuerySet[WorkPicture] | None = None) -> dict[int, list[int]]:
     """Return pictures of other exposures of the same scene for each registered picture, by primary key.
 
-    The first registration of a picture applies, so that a later one cannot change its siblings. With ``known``, only
-    these pictures are considered.
+    The first registration of a picture applies, so that a later one cannot change its siblings. With ``candidates``,
+    only these pictures are considered.
     """
-    registered = WorkPicture.objects.filter(work__removed_at=None) if known is None else known
+    registered = WorkPicture.objects.filter(work__removed_at=None) if candidates is None else candidates
     first = registered.filter(picture__in=list(pictures)).order_by("picture", "work__registered_at", "pk")
     works = dict(first.distinct("picture").values_list("picture", "work"))
-    among = Q(work__in=works.values()) | Q(other__in=works.values())
-    pairs = living().filter(among, kind=Relation.SERIES).order_by("-in_place", "pk")
-    others: dict[int, list[int]] = defaultdict(list)
+    involves_works = Q(work__in=works.values()) | Q(other__in=works.values())
+    pairs = list_active().filter(involves_works, kind=Relation.SERIES).order_by("-in_place", "pk")
+    related_works: dict[int, list[int]] = defaultdict(list)
     for work, other in pairs.values_list("work", "other"):
-        others[work].append(other)
-        others[other].append(work)
-    near = {work: others[work][:MAX_SIBLINGS] for work in works.values()}
+        related_works[work].append(other)
+        related_works[other].append(work)
+    nearest = {work: related_works[work][:MAX_SIBLINGS] for work in works.values()}
     pictures_by_work: dict[int, list[int]] = defaultdict(list)
-    for work, picture in registered.filter(work__in=set().union(*near.values())).values_list("work", "picture"):
+    for work, picture in registered.filter(work__in=set().union(*nearest.values())).values_list("work", "picture"):
         pictures_by_work[work].append(picture)
     return {
-        picture: [sibling for other in near[work] for sibling in pictures_by_work[other] if sibling != picture]
+        picture: [sibling for other in nearest[work] for sibling in pictures_by_work[other] if sibling != picture]
         for picture, work in works.items()
     }
 
 
-def _seen_from(work: Work, row: WorkRelation) -> Related:
+def _to_related(work: Work, row: WorkRelation) -> Related:
     if row.work_id == work.pk:
         return Related(row.other, row.kind, row.work_shown)
     if row.kind == Relation.PART:

@@ -3,8 +3,8 @@
 from django.db.models import F, QuerySet
 
 from registry.accounts.models import Owner
-from registry.accounts.scoped import numbered, rows_of_owner
-from registry.db.rows import there
+from registry.accounts.scoped import number_lookup, rows_of_owner
+from registry.db.rows import require
 from registry.works.models import BulkEdit, Licence, Upload, Work, WorkAttachment
 
 works = rows_of_owner(Work, order="number", removed_at=None)
@@ -12,23 +12,23 @@ uploads = rows_of_owner(Upload, "owner")
 licences = rows_of_owner(Licence, order="number")
 
 
-def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
+def attachment(owner: Owner, work_number: int, number: int) -> WorkAttachment:
     """Return a document of one of the owner's works; raises ``NotFoundError`` if there is none or it was removed."""
     attachments = WorkAttachment.objects.filter(
-        work__in=works(of), work__number=work_number, number=number, removed_at=None
+        work__in=works(owner), work__number=work_number, number=number, removed_at=None
     )
     attachments = attachments.select_related("work__owner")
-    return there(attachments.first(), f"{of.name} has no such document beside work {work_number}.")
+    return require(attachments.first(), f"{owner.name} has no such document beside work {work_number}.")
 
 
-def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
+def bulk_edits(owner: Owner) -> QuerySet[BulkEdit]:
     """Return the owner's bulk edits, newest first, without the primary keys of their works."""
-    rows = BulkEdit.objects.filter(owner=of).select_related("owner", "undoes", "undone_by")
+    rows = BulkEdit.objects.filter(owner=owner).select_related("owner", "undoes", "undone_by")
     keys = ("works", "undoes__works", "undone_by__works")
     return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")
 
 
-work = numbered(works, "work")
-upload = numbered(uploads, "upload")
-bulk_edit = numbered(bulk_edits, "bulk edit")
-licence = numbered(licences, "licence")
+work = number_lookup(works, "work")
+upload = number_lookup(uploads, "upload")
+bulk_edit = number_lookup(bulk_edits, "bulk edit")
+licence = number_lookup(licences, "licence")

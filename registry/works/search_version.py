@@ -14,36 +14,36 @@ from registry.fingerprints.models import FingerprintRow
 from registry.pictures.models import Picture
 from registry.works.models import WorkPicture
 
-COUNTED_EVERY = 300
+COUNT_CACHE_SECONDS = 300
 """Seconds for which a process caches a count that takes time in proportion to the number of works."""
 
 
-def search_mark() -> str:
+def compute_search_mark() -> str:
     """Return the mark of a search that starts now.
 
     It contains the version of the comparison, the serving network, the number of works without local features (found by
     the network alone until these are measured), and the works whose search of pictures seen earlier has failed. A
     picture that is seen again under another mark is searched again.
     """
-    choice = descriptors.choice_with()
+    choice = descriptors.get_choice()
     failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
-    unmeasured = _counted(int(time.monotonic() // COUNTED_EVERY))
+    unmeasured = _count_unmeasured(int(time.monotonic() // COUNT_CACHE_SECONDS))
     return " ".join(map(str, (PIPELINE, choice and choice.serving, unmeasured, *failed.values())))
 
 
-def count_anew() -> None:
+def reset_count() -> None:
     """Discard the cached count because some works were measured."""
-    _counted.cache_clear()
+    _count_unmeasured.cache_clear()
 
 
 @lru_cache(maxsize=1)
-def _counted(_period: int) -> int:
+def _count_unmeasured(_period: int) -> int:
     """Count works without local features. The count only decreases, so an old one costs at most an extra search."""
-    return works_without(ROOTSIFT, LOCAL).count()
+    return list_pictures_without(ROOTSIFT, LOCAL).count()
 
 
-def works_without(space: Space, part: str) -> QuerySet[Picture]:
+def list_pictures_without(space: Space, part: str) -> QuerySet[Picture]:
     """Return pictures of works, neither removed nor only stated, that lack this fingerprint."""
     fingerprints = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
-    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
-    return Picture.objects.filter(Exists(living), ~Exists(fingerprints)).order_by("pk")
+    active_pictures = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
+    return Picture.objects.filter(Exists(active_pictures), ~Exists(fingerprints)).order_by("pk")

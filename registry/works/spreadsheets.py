@@ -18,7 +18,7 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.files.delimited import Candidate, Delimited, Problem, candidates_of, encoding_of
 from exhibit.plain import plain
 from registry.works import workbooks
-from registry.works.headings import without_marks
+from registry.works.headings import strip_diacritics
 from registry.works.workbooks import MAX_COLUMNS, Cells
 
 Row = TypeVar("Row")
@@ -34,7 +34,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class TableInterpretation:
     """Interpretation of a table."""
 
     encoding: str  # ``utf-8``, ``cp1252`` and such; empty for a workbook
@@ -47,7 +47,7 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class TableStart:
     """The first lines of a table with unknown headings, so that a person can assign the columns."""
 
     headings: tuple[str, ...]
@@ -59,7 +59,7 @@ class Beginning:
 class HeadingsError(WrongUseError):
     """A table's headings cannot be interpreted without a person's choice."""
 
-    def __init__(self, message: str, *, hint: str, beginning: Beginning) -> None:
+    def __init__(self, message: str, *, hint: str, beginning: TableStart) -> None:
         super().__init__(message, hint=hint)
         self.beginning = beginning
 
@@ -77,22 +77,24 @@ class WrongRowsError(WrongUseError):
 
     def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], sound: int) -> None:
         text = _("%(name)s, row %(line)d: %(problem)s")
-        lines = [text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:SHOWN]]
-        if more := rows[SHOWN:]:
+        lines = [
+            text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:MAX_DESCRIBED_ERRORS]
+        ]
+        if more := rows[MAX_DESCRIBED_ERRORS:]:
             text = ngettext("%(count)d more row cannot be used.", "%(count)d more rows cannot be used.", len(more))
-            numbers = ", ".join(str(line) for line, _error in more[:MAX_NUMBERS])
-            beyond = ", …" if len(more) > MAX_NUMBERS else ""
-            lines.append(f"{text % {'count': len(more)}} ({numbers}{beyond})")
+            numbers = ", ".join(str(line) for line, _error in more[:MAX_LISTED_LINES])
+            ellipsis = ", …" if len(more) > MAX_LISTED_LINES else ""
+            lines.append(f"{text % {'count': len(more)}} ({numbers}{ellipsis})")
         super().__init__("\n".join(lines), hint=rows[0][1].hint)
         self.rows = tuple((line, error.message) for line, error in rows)
         self.sound = sound
 
 
-Chosen = Callable[[Sequence[str]], Sequence[str] | None]
+ColumnChooser = Callable[[Sequence[str]], Sequence[str] | None]
 """Returns the columns that a person chose for headings, in order, empty for none; ``None`` without a choice."""
 
 
-def as_named(_headings: Sequence[str]) -> None:
+def choose_none(_headings: Sequence[str]) -> None:
     """Return no choice: each heading names its column."""
 
 
@@ -100,14 +102,14 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, except its first and empty ones
 MAX_HEADING = 300  # characters of a heading for which a person may choose a column
 SAMPLES, MAX_SAMPLE = 3, 200  # lines that show a column's content, and characters of each field
-LIKELY = "cp1252"
+LIKELY_ENCODING = "cp1252"
 """The encoding that can only be likely: other single-byte encodings can produce plausible words, too."""
-SHOWN = 100  # invalid lines whose problem is described
-MAX_NUMBERS = 1_000  # further invalid lines whose number is listed
+MAX_DESCRIBED_ERRORS = 100  # invalid lines whose problem is described
+MAX_LISTED_LINES = 1_000  # further invalid lines whose number is listed
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-_FAILED = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
+_FAILED_FORMULA = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
 """Text of a cell whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of spreadsheet programs."""
-_TEXT_OF_OTHERS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
+_OTHER_FORMATS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
                    (b"{\\rtf", "RTF"), (b"%pdf-", "PDF"))  # fmt: skip
 
 
@@ -117,27 +119,27 @@ class ReadTable(Generic[Row]):
 
     name: str
     rows: list[tuple[int, Row]]
-    understood: Understood
+    understood: TableInterpretation
     wrong: list[tuple[int, WrongUseError]]
 
-    def checked(self, *, skips: bool) -> Understood:
+    def checked(self, *, skips_invalid: bool) -> TableInterpretation:
         """Return the table's interpretation, with the rows that were skipped.
 
         Args:
-            skips: Skip invalid rows. Otherwise they are an error.
+            skips_invalid: Skip invalid rows. Otherwise they are an error.
 
         Raises:
-            WrongRowsError: Rows are invalid, and ``skips`` is not set or no row is left.
+            WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
             WrongUseError: The table has no rows.
         """
-        wrong = sorted(self.wrong, key=lambda row: row[0])
-        if wrong and not (skips and self.rows):
-            raise WrongRowsError(self.name, wrong, len(self.rows))
+        errors = sorted(self.wrong, key=lambda row: row[0])
+        if errors and not (skips_invalid and self.rows):
+            raise WrongRowsError(self.name, errors, len(self.rows))
         if not self.rows:
             sentence = _("%(name)s has no rows below the headings.") % {"name": self.name}
             hint = _("Check that the table was saved completely and that its rows are in the first sheet.")
             raise WrongUseError(sentence, hint=hint)
-        return replace(self.understood, skipped=tuple((line, error.message) for line, error in wrong))
+        return replace(self.understood, skipped=tuple((line, error.message) for line, error in errors))
 
 
 def read_lines(
@@ -145,13 +147,16 @@ def read_lines(
     data: bytes,
     columns: Mapping[str, int],
     *,
-    needed: str,
+    required: str,
     aliases: Mapping[str, str],
-    read: Callable[[int, Mapping[str, str]], Row],
+    convert: Callable[[int, Mapping[str, str]], Row],
 ) -> list[Row]:
-    """Return the result of ``read`` for each line of a table, as :func:`read_table` does; every line must be valid."""
-    table = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
-    table.checked(skips=False)
+    """Return the result of ``convert`` for each line of a table, as :func:`read_table` does.
+
+    Every line must be valid.
+    """
+    table = read_table(name, data, columns, required=required, aliases=aliases, convert=convert)
+    table.checked(skips_invalid=False)
     return [row for _line, row in table.rows]
 
 
@@ -160,13 +165,13 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     data: bytes,
     columns: Mapping[str, int],
     *,
-    needed: str,
+    required: str,
     aliases: Mapping[str, str],
-    read: Callable[[int, Mapping[str, str]], Row],
-    left_out: Callable[[str], bool] = lambda _heading: False,
-    chosen: Chosen = as_named,
+    convert: Callable[[int, Mapping[str, str]], Row],
+    is_ignored: Callable[[str], bool] = lambda _heading: False,
+    choose_columns: ColumnChooser = choose_none,
     encoding: str = "",
-    takes_likely: bool = False,
+    accepts_likely: bool = False,
 ) -> ReadTable[Row]:
     """Read a table, CSV or XLSX, and collect its invalid rows.
 
@@ -174,13 +179,13 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         name: The name of the file, for errors.
         data: Its bytes.
         columns: The maximum number of characters in a field, by column. Columns missing from the table are empty.
-        needed: The column that must exist and be filled.
+        required: The column that must exist and be filled.
         aliases: Alternative names of columns, in lower case.
-        read: Converts a line, given its number in the file; raises ``WrongUseError`` for an invalid one.
-        left_out: Returns True for the heading of a column to ignore.
-        chosen: Returns the columns that a person chose if the headings are not clear by themselves.
+        convert: Converts a line, given its number in the file; raises ``WrongUseError`` for an invalid one.
+        is_ignored: Returns True for the heading of a column to ignore.
+        choose_columns: Returns the columns that a person chose if the headings are not clear by themselves.
         encoding: As Python names it; empty to determine it.
-        takes_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
+        accepts_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
 
     Raises:
         EncodingError: The encoding cannot be determined.
@@ -189,87 +194,97 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
-    sheet = workbooks.open_sheet(name, data) if data.startswith(workbooks.PACKED) else None
-    csv = _opened(name, data, {*columns, *aliases}, aliases, encoding) if sheet is None else None
-    if csv is not None and csv.encoding == LIKELY and not (encoding or takes_likely):
-        raise unknown_encoding(name, data)
+    sheet = workbooks.open_sheet(name, data) if data.startswith(workbooks.ZIP_SIGNATURE) else None
+    csv = _decode_csv(name, data, {*columns, *aliases}, aliases, encoding) if sheet is None else None
+    if csv is not None and csv.encoding == LIKELY_ENCODING and not (encoding or accepts_likely):
+        raise make_encoding_error(name, data)
     rows: Iterator[tuple[int, Cells]] = (
-        _of_csv(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
+        _iterate_csv(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
     )
     lines = ((line, cells) for line, cells in rows if isinstance(cells, WrongUseError) or any(cells))
     first, headings = next(lines, (0, ()))
     if isinstance(headings, WrongUseError):
         raise WrongRowsError(name, [(first, headings)], 0)
     try:
-        assigned_columns = _heads(name, headings, columns, needed, aliases, left_out, chosen)
+        assigned_columns = _assign_columns(name, headings, columns, required, aliases, is_ignored, choose_columns)
     except WrongUseError as error:
-        raise _not_understood(error, headings, columns, aliases, lines) from None
-    most = MAX_LINES if sheet is None else workbooks.MAX_LINES
+        raise _add_table_start(error, headings, columns, aliases, lines) from None
+    max_lines = MAX_LINES if sheet is None else workbooks.MAX_LINES
     examples: dict[int, str] = {}
     valid_rows: list[tuple[int, Row]] = []
-    wrong: list[tuple[int, WrongUseError]] = []
+    errors: list[tuple[int, WrongUseError]] = []
     for count, (line, cells) in enumerate(lines):
-        if count == most:
-            raise _too_long(name) if sheet is None else workbooks.too_long(name)
+        if count == max_lines:
+            raise _make_too_long_error(name) if sheet is None else workbooks.make_too_long_error(name)
         try:
-            valid_rows.append((line, read(line, _filled(cells, assigned_columns, columns, needed))))
+            valid_rows.append((line, convert(line, _parse_row(cells, assigned_columns, columns, required))))
         except WrongUseError as problem:
-            wrong.append((line, problem))
+            errors.append((line, problem))
         else:
             _add_examples(examples, cells)
     numbered_headings = enumerate(zip(headings, assigned_columns, strict=True))
-    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in numbered_headings)
+    heading_facts = tuple(
+        Heading(text, column, examples.get(position, "")) for position, (text, column) in numbered_headings
+    )
     if sheet is not None:
-        understood = Understood("", "", described, sheet=sheet.title, unread_sheets=sheet.unread)
+        interpretation = TableInterpretation("", "", heading_facts, sheet=sheet.title, unread_sheets=sheet.unread)
     else:
         assert csv is not None
-        understood = Understood(csv.encoding, csv.separator, described, likely=csv.encoding == LIKELY and not encoding)
-    return ReadTable(name, valid_rows, understood, wrong)
+        interpretation = TableInterpretation(
+            csv.encoding, csv.separator, heading_facts, likely=csv.encoding == LIKELY_ENCODING and not encoding
+        )
+    return ReadTable(name, valid_rows, interpretation, errors)
 
 
 def _add_examples(examples: dict[int, str], cells: Cells) -> None:
     """Add the first non-empty field of each column."""
     if not isinstance(cells, WrongUseError) and len(examples) < len(cells):
-        for place, cell in enumerate(cells):
+        for position, cell in enumerate(cells):
             if cell:
-                examples.setdefault(place, plain(cell))
+                examples.setdefault(position, plain(cell))
 
 
-def may_be_chosen(headings: Sequence[str]) -> bool:
+def can_be_assigned(headings: Sequence[str]) -> bool:
     """Return True if there are headings, and few and short enough for a person to choose their meaning."""
     return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING
 
 
-def column_of(cell: str, aliases: Mapping[str, str]) -> str:
+def get_column(cell: str, aliases: Mapping[str, str]) -> str:
     """Return the column that a heading names, directly or by an alias; else its normalized text."""
     composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
-    words = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#\ufeff\u200b"))
-    return aliases.get(words) or aliases.get(words.replace(".", "")) or aliases.get(without_marks(words), words)
+    normalized = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#\ufeff\u200b"))
+    return (
+        aliases.get(normalized)
+        or aliases.get(normalized.replace(".", ""))
+        or aliases.get(strip_diacritics(normalized), normalized)
+    )
 
 
-def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
+def _parse_row(
+    cells: Cells, row_columns: Sequence[str], columns: Mapping[str, int], required: str
+) -> Mapping[str, str]:
     """Return the fields of a line by column; raises ``WrongUseError``."""
     if isinstance(cells, WrongUseError):
         raise cells
-    if len(cells) != len(given):
-        raise WrongUseError(_("the row does not have %(count)d fields.") % {"count": len(given)})
-    filled = dict.fromkeys(columns, "")
-    filled |= {column: cell for column, cell in zip(given, cells, strict=True) if column}
-    if not filled[needed]:
-        raise WrongUseError(_("%(column)s is empty.") % {"column": needed})
-    for column, text in filled.items():
+    if len(cells) != len(row_columns):
+        raise WrongUseError(_("the row does not have %(count)d fields.") % {"count": len(row_columns)})
+    fields = dict.fromkeys(columns, "")
+    fields |= {column: cell for column, cell in zip(row_columns, cells, strict=True) if column}
+    if not fields[required]:
+        raise WrongUseError(_("%(column)s is empty.") % {"column": required})
+    for column, text in fields.items():
         if len(text) > columns[column]:
             values = {"column": column, "most": columns[column]}
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
-        filled[column] = plain(text)
+        fields[column] = plain(text)
         if _UNREADABLE in text:
             sentence = _("%(column)s contains characters that another program could not read: “%(given)s”.")
             hint = _("Correct the text in the original program, and save the table again as CSV UTF-8 or XLSX.")
-            raise WrongUseError(sentence % {"column": column, "given": filled[column][:MAX_SAMPLE]}, hint=hint)
-        if _FAILED.fullmatch(text):
+            raise WrongUseError(sentence % {"column": column, "given": fields[column][:MAX_SAMPLE]}, hint=hint)
+        if _FAILED_FORMULA.fullmatch(text):
             sentence = _("%(column)s contains “%(given)s”: its formula failed.") % {"column": column, "given": text}
             raise WrongUseError(sentence, hint=_("Correct the formula, or replace it with its result."))
-    return filled
+    return fields
 
 
 _PROBLEMS: Mapping[Problem, Callable[[], str]] = {
@@ -280,47 +295,47 @@ _PROBLEMS: Mapping[Problem, Callable[[], str]] = {
 }
 
 
-def _too_long(name: str) -> WrongUseError:
+def _make_too_long_error(name: str) -> WrongUseError:
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
     return WrongUseError(sentence, hint=_("Split the table."))
 
 
-def _heads(
+def _assign_columns(
     name: str,
     cells: Sequence[str],
     columns: Mapping[str, int],
-    needed: str,
+    required: str,
     aliases: Mapping[str, str],
-    left_out: Callable[[str], bool],
-    chosen: Chosen,
+    is_ignored: Callable[[str], bool],
+    choose_columns: ColumnChooser,
 ) -> list[str]:
     """Return the column of each heading, empty for an ignored one; raises ``WrongUseError``."""
-    names = [column_of(cell, aliases) for cell in cells]
-    is_clear = columns.keys() >= set(names) and needed in names and len(set(names)) == len(names)
-    by_person = None if is_clear else chosen(cells)
-    names = names if by_person is None else list(by_person)
-    assigned_columns = ["" if left_out(cell) else column for cell, column in zip(cells, names, strict=True)]
+    names = [get_column(cell, aliases) for cell in cells]
+    is_clear = columns.keys() >= set(names) and required in names and len(set(names)) == len(names)
+    chosen_columns = None if is_clear else choose_columns(cells)
+    names = names if chosen_columns is None else list(chosen_columns)
+    assigned_columns = ["" if is_ignored(cell) else column for cell, column in zip(cells, names, strict=True)]
     hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
         cell
         for cell, column in zip(cells, assigned_columns, strict=True)
-        if column not in columns and (by_person is None or column) and not left_out(cell)
+        if column not in columns and (chosen_columns is None or column) and not is_ignored(cell)
     ]
     assigned_columns = [column if column in columns else "" for column in assigned_columns]
     if unknown:
         text = _("%(name)s has an unknown column “%(column)s”.")
         raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
-    if needed not in assigned_columns:
+    if required not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
-        raise WrongUseError(text % {"name": name, "column": needed}, hint=hint)
-    twice = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
-    if twice is not None:
+        raise WrongUseError(text % {"name": name, "column": required}, hint=hint)
+    duplicate = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
+    if duplicate is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
-        raise WrongUseError(text % {"name": name, "column": twice}, hint=hint)
+        raise WrongUseError(text % {"name": name, "column": duplicate}, hint=hint)
     return assigned_columns
 
 
-def _not_understood(
+def _add_table_start(
     error: WrongUseError,
     headings: Sequence[str],
     columns: Mapping[str, int],
@@ -328,19 +343,21 @@ def _not_understood(
     lines: Iterator[tuple[int, Cells]],
 ) -> WrongUseError:
     """Return the error with the table's beginning, unless a person could not choose its columns anyway."""
-    if not may_be_chosen(headings):
+    if not can_be_assigned(headings):
         return error
-    names = [column_of(heading, aliases) for heading in headings]
+    names = [get_column(heading, aliases) for heading in headings]
     guesses = tuple(column if column in columns and names.count(column) == 1 else "" for column in names)
     rows = []
     for _line, cells in islice(lines, SAMPLES):
         if not isinstance(cells, WrongUseError):
             rows.append(tuple(plain(cell)[:MAX_SAMPLE] for cell in (*cells, *[""] * len(headings)))[: len(headings)])
-    beginning = Beginning(tuple(headings), guesses, tuple(columns), tuple(rows))
-    return HeadingsError(error.message, hint=error.hint, beginning=beginning)
+    table_start = TableStart(tuple(headings), guesses, tuple(columns), tuple(rows))
+    return HeadingsError(error.message, hint=error.hint, beginning=table_start)
 
 
-def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str], encoding: str) -> Delimited:
+def _decode_csv(
+    name: str, data: bytes, known_columns: Collection[str], aliases: Mapping[str, str], encoding: str
+) -> Delimited:
     """Decode a CSV table; raises ``WrongUseError``."""
     _check_format(name, data)
 
@@ -348,35 +365,35 @@ def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str
         return bool(cells[0]) and " " not in cells[0].strip() and heads[0] != ""
 
     def is_known(head: str) -> bool:
-        return column_of(head, aliases) in known
+        return get_column(head, aliases) in known_columns
 
     try:
-        table = Delimited(io.BytesIO(data), known=is_known, begins=begins, sample=MAX_BYTES, encoding=encoding)
+        table = Delimited(io.BytesIO(data), is_heading=is_known, begins=begins, sample=MAX_BYTES, encoding=encoding)
     except RefusedError as error:
         if not (encoding or encoding_of(data)):
-            raise unknown_encoding(name, data) from error
+            raise make_encoding_error(name, data) from error
         line = data[:10].lower().startswith(b"sep=") + 1
         raise WrongRowsError(name, [(line, WrongUseError(_PROBLEMS[Problem.QUOTES]()))], 0) from error
     if not table.encoding:
-        raise unknown_encoding(name, data)
+        raise make_encoding_error(name, data)
     return table
 
 
 def _check_format(name: str, data: bytes) -> None:
     """Raise ``WrongUseError`` for other programs' file formats."""
     hint = _("Save it as XLSX or CSV UTF-8.")
-    if data.startswith(workbooks.OLE):
+    if data.startswith(workbooks.OLE_SIGNATURE):
         text = _("%(name)s is a workbook from an old version of Excel.")
         if "EncryptedPackage".encode("utf-16-le") in data:
             text, hint = _("%(name)s is protected by a password."), _("Save it without a password.")
         raise WrongUseError(text % {"name": name}, hint=hint)
-    begin = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if other := next((format_name for sign, format_name in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
+    start = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if other := next((format_name for signature, format_name in _OTHER_FORMATS if start.startswith(signature)), ""):
         text = _("%(name)s is in the format %(format)s, which is not supported.")
         raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
 
 
-def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
+def _iterate_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
     if table.heads:
         yield table.first_line, table.heads
     for line, cells, problem, _text in table:
@@ -386,7 +403,7 @@ def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
             yield line, WrongUseError(_PROBLEMS[problem]())
 
 
-def unknown_encoding(name: str, data: bytes) -> EncodingError:
+def make_encoding_error(name: str, data: bytes) -> EncodingError:
     """Return the error for a table whose encoding cannot be determined, with the possible encodings."""
     text = _("The encoding of %(name)s cannot be determined with certainty: it is not UTF-8, UTF-16 or GBK.")
     candidates = candidates_of(data)

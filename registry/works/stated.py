@@ -14,35 +14,35 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
-from indexer.search.prints import StatedPicture, all_turned
+from indexer.search.prints import StatedPicture, estimate_all_orientations
 from registry.accounts.models import Owner
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with
+from registry.db.rows import lock_row
 from registry.fingerprints import fingerprints as vectors
-from registry.pictures.blocks import blocked
+from registry.pictures.blocks import find_blocked
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
-from registry.works.ownership import note
+from registry.works.ownership import record_remarks
 from registry.works.registration import (
-    LEAST,
+    MIN_QUOTA_BYTES,
     RegistrationResult,
-    known_result,
-    near_same,
-    new_work,
-    note_conflicts,
-    stated_by,
+    find_same_looking,
+    find_stated_picture,
+    find_work,
+    list_pending_searches,
+    make_known_result,
+    make_work,
+    record_conflicts,
     submit_registration,
-    take_room,
-    waiting_searches,
-    work_of,
+    use_quota,
 )
-from registry.works.tables import line_about
+from registry.works.tables import find_declaration
 
 
 def register_stated(
-    services: Services, owner: Owner, told: StatedPicture, declared: DeclaredWork | None = None
+    services: Services, owner: Owner, stated_picture: StatedPicture, declaration: DeclaredWork | None = None
 ) -> RegistrationResult:
     """Register a work by the stated fingerprints of its picture; an existing work with this digest is returned instead.
 
@@ -51,53 +51,58 @@ def register_stated(
     Raises:
         RefusedError: The digest is blocked, or the quota is used up.
     """
-    digest, declared = Digest.from_hex(told.digest), declared or DeclaredWork()
-    if blocked([digest]):
+    digest, declaration = Digest.from_hex(stated_picture.digest), declaration or DeclaredWork()
+    if find_blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
-    title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
-    with alone_with(owner) as alone:
-        row = stated_by(alone, digest)
-        if (earlier := work_of(alone, digest) if row is None else row.work) is not None:
-            return known_result(earlier)
-        take_room(services, alone, max(told.bytes, LEAST))
-        work = new_work(alone, DeclaredWork(**declared.columns() | {"title": title}), [], {}, told.file)
+    title = declaration.title or one_line(PurePosixPath(stated_picture.file).stem) or "–"
+    with lock_row(owner) as locked_owner:
+        row = find_stated_picture(locked_owner, digest)
+        if (earlier := find_work(locked_owner, digest) if row is None else row.work) is not None:
+            return make_known_result(earlier)
+        use_quota(services, locked_owner, max(stated_picture.bytes, MIN_QUOTA_BYTES))
+        work = make_work(
+            locked_owner, DeclaredWork(**declaration.columns() | {"title": title}), [], {}, stated_picture.file
+        )
         submit_registration(work, digest, stated=True)
-        stands_in = _stand_in(told)
-        work.work_pictures.create(picture=stands_in, stated=digest)
-        stored = told.fingerprints(stands_in.digest)
-        vectors.keep_fingerprints((PHASH, DESCRIPTOR), [(stands_in.pk, vector) for vector in stored])
+        placeholder = _create_placeholder(stated_picture)
+        work.work_pictures.create(picture=placeholder, stated=digest)
+        stored = stated_picture.fingerprints(placeholder.digest)
+        vectors.store_fingerprints((PHASH, DESCRIPTOR), [(placeholder.pk, vector) for vector in stored])
         hold(Lock.INDEX)
-        whole = [vector.vector for vector in stored if (vector.space, vector.part) == (PHASH.id, WHOLE)]
-        near = near_same(services, all_turned(whole))
-        vectors.add_to(vectors.Collection.PRINTS, [stands_in.pk], WORK_PARTS)
-        held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
-        earliest = note_conflicts(work, held or stands_in.pk, near)
-        note(work, is_new=True)
-    services.enqueue(WorkPicture, waiting_searches(work))
+        hashes = [vector.vector for vector in stored if (vector.space, vector.part) == (PHASH.id, WHOLE)]
+        near_pictures = find_same_looking(services, estimate_all_orientations(hashes))
+        vectors.add_to(vectors.Collection.PRINTS, [placeholder.pk], WORK_PARTS)
+        existing_picture = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
+        earliest = record_conflicts(work, existing_picture or placeholder.pk, near_pictures)
+        record_remarks(work, is_new=True)
+    services.enqueue(WorkPicture, list_pending_searches(work))
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
 
 
 def register_all(
-    services: Services, owner: Owner, told: Iterable[StatedPicture], declared: Mapping[str, DeclaredWork]
+    services: Services, owner: Owner, stated_pictures: Iterable[StatedPicture], declarations: Mapping[str, DeclaredWork]
 ) -> Iterator[tuple[str, RegistrationResult | RefusedError]]:
     """Register the pictures in a file of fingerprints one by one, and yield each name with its result or refusal.
 
-    ``declared`` contains declarations by plain file name, with or without folders.
+    ``declarations`` contains declarations by plain file name, with or without folders.
     """
-    for one in told:
+    for stated_picture in stated_pictures:
         try:
-            yield one.file, register_stated(services, owner, one, line_about(declared, one.file))
+            yield (
+                stated_picture.file,
+                register_stated(services, owner, stated_picture, find_declaration(declarations, stated_picture.file)),
+            )
         except RefusedError as error:
-            yield one.file, error
+            yield stated_picture.file, error
 
 
-def _stand_in(told: StatedPicture) -> Picture:
+def _create_placeholder(stated_picture: StatedPicture) -> Picture:
     return Picture.objects.create(
         digest=Digest.of(secrets.token_bytes(32)),
-        size=told.bytes,
-        format=told.type,
-        width=told.width,
-        height=told.height,
+        size=stated_picture.bytes,
+        format=stated_picture.type,
+        width=stated_picture.width,
+        height=stated_picture.height,
         first_seen=now(),
         bytes_state=BytesState.NEVER,
         state=StepState.DONE,

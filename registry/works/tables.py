@@ -12,19 +12,19 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError, passes
 from exhibit.plain import one_line
 from exhibit.types import DeclaredWork
-from registry.works.headings import aliases_of
-from registry.works.spreadsheets import MAX_BYTES, Chosen, Understood, as_named, read_table
+from registry.works.headings import list_aliases
+from registry.works.spreadsheets import MAX_BYTES, ColumnChooser, TableInterpretation, choose_none, read_table
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
     "rights": 10_000, "registrations": 10_000,
 }  # fmt: skip
 """Columns, with the maximum number of characters of a field."""
-NEEDED = "file"
-_DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
+REQUIRED = "file"
+_DECLARATION_FIELDS = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
 """Columns, with the field of the declaration that each one fills."""
 
-WORK_ALIASES = aliases_of(WORK_COLUMNS)
+WORK_ALIASES = list_aliases(WORK_COLUMNS)
 """Alternative headings of the columns, in lower case."""
 
 _DATES = (
@@ -39,7 +39,7 @@ ORDERS = ("day-month", "month-day")
 _CLOCK = re.compile(r"(?<=\d)[ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([AP]M|Z|[+-]\d{2}:?\d{2})?$", re.IGNORECASE)
 
 
-def table_bytes(path: Path) -> bytes:
+def read_table_bytes(path: Path) -> bytes:
     """Read the bytes of a table, up to one more than the maximum; raises ``WrongUseError``."""
     try:
         with path.open("rb") as file:
@@ -52,83 +52,92 @@ def table_bytes(path: Path) -> bytes:
 class WorksTable(dict[str, DeclaredWork]):
     """The declarations in a table, by file name, and the table's interpretation."""
 
-    def __init__(self, name: str, works: Iterable[tuple[str, DeclaredWork]], understood: Understood) -> None:
+    def __init__(
+        self, name: str, works: Iterable[tuple[str, DeclaredWork]], interpretation: TableInterpretation
+    ) -> None:
         super().__init__(works)
-        self.name, self.understood = name, understood
+        self.name, self.understood = name, interpretation
 
 
-def read_works(
+def parse_works_table(
     name: str,
     data: bytes,
-    chosen: Chosen = as_named,
+    choose_columns: ColumnChooser = choose_none,
     *,
-    left_out: Callable[[str], bool] = lambda _heading: False,
+    is_ignored: Callable[[str], bool] = lambda _heading: False,
     encoding: str = "",
-    skips: bool = False,
+    skips_invalid: bool = False,
 ) -> WorksTable:
     """Read a table of works, CSV or XLSX, by the name of the file.
 
     Raises:
         EncodingError: The encoding is uncertain, and none was chosen.
         HeadingsError: The headings cannot be interpreted.
-        WrongRowsError: Rows are invalid, and ``skips`` is not set or no row is left.
+        WrongRowsError: Rows are invalid, and ``skips_invalid`` is not set or no row is left.
         WrongUseError: As raised by :func:`registry.works.spreadsheets.read_table`.
     """
     lines: dict[str, int] = {}
 
     def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
-        file = plain_name(row["file"])
+        file = normalise_name(row["file"])
         if (earlier := lines.setdefault(file, line)) != line:
             raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier})
-        dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
-        return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
+        dates = {column: parse_date(row[column]) for column in ("first_publication", "created")}
+        return file, parse_declaration({**row, **dates, "registrations": _parse_registrations(row["registrations"])})
 
     table = read_table(
-        name, data, WORK_COLUMNS, needed=NEEDED, aliases=WORK_ALIASES, read=read, left_out=left_out, chosen=chosen,
+        name, data, WORK_COLUMNS, required=REQUIRED, aliases=WORK_ALIASES, convert=read,
+        is_ignored=is_ignored, choose_columns=choose_columns,
         encoding=encoding,
     )  # fmt: skip
-    understood = table.checked(skips=skips)
-    return WorksTable(name, (row for _line, row in table.rows), understood)
+    interpretation = table.checked(skips_invalid=skips_invalid)
+    return WorksTable(name, (row for _line, row in table.rows), interpretation)
 
 
-def declared_in(line: Mapping[str, Any]) -> DeclaredWork:
+def parse_declaration(line: Mapping[str, Any]) -> DeclaredWork:
     """Return the declaration in a line, given by column."""
-    fields = {name: line[column] for column, name in _DECLARED.items() if column in line}
+    fields = {name: line[column] for column, name in _DECLARATION_FIELDS.items() if column in line}
     return DeclaredWork(**{**fields, "registrations": tuple(line["registrations"])})
 
 
-def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
-    """Return the line with a file's declaration, as plain data for :func:`declared_in`."""
-    values = declared.columns()
-    return {"file": file, **{column: values[name] for column, name in _DECLARED.items()}}
+def to_line(file: str, declaration: DeclaredWork) -> dict[str, Any]:
+    """Return the line with a file's declaration, as plain data for :func:`parse_declaration`."""
+    values = declaration.columns()
+    return {"file": file, **{column: values[name] for column, name in _DECLARATION_FIELDS.items()}}
 
 
-def plain_name(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Normalize a file name: composed, printable characters, slashes as separators; only the end of a long name."""
     composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # macOS decomposes them
     printable = "".join(character for character in composed if character.isprintable())
     return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
 
 
-def lines_without(declared: Iterable[str], names: Iterable[str]) -> list[str]:
+def list_missing_files(table_files: Iterable[str], names: Iterable[str]) -> list[str]:
     """Return a table's files that are not among these names, with or without folders."""
-    return sorted(set(declared) - {plain_name(form) for name in names for form in (name, PurePosixPath(name).name)})
+    return sorted(
+        set(table_files) - {normalise_name(variant) for name in names for variant in (name, PurePosixPath(name).name)}
+    )
 
 
-def line_about(declared: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
+def find_declaration(declarations: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
     """Return the declaration for a file, by its path below the folder or its own name."""
-    return declared.get(plain_name(name)) or declared.get(plain_name(PurePosixPath(name).name))
+    return declarations.get(normalise_name(name)) or declarations.get(normalise_name(PurePosixPath(name).name))
 
 
-def differing(line: DeclaredWork, declared: DeclaredWork) -> list[str]:
+def list_differences(line: DeclaredWork, declaration: DeclaredWork) -> list[str]:
     """Return the columns in which a line differs from a declaration; empty fields are ignored."""
-    said, before = line.columns(), declared.columns()
-    pairs = {column: (said[name], before[name]) for column, name in _DECLARED.items() if said[name]}
+    line_values, declared_values = line.columns(), declaration.columns()
+    pairs = {
+        column: (line_values[name], declared_values[name])
+        for column, name in _DECLARATION_FIELDS.items()
+        if line_values[name]
+    }
     pairs = {column: (one_line(a), one_line(b)) if isinstance(a, str) else (a, b) for column, (a, b) in pairs.items()}
     return [column for column, (new, old) in pairs.items() if new != old]
 
 
-def registration(text: str) -> dict[str, str] | None:
+def parse_registration(text: str) -> dict[str, str] | None:
     """Parse an official registration, ``office|number|date`` with an optional date; ``None`` if invalid."""
     fields = [field.strip() for field in text.split("|")]
     if len(fields) not in (2, 3) or not all(fields[:2]):
@@ -136,7 +145,7 @@ def registration(text: str) -> dict[str, str] | None:
     return {"office": fields[0], "number": fields[1], "date": fields[2] if len(fields) == 3 else ""}
 
 
-def as_date(text: str, order: str = "") -> str:
+def to_iso_date(text: str, order: str = "") -> str:
     """Convert a date to ISO 8601, as far as it is known: a year, a month or a day. Empty if invalid.
 
     Dates can start with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``), or end with it, as days
@@ -145,7 +154,7 @@ def as_date(text: str, order: str = "") -> str:
     """
     plain = _CLOCK.sub("", text)
     if (last := _YEAR_LAST.fullmatch(plain)) is not None:
-        return _day(last[4], *_in_order(int(last[1]), int(last[3]), last[2], order))
+        return _to_iso_day(last[4], *_order_month_and_day(int(last[1]), int(last[3]), last[2], order))
     match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
     if match is None:
         return ""
@@ -156,7 +165,7 @@ def as_date(text: str, order: str = "") -> str:
     return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""
 
 
-def _in_order(first: int, second: int, separator: str, order: str) -> tuple[int, int]:
+def _order_month_and_day(first: int, second: int, separator: str, order: str) -> tuple[int, int]:
     """Return month and day of the two numbers before a year; zeros if their order is unknown."""
     if separator == "." or order == "day-month":
         return second, first
@@ -165,15 +174,15 @@ def _in_order(first: int, second: int, separator: str, order: str) -> tuple[int,
     return (second, first) if first > 12 or first == second else (0, 0)
 
 
-def _day(year: str, month: int, day: int) -> str:
+def _to_iso_day(year: str, month: int, day: int) -> str:
     iso = f"{year}-{month:02}-{day:02}"
     return iso if passes(date.fromisoformat, iso) else ""
 
 
 def _check_order(text: str) -> None:
     """Raise ``WrongUseError`` for an ambiguous day, with both readings."""
-    readings = {as_date(text, order) for order in ORDERS} - {""}
-    if len(readings) > 1 and not as_date(text):
+    readings = {to_iso_date(text, order) for order in ORDERS} - {""}
+    if len(readings) > 1 and not to_iso_date(text):
         first, second = sorted(readings, reverse=True)
         values = {"given": text, "first": first, "second": second}
         sentence = _("“%(given)s” could be %(first)s or %(second)s.") % values
@@ -182,12 +191,12 @@ def _check_order(text: str) -> None:
         )
 
 
-def checked_date(text: str) -> str:
-    """Read a date as :func:`as_date` does; raises ``WrongUseError`` if it is invalid.
+def parse_date(text: str) -> str:
+    """Read a date as :func:`to_iso_date` does; raises ``WrongUseError`` if it is invalid.
 
     An empty text stays empty, and so does an unknown EXIF date, with zeros or blanks between its colons.
     """
-    iso = as_date(text)
+    iso = to_iso_date(text)
     if text and not iso and not _UNKNOWN.fullmatch(text):
         _check_order(text)
         raise WrongUseError(
@@ -196,23 +205,23 @@ def checked_date(text: str) -> str:
     return iso
 
 
-def parts_of(text: str) -> tuple[str, ...]:
+def split_parts(text: str) -> tuple[str, ...]:
     """Return the parts of a field separated by ``;``."""
     return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
-def _registrations(text: str) -> Iterator[dict[str, str]]:
-    for part in parts_of(text):
-        parsed = registration(part)
+def _parse_registrations(text: str) -> Iterator[dict[str, str]]:
+    for part in split_parts(text):
+        parsed = parse_registration(part)
         if parsed is None:
             message = _("“%(given)s” is not a valid registration.") % {"given": part[:100]}
             raise WrongUseError(message, hint=_("Use the format office|number|date."))
         yield parsed
 
 
-def day(text: str, order: str = "") -> date | None:
-    """Read a day as :func:`as_date` does; ``None`` for an empty text; raises ``WrongUseError`` if it is invalid."""
-    iso = as_date(text, order)
+def parse_day(text: str, order: str = "") -> date | None:
+    """Read a day as :func:`to_iso_date` does; ``None`` for an empty text; raises ``WrongUseError`` if it is invalid."""
+    iso = to_iso_date(text, order)
     if text and len(iso) != len("2024-05-31"):
         if not order:
             _check_order(text)

@@ -19,21 +19,23 @@ from registry import jobs
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.db.rows import alone_with, next_number
-from registry.pictures.blocks import blocked
+from registry.db.rows import lock_row, next_number
+from registry.pictures.blocks import find_blocked
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 from registry.works.models import Upload, UploadFile, UploadLine
 from registry.works.ownership import PROBLEMS
-from registry.works.registration import room_left
-from registry.works.tables import WorksTable, line_of, plain_name
+from registry.works.registration import get_remaining_quota
+from registry.works.tables import WorksTable, normalise_name, to_line
 
 MAX_FILES = 100_000  # per upload
 MAX_NAME = 300
 LEFT_OUT_REASONS = frozenset({"too-many-bytes", "not-a-picture", "hidden", "unreadable"})
-AGAIN = frozenset({"quota", "missing", "unreadable"})  # refusals that may no longer apply when the file is sent again
+RETRYABLE_REASONS = frozenset(
+    {"quota", "missing", "unreadable"}
+)  # refusals that may no longer apply when the file is sent again
 IDLE_SECONDS = 3600.0
-MAX_HINTED = 64
+MAX_QUEUED = 64
 RATE_WINDOW = timedelta(minutes=3)
 """The time left is estimated from the files whose registration started within this time."""
 _ENDED = (StepState.DONE, StepState.FAILED)
@@ -50,7 +52,7 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentFile:
     """A file as it was sent: its name, its size in bytes, and a function that reads it."""
 
     name: str
@@ -101,9 +103,9 @@ class Progress:
         return max(self.announced - self.arrived, 0)
 
 
-def begin(
+def start_upload(
     owner: Owner,
-    declared: Declaration,
+    declaration: Declaration,
     *,
     by: str,
     table: WorksTable | None,
@@ -111,8 +113,8 @@ def begin(
 ) -> Upload:
     """Start an upload, with a table's declarations if there is one; raises ``WrongUseError`` for too many files."""
     if announced > MAX_FILES:
-        raise _too_many()
-    with alone_with(owner):
+        raise _make_too_many_error()
+    with lock_row(owner):
         upload = Upload.objects.create(
             owner=owner,
             number=next_number(owner.uploads),
@@ -120,16 +122,18 @@ def begin(
             table_name="" if table is None else table.name[:MAX_NAME],
             started_by=by,
             started_at=now(),
-            **asdict(declared),
+            **asdict(declaration),
         )
         rows = (
-            UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in (table or {}).items()
+            UploadLine(upload=upload, file=file, declared=to_line(file, work)) for file, work in (table or {}).items()
         )
         UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 
 
-def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out: Sequence[LeftOut] = ()) -> None:
+def receive_files(
+    services: Services, upload: Upload, files: Sequence[SentFile], left_out: Sequence[LeftOut] = ()
+) -> None:
     """Accept a portion of files: valid ones wait for their step, others are refused by name.
 
     Files that the sender left out are refused with its reason. If an error is raised, nothing was accepted.
@@ -139,61 +143,63 @@ def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out:
         RefusedError: The disk is full; trying again later may help.
     """
     if upload.files.count() + len(files) + len(left_out) > MAX_FILES:
-        raise _too_many()
-    check_disk(services)
-    most = services.limits.max_bytes
-    rows = [_refused(upload, file.name, file.size, None, file.reason) for file in left_out]
+        raise _make_too_many_error()
+    check_disk_space(services)
+    max_bytes = services.limits.max_bytes
+    rows = [_make_refused(upload, file.name, file.size, None, file.reason) for file in left_out]
     waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
-    free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
+    remaining_quota = get_remaining_quota(services, upload.owner) - (
+        waiting_files.aggregate(sum=Sum("size"))["sum"] or 0
+    )
     room = services.uploads.room(upload.pk)
     for sent in files:
-        if not sent.size or sent.size > most:
-            rows.append(_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
+        if not sent.size or sent.size > max_bytes:
+            rows.append(_make_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
             continue
         data = sent.read()
         digest = Digest.of(data)
-        if blocked([digest]):
-            rows.append(_refused(upload, sent.name, sent.size, digest, "blocked"))
-        elif sent.size > free:
-            rows.append(_refused(upload, sent.name, sent.size, digest, "quota"))
+        if find_blocked([digest]):
+            rows.append(_make_refused(upload, sent.name, sent.size, digest, "blocked"))
+        elif sent.size > remaining_quota:
+            rows.append(_make_refused(upload, sent.name, sent.size, digest, "quota"))
         else:
-            free -= sent.size
+            remaining_quota -= sent.size
             room.put(data)
-            rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
-    waiting = _keep(upload, rows)
+            rows.append(UploadFile(upload=upload, name=normalise_name(sent.name), digest=digest, size=sent.size))
+    pending_ids = _store_files(upload, rows)
     # The tick sends the rest, so that nobody waits behind all files of others.
     if services.queued("register") < jobs.MAX_MESSAGES:
-        services.enqueue(UploadFile, waiting)
+        services.enqueue(UploadFile, pending_ids)
 
 
-def check_disk(services: Services) -> None:
+def check_disk_space(services: Services) -> None:
     """Raise ``RefusedError`` if the disk is too full for uploads; trying again later may help."""
     if disk_is_full(services):
         hint = _("Contact the operator, and upload the remaining files later.")
         raise RefusedError(_("No space is left on the disk."), reason="disk", hint=hint)
 
 
-def close(upload: Upload) -> None:
+def close_upload(upload: Upload) -> None:
     """Record that all files have been sent. More files are accepted nevertheless, after an interruption."""
     Upload.objects.filter(pk=upload.pk, closed_at=None).update(closed_at=now())
 
 
-def try_again(services: Services, upload: Upload) -> int:
+def retry_failed(services: Services, upload: Upload) -> int:
     """Queue failed files again; returns their number."""
-    ids = steps.try_again(UploadFile, upload.files.all())
-    services.enqueue(UploadFile, ids[:MAX_HINTED])
+    ids = steps.retry_failed(UploadFile, upload.files.all())
+    services.enqueue(UploadFile, ids[:MAX_QUEUED])
     return len(ids)
 
 
-def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
+def compute_progress(uploads: Iterable[Upload]) -> dict[int, Progress]:
     """Return the progress of uploads, by primary key, in one query."""
     by_key, moment = {upload.pk: upload for upload in uploads}, now()
     rows = UploadFile.objects.filter(upload__in=by_key).values_list("upload", "outcome", "state").order_by()
-    lately = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
+    is_recent = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in by_key}
     starts: dict[int, list[datetime]] = {pk: [] for pk in by_key}
-    recently = {"recent": Count("pk", filter=lately), "start": Min("claimed_at", filter=lately)}
-    for pk, outcome, state, count, recent, start in rows.annotate(count=Count("pk"), **recently):
+    recent_aggregates = {"recent": Count("pk", filter=is_recent), "start": Min("claimed_at", filter=is_recent)}
+    for pk, outcome, state, count, recent, start in rows.annotate(count=Count("pk"), **recent_aggregates):
         counts[pk]["arrived"] += count
         counts[pk]["recent"] += recent
         counts[pk]["refused" if state == StepState.FAILED else outcome or "waiting"] += count
@@ -203,42 +209,42 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
             announced=max(upload.announced, counts[pk]["arrived"]),
             **{name: counts[pk][name] for name in ("arrived", "waiting", "registered", "known", "refused")},
             closed=upload.closed_at is not None,
-            seconds_left=_seconds_left(upload, counts[pk], moment - min(starts[pk], default=moment)),
+            seconds_left=_estimate_seconds(upload, counts[pk], moment - min(starts[pk], default=moment)),
         )
         for pk, upload in by_key.items()
     }
 
 
-def _seconds_left(upload: Upload, counts: Counter[str], taken: timedelta) -> int | None:
-    """Estimate the seconds that the rest of an upload takes, from the files registered within the time ``taken``."""
+def _estimate_seconds(upload: Upload, counts: Counter[str], elapsed: timedelta) -> int | None:
+    """Estimate the seconds that the rest of an upload takes, from the files registered within the time ``elapsed``."""
     unsent = 0 if upload.closed_at else max(upload.announced - counts["arrived"], 0)
     if not (remaining_files := counts["waiting"] + unsent):
         return 0
-    return ceil(remaining_files * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
+    return ceil(remaining_files * elapsed.total_seconds() / counts["recent"]) if counts["recent"] else None
 
 
-def problems(upload: Upload) -> QuerySet[UploadFile]:
+def list_refused(upload: Upload) -> QuerySet[UploadFile]:
     """Return the files that could not be registered, by name."""
     return upload.files.filter(_REFUSED).order_by("name", "pk")
 
 
-def received(upload: Upload) -> QuerySet[UploadFile]:
+def list_received(upload: Upload) -> QuerySet[UploadFile]:
     """Return the files that have arrived and need not be sent again."""
     return upload.files.exclude(_REFUSED)
 
 
-def lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
+def list_lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
     """Return lines of the table without a file that arrived."""
     return upload.lines.filter(~Exists(UploadFile.objects.filter(line=OuterRef("pk")))).order_by("file")
 
 
-def known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
+def list_known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
     """Return files of existing works that have a line in the table, by name."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.KNOWN).exclude(line=None).exclude(work=None)
     return rows.select_related("work", "line").order_by("name", "pk")
 
 
-def with_metadata_problems(upload: Upload) -> QuerySet[UploadFile]:
+def list_with_metadata_problems(upload: Upload) -> QuerySet[UploadFile]:
     """Return files registered as works whose metadata has problems, by name."""
     rows = upload.files.filter(work__metadata__has_key=PROBLEMS).select_related("work")
     return rows.order_by("name", "pk")
@@ -253,13 +259,13 @@ def count_metadata_problems(uploads: Iterable[Upload]) -> dict[int, int]:
     return counts | dict(rows.annotate(count=Count("pk")))
 
 
-def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
+def list_shared_lines(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
     """Return lines that declared several works, as files in different folders share a name: file and count."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.REGISTERED).exclude(line=None).order_by("line__file")
     return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
 
 
-def sweep(services: Services) -> None:
+def delete_idle(services: Services) -> None:
     """Delete the waiting bytes of uploads that have no unfinished files and received none lately."""
     idle = set(services.uploads.idle(IDLE_SECONDS))
     unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=idle)
@@ -267,36 +273,40 @@ def sweep(services: Services) -> None:
         services.uploads.clear(pk)
 
 
-def forget(services: Services, digest: Digest) -> None:
+def delete_bytes(services: Services, digest: Digest) -> None:
     """Delete bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
         services.uploads.room(pk).remove(digest)
 
 
-def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:
+def _make_refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:
     return UploadFile(
-        upload=upload, name=plain_name(name), size=size, digest=digest, reason=reason,
+        upload=upload, name=normalise_name(name), size=size, digest=digest, reason=reason,
         outcome=UploadFile.Outcome.REFUSED, state=StepState.DONE,
     )  # fmt: skip
 
 
-def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
+def _store_files(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
     """Store rows of files and return those that wait; earlier rows stay unless their refusal may no longer apply."""
     names = {row.name for row in rows}
-    with alone_with(upload):
+    with lock_row(upload):
         file_names = names | {name.rsplit("/", 1)[-1] for name in names}
         lines = dict(upload.lines.filter(file__in=file_names).values_list("file", "pk"))
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
-        came = {(row.name, row.digest) for row in rows}
-        for old in upload.files.filter(_REFUSED, name__in=names):  # corrected since, or worth another try
-            if (old.name, old.digest) not in came or old.reason in AGAIN or old.state == StepState.FAILED:
-                old.delete()
+        arrived = {(row.name, row.digest) for row in rows}
+        for earlier in upload.files.filter(_REFUSED, name__in=names):  # corrected since, or worth another try
+            if (
+                (earlier.name, earlier.digest) not in arrived
+                or earlier.reason in RETRYABLE_REASONS
+                or earlier.state == StepState.FAILED
+            ):
+                earlier.delete()
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-        waiting = upload.files.filter(name__in=names, state=StepState.TODO)
-        return sorted(waiting.values_list("pk", flat=True))
+        pending = upload.files.filter(name__in=names, state=StepState.TODO)
+        return sorted(pending.values_list("pk", flat=True))
 
 
-def _too_many() -> WrongUseError:
+def _make_too_many_error() -> WrongUseError:
     text = _("An upload can have at most %(most)d files.") % {"most": MAX_FILES}
     return WrongUseError(text, hint=_("Start another upload for the remaining files."))

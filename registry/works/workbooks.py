@@ -25,9 +25,9 @@ MAX_ROWS = 1 << 20  # rows of a sheet, including empty ones: the limit of progra
 MAX_COLUMNS = 100
 MAX_SECONDS = 20.0  # processor time per workbook: empty cells cost time, too
 MAX_UNPACKED = 256 * 1024 * 1024
-PACKED = b"PK\x03\x04"
-OLE = b"\xd0\xcf\x11\xe0"
-_WIDTH = 256  # cells of a row that are read; cells beyond MAX_COLUMNS are reported
+ZIP_SIGNATURE = b"PK\x03\x04"
+OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
+_MAX_CELLS_READ = 256  # cells of a row that are read; cells beyond MAX_COLUMNS are reported
 _MAX_MERGED = 100_000  # cells that take the value of the first cell of their merged area
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _ROW = re.compile(rb"<(?:\w+:)?row\s([^<>]*)")
@@ -37,7 +37,7 @@ _EMPTY_RESULT = re.compile(  # of a cell whose formula has an empty text as its 
 )
 _CELL_NUMBER = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
 _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s+ref=["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})""")
-_HEAD = 1 << 16  # bytes of a part that contain a sheet's dimension
+_HEAD_BYTES = 1 << 16  # bytes of a part that contain a sheet's dimension
 _UTF_16 = re.compile(rb"(\xff\xfe|\xfe\xff)|<\0|\0<")
 _DIMENSION = re.compile(rb"(<(?:\w+:)?dimension)\b[^<>]*?(/?>)")
 _RANGE = re.compile(rb"""\sref=["'](?:\$?[A-Za-z]{1,3}\$?\d{1,7}:?){1,2}["']""")
@@ -50,7 +50,7 @@ _TRANSITIONAL = {
     b"officeDocument/": b"http://schemas.openxmlformats.org/officeDocument/2006/",
 }
 """The namespaces of ISO/IEC 29500 Strict, with those of the variant that openpyxl reads."""
-_OTHERS = {
+_OTHER_FORMATS = {
     "content.xml": "OpenDocument (ODS)",
     "Index/Document.iwa": "Apple Numbers",
     "Index.zip": "Apple Numbers",
@@ -87,16 +87,18 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
         WrongUseError: The file is not a workbook, is damaged, or exceeds the limits.
     """
     _check_package(name, data)
-    data = _guarded(name, lambda: _readable(data))
-    until = thread_time() + MAX_SECONDS
-    values = _load(name, data, until, computed=True)
-    titles = [sheet.title for sheet in _guarded(name, lambda: _used(name, values, until))]
+    data = _run_guarded(name, lambda: _make_readable(data))
+    deadline = thread_time() + MAX_SECONDS
+    values = _load_workbook(name, data, deadline, computed=True)
+    titles = [sheet.title for sheet in _run_guarded(name, lambda: _list_used_sheets(name, values, deadline))]
     if not titles:
         return OpenedSheet("", (), iter(()))
-    return OpenedSheet(titles[0], tuple(titles[1:]), _guard(name, _lines(name, data, titles[0], until)))
+    return OpenedSheet(
+        titles[0], tuple(titles[1:]), _iterate_guarded(name, _iterate_lines(name, data, titles[0], deadline))
+    )
 
 
-def too_long(name: str) -> WrongUseError:
+def make_too_long_error(name: str) -> WrongUseError:
     """Return the error for a workbook with too many lines."""
     sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
     return WrongUseError(
@@ -107,62 +109,66 @@ def too_long(name: str) -> WrongUseError:
 _CSV = {"most": 100_000}
 
 
-def _used(name: str, book: Any, until: float) -> list[Any]:  # noqa: ANN401 - openpyxl has no types
+def _list_used_sheets(name: str, book: Any, deadline: float) -> list[Any]:  # noqa: ANN401 - openpyxl has no types
     """Return the non-empty sheets, visible ones first."""
     sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
-    return [sheet for sheet in sheets if any(any(v is not None for v in row) for row in _rows(name, sheet, until))]
+    return [
+        sheet
+        for sheet in sheets
+        if any(any(v is not None for v in row) for row in _iterate_rows(name, sheet, deadline))
+    ]
 
 
-def _rows(name: str, sheet: Any, until: float) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
+def _iterate_rows(name: str, sheet: Any, deadline: float) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
     sheet.reset_dimensions()  # its claimed dimensions may be wrong
-    for count, values in enumerate(sheet.iter_rows(values_only=True, max_col=_WIDTH), 1):
-        if count > MAX_ROWS or thread_time() > until:
-            raise too_long(name)
+    for count, values in enumerate(sheet.iter_rows(values_only=True, max_col=_MAX_CELLS_READ), 1):
+        if count > MAX_ROWS or thread_time() > deadline:
+            raise make_too_long_error(name)
         yield values
 
 
-def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
+def _iterate_lines(name: str, data: bytes, title: str, deadline: float) -> Iterator[Line]:
     """Yield the non-empty rows, as they were computed when the workbook was last saved.
 
     Programs that do not compute leave out the results of formulas: such a row is an error.
     """
-    sheet = _load(name, data, until, computed=True)[title]
-    text = _part(data, sheet)
+    sheet = _load_workbook(name, data, deadline, computed=True)[title]
+    text = _read_part(data, sheet)
     _check_order(name, text)
-    rows: Iterator[Sequence[Any]] = _rows(name, sheet, until)
-    written: Iterator[Sequence[Any]] = iter(())
+    rows: Iterator[Sequence[Any]] = _iterate_rows(name, sheet, deadline)
+    formula_rows: Iterator[Sequence[Any]] = iter(())
     if _FORMULA.search(text):
-        written = _rows(name, _load(name, data, until, computed=False)[title], until)
-    merged, empty, width = _merged(text), _empty_results(text), 0
+        formula_rows = _iterate_rows(name, _load_workbook(name, data, deadline, computed=False)[title], deadline)
+    merged_cells, empty, width = _find_merged_cells(text), _find_empty_results(text), 0
     above: dict[tuple[int, int], Any] = {}
     start = 0
-    for number, (values, formulas) in enumerate(zip_longest(rows, written, fillvalue=()), 1):
-        if number in merged:
-            values = _filled(number, values, merged[number], above)  # noqa: PLW2901 - the same row
+    for number, (values, formulas) in enumerate(zip_longest(rows, formula_rows, fillvalue=()), 1):
+        if number in merged_cells:
+            values = _fill_merged(number, values, merged_cells[number], above)  # noqa: PLW2901 - the same row
         pairs = enumerate(zip(values, formulas, strict=False), 1)
-        if any(pair[0] is None and pair[1] is not None and (number, place) not in empty for place, pair in pairs):
+        if any(pair[0] is None and pair[1] is not None and (number, position) not in empty for position, pair in pairs):
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             yield Line(number, WrongUseError(_("the file does not contain the result of a formula."), hint=hint))
             continue
         if values.count(None) == len(values):
             continue
-        cells = [_cell(value) for value in values]
+        cells = [_to_text(value) for value in values]
         if not width:  # a table may start in any column
-            start = next((place for place, cell in enumerate(cells) if cell), 0)
+            start = next((position for position, cell in enumerate(cells) if cell), 0)
         if any(cells[:start]):
             yield Line(number, WrongUseError(_("the row has a field to the left of the first heading.")))
             continue
         cells = cells[start:]
-        filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
-        width = width or filled
-        if filled > MAX_COLUMNS:
+        last_filled = max((position for position, cell in enumerate(cells, 1) if cell), default=0)
+        width = width or last_filled
+        if last_filled > MAX_COLUMNS:
             sentence = _("the row has more than %(most)d columns.") % {"most": MAX_COLUMNS}
             yield Line(number, WrongUseError(sentence, hint=_("Remove columns that are not needed.")))
         else:
-            yield Line(number, cells[: max(width, filled)])
+            yield Line(number, cells[: max(width, last_filled)])
 
 
-def _empty_results(text: bytes) -> set[tuple[int, int]]:
+def _find_empty_results(text: bytes) -> set[tuple[int, int]]:
     """Return row and column of each cell whose formula was computed and has an empty text as its result."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
@@ -170,15 +176,15 @@ def _empty_results(text: bytes) -> set[tuple[int, int]]:
     return {coordinate_to_tuple(number[1].decode()) for number in cells if number is not None}
 
 
-def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
+def _find_merged_cells(text: bytes) -> dict[int, list[tuple[int, int]]]:
     """Return, for each row, the columns of cells that are merged with a cell above, and the row of that cell."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
     by_row: dict[int, list[tuple[int, int]]] = {}
     budget = _MAX_MERGED
     for area in _MERGED.findall(text):
-        begin, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
-        (first, column), (last, _column) = begin, end
+        start, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
+        (first, column), (last, _column) = start, end
         budget -= max(0, last - first)
         if budget < 0:
             break
@@ -187,16 +193,22 @@ def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
     return by_row
 
 
-def _filled(
-    number: int, values: Sequence[Any], places: Sequence[tuple[int, int]], above: dict[tuple[int, int], Any]
+def _fill_merged(
+    number: int,
+    values: Sequence[Any],
+    merged_cells: Sequence[tuple[int, int]],
+    first_values: dict[tuple[int, int], Any],
 ) -> Sequence[Any]:
-    """Return a row with merged cells filled from above; the first value of a merged area is remembered in ``above``."""
+    """Return a row with merged cells filled from above.
+
+    The first value of a merged area is remembered in ``first_values``.
+    """
     cells = list(values)
-    for column, first in places:
+    for column, first in merged_cells:
         if number == first:
-            above[column, first] = cells[column]
+            first_values[column, first] = cells[column]
         elif cells[column] is None and values.count(None) < len(values):
-            cells[column] = above.get((column, first))
+            cells[column] = first_values.get((column, first))
     return tuple(cells)
 
 
@@ -214,78 +226,81 @@ def _check_order(name: str, text: bytes) -> None:
             last = number
 
 
-def _part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
+def _read_part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         return package.read(sheet._worksheet_path)  # noqa: SLF001 - the only place that has it
 
 
-def _readable(data: bytes) -> bytes:
+def _make_readable(data: bytes) -> bytes:
     """Return a workbook as openpyxl and the patterns above expect it, with parts rewritten if necessary."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = [info for info in package.infolist() if info.filename.endswith((".xml", ".rels"))]
         is_strict = any(_STRICT in package.read(info) for info in parts if info.filename.endswith(".rels"))
-        if not is_strict and not any(_is_odd(_head(package, info)) for info in parts):
+        if not is_strict and not any(_needs_rewrite(_read_head(package, info)) for info in parts):
             return data
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for info in package.infolist():
                 content = package.read(info)
-                written.writestr(info.filename, _rewritten(content) if info in parts else content)
+                archive.writestr(info.filename, _rewrite(content) if info in parts else content)
     return out.getvalue()
 
 
-def _head(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_head(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     with package.open(info) as part:
-        return part.read(_HEAD)
+        return part.read(_HEAD_BYTES)
 
 
-def _is_odd(head: bytes) -> bool:
+def _needs_rewrite(start: bytes) -> bool:
     """Return True for a part in UTF-16, and for a sheet whose dimension is not a range of cells."""
-    dimension = _DIMENSION.search(head)
-    return _UTF_16.match(head) is not None or (dimension is not None and not _RANGE.search(dimension[0]))
+    dimension = _DIMENSION.search(start)
+    return _UTF_16.match(start) is not None or (dimension is not None and not _RANGE.search(dimension[0]))
 
 
-def _rewritten(content: bytes) -> bytes:
+def _rewrite(content: bytes) -> bytes:
     """Return a part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
-    if (wide := _UTF_16.match(content)) is not None:
-        text = content.decode("utf-16" if wide[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
+    if (utf_16 := _UTF_16.match(content)) is not None:
+        text = content.decode("utf-16" if utf_16[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
         content = re.sub(r"<\?xml[^<>]*\?>", "", text, count=1).encode()
     for strict, transitional in _TRANSITIONAL.items():
         content = content.replace(_STRICT + strict, transitional)
-    dimension = _DIMENSION.search(content, 0, _HEAD)
+    dimension = _DIMENSION.search(content, 0, _HEAD_BYTES)
     if dimension is None or _RANGE.search(dimension[0]):
         return content
     return content[: dimension.start()] + dimension[1] + b' ref="A1"' + dimension[2] + content[dimension.end() :]
 
 
-class _Timed(io.BytesIO):
+class _TimedBytes(io.BytesIO):
     """Bytes that can be read for a limited time: openpyxl may read all of a sheet before its first row."""
 
-    def __init__(self, data: bytes, name: str, until: float) -> None:
+    def __init__(self, data: bytes, name: str, deadline: float) -> None:
         super().__init__(data)
-        self.name, self.until = name, until
+        self.name, self.until = name, deadline
 
     def read(self, size: int | None = -1, /) -> bytes:
         if thread_time() > self.until:
-            raise too_long(self.name)
+            raise make_too_long_error(self.name)
         return super().read(size)
 
 
-def _load(name: str, data: bytes, until: float, *, computed: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
+def _load_workbook(name: str, data: bytes, deadline: float, *, computed: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
     from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
 
     def load() -> Any:  # noqa: ANN401
-        return load_workbook(_Timed(data, name, until), read_only=True, data_only=computed, keep_links=False)
+        return load_workbook(_TimedBytes(data, name, deadline), read_only=True, data_only=computed, keep_links=False)
 
-    return _guarded(name, load)
+    return _run_guarded(name, load)
 
 
-def _guarded(name: str, read: Callable[[], T]) -> T:
-    """Return the result of ``read``; any error that openpyxl raises for hostile bytes becomes a ``WrongUseError``."""
+def _run_guarded(name: str, function: Callable[[], T]) -> T:
+    """Return the result of ``function``.
+
+    Any error that openpyxl raises for hostile bytes becomes a ``WrongUseError``.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return read()
+            return function()
     except WrongUseError:
         raise
     except Exception as error:  # a reader of hostile bytes may raise anything
@@ -293,8 +308,8 @@ def _guarded(name: str, read: Callable[[], T]) -> T:
         raise WrongUseError(text % {"name": name}, hint=_("Save it again as XLSX, or as CSV UTF-8.")) from error
 
 
-def _guard(name: str, lines: Iterator[Line]) -> Iterator[Line]:
-    while (line := _guarded(name, lambda: next(lines, None))) is not None:
+def _iterate_guarded(name: str, lines: Iterator[Line]) -> Iterator[Line]:
+    while (line := _run_guarded(name, lambda: next(lines, None))) is not None:
         yield line
 
 
@@ -308,15 +323,15 @@ def _check_package(name: str, data: bytes) -> None:
         raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
     if unpacked > MAX_UNPACKED:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
-    if not any(re.fullmatch(r"xl/workbook\d*\.xml", one, re.IGNORECASE) for one in names):
-        other = next((format_name for member, format_name in _OTHERS.items() if member in names), "")
+    if not any(re.fullmatch(r"xl/workbook\d*\.xml", file_name, re.IGNORECASE) for file_name in names):
+        other = next((format_name for member, format_name in _OTHER_FORMATS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if other:
             text = _("%(name)s is in the format %(format)s, which is not supported.")
         raise WrongUseError(text % {"name": name, "format": other}, hint=_("Save it as XLSX or CSV UTF-8."))
 
 
-def _cell(value: object) -> str:
+def _to_text(value: object) -> str:
     """Return a cell's text; days as ISO 8601, whole numbers without a decimal point."""
     if value is None:
         return ""
@@ -326,5 +341,5 @@ def _cell(value: object) -> str:
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if isinstance(value, str) else str(value)
+    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value) if isinstance(value, str) else str(value)
     return text.replace("\r\n", "\n").replace("\0", "").strip()

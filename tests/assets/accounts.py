@@ -37,20 +37,20 @@ def ann(db: None) -> User:
     return User.objects.get()
 
 
-def signed_in(client: Client) -> bool:
+def sign_in(client: Client) -> bool:
     return client.get("/account/").status_code == 200
 
 
-def try_in(client: Client, email: str, password: str = PASSWORD) -> str:
+def attempt_sign_in(client: Client, email: str, password: str = PASSWORD) -> str:
     return client.post(SIGN_IN, {"login": email, "password": password}, follow=True).content.decode()
 
 
-def link_of(mail: EmailMessage) -> str:
+def extract_link(mail: EmailMessage) -> str:
     [link] = re.findall(r"https?://\S+", str(mail.body))
     return str(link)
 
 
-def code_of(secret: str, later: int = 0) -> str:
+def totp_code(secret: str, later: int = 0) -> str:
     """Return the six-digit TOTP code for now, or for ``later`` steps from now (RFC 6238, 4.2; RFC 4226, 5.3).
 
     A step is 30 seconds.

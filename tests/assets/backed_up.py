@@ -18,7 +18,7 @@ from registry.services.services import Services
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install
 from tests.assets.rows import owner
-from tests.assets.sealed import sealed_bundle
+from tests.assets.sealed import create_sealed_bundle
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up, log_state
 from workers.database.backup_format import Description
@@ -29,11 +29,11 @@ MAPPING = 'name = "Market"\n'
 SETTINGS = 'operator_name = "Studio"\nretention_days = 60\n'
 
 
-def nothing(_: str) -> None:
+def ignore_message(_: str) -> None:
     """Ignore progress messages."""
 
 
-def answers(services: Services) -> dict[str, object]:
+def summarize(services: Services) -> dict[str, object]:
     """Return a summary of an installation's data, to compare a restored installation with the original."""
     bundle = Bundle.objects.get()
     out = io.BytesIO()
@@ -42,12 +42,12 @@ def answers(services: Services) -> dict[str, object]:
         "works": list(Work.objects.order_by("number").values_list("number", "title", "pictures__digest")),
         "cases": list(Case.objects.values_list("number", "party", "decision")),
         "seal": bundle.seal_digest,
-        "bytes": sorted(one.hex for one in services.blobs),
+        "bytes": sorted(digest.hex for digest in services.blobs),
         "log": log_state(services),
     }
 
 
-class Made:
+class BackedUpInstallation:
     """An installation with a sealed case, and a backup of it in both forms."""
 
     def __init__(self, folder: Path, config: Config) -> None:
@@ -55,41 +55,41 @@ class Made:
         (config.data_dir / "exhibit.toml").write_text(SETTINGS)
         (config.data_dir / "searches").mkdir()
         (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
-        filed = config.data_dir / "benchmark" / "files" / "ab" / "cd" / ("abcd" * 16)
-        filed.parent.mkdir(parents=True)
-        filed.write_bytes(b"of a pair")
+        pair_file = config.data_dir / "benchmark" / "files" / "ab" / "cd" / ("abcd" * 16)
+        pair_file.parent.mkdir(parents=True)
+        pair_file.write_bytes(b"of a pair")
         (config.data_dir / "benchmark" / "files" / "incoming").mkdir()
         (config.data_dir / "benchmark" / "files" / "incoming" / "1-ab").write_bytes(b"half of")
         inline = SyncRunner(config)
         self.services = inline.services
-        sealed_bundle(inline, owner("studio"))
+        create_sealed_bundle(inline, owner("studio"))
         sequence_log(self.services)
         sign_checkpoint(self.services)
-        about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
-        notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **about)
+        fields = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
+        notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **fields)
         NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
         self.told = self.back_up("backup")
         self.back_up("all.tar")
-        self.answers = answers(self.services)
+        self.answers = summarize(self.services)
 
     def back_up(self, name: str | Path, *, keys: bool = True) -> Description:
         """Back up into a folder, by name beside the data folder or at any path."""
-        return back_up(self.services, self.folder / name, keys=keys, tell=nothing)
+        return back_up(self.services, self.folder / name, keys=keys, tell=ignore_message)
 
 
 @pytest.fixture(scope="module")
-def made(django_db_blocker: DjangoDbBlocker) -> Made:
+def backed_up(django_db_blocker: DjangoDbBlocker) -> BackedUpInstallation:
     """The installation of this test process, created once. Its servers are not running."""
     with django_db_blocker.unblock():
-        return _made_once()
+        return _create_installation()
 
 
 @cache
-def _made_once() -> Made:
+def _create_installation() -> BackedUpInstallation:
     """Create the installation in this test process's folder, which is deleted when the process ends."""
     folder = Path(os.environ["EXHIBIT_DATA"]) / "backed-up"
     folder.mkdir(mode=0o755)
     install(folder / "data")
     config = load_config({"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_CAPTURE_BROWSER": "none"})
     with EmbeddedServers(config), connected_to(config):
-        return Made(folder, config)
+        return BackedUpInstallation(folder, config)

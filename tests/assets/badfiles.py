@@ -29,7 +29,7 @@ class BadFile:
     reason: str | None
 
 
-def photo(width: int = 96, height: int = 64) -> Image.Image:
+def generate_photo(width: int = 96, height: int = 64) -> Image.Image:
     """Return a photograph-like image: smooth, textured, with a bright top left corner."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     waves = 60 * np.sin(x / 7) * np.cos(y / 5)
@@ -39,7 +39,7 @@ def photo(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(np.clip(np.stack([red, green, blue], -1), 0, 255).astype(np.uint8))
 
 
-def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
     """Encode an image in a format."""
     out = BytesIO()
     picture.save(out, kind, **options)
@@ -64,32 +64,32 @@ def png_header(width: int, height: int) -> tuple[bytes, bytes]:
     return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
 
 
-def with_orientation(picture: Image.Image, orientation: int) -> bytes:
+def encode_with_orientation(picture: Image.Image, orientation: int) -> bytes:
     """Return a JPEG with this EXIF orientation."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    return saved(picture, "JPEG", quality=95, exif=exif)
+    return encode(picture, "JPEG", quality=95, exif=exif)
 
 
 def blank_then_photo() -> bytes:
     """Return a GIF whose first frame has a single colour."""
-    blank = Image.new("P", photo().size, 0)
-    return saved(blank, "GIF", save_all=True, append_images=[photo().quantize(32)], duration=100)
+    blank = Image.new("P", generate_photo().size, 0)
+    return encode(blank, "GIF", save_all=True, append_images=[generate_photo().quantize(32)], duration=100)
 
 
-def _cut(share: float) -> bytes:
-    data = saved(photo(256, 256), "JPEG", quality=90)
+def _truncated_jpeg(share: float) -> bytes:
+    data = encode(generate_photo(256, 256), "JPEG", quality=90)
     return data[: int(len(data) * share)]
 
 
 def _flipped_bits() -> bytes:
-    data = bytearray(saved(photo(), "PNG"))
+    data = bytearray(encode(generate_photo(), "PNG"))
     data[data.index(b"IDAT") + 4] ^= 0x55
     return bytes(data)
 
 
 def _grey16() -> bytes:
-    return saved(Image.fromarray(np.asarray(photo().convert("L")).astype(np.uint16) * 257), "PNG")
+    return encode(Image.fromarray(np.asarray(generate_photo().convert("L")).astype(np.uint16) * 257), "PNG")
 
 
 def _text_bomb() -> bytes:
@@ -116,9 +116,9 @@ def _dib_bomb() -> bytes:
 
 
 def _transparent() -> bytes:
-    picture = photo().convert("RGBA")
+    picture = generate_photo().convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-    return saved(picture, "PNG")
+    return encode(picture, "PNG")
 
 
 _HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body>Not found</body></html>"
@@ -133,10 +133,10 @@ BAD_FILES = (
     BadFile("document.jpg", lambda: b"%PDF-1.7\n" + bytes(300), "not-a-picture"),
     BadFile("video.jpg", lambda: _MP4, "not-a-picture"),
     BadFile("drawing.svg", lambda: _SVG, "not-a-picture"),
-    BadFile("cut_at_a_third.jpg", lambda: _cut(0.33), None),
-    BadFile("cut_in_the_first_rows.jpg", lambda: _cut(0.06), None),
-    BadFile("cut_before_the_first_row.jpg", lambda: _cut(0.03), "truncated"),
-    BadFile("cut_tail.jpg", lambda: _cut(0.95), None),
+    BadFile("cut_at_a_third.jpg", lambda: _truncated_jpeg(0.33), None),
+    BadFile("cut_in_the_first_rows.jpg", lambda: _truncated_jpeg(0.06), None),
+    BadFile("cut_before_the_first_row.jpg", lambda: _truncated_jpeg(0.03), "truncated"),
+    BadFile("cut_tail.jpg", lambda: _truncated_jpeg(0.95), None),
     BadFile("only_the_start.jpg", lambda: b"\xff\xd8\xff\xe0", "broken"),
     BadFile("flipped_bits.png", _flipped_bits, "broken"),
     BadFile("pixel_bomb.png", _pixel_bomb, "too-many-pixels"),
@@ -144,14 +144,14 @@ BAD_FILES = (
     BadFile("large_pixel_bomb.ico", lambda: _icon_bomb(_large()), "too-many-pixels"),
     BadFile("bitmap_bomb.ico", lambda: _icon_bomb(_dib_bomb()), "too-many-pixels"),
     BadFile("text_bomb.png", _text_bomb, None),
-    BadFile("wide.png", lambda: saved(Image.new("L", (60_000, 1), 9), "PNG"), "too-long-side"),
-    BadFile("one_pixel.png", lambda: saved(Image.new("RGB", (1, 1), "red"), "PNG"), None),
+    BadFile("wide.png", lambda: encode(Image.new("L", (60_000, 1), 9), "PNG"), "too-long-side"),
+    BadFile("one_pixel.png", lambda: encode(Image.new("RGB", (1, 1), "red"), "PNG"), None),
     BadFile("grey_16_bit.png", _grey16, None),
-    BadFile("cmyk.jpg", lambda: saved(photo().convert("CMYK"), "JPEG", quality=95), None),
-    BadFile("palette.png", lambda: saved(photo().quantize(64), "PNG"), None),
+    BadFile("cmyk.jpg", lambda: encode(generate_photo().convert("CMYK"), "JPEG", quality=95), None),
+    BadFile("palette.png", lambda: encode(generate_photo().quantize(64), "PNG"), None),
     BadFile("transparent.png", _transparent, None),
-    BadFile("turned.jpg", lambda: with_orientation(photo(), 6), None),
-    BadFile("orientation_99.jpg", lambda: with_orientation(photo(), 99), None),
+    BadFile("turned.jpg", lambda: encode_with_orientation(generate_photo(), 6), None),
+    BadFile("orientation_99.jpg", lambda: encode_with_orientation(generate_photo(), 99), None),
     BadFile("first_frame_blank.gif", blank_then_photo, None),
-    BadFile("a_webp.jpg", lambda: saved(photo(), "WEBP", quality=95), None),
+    BadFile("a_webp.jpg", lambda: encode(generate_photo(), "WEBP", quality=95), None),
 )

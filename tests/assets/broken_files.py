@@ -26,16 +26,16 @@ def workbook() -> bytes:
     return out.getvalue()
 
 
-def with_part(data: bytes, name: str, text: str) -> bytes:
+def replace_part(data: bytes, name: str, text: str) -> bytes:
     """Return the workbook with the text of one of its parts replaced."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for one in old.namelist():
-            new.writestr(one, text if one == name else old.read(one))
+        for member in old.namelist():
+            new.writestr(member, text if member == name else old.read(member))
     return out.getvalue()
 
 
-def with_field(data: bytes, offset: int, value: int) -> bytes:
+def set_field(data: bytes, offset: int, value: int) -> bytes:
     """Return a ZIP with one field set to a value in each local header and in each entry of its directory."""
     changed = bytearray(data)
     for mark, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
@@ -69,24 +69,24 @@ def broken_files() -> dict[str, bytes]:
         "a number too large": b"file,author_died\na.jpg," + b"9" * 5000 + b"\n",
         "a day that isn't": b"licensee,domain,valid_from\nA,shop.example,2026-02-30\n",
         "a pattern of stars": b"licensee,url_pattern\nA," + b"*a" * 2000 + b"\n",
-        "a ZIP of another version": with_field(book, 4, 99),
-        "a ZIP packed in an unknown way": with_field(book, 8, 99),
-        "a ZIP said to be encrypted": with_field(book, 6, 1),
-        "a ZIP packed with another method than told": with_field(book, 8, 12),
+        "a ZIP of another version": set_field(book, 4, 99),
+        "a ZIP packed in an unknown way": set_field(book, 8, 99),
+        "a ZIP said to be encrypted": set_field(book, 6, 1),
+        "a ZIP packed with another method than told": set_field(book, 8, 12),
         "a ZIP cut short": book[: len(book) // 2],
         "a ZIP without its end": book[:-22],
         "a ZIP with words before it": b"#!/bin/sh\n" + book,
-        "a workbook with an unknown entity": with_part(book, _SHEET, rows % "<row><c><v>&nope;</v></c></row>"),
-        "a workbook that expands": with_part(book, _SHEET, f"<!DOCTYPE w [{_BOMB}]>" + rows % "<row><c><v>&a8;</v></c></row>"),
-        "a workbook that reads a file": with_part(
+        "a workbook with an unknown entity": replace_part(book, _SHEET, rows % "<row><c><v>&nope;</v></c></row>"),
+        "a workbook that expands": replace_part(book, _SHEET, f"<!DOCTYPE w [{_BOMB}]>" + rows % "<row><c><v>&a8;</v></c></row>"),
+        "a workbook that reads a file": replace_part(
             book, _SHEET, '<!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + rows % "<row><c><v>&x;</v></c></row>"
         ),
-        "a workbook of torn XML": with_part(book, _SHEET, "<worksheet><sheetData><row>"),
-        "a workbook with a cell nowhere": with_part(book, _SHEET, rows % '<row r="x"><c r="??9"><v>1</v></c></row>'),
-        "a workbook with a text that isn't": with_part(book, _SHEET, rows % '<row><c t="s"><v>99999</v></c></row>'),
-        "a workbook with a date beyond time": with_part(book, _SHEET, rows % '<row><c t="d"><v>99999-99-99</v></c></row>'),
-        "a workbook without sheets": with_part(book, "xl/workbook.xml", f"<workbook {_NS}/>"),
-        "a workbook of no XML": with_part(book, "xl/workbook.xml", "\0\0"),
+        "a workbook of torn XML": replace_part(book, _SHEET, "<worksheet><sheetData><row>"),
+        "a workbook with a cell nowhere": replace_part(book, _SHEET, rows % '<row r="x"><c r="??9"><v>1</v></c></row>'),
+        "a workbook with a text that isn't": replace_part(book, _SHEET, rows % '<row><c t="s"><v>99999</v></c></row>'),
+        "a workbook with a date beyond time": replace_part(book, _SHEET, rows % '<row><c t="d"><v>99999-99-99</v></c></row>'),
+        "a workbook without sheets": replace_part(book, "xl/workbook.xml", f"<workbook {_NS}/>"),
+        "a workbook of no XML": replace_part(book, "xl/workbook.xml", "\0\0"),
         "a workbook of an old Excel": b"\xd0\xcf\x11\xe0" + bytes(600),
         "GZIP": gzip.compress(b"file,title\n"),
         "a torn JPEG": picture[: len(picture) // 3],

@@ -81,12 +81,12 @@ class Chromium:
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
         flags = [*_FLAGS, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        (read, self._write), (self._read, write) = _pipe(), _pipe()
+        (read_end, self._write), (self._read, write_end) = _pipe(), _pipe()
         silence = os.open(os.devnull, os.O_RDWR)
-        actions = [(os.POSIX_SPAWN_DUP2, read, 3), (os.POSIX_SPAWN_DUP2, write, 4)]
+        actions = [(os.POSIX_SPAWN_DUP2, read_end, 3), (os.POSIX_SPAWN_DUP2, write_end, 4)]
         actions += [(os.POSIX_SPAWN_DUP2, silence, number) for number in (0, 1, 2)]
         self._process = os.posix_spawn(CHROMIUM, [CHROMIUM, *flags], os.environ, file_actions=actions, setpgroup=0)
-        for number in (read, write, silence):
+        for number in (read_end, write_end, silence):
             os.close(number)
         self._number = 0
         self._buffer = b""

@@ -11,15 +11,15 @@ from exhibit.network.guard import Guard
 from exhibit.ports import Captured
 from tests.assets.site import Site, picture
 
-FOUND = find_browser("")
+BROWSER = find_browser("")
 OPEN = Guard(allowed_networks=("127.0.0.1/32",))
 AGENT = "ExhibitBot/0.1 (+https://example.org/bot)"
 PICTURE = picture(3)
 
 
 def capturer_with(**limits: float) -> BrowserCapturer:
-    assert FOUND.path is not None
-    return BrowserCapturer(FOUND.path, OPEN, AGENT, browser_limits=BrowserLimits(**{"quiet_seconds": 0.1, **limits}))  # type: ignore[arg-type]
+    assert BROWSER.path is not None
+    return BrowserCapturer(BROWSER.path, OPEN, AGENT, browser_limits=BrowserLimits(**{"quiet_seconds": 0.1, **limits}))  # type: ignore[arg-type]
 
 
 def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> Captured:
@@ -27,24 +27,24 @@ def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "
     return capturer.capture(site.url(path), image_url, Digest.of(PICTURE))
 
 
-def file(captured: Captured, role: str) -> bytes:
-    return next(one.data for one in captured.files if one.role == role)
+def file_data(captured: Captured, role: str) -> bytes:
+    return next(captured_file.data for captured_file in captured.files if captured_file.role == role)
 
 
-def roles(captured: Captured) -> set[str]:
-    return {one.role for one in captured.files}
+def file_roles(captured: Captured) -> set[str]:
+    return {captured_file.role for captured_file in captured.files}
 
 
 def record(captured: Captured) -> dict[str, Any]:
-    network: dict[str, Any] = json.loads(file(captured, "network"))
+    network: dict[str, Any] = json.loads(file_data(captured, "network"))
     return network
 
 
-def refused(captured: Captured) -> set[tuple[str, str]]:
+def failed_resources(captured: Captured) -> set[tuple[str, str]]:
     """Return the kind and reason of each resource that failed or was not loaded."""
     network = record(captured)
-    failed = {(one["kind"], one["failure"]) for one in network["resources"] if one["failure"]}
-    return failed | {(one["kind"], one["reason"]) for one in network["not_loaded"]}
+    failed = {(resource["kind"], resource["failure"]) for resource in network["resources"] if resource["failure"]}
+    return failed | {(resource["kind"], resource["reason"]) for resource in network["not_loaded"]}
 
 
 EVERYTHING = {

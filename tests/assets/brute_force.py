@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space
-from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances, empty_vectors
+from indexer.vectors.rows import compute_cosine_distances, empty_vectors, validate_rows, validate_vectors
 
 
 class BruteForceIndex:
@@ -19,28 +19,28 @@ class BruteForceIndex:
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Add vectors. An existing number is replaced; of equal numbers the last one wins."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
-        kept = ~np.isin(self._numbers, numbers)
-        all_numbers = np.concatenate([self._numbers[kept], numbers])
+        numbers, vectors = validate_rows(self.space, numbers, vectors)
+        is_kept = ~np.isin(self._numbers, numbers)
+        all_numbers = np.concatenate([self._numbers[is_kept], numbers])
         order = np.argsort(all_numbers, kind="stable")
         self._numbers = all_numbers[order]
-        self._vectors = np.concatenate([self._vectors[kept], vectors])[order]
+        self._vectors = np.concatenate([self._vectors[is_kept], vectors])[order]
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers and return how many existed."""
-        gone = np.isin(self._numbers, numbers)
-        self._numbers, self._vectors = self._numbers[~gone], self._vectors[~gone]
-        return int(gone.sum())
+        is_removed = np.isin(self._numbers, numbers)
+        self._numbers, self._vectors = self._numbers[~is_removed], self._vectors[~is_removed]
+        return int(is_removed.sum())
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
         """Return up to ``k`` hits for each query, at most ``within`` away: nearest first, ties by number."""
-        queries = checked_vectors(self.space, queries)
+        queries = validate_vectors(self.space, queries)
         return [self._hits(row, k, within) for row in _distances(self.space, queries, self._vectors)]
 
-    def _hits(self, distances: NDArray[Any], k: int, within: float | None) -> list[Hit]:
+    def _hits(self, distances: NDArray[Any], k: int, max_distance: float | None) -> list[Hit]:
         order = np.argsort(distances, kind="stable")[: max(0, k)]
-        if within is not None:
-            order = order[distances[order] <= within]
+        if max_distance is not None:
+            order = order[distances[order] <= max_distance]
         return [Hit(int(self._numbers[row]), float(distances[row])) for row in order]
 
     def __len__(self) -> int:
@@ -50,7 +50,9 @@ class BruteForceIndex:
 def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
     """Return all distances, shape (queries, vectors)."""
     if space.metric is Metric.COSINE:
-        return np.array([cosine_distances(query, vectors) for query in queries]).reshape(len(queries), len(vectors))
+        return np.array([compute_cosine_distances(query, vectors) for query in queries]).reshape(
+            len(queries), len(vectors)
+        )
     wide_queries, wide_vectors = queries.view(np.uint64), vectors.view(np.uint64)
     result = np.zeros((len(queries), len(vectors)), np.float32)
     for column in range(wide_queries.shape[1]):

@@ -11,18 +11,18 @@ from PIL import Image
 
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
-from evidence.bundle.bag import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.bundle.bag import ConsistencyProof, Proofs, compute_checkpoint_digest, write_bundle
 from evidence.bundle.sealing import (
     TITLE_DOCUMENT,
     ContentFile,
     SealedCase,
     calibration_path,
-    media_type_of,
+    get_media_type,
     seal,
     seal_opening,
     title_document_path,
 )
-from evidence.capture.surroundings import describe
+from evidence.capture.surroundings import build_record
 from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.documents.made_with import made_with
@@ -46,7 +46,7 @@ from evidence.facts.case import (
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, compute_record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.inspection import log_proofs
 from evidence.verify.checks.probability import calibration_facts
@@ -62,16 +62,16 @@ from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Matrix, Verification
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
-from registry.bundles.sentences import words_of
+from registry.bundles.sentences import measurement_sentences
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
+from tests.assets.witnesses import LABEL, request_ledger_entry, request_timestamps
 
 OWNER = "Ann's Pictures"
 CAPTURED = tuple(
     f"data/sightings/01/capture-1/{name}" for name in ("exchange.warc", "network.json", "page.html", "image.jpg")
 )
 RECORDS = CAPTURED[:2]
-DRAWN = {View.OVERLAY: "data/matches/01/overlay.jpg", View.SIDE_BY_SIDE: "data/matches/01/side-by-side.jpg"}
+DRAWING_PATHS = {View.OVERLAY: "data/matches/01/overlay.jpg", View.SIDE_BY_SIDE: "data/matches/01/side-by-side.jpg"}
 PAGE = b'<p>A field.</p><img src="field.jpg">'
 CONTRACT = b"%PDF-1.7 the assignment of 2021, byte for byte"
 FROM_FACTS = {
@@ -132,28 +132,28 @@ class Scene:
         return path
 
 
-def make_scene(folder: Path, seed: int = 1, *, drawn: bool = True) -> Scene:
+def make_scene(folder: Path, seed: int = 1, *, with_drawings: bool = True) -> Scene:
     """Register, sight, match, seal, log and timestamp a small case; its services run on loopback meanwhile.
 
     Args:
         folder: An empty folder.
         seed: Random seed of the images.
-        drawn: Add drawings to the match, which are nearly all of the bundle's bytes.
+        with_drawings: Add drawings to the match, which are nearly all of the bundle's bytes.
     """
     folder.mkdir(exist_ok=True)
     blobs = FolderBlobStore(folder / "blobs")
     log_key = KeySigner(Ed25519PrivateKey.generate())
     log = Log(FolderLogStore(folder / "log"), log_key, "log.tests.example")
     owner_key = KeySigner(Ed25519PrivateKey.generate())
-    facts = _facts(blobs, log, seed)
-    if not drawn:
+    facts = _build_facts(blobs, log, seed)
+    if not with_drawings:
         facts = replace(facts, matches=(replace(facts.matches[0], overlay=None, side_by_side=None),))
-    files = [_content(blobs, path, data) for path, data in _attachments(facts, seed).items()]
-    sealed = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
-    entry = logged(log, EntryType.SEAL, seal_opening(sealed))
-    consistency = continued(log, facts, entry.size)
-    anchors, root_pem, block = asked_witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
-    logged_on_chain, ledger = asked_ledger(checkpoint_digest(entry.checkpoint))
+    files = [_content(blobs, path, data) for path, data in _build_attachments(facts, seed).items()]
+    sealed_case = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
+    entry = append_entry(log, EntryType.SEAL, seal_opening(sealed_case))
+    consistency = with_consistency_proofs(log, facts, entry.size)
+    anchors, root_pem, block = request_timestamps(folder, sealed_case.seal, compute_checkpoint_digest(entry.checkpoint))
+    logged_on_chain, ledger = request_ledger_entry(compute_checkpoint_digest(entry.checkpoint))
     trust = Trust(
         dated="2026-11-20",
         note="The witnesses of one test.",
@@ -164,10 +164,10 @@ def make_scene(folder: Path, seed: int = 1, *, drawn: bool = True) -> Scene:
         ledgers=(ledger,),
     )
     proofs = Proofs(entry, consistency, (*anchors, logged_on_chain))
-    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key, log_key)
+    return Scene(folder, blobs, log, sealed_case, facts, proofs, trust, root_pem, owner_key, log_key)
 
 
-def resealed(
+def reseal(
     scene: Scene, facts: CaseFacts, *, sealed_at: datetime | None = None, entered_at: datetime | None = None
 ) -> Scene:
     """Seal other facts with the same owner's key: a new seal with its own log entry, without receipts."""
@@ -176,13 +176,15 @@ def resealed(
         for file in scene.sealed.manifest.files
         if file.role not in FROM_FACTS and file.path not in facts.absent
     ]
-    sealed = seal(facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
-    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed), entered_at)
-    proofs = Proofs(entry, continued(scene.log, facts, entry.size))
-    return replace(scene, sealed=sealed, facts=facts, proofs=proofs)
+    sealed_case = seal(
+        facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs
+    )
+    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case), entered_at)
+    proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
+    return replace(scene, sealed=sealed_case, facts=facts, proofs=proofs)
 
 
-def continued(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, ...]:
+def with_consistency_proofs(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, ...]:
     """Prove that the log of this size is consistent with the earlier checkpoints in the facts.
 
     Checkpoints of other logs are skipped.
@@ -192,7 +194,7 @@ def continued(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, 
     return tuple(ConsistencyProof(old, tuple(log.consistency(old, size))) for old in earlier)
 
 
-def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
+def append_entry(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
     """Append an entry, dated now or at ``time``, and prove its inclusion under a new checkpoint."""
     commitment, salt = commit(opening)
     entry = Entry(kind, time or now(), commitment)
@@ -202,13 +204,13 @@ def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime
     return LogProof(sequence, kind, entry.time, commitment, salt, opening, checkpoint.size, path, checkpoint.note)
 
 
-def textured(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+def textured_picture(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
     """Return a small image with texture everywhere."""
     coarse = np.random.default_rng(seed).integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
-def encoded(picture: Image.Image, kind: str) -> bytes:
+def encode_picture(picture: Image.Image, kind: str) -> bytes:
     """Encode an image in a format."""
     out = io.BytesIO()
     picture.save(out, format=kind)
@@ -217,16 +219,18 @@ def encoded(picture: Image.Image, kind: str) -> bytes:
 
 def registered_bytes(seed: int) -> bytes:
     """Return the registered image as a JPEG."""
-    return encoded(textured(seed), "JPEG")
+    return encode_picture(textured_picture(seed), "JPEG")
 
 
 def found_bytes(seed: int) -> bytes:
     """Return the sighted image as a JPEG: the registered one at half size and mirrored."""
-    half = textured(seed).resize((80, 60), Image.Resampling.BILINEAR)
-    return encoded(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
+    half = textured_picture(seed).resize((80, 60), Image.Resampling.BILINEAR)
+    return encode_picture(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
 
 
-def captured_page(seen: datetime, image: bytes, host: str = "copies.example", status: int = 200) -> dict[str, bytes]:
+def captured_page_files(
+    visited_at: datetime, image: bytes, host: str = "copies.example", status: int = 200
+) -> dict[str, bytes]:
     """Return the files of a capture, without a browser, of a page with an image.
 
     The product writes them; no server ran.
@@ -241,11 +245,11 @@ def captured_page(seen: datetime, image: bytes, host: str = "copies.example", st
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
         request = bytearray(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         response = bytearray(f"HTTP/1.1 {status} OK\r\n{head}\r\n".encode() + body)
-        exchanges.append(Exchange(seen, url, "203.0.113.9", request, response))
-        visits.append(Visit(url, (Step(url, status, headers, seen, seen, connection, len(body)),), body))
-    moment = rfc3339(seen)
+        exchanges.append(Exchange(visited_at, url, "203.0.113.9", request, response))
+        visits.append(Visit(url, (Step(url, status, headers, visited_at, visited_at, connection, len(body)),), body))
+    moment = rfc3339(visited_at)
     capture = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
-    network = describe(visits, "Asked for by a test.", {**capture, "page_names_image": True})
+    network = build_record(visits, "Asked for by a test.", {**capture, "page_names_image": True})
     data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
     return dict(zip(CAPTURED, data, strict=True))
 
@@ -266,11 +270,11 @@ def empty_pdf() -> bytes:
     return data + head + table + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
 
 
-def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
+def _build_attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     [match], [sighting] = facts.matches, facts.sightings
     pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
-    files = {path: draw(view, pair) for view, path in DRAWN.items() if match.drawings}
-    files |= captured_page(sighting.captures[0].started, found_bytes(seed))
+    files = {path: draw(view, pair) for view, path in DRAWING_PATHS.items() if match.drawings}
+    files |= captured_page_files(sighting.captures[0].started, found_bytes(seed))
     by_path = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
     by_path |= {document.file: CONTRACT for document in facts.work.attachments}
     return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, by_path, facts.language)}
@@ -279,15 +283,15 @@ def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
 def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
     stem = Path(path).stem
     role = {"image": "captured-image", "exhibit": "exhibit-sheet"}.get(stem, stem)
-    return ContentFile(path, role, media_type_of(path), blobs.put(data))
+    return ContentFile(path, role, get_media_type(path), blobs.put(data))
 
 
-def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
+def _build_facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
     work_data, found_data = registered_bytes(seed), found_bytes(seed)
     for data in (work_data, found_data, CONTRACT, CALIBRATION.to_json()):
         blobs.put(data)
-    registered = _picture(work_data, "data/work/01.jpg")
-    found = _picture(found_data, "data/sightings/01/image.jpg")
+    registered = _picture_facts(work_data, "data/work/01.jpg")
+    found_picture = _picture_facts(found_data, "data/sightings/01/image.jpg")
     moment = now()
     software = SoftwareFacts("Exhibit", "0.1.0", "tests", (ModelFacts("none", "1", Digest.of(b"model")),))
     return CaseFacts(
@@ -299,9 +303,9 @@ def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
         opened_at=moment,
         written_at=moment,
         software=software,
-        work=_work(log, registered),
-        sightings=(_sighting(log, found),),
-        matches=(_match(registered, found, work_data, found_data),),
+        work=_work_facts(log, registered),
+        sightings=(_sighting_facts(log, found_picture),),
+        matches=(_match_facts(registered, found_picture, work_data, found_data),),
         licence_check=LicenceCheckFacts(moment, 2, covered=False, result="No record covers it.", reasons=()),
         decision=DecisionFacts("confirmed", "Ann", moment, "A copy of my work.", demonstration=False),
         witnesses=(),
@@ -311,16 +315,16 @@ def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
     )
 
 
-def _picture(data: bytes, path: str) -> PictureFacts:
+def _picture_facts(data: bytes, path: str) -> PictureFacts:
     info = decode(data).info
     return PictureFacts(Digest.of(data), len(data), info.format, info.width, info.height, path)
 
 
 def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, object]:
     """Return the opening to which the log entry of a registration commits, as the product writes it."""
-    declared = ("title", "author", "rights_statement", "first_publication", "created", "credit", "holder")
+    field_names = ("title", "author", "rights_statement", "first_publication", "created", "credit", "holder")
     return {
-        **{name: getattr(work, name) for name in declared},
+        **{name: getattr(work, name) for name in field_names},
         "owner": "ann",
         "owner_name": OWNER,
         "picture": picture.digest.hex,
@@ -330,7 +334,7 @@ def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, ob
     }
 
 
-def _work(log: Log, picture: PictureFacts) -> WorkFacts:
+def _work_facts(log: Log, picture: PictureFacts) -> WorkFacts:
     work = WorkFacts(
         number="W-1",
         title="Field with 雪",
@@ -345,27 +349,27 @@ def _work(log: Log, picture: PictureFacts) -> WorkFacts:
             AttachmentFacts("Assignment of 2021", TITLE_DOCUMENT, Digest.of(CONTRACT), title_document_path(1, "a.pdf")),
         ),
     )
-    return replace(work, registration=logged(log, EntryType.REGISTRATION, registration_opening(work, picture)))
+    return replace(work, registration=append_entry(log, EntryType.REGISTRATION, registration_opening(work, picture)))
 
 
-def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
-    seen = now()
+def _sighting_facts(log: Log, picture: PictureFacts) -> SightingFacts:
+    seen_at = now()
     headers = (("Content-Type", "image/jpeg"), ("Server", "test"))
     address = "https://copies.example/field.jpg"
     record = SightingRecord(
-        "https://copies.example/", address, address, picture.digest, 200, headers, "203.0.113.9", seen
+        "https://copies.example/", address, address, picture.digest, 200, headers, "203.0.113.9", seen_at
     )
-    others = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
-    tree = SliceTree([record_leaf(item) for item in (*others, record)])
-    proof: SliceProof = tree.prove(2, record, logged(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
-    later = seen + timedelta(hours=1)
+    other_records = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
+    tree = SliceTree([compute_record_leaf(item) for item in (*other_records, record)])
+    proof: SliceProof = tree.prove(2, record, append_entry(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+    later = seen_at + timedelta(hours=1)
     return SightingFacts(
         number=1,
         page_url=record.page_url,
         image_url=record.image_url,
         final_url=record.final_url,
         context="A field in winter",
-        first_seen=seen,
+        first_seen=seen_at,
         last_seen=later,
         crawl="9",
         status=200,
@@ -380,7 +384,9 @@ def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
     )
 
 
-def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, found_data: bytes) -> MatchFacts:
+def _match_facts(
+    registered: PictureFacts, found_picture: PictureFacts, work_data: bytes, found_data: bytes
+) -> MatchFacts:
     dense = dense_similarity(decode(found_data).pixels, decode(work_data).pixels, HALF_MIRRORED)
     verification = Verification(
         decision=Decision.CERTAIN,
@@ -395,14 +401,14 @@ def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, foun
         probability=None,
         pipeline="tests",
     )
-    measured = calibrated(verification, CALIBRATION)
+    calibrated_match = calibrated(verification, CALIBRATION)
     return MatchFacts(
         number=1,
         work_picture=registered.digest,
-        picture=found.digest,
+        picture=found_picture.digest,
         sightings=(1,),
-        verification=measured,
-        words=words_of(measured, CALIBRATION),
-        overlay=DRAWN[View.OVERLAY],
-        side_by_side=DRAWN[View.SIDE_BY_SIDE],
+        verification=calibrated_match,
+        words=measurement_sentences(calibrated_match, CALIBRATION),
+        overlay=DRAWING_PATHS[View.OVERLAY],
+        side_by_side=DRAWING_PATHS[View.SIDE_BY_SIDE],
     )

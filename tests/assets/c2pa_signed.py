@@ -15,7 +15,7 @@ TITLE = "Hills"
 SIGNER = "Sample Camera Works, Sample Camera"
 
 
-def with_manifest(jpeg: bytes) -> bytes:
+def embed_manifest(jpeg: bytes) -> bytes:
     """Return the JPEG with a signed manifest embedded."""
     import c2pa
 
@@ -46,7 +46,7 @@ def _hierarchy() -> tuple[bytes, bytes]:
 
 
 def _certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, by: str, signer: ec.EllipticCurvePrivateKey, *, is_issuer: bool
+    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey, *, is_issuer: bool
 ) -> x509.Certificate:
     moment = datetime.now(UTC)
     usage = x509.KeyUsage(
@@ -61,7 +61,7 @@ def _certificate(
         decipher_only=False,
     )
     builder = (
-        x509.CertificateBuilder(_name(by), _name(name), key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(_name(issuer), _name(name), key.public_key(), x509.random_serial_number())
         .not_valid_before(moment - timedelta(days=1))
         .not_valid_after(moment + timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=is_issuer, path_length=None), critical=True)

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 FILE = "crawl-data/{index}/segments/1/warc/{index}-00000.warc.gz"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ArchivedCapture:
     """A capture in the archive."""
 
     url: str
@@ -38,8 +38,8 @@ class Kept:
     @property
     def key(self) -> str:
         """Return the sort-friendly URL (SURT) of the capture."""
-        read = urlsplit(self.url)
-        return f"{','.join(reversed((read.hostname or '').split('.')))}){read.path}"
+        parts = urlsplit(self.url)
+        return f"{','.join(reversed((parts.hostname or '').split('.')))}){parts.path}"
 
 
 def digest(body: bytes) -> str:
@@ -47,80 +47,84 @@ def digest(body: bytes) -> str:
     return base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
 
 
-def _fields(one: Kept) -> dict[str, str]:
+def cdx_fields(capture: ArchivedCapture) -> dict[str, str]:
     """Return the fields of a capture as the Wayback Machine's index lists them."""
     return {
-        "urlkey": one.key, "timestamp": one.stamp, "original": one.url, "mimetype": one.media_type,
-        "statuscode": one.status, "digest": one.stated, "length": "512",
+        "urlkey": capture.key, "timestamp": capture.stamp, "original": capture.url, "mimetype": capture.media_type,
+        "statuscode": capture.status, "digest": capture.stated, "length": "512",
     }  # fmt: skip
 
 
 @dataclass(slots=True)
-class Archived:
+class WebArchive:
     """The responses of a site that acts as an archive; ``answer`` may return another response to a request first."""
 
-    kept: list[Kept] = field(default_factory=list)
-    answer: Callable[[Seen], Answer | None] = lambda _: None
+    kept: list[ArchivedCapture] = field(default_factory=list)
+    answer: Callable[[ReceivedRequest], Answer | None] = lambda _: None
     indexes: tuple[str, ...] = ("CC-MAIN-2019-09", "CC-MAIN-2024-10")
     size: int = 5  # lines of a page of Common Crawl's index
     _files: dict[str, bytes] = field(default_factory=dict)
 
     def serve(self, site: Site) -> None:
         """Make a site respond as this archive."""
-        site.fallback = lambda seen: self.answer(seen) or self._answered(seen)
+        site.fallback = lambda request: self.answer(request) or self._answered(request)
 
-    def _answered(self, seen: Seen) -> Answer:
-        path = seen.path.partition("?")[0]
-        parameters = parse_qs(seen.path.partition("?")[2])
+    def _answered(self, request: ReceivedRequest) -> Answer:
+        path = request.path.partition("?")[0]
+        parameters = parse_qs(request.path.partition("?")[2])
         if path == "/cdx/search/cdx":
             return self._wayback(parameters)
-        if match := re.fullmatch(r"/web/(\d{14})id_/(.*)", seen.path):
+        if match := re.fullmatch(r"/web/(\d{14})id_/(.*)", request.path):
             return self._replay(match[1], match[2])
         if path == "/collinfo.json":
-            return Answer(json.dumps([self._collection(one) for one in reversed(self.indexes)]).encode(), "text/json")
+            return Answer(json.dumps([self._collection(name) for name in reversed(self.indexes)]).encode(), "text/json")
         if match := re.fullmatch(r"/(CC-MAIN-[\d-]+)-index", path):
             return self._common_crawl(match[1], parameters)
         if path.startswith("/crawl-data/"):
-            return self._range(path[1:], seen.headers.get("range", ""))
+            return self._range(path[1:], request.headers.get("range", ""))
         return Answer(b"not here", status=404)
 
-    def _matching(self, name: str, asked: dict[str, list[str]], *, domain: bool) -> list[Kept]:
-        since, until = (asked.get(one, [""])[0] for one in ("from", "to"))
+    def _matching(self, name: str, parameters: dict[str, list[str]], *, domain: bool) -> list[ArchivedCapture]:
+        since, until = (parameters.get(key, [""])[0] for key in ("from", "to"))
 
-        def matches(one: Kept) -> bool:
-            host = urlsplit(one.url).hostname or ""
-            is_named = host == name or host.endswith(f".{name}") if domain else one.url == name
-            return is_named and since <= one.stamp and (not until or one.stamp[: len(until)] <= until)
+        def matches(capture: ArchivedCapture) -> bool:
+            host = urlsplit(capture.url).hostname or ""
+            is_named = host == name or host.endswith(f".{name}") if domain else capture.url == name
+            return is_named and since <= capture.stamp and (not until or capture.stamp[: len(until)] <= until)
 
-        return sorted(filter(matches, self.kept), key=lambda one: (one.key, one.stamp))
+        return sorted(filter(matches, self.kept), key=lambda key: (key.key, key.stamp))
 
-    def _wayback(self, asked: dict[str, list[str]]) -> Answer:
-        found = self._matching(asked["url"][0], asked, domain=asked["matchType"] == ["domain"])
-        for rule in asked.get("filter", []):
+    def _wayback(self, parameters: dict[str, list[str]]) -> Answer:
+        captures = self._matching(parameters["url"][0], parameters, domain=parameters["matchType"] == ["domain"])
+        for rule in parameters.get("filter", []):
             name, _, expression = rule.partition(":")
-            of = {"statuscode": "status", "mimetype": "media_type"}[name]
-            found = [one for one in found if re.fullmatch(expression, getattr(one, of))]
-        if asked.get("collapse") == ["digest"]:
-            found = [one for place, one in enumerate(found) if not place or one.stated != found[place - 1].stated]
-        if key := asked.get("resumeKey", [""])[0]:
-            found = [one for one in found if f"{one.key} {one.stamp}!" > key]
-        if near := asked.get("closest", [""])[0]:
-            found.sort(key=lambda one: abs(int(one.stamp) - int(near)))
-        limit = int(asked["limit"][0])
-        names = asked["fl"][0].split(",")
-        lines = [" ".join(_fields(one)[name] for name in names) for one in found[:limit]]
-        if found[limit:] and "showResumeKey" in asked:
-            last = found[limit - 1]
+            field_name = {"statuscode": "status", "mimetype": "media_type"}[name]
+            captures = [capture for capture in captures if re.fullmatch(expression, getattr(capture, field_name))]
+        if parameters.get("collapse") == ["digest"]:
+            captures = [
+                capture
+                for place, capture in enumerate(captures)
+                if not place or capture.stated != captures[place - 1].stated
+            ]
+        if key := parameters.get("resumeKey", [""])[0]:
+            captures = [capture for capture in captures if f"{capture.key} {capture.stamp}!" > key]
+        if near := parameters.get("closest", [""])[0]:
+            captures.sort(key=lambda capture: abs(int(capture.stamp) - int(near)))
+        limit = int(parameters["limit"][0])
+        names = parameters["fl"][0].split(",")
+        lines = [" ".join(cdx_fields(capture)[name] for name in names) for capture in captures[:limit]]
+        if captures[limit:] and "showResumeKey" in parameters:
+            last = captures[limit - 1]
             lines += ["", quote_plus(f"{last.key} {last.stamp}!")]
         return Answer("".join(f"{line}\n" for line in lines).encode(), "text/plain")
 
     def _replay(self, stamp: str, url: str) -> Answer:
-        one = next((one for one in self.kept if (one.stamp, one.url) == (stamp, url)), None)
-        if one is None:
+        capture = next((capture for capture in self.kept if (capture.stamp, capture.url) == (stamp, url)), None)
+        if capture is None:
             return Answer(b"<h1>not captured</h1>", status=404)
         moment = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         headers = [("Memento-Datetime", format_datetime(moment, usegmt=True)), ("X-Archive-Orig-Server", "old")]
-        return Answer(one.body, one.media_type, headers=tuple(headers))
+        return Answer(capture.body, capture.media_type, headers=tuple(headers))
 
     @staticmethod
     def _collection(name: str) -> dict[str, str]:
@@ -128,51 +132,59 @@ class Archived:
         collection = {"id": name, "name": name, "cdx-api": f"/{name}-index"}
         return collection | {"from": f"{year}-01-01T00:00:00", "to": f"{year}-12-31T23:59:59"}
 
-    def _common_crawl(self, index: str, asked: dict[str, list[str]]) -> Answer:
-        assert asked["filter"] == ["=status:200", "~mime:image/.*"], "as pywb writes filters"
-        captures = self._matching(asked["url"][0].removeprefix("*."), asked, domain=True)
+    def _common_crawl(self, index: str, parameters: dict[str, list[str]]) -> Answer:
+        assert parameters["filter"] == ["=status:200", "~mime:image/.*"], "as pywb writes filters"
+        captures = self._matching(parameters["url"][0].removeprefix("*."), parameters, domain=True)
         year = index.split("-")[2]
-        captures = [one for one in captures if one.stamp.startswith(year) and one.status == "200"]
-        captures = [one for one in captures if one.media_type.startswith("image/")]
+        captures = [capture for capture in captures if capture.stamp.startswith(year) and capture.status == "200"]
+        captures = [capture for capture in captures if capture.media_type.startswith("image/")]
         pages = -(-len(captures) // self.size)
-        if "showNumPages" in asked:
+        if "showNumPages" in parameters:
             return Answer(json.dumps({"pages": pages, "pageSize": 5, "blocks": pages}).encode(), "text/json")
-        page = int(asked["page"][0])
-        some = captures[page * self.size : (page + 1) * self.size]
-        if not some:
+        page = int(parameters["page"][0])
+        page_captures = captures[page * self.size : (page + 1) * self.size]
+        if not page_captures:
             return Answer(b'{"message": "No Captures found"}', "text/json", status=404)
-        return Answer("".join(f"{json.dumps(self._line(index, one))}\n" for one in some).encode(), "text/x-ndjson")
+        return Answer(
+            "".join(f"{json.dumps(self._line(index, capture))}\n" for capture in page_captures).encode(),
+            "text/x-ndjson",
+        )
 
-    def _line(self, index: str, one: Kept) -> dict[str, str]:
-        file, packed = FILE.format(index=index), record(one)
+    def _line(self, index: str, capture: ArchivedCapture) -> dict[str, str]:
+        file, packed = FILE.format(index=index), warc_record(capture)
         before = self._files.get(file, b"")
         place = before.find(packed)
         if place < 0:
             place = len(before)
             self._files[file] = before + packed
-        line = {"urlkey": one.key, "timestamp": one.stamp, "url": one.url, "mime": one.media_type}
-        line |= {"mime-detected": one.media_type, "status": one.status, "digest": one.stated, "filename": file}
+        line = {"urlkey": capture.key, "timestamp": capture.stamp, "url": capture.url, "mime": capture.media_type}
+        line |= {
+            "mime-detected": capture.media_type,
+            "status": capture.status,
+            "digest": capture.stated,
+            "filename": file,
+        }
         return line | {"length": str(len(packed)), "offset": str(place)}
 
-    def _range(self, file: str, asked: str) -> Answer:
-        first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
+    def _range(self, file: str, range_header: str) -> Answer:
+        first, last = (int(offset) for offset in range_header.removeprefix("bytes=").split("-"))
         data = self._files[file]
-        some = data[first : last + 1]
-        content_range = f"bytes {first}-{first + len(some) - 1}/{len(data)}"
-        return Answer(some, "binary/octet-stream", status=206, headers=(("Content-Range", content_range),))
+        part = data[first : last + 1]
+        content_range = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
+        return Answer(part, "binary/octet-stream", status=206, headers=(("Content-Range", content_range),))
 
 
-def record(one: Kept) -> bytes:
+def warc_record(capture: ArchivedCapture) -> bytes:
     """Return a capture as a gzip member of a WARC file (ISO 28500:2017); the bytes are always the same."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {one.media_type}\r\nContent-Length: {len(one.body)}\r\n\r\n"
-    block = head.encode() + one.body
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {capture.media_type}\r\nContent-Length: {len(capture.body)}\r\n\r\n"
+    block = head.encode() + capture.body
     fields = {
         "WARC-Type": "response",
-        "WARC-Record-ID": f"<urn:sha1:{digest(one.url.encode())}>",
-        "WARC-Date": re.sub(r"(....)(..)(..)(..)(..)(..)", r"\1-\2-\3T\4:\5:\6Z", one.stamp),
-        "WARC-Target-URI": one.url,
+        "WARC-Record-ID": f"<urn:sha1:{digest(capture.url.encode())}>",
+        "WARC-Date": re.sub(r"(....)(..)(..)(..)(..)(..)", r"\1-\2-\3T\4:\5:\6Z", capture.stamp),
+        "WARC-Target-URI": capture.url,
         "WARC-IP-Address": "203.0.113.9",
-        "WARC-Payload-Digest": f"sha1:{digest(one.body)}",
+        "WARC-Payload-Digest": f"sha1:{digest(capture.body)}",
         "Content-Type": "application/http; msgtype=response",
         "Content-Length": str(len(block)),
     }
@@ -180,6 +192,6 @@ def record(one: Kept) -> bytes:
     return gzip.compress(f"WARC/1.0\r\n{header}\r\n".encode() + block + b"\r\n\r\n", mtime=0)
 
 
-def asked(site: Site, path: str) -> Sequence[Seen]:
+def requests_to(site: Site, path: str) -> Sequence[ReceivedRequest]:
     """Return the requests of a site's index or files, in order."""
-    return [one for one in site.seen if one.path.startswith(path)]
+    return [request for request in site.seen if request.path.startswith(path)]

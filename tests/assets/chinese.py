@@ -16,7 +16,20 @@ NAMES = frozenset({
     "Mozilla", "iPad", "iPhone",
 })  # fmt: skip
 """Names, abbreviations, formats and keys that Chinese text contains unchanged."""
-_GIVEN = {"Ann", "Fee", "Harbours", "Nightly", "Own", "Studio", "Website", "page", "prices", "studio", "watch", "work"}
+_SAMPLE_WORDS = {
+    "Ann",
+    "Fee",
+    "Harbours",
+    "Nightly",
+    "Own",
+    "Studio",
+    "Website",
+    "page",
+    "prices",
+    "studio",
+    "watch",
+    "work",
+}
 """Names of people and pages in ``tests/assets/desk_scene.py``."""
 _CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
 """Names of queues and indexes on the command line."""
@@ -27,12 +40,12 @@ _COLUMNS = {
     "territories", "title",
 }  # fmt: skip
 """Columns of users' tables, as the first line of a file names them."""
-KNOWN = frozenset({*_GIVEN, *_CODE, *_EXAMPLES, *_COLUMNS})
-SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
+KNOWN_WORDS = frozenset({*_SAMPLE_WORDS, *_CODE, *_EXAMPLES, *_COLUMNS})
+SILENT_ELEMENTS = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
 """Elements whose text is code, or was written by a user."""
-SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
+TEXT_ATTRIBUTES = frozenset({"alt", "aria-label", "placeholder", "title"})
 """Attributes that users read or hear."""
-VOID = frozenset({
+VOID_ELEMENTS = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
 })  # fmt: skip
 NO_WORDS = re.compile(
@@ -59,10 +72,10 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
         foreign = not (attributes.get("lang") or "zh").startswith("zh") or attributes.get("translate") == "no"
-        if tag not in VOID:
-            self._open.append((tag, foreign or tag in SILENT))
+        if tag not in VOID_ELEMENTS:
+            self._open.append((tag, foreign or tag in SILENT_ELEMENTS))
         if not foreign:
-            self.read += [value for name, value in attrs if name in SPOKEN and value]
+            self.read += [value for name, value in attrs if name in TEXT_ATTRIBUTES and value]
 
     def handle_endtag(self, tag: str) -> None:
         while self._open and self._open.pop()[0] != tag:
@@ -73,21 +86,21 @@ class _Reader(HTMLParser):
             self.read.append(data)
 
 
-def read_of(page: str) -> str:
+def visible_text(page: str) -> str:
     """Return the visible text of an HTML page, one line for each piece."""
     reader = _Reader()
     reader.feed(page)
     return "\n".join(" ".join(piece.split()) for piece in reader.read if piece.strip())
 
 
-def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
+def find_english(text: str, known_words: Iterable[str] = ()) -> list[str]:
     """Return Latin words that are not names, known words, or parts of addresses, paths, digests or versions."""
-    names = NAMES.union(known)
+    names = NAMES.union(known_words)
     words = re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII)
     # Digests are printed in groups of four digits, some of which are letters only.
     return [word for word in words if word not in names and not re.fullmatch("[a-f]{4}", word)]
 
 
-def half_width_in(text: str) -> list[str]:
+def find_half_width(text: str) -> list[str]:
     """Return the places where Chinese characters are next to punctuation of other languages."""
     return HALF_WIDTH.findall(text)

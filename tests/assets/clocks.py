@@ -15,11 +15,11 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a funct
     """A function that sets the clock of all modules that use the product's, with an offset from the true time."""
     true = datetime
 
-    def set_by(off: timedelta) -> None:
+    def set_by(offset: timedelta) -> None:
         class Off(datetime):
             @classmethod
             def now(cls, tz: Any = None) -> Any:  # noqa: ANN401
-                return true.now(tz) + off
+                return true.now(tz) + offset
 
         monkeypatch.setattr(clock, "datetime", Off)
 

@@ -18,8 +18,8 @@ from evidence.facts.cocapture import (
     SealedStatement,
     Statement,
     Visited,
-    compare,
-    page_text,
+    compare_statement,
+    extract_text,
 )
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import from_plain, to_plain
@@ -30,12 +30,12 @@ from evidence.verdict.trust import Trust, TrustedLog
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, continued, found_bytes, logged
+from tests.assets.bundles import CAPTURED, FROM_FACTS, PAGE, Scene, append_entry, found_bytes, with_consistency_proofs
 from tests.assets.changes import Files
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.resealing import Facts, Lie, sealed_lie
-from tests.assets.site import Answer, Seen as Request
-from tests.assets.tampering import files_of
+from tests.assets.resealing import Facts, Lie, seal_lie
+from tests.assets.site import Answer, ReceivedRequest as Request
+from tests.assets.tampering import read_files
 from tests.assets.witnesses import LABEL
 
 PLACE = "data/sightings/01/capture-1/cocapture.json"
@@ -45,7 +45,7 @@ ORIGIN, OWN = "partner.example/log", "log.tests.example"
 CERTIFICATE = Digest.of(b"the bytes of a certificate")
 
 
-def new_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -> Log:
+def create_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -> Log:
     """Create a log in a folder."""
     return Log(FolderLogStore(folder), key or KeySigner(Ed25519PrivateKey.generate()), name)
 
@@ -57,45 +57,51 @@ def statement(started: datetime) -> Statement:
     address = "https://copies.example/field.jpg"
     picture = Visited(address, address, 200, "", Digest.of(found_bytes(1)), server, CERTIFICATE)
     return Statement(
-        OWN, CHALLENGE, page, picture, Digest.of(page_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
+        OWN, CHALLENGE, page, picture, Digest.of(extract_text(PAGE)), "", False, "", "", started,  # noqa: FBT003
         started + timedelta(seconds=2),
     )  # fmt: skip
 
 
-def sealed_in(log: Log, said: Statement, kind: EntryType = EntryType.COCAPTURE) -> SealedStatement:
+def seal_statement(log: Log, statement: Statement, kind: EntryType = EntryType.COCAPTURE) -> SealedStatement:
     """Return a statement, sealed as an entry of a log."""
-    proof: LogProof = logged(log, kind, dict(to_plain(said)), said.finished)
-    return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+    proof: LogProof = append_entry(log, kind, dict(to_plain(statement)), statement.finished)
+    return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
-def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
+def lying_partner(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
     """Return the handler of a partner that visits nothing and states what it is asked to confirm.
 
     The statement is sealed in a log, with fields changed.
     """
 
     def answer(request: Request) -> Answer:
-        asked = json.loads(request.body)
-        seen = {"final_url": asked["page"], "status": 200, "reason": "", "server": "127.0.0.1", "certificate": None}
-        picture = {"url": asked["picture"], "final_url": asked["picture"], "sha256": Digest.of(image).hex}
-        said = {
-            "asked_by": asked["from"], "challenge": asked["challenge"], "language": "", "consent": False,
-            "page": {**seen, "url": asked["page"], "sha256": Digest.of(html).hex}, "picture": {**seen, **picture},
-            "text": Digest.of(page_text(html)).hex, "accept_language": "", "content_language": "",
-            "started": asked["at"], "finished": asked["at"], "format": COCAPTURE_FORMAT,
+        requested = json.loads(request.body)
+        visit = {
+            "final_url": requested["page"],
+            "status": 200,
+            "reason": "",
+            "server": "127.0.0.1",
+            "certificate": None,
+        }
+        picture = {"url": requested["picture"], "final_url": requested["picture"], "sha256": Digest.of(image).hex}
+        fields = {
+            "asked_by": requested["from"], "challenge": requested["challenge"], "language": "", "consent": False,
+            "page": {**visit, "url": requested["page"], "sha256": Digest.of(html).hex}, "picture": {**visit, **picture},
+            "text": Digest.of(extract_text(html)).hex, "accept_language": "", "content_language": "",
+            "started": requested["at"], "finished": requested["at"], "format": COCAPTURE_FORMAT,
         }  # fmt: skip
         for name, value in other.items():
-            said[name] = {**said[name], **value} if isinstance(value, dict) else value
-        written = said.pop("format")  # of an unknown format nothing is read
-        stated = from_plain(Statement, {**said, "format": COCAPTURE_FORMAT}, where="the lie")
-        sealed = sealed_in(log, replace(stated, format=written))
-        return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
+            fields[name] = {**fields[name], **value} if isinstance(value, dict) else value
+        format_name = fields.pop("format")  # of an unknown format nothing is read
+        lie = from_plain(Statement, {**fields, "format": COCAPTURE_FORMAT}, where="the lie")
+        sealed_statement = seal_statement(log, replace(lie, format=format_name))
+        return Answer(json.dumps(to_plain(sealed_statement)).encode(), "application/json")
 
     return answer
 
 
 @dataclass(frozen=True, slots=True)
-class SeenTwice:
+class ConfirmedBundle:
     """A bundle with a partner's statement, its files, the partner's log, and a trust list that pins the log."""
 
     scene: Scene
@@ -112,61 +118,65 @@ class SeenTwice:
         assert self.said.picture is not None
         return self.said.picture
 
-    def answer(self, sealed: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
+    def answer(self, sealed_statement: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """Return the answer that the requester records for a statement."""
-        answer = PartnerAnswer("b", self.log.vkey(), "" if sealed else "no-answer", (), (), sealed)
-        if sealed:
+        answer = PartnerAnswer("b", self.log.vkey(), "" if sealed_statement else "no-answer", (), (), sealed_statement)
+        if sealed_statement:
             network = from_plain(NetworkRecord, json.loads(self.files[CAPTURED[1]]), where="")
             image = self.scene.facts.sightings[0].captures[0].image
-            agrees, differs = compare(sealed.statement, network, self.files[CAPTURED[2]], image)
+            agrees, differs = compare_statement(sealed_statement.statement, network, self.files[CAPTURED[2]], image)
             answer = replace(answer, agrees=agrees, differs=differs)
         return replace(answer, **other)
 
     def lie(self, *answers: PartnerAnswer, challenge: bytes = CHALLENGE) -> Files:
         """Return the bundle with these answers instead, sealed with a stranger's key."""
         data = Cocapture(challenge, answers).to_json()
-        return sealed_lie(self.files, lambda _, files: files.update({PLACE: data}))
+        return seal_lie(self.files, lambda _, files: files.update({PLACE: data}))
 
     def says(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """Return an answer whose statement has other fields, sealed by the partner with its own key."""
-        return self.answer(sealed_in(self.log, replace(self.said, **other)))
+        return self.answer(seal_statement(self.log, replace(self.said, **other)))
 
 
-def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
+def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
     """Add a partner's answer to the capture of a scene's case, seal the case and log it."""
     key = KeySigner(Ed25519PrivateKey.generate())
-    log = new_log(folder / "partner", key=key)
+    log = create_log(folder / "partner", key=key)
     [sighting] = scene.facts.sightings
     [capture] = sighting.captures
     partner_statement = statement(capture.started)
     trust = replace(
         scene.trust,
-        logs=tuple(replace(one, operator="Ann") for one in scene.trust.logs),
+        logs=tuple(replace(trusted_log, operator="Ann") for trusted_log in scene.trust.logs),
         partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
     )
     files = {path: scene.blobs.get(file.sha256) for file in scene.sealed.manifest.files for path in [file.path]}
-    made = SeenTwice(scene, log, key, partner_statement, files, trust, folder)
-    record = Cocapture(CHALLENGE, (made.answer(sealed_in(log, partner_statement)),))
+    confirmed = ConfirmedBundle(scene, log, key, partner_statement, files, trust, folder)
+    record = Cocapture(CHALLENGE, (confirmed.answer(seal_statement(log, partner_statement)),))
     facts = replace(
         scene.facts,
         sightings=(replace(sighting, captures=(replace(capture, files=(*capture.files, PLACE)),)),),
     )
-    kept = [
+    content_files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
         for file in scene.sealed.manifest.files
         if file.role not in FROM_FACTS
     ]
     content = ContentFile(PLACE, "cocapture", "application/json", scene.blobs.put(record.to_json()))
-    sealed = seal(facts, [*kept, content], scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
-    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
-    proofs = Proofs(entry, continued(scene.log, facts, entry.size))
+    sealed_case = seal(
+        facts, [*content_files, content], scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs
+    )
+    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case))
+    proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
     path = folder / "seen-twice.zip"
     with path.open("wb") as out:
-        write_bundle(out, sealed, proofs, scene.blobs)
-    return replace(made, scene=replace(scene, facts=facts, sealed=sealed, proofs=proofs), files=files_of(path))
+        write_bundle(out, sealed_case, proofs, scene.blobs)
+    return replace(
+        confirmed, scene=replace(scene, facts=facts, sealed=sealed_case, proofs=proofs), files=read_files(path)
+    )
 
 
-def _copied(facts: Facts, files: Files) -> None:
+def _copy_capture(facts: Facts, files: Files) -> None:
     """Add a second capture of the same page, with the statement of the first one."""
     [sighting] = facts["sightings"]
     [first] = sighting["captures"]
@@ -175,185 +185,199 @@ def _copied(facts: Facts, files: Files) -> None:
     sighting["captures"].append({**first, "files": list(paths.values())})
 
 
-def _bare(facts: Facts, files: Files) -> None:
+def _remove_network_record(facts: Facts, files: Files) -> None:
     facts["sightings"][0]["captures"][0]["files"].remove(CAPTURED[1])
     del files[CAPTURED[1]]
 
 
-def _later(seen: SeenTwice) -> Files:
+def _move_capture(bundle: ConfirmedBundle) -> Files:
     """Present the same statement for a capture one day later."""
 
     def lie(facts: Facts, files: Files) -> None:
-        day = timedelta(days=1)
-        started = seen.scene.facts.sightings[0].captures[0].started + day
+        one_day = timedelta(days=1)
+        started = bundle.scene.facts.sightings[0].captures[0].started + one_day
         network = json.loads(files[CAPTURED[1]])
         network.update(started=rfc3339(started), finished=rfc3339(started))
         files[CAPTURED[1]] = json.dumps(network).encode()
         facts["sightings"][0]["captures"][0].update(started=rfc3339(started), finished=rfc3339(started))
 
-    return sealed_lie(seen.files, lie)
+    return seal_lie(bundle.files, lie)
 
 
-def _stated_only(seen: SeenTwice) -> Files:
+def _change_statement(bundle: ConfirmedBundle) -> Files:
     """Change the statement and leave its proof unchanged."""
-    record = json.loads(seen.files[PLACE])
+    record = json.loads(bundle.files[PLACE])
     record["answers"][0]["sealed"]["statement"]["status_of_mind"] = 1
-    return sealed_lie(seen.files, _file(canonical(record)))
+    return seal_lie(bundle.files, _replace_record(canonical(record)))
 
 
-def _changed(change: Callable[[Any], object]) -> Callable[[SeenTwice], Files]:
-    def made(seen: SeenTwice) -> Files:
-        record = json.loads(seen.files[PLACE])
+def _change_record(change: Callable[[Any], object]) -> Callable[[ConfirmedBundle], Files]:
+    def made(bundle: ConfirmedBundle) -> Files:
+        record = json.loads(bundle.files[PLACE])
         change(record)
-        return sealed_lie(seen.files, _file(canonical(record)))
+        return seal_lie(bundle.files, _replace_record(canonical(record)))
 
     return made
 
 
-def _file(data: bytes) -> Lie:
+def _replace_record(data: bytes) -> Lie:
     return lambda _, files: files.update({PLACE: data})
 
 
-def _other_bytes(seen: SeenTwice) -> Files:
+def _claim_other_bytes(bundle: ConfirmedBundle) -> Files:
     """Claim agreement although the partner saw other bytes."""
-    picture = replace(seen.picture, sha256=Digest.of(b"other"))
-    agrees = tuple(name for name in seen.answer(sealed_in(seen.log, seen.said)).agrees)
-    return seen.lie(replace(seen.says(picture=picture), agrees=agrees, differs=()))
+    picture = replace(bundle.picture, sha256=Digest.of(b"other"))
+    agrees = tuple(name for name in bundle.answer(seal_statement(bundle.log, bundle.said)).agrees)
+    return bundle.lie(replace(bundle.says(picture=picture), agrees=agrees, differs=()))
 
 
-def _honest_other_bytes(seen: SeenTwice) -> Files:
-    return seen.lie(seen.says(picture=replace(seen.picture, sha256=Digest.of(b"other"))))
+def _report_other_bytes(bundle: ConfirmedBundle) -> Files:
+    return bundle.lie(bundle.says(picture=replace(bundle.picture, sha256=Digest.of(b"other"))))
 
 
-def _other_key(seen: SeenTwice) -> Files:
+def _use_other_key(bundle: ConfirmedBundle) -> Files:
     """Use a log of the same name that signs with another key."""
-    return seen.lie(seen.answer(sealed_in(new_log(seen.folder / "other-key"), seen.said)))
+    return bundle.lie(bundle.answer(seal_statement(create_log(bundle.folder / "other-key"), bundle.said)))
 
 
-def _other_log(seen: SeenTwice) -> Files:
-    return seen.lie(seen.answer(sealed_in(new_log(seen.folder / "other-log", "c.example/log"), seen.said)))
+def _use_other_log(bundle: ConfirmedBundle) -> Files:
+    return bundle.lie(
+        bundle.answer(seal_statement(create_log(bundle.folder / "other-log", "c.example/log"), bundle.said))
+    )
 
 
-def _unpinned(seen: SeenTwice) -> Files:
-    log = new_log(seen.folder / "unpinned", "c.example/log")
-    return seen.lie(seen.answer(sealed_in(log, seen.said), log=log.vkey()))
+def _use_unpinned_log(bundle: ConfirmedBundle) -> Files:
+    log = create_log(bundle.folder / "unpinned", "c.example/log")
+    return bundle.lie(bundle.answer(seal_statement(log, bundle.said), log=log.vkey()))
 
 
-def _ourselves(seen: SeenTwice) -> Files:
-    return seen.lie(seen.answer(sealed_in(seen.scene.log, seen.said), log=seen.scene.log.vkey()))
+def _use_own_log(bundle: ConfirmedBundle) -> Files:
+    return bundle.lie(bundle.answer(seal_statement(bundle.scene.log, bundle.said), log=bundle.scene.log.vkey()))
 
 
-def _own_key(seen: SeenTwice) -> Files:
+def _use_own_key(bundle: ConfirmedBundle) -> Files:
     """Use the installation's own key under another name."""
-    log = new_log(seen.folder / "own-key", "c.example/log", seen.scene.log_key)
-    return seen.lie(seen.answer(sealed_in(log, seen.said), log=log.vkey()))
+    log = create_log(bundle.folder / "own-key", "c.example/log", bundle.scene.log_key)
+    return bundle.lie(bundle.answer(seal_statement(log, bundle.said), log=log.vkey()))
 
 
-def _forked(seen: SeenTwice) -> Files:
+def _fork_log(bundle: ConfirmedBundle) -> Files:
     """Present two statements from two histories of two entries that the partner's key signed."""
     answers = []
     for story in ("one", "other"):
-        log = new_log(seen.folder / f"forked-{story}", ORIGIN, seen.key)
-        logged(log, EntryType.SLICE, {"story": story})
-        answers.append(seen.answer(sealed_in(log, seen.said)))
-    return seen.lie(*answers)
+        log = create_log(bundle.folder / f"forked-{story}", ORIGIN, bundle.key)
+        append_entry(log, EntryType.SLICE, {"story": story})
+        answers.append(bundle.answer(seal_statement(log, bundle.said)))
+    return bundle.lie(*answers)
 
 
-def _twice(seen: SeenTwice) -> Files:
-    answer = seen.answer(sealed_in(seen.log, seen.said))
-    return seen.lie(answer, answer)
+def _repeat_statement(bundle: ConfirmedBundle) -> Files:
+    answer = bundle.answer(seal_statement(bundle.log, bundle.said))
+    return bundle.lie(answer, answer)
 
 
 _PAGE = "https://copies.example/"
-LIES: dict[str, tuple[Callable[[SeenTwice], Files], str, str]] = {
-    "nothing": (lambda seen: sealed_lie(seen.files, lambda *_: None), CHECK, "passed"),
-    "other bytes, told as the same": (_other_bytes, CHECK, "failed"),
-    "other bytes": (_honest_other_bytes, CHECK, "not checked"),
+LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
+    "nothing": (lambda bundle: seal_lie(bundle.files, lambda *_: None), CHECK, "passed"),
+    "other bytes, told as the same": (_claim_other_bytes, CHECK, "failed"),
+    "other bytes": (_report_other_bytes, CHECK, "not checked"),
     "no picture": (
-        lambda seen: seen.lie(seen.says(picture=replace(seen.picture, sha256=None, status=404))), CHECK,
+        lambda bundle: bundle.lie(bundle.says(picture=replace(bundle.picture, sha256=None, status=404))), CHECK,
         "not checked",
     ),
     "another page": (
-        lambda seen: seen.lie(seen.says(page=replace(seen.said.page, url=f"{_PAGE}other"))), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.says(page=replace(bundle.said.page, url=f"{_PAGE}other"))), CHECK, "failed"
     ),
     "another picture": (
-        lambda seen: seen.lie(seen.says(picture=replace(seen.picture, url=f"{_PAGE}other.jpg"))), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.says(picture=replace(bundle.picture,
+        url=f"{_PAGE}other.jpg"))), CHECK, "failed"
     ),
-    "no picture asked": (lambda seen: seen.lie(seen.says(picture=None)), CHECK, "failed"),
+    "no picture asked": (lambda bundle: bundle.lie(bundle.says(picture=None)), CHECK, "failed"),
     "a statement of another day": (
-        lambda seen: seen.lie(
-            seen.says(started=seen.said.started - timedelta(days=1), finished=seen.said.finished - timedelta(days=1))
+        lambda bundle: bundle.lie(
+            bundle.says(started=bundle.said.started - timedelta(days=1),
+                finished=bundle.said.finished - timedelta(days=1))
         ),
         CHECK, "failed",
     ),
     "a visit that ends before it begins": (
-        lambda seen: seen.lie(seen.says(finished=seen.said.started - timedelta(seconds=1))), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.says(finished=bundle.said.started - timedelta(seconds=1))), CHECK, "failed"
     ),
     "an entry of another day": (
-        lambda seen: seen.lie(
-            seen.answer(replace(sealed_in(seen.log, seen.said), time=seen.said.started + timedelta(days=2)))
+        lambda bundle: bundle.lie(
+            bundle.answer(replace(seal_statement(bundle.log, bundle.said),
+                time=bundle.said.started + timedelta(days=2)))
         ),
         CHECK, "failed",
     ),
-    "a capture of another day": (_later, CHECK, "failed"),
+    "a capture of another day": (_move_capture, CHECK, "failed"),
     "another format": (
-        lambda seen: seen.lie(seen.says(format="exhibit-cocapture/9")), "seen-twice:01-1", "failed",
+        lambda bundle: bundle.lie(bundle.says(format="exhibit-cocapture/9")), "seen-twice:01-1", "failed",
     ),
-    "an answer to another log": (lambda seen: seen.lie(seen.says(asked_by="d.example/log")), CHECK, "failed"),
-    "an answer to another challenge": (lambda seen: seen.lie(seen.says(challenge=bytes(32))), CHECK, "failed"),
+    "an answer to another log": (lambda bundle: bundle.lie(bundle.says(asked_by="d.example/log")), CHECK, "failed"),
+    "an answer to another challenge": (lambda bundle: bundle.lie(bundle.says(challenge=bytes(32))), CHECK, "failed"),
     "another challenge in the file": (
-        lambda seen: seen.lie(seen.answer(sealed_in(seen.log, seen.said)), challenge=bytes(32)), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said)),
+        challenge=bytes(32)), CHECK, "failed"
     ),
     "another kind of entry": (
-        lambda seen: seen.lie(seen.answer(sealed_in(seen.log, seen.said, EntryType.CASE))), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said,
+        EntryType.CASE))), CHECK, "failed"
     ),
-    "another log": (_other_log, CHECK, "failed"),
-    "another key": (_other_key, CHECK, "failed"),
-    "a key that nobody pinned": (_unpinned, CHECK, "not checked"),
-    "ourselves": (_ourselves, CHECK, "failed"),
-    "ourselves by another name": (_own_key, CHECK, "failed"),
+    "another log": (_use_other_log, CHECK, "failed"),
+    "another key": (_use_other_key, CHECK, "failed"),
+    "a key that nobody pinned": (_use_unpinned_log, CHECK, "not checked"),
+    "ourselves": (_use_own_log, CHECK, "failed"),
+    "ourselves by another name": (_use_own_key, CHECK, "failed"),
     "a key that is none": (
-        lambda seen: seen.lie(seen.answer(sealed_in(seen.log, seen.said), log="b+1+A")), CHECK, "failed"
+        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said), log="b+1+A")), CHECK, "failed"
     ),
-    "a forked log": (_forked, "heads", "failed"),
-    "one statement twice": (_twice, "seen-twice:01-1-2", "failed"),
+    "a forked log": (_fork_log, "heads", "failed"),
+    "one statement twice": (_repeat_statement, "seen-twice:01-1-2", "failed"),
     "a statement copied to another capture": (
-        lambda seen: sealed_lie(seen.files, _copied), "seen-twice:01-2", "failed"
+        lambda bundle: seal_lie(bundle.files, _copy_capture), "seen-twice:01-2", "failed"
     ),
     "no inclusion": (
-        _changed(lambda one: one["answers"][0]["sealed"].update(path=["ab" * 32])), CHECK, "failed"
+        _change_record(lambda record: record["answers"][0]["sealed"].update(path=["ab" * 32])), CHECK, "failed"
     ),
     "another place in the log": (
-        _changed(lambda one: one["answers"][0]["sealed"].update(sequence=7)), CHECK, "failed"
+        _change_record(lambda record: record["answers"][0]["sealed"].update(sequence=7)), CHECK, "failed"
     ),
-    "another salt": (_changed(lambda one: one["answers"][0]["sealed"].update(salt="ab" * 32)), CHECK, "failed"),
+    "another salt": (_change_record(lambda record: record["answers"][0]["sealed"].update(salt="ab" * 32)), CHECK,
+        "failed"),
     "a head with a changed size": (
-        _changed(
-            lambda one: one["answers"][0]["sealed"].update(
-                checkpoint=one["answers"][0]["sealed"]["checkpoint"].replace("\n1\n", "\n2\n"), size=2
+        _change_record(
+            lambda record: record["answers"][0]["sealed"].update(
+                checkpoint=record["answers"][0]["sealed"]["checkpoint"].replace("\n1\n", "\n2\n"), size=2
             )
         ),
         CHECK, "failed",
     ),
     "words in the statement changed": (
-        _changed(lambda one: one["answers"][0]["sealed"]["statement"].update(language="zh")), CHECK, "failed"
+        _change_record(lambda record: record["answers"][0]["sealed"]["statement"].update(language="zh")), CHECK,
+            "failed"
     ),
     "more agrees than does": (
-        _changed(lambda one: one["answers"][0].update(agrees=[*one["answers"][0]["agrees"], "language"])), CHECK,
+        _change_record(lambda record: record["answers"][0].update(agrees=[*record["answers"][0]["agrees"],
+            "language"])), CHECK,
         "failed",
     ),
-    "missing and there": (_changed(lambda one: one["answers"][0].update(missing="refused")), CHECK, "failed"),
-    "neither missing nor there": (_changed(lambda one: one["answers"][0].update(sealed=None)), CHECK, "failed"),
-    "missing": (lambda seen: seen.lie(seen.answer(None)), CHECK, "not checked"),
-    "a field of its own": (_stated_only, "seen-twice:01-1", "failed"),
-    "another format of the file": (_changed(lambda one: one.update(format="other/1")), "seen-twice:01-1", "failed"),
-    "a file of junk": (lambda seen: sealed_lie(seen.files, _file(b"{}")), "seen-twice:01-1", "failed"),
+    "missing and there": (_change_record(lambda record: record["answers"][0].update(missing="refused")), CHECK,
+        "failed"),
+    "neither missing nor there": (_change_record(lambda record: record["answers"][0].update(sealed=None)), CHECK,
+        "failed"),
+    "missing": (lambda bundle: bundle.lie(bundle.answer(None)), CHECK, "not checked"),
+    "a field of its own": (_change_statement, "seen-twice:01-1", "failed"),
+    "another format of the file": (_change_record(lambda record: record.update(format="other/1")), "seen-twice:01-1",
+        "failed"),
+    "a file of junk": (lambda bundle: seal_lie(bundle.files, _replace_record(b"{}")), "seen-twice:01-1", "failed"),
     "a file in another form": (
-        lambda seen: sealed_lie(seen.files, _file(seen.files[PLACE] + b"\n")), "seen-twice:01-1", "failed"
+        lambda bundle: seal_lie(bundle.files, _replace_record(bundle.files[PLACE] + b"\n")), "seen-twice:01-1", "failed"
     ),
-    "a capture without its surroundings": (lambda seen: sealed_lie(seen.files, _bare), CHECK, "failed"),
+    "a capture without its "
+    "surroundings": (lambda bundle: seal_lie(bundle.files, _remove_network_record), CHECK, "failed"),
     "seventeen answers": (
-        lambda seen: seen.lie(*[seen.answer(None)] * 17), "seen-twice:01-1", "failed"
+        lambda bundle: bundle.lie(*[bundle.answer(None)] * 17), "seen-twice:01-1", "failed"
     ),
 }  # fmt: skip
 """Lies about a capture that a partner saw, the check that detects each, and its message."""

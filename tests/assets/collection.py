@@ -14,23 +14,23 @@ from registry.fingerprints.ports import get_indexes
 from registry.matches.registered_works import RegisteredWorks
 from registry.models import Work
 from registry.services.services import Services
-from tests.assets.rows import jpeg, photograph
+from tests.assets.rows import encode_jpeg, photograph
 
-_measured = cache(extract)
+_cached_features = cache(extract)
 
 
-def sheet(*seeds: int) -> bytes:
+def collage(*seeds: int) -> bytes:
     """Return a large unrelated image with mirrored pieces of photographs in it."""
     sheet = textured(900, (1000, 700))
     for place, seed in enumerate(seeds):
         piece = Image.open(io.BytesIO(photograph(seed))).crop((20, 10, 300, 230))
         sheet.paste(piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (60 + 440 * place, 240))
-    return jpeg(sheet)
+    return encode_jpeg(sheet)
 
 
-def found_in(services: Services, data: bytes) -> set[str]:
+def find_titles(services: Services, data: bytes) -> set[str]:
     """Return the titles of the works that an image shows."""
     get_indexes(services).refresh(Collection.WORKS)
-    compared = find_works(_measured(data), lambda: data, RegisteredWorks(services))
-    matches = [picture for picture, one in compared if one.decision is not Decision.NONE]
+    comparisons = find_works(_cached_features(data), lambda: data, RegisteredWorks(services))
+    matches = [picture for picture, comparison in comparisons if comparison.decision is not Decision.NONE]
     return set(Work.objects.filter(pictures__in=matches, removed_at=None).values_list("title", flat=True))

@@ -17,7 +17,7 @@ from desk.cli.common.frame import Desk
 from desk.cli.main import main
 from tests import CHECKOUT
 
-LONGEST = 240
+TIMEOUT_SECONDS = 240
 FORKING = """
 import json, os, sys
 import django
@@ -38,7 +38,7 @@ for line in sys.stdin:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandResult:
     """Result of a command."""
 
     code: int
@@ -56,8 +56,8 @@ class Commands:
 
     __slots__ = ()
 
-    def run(self, *words: object, code: int | None = 0, told: str = "") -> Ran:
-        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code."""
+    def run(self, *words: object, code: int | None = 0, stdin: str = "") -> CommandResult:
+        """Run `exhibit WORDS` with ``stdin`` as standard input, and check its exit code."""
         raise NotImplementedError
 
     def ask(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 - any JSON
@@ -67,8 +67,8 @@ class Commands:
     def api(self, method: str, path: str, *words: object, code: int = 0, **fields: object) -> Any:  # noqa: ANN401 - any JSON
         """Call an API operation with fields, and return its response, or None for an empty one."""
         options = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
-        ran = self.run("api", method, path, *words, *options, code=code)
-        return ran.answer if ran.out else None
+        result = self.run("api", method, path, *words, *options, code=code)
+        return result.answer if result.out else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,18 @@ class CommandLine(Commands):
         own = {"EXHIBIT_DATA": str(self.data), "DATABASE_URL": "", "REDIS_URL": ""}
         return {**os.environ, **own, **self.settings}
 
-    def run(self, *words: object, code: int | None = 0, told: str = "", **settings: str) -> Ran:
-        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code.
+    def run(self, *words: object, code: int | None = 0, stdin: str = "", **settings: str) -> CommandResult:
+        """Run `exhibit WORDS` with ``stdin`` as standard input, and check its exit code.
 
         No command may print a traceback.
         """
-        given = [str(word) for word in words]
-        ran = self._forked(given, told) if self.forking and not settings else self._run(given, told, settings)
-        assert code is None or ran.code == code, ran
-        assert "Traceback" not in ran.err + ran.out
-        return ran
+        arguments = [str(word) for word in words]
+        result = (
+            self._forked(arguments, stdin) if self.forking and not settings else self._run(arguments, stdin, settings)
+        )
+        assert code is None or result.code == code, result
+        assert "Traceback" not in result.err + result.out
+        return result
 
     def started(self, *words: object) -> "subprocess.Popen[str]":
         """Start `exhibit WORDS` in its own session."""
@@ -115,30 +117,30 @@ class CommandLine(Commands):
             start_new_session=True,
         )
 
-    def _run(self, words: list[str], told: str, settings: Mapping[str, str]) -> Ran:
-        run = subprocess.run(
-            [sys.executable, "-m", "desk", *words],
+    def _run(self, arguments: list[str], stdin: str, settings: Mapping[str, str]) -> CommandResult:
+        process = subprocess.run(
+            [sys.executable, "-m", "desk", *arguments],
             cwd=CHECKOUT,
             env={**self.environ, **settings},
-            input=told,
+            input=stdin,
             capture_output=True,
             text=True,
-            timeout=LONGEST,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        return Ran(run.returncode, run.stdout, run.stderr)
+        return CommandResult(process.returncode, process.stdout, process.stderr)
 
-    def _forked(self, words: list[str], told: str) -> Ran:
+    def _forked(self, arguments: list[str], stdin: str) -> CommandResult:
         assert self.forking is not None
         assert self.forking.stdin is not None
         assert self.forking.stdout is not None
         with tempfile.TemporaryDirectory() as name:
-            files = [Path(name) / one for one in ("in", "out", "err")]
+            files = [Path(name) / stream for stream in ("in", "out", "err")]
             for path in files:
-                path.write_text(told if path.name == "in" else "", "utf-8")
-            print(json.dumps({"words": words, "files": list(map(str, files))}), file=self.forking.stdin, flush=True)
+                path.write_text(stdin if path.name == "in" else "", "utf-8")
+            print(json.dumps({"words": arguments, "files": list(map(str, files))}), file=self.forking.stdin, flush=True)
             code = int(self.forking.stdout.readline())
-            return Ran(code, *(path.read_text("utf-8") for path in files[1:]))
+            return CommandResult(code, *(path.read_text("utf-8") for path in files[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +160,19 @@ class Terminal(Commands):
         """The data folder."""
         return self.desk.config.data_dir
 
-    def run(self, *words: object, code: int | None = 0, told: str = "") -> Ran:
-        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code."""
-        with CliRunner().isolation(input=told) as (out, err, _both):
-            ended = main([str(word) for word in words])
+    def run(self, *words: object, code: int | None = 0, stdin: str = "") -> CommandResult:
+        """Run `exhibit WORDS` with ``stdin`` as standard input, and check its exit code."""
+        with CliRunner().isolation(input=stdin) as (out, err, _both):
+            exit_code = main([str(word) for word in words])
             sys.stdout.flush()
-            ran = Ran(ended, out.getvalue().decode(), err.getvalue().decode())
-        assert code is None or ran.code == code, ran
-        assert "Unexpected error" not in ran.err
-        return ran
+            result = CommandResult(exit_code, out.getvalue().decode(), err.getvalue().decode())
+        assert code is None or result.code == code, result
+        assert "Unexpected error" not in result.err
+        return result
 
 
 @contextmanager
-def forking(line: CommandLine) -> Iterator[CommandLine]:
+def forking_command_line(line: CommandLine) -> Iterator[CommandLine]:
     """Yield a faster command line for many commands: each runs in a forked process that need not load Django again."""
     command = [sys.executable, "-c", FORKING]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.anchors.cosignature.kind import TrustedWitness
-from evidence.log.notes import cosigner_key, parse_verifier_key, verifier_key
+from evidence.log.notes import format_cosigner_key, format_verifier_key, parse_verifier_key
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 
 
-def conflicts(trust: Trust) -> dict[str, tuple[Trust, tuple[str, str]]]:
+def conflicting_trust_lists(trust: Trust) -> dict[str, tuple[Trust, tuple[str, str]]]:
     """Return conflicting trust lists by conflict, each with the two lines that the error must name.
 
     Args:
@@ -21,10 +21,10 @@ def conflicts(trust: Trust) -> dict[str, tuple[Trust, tuple[str, str]]]:
     friend, other = (Ed25519PrivateKey.generate().public_key().public_bytes_raw() for _ in range(2))
 
     def witness(called: str, vkey_name: str, public: bytes) -> TrustedWitness:
-        return TrustedWitness(called, cosigner_key(vkey_name, public), development=True, label="trial")
+        return TrustedWitness(called, format_cosigner_key(vkey_name, public), development=True, label="trial")
 
     def partner(vkey_name: str, public: bytes, operator: str) -> TrustedLog:
-        return TrustedLog(verifier_key(vkey_name, public), development=True, label="trial", operator=operator)
+        return TrustedLog(format_verifier_key(vkey_name, public), development=True, label="trial", operator=operator)
 
     def pin(owner: str, public: bytes, **more: object) -> TrustedKey:
         return replace(TrustedKey(owner, public, development=True, label="trial"), **more)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ def log_of(folder: Path, name: str = "log.tests.example") -> Log:
     return Log(FolderLogStore(folder / name), KeySigner(Ed25519PrivateKey.generate()), name)
 
 
-def picture(number: int, *failed: Decision, bits: int = 0, saved: str = "") -> CountedPicture:
+def counted_picture(number: int, *failed: Decision, bits: int = 0, saved: str = "") -> CountedPicture:
     """Return a counted photograph. A saved copy has other bytes, and a hash that differs in ``bits`` bits."""
     perceptual = int.from_bytes(hashlib.sha256(str(number).encode()).digest()) ^ ((1 << bits) - 1)
     return CountedPicture(Digest.of(f"{number}{saved}".encode()), perceptual.to_bytes(32), failed)

@@ -19,7 +19,7 @@ from crawler.__main__ import main
 from crawler.reading import helper
 from exhibit.helper import serve
 
-WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class ForkedHelper:
@@ -43,36 +43,36 @@ class ForkedHelper:
 
 def fork_helper() -> None:
     """Fork the helper that this process would otherwise start with the first document."""
-    ours, theirs = socket.socketpair()
+    parent_socket, helper_socket = socket.socketpair()
     memory = os.fdopen(os.memfd_create("crawler.reading.helper"), "rb")
     pid = os.fork()
     if not pid:
-        ours.close()
+        parent_socket.close()
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(nothing, number)
         os.environ.clear()
-        sys.argv[1:] = [str(theirs.detach()), str(memory.fileno())]
+        sys.argv[1:] = [str(helper_socket.detach()), str(memory.fileno())]
         try:
             serve(helper.answer)
         finally:
             os._exit(0)
-    theirs.close()
-    ours.recv(1)
-    helper.helper._ends, helper.helper.process = (ours, memory), ForkedHelper(pid)  # type: ignore[assignment]
+    helper_socket.close()
+    parent_socket.recv(1)
+    helper.helper._ends, helper.helper.process = (parent_socket, memory), ForkedHelper(pid)  # type: ignore[assignment]
 
 
-def crawl(files: list[str], environ: dict[str, str], words: list[str], seconds: float, alarm: int) -> None:
+def crawl(files: list[str], environ: dict[str, str], arguments: list[str], seconds: float, alarm: int) -> None:
     """Run a crawl in this process, with these files as standard input, output and error."""
-    for number, (path, how) in enumerate(zip(files, (os.O_RDONLY, WRITTEN, WRITTEN), strict=True)):
+    for number, (path, how) in enumerate(zip(files, (os.O_RDONLY, WRITE_FLAGS, WRITE_FLAGS), strict=True)):
         os.dup2(os.open(path, how, 0o600), number)
     sys.stdin = open(0)  # noqa: SIM115 - as long as the process
     os.environ.clear()
     os.environ.update(environ)
     helper.SECONDS = seconds
     signal.alarm(alarm)
-    sys.exit(main(words))
+    sys.exit(main(arguments))
 
 
 def serve_forks() -> None:

@@ -25,12 +25,12 @@ Value: TypeAlias = Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = ["127.0.0.0/8"]
-_TURN = threading.Lock()
+_FORK_LOCK = threading.Lock()
 FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Crawled:
+class CrawlResult:
     """The results of a crawl."""
 
     lines: tuple[Line, ...]
@@ -46,11 +46,11 @@ class Crawled:
     def refusals(self) -> dict[str, str]:
         """Return refusal reasons by URL, of lines and of images."""
         of_lines = {line.url: line.reason for line in self.lines if isinstance(line, RefusalLine)}
-        return of_lines | {one.url: one.reason for page in self.pages for one in page.refusals}
+        return of_lines | {refusal.url: refusal.reason for page in self.pages for refusal in page.refusals}
 
     @property
     def sightings(self) -> list[Sighting]:
-        return [one for page in self.pages for one in page.sightings]
+        return [sighting for page in self.pages for sighting in page.sightings]
 
     @property
     def end(self) -> EndLine:
@@ -59,14 +59,14 @@ class Crawled:
 
     def sighting(self, url: str) -> Sighting:
         """Return the first sighting of an image URL."""
-        return next(one for one in self.sightings if one.image_url == url)
+        return next(item for item in self.sightings if item.image_url == url)
 
     def bytes_of(self, sighting: Sighting) -> bytes:
         """Return the stored bytes of a sighting."""
         return (self.folder / sighting.digest.hex).read_bytes()
 
 
-def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
+def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> CrawlResult:
     """Run a job to its end. Loopback is allowed and delays are minimal, unless the job sets other values.
 
     Args:
@@ -76,26 +76,28 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
     """
     folder.mkdir(parents=True, exist_ok=True)
     job_file, lines, error_file = (folder / name for name in ("job", "lines", "errors"))
-    job_file.write_bytes(whole_job(folder, **job))
+    job_file.write_bytes(build_job(folder, **job))
     files = [str(job_file), str(lines), str(error_file)]
-    code = Forked(files, ["-"], seconds=read_seconds, alarm=120).wait()
+    code = ForkedCrawl(files, ["-"], seconds=read_seconds, alarm=120).wait()
     errors = error_file.read_text("utf-8")
     assert "Traceback" not in errors, errors
     bytes_dir = folder / "bytes"
     for path in bytes_dir.iterdir() if bytes_dir.exists() else ():
         assert Digest.of_file(path).hex == path.name
-    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, bytes_dir, errors)
+    return CrawlResult(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, bytes_dir, errors)
 
 
-class Forked:
+class ForkedCrawl:
     """A crawl in a child of the process that has loaded Scrapy (:mod:`tests.assets.crawl_forks`)."""
 
     running: ClassVar[set[int]] = set()
     """Process IDs of crawls that have not been waited for."""
 
-    def __init__(self, files: list[str], words: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0) -> None:
-        asked = {"files": files, "words": words, "seconds": seconds, "alarm": alarm}
-        self.pid = _told(asked | {"environ": dict(os.environ)})
+    def __init__(
+        self, files: list[str], arguments: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0
+    ) -> None:
+        request = {"files": files, "words": arguments, "seconds": seconds, "alarm": alarm}
+        self.pid = _send_request(request | {"environ": dict(os.environ)})
         self.returncode: int | None = None
         self._waiting = threading.Lock()
         self.running.add(self.pid)
@@ -104,7 +106,7 @@ class Forked:
         """Wait for the end of the crawl and return its exit code."""
         with self._waiting:
             if self.returncode is None:
-                self.returncode = _told({"wait": self.pid})
+                self.returncode = _send_request({"wait": self.pid})
                 self.running.discard(self.pid)
             return self.returncode
 
@@ -114,7 +116,7 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
 
-class ForkedChild(Forked):
+class ForkedChild(ForkedCrawl):
     """Stand-in for ``subprocess.Popen`` in the workers: starts the same crawl without its second of imports.
 
     The command is ``python -m crawler JOB``; its output is read through a pipe.
@@ -137,22 +139,22 @@ class ForkedChild(Forked):
         self.wait()
 
 
-in_forks = SimpleNamespace(Popen=ForkedChild, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
+forked_subprocess = SimpleNamespace(Popen=ForkedChild, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
 """Stand-in for the module ``subprocess``."""
 
 
-def _told(asked: dict[str, Value]) -> int:
+def _send_request(request: dict[str, Value]) -> int:
     """Send a request to the forking process and return its reply."""
-    pipes = _forking()
+    pipes = _forking_process()
     assert pipes.stdin is not None
     assert pipes.stdout is not None
-    with _TURN:
-        print(json.dumps(asked), file=pipes.stdin, flush=True)
+    with _FORK_LOCK:
+        print(json.dumps(request), file=pipes.stdin, flush=True)
         return int(pipes.stdout.readline())
 
 
 @cache
-def _forking() -> "subprocess.Popen[str]":
+def _forking_process() -> "subprocess.Popen[str]":
     """Start the forking process at the first crawl. It ends with this process, when its standard input closes."""
     command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "tests.assets.crawl_forks"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -160,7 +162,7 @@ def _forking() -> "subprocess.Popen[str]":
     return process
 
 
-def whole_job(folder: Path, **job: Value) -> bytes:
+def build_job(folder: Path, **job: Value) -> bytes:
     """Return the JSON of a job for tests."""
     defaults = {"bytes_dir": str(folder / "bytes"), "allowed_networks": LOOPBACK}
     politeness = FAST | job.pop("politeness", {})
@@ -170,7 +172,7 @@ def whole_job(folder: Path, **job: Value) -> bytes:
 def start(folder: Path, out: Path, **job: Value) -> subprocess.Popen[bytes]:
     """Start a job that writes its lines to a file."""
     path = folder / "job.json"
-    path.write_bytes(whole_job(folder, **job))
+    path.write_bytes(build_job(folder, **job))
     return subprocess.Popen([sys.executable, "-m", "crawler", str(path), "--out", str(out)], cwd=ROOT)
 
 
@@ -184,12 +186,12 @@ def large_site(site: Site, pages: int, images: int) -> None:
             site.image(name, page * images + n)
 
 
-def kept(site: Site, delay: float) -> bool:
+def has_delay(site: Site, delay: float) -> bool:
     """Return True if requests were ``delay`` seconds apart on average.
 
     A busy machine may record one of them late, by up to half a delay.
     """
-    times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
+    times = [request.at for request in site.seen if not request.path.startswith(("/robots", "/.well-known"))]
     return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
 
 

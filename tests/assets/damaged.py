@@ -8,7 +8,7 @@ from registry.db import steps
 from registry.matches.match import match_pictures
 from registry.models import Picture
 from registry.services.services import Services
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
@@ -22,22 +22,22 @@ def works_and_pictures(stage: SyncRunner) -> None:
     studio = owner("studio")
     for seed in range(WORKS):
         register(stage.services, studio, photograph(seed))
-    bring(stage.services, *claimed_slice(studio), [copy_of(photograph(seed)) for seed in range(WORKS)])
+    record_sightings(stage.services, *claim_new_slice(studio), [recompress(photograph(seed)) for seed in range(WORKS)])
 
 
 @pytest.fixture
-def waiting(inline: SyncRunner) -> list[int]:
+def waiting_pictures(inline: SyncRunner) -> list[int]:
     """IDs of the images that wait to be matched."""
     return list(Picture.objects.filter(sightings__isnull=False).order_by("pk").values_list("pk", flat=True))
 
 
-def damage(folder: Path, pattern: str) -> None:
+def truncate_files(folder: Path, pattern: str) -> None:
     for path in folder.glob(pattern):
         path.write_bytes(path.read_bytes()[:40])
 
 
-def matched_again_and_again(services: Services, waiting: list[int]) -> None:
+def match_repeatedly(services: Services, picture_ids: list[int]) -> None:
     """Run the matching step more often than an image is retried."""
     for _ in range(steps.MAX_ATTEMPTS + 2):
         Picture.objects.update(not_before=None)
-        match_pictures(services, waiting)
+        match_pictures(services, picture_ids)

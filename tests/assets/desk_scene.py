@@ -15,8 +15,8 @@ from exhibit.digests import Digest
 from registry import scoped
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import make_link
-from registry.cases.queue import Wanted
-from registry.db.fields import KeptFile
+from registry.cases.queue import CaseFilter
+from registry.db.fields import StoredFile
 from registry.matches.match import match_pictures
 from registry.members import invitations, tokens
 from registry.models import (
@@ -36,15 +36,15 @@ from registry.models import (
     User,
     Webhook,
 )
-from registry.parties.demands import NewEntry, add_entry, keep_fees
-from registry.parties.invoices import Due, NewInvoice, issue
+from registry.parties.demands import NewEntry, add_entry, save_fee_table
+from registry.parties.invoices import Due, NewInvoice, issue_invoice
 from registry.works import bulk, uploads
-from registry.works.column_mappings import Columns, mark
-from registry.works.declarations import attach
-from registry.works.licences import NewLicence, keep_licences
-from tests.assets.laid_down import once
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import use_house
+from registry.works.column_mappings import Columns, compute_mark
+from registry.works.declarations import attach_document
+from registry.works.licences import NewLicence, add_licences
+from tests.assets.laid_down import restore_scene
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -56,59 +56,67 @@ class Scene:
         self.studio, agency = owner("studio"), owner("agency")
         data = photograph(1)
         self.work = register(inline.services, self.studio, data).work
-        planned, epoch = claimed_slice(self.studio)
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+        planned, epoch = claim_new_slice(self.studio)
+        match_pictures(inline.services, record_sightings(inline.services, planned, epoch, [recompress(data)]))
         self.case = self.studio.cases.get()
         self.bundle = self.case.bundles.create(number=1)
         digest = inline.services.blobs.put(b"a").hex
-        file: KeptFile = {"name": "a.csv", "media_type": "text/csv", "digest": digest, "size": 1}
+        file: StoredFile = {"name": "a.csv", "media_type": "text/csv", "digest": digest, "size": 1}
         self.capture = self.case.captures.get()
         self.capture.files = [{**file, "role": "screenshot-boxed"}]
         self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
         self.capture.started_at = self.capture.finished_at = now()
         self.capture.save()
-        keep_licences(self.studio, [NewLicence("A", domain="other.example")])
-        began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
-        uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
-        about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
-        letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        add_licences(self.studio, [NewLicence("A", domain="other.example")])
+        upload = uploads.start_upload(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
+        uploads.receive_files(inline.services, upload, [uploads.SentFile("a.jpg", len(data), lambda: data)])
+        notice_fields = {
+            "kind": "dmca",
+            "language": "en",
+            "party": "shop.example",
+            "files": [file],
+            "created_at": now(),
+        }
+        letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **notice_fields)
         Sender.objects.create(owner=self.studio, number=1, name="Ann")
         reply = NoticeReply.objects.create(notice=letter, number=1, kind="licence", at=now())
         reply.files.create(number=1, name="licence.pdf", data=b"a", size=1, digest=Digest.of(b"a"))
-        self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        self.attachment = attach_document(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
         self.deposit = make_deposit(inline.services, self.work, by="Ann").number
-        bulk.edit_many(inline.services, self.studio, scoped.works(self.studio), "put", "Harbours", by="Ann")
+        bulk.start_bulk_edit(inline.services, self.studio, scoped.works(self.studio), "put", "Harbours", by="Ann")
         self.remark = OwnershipRemark.objects.create(
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         pdf = file | {"name": "a.pdf", "media_type": "application/pdf", "language": "en", "exhibits": [1, 1]}
-        made = {
+        package_fields = {
             "state": "done",
             "made_at": now(),
             "expires_at": now(),
             "files": [file | {"crc": zlib.crc32(b"a")}, pdf],
         }
-        kept = keep_fees(self.studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="Ann")
-        asked = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
-        demand = Demand.objects.create(owner=self.studio, fee=kept.fees.get(), **asked)
+        fee_table = save_fee_table(self.studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="Ann")
+        demand_fields = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
+        demand = Demand.objects.create(owner=self.studio, fee=fee_table.fees.get(), **demand_fields)
         demand.cases.add(self.case)
         add_entry(demand, NewEntry("asked", 5000), by="Ann")
         add_entry(demand, NewEntry("agreed", 4000), by="Ann")
-        wanted = NewInvoice("The Studio", "A Shop", "New licence", [Due(now().date(), 4000)])
-        self.invoice = issue(demand, wanted, by="Ann").name
-        package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
+        invoice = NewInvoice("The Studio", "A Shop", "New licence", [Due(now().date(), 4000)])
+        self.invoice = issue_invoice(demand, invoice, by="Ann").name
+        package = Package.objects.create(
+            owner=self.studio, number=1, recipient="court", asked_by="Ann", **package_fields
+        )
         package.bundles.add(self.bundle)
         self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
-        columns = Columns(self.studio, ColumnMapping.Kind.WORKS, ["file"], mark(["Bild"]))
+        columns = Columns(self.studio, ColumnMapping.Kind.WORKS, ["file"], compute_mark(["Bild"]))
         columns(["Bild"])
         columns.remember(by="alice@example.org")
         self.mapping = self.studio.column_mappings.get()
-        decided = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
-        self.group = self.studio.group_decisions.create(wanted=asdict(Wanted()), **decided)
+        decision_fields = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
+        self.group = self.studio.group_decisions.create(wanted=asdict(CaseFilter()), **decision_fields)
         self.alice, self.bob = (
             self.person("alice", self.studio, Role.OWNER),
             self.person("bob", self.studio, Role.VIEWER),
@@ -158,7 +166,7 @@ class Scene:
             "reply": 1,
             "file": 1,
             "person": User.objects.get(username="bob@example.org").pk,
-            "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
+            "token": tokens.create_token(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
             "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
         }
         numbered = {"name": self.invoice}
@@ -174,14 +182,17 @@ class Scene:
         }
 
 
-class Asking(Scene):
+class PaymentDemandScene(Scene):
     """The same scene with a confirmed case of another party, for which the payment demand form is available."""
 
     def __init__(self, inline: SyncRunner) -> None:
         super().__init__(inline)
-        seen, about = self.case.case_sightings.get(), {"decision": Case.Decision.CONFIRMED, "waits": False}
-        other = self.studio.cases.create(number=2, work=self.work, party="zoo.example", opened_at=now(), **about)
-        other.case_sightings.create(match=seen.match, sighting=seen.sighting)
+        case_sighting, case_fields = (
+            self.case.case_sightings.get(),
+            {"decision": Case.Decision.CONFIRMED, "waits": False},
+        )
+        other = self.studio.cases.create(number=2, work=self.work, party="zoo.example", opened_at=now(), **case_fields)
+        other.case_sightings.create(match=case_sighting.match, sighting=case_sighting.sighting)
 
     def addresses(self, slug: str = "studio") -> dict[str, str]:
         """Return the same URLs, with the party and the case for the form."""
@@ -191,20 +202,20 @@ class Asking(Scene):
 
 def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
     """Yield the URL patterns of the site, or those of a namespace such as the API."""
-    waiting: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
-    while waiting:
-        one, within = waiting.pop()
-        if isinstance(one, URLResolver):
-            waiting += [(inner, one.namespace or within) for inner in one.url_patterns]
+    pending: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
+    while pending:
+        pattern, within = pending.pop()
+        if isinstance(pattern, URLResolver):
+            pending += [(inner, pattern.namespace or within) for inner in pattern.url_patterns]
         elif within == namespace:
-            yield one
+            yield pattern
 
 
 @pytest.fixture
 def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A scene in this test's own installation."""
-    use_house(monkeypatch, inline.services)
-    return once(inline, Scene)
+    use_services(monkeypatch, inline.services)
+    return restore_scene(inline, Scene)
 
 
 VALUES: dict[str, object] = {
@@ -222,10 +233,10 @@ VALUES: dict[str, object] = {
 
 def addresses() -> dict[str, str]:
     """Return a URL of every pattern of the site, including allauth's; the numbers in it may not exist."""
-    return {one.name: address_of(one.name) for one in patterns() if one.name is not None}
+    return {pattern.name: url_of_pattern(pattern.name) for pattern in patterns() if pattern.name is not None}
 
 
-def address_of(name: str) -> str:
-    [(_, keys), *_others], _pattern, _defaults, converters = get_resolver().reverse_dict.getlist(name)[0]
+def url_of_pattern(name: str) -> str:
+    [(_, keys), *_other_patterns], _pattern, _defaults, converters = get_resolver().reverse_dict.getlist(name)[0]
     whole = {key for key, converter in converters.items() if isinstance(converter, IntConverter)}
     return reverse(name, kwargs={key: 1 if key in whole else VALUES.get(key, "x") for key in keys})

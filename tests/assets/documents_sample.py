@@ -47,7 +47,7 @@ from indexer.draw.pair import Pair
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (900, 600)
 TRANSFORM = ((0.0, 864 / 640, 0.0), (582 / 430, 0.0, 18.0), (0.0, 0.0, 1.0))
-COMPARED = Verification(
+VERIFICATION = Verification(
     decision=Decision.CERTAIN,
     hamming=38,
     inliers=412,
@@ -97,10 +97,10 @@ def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
     registered = landscape(seed)
     cut = registered.crop((0, 18, 864, 600))
     copy = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
-    seen, work = encoded(copy, "WEBP"), encoded(registered)
-    pair = Pair.of(seen, work, COMPARED)
+    found_data, work = encoded(copy, "WEBP"), encoded(registered)
+    pair = Pair.of(found_data, work, VERIFICATION)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
-    return {"data/work/01.jpg": work, "data/sightings/01/image.webp": seen, **drawings}
+    return {"data/work/01.jpg": work, "data/sightings/01/image.webp": found_data, **drawings}
 
 
 def picture_facts(data: bytes, path: str) -> PictureFacts:
@@ -118,13 +118,13 @@ def sample_log_proof(kind: EntryType, sequence: int) -> LogProof:
     return LogProof(sequence, kind, NOON - timedelta(days=2), bytes(32), bytes(32), opening, 2048, path, note)
 
 
-def sample_sighting(found: PictureFacts) -> SightingFacts:
+def sample_sighting(found_picture: PictureFacts) -> SightingFacts:
     """Return a sighting with one capture and the proof of its slice."""
-    seen = NOON - timedelta(days=2, minutes=13, seconds=5)
+    seen_at = NOON - timedelta(days=2, minutes=13, seconds=5)
     page = "https://www.prints-and-more.example/shop/walls/autumn-hills?ref=front&size=70x100"
     image = "https://cdn.prints-and-more.example/media/2026/11/9f2c/autumn-hills-canvas-print-large@2x.webp"
     record = SightingRecord(
-        page, image, image, found.digest, 200, (("content-type", "image/webp"),), "203.0.113.9", seen
+        page, image, image, found_picture.digest, 200, (("content-type", "image/webp"),), "203.0.113.9", seen_at
     )
     proof = SliceProof(record, 3, 12, (bytes(32),) * 4, sample_log_proof(EntryType.SLICE, 1291))
     capture = CaptureFacts(
@@ -133,7 +133,7 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
         sentence="Page and image were served, the image with the same bytes.",
         started=NOON - timedelta(days=2),
         finished=NOON - timedelta(days=2, seconds=-4),
-        image=found.digest,
+        image=found_picture.digest,
         files=("data/sightings/01/exchange.warc",),
     )
     return SightingFacts(
@@ -142,13 +142,13 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
         image_url=image,
         final_url=image,
         context="Autumn Hills — canvas print, 70 × 100 cm, from €89. Ships worldwide.",
-        first_seen=seen,
+        first_seen=seen_at,
         last_seen=NOON - timedelta(hours=3),
         crawl="17",
         status=200,
         headers=record.headers,
         peer="203.0.113.9",
-        picture=found,
+        picture=found_picture,
         visibility=Visibility.PUBLIC,
         slice=proof,
         captures=(capture,),
@@ -166,11 +166,11 @@ def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
     yield ElsewhereFacts(SeenKind.ARCHIVE_CAPTURED, "Internet Archive", "page", "", f"{archive}/*/{page}", NOON)
 
 
-def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
+def sample_match(registered: PictureFacts, found_picture: PictureFacts) -> MatchFacts:
     """Return a measured comparison: mirrored, rotated by 90°, most of the image."""
     views = (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE, View.POINTS)
     paths = [f"data/matches/01/{view.file_name}" for view in views]
-    return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, ("Aligned over 94%.",), *paths)
+    return MatchFacts(1, registered.digest, found_picture.digest, (1,), VERIFICATION, ("Aligned over 94%.",), *paths)
 
 
 def sample_witnesses() -> tuple[WitnessFacts, ...]:
@@ -200,7 +200,7 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
     )
 
 
-def say(key: str, **values: str) -> str:
+def phrase(key: str, **values: str) -> str:
     """Return the English phrase for a key, as in documents."""
     return load_phrases("en").say(key, **values)
 
@@ -214,7 +214,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
     """Return a confirmed case with one sighting and one match."""
     pictures = pictures or sample_pictures()
     registered = picture_facts(pictures["data/work/01.jpg"], "data/work/01.jpg")
-    found = picture_facts(pictures["data/sightings/01/image.webp"], "data/sightings/01/image.webp")
+    found_picture = picture_facts(pictures["data/sightings/01/image.webp"], "data/sightings/01/image.webp")
     return CaseFacts(
         number=number,
         bundle=1,
@@ -225,8 +225,8 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
         written_at=NOON,
         software=SoftwareFacts("Exhibit", "0.1.0", "pipeline-1"),
         work=sample_work(registered),
-        sightings=(sample_sighting(found),),
-        matches=(sample_match(registered, found),),
+        sightings=(sample_sighting(found_picture),),
+        matches=(sample_match(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON - timedelta(hours=1), 14, False, "No record covers this use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
@@ -268,7 +268,7 @@ def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[Repor
     facts = [sample_case(pictures[number], number) for number in pictures]
     if demonstration:
         facts = [replace(case, decision=decision) for case in facts]
-    sealed = tuple(ReportCase(case, Digest.of(case.number.encode()), 2040, sample_witnesses()) for case in facts)
+    report_cases = tuple(ReportCase(case, Digest.of(case.number.encode()), 2040, sample_witnesses()) for case in facts)
     report = ReportFacts(
         title="Autumn watch",
         owner=OwnerFacts("Lindqvist Pictures AB", "Reg. no. 000000-0000, Lund, Sweden"),
@@ -280,7 +280,7 @@ def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[Repor
         software=SoftwareFacts("Exhibit", "0.1.0", "pipeline-1"),
         summary=ReportSummary(24, 245, 1707, cases, cases, 5, 1, 0),
         coverage=sample_coverage(),
-        cases=sealed,
+        cases=report_cases,
         not_checked=("Pages behind a login were not visited.",),
     )
     return report, pictures

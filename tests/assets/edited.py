@@ -11,7 +11,7 @@ from tests.assets.textured import collage_with, encoded, page_with, textured
 PICTURE = textured(1)
 
 
-def watermarked(picture: Image.Image) -> Image.Image:
+def add_watermark(picture: Image.Image) -> Image.Image:
     """Cover the image with repeated lines of text."""
     layer = Image.new("RGBA", picture.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
@@ -20,7 +20,7 @@ def watermarked(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
 
 
-def captioned(picture: Image.Image) -> Image.Image:
+def add_caption(picture: Image.Image) -> Image.Image:
     """Add a line of text below the image."""
     higher = ImageOps.expand(picture, (0, 0, 0, 70), "white")
     ImageDraw.Draw(higher).text((10, picture.height + 15), "what a day it was", fill="black", font_size=36)
@@ -44,14 +44,14 @@ EDITS: dict[str, Callable[[Image.Image], bytes]] = {
     "mirrored": lambda picture: jpeg(ImageOps.mirror(picture)),
     "turned": lambda picture: jpeg(picture.transpose(Image.Transpose.ROTATE_90)),
     "cropped": lambda picture: jpeg(picture.crop((90, 40, 430, 295))),
-    "captioned": lambda picture: jpeg(captioned(picture)),
+    "captioned": lambda picture: jpeg(add_caption(picture)),
     "bordered": lambda picture: jpeg(ImageOps.expand(picture, 30, "teal")),
-    "watermarked": lambda picture: jpeg(watermarked(picture)),
+    "watermarked": lambda picture: jpeg(add_watermark(picture)),
     "grey": lambda picture: jpeg(ImageOps.grayscale(picture)),
     "page": lambda picture: jpeg(page_with(picture)),
     "collage": lambda picture: jpeg(collage_with(picture)),
 }
-TURNED: list[Callable[[Image.Image], Image.Image]] = [
+ALL_ORIENTATIONS: list[Callable[[Image.Image], Image.Image]] = [
     lambda picture: picture,
     ImageOps.mirror,
     ImageOps.flip,
@@ -65,12 +65,12 @@ TURNED: list[Callable[[Image.Image], Image.Image]] = [
 
 
 @cache
-def edited(name: str) -> bytes:
+def edited_copy(name: str) -> bytes:
     """Return the copy of the image after one of the edits."""
     return EDITS[name](PICTURE)
 
 
 @lru_cache(maxsize=200)
-def measured(data: bytes) -> Features:
+def cached_features(data: bytes) -> Features:
     """Return the features of an image file. The result is shared, so do not change it."""
     return extract(data)

@@ -23,14 +23,14 @@ from eth.vm.spoof import SpoofTransaction
 from eth_utils import ValidationError
 
 from evidence.anchors.evm.anchor import EvmAnchor
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.clock import now
 
 # Importing eth raises the recursion limit of the whole process; deeply nested JSON then crashes CPython 3.11.2.
 sys.setrecursionlimit(1000)
 
 FORKS: dict[str, type[VM]] = {"berlin": BerlinVM, "london": LondonVM, "cancun": CancunVM}
-WEALTH = 10**24
+INITIAL_BALANCE = 10**24
 ANYBODY = bytes(19) + b"\x01"
 
 
@@ -58,7 +58,7 @@ class EvmChain:
             "gas_limit": 30_000_000,
             "timestamp": int(now().timestamp()) - 3600,
         }
-        accounts = {address: {"balance": WEALTH, "nonce": 0, "code": b"", "storage": {}} for address in rich}
+        accounts = {address: {"balance": INITIAL_BALANCE, "nonce": 0, "code": b"", "storage": {}} for address in rich}
         self.chain = kind.from_genesis(AtomicDB(), genesis, accounts)
 
     @property
@@ -69,23 +69,23 @@ class EvmChain:
     def mine(self, blocks: int = 1) -> None:
         """Mine blocks. The first contains the pending transactions."""
         for _ in range(blocks):
-            waiting = sorted(self.pool.values(), key=lambda each: (each.sender, each.nonce))
+            pending = sorted(self.pool.values(), key=lambda each: (each.sender, each.nonce))
             self.pool.clear()
             before = self.chain.get_canonical_head().timestamp
             moment = max(int(now().timestamp()), before + 1)
-            self.chain.mine_all(waiting, timestamp=moment, extra_data=self.seal)
+            self.chain.mine_all(pending, timestamp=moment, extra_data=self.seal)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: HttpRequest) -> HttpResponse:
         """Respond to a JSON-RPC call as a node does."""
         call = json.loads(question.body)
         self.asked.append(call["method"])
         try:
-            known = object() if call["method"] in self.mutes else self
-            result, error = getattr(known, call["method"])(*call["params"]), None
+            handler = object() if call["method"] in self.mutes else self
+            result, error = getattr(handler, call["method"])(*call["params"]), None
         except (ValidationError, AttributeError, TransactionNotFound) as problem:
             result, error = None, {"code": -32000, "message": str(problem)}
         response = {"jsonrpc": "2.0", "id": call["id"], **({"error": error} if error else {"result": result})}
-        return Answer(json.dumps(response).encode(), "application/json")
+        return HttpResponse(json.dumps(response).encode(), "application/json")
 
     def eth_chainId(self) -> str:  # noqa: N802 - the names of JSON-RPC, here and below
         return hex(self.chain_id)
@@ -102,8 +102,8 @@ class EvmChain:
     def eth_getTransactionCount(self, address: str, block: str) -> str:  # noqa: N802
         who = _bytes(address)
         mined = self.chain.get_vm().state.get_nonce(who)
-        waiting = [each.nonce + 1 for each in self.pool.values() if each.sender == who]
-        return hex(max([mined, *waiting]) if block == "pending" else mined)
+        nonces = [each.nonce + 1 for each in self.pool.values() if each.sender == who]
+        return hex(max([mined, *nonces]) if block == "pending" else mined)
 
     def eth_estimateGas(self, call: dict[str, str]) -> str:  # noqa: N802
         return hex(self.chain.estimate_gas(self._spoofed(call), self.chain.get_canonical_head()))
@@ -125,8 +125,8 @@ class EvmChain:
         return _hex(sent.hash)
 
     def eth_getTransactionByHash(self, text: str) -> dict[str, str] | None:  # noqa: N802
-        known = _bytes(text) in self.pool or self._place(text) is not None
-        return {"hash": text} if known else None
+        is_known = _bytes(text) in self.pool or self._place(text) is not None
+        return {"hash": text} if is_known else None
 
     def eth_getTransactionReceipt(self, text: str) -> dict[str, Any] | None:  # noqa: N802
         place = self._place(text)
@@ -142,14 +142,14 @@ class EvmChain:
     def eth_getBlockByNumber(self, number: str, _full: bool) -> dict[str, Any]:  # noqa: N802, FBT001
         return self._block(self.chain.get_canonical_block_by_number(int(number, 16)))
 
-    def eth_getLogs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: N802
-        first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+    def eth_getLogs(self, criteria: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: N802
+        first, last = int(criteria["fromBlock"], 16), int(criteria["toBlock"], 16)
         if last > self.tip:
             raise ValidationError("block range extends beyond current head block")
         logs = [
             log for number in range(first, last + 1) for receipt in self._receipts(number) for log in receipt["logs"]
         ]
-        return [log for log in logs if log["address"] == wanted["address"] and log["topics"] == wanted["topics"]]
+        return [log for log in logs if log["address"] == criteria["address"] and log["topics"] == criteria["topics"]]
 
     def _place(self, text: str) -> tuple[int, int] | None:
         with contextlib.suppress(TransactionNotFound):
@@ -159,7 +159,7 @@ class EvmChain:
 
     def _spoofed(self, call: dict[str, str]) -> SpoofTransaction:
         sender = _bytes(call.get("from", _hex(ANYBODY)))
-        made = self.chain.create_unsigned_transaction(
+        transaction = self.chain.create_unsigned_transaction(
             nonce=self.chain.get_vm().state.get_nonce(sender),
             gas_price=self.chain.get_canonical_head().base_fee_per_gas if self.fork != "berlin" else 0,
             gas=1_000_000,
@@ -167,7 +167,9 @@ class EvmChain:
             value=0,
             data=_bytes(call.get("data", "")),
         )
-        return SpoofTransaction(made, from_=sender, gas_price=0 if self.fork == "berlin" else made.gas_price)
+        return SpoofTransaction(
+            transaction, from_=sender, gas_price=0 if self.fork == "berlin" else transaction.gas_price
+        )
 
     def _block(self, block: Any) -> dict[str, Any]:  # noqa: ANN401 - of py-evm
         header = block.header
@@ -193,11 +195,11 @@ class EvmChain:
             "excessBlobGas": "excess_blob_gas",
             "parentBeaconBlockRoot": "parent_beacon_block_root",
         }
-        shown = {
+        fields = {
             name: getattr(header, source) for name, source in names.items() if source in type(header)._meta.field_names
         }
-        shown["logsBloom"] = int(shown["logsBloom"]).to_bytes(256, "big")
-        plain = {name: hex(value) if isinstance(value, int) else _hex(value) for name, value in shown.items()}
+        fields["logsBloom"] = int(fields["logsBloom"]).to_bytes(256, "big")
+        plain = {name: hex(value) if isinstance(value, int) else _hex(value) for name, value in fields.items()}
         return {**plain, "hash": _hex(header.hash), "transactions": [_hex(each.hash) for each in block.transactions]}
 
     def _receipts(self, number: int) -> list[dict[str, Any]]:
@@ -208,11 +210,11 @@ class EvmChain:
 
     def _receipt(self, block: Any, index: int, sent: Any, receipt: Any) -> dict[str, Any]:  # noqa: ANN401 - of py-evm
         where = {"blockNumber": hex(block.number), "transactionHash": _hex(sent.hash)}
-        made = None
+        contract_address = None
         if sent.to == b"":
             from eth._utils.address import generate_contract_address
 
-            made = _hex(generate_contract_address(sent.sender, sent.nonce))
+            contract_address = _hex(generate_contract_address(sent.sender, sent.nonce))
         return {
             **where,
             "blockHash": _hex(block.hash),
@@ -220,7 +222,7 @@ class EvmChain:
             "status": hex(int.from_bytes(receipt.state_root, "big")),
             "cumulativeGasUsed": hex(receipt.gas_used),
             "logsBloom": _hex(int(receipt.bloom).to_bytes(256, "big")),
-            "contractAddress": made,
+            "contractAddress": contract_address,
             "type": "0x0",
             "logs": [
                 {
@@ -238,12 +240,12 @@ class EvmChain:
 def running_evm_chain(chain: EvmChain) -> Iterator[str]:
     """Serve a chain on loopback during the ``with`` block, and yield its URL."""
     server = LoopbackServer()
-    serve: Callable[[Question], Answer] = chain.answer
+    serve: Callable[[HttpRequest], HttpResponse] = chain.answer
     with server.running(serve):
         yield server.url
 
 
-def deployed(chain: EvmChain, anchor: EvmAnchor) -> bytes:
+def deploy_contract(chain: EvmChain, anchor: EvmAnchor) -> bytes:
     """Deploy an anchor's contract on a chain and return its address."""
     transaction = anchor.deploy()
     chain.mine()

@@ -9,7 +9,7 @@ from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain
 
 DIGEST = Digest.of(b"checkpoint")
 KEY = b"\x07" * 32
@@ -30,10 +30,10 @@ class Ledger:
         self.chain = chain
         self.url = url
         self.price = price
-        self.contract = deployed(chain, self.anchor(contract=b""))
+        self.contract = deploy_contract(chain, self.anchor(contract=b""))
 
     def anchor(
-        self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "", most: int | None = None
+        self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "", max_price: int | None = None
     ) -> EvmAnchor:
         """Return an anchor of the account, optionally for another URL or contract."""
         return EvmAnchor(
@@ -44,7 +44,7 @@ class Ledger:
             unlock=lambda: ACCOUNT,
             confirmations=confirmations,
             gas_price=self.price,
-            max_gas_price=most,
+            max_gas_price=max_price,
             development=True,
             session=SESSION,
         )

@@ -21,7 +21,7 @@ from aiohttp import web
 from playwright.sync_api import Browser, Playwright
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
-LEAST = 153
+MIN_VERSION = 153
 """The first ESR release with the commands for downloads and bodies that Playwright sends; 140 lacks them."""
 VERSION = re.compile(r"Firefox (\d+)")
 NOT_NEEDED = {"emulation.setMediaFeaturesOverride"}
@@ -29,18 +29,22 @@ NOT_NEEDED = {"emulation.setMediaFeaturesOverride"}
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 CENTIMETRES = 2.54
 """Centimetres in an inch."""
-MOST = 256 * 2**20
+MAX_MESSAGE_BYTES = 256 * 2**20
 """Maximum size of a message in bytes. A screenshot of a long page is one message."""
 
 
 @cache
-def why_not() -> str:
+def missing_reason() -> str:
     """Return the reason why tests cannot use Firefox here; empty if they can."""
     if FIREFOX is None:
         return "Firefox isn't installed"
     output = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
     version = VERSION.search(output)
-    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {output.strip()}"
+    return (
+        ""
+        if version and int(version[1]) >= MIN_VERSION
+        else f"Firefox {MIN_VERSION} is needed, and this is: {output.strip()}"
+    )
 
 
 def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Browser:
@@ -57,13 +61,13 @@ def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Brows
     return playwright.firefox.launch(channel="moz-firefox", executable_path=program, **how)
 
 
-def in_centimetres(asked: dict[str, Any]) -> dict[str, Any]:
+def convert_to_centimetres(command: dict[str, Any]) -> dict[str, Any]:
     """Convert paper size and margins of a print command to centimetres, as in the standard. Playwright sends inches."""
-    if asked.get("method") == "browsingContext.print":
+    if command.get("method") == "browsingContext.print":
         for name in ("page", "margin"):
-            sides = asked["params"].get(name, {})
-            asked["params"][name] = {side: length * CENTIMETRES for side, length in sides.items()}
-    return asked
+            sides = command["params"].get(name, {})
+            command["params"][name] = {side: length * CENTIMETRES for side, length in sides.items()}
+    return command
 
 
 async def main(arguments: list[str]) -> int:
@@ -79,10 +83,13 @@ async def main(arguments: list[str]) -> int:
         return await firefox.wait()
 
     async def relay(request: web.Request) -> web.WebSocketResponse:
-        near = web.WebSocketResponse(max_msg_size=MOST)
+        near = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES)
         await near.prepare(request)
-        there = f"{listening[1].decode()}/session"
-        async with aiohttp.ClientSession() as session, session.ws_connect(there, max_msg_size=MOST) as far:
+        session_url = f"{listening[1].decode()}/session"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(session_url, max_msg_size=MAX_MESSAGE_BYTES) as far,
+        ):
 
             async def back() -> None:
                 async for message in far:
@@ -91,10 +98,10 @@ async def main(arguments: list[str]) -> int:
 
             task = asyncio.create_task(back())
             async for message in near:
-                if (asked := json.loads(message.data)).get("method") in NOT_NEEDED:
-                    await near.send_json({"type": "success", "id": asked["id"], "result": {}})
+                if (command := json.loads(message.data)).get("method") in NOT_NEEDED:
+                    await near.send_json({"type": "success", "id": command["id"], "result": {}})
                 else:
-                    await far.send_json(in_centimetres(asked))
+                    await far.send_json(convert_to_centimetres(command))
             await far.close()
             await task
         return near

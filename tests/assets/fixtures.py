@@ -16,7 +16,7 @@ from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from indexer.picture import features
 from indexer.picture.descriptor import BUILT_IN
-from indexer.picture.local_features import local_features, quick_features
+from indexer.picture.local_features import compute_local_features, compute_quick_features
 from registry.configuration import load_config
 from registry.fingerprints import fingerprints
 from registry.log.sequencer import sequence_log, sign_checkpoint
@@ -24,28 +24,28 @@ from registry.models import Bundle, Owner
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
-from tests.assets.machines import Machine, machines_of
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.sealed import sealed_bundle
-from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
+from tests.assets.machines import Machine, machine_factory
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.sealed import create_sealed_bundle
+from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, change_settings, create_watch
 from tests.assets.site import Site
 from tests.assets.swift_server import S3, serving
 from workers import wiring
 from workers.servers.embedded import lock_folder
 from workers.tasks.sync_runner import SyncRunner
 
-Measured = TypeVar("Measured")
+Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
-def _no_language_stays() -> Iterator[None]:
+def _deactivate_language() -> Iterator[None]:
     """Deactivate the language that a request left active in this thread. The next test starts with the default."""
     yield
     translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _files_wait_for_no_disk() -> Iterator[None]:
+def _skip_fsync() -> Iterator[None]:
     """Skip ``fsync`` in this process: test data need not survive a power cut.
 
     Processes that it starts are not affected.
@@ -56,40 +56,40 @@ def _files_wait_for_no_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _crawls_are_forked() -> Iterator[None]:
+def _fork_crawls() -> Iterator[None]:
     """Fork the crawls that this process starts, to save their imports.
 
     The product's own processes start theirs as usual.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("registry.crawls.child.subprocess", crawling.in_forks)
+        patch.setattr("registry.crawls.child.subprocess", crawling.forked_subprocess)
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _same_pixels_are_measured_once() -> Iterator[None]:
+def _cache_features() -> Iterator[None]:
     """Cache features by the pixels and all other arguments, since tests use the same few images repeatedly."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BUILT_IN, "_raw", _remembering(BUILT_IN._raw))
-        for measure in (local_features, quick_features):
-            patch.setattr(features, measure.__name__, _remembering(measure))
+        patch.setattr(BUILT_IN, "_raw", _cache_by_pixels(BUILT_IN._raw))
+        for measure in (compute_local_features, compute_quick_features):
+            patch.setattr(features, measure.__name__, _cache_by_pixels(measure))
         yield
 
 
-MOST_REMEMBERED = 200
+MAX_CACHED_PICTURES = 200
 """Maximum number of cached images; the features of one take up to a megabyte."""
 
 
-def _remembering(measure: Callable[..., Measured]) -> Callable[..., Measured]:
-    known: dict[object, Measured] = {}
+def _cache_by_pixels(measure: Callable[..., Result]) -> Callable[..., Result]:
+    cached: dict[object, Result] = {}
 
-    def remembered(pixels: NDArray[np.uint8], *given: object) -> Measured:
-        key = pixels.shape, sha256(pixels.tobytes()).digest(), given
-        if key not in known:
-            if len(known) == MOST_REMEMBERED:
-                known.clear()
-            known[key] = measure(pixels, *given)
-        return known[key]
+    def remembered(pixels: NDArray[np.uint8], *arguments: object) -> Result:
+        key = pixels.shape, sha256(pixels.tobytes()).digest(), arguments
+        if key not in cached:
+            if len(cached) == MAX_CACHED_PICTURES:
+                cached.clear()
+            cached[key] = measure(pixels, *arguments)
+        return cached[key]
 
     return remembered
 
@@ -97,9 +97,9 @@ def _remembering(measure: Callable[..., Measured]) -> Callable[..., Measured]:
 @pytest.fixture
 def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
     """An installation of this test's own whose jobs run in this process. Its rows are rolled back after the test."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     yield SyncRunner(replace(config, data_dir=tmp_path, retention_days=30))
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
 
 
 @pytest.fixture(scope="session")
@@ -124,16 +124,16 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 @pytest.fixture(scope="session")
 def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_package.Server]:
     """A Milvus server; the test is skipped if none is installed."""
-    if lack := milvus_package.why_not():
+    if lack := milvus_package.missing_reason():
         pytest.skip(lack)
-    with milvus_package.serving(tmp_path_factory.mktemp("milvus")) as server:
+    with milvus_package.run_server(tmp_path_factory.mktemp("milvus")) as server:
         yield server
 
 
 @pytest.fixture
 def machine(inline: SyncRunner, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """Machines of the test's installation that share no folder, by name."""
-    return machines_of(inline.services, s3, tmp_path_factory.mktemp("machines"))
+    return machine_factory(inline.services, s3, tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def shop() -> Iterator[Shop]:
     """A shop: a page with a copy of the first work and an unrelated image."""
     with Site(host="127.0.0.7") as site:
         shop_site = Shop(site)
-        shop_site.image(COPY, copy_of(photograph(1)))
+        shop_site.image(COPY, recompress(photograph(1)))
         shop_site.image(OTHER, photograph(50))
         shop_site.page("/", COPY, OTHER)
         yield shop_site
@@ -150,7 +150,7 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def services(inline: SyncRunner) -> SyncRunner:
     """An installation that may crawl sites on this machine."""
-    settle(inline, allowed_networks=(LOOPBACK,))
+    change_settings(inline, allowed_networks=(LOOPBACK,))
     return inline
 
 
@@ -159,7 +159,7 @@ def crawled(services: SyncRunner, shop: Shop) -> Owner:
     """An owner whose work has been found in the shop."""
     studio = owner("studio")
     register(services.services, studio, photograph(1))
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     services.run_until_idle()
     return studio
 
@@ -167,7 +167,7 @@ def crawled(services: SyncRunner, shop: Shop) -> Owner:
 @pytest.fixture
 def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """The command line of this test's own installation, without running workers."""
-    settle(inline, database_url="", redis_url="", allowed_networks=(LOOPBACK,), contact="tests@example.org")
+    change_settings(inline, database_url="", redis_url="", allowed_networks=(LOOPBACK,), contact="tests@example.org")
     lock_folder(inline.services.config)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
@@ -205,8 +205,8 @@ def studio(cli: Terminal) -> str:
 @pytest.fixture
 def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
     """The sealed bundle of case 1 of the owner "studio", in the same installation as ``cli``."""
-    settle(inline, languages=("en",))
-    bundle = sealed_bundle(inline)
+    change_settings(inline, languages=("en",))
+    bundle = create_sealed_bundle(inline)
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
     return bundle

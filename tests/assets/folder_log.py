@@ -49,7 +49,7 @@ class FolderLogStore:
             return int((self._path / "size").read_text("ascii"))
         return 0
 
-    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+    def nodes(self, positions: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return hashes of complete subtrees by (level, index).
 
         Raises:
@@ -59,7 +59,7 @@ class FolderLogStore:
         with contextlib.ExitStack() as stack:
             files = {}
             hashes = []
-            for level, index in wanted:
+            for level, index in positions:
                 if level < 0 or index < 0 or (index + 1) << level > size:
                     raise NotFoundError(f"The log of {size} entries has no complete subtree {index} at level {level}.")
                 if level not in files:

@@ -9,7 +9,7 @@ from registry.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 
 
-def grow(inline: SyncRunner, count: int) -> None:
+def append_and_sign(inline: SyncRunner, count: int) -> None:
     """Append entries to the log and sign a checkpoint."""
     for number in range(count):
         submit(EntryType.CASE, {"number": number}, details={"by": "Ann"})
@@ -18,9 +18,9 @@ def grow(inline: SyncRunner, count: int) -> None:
 
 
 @pytest.fixture
-def grown(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
+def log_in_chunks(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
     """An installation whose log has 21 entries and two signed checkpoints, read in chunks of 8."""
     monkeypatch.setattr(log_replay, "CHUNK", 8)
-    grow(inline, 3)
-    grow(inline, 18)
+    append_and_sign(inline, 3)
+    append_and_sign(inline, 18)
     return inline

@@ -13,19 +13,19 @@ from exhibit.clock import now
 from registry.crawls import crawling, lists, schedules
 from registry.crawls.plan import plan_crawls
 from registry.edge import contributors, taking
-from registry.edge.helping import helping
-from registry.edge.measuring import MEASURED_WITH
+from registry.edge.helping import help_installation
+from registry.edge.measuring import PIPELINE_VERSION
 from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, Owner
 from registry.services.services import Services
 from tests.assets.rows import owner
 from tests.assets.shop import FAST, LOOPBACK, Shop
 from tests.assets.site import Site
-from tests.assets.site_browser import use_house
+from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 
 
 @dataclass
-class Helped:
+class ContributorInstallation:
     """The installation, with helpers for tests."""
 
     inline: SyncRunner
@@ -38,15 +38,15 @@ class Helped:
         """Invite a contributor; returns its row, and its machine as an iterator: each ``next`` processes one lease."""
         row, token = contributors.invite(name, by="operator")
         config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
-        return row, helping(config, self.url, token)
+        return row, help_installation(config, self.url, token)
 
     def waiting(self, paths: Sequence[str]) -> Crawl:
         """Start a crawl whose images wait in slices that no machine has claimed."""
-        watch = lists.watch_of(self.studio, "list", by="operator")
+        watch = lists.get_or_create_watch(self.studio, "list", by="operator")
         watch.politeness = FAST
         watch.save()
         with transaction.atomic():
-            crawl = watch.crawls.filter(state="doing").first() or schedules.begin(watch, now())
+            crawl = watch.crawls.filter(state="doing").first() or schedules.create_crawl(watch, now())
             crawling.add_urls(crawl.pk, [crawling.NewUrl(self.shop.url(path), "image", 0) for path in paths])
         plan_crawls(Services(self.inline.services.config), [crawl.pk])
         return crawl
@@ -54,7 +54,7 @@ class Helped:
     def hand_out(self, row: Contributor) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
         """Hand a slice out to a contributor, with its own key."""
         key = bytes(row.public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw())
-        lease = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
+        lease = taking.assign_lease(self.inline.services, row, key, PIPELINE_VERSION)
         row.refresh_from_db()
         return lease
 
@@ -68,9 +68,9 @@ class Helped:
 @pytest.fixture
 def helped(
     live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Helped]:
+) -> Iterator[ContributorInstallation]:
     """The installation."""
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     with Site(host="127.0.0.11") as site:
-        yield Helped(inline, live_server.url, Shop(site), owner("studio"), tmp_path / "machines")
+        yield ContributorInstallation(inline, live_server.url, Shop(site), owner("studio"), tmp_path / "machines")

@@ -26,8 +26,8 @@ def _sheet(**parts: str) -> bytes:
     book.save(plain)
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
-            said = parts.get(name.rpartition("/")[2].partition(".")[0])
-            text = b"<x>" + bytes(300_000_000) if said == "bomb" else None if said is None else said.encode()
+            part = parts.get(name.rpartition("/")[2].partition(".")[0])
+            text = b"<x>" + bytes(300_000_000) if part == "bomb" else None if part is None else part.encode()
             target.writestr(name, source.read(name) if text is None else text, compresslevel=1)
     return out.getvalue()
 

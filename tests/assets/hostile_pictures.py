@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from tests.assets.badfiles import photo, png, png_header, saved
+from tests.assets.badfiles import encode, generate_photo, png, png_header
 
 ZEROS = bytes(1000)
 
@@ -47,10 +47,10 @@ def lzw(pixels: int) -> bytes:
     )
 
 
-def gif_frame(width: int, height: int, data: bytes, *, left: int = 0, disposal: int = 0) -> bytes:
+def gif_frame(width: int, height: int, data: bytes, *, x: int = 0, disposal: int = 0) -> bytes:
     """Return one frame with its control extension."""
     control = b"!\xf9\x04" + bytes([disposal << 2 | 1, 1, 0, 0]) + b"\0"
-    return control + b"," + struct.pack("<HHHHB", left, 0, width, height, 0) + data + b"\0"
+    return control + b"," + struct.pack("<HHHHB", x, 0, width, height, 0) + data + b"\0"
 
 
 def gif(width: int, height: int, frames: Iterable[bytes]) -> bytes:
@@ -94,7 +94,7 @@ def _directories(count: int) -> bytes:
 
 
 def _jpeg_in_tiff() -> bytes:
-    inner = bytearray(saved(Image.new("L", (64, 64)), "JPEG"))
+    inner = bytearray(encode(Image.new("L", (64, 64)), "JPEG"))
     at = inner.index(b"\xff\xc0")
     inner[at + 5 : at + 9] = struct.pack(">HH", 65_000, 65_000)
     tags = _grey(64, 64, t259=(3, 1, 7), t278=(4, 1, 64))
@@ -103,13 +103,13 @@ def _jpeg_in_tiff() -> bytes:
 
 
 def _scans(side: int, size: int) -> bytes:
-    whole = saved(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    whole = encode(Image.new("L", (side, side), 90), "JPEG", progressive=True)
     last = whole[whole.rindex(b"\xff\xda") : -2]
     return whole[:-2] + last * (size // len(last)) + b"\xff\xd9"
 
 
 def _segments(marker: bytes, content: bytes, count: int) -> bytes:
-    whole = saved(photo(), "JPEG")
+    whole = encode(generate_photo(), "JPEG")
     return whole[:2] + (marker + struct.pack(">H", len(content) + 2) + content) * count + whole[2:]
 
 
@@ -124,7 +124,7 @@ def _exif_counts() -> bytes:
     return _segments(b"\xff\xe1", b"Exif\0\0" + tiff(tags), 1)
 
 
-def _laughs() -> bytes:
+def _entity_bomb() -> bytes:
     entities = '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
     packet = f'<!DOCTYPE x [{entities}]><x:xmpmeta xmlns:x="adobe:ns:meta/">&a11;</x:xmpmeta>'
     return _segments(b"\xff\xe1", b"http://ns.adobe.com/xap/1.0/\0" + packet.encode(), 1)
@@ -162,7 +162,7 @@ def _long_idat() -> bytes:
 
 def _webp(width: int, height: int, frames: int) -> bytes:
     """Return an animation with frames of one pixel on a large canvas."""
-    still = saved(Image.new("RGB", (1, 1)), "WEBP", lossless=True)[12:]
+    still = encode(Image.new("RGB", (1, 1)), "WEBP", lossless=True)[12:]
     canvas = b"\x02\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     head = bytes(6) + bytes(6) + (10).to_bytes(3, "little") + b"\0"
     frame = b"ANMF" + struct.pack("<I", len(head) + len(still)) + head + still
@@ -172,19 +172,19 @@ def _webp(width: int, height: int, frames: int) -> bytes:
 
 def _avif(width: int, height: int) -> bytes:
     """Return an AVIF whose boxes and bitstream state different sizes."""
-    data = saved(photo(), "AVIF")
-    said = b"ispe" + bytes(4)
-    return data.replace(said + struct.pack(">II", 96, 64), said + struct.pack(">II", width, height))
+    data = encode(generate_photo(), "AVIF")
+    size_box = b"ispe" + bytes(4)
+    return data.replace(size_box + struct.pack(">II", 96, 64), size_box + struct.pack(">II", width, height))
 
 
-def _large_avif_said_small() -> bytes:
-    said = b"ispe" + bytes(4)
-    large = saved(Image.new("L", (2500, 2500)), "AVIF", speed=10)
-    return large.replace(said + struct.pack(">II", 2500, 2500), said + struct.pack(">II", 64, 64))
+def _large_avif_stated_small() -> bytes:
+    size_box = b"ispe" + bytes(4)
+    large = encode(Image.new("L", (2500, 2500)), "AVIF", speed=10)
+    return large.replace(size_box + struct.pack(">II", 2500, 2500), size_box + struct.pack(">II", 64, 64))
 
 
 def _many_views(count: int) -> bytes:
-    return saved(photo(), "MPO", save_all=True, append_images=[photo(16, 16)] * count)
+    return encode(generate_photo(), "MPO", save_all=True, append_images=[generate_photo(16, 16)] * count)
 
 
 def _icon(count: int) -> bytes:
@@ -213,13 +213,13 @@ def _pages() -> bytes:
 
 def _noise(kind: str, side: int) -> bytes:
     grey = np.random.default_rng(1).integers(0, 255, (side, side), np.uint8)
-    return saved(Image.fromarray(grey), kind)
+    return encode(Image.fromarray(grey), kind)
 
 
 HOSTILE_PICTURES: dict[str, Callable[[], bytes]] = {
     "second_frame_13300.gif": lambda: gif(64, 64, [gif_frame(64, 64, lzw(4096)), gif_frame(13_300, 13_300, lzw(13_300**2))]),
     "second_frame_7000.gif": lambda: gif(64, 64, [gif_frame(64, 64, lzw(4096)), gif_frame(7000, 7000, lzw(7000**2))]),
-    "frame_beyond_the_screen.gif": lambda: gif(1, 1, [gif_frame(65_535, 65_535, lzw(4096), left=65_535)]),
+    "frame_beyond_the_screen.gif": lambda: gif(1, 1, [gif_frame(65_535, 65_535, lzw(4096), x=65_535)]),
     "first_frame_13300.gif": lambda: gif(64, 64, [gif_frame(13_300, 13_300, lzw(13_300**2))]),
     "growing_frames.gif": lambda: gif(64, 64, [gif_frame(64 + 200 * n, 9000, lzw(64), disposal=2) for n in range(40)]),
     "kept_frames.gif": lambda: gif(7000, 7000, [gif_frame(7000, 7000, lzw(4096), disposal=3)] * 40),
@@ -246,9 +246,9 @@ HOSTILE_PICTURES: dict[str, Callable[[], bytes]] = {
     "exif_loop.jpg": _exif_loop,
     "exif_counts.jpg": _exif_counts,
     "iptc.jpg": lambda: _segments(b"\xff\xed", b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\xff\0" + b"\x1c\2\x50\0\0" * 9000, 300),
-    "entities.jpg": _laughs,
+    "entities.jpg": _entity_bomb,
     "deep_xmp.jpg": _deep_xmp,
-    "largest.jpg": lambda: saved(Image.new("L", (30_000, 4000)), "JPEG"),
+    "largest.jpg": lambda: encode(Image.new("L", (30_000, 4000)), "JPEG"),
     "many_views.mpo": lambda: _many_views(300),
     "zipped_texts.png": lambda: _texts(b"zTXt", b"c\0\0", 500),
     "international_texts.png": lambda: _texts(b"iTXt", b"c\0\1\0\0\0", 500),
@@ -267,7 +267,7 @@ HOSTILE_PICTURES: dict[str, Callable[[], bytes]] = {
     "canvas_7700.webp": lambda: _webp(7700, 7700, 60),
     "many_frames.webp": lambda: _webp(64, 64, 200_000),
     "says_more.avif": lambda: _avif(65_000, 65_000),
-    "says_less.avif": _large_avif_said_small,
+    "says_less.avif": _large_avif_stated_small,
     "icon_of_65535.ico": lambda: _icon(65_535),
     "coded.bmp": lambda: _bitmap(10_000, 12_000),
     "upside_down.bmp": lambda: _bitmap(16, -0x8000_0000),

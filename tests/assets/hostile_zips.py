@@ -13,27 +13,27 @@ LOCATOR = struct.Struct("<4sIQI")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
 
 
-def end_of(count: int, size: int, offset: int) -> bytes:
+def end_record(count: int, size: int, offset: int) -> bytes:
     """Return the end record of a ZIP's directory."""
     return struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
 
 
-def far_away(offset: int) -> bytes:
+def with_far_offset(offset: int) -> bytes:
     """Return a ZIP whose only file starts at this offset, by its extra field for large values."""
     directory = CENTRAL.pack(b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 1, 1, 1, 12, 0, 0, 0, 0, FULL)
     directory += b"a" + struct.pack("<HHQ", 1, 8, offset)
     before = b"PK\x03\x04" + bytes(40)
-    return before + directory + end_of(1, len(directory), len(before))
+    return before + directory + end_record(1, len(directory), len(before))
 
 
-def with_packed(data: bytes, more: int) -> bytes:
+def with_deflated_bytes(data: bytes, more: int) -> bytes:
     """Return a ZIP of one deflated file with its compressed bytes truncated, or followed by others."""
     place = data.index(b"PK\x01\x02")
     before = data[:place] + bytes(more) if more > 0 else data[: place + more]
     directory = bytearray(data[place : data.index(b"PK\x05\x06")])
     [packed] = struct.unpack_from("<I", directory, 20)
     struct.pack_into("<I", directory, 20, packed + more)
-    return before + bytes(directory) + end_of(1, len(directory), len(before))
+    return before + bytes(directory) + end_record(1, len(directory), len(before))
 
 
 @cache
@@ -58,11 +58,11 @@ def hostile_zips() -> dict[str, bytes]:
     around = {prefix: written((f"{prefix}bagit.txt", b""), (f"{prefix}data/a.txt", b"x")) for prefix in TOPS}
     return {
         **{f"everything in {prefix!r}": data for prefix, data in around.items()},
-        "an end beyond all": b"PK\x03\x04" + LOCATOR.pack(b"PK\x06\x07", 0, 2**64 - 1, 1) + end_of(0, FULL, FULL),
-        "a file beyond all": far_away(2**64 - 1),
-        "a file behind the end": far_away(2**31),
-        "packed bytes that break off": with_packed(deflated, -1),
-        "packed bytes with more behind": with_packed(deflated, 3),
+        "an end beyond all": b"PK\x03\x04" + LOCATOR.pack(b"PK\x06\x07", 0, 2**64 - 1, 1) + end_record(0, FULL, FULL),
+        "a file beyond all": with_far_offset(2**64 - 1),
+        "a file behind the end": with_far_offset(2**31),
+        "packed bytes that break off": with_deflated_bytes(deflated, -1),
+        "packed bytes with more behind": with_deflated_bytes(deflated, 3),
         "another end behind the end": written(("bagit.txt", b"")) + b"PK\x05\x06",
         "a mark before a name": written(("\ufeffbagit.txt", b""), ("\ufeffdata/a.txt", b"x")),
         "a way out": written(("bagit.txt", b""), ("../outside.txt", b"x")),

@@ -106,8 +106,8 @@ class Hosts:
         """Start a host with the addresses 10.77.0.NUMBER."""
         folder, addresses = self._root / "hosts" / name, tuple(f"10.77.0.{number}" for number in numbers)
         folder.mkdir()
-        given = "\n".join(f"ip addr add {address}/16 dev eth0" for address in addresses)
-        (folder / "up.sh").write_text(_UP.format(name=name, root=self._root, addresses=given))
+        commands = "\n".join(f"ip addr add {address}/16 dev eth0" for address in addresses)
+        (folder / "up.sh").write_text(_UP.format(name=name, root=self._root, addresses=commands))
         new = "unshare --net --mount --uts --pid --fork --kill-child --mount-proc --propagation private"
         outer = self._ask(f"{new} sh -e {folder}/up.sh > {folder}/.said 2>&1 & echo $!")
         children = Path(f"/proc/{outer}/task/{outer}/children")
@@ -150,14 +150,14 @@ class Hosts:
             print(f"{{ {script}; }} 2>&1; echo :$?", file=self._switch.stdin, flush=True)
         except BrokenPipeError as error:
             raise NoNamespacesError(self._switch.stdout.read().strip()) from error
-        said = ""
+        output = ""
         while not (line := self._switch.stdout.readline()).startswith(":"):
-            said += line
+            output += line
             if not line:
-                raise NoNamespacesError(said.strip())
+                raise NoNamespacesError(output.strip())
         if line != ":0\n":
-            raise NoNamespacesError(said.strip())
-        return said.strip()
+            raise NoNamespacesError(output.strip())
+        return output.strip()
 
 
 @contextmanager
@@ -212,19 +212,19 @@ def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
 
 def _milvus(folder: str) -> None:
     """Run a Milvus server."""
-    from tests.assets.milvus_server import started
+    from tests.assets.milvus_server import start_server
 
-    server = started(Path(folder))
+    server = start_server(Path(folder))
     print(server.listen_port, flush=True)  # noqa: T201 - what is waited for
     signal.pause()
 
 
 if __name__ == "__main__":
-    what, *given = sys.argv[1:]
+    what, *arguments = sys.argv[1:]
     if what == "database":
-        _database(*given)
+        _database(*arguments)
     elif what == "milvus":
-        _milvus(*given)
+        _milvus(*arguments)
     else:
-        half = len(given) // 2
-        _sites([Path(name) for name in given[:half]], given[half:])
+        half = len(arguments) // 2
+        _sites([Path(name) for name in arguments[:half]], arguments[half:])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from exhibit.types import Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.manifest import write_lock
-from indexer.vectors.milvus_index import Collections, MilvusIndex, Standing
+from indexer.vectors.milvus_index import Collections, IndexState, MilvusIndex
 
 BITS = Space("bits", "1", Metric.HAMMING, 64)
 
@@ -40,7 +40,7 @@ def numbers(*values: int) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
-def filled(folder: Path, space: Space = BITS) -> FaissIndex:
+def filled_index(folder: Path, space: Space = BITS) -> FaissIndex:
     """Return a durable index of three vectors."""
     index = FaissIndex(space, folder)
     index.upsert(numbers(1, 2, 3), vectors(space, [5, 20, 30]))
@@ -49,7 +49,7 @@ def filled(folder: Path, space: Space = BITS) -> FaissIndex:
 
 
 @dataclass
-class Stored:
+class SeedSource:
     """A database of vectors, made of seeds by number. Implements ``ports.VectorSource``."""
 
     space: Space
@@ -90,12 +90,12 @@ class Archive:
         """Return the index for searches."""
         return MilvusIndex(space, self.server, self)
 
-    def read(self) -> Standing:
+    def read(self) -> IndexState:
         """Return the current state."""
         file = self.folder / "standing.json"
-        return Standing(**json.loads(file.read_text())) if file.exists() else Standing()
+        return IndexState(**json.loads(file.read_text())) if file.exists() else IndexState()
 
-    def write(self, standing: Standing) -> None:
+    def write(self, standing: IndexState) -> None:
         """Record another state."""
         (self.folder / "standing.json").write_text(json.dumps(asdict(standing)))
 

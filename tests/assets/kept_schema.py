@@ -15,44 +15,44 @@ from registry.services.addresses import database_url
 from tests import CHECKOUT
 from workers.servers.postgres import postgres_programs
 
-KEPT = CHECKOUT / "var" / "tests"
+SCHEMA_FOLDER = CHECKOUT / "var" / "tests"
 
 
 def make_schema(config: Config, migrate: Callable[[], object]) -> None:
     """Migrate an empty database. Processes of a parallel run wait for the first of them to migrate."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(KEPT / "schema.lock")
+    SCHEMA_FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(SCHEMA_FOLDER / "schema.lock")
     assert lock.take(within=240)
     try:
-        dump = _kept()
+        dump = _schema_path()
         if not dump.exists():
             migrate()
-            for earlier in KEPT.glob("schema-*.dump"):
+            for earlier in SCHEMA_FOLDER.glob("schema-*.dump"):
                 earlier.unlink()
             draft = dump.with_suffix(".draft")
-            _run(config, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}")
+            _run_program(config, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}")
             draft.replace(dump)
             return
     finally:
         lock.release()
-    take_schema(config)
+    restore_schema(config)
 
 
-def take_schema(config: Config) -> None:
+def restore_schema(config: Config) -> None:
     """Restore the schema into an empty database, if it has been stored before."""
-    if _kept().exists():
-        _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_kept()))
+    if _schema_path().exists():
+        _run_program(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_schema_path()))
 
 
-def _kept() -> Path:
+def _schema_path() -> Path:
     """Return the path of the stored schema, named after a hash of all apps' migrations and Django's version."""
     digest = sha256(version("django").encode())
     for app in apps.get_app_configs():
         for path in sorted(Path(app.path).glob("migrations/*.py")):
             digest.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
-    return KEPT / f"schema-{digest.hexdigest()[:16]}.dump"
+    return SCHEMA_FOLDER / f"schema-{digest.hexdigest()[:16]}.dump"
 
 
-def _run(config: Config, program: str, *words: str) -> None:
+def _run_program(config: Config, program: str, *words: str) -> None:
     command = [str(postgres_programs() / program), f"--dbname={database_url(config)}", *words]
     subprocess.run(command, env=os.environ, check=True)

@@ -1,7 +1,7 @@
 """Scenes that a process builds once and restores for each further test that starts with the same scene.
 
 A scene is everything in the database, in the data folder and in the return value after a function has built it. In
-an untouched installation, :func:`once` restores the state after the first call of the same function: rows by
+an untouched installation, :func:`restore_scene` restores the state after the first call of the same function: rows by
 ``COPY``, files as copies, and objects, which then refer to the current installation.
 """
 
@@ -18,18 +18,18 @@ from typing import TypeVar, cast
 from django.db import connection, transaction
 from psycopg import Connection
 
-from evidence.log.heads import NAME as HEAD
+from evidence.log.heads import OBJECT_NAME as HEAD
 from exhibit.config.config import Config
 from registry.jobs import Job
 from workers.tasks.sync_runner import SyncRunner
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 UNTOUCHED = {"auth_permission", "django_content_type", "django_migrations"}
 """Tables that contain rows after the migrations."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _StoredScene:
     """The stored result of a function.
 
     Attributes:
@@ -49,47 +49,49 @@ class _Kept:
     made: object
 
 
-_ALL_KEPT: dict[Hashable, _Kept] = {}
+_STORED_SCENES: dict[Hashable, _StoredScene] = {}
 
 
-def once(inline: SyncRunner, build: Callable[..., Made], *given: Hashable) -> Made:
+def restore_scene(inline: SyncRunner, build: Callable[..., Result], *arguments: Hashable) -> Result:
     """Return ``build(inline, *given)``, restored from the first call if the installation is untouched.
 
     In an installation with rows the function is called.
     """
     if _tables_with_rows():
-        return build(inline, *given)
-    began = inline.services.config
-    files = tuple(sorted(str(path.relative_to(began.data_dir)) for path in began.data_dir.rglob("*")))
-    key = (build.__module__, build.__qualname__, given, repr(replace(began, data_dir=Path())), files)
-    if (kept := _ALL_KEPT.get(key)) is not None:
-        _lay_down(kept, inline)
-        return cast("Made", _of(inline, kept.made, kept.inline))
-    made = build(inline, *given)
-    rows = {table: _copied(table) for table in _tables_with_rows()}
-    files_kept = _folder() / str(len(_ALL_KEPT))
-    _copy_files(began.data_dir, files_kept)
-    waiting = tuple(inline._waiting)
-    _ALL_KEPT[key] = _Kept(inline, inline.services.config, waiting, rows, files_kept, _of(inline, made, inline))
-    return made
+        return build(inline, *arguments)
+    config = inline.services.config
+    files = tuple(sorted(str(path.relative_to(config.data_dir)) for path in config.data_dir.rglob("*")))
+    key = (build.__module__, build.__qualname__, arguments, repr(replace(config, data_dir=Path())), files)
+    if (stored := _STORED_SCENES.get(key)) is not None:
+        _restore(stored, inline)
+        return cast("Result", _copy_for(inline, stored.made, stored.inline))
+    result = build(inline, *arguments)
+    rows = {table: _dump_table(table) for table in _tables_with_rows()}
+    stored_files = _folder() / str(len(_STORED_SCENES))
+    _copy_files(config.data_dir, stored_files)
+    jobs = tuple(inline._waiting)
+    _STORED_SCENES[key] = _StoredScene(
+        inline, inline.services.config, jobs, rows, stored_files, _copy_for(inline, result, inline)
+    )
+    return result
 
 
-def _lay_down(kept: _Kept, inline: SyncRunner) -> None:
-    _copy_files(kept.files, inline.services.config.data_dir)
-    inline.services.config = replace(kept.config, data_dir=inline.services.config.data_dir)
-    inline._waiting.extend(kept.waiting)
+def _restore(stored: _StoredScene, inline: SyncRunner) -> None:
+    _copy_files(stored.files, inline.services.config.data_dir)
+    inline.services.config = replace(stored.config, data_dir=inline.services.config.data_dir)
+    inline._waiting.extend(stored.waiting)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # any order of rows, no triggers
-        for table, rows in kept.rows.items():
+        for table, rows in stored.rows.items():
             with _psycopg().cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copied:
                 copied.write(rows)
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def _of(inline: SyncRunner, made: object, before: SyncRunner) -> object:
+def _copy_for(inline: SyncRunner, result: object, before: SyncRunner) -> object:
     """Return a copy of a function's result in which this installation replaces the earlier one."""
     same = {id(before): inline, id(before.services): inline.services}
-    return copy.deepcopy(made, same)
+    return copy.deepcopy(result, same)
 
 
 def _tables_with_rows() -> list[str]:
@@ -104,7 +106,7 @@ def _tables() -> tuple[str, ...]:
     return tuple(sorted(set(connection.introspection.table_names()) - UNTOUCHED))
 
 
-def _copied(table: str) -> bytes:
+def _dump_table(table: str) -> bytes:
     with _psycopg().cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copied:
         return b"".join(bytes(part) for part in copied)
 
@@ -124,15 +126,15 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="kept-", dir=SERVERS))
 
 
-def _copy_files(whence: Path, to: Path) -> None:
-    def copied(one: str, other: str) -> None:
-        if Path(one).name == HEAD:
-            os.link(one, other)  # a copy has another inode and is rejected; writers replace the file
+def _copy_files(source: Path, target: Path) -> None:
+    def copied(source_path: str, target_path: str) -> None:
+        if Path(source_path).name == HEAD:
+            os.link(source_path, target_path)  # a copy has another inode and is rejected; writers replace the file
         else:
-            shutil.copy2(one, other)
+            shutil.copy2(source_path, target_path)
 
     def there(folder: str, names: list[str]) -> set[str]:
-        within = to / Path(folder).relative_to(whence)
+        within = target / Path(folder).relative_to(source)
         return {name for name in names if (within / name).is_file()}
 
-    shutil.copytree(whence, to, copy_function=copied, ignore=there, dirs_exist_ok=True)
+    shutil.copytree(source, target, copy_function=copied, ignore=there, dirs_exist_ok=True)

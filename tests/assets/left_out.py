@@ -4,19 +4,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from evidence.facts.case import Absence, LeftOutFacts
-from tests.assets.bundles import Scene, resealed
+from tests.assets.bundles import Scene, reseal
 
 SINCE = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sighting-picture")
 
 
-def left_out(scene: Scene, *roles: str, why: Absence = Absence.REPORTED) -> Scene:
+def leave_out(scene: Scene, *roles: str, reason: Absence = Absence.REPORTED) -> Scene:
     """Seal the case again without the files of these roles, and list them in the facts."""
-    gone = [file for file in scene.sealed.manifest.files if file.role in roles]
-    rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, why, SINCE) for file in gone)
+    removed_files = [file for file in scene.sealed.manifest.files if file.role in roles]
+    rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, reason, SINCE) for file in removed_files)
     facts = replace(scene.facts, left_out=rows)
-    drawn = {"work-picture", "sighting-picture"} & set(roles)
-    if drawn:  # without the image there is no drawing
+    removed_pictures = {"work-picture", "sighting-picture"} & set(roles)
+    if removed_pictures:  # without the image there is no drawing
         matches = (replace(match, overlay=None, side_by_side=None) for match in facts.matches)
         facts = replace(facts, matches=tuple(replace(match, difference=None, points=None) for match in matches))
-    return resealed(scene, facts)
+    return reseal(scene, facts)

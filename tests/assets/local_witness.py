@@ -71,11 +71,13 @@ class LocalWitness:
             return 403, b""
         if self.between:
             self.heads[origin] = self.between.pop(0)
-        known, known_root = self.heads.get(origin, (0, b""))
-        if int(first.removeprefix("old ")) != known:
-            return 409, f"{known}\n".encode()
+        known_size, known_root = self.heads.get(origin, (0, b""))
+        if int(first.removeprefix("old ")) != known_size:
+            return 409, f"{known_size}\n".encode()
         new_root = base64.b64decode(root)
-        if known and not continues(known, int(size), known_root, new_root, [base64.b64decode(one) for one in path]):
+        if known_size and not is_consistent(
+            known_size, int(size), known_root, new_root, [base64.b64decode(step) for step in path]
+        ):
             return 422, b""
         self.heads[origin] = (int(size), new_root)
         message = f"cosignature/v1\ntime {self.time}\n{text}\n".encode()
@@ -83,7 +85,7 @@ class LocalWitness:
         return 200, f"— another.example AAAAAAAAAAAA\n— {NAME} {line}\n".encode()
 
 
-def continues(old: int, new: int, old_root: bytes, new_root: bytes, path: list[bytes]) -> bool:
+def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, path: list[bytes]) -> bool:
     """Return True if a consistency proof holds, verified step by step (RFC 9162, 2.1.4.2)."""
     if old == new:
         return old_root == new_root and not path
@@ -96,17 +98,17 @@ def continues(old: int, new: int, old_root: bytes, new_root: bytes, path: list[b
         if sn == 0:
             return False
         if fn & 1 or fn == sn:
-            fr, sr = _node(step, fr), _node(step, sr)
+            fr, sr = _hash_node(step, fr), _hash_node(step, sr)
             while fn and not fn & 1:
                 fn, sn = fn >> 1, sn >> 1
         else:
-            sr = _node(sr, step)
+            sr = _hash_node(sr, step)
         fn, sn = fn >> 1, sn >> 1
     return (fr, sr, sn) == (old_root, new_root, 0)
 
 
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+def _hash_node(first: bytes, second: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + first + second).digest()
 
 
 @contextmanager

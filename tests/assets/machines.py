@@ -16,18 +16,18 @@ Machine = Callable[[str], Services]
 """Function that returns a machine of an installation by its name."""
 
 
-def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
+def create_machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
     """Create machines, each with its own data folder and the same secrets."""
     first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
     for make in (installation, master_key, secret_key, lambda config: get_log(SyncRunner(config).services)):
         make(first)
-    others = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
-    for other in others:
+    other_configs = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
+    for other in other_configs:
         shutil.copytree(first.data_dir / "secrets", other.data_dir / "secrets")
-    return [SyncRunner(each) for each in (first, *others)]
+    return [SyncRunner(each) for each in (first, *other_configs)]
 
 
-def machines_of(services: Services, s3: S3, folder: Path) -> Machine:
+def machine_factory(services: Services, s3: S3, folder: Path) -> Machine:
     """Return the machines of an installation whose blobs are in a bucket; all of them have its secrets."""
     data = services.config.data_dir
     config = replace(services.config, blobs_url=s3.url_for(data))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-Heard = Callable[[], None]
+MailCallback = Callable[[], None]
 
 
 @dataclass
@@ -28,13 +28,13 @@ class MailServer:
     greets: bool = True
     to_recipient: str | Mapping[str, str] = "250 OK"
     after_data: str = "250 Taken"
-    heard: Heard = lambda: None
+    heard: MailCallback = lambda: None
     asked: int = 0
     mails: list[bytes] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
 
-class _Dialogue(socketserver.StreamRequestHandler):
+class _SmtpHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, _Server)
         self.told = self.server.told
@@ -84,7 +84,7 @@ class _Server(socketserver.ThreadingTCPServer):
 @contextmanager
 def mail_server(**behaviour: Any) -> Iterator[MailServer]:  # noqa: ANN401 - the attributes of the server
     """Run a server during the ``with`` block."""
-    with _Server(("127.0.0.1", 0), _Dialogue) as server:
+    with _Server(("127.0.0.1", 0), _SmtpHandler) as server:
         server.told = MailServer(port=server.server_address[1], **behaviour)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()

@@ -7,17 +7,17 @@ from tests.assets.textured import textured
 SIZE = (480, 360)
 
 
-def thing(seed: int) -> Image.Image:
+def object_picture(seed: int) -> Image.Image:
     """Return an object on a smooth gradient; a mark on such an image provides most of its detail."""
     picture = Image.radial_gradient("L").resize(SIZE).point(lambda level: 250 - level // 2).convert("RGB")
     shape = Image.new("L", SIZE)
-    left, top = 90 + 37 * seed % 150, 60 + 53 * seed % 100
-    ImageDraw.Draw(shape).ellipse((left, top, left + 200, top + 150), fill=255)
+    x, y = 90 + 37 * seed % 150, 60 + 53 * seed % 100
+    ImageDraw.Draw(shape).ellipse((x, y, x + 200, y + 150), fill=255)
     picture.paste(textured(seed, SIZE), mask=shape)
     return picture
 
 
-def under_words(picture: Image.Image) -> Image.Image:
+def cover_with_text(picture: Image.Image) -> Image.Image:
     """Cover the image with an agency's name."""
     marked = picture.copy()
     draw = ImageDraw.Draw(marked)

@@ -18,7 +18,7 @@ _SECONDS_TO_EMPTY = 30.0
 
 
 @cache
-def why_no_limit() -> str:
+def missing_reason() -> str:
     """Return the reason why no such group can be created here; empty if it can."""
     try:
         with MemoryLimit():
@@ -57,8 +57,8 @@ class MemoryLimit:
 
     def take(self, processes: Iterable[psutil.Process]) -> None:
         """Move processes into the group. They keep the memory that they have, and get almost no more."""
-        for one in processes:
-            _move(one.pid, self._folder)
+        for process in processes:
+            _move(process.pid, self._folder)
 
     def kills(self) -> int:
         """Return the number of processes that the kernel has killed for lack of memory."""

@@ -27,7 +27,7 @@ def xmp(author: str = "Ann Lee") -> bytes:
 
 
 @cache
-def plain(form: str = "JPEG") -> bytes:
+def picture_without_metadata(form: str = "JPEG") -> bytes:
     """Return an image without metadata."""
     out = io.BytesIO()
     Image.new("RGB", (40, 30), (90, 120, 60)).save(out, form)
@@ -41,7 +41,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 def with_segments(*segments: bytes) -> bytes:
     """Return a JPEG with these segments after its first marker."""
-    return b"".join((plain()[:2], *segments, plain()[2:]))
+    return b"".join((picture_without_metadata()[:2], *segments, picture_without_metadata()[2:]))
 
 
 def app1(content: bytes) -> bytes:
@@ -66,8 +66,8 @@ def resource(content: bytes, number: int = 0x0404) -> bytes:
 
 def with_iptc(*datasets: bytes, charset: bytes | None = None, more: Sequence[bytes] = ()) -> bytes:
     """Return a JPEG with an IPTC block, whose character set is declared by dataset 1:90."""
-    declared = b"" if charset is None else dataset(90, charset, 1)
-    return with_segments(*more, segment(0xED, PHOTOSHOP + resource(declared + b"".join(datasets))))
+    charset_record = b"" if charset is None else dataset(90, charset, 1)
+    return with_segments(*more, segment(0xED, PHOTOSHOP + resource(charset_record + b"".join(datasets))))
 
 
 def with_iptc_of(data: bytes, *datasets: bytes) -> bytes:
@@ -103,8 +103,8 @@ def with_exif(block: bytes) -> bytes:
     return with_segments(app1(b"Exif\0\0" + block))
 
 
-def extended(author: str, *, digest: bytes = b"", parts: int = 2, lose: int | None = None) -> bytes:
-    """Return a JPEG whose author is in extended XMP, in parts; ``lose`` leaves one part out."""
+def extended(author: str, *, digest: bytes = b"", parts: int = 2, omitted: int | None = None) -> bytes:
+    """Return a JPEG whose author is in extended XMP, in parts; ``omitted`` leaves one part out."""
     whole = xmp(author)
     name = hashlib.md5(whole, usedforsecurity=False).hexdigest().upper().encode()
     main = (
@@ -116,7 +116,7 @@ def extended(author: str, *, digest: bytes = b"", parts: int = 2, lose: int | No
     pieces = [
         app1(XMP_EXTENSION + name + struct.pack(">II", len(whole), place) + whole[place : place + size])
         for number, place in enumerate(range(0, len(whole), size))
-        if number != lose
+        if number != omitted
     ]
     return with_segments(app1(XMP_NAME + main), *reversed(pieces))
 
@@ -129,7 +129,7 @@ def chunk(kind: bytes, content: bytes, *, is_sound: bool = True) -> bytes:
 
 def png(*chunks: bytes, late: bool = False) -> bytes:
     """Return a PNG with these chunks before its pixels, or after them if ``late``."""
-    data = plain("PNG")
+    data = picture_without_metadata("PNG")
     place = data.index(b"IEND") - 4 if late else data.index(b"IDAT") - 4
     return data[:place] + b"".join(chunks) + data[place:]
 
@@ -142,7 +142,7 @@ def raw_profile(name: str, content: bytes, title: str = "") -> bytes:
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
     """Return a WebP with chunks that its header does not announce."""
-    data = plain("WEBP")
+    data = picture_without_metadata("WEBP")
     body = data[8:]
     for kind, content in chunks:
         body += kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
@@ -152,11 +152,11 @@ def webp(*chunks: tuple[bytes, bytes]) -> bytes:
 def gif(packet: bytes) -> bytes:
     """Return a GIF with an XMP packet."""
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-    data = plain("GIF")
+    data = picture_without_metadata("GIF")
     return data[:-1] + b"\x21\xff\x0bXMP DataXMP" + packet + trailer + data[-1:]
 
 
-def saved(form: str, **more: object) -> bytes:
+def save_with_pillow(form: str, **more: object) -> bytes:
     """Return an image as Pillow saves it."""
     out = io.BytesIO()
     Image.new("RGB", (40, 30), (90, 120, 60)).save(out, form, **more)

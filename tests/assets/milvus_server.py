@@ -66,7 +66,7 @@ class Server:
         self.pid = int(self._process.stdout.readline())
 
 
-def why_not() -> str:
+def missing_reason() -> str:
     """Return why tests have no Milvus server here, with the command to install it; empty if they have one."""
     if not (PACKAGE / "milvus").is_dir() or find_spec("pymilvus") is None:
         return "There is no Milvus to test with. Install it: python3 tools/bootstrap.py milvus"
@@ -76,7 +76,7 @@ def why_not() -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def run_server(folder: Path) -> Iterator[Server]:
     """Run the server during the ``with`` block, with its data in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -111,7 +111,7 @@ def main(folder: Path, listener: socket.socket) -> None:
             if process is not None:
                 process.kill()
                 process.wait()
-            server = started(folder, ttl=5)
+            server = start_server(folder, ttl=5)
             process, ports[0] = server.server_proc, server.listen_port  # the port changes at each start
             print(process.pid, flush=True)  # noqa: T201 - what is waited for
     finally:
@@ -119,7 +119,7 @@ def main(folder: Path, listener: socket.socket) -> None:
             process.kill()
 
 
-def started(folder: Path, ttl: int = 60) -> "MilvusServer":
+def start_server(folder: Path, ttl: int = 60) -> "MilvusServer":
     """Return a server that listens on every interface, with its data in a folder. It ends when its object is deleted.
 
     A killed server counts as gone after ``ttl`` seconds; so does one that was starved of processor time for so long.
@@ -153,15 +153,15 @@ def _accept(listener: socket.socket, ports: list[int]) -> None:
         except OSError:
             client.close()
             continue
-        for one, other in ((client, server), (server, client)):
-            Thread(target=_pass_on, args=(one, other), daemon=True).start()
+        for source, target in ((client, server), (server, client)):
+            Thread(target=_forward, args=(source, target), daemon=True).start()
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
+def _forward(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
-        while data := one.recv(1 << 16):
-            other.sendall(data)
-    for end in (one, other):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    for end in (source, target):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
 

@@ -14,12 +14,12 @@ import redis
 
 from registry.services import addresses
 from tests import ASSETS
-from tests.assets.memory_limit import MemoryLimit, why_no_limit
+from tests.assets.memory_limit import MemoryLimit, missing_reason
 from tests.assets.stack import Stack
 from workers.pipeline.celery import all_queues
 
 Find = Callable[[Stack], list[psutil.Process]]
-LASTS = (2.0, 4.0)
+DURATION_RANGE = (2.0, 4.0)
 """Shortest and longest duration of an outage in seconds.
 
 Some outlast a claim, which is considered abandoned after three seconds.
@@ -30,7 +30,7 @@ CLOCK_CODE = ASSETS / "moved_clock"
 
 
 @dataclass(frozen=True)
-class Mishap:
+class Failure:
     """A kind of failure.
 
     Attributes:
@@ -44,7 +44,7 @@ class Mishap:
     missing: Callable[[Stack], str] = lambda _: ""
 
 
-def exposed(folder: Path) -> dict[str, str]:
+def failure_environment(folder: Path) -> dict[str, str]:
     """Return the environment with which a stack lets tests set its clock and shrink its disk.
 
     The settings keep captures and deletions from becoming due again when the clock is ahead.
@@ -54,10 +54,10 @@ def exposed(folder: Path) -> dict[str, str]:
     return code | {f"EXHIBIT_{name}": value for name, value in settings.items()}
 
 
-def _kill(find: Find) -> Callable[[Stack, Random], bool]:
+def _kill_one(find: Find) -> Callable[[Stack, Random], bool]:
     def act(stack: Stack, random: Random) -> bool:
-        found = find(stack)
-        return bool(found) and _signal([random.choice(found)], signal.SIGKILL) == 1
+        processes = find(stack)
+        return bool(processes) and _signal([random.choice(processes)], signal.SIGKILL) == 1
 
     return act
 
@@ -68,23 +68,23 @@ def _kill_supervisor(stack: Stack, _: Random) -> bool:
     return killed
 
 
-def _freeze(find: Find) -> Callable[[Stack, Random], bool]:
+def _freeze_found(find: Find) -> Callable[[Stack, Random], bool]:
     def act(stack: Stack, random: Random) -> bool:
-        found = find(stack)
-        if found:
-            with _frozen(found):
-                time.sleep(random.uniform(*LASTS))
-        return bool(found)
+        processes = find(stack)
+        if processes:
+            with _freeze_processes(processes):
+                time.sleep(random.uniform(*DURATION_RANGE))
+        return bool(processes)
 
     return act
 
 
-def _one_of_pool(stack: Stack) -> list[psutil.Process]:
+def _find_pool_process(stack: Stack) -> list[psutil.Process]:
     return stack.typesetters()[:1] or stack.pool()[-1:]
 
 
-def _database(stack: Stack) -> list[psutil.Process]:
-    return [part for one in stack.postmaster() for part in [one, *one.children()]]
+def _database_processes(stack: Stack) -> list[psutil.Process]:
+    return [part for process in stack.postmaster() for part in [process, *process.children()]]
 
 
 def _empty_redis(stack: Stack, _: Random) -> bool:
@@ -93,20 +93,20 @@ def _empty_redis(stack: Stack, _: Random) -> bool:
         redis.Redis.from_url(addresses.redis_url(stack.config), socket_timeout=5) as client,
         suppress(redis.RedisError),
     ):
-        with _frozen([*stack.pool(), *stack.workers()]):
+        with _freeze_processes([*stack.pool(), *stack.workers()]):
             until = time.monotonic() + 0.5
-            while not _messages(client) and time.monotonic() < until:
+            while not _count_messages(client) and time.monotonic() < until:
                 time.sleep(0.05)
-            full = _messages(client) > 0
+            full = _count_messages(client) > 0
             if full:
                 client.flushall()
         return full
     return False
 
 
-def _messages(client: redis.Redis) -> int:
-    waiting = sum(int(client.llen(queue)) for queue in all_queues() - {"default"})
-    return waiting + int(client.hlen("unacked"))
+def _count_messages(client: redis.Redis) -> int:
+    queued = sum(int(client.llen(queue)) for queue in all_queues() - {"default"})
+    return queued + int(client.hlen("unacked"))
 
 
 def _fill_disk(stack: Stack, random: Random) -> bool:
@@ -115,7 +115,7 @@ def _fill_disk(stack: Stack, random: Random) -> bool:
         with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 18))
-        until = time.monotonic() + random.uniform(*LASTS)
+        until = time.monotonic() + random.uniform(*DURATION_RANGE)
         while time.monotonic() < until:  # also takes space that is freed meanwhile
             with ballast.open("ab", buffering=0) as file, suppress(OSError):
                 while True:
@@ -126,7 +126,7 @@ def _fill_disk(stack: Stack, random: Random) -> bool:
     return True
 
 
-def _no_small_disk(stack: Stack) -> str:
+def _disk_reason(stack: Stack) -> str:
     folder = stack.config.data_dir
     own = folder.stat().st_dev != Path("/").stat().st_dev and psutil.disk_usage(str(folder)).total < 4 << 30
     return "" if own else "the data folder has no small disk of its own"
@@ -135,7 +135,7 @@ def _no_small_disk(stack: Stack) -> str:
 def _move_clock(stack: Stack, random: Random) -> bool:
     path = Path(stack.environ["CLOCK_OFF"])
     _write(path, random.choice([-DAY, 3 * DAY, 400 * DAY]))
-    time.sleep(random.uniform(*LASTS))
+    time.sleep(random.uniform(*DURATION_RANGE))
     _write(path, 0.0)
     return True
 
@@ -147,7 +147,7 @@ def _write(path: Path, off: float) -> None:
     draft.replace(path)
 
 
-def _no_clock(stack: Stack) -> str:
+def _clock_reason(stack: Stack) -> str:
     return "" if "CLOCK_OFF" in stack.environ else "this stack's clock can't be set"
 
 
@@ -156,7 +156,7 @@ def _out_of_memory(stack: Stack, _: Random) -> bool:
     mains = stack.workers()
     with suppress(psutil.Error), MemoryLimit() as limit:
         limit.take(part for main in mains for part in [main, *main.children(recursive=True)])
-        until = time.monotonic() + LASTS[1]
+        until = time.monotonic() + DURATION_RANGE[1]
         while not limit.kills() and time.monotonic() < until:
             time.sleep(0.05)
         return limit.kills() > 0
@@ -164,7 +164,7 @@ def _out_of_memory(stack: Stack, _: Random) -> bool:
 
 
 @contextmanager
-def _frozen(processes: Iterable[psutil.Process]) -> Iterator[None]:
+def _freeze_processes(processes: Iterable[psutil.Process]) -> Iterator[None]:
     frozen = list(processes)
     _signal(frozen, signal.SIGSTOP)
     try:
@@ -175,14 +175,14 @@ def _frozen(processes: Iterable[psutil.Process]) -> Iterator[None]:
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> int:
     count = 0
-    for one in processes:
+    for process in processes:
         with suppress(ProcessLookupError):
-            os.kill(one.pid, number)
+            os.kill(process.pid, number)
             count += 1
     return count
 
 
-def _no_browser(stack: Stack) -> str:
+def _browser_reason(stack: Stack) -> str:
     return "this stack captures without a browser" if stack.config.capture_browser == "none" else ""
 
 
@@ -199,16 +199,16 @@ KILLS: dict[str, Find] = {
     "tick killed": Stack.beat,
 }
 
-MISHAPS = (
-    *(Mishap(name, _kill(find)) for name, find in KILLS.items()),
-    Mishap("supervisor killed", _kill_supervisor),
-    Mishap("browser killed", _kill(Stack.browsers), _no_browser),
-    Mishap("part of browser killed", _kill(Stack.browser_parts), _no_browser),
-    Mishap("PostgreSQL frozen", _freeze(_database)),
-    Mishap("Redis frozen", _freeze(Stack.redis)),
-    Mishap("pool frozen", _freeze(_one_of_pool)),
-    Mishap("Redis emptied", _empty_redis),
-    Mishap("disk full", _fill_disk, _no_small_disk),
-    Mishap("clock moved", _move_clock, _no_clock),
-    Mishap("out of memory", _out_of_memory, lambda _: why_no_limit()),
+FAILURES = (
+    *(Failure(name, _kill_one(find)) for name, find in KILLS.items()),
+    Failure("supervisor killed", _kill_supervisor),
+    Failure("browser killed", _kill_one(Stack.browsers), _browser_reason),
+    Failure("part of browser killed", _kill_one(Stack.browser_parts), _browser_reason),
+    Failure("PostgreSQL frozen", _freeze_found(_database_processes)),
+    Failure("Redis frozen", _freeze_found(Stack.redis)),
+    Failure("pool frozen", _freeze_found(_find_pool_process)),
+    Failure("Redis emptied", _empty_redis),
+    Failure("disk full", _fill_disk, _disk_reason),
+    Failure("clock moved", _move_clock, _clock_reason),
+    Failure("out of memory", _out_of_memory, lambda _: missing_reason()),
 )

@@ -10,7 +10,7 @@ from exhibit.digests import Digest
 from exhibit.ports import Receipt, ReceiptState
 
 
-class MoodyAnchor:
+class UnreliableAnchor:
     """A timestamp service that responds or fails as ``mood`` says."""
 
     kind, development, qualified, patience = "rfc3161", False, "2026-11-01", timedelta(minutes=10)
@@ -40,7 +40,7 @@ class MoodyAnchor:
 
 
 @pytest.fixture
-def moody(monkeypatch: pytest.MonkeyPatch) -> MoodyAnchor:
-    anchor = MoodyAnchor()
-    monkeypatch.setattr("registry.log.anchors._Anchors.of", lambda *_: (anchor,))
+def unreliable_anchor(monkeypatch: pytest.MonkeyPatch) -> UnreliableAnchor:
+    anchor = UnreliableAnchor()
+    monkeypatch.setattr("registry.log.anchors._AnchorCache.of", lambda *_: (anchor,))
     return anchor

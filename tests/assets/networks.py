@@ -65,7 +65,7 @@ def _rows() -> bytes:
     return _field(5, tensor) + _field(1, _texts(1, "p", "s") + _texts(2, "z") + _field(4, b"Reshape"))
 
 
-def heavy(side: int, products: int = 0) -> bytes:
+def heavy_network(side: int, products: int = 0) -> bytes:
     """Return :func:`network` with side x side zeros beside it, multiplied ``products`` times without effect."""
     shape = side.to_bytes(8, "little") * 2
     zeros = _field(5, _field(1, 2) + _field(2, 7) + _field(9, shape) + _field(8, b"s"))

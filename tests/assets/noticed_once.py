@@ -3,7 +3,7 @@
 import pytest
 
 from registry.models import Owner
-from tests.assets.noticed import confirmed, mail_by
+from tests.assets.noticed import create_studio, set_mail_server
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
@@ -12,10 +12,10 @@ __all__ = ["inline", "stage"]
 
 @pytest.fixture(scope="module", autouse=True)
 def two_cases(stage: SyncRunner) -> None:
-    confirmed(stage)
+    create_studio(stage)
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    mail_by(inline, "smtp://localhost")
+    set_mail_server(inline, "smtp://localhost")
     return Owner.objects.get(slug="studio")

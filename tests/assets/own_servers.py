@@ -16,7 +16,7 @@ from exhibit.config.config import Config
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import CHECKOUT
-from tests.assets.processes import processes_of
+from tests.assets.processes import find_processes
 from workers.servers.embedded import EmbeddedServers
 
 
@@ -28,7 +28,7 @@ def own(open_folder: Path) -> Iterator[Config]:
     """
     subprocess.run(["cp", "--archive", _started_once(), open_folder / "data"], check=True)
     yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    assert not processes_of(open_folder)
+    assert not find_processes(open_folder)
 
 
 @cache
@@ -40,7 +40,7 @@ def _started_once() -> Path:
     return data
 
 
-def remember(config: Config, value: str) -> None:
+def write_value(config: Config, value: str) -> None:
     with psycopg.connect(addresses.database_url(config)) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
         connection.execute("INSERT INTO kept VALUES (%s)", [value])
@@ -48,7 +48,7 @@ def remember(config: Config, value: str) -> None:
         client.rpush("kept", value)
 
 
-def remembered(config: Config) -> tuple[list[str], list[str]]:
+def read_values(config: Config) -> tuple[list[str], list[str]]:
     with psycopg.connect(addresses.database_url(config)) as connection:
         rows = [str(value) for (value,) in connection.execute("SELECT value FROM kept ORDER BY value")]
     with redis.Redis.from_url(addresses.redis_url(config)) as client:
@@ -56,7 +56,7 @@ def remembered(config: Config) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
+def run_in_own_process(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the servers in a process of their own."""
     program = (
         "import signal\nfrom registry.configuration import load_config\n"

@@ -34,7 +34,7 @@ NETWORK: dict[str, Any] = {
 }
 
 
-def sample_sealed(network: dict[str, Any] | None = None) -> SealedFacts:
+def sealed_sample(network: dict[str, Any] | None = None) -> SealedFacts:
     """Return the sample case with a manifest of its images, three timestamps and the record of one capture."""
     case = sample_case()
     sighting = replace(case.sightings[0], captures=(replace(case.sightings[0].captures[0], files=(NETWORK_PATH,)),))

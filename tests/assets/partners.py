@@ -2,8 +2,8 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.keys.ed25519 import KeySigner, derived
-from evidence.log.notes import cosigner_key, verifier_key
+from evidence.keys.ed25519 import KeySigner, derive_signer
+from evidence.log.notes import format_cosigner_key, format_verifier_key
 from registry.alliance import partners
 from registry.models import Partner
 
@@ -15,6 +15,6 @@ def new_signer() -> KeySigner:
 
 def partner_of(signer: KeySigner, name: str = "b", url: str = "http://127.0.0.1:9") -> Partner:
     """Add a partner whose log has this key. By default no server runs at its URL."""
-    log = verifier_key(f"{name}.example/log", signer.public_key)
-    witness = cosigner_key(f"{name}.example/log/witness", derived(signer, b"witness").public_key)
+    log = format_verifier_key(f"{name}.example/log", signer.public_key)
+    witness = format_cosigner_key(f"{name}.example/log/witness", derive_signer(signer, b"witness").public_key)
     return partners.add(name, url, log, witness, by="operator")

@@ -24,7 +24,7 @@ from evidence.facts.passkey import ASSERTION_PATH, Assertion, SignedDecision
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from tests.assets.bundles import Scene, logged, resealed
+from tests.assets.bundles import Scene, append_entry, reseal
 
 SITE = "exhibit.example"
 MODEL = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a")
@@ -68,7 +68,7 @@ class Passkey:
         self,
         challenge: str,
         *,
-        maker: "Maker | None" = None,
+        maker: "DeviceMaker | None" = None,
         form: str = "packed",
         aaguid: UUID = MODEL,
         site: str = SITE,
@@ -96,18 +96,23 @@ class Passkey:
         return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
 
 
-class Maker:
+class DeviceMaker:
     """A device manufacturer: a root, a certificate below it, and the attestation key. Each may be invalid."""
 
     def __init__(
-        self, *, ca: bool = True, days: tuple[int, int] = (-9, 9), root: "Maker | None" = None, model: UUID = MODEL
+        self,
+        *,
+        ca: bool = True,
+        days: tuple[int, int] = (-9, 9),
+        root: "DeviceMaker | None" = None,
+        model: UUID = MODEL,
     ) -> None:
         self.root_key, middle, self.private = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
         self.root = _certificate("Root", self.root_key, "Root", self.root_key, days, ca=True)
         signer = self if root is None else root
-        between = _certificate("Middle", middle, "Root", signer.root_key, days, ca=ca)
+        intermediate = _certificate("Middle", middle, "Root", signer.root_key, days, ca=ca)
         leaf = _certificate("Leaf", self.private, "Middle", middle, days, ca=False, model=model)
-        self.path = [one.public_bytes(Encoding.DER) for one in (leaf, between)]
+        self.path = [certificate.public_bytes(Encoding.DER) for certificate in (leaf, intermediate)]
 
     @property
     def pem(self) -> bytes:
@@ -117,7 +122,7 @@ class Maker:
 def _certificate(
     name: str,
     key: ec.EllipticCurvePrivateKey,
-    of: str,
+    issuer_name: str,
     signer: ec.EllipticCurvePrivateKey,
     days: tuple[int, int],
     *,
@@ -126,7 +131,8 @@ def _certificate(
 ) -> x509.Certificate:
     parts = {"C": "DE", "O": "Maker", "OU": "Authenticator Attestation"}
     subject, issuer = (
-        x509.Name.from_rfc4514_string(",".join(f"{k}={v}" for k, v in {**parts, "CN": cn}.items())) for cn in (name, of)
+        x509.Name.from_rfc4514_string(",".join(f"{k}={v}" for k, v in {**parts, "CN": cn}.items()))
+        for cn in (name, issuer_name)
     )
     first, last = (now() + timedelta(days=day) for day in days)
     builder = x509.CertificateBuilder(issuer, subject, key.public_key(), 7, first, last)
@@ -142,7 +148,7 @@ RSA_KEY = Passkey(rsa.generate_private_key(65537, 2048))
 WIDE_KEY = Passkey(ec.generate_private_key(ec.SECP384R1()))
 
 
-def statement_of(facts: CaseFacts) -> SignedDecision:
+def decision_statement(facts: CaseFacts) -> SignedDecision:
     """Return the statement that a user signs to confirm the case."""
     subject = {
         "bundle": facts.bundle, "case": facts.number, "work": facts.work.number, "party": facts.party.name,
@@ -156,56 +162,56 @@ def statement_of(facts: CaseFacts) -> SignedDecision:
 Opening = dict[str, Any]
 
 
-def signed_scene(
+def sign_scene(
     scene: Scene,
     *,
-    statement: Callable[[SignedDecision], SignedDecision] = lambda one: one,
+    statement: Callable[[SignedDecision], SignedDecision] = lambda value: value,
     key: Passkey = KEY,
-    assertion: Callable[[Assertion], Assertion] = lambda one: one,
-    opening: Callable[[Opening], Opening] = lambda one: one,
-    key_opening: Callable[[Opening], Opening] = lambda one: one,
+    assertion: Callable[[Assertion], Assertion] = lambda value: value,
+    opening: Callable[[Opening], Opening] = lambda value: value,
+    key_opening: Callable[[Opening], Opening] = lambda value: value,
     key_first: bool = True,
-    facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda one: one,
+    facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda value: value,
     **client: Any,  # noqa: ANN401 - lies of any kind
 ) -> Scene:
     """Return the scene's case, confirmed with a passkey and sealed again; each argument may forge one step."""
-    made = assertion(key.answer(statement(statement_of(scene.facts)), **client))
-    data = made.to_json()
+    signed_assertion = assertion(key.answer(statement(decision_statement(scene.facts)), **client))
+    data = signed_assertion.to_json()
     digest = scene.blobs.put(data)
     registered = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
     registered = key_opening(registered | {"key": Digest.of(key.public).hex})
     decided = opening({"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 1})
     at = scene.facts.decision.at
     entries = [(EntryType.KEY, registered, None), (EntryType.DECISION, decided, at)]
-    [first, second] = [logged(scene.log, *entry) for entry in (entries if key_first else entries[::-1])]
+    [first, second] = [append_entry(scene.log, *entry) for entry in (entries if key_first else entries[::-1])]
     of_key, of_decision = (first, second) if key_first else (second, first)
     passkey = facts(PasskeyFacts(ASSERTION_PATH, digest, of_decision, of_key))
-    return resealed(scene, replace(scene.facts, decision=replace(scene.facts.decision, passkey=passkey)))
+    return reseal(scene, replace(scene.facts, decision=replace(scene.facts.decision, passkey=passkey)))
 
 
-def _subject(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
-    return {"statement": lambda one: replace(one, subject={**one.subject, **changes})}
+def _change_subject(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
+    return {"statement": lambda statement: replace(statement, subject={**statement.subject, **changes})}
 
 
-def _afterwards(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
+def _change_after_signing(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
     """Change the statement after it was signed."""
-    return {"assertion": lambda one: replace(one, statement=replace(one.statement, **changes))}
+    return {"assertion": lambda assertion: replace(assertion, statement=replace(assertion.statement, **changes))}
 
 
 LIES: dict[str, dict[str, Any]] = {
-    "of another act": {"statement": lambda one: replace(one, act="sign")},
-    "of another decision in the entry": {"opening": lambda one: {**one, "decision": "cleared"}},
-    "of another case": _subject(case="C-8"),
-    "of another work": _subject(work="W-2"),
-    "of another party": _subject(party="other.example"),
-    "of other pictures": _subject(pictures=["00" * 32]),
-    "of pictures without a list": _subject(pictures=None),
-    "replayed for a later bundle": _subject(bundle=2),
-    "a bundle that is true": _subject(bundle=True),
-    "of another owner": {"statement": lambda one: replace(one, owner="Mallory")},
-    "by somebody else": {"statement": lambda one: replace(one, by="Bob")},
-    "replayed later": {"statement": lambda one: replace(one, time=one.time - timedelta(minutes=5))},
-    "from the future": {"statement": lambda one: replace(one, time=one.time + timedelta(minutes=6))},
+    "of another act": {"statement": lambda value: replace(value, act="sign")},
+    "of another decision in the entry": {"opening": lambda value: {**value, "decision": "cleared"}},
+    "of another case": _change_subject(case="C-8"),
+    "of another work": _change_subject(work="W-2"),
+    "of another party": _change_subject(party="other.example"),
+    "of other pictures": _change_subject(pictures=["00" * 32]),
+    "of pictures without a list": _change_subject(pictures=None),
+    "replayed for a later bundle": _change_subject(bundle=2),
+    "a bundle that is true": _change_subject(bundle=True),
+    "of another owner": {"statement": lambda value: replace(value, owner="Mallory")},
+    "by somebody else": {"statement": lambda value: replace(value, by="Bob")},
+    "replayed later": {"statement": lambda value: replace(value, time=value.time - timedelta(minutes=5))},
+    "from the future": {"statement": lambda value: replace(value, time=value.time + timedelta(minutes=6))},
     "person not verified": {"flags": 0x01},
     "person not present": {"flags": 0x04},
     "of a registration": {"flags": 0x45},
@@ -217,25 +223,25 @@ LIES: dict[str, dict[str, Any]] = {
     "asked from within nowhere": {"crossOrigin": None},
     "a registration's answer": {"type": "webauthn.create"},
     "another challenge": {"challenge": "AAAA"},
-    "by another key": {"assertion": lambda one: replace(one, key=OTHER.public)},
-    "by a key that the log doesn't know": {"key_opening": lambda one: {**one, "key": "00" * 32}},
-    "by another member's key": {"key_opening": lambda one: {**one, "member": "Bob"}},
-    "by a key that isn't a passkey": {"key_opening": lambda one: {**one, "use": "device"}},
-    "by a key that was removed": {"key_opening": lambda one: {**one, "what": "removed"}},
+    "by another key": {"assertion": lambda value: replace(value, key=OTHER.public)},
+    "by a key that the log doesn't know": {"key_opening": lambda value: {**value, "key": "00" * 32}},
+    "by another member's key": {"key_opening": lambda value: {**value, "member": "Bob"}},
+    "by a key that isn't a passkey": {"key_opening": lambda value: {**value, "use": "device"}},
+    "by a key that was removed": {"key_opening": lambda value: {**value, "what": "removed"}},
     "by a key that came later": {"key_first": False},
     "by a key of another kind": {"key": WIDE_KEY},
-    "with a broken signature": {"assertion": lambda one: replace(one, signature=one.signature[:-1] + b"\0")},
-    "with a signature that is none": {"assertion": lambda one: replace(one, signature=b"")},
-    "with broken client data": {"assertion": lambda one: replace(one, client_data=one.client_data + b" ")},
-    "with client data that are a list": {"assertion": lambda one: replace(one, client_data=b"[]")},
-    "with short authenticator data": {"assertion": lambda one: replace(one, authenticator_data=b"\1" * 36)},
-    "with a key that can't be read": {"assertion": lambda one: replace(one, key=b"0")},
-    "altered: another nonce": _afterwards(nonce=bytes(32)),
-    "altered: another site": _afterwards(site="other.example"),
-    "with a proof of something else": {"facts": lambda one: replace(one, key=one.log)},
-    "with a proof of nothing": {"facts": lambda one: replace(one, log=replace(one.log, salt=bytes(32)))},
-    "in another file": {"facts": lambda one: replace(one, file="data/other.json")},
-    "that the entry doesn't name": {"opening": lambda one: {**one, "assertion": None}},
-    "other than the entry names": {"opening": lambda one: {**one, "assertion": "00" * 32}},
+    "with a broken signature": {"assertion": lambda value: replace(value, signature=value.signature[:-1] + b"\0")},
+    "with a signature that is none": {"assertion": lambda value: replace(value, signature=b"")},
+    "with broken client data": {"assertion": lambda value: replace(value, client_data=value.client_data + b" ")},
+    "with client data that are a list": {"assertion": lambda value: replace(value, client_data=b"[]")},
+    "with short authenticator data": {"assertion": lambda value: replace(value, authenticator_data=b"\1" * 36)},
+    "with a key that can't be read": {"assertion": lambda value: replace(value, key=b"0")},
+    "altered: another nonce": _change_after_signing(nonce=bytes(32)),
+    "altered: another site": _change_after_signing(site="other.example"),
+    "with a proof of something else": {"facts": lambda value: replace(value, key=value.log)},
+    "with a proof of nothing": {"facts": lambda value: replace(value, log=replace(value.log, salt=bytes(32)))},
+    "in another file": {"facts": lambda value: replace(value, file="data/other.json")},
+    "that the entry doesn't name": {"opening": lambda value: {**value, "assertion": None}},
+    "other than the entry names": {"opening": lambda value: {**value, "assertion": "00" * 32}},
 }
-"""Forgeries as arguments of :func:`signed_scene`, by name; the check ``decision`` fails with each."""
+"""Forgeries as arguments of :func:`sign_scene`, by name; the check ``decision`` fails with each."""

@@ -20,7 +20,7 @@ SIGNS = " \t\n\r\"'`<>&\\/0a.-_=:;,(){}[]#%@*\0é中"
 
 
 @dataclass(frozen=True)
-class Used:
+class PatternUse:
     """A pattern, its source location, and how it is applied: at one place of a text, or from every place."""
 
     where: str
@@ -36,10 +36,10 @@ def modules() -> Iterator[tuple[str, Path]]:
                 yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
 
 
-def patterns() -> tuple[list[Used], list[str]]:
+def find_patterns() -> tuple[list[PatternUse], list[str]]:
     """Return all patterns in the source, and the calls that build their pattern at run time."""
-    by_pattern: dict[tuple[str, object], Used] = {}
-    made_later = []
+    by_pattern: dict[tuple[str, object], PatternUse] = {}
+    dynamic_calls = []
     for name, path in modules():
         source = path.read_text("utf-8")
         if "re." not in source:
@@ -52,22 +52,22 @@ def patterns() -> tuple[list[Used], list[str]]:
         scanned, anchored = _uses(tree)
         inside = {child for node in ast.walk(tree) if isinstance(node, FUNCTIONS) for child in ast.walk(node)}
         chained = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        names = dict(pair for node in ast.walk(tree) for pair in _assigned(node))
+        names = dict(pair for node in ast.walk(tree) for pair in _assigned_values(node))
         for call in calls:
-            pattern = _evaluated(call, scope)
+            pattern = _evaluate(call, scope)
             method = chained.get(id(call), call.func.attr)  # type: ignore[attr-defined]
             if pattern is not None:
-                named = names.get(id(call), "")
-                once = method in ("match", "fullmatch") or (named in anchored and named not in scanned)
+                variable = names.get(id(call), "")
+                is_anchored = method in ("match", "fullmatch") or (variable in anchored and variable not in scanned)
                 key = (pattern.pattern, pattern.flags)
-                known = by_pattern.get(key)
-                if known is None or (known.scans is False and not once):
-                    by_pattern[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
+                previous = by_pattern.get(key)
+                if previous is None or (previous.scans is False and not is_anchored):
+                    by_pattern[key] = PatternUse(f"{name}:{call.lineno}", pattern, scans=not is_anchored)
             elif call in inside:
-                made_later.append(f"{name}: {ast.unparse(call.args[0])}")
-        for one in _compiled(list(scope.values())):
-            by_pattern.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
-    return list(by_pattern.values()), made_later
+                dynamic_calls.append(f"{name}: {ast.unparse(call.args[0])}")
+        for compiled in _find_compiled(list(scope.values())):
+            by_pattern.setdefault((compiled.pattern, compiled.flags), PatternUse(name, compiled, scans=True))
+    return list(by_pattern.values()), dynamic_calls
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -84,7 +84,7 @@ def _is_call(node: ast.AST) -> bool:
     )
 
 
-def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
+def _assigned_values(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield the ID of each value assigned to a name, with the name; tuple assignments are split."""
     if not isinstance(node, ast.Assign) or len(node.targets) != 1:
         return
@@ -92,7 +92,7 @@ def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
     pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         pairs = zip(target.elts, value.elts, strict=False)
-    yield from ((id(given), name.id) for name, given in pairs if isinstance(name, ast.Name))
+    yield from ((id(assigned_value), name.id) for name, assigned_value in pairs if isinstance(name, ast.Name))
 
 
 def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
@@ -104,32 +104,35 @@ def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
     return scanned, anchored
 
 
-def _evaluated(call: ast.Call, scope: dict[str, Any]) -> "re.Pattern[Any] | None":
+def _evaluate(call: ast.Call, scope: dict[str, Any]) -> "re.Pattern[Any] | None":
     """Return the pattern of a call, evaluated with the names of its module; None if a name is not defined there."""
     at = {"sub": 4, "subn": 4, "split": 3, "compile": 1}.get(call.func.attr, 2)  # type: ignore[attr-defined]
     flags = [word.value for word in call.keywords if word.arg == "flags"] or call.args[at : at + 1]
     try:
-        written, *given = (eval(compile(ast.Expression(one), "", "eval"), scope) for one in (call.args[0], *flags))  # noqa: S307 - our own source
+        expression, *evaluated_flags = (
+            eval(compile(ast.Expression(node), "", "eval"), scope)  # noqa: S307 - our own source
+            for node in (call.args[0], *flags)
+        )
     except NameError:
         return None
-    return written if isinstance(written, re.Pattern) else re.compile(written, *given)
+    return expression if isinstance(expression, re.Pattern) else re.compile(expression, *evaluated_flags)
 
 
-def _compiled(values: list[object], depth: int = 3) -> Iterator["re.Pattern[Any]"]:
+def _find_compiled(values: list[object], depth: int = 3) -> Iterator["re.Pattern[Any]"]:
     """Yield the patterns among a module's values, also in collections."""
     for value in values:
         if isinstance(value, re.Pattern):
             yield value
         elif depth and isinstance(value, dict):
-            yield from _compiled([*value.keys(), *value.values()], depth - 1)
+            yield from _find_compiled([*value.keys(), *value.values()], depth - 1)
         elif depth and isinstance(value, list | tuple | set | frozenset):
-            yield from _compiled(list(value), depth - 1)
+            yield from _find_compiled(list(value), depth - 1)
 
 
-def hostile(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
+def hostile_texts(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
     """Return texts that a pattern almost matches, repeatedly or for long: prefix, repeated part, and repetitions.
 
-    The number is 0 if the whole text consists of repetitions; :func:`made` generates the text.
+    The number is 0 if the whole text consists of repetitions; :func:`build_text` generates the text.
     """
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     pieces: dict[str, None] = {}
@@ -145,7 +148,7 @@ def hostile(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
     return texts
 
 
-def made(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> str | bytes:
+def build_text(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> str | bytes:
     """Return a hostile text of about this many characters."""
     begins, repeated, times = text
     part = begins + repeated * times if times else repeated
@@ -155,31 +158,31 @@ def made(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> s
 
 def _samples(tree: Any, depth: int = 12) -> Iterator[str]:  # noqa: ANN401 - of re's own parser
     """Yield some strings that a parsed pattern matches, apart from its assertions."""
-    made = [""]
+    samples = [""]
     for kind, value in tree:
-        made = [left + right for right in _of(kind, value, depth) for left in made][:24]
-    yield from made
+        samples = [prefix + suffix for suffix in _samples_of_part(kind, value, depth) for prefix in samples][:24]
+    yield from samples
 
 
-def _of(kind: Any, value: Any, depth: int) -> Sequence[str]:  # noqa: ANN401 - as above
+def _samples_of_part(kind: Any, value: Any, depth: int) -> Sequence[str]:  # noqa: ANN401 - as above
     """Return some strings that a part of a pattern matches; an empty one for anchors, assertions and references."""
     if depth and kind in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-        least, most, part = value
-        return [one * max(least, min(most, 3)) for one in islice(_samples(part, depth - 1), 6)]
+        min_count, max_count, part = value
+        return [sample * max(min_count, min(max_count, 3)) for sample in islice(_samples(part, depth - 1), 6)]
     if depth and kind is sre.BRANCH:
-        return [one for branch in value[1] for one in islice(_samples(branch, depth - 1), 3)][:16]
+        return [sample for branch in value[1] for sample in islice(_samples(branch, depth - 1), 3)][:16]
     if depth and kind in (sre.SUBPATTERN, sre.ATOMIC_GROUP):
         return list(islice(_samples(value[-1] if kind is sre.SUBPATTERN else value, depth - 1), 12))
-    signs: dict[Any, Callable[[], str]] = {sre.LITERAL: lambda: chr(value), sre.IN: lambda: _sign(value)}
+    signs: dict[Any, Callable[[], str]] = {sre.LITERAL: lambda: chr(value), sre.IN: lambda: _matching_character(value)}
     signs |= {sre.ANY: lambda: "a", sre.NOT_LITERAL: lambda: "b" if value == ord("a") else "a"}
     return [signs[kind]() if kind in signs else ""]
 
 
-def _sign(parts: Any) -> str:  # noqa: ANN401 - as above
+def _matching_character(parts: Any) -> str:  # noqa: ANN401 - as above
     """Return a character of a set."""
-    written = "".join(map(chr, range(32, 127))) + "\n\t\r\x00\x80é中"
+    printable = "".join(map(chr, range(32, 127))) + "\n\t\r\x00\x80é中"
     negated = bool(parts) and parts[0][0] is sre.NEGATE
-    likely = "a0" + written if negated else written
+    likely = "a0" + printable if negated else printable
     for sign in likely:
         if any(_holds(part, value, sign) for part, value in parts) is not negated:
             return sign
@@ -206,9 +209,9 @@ def _holds(part: Any, value: Any, sign: str) -> bool:  # noqa: ANN401 - as above
     return False
 
 
-def cost(used: Used, text: str | bytes) -> float:
+def cost(used: PatternUse, text: str | bytes) -> float:
     """Return the processor time of a pattern in microseconds per character of a text, applied as in the code."""
-    begun = time.process_time()
+    start = time.process_time()
     if used.scans:
         for _ in used.pattern.finditer(text):
             pass
@@ -217,16 +220,16 @@ def cost(used: Used, text: str | bytes) -> float:
         at = 0
         while (fit := used.pattern.match(text, at)) and fit.end() > at:
             at = fit.end()
-    return (time.process_time() - begun) * 1e6 / len(text)
+    return (time.process_time() - start) * 1e6 / len(text)
 
 
-def slow(used: Used, most: float) -> str:
-    """Return the start of a text that costs more than ``most`` microseconds per character; empty if none does."""
-    for text in hostile(used.pattern):
-        short = made(text, 2_000, used.pattern)
-        if all(cost(used, short) > most / 4 for _ in range(3)):
-            for size, limit in ((8_000, 4 * most), (32_000, most)):  # detects fast growth before it takes long
-                long = made(text, size, used.pattern)
+def find_slow_text(used: PatternUse, max_cost: float) -> str:
+    """Return the start of a text that costs more than ``max_cost`` microseconds per character; empty if none does."""
+    for text in hostile_texts(used.pattern):
+        short = build_text(text, 2_000, used.pattern)
+        if all(cost(used, short) > max_cost / 4 for _ in range(3)):
+            for size, limit in ((8_000, 4 * max_cost), (32_000, max_cost)):  # detects fast growth before it takes long
+                long = build_text(text, size, used.pattern)
                 if all(cost(used, long) > limit for _ in range(3)):
                     return f"{len(long)} characters that begin with {long[:60]!r}"
     return ""

@@ -13,31 +13,31 @@ from registry.models import (
     Watch,
     Work,
 )
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, watch
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import LOOPBACK, Shop, create_watch
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
 
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     with Site(host="127.0.0.5") as site:
-        made = Shop(site)
-        made.image("/copy.jpg", copy_of(photograph(0)))
-        made.image("/other.jpg", photograph(50))
+        test_shop = Shop(site)
+        test_shop.image("/copy.jpg", recompress(photograph(0)))
+        test_shop.image("/other.jpg", photograph(50))
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /closed/\n", "text/plain")
-        made.page("/", "/other.jpg")
-        made.page("/planted", "/copy.jpg")
-        made.page("/empty", "/other.jpg")
-        made.page("/closed/planted", "/copy.jpg")
-        yield made
+        test_shop.page("/", "/other.jpg")
+        test_shop.page("/planted", "/copy.jpg")
+        test_shop.page("/empty", "/other.jpg")
+        test_shop.page("/closed/planted", "/copy.jpg")
+        yield test_shop
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def work(inline: SyncRunner) -> Work:
     return register(inline.services, owner("studio"), photograph(0), "Hills").work
 
 
-def planted(work: Work, shop: Shop, *paths: str) -> Watch:
-    made = watch(work.owner, shop.url())
+def plant_copies(work: Work, shop: Shop, *paths: str) -> Watch:
+    shop_watch = create_watch(work.owner, shop.url())
     for path in paths:
-        canaries.plant(work, made, shop.url(path), by="Ann")
-    return made
+        canaries.add_known_copy(work, shop_watch, shop.url(path), by="Ann")
+    return shop_watch

@@ -21,12 +21,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
         pause = min(0.1, 1.2 * pause)
 
 
-def processes_of(folder: Path) -> list[psutil.Process]:
+def find_processes(folder: Path) -> list[psutil.Process]:
     """Return all processes, except this one, that work in a folder or were started for a data folder in it."""
-    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of(process, folder)]
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _belongs_to(process, folder)]
 
 
-def _is_of(process: psutil.Process, folder: Path) -> bool:
+def _belongs_to(process: psutil.Process, folder: Path) -> bool:
     try:
         data = process.environ().get("EXHIBIT_DATA", "")
         return data.startswith(str(folder)) or process.cwd().startswith(str(folder))

@@ -23,8 +23,8 @@ def rgb_profile(
     curve: float | NDArray[np.float64], colours: Sequence[Sequence[float]] = SRGB, version: int = 2
 ) -> bytes:
     """Return a profile with a matrix and three equal curves, given as a gamma or as light by level."""
-    made = _curve(curve)
-    tags = {b"rTRC": made, b"gTRC": made, b"bTRC": made, b"wtpt": _xyz(_WHITE)}
+    curve_tag = _curve(curve)
+    tags = {b"rTRC": curve_tag, b"gTRC": curve_tag, b"bTRC": curve_tag, b"wtpt": _xyz(_WHITE)}
     tags |= {name: _xyz(colour) for name, colour in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours, strict=True)}
     return _profile(b"RGB ", b"XYZ ", tags, version)
 
@@ -41,7 +41,7 @@ def table_profile(space: bytes, lab_of: Callable[[NDArray[np.float64]], NDArray[
     grid = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), -1).reshape(-1, channels)
     values = np.clip(lab_of(grid) * 0xFF00, 0, 0xFFFF).round().astype(">u2").tobytes()
     straight = struct.pack(">2H", 0, 0xFFFF)
-    unit = struct.pack(">9i", *(65536 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    unit = struct.pack(">9i", *(65536 * coefficient for coefficient in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
     head = b"mft2" + bytes(4) + bytes([channels, 3, nodes, 0]) + unit + struct.pack(">2H", 2, 2)
     return _profile(
         space, b"Lab ", {b"A2B0": head + straight * channels + values + straight * 3, b"wtpt": _xyz(_WHITE)}
@@ -59,8 +59,8 @@ def lab(levels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def inks(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Convert cyan, magenta, yellow and black on yellowish paper to the same Lab values."""
-    seen = (1 - levels[:, :3]) * (1 - 0.9 * levels[:, 3:]) * np.array([0.98, 0.95, 0.85])
-    return lab(seen)
+    reflectance = (1 - levels[:, :3]) * (1 - 0.9 * levels[:, 3:]) * np.array([0.98, 0.95, 0.85])
+    return lab(reflectance)
 
 
 def _curve(curve: float | NDArray[np.float64]) -> bytes:
@@ -71,7 +71,7 @@ def _curve(curve: float | NDArray[np.float64]) -> bytes:
 
 
 def _xyz(value: Sequence[float]) -> bytes:
-    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(one * 65536) for one in value))
+    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(number * 65536) for number in value))
 
 
 def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], version: int = 2) -> bytes:
@@ -89,5 +89,5 @@ def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], version:
         ">I4sI4s4s4s", size, bytes(4), version << 24 | (0x100000 if version == 2 else 0), b"mntr", space, connection
     )
     head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(4 + 4 + 4 + 4 + 8) + struct.pack(">I", 0)
-    head += struct.pack(">3i", *(round(one * 65536) for one in _WHITE))
+    head += struct.pack(">3i", *(round(component * 65536) for component in _WHITE))
     return head + bytes(128 - len(head)) + struct.pack(">I", len(tags)) + table + body

@@ -54,17 +54,17 @@ def file_of(name: str, data: bytes) -> io.BytesIO:
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two members and no other data."""
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
-    made = owner("studio")
+    studio_owner = owner("studio")
     for name, role in (("alice", Role.OWNER), ("bob", Role.VIEWER)):
         address = f"{name}@example.org"
         user = User.objects.create_user(username=address, email=address, password="not used")
-        Membership.objects.create(user=user, owner=made, role=role)
-    return made
+        Membership.objects.create(user=user, owner=studio_owner, role=role)
+    return studio_owner
 
 
 @pytest.fixture
 def alice(studio: Owner) -> Program:
-    return program(studio, "alice")
+    return create_program(studio, "alice")
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def scene_of_programs(scene: Scene, inline: SyncRunner, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def decider(scene_of_programs: Scene) -> Program:
-    return program(scene_of_programs.studio, "alice")
+    return create_program(scene_of_programs.studio, "alice")
 
 
-def program(of: Owner, name: str, *scopes: Scope) -> Program:
+def create_program(token_owner: Owner, name: str, *scopes: Scope) -> Program:
     user = User.objects.get(username=f"{name}@example.org")
-    given = scopes or tuple(tokens.permitted(of, user))
-    return Program(tokens.make(of, user, name="program", scopes=given, days=1)[1])
+    token_scopes = scopes or tuple(tokens.list_permitted_scopes(token_owner, user))
+    return Program(tokens.create_token(token_owner, user, name="program", scopes=token_scopes, days=1)[1])

@@ -18,23 +18,23 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exhibit.clock import now
-from tests.assets.tls import Holder
-from tests.assets.webhook_receiver import Answering
+from tests.assets.tls import CertificateHolder
+from tests.assets.webhook_receiver import MessageReceiver
 
 CURVE = ec.SECP256R1()
 
 
-def plain(text: str) -> bytes:
+def decode_base64url(text: str) -> bytes:
     """Decode base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def written(data: bytes) -> str:
+def encode_base64url(data: bytes) -> str:
     """Encode bytes as browsers do."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def derived(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+def derive_key(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
     """Derive a key by HKDF with SHA-256 (RFC 5869)."""
     return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
 
@@ -55,29 +55,29 @@ class Subscriber:
     @property
     def given(self) -> dict[str, str]:
         """Subscription as the page sends it."""
-        return {"endpoint": self.endpoint, "p256dh": written(self.public), "auth": written(self.auth)}
+        return {"endpoint": self.endpoint, "p256dh": encode_base64url(self.public), "auth": encode_base64url(self.auth)}
 
     def read(self, body: bytes) -> bytes:
         """Decrypt a message."""
         salt, size, idlen = body[:16], int.from_bytes(body[16:20], "big"), body[20]
-        sender, sealed = body[21 : 21 + idlen], body[21 + idlen :]
-        assert len(sealed) <= size
+        sender, ciphertext = body[21 : 21 + idlen], body[21 + idlen :]
+        assert len(ciphertext) <= size
         shared = self.key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, sender))
-        secret = derived(shared, self.auth, b"WebPush: info\0" + self.public + sender, 32)
-        key = derived(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
-        opened = AESGCM(key).decrypt(derived(secret, salt, b"Content-Encoding: nonce\0", 12), sealed, None)
+        secret = derive_key(shared, self.auth, b"WebPush: info\0" + self.public + sender, 32)
+        key = derive_key(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
+        opened = AESGCM(key).decrypt(derive_key(secret, salt, b"Content-Encoding: nonce\0", 12), ciphertext, None)
         message, mark = opened.rstrip(b"\0")[:-1], opened.rstrip(b"\0")[-1:]
         assert mark == b"\x02"  # delimiter of the last record
         return message
 
 
-class PushService(Answering):
+class PushService(MessageReceiver):
     """A server that verifies the sender, stores messages and responds with the configured status."""
 
     status = 201
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.authority = folder, Holder.made("authority of the tests")
+        self.folder, self.authority = folder, CertificateHolder.made("authority of the tests")
         self.roots = folder / "roots.pem"
         self.roots.write_bytes(self.authority.pem)
         self.got: list[tuple[str, dict[str, str], bytes]] = []
@@ -91,7 +91,7 @@ class PushService(Answering):
     def listening(self) -> ThreadingHTTPServer:
         """Return the server, behind TLS."""
         server = super().listening()
-        served = Holder.made("127.0.0.1", self.authority).served(self.folder)
+        served = CertificateHolder.made("127.0.0.1", self.authority).served(self.folder)
         server.socket = served.wrap_socket(server.socket, server_side=True)
         return server
 
@@ -105,11 +105,13 @@ class PushService(Answering):
         assert scheme == "vapid"
         parameters = dict(part.strip().split("=", 1) for part in rest.split(","))
         head, claims, signature = parameters["t"].split(".")
-        r, s = (int.from_bytes(half, "big") for half in (plain(signature)[:32], plain(signature)[32:]))
-        assert json.loads(plain(head)) == {"typ": "JWT", "alg": "ES256"}
-        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(parameters["k"]))
+        r, s = (
+            int.from_bytes(half, "big") for half in (decode_base64url(signature)[:32], decode_base64url(signature)[32:])
+        )
+        assert json.loads(decode_base64url(head)) == {"typ": "JWT", "alg": "ES256"}
+        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, decode_base64url(parameters["k"]))
         key.verify(encode_dss_signature(r, s), f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-        payload: dict[str, Any] = json.loads(plain(claims))
+        payload: dict[str, Any] = json.loads(decode_base64url(claims))
         assert payload["aud"] == self.url
         assert 0 < payload["exp"] - now().timestamp() <= 24 * 3600
         return payload
@@ -118,7 +120,7 @@ class PushService(Answering):
 @pytest.fixture
 def push_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
     """A push service whose certificate this process trusts."""
-    made = PushService(tmp_path)
-    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(made.roots))
-    yield made
-    made.close()
+    service = PushService(tmp_path)
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(service.roots))
+    yield service
+    service.close()

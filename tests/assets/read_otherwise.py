@@ -13,17 +13,17 @@ from tests.assets.profiles import rgb_profile, srgb_curve
 Levels = NDArray[np.uint8]
 
 
-def by_colours(shown: Image.Image, stored: Image.Image, kind: str = "PNG") -> bytes:
+def colour_dependent_file(shown_picture: Image.Image, stored_picture: Image.Image, kind: str = "PNG") -> bytes:
     """Return a file whose stored levels show one image, and another with its profile.
 
     In the profile, only the lower half of each level counts.
     """
-    levels = (_grey(stored) & 0xF0) | (_grey(shown) >> 4)
+    levels = (_grey(stored_picture) & 0xF0) | (_grey(shown_picture) >> 4)
     curve = srgb_curve()[(np.arange(256) & 15) * 17]
     return _saved(np.repeat(levels[..., None], 3, 2), kind, lossless=True, icc_profile=rgb_profile(curve))
 
 
-def by_ground(white: Image.Image, black: Image.Image) -> bytes:
+def background_dependent_file(white: Image.Image, black: Image.Image) -> bytes:
     """Return a transparent image that shows one image on white and another on black."""
     light, dark = 128 + _grey(white) // 2, _grey(black) // 2
     alpha = 255 - (light - dark)
@@ -31,7 +31,7 @@ def by_ground(white: Image.Image, black: Image.Image) -> bytes:
     return _saved(np.dstack([colour, colour, colour, alpha]), "PNG")
 
 
-def with_chunk_again(data: bytes, kind: bytes, inside: bytes, before: bytes = b"IDAT") -> bytes:
+def insert_chunk(data: bytes, kind: bytes, inside: bytes, before: bytes = b"IDAT") -> bytes:
     """Insert a chunk into a PNG, before the first one of another kind."""
     chunk = struct.pack(">I", len(inside)) + kind + inside + struct.pack(">I", zlib.crc32(kind + inside))
     place = data.index(before) - 4

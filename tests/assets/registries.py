@@ -14,18 +14,18 @@ def card(**properties: str) -> list[Any]:
     return ["vcard", [["version", {}, "text", "4.0"], *([name, {}, "text", text] for name, text in properties.items())]]
 
 
-def told(about: object, status: int = 200) -> Answer:
+def respond(value: object, status: int = 200) -> Answer:
     """Return a registry's response."""
-    return Answer(json.dumps(about).encode(), "application/rdap+json", status=status)
+    return Answer(json.dumps(value).encode(), "application/rdap+json", status=status)
 
 
-def answering(site: Site) -> None:
+def serve_registries(site: Site) -> None:
     """Make a site act as IANA, the registry of ``example``, its registrar, and the registry of the host's network."""
-    site.routes["/dns.json"] = told(
+    site.routes["/dns.json"] = respond(
         {"services": [[["com"], ["https://no.example/"]], [["example"], [site.url("/reg/")]]]}
     )
     networks = [[["93.0.0.0/8"], ["https://no.example/"]], [["93.184.0.0/16"], [site.url("/net/")]]]
-    site.routes["/ipv4.json"] = told({"services": networks})
+    site.routes["/ipv4.json"] = respond({"services": networks})
     registrar = {"roles": ["registrar"], "vcardArray": card(fn="Registrar Ltd"), "entities": []}
     registrar["entities"] = [{**ABUSE, "vcardArray": card(email="Abuse@registrar.example")}]
     domain = {
@@ -37,11 +37,11 @@ def answering(site: Site) -> None:
             {"rel": "related", "type": "application/rdap+json", "href": site.url("/registrar/domain/shop.example")}
         ],
     }
-    site.routes["/reg/domain/shop.example"] = told(domain)
+    site.routes["/reg/domain/shop.example"] = respond(domain)
     adr = ["adr", {"cc": "DE"}, "text", ["", "", "", "", "", "", ""]]
     owner = {"roles": ["registrant"], "vcardArray": card(fn="Shop", org="Shop Trading GmbH")}
     owner["vcardArray"][1].append(adr)
-    site.routes["/registrar/domain/shop.example"] = told({**domain, "entities": [owner], "links": []})
+    site.routes["/registrar/domain/shop.example"] = respond({**domain, "entities": [owner], "links": []})
     network = {
         "objectClassName": "ip network",
         "name": "HOSTER-NET",
@@ -50,4 +50,4 @@ def answering(site: Site) -> None:
         "country": "NL",
         "entities": [{**ABUSE, "vcardArray": card(fn="Abuse desk", email="abuse@hoster.example")}],
     }
-    site.routes[f"/net/ip/{HOST_ADDRESS}"] = told(network)
+    site.routes[f"/net/ip/{HOST_ADDRESS}"] = respond(network)

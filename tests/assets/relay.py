@@ -15,9 +15,9 @@ class Relay:
         silent: Drop responses and keep the connection open.
     """
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, target_port: int) -> None:
         self.lose, self.silent = 0, False
-        self._to, self._listener = to, socket.create_server(("127.0.0.1", 0))
+        self._to, self._listener = target_port, socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -51,10 +51,10 @@ class Relay:
 
 
 @contextmanager
-def relay_to(port: int) -> Iterator[Relay]:
+def run_relay(port: int) -> Iterator[Relay]:
     """Run a proxy during the ``with`` block."""
-    made = Relay(port)
+    relay = Relay(port)
     try:
-        yield made
+        yield relay
     finally:
-        made.close()
+        relay.close()

@@ -40,7 +40,7 @@ Rows = dict[str, list[Any]]
 STEPS: tuple[type[Claimable], ...] = (Picture, WorkPicture, Capture, Bundle, AnchorReceipt, Report, CrawlSlice)
 
 
-def rows_of(owner: Owner) -> Rows:
+def collect_rows(owner: Owner) -> Rows:
     """Return all rows that a run produced for an owner, by kind and sorted."""
     crawls = Crawl.objects.filter(watch__owner=owner)
     cases = Case.objects.filter(owner=owner)
@@ -49,47 +49,59 @@ def rows_of(owner: Owner) -> Rows:
     sightings = Sighting.objects.filter(crawl__in=crawls)
     pictures = Picture.objects.filter(sightings__in=sightings).distinct()
     # Which dissimilar pairs were compared depends on the other works registered at that moment.
-    compared = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
-    matches = compared.exclude(decision=Decision.NONE)
+    all_matches = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
+    matches = all_matches.exclude(decision=Decision.NONE)
     rows: dict[str, Iterable[Any]] = {
         "crawls": crawls.values_list("number", "state", "reason", "pages"),
-        "sightings": [_sighting(one) for one in sightings.select_related("picture")],
-        "refusals": [(_path(one.url), one.reason) for one in Refusal.objects.filter(crawl__in=crawls)],
+        "sightings": [_sighting_row(item) for item in sightings.select_related("picture")],
+        "refusals": [(_path(item.url), item.reason) for item in Refusal.objects.filter(crawl__in=crawls)],
         "frontier": [
-            (_path(one.url), one.kind, one.depth, one.state) for one in FrontierUrl.objects.filter(crawl__in=crawls)
+            (_path(item.url), item.kind, item.depth, item.state)
+            for item in FrontierUrl.objects.filter(crawl__in=crawls)
         ],
         "pictures": [
-            (one.digest.hex, one.size, one.format, one.width, one.height, one.refusal, one.bytes_state)
-            for one in pictures
+            (item.digest.hex, item.size, item.format, item.width, item.height, item.refusal, item.bytes_state)
+            for item in pictures
         ],
         "fingerprints": [
-            (one.picture.digest.hex, one.space.name, one.part, bytes(one.vector))
-            for one in FingerprintRow.objects.filter(picture__in=pictures).select_related("picture", "space")
+            (item.picture.digest.hex, item.space.name, item.part, bytes(item.vector))
+            for item in FingerprintRow.objects.filter(picture__in=pictures).select_related("picture", "space")
         ],
-        "matches": [_match(one) for one in matches.select_related("registered", "found")],
+        "matches": [_match_row(item) for item in matches.select_related("registered", "found")],
         "cases": cases.values_list("work__number", "party", "decision", "decided_by", "reason"),
         "case_sightings": [
-            (one.case.work.number, _path(one.sighting.page_url), _path(one.sighting.image_url), _pair(one.match))
-            for one in CaseSighting.objects.filter(case__in=cases)
+            (
+                item.case.work.number,
+                _path(item.sighting.page_url),
+                _path(item.sighting.image_url),
+                _match_digests(item.match),
+            )
+            for item in CaseSighting.objects.filter(case__in=cases)
         ],
         "captures": [
-            (one.case.work.number, _path(one.sighting.page_url), _path(one.sighting.image_url), one.number, one.outcome)
-            for one in Capture.objects.filter(case__in=cases)
+            (
+                item.case.work.number,
+                _path(item.sighting.page_url),
+                _path(item.sighting.image_url),
+                item.number,
+                item.outcome,
+            )
+            for item in Capture.objects.filter(case__in=cases)
         ],
         "events": CaseEvent.objects.filter(case__in=cases).values_list("case__work__number", "kind"),
         "bundles": [
-            (one.case.work.number, one.number, one.state, [file["path"] for file in one.contents])
-            for one in Bundle.objects.filter(case__in=cases)
+            (item.case.work.number, item.number, item.state, [file["path"] for file in item.contents])
+            for item in Bundle.objects.filter(case__in=cases)
         ],
         "reports": [
-            (one.number, one.state, [(file["name"], file["media_type"]) for file in one.files])
-            for one in Report.objects.filter(owner=owner)
+            (item.number, item.state, [(file["name"], file["media_type"]) for file in item.files])
+            for item in Report.objects.filter(owner=owner)
         ],
         "log": LogSubmission.objects.filter(owner=owner).exclude(Q(type="slice") | Q(pk__in=gains)).values_list("type"),
         "gained": [
-            (one["picture"], one["licence"])
+            (item["picture"], item["licence"])
             for row in LogOpening.objects.filter(submission__in=gains)
-            for one in (row.details or {})["sightings"]
+            for item in (row.details or {})["sightings"]
         ],
     }
     return {name: sorted(map(tuple, values), key=repr) for name, values in rows.items()}
@@ -99,18 +111,47 @@ def _path(url: str) -> str:
     return urlsplit(url).path
 
 
-def _sighting(one: Sighting) -> tuple[Any, ...]:
-    place = (_path(one.page_url), _path(one.image_url), _path(one.final_url), one.picture.digest.hex)
-    return (*place, one.found_in, one.context, one.page_title, one.media_type, one.status, one.party, one.bytes_came)
+def _sighting_row(sighting: Sighting) -> tuple[Any, ...]:
+    addresses = (
+        _path(sighting.page_url),
+        _path(sighting.image_url),
+        _path(sighting.final_url),
+        sighting.picture.digest.hex,
+    )
+    return (
+        *addresses,
+        sighting.found_in,
+        sighting.context,
+        sighting.page_title,
+        sighting.media_type,
+        sighting.status,
+        sighting.party,
+        sighting.bytes_came,
+    )
 
 
-def _match(one: Match) -> tuple[Any, ...]:
-    measured = (one.decision, one.hamming, one.inliers, one.dense, str(one.transform), one.mirrored, one.rotation)
-    return (*_pair(one), one.pipeline, *measured, one.overlap_work, one.overlap_picture, str(one.reasons))
+def _match_row(match: Match) -> tuple[Any, ...]:
+    measurements = (
+        match.decision,
+        match.hamming,
+        match.inliers,
+        match.dense,
+        str(match.transform),
+        match.mirrored,
+        match.rotation,
+    )
+    return (
+        *_match_digests(match),
+        match.pipeline,
+        *measurements,
+        match.overlap_work,
+        match.overlap_picture,
+        str(match.reasons),
+    )
 
 
-def _pair(one: Match) -> tuple[str, str]:
-    return one.registered.digest.hex, one.found.digest.hex
+def _match_digests(match: Match) -> tuple[str, str]:
+    return match.registered.digest.hex, match.found.digest.hex
 
 
 def check_log(log: Log) -> None:
@@ -127,7 +168,7 @@ def check_log(log: Log) -> None:
         assert merkle.verify_inclusion(store.entry(row.sequence).leaf_hash, row.sequence, head.size, path, head.root)
 
 
-def check_nothing_is_left() -> None:
+def check_no_leftovers() -> None:
     """Verify that no row is waiting, in progress or abandoned, and that no host is leased."""
     for model in STEPS:
         assert not model._default_manager.exclude(state="done").exists(), model.__name__

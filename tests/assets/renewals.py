@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
-from evidence.development.authority import running_authority
+from evidence.bundle.bag import AnchorProof, Proofs, compute_checkpoint_digest
+from evidence.development.authority import run_authority
 from evidence.log.proofs import Renewal
 from exhibit.entries import EntryType
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from tests.assets.bundles import Scene, logged
+from tests.assets.bundles import Scene, append_entry
 
 
 @dataclass(frozen=True)
-class Renewed:
+class RenewedBundle:
     """A scene, its later checkpoint, and the proofs with receipts of both checkpoints.
 
     Attributes:
@@ -34,17 +34,17 @@ class Renewed:
         return self.scene.write(path, proofs or self.proofs)
 
 
-def make_renewed(scene: Scene) -> Renewed:
+def renew_bundle(scene: Scene) -> RenewedBundle:
     """Append entries to a scene's log, and have the new checkpoint timestamped by the same authority."""
     assert scene.proofs.entry is not None
     for number in range(9):
-        logged(scene.log, EntryType.CASE, {"number": number})
+        append_entry(scene.log, EntryType.CASE, {"number": number})
     head = scene.log.checkpoint()
-    digest = checkpoint_digest(head.note)
+    digest = compute_checkpoint_digest(head.note)
     renewal = Renewal(head.note, tuple(scene.log.consistency(scene.proofs.entry.size, head.size)))
-    with running_authority(scene.folder / "authority") as authority:
+    with run_authority(scene.folder / "authority") as authority:
         session = guarded_session(Guard(("127.0.0.0/8",)))
         anchor = Rfc3161Anchor("Second look", authority.url, [authority.root_pem], development=True, session=session)
         later = AnchorProof(digest, anchor.submit(digest))
     proofs = replace(scene.proofs, anchors=(*scene.proofs.anchors, later), renewals=(renewal,))
-    return Renewed(scene, head.size, later, proofs)
+    return RenewedBundle(scene, head.size, later, proofs)

@@ -25,17 +25,17 @@ from registry.models import (
     WorkPicture,
 )
 from registry.reports.requests import request_report
-from tests.assets.mishaps import Mishap
+from tests.assets.mishaps import Failure
 from tests.assets.processes import wait_until
-from tests.assets.remains import STEPS, Rows, check_log, check_nothing_is_left, rows_of
-from tests.assets.rows import copy_of, photograph, register
-from tests.assets.shop import Shop, watch
+from tests.assets.remains import STEPS, Rows, check_log, check_no_leftovers, collect_rows
+from tests.assets.rows import photograph, recompress, register
+from tests.assets.shop import Shop, create_watch
 from tests.assets.site import Answer, Site
-from tests.assets.stack import Stack, patiently
+from tests.assets.stack import Stack, retry_on_database_error
 
-LONGEST = 240.0
+TIMEOUT_SECONDS = 240.0
 PAUSE = 0.08
-LOOKS = 3
+CHECKS_PER_QUERY = 3
 """Number of checks for the time of a failure between two queries of the rows, which slow down other processes."""
 
 WORKS = 2
@@ -44,7 +44,7 @@ MAX_INTERVAL = 600 * 86400
 
 
 @dataclass
-class Trouble:
+class FailureSchedule:
     """The failures of a run, each at a time in seconds since its start, or as soon afterwards as it can occur.
 
     Attributes:
@@ -54,7 +54,7 @@ class Trouble:
     """
 
     random: Random
-    waiting: list[tuple[float, Mishap]]
+    waiting: list[tuple[float, Failure]]
     done: list[tuple[float, str]] = field(default_factory=list)
 
     def look(self, stack: Stack, passed: float) -> None:
@@ -75,27 +75,32 @@ class Run:
     mishaps: list[str]
 
 
-def play(stack: Stack, numbers: Sequence[int], trouble: Trouble) -> list[Run]:
+def run_owners(stack: Stack, numbers: Sequence[int], trouble: FailureSchedule) -> list[Run]:
     """Run several owners' work in parallel, from registrations to reports, while failures occur; returns each run."""
     with ExitStack() as sites:
         shops = [sites.enter_context(small_site(number)) for number in numbers]
         owners = {
-            number: patiently(lambda number=number, shop=shop: arrange(stack, number, shop))  # type: ignore[misc]
+            number: retry_on_database_error(lambda number=number, shop=shop: create_owner(stack, number, shop))  # type: ignore[misc]
             for number, shop in zip(numbers, shops, strict=True)
         }
-        begun = time.monotonic()
+        start = time.monotonic()
         ends: dict[int, float] = {}
         while len(ends) < len(owners):
             for number in owners.keys() - ends.keys():
-                if patiently(lambda owner=owners[number]: is_over(stack, owner)):  # type: ignore[misc]
-                    ends[number] = time.monotonic() - begun
+                if retry_on_database_error(lambda owner=owners[number]: has_ended(stack, owner)):  # type: ignore[misc]
+                    ends[number] = time.monotonic() - start
             late = sorted(owners.keys() - ends.keys())
-            assert time.monotonic() < begun + LONGEST, f"the runs {late} don't end: {patiently(unfinished)}"
-            for _ in range(LOOKS):
-                trouble.look(stack, time.monotonic() - begun)
+            assert time.monotonic() < start + TIMEOUT_SECONDS, (
+                f"the runs {late} don't end: {retry_on_database_error(unfinished)}"
+            )
+            for _ in range(CHECKS_PER_QUERY):
+                trouble.look(stack, time.monotonic() - start)
                 time.sleep(0.1)
         return [
-            Run(patiently(lambda owner=owner: rows_of(owner)), [n for at, n in trouble.done if at < ends[number]])  # type: ignore[misc]
+            Run(
+                retry_on_database_error(lambda owner=owner: collect_rows(owner)),  # type: ignore[misc]
+                [n for at, n in trouble.done if at < ends[number]],
+            )
             for number, owner in owners.items()
         ]
 
@@ -106,7 +111,7 @@ def small_site(number: int) -> Iterator[Shop]:
     with Site(host=_host(number)) as site:
         shop = Shop(site, pause=lambda: time.sleep(PAUSE))
         for place in range(WORKS):
-            shop.image(f"/copy-{place}.jpg", copy_of(photograph(_seed(number, place))))
+            shop.image(f"/copy-{place}.jpg", recompress(photograph(_seed(number, place))))
         for place in range(WORKS, 9):
             shop.image(f"/other-{place}.jpg", photograph(_seed(number, place)))
         shop.image("/broken.jpg", b"\xff\xd8\xff\xe0 no picture")
@@ -128,7 +133,7 @@ def _seed(number: int, place: int) -> int:
     return 1000 + 100 * number + place
 
 
-def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
+def create_owner(stack: Stack, number: int, shop: Shop) -> Owner:
     """Create an owner with works and a watch that is due. Calling it again changes nothing."""
     owner, _ = Owner.objects.get_or_create(slug=f"owner-{number}", defaults={"name": f"Owner {number}"})
     for place in range(WORKS):
@@ -137,12 +142,12 @@ def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
         pages = shop.pages if number % 2 else ["/"]  # the first page links to all others, which a second slice visits
         sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
         with transaction.atomic():
-            made = watch(owner, shop.url())
-            Watch.objects.filter(pk=made.pk).update(sources=sources, interval_seconds=MAX_INTERVAL)
+            new_watch = create_watch(owner, shop.url())
+            Watch.objects.filter(pk=new_watch.pk).update(sources=sources, interval_seconds=MAX_INTERVAL)
     return owner
 
 
-def is_over(stack: Stack, owner: Owner) -> bool:
+def has_ended(stack: Stack, owner: Owner) -> bool:
     """Return True if the run has ended.
 
     Confirms cases once everything has been matched, then requests a report on them.
@@ -195,12 +200,12 @@ def check_run(rows: Rows, number: int) -> None:
 
 def check_stack(stack: Stack) -> None:
     """Verify that nothing is left over, each log entry counts once and is signed, and the site reports no problem."""
-    patiently(check_nothing_is_left)
-    wait_until(lambda: patiently(_log_is_signed))
-    patiently(lambda: check_log(get_log(stack.services)))
+    retry_on_database_error(check_no_leftovers)
+    wait_until(lambda: retry_on_database_error(_log_is_signed))
+    retry_on_database_error(lambda: check_log(get_log(stack.services)))
     for folder in (stack.config.data_dir / "spool", stack.config.data_dir / "requests"):
         wait_until(lambda folder=folder: list(folder.glob("*")) == [], 20)  # type: ignore[misc]
-    wait_until(lambda: _is_well(stack))
+    wait_until(lambda: _is_healthy(stack))
 
 
 def _log_is_signed() -> bool:
@@ -209,7 +214,7 @@ def _log_is_signed() -> bool:
     return last is not None and last.size == LogSubmission.objects.count()
 
 
-def _is_well(stack: Stack) -> bool:
+def _is_healthy(stack: Stack) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{stack.config.web_port}/healthz", timeout=10).status_code == 200
     except requests.RequestException:

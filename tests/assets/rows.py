@@ -12,17 +12,17 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import DeclaredWork, Sighting
 from registry.crawls import crawling, schedules
-from registry.crawls.sightings import keep_sightings
+from registry.crawls.sightings import store_sightings
 from registry.matches.match import match_pictures
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from registry.services.services import Services
 from registry.works.registration import NewWork, RegistrationResult, register_work
-from registry.works.search_version import search_mark
-from tests.assets.laid_down import once
+from registry.works.search_version import compute_search_mark
+from tests.assets.laid_down import restore_scene
 from workers.tasks.sync_runner import SyncRunner
 
 
-def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+def encode_jpeg(picture: Image.Image, quality: int = 90) -> bytes:
     """Encode an image as JPEG."""
     out = io.BytesIO()
     picture.save(out, format="JPEG", quality=quality)
@@ -32,13 +32,13 @@ def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 @cache
 def photograph(seed: int) -> bytes:
     """Return a small textured image as JPEG, unique to the seed."""
-    return jpeg(textured(seed, (320, 240)))
+    return encode_jpeg(textured(seed, (320, 240)))
 
 
 @cache
-def copy_of(data: bytes) -> bytes:
+def recompress(data: bytes) -> bytes:
     """Return the same image, recompressed."""
-    return jpeg(Image.open(io.BytesIO(data)), quality=60)
+    return encode_jpeg(Image.open(io.BytesIO(data)), quality=60)
 
 
 def owner(slug: str) -> Owner:
@@ -51,16 +51,16 @@ def register(services: Services, of: Owner, data: bytes, title: str = "A work") 
     return register_work(services, of, data, NewWork(DeclaredWork(title=title)))
 
 
-def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
+def claim_new_slice(watch_owner: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
     """Create a watch and a crawl, and claim its slice; returns the slice and the epoch of the claim."""
-    number = of.watches.count() + 1
+    number = watch_owner.watches.count() + 1
     sources = [{"kind": "site", "url": f"http://{name.replace(' ', '-')}.example/"}]
     watch = Watch.objects.create(
-        owner=of, number=number, name=name, sources=sources, next_run_at=now(), private=private
+        owner=watch_owner, number=number, name=name, sources=sources, next_run_at=now(), private=private
     )
     crawl = schedules.start_crawl(watch.pk)
     assert crawl is not None
-    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
+    planned = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert planned is not None
     return planned, claim(planned)
 
@@ -74,9 +74,9 @@ def claim(planned: CrawlSlice) -> int:
     return epoch
 
 
-def bring(
+def record_sightings(
     services: Services,
-    to: CrawlSlice,
+    crawl_slice: CrawlSlice,
     epoch: int,
     pictures: Sequence[bytes],
     host: str = "shop.example",
@@ -106,32 +106,32 @@ def bring(
         for place, data in enumerate(pictures)
     ]
     with transaction.atomic():
-        row = crawling.hold_slice(to.pk, epoch)
+        row = crawling.lock_slice(crawl_slice.pk, epoch)
         assert row is not None
-        return keep_sightings(row, sightings, search_mark())
+        return store_sightings(row, sightings, compute_search_mark())
 
 
-def found_case(services: Services, of: Owner, seed: int = 1) -> Case:
+def create_case(services: Services, case_owner: Owner, seed: int = 1) -> Case:
     """Register an image, record and match a copy of it, and return the owner's first case."""
     data = photograph(seed)
-    register(services, of, data)
-    planned, epoch = claimed_slice(of)
-    match_pictures(services, bring(services, planned, epoch, [copy_of(data)]))
-    return of.cases.get()
+    register(services, case_owner, data)
+    planned, epoch = claim_new_slice(case_owner)
+    match_pictures(services, record_sightings(services, planned, epoch, [recompress(data)]))
+    return case_owner.cases.get()
 
 
-def found_studio(inline: SyncRunner) -> Owner:
-    """Return the owner "studio" with its first case: see :func:`found_case`."""
-    return once(inline, _found_studio)
+def create_studio(inline: SyncRunner) -> Owner:
+    """Return the owner "studio" with its first case: see :func:`create_case`."""
+    return restore_scene(inline, _create_studio)
 
 
-def _found_studio(inline: SyncRunner) -> Owner:
-    made = owner("studio")
-    found_case(inline.services, made)
-    return made
+def _create_studio(inline: SyncRunner) -> Owner:
+    studio = owner("studio")
+    create_case(inline.services, studio)
+    return studio
 
 
-def asked_for(*digests: bytes, witness: str = "moody", kind: str = "rfc3161") -> list[int]:
+def create_pending_receipts(*digests: bytes, service: str = "moody", kind: str = "rfc3161") -> list[int]:
     """Create receipts that a timestamp service still owes, one for each of these bytes."""
-    rows = [AnchorReceipt(kind=kind, witness=witness, digest=Digest.of(digest)) for digest in digests]
+    rows = [AnchorReceipt(kind=kind, witness=service, digest=Digest.of(digest)) for digest in digests]
     return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]

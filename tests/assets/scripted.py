@@ -49,7 +49,7 @@ fetch(`/blob/${1}`).then((told) => told.blob()).then((blob) => {
 SHELL = '<!doctype html><html lang="en"><title>Shop</title><style>body {{ margin: 0 }}</style><body>{0}{1}'
 LOREM = "<p>" + "The print shows a wave before the mountain, and boats in it. " * 12 + "</p>"
 
-MADE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+SCRIPTED_PAGES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "/lazy.html": ("<img data-number=%d style='display:block;height:900px'>", LAZY, ("/lazy/{}",)),
     "/shadow.html": ("<shop-window></shop-window>", SHADOW, ("/shadow/{}",)),
     "/styled.html": ("<div id=one>1</div><div id=two>2</div><div id=three hidden>3</div>", STYLED, ("/styled/{}",)),
@@ -61,11 +61,11 @@ PICTURES = {"/lazy.html": 5, "/shadow.html": 2, "/styled.html": 3, "/gallery.htm
 """Number of images on each page."""
 
 
-def serve_made(site: Site) -> dict[str, list[str]]:
+def serve_scripted(site: Site) -> dict[str, list[str]]:
     """Serve pages that show no image without their scripts; returns the paths of the images of each."""
     site.routes["/gallery.json"] = Answer(b"[1, 2, 3]", media_type="application/json")
     pictures: dict[str, list[str]] = {}
-    for place, (path, (body, script, (pattern,))) in enumerate(MADE.items()):
+    for place, (path, (body, script, (pattern,))) in enumerate(SCRIPTED_PAGES.items()):
         count = PICTURES[path]
         served = "".join(body % number for number in range(1, count + 1)) if "%d" in body else body
         page(site, path, served, script)
@@ -75,25 +75,25 @@ def serve_made(site: Site) -> dict[str, list[str]]:
     return pictures
 
 
-def serve_whole(site: Site, count: int = 4) -> dict[str, list[str]]:
+def serve_complete(site: Site, count: int = 4) -> dict[str, list[str]]:
     """Serve pages that are complete without scripts: galleries with many scripts, and articles with few images."""
     pictures: dict[str, list[str]] = {}
     for number in range(count):
-        shown = [f"/whole/{number}-{place}.jpg" for place in range(6)]
+        image_paths = [f"/whole/{number}-{place}.jpg" for place in range(6)]
         scripts = "".join(f"<script>var counted{place} = 1</script>" for place in range(6))
-        body = LOREM + "".join(f'<img src="{one}">' for one in shown) + scripts
+        body = LOREM + "".join(f'<img src="{image_path}">' for image_path in image_paths) + scripts
         site.page(f"/whole/{number}.html", SHELL.format(body, ""))
-        pictures[f"/whole/{number}.html"] = shown
-        shown = [f"/article/{number}.jpg"]
-        site.page(f"/article/{number}.html", SHELL.format(f'{LOREM}<img src="{shown[0]}"><script>1</script>', ""))
-        pictures[f"/article/{number}.html"] = shown
-    for place, picture in enumerate(one for all_of in pictures.values() for one in all_of):
+        pictures[f"/whole/{number}.html"] = image_paths
+        image_paths = [f"/article/{number}.jpg"]
+        site.page(f"/article/{number}.html", SHELL.format(f'{LOREM}<img src="{image_paths[0]}"><script>1</script>', ""))
+        pictures[f"/article/{number}.html"] = image_paths
+    for place, picture in enumerate(image_path for all_of in pictures.values() for image_path in all_of):
         site.image(picture, 1000 + place)
     return pictures
 
 
 def page(site: Site, path: str, body: str, script: str, **more: object) -> None:
     """Serve a page with its script in a separate file."""
-    beside = f"{path.rpartition('.')[0]}.js"
-    site.page(path, SHELL.format(body, f'<script src="{beside}"></script>'), **more)
-    site.routes[beside] = Answer(script.encode(), media_type=SCRIPT)
+    script_path = f"{path.rpartition('.')[0]}.js"
+    site.page(path, SHELL.format(body, f'<script src="{script_path}"></script>'), **more)
+    site.routes[script_path] = Answer(script.encode(), media_type=SCRIPT)

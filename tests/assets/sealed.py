@@ -9,53 +9,63 @@ from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm
 from registry.crawls import crawling
-from registry.crawls.slice import opening
+from registry.crawls.slice import make_opening
 from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
-from tests.assets.laid_down import once
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.laid_down import restore_scene
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 WORK = photograph(1)
 
 
-def asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
+def request_bundle(inline: SyncRunner, *found_pictures: bytes) -> Bundle:
     """Return the bundle requested when a case about copies of :data:`WORK` was confirmed. It is ready to be sealed."""
-    return once(inline, _asked_bundle, *found)
+    return restore_scene(inline, _request_bundle, *found_pictures)
 
 
-def _asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
+def _request_bundle(inline: SyncRunner, *found_pictures: bytes) -> Bundle:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     studio = owner("studio")
     register(inline.services, studio, WORK)
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, found or [copy_of(WORK)]))
+    planned, epoch = claim_new_slice(studio)
+    match_pictures(
+        inline.services, record_sightings(inline.services, planned, epoch, found_pictures or [recompress(WORK)])
+    )
     Capture.objects.update(state="failed")  # no server runs at this address
     part = CrawlSlice.objects.get()
-    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    assert crawling.finish_slice(
+        part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=make_opening
+    )
     confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
     return Bundle.objects.get()
 
 
-def sealed_bundle(inline: SyncRunner, of: Owner | None = None, seed: int = 1) -> Bundle:
+def create_sealed_bundle(inline: SyncRunner, case_owner: Owner | None = None, seed: int = 1) -> Bundle:
     """Register an image, record a copy on a page that is no longer reachable, confirm the case, and seal it."""
-    return once(inline, _sealed_bundle, seed) if of is None else _sealed_bundle(inline, seed, of)
+    return (
+        restore_scene(inline, _create_sealed_bundle, seed)
+        if case_owner is None
+        else _create_sealed_bundle(inline, seed, case_owner)
+    )
 
 
-def _sealed_bundle(inline: SyncRunner, seed: int, of: Owner | None = None) -> Bundle:
-    of = owner("studio") if of is None else of
+def _create_sealed_bundle(inline: SyncRunner, seed: int, case_owner: Owner | None = None) -> Bundle:
+    case_owner = owner("studio") if case_owner is None else case_owner
     data = photograph(seed)
-    work = register(inline.services, of, data, f"Work {seed}").work
-    planned, epoch = claimed_slice(of, f"watch-{seed}")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host="shop.invalid"))
+    work = register(inline.services, case_owner, data, f"Work {seed}").work
+    planned, epoch = claim_new_slice(case_owner, f"watch-{seed}")
+    match_pictures(
+        inline.services, record_sightings(inline.services, planned, epoch, [recompress(data)], host="shop.invalid")
+    )
     planned.state = "done"
     planned.save(update_fields=["state"])
-    case = of.cases.get(work=work)
+    case = case_owner.cases.get(work=work)
     confirm(inline.services, case, by="Ann", reason="A copy of my work.")
-    return sealed(inline, case.bundles.get())
+    return run_until_sealed(inline, case.bundles.get())
 
 
-def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
+def run_until_sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
     """Run jobs until a bundle is sealed."""
 
     def done() -> bool:
@@ -67,7 +77,7 @@ def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
     return bundle
 
 
-def verified(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
+def verify(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
     """Return the verifier's report on a bundle as it would be downloaded now."""
     out = BytesIO()
     assemble(inline.services, bundle, out)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from registry.crawls.search_services import SHIPPED
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
 """A key in TinEye's form, with characters that must be escaped in a URL."""
@@ -44,15 +44,15 @@ searches = 10
 """
 
 
-def answer(value: object, status: int = 200, **headers: str) -> Answer:
+def json_response(value: object, status: int = 200, **headers: str) -> Answer:
     """Return a JSON response."""
-    header_pairs = tuple((name.replace("_", "-"), one) for name, one in headers.items())
+    header_pairs = tuple((name.replace("_", "-"), value_text) for name, value_text in headers.items())
     return Answer(json.dumps(value).encode(), "application/json", status, header_pairs)
 
 
 def tineye_error(code: int, message: str, **headers: str) -> Answer:
     """Return a TinEye error, which repeats the code in the body."""
-    return answer({"code": code, "messages": [message], "results": [], "stats": {}}, code, **headers)
+    return json_response({"code": code, "messages": [message], "results": [], "stats": {}}, code, **headers)
 
 
 def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None) -> Answer:
@@ -78,10 +78,10 @@ def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None
         "query_time": "0.5",
         "total_results": len(matches) if total is None else total,
     }
-    return answer({"stats": stats, "code": 200, "messages": [], "results": {"matches": matches}})
+    return json_response({"stats": stats, "code": 200, "messages": [], "results": {"matches": matches}})
 
 
-def put_shipped(folder: Path, name: str, site: Site) -> Path:
+def copy_shipped_mapping(folder: Path, name: str, site: Site) -> Path:
     """Copy a bundled mapping into a data folder, with a loopback server as its host and without pauses."""
     text = (SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
     moved = re.sub(r'^url = "https://[^/"]+', f'url = "{site.url("")}', text, flags=re.MULTILINE)
@@ -94,18 +94,18 @@ def put_shipped(folder: Path, name: str, site: Site) -> Path:
     return folder / "searches" / f"{name}.toml"
 
 
-def put_tineye(folder: Path, site: Site) -> None:
+def copy_tineye_mapping(folder: Path, site: Site) -> None:
     """Copy TinEye's mapping in the same way."""
-    put_shipped(folder, "tineye", site)
+    copy_shipped_mapping(folder, "tineye", site)
 
 
-def put_market(folder: Path, site: Site) -> None:
+def add_market_mapping(folder: Path, site: Site) -> None:
     """Add the marketplace's mapping to a data folder."""
     (folder / "searches").mkdir(parents=True, exist_ok=True)
     (folder / "searches" / "market.toml").write_text(MARKET.format(url=site.url("")), encoding="utf-8")
 
 
-def put_price(file: Path, amount: str, requests: int = 1, free: int = 0) -> None:
+def write_price(file: Path, amount: str, requests: int = 1, free: int = 0) -> None:
     """Set the price of requests in a mapping of a data folder."""
     text = file.read_text(encoding="utf-8").partition("\n[price]")[0]
     price = f'\n[price]\namount = "{amount}"\nrequests = {requests}\nfree = {free}\n' if amount else ""
@@ -113,9 +113,9 @@ def put_price(file: Path, amount: str, requests: int = 1, free: int = 0) -> None
     os.utime(file, ns=(0, file.stat().st_size * 1_000 + next(_changes)))  # always a new modification time
 
 
-def query(seen: Seen) -> dict[str, str]:
+def query_parameters(request: ReceivedRequest) -> dict[str, str]:
     """Return the query parameters of a request."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(seen.path).query).items()}
+    return {name: values[0] for name, values in parse_qs(urlsplit(request.path).query).items()}
 
 
 PATHS: Mapping[str, str] = {
@@ -147,13 +147,13 @@ def ebay_answer(total: int = 2, first: int = 0) -> Answer:
         }
         for number in range(first, min(first + 2, total))
     ]
-    return answer({"href": "", "total": total, "limit": 2, "offset": first, "itemSummaries": items})
+    return json_response({"href": "", "total": total, "limit": 2, "offset": first, "itemSummaries": items})
 
 
 def ebay_token(text: str = "v^1.1#i^1", expires_in: int = 7200) -> Answer:
     """Return an application access token of eBay."""
     value = {"access_token": text, "expires_in": expires_in, "token_type": "Application Access Token"}
-    return answer(value)
+    return json_response(value)
 
 
 def mastodon_status(number: int) -> dict[str, object]:
@@ -174,7 +174,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://a.example/1.jpg", "https://a.example/"),),
     ),
     "google-vision": (
-        answer(
+        json_response(
             {
                 "responses": [
                     {
@@ -196,7 +196,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "yandex-images": (
-        answer(
+        json_response(
             {
                 "images": [
                     {
@@ -228,7 +228,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://i.ebayimg.com/images/g/0/s-l225.jpg", "https://www.ebay.com/itm/0"),),
     ),
     "etsy": (
-        answer(
+        json_response(
             {
                 "count": 1,
                 "results": [
@@ -239,7 +239,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("", "https://www.etsy.com/listing/7/wave"),),
     ),
     "europeana": (
-        answer(
+        json_response(
             {
                 "apikey": "the-key",
                 "success": True,
@@ -261,7 +261,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://museum.example/images/3262.jpg", "https://museum.example/objects/3262"),),
     ),
     "wikimedia-commons": (
-        answer(
+        json_response(
             {
                 "batchcomplete": True,
                 "query": {
@@ -294,7 +294,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "openverse": (
-        answer(
+        json_response(
             {
                 "result_count": 1,
                 "page_count": 1,
@@ -314,11 +314,11 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://live.staticflickr.com/1/2_b.jpg", "https://www.flickr.com/photos/1/2"),),
     ),
     "mastodon": (
-        answer([mastodon_status(7)]),
+        json_response([mastodon_status(7)]),
         (("https://files.mastodon.social/7.jpg", "https://mastodon.social/@ann/7"),),
     ),
     "flickr-feed": (
-        answer(
+        json_response(
             {
                 "title": "Recent Uploads tagged red and wave",
                 "items": [
@@ -335,7 +335,7 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://live.staticflickr.com/65535/7_m.jpg", "https://www.flickr.com/photos/ann/7/"),),
     ),
     "internet-archive": (
-        answer(
+        json_response(
             {
                 "response": {
                     "numFound": 1,
@@ -350,6 +350,6 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
 """A response as each service documents it, and the images and pages that it contains."""
 
 
-def basic(seen: Seen) -> str:
+def basic_credentials(request: ReceivedRequest) -> str:
     """Return the credentials of a request with HTTP Basic authentication."""
-    return base64.b64decode(seen.headers["authorization"].removeprefix("Basic ")).decode()
+    return base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()

@@ -19,7 +19,7 @@ LARGE = 4 * MIB
 
 
 @dataclass
-class Pages:
+class WsgiApplication:
     """A WSGI application with the pages that tests request.
 
     Attributes:
@@ -76,11 +76,11 @@ def _length(environ: WSGIEnvironment) -> int:
 
 
 @dataclass
-class Served:
+class RunningServer:
     """A running server."""
 
     server: Server
-    pages: Pages
+    pages: WsgiApplication
     main_thread: threading.Thread
 
     def connect(self, sent: bytes = b"", *, reads_slowly: bool = False) -> socket.socket:
@@ -132,14 +132,14 @@ def parse(response: bytes) -> tuple[int, bytes]:
 
 
 @contextmanager
-def served(*, connections: int = 100, **options: int) -> Iterator[Served]:
+def run_test_server(*, connections: int = 100, **options: int) -> Iterator[RunningServer]:
     """Run the small site with some settings of waitress."""
-    pages = Pages()
+    pages = WsgiApplication()
     server = Server(pages, "127.0.0.1", 0, connections=connections, **options)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield Served(server, pages, thread)
+        yield RunningServer(server, pages, thread)
     finally:
         pages.release.set()
         server.task_dispatcher.shutdown()

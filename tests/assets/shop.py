@@ -10,8 +10,8 @@ from pathlib import Path
 from desk.cli.trust import own_trust
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig, TrustedChain
 from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority
-from evidence.development.authority import running_authority
-from evidence.development.chain import running_chain
+from evidence.development.authority import run_authority
+from evidence.development.chain import run_chain
 from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.config.config import Config
@@ -19,7 +19,7 @@ from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from registry.services.services import Services
 from tests.assets.rows import photograph
-from tests.assets.site import Answer, Route, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Route, Site
 from workers.tasks.sync_runner import SyncRunner
 
 LABEL = "started for tests, without legal weight"
@@ -38,8 +38,8 @@ class Shop:
     def page(self, path: str, *images: str) -> None:
         """Add a page with these images. The first page links to all others."""
         self.pages[path] = list(images)
-        for known in self.pages:
-            self.serve(known, self._html(known).encode(), "text/html; charset=utf-8")
+        for page_path in self.pages:
+            self.serve(page_path, self._html(page_path).encode(), "text/html; charset=utf-8")
 
     def image(self, path: str, data: bytes, media_type: str = "image/jpeg") -> None:
         """Serve an image."""
@@ -47,7 +47,7 @@ class Shop:
 
     def serve(self, path: str, data: bytes, media_type: str) -> None:
         """Serve bytes."""
-        self.site.routes[path] = self._slowed(_conditional(data, media_type))
+        self.site.routes[path] = self._slowed(_respond_conditionally(data, media_type))
 
     def url(self, path: str = "/") -> str:
         """Return the URL of a path."""
@@ -56,29 +56,31 @@ class Shop:
     def _html(self, path: str) -> str:
         first = next(iter(self.pages))
         links = "".join(f'<a href="{other}">more</a>' for other in self.pages if path == first and other != path)
-        return f"<title>Page {path}</title>{links}" + "".join(f'<img src="{one}">' for one in self.pages[path])
+        return f"<title>Page {path}</title>{links}" + "".join(
+            f'<img src="{image_path}">' for image_path in self.pages[path]
+        )
 
-    def _slowed(self, route: Callable[[Seen], Answer]) -> Route:
-        def answer(seen: Seen) -> Answer:
+    def _slowed(self, route: Callable[[ReceivedRequest], Answer]) -> Route:
+        def answer(request: ReceivedRequest) -> Answer:
             if self.pause is not None:
                 self.pause()
-            return route(seen)
+            return route(request)
 
         return answer
 
 
-def _conditional(data: bytes, media_type: str) -> Callable[[Seen], Answer]:
+def _respond_conditionally(data: bytes, media_type: str) -> Callable[[ReceivedRequest], Answer]:
     tag = f'"{sha256(data).hexdigest()[:16]}"'
 
-    def answer(seen: Seen) -> Answer:
-        if seen.headers.get("if-none-match") == tag:
+    def answer(request: ReceivedRequest) -> Answer:
+        if request.headers.get("if-none-match") == tag:
             return Answer(media_type="", status=304, headers=(("ETag", tag),))
         return Answer(data, media_type, headers=(("ETag", tag),))
 
     return answer
 
 
-def watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Watch:
+def create_watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Watch:
     """Create a watch over a site that is due now."""
     return Watch.objects.create(
         owner=of,
@@ -91,15 +93,15 @@ def watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Wat
     )
 
 
-def run_now(made: Watch) -> None:
+def run_now(watch_row: Watch) -> None:
     """Make a watch due."""
-    Watch.objects.filter(pk=made.pk).update(next_run_at=now())
+    Watch.objects.filter(pk=watch_row.pk).update(next_run_at=now())
 
 
 @contextmanager
-def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
+def running_timestamp_services(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
     """Run a development timestamp authority and chain, and yield a configuration for them with its trust list."""
-    with running_authority(folder / "authority") as authority, running_chain(folder / "chain", every=0.2) as chain:
+    with run_authority(folder / "authority") as authority, run_chain(folder / "chain", every=0.2) as chain:
         roots = folder / "root.pem"
         roots.write_bytes(authority.root_pem)
         anchors = (
@@ -128,34 +130,34 @@ COPY, OTHER = "/copy.jpg", "/other.jpg"
 """Paths of a copy of the first work, and of an unrelated image."""
 
 
-def settle(inline: SyncRunner, **changes: object) -> None:
+def change_settings(inline: SyncRunner, **changes: object) -> None:
     """Change settings of an installation."""
     inline.services.config = replace(inline.services.config, **changes)  # type: ignore[arg-type]
 
 
-def stored(inline: SyncRunner, data: bytes) -> bool:
+def is_stored(inline: SyncRunner, data: bytes) -> bool:
     """Return True if these bytes are stored."""
     return Digest.of(data) in inline.services.blobs
 
 
-def with_own_keys(services: Services, trust: Trust) -> Trust:
+def add_own_keys(services: Services, trust: Trust) -> Trust:
     """Add the keys of the installation's log and owners to the trust list, as a verifier learns them out of band."""
     own = own_trust(services, "")
     return replace(trust, logs=own.logs, keys=own.keys)
 
 
-def holding(services: SyncRunner, data: bytes) -> list[Path]:
+def find_files_with(services: SyncRunner, data: bytes) -> list[Path]:
     """Return the files that contain the bytes, raw or base64-encoded in a page."""
     forms = (data, b64encode(data))
     every = (path for path in services.services.config.data_dir.rglob("*") if path.is_file())
     return [path for path in every if any(form in path.read_bytes() for form in forms)]
 
 
-ANOTHER = photograph(60)
+EMBEDDED_PICTURE = photograph(60)
 """An image embedded in a page."""
 
 
-def page_with_another_inside(shop: Shop) -> None:
+def serve_embedded_picture(shop: Shop) -> None:
     """Serve a page with the copy and an embedded second image."""
-    code = b64encode(ANOTHER).decode()
+    code = b64encode(EMBEDDED_PICTURE).decode()
     shop.serve("/", f'<img src="{COPY}"><img src="data:image/jpeg;base64,{code}">'.encode(), "text/html")

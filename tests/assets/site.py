@@ -11,11 +11,11 @@ from typing import Self
 
 from PIL import Image
 
-from tests.assets.badfiles import saved
+from tests.assets.badfiles import encode
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReceivedRequest:
     """A received request: path with query, headers by lower-case name, monotonic time in seconds, and body."""
 
     path: str
@@ -47,7 +47,7 @@ class Answer:
     pause: float = 0.0
 
 
-Route = Answer | Callable[[Seen], Answer]
+Route = Answer | Callable[[ReceivedRequest], Answer]
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Site:
 
     host: str = "127.0.0.1"
     routes: dict[str, Route] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[ReceivedRequest] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
     fallback: Route = Answer(b"<h1>not here</h1>", status=404)
     _server: ThreadingHTTPServer = field(init=False)
@@ -105,7 +105,7 @@ class Site:
 
     def paths(self) -> list[str]:
         """Return the requested paths, in order."""
-        return [one.path for one in self.seen]
+        return [request.path for request in self.seen]
 
     def times(self, path: str) -> int:
         """Return how often a path was requested."""
@@ -117,7 +117,7 @@ def picture(seed: int) -> bytes:
     shade = (seed * 37 % 256, seed * 91 % 256, seed // 256 % 256)
     image = Image.new("RGB", (48, 32), shade)
     image.paste((255, 255, 255), (seed % 40, 4, seed % 40 + 6, 20))
-    return saved(image, "JPEG", quality=90)
+    return encode(image, "JPEG", quality=90)
 
 
 class _Server(ThreadingHTTPServer):
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Seen(self.path, headers, time.monotonic(), body)
+        request = ReceivedRequest(self.path, headers, time.monotonic(), body)
         self.of_site.seen.append(request)
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])

@@ -41,7 +41,7 @@ from exhibit.browser.program import find_browser
 from exhibit.browser.running import WITHOUT
 from registry.models import Membership, Owner, Role, User
 from registry.services.services import Services
-from tests.assets.firefox import launch as launch_firefox, why_not
+from tests.assets.firefox import launch as launch_firefox, missing_reason
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
@@ -51,12 +51,12 @@ PHONE, TABLET, DESKTOP, WIDE = (360, 740), (768, 1024), (1440, 900), (2560, 1440
 AXE = Axe().axe_script
 VIOLATIONS = "(rules) => axe.run(document, rules).then(({violations}) => ({violations}))"
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-BEYOND = """() => [...document.querySelectorAll('body *')]
+FIND_OVERFLOWING = """() => [...document.querySelectorAll('body *')]
   .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map((one) => one.outerHTML.slice(0, 120))"""
 
 
-class Look(TypedDict, total=False):
+class BrowserSettings(TypedDict, total=False):
     """The properties of a visitor's browser.
 
     Attributes:
@@ -111,18 +111,18 @@ class Visitor:
         assert results.violations_count == 0, results.generate_report()
         self.fits()
 
-    def buttons_to(self, page: str, *where: object) -> Locator:
+    def buttons_to(self, page: str, *arguments: object) -> Locator:
         """Return the buttons of forms that post to a page of the site, by URL name."""
-        return self.page.locator(f'form[action^="{reverse(page, args=where)}"] button')
+        return self.page.locator(f'form[action^="{reverse(page, args=arguments)}"] button')
 
-    def links_to(self, page: str, *where: object) -> Locator:
+    def links_to(self, page: str, *arguments: object) -> Locator:
         """Return the links to a page of the site, by URL name."""
-        return self.page.locator(f'main a[href^="{reverse(page, args=where)}"]')
+        return self.page.locator(f'main a[href^="{reverse(page, args=arguments)}"]')
 
     def fits(self) -> None:
         """Verify that nothing extends beyond the edge of the screen."""
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(BEYOND)}")
+            raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(FIND_OVERFLOWING)}")
 
     def resize(self, size: tuple[int, int]) -> None:
         """Resize the window of the tab."""
@@ -157,14 +157,16 @@ class Site:
         """Services of the installation that serves the pages."""
         return self.inline.services
 
-    def member(self, of: Owner, role: str = Role.OWNER, *, name: str = "ann", **look: Unpack[Look]) -> Visitor:
+    def member(
+        self, of: Owner, role: str = Role.OWNER, *, name: str = "ann", **look: Unpack[BrowserSettings]
+    ) -> Visitor:
         """Sign in a member of an owner with this role; the user is created if needed."""
         email = f"{name}@example.org"
         person = User.objects.filter(email=email).first() or User.objects.create_user(email, email, "not used at all")
         Membership.objects.get_or_create(user=person, owner=of, defaults={"role": role})
         return self.signed_in(person, **look)
 
-    def signed_in(self, person: User, **look: Unpack[Look]) -> Visitor:
+    def signed_in(self, person: User, **look: Unpack[BrowserSettings]) -> Visitor:
         """Return a visitor who is signed in as this user."""
         client = Client()
         client.force_login(person)
@@ -174,7 +176,7 @@ class Site:
         visitor.page.context.add_cookies([{"name": name, "value": session, "url": self.base}])
         return visitor
 
-    def nobody(self, **look: Unpack[Look]) -> Visitor:
+    def nobody(self, **look: Unpack[BrowserSettings]) -> Visitor:
         """Return a visitor who is not signed in."""
         size = look.get("size", DESKTOP)
         context = self.browser.new_context(
@@ -197,7 +199,7 @@ class Site:
             context.close()
 
 
-class Running:
+class BrowserProcess:
     """Playwright and Chromium, started once for all consecutive modules that use a browser."""
 
     def __init__(self) -> None:
@@ -229,8 +231,8 @@ class Running:
         self._playwright = self._chromium = None
 
 
-RUNNING = Running()
-USUAL = 300.0
+RUNNING = BrowserProcess()
+DEFAULT_TIMEOUT = 300.0
 """Default timeout of a test in seconds, as in `pyproject.toml`."""
 WITH_BROWSERS: set[Path] = set()
 """Modules with tests that use a browser."""
@@ -249,7 +251,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest: dict[Path, float] = {}
     for item in items:
         own = item.get_closest_marker("timeout")
-        longest[item.path] = max(longest.get(item.path, USUAL), own.args[0] if own else USUAL)
+        longest[item.path] = max(longest.get(item.path, DEFAULT_TIMEOUT), own.args[0] if own else DEFAULT_TIMEOUT)
     items.sort(key=lambda item: (-longest[item.path], item.path not in WITH_BROWSERS))
 
 
@@ -282,7 +284,7 @@ def chromium() -> Browser:
 @pytest.fixture(scope="module")
 def firefox(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Firefox for the tests of a module, which are skipped if it is not installed."""
-    if why := why_not():
+    if why := missing_reason():
         pytest.skip(why)
     running = launch_firefox(playing, tmp_path_factory.mktemp("firefox"))
     yield running
@@ -301,7 +303,7 @@ def site(
     engine: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
     """The site of this test's own installation."""
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     running = Site(engine, live_server.url, inline)
     yield running
     running.close()
@@ -309,12 +311,12 @@ def site(
         visitor.check_behaviour()
 
 
-def tap(what: Locator) -> None:
+def tap(target: Locator) -> None:
     """Touch an element, or click it in Firefox, which sends no clicks for simulated touches."""
-    browser = what.page.context.browser
-    (what.click if browser is not None and browser.browser_type.name == "firefox" else what.tap)()
+    browser = target.page.context.browser
+    (target.click if browser is not None and browser.browser_type.name == "firefox" else target.tap)()
 
 
-def use_house(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+def use_services(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
     """Make all views use these services instead of this process's own."""
     monkeypatch.setattr(wiring, "services", lambda: services)

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-HEAD, BODY, READ = "head", "body", "read"
-_KINDS = (HEAD, BODY, READ)
+SLOW_HEAD, SLOW_BODY, SLOW_READ = "head", "body", "read"
+_KINDS = (SLOW_HEAD, SLOW_BODY, SLOW_READ)
 _SLOW, _READERS, _HEALTH = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 """Addresses of the slow clients, of the readers, and of the client that requests ``/healthz``."""
-_PATIENCE = 20.0
+_TIMEOUT_SECONDS = 20.0
 _FAILURES = (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, IndexError, ValueError)
 
 
@@ -78,28 +78,28 @@ async def _load(port: int, slow: int, rate: float, seconds: float, kinds: tuple[
     lasting = [asyncio.create_task(_repeat(_BEHAVIOURS[kind], port, outcome)) for kind in kinds_of_all]
     lasting.append(asyncio.create_task(_watch_health(port, outcome.health)))
     started: list[asyncio.Task[None]] = []
-    begun = time.monotonic()
-    while (moment := time.monotonic()) - begun < seconds:
-        while len(started) < (moment - begun) * rate:
+    start = time.monotonic()
+    while (moment := time.monotonic()) - start < seconds:
+        while len(started) < (moment - start) * rate:
             started.append(asyncio.create_task(_request(port, "/sign-in/", _READERS, outcome.pages)))
         await asyncio.sleep(0.02)
     await asyncio.gather(*started)
     for task in lasting:
         task.cancel()
     await asyncio.gather(*lasting, return_exceptions=True)
-    begun, last = time.monotonic(), Answers()
-    while 200 not in last.statuses and time.monotonic() - begun < 120:
+    start, last = time.monotonic(), Answers()
+    while 200 not in last.statuses and time.monotonic() - start < 120:
         await _request(port, "/sign-in/", _READERS, last)
-    outcome.recovered = time.monotonic() - begun
+    outcome.recovered = time.monotonic() - start
     return outcome
 
 
 async def _request(port: int, path: str, address: str, answers: Answers) -> None:
-    begun, status = time.monotonic(), 0
+    start, status = time.monotonic(), 0
     with suppress(*_FAILURES):
-        async with asyncio.timeout(_PATIENCE):  # wait_for() loses a cancellation that arrives with the response
+        async with asyncio.timeout(_TIMEOUT_SECONDS):  # wait_for() loses a cancellation that arrives with the response
             status = await _status(port, path, address)
-    answers.all.append(Answer(time.monotonic() - begun, status))
+    answers.all.append(Answer(time.monotonic() - start, status))
 
 
 async def _watch_health(port: int, answers: Answers) -> None:
@@ -151,7 +151,7 @@ async def _send_body(port: int) -> None:
     await _send_slowly(port, b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\n" + kind + b"\r\n\r\ncsrfmiddlewaretoken=")
 
 
-async def _read(port: int) -> None:
+async def _read_slowly(port: int) -> None:
     """Request a large file many times at once, and read one byte of the responses per second."""
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
@@ -164,4 +164,8 @@ async def _read(port: int) -> None:
             await asyncio.sleep(1.0)
 
 
-_BEHAVIOURS: dict[str, Callable[[int], Awaitable[None]]] = {HEAD: _send_head, BODY: _send_body, READ: _read}
+_BEHAVIOURS: dict[str, Callable[[int], Awaitable[None]]] = {
+    SLOW_HEAD: _send_head,
+    SLOW_BODY: _send_body,
+    SLOW_READ: _read_slowly,
+}

@@ -13,11 +13,13 @@ SIZE = "700m"
 def small_disk(folder: Path) -> Iterator[None]:
     """Mount a small disk during the block. Without permission to mount, the folder stays on its own disk."""
     folder.mkdir(mode=0o755)
-    made = os.geteuid() == 0 and not _run("mount", "-t", "tmpfs", "-o", f"mode=755,size={SIZE}", "none", str(folder))
+    is_mounted = os.geteuid() == 0 and not _run(
+        "mount", "-t", "tmpfs", "-o", f"mode=755,size={SIZE}", "none", str(folder)
+    )
     try:
         yield
     finally:
-        if made:
+        if is_mounted:
             _run("umount", "--lazy", str(folder))
 
 

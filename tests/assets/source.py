@@ -8,7 +8,7 @@ BLOCKS = (
 )
 
 
-def flat(page: str) -> str:
+def collapse_whitespace(page: str) -> str:
     """Collapse whitespace to single spaces, with none at the edges of blocks and tags."""
     page = re.sub(r"\s+", " ", page).replace(" >", ">")
     return re.sub(rf" ?(</?(?:{BLOCKS})\b[^>]*>) ?", r"\1", page)

@@ -21,14 +21,14 @@ from registry.models import Bundle, Report
 from registry.services.addresses import django_database
 from registry.services.services import Services
 from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.processes import find_processes, free_port, wait_until
 from tests.assets.shop import LOOPBACK
 from workers.servers.product import CHECKOUT
 from workers.tasks.supervisor import running_status
 
 T = TypeVar("T")
 
-QUICK = {"EXHIBIT_STEP_TIMEOUT_SECONDS": "3", "EXHIBIT_TICK_SECONDS": "1", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+FAST_SETTINGS = {"EXHIBIT_STEP_TIMEOUT_SECONDS": "3", "EXHIBIT_TICK_SECONDS": "1", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Stack:
         """Return the main processes of the workers."""
         status = running_status(self.config)
         numbers = {} if status is None else status.processes
-        return _alive(number for name, number in numbers.items() if name.startswith("worker"))
+        return _running_processes(number for name, number in numbers.items() if name.startswith("worker"))
 
     def postmaster(self) -> list[psutil.Process]:
         """Return PostgreSQL's first process."""
@@ -59,42 +59,56 @@ class Stack:
             text = (self.config.data_dir / "postgres" / "postmaster.pid").read_text()
         except OSError:
             return []
-        return _alive([int(text.split("\n")[0])])
+        return _running_processes([int(text.split("\n")[0])])
 
     def redis(self) -> list[psutil.Process]:
         """Return the Redis process."""
         try:
-            return _alive([int((self.config.data_dir / "redis" / "redis.pid").read_text())])
+            return _running_processes([int((self.config.data_dir / "redis" / "redis.pid").read_text())])
         except (OSError, ValueError):
             return []
 
     def backends(self) -> list[psutil.Process]:
         """Return PostgreSQL's processes that serve a connection."""
-        return [one for first in self.postmaster() for one in _children(first) if "exhibit" in _line(one)]
+        return [
+            process
+            for first in self.postmaster()
+            for process in _children(first)
+            if "exhibit" in _command_line(process)
+        ]
 
     def pool(self) -> list[psutil.Process]:
         """Return the processes in which the workers' tasks run."""
-        children = [one for main in self.workers() for one in _children(main)]
-        return [one for one in children if "celery" in _line(one)]
+        children = [process for main in self.workers() for process in _children(main)]
+        return [process for process in children if "celery" in _command_line(process)]
 
     def crawlers(self) -> list[psutil.Process]:
         """Return the crawl processes."""
-        below = [one for main in self.workers() for one in _children(main, recursive=True)]
-        return [one for one in below if "-m crawler " in _line(one)]
+        below = [process for main in self.workers() for process in _children(main, recursive=True)]
+        return [process for process in below if "-m crawler " in _command_line(process)]
 
     def browsers(self) -> list[psutil.Process]:
         """Return the first process of each browser that makes captures."""
-        below = [one for main in self.workers() for one in _children(main, recursive=True)]
-        return [one for one in below if "--remote-debugging-pipe" in _line(one) and "--type=" not in _line(one)]
+        below = [process for main in self.workers() for process in _children(main, recursive=True)]
+        return [
+            process
+            for process in below
+            if "--remote-debugging-pipe" in _command_line(process) and "--type=" not in _command_line(process)
+        ]
 
     def browser_parts(self) -> list[psutil.Process]:
         """Return the child processes of browsers, such as renderers and network services."""
-        return [part for one in self.browsers() for part in _children(one, recursive=True) if "--type=" in _line(part)]
+        return [
+            part
+            for process in self.browsers()
+            for part in _children(process, recursive=True)
+            if "--type=" in _command_line(part)
+        ]
 
     def helpers(self) -> list[psutil.Process]:
         """Return the processes that parse untrusted images and pages."""
-        below = [one for main in self.workers() for one in _children(main, recursive=True)]
-        return [one for one in below if "_helper " in _line(one)]
+        below = [process for main in self.workers() for process in _children(main, recursive=True)]
+        return [process for process in below if "_helper " in _command_line(process)]
 
     def typesetters(self) -> list[psutil.Process]:
         """Return the pool processes that are making a report or sealing a bundle now."""
@@ -110,11 +124,11 @@ class Stack:
             connections["default"].close()
             return []
         claimers = {int(name.split("|")[2]) for name in names}
-        return [one for one in self.pool() if one.pid in claimers]
+        return [process for process in self.pool() if process.pid in claimers]
 
     def web(self) -> list[psutil.Process]:
         """Return the site's processes."""
-        return [one for main in self._named("web") for one in [main, *_children(main, recursive=True)]]
+        return [process for main in self._named("web") for process in [main, *_children(main, recursive=True)]]
 
     def beat(self) -> list[psutil.Process]:
         """Return the scheduler process."""
@@ -122,11 +136,11 @@ class Stack:
 
     def supervisor(self) -> list[psutil.Process]:
         """Return the supervisor process."""
-        return _alive([self.process.pid])
+        return _running_processes([self.process.pid])
 
     def _named(self, name: str) -> list[psutil.Process]:
         status = running_status(self.config)
-        return [] if status is None or name not in status.processes else _alive([status.processes[name]])
+        return [] if status is None or name not in status.processes else _running_processes([status.processes[name]])
 
     def revive(self, seconds: float = 180) -> None:
         """Restart a dead supervisor until it stays up, as the machine's service manager would."""
@@ -145,7 +159,7 @@ class Stack:
 def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
     """Run the product in its own folder, and connect this process's Django to it during the block."""
     own = {
-        **QUICK,
+        **FAST_SETTINGS,
         "EXHIBIT_DATA": str(folder / "data"),
         "EXHIBIT_WEB_PORT": str(free_port()),
         "EXHIBIT_WORKERS": "1",
@@ -169,8 +183,8 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
         if stack.process.stdout is not None:
             stack.process.stdout.close()
     until = time.monotonic() + 180
-    while stayed := processes_of(folder):
-        assert time.monotonic() < until, [(one.pid, _line(one)) for one in stayed]
+    while remaining := find_processes(folder):
+        assert time.monotonic() < until, [(process.pid, _command_line(process)) for process in remaining]
         time.sleep(0.1)
 
 
@@ -185,17 +199,17 @@ def connected_to(config: Config) -> Iterator[None]:
     own = connections["default"]
     other = own.copy()
     other.settings_dict.update(django_database(config))
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     connections["default"] = other
     try:
         yield
     finally:
         other.close()
         connections["default"] = own
-        fingerprints.forget_cached_spaces()
+        fingerprints.clear_cached_spaces()
 
 
-def patiently(act: Callable[[], T], seconds: float = 180) -> T:
+def retry_on_database_error(act: Callable[[], T], seconds: float = 180) -> T:
     """Run a function that uses the database, and repeat it while the database is unavailable."""
     until = time.monotonic() + seconds
     while True:
@@ -207,18 +221,18 @@ def patiently(act: Callable[[], T], seconds: float = 180) -> T:
             time.sleep(0.05)
 
 
-def _alive(numbers: "Iterator[int] | list[int]") -> list[psutil.Process]:
+def _running_processes(numbers: "Iterator[int] | list[int]") -> list[psutil.Process]:
     return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
 
 
-def _children(of: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
+def _children(process: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
     try:
-        return of.children(recursive=recursive)
+        return process.children(recursive=recursive)
     except psutil.Error:
         return []
 
 
-def _line(process: psutil.Process) -> str:
+def _command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

@@ -31,13 +31,13 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SyncRunner]:
     """An installation whose rows are rolled back after the module."""
-    _forget()
+    _clear_caches()
     rows = transaction.atomic()
     rows._from_testcase = True  # type: ignore[attr-defined] # what has to be outermost may stand in it
     with django_db_blocker.unblock(), rows:
         yield SyncRunner(replace(config, data_dir=tmp_path_factory.mktemp("stage"), retention_days=30))
         transaction.set_rollback(True)
-    _forget()
+    _clear_caches()
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def inline(stage: SyncRunner, db: None, tmp_path: Path) -> Iterator[SyncRunner]:
     if (head := scene.data_dir / "log.head").exists():  # bound to its inode: a copy would be rejected
         (tmp_path / head.name).unlink()
         os.link(head, tmp_path / head.name)
-    _forget()
+    _clear_caches()
     yield SyncRunner(replace(scene, data_dir=tmp_path))
-    _forget()
+    _clear_caches()
 
 
-def _forget() -> None:
+def _clear_caches() -> None:
     """Clear the process's caches of rows."""
-    fingerprints.forget_cached_spaces()
-    search_version.count_anew()
+    fingerprints.clear_cached_spaces()
+    search_version.reset_count()

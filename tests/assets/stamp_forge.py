@@ -47,7 +47,7 @@ def tlv(tag: int, *parts: bytes) -> bytes:
     return bytes([tag, 128 + len(size)]) + size + body
 
 
-def seq(*parts: bytes) -> bytes:
+def der_sequence(*parts: bytes) -> bytes:
     """Return a SEQUENCE."""
     return tlv(0x30, *parts)
 
@@ -62,20 +62,20 @@ def name_oid(dotted: str) -> bytes:
     return tlv(0x06, oid(dotted))
 
 
-def whole(number: int) -> bytes:
+def der_integer(number: int) -> bytes:
     """Return an INTEGER."""
     return tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
 
 
 def extension(kind: str, value: bytes, *, critical: bool = False) -> bytes:
     """Return an extension of a certificate."""
-    return seq(name_oid(kind), *([b"\x01\x01\xff"] if critical else []), tlv(0x04, value))
+    return der_sequence(name_oid(kind), *([b"\x01\x01\xff"] if critical else []), tlv(0x04, value))
 
 
-def basic(*, ca: bool = True, longest: int | None = None) -> bytes:
+def basic_constraints(*, ca: bool = True, path_length: int | None = None) -> bytes:
     """Return basic constraints."""
-    held = ([b"\x01\x01\xff"] if ca else []) + ([] if longest is None else [whole(longest)])
-    return extension(BASIC, seq(*held), critical=True)
+    parts = ([b"\x01\x01\xff"] if ca else []) + ([] if path_length is None else [der_integer(path_length)])
+    return extension(BASIC, der_sequence(*parts), critical=True)
 
 
 def usage(bits: bytes) -> bytes:
@@ -88,12 +88,12 @@ CERTIFYING, SIGNING = usage(b"\x01\x06"), usage(b"\x06\xc0")
 
 def purposes(*kinds: str, critical: bool = True) -> bytes:
     """Return extended key usage."""
-    return extension(PURPOSE, seq(*map(name_oid, kinds)), critical=critical)
+    return extension(PURPOSE, der_sequence(*map(name_oid, kinds)), critical=critical)
 
 
-def named(text: str) -> bytes:
+def common_name(text: str) -> bytes:
     """Return a name that consists of a common name."""
-    return seq(tlv(0x31, seq(name_oid("2.5.4.3"), tlv(0x0C, text.encode()))))
+    return der_sequence(tlv(0x31, der_sequence(name_oid("2.5.4.3"), tlv(0x0C, text.encode()))))
 
 
 @cache
@@ -112,21 +112,28 @@ def spki(key: Key, *, compressed: bool = False) -> bytes:
     public = key.public_key()
     if compressed and isinstance(public, ec.EllipticCurvePublicKey):
         point = public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-        return seq(seq(name_oid("1.2.840.10045.2.1"), name_oid("1.2.840.10045.3.1.7")), tlv(0x03, b"\0", point))
+        return der_sequence(
+            der_sequence(name_oid("1.2.840.10045.2.1"), name_oid("1.2.840.10045.3.1.7")), tlv(0x03, b"\0", point)
+        )
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def algorithm(key: Key, digest: str, pss: int | None = None, named_as: str = "", mask: str = "") -> bytes:
     """Return AlgorithmIdentifier of a signature."""
     if named_as:
-        return seq(name_oid(named_as), *([b"\5\0"] if isinstance(key, rsa.RSAPrivateKey) else []))
+        return der_sequence(name_oid(named_as), *([b"\5\0"] if isinstance(key, rsa.RSAPrivateKey) else []))
     if pss is not None:
-        hashed = seq(name_oid(HASH_OIDS[digest]), b"\5\0")
-        masked = seq(name_oid("1.2.840.113549.1.1.8"), seq(name_oid(HASH_OIDS[mask or digest]), b"\5\0"))
-        return seq(name_oid("1.2.840.113549.1.1.10"), seq(tlv(0xA0, hashed), tlv(0xA1, masked), tlv(0xA2, whole(pss))))
+        hashed = der_sequence(name_oid(HASH_OIDS[digest]), b"\5\0")
+        masked = der_sequence(
+            name_oid("1.2.840.113549.1.1.8"), der_sequence(name_oid(HASH_OIDS[mask or digest]), b"\5\0")
+        )
+        return der_sequence(
+            name_oid("1.2.840.113549.1.1.10"),
+            der_sequence(tlv(0xA0, hashed), tlv(0xA1, masked), tlv(0xA2, der_integer(pss))),
+        )
     if isinstance(key, rsa.RSAPrivateKey):
-        return seq(name_oid(RSA[digest]), b"\5\0")
-    return seq(name_oid(ECDSA[digest] if isinstance(key, ec.EllipticCurvePrivateKey) else "1.3.101.112"))
+        return der_sequence(name_oid(RSA[digest]), b"\5\0")
+    return der_sequence(name_oid(ECDSA[digest] if isinstance(key, ec.EllipticCurvePrivateKey) else "1.3.101.112"))
 
 
 def signature(key: Key, data: bytes, digest: str, pss: int | None = None, mask: str = "") -> bytes:
@@ -140,7 +147,7 @@ def signature(key: Key, data: bytes, digest: str, pss: int | None = None, mask: 
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class CertificateHolder:
     """A certificate's contents and signature parameters. Fields override the valid defaults."""
 
     name: str
@@ -153,7 +160,7 @@ class Holder:
     pss: int | None = None
     inner: bytes = b""
     compressed: bool = False
-    version: bytes = tlv(0xA0, whole(2))
+    version: bytes = tlv(0xA0, der_integer(2))
     subject: bytes = b""
     tail: bytes = b""
     public: bytes = b""
@@ -161,37 +168,41 @@ class Holder:
     forged: bytes = b""
     mask: str = ""
 
-    def certificate(self, issuer: "Holder") -> bytes:
+    def certificate(self, issuer: "CertificateHolder") -> bytes:
         """Return the certificate, signed by the issuer's key. Results are cached."""
         return _certificate(self, issuer)
 
-    def made(self, issuer: "Holder") -> bytes:
+    def made(self, issuer: "CertificateHolder") -> bytes:
         """Create and sign a new certificate."""
-        chosen = algorithm(issuer.key, self.digest, self.pss, mask=self.mask)
-        body = seq(
-            self.version, whole(self.serial), self.inner or chosen, issuer.subject or named(issuer.name),
-            seq(self.begin, self.end), self.subject or named(self.name), self.public or spki(self.key, compressed=self.compressed), self.marks,
-            *([tlv(0xA3, seq(*self.extensions))] if self.extensions else []),
+        signature_algorithm = algorithm(issuer.key, self.digest, self.pss, mask=self.mask)
+        body = der_sequence(
+            self.version, der_integer(self.serial), self.inner or signature_algorithm, issuer.subject or common_name(issuer.name),
+            der_sequence(self.begin, self.end), self.subject or common_name(self.name), self.public or spki(self.key, compressed=self.compressed), self.marks,
+            *([tlv(0xA3, der_sequence(*self.extensions))] if self.extensions else []),
         )  # fmt: skip
-        made = self.forged or signature(issuer.key, body, self.digest, self.pss, self.mask)
-        return seq(body, chosen, tlv(0x03, b"\0", made), *([self.tail] if self.tail else []))
+        signature_bytes = self.forged or signature(issuer.key, body, self.digest, self.pss, self.mask)
+        return der_sequence(
+            body, signature_algorithm, tlv(0x03, b"\0", signature_bytes), *([self.tail] if self.tail else [])
+        )
 
 
 @cache
-def _certificate(holder: Holder, issuer: Holder) -> bytes:
+def _certificate(holder: CertificateHolder, issuer: CertificateHolder) -> bytes:
     return holder.made(issuer)
 
 
-ROOT = Holder("Root", key_of("p256", "root"), (basic(), CERTIFYING), serial=1)
-ISSUING = Holder("Issuing", key_of("p256", "issuing"), (basic(longest=0), CERTIFYING), serial=2)
-UNIT = Holder("Unit", key_of("p256", "unit"), (SIGNING, purposes(STAMPING)), serial=3)
+ROOT = CertificateHolder("Root", key_of("p256", "root"), (basic_constraints(), CERTIFYING), serial=1)
+ISSUING = CertificateHolder(
+    "Issuing", key_of("p256", "issuing"), (basic_constraints(path_length=0), CERTIFYING), serial=2
+)
+UNIT = CertificateHolder("Unit", key_of("p256", "unit"), (SIGNING, purposes(STAMPING)), serial=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The contents and form of a reply; the defaults are valid."""
 
-    status: bytes = seq(whole(0))
+    status: bytes = der_sequence(der_integer(0))
     version: int = 1
     imprint: str = "sha256"
     time: bytes = tlv(0x18, f"{MOMENT:%Y%m%d%H%M%S}Z".encode())
@@ -227,40 +238,53 @@ class Shape:
 
 
 def reply(
-    shape: Shape, digest: bytes, unit: Holder, unit_der: bytes, issuer: bytes, certificates: Sequence[bytes]
+    shape: Shape, digest: bytes, unit: CertificateHolder, unit_der: bytes, issuer: bytes, certificates: Sequence[bytes]
 ) -> bytes:
     """Return a TimeStampResp."""
     stamped = shape.stamped or (digest if shape.imprint != "sha1" else digest[:20])
-    info = seq(
-        whole(shape.version), name_oid("1.3.6.1.4.1.99999.1"),
-        seq(seq(name_oid(HASH_OIDS[shape.imprint]), shape.params), tlv(0x04, stamped)), whole(99), shape.time,
+    info = der_sequence(
+        der_integer(shape.version), name_oid("1.3.6.1.4.1.99999.1"),
+        der_sequence(der_sequence(name_oid(HASH_OIDS[shape.imprint]), shape.params), tlv(0x04, stamped)), der_integer(99), shape.time,
         shape.accuracy, shape.ordering, shape.nonce, shape.tsa, shape.further, shape.info_tail,
     )  # fmt: skip
     signer = _signer(shape, info, unit, unit_der, issuer)
-    content = seq(
-        whole(shape.cms_version), tlv(0x31, seq(name_oid(HASH_OIDS[shape.announced]))),
-        seq(name_oid(shape.content_type), tlv(0xA0, tlv(0x04, info))),
+    content = der_sequence(
+        der_integer(shape.cms_version), tlv(0x31, der_sequence(name_oid(HASH_OIDS[shape.announced]))),
+        der_sequence(name_oid(shape.content_type), tlv(0xA0, tlv(0x04, info))),
         *([tlv(0xA0, *certificates)] if certificates else []), shape.crls, tlv(0x31, signer * shape.signers),
     )  # fmt: skip
-    return seq(shape.status, seq(name_oid(SIGNED_DATA), tlv(0xA0, content))) + shape.tail
+    return der_sequence(shape.status, der_sequence(name_oid(SIGNED_DATA), tlv(0xA0, content))) + shape.tail
 
 
-def _signer(shape: Shape, info: bytes, unit: Holder, unit_der: bytes, issuer: bytes) -> bytes:
+def _signer(shape: Shape, info: bytes, unit: CertificateHolder, unit_der: bytes, issuer: bytes) -> bytes:
     def attribute(kind: str, *values: bytes) -> bytes:
-        return seq(name_oid(kind), tlv(0x31, *values))
+        return der_sequence(name_oid(kind), tlv(0x31, *values))
 
-    meant = shape.ess_of or unit_der
-    v1 = seq(seq(seq(tlv(0x04, hashlib.sha1(meant).digest()))))  # noqa: S324 - what RFC 2634 says
-    v2 = seq(seq(seq(tlv(0x04, hashlib.sha256(meant).digest()))))
-    v2_512 = seq(seq(seq(seq(name_oid(HASH_OIDS["sha512"])), tlv(0x04, hashlib.sha512(meant).digest()))))
-    v2_sha1 = seq(seq(seq(seq(name_oid(HASH_OIDS["sha1"])), tlv(0x04, hashlib.sha1(meant).digest()))))  # noqa: S324
-    other = seq(seq(seq(tlv(0x04, bytes(20)))))
+    signed_certificate = shape.ess_of or unit_der
+    v1 = der_sequence(der_sequence(der_sequence(tlv(0x04, hashlib.sha1(signed_certificate).digest()))))  # noqa: S324 - what RFC 2634 says
+    v2 = der_sequence(der_sequence(der_sequence(tlv(0x04, hashlib.sha256(signed_certificate).digest()))))
+    v2_512 = der_sequence(
+        der_sequence(
+            der_sequence(
+                der_sequence(name_oid(HASH_OIDS["sha512"])), tlv(0x04, hashlib.sha512(signed_certificate).digest())
+            )
+        )
+    )
+    v2_sha1 = der_sequence(
+        der_sequence(
+            der_sequence(
+                der_sequence(name_oid(HASH_OIDS["sha1"])),
+                tlv(0x04, hashlib.sha1(signed_certificate).digest()),  # noqa: S324
+            )
+        )
+    )
+    other = der_sequence(der_sequence(der_sequence(tlv(0x04, bytes(20)))))
     first, second = "1.2.840.113549.1.9.16.2.12", "1.2.840.113549.1.9.16.2.47"
     names = {
         "v1": [attribute(first, v1)], "v2": [attribute(second, v2)], "both": [attribute(first, v1), attribute(second, v2)],
         "sha512": [attribute(second, v2_512)], "v2 with sha1": [attribute(second, v2_sha1)], "none": [],
         "v1 of another": [attribute(first, other), attribute(second, v2)], "two values": [attribute(second, v2, v2)],
-        "empty": [attribute(second, seq(seq()))],
+        "empty": [attribute(second, der_sequence(der_sequence()))],
     }  # fmt: skip
     hashed = hashlib.new(shape.digest, info).digest()
     attributes = [
@@ -268,13 +292,13 @@ def _signer(shape: Shape, info: bytes, unit: Holder, unit_der: bytes, issuer: by
         *names[shape.ess], *shape.more_attributes,
     ]  # fmt: skip
     if shape.twice:
-        attributes += [one for one in attributes if oid(shape.twice) in one]
+        attributes += [attribute_der for attribute_der in attributes if oid(shape.twice) in attribute_der]
     attributes = sorted(attributes) if shape.sort else sorted(attributes, reverse=True)
     used = shape.signed_with or shape.digest
     signed = shape.signature or signature(unit.key, tlv(0x31, *attributes), used, shape.pss, shape.mask)
-    return seq(
-        whole(shape.signer_version), shape.sid or seq(issuer, whole(unit.serial)),
-        seq(name_oid(HASH_OIDS[shape.digest])), tlv(0xA0, *attributes),
+    return der_sequence(
+        der_integer(shape.signer_version), shape.sid or der_sequence(issuer, der_integer(unit.serial)),
+        der_sequence(name_oid(HASH_OIDS[shape.digest])), tlv(0xA0, *attributes),
         algorithm(unit.key, used, shape.pss, shape.scheme, shape.mask), tlv(0x04, signed), shape.unsigned,
     )  # fmt: skip
 
@@ -289,6 +313,6 @@ def at(text: str) -> bytes:
     return tlv(0x18, text.encode())
 
 
-def expired(holder: Holder) -> Holder:
+def with_expired_certificate(holder: CertificateHolder) -> CertificateHolder:
     """Return the same holder with a certificate that has expired by the time of the timestamp."""
     return replace(holder, end=moment(MOMENT - timedelta(days=1)), serial=holder.serial + 50)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.development.authority import running_authority
+from evidence.development.authority import run_authority
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
@@ -19,7 +19,7 @@ OPEN = Guard(allowed_networks=("127.0.0.0/8",))
 def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
     """Run the scene's authority during the block, and yield an anchor that uses it."""
     session = guarded_session(Guard(("127.0.0.0/8",)))
-    with running_authority(scene.folder / "authority") as authority:
+    with run_authority(scene.folder / "authority") as authority:
         yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
 
 

@@ -31,7 +31,7 @@ swift_hash_path_prefix = b
 name = p0
 default = yes
 """
-_KEPT = """
+_STORAGE_CONF = """
 [DEFAULT]
 swift_dir = {etc}
 devices = {devices}
@@ -43,7 +43,7 @@ pipeline = {name}-server
 [app:{name}-server]
 use = egg:swift#{name}
 """
-_ASKED = """
+_PROXY_CONF = """
 [DEFAULT]
 swift_dir = {etc}
 user = {user}
@@ -130,7 +130,7 @@ def serving(folder: Path) -> Iterator[S3]:
             process.wait(30)
 
 
-def heedless(_: object, **__: str) -> "Callable[[WSGIApplication], WSGIApplication]":
+def ignore_write_conditions(_: object, **__: str) -> "Callable[[WSGIApplication], WSGIApplication]":
     """Return a filter for Swift's pipeline that removes the condition of a write."""
 
     def filtered(app: "WSGIApplication") -> "WSGIApplication":
@@ -158,12 +158,12 @@ def main(folder: Path, address: str = "127.0.0.1") -> None:
     (devices / "d1").mkdir(parents=True)
     (etc / "swift.conf").write_text(_CONF)
     set_swift_dir(str(etc))
-    kept, asked = ("account", "container", "object"), ("open", "s3", "heedless")
-    names = dict.fromkeys(kept, _KEPT) | dict.fromkeys(asked, _ASKED)
+    storage_names, proxy_names = ("account", "container", "object"), ("open", "s3", "heedless")
+    names = dict.fromkeys(storage_names, _STORAGE_CONF) | dict.fromkeys(proxy_names, _PROXY_CONF)
     ports = {}
     for name, template in names.items():
-        ports[name] = eventlet.listen((address if template is _ASKED else "127.0.0.1", 0))
-        if template is _KEPT:
+        ports[name] = eventlet.listen((address if template is _PROXY_CONF else "127.0.0.1", 0))
+        if template is _STORAGE_CONF:
             builder = RingBuilder(4, 1, 1)
             port = ports[name].getsockname()[1]
             builder.add_dev(
@@ -180,14 +180,14 @@ def main(folder: Path, address: str = "127.0.0.1") -> None:
             )
             builder.rebalance()
             builder.get_ring().save(str(etc / f"{name}.ring.gz"))
-    nobody = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
-    way = "catch_errors cache s3api tempauth {}container-quotas slo dlo proxy-server"
-    pipelines = {"s3": way.format(""), "heedless": way.format("heedless ")}
+    devnull = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
+    pipeline_template = "catch_errors cache s3api tempauth {}container-quotas slo dlo proxy-server"
+    pipelines = {"s3": pipeline_template.format(""), "heedless": pipeline_template.format("heedless ")}
     for name, template in names.items():
         path, pipeline = etc / f"{name}.conf", pipelines.get(name, "catch_errors cache proxy-server")
         user = getpass.getuser()
         path.write_text(template.format(etc=etc, devices=devices, name=name, user=user, pipeline=pipeline))
-        eventlet.spawn(wsgi.server, ports[name], loadapp(str(path)), nobody)
+        eventlet.spawn(wsgi.server, ports[name], loadapp(str(path)), devnull)
     print(*(ports[name].getsockname()[1] for name in ("s3", "open", "heedless")), flush=True)  # noqa: T201 - what is waited for
     with contextlib.suppress(OSError):
         eventlet.tpool.execute(sys.stdin.read)

@@ -5,29 +5,29 @@ import io
 import zipfile
 from pathlib import Path
 
-from evidence.formats.container import member_of, zip_chunks
+from evidence.formats.container import create_member, zip_chunks
 
 LISTS = {"manifest-sha256.txt": "sha256", "manifest-sha512.txt": "sha512"}
 
 
-def files_of(bundle: Path) -> dict[str, bytes]:
+def read_files(bundle: Path) -> dict[str, bytes]:
     """Return every file of a bundle by name."""
     with zipfile.ZipFile(bundle) as packed:
         return {name: packed.read(name) for name in packed.namelist()}
 
 
-def packed(path: Path, files: dict[str, bytes]) -> Path:
+def write_zip(path: Path, files: dict[str, bytes]) -> Path:
     """Write files into the same container as the bundle writer."""
-    path.write_bytes(packed_bytes(files))
+    path.write_bytes(zip_bytes(files))
     return path
 
 
-def packed_bytes(files: dict[str, bytes]) -> bytes:
+def zip_bytes(files: dict[str, bytes]) -> bytes:
     """Return the bytes of that container."""
-    return b"".join(zip_chunks(member_of(name, data) for name, data in files.items()))
+    return b"".join(zip_chunks(create_member(name, data) for name, data in files.items()))
 
 
-def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
+def update_bag(files: dict[str, bytes]) -> dict[str, bytes]:
     """Return the files with all lists of the bag updated."""
     new = dict(files)
     data = sorted(name for name in new if name.startswith("data/"))
@@ -43,7 +43,7 @@ def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
     return new
 
 
-def zipped(files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED, folder: str = "") -> bytes:
+def pack_otherwise(files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED, folder: str = "") -> bytes:
     """Pack the files as another program would: compressed, dated today, in another order, with folders."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as target:

@@ -54,8 +54,8 @@ def collage_with(picture: Image.Image, place: int = 3) -> Image.Image:
     """Return four images, two by two, each cropped to the same shape."""
     sheet = Image.new("RGB", (810, 610), "white")
     for cell in range(4):
-        shown = picture if cell == place else textured(900 + cell)
-        sheet.paste(ImageOps.fit(shown, (400, 300), Image.Resampling.LANCZOS), (cell % 2 * 410, cell // 2 * 310))
+        tile = picture if cell == place else textured(900 + cell)
+        sheet.paste(ImageOps.fit(tile, (400, 300), Image.Resampling.LANCZOS), (cell % 2 * 410, cell // 2 * 310))
     return sheet
 
 
@@ -76,10 +76,10 @@ SMALL = textured(5, (300, 225))
 PLACE = (560, 40)
 
 
-def with_inset(seed: int, shown: Image.Image = SMALL, colour: str = "white") -> Image.Image:
+def with_inset(seed: int, inset: Image.Image = SMALL, colour: str = "white") -> Image.Image:
     """Return another image with a small one inset in its corner, inside a thin border."""
     edge, picture = 4, textured(seed, (900, 675))
-    framed = Image.new("RGB", (shown.width + 2 * edge, shown.height + 2 * edge), colour)
-    framed.paste(shown, (edge, edge))
+    framed = Image.new("RGB", (inset.width + 2 * edge, inset.height + 2 * edge), colour)
+    framed.paste(inset, (edge, edge))
     picture.paste(framed, (PLACE[0] - edge, PLACE[1] - edge))
     return picture

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from tests import CHECKOUT
-from tests.assets.command_line import CommandLine, forking
+from tests.assets.command_line import CommandLine, forking_command_line
 from tests.assets.installed import install
 from tests.assets.local_witness import LocalWitness
 from tests.assets.processes import free_port
@@ -35,16 +35,16 @@ class Installation:
 
 
 @contextmanager
-def three(folder: Path) -> Iterator[dict[str, Installation]]:
+def three_installations(folder: Path) -> Iterator[dict[str, Installation]]:
     """Run all three. The log of a has both others as witnesses, and d, at whose URL no server runs."""
     installations, cards = {}, {}
     for name in NAMES:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        more = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
-        more |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
-        more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
-        line = CommandLine(folder / name, more)
+        settings = {"EXHIBIT_WEB_PORT": str(port), "EXHIBIT_WORKERS": "1", "EXHIBIT_PUBLIC_URL": url}
+        settings |= dict.fromkeys(("EXHIBIT_ALLOWED_NETWORKS", "EXHIBIT_COCAPTURE_NETWORKS"), "127.0.0.0/8")
+        settings |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+        line = CommandLine(folder / name, settings)
         install(line.data)
         installations[name] = Installation(line, url)
         cards[name] = line.api("GET", "/operator/card")
@@ -57,13 +57,15 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
     )
     (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
     with ExitStack() as stack:
-        for name, one in reversed(list(installations.items())):  # a last: its witnesses run first
+        for name, installation in reversed(list(installations.items())):  # a last: its witnesses run first
             for other in NAMES:
                 if other != name:
-                    add_partner(one.run, other, cards[other])
-            one.run.run("up", "--detach")
-            stack.callback(one.run.run, "down", code=None)
-            installations[name] = Installation(stack.enter_context(forking(one.run)), one.url)
+                    add_partner(installation.run, other, cards[other])
+            installation.run.run("up", "--detach")
+            stack.callback(installation.run.run, "down", code=None)
+            installations[name] = Installation(
+                stack.enter_context(forking_command_line(installation.run)), installation.url
+            )
         yield installations
 
 
@@ -72,13 +74,15 @@ def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
     line.api("POST", "/operator/partners", name=name, url=card["url"], log=card["log"], witness=card["witness"])
 
 
-def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
+def verify_bundle(installation: Installation, files: list[str], trust: Path) -> dict[str, Any]:
     """Return the report of ``exhibit verify`` on a bundle."""
-    report: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
+    report: dict[str, Any] = installation.run.run("verify", *files, "--trust", trust, "--json", code=None).answer[
+        "bundles"
+    ][0]
     return report
 
 
-def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
+def verify_isolated(installation: Installation, files: list[str], trust: Path) -> dict[str, Any]:
     """Return the same report from a process without the installation's data, and without network access if possible."""
     permits = (
         shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode
@@ -94,13 +98,13 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
         str(trust),
         "--json",
     ]
-    environ = {**one.run.environ, "EXHIBIT_DATA": f"{one.run.data}-elsewhere"}
+    environ = {**installation.run.environ, "EXHIBIT_DATA": f"{installation.run.data}-elsewhere"}
     run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
     report: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
     return report
 
 
-def has_cosigners(bundle: dict[str, Any]) -> bool:
+def has_both_cosigners(bundle: dict[str, Any]) -> bool:
     """Return True if both running witnesses have cosigned a checkpoint over the seal."""
     sentence = "2 of 3 pinned log witnesses have cosigned a checkpoint that covers the seal: b, c."
     return any(check["sentence"] == sentence and check["state"] == "passed" for check in bundle["checks"])

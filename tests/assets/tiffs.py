@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.assets.badfiles import photo
+from tests.assets.badfiles import generate_photo
 
 
 def tiff(values: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
@@ -17,13 +17,13 @@ def tiff(values: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> b
 
 def tiff_pages(*pages: tuple[NDArray[np.generic], dict[str, int]]) -> bytes:
     """Return a TIFF of several grey pages, each with tags of its own."""
-    made, place = b"II*\0" + struct.pack("<I", 8), 8
+    data, place = b"II*\0" + struct.pack("<I", 8), 8
     for number, (values, tags) in enumerate(pages):
         page = _directory(values, 1, place, 0, **tags)
         after = 0 if number == len(pages) - 1 else place + len(page)
         page = _directory(values, 1, place, after, **tags)
-        made, place = made + page, place + len(page)
-    return made
+        data, place = data + page, place + len(page)
+    return data
 
 
 def tiff_in_tiff(outer: NDArray[np.generic], inner: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
@@ -42,7 +42,9 @@ def _directory(values: NDArray[np.generic], photometric: int, place: int, after:
     bits = values.dtype.itemsize * 8
     channels = 1 if values.ndim == 2 else values.shape[2]
     fields = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 0, 277: channels, 278: height}
-    fields |= {279: values.nbytes, 339: kinds[values.dtype.kind]} | {_TAGS[name]: one for name, one in tags.items()}
+    fields |= {279: values.nbytes, 339: kinds[values.dtype.kind]} | {
+        _TAGS[name]: tag_value for name, tag_value in tags.items()
+    }
     start = place + 2 + 12 * len(fields) + 4
     extra = b""
     if channels > 1:
@@ -59,7 +61,7 @@ def _directory(values: NDArray[np.generic], photometric: int, place: int, after:
 
 def _raw(*, photometric: int = 32803, **tags: int) -> bytes:
     """Return a preview with sensor data beside it, as most cameras write them."""
-    grey = np.asarray(photo().convert("L"))
+    grey = np.asarray(generate_photo().convert("L"))
     return tiff_in_tiff(np.ascontiguousarray(grey[::4, ::4]), grey, photometric=photometric, subfile=1, **tags)
 
 
@@ -67,8 +69,8 @@ RAW_PHOTOGRAPHS: dict[str, Callable[[], bytes]] = {
     "NEF": _raw,
     "linear DNG": partial(_raw, photometric=34892),
     "DNG by its version": partial(_raw, photometric=1, dng_version=0x0401),
-    "PEF": lambda: tiff(np.asarray(photo().convert("L")), photometric=32803),
-    "CR2": lambda: _moved(tiff(np.asarray(photo().convert("L"))), b"CR\x02\0\0\0\0\0"),
+    "PEF": lambda: tiff(np.asarray(generate_photo().convert("L")), photometric=32803),
+    "CR2": lambda: _shift_directory(tiff(np.asarray(generate_photo().convert("L"))), b"CR\x02\0\0\0\0\0"),
     "CR3": lambda: b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(100),
     "RAF": lambda: b"FUJIFILMCCD-RAW 0201FF129502" + bytes(100),
     "ORF": lambda: b"IIRO\x08\0\0\0" + bytes(100),
@@ -77,7 +79,7 @@ RAW_PHOTOGRAPHS: dict[str, Callable[[], bytes]] = {
 """Functions that make files of sensor data, by the kind of file."""
 
 
-def _moved(data: bytes, between: bytes) -> bytes:
+def _shift_directory(data: bytes, between: bytes) -> bytes:
     """Return a TIFF with bytes between its header and its directory."""
     (count,) = struct.unpack_from("<H", data, 8)
     moved = bytearray(data[:4] + struct.pack("<I", 8 + len(between)) + between + data[8:])

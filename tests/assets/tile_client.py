@@ -42,7 +42,7 @@ class TileClient:
         entries: list[bytes] = []
         for number in range(-(-self.size // 256)):
             width = min(256, self.size - number * 256)
-            data = self._fetch(f"tile/entries/{place(number, width)}")
+            data = self._fetch(f"tile/entries/{tile_suffix(number, width)}")
             while data:
                 length = int.from_bytes(data[:2], "big")
                 entries.append(data[2 : 2 + length])
@@ -63,13 +63,13 @@ class TileClient:
     def _node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, from a tile or computed from a tile's hashes."""
         if level % 8:
-            left, right = self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1)
-            return hashlib.sha256(b"\1" + left + right).digest()
+            left_hash, right_hash = self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1)
+            return hashlib.sha256(b"\1" + left_hash + right_hash).digest()
         number, offset = divmod(index, 256)
         width = min(256, (self.size >> level) - number * 256)
         key = (level // 8, number, width)
         if key not in self._tiles:
-            self._tiles[key] = self._fetch(f"tile/{level // 8}/{place(number, width)}")
+            self._tiles[key] = self._fetch(f"tile/{level // 8}/{tile_suffix(number, width)}")
             assert len(self._tiles[key]) == 32 * width
         return self._tiles[key][32 * offset : 32 * offset + 32]
 
@@ -80,14 +80,14 @@ class TileClient:
             if end - begin == 1:
                 return hashlib.sha256(b"\0" + leaf).digest()
             middle = begin + (1 << (end - begin - 1).bit_length() - 1)
-            left = root(begin, middle) if index < middle else self.hash_of(begin, middle)
-            right = root(middle, end) if index >= middle else self.hash_of(middle, end)
-            return hashlib.sha256(b"\1" + left + right).digest()
+            left_hash = root(begin, middle) if index < middle else self.hash_of(begin, middle)
+            right_hash = root(middle, end) if index >= middle else self.hash_of(middle, end)
+            return hashlib.sha256(b"\1" + left_hash + right_hash).digest()
 
         return root(0, self.size) == self.root
 
 
-def place(number: int, width: int) -> str:
+def tile_suffix(number: int, width: int) -> str:
     """Return the end of a tile's path, as the specification writes it."""
     text = f"{number % 1000:03d}"
     while number >= 1000:

@@ -19,23 +19,23 @@ LONG = (-DAY, DAY)
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class CertificateHolder:
     """A certificate and its key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
-    def made(cls, name: str, by: Self | None = None, valid: tuple[timedelta, timedelta] = LONG) -> Self:
+    def made(cls, name: str, issued_by: Self | None = None, valid: tuple[timedelta, timedelta] = LONG) -> Self:
         """Create a certificate for a loopback address; without an issuer it is a self-signed authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
-        issuer, signer = (subject, key) if by is None else (by.certificate.subject, by.key)
+        issuer, signer = (subject, key) if issued_by is None else (issued_by.certificate.subject, issued_by.key)
         builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
         begin, end = now() + valid[0], now() + valid[1]
         builder = builder.not_valid_before(begin).not_valid_after(end)
-        builder = builder.add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
-        if by is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=issued_by is None, path_length=None), critical=True)
+        if issued_by is not None:
             names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
             builder = builder.add_extension(names, critical=False)
         return cls(builder.sign(signer, hashes.SHA256()), key)

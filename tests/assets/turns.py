@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from tests.assets.mishaps import MISHAPS
-from tests.assets.rounds import Trouble
+from tests.assets.mishaps import FAILURES
+from tests.assets.rounds import FailureSchedule
 from tests.assets.stack import Stack
 
 
-class Turns:
+class FailureSelector:
     """A selector of failures, those first that have occurred least often.
 
     Args:
@@ -27,16 +27,21 @@ class Turns:
         self.only = set(only)
         self.missing: dict[str, str] = {}
 
-    def next(self, stack: Stack, most: int, seconds: float) -> Trouble:
-        """Return up to ``most`` failures that can occur in a stack, at random times of a run of ``seconds`` seconds."""
-        kinds = [one for one in MISHAPS if not self.only or one.name in self.only]
-        reasons = {one.name: one.missing(stack) for one in kinds}
-        self.missing |= {name: why for name, why in reasons.items() if why}
-        able = [one for one in kinds if not reasons[one.name]]
-        self.random.shuffle(able)
-        able.sort(key=lambda one: self.counts[one.name])
-        return Trouble(self.random, [(self.random.uniform(0.0, seconds), one) for one in able[:most]])
+    def next(self, stack: Stack, max_count: int, seconds: float) -> FailureSchedule:
+        """Return up to ``max_count`` failures that can occur in a stack.
 
-    def count(self, trouble: Trouble) -> None:
+        At random times of a run of ``seconds`` seconds.
+        """
+        kinds = [failure for failure in FAILURES if not self.only or failure.name in self.only]
+        reasons = {failure.name: failure.missing(stack) for failure in kinds}
+        self.missing |= {name: why for name, why in reasons.items() if why}
+        able = [failure for failure in kinds if not reasons[failure.name]]
+        self.random.shuffle(able)
+        able.sort(key=lambda failure: self.counts[failure.name])
+        return FailureSchedule(
+            self.random, [(self.random.uniform(0.0, seconds), failure) for failure in able[:max_count]]
+        )
+
+    def count(self, trouble: FailureSchedule) -> None:
         """Count the failures that occurred."""
         self.counts.update(name for _, name in trouble.done)

@@ -26,7 +26,7 @@ def picture(seed: int) -> bytes:
 
     from PIL import Image, ImageDraw
 
-    from tests.assets.rows import jpeg
+    from tests.assets.rows import encode_jpeg
 
     random, image = Random(seed), Image.new("RGB", (120, 90), "white")
     draw = ImageDraw.Draw(image)
@@ -34,44 +34,44 @@ def picture(seed: int) -> bytes:
         x, y = random.randrange(90), random.randrange(60)
         box = (x, y, x + random.randrange(15, 60), y + random.randrange(15, 60))
         random.choice((draw.rectangle, draw.ellipse))(box, fill=(random.randrange(256),) * 3)
-    return jpeg(image)
+    return encode_jpeg(image)
 
 
-def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when this module is loaded
+def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when this module is loaded
     """Create rows of every kind: users, roles, crawls, cases of each decision, documents, rules, keys, signed log."""
     from django.db import transaction
     from django.utils import timezone
 
-    from registry.cases.decisions import clear, confirm
+    from registry.cases.decisions import confirm, dismiss
     from registry.crawls import canaries, denylists, watching
     from registry.log.sequencer import sequence_log, sign_checkpoint
     from registry.matches.match import match_pictures
     from registry.members import people, tokens
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
-    from tests.assets.rows import bring, claimed_slice, copy_of, register
-    from tests.assets.sealed import sealed
+    from tests.assets.rows import claim_new_slice, recompress, record_sightings, register
+    from tests.assets.sealed import run_until_sealed
 
     services = inline.services
     studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
     people.add_member(studio, "ann@example.org", "owner", PASSWORD)
-    tokens.make(studio, User.objects.get(), name="Ours", scopes=["read"], days=9)
+    tokens.create_token(studio, User.objects.get(), name="Ours", scopes=["read"], days=9)
     for seed, name in enumerate(("first", "second")):
         register(services, studio, picture(seed), f"Work {name}")
-        planned, epoch = claimed_slice(studio, name)
-        copies = [copy_of(picture(seed)), picture(seed + 5)]
-        match_pictures(services, bring(services, planned, epoch, copies, host=f"{name}.invalid"))
+        planned, epoch = claim_new_slice(studio, name)
+        copies = [recompress(picture(seed)), picture(seed + 5)]
+        match_pictures(services, record_sightings(services, planned, epoch, copies, host=f"{name}.invalid"))
         planned.state = "done"
         planned.save(update_fields=["state"])
     case, other = Case.objects.order_by("pk")
     confirm(services, case, by="Ann", reason="A copy of my work.")
-    sealed(inline, case.bundles.get())
-    clear(other, by="Ann", reason="We sold it.")
+    run_until_sealed(inline, case.bundles.get())
+    dismiss(other, by="Ann", reason="We sold it.")
     new = licences.NewLicence(licensee="Shop", domain="second.invalid")
-    licences.keep_licences(studio, [new], by="Ann")
+    licences.add_licences(studio, [new], by="Ann")
     watch = studio.watches.get(name="second")
     with transaction.atomic():
-        canaries.plant(other.work, watch, "http://second.example/hidden", by="Ann")
+        canaries.add_known_copy(other.work, watch, "http://second.example/hidden", by="Ann")
     watching.pause(watch, by="Ann")
     denylists.deny("denied.example", by="Ann", reason="They asked.")
     denylists.block(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
@@ -83,20 +83,20 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     sign_checkpoint(services)
 
 
-def without_network(whole: Path, to: Path, network: str) -> None:
+def remove_network(whole: Path, target: Path, network: str) -> None:
     """Copy a backup without the bytes of the network, and update its description."""
     from exhibit.digests import Digest
     from workers.database.backup_format import DESCRIPTION, blob_name, members
 
-    read = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
-    description = json.loads(read.pop(DESCRIPTION))
-    listed = read.pop(description["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
+    contents = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
+    description = json.loads(contents.pop(DESCRIPTION))
+    listed = contents.pop(description["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
     name = f"blobs-{Digest.of(listed).hex[:16]}.txt"
     description["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
     description["blobs"] -= 1
-    read |= {name: listed, DESCRIPTION: json.dumps(description, indent=2).encode()}
-    with tarfile.open(to, "w:xz", format=tarfile.PAX_FORMAT) as tar:
-        for member, data in read.items():
+    contents |= {name: listed, DESCRIPTION: json.dumps(description, indent=2).encode()}
+    with tarfile.open(target, "w:xz", format=tarfile.PAX_FORMAT) as tar:
+        for member, data in contents.items():
             info = tarfile.TarInfo(member)
             info.size, info.mode = len(data), 0o600
             tar.addfile(info, io.BytesIO(data))
@@ -107,9 +107,9 @@ def bundle_of(backup: Path) -> Path:
     return backup.with_name(f"{backup.name.removesuffix('.tar.xz')}.bundle.xz")
 
 
-def main(to: Path) -> None:
+def main(target: Path) -> None:
     """Create an installation in its own folder, fill it, and back it up."""
-    to.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="exhibit-upgrade-") as name:
         Path(name).chmod(0o755)
         data = Path(name) / "data"
@@ -129,14 +129,14 @@ def main(to: Path) -> None:
             from workers.tasks.sync_runner import SyncRunner
 
             inline = SyncRunner(config)
-            fill(inline)
+            fill_installation(inline)
             whole = Path(name) / "whole.tar"
             back_up(inline.services, whole, keys=True, tell=lambda _: None)
-            without_network(whole, to, DescriptorModel.objects.get().digest.hex)
+            remove_network(whole, target, DescriptorModel.objects.get().digest.hex)
             handed_out = io.BytesIO()
             assemble(inline.services, Bundle.objects.get(), handed_out)
-            bundle_of(to).write_bytes(lzma.compress(handed_out.getvalue(), preset=9))
-    for file in (to, bundle_of(to)):
+            bundle_of(target).write_bytes(lzma.compress(handed_out.getvalue(), preset=9))
+    for file in (target, bundle_of(target)):
         size = file.stat().st_size
         assert size < MAX_BYTES, f"{file.name}: {size:,} bytes"
 

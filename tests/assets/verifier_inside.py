@@ -8,7 +8,7 @@ from pathlib import Path
 from evidence.standalone.verify import main
 
 
-def told(bundle: Path) -> tuple[int, str]:
+def run_verifier(bundle: Path) -> tuple[int, str]:
     """Return the exit code and output. Exceptions that it does not handle are raised."""
     out = io.StringIO()
     with redirect_stdout(out), warnings.catch_warnings():

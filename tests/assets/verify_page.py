@@ -13,9 +13,9 @@ from tests.assets.browser import Tab
 WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
 RESULT = "document.getElementById('result')"
 STATUS = "document.getElementById('status')"
-TOLD = """[...document.querySelectorAll('[data-bundle]')].map((sheet) => [sheet.dataset.outcome,
+READ_RESULTS = """[...document.querySelectorAll('[data-bundle]')].map((sheet) => [sheet.dataset.outcome,
   [...sheet.querySelectorAll('[data-check]')].map((row) => [row.dataset.check, row.dataset.state])])"""
-Told = tuple[str, dict[str, str]]
+Outcome = tuple[str, dict[str, str]]
 """An outcome, and the state of each check."""
 
 
@@ -43,12 +43,12 @@ class Page:
         self.tab.wait(f"Boolean({STATUS}.textContent)")
         return str(self.tab.ask(f"{STATUS}.textContent"))
 
-    def check(self, path: Path) -> Told:
+    def check(self, path: Path) -> Outcome:
         """Return the outcome and the state of each check."""
         [result] = self._told("#folder" if path.is_dir() else "#zip", [path])
         return result
 
-    def check_all(self, paths: Sequence[Path]) -> list[Told]:
+    def check_all(self, paths: Sequence[Path]) -> list[Outcome]:
         """Return the outcomes of several ZIPs that are selected together."""
         return self._told("#zip", paths) if paths else []
 
@@ -57,17 +57,17 @@ class Page:
         """Return the text shown for the last verification."""
         return str(self.tab.ask(f"{RESULT}.textContent"))
 
-    def _told(self, selector: str, paths: Sequence[Path]) -> list[Told]:
+    def _told(self, selector: str, paths: Sequence[Path]) -> list[Outcome]:
         self.tab.call("Page.bringToFront")
         self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
         self.tab.choose(selector, paths)
         self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
-        results = self.tab.ask(TOLD)
+        results = self.tab.ask(READ_RESULTS)
         assert len(results) == len(paths)
         return [(outcome, dict(states)) for outcome, states in results]
 
 
-def by_python(path: Path, trust: Trust) -> Told:
+def verify_in_python(path: Path, trust: Trust) -> Outcome:
     """Return the Python verifier's result."""
     try:
         verdict = Verifier(trust).verify(path)
@@ -82,7 +82,7 @@ CHECKED = re.compile(
 """Checks that the page claims to make, by names of the Python verifier's checks."""
 
 
-def more(page: Told, fails: Iterable[str], *, is_bundle: bool = True) -> set[str]:
+def find_excess_claims(page: Outcome, fails: Iterable[str], *, is_bundle: bool = True) -> set[str]:
     """Return the page's claims that exceed Python's result, in which these checks failed.
 
     Correct pages exceed nothing.

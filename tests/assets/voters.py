@@ -23,7 +23,7 @@ def works(*seeds: int) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
     return numbers(*seeds), [descriptors(seed) for seed in seeds]
 
 
-def filled(folder: Path, *seeds: int) -> VoteIndex:
+def filled_index(folder: Path, *seeds: int) -> VoteIndex:
     """Return a durable index of works, each with the descriptors of its own number."""
     index = VoteIndex(folder)
     index.upsert(*works(*seeds))

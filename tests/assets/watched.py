@@ -24,18 +24,18 @@ def shop(studio: Owner) -> Watch:
     return watching.add_watch(studio, "shop", [SHOP], every=HOUR, budget={}, politeness={}, by="Ann")
 
 
-def due(watch: Watch) -> None:
+def make_due(watch: Watch) -> None:
     """Move the watch's times by two hours, so that it has been due for the last 90 minutes."""
     watch.crawls.update(started_at=F("started_at") - 2 * HOUR)
     Watch.objects.filter(pk=watch.pk).update(next_run_at=now() - timedelta(minutes=90))
 
 
-def ended(crawl: Crawl) -> Crawl:
-    crawling.stop(crawl.pk)
-    assert crawling.end_crawl_if_worked_off(crawl.pk)
+def end_crawl(crawl: Crawl) -> Crawl:
+    crawling.stop_crawl(crawl.pk)
+    assert crawling.end_crawl_if_finished(crawl.pk)
     crawl.refresh_from_db()
     return crawl
 
 
-def logged(what: str) -> list[dict[str, object]]:
+def logged_openings(what: str) -> list[dict[str, object]]:
     return [dict(row.details or {}) for row in LogOpening.objects.filter(content__what=what)]

@@ -10,7 +10,7 @@ import pytest
 import standardwebhooks
 
 
-class Answering(ABC):
+class MessageReceiver(ABC):
     """A server that receives messages and responds with a configured status.
 
     Attributes:
@@ -52,7 +52,7 @@ class Answering(ABC):
         self.server.server_close()
 
 
-class Receiver(Answering):
+class Receiver(MessageReceiver):
     """A server that stores the messages that it receives."""
 
     def __init__(self) -> None:
@@ -67,11 +67,11 @@ class Receiver(Answering):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
+    new_receiver = Receiver()
+    yield new_receiver
+    new_receiver.close()
 
 
-def verified(got: tuple[dict[str, str], bytes], secret: str) -> Any:  # noqa: ANN401 - JSON
+def verify_message(got: tuple[dict[str, str], bytes], secret: str) -> Any:  # noqa: ANN401 - JSON
     """Verify a message's signature and return its contents."""
     return standardwebhooks.Webhook(secret).verify(got[1], got[0])

@@ -11,7 +11,7 @@ def main(folder: str) -> None:
     import django
 
     django.setup()
-    from registry.bundles.witness import ask_witnesses
+    from registry.bundles.witness import request_timestamps
     from registry.configuration import load_config
     from registry.db import steps
     from registry.models import AnchorReceipt
@@ -20,7 +20,7 @@ def main(folder: str) -> None:
     services = Services(load_config({"EXHIBIT_DATA": folder}))
     print("begins", flush=True)  # noqa: T201 - what the test waits for
     while AnchorReceipt.objects.exclude(state="done").exists():
-        ask_witnesses(services, steps.due_ids(AnchorReceipt, services.stale_after, 50))
+        request_timestamps(services, steps.due_ids(AnchorReceipt, services.stale_after, 50))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from evidence.anchors.evm.kind import TrustedLedger
 from evidence.anchors.evm.proofs import verify_proof as verify_evm_proof
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
-from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
+from evidence.anchors.opentimestamps.proofs import extract_headers, parse_header
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
-from evidence.development.authority import running_authority
-from evidence.development.chain import running_chain
+from evidence.bundle.bag import AnchorProof, Proofs, compute_checkpoint_digest
+from evidence.development.authority import run_authority
+from evidence.development.chain import run_chain
 from evidence.log.append_only import Log
 from evidence.verdict.trust import Requirements, Trust
 from exhibit.clock import now
@@ -28,7 +28,7 @@ from tests.assets.local_witness import running_witness
 LABEL = "started for tests, without legal weight"
 
 
-def asked_witnesses(
+def request_timestamps(
     folder: Path, seal_digest: Digest, checkpoint: Digest
 ) -> tuple[tuple[AnchorProof, ...], bytes, Digest]:
     """Return timestamps of the seal digest and the checkpoint, and a block over the checkpoint.
@@ -36,7 +36,7 @@ def asked_witnesses(
     Returns the root and the block to pin as well.
     """
     session = guarded_session(Guard(("127.0.0.0/8",)))
-    with running_authority(folder / "authority") as authority, running_chain(folder / "chain") as chain:
+    with run_authority(folder / "authority") as authority, run_chain(folder / "chain") as chain:
         roots = [authority.root_pem]
         stamps = Rfc3161Anchor("Test authority", authority.url, roots, development=True, session=session)
         source = JsonRpcBlocks(chain.url, session, "regtest")
@@ -49,11 +49,11 @@ def asked_witnesses(
             AnchorProof(checkpoint, stamps.submit(checkpoint)),
             AnchorProof(checkpoint, attested),
         )
-        header = next(iter(headers_in(attested.material).values()))
+        header = next(iter(extract_headers(attested.material).values()))
         return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
 
 
-def asked_cosigner(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof, TrustedWitness]:
+def request_cosignature(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof, TrustedWitness]:
     """Return a cosignature under a checkpoint of a log, by a witness new to the log, and the witness's key to pin."""
 
     class Head:
@@ -75,26 +75,26 @@ def asked_cosigner(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof
         return AnchorProof(checkpoint, anchor.submit(checkpoint)), pinned
 
 
-def with_cosigner(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust]:
+def add_cosignature(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust]:
     """Return proofs with a cosignature under their checkpoint, and a trust list that requires it."""
     assert proofs.entry is not None
     note = proofs.entry.checkpoint
-    proof, pinned = asked_cosigner(log, checkpoint_digest(note), note)
+    proof, pinned = request_cosignature(log, compute_checkpoint_digest(note), note)
     asking = replace(trust, cosigners=(pinned,), requires=Requirements(1, cosigners=1))
     return replace(proofs, anchors=(*proofs.anchors, proof)), asking
 
 
-def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
+def request_ledger_entry(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
     """Return an event log of the checkpoint on an EVM chain, and the block to pin."""
     account = EvmAccount(b"\x07" * 32)
-    from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain  # takes a second to load
+    from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain  # takes a second to load
 
     chain = EvmChain([account.address])
     session = guarded_session(Guard(("127.0.0.0/8",)))
     options = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
     with running_evm_chain(chain) as url:
         maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **options)  # type: ignore[arg-type]
-        contract = deployed(chain, maker)
+        contract = deploy_contract(chain, maker)
         anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **options)  # type: ignore[arg-type]
         receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
         chain.mine()

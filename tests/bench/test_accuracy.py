@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.edited import copies, overlay_pairs, photos_in, strangers
+from bench.edited import copy_queries, overlay_pairs, photos_in, unrelated_queries
 from bench.matching.answers import Answer
 from bench.matching.questions import answer_of
 from bench.matching.registered import Registered
@@ -21,15 +21,15 @@ ASSETS = CHECKOUT / "demo" / "assets"
 WORKS = [ASSETS / "works" / f"{name}.jpg" for name in ("old-town", "regatta", "the-concert")]
 LOOKALIKES = photos_in(ASSETS / "lookalikes")[:6]
 UNRELATED = photos_in(ASSETS / "unrelated")
-OTHERS = UNRELATED[:4]
+OTHER_PICTURES = UNRELATED[:4]
 EASY = ("jpeg10", "crop50", "mirror", "rot90", "text", "meme", "border", "gif64", "exif", "news")
 HARD = ("crop05", "jitter", "webpage", "collage4", "chain1", "phone", "screen", "print", "wall", "cutout")
-LOOKED_FOR, LEAST_EASY, LEAST_HARD, LEAST_HARD_FOUND = 3, 28, 24, 29
+SEARCHED_WORKS, MIN_EASY, MIN_HARD, MIN_HARD_FOUND = 3, 28, 24, 29
 """Number of works, with ten easy and ten hard copies of each; minimum numbers of easy copies that are certain, of
 hard copies that are certain, and of hard copies that are found. All easy copies are found. Those under a
 news banner go to a reviewer, since certain matches must lie above every other exposure that was measured.
 """
-STRANGERS_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 1
+UNRELATED_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 1
 
 
 @pytest.fixture(scope="module")
@@ -44,44 +44,44 @@ def answers(registered: Registered) -> list[Answer]:
 
 def _answers(registered: Registered) -> Iterator[Answer]:
     names = [str(path) for path in (*WORKS, *LOOKALIKES)]
-    for asked in copies(WORKS[:LOOKED_FOR], OTHERS, EASY + HARD, seed=3):
-        yield answer_of(asked, registered, [], names)
-    for asked in strangers(UNRELATED[4 : 4 + 7 * LOOKED_FOR], OTHERS, 0, seed=3):
-        yield answer_of(asked, registered, [], names)
+    for query in copy_queries(WORKS[:SEARCHED_WORKS], OTHER_PICTURES, EASY + HARD, seed=3):
+        yield answer_of(query, registered, [], names)
+    for query in unrelated_queries(UNRELATED[4 : 4 + 7 * SEARCHED_WORKS], OTHER_PICTURES, 0, seed=3):
+        yield answer_of(query, registered, [], names)
 
 
-def decisions(answers: list[Answer], edits: tuple[str, ...]) -> Counter[str]:
+def count_decisions(answers: list[Answer], edits: tuple[str, ...]) -> Counter[str]:
     return Counter(answer.decision for answer in answers if answer.work and answer.edit in edits)
 
 
 @pytest.mark.long
 def test_every_easy_copy_is_found_and_hardly_any_needs_a_person(answers: list[Answer]) -> None:
-    said = decisions(answers, EASY)
-    assert said.total() == 10 * LOOKED_FOR
-    assert said["none"] == 0
-    assert said["certain"] >= LEAST_EASY
+    counts = count_decisions(answers, EASY)
+    assert counts.total() == 10 * SEARCHED_WORKS
+    assert counts["none"] == 0
+    assert counts["certain"] >= MIN_EASY
 
 
 @pytest.mark.long
 def test_hard_copies_are_found_as_often_as_before(answers: list[Answer]) -> None:
-    said = decisions(answers, HARD)
-    assert said.total() == 10 * LOOKED_FOR
-    assert said["certain"] >= LEAST_HARD
-    assert said["certain"] + said["review"] >= LEAST_HARD_FOUND
+    counts = count_decisions(answers, HARD)
+    assert counts.total() == 10 * SEARCHED_WORKS
+    assert counts["certain"] >= MIN_HARD
+    assert counts["certain"] + counts["review"] >= MIN_HARD_FOUND
 
 
 @pytest.mark.long
 def test_no_picture_is_taken_for_a_work_that_it_does_not_show(answers: list[Answer]) -> None:
     wrong = Counter(decision for answer in answers for decision in answer.others.values())
     assert wrong["certain"] == 0
-    assert wrong["review"] <= STRANGERS_IN_REVIEW
+    assert wrong["review"] <= UNRELATED_IN_REVIEW
 
 
 @pytest.mark.long
 def test_two_photos_under_one_overlay_are_no_copies() -> None:
     photos = UNRELATED[4:] + LOOKALIKES
-    pairs = overlay_pairs(photos, OTHERS, OVERLAYS, len(OVERLAYS), seed=3)
-    said = Counter(str(compare(extract(pair.found), extract(pair.registered)).decision) for pair in pairs)
-    assert said.total() == len(OVERLAYS)
-    assert said["certain"] == 0
-    assert said["review"] <= OVERLAYS_IN_REVIEW
+    pairs = overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
+    counts = Counter(str(compare(extract(pair.found), extract(pair.registered)).decision) for pair in pairs)
+    assert counts.total() == len(OVERLAYS)
+    assert counts["certain"] == 0
+    assert counts["review"] <= OVERLAYS_IN_REVIEW

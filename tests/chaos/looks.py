@@ -11,10 +11,10 @@ from django.db import connection
 
 from registry.models import Heartbeat, HostLease, StepTime, WitnessState
 from registry.services import addresses
-from tests.assets.processes import processes_of
+from tests.assets.processes import find_processes
 from tests.assets.stack import Stack
 
-Look = dict[str, float]
+Measurement = dict[str, float]
 """Values by name, in bytes unless stated otherwise."""
 
 FLAT = (Heartbeat, HostLease, StepTime, WitnessState)
@@ -32,40 +32,45 @@ KINDS = {
 }
 
 
-def look_at(stack: Stack) -> Look:
+def measure(stack: Stack) -> Measurement:
     """Measure everything now."""
     return {**_processes(stack), **_tables(), **_redis(stack), **_disk(stack.config.data_dir)}
 
 
-def _processes(stack: Stack) -> Look:
+def _processes(stack: Stack) -> Measurement:
     """Measure memory by kind of process, counting each shared page once.
 
     Short-lived processes are not listed by kind.
     """
     memory: Counter[str] = Counter()
-    found = {one.pid: one for one in processes_of(stack.config.data_dir)}
-    found |= {one.pid: one for main in list(found.values()) for one in _below(main)}
+    processes = {process.pid: process for process in find_processes(stack.config.data_dir)}
+    processes |= {process.pid: process for main in list(processes.values()) for process in _descendants(main)}
     descriptors = 0
-    for one in found.values():
+    for process in processes.values():
         with suppress(psutil.Error, OSError):
-            line = " ".join(one.cmdline())
+            line = " ".join(process.cmdline())
             kind = next((name for name, pattern in KINDS.items() if re.search(pattern, line)), "others")
-            memory[kind] += one.memory_full_info().pss
-            descriptors += one.num_fds()
-    told = {f"memory of {name}": float(memory[name]) for name in KINDS}
-    return {**told, "memory of all": float(memory.total()), "descriptors": float(descriptors), "processes": len(found)}
+            memory[kind] += process.memory_full_info().pss
+            descriptors += process.num_fds()
+    memory_by_kind = {f"memory of {name}": float(memory[name]) for name in KINDS}
+    return {
+        **memory_by_kind,
+        "memory of all": float(memory.total()),
+        "descriptors": float(descriptors),
+        "processes": len(processes),
+    }
 
 
-def _below(one: psutil.Process) -> list[psutil.Process]:
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
     try:
-        return one.children(recursive=True)
+        return process.children(recursive=True)
     except psutil.Error:
         return []
 
 
-def _tables() -> Look:
+def _tables() -> Measurement:
     with connection.cursor() as cursor:
-        sizes: Look = {}
+        sizes: Measurement = {}
         for model in FLAT:
             cursor.execute("SELECT pg_total_relation_size(%s)", [model._meta.db_table])
             sizes[f"table {model._meta.db_table}"] = float(cursor.fetchone()[0])
@@ -73,18 +78,18 @@ def _tables() -> Look:
         return {**sizes, "dead rows": float(cursor.fetchone()[0] or 0)}
 
 
-def _redis(stack: Stack) -> Look:
+def _redis(stack: Stack) -> Measurement:
     with redis.Redis.from_url(addresses.redis_url(stack.config), socket_timeout=5) as client:
-        said = client.info()
-    keys = sum(value["keys"] for name, value in said.items() if re.fullmatch(r"db\d+", name))
+        info = client.info()
+    keys = sum(value["keys"] for name, value in info.items() if re.fullmatch(r"db\d+", name))
     return {
-        "redis memory": float(said["used_memory"]),
+        "redis memory": float(info["used_memory"]),
         "redis keys": float(keys),
         "redis file": float(_size(stack.config.data_dir / "redis")),
     }
 
 
-def _disk(data: Path) -> Look:
+def _disk(data: Path) -> Measurement:
     half_made = sum(1 for path in data.rglob(".*") if path.is_file())
     return {"spool": float(_size(data / "spool")), "logs": float(_size(data / "log")), "half-made files": half_made}
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from exhibit.browser.program import find_browser
 from registry.models import Capture
-from tests.assets.mishaps import MISHAPS, exposed
+from tests.assets.mishaps import FAILURES, failure_environment
 from tests.assets.remains import Rows
-from tests.assets.rounds import Run, Trouble, check_run, check_stack, play
+from tests.assets.rounds import FailureSchedule, Run, check_run, check_stack, run_owners
 from tests.assets.small_disk import small_disk
 from tests.assets.stack import Stack, running_stack
-from tests.assets.turns import Turns
+from tests.assets.turns import FailureSelector
 from workers.servers.product import CHECKOUT
 
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
@@ -60,10 +60,12 @@ class ManyRounds:
 
     def __init__(self, folder: Path, rounds: int, seed: int, record: Path, only: Sequence[str]) -> None:
         self.folder, self.rounds, self.seed, self.record = folder, rounds, seed, record
-        self.entries = _read(record)
+        self.entries = _read_entries(record)
         self.random = Random(f"{seed} {len(self.entries)}")
-        self.turns = Turns(self.random, Counter(name for entry in self.entries for name in entry["mishaps"]), only)
-        self.expected = _kept(record)
+        self.turns = FailureSelector(
+            self.random, Counter(name for entry in self.entries for name in entry["mishaps"]), only
+        )
+        self.expected = _load_undisturbed(record)
 
     def run(self) -> None:
         """Run stacks until there are enough rounds."""
@@ -72,29 +74,35 @@ class ManyRounds:
             browser = (browsers + 1) * WITH_BROWSER <= len(self.entries) and find_browser("").path is not None
             if browser not in self.expected:
                 self.expected[browser] = self._undisturbed(browser)
-                _kept_file(self.record).write_bytes(pickle.dumps(self.expected))
+                _undisturbed_path(self.record).write_bytes(pickle.dumps(self.expected))
             try:
                 with self._stack(browser) as stack:
                     self._disturb(stack, self.expected[browser], browser)
             except (Exception, AssertionError) as error:  # noqa: BLE001 - a fault of the product, or of its surroundings
-                say(f"  the stack ended with {type(error).__name__}: {str(error)[:300]}")
+                print_line(f"  the stack ended with {type(error).__name__}: {str(error)[:300]}")
 
     def _undisturbed(self, browser: bool) -> Undisturbed:  # noqa: FBT001
         with self._stack(browser) as stack:
-            begun = time.monotonic()
-            runs = [one for numbers in PLAYS[browser] for one in play(stack, numbers, Trouble(self.random, []))]
-            seconds = (time.monotonic() - begun) / len(PLAYS[browser])
-        for number, one in enumerate(runs):
-            check_run(one.rows, number)
+            start = time.monotonic()
+            runs = [
+                run
+                for numbers in PLAYS[browser]
+                for run in run_owners(stack, numbers, FailureSchedule(self.random, []))
+            ]
+            seconds = (time.monotonic() - start) / len(PLAYS[browser])
+        for number, run in enumerate(runs):
+            check_run(run.rows, number)
         kind = "with a browser" if browser else "without a browser"
-        say(f"undisturbed, {kind}: {len(runs)} rounds, {seconds:.1f} s for {len(PLAYS[browser][0])} beside one another")
-        return Undisturbed([one.rows for one in runs], seconds)
+        print_line(
+            f"undisturbed, {kind}: {len(runs)} rounds, {seconds:.1f} s for {len(PLAYS[browser][0])} beside one another"
+        )
+        return Undisturbed([run.rows for run in runs], seconds)
 
     @contextmanager
     def _stack(self, browser: bool) -> Iterator[Stack]:  # noqa: FBT001
         folder = Path(tempfile.mkdtemp(prefix="stack-", dir=self.folder)) / "disk"
         folder.parent.chmod(0o755)
-        settings = exposed(self.folder) | (BROWSER if browser else {})
+        settings = failure_environment(self.folder) | (BROWSER if browser else {})
         with small_disk(folder), running_stack(folder, settings) as stack:
             yield stack
 
@@ -104,21 +112,21 @@ class ManyRounds:
                 return
             most = self.random.randint(*MISHAPS_A_PLAY)
             trouble = self.turns.next(stack, most, expected.seconds)
-            begun, fault, runs = time.monotonic(), "", list[Run]()
+            start, fault, runs = time.monotonic(), "", list[Run]()
             try:
-                runs = play(stack, numbers, trouble)
+                runs = run_owners(stack, numbers, trouble)
                 check_stack(stack)
             except (Exception, AssertionError) as error:  # noqa: BLE001 - as above
                 fault = f"{type(error).__name__}: {str(error)[:2000]}"
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - start
             self.turns.count(trouble)
             for place, number in enumerate(numbers):
                 run = runs[place] if runs else Run({}, [name for _, name in trouble.done])
                 differs = [kind for kind, rows in run.rows.items() if rows != expected.rows[number][kind]]
                 self._note(run, number, differs, fault, seconds, browser)
                 if differs:
-                    say(_difference(differs[0], run.rows, expected.rows[number]))
-                    say(f"  {set(Capture.objects.exclude(method='').values_list('method', 'sentence'))}")
+                    print_line(_difference(differs[0], run.rows, expected.rows[number]))
+                    print_line(f"  {set(Capture.objects.exclude(method='').values_list('method', 'sentence'))}")
                 fault = fault or ("rows differ" if differs else "")
             if fault:
                 return
@@ -139,22 +147,24 @@ class ManyRounds:
         self.entries.append(entry)
         with self.record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        said = f"rows differ: {', '.join(differs)}" if differs else fault or "rows equal"
-        say(f"round {entry['round']}/{self.rounds}, {', '.join(run.mishaps) or 'nothing'}, {seconds:.1f} s: {said}")
+        outcome = f"rows differ: {', '.join(differs)}" if differs else fault or "rows equal"
+        print_line(
+            f"round {entry['round']}/{self.rounds}, {', '.join(run.mishaps) or 'nothing'}, {seconds:.1f} s: {outcome}"
+        )
 
     def summary(self) -> bool:
         """Print the results, and return True if all rows were equal."""
         lost = [entry for entry in self.entries if entry["differs"] or entry["fault"]]
         came = Counter(name for entry in self.entries for name in entry["mishaps"])
         of_lost = Counter(name for entry in lost for name in set(entry["mishaps"]))
-        say(f"\n{'mishap':32}{'came in rounds':>16}{'rounds lost':>14}")
-        for one in MISHAPS:
-            say(f"{one.name:32}{came[one.name]:>16}{of_lost[one.name]:>14}")
+        print_line(f"\n{'mishap':32}{'came in rounds':>16}{'rounds lost':>14}")
+        for failure in FAILURES:
+            print_line(f"{failure.name:32}{came[failure.name]:>16}{of_lost[failure.name]:>14}")
         for name, why in sorted(self.turns.missing.items()):
             if not came[name]:
-                say(f"not available here: {name}: {why}")
+                print_line(f"not available here: {name}: {why}")
         browsers = sum(entry["browser"] for entry in self.entries)
-        say(f"{len(self.entries)} rounds, {len(lost)} lost, {browsers} with a browser")
+        print_line(f"{len(self.entries)} rounds, {len(lost)} lost, {browsers} with a browser")
         return not lost
 
 
@@ -166,7 +176,7 @@ def run_rounds(folder: Path, rounds: int, seed: int, record: Path, only: Sequenc
     return 0 if many.summary() else 1
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -178,16 +188,16 @@ def _difference(kind: str, rows: Rows, expected: Rows) -> str:
     return f"  {kind}: only here {str(more)[:1000]}; only undisturbed {str(less)[:1000]}"
 
 
-def _kept(record: Path) -> dict[bool, Undisturbed]:
+def _load_undisturbed(record: Path) -> dict[bool, Undisturbed]:
     """Load the results of undisturbed runs of the same code from an earlier command."""
     try:
-        kept: dict[bool, Undisturbed] = pickle.loads(_kept_file(record).read_bytes())  # noqa: S301 - our own
+        undisturbed: dict[bool, Undisturbed] = pickle.loads(_undisturbed_path(record).read_bytes())  # noqa: S301 - our own
     except FileNotFoundError:
         return {}
-    return kept
+    return undisturbed
 
 
-def _kept_file(record: Path) -> Path:
+def _undisturbed_path(record: Path) -> Path:
     code = sha256()
     rounds = [CHECKOUT / "tests" / "flow" / name for name in ("rounds.py", "remains.py", "rows.py")]
     for path in [*rounds, *(path for room in ROOMS for path in sorted((CHECKOUT / room).rglob("*.py")))]:
@@ -196,7 +206,7 @@ def _kept_file(record: Path) -> Path:
     return record.with_name(f"{record.stem}-{code.hexdigest()[:12]}.undisturbed")
 
 
-def _read(record: Path) -> list[dict[str, Any]]:
+def _read_entries(record: Path) -> list[dict[str, Any]]:
     if not record.exists():
         return []
     return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]

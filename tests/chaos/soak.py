@@ -13,11 +13,11 @@ from statistics import fmean
 import requests
 
 from registry.models import Owner
-from tests.assets.rounds import Trouble, play, small_site
-from tests.assets.shop import run_now, watch
+from tests.assets.rounds import FailureSchedule, run_owners, small_site
+from tests.assets.shop import create_watch, run_now
 from tests.assets.stack import Stack, running_stack
-from tests.chaos.looks import Look, look_at
-from tests.chaos.many_rounds import say
+from tests.chaos.looks import Measurement, measure
+from tests.chaos.many_rounds import print_line
 
 WARM_UP = 0.1
 """Share of the time before measurements count; by then every process has done each kind of work once."""
@@ -52,19 +52,19 @@ BOUNDS: dict[str, Bound] = {
 """Bounds by the first words of a value's name."""
 
 
-class Looks(Trouble):
+class MeasurementSchedule(FailureSchedule):
     """A measurement of a stack at intervals while runs are played, without failures.
 
     Args:
-        every: Seconds between two measurements.
+        interval: Seconds between two measurements.
         record: File that gains a line for each measurement.
     """
 
-    def __init__(self, every: float, record: Path) -> None:
+    def __init__(self, interval: float, record: Path) -> None:
         super().__init__(Random(0), [])
-        self.every, self.record = every, record
+        self.every, self.record = interval, record
         self.begun = time.monotonic()
-        self.taken: list[tuple[float, Look]] = []
+        self.taken: list[tuple[float, Measurement]] = []
         self.play_seconds = 0.0
 
     def look(self, stack: Stack, passed: float) -> None:  # noqa: ARG002 - the moments are those of the whole
@@ -72,56 +72,59 @@ class Looks(Trouble):
         moment = time.monotonic() - self.begun
         if not self.taken or moment >= self.taken[-1][0] + self.every:
             requests.get(f"http://127.0.0.1:{stack.config.web_port}/", timeout=30)
-            seen = look_at(stack) | {"seconds of a play": self.play_seconds}
-            self.taken.append((moment, seen))
+            measurement = measure(stack) | {"seconds of a play": self.play_seconds}
+            self.taken.append((moment, measurement))
             with self.record.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"moment": round(moment, 1), **seen}) + "\n")
+                file.write(json.dumps({"moment": round(moment, 1), **measurement}) + "\n")
 
 
-def run_soak(folder: Path, seconds: float, every: float, record: Path) -> int:
+def run_soak(folder: Path, seconds: float, interval: float, record: Path) -> int:
     """Load a stack for ``seconds``. Prints the first and last third of each value; returns 1 if one has grown."""
     record.parent.mkdir(parents=True, exist_ok=True)
-    looks = Looks(every, record)
+    schedule = MeasurementSchedule(interval, record)
     plays = 0
     with contextlib.suppress(KeyboardInterrupt), running_stack(folder / "stack") as stack, small_site(STEADY) as shop:
-        steady = watch(Owner.objects.create(slug="steady", name="Steady"), shop.url())
+        steady = create_watch(Owner.objects.create(slug="steady", name="Steady"), shop.url())
         for number in itertools.count():
-            if time.monotonic() - looks.begun > seconds:
+            if time.monotonic() - schedule.begun > seconds:
                 break
-            begun = time.monotonic()
-            play(stack, [number], looks)
-            plays, looks.play_seconds = plays + 1, time.monotonic() - begun
+            start = time.monotonic()
+            run_owners(stack, [number], schedule)
+            plays, schedule.play_seconds = plays + 1, time.monotonic() - start
             run_now(steady)
             if number % 20 == 0:
-                say(f"{time.monotonic() - looks.begun:.0f} s, {plays} runs, the last in {looks.play_seconds:.1f} s")
-    say(f"{plays} runs in {time.monotonic() - looks.begun:.0f} s, {len(looks.taken)} looks")
-    return int(not tell([look for moment, look in looks.taken if moment > WARM_UP * seconds]))
+                print_line(
+                    f"{time.monotonic() - schedule.begun:.0f} s, {plays} runs, the last in "
+                    f"{schedule.play_seconds:.1f} s"
+                )
+    print_line(f"{plays} runs in {time.monotonic() - schedule.begun:.0f} s, {len(schedule.taken)} looks")
+    return int(not print_growth([look for moment, look in schedule.taken if moment > WARM_UP * seconds]))
 
 
-def tell(looks: list[Look]) -> bool:
+def print_growth(schedule: list[Measurement]) -> bool:
     """Print the first and last third of each value, and return True if all are flat."""
-    third = len(looks) // 3
+    third = len(schedule) // 3
     if not third:
-        say("too few looks")
+        print_line("too few looks")
         return False
-    names = sorted(set().union(*looks))
-    say(f"\n{'measure':44}{'first third':>14}{'last third':>14}{'most':>14}")
+    names = sorted(set().union(*schedule))
+    print_line(f"\n{'measure':44}{'first third':>14}{'last third':>14}{'most':>14}")
     flat = True
     for name in names:
-        values = [look.get(name, 0.0) for look in looks]
+        values = [look.get(name, 0.0) for look in schedule]
         first, last = fmean(values[:third]), fmean(values[-third:])
-        bound = next(one for start, one in BOUNDS.items() if name.startswith(start))
+        bound = next(limit for start, limit in BOUNDS.items() if name.startswith(start))
         grown = last > first * (1 + bound.share) + bound.more
         flat = flat and not grown
-        shown = _unit(name)
-        said = f"  GROWN: at most {shown(first * (1 + bound.share) + bound.more)}" if grown else ""
-        say(f"{name:44}{shown(first):>14}{shown(last):>14}{shown(max(values)):>14}{said}")
-    say("flat" if flat else "not flat")
+        format_value = format_for(name)
+        note = f"  GROWN: at most {format_value(first * (1 + bound.share) + bound.more)}" if grown else ""
+        print_line(f"{name:44}{format_value(first):>14}{format_value(last):>14}{format_value(max(values)):>14}{note}")
+    print_line("flat" if flat else "not flat")
     return flat
 
 
-def _unit(name: str) -> Callable[[float], str]:
-    counted = ("descriptors", "processes", "dead rows", "redis keys", "half-made files", "seconds")
-    if name.startswith(counted):
+def format_for(name: str) -> Callable[[float], str]:
+    count_prefixes = ("descriptors", "processes", "dead rows", "redis keys", "half-made files", "seconds")
+    if name.startswith(count_prefixes):
         return "{:,.1f}".format
     return lambda value: f"{value / _MIB:,.2f} MiB"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crawler.formats.lines import EndLine, PageLine, read_lines
-from tests.assets.crawling import ROOT, Forked, Value, large_site, whole_job
-from tests.assets.site import Answer, Route, Seen, Site
+from tests.assets.crawling import ROOT, ForkedCrawl, Value, build_job, large_site
+from tests.assets.site import Answer, ReceivedRequest, Route, Site
 
 
 @pytest.mark.long
@@ -16,7 +16,7 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
     with Site() as site:
         large_site(site, pages=50, images=2)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
-        (tmp_path / "job.json").write_bytes(whole_job(tmp_path, politeness={"delay": 0.05}, **job))
+        (tmp_path / "job.json").write_bytes(build_job(tmp_path, politeness={"delay": 0.05}, **job))
         command = [sys.executable, "-m", "crawler", str(tmp_path / "job.json")]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT) as process:
@@ -64,11 +64,11 @@ def test_one_line_crawls_a_site(tmp_path: Path) -> None:
     assert end.counts.images == 1
 
 
-def started(folder: Path, out: Path, **job: Value) -> Forked:
+def start_crawl(folder: Path, out: Path, **job: Value) -> ForkedCrawl:
     """Start a job that writes its lines to a file, which may contain lines of an earlier run."""
     path = folder / "job.json"
-    path.write_bytes(whole_job(folder, **job))
-    return Forked([os.devnull, os.devnull, str(folder / "errors")], [str(path), "--out", str(out)])
+    path.write_bytes(build_job(folder, **job))
+    return ForkedCrawl([os.devnull, os.devnull, str(folder / "errors")], [str(path), "--out", str(out)])
 
 
 def _pages(out: Path) -> list[PageLine]:
@@ -77,23 +77,25 @@ def _pages(out: Path) -> list[PageLine]:
 
 
 def _facts(pages: list[PageLine]) -> list[tuple[str, str, str]]:
-    return sorted((one.page_url, one.image_url, one.digest.hex) for page in pages for one in page.sightings)
+    return sorted(
+        (sighting.page_url, sighting.image_url, sighting.digest.hex) for page in pages for sighting in page.sightings
+    )
 
 
 @pytest.mark.parametrize("nth", [1, 9, 25])
 def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
     out, running = tmp_path / "lines", tmp_path / "lines.running"
-    first: list[Forked] = []
+    first: list[ForkedCrawl] = []
     with Site() as site:
         large_site(site, pages=10, images=2)
         site.page("/0", '<img src="/gone.jpg"><img src="/i/3-0.jpg"><a href="/1">1</a><a href="/2">2</a>')
 
         def killing(route: Route) -> Route:
-            def answer(seen: Seen) -> Answer:
+            def answer(request: ReceivedRequest) -> Answer:
                 if len(site.seen) == nth:
                     first[0].kill()
                     first[0].wait()
-                return route if isinstance(route, Answer) else route(seen)
+                return route if isinstance(route, Answer) else route(request)
 
             return answer
 
@@ -101,25 +103,27 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
         site.fallback = killing(site.fallback)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99, "pages": 10, "images": 18}}
         polite = {"concurrency_per_host": 1}
-        first.append(started(tmp_path, out, politeness=polite, **job))
+        first.append(start_crawl(tmp_path, out, politeness=polite, **job))
         assert first[0].wait() == -signal.SIGKILL
         assert running.exists()
         before = _pages(out)
         with out.open("ab") as stream:
             stream.write(b'{"type":"page","url":"http://cut')
-        again = started(tmp_path, out, politeness=polite, **job)
+        again = start_crawl(tmp_path, out, politeness=polite, **job)
         assert again.wait() == 0
-        pages, asked = _pages(out), site.paths()
-        answered = {page.url for page in before} | {one.image_url for page in before for one in page.sightings}
-        answered |= {one.url for page in before for one in page.refusals}
-        assert {url: asked.count(url.removeprefix(site.url(""))) for url in answered} == dict.fromkeys(answered, 1)
+        pages, requested_paths = _pages(out), site.paths()
+        answered_urls = {page.url for page in before} | {item.image_url for page in before for item in page.sightings}
+        answered_urls |= {item.url for page in before for item in page.refusals}
+        assert {url: requested_paths.count(url.removeprefix(site.url(""))) for url in answered_urls} == dict.fromkeys(
+            answered_urls, 1
+        )
         assert not running.exists()
-        fresh = started(tmp_path, tmp_path / "fresh", politeness=polite, **job)
+        fresh = start_crawl(tmp_path, tmp_path / "fresh", politeness=polite, **job)
         assert fresh.wait() == 0
     assert pages[: len(before)] == before
     assert sorted(page.url for page in pages) == [site.url(f"/{n}") for n in range(10)]
     assert _facts(pages) == _facts(_pages(tmp_path / "fresh"))
-    assert {one.digest.hex for page in pages for one in page.sightings} == {
+    assert {item.digest.hex for page in pages for item in page.sightings} == {
         path.name for path in (tmp_path / "bytes").iterdir()
     }
     ends = [list(read_lines(path.read_bytes().splitlines(keepends=True)))[-1] for path in (out, tmp_path / "fresh")]
@@ -135,12 +139,12 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         large_site(site, pages=2, images=1)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}]}
         for _ in range(2):
-            assert started(tmp_path, out, **job).wait() == 0
+            assert start_crawl(tmp_path, out, **job).wait() == 0
             assert len(_pages(out)) == 2
         assert site.times("/0") == 2
         out.write_bytes(out.read_bytes().splitlines(keepends=True)[0])
         (tmp_path / "lines.running").write_text("another job")
-        assert started(tmp_path, out, **job).wait() == 0
+        assert start_crawl(tmp_path, out, **job).wait() == 0
         assert len(_pages(out)) == 2
         assert site.times("/0") == 3
 
@@ -165,6 +169,6 @@ def test_a_crawl_alone_says_what_it_has_not_seen_and_what_to_do(tmp_path: Path, 
         command = [sys.executable, "-m", "crawler", site.url(), "--bytes", str(tmp_path / "b"), "--delay", "0"]
         command += ["--allow-network", "127.0.0.0/8", "--render", render]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
-    told = f"crawler: 2 pages run scripts that may add pictures: render them {how}"
-    assert done.stderr.decode().splitlines()[-1:] == [told]
+    message = f"crawler: 2 pages run scripts that may add pictures: render them {how}"
+    assert done.stderr.decode().splitlines()[-1:] == [message]
     assert '"scripts_not_run":2' in done.stdout.decode().splitlines()[-1]

@@ -28,54 +28,54 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def look(address: str, *, seconds: float = 10, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> Look:
+def probe_site(address: str, *, seconds: float = 10, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> Look:
     return look_at(address, Guard(networks), UserAgent(), lambda host: host == "denied.example", seconds=seconds)
 
 
-def proposed(given: Look, site: Site) -> list[tuple[str, str]]:
-    return [(str(one.kind), one.url.removeprefix(site.url(""))) for one in given.proposals]
+def list_proposals(probe: Look, site: Site) -> list[tuple[str, str]]:
+    return [(str(proposal.kind), proposal.url.removeprefix(site.url(""))) for proposal in probe.proposals]
 
 
 def test_the_site_its_sitemaps_and_its_own_feeds_are_proposed(site: Site) -> None:
     robots = f"User-agent: *\nCrawl-delay: 3\nDisallow: /cart\nSitemap: {site.url('/map.xml')}\n"
     site.routes["/robots.txt"] = Answer(robots.encode(), "text/plain")
-    found = look(site.url("/"))
-    assert proposed(found, site) == [("site", "/"), ("sitemap", "/map.xml"), ("feed", "/feed.xml")]
-    assert (found.title, found.robots, found.crawl_delay) == ("The shop", Robots.ALLOWS, 3)
+    probe = probe_site(site.url("/"))
+    assert list_proposals(probe, site) == [("site", "/"), ("sitemap", "/map.xml"), ("feed", "/feed.xml")]
+    assert (probe.title, probe.robots, probe.crawl_delay) == ("The shop", Robots.ALLOWS, 3)
 
 
 def test_a_sitemap_in_its_usual_place_is_found(site: Site) -> None:
     site.routes["/sitemap.xml"] = SITEMAP
-    found = look(site.url("/"))
-    assert ("sitemap", "/sitemap.xml") in proposed(found, site)
-    assert found.robots is Robots.NONE
+    probe = probe_site(site.url("/"))
+    assert ("sitemap", "/sitemap.xml") in list_proposals(probe, site)
+    assert probe.robots is Robots.NONE
     site.routes["/sitemap.xml"] = PAGE
-    assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+    assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
 
 def test_a_large_sitemap_is_known_by_its_beginning_and_other_large_answers_are_none(site: Site) -> None:
     entries = b"<url><loc>http://127.0.0.1/a</loc></url>" * 60_000
     site.routes["/sitemap.xml"] = Answer(b"<urlset>" + entries + b"</urlset>", XML)
     assert len(entries) > PAGE_BYTES
-    assert ("sitemap", "/sitemap.xml") in proposed(look(site.url("/")), site)
+    assert ("sitemap", "/sitemap.xml") in list_proposals(probe_site(site.url("/")), site)
     for other in (Answer(PAGE.body + b" " * PAGE_BYTES), Answer(entries, XML, status=404), Answer(b"\0" * 3_000_000)):
         site.routes["/sitemap.xml"] = other
-        assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+        assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
 
 
 def test_a_large_page_and_a_large_robots_txt_are_looked_at_as_far_as_they_are_read(site: Site) -> None:
     site.routes["/"] = Answer(PAGE.body + b"<p>more</p>" * 200_000)
     site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /cart\n" + b"# more\n" * 200_000, "text/plain")
-    found = look(site.url("/"))
-    assert (found.title, found.robots) == ("The shop", Robots.ALLOWS)
-    assert proposed(found, site) == [("site", "/"), ("feed", "/feed.xml")]
+    probe = probe_site(site.url("/"))
+    assert (probe.title, probe.robots) == ("The shop", Robots.ALLOWS)
+    assert list_proposals(probe, site) == [("site", "/"), ("feed", "/feed.xml")]
 
 
 def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: Site) -> None:
     with Site(host="127.0.0.2") as other:
         other.routes["/sitemap.xml"] = SITEMAP
         site.routes["/sitemap.xml"] = Answer(status=302, headers=(("Location", other.url("/sitemap.xml")),))
-        assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+        assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
         assert other.times("/sitemap.xml") == 1
 
 
@@ -89,7 +89,7 @@ def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: 
 )
 def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer: Answer, kind: SourceKind) -> None:
     site.routes["/given"] = answer
-    assert proposed(look(site.url("/given")), site) == [(str(kind), "/given")]
+    assert list_proposals(probe_site(site.url("/given")), site) == [(str(kind), "/given")]
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer:
 )
 def test_what_robots_txt_forbids_isnt_looked_at(site: Site, robots: Answer, says: Robots) -> None:
     site.routes["/robots.txt"] = robots
-    found = look(site.url("/"))
-    assert (found.robots, found.proposals) == (says, ())
-    assert {one.path for one in site.seen} <= {"/robots.txt", "/.well-known/tdmrep.json"}
+    probe = probe_site(site.url("/"))
+    assert (probe.robots, probe.proposals) == (says, ())
+    assert {request.path for request in site.seen} <= {"/robots.txt", "/.well-known/tdmrep.json"}
 
 
 def test_a_reservation_against_mining_is_told(site: Site) -> None:
     body = b'[{"location": "/*", "tdm-reservation": 1}]'
     site.routes["/.well-known/tdmrep.json"] = Answer(body, "application/json")
-    assert look(site.url("/")).reserved
+    assert probe_site(site.url("/")).reserved
     site.routes["/.well-known/tdmrep.json"] = Answer(b'[{"location": "/other", "tdm-reservation": 1}]')
-    assert not look(site.url("/")).reserved
+    assert not probe_site(site.url("/")).reserved
 
 
 @pytest.mark.parametrize(
@@ -133,44 +133,44 @@ def test_a_reservation_against_mining_is_told(site: Site) -> None:
 )
 def test_what_is_no_address_of_a_site_is_refused_with_the_reason(address: str, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
-        look(address)
+        probe_site(address)
     assert refused.value.reason == reason
 
 
 def test_a_site_that_leads_into_a_private_network_is_refused(site: Site) -> None:
     site.routes["/"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
     with pytest.raises(RefusedError) as refused:
-        look(site.url("/"))
+        probe_site(site.url("/"))
     assert refused.value.reason == "private-address"
 
 
 def test_a_site_that_drips_doesnt_hold_up_whoever_looks(site: Site) -> None:
     site.routes["/"] = Answer(b"<p>", pieces=200, pause=0.1, length=-1)
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(RefusedError) as refused:
-        look(site.url("/"), seconds=1)
+        probe_site(site.url("/"), seconds=1)
     assert refused.value.reason == "too-slow"
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - start < 8
 
 
 def test_a_chain_of_slow_redirects_has_no_more_time_than_one_answer(site: Site) -> None:
     for number in range(8):
         onward = (("Location", f"/{number + 1}"),)
         site.routes[f"/{number}"] = Answer(status=302, headers=onward, length=96, pieces=6, pause=0.1)
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(RefusedError) as refused:
-        look(site.url("/0"), seconds=1)
+        probe_site(site.url("/0"), seconds=1)
     assert refused.value.reason == "too-slow"
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - start < 4
 
 
 def test_what_a_site_names_and_may_not_be_visited_isnt_proposed(site: Site) -> None:
     robots = f"Sitemap: {site.url('/map.xml')}\nSitemap: ftp://127.0.0.1/map\nSitemap: http://a:b@127.0.0.1/map\n"
     site.routes["/robots.txt"] = Answer(f"User-agent: *\n{robots}".encode(), "text/plain")
-    assert [kind for kind, _url in proposed(look(site.url("/")), site)] == ["site", "sitemap", "feed"]
+    assert [kind for kind, _url in list_proposals(probe_site(site.url("/")), site)] == ["site", "sitemap", "feed"]
 
 
 def test_a_missing_page_is_told_by_its_status(site: Site) -> None:
     with pytest.raises(RefusedError) as refused:
-        look(site.url("/gone"))
+        probe_site(site.url("/gone"))
     assert refused.value.reason == "http-404"

@@ -70,7 +70,7 @@ def test_each_edit_is_planted_four_times_and_each_work_two_or_three_times(built:
 def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_own(built: tuple[Path, Plan]) -> None:
     _, plan = built
     groups = (plan.planted, plan.licensed, plan.lookalikes, plan.unrelated, plan.traps)
-    addresses = [one.image_url for group in groups for one in group]
+    addresses = [sighting.image_url for group in groups for sighting in group]
     assert 290 <= plan.pictures <= 310
     assert len(addresses) == len(set(addresses))
 
@@ -198,7 +198,7 @@ def answers(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield urlsplit(served.bases[0]).netloc, tmp_path
 
 
-def ask(netloc: str, method: str, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+def request_page(netloc: str, method: str, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
     connection = http.client.HTTPConnection(netloc, timeout=10)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
@@ -210,20 +210,23 @@ def ask(netloc: str, method: str, path: str, **headers: str) -> tuple[int, http.
 @pytest.mark.long
 def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
-    status, headers, body = ask(netloc, "GET", "/a.txt")
+    status, headers, body = request_page(netloc, "GET", "/a.txt")
     assert (status, body) == (200, b"hello")
-    assert ask(netloc, "GET", "/a.txt", If_None_Match=headers["ETag"])[::2] == (304, b"")
-    assert ask(netloc, "GET", "/a.txt", If_Modified_Since=headers["Last-Modified"])[::2] == (304, b"")
-    assert ask(netloc, "GET", "/a.txt", If_None_Match='"other"', If_Modified_Since=headers["Last-Modified"])[0] == 200
+    assert request_page(netloc, "GET", "/a.txt", If_None_Match=headers["ETag"])[::2] == (304, b"")
+    assert request_page(netloc, "GET", "/a.txt", If_Modified_Since=headers["Last-Modified"])[::2] == (304, b"")
+    assert (
+        request_page(netloc, "GET", "/a.txt", If_None_Match='"other"', If_Modified_Since=headers["Last-Modified"])[0]
+        == 200
+    )
 
 
 @pytest.mark.long
 def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
-    assert ask(netloc, "HEAD", "/a.txt")[2] == b""
-    status, headers, _ = ask(netloc, "GET", "/go")
+    assert request_page(netloc, "HEAD", "/a.txt")[2] == b""
+    status, headers, _ = request_page(netloc, "GET", "/go")
     assert (status, headers["Location"]) == (302, "http://10.0.0.1/x.jpg")
-    assert ask(netloc, "GET", "/nothing")[0] == 404
+    assert request_page(netloc, "GET", "/nothing")[0] == 404
 
 
 @pytest.mark.long
@@ -231,7 +234,7 @@ def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None
     netloc, root = answers
     (root / "secret.txt").write_text("secret")
     for path in ("/../secret.txt", "/%2e%2e/secret.txt", f"/{REDIRECTS}", "//etc/passwd"):
-        assert ask(netloc, "GET", path)[0] == 404
+        assert request_page(netloc, "GET", path)[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ BASE = "http://127.0.0.2:8001"
 PAGE = f"{BASE}/shelf-1.html"
 
 
-def use(work: str, name: str, edit: str = "grey") -> Use:
-    (known,) = (one for one in EDITS if one == edit)
-    return Use(work, known, "prints", PAGE, f"{BASE}/pictures/{name}.jpg")
+def build_use(work: str, name: str, edit: str = "grey") -> Use:
+    (known_edit,) = (item for item in EDITS if item == edit)
+    return Use(work, known_edit, "prints", PAGE, f"{BASE}/pictures/{name}.jpg")
 
 
-COPY, CROP, LICENSED = use("a.jpg", "copy"), use("b.jpg", "crop", "cropped"), use("c.jpg", "licensed")
-FORBIDDEN = use("a.jpg", "members")
+COPY, CROP, LICENSED = build_use("a.jpg", "copy"), build_use("b.jpg", "crop", "cropped"), build_use("c.jpg", "licensed")
+FORBIDDEN = build_use("a.jpg", "members")
 TRAP = Trap("private-address", "prints", PAGE, f"{BASE}/go/1.jpg", "http://10.0.0.1/")
 PLAN = Plan(
     (Site("prints", "Prints", BASE, "site", f"{BASE}/"),),
@@ -36,18 +36,18 @@ PLAN = Plan(
 )
 
 
-def case(
+def build_case(
     work: str, image_url: str, match: str = "certain", licence: int | None = None, state: str = "open"
 ) -> SeenCase:
     return SeenCase(1, work, "127.0.0.2", state, (SeenUse(PAGE, image_url, match, licence),), 0, 0)
 
 
-def tally_of(*cases: SeenCase, refusals: tuple[SeenRefusal, ...] = ()) -> Tally:
+def build_tally(*cases: SeenCase, refusals: tuple[SeenRefusal, ...] = ()) -> Tally:
     return tally(PLAN, cases, refusals)
 
 
 def test_a_copy_in_a_case_of_its_work_is_found_and_the_other_one_is_missed() -> None:
-    result = tally_of(case("a.jpg", COPY.image_url))
+    result = build_tally(build_case("a.jpg", COPY.image_url))
     assert result.planted["grey"] == result.found["grey"] == 1
     assert (result.planted["cropped"], result.found["cropped"]) == (1, 0)
     assert result.missed == (CROP,)
@@ -55,46 +55,53 @@ def test_a_copy_in_a_case_of_its_work_is_found_and_the_other_one_is_missed() -> 
 
 
 def test_a_copy_found_for_another_work_is_missed_and_a_false_alarm() -> None:
-    result = tally_of(case("b.jpg", COPY.image_url))
+    result = build_tally(build_case("b.jpg", COPY.image_url))
     assert COPY in result.missed
     assert [alarm.image_url for alarm in result.false_alarms] == [COPY.image_url]
 
 
 def test_a_copy_that_a_licence_is_said_to_cover_is_not_found() -> None:
-    assert COPY in tally_of(case("a.jpg", COPY.image_url, licence=3)).missed
+    assert COPY in build_tally(build_case("a.jpg", COPY.image_url, licence=3)).missed
 
 
 def test_a_match_for_review_is_found_and_counted_as_such() -> None:
-    result = tally_of(case("a.jpg", COPY.image_url, "review"))
+    result = build_tally(build_case("a.jpg", COPY.image_url, "review"))
     assert (result.found["grey"], result.for_review) == (1, 1)
 
 
 def test_a_look_alike_is_a_false_alarm_once_it_is_certain_or_confirmed() -> None:
     url = PLAN.lookalikes[0].image_url
-    assert not tally_of(case("a.jpg", url, "review")).false_alarms
-    assert tally_of(case("a.jpg", url, "certain")).false_alarms
-    assert tally_of(case("a.jpg", url, "review", state="confirmed")).false_alarms
+    assert not build_tally(build_case("a.jpg", url, "review")).false_alarms
+    assert build_tally(build_case("a.jpg", url, "certain")).false_alarms
+    assert build_tally(build_case("a.jpg", url, "review", state="confirmed")).false_alarms
 
 
 def test_a_licensed_use_is_spared_raised_or_unnoticed() -> None:
-    spared = tally_of(case("c.jpg", LICENSED.image_url, licence=1))
-    raised = tally_of(case("c.jpg", LICENSED.image_url))
-    unnoticed = tally_of()
-    assert [one.licensed_spared for one in (spared, raised, unnoticed)] == [1, 0, 0]
-    assert [one.licensed_raised for one in (spared, raised, unnoticed)] == [(), (LICENSED,), ()]
-    assert [one.licensed_unnoticed for one in (spared, raised, unnoticed)] == [(), (), (LICENSED,)]
+    spared = build_tally(build_case("c.jpg", LICENSED.image_url, licence=1))
+    raised = build_tally(build_case("c.jpg", LICENSED.image_url))
+    unnoticed = build_tally()
+    assert [counts.licensed_spared for counts in (spared, raised, unnoticed)] == [1, 0, 0]
+    assert [counts.licensed_raised for counts in (spared, raised, unnoticed)] == [(), (LICENSED,), ()]
+    assert [counts.licensed_unnoticed for counts in (spared, raised, unnoticed)] == [(), (), (LICENSED,)]
 
 
 def test_a_trap_without_a_recorded_refusal_is_named() -> None:
-    assert tally_of().not_refused == (TRAP,)
-    refused = tally_of(refusals=(SeenRefusal(TRAP.image_url, "private-address"),))
+    assert build_tally().not_refused == (TRAP,)
+    refused = build_tally(refusals=(SeenRefusal(TRAP.image_url, "private-address"),))
     assert (refused.not_refused, refused.refused) == ((), {"private-address": 1})
 
 
 def test_the_summary_has_exactly_its_six_keys_and_failures_are_sentences() -> None:
     url = PLAN.lookalikes[0].image_url
     result = Result(
-        tally_of(case("a.jpg", url)), {"1.zip": "failed"}, (), (), ("GET /members/x.jpg",), {"start": 1.0}, "", ""
+        build_tally(build_case("a.jpg", url)),
+        {"1.zip": "failed"},
+        (),
+        (),
+        ("GET /members/x.jpg",),
+        {"start": 1.0},
+        "",
+        "",
     )
     plain = json.loads(summary(result))
     assert list(plain) == ["planted", "found", "false_alarms", "licensed_spared", "refused", "seconds"]

@@ -18,18 +18,18 @@ from fido2.webauthn import AttestationObject
 
 from exhibit.config.values import aaguids
 from registry.models import LogOpening, Membership, Owner, User
-from tests.assets.accounts import PASSWORD, ann, browser, try_in
+from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser
 from tests.assets.pages import select
-from tests.assets.passkeys import MODEL, Maker, Passkey
+from tests.assets.passkeys import MODEL, DeviceMaker, Passkey
 
 __all__ = ["ann", "browser"]
 ADD = "/account/2fa/webauthn/add/"
-MAKER, STRANGER = Maker(), Maker()
-OLD, NONE = UUID("00000000-0000-4000-8000-000000000001"), UUID(int=0)
+MAKER, OTHER_MAKER = DeviceMaker(), DeviceMaker()
+OLD_MODEL, NO_MODEL = UUID("00000000-0000-4000-8000-000000000001"), UUID(int=0)
 
 
 @pytest.fixture
-def demanding(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def require_attestation(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """A function that makes the operator require attestation: roots in a folder, permitted models."""
 
     def demanded(*kinds: UUID, pem: bytes = MAKER.pem, place: str = "makers") -> Any:  # noqa: ANN401 - Django's
@@ -44,64 +44,64 @@ def demanding(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def client(ann: User, browser: Callable[[], Client]) -> Client:
     """Ann, who has just entered her password."""
-    made = browser()
-    try_in(made, ann.email)
-    made.post("/account/reauthenticate/", {"password": PASSWORD})
-    return made
+    http_client = browser()
+    attempt_sign_in(http_client, ann.email)
+    http_client.post("/account/reauthenticate/", {"password": PASSWORD})
+    return http_client
 
 
 def new_key() -> Passkey:
     return Passkey(ec.generate_private_key(ec.SECP256R1()))
 
 
-def add(client: Client, key: Passkey | None = None, **told: Any) -> str:  # noqa: ANN401 - as `registration` takes it
+def add(client: Client, key: Passkey | None = None, **overrides: Any) -> str:  # noqa: ANN401 - as `registration` takes it
     """Add a passkey as a browser does, and return the page that follows."""
     options = client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
-    here = {"site": "testserver", "origin": "http://testserver"}
-    credential = (key or new_key()).registration(options["challenge"], **{**here, **told})
+    relying_party = {"site": "testserver", "origin": "http://testserver"}
+    credential = (key or new_key()).registration(options["challenge"], **{**relying_party, **overrides})
     return client.post(ADD, {"name": "My key", "credential": json.dumps(credential)}, follow=True).content.decode()
 
 
-def keys() -> int:
+def count_passkeys() -> int:
     return len(Authenticator.objects.filter(type="webauthn"))
 
 
-def test_nobody_is_asked_by_default(client: Client) -> None:
+def test_attestation_is_not_requested_by_default(client: Client) -> None:
     assert "attestation" not in client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
-    add(client, form="none", aaguid=NONE)
-    add(client, maker=STRANGER)
-    assert keys() == 2
+    add(client, form="none", aaguid=NO_MODEL)
+    add(client, maker=OTHER_MAKER)
+    assert count_passkeys() == 2
     assert not LogOpening.objects.filter(content__attested__isnull=False).exists()
 
 
-def test_a_passkey_of_a_trusted_maker_is_added_and_the_log_and_the_page_say_of_which_kind(
-    client: Client, demanding: Callable[..., Any]
+def test_passkey_of_a_trusted_maker_is_added_and_its_model_is_logged(
+    client: Client, require_attestation: Callable[..., Any]
 ) -> None:
-    with demanding():
+    with require_attestation():
         options = client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
         assert options["attestation"] == "direct"
         add(client, maker=MAKER)
-    found = {"aaguid": str(MODEL), "format": "packed"}
-    assert Authenticator.objects.get(type="webauthn").data["attested"] == found
-    assert LogOpening.objects.get(content__use="passkey").content["attested"] == found
+    expected = {"aaguid": str(MODEL), "format": "packed"}
+    assert Authenticator.objects.get(type="webauthn").data["attested"] == expected
+    assert LogOpening.objects.get(content__use="passkey").content["attested"] == expected
     page = client.get(reverse("security", args=["studio"])).content.decode()
     assert "My key" in page
     assert f"packed, AAGUID {MODEL}" in page
 
 
 @pytest.mark.parametrize(
-    "told",
+    "overrides",
     [
-        {"maker": STRANGER},
-        {"maker": Maker(root=STRANGER)},
+        {"maker": OTHER_MAKER},
+        {"maker": DeviceMaker(root=OTHER_MAKER)},
         {"maker": None},
         {"form": "none"},
-        {"form": "none", "aaguid": NONE},
+        {"form": "none", "aaguid": NO_MODEL},
         {"maker": MAKER, "form": "unheard-of"},
-        {"maker": MAKER, "aaguid": OLD},
-        {"maker": Maker(root=MAKER, ca=False)},
-        {"maker": Maker(root=MAKER, days=(-9, -2))},
-        {"maker": Maker(root=MAKER, days=(2, 9))},
+        {"maker": MAKER, "aaguid": OLD_MODEL},
+        {"maker": DeviceMaker(root=MAKER, ca=False)},
+        {"maker": DeviceMaker(root=MAKER, days=(-9, -2))},
+        {"maker": DeviceMaker(root=MAKER, days=(2, 9))},
     ],
     ids=[
         "stranger",
@@ -116,62 +116,61 @@ def test_a_passkey_of_a_trusted_maker_is_added_and_the_log_and_the_page_say_of_w
         "early",
     ],
 )
-def test_what_no_trusted_maker_vouches_for_is_refused_with_what_to_do(
-    client: Client, demanding: Callable[..., Any], told: dict[str, Any]
+def test_untrusted_attestation_is_rejected_with_a_hint(
+    client: Client, require_attestation: Callable[..., Any], overrides: dict[str, Any]
 ) -> None:
-    with demanding():
-        assert select(add(client, **told), ".errorlist")
-        assert keys() == 0
-        add(client, maker=Maker(root=MAKER))
-        assert keys() == 1
+    with require_attestation():
+        assert select(add(client, **overrides), ".errorlist")
+        assert count_passkeys() == 0
+        add(client, maker=DeviceMaker(root=MAKER))
+        assert count_passkeys() == 1
 
 
-def test_a_statement_about_another_key_is_refused(client: Client, demanding: Callable[..., Any]) -> None:
-    with demanding():
+def test_attestation_of_another_key_is_rejected(client: Client, require_attestation: Callable[..., Any]) -> None:
+    with require_attestation():
         options = client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
-        here: dict[str, Any] = {"site": "testserver", "origin": "http://testserver", "maker": MAKER}
-        vouched, lie = (new_key().registration(options["challenge"], **here) for _ in range(2))
-        found, wanted = (
-            AttestationObject(websafe_decode(one["response"]["attestationObject"])) for one in (vouched, lie)
+        relying_party: dict[str, Any] = {"site": "testserver", "origin": "http://testserver", "maker": MAKER}
+        vouched, forged_credential = (new_key().registration(options["challenge"], **relying_party) for _ in range(2))
+        first, second = (
+            AttestationObject(websafe_decode(credential["response"]["attestationObject"]))
+            for credential in (vouched, forged_credential)
         )
-        mixed = AttestationObject.create("packed", wanted.auth_data, found.att_stmt)
-        lie["response"]["attestationObject"] = websafe_encode(mixed)
-        assert select(client.post(ADD, {"name": "", "credential": json.dumps(lie)}), ".errorlist")
-        assert keys() == 0
+        mixed = AttestationObject.create("packed", second.auth_data, first.att_stmt)
+        forged_credential["response"]["attestationObject"] = websafe_encode(mixed)
+        assert select(client.post(ADD, {"name": "", "credential": json.dumps(forged_credential)}), ".errorlist")
+        assert count_passkeys() == 0
 
 
-def test_of_the_kinds_of_a_maker_only_those_that_are_listed_are_allowed(
-    client: Client, demanding: Callable[..., Any]
-) -> None:
-    with demanding(OLD):
+def test_only_listed_models_of_a_maker_are_accepted(client: Client, require_attestation: Callable[..., Any]) -> None:
+    with require_attestation(OLD_MODEL):
         assert f"AAGUID {MODEL}" in add(client, maker=MAKER)
-        assert keys() == 0
-    with demanding(OLD, MODEL):
+        assert count_passkeys() == 0
+    with require_attestation(OLD_MODEL, MODEL):
         # the device does not sign the values in a statement of the older format
-        assert f"AAGUID {NONE}" in add(client, maker=MAKER, form="fido-u2f")
-        assert keys() == 0
+        assert f"AAGUID {NO_MODEL}" in add(client, maker=MAKER, form="fido-u2f")
+        assert count_passkeys() == 0
         add(client, maker=MAKER)
-    with demanding():
+    with require_attestation():
         add(client, maker=MAKER, form="fido-u2f")
     rows = Authenticator.objects.filter(type="webauthn").order_by("pk")
-    assert [row.data["attested"]["aaguid"] for row in rows] == [str(MODEL), str(NONE)]
+    assert [row.data["attested"]["aaguid"] for row in rows] == [str(MODEL), str(NO_MODEL)]
     assert aaguids(str(MODEL).upper()) == (str(MODEL),)
     with pytest.raises(ValueError, match="UUID"):
         aaguids(["yubikey"])
 
 
 @pytest.mark.parametrize("settings_of", [{"pem": b"nonsense"}, {"place": "absent"}, {"place": ""}])
-def test_where_the_certificates_cannot_be_read_nothing_is_added_and_it_is_told(
-    client: Client, demanding: Callable[..., Any], settings_of: dict[str, Any]
+def test_unreadable_certificates_prevent_adding_and_are_reported(
+    client: Client, require_attestation: Callable[..., Any], settings_of: dict[str, Any]
 ) -> None:
-    with demanding(MODEL, **settings_of):
+    with require_attestation(MODEL, **settings_of):
         page = add(client, maker=MAKER)
         assert "passkey_roots" in page
-        assert keys() == 0
+        assert count_passkeys() == 0
 
 
-def test_grave_decisions_are_signed_only_by_passkeys_of_makers_that_are_trusted_now(
-    client: Client, ann: User, demanding: Callable[..., Any]
+def test_sensitive_actions_require_passkeys_of_currently_trusted_makers(
+    client: Client, ann: User, require_attestation: Callable[..., Any]
 ) -> None:
     Owner.objects.update(passkeys=True)
 
@@ -179,20 +178,20 @@ def test_grave_decisions_are_signed_only_by_passkeys_of_makers_that_are_trusted_
         return client.post(reverse("ask-passkey", args=["studio"]), {"act": "off", "of": ""}).json()
 
     add(client, form="none")
-    with demanding():
+    with require_attestation():
         assert asked()["problem"]
         add(client, maker=MAKER)
         [offered] = asked()["publicKey"]["allowCredentials"]
     assert len(asked()["publicKey"]["allowCredentials"]) == 2
     last = Authenticator.objects.filter(type="webauthn").latest("pk")
     assert last.data["credential"]["id"] == offered["id"]
-    with demanding(pem=STRANGER.pem):
+    with require_attestation(pem=OTHER_MAKER.pem):
         assert "problem" in asked()
-    with demanding(OLD):
+    with require_attestation(OLD_MODEL):
         assert "problem" in asked()
 
 
-def test_members_see_their_own_passkeys_and_who_runs_the_owner_sees_all(
+def test_members_see_their_own_passkeys_and_managers_see_all(
     client: Client, ann: User, browser: Callable[[], Client]
 ) -> None:
     add(client, form="none")

@@ -12,11 +12,19 @@ from django.test import Client, RequestFactory
 
 from desk import doors
 from desk.api.api import api
-from desk.doors import DOORS, MAX_OF_NOBODY, MAX_REQUEST, MAX_TEXT, Door, Who, door_of
+from desk.doors import (
+    ACCESS_CLASSES,
+    MAX_ANONYMOUS,
+    MAX_REQUEST,
+    MAX_TEXT,
+    AccessClass,
+    RequiredIdentity,
+    access_class_of,
+)
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
-from registry.matches.find_owner import MAX_BROUGHT
+from registry.matches.find_owner import MAX_UPLOAD_BYTES
 from registry.members import tokens
 from registry.models import Owner, User
 from registry.notices import replies
@@ -29,7 +37,7 @@ ALTOGETHER = {"LicencePreviewRequest"}
 """Schemas that may exceed the limit if all fields have maximum length, and that say so."""
 
 
-class Longest:
+class MaxSize:
     """The maximum size of a value that a schema permits, in bytes of UTF-8 without blanks."""
 
     def __init__(self, schemas: dict[str, Any]) -> None:
@@ -38,14 +46,14 @@ class Longest:
     def of(self, schema: dict[str, Any]) -> float:
         if "$ref" in schema:
             return self.of(self.schemas[schema["$ref"].rpartition("/")[2]])
-        if several := schema.get("anyOf") or schema.get("allOf"):
-            return max(map(self.of, several))
+        if variants := schema.get("anyOf") or schema.get("allOf"):
+            return max(map(self.of, variants))
         if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
             return max(len(json.dumps(value)) for value in values)
         if schema.get("type") == "array":
             return float(schema.get("maxItems", float("inf"))) * (self.of(schema["items"]) + 1) + 2
         if schema.get("type") == "object":
-            return 2 + sum(len(name) + 4 + self.of(one) for name, one in schema.get("properties", {}).items())
+            return 2 + sum(len(name) + 4 + self.of(child) for name, child in schema.get("properties", {}).items())
         return 2 + self._of_text(schema) if schema.get("type") == "string" else 25
 
     def _of_text(self, schema: dict[str, Any]) -> float:
@@ -61,7 +69,7 @@ class Longest:
 DOCUMENT = api.get_openapi_schema()
 
 
-def bodies() -> list[Any]:
+def json_bodies() -> list[Any]:
     """Return paths and schemas of all JSON requests that the API accepts."""
     return [
         pytest.param(
@@ -74,47 +82,47 @@ def bodies() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("path", "schema"), bodies())
-def test_whatever_a_schema_permits_comes_through_its_door(path: str, schema: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("path", "schema"), json_bodies())
+def test_every_valid_request_passes_its_endpoint(path: str, schema: dict[str, Any]) -> None:
     schemas = DOCUMENT["components"]["schemas"]
     name = schema["$ref"].rpartition("/")[2]
     if name in ALTOGETHER:
         assert f"{MAX_TEXT // doors.MIB} MiB" in json.dumps(schemas[name])
     else:
-        assert Longest(schemas).of(schema) <= min(MAX_TEXT, door_of(path).of_known)
+        assert MaxSize(schemas).of(schema) <= min(MAX_TEXT, access_class_of(path).of_known)
 
 
-def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
+def test_every_valid_file_passes_its_endpoint() -> None:
     form = 64 * doors.KIB
-    for path, most in (("/id/", MAX_BROUGHT), ("/api/v1/id", MAX_BROUGHT)):
-        assert most + form <= door_of(path).of_nobody
-    assert door_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
-    assert replies.MAX_REPLY + form <= door_of("/n/token").of_known
-    assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
+    for path, limit in (("/id/", MAX_UPLOAD_BYTES), ("/api/v1/id", MAX_UPLOAD_BYTES)):
+        assert limit + form <= access_class_of(path).of_nobody
+    assert access_class_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
+    assert replies.MAX_REPLY_BYTES + form <= access_class_of("/n/token").of_known
+    assert prints.MAX_FILE + form <= access_class_of("/api/v1/owners/studio/works/fingerprints").of_known
 
 
-def test_the_server_takes_what_each_door_permits() -> None:
-    assert max(max(door.of_known, door.of_nobody) for door in DOORS) == MAX_REQUEST
+def test_server_accepts_what_each_endpoint_permits() -> None:
+    assert max(max(door.of_known, door.of_nobody) for door in ACCESS_CLASSES) == MAX_REQUEST
 
 
-def test_how_much_may_be_sent_depends_on_who_sends_it(ann: User) -> None:
+def test_size_limit_depends_on_the_sender(ann: User) -> None:
     def most(path: str, client: Client | None = None, secret: str = "") -> int:
         request = RequestFactory(headers={"Authorization": f"Bearer {secret}"} if secret else {}).post(path)
         request.user = get_user(client) if client else AnonymousUser()
-        return door_of(path).most(request)
+        return access_class_of(path).most(request)
 
     member = Client()
     member.force_login(ann)
-    _, secret = tokens.make(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
-    assert most("/o/studio/works/add") == MAX_OF_NOBODY
+    _, secret = tokens.create_token(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
+    assert most("/o/studio/works/add") == MAX_ANONYMOUS
     assert most("/o/studio/works/add", member) == MAX_REQUEST
     assert most("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST
-    assert most("/api/v1/owners/studio/works", secret=secret + "x") == MAX_OF_NOBODY
-    assert most("/api/v1/edge/results", secret=secret) == MAX_OF_NOBODY
-    assert most("/id/") > 16 * MAX_OF_NOBODY
+    assert most("/api/v1/owners/studio/works", secret=secret + "x") == MAX_ANONYMOUS
+    assert most("/api/v1/edge/results", secret=secret) == MAX_ANONYMOUS
+    assert most("/id/") > 16 * MAX_ANONYMOUS
 
 
-def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_else_does(ann: User) -> None:
+def test_only_contributors_can_post_the_largest_delivery(ann: User) -> None:
     row, secret = contributors.invite("Ann", by="operator")
     result = {"target": 2**53 - 1, "sha256": "ab" * 32, "hashes": "00" * 15_000, "vectors": "00" * 15_000}
     data = json.dumps({"lease": 1, "epoch": 1, "results": [result] * 50})
@@ -130,8 +138,8 @@ def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_
     assert brought(secret) == 413
 
 
-def test_who_has_the_link_of_a_notice_brings_more_than_who_made_one_up(ann: User) -> None:
-    large = str(MAX_OF_NOBODY + 1)
+def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:
+    large = str(MAX_ANONYMOUS + 1)
     assert Client().post("/n/made-up", CONTENT_LENGTH=large).status_code == 413
     member = Client()
     member.force_login(ann)
@@ -157,32 +165,35 @@ def test_who_has_the_link_of_a_notice_brings_more_than_who_made_one_up(ann: User
         ("/n/token/3.jpg", "pictures of notices"),
     ],
 )
-def test_an_address_has_one_door(path: str, name: str) -> None:
-    assert door_of(path).name == name
+def test_each_url_has_one_endpoint(path: str, name: str) -> None:
+    assert access_class_of(path).name == name
 
 
-def test_the_rates_of_strangers_are_those_of_the_table_and_each_is_counted() -> None:
+def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
     assert settings.ACCOUNT_RATE_LIMITS == doors.RATES
     code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
-    for action in [door.action for door in DOORS if door.action]:
-        counted = (f'action="{action}"', f'_counted("{action}")', f'counted = "{action}" if')
-        assert any(one in code for one in counted), action
+    for action in [door.action for door in ACCESS_CLASSES if door.action]:
+        patterns = (f'action="{action}"', f'_counted("{action}")', f'counted = "{action}" if')
+        assert any(pattern in code for pattern in patterns), action
 
 
 def test_the_reference_lists_every_door() -> None:
     told = (CHECKOUT / "docs" / "reference" / "site-limits.md").read_text("utf-8")
-    for door in DOORS:
+    for door in ACCESS_CLASSES:
         assert f"| {door.name} |" in told
         row = next(line for line in told.splitlines() if line.startswith(f"| {door.name} |"))
-        assert row == in_the_table(door)
+        assert row == table_row(door)
 
 
-def in_the_table(door: Door) -> str:
+def table_row(door: AccessClass) -> str:
     """Return an endpoint's row of the table in the docs."""
-    most, rate = of_known(door), door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
-    who = "–" if door.who is Who.NOBODY else door.who.value
-    return f"| {door.name} | {who} | {door.of_nobody // doors.MIB} MiB | {most} | {rate or '–'} |"
+    limit, rate = (
+        known_limit(door),
+        door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", "),
+    )
+    sender = "–" if door.who is RequiredIdentity.NOBODY else door.who.value
+    return f"| {door.name} | {sender} | {door.of_nobody // doors.MIB} MiB | {limit} | {rate or '–'} |"
 
 
-def of_known(door: Door) -> str:
-    return "–" if door.of_known == MAX_OF_NOBODY else f"{door.of_known // doors.MIB} MiB"
+def known_limit(door: AccessClass) -> str:
+    return "–" if door.of_known == MAX_ANONYMOUS else f"{door.of_known // doors.MIB} MiB"

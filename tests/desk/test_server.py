@@ -18,7 +18,7 @@ from desk.doors import KIB, MAX_REQUEST, MIB
 from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.processes import forget_peak_memory, free_port, peak_memory, wait_until
-from tests.assets.served import LARGE, Served, parse, read_all, served
+from tests.assets.served import LARGE, RunningServer, parse, read_all, run_test_server
 from workers import wiring
 
 POST = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
@@ -32,12 +32,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def site(folder: Path) -> Iterator[Served]:
-    with served(threads=2) as made:
-        yield made
+def site(folder: Path) -> Iterator[RunningServer]:
+    with run_test_server(threads=2) as http_server:
+        yield http_server
 
 
-def test_bodies_that_come_slowly_take_no_thread_and_come_whole(site: Served) -> None:
+def test_slow_bodies_occupy_no_thread_and_arrive_complete(site: RunningServer) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(POST))) for _ in range(20)]
         for _ in range(6):
@@ -47,14 +47,14 @@ def test_bodies_that_come_slowly_take_no_thread_and_come_whole(site: Served) -> 
         assert {parse(read_all(client)) for client in slow} == {(200, b"6 bytes")}
 
 
-def test_heads_that_come_slowly_take_no_thread(site: Served) -> None:
+def test_slow_headers_occupy_no_thread(site: RunningServer) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(b"GET / HTTP/1.1\r\nX: "))) for _ in range(20)]
         wait_until(lambda: site.connections == len(slow), 20)
         assert site.request() == (200, b"0 bytes")
 
 
-def test_responses_that_nobody_reads_take_no_thread_and_little_memory(site: Served) -> None:
+def test_unread_responses_occupy_no_thread_and_little_memory(site: RunningServer) -> None:
     before = forget_peak_memory()
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(GET_LARGE, reads_slowly=True))) for _ in range(40)]
@@ -63,12 +63,12 @@ def test_responses_that_nobody_reads_take_no_thread_and_little_memory(site: Serv
         assert peak_memory() - before < 40 * MIB  # of 160
 
 
-def test_a_large_response_comes_whole(site: Served) -> None:
+def test_large_response_arrives_complete(site: RunningServer) -> None:
     status, body = site.request("/large")
     assert (status, len(body)) == (200, LARGE)
 
 
-def test_the_thread_of_all_clients_reads_no_file(site: Served) -> None:
+def test_network_thread_reads_no_files(site: RunningServer) -> None:
     request = b"GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with closing(site.connect(request, reads_slowly=True)) as client:
         assert len(parse(read_all(client))[1]) == LARGE
@@ -76,26 +76,26 @@ def test_the_thread_of_all_clients_reads_no_file(site: Served) -> None:
     assert site.main_thread not in site.pages.readers
 
 
-def test_head_has_no_body_and_the_connection_goes_on(site: Served) -> None:
+def test_head_request_has_no_body_and_keeps_the_connection(site: RunningServer) -> None:
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with closing(site.connect(GET_LARGE.replace(b"GET", b"HEAD"))) as client:
-        head = client.recv(1 << 16)
-        assert head.startswith(b"HTTP/1.1 200")
-        assert f"content-length: {LARGE}".encode() in head.lower()
-        assert head.endswith(b"\r\n\r\n")
+        header_bytes = client.recv(1 << 16)
+        assert header_bytes.startswith(b"HTTP/1.1 200")
+        assert f"content-length: {LARGE}".encode() in header_bytes.lower()
+        assert header_bytes.endswith(b"\r\n\r\n")
         client.sendall(last)
         assert parse(read_all(client)) == (200, b"0 bytes")
 
 
-def test_a_body_comes_whole_whether_its_length_is_announced_or_not(site: Served) -> None:
+def test_body_arrives_complete_with_or_without_content_length(site: RunningServer) -> None:
     assert site.request("/", b"a" * 3 * MIB, method="POST") == (200, f"{3 * MIB} bytes".encode())
     chunk = b"%x\r\n%s\r\n" % (100 * KIB, b"a" * 100 * KIB)
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with closing(site.connect(head + chunk * 5 + b"0\r\n\r\n")) as client:
+    header_bytes = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with closing(site.connect(header_bytes + chunk * 5 + b"0\r\n\r\n")) as client:
         assert parse(read_all(client)) == (200, f"{500 * KIB} bytes".encode())
 
 
-def test_a_body_that_nobody_may_send_is_refused_by_its_length(site: Served) -> None:
+def test_oversized_body_is_rejected_by_its_length(site: RunningServer) -> None:
     with closing(site.connect(POST.replace(b" 6", f" {MAX_REQUEST + 1}".encode()))) as client:
         assert parse(read_all(client))[0] == 413
     with closing(site.connect(POST.replace(b" 6", f" {MAX_REQUEST}".encode()) + b"a")):
@@ -103,8 +103,8 @@ def test_a_body_that_nobody_may_send_is_refused_by_its_length(site: Served) -> N
     assert site.pages.requested == []
 
 
-def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_a_small_one_is_taken(
-    site: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_body_that_exceeds_disk_space_is_rejected(
+    site: RunningServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as full:
         full.setattr(server, "is_full", lambda path: path == folder)
@@ -120,14 +120,14 @@ def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_a_small_one_is_take
 
 
 def test_new_clients_are_served_while_others_hold_all_connections() -> None:
-    with served(connections=20) as site, ExitStack() as stack:
+    with run_test_server(connections=20) as site, ExitStack() as stack:
         for _ in range(60):
             stack.enter_context(closing(site.connect(b"GET / HTTP/1.1\r\nX: ")))
         assert site.request() == (200, b"0 bytes")
         assert site.connections <= 20
 
 
-def test_the_address_that_a_proxy_names_reaches_the_site(site: Served) -> None:
+def test_the_address_that_a_proxy_names_reaches_the_site(site: RunningServer) -> None:
     """Test that Django trusts as many forwarded addresses as the setting ``proxies`` says."""
     assert site.request("/forwarded", b"", "X-Forwarded-For: 192.0.2.1, 192.0.2.2")[1] == b"192.0.2.1, 192.0.2.2"
 
@@ -151,7 +151,7 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), 20)
 
 
-def answers(port: int) -> bool:
+def is_responsive(port: int) -> bool:
     with suppress(ConnectionError), closing(connect(port)) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return parse(read_all(client)) == (200, b"done")
@@ -159,12 +159,12 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_under_way_is_answered_before_the_server_stops(sign: signal.Signals, tmp_path: Path) -> None:
+def test_running_request_is_answered_before_the_server_stops(sign: signal.Signals, tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-c", SMALL_SITE, str(tmp_path), str(port)]
     with subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}) as process:
         try:
-            wait_until(lambda: answers(port), 60)
+            wait_until(lambda: is_responsive(port), 60)
             (tmp_path / "started").unlink()
             with ExitStack() as stack:
                 client = stack.enter_context(closing(connect(port)))
@@ -178,7 +178,7 @@ def test_a_request_under_way_is_answered_before_the_server_stops(sign: signal.Si
             process.kill()
 
 
-def test_the_folder_of_requests_holds_nothing_that_an_earlier_process_left(tmp_path: Path) -> None:
+def test_request_folder_is_cleared_at_start(tmp_path: Path) -> None:
     folder = server.prepare_buffer_folder(tmp_path)
     assert (folder, folder.stat().st_mode & 0o777) == (tmp_path / "requests", 0o700)
     (folder / "left.upload").touch()
@@ -186,15 +186,15 @@ def test_the_folder_of_requests_holds_nothing_that_an_earlier_process_left(tmp_p
     assert list(server.prepare_buffer_folder(tmp_path).iterdir()) == []
 
 
-def test_nothing_of_a_body_has_a_name_on_the_disk(site: Served, folder: Path) -> None:
+def test_bodies_on_disk_have_no_name(site: RunningServer, folder: Path) -> None:
     with closing(site.connect(POST.replace(b" 6", b" 400000") + b"a" * 300_000)):
         wait_until(lambda: site.connections == 1, 20)
         assert list(folder.iterdir()) == []
 
 
-def test_there_are_as_many_connections_as_the_system_allows_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_limit_follows_the_open_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[int, int]] = []
-    monkeypatch.setattr("resource.setrlimit", lambda _what, given: limits.append(given))
+    monkeypatch.setattr("resource.setrlimit", lambda _what, limit: limits.append(limit))
     monkeypatch.setattr("resource.getrlimit", lambda _what: (1024, 1024))
     assert server.allowed_connections() == 258
     monkeypatch.setattr("resource.getrlimit", lambda _what: (1024, 1 << 20))
@@ -202,6 +202,6 @@ def test_there_are_as_many_connections_as_the_system_allows_files(monkeypatch: p
     assert limits[-1] == (3250, 1 << 20)
 
 
-def test_the_process_that_serves_keeps_few_measured_pictures_in_memory() -> None:
+def test_serving_process_caches_few_measured_pictures() -> None:
     import_module("desk.wsgi")
     assert wiring.services().features_in_memory < Services.features_in_memory / 10

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.assets.bundles import make_scene
-from tests.assets.renewals import Renewed, make_renewed
+from tests.assets.renewals import RenewedBundle, renew_bundle
 
 
 @pytest.fixture(scope="module")
-def renewed(tmp_path_factory: pytest.TempPathFactory) -> Renewed:
+def renewed(tmp_path_factory: pytest.TempPathFactory) -> RenewedBundle:
     """A bundle with a later checkpoint."""
-    return make_renewed(make_scene(tmp_path_factory.mktemp("scene")))
+    return renew_bundle(make_scene(tmp_path_factory.mktemp("scene")))

@@ -10,9 +10,9 @@ ENTRY = Entry(EntryType.SEAL, parse_rfc3339("2026-11-20T17:30:00+08:00"), bytes(
 
 
 def test_a_leaf_is_the_prefixed_hash_of_its_canonical_json() -> None:
-    said = json.loads(ENTRY.leaf_bytes)
-    assert said == {"commitment": "00" * 31 + "07", "time": "2026-11-20T09:30:00.000000Z", "type": "seal"}
-    assert ENTRY.leaf_bytes == json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    plain = json.loads(ENTRY.leaf_bytes)
+    assert plain == {"commitment": "00" * 31 + "07", "time": "2026-11-20T09:30:00.000000Z", "type": "seal"}
+    assert ENTRY.leaf_bytes == json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
     assert ENTRY.leaf_hash == hashlib.sha256(b"\0" + ENTRY.leaf_bytes).digest()
 
 

@@ -12,7 +12,7 @@ from exhibit.machine import SENTENCES
 from exhibit.pictures.decode import Limits, decode, helper
 from exhibit.pictures.picture_file import FORMATS
 from tests import CHECKOUT
-from tests.assets.badfiles import photo, saved
+from tests.assets.badfiles import encode, generate_photo
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
 
 pytestmark = pytest.mark.root
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.root
 
 @pytest.mark.long
 def test_a_helper_that_was_killed_is_started_again() -> None:
-    data = saved(photo(), "PNG")
+    data = encode(generate_photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
     os.kill(helper.process.pid, signal.SIGKILL)
@@ -29,7 +29,7 @@ def test_a_helper_that_was_killed_is_started_again() -> None:
 
 @pytest.mark.long
 def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = saved(photo(), "PNG")
+    data = encode(generate_photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
     monkeypatch.setattr("exhibit.helper._PATIENCE", -56 / Limits().seconds)  # 4 seconds in total
@@ -54,11 +54,11 @@ except Exception as error:
 @pytest.mark.parametrize("most", [1_000, 200_000], ids=["the file doesn't fit", "its pixels don't"])
 def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(most: int, tmp_path: Path) -> None:
     picture = tmp_path / "good.jpg"
-    picture.write_bytes(saved(photo(640, 480), "JPEG"))
+    picture.write_bytes(encode(generate_photo(640, 480), "JPEG"))
     assert 1_000 < picture.stat().st_size < 200_000
     line = [sys.executable, "-B", "-c", _LIMITED, str(picture), str(most)]
-    told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    assert told.split(maxsplit=1) == ["ServiceMissingError", f"{SENTENCES[errno.EFBIG]}\n"]
+    output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert output.split(maxsplit=1) == ["ServiceMissingError", f"{SENTENCES[errno.EFBIG]}\n"]
 
 
 @pytest.mark.long
@@ -66,7 +66,7 @@ def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> 
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))
     assert refused.value.reason == "too-many-pixels"
-    assert decode(saved(photo(), "PNG")).info.width == 96
+    assert decode(encode(generate_photo(), "PNG")).info.width == 96
 
 
 _AS_ORDINARY_USER = """
@@ -148,7 +148,7 @@ os.kill(os.getpid(), 9)
 def test_a_forked_process_has_a_helper_of_its_own_and_each_ends_with_its_parent() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", _FORKED],
-        input=saved(photo(), "PNG"), capture_output=True, cwd=CHECKOUT, check=False, timeout=60,
+        input=encode(generate_photo(), "PNG"), capture_output=True, cwd=CHECKOUT, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
     orphan = Path("/proc", done.stdout.decode().strip(), "cmdline")

@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.pictures.decode import decode, helper
 from tests import CHECKOUT
-from tests.assets.badfiles import photo, saved
+from tests.assets.badfiles import encode, generate_photo
 
 _FREED_AND_ASKED_FOR = """
 import resource
@@ -23,10 +23,10 @@ print(faults() - before)
 """
 
 
-def test_what_a_process_frees_is_not_asked_of_the_kernel_again() -> None:
+def test_freed_memory_is_not_requested_from_the_kernel_again() -> None:
     line = [sys.executable, "-c", _FREED_AND_ASKED_FOR]
-    told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    assert int(told) < 800  # of 80,000 pages of 4 KiB
+    output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert int(output) < 800  # of 80,000 pages of 4 KiB
 
 
 _FREED_IN_THREADS = """
@@ -54,22 +54,22 @@ over.set()
 
 def test_threads_of_a_process_that_serves_keep_nothing_of_what_they_have_freed() -> None:
     line = [sys.executable, "-c", _FREED_IN_THREADS]
-    told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    assert int(told) < 40_000_000  # of 180 MB
+    output = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert int(output) < 40_000_000  # of 180 MB
 
 
 @pytest.mark.long
 def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
-    data = saved(photo(1600, 1200), "JPEG")
+    data = encode(generate_photo(1600, 1200), "JPEG")
     for _ in range(3):
         decode(data)
-    before = _pages_asked_for()
+    before = _pages_from_kernel()
     for _ in range(5):
         decode(data)
-    assert _pages_asked_for() - before < 5 * 1000  # its pixels alone are 3,300 pages
+    assert _pages_from_kernel() - before < 5 * 1000  # its pixels alone are 3,300 pages
 
 
-def _pages_asked_for() -> int:
+def _pages_from_kernel() -> int:
     """Return the number of pages that the kernel has given to the helper (proc(5), ``minflt``)."""
     assert helper.process is not None
     status = Path(f"/proc/{helper.process.pid}/stat").read_text(encoding="ascii")

@@ -26,7 +26,7 @@ def test_ctrl_c_ends_a_command_that_was_started_where_it_is_ignored(command: lis
     os.mkfifo(tmp_path / "PIPE")
     running = subprocess.Popen(
         ["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", sys.executable, "-m", command[0]]
-        + [str(tmp_path / one) if one == "PIPE" else one for one in command[1:]],
+        + [str(tmp_path / argument) if argument == "PIPE" else argument for argument in command[1:]],
         cwd=CHECKOUT,
         env={**os.environ, "EXHIBIT_DATA": str(tmp_path / "data")},
         stderr=subprocess.PIPE,
@@ -37,12 +37,12 @@ def test_ctrl_c_ends_a_command_that_was_started_where_it_is_ignored(command: lis
             running.send_signal(signal.SIGHUP)  # ignored under nohup
             wait_until(lambda: _is_waiting(running.pid))
             running.send_signal(signal.SIGINT)
-            told = running.communicate(timeout=60)[1]
+            stderr = running.communicate(timeout=60)[1]
     finally:
         running.kill()
     assert running.returncode == 130
-    assert told.splitlines()[-1] == "Interrupted."
-    assert "Traceback" not in told
+    assert stderr.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in stderr
 
 
 def _is_waiting(pid: int) -> bool:

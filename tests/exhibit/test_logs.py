@@ -18,11 +18,11 @@ def test_a_line_says_what_it_belongs_to_and_stays_one_line() -> None:
     record = logging.makeLogRecord({"name": "a", "levelname": "ERROR", "msg": "two\nlines of %s", "args": ("x",)})
     record.status = 404
     with logged_as(request_id="r", task_id=""), logged_as(task="exhibit.match"):
-        told = JsonLines().format(record)
+        line = JsonLines().format(record)
         assert about() == {"request_id": "r", "task": "exhibit.match"}
-    assert "\n" not in told
+    assert "\n" not in line
     assert {"message": "two\nlines of x", "level": "error", "status": 404, "request_id": "r"}.items() <= json.loads(
-        told
+        line
     ).items()
     assert "request_id" not in json.loads(JsonLines().format(record))
     try:
@@ -39,13 +39,13 @@ NAMES = {"secret", "token", "key", "uidb36"}
 """Names of URL parameters whose values grant access."""
 
 
-def addresses_with_secrets() -> list[str]:
+def urls_with_secrets() -> list[str]:
     """Return every URL of the site that contains a secret, found among all routes."""
-    found = [(str(one.name), set(one.pattern.regex.groupindex)) for one in patterns()]
+    routes = [(str(pattern.name), set(pattern.pattern.regex.groupindex)) for pattern in patterns()]
     values = {"uidb36": "1", "name": "a.zip", "case": "1", **dict.fromkeys(NAMES - {"uidb36"}, SECRET)}
     return [
         reverse(name, kwargs={each: values[each] for each in groups})
-        for name, groups in found
+        for name, groups in routes
         if groups & NAMES and "slug" not in groups
     ]
 
@@ -54,15 +54,19 @@ def addresses_with_secrets() -> list[str]:
 def test_no_line_about_an_address_with_a_secret_holds_it(
     formatter: logging.Formatter, db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    addresses = addresses_with_secrets()
-    assert {one.split("/")[1] for one in addresses} >= {"d", "feeds", "invitations", "mail", "account"}
+    addresses = urls_with_secrets()
+    assert {url_address.split("/")[1] for url_address in addresses} >= {"d", "feeds", "invitations", "mail", "account"}
     addresses += [f"/no/such?key={SECRET}", f"/api/v1/log?q={SECRET}"]
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer exh_{SECRET}"})
     with caplog.at_level("DEBUG"):
         for address in addresses:
             for ask in (client.get, client.post, client.put):
                 ask(address)
-    lines = [formatter.format(one) for one in caplog.records if one.name.startswith(("django.request", "exhibit"))]
+    lines = [
+        formatter.format(url_address)
+        for url_address in caplog.records
+        if url_address.name.startswith(("django.request", "exhibit"))
+    ]
     assert len(lines) > 2 * len(addresses)
     assert any(SECRET in record.getMessage() for record in caplog.records)  # Django would have logged it
     assert not [line for line in lines if SECRET in line]
@@ -70,7 +74,7 @@ def test_no_line_about_an_address_with_a_secret_holds_it(
         assert all(json.loads(line) for line in lines)
 
 
-TOLD = (
+SECRET_LINES = (
     f"HTTPSConnectionPool(host='search.example', port=443): Max retries exceeded with url: /v1?api_key={SECRET}&q=a",
     f"postgresql://exhibit:{SECRET}@db.example/exhibit doesn't answer",
     f"redis://:{SECRET}@cache.example:6379/0",
@@ -84,12 +88,12 @@ TOLD = (
 )
 
 
-@pytest.mark.parametrize("line", TOLD)
+@pytest.mark.parametrize("line", SECRET_LINES)
 def test_secrets_of_others_stand_in_no_line_either(line: str) -> None:
     assert SECRET[:20] not in redacted(line)
-    told = (ValueError, ValueError(line), None)
+    exc_info = (ValueError, ValueError(line), None)
     for formatter in (TextLines("%(message)s"), JsonLines()):
-        record = logging.makeLogRecord({"msg": "It broke off", "exc_info": told, "about": line})
+        record = logging.makeLogRecord({"msg": "It broke off", "exc_info": exc_info, "about": line})
         assert SECRET[:20] not in formatter.format(record)
 
 
@@ -109,7 +113,7 @@ def test_what_helps_stays(line: str) -> None:
 def test_every_handler_of_the_product_redacts() -> None:
     configured = logging.config.DictConfigurator({"version": 1})
     logs: Any = settings.LOGGING
-    for name, told in logs["formatters"].items():
-        made = configured.configure_formatter(dict(told))
-        assert SECRET not in made.format(logging.makeLogRecord({"msg": f"Not Found: /d/{SECRET}"})), name
-    assert {one["formatter"] for one in logs["handlers"].values()} <= set(logs["formatters"])
+    for name, formatter_settings in logs["formatters"].items():
+        formatter = configured.configure_formatter(dict(formatter_settings))
+        assert SECRET not in formatter.format(logging.makeLogRecord({"msg": f"Not Found: /d/{SECRET}"})), name
+    assert {handler["formatter"] for handler in logs["handlers"].values()} <= set(logs["formatters"])

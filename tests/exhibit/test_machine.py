@@ -31,8 +31,8 @@ from registry.db.claimable import Claimable
 from registry.matches import jobs as matches_jobs
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
 from registry.services.services import Services
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, settle, watch
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.shop import LOOPBACK, Shop, change_settings, create_watch
 from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
 from workers.tasks.release_rows import release_ended
@@ -46,7 +46,7 @@ def studio_pictures(inline: SyncRunner) -> list[int]:
     """Images that wait to be matched."""
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    return bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    return record_sightings(inline.services, *claim_new_slice(studio), [recompress(photograph(1)), photograph(2)])
 
 
 class FailingDisk(FolderBlobStore):
@@ -85,11 +85,11 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
         WorkPicture.objects.update(not_before=None)
         matches_jobs.match(services, studio_pictures)
         matches_jobs.search(services, work)
-        said = machine_fault(OSError(error, "", "blob"))
-        assert said
-        assert held_up() == {"match": said, "search": said}
+        message = machine_fault(OSError(error, "", "blob"))
+        assert message
+        assert held_up() == {"match": message, "search": message}
     checks = health.checks(status.status_of(inline.services), inline.services.config)
-    assert [said in one.sentence for one in checks if one.name == "held up"] == [True, True]
+    assert [message in check.sentence for check in checks if check.name == "held up"] == [True, True]
     for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
         assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
         rows.update(not_before=None)
@@ -100,15 +100,15 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
 
 def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[int]) -> None:
     pauses = []
-    waiting = Picture.objects.filter(pk__in=studio_pictures)
+    pictures = Picture.objects.filter(pk__in=studio_pictures)
     for ago in (None, timedelta(seconds=40), timedelta(days=2)):
         steps.claim(Picture, studio_pictures, timedelta(minutes=10))
-        waiting.update(held_since=None if ago is None else now() - ago)
+        pictures.update(held_since=None if ago is None else now() - ago)
         steps.hold_up(Picture, studio_pictures, "The disk is full.")
-        (until,) = set(waiting.values_list("not_before", flat=True))
+        (until,) = set(pictures.values_list("not_before", flat=True))
         assert until is not None
         pauses.append((until - now()).total_seconds())
-        waiting.update(not_before=None)
+        pictures.update(not_before=None)
     assert pauses == pytest.approx([5, 40, 300], abs=2)
 
 
@@ -120,20 +120,22 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
     def gone(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
 
-    for job in jobs.with_rows():
-        seen: list[tuple[type[Claimable], object]] = []
-        monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
+    for job in jobs.periodic_jobs():
+        calls: list[tuple[type[Claimable], object]] = []
+        monkeypatch.setattr(
+            steps, "hold_up", lambda model, _, message, calls=calls, **__: calls.append((model, message))
+        )
         with pytest.raises(OperationalError):
             inline._work(replace(job, work=gone), [1])
-        assert seen == [(job.rows, "The database is not responding.")]
+        assert calls == [(job.rows, "The database is not responding.")]
 
 
 @pytest.mark.long
 def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(inline, allowed_networks=(LOOPBACK,))
-    started = watch(owner("studio"), shop.url())
+    change_settings(inline, allowed_networks=(LOOPBACK,))
+    started = create_watch(owner("studio"), shop.url())
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
@@ -143,7 +145,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
         for _ in range(5):
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
-    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
     assert held_up() == {"slice": "The disk is full."}
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
@@ -152,22 +154,22 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
 
 
 @pytest.mark.long
-def test_the_crawlers_own_full_disk_is_told_by_the_child(
+def test_a_full_disk_of_the_crawler_is_reported_by_its_child_process(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Test a real child process under a real limit of file sizes: it reports the error, and the slice waits."""
     monkeypatch.setattr("registry.crawls.child.subprocess", subprocess)  # a fork inherits the limits of its parent
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a partly written bytecode file
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # so would this process
-    settle(inline, allowed_networks=(LOOPBACK,))
-    watch(owner("studio"), shop.url())
+    change_settings(inline, allowed_networks=(LOOPBACK,))
+    create_watch(owner("studio"), shop.url())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
         inline.run_until_idle()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
     assert "can't be written" in held_up()["slice"]
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
@@ -180,11 +182,11 @@ def test_a_crawl_without_a_network_waits_and_refuses_no_address(
     def away(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
 
-    watch(owner("studio"), "http://nowhere.invalid/")
+    create_watch(owner("studio"), "http://nowhere.invalid/")
     with monkeypatch.context() as patch:
         patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
         inline.run_until_idle()
-    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert [(crawl_slice.state, crawl_slice.attempts) for crawl_slice in CrawlSlice.objects.all()] == [("todo", 0)]
     assert (held_up(), Refusal.objects.count()) == ({"slice": SENTENCES[errno.ENETDOWN]}, 0)
     CrawlSlice.objects.update(not_before=None)
     monkeypatch.setattr(Guard, "check_network", lambda _: None)
@@ -193,7 +195,7 @@ def test_a_crawl_without_a_network_waits_and_refuses_no_address(
     assert Refusal.objects.get().reason == "unresolvable"
 
 
-def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:
+def test_other_errors_are_distinguished_from_faults_of_the_machine() -> None:
     assert machine_fault(ValueError()) == ""
     assert machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
     assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
@@ -212,7 +214,7 @@ def _by_django(error: Exception) -> Exception:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (MemoryError(), "memory"),
         (BlockingIOError(errno.EAGAIN, ""), "processes"),
@@ -232,8 +234,8 @@ def _by_django(error: Exception) -> Exception:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_whatever_the_machine_lacks_is_told_as_such(error: Exception, said: str) -> None:
-    assert said in machine_fault(error)
+def test_whatever_the_machine_lacks_is_reported_as_such(error: Exception, message: str) -> None:
+    assert message in machine_fault(error)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_whatever_the_machine_lacks_is_told_as_such(error: Exception, said: str)
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_the_machine_is_not_to_blame_for_is_not_told_as_its_fault(error: Exception) -> None:
+def test_errors_that_the_machine_did_not_cause_are_not_reported_as_its_fault(error: Exception) -> None:
     assert machine_fault(error) == ""
 
 
@@ -320,11 +322,11 @@ def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pict
     for _ in range(2):
         Picture.objects.update(not_before=None)
         assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures
-        steps.break_off(Picture, studio_pictures, MemoryError())
+        steps.release_after_error(Picture, studio_pictures, MemoryError())
     for _ in range(steps.MAX_ATTEMPTS):
         Picture.objects.update(not_before=None)
         assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures[:1]
-        steps.break_off(Picture, studio_pictures[:1], MemoryError())
+        steps.release_after_error(Picture, studio_pictures[:1], MemoryError())
 
 
 @pytest.mark.parametrize(
@@ -341,7 +343,7 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
     steps.claim(Picture, studio_pictures, timedelta(minutes=10))
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
     for host in ("elsewhere", "another"):
-        running.beat(f"worker-background@{host}")
+        running.record_heartbeat(f"worker-background@{host}")
     Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that no process has
     moment = time.monotonic()
     monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
@@ -349,7 +351,7 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
     for number, pause in enumerate(pauses):
         moment += pause
         if number >= unheard:
-            running.beat("worker-background@another")
+            running.record_heartbeat("worker-background@another")
         release_ended()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * (len(pauses) - 1), "todo"]

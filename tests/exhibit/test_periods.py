@@ -61,7 +61,7 @@ def test_what_is_not_known_is_neither_first_nor_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "stated"),
+    ("value", "expected"),
     [
         ("2016-01-11T23:24:03Z", "2016-01-11T23:24:03Z"),
         (" 2016-01-12T01:24:03.5+02:00", "2016-01-11T23:24:03Z"),
@@ -81,5 +81,5 @@ def test_what_is_not_known_is_neither_first_nor_last() -> None:
         ({}, ""),
     ],
 )
-def test_what_a_page_or_a_search_states_keeps_its_precision(said: object, stated: str) -> None:
-    assert as_stated(said) == stated
+def test_what_a_page_or_a_search_states_keeps_its_precision(value: object, expected: str) -> None:
+    assert as_stated(value) == expected

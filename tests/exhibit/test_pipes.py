@@ -30,15 +30,15 @@ def test_a_program_whose_output_nobody_reads_ends_without_a_trace(
     command: tuple[str, ...], tmp_path: Path, *, buffered: bool
 ) -> None:
     environ = {**os.environ, "EXHIBIT_DATA": str(tmp_path), "PYTHONUNBUFFERED": "" if buffered else "1"}
-    read, write = os.pipe()
-    os.close(read)
+    reading, write = os.pipe()
+    os.close(reading)
     run = [sys.executable, *command]
     errors = tmp_path / "errors"
     with errors.open("wb") as err:
         done = subprocess.run(run, cwd=CHECKOUT, env=environ, stdout=write, stderr=err, check=False)
-    said = errors.read_text("utf-8")
-    assert (done.returncode, said) == (CLOSED_PIPE, "") or command[-1] == "nonsense"
-    assert "Traceback" not in said
+    output = errors.read_text("utf-8")
+    assert (done.returncode, output) == (CLOSED_PIPE, "") or command[-1] == "nonsense"
+    assert "Traceback" not in output
     done = subprocess.run(run, cwd=CHECKOUT, env=environ, stdout=write, stderr=write, check=False)  # as with 2>&1
     os.close(write)
     assert done.returncode == CLOSED_PIPE

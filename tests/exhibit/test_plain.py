@@ -4,7 +4,7 @@ from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printa
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("a\x1b[31mb\x07", "a[31mb"),
         ("invoice\u202egpj.exe", "invoicegpj.exe"),
@@ -15,9 +15,9 @@ from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printa
         ("山水 é 😀 \u200fשלום", "山水 é 😀 \u200fשלום"),
     ],
 )
-def test_what_acts_goes_and_words_stay(text: str, shown: str) -> None:
-    assert plain(text) == shown
-    assert plain(shown) == shown
+def test_active_characters_are_removed_and_words_stay(text: str, expected: str) -> None:
+    assert plain(text) == expected
+    assert plain(expected) == expected
 
 
 def test_one_line_has_single_spaces() -> None:
@@ -58,7 +58,7 @@ def test_what_shows_no_letter_is_no_name(name: str) -> None:
     assert not has_visible_letter(name)
 
 
-def test_names_that_readers_do_not_tell_apart_are_one() -> None:
+def test_names_that_readers_cannot_distinguish_are_one() -> None:
     same = ["Ann Lee", "ann lee", " ANN  LEE\n", "\uff21nn Lee", "A\u200bnn\u3000Lee", "Ann\u3164 Lee"]
     assert len({fold_name(name) for name in same}) == 1
     marked = ("Ann\u034f", "A\ufe0fnn", "\u17b4Ann", "An\u180bn", "Ann\U000e0100")

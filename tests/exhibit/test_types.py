@@ -29,28 +29,28 @@ def test_an_image_that_was_fetched_once_is_seen_at_each_of_its_places() -> None:
         fetched_at=parse_rfc3339("2026-01-02T03:04:05Z"),
         not_modified=True,
     )
-    seen = [image.at(page, "http://b/i", "img", "words") for page in ("http://a/1", "http://a/2")]
-    assert all(isinstance(one, Sighting) for one in seen)
-    assert [one.page_url for one in seen] == ["http://a/1", "http://a/2"]
-    assert {(one.image_url, one.found_in, one.context, one.not_modified) for one in seen} == {
-        ("http://b/i", "img", "words", True)
-    }
-    assert seen[0].response_headers == image.response_headers
+    sightings = [image.at(page, "http://b/i", "img", "words") for page in ("http://a/1", "http://a/2")]
+    assert all(isinstance(sighting, Sighting) for sighting in sightings)
+    assert [sighting.page_url for sighting in sightings] == ["http://a/1", "http://a/2"]
+    assert {
+        (sighting.image_url, sighting.found_in, sighting.context, sighting.not_modified) for sighting in sightings
+    } == {("http://b/i", "img", "words", True)}
+    assert sightings[0].response_headers == image.response_headers
 
 
 def test_a_declared_work_has_columns_that_make_it_again() -> None:
-    made = DeclaredWork(title="One", author_died=1950, registrations=({"office": "USCO", "number": "1"},))
-    columns = made.columns()
+    work = DeclaredWork(title="One", author_died=1950, registrations=({"office": "USCO", "number": "1"},))
+    columns = work.columns()
     assert columns["registrations"] == [{"office": "USCO", "number": "1"}]
-    assert DeclaredWork(**{**columns, "registrations": tuple(columns["registrations"])}) == made
+    assert DeclaredWork(**{**columns, "registrations": tuple(columns["registrations"])}) == work
 
 
 def test_money_is_read_and_written_exactly() -> None:
-    for text, millionths, said in (
+    for text, millionths, text_expected in (
         ("4.99 USD", 4_990_000, "4.99 USD"), ("0.0035USD", 3_500, "0.0035 USD"), (" 10 CNY ", 10_000_000, "10.00 CNY"),
         ("999999999.999999 EUR", 999_999_999_999_999, "999999999.999999 EUR"),
     ):  # fmt: skip
-        assert (parse_money(text).millionths, str(parse_money(text))) == (millionths, said)
+        assert (parse_money(text).millionths, str(parse_money(text))) == (millionths, text_expected)
     for wrong in ("", "5", "USD", "-1 USD", "1.0000001 USD", "1,5 USD", "1 usd", "٣ USD", "1e3 USD", "5 USD 6"):
         with pytest.raises(WrongUseError):
             parse_money(wrong)
@@ -60,6 +60,6 @@ def test_a_price_of_many_requests_is_one_of_each_that_is_never_too_small() -> No
     assert str(Price(amount="3.50 USD", requests=1_000).each) == "0.0035 USD"
     assert Price(amount="1 USD", requests=3).each.millionths == 333_334
     wrong: list[dict[str, Any]] = [{"requests": 0}, {"free": -1}, {"amount": "free"}]
-    for one in wrong:
+    for value in wrong:
         with pytest.raises(WrongUseError):
-            Price(**{"amount": "1 USD", **one})
+            Price(**{"amount": "1 USD", **value})

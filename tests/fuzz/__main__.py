@@ -39,48 +39,48 @@ def main() -> int:
     if unknown := sorted(set(options.targets) - TARGETS.keys()):
         parser.error(f"unknown target {', '.join(unknown)}; choose from {', '.join(TARGETS)}")
     run = _run if find_spec("atheris") is None else _run_guided
-    return int(sum(run(one, options.minutes * 60, options.first) for one in options.targets or TARGETS) > 0)
+    return int(sum(run(target, options.minutes * 60, options.first) for target in options.targets or TARGETS) > 0)
 
 
 def _run_guided(target: str, seconds: float, _first: int) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
-    log, counted, ended, left = OUT / f"{target}.log", Counter[str](), 0, seconds
-    while left > 0 and not ended:  # libFuzzer keeps memory for each input, so it is restarted before it uses much
-        with log.open("wb") as said:
-            command = [sys.executable, "-m", "tests.fuzz.guided", target, str(min(left, SLICE))]
-            ended = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+    log, statistics, ended, remaining = OUT / f"{target}.log", Counter[str](), 0, seconds
+    while remaining > 0 and not ended:  # libFuzzer keeps memory for each input, so it is restarted before it uses much
+        with log.open("wb") as log_file:
+            command = [sys.executable, "-m", "tests.fuzz.guided", target, str(min(remaining, SLICE))]
+            ended = subprocess.run(command, stdout=log_file, stderr=log_file, check=False).returncode
         stats = re.findall(r"stat::(\w+): +(\d+)", log.read_text("utf-8", "replace"))
-        counted.update({name: int(number) for name, number in stats})
-        left -= SLICE
-    inputs, kept = counted["number_of_executed_units"], counted["new_units_added"]
-    print(f"{target}: {inputs} inputs, {kept} kept, {f'a fault: see {log}' if ended else 'no fault'}", flush=True)
+        statistics.update({name: int(number) for name, number in stats})
+        remaining -= SLICE
+    inputs, added = statistics["number_of_executed_units"], statistics["new_units_added"]
+    print(f"{target}: {inputs} inputs, {added} kept, {f'a fault: see {log}' if ended else 'no fault'}", flush=True)
     return int(ended != 0)
 
 
 def _run(target: str, seconds: float, first: int) -> int:
-    from tests.fuzz.mutations import mutated
+    from tests.fuzz.mutations import mutate
     from tests.fuzz.targets import fuzz_one, seeds
 
-    start, found, number = seeds(target), set[str](), first
+    start, faults, number = seeds(target), set[str](), first
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        data, begun, fault = mutated(start, number), time.process_time(), ""
+        data, start_time, fault = mutate(start, number), time.process_time(), ""
         number += 1
         try:
             fuzz_one(target, data)
         except Exception as error:  # noqa: BLE001 - what is looked for
             last = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {error}"[:200]
-        if time.process_time() - begun > SLOW:
+        if time.process_time() - start_time > SLOW:
             fault = fault or "slow"
-        if fault and fault not in found:
-            found.add(fault)
+        if fault and fault not in faults:
+            faults.add(fault)
             OUT.mkdir(parents=True, exist_ok=True)
             path = OUT / f"{target}-{sha256(data).hexdigest()[:16]}"
             path.write_bytes(data)
             print(f"{target}: {fault} ({path})", flush=True)
-    print(f"{target}: {number - first} inputs, {len(found)} faults", flush=True)
-    return len(found)
+    print(f"{target}: {number - first} inputs, {len(faults)} faults", flush=True)
+    return len(faults)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ import atheris
 import django
 
 OUT = Path("var/fuzz")
-OURS = ["exhibit", "crawler", "evidence", "workers", "desk"]
+PRODUCT_PACKAGES = ["exhibit", "crawler", "evidence", "workers", "desk"]
 
 
 def main(target: str, seconds: float) -> None:
     """Run the target. Never returns."""
     django.setup()
-    with atheris.instrument_imports(include=OURS):
+    with atheris.instrument_imports(include=PRODUCT_PACKAGES):
         from tests.fuzz.targets import fuzz_one, seeds
 
         fuzz_one(target, b"")  # imports it completely, for the coverage
@@ -27,8 +27,8 @@ def main(target: str, seconds: float) -> None:
     for seed in seeds(target):
         (corpus / sha256(seed).hexdigest()[:16]).write_bytes(seed)
     limits = [f"-max_total_time={seconds:.0f}", "-timeout=10", "-rss_limit_mb=3072", "-max_len=1000000"]
-    told = ["-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={OUT}/{target}-"]
-    atheris.Setup([sys.argv[0], *limits, *told, str(corpus)], lambda data: fuzz_one(target, data))
+    options = ["-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={OUT}/{target}-"]
+    atheris.Setup([sys.argv[0], *limits, *options, str(corpus)], lambda data: fuzz_one(target, data))
     atheris.Fuzz()
 
 

@@ -23,7 +23,7 @@ _WORDS = (
 )
 
 
-def mutated(seeds: Sequence[bytes], number: int) -> bytes:
+def mutate(seeds: Sequence[bytes], number: int) -> bytes:
     """Return the seeds first, then changes of them."""
     if number < len(seeds):
         return seeds[number]

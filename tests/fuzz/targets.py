@@ -71,7 +71,7 @@ def warc(data: bytes) -> None:
 def table(data: bytes) -> None:
     """Read a table, CSV or XLSX."""
     columns = {"file": 200, "title": 200}
-    read_lines("a.xlsx", data, columns, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
+    read_lines("a.xlsx", data, columns, required="file", aliases={}, convert=lambda _line, filled: dict(filled))
 
 
 def bundle(data: bytes) -> None:
@@ -90,15 +90,15 @@ def api(data: bytes) -> None:
     from desk.schemas import requests
 
     lines = [_read_line(line) for line in data.split(b"\n")]
-    for one in vars(requests).values():
-        if isinstance(one, type) and issubclass(one, BaseModel):
+    for schema in vars(requests).values():
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
             with suppress(ValidationError):
-                one.model_validate_json(data)
+                schema.model_validate_json(data)
             with suppress(ValidationError):
-                one.model_validate(dict(zip(one.model_fields, lines, strict=False)))
+                schema.model_validate(dict(zip(schema.model_fields, lines, strict=False)))
     text = data.decode("utf-8", "replace")
-    told = json.loads(Renderer().render(RequestFactory().get("/api/v1/works"), {text: lines}, response_status=200))
-    assert list(told) == [plain(text)]
+    rendered = json.loads(Renderer().render(RequestFactory().get("/api/v1/works"), {text: lines}, response_status=200))
+    assert list(rendered) == [plain(text)]
 
 
 def _read_line(line: bytes) -> object:
@@ -109,7 +109,7 @@ def _read_line(line: bytes) -> object:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (decode, html, sheet, feed, warc, table, bundle, api)
+    function.__name__: function for function in (decode, html, sheet, feed, warc, table, bundle, api)
 }
 
 
@@ -123,9 +123,9 @@ def fuzz_one(target: str, data: bytes) -> None:
 
 def seeds(target: str) -> list[bytes]:
     """Return the seeds of a target."""
-    found = [path.read_bytes() for path in sorted((SEEDS / target).glob("*"))]
+    contents = [path.read_bytes() for path in sorted((SEEDS / target).glob("*"))]
     if target == "decode":
-        found += [bad.make()[:SMALL] for bad in BAD_FILES]
+        contents += [bad.make()[:SMALL] for bad in BAD_FILES]
     if target == "bundle":
-        found += [path.read_bytes() for path in sorted(ASSETS.glob("*.zip"))]
-    return found
+        contents += [path.read_bytes() for path in sorted(ASSETS.glob("*.zip"))]
+    return contents

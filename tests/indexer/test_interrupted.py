@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from indexer.__main__ import REMOVES
+from indexer.__main__ import CLEANUP_PROGRAM
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.textured import encoded, textured
@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also below nohup
 os.execv(sys.argv[1], sys.argv[1:])
 """
-COPIES, OTHERS = 24, 40
+COPIES, OTHER_COUNT = 24, 40
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     copy, other = (encoded(textured(seed, SIZE), "JPEG") for seed in (1, 2))
     for number in range(COPIES):
         (pictures / f"copy-{number:02}.jpg").write_bytes(copy + bytes([number]))  # each is measured separately
-    for number in range(OTHERS):
+    for number in range(OTHER_COUNT):
         (pictures / f"other-{number:02}.jpg").write_bytes(other + bytes([number]))
     return works, pictures
 
@@ -46,7 +46,7 @@ def temporary() -> Iterator[Path]:
         yield Path(name)
 
 
-def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
+def start_command(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
     """Start the command as a shell does in the background, where it ignores Ctrl-C."""
     command = [sys.executable, "-m", "indexer", "match", *map(str, folders), "--out", str(out), "--jobs", str(jobs)]
     return subprocess.Popen(
@@ -58,15 +58,15 @@ def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -
     )
 
 
-def left_over(temporary: Path) -> list[psutil.Process]:
-    found = []
+def leftovers(temporary: Path) -> list[psutil.Process]:
+    remains = []
     for process in psutil.process_iter():
         try:
             if process.environ().get("TMPDIR") == str(temporary):
-                found.append(process)
+                remains.append(process)
         except psutil.Error:
             continue
-    return found
+    return remains
 
 
 @pytest.mark.parametrize(
@@ -84,53 +84,53 @@ def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_com
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path, number: signal.Signals, jobs: int
 ) -> None:
     out = tmp_path / "matches.jsonl"
-    running = started(folders, temporary, out, jobs)
+    running = start_command(folders, temporary, out, jobs)
     wait_until(lambda: running.poll() is not None or (out.exists() and out.stat().st_size))
     running.send_signal(number)
-    told = running.communicate(timeout=60)[1]
-    assert running.returncode == (-number if number == signal.SIGKILL else 130), told
-    assert "Traceback" not in told
-    wait_until(lambda: not left_over(temporary), 30)
+    stderr = running.communicate(timeout=60)[1]
+    assert running.returncode == (-number if number == signal.SIGKILL else 130), stderr
+    assert "Traceback" not in stderr
+    wait_until(lambda: not leftovers(temporary), 30)
     assert {path.name for path in temporary.iterdir()} <= {".ses"}  # ONNX Runtime's, empty
-    kept = out.read_bytes()
-    assert 0 < kept.count(b"\n") <= COPIES
+    lines_before = out.read_bytes()
+    assert 0 < lines_before.count(b"\n") <= COPIES
     if number != signal.SIGKILL:
-        assert str(out) in told
-    out.write_bytes(kept + b'{"work": "half a li')  # as after a sudden end
-    again = started(folders, temporary, out, jobs)
-    told = again.communicate(timeout=120)[1]
-    assert again.returncode == 0, told
-    assert out.read_bytes().startswith(kept)
-    found = [json.loads(line)["picture"] for line in out.read_text().splitlines()]
-    assert found == [f"copy-{number:02}.jpg" for number in range(COPIES)]
-    assert f"{COPIES} matches in {out}, 0 files skipped" in told
+        assert str(out) in stderr
+    out.write_bytes(lines_before + b'{"work": "half a li')  # as after a sudden end
+    again = start_command(folders, temporary, out, jobs)
+    stderr = again.communicate(timeout=120)[1]
+    assert again.returncode == 0, stderr
+    assert out.read_bytes().startswith(lines_before)
+    pictures_found = [json.loads(line)["picture"] for line in out.read_text().splitlines()]
+    assert pictures_found == [f"copy-{number:02}.jpg" for number in range(COPIES)]
+    assert f"{COPIES} matches in {out}, 0 files skipped" in stderr
     assert {path.name for path in tmp_path.iterdir()} == {"matches.jsonl"}
 
 
 def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_command_lives(tmp_path: Path) -> None:
-    own, others = tmp_path / "own", tmp_path / "others"
+    own, foreign = tmp_path / "own", tmp_path / "others"
     own.mkdir()
-    others.mkdir()
-    command = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), str(own), str(others)]
+    foreign.mkdir()
+    command = [sys.executable, "-IS", "-c", CLEANUP_PROGRAM, str(os.getpid()), str(own), str(foreign)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as remover:
         assert remover.stdin is not None
         remover.stdin.close()  # as after a second Ctrl-C
         wait_until(lambda: not own.exists())
-        assert others.exists()
-        others.rmdir()
+        assert foreign.exists()
+        foreign.rmdir()
         assert remover.wait(10) == 0
 
 
 @pytest.mark.long
-def test_matches_of_other_works_or_of_a_picture_that_has_changed_are_made_anew(
+def test_matches_of_other_works_or_of_a_changed_picture_are_computed_again(
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "matches.jsonl"
     state = tmp_path / ".matches.jsonl.running"
     out.write_text("what somebody had before\n")
     state.write_text('{"works": "others"}\n{"picture": "copy-00.jpg", "stamp": "", "matches": 9, "bytes": 5}\n')
-    ran = started(folders, temporary, out, 2)
-    told = ran.communicate(timeout=120)[1]
-    assert ran.returncode == 0, told
+    ran = start_command(folders, temporary, out, 2)
+    stderr = ran.communicate(timeout=120)[1]
+    assert ran.returncode == 0, stderr
     assert len(out.read_text().splitlines()) == COPIES
     assert not state.exists()

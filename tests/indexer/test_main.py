@@ -21,7 +21,7 @@ from tests.assets.textured import collage_with, encoded, text_page, textured
 SIZE = (360, 270)
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """The result of a command."""
 
     returncode: int
@@ -29,20 +29,20 @@ class Ran(NamedTuple):
     stderr: str
 
 
-def indexer(*arguments: object) -> Ran:
-    out, told = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(told):
+def indexer(*arguments: object) -> CommandResult:
+    out, stderr = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(stderr):
         try:
             code = main([*map(str, arguments)])
         except SystemExit as error:  # like argparse
             code = int(error.code or 0)
-    return Ran(code, out.getvalue(), told.getvalue())
+    return CommandResult(code, out.getvalue(), stderr.getvalue())
 
 
-def process(*arguments: object) -> Ran:
+def process(*arguments: object) -> CommandResult:
     command = [sys.executable, "-m", "indexer", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=CHECKOUT, check=False)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
 def run(
     request: pytest.FixtureRequest, folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Ran, Path]:
+) -> tuple[CommandResult, Path]:
     out = tmp_path_factory.mktemp("out") / "matches.jsonl"
     run = indexer if request.param == 1 else process
     return run("match", *folders, "--out", out, "--jobs", request.param), out
@@ -82,7 +82,7 @@ def matches(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
+def test_match_writes_one_line_for_each_copy(run: tuple[CommandResult, Path]) -> None:
     done, out = run
     assert done.returncode == 0, done.stderr
     lines = matches(out)
@@ -103,7 +103,7 @@ def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
 
 @pytest.mark.long
 def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
-    run: tuple[Ran, Path],
+    run: tuple[CommandResult, Path],
 ) -> None:
     done, _ = run
     assert "skipped notes.txt: " in done.stderr
@@ -138,7 +138,7 @@ def test_match_leaves_no_half_written_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_compare_prints_text_and_draws_every_view(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, pictures = folders
     pair = works / "series" / "two.png", pictures / "a" / "mirrored.jpg"
     files = {view: tmp_path / f"{view}.jpg" for view in ("side-by-side", "overlay", "difference")}
@@ -152,14 +152,14 @@ def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path],
             assert (picture.format, max(picture.size) <= 1600) == (kind, True)
 
 
-def test_compare_tells_of_a_pair_what_match_told(run: tuple[Ran, Path], folders: tuple[Path, Path]) -> None:
+def test_compare_prints_the_same_result_as_match(run: tuple[CommandResult, Path], folders: tuple[Path, Path]) -> None:
     line = next(line for line in matches(run[1]) if line["picture"] == "a/mirrored.jpg")
     works, pictures = folders
-    told = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)
-    assert told == {name: line[name] for name in told}
+    comparison = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)
+    assert comparison == {name: line[name] for name in comparison}
 
 
-def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
+def test_compare_prints_json_too(folders: tuple[Path, Path]) -> None:
     works, pictures = folders
     page = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
     assert page.returncode == 0
@@ -198,7 +198,9 @@ def test_a_copy_with_a_damaged_part_is_compared_with_a_remark(folders: tuple[Pat
 )
 def test_wrong_use_ends_with_2_and_a_sentence(folders: tuple[Path, Path], arguments: list[str]) -> None:
     root = folders[0].parent
-    placed = [str(root / one) if "/" in one or (root / one).exists() else one for one in arguments]
+    placed = [
+        str(root / argument) if "/" in argument or (root / argument).exists() else argument for argument in arguments
+    ]
     done = indexer(*placed)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

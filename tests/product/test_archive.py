@@ -19,11 +19,11 @@ from registry.cases.decisions import confirm
 from registry.fingerprints import fingerprints
 from registry.models import Bundle, Capture, Case, Crawl, Owner, Picture, Refusal, Sighting, User, Watch
 from tests.assets.pdf_text import text_of
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import witnessed
-from tests.assets.site_browser import use_house
-from tests.crawler.crawling.test_archives import JPEG, http, record
-from tests.product.test_pipeline import sealed_and_witnessed, verdict_of
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import running_timestamp_services
+from tests.assets.site_browser import use_services
+from tests.crawler.crawling.test_archives import JPEG, http_response, record
+from tests.product.test_pipeline import is_sealed_and_timestamped, verify_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 DATES = {"moment": "2016-01-11T23:24:03Z", "month": "2016-01", "nothing": ""}
@@ -32,11 +32,11 @@ DATES = {"moment": "2016-01-11T23:24:03Z", "month": "2016-01", "nothing": ""}
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
     """An installation with timestamp services, and a matching trust list."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     own = replace(config, data_dir=tmp_path, checkpoint_seconds=1)
-    with witnessed(own, tmp_path / "witnesses") as (complete, trust):
+    with running_timestamp_services(own, tmp_path / "witnesses") as (complete, trust):
         yield SyncRunner(complete), trust
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
 
 
 @pytest.fixture
@@ -46,20 +46,20 @@ def studio(world: tuple[SyncRunner, Trust], tmp_path: Path) -> Owner:
     studio = owner("studio")
     for number, name in enumerate(DATES):
         register(inline.services, studio, photograph(number), f"Work {name}")
-    parts = [record("s.css", http(brotli.compress(b"p{}"), "Content-Type: text/css", "Content-Encoding: br"))]
+    parts = [record("s.css", http_response(brotli.compress(b"p{}"), "Content-Type: text/css", "Content-Encoding: br"))]
     for number, (name, date) in enumerate(DATES.items()):
-        data = brotli.compress(copy_of(photograph(number)))
-        parts.append(record(f"{name}.jpg", http(data, JPEG, "Content-Encoding: br"), date=date))
-    whole = copy_of(photograph(3))
-    parts += [record("gone.jpg", http(whole, JPEG, status="404 Not Found"))]
-    parts += [record("cut.jpg", http(whole, JPEG))[:-500]]
+        data = brotli.compress(recompress(photograph(number)))
+        parts.append(record(f"{name}.jpg", http_response(data, JPEG, "Content-Encoding: br"), date=date))
+    whole = recompress(photograph(3))
+    parts += [record("gone.jpg", http_response(whole, JPEG, status="404 Not Found"))]
+    parts += [record("cut.jpg", http_response(whole, JPEG))[:-500]]
     (tmp_path / "a.warc").write_bytes(b"".join(parts))
     source = {"kind": "warc", "url": str(tmp_path / "a.warc")}
     Watch.objects.create(owner=studio, number=1, name="archive", sources=[source], next_run_at=now())
     return studio
 
 
-def reader_of(studio: Owner) -> Client:
+def read_records(studio: Owner) -> Client:
     client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
     studio.memberships.create(user=user)
     client.force_login(user)
@@ -71,20 +71,20 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
     world: tuple[SyncRunner, Trust], studio: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inline, trust = world
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     inline.run_until(lambda: Crawl.objects.filter(state="done").exists() and Case.objects.count() == 3)
 
-    seen = {row.image_url.rpartition("/")[2].partition(".")[0]: row for row in Sighting.objects.all()}
-    told = {name: (row.first_seen and row.first_seen.isoformat(), row.period) for name, row in seen.items()}
-    assert told == {"moment": ("2016-01-11T23:24:03+00:00", ""), "month": (None, "2016-01"), "nothing": (None, "")}
-    assert Picture.objects.filter(sightings=seen["nothing"], bytes_state="stored").exists()
+    rows = {row.image_url.rpartition("/")[2].partition(".")[0]: row for row in Sighting.objects.all()}
+    dates = {name: (row.first_seen and row.first_seen.isoformat(), row.period) for name, row in rows.items()}
+    assert dates == {"moment": ("2016-01-11T23:24:03+00:00", ""), "month": (None, "2016-01"), "nothing": (None, "")}
+    assert Picture.objects.filter(sightings=rows["nothing"], bytes_state="stored").exists()
     archive = (tmp_path / "a.warc").as_uri()
     assert set(Refusal.objects.values_list("url", "reason")) == {
         ("http://a.example/cut.jpg", "incomplete"),
         (archive, "unreadable"),
     }
 
-    ann = reader_of(studio)
+    ann = read_records(studio)
     run = unescape(ann.get("/o/studio/watches/1/crawls/1/").content.decode())
     assert "A web archive couldn't be read whole" in run
     assert "a.warc can't be read further from byte" in run
@@ -94,19 +94,21 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
     for case in Case.objects.all():
         confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
-    inline.run_until(sealed_and_witnessed)
+    inline.run_until(is_sealed_and_timestamped)
     for bundle in Bundle.objects.select_related("case__work"):
         name = bundle.case.work.title.removeprefix("Work ")
-        verdict = verdict_of(inline, bundle, trust, tmp_path)
+        verdict = verify_bundle(inline, bundle, trust, tmp_path)
         assert [check for check in verdict.checks if check.state is State.FAILED] == []
         assert {"slice:01", "order"} <= {check.name for check in verdict.checks if check.state is State.PASSED}
-        shown = unescape(ann.get(f"/o/studio/cases/{bundle.case.number}/").content.decode())
+        page_text = unescape(ann.get(f"/o/studio/cases/{bundle.case.number}/").content.decode())
         for address in ("/o/studio/works/1/spread/", f"/o/studio/party/{bundle.case.party}", "/o/studio/cases/"):
             assert ann.get(address).status_code in (200, 302)
         with zipfile.ZipFile(tmp_path / f"bundle-{bundle.pk}.zip") as packed:
-            facts = next(one for one in packed.namelist() if one.endswith("data/facts.json"))
+            facts = next(member for member in packed.namelist() if member.endswith("data/facts.json"))
             (sighting,) = json.loads(packed.read(facts))["sightings"]
-            sheet = text_of(packed.read(next(one for one in packed.namelist() if one.endswith("data/exhibit.pdf"))))
+            sheet = text_of(
+                packed.read(next(member for member in packed.namelist() if member.endswith("data/exhibit.pdf")))
+            )
         times = sighting["first_seen"], sighting["last_seen"], sighting["slice"]["record"]["seen"]
         (slice_check,) = (check for check in verdict.checks if check.name == "slice:01")
         assert slice_check.state is State.PASSED
@@ -119,4 +121,4 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         assert words in sheet
         assert "First seen 2" not in sheet.replace(f"First seen {words}", "")
         assert (DATES[name] or "no time stated by its archive") in slice_check.sentence
-        assert (DATES[name] or "when isn't known") in shown
+        assert (DATES[name] or "when isn't known") in page_text

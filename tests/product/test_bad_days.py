@@ -27,11 +27,11 @@ from registry.models import Crawl, CrawlSlice, StepState
 from registry.services import addresses
 from registry.services.services import Services
 from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.processes import find_processes, free_port, wait_until
 from tests.assets.rows import owner
-from tests.assets.shop import LOOPBACK, watch
-from tests.assets.site import Answer, Seen, Site
-from tests.assets.stack import QUICK, Stack, connected_to, patiently
+from tests.assets.shop import LOOPBACK, create_watch
+from tests.assets.site import Answer, ReceivedRequest, Site
+from tests.assets.stack import FAST_SETTINGS, Stack, connected_to, retry_on_database_error
 from workers.servers.embedded import lock_folder
 from workers.servers.product import CHECKOUT, services
 from workers.tasks.supervisor import running_status
@@ -60,7 +60,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
         Path(name).chmod(0o755)
         data, staged = Path(name) / "data", Path(name) / "staged"
         own = {
-            **QUICK,
+            **FAST_SETTINGS,
             "EXHIBIT_STEP_TIMEOUT_SECONDS": "3600",
             "EXHIBIT_DATA": str(data),
             "EXHIBIT_WEB_PORT": str(free_port()),
@@ -93,7 +93,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
             finally:
                 process.terminate()
                 process.wait(120)
-        wait_until(lambda: not processes_of(Path(name)))
+        wait_until(lambda: not find_processes(Path(name)))
 
 
 def health(stack: Stack) -> tuple[int, dict[str, bool]]:
@@ -108,7 +108,7 @@ def is_well(stack: Stack) -> bool:
         return False
 
 
-def told(stack: Stack, command: str) -> str:
+def command_output(stack: Stack, command: str) -> str:
     environ = {**os.environ, "EXHIBIT_DATA": str(stack.config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     line = [sys.executable, "-m", "desk", command]
     return subprocess.run(line, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
@@ -144,14 +144,14 @@ def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack:
         calls: list[float] = []
         is_killed = threading.Event()
 
-        def slow(_: Seen) -> Answer:
+        def slow(_: ReceivedRequest) -> Answer:
             calls.append(time.monotonic())
             if len(calls) == 1:
                 assert is_killed.wait(60)
             return Answer(b"<html><body>nothing</body></html>")
 
         site.routes["/"] = slow
-        started = watch(owner("killed"), site.url("/"))
+        started = create_watch(owner("killed"), site.url("/"))
         wait_until(lambda: calls)
         claimed = CrawlSlice.objects.get(crawl__watch=started, state=StepState.DOING)
         os.kill(int(claimed.claimed_by.split("|")[2]), signal.SIGKILL)
@@ -166,21 +166,21 @@ def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack:
 def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> None:
     assert is_well(stack)
     frozen = [*stack.postmaster()[0].children(), *stack.postmaster()]
-    for one in frozen:
-        one.suspend()
+    for process in frozen:
+        process.suspend()
     try:
-        begun = time.monotonic()
-        status, found = health(stack)
-        assert time.monotonic() - begun < 3.5  # on a busy machine
-        assert (status, found["database"], found["broker"]) == (503, False, True)
-        assert "The database is not responding" in told(stack, "status")
-        assert "doesn't answer" in told(stack, "doctor")
-        begun = time.monotonic()
+        start = time.monotonic()
+        status, states = health(stack)
+        assert time.monotonic() - start < 3.5  # on a busy machine
+        assert (status, states["database"], states["broker"]) == (503, False, True)
+        assert "The database is not responding" in command_output(stack, "status")
+        assert "doesn't answer" in command_output(stack, "doctor")
+        start = time.monotonic()
         page = requests.get(f"http://127.0.0.1:{stack.config.web_port}/log/checkpoint", timeout=60)
-        assert (page.status_code, time.monotonic() - begun < 20) == (503, True)
+        assert (page.status_code, time.monotonic() - start < 20) == (503, True)
     finally:
-        for one in reversed(frozen):
-            one.resume()
+        for process in reversed(frozen):
+            process.resume()
     wait_until(lambda: is_well(stack))
 
 
@@ -201,7 +201,7 @@ def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_tha
     wait_until(lambda: is_well(stack))
     with Site(host="127.0.0.11") as site:
         site.page("/", "<html><body>nothing</body></html>")
-        started = watch(owner("frozen"), site.url("/"))
+        started = create_watch(owner("frozen"), site.url("/"))
         wait_until(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists(), 120)
 
 
@@ -214,20 +214,23 @@ def test_a_full_disk_is_told_ends_nothing_and_is_gone_on_from_when_there_is_room
         while True:
             file.write(bytes(1 << 16))
     _fill_the_write_ahead_log(stack)
-    for one in [*stack.workers(), *stack.redis(), *stack.postmaster()]:
-        one.kill()
-    wait_until(lambda: _healthy_part(stack).get("disk") is False)
+    for process in [*stack.workers(), *stack.redis(), *stack.postmaster()]:
+        process.kill()
+    wait_until(lambda: healthy_parts(stack).get("disk") is False)
     assert stack.process.poll() is None
     ballast.unlink()
     wait_until(lambda: is_well(stack), 120)
     assert health(stack) == (200, {"database": True, "broker": True, "disk": True})
     with Site(host="127.0.0.10") as site:
         site.page("/", "<html><body>nothing</body></html>")
-        started = patiently(lambda: watch(owner("full"), site.url("/")))
-        wait_until(lambda: patiently(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists()), 120)
+        started = retry_on_database_error(lambda: create_watch(owner("full"), site.url("/")))
+        wait_until(
+            lambda: retry_on_database_error(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists()),
+            120,
+        )
 
 
-def _healthy_part(stack: Stack) -> dict[str, bool]:
+def healthy_parts(stack: Stack) -> dict[str, bool]:
     try:
         return health(stack)[1]
     except (requests.RequestException, ValueError):
@@ -247,5 +250,5 @@ def _fill_the_write_ahead_log(stack: Stack) -> None:
 @pytest.mark.long
 def test_it_all_still_runs(stack: Stack) -> None:
     assert psutil.Process(stack.process.pid).is_running()
-    wanted = sum(one.name.startswith("worker") for one in services(stack.config))
-    wait_until(lambda: len(stack.workers()) == wanted)
+    worker_count = sum(service.name.startswith("worker") for service in services(stack.config))
+    wait_until(lambda: len(stack.workers()) == worker_count)

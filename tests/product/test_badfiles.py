@@ -10,17 +10,17 @@ from registry.matches.match import match_pictures
 from registry.models import Picture, Work
 from tests.assets.badfiles import BAD_FILES
 from tests.assets.processes import forget_peak_memory, peak_memory
-from tests.assets.rows import bring, claimed_slice, owner, register
+from tests.assets.rows import claim_new_slice, owner, record_sightings, register
 from tests.assets.shared import shared_data
 from workers.tasks.sync_runner import SyncRunner
 
 SECONDS, MEBIBYTES = 10.0, 1024
 
 
-def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
+def register_and_match(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
     """Register each file, and match it like a sighting of a crawl."""
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
+    planned, epoch = claim_new_slice(studio)
     resident = forget_peak_memory()
     for name, data in files:
         started = time.monotonic()
@@ -30,7 +30,7 @@ def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
         except RefusedError as refused:
             reason = refused.reason
         if data:
-            match_pictures(inline.services, bring(inline.services, planned, epoch, [data]))
+            match_pictures(inline.services, record_sightings(inline.services, planned, epoch, [data]))
             picture = Picture.objects.get(digest=inline.services.blobs.put(data))
             assert picture.state == "done", name
             assert (picture.refusal == "") == (reason in {"", "quota"}), name
@@ -41,14 +41,14 @@ def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
 @pytest.mark.long
 def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
     files = [(file.name, file.make()) for file in BAD_FILES]
-    go_through(inline, files)
+    register_and_match(inline, files)
     assert 0 < Work.objects.count() < len(files)
 
 
 @pytest.mark.shared_data
 def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
     folder = shared_data("badfiles")
-    go_through(
+    register_and_match(
         inline,
         [
             (path.name, path.read_bytes())

@@ -6,7 +6,16 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.models import BlockedDigest, Capture, Picture, Refusal, Sighting
 from tests.assets.rows import owner, photograph, register
-from tests.assets.shop import ANOTHER, COPY, OTHER, Shop, holding, page_with_another_inside, stored, watch
+from tests.assets.shop import (
+    COPY,
+    EMBEDDED_PICTURE,
+    OTHER,
+    Shop,
+    create_watch,
+    find_files_with,
+    is_stored,
+    serve_embedded_picture,
+)
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -14,7 +23,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRunner, shop: Shop) -> None:
     studio = owner("studio")
     register(services.services, studio, photograph(1))
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     services.run_until(Capture.objects.exists)
     bad = photograph(66)
     BlockedDigest.objects.create(digest=Digest.of(bad), reason="Unlawful.")
@@ -31,14 +40,14 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRun
 
 @pytest.mark.long
 def test_a_capture_keeps_nothing_that_holds_another_picture_that_is_blocked(services: SyncRunner, shop: Shop) -> None:
-    page_with_another_inside(shop)
-    BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")
+    serve_embedded_picture(shop)
+    BlockedDigest.objects.create(digest=Digest.of(EMBEDDED_PICTURE), reason="Unlawful.")
     studio = owner("studio")
     register(services.services, studio, photograph(1))
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     services.run_until_idle()
     assert {file["role"] for file in Capture.objects.get().kept} == {"network", "captured-image"}
-    assert not holding(services, ANOTHER)
+    assert not find_files_with(services, EMBEDDED_PICTURE)
 
 
 def test_blocked_bytes_are_neither_crawled_nor_registered(services: SyncRunner, shop: Shop) -> None:
@@ -47,9 +56,9 @@ def test_blocked_bytes_are_neither_crawled_nor_registered(services: SyncRunner, 
         BlockedDigest.objects.create(digest=Digest.of(data), reason="Unlawful.")
     with pytest.raises(RefusedError, match="blocklist"):
         register(services.services, studio, photograph(2))
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     services.run_until_idle()
-    assert [one.image_url for one in Sighting.objects.all()] == [shop.url(COPY)]
-    assert [(one.url, one.reason) for one in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
-    assert not stored(services, photograph(50))
+    assert [row.image_url for row in Sighting.objects.all()] == [shop.url(COPY)]
+    assert [(row.url, row.reason) for row in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
+    assert not is_stored(services, photograph(50))
     assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()

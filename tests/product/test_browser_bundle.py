@@ -25,12 +25,12 @@ from registry.cases.decisions import confirm
 from registry.fingerprints import fingerprints
 from registry.models import AnchorReceipt
 from registry.retention.reported import report_picture
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, holding, watch, with_own_keys, witnessed
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import LOOPBACK, add_own_keys, create_watch, find_files_with, running_timestamp_services
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
-KEPT = {
+CAPTURE_ROLES = {
     "exchange.warc",
     "network.json",
     "page.html",
@@ -53,14 +53,14 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
     """An installation with a browser and timestamp services, and a matching trust list."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1, capture_browser="")
-    with witnessed(own, tmp_path / "witnesses") as (complete, trust):
-        made = SyncRunner(complete)
-        yield made, trust
-        assert isinstance(made.services.capturer, BrowserCapturer)
-        made.services.capturer.close()
-    fingerprints.forget_cached_spaces()
+    with running_timestamp_services(own, tmp_path / "witnesses") as (complete, trust):
+        runner = SyncRunner(complete)
+        yield runner, trust
+        assert isinstance(runner.services.capturer, BrowserCapturer)
+        runner.services.capturer.close()
+    fingerprints.clear_cached_spaces()
 
 
 @pytest.mark.long
@@ -71,8 +71,8 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     site.page("/", '<!doctype html><title>A shop</title><h1>Prints</h1><img src="copy.jpg">')
-    site.routes["/copy.jpg"] = Answer(copy_of(photograph(1)), media_type="image/jpeg")
-    watch(studio, site.url("/"))
+    site.routes["/copy.jpg"] = Answer(recompress(photograph(1)), media_type="image/jpeg")
+    create_watch(studio, site.url("/"))
     inline.run_until_idle()
     case = studio.cases.get()
     confirm(inline.services, case, by="ann", reason="")
@@ -87,13 +87,13 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     with zipfile.ZipFile(path) as bundle:
         names = {name.removeprefix("data/sightings/01/capture-1/") for name in bundle.namelist()}
         facts = json.loads(bundle.read("data/facts.json"))
-        roles = {one["role"] for one in json.loads(bundle.read("data/manifest.json"))["files"]}
-    assert names >= KEPT
+        roles = {item["role"] for item in json.loads(bundle.read("data/manifest.json"))["files"]}
+    assert names >= CAPTURE_ROLES
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = Verifier(with_own_keys(inline.services, trust), MAKERS).verify(path)
-    assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
-    states = {one.name: str(one.state) for one in verdict.checks}
+    verdict = Verifier(add_own_keys(inline.services, trust), MAKERS).verify(path)
+    assert verdict.outcome is ExitCode.DONE, [item for item in verdict.checks if item.state != "passed"]
+    states = {item.name: str(item.state) for item in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}
 
 
@@ -106,8 +106,8 @@ def test_a_page_with_a_picture_that_was_reported_is_sealed_without_what_shows_it
     site.page("/", '<!doctype html><title>A shop</title><img src="copy-1.jpg"><img src="copy-2.jpg">')
     for number in (1, 2):
         register(inline.services, studio, photograph(number), f"Work {number}")
-        site.routes[f"/copy-{number}.jpg"] = Answer(copy_of(photograph(number)), media_type="image/jpeg")
-    watch(studio, site.url("/"))
+        site.routes[f"/copy-{number}.jpg"] = Answer(recompress(photograph(number)), media_type="image/jpeg")
+    create_watch(studio, site.url("/"))
     inline.run_until_idle()
     case, other = (studio.cases.get(work__number=number) for number in (1, 2))
     report_picture(inline.services, other, by="Ann", reason="It may not be kept.")
@@ -119,10 +119,12 @@ def test_a_page_with_a_picture_that_was_reported_is_sealed_without_what_shows_it
     with path.open("wb") as out:
         assemble(inline.services, case.bundles.get(), out)
     with zipfile.ZipFile(path) as bundle:
-        left = {gone["role"]: gone["why"] for gone in json.loads(bundle.read("data/facts.json"))["left_out"]}
-    assert left == dict.fromkeys(("screenshot", "screenshot-boxed", "page-pdf", "mhtml", "wacz"), "reported")
-    verdict = Verifier(with_own_keys(inline.services, trust), MAKERS).verify(path)
+        absences = {
+            absence["role"]: absence["why"] for absence in json.loads(bundle.read("data/facts.json"))["left_out"]
+        }
+    assert absences == dict.fromkeys(("screenshot", "screenshot-boxed", "page-pdf", "mhtml", "wacz"), "reported")
+    verdict = Verifier(add_own_keys(inline.services, trust), MAKERS).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "capture:01-2", "captures", "sheet")} == {"passed"}
     assert (verdict.outcome, verdict.failures) == (ExitCode.DONE, ())
-    assert holding(inline, copy_of(photograph(2))) == []
+    assert find_files_with(inline, recompress(photograph(2))) == []

@@ -18,9 +18,9 @@ if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
 from registry.models import Bundle, Capture, Owner
-from tests.assets.remains import check_nothing_is_left, rows_of
-from tests.assets.rounds import arrange, check_run, is_over, small_site
-from tests.assets.stack import Stack, patiently, running_stack
+from tests.assets.remains import check_no_leftovers, collect_rows
+from tests.assets.rounds import check_run, create_owner, has_ended, small_site
+from tests.assets.stack import Stack, retry_on_database_error, running_stack
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -37,36 +37,40 @@ def test_a_capture_survives_the_death_of_its_browser_and_of_its_worker(
     killed: list[str] = []
     with django_db_blocker.unblock(), running_stack(open_folder / "stack", SETTINGS) as stack:
         for number in range(ROUNDS):
-            owner, kinds = play(stack, number, random)
+            owner, kinds = run_with_kills(stack, number, random)
             killed += kinds
-            check_run(patiently(lambda owner=owner: rows_of(owner)), number)  # type: ignore[misc]
+            check_run(retry_on_database_error(lambda owner=owner: collect_rows(owner)), number)  # type: ignore[misc]
             for bundle in Bundle.objects.filter(case__owner=owner):
                 paths = [file["path"] for file in bundle.contents]
-                told = list(bundle.case.captures.values_list("method", "sentence"))
-                told = [(method, sentence[-120:]) for method, sentence in told]
-                assert sum(path.endswith("/screenshot.png") for path in paths) == len(told), (SEED, killed, told)
-        patiently(check_nothing_is_left)
-        told = list(Capture.objects.values_list("method", "sentence"))
-        assert {method for method, _ in told} == {"browser"}, told
+                captures = list(bundle.case.captures.values_list("method", "sentence"))
+                captures = [(method, sentence[-120:]) for method, sentence in captures]
+                assert sum(path.endswith("/screenshot.png") for path in paths) == len(captures), (
+                    SEED,
+                    killed,
+                    captures,
+                )
+        retry_on_database_error(check_no_leftovers)
+        captures = list(Capture.objects.values_list("method", "sentence"))
+        assert {method for method, _ in captures} == {"browser"}, captures
     assert set(killed) == {"browsers", "pool"}, killed
 
 
-def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
+def run_with_kills(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
     """Run once, killing a browser during a capture, then a process that controls one; returns what was killed."""
-    waiting = ["browsers", "pool"]
+    targets = ["browsers", "pool"]
     killed = []
     with small_site(number) as shop:
-        owner = patiently(lambda: arrange(stack, number, shop))
-        begun = time.monotonic()
-        while not patiently(lambda: is_over(stack, owner)):
-            assert time.monotonic() < begun + MAX_ROUND, f"round {number} with seed {SEED} doesn't end"
+        owner = retry_on_database_error(lambda: create_owner(stack, number, shop))
+        start = time.monotonic()
+        while not retry_on_database_error(lambda: has_ended(stack, owner)):
+            assert time.monotonic() < start + MAX_ROUND, f"round {number} with seed {SEED} doesn't end"
             time.sleep(random.uniform(0.05, 0.6))
-            capturing = patiently(lambda: Capture.objects.filter(state="doing").exists())
-            if waiting and capturing and stack.browsers():
+            capturing = retry_on_database_error(lambda: Capture.objects.filter(state="doing").exists())
+            if targets and capturing and stack.browsers():
                 with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):  # it may end at this moment
                     browser = stack.browsers()[0]
-                    victim = browser if waiting[0] == "browsers" else browser.parents()[1]
+                    victim = browser if targets[0] == "browsers" else browser.parents()[1]
                     os.kill(victim.pid, signal.SIGKILL)
-                    killed.append(waiting.pop(0))
+                    killed.append(targets.pop(0))
                     victim.wait(60)
     return owner, killed

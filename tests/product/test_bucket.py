@@ -9,10 +9,10 @@ from exhibit.digests import Digest
 from registry.fingerprints.loaded_networks import Descriptors
 from registry.matches import jobs as matches_jobs
 from registry.models import Capture, Case, Picture, WithheldFile
-from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
-from registry.pictures.previews import kept_preview
+from registry.pictures.file_removal import read_unverified, remove_everywhere, remove_or_withhold
+from registry.pictures.previews import get_preview
 from registry.services.services import Services
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.swift_server import S3
 from workers.operations.backlog import failures, held_up
 from workers.tasks.sync_runner import SyncRunner
@@ -28,12 +28,12 @@ def away(inline: SyncRunner, s3: S3) -> SyncRunner:
 @pytest.mark.long
 def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner) -> None:
     register(away.services, owner("studio"), photograph(1))
-    services, shown, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
-    assert kept_preview(services, shown)[:2] == b"\xff\xd8"
-    let_go(services, [WithheldFile.objects.create(digest=table, because=shown, kept=True)])
+    services, picture_digest, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
+    assert get_preview(services, picture_digest)[:2] == b"\xff\xd8"
+    remove_or_withhold(services, [WithheldFile.objects.create(digest=table, because=picture_digest, kept=True)])
     assert (table in services.blobs, list(services.withheld)) == (False, [table])
-    assert as_they_lie(services, table) == b"a table"
-    assert [remove_everywhere(services, one) for one in (table, table, shown)] == [True, False, True]
+    assert read_unverified(services, table) == b"a table"
+    assert [remove_everywhere(services, digest) for digest in (table, table, picture_digest)] == [True, False, True]
     assert not (services.config.data_dir / "blobs").exists()
     assert not (services.config.data_dir / "withheld").exists()
 
@@ -42,12 +42,12 @@ def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner)
 def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away: SyncRunner, s3: S3) -> None:
     studio = owner("studio")
     register(away.services, studio, photograph(1))
-    waiting = bring(away.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    picture_ids = record_sightings(away.services, *claim_new_slice(studio), [recompress(photograph(1)), photograph(2)])
     keys = away.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
-    matches_jobs.match(Services(away.services.config), waiting)
+    matches_jobs.match(Services(away.services.config), picture_ids)
     assert held_up() == {"match": "The bucket is not responding."}
-    assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
+    assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", "attempts")) == {("todo", 0)}
     keys.write_text(s3.settings())
     Picture.objects.update(not_before=None)
     away.run_until_idle()

@@ -23,13 +23,13 @@ from exhibit.config.config import environment_name
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import ASSETS, CHECKOUT
-from tests.assets.kept_schema import take_schema
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.kept_schema import restore_schema
+from tests.assets.processes import find_processes, wait_until
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.redis import redis_program
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
-OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
+OWN_SERVICES = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
 
 BY_THE_SECOND = "SELECT 1 FROM registry_heartbeat WHERE name = 'tick' AND seen_at > now()"
 """Query that returns a row if the process whose clock is ahead has ticked."""
@@ -47,11 +47,11 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         port = str(probe.getsockname()[1])
         probe.close()
         config = load_config({"EXHIBIT_DATA": str(folder / "servers")})
-        given = {name: substituted(value) for name, value in OURS["web"]["environment"].items()}
+        service_environment = {name: substitute(value) for name, value in OWN_SERVICES["web"]["environment"].items()}
         with EmbeddedServers(config):
-            made = {
+            environment = {
                 **{name: value for name, value in os.environ.items() if not name.startswith("EXHIBIT_")},
-                **given,
+                **service_environment,
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "EXHIBIT_DATA": str(folder / "data"),
                 "EXHIBIT_WEB_HOST": "127.0.0.1",
@@ -59,18 +59,18 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
                 "DATABASE_URL": addresses.database_url(config),
                 "REDIS_URL": addresses.broker_url(config),
             }
-            take_schema(config)
-            subprocess.run(OURS["migrate"]["command"], env=made, cwd=CHECKOUT, check=True)
-            yield made
-        assert not processes_of(folder)
+            restore_schema(config)
+            subprocess.run(OWN_SERVICES["migrate"]["command"], env=environment, cwd=CHECKOUT, check=True)
+            yield environment
+        assert not find_processes(folder)
 
 
-def substituted(value: str) -> str:
+def substitute(value: str) -> str:
     """Substitute variables in a value as compose does if only the password is set."""
-    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: "x" if "?" in found[0] else found[2] or "", value)
+    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda match: "x" if "?" in match[0] else match[2] or "", value)
 
 
-def healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
+def is_healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
     how, *words = [word.replace("8080", environ["EXHIBIT_WEB_PORT"]) for word in service["healthcheck"]["test"]]
     command = ["sh", "-c", words[0].replace("$$", "$")] if how == "CMD-SHELL" else words
     own = {**environ, "HOSTNAME": socket.gethostname()}
@@ -81,15 +81,18 @@ def healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
     "name",
     [
         "web",
-        *(pytest.param(name, marks=pytest.mark.long) for name in sorted(set(OURS) - {"migrate", "beat", "web"})[:2]),
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in sorted(set(OWN_SERVICES) - {"migrate", "beat", "web"})[:2]
+        ),
     ],
 )
 def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: str, environ: dict[str, str]) -> None:
-    service = OURS[name]
-    assert not healthy(service, environ)
+    service = OWN_SERVICES[name]
+    assert not is_healthy(service, environ)
     with subprocess.Popen(service["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process:
         try:
-            wait_until(lambda: process.poll() is not None or healthy(service, environ), 90)
+            wait_until(lambda: process.poll() is not None or is_healthy(service, environ), 90)
             assert process.poll() is None
         finally:
             process.terminate()
@@ -109,49 +112,53 @@ def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
         "CLOCK_OFF": str(tmp_path / "clock"),
         "PYTHONPATH": f"{ASSETS / 'moved_clock'}{os.pathsep}{CHECKOUT}",
     }
-    with beat(environ) as first:
-        wait_until(lambda: turn(environ) == (first.pid, 1))
-        ticking = asked_last(environ).keys()
-        with beat(ahead) as second:
-            wait_until(lambda: stands_by(environ, ticking))
-            assert turn(environ) == (first.pid, 1)
-            assert not rows(environ, BY_THE_SECOND)
+    with start_beat(environ) as first:
+        wait_until(lambda: ticker_turn(environ) == (first.pid, 1))
+        ticking = last_queries(environ).keys()
+        with start_beat(ahead) as second:
+            wait_until(lambda: is_standby_waiting(environ, ticking))
+            assert ticker_turn(environ) == (first.pid, 1)
+            assert not query_rows(environ, BY_THE_SECOND)
             first.kill()
-            wait_until(lambda: turn(environ) == (second.pid, 2), 60)
-            wait_until(lambda: rows(environ, BY_THE_SECOND))
+            wait_until(lambda: ticker_turn(environ) == (second.pid, 2), 60)
+            wait_until(lambda: query_rows(environ, BY_THE_SECOND))
             second.terminate()
             assert second.wait(30) == -signal.SIGTERM
 
 
 @contextmanager
-def beat(environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(OURS["beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process:
+def start_beat(environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(
+        OWN_SERVICES["start_beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True
+    ) as process:
         try:
             yield process
         finally:
             process.kill()
 
 
-def rows(environ: dict[str, str], question: str, *values: object) -> list[tuple[Any, ...]]:
+def query_rows(environ: dict[str, str], question: str, *values: object) -> list[tuple[Any, ...]]:
     with psycopg.connect(environ["DATABASE_URL"]) as connection:
         return connection.execute(question, values).fetchall()
 
 
-def turn(environ: dict[str, str]) -> tuple[int | None, int] | None:
+def ticker_turn(environ: dict[str, str]) -> tuple[int | None, int] | None:
     """Return the process ID of the current ticker and the number of turns so far; ``None`` before the first."""
-    for holder, epoch in rows(environ, "SELECT holder, epoch FROM registry_lease"):
+    for holder, epoch in query_rows(environ, "SELECT holder, epoch FROM registry_lease"):
         return int(holder.split("|")[2]) if holder else None, epoch
     return None
 
 
-def stands_by(environ: dict[str, str], ticking: Collection[int]) -> bool:
+def is_standby_waiting(environ: dict[str, str], ticking: Collection[int]) -> bool:
     """Return True if a session other than the ticker's has looked for dead claimers, as a waiting process does."""
-    return any("claimed_by" in asked for session, asked in asked_last(environ).items() if session not in ticking)
+    return any("claimed_by" in query for session, query in last_queries(environ).items() if session not in ticking)
 
 
-def asked_last(environ: dict[str, str]) -> dict[int, str]:
+def last_queries(environ: dict[str, str]) -> dict[int, str]:
     """Return the last query of each database session, by the session's process ID."""
-    return dict(rows(environ, "SELECT pid, query FROM pg_stat_activity WHERE usename IS NOT NULL AND query <> ''"))
+    return dict(
+        query_rows(environ, "SELECT pid, query FROM pg_stat_activity WHERE usename IS NOT NULL AND query <> ''")
+    )
 
 
 def kill_rest(number: int) -> None:
@@ -163,9 +170,9 @@ def kill_rest(number: int) -> None:
 
 
 def test_settings_of_the_services_are_settings_that_exist() -> None:
-    known = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
-    for service in OURS.values():
-        assert {name for name in service["environment"] if not name.startswith(("AWS_", "MILVUS_"))} <= known
+    setting_names = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
+    for service in OWN_SERVICES.values():
+        assert {name for name in service["environment"] if not name.startswith(("AWS_", "MILVUS_"))} <= setting_names
 
 
 def test_every_container_is_confined_and_may_take_only_so_much() -> None:
@@ -179,7 +186,7 @@ def test_every_container_is_confined_and_may_take_only_so_much() -> None:
         assert service["pids_limit"], name
         assert "privileged" not in service, name
         assert all(":" in volume for volume in service.get("volumes", ())), f"{name}: a volume without a name stays"
-    assert all("size=" in place for service in OURS.values() for place in service["tmpfs"])
+    assert all("size=" in place for service in OWN_SERVICES.values() for place in service["tmpfs"])
 
 
 def test_the_milvus_that_compose_starts_is_the_one_of_the_tests() -> None:
@@ -192,8 +199,10 @@ def test_the_milvus_that_compose_starts_is_the_one_of_the_tests() -> None:
 
 def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path: Path) -> None:
     redis, socket_path = COMPOSE["services"]["redis"], tmp_path / "redis.sock"
-    password = substituted(redis["environment"]["REDISCLI_AUTH"])
-    assert {urlsplit(substituted(one["environment"]["REDIS_URL"])).password for one in OURS.values()} == {password}
+    password = substitute(redis["environment"]["REDISCLI_AUTH"])
+    assert {
+        urlsplit(substitute(service["environment"]["REDIS_URL"])).password for service in OWN_SERVICES.values()
+    } == {password}
     assert not any("EXHIBIT_REDIS_PASSWORD" in word for word in redis["command"])
     program = redis_program()
     tmp_path.joinpath("redis-server").symlink_to(program)
@@ -212,7 +221,7 @@ def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path
 
 
 def test_every_other_service_waits_until_the_database_is_migrated() -> None:
-    for name, service in OURS.items():
+    for name, service in OWN_SERVICES.items():
         waits_for = "postgres" if name == "migrate" else "migrate"
         assert waits_for in service["depends_on"]
 
@@ -221,7 +230,7 @@ def test_all_processes_of_the_product_have_a_service() -> None:
     from workers.servers.product import services
 
     started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
-    assert {service["command"][-1] for name, service in OURS.items() if name != "migrate"} == started
+    assert {service["command"][-1] for name, service in OWN_SERVICES.items() if name != "migrate"} == started
 
 
 def test_the_image_starts_a_command_that_exists() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.formats.container import NoBundleError, is_left_over
+from evidence.formats.container import NoBundleError, is_system_file
 from evidence.verdict.trust import load_trust
 from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
@@ -20,7 +20,7 @@ from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from tests import CHECKOUT
 from tests.assets.changes import Files
-from tests.assets.corpus import TRUST, base, cases, laid
+from tests.assets.corpus import TRUST, base, cases, write_case
 from tests.assets.corpus.json_texts import TEXTS
 from tests.assets.corpus.zips import NO_BUNDLE
 from tools.verify_outside import check
@@ -49,7 +49,7 @@ UNPACK: dict[str, list[str]] = {
     "bsdtar from a pipe": ["bsdtar", "-xf", "-", "-C", "{to}"],
 }
 
-Told = tuple[str, dict[str, str]]
+Outcome = tuple[str, dict[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +57,19 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The path of every case."""
     folder = tmp_path_factory.mktemp("corpus")
     return {
-        name: laid(case.make(base()), folder / f"{number:04d}") for number, (name, case) in enumerate(CASES.items())
+        name: write_case(case.make(base()), folder / f"{number:04d}")
+        for number, (name, case) in enumerate(CASES.items())
     }
 
 
 @pytest.fixture(scope="module")
-def told(places: dict[str, Path]) -> dict[str, Told]:
+def outcomes(places: dict[str, Path]) -> dict[str, Outcome]:
     """The Python verifier's result for every case."""
     trust = load_trust(TRUST)
-    return {name: _by_python(path, trust) for name, path in places.items()}
+    return {name: _verify_in_python(path, trust) for name, path in places.items()}
 
 
-def _by_python(path: Path, trust: object) -> Told:
+def _verify_in_python(path: Path, trust: object) -> Outcome:
     try:
         verdict = Verifier(trust).verify(path)  # type: ignore[arg-type]
     except ExhibitError:
@@ -78,44 +79,54 @@ def _by_python(path: Path, trust: object) -> Told:
     return WORDS[verdict.outcome], states
 
 
-def failed(told: Told) -> set[str]:
-    return {name for name, state in told[1].items() if state == "failed"}
+def failed_checks(outcome: Outcome) -> set[str]:
+    return {name for name, state in outcome[1].items() if state == "failed"}
 
 
 @pytest.mark.long
-def test_the_python_verifier_names_what_is_wrong_with_each(told: dict[str, Told]) -> None:
-    wrong = {name: failed(told[name]) for name, case in CASES.items() if failed(told[name]) != case.fails}
+def test_the_python_verifier_names_what_is_wrong_with_each(outcomes: dict[str, Outcome]) -> None:
+    wrong = {
+        name: failed_checks(outcomes[name])
+        for name, case in CASES.items()
+        if failed_checks(outcomes[name]) != case.fails
+    }
     assert wrong == {}
-    silent = [name for name, case in CASES.items() if case.says not in told[name][1]["said"]]
+    silent = [name for name, case in CASES.items() if case.says not in outcomes[name][1]["said"]]
     assert silent == []
     assert len(CASES) >= 300
 
 
 @pytest.mark.long
-def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(told: dict[str, Told], places: dict[str, Path]) -> None:
+def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(
+    outcomes: dict[str, Outcome], places: dict[str, Path]
+) -> None:
     for name, path in places.items():
-        here = zipfile.ZipFile(path).namelist() if path.is_file() and not CASES[name].fails else []
-        here = [str(one) for one in path.rglob("*")] if path.is_dir() else here
-        if any(is_left_over(one) for one in here):
-            assert "no other" not in told[name][1]["said"], name
+        names = zipfile.ZipFile(path).namelist() if path.is_file() and not CASES[name].fails else []
+        names = [str(entry) for entry in path.rglob("*")] if path.is_dir() else names
+        if any(is_system_file(entry) for entry in names):
+            assert "no other" not in outcomes[name][1]["said"], name
 
 
 @pytest.mark.long
-def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, Path]) -> None:
+def test_verify_py_alone_answers_alike(outcomes: dict[str, Outcome], places: dict[str, Path]) -> None:
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
-    asked = "\n".join(map(str, places.values()))
-    done = subprocess.run(line, input=asked, capture_output=True, text=True, check=True)
-    answers = {path: (code, said) for path, code, said in map(json.loads, done.stdout.splitlines())}
+    paths = "\n".join(map(str, places.values()))
+    done = subprocess.run(line, input=paths, capture_output=True, text=True, check=True)
+    answers = {path: (code, output) for path, code, output in map(json.loads, done.stdout.splitlines())}
     wrong = {}
     for name, path in places.items():
-        code, said = answers[str(path)]
+        code, output = answers[str(path)]
         fails = CASES[name].fails
         answer = (
-            {(0, False)} if not fails else {(1, True)} if any(one.startswith(LIGHT_CHECKS) for one in fails) else EITHER
+            {(0, False)}
+            if not fails
+            else {(1, True)}
+            if any(failed_check.startswith(LIGHT_CHECKS) for failed_check in fails)
+            else EITHER
         )
         answer = {(2, False)} if name in NONE else answer
-        if (code, "FAILED" in said) not in answer:
-            wrong[name] = (code, sorted(CASES[name].fails), [line for line in said.splitlines() if "FAILED" in line])
+        if (code, "FAILED" in output) not in answer:
+            wrong[name] = (code, sorted(CASES[name].fails), [line for line in output.splitlines() if "FAILED" in line])
     assert wrong == {}
 
 
@@ -138,42 +149,44 @@ def test_a_zip_that_begins_as_another_than_it_ends_is_left_to_the_check_that_ref
     assert [place.path for place in places_of(path)] == [path]
 
 
-def unpacked(folder: Path) -> Files:
+def read_unpacked(folder: Path) -> Files:
     """Return the files of an unpacked ZIP, without an enclosing folder and leftover files."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     for path in paths:
         path.chmod(0o600)  # some archives remove the read permission for everyone but root
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    files = {name: data for name, data in files.items() if not is_left_over(name)}
+    files = {name: data for name, data in files.items() if not is_system_file(name)}
     tops = {name.partition("/")[0] for name in files}
     inner = f"{min(tops)}/" if len(tops) == 1 else ""
     return {name.removeprefix(inner): data for name, data in files.items()}
 
 
-def unpackings(path: Path, to: Path) -> Iterator[tuple[str, Files]]:
+def unpack_with_programs(path: Path, target: Path) -> Iterator[tuple[str, Files]]:
     """Yield the files that each installed program unpacks from a ZIP."""
     for number, (program, line) in enumerate(UNPACK.items()):
         if shutil.which(line[0]):
-            folder = to / str(number)
+            folder = target / str(number)
             folder.mkdir(parents=True)
             with path.open("rb") as stream:
                 words = [word.format(path=path, to=folder) for word in line]
                 subprocess.run(words, stdin=stream, capture_output=True, check=False, timeout=60)
-            yield program, unpacked(folder)
+            yield program, read_unpacked(folder)
     with zipfile.ZipFile(path) as archive:
-        archive.extractall(to / "zipfile")
-    yield "zipfile", unpacked(to / "zipfile")
+        archive.extractall(target / "zipfile")
+    yield "zipfile", read_unpacked(target / "zipfile")
 
 
 @pytest.mark.long
 def test_every_program_unpacks_what_was_verified(
-    told: dict[str, Told], places: dict[str, Path], tmp_path: Path
+    outcomes: dict[str, Outcome], places: dict[str, Path], tmp_path: Path
 ) -> None:
     wrong = []
     for number, (name, path) in enumerate(places.items()):
-        if told[name][0] == "failed" or path.is_dir() or not name.startswith(("zips", "left over")):
+        if outcomes[name][0] == "failed" or path.is_dir() or not name.startswith(("zips", "left over")):
             continue
-        wrong += [(name, program) for program, files in unpackings(path, tmp_path / str(number)) if files != base()]
+        wrong += [
+            (name, program) for program, files in unpack_with_programs(path, tmp_path / str(number)) if files != base()
+        ]
     assert wrong == []
 
 
@@ -182,11 +195,11 @@ def pipe(line: list[str], folder: Path, path: Path) -> None:
         subprocess.run(line, cwd=folder, stdout=out, stderr=subprocess.DEVNULL, check=True)
 
 
-def made_by_zipfile(folder: Path, path: Path) -> None:
+def pack_with_zipfile(folder: Path, path: Path) -> None:
     shutil.make_archive(str(path.with_suffix("")), "zip", folder.parent, folder.name)
 
 
-def packing(*line: str, around: bool = False) -> Callable[[Path, Path], None]:
+def pack_with(*line: str, around: bool = False) -> Callable[[Path, Path], None]:
     """Return a function that runs a packing program inside the folder, or beside it."""
 
     def pack(folder: Path, path: Path) -> None:
@@ -197,14 +210,14 @@ def packing(*line: str, around: bool = False) -> Callable[[Path, Path], None]:
 
 
 REAL: dict[str, Callable[[Path, Path], None]] = {
-    "zip": packing("zip", "-q", "-r", "{path}", "."),
-    "zip around a folder": packing("zip", "-q", "-9", "-r", "{path}", "bag", around=True),
-    "zip without times": packing("zip", "-q", "-X", "-r", "{path}", "."),
-    "zip into a pipe": packing("zip", "-q", "-r", "-", "."),
-    "7z": packing("7z", "a", "-bd", "{path}", "."),
-    "7z around a folder": packing("7z", "a", "-bd", "{path}", "bag", around=True),
-    "bsdtar": packing("bsdtar", "-a", "-cf", "{path}", "bag", around=True),
-    "shutil": made_by_zipfile,
+    "zip": pack_with("zip", "-q", "-r", "{path}", "."),
+    "zip around a folder": pack_with("zip", "-q", "-9", "-r", "{path}", "bag", around=True),
+    "zip without times": pack_with("zip", "-q", "-X", "-r", "{path}", "."),
+    "zip into a pipe": pack_with("zip", "-q", "-r", "-", "."),
+    "7z": pack_with("7z", "a", "-bd", "{path}", "."),
+    "7z around a folder": pack_with("7z", "a", "-bd", "{path}", "bag", around=True),
+    "bsdtar": pack_with("bsdtar", "-a", "-cf", "{path}", "bag", around=True),
+    "shutil": pack_with_zipfile,
 }
 
 
@@ -213,7 +226,7 @@ REAL: dict[str, Callable[[Path, Path], None]] = {
 def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, tmp_path: Path) -> None:
     if program != "shutil" and shutil.which(program.split(maxsplit=1)[0]) is None:
         pytest.skip(f"{program.split(maxsplit=1)[0]} isn't installed")
-    folder = laid({**base(), ".DS_Store": b"x"}, tmp_path / "bag")
+    folder = write_case({**base(), ".DS_Store": b"x"}, tmp_path / "bag")
     path = tmp_path / "anew.zip"
     REAL[program](folder, path)
     verdict = Verifier(load_trust(TRUST)).verify(path)
@@ -221,11 +234,11 @@ def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, t
     assert "Container changed, evidence intact." in verdict.sentence
     light = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
     assert light.returncode == 0, light.stdout
-    for which, files in unpackings(path, tmp_path / "unpacked"):
+    for which, files in unpack_with_programs(path, tmp_path / "unpacked"):
         assert files == base(), which
 
 
-def by_hand() -> list[str]:
+def folders_checked_by_hand() -> list[str]:
     """Return the folders for which the page on manual verification states a result."""
     return [name for name in CASES if name.startswith("left over") and "in a folder" in name]
 
@@ -233,17 +246,21 @@ def by_hand() -> list[str]:
 @pytest.mark.long
 def test_the_lines_by_hand_answer_alike(places: dict[str, Path], tmp_path: Path) -> None:
     wrong = {}
-    for name in by_hand():
-        [state] = [one.state for one in check(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)]
-        foreign = [one for one in _foreign(places[name]) if one.startswith("data/") and not is_left_over(one)]
+    for name in folders_checked_by_hand():
+        [state] = [outcome.state for outcome in check(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)]
+        foreign = [
+            outcome
+            for outcome in foreign_files(places[name])
+            if outcome.startswith("data/") and not is_system_file(outcome)
+        ]
         if (state == "FAILED") != bool(foreign):
             wrong[name] = state
     assert wrong == {}
 
 
-def _foreign(folder: Path) -> list[str]:
-    here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return sorted(here - set(base()))
+def foreign_files(folder: Path) -> list[str]:
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(present - set(base()))
 
 
 def trust_lists() -> dict[str, bytes]:
@@ -260,7 +277,7 @@ def trust_lists() -> dict[str, bytes]:
         "a ledger by 1.0": text.replace('"ledgers":[', f'"ledgers":[{LEDGER.replace("1,", "1.0,")},', 1),
         "a ledger by 1.5": text.replace('"ledgers":[', f'"ledgers":[{LEDGER.replace("1,", "1.5,")},', 1),
     }
-    return odd | {what: one.encode() for what, one in loose.items()}
+    return odd | {what: content.encode() for what, content in loose.items()}
 
 
 LEDGER = '{"blocks":[],"chain":1,"development":false,"label":"","name":"x"}'
@@ -268,12 +285,12 @@ LEDGER = '{"blocks":[],"chain":1,"development":false,"label":"","name":"x"}'
 
 @pytest.mark.long
 def test_trust_lists_that_could_be_read_in_two_ways_are_refused(tmp_path: Path) -> None:
-    taken = set()
+    accepted = set()
     for number, (what, data) in enumerate(trust_lists().items()):
         path = tmp_path / f"{number}.json"
         path.write_bytes(data)
         with contextlib.suppress(WrongUseError):
             load_trust(path)
-            taken.add(what)
-    assert taken >= {"indented", "another order", "a ledger by 1.0", "revoked on a day"}
-    assert not taken & {"a name twice", "a byte order mark", "65 brackets", "ledgers of null", "a ledger by 1.5"}
+            accepted.add(what)
+    assert accepted >= {"indented", "another order", "a ledger by 1.0", "revoked on a day"}
+    assert not accepted & {"a name twice", "a byte order mark", "65 brackets", "ledgers of null", "a ledger by 1.5"}

@@ -12,13 +12,13 @@ from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
-from registry.bundles.witness import ask_witnesses
+from registry.bundles.witness import request_timestamps
 from registry.log.own_log import get_log
 from registry.log.sequencer import sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.local_witness import LocalWitness, running_witness
-from tests.assets.sealed import sealed_bundle
-from tests.assets.shop import settle
+from tests.assets.sealed import create_sealed_bundle
+from tests.assets.shop import change_settings
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -27,11 +27,11 @@ def witness(inline: SyncRunner) -> Iterator[LocalWitness]:
     with running_witness() as running:
         running.know(get_log(inline.services).vkey())
         anchor = CosignatureConfig(kind="cosignature", name="anna", urls=(running.url,), key=running.vkey)
-        settle(inline, anchors=(anchor,))
+        change_settings(inline, anchors=(anchor,))
         yield running
 
 
-def waiting() -> list[int]:
+def pending_receipts() -> list[int]:
     return list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
 
 
@@ -39,36 +39,38 @@ def waiting() -> list[int]:
 def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
     inline: SyncRunner, witness: LocalWitness, tmp_path: Path
 ) -> None:
-    bundle = sealed_bundle(inline)
+    bundle = create_sealed_bundle(inline)
     sign_checkpoint(inline.services)
-    inline.run_until(lambda: not waiting(), pause=0.05)
+    inline.run_until(lambda: not pending_receipts(), pause=0.05)
     out = BytesIO()
     assemble(inline.services, bundle, out)
     path = tmp_path / "bundle.zip"
     path.write_bytes(out.getvalue())
     trust = replace(own_trust(inline.services, ""), requires=Requirements(1, cosigners=1))
-    assert [one.vkey for one in trust.cosigners] == [witness.vkey]
-    found = {check.name: check for check in Verifier(trust).verify(path).checks}
-    assert found["cosigned"].sentence.startswith("1 of 1 ")
-    assert found["cosigned"].sentence.endswith(": anna.")
-    assert found["anchor:checkpoint-anna.cosigned"].state == "passed"
-    assert found["time"].by == "anna"
+    assert [cosigner.vkey for cosigner in trust.cosigners] == [witness.vkey]
+    checks = {check.name: check for check in Verifier(trust).verify(path).checks}
+    assert checks["cosigned"].sentence.startswith("1 of 1 ")
+    assert checks["cosigned"].sentence.endswith(": anna.")
+    assert checks["anchor:checkpoint-anna.cosigned"].state == "passed"
+    assert checks["time"].by == "anna"
 
 
 @pytest.mark.long
 def test_an_earlier_head_is_owed_no_more_once_a_later_one_is_cosigned(
     inline: SyncRunner, witness: LocalWitness
 ) -> None:
-    first = sealed_bundle(inline)
+    first = create_sealed_bundle(inline)
     early = sign_checkpoint(inline.services)
-    sealed_bundle(inline, first.case.owner, seed=2)
+    create_sealed_bundle(inline, first.case.owner, seed=2)
     late = sign_checkpoint(inline.services)
     assert early is not None
     assert late is not None
     assert early.size < late.size
     AnchorReceipt.objects.update(state="todo", proof=None, not_before=None)
     witness.heads.clear()
-    ask_witnesses(inline.services, list(AnchorReceipt.objects.filter(checkpoint=late).values_list("pk", flat=True)))
+    request_timestamps(
+        inline.services, list(AnchorReceipt.objects.filter(checkpoint=late).values_list("pk", flat=True))
+    )
     AnchorReceipt.objects.filter(checkpoint__size__lt=late.size).update(not_before=None)
-    ask_witnesses(inline.services, waiting())
+    request_timestamps(inline.services, pending_receipts())
     assert [row.checkpoint_id for row in AnchorReceipt.objects.all()] == [LogCheckpoint.objects.latest("size").pk]

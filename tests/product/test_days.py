@@ -25,23 +25,23 @@ from registry.members import devices
 from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
 from registry.notifications import news
 from registry.notifications.send_mail import send_digests
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.sealed import sealed, sealed_bundle
-from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor, tap
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.sealed import create_sealed_bundle, run_until_sealed
+from tests.assets.site_browser import DESKTOP, PHONE, BrowserSettings, Site, Visitor, tap
 
 
 @dataclass(frozen=True)
-class Ways:
+class ScreenAndLanguage:
     """A user's screen and language, and a record of clicks."""
 
-    look: Look
+    look: BrowserSettings
     presses: list[str] = field(default_factory=list)
 
-    def word(self, words: str, context: str = "", **values: object) -> str:
+    def word(self, message: str, context: str = "", **values: object) -> str:
         """Return a text of the site in this user's language."""
         with translation.override("zh-hans" if self.look["language"] == "zh-CN" else "en"):
-            said = translation.pgettext(context, words) if context else translation.gettext(words)
-        return said % values if values else said
+            text = translation.pgettext(context, message) if context else translation.gettext(message)
+        return text % values if values else text
 
     def press(self, what: Locator) -> None:
         """Tap on a phone, click on a desktop."""
@@ -50,27 +50,27 @@ class Ways:
 
 
 LOOKS = {
-    "phone-en": Look(size=PHONE, scheme="light", language="en"),
-    "phone-zh": Look(size=PHONE, scheme="dark", language="zh-CN"),
-    "desk-zh": Look(size=DESKTOP, scheme="light", language="zh-CN"),
-    "desk-en": Look(size=DESKTOP, scheme="dark", language="en"),
+    "phone-en": BrowserSettings(size=PHONE, scheme="light", language="en"),
+    "phone-zh": BrowserSettings(size=PHONE, scheme="dark", language="zh-CN"),
+    "desk-zh": BrowserSettings(size=DESKTOP, scheme="light", language="zh-CN"),
+    "desk-en": BrowserSettings(size=DESKTOP, scheme="dark", language="en"),
 }
 
 
 OTHER = {"phone-zh": "desk-en", "desk-en": "phone-zh", "desk-zh": "phone-en"}
 
 
-def on_all_ways(first: str) -> pytest.MarkDecorator:
+def for_screens_and_languages(first: str) -> pytest.MarkDecorator:
     """Run one combination normally, and in long runs the other device in the other language, in Firefox."""
     ways = [("chromium", first), ("firefox", OTHER[first])]
-    marks = {one: () if one == ("chromium", first) else pytest.mark.long for one in ways}
-    given = [pytest.param(one[0], LOOKS[one[1]], id="-".join(one), marks=marks[one]) for one in ways]
-    return pytest.mark.parametrize(("engine", "ways"), given, indirect=True)
+    marks = {pair: () if pair == ("chromium", first) else pytest.mark.long for pair in ways}
+    parameters = [pytest.param(pair[0], LOOKS[pair[1]], id="-".join(pair), marks=marks[pair]) for pair in ways]
+    return pytest.mark.parametrize(("engine", "ways"), parameters, indirect=True)
 
 
 @pytest.fixture
-def ways(request: pytest.FixtureRequest) -> Ways:
-    return Ways(request.param)
+def ways(request: pytest.FixtureRequest) -> ScreenAndLanguage:
+    return ScreenAndLanguage(request.param)
 
 
 @pytest.fixture
@@ -79,46 +79,49 @@ def studio(site: Site) -> Owner:
     return owner("studio")
 
 
-def found(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> None:
+def create_cases(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> None:
     """Create a case for each of these works, whose copies are on one site."""
     for seed in seeds:
         register(site.services, of, photograph(seed), f"Work {seed}")
-    planned, epoch = claimed_slice(of, host)
+    planned, epoch = claim_new_slice(of, host)
     match_pictures(
-        site.services, bring(site.services, planned, epoch, [copy_of(photograph(seed)) for seed in seeds], host=host)
+        site.services,
+        record_sightings(site.services, planned, epoch, [recompress(photograph(seed)) for seed in seeds], host=host),
     )
     CrawlSlice.objects.filter(pk=planned.pk).update(state="done")
     Capture.objects.update(state="failed")  # no server responds there
 
 
-def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) -> None:
+def check_viewer_page(site: Site, case_owner: Owner, ways: ScreenAndLanguage, address: str, decided_by: str) -> None:
     """Verify that a viewer sees the page without decision buttons, and that strangers and visitors cannot see it."""
-    viewer = site.member(of, Role.VIEWER, name="vera", **ways.look)
+    viewer = site.member(case_owner, Role.VIEWER, name="vera", **ways.look)
     viewer.open(address)
     expect(viewer.page.locator(decided_by)).to_have_count(0)
     viewer.check()
     elsewhere = site.member(owner("elsewhere"), name="eve", **ways.look)
     elsewhere.page.goto(site.base + address)
     expect(elsewhere.page.locator("h1")).to_have_text(ways.word("Page not found"))
-    assert of.name not in elsewhere.page.content()
+    assert case_owner.name not in elsewhere.page.content()
     elsewhere.errors.clear()  # the console reports the status 404
     elsewhere.check()
     nobody = site.nobody(**ways.look)
     nobody.page.goto(site.base + address)
     expect(nobody.page.locator("input[type=password]")).to_have_count(1)
-    assert of.name not in nobody.page.inner_text("main")
+    assert case_owner.name not in nobody.page.inner_text("main")
     nobody.check()
 
 
 @pytest.mark.long
-@on_all_ways("phone-zh")
-def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Site, studio: Owner, ways: Ways) -> None:
+@for_screens_and_languages("phone-zh")
+def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(
+    site: Site, studio: Owner, ways: ScreenAndLanguage
+) -> None:
     ann = site.member(studio, **ways.look)
-    mail_choices.choose(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
-    found(site, studio, range(1, 2))
-    Event.objects.update(at=now() - 2 * events.SETTLING)
-    send_digests(site.services, news.due(MailChoice, site.services.stale_after, 100))
-    links = {devices.read(signed): signed for signed in re.findall(r"/mail/open/(\S+)", str(mail.outbox[-1].body))}
+    mail_choices.set_choice(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
+    create_cases(site, studio, range(1, 2))
+    Event.objects.update(at=now() - 2 * events.SETTLING_PERIOD)
+    send_digests(site.services, news.list_due_keys(MailChoice, site.services.stale_after, 100))
+    links = {devices.read_link(signed): signed for signed in re.findall(r"/mail/open/(\S+)", str(mail.outbox[-1].body))}
     address = reverse("case", args=["studio", 1])
     (signed,) = (signed for link, signed in links.items() if link and link.path == address)
     page = ann.open(reverse("mail-link", args=[signed]))
@@ -135,53 +138,55 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     assert len(ways.presses) <= 2  # and one in the mail
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds to undo a slip
-    sealed(site.inline, Bundle.objects.get())
+    run_until_sealed(site.inline, Bundle.objects.get())
     ann.open(address)
     with page.expect_download() as download:
         ways.press(page.locator(f"a[href='{reverse('bundle', args=['studio', 1, 1])}']"))
     assert zipfile.is_zipfile(download.value.path())
     ann.check()
-    look_on(site, studio, ways, address, "form.decide")
+    check_viewer_page(site, studio, ways, address, "form.decide")
 
 
 @pytest.mark.long
-@on_all_ways("desk-en")
-def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> None:
-    found(site, studio, range(1, 4))
-    found(site, studio, range(4, 6), "gallery.invalid")
+@for_screens_and_languages("desk-en")
+def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndLanguage) -> None:
+    create_cases(site, studio, range(1, 4))
+    create_cases(site, studio, range(4, 6), "gallery.invalid")
     studio.licences.create(number=1, licensee="Gallery", domain="gallery.invalid")
     ann = site.member(studio, Role.REVIEWER, **ways.look)
     page = ann.open(reverse("cases", args=["studio"]))
-    left(page, 5)
+    expect_remaining(page, 5)
     ann.check()
-    decide = by_keys(page, ways) if ways.look["size"] == DESKTOP else by_taps(page, ways)
+    decide = press_keys(page, ways) if ways.look["size"] == DESKTOP else click_buttons(page, ways)
     decide("c")
     decide("x")
-    left(page, 3)
+    expect_remaining(page, 3)
     page.evaluate("scrollTo(0, 0)")  # text scrolling below the bar is cut off by it
     ann.check()
     decide("u")
-    left(page, 4)
+    expect_remaining(page, 4)
     decide("x")
     decide("c")
-    left(page, 2)
+    expect_remaining(page, 2)
     decide("l")
     first = page.locator(".licences button").first
     expect(first).to_contain_text("Gallery")
     ann.check()
     ways.press(first)
-    left(page, 1)
+    expect_remaining(page, 1)
     decide("c")
-    left(page, 0)
+    expect_remaining(page, 0)
     assert len(ways.presses) == 5 + 3  # one per case; one was undone and decided again, one asked for a licence
-    counts = [Case.objects.filter(decision=one).count() for one in ("confirmed", "cleared", "licensed", "open")]
+    counts = [
+        Case.objects.filter(decision=decision).count() for decision in ("confirmed", "cleared", "licensed", "open")
+    ]
     assert counts == [3, 1, 1, 0]
     ann.open(reverse("cases", args=["studio"]))
     ann.check()
-    look_on(site, studio, ways, reverse("cases", args=["studio"]) + "?state=all", "#decide")
+    check_viewer_page(site, studio, ways, reverse("cases", args=["studio"]) + "?state=all", "#decide")
 
 
-def by_keys(page: Page, ways: Ways) -> Callable[[str], None]:
+def press_keys(page: Page, ways: ScreenAndLanguage) -> Callable[[str], None]:
     """Return a function that presses a key."""
 
     def press(key: str) -> None:
@@ -191,22 +196,24 @@ def by_keys(page: Page, ways: Ways) -> Callable[[str], None]:
     return press
 
 
-def by_taps(page: Page, ways: Ways) -> Callable[[str], None]:
+def click_buttons(page: Page, ways: ScreenAndLanguage) -> Callable[[str], None]:
     """Return a function that clicks the button with a key's effect."""
     return lambda key: ways.press(
         page.locator("#undo" if key == "u" else f".item:not([data-decided]) .buttons [data-key={key}]")
     )
 
 
-def left(page: Page, count: int) -> None:
+def expect_remaining(page: Page, count: int) -> None:
     expect(page.locator("#left strong")).to_have_text(str(count))
 
 
 @pytest.mark.long
-@on_all_ways("desk-zh")
-def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
+@for_screens_and_languages("desk-zh")
+def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
+    site: Site, studio: Owner, ways: ScreenAndLanguage, tmp_path: Path
+) -> None:
     for seed in (1, 2):
-        sealed_bundle(site.inline, studio, seed)
+        create_sealed_bundle(site.inline, studio, seed)
     ann = site.member(studio, Role.REVIEWER, **ways.look)
     page = ann.open(reverse("downloads", args=["studio"]))
     page.locator("#q").fill("shop")
@@ -218,10 +225,10 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     assert len(ways.presses) == 2  # from the party's name
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
-    there = page.get_by_role("link", name=ways.word("Download ZIP"))
-    there.wait_for()  # without reloading
+    download_link = page.get_by_role("link", name=ways.word("Download ZIP"))
+    download_link.wait_for()  # without reloading
     with page.expect_download() as download:
-        ways.press(there)
+        ways.press(download_link)
     assert zipfile.is_zipfile(download.value.path())
     ann.check()
     address = reverse("package", args=["studio", 1])
@@ -233,21 +240,21 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     link = page.locator("details", has_text=ways.word("Create a download link"))
     ways.press(link.locator("summary"))
     ways.press(link.get_by_role("button", name=ways.word("Create link")))
-    given = urlsplit(page.locator("#address").input_value()).path
+    shared_path = urlsplit(page.locator("#address").input_value()).path
     ann.check()
     outside = site.nobody(**ways.look)
-    outside.open(given)
+    outside.open(shared_path)
     outside.check()
-    look_on(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
+    check_viewer_page(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
 
 
 @pytest.mark.long
-@on_all_ways("desk-zh")
-def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> None:
+@for_screens_and_languages("desk-zh")
+def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: ScreenAndLanguage) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
-    one: Visitor = site.signed_in(boss, **ways.look)
-    page = one.open("/operator/")
+    visitor: Visitor = site.signed_in(boss, **ways.look)
+    page = visitor.open("/operator/")
     expect(page.locator("main")).to_contain_text(
         ways.word("No worker is running: nothing is crawled, compared or sealed.")
     )
-    one.check()
+    visitor.check()

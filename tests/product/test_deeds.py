@@ -20,9 +20,9 @@ from evidence.verdict.result import State, Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from registry.bundles import seal
-from registry.bundles.bundles import assemble, sealed_case, sealed_facts
-from registry.bundles.facts import Gathered, gather
-from registry.bundles.packages import ask_again, package_chunks, request_package
+from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts
+from registry.bundles.facts import GatheredFacts, gather_facts
+from registry.bundles.packages import package_chunks, request_again, request_package
 from registry.cases import recaptures
 from registry.cases.decisions import confirm, reopen
 from registry.crawls.plan import remove_watch
@@ -31,10 +31,10 @@ from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, P
 from registry.reports.requests import request_report
 from registry.retention.expiry import expire_bytes
 from registry.retention.purge import purge
-from registry.retention.reported import let_stay, report_picture
+from registry.retention.reported import dismiss_reports, report_picture
 from registry.works.registration import remove_work
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, holding, settle, watch
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import LOOPBACK, Shop, change_settings, create_watch, find_files_with
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
 from workers.operations.cleanup import sweep
@@ -42,7 +42,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
-SOUND, UNLAWFUL = copy_of(photograph(1)), copy_of(photograph(2))
+SOUND, UNLAWFUL = recompress(photograph(1)), recompress(photograph(2))
 INSIDE = b64encode(UNLAWFUL)
 
 
@@ -55,14 +55,14 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner, site: Site) -> Shop:
     """Two open cases of one page, both captured; and a third one of another owner about the second image."""
-    settle(stage, allowed_networks=(LOOPBACK,), anchors=(), languages=("en",), recapture_days=0)
+    change_settings(stage, allowed_networks=(LOOPBACK,), anchors=(), languages=("en",), recapture_days=0)
     shop = Shop(site)
     shop.image("/sound.jpg", SOUND)
     shop.serve("/", b'<img src="/sound.jpg"><img src="data:image/jpeg;base64,' + INSIDE + b'">', "text/html")
     studio = owner("studio")
     for seed in (1, 2):
         register(stage.services, studio, photograph(seed), f"Work {seed}")
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     stage.run_until_idle()
     assert Case.objects.count() == Capture.objects.filter(state="done", outcome="captured").count() == 2
     return shop
@@ -70,14 +70,14 @@ def scene(stage: SyncRunner, site: Site) -> Shop:
 
 @pytest.fixture(autouse=True)
 def page(scene: Shop) -> Iterator[None]:
-    kept = dict(scene.site.routes)
+    original_routes = dict(scene.site.routes)
     yield
     scene.site.routes.clear()
-    scene.site.routes.update(kept)
+    scene.site.routes.update(original_routes)
 
 
 @dataclass(frozen=True)
-class World:
+class ActionScene:
     """The scene in one test."""
 
     inline: SyncRunner
@@ -102,13 +102,13 @@ class World:
         return self.settled(case)
 
     def settled(self, case: Case) -> Bundle:
-        found = case.bundles.order_by("-number").first()
-        assert found is not None
-        if found.state == StepState.TODO:
-            Bundle.objects.filter(pk=found.pk).update(not_before=None)
+        bundle = case.bundles.order_by("-number").first()
+        assert bundle is not None
+        if bundle.state == StepState.TODO:
+            Bundle.objects.filter(pk=bundle.pk).update(not_before=None)
             self.inline.run_until_idle()
-            found.refresh_from_db()
-        return found
+            bundle.refresh_from_db()
+        return bundle
 
     def checked(self, bundle: Bundle) -> tuple[Verdict, bytes]:
         out = BytesIO()
@@ -119,27 +119,27 @@ class World:
 
 
 @pytest.fixture
-def world(inline: SyncRunner, scene: Shop, tmp_path: Path) -> World:
-    return World(inline, scene, tmp_path)
+def world(inline: SyncRunner, scene: Shop, tmp_path: Path) -> ActionScene:
+    return ActionScene(inline, scene, tmp_path)
 
 
 @dataclass(frozen=True)
-class Deed:
+class Action:
     """An action, and its expected effect on the first work's case."""
 
-    do: Callable[[World], None]
+    do: Callable[[ActionScene], None]
     why: Absence | None = None  # why files of the case are left out at sealing; ``None`` if all exist
     illegal: bytes | None = None  # bytes that may no longer be handed out
 
     visits: int = 1  # of the case's page after sealing: one more if files of the first are gone
 
 
-def _reported(world: World) -> None:
+def _report_picture(world: ActionScene) -> None:
     report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
     assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.PURGED
 
 
-def _reported_and_held(world: World) -> None:
+def _report_and_hold(world: ActionScene) -> None:
     """Hold the image for the operator's decision, since another owner has evidence of it; nobody sees it meanwhile."""
     register(world.inline.services, owner("agency"), photograph(2))
     world.inline.run_until_idle()
@@ -147,68 +147,68 @@ def _reported_and_held(world: World) -> None:
     assert Picture.objects.get(digest=Digest.of(UNLAWFUL)).bytes_state == BytesState.STORED
 
 
-def _purged(world: World) -> None:
+def _purge_picture(world: ActionScene) -> None:
     purge(world.inline.services, Digest.of(UNLAWFUL), by="Olga", reason="An order of a court.")
 
 
-def _purged_itself(world: World) -> None:
+def _purge_own_picture(world: ActionScene) -> None:
     purge(world.inline.services, Digest.of(SOUND), by="Olga", reason="An order of a court.")
 
 
-def _work_purged(world: World) -> None:
+def _purge_work(world: ActionScene) -> None:
     purge(world.inline.services, Digest.of(photograph(1)), by="Olga", reason="An order of a court.")
 
 
-def _work_removed(world: World) -> None:
+def _remove_work(world: ActionScene) -> None:
     for work in world.studio.works.all():
         remove_work(work, by="Ann")
 
 
-def _watch_removed(world: World) -> None:
+def _remove_watch(world: ActionScene) -> None:
     remove_watch(world.inline.services, world.studio.watches.get(), by="Ann")
 
 
-def _expired(world: World) -> None:
-    settle(world.inline, retention_days=0)
+def _expire_files(world: ActionScene) -> None:
+    change_settings(world.inline, retention_days=0)
     assert expire_bytes(world.inline.services) == 0
     sweep(world.inline.services)
 
 
-def _lost(world: World) -> None:
+def _lose_files(world: ActionScene) -> None:
     exchange = next(file for file in world.case.captures.get().files if file["role"] == "exchange")
     world.inline.services.blobs.remove(Digest.from_hex(exchange["digest"]))
 
 
 DEEDS = {
-    "reported": Deed(_reported, Absence.REPORTED, UNLAWFUL, visits=2),
-    "reported, and the operator decides": Deed(_reported_and_held, Absence.REPORTED, UNLAWFUL, visits=2),
-    "purged": Deed(_purged, Absence.PURGED, UNLAWFUL, visits=2),
-    "purged, the case's own picture": Deed(_purged_itself, Absence.PURGED, SOUND, visits=2),
-    "purged, the work's own picture": Deed(_work_purged, Absence.PURGED, photograph(1)),
-    "the works removed": Deed(_work_removed),
-    "the watch removed": Deed(_watch_removed),
-    "kept for longer than is set": Deed(_expired),
-    "lost": Deed(_lost, Absence.LOST, visits=2),
+    "reported": Action(_report_picture, Absence.REPORTED, UNLAWFUL, visits=2),
+    "reported, and the operator decides": Action(_report_and_hold, Absence.REPORTED, UNLAWFUL, visits=2),
+    "purged": Action(_purge_picture, Absence.PURGED, UNLAWFUL, visits=2),
+    "purged, the case's own picture": Action(_purge_own_picture, Absence.PURGED, SOUND, visits=2),
+    "purged, the work's own picture": Action(_purge_work, Absence.PURGED, photograph(1)),
+    "the works removed": Action(_remove_work),
+    "the watch removed": Action(_remove_watch),
+    "kept for longer than is set": Action(_expire_files),
+    "lost": Action(_lose_files, Absence.LOST, visits=2),
 }
 
 
-def _seal(world: World, deed: Deed) -> None:
+def _seal(world: ActionScene, deed: Action) -> None:
     """Seal: facts, sheet and verdict name what is missing; one more visit was made if useful."""
     deed.do(world)
     expect_sealed(world, deed, world.sealed(world.case))
 
 
-def _retry(world: World, deed: Deed) -> None:
+def _retry(world: ActionScene, deed: Action) -> None:
     """Retry a bundle that failed earlier for the missing files, and seal it."""
     confirm(world.inline.services, world.case, by="Ann", reason="No licence.")
     Bundle.objects.update(state=StepState.FAILED, error="Its bytes aren't here.")
     deed.do(world)
-    steps.try_again(Bundle, Bundle.objects.all())
+    steps.retry_failed(Bundle, Bundle.objects.all())
     world.inline.run_until_idle()
     expect_sealed(world, deed, world.settled(world.case))
 
 
-def _package(world: World, deed: Deed) -> None:
+def _package(world: ActionScene, deed: Action) -> None:
     """Download earlier bundles as a ZIP for either side, without the removed files, which each bundle lists."""
     world.sealed(world.case)
     deed.do(world)
@@ -225,7 +225,7 @@ def _package(world: World, deed: Deed) -> None:
         expect_clean(b"".join(package_chunks(world.inline.services, package)), deed)
 
 
-def _report(world: World, deed: Deed) -> None:
+def _report(world: ActionScene, deed: Action) -> None:
     """Generate the report of all cases, whatever was removed."""
     deed.do(world)
     report = request_report(world.studio, preparer="Ann")
@@ -236,24 +236,24 @@ def _report(world: World, deed: Deed) -> None:
         expect_clean(world.inline.services.blobs.get(Digest.from_hex(file["digest"])), deed)
 
 
-def _recapture(world: World, deed: Deed) -> None:
+def _recapture(world: ActionScene, deed: Action) -> None:
     """Visit again: no forbidden bytes are stored, and everything if nothing is illegal."""
     deed.do(world)
-    before = holding(world.inline, deed.illegal) if deed.illegal else []
-    recaptures.follow(world.case.captures.get())
+    before = find_files_with(world.inline, deed.illegal) if deed.illegal else []
+    recaptures.request_next_visit(world.case.captures.get())
     world.inline.run_until_idle()
     visit = world.case.captures.get(number=2)
     assert (visit.state, visit.outcome) == ("done", "captured")
-    shown = deed.illegal is not None and deed.visits == 2
-    assert (len(visit.kept) < len(visit.files)) is shown
-    assert ("what carries or shows it wasn't kept" in visit.sentence) is shown
-    assert deed.illegal is None or len(holding(world.inline, deed.illegal)) <= len(before)
+    is_withheld = deed.illegal is not None and deed.visits == 2
+    assert (len(visit.kept) < len(visit.files)) is is_withheld
+    assert ("what carries or shows it wasn't kept" in visit.sentence) is is_withheld
+    assert deed.illegal is None or len(find_files_with(world.inline, deed.illegal)) <= len(before)
 
 
 ACTS = {"seal": _seal, "retry": _retry, "package": _package, "report": _report, "recapture": _recapture}
 
 
-SHOWN = [
+CAPTURE_FILES = [
     *((deed, "seal") for deed in DEEDS),
     *(
         (deed, act)
@@ -266,34 +266,34 @@ SHOWN = [
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("deed", "act"), SHOWN)
-def test_after_each_deed_each_act_ends_and_hands_out_nothing_illegal(world: World, deed: str, act: str) -> None:
+@pytest.mark.parametrize(("deed", "act"), CAPTURE_FILES)
+def test_after_each_deed_each_act_ends_and_hands_out_nothing_illegal(world: ActionScene, deed: str, act: str) -> None:
     ACTS[act](world, DEEDS[deed])
     stuck = {**Bundle.objects.exclude(state="done").in_bulk(), **Report.objects.exclude(state="done").in_bulk()}
     assert not stuck
 
 
-def expect_sealed(world: World, deed: Deed, bundle: Bundle) -> None:
+def expect_sealed(world: ActionScene, deed: Action, bundle: Bundle) -> None:
     assert (bundle.state, bundle.error) == ("done", "")
     assert world.case.captures.count() == deed.visits
-    sealed = sealed_case(world.inline.services, bundle)
-    facts = sealed_facts(world.inline.services, sealed)
-    assert {gone.why for gone in facts.left_out} == ({deed.why} if deed.why else set())
+    sealed_files = load_sealed_case(world.inline.services, bundle)
+    facts = load_sealed_facts(world.inline.services, sealed_files)
+    assert {absence.why for absence in facts.left_out} == ({deed.why} if deed.why else set())
     verdict, data = world.checked(bundle)
     assert not verdict.failures
     assert not verdict.withheld  # a new bundle contains everything that it lists
     expect_clean(data, deed)
-    lacking = {check.name for check in verdict.checks if check.sentence.startswith("Not in this bundle: ")}
-    assert lacking == {f"file:{gone.file}" for gone in facts.left_out}
-    sheet = next(file for file in sealed.manifest.files if file.role == "exhibit-sheet")
+    missing = {check.name for check in verdict.checks if check.sentence.startswith("Not in this bundle: ")}
+    assert missing == {f"file:{absence.file}" for absence in facts.left_out}
+    sheet = next(file for file in sealed_files.manifest.files if file.role == "exhibit-sheet")
     pages = PdfReader(BytesIO(world.inline.services.blobs.get(sheet.sha256))).pages
     text = "".join("".join(page.extract_text().split()) for page in pages)
-    for gone in facts.left_out:
-        assert gone.file in text
+    for absence in facts.left_out:
+        assert absence.file in text
     assert ("notinthisbundle" in text) is bool(facts.left_out)
 
 
-def expect_clean(data: bytes, deed: Deed) -> None:
+def expect_clean(data: bytes, deed: Action) -> None:
     """Verify that the illegal image is nowhere in the data, even inside archives, and that every bundle verifies."""
     if is_zipfile(BytesIO(data)):
         with ZipFile(BytesIO(data)) as archive:
@@ -305,7 +305,7 @@ def expect_clean(data: bytes, deed: Deed) -> None:
 
 
 @pytest.mark.long
-def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: World) -> None:
+def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: ActionScene) -> None:
     DEEDS["reported"].do(world)
     world.shop.serve("/", b'<img src="/sound.jpg">', "text/html")
     verdict, _ = world.checked(world.sealed(world.case))
@@ -315,7 +315,7 @@ def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: W
 
 
 @pytest.mark.long
-def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) -> None:
+def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionScene) -> None:
     del world.shop.site.routes["/sound.jpg"]
     world.inline.services.blobs.remove(Digest.of(SOUND))
     bundle = world.sealed(world.case)
@@ -325,33 +325,33 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) ->
         "Restore them from a backup, then: exhibit api POST /operator/failures/seal/retry"
     )
     world.inline.services.blobs.put(SOUND)
-    steps.try_again(Bundle, Bundle.objects.all())
-    expect_sealed(world, Deed(_lost, visits=2), world.settled(world.case))
+    steps.retry_failed(Bundle, Bundle.objects.all())
+    expect_sealed(world, Action(_lose_files, visits=2), world.settled(world.case))
 
 
 @pytest.mark.long
-def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: World) -> None:
+def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: ActionScene) -> None:
     world.inline.services.blobs.remove(Digest.of(SOUND))
-    expect_sealed(world, Deed(_lost, visits=2), world.sealed(world.case))
+    expect_sealed(world, Action(_lose_files, visits=2), world.sealed(world.case))
 
 
 @pytest.mark.long
-def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: World) -> None:
-    _reported_and_held(world)
+def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: ActionScene) -> None:
+    _report_and_hold(world)
     expect_sealed(world, DEEDS["reported, and the operator decides"], world.sealed(world.case))
-    let_stay(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
+    dismiss_reports(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
     reopen(world.case, by="Ann", reason="It may stay.")
-    recaptures.follow(world.case.captures.get(number=2))
+    recaptures.request_next_visit(world.case.captures.get(number=2))
     bundle = world.sealed(world.case)
-    sealed = sealed_case(world.inline.services, bundle)
-    kept = {file.path for file in sealed.manifest.files}
-    assert {f"data/sightings/01/capture-{number}/exchange.warc" for number in (1, 3)} <= kept
-    left = sealed_facts(world.inline.services, sealed).left_out
-    assert {(gone.why, gone.file.split("/")[3]) for gone in left} == {(Absence.NEVER, "capture-2")}
+    sealed_files = load_sealed_case(world.inline.services, bundle)
+    paths = {file.path for file in sealed_files.manifest.files}
+    assert {f"data/sightings/01/capture-{number}/exchange.warc" for number in (1, 3)} <= paths
+    absences = load_sealed_facts(world.inline.services, sealed_files).left_out
+    assert {(absence.why, absence.file.split("/")[3]) for absence in absences} == {(Absence.NEVER, "capture-2")}
 
 
 @pytest.mark.long
-def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: World) -> None:
+def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: ActionScene) -> None:
     bundle = world.sealed(world.case)
     package = request_package(world.studio, [world.case.number], "court", by="Ann")
     Bundle.objects.filter(pk=bundle.pk).update(seal_digest=None, state=StepState.FAILED, error="Opened again.")
@@ -360,21 +360,23 @@ def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: Wor
     assert package.state == "failed"
     reopen(world.case, by="Ann", reason="A mistake.")
     second = world.sealed(world.case)
-    ask_again(package, by="Ann")
+    request_again(package, by="Ann")
     world.inline.run_until_idle()
     package.refresh_from_db()
     assert (package.state, [file["bundle"] for file in package.files if "bundle" in file]) == ("done", [second.pk])
 
 
 @pytest.mark.long
-def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gathered(*given: object, **named: object) -> Gathered:
-        found = gather(*given, **named)  # type: ignore[arg-type]
+def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(
+    world: ActionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gathered(*arguments: object, **options: object) -> GatheredFacts:
+        result = gather_facts(*arguments, **options)  # type: ignore[arg-type]
         if not WithheldFile.objects.exists():
-            _purged(world)
-        return found
+            _purge_picture(world)
+        return result
 
-    monkeypatch.setattr(seal, "gather", gathered)
+    monkeypatch.setattr(seal, "gather_facts", gathered)
     bundle = world.sealed(world.case)
     assert (bundle.state, bundle.error) == ("done", "")
     expect_clean(world.checked(bundle)[1], DEEDS["purged"])

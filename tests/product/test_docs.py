@@ -38,7 +38,9 @@ PAGES = sorted({*CHECKOUT.glob("*.md"), *DOCS.rglob("*.md")} - set(GENERATED))
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
-OURS = re.compile(r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])")
+OWN_COMMANDS = re.compile(
+    r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])"
+)
 AFTER = re.compile(r"\s(?:[|><]|&&|\|\|)\s?|\s<<")
 HINT = re.compile(
     r"(?:(?:(?<=`)|(?<=: )|(?<=<code>)|(?<=bin/)|(?<=[.,] ))exhibit|python3? -m desk) ([a-z]+)(?: ([a-z-]+|[A-Z]+))?"
@@ -67,54 +69,54 @@ class Command:
         return f"{self.page}: {' '.join(self.words)}"
 
 
-def text_of(page: Path) -> str:
+def page_text(page: Path) -> str:
     return GENERATED[page]() if page in GENERATED else page.read_text(encoding="utf-8")
 
 
-def name_of(page: Path) -> str:
+def page_name(page: Path) -> str:
     return str(page.relative_to(CHECKOUT))
 
 
-def prose_of(page: Path) -> str:
-    return FENCE.sub("", text_of(page))
+def page_prose(page: Path) -> str:
+    return FENCE.sub("", page_text(page))
 
 
-def blocks_of(page: Path, language: str) -> list[str]:
-    return [found[3] for found in FENCE.finditer(text_of(page)) if found[2] == language]
+def code_blocks(page: Path, language: str) -> list[str]:
+    return [match[3] for match in FENCE.finditer(page_text(page)) if match[2] == language]
 
 
-def links_of(page: Path) -> Iterator[tuple[Path, str]]:
-    for found in LINK.finditer(prose_of(page)):
-        target, _, anchor = found[1].partition("#")
+def page_links(page: Path) -> Iterator[tuple[Path, str]]:
+    for match in LINK.finditer(page_prose(page)):
+        target, _, anchor = match[1].partition("#")
         if not re.match(r"[a-z]+:", target):
             yield ((page.parent / target).resolve() if target else page), anchor
 
 
-def root_of(page: Path) -> Path:
+def link_root(page: Path) -> Path:
     """Return the folder that a page's links may not leave: the site of the documentation has no other files."""
     return DOCS if page.is_relative_to(DOCS) else CHECKOUT
 
 
-def anchors_of(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
+def page_anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page_prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def commands_of(page: Path) -> Iterator[Command]:
+def page_commands(page: Path) -> Iterator[Command]:
     """Yield commands in blocks, which must be complete, and in code spans, which may be partial."""
-    blocks = [found[3] for found in FENCE.finditer(text_of(page)) if found[2] in {"", "sh", "console"}]
+    blocks = [match[3] for match in FENCE.finditer(page_text(page)) if match[2] in {"", "sh", "console"}]
     for line in "".join(blocks).splitlines():
-        if words := cut(line):
-            yield Command(name_of(page), words, is_example=True)
-    for span in SPAN.findall(prose_of(page)):
-        if words := cut(span):
-            yield Command(name_of(page), words, is_example=False)
+        if words := split_command(line):
+            yield Command(page_name(page), words, is_example=True)
+    for span in SPAN.findall(page_prose(page)):
+        if words := split_command(span):
+            yield Command(page_name(page), words, is_example=False)
 
 
-def cut(line: str) -> tuple[str, ...]:
+def split_command(line: str) -> tuple[str, ...]:
     """Return the words of one of Exhibit's commands, its program first; empty for other lines."""
     line = line.strip().removeprefix("$ ")
-    if not OURS.match(line):
+    if not OWN_COMMANDS.match(line):
         return ()
     words = shlex.split(AFTER.split(line)[0].replace("[", " ").replace("]", " "), comments=True)
     while "=" in words[0] or words[:2] == ["docker", "compose"]:
@@ -127,23 +129,23 @@ def cut(line: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-COMMANDS = [command for page in PAGES for command in commands_of(page)]
+COMMANDS = [command for page in PAGES for command in page_commands(page)]
 
 
 def test_every_link_leads_somewhere() -> None:
-    anchors = cache(anchors_of)
+    anchors = cache(page_anchors)
     lost = [
-        f"{name_of(page)}: {target}#{anchor}"
+        f"{page_name(page)}: {target}#{anchor}"
         for page in PAGES
-        for target, anchor in links_of(page)
-        if not (target in GENERATED or (target.exists() and target.is_relative_to(root_of(page))))
+        for target, anchor in page_links(page)
+        if not (target in GENERATED or (target.exists() and target.is_relative_to(link_root(page))))
         or (anchor and anchor not in anchors(target))
     ]
     assert lost == []
 
 
 def test_every_command_of_a_page_exists_with_its_options() -> None:
-    checks = {"exhibit": check_exhibit, "python": check_module, "make": check_make}
+    checks = {"exhibit": check_exhibit_command, "python": check_module, "make": check_make}
     assert {command.words[0] for command in COMMANDS} == set(checks)
     wrong = []
     for command in COMMANDS:
@@ -154,36 +156,38 @@ def test_every_command_of_a_page_exists_with_its_options() -> None:
     assert wrong == []
 
 
-def check_exhibit(named: Command) -> None:
-    words = list(named.words[1:])
+def check_exhibit_command(documented: Command) -> None:
+    words = list(documented.words[1:])
     from desk.cli.main import exhibit as root
 
     command: click.Command = root
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name, *words = words
-        found = command.get_command(click.Context(command), name)
-        assert found is not None, f"there is no command {name}"
-        command = found
+        subcommand = command.get_command(click.Context(command), name)
+        assert subcommand is not None, f"there is no command {name}"
+        command = subcommand
     if command.name == "api" and words and words[0] in METHODS:
         check_operation(words[0], words[1])
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
-    assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= known
-    if named.is_example and not isinstance(command, click.Group) and "…" not in words and "..." not in words:
-        parse_as_click_does(command, words)
+    options = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
+    assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= options
+    if documented.is_example and not isinstance(command, click.Group) and "…" not in words and "..." not in words:
+        parse_with_click(command, words)
 
 
 def check_operation(method: str, path: str) -> None:
     """Verify that the operation in a command or hint exists; values or placeholders stand for its path parameters."""
-    named = path.removeprefix("/api/v1").partition("?")[0].split("/")
+    segments = path.removeprefix("/api/v1").partition("?")[0].split("/")
     assert any(
-        one.method == method and len(parts := one.path.split("/")) == len(named) and all(map(_fits, named, parts))
-        for one in operations()
+        operation.method == method
+        and len(parts := operation.path.split("/")) == len(segments)
+        and all(map(matches_segment, segments, parts))
+        for operation in operations()
     ), f"the API has no {method} {path}"
 
 
-def _fits(named: str, part: str) -> bool:
+def matches_segment(segment: str, part: str) -> bool:
     """Return True if a segment of a path matches that of an operation."""
-    return named == part or part.startswith("{") or any(sign in named for sign in "{%")
+    return segment == part or part.startswith("{") or any(sign in segment for sign in "{%")
 
 
 def test_every_command_that_a_hint_names_exists() -> None:
@@ -206,47 +210,47 @@ def test_every_command_that_a_hint_names_exists() -> None:
     assert wrong == []
 
 
-def parse_as_click_does(command: click.Command, words: list[str]) -> None:
+def parse_with_click(command: click.Command, arguments: list[str]) -> None:
     context = click.Context(command, info_name=command.name)
-    values, left, _ = command.make_parser(context).parse_args(list(words))
-    assert not left, f"too many words: {left}"
+    values, rest, _ = command.make_parser(context).parse_args(list(arguments))
+    assert not rest, f"too many words: {rest}"
     for parameter in command.params:
-        given = values.get(parameter.name or "")
+        value = values.get(parameter.name or "")
         if parameter.required:
-            assert given not in (None, ()), f"{parameter.name} is missing"
-        if isinstance(parameter.type, click.Choice) and isinstance(given, str):
-            assert given in parameter.type.choices
+            assert value not in (None, ()), f"{parameter.name} is missing"
+        if isinstance(parameter.type, click.Choice) and isinstance(value, str):
+            assert value in parameter.type.choices
 
 
-def check_module(named: Command) -> None:
-    words = list(named.words[1:])
+def check_module(documented: Command) -> None:
+    words = list(documented.words[1:])
     if words[0] == "-m":
         _, module, *words = words
         assert importlib.util.find_spec(module) is not None, f"there is no module {module}"
         if module == "workers.run":
             assert words[0] in {child.name for child in services(load_config())}
-        elif named.is_example and module not in {"pytest", "workers.servers.keeper"} and "…" not in words:
-            parse_as_argparse_does(module, words)
+        elif documented.is_example and module not in {"pytest", "workers.servers.keeper"} and "…" not in words:
+            parse_with_argparse(module, words)
     elif words[0].endswith(".py"):
         assert any((CHECKOUT / folder / words[0]).exists() for folder in (".", "evidence/standalone"))
     else:
         assert words[0] in {"-", "-c"}
 
 
-def parse_as_argparse_does(module: str, words: list[str]) -> None:
+def parse_with_argparse(module: str, arguments: list[str]) -> None:
     """Parse words with the module's parser, which has this name if it takes arguments."""
-    program = f"{module}.__main__" if find(f"{module}.__main__") else module
+    program = f"{module}.__main__" if find_module(f"{module}.__main__") else module
     make = getattr(importlib.import_module(program), "_parser", None)
     if make is None:
-        assert not words, f"{module} takes no arguments"
+        assert not arguments, f"{module} takes no arguments"
         return
     parser: argparse.ArgumentParser = make()
-    parser.parse_args(words)
+    parser.parse_args(arguments)
 
 
-def check_make(named: Command) -> None:
+def check_make(documented: Command) -> None:
     targets = re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    assert {word for word in named.words[1:] if "=" not in word} <= set(targets)
+    assert {word for word in documented.words[1:] if "=" not in word} <= set(targets)
 
 
 def test_every_file_that_a_page_names_is_there() -> None:
@@ -256,39 +260,39 @@ def test_every_file_that_a_page_names_is_there() -> None:
     }
     lost = []
     for page in PAGES:
-        for span in SPAN.findall(prose_of(page)):
+        for span in SPAN.findall(page_prose(page)):
             top, slash, rest = span.partition("/")
             if slash and top in tops and re.fullmatch(r"[\w./*-]*", rest) and not list(CHECKOUT.glob(span.rstrip("/"))):
-                lost.append(f"{name_of(page)}: {span}")
+                lost.append(f"{page_name(page)}: {span}")
     assert lost == []
 
 
 def test_every_name_of_code_that_a_page_names_is_there() -> None:
     lost = [
-        f"{name_of(page)}: {span}"
+        f"{page_name(page)}: {span}"
         for page in PAGES
-        for span in SPAN.findall(prose_of(page))
+        for span in SPAN.findall(page_prose(page))
         if re.fullmatch(r"(exhibit|registry|crawler|indexer|evidence|workers)(\.[A-Za-z_]\w*)+", span)
-        and not (is_there(span) or (CHECKOUT / span).exists() or span == "exhibit.toml")
+        and not (is_importable(span) or (CHECKOUT / span).exists() or span == "exhibit.toml")
     ]
     assert lost == []
 
 
-def is_there(dotted: str) -> bool:
+def is_importable(dotted: str) -> bool:
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         name = ".".join(parts[:length])
-        if importlib.util.find_spec(parts[0]) and find(name):
-            found: object = importlib.import_module(name)
+        if importlib.util.find_spec(parts[0]) and find_module(name):
+            target: object = importlib.import_module(name)
             for part in parts[length:]:
-                if not hasattr(found, part):
+                if not hasattr(target, part):
                     return False
-                found = getattr(found, part)
+                target = getattr(target, part)
             return True
     return False
 
 
-def find(module: str) -> bool:
+def find_module(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
@@ -296,13 +300,13 @@ def find(module: str) -> bool:
 
 
 def test_every_port_is_described_with_its_name() -> None:
-    named = set(SPAN.findall(prose_of(DOCS / "contributing" / "architecture.md")))
+    code_spans = set(SPAN.findall(page_prose(DOCS / "contributing" / "architecture.md")))
     own = {name for name, value in vars(ports).items() if getattr(value, "__module__", "") == ports.__name__}
-    assert own - {"ReportT_contra"} <= named
+    assert own - {"ReportT_contra"} <= code_spans
 
 
 def test_the_numbers_of_matching_are_those_of_the_code() -> None:
-    rows = NUMBER.findall(text_of(DOCS / "explanation" / "how-matching-works.md"))
+    rows = NUMBER.findall(page_text(DOCS / "explanation" / "how-matching-works.md"))
     assert len(rows) >= 10
     for number, name in rows:
         assert float(number) == pkgutil.resolve_name(name), name
@@ -310,31 +314,31 @@ def test_the_numbers_of_matching_are_those_of_the_code() -> None:
 
 def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
     reasons = {key.removeprefix("remark.") for key in load_phrases("en").sentences if key.startswith("remark.")}
-    page = text_of(DOCS / "explanation" / "how-matching-works.md")
+    page = page_text(DOCS / "explanation" / "how-matching-works.md")
     assert {f"`{reason}`" for reason in reasons if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
 
 
 def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
-    from indexer.compare.wording import as_plain
+    from indexer.compare.wording import as_dict
 
-    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "reference" / "stand-alone.md")))
-    match = as_plain(Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, ""))  # noqa: FBT003 - in order
+    code_spans = set(SPAN.findall(page_prose(CHECKOUT / "docs" / "reference" / "stand-alone.md")))
+    match = as_dict(Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, ""))  # noqa: FBT003 - in order
     for cls in (Job, Limits, Politeness, UserAgent):
-        assert {field.name for field in fields(cls)} <= named, cls.__name__
-    assert set(match) <= named
+        assert {field.name for field in fields(cls)} <= code_spans, cls.__name__
+    assert set(match) <= code_spans
     sighting, page = ({field.name for field in fields(cls)} for cls in (Sighting, PageLine))
-    assert {"page_url", "image_url", "digest", "found_in", "context"} <= sighting & named
-    assert {"sightings", "refusals", "links", "signals"} <= page & named
+    assert {"page_url", "image_url", "digest", "found_in", "context"} <= sighting & code_spans
+    assert {"sightings", "refusals", "links", "signals"} <= page & code_spans
 
 
 def test_the_documented_job_is_one() -> None:
-    (block,) = blocks_of(CHECKOUT / "docs" / "reference" / "stand-alone.md", "json")
+    (block,) = code_blocks(CHECKOUT / "docs" / "reference" / "stand-alone.md", "json")
     job = Job.from_json(block)
     assert set(json.loads(block)) <= {field.name for field in fields(job)}
 
 
 def test_documented_settings_are_accepted(tmp_path: Path) -> None:
-    blocks = [block for page in PAGES for block in blocks_of(page, "toml")]
+    blocks = [block for page in PAGES for block in code_blocks(page, "toml")]
     assert blocks
     for block in blocks:
         for roots in re.findall(r'roots = "(.*)"', block):
@@ -346,13 +350,13 @@ def test_documented_settings_are_accepted(tmp_path: Path) -> None:
 
 def test_documented_variables_are_settings() -> None:
     composed = re.findall(r"\$\{(EXHIBIT_[A-Z_]+)", (CHECKOUT / "docker-compose.yml").read_text("utf-8"))
-    known = {environment_name(field.name) for field in fields(Config)} | set(composed)
-    named = {name for page in PAGES for name in re.findall(r"\bEXHIBIT_[A-Z_]+", text_of(page))}
-    assert named <= known
+    setting_names = {environment_name(field.name) for field in fields(Config)} | set(composed)
+    variables = {name for page in PAGES for name in re.findall(r"\bEXHIBIT_[A-Z_]+", page_text(page))}
+    assert variables <= setting_names
 
 
 def test_the_change_log_knows_this_version() -> None:
-    assert re.search(rf"^## \[{re.escape(exhibit.__version__)}\]", text_of(CHECKOUT / "CHANGELOG.md"), re.MULTILINE)
+    assert re.search(rf"^## \[{re.escape(exhibit.__version__)}\]", page_text(CHECKOUT / "CHANGELOG.md"), re.MULTILINE)
 
 
 @pytest.mark.long

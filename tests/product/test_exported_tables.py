@@ -23,7 +23,7 @@ WRITERS = {
 CALLS = {"csv.writer", "csv.DictWriter", "Workbook"}
 
 
-def written_by(path: Path) -> Iterator[str]:
+def table_writers(path: Path) -> Iterator[str]:
     """Yield the calls of a module that create tables."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in CALLS:
@@ -31,12 +31,12 @@ def written_by(path: Path) -> Iterator[str]:
 
 
 def test_no_module_writes_a_table_past_the_one_function() -> None:
-    found: dict[str, set[str]] = {}
+    writers: dict[str, set[str]] = {}
     for package in PACKAGES:
         for path in (CHECKOUT / package).rglob("*.py"):
-            if names := set(written_by(path)):
-                found[path.relative_to(CHECKOUT).as_posix()] = names
-    assert found == WRITERS
+            if names := set(table_writers(path)):
+                writers[path.relative_to(CHECKOUT).as_posix()] = names
+    assert writers == WRITERS
 
 
 @pytest.mark.parametrize("text", FORMULAS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fuzz.mutations import mutated
+from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import TARGETS, fuzz_one, seeds
 
 CHANGES = 60
@@ -15,10 +15,10 @@ def test_changed_bytes_are_read_or_refused(target: str) -> None:
     start = seeds(target)
     assert start
     for number in range(len(start) + FEW.get(target, CHANGES)):
-        fuzz_one(target, mutated(start, number))
+        fuzz_one(target, mutate(start, number))
 
 
 def test_a_change_is_the_same_each_time() -> None:
     start = seeds("html")
-    assert [mutated(start, number) for number in range(50)] == [mutated(start, number) for number in range(50)]
-    assert len({mutated(start, number) for number in range(50)}) > 40
+    assert [mutate(start, number) for number in range(50)] == [mutate(start, number) for number in range(50)]
+    assert len({mutate(start, number) for number in range(50)}) > 40

@@ -7,7 +7,7 @@ import pytest
 
 from registry.models import Crawl, FrontierUrl, Refusal, Sighting
 from tests.assets.rows import owner, photograph
-from tests.assets.shop import LOOPBACK, run_now, watch
+from tests.assets.shop import LOOPBACK, create_watch, run_now
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
@@ -54,12 +54,12 @@ def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Syn
     site.page("/", links)
     for place, odd in enumerate(DOCUMENTS.values()):
         site.routes[f"/{place}"] = Answer(b"<img src='/good.jpg'>" + odd)
-    watch(owner("studio"), site.url())
+    create_watch(owner("studio"), site.url())
     inline.run_until_idle()
     assert Sighting.objects.filter(image_url=site.url("/a%00b.jpg")).exists()
-    seen = set(Sighting.objects.filter(image_url=site.url("/good.jpg")).values_list("page_url", flat=True))
-    assert [what for place, what in enumerate(DOCUMENTS) if site.url(f"/{place}") not in seen] == []
-    assert_nothing_broke_off()
+    page_urls = set(Sighting.objects.filter(image_url=site.url("/good.jpg")).values_list("page_url", flat=True))
+    assert [what for place, what in enumerate(DOCUMENTS) if site.url(f"/{place}") not in page_urls] == []
+    assert_all_steps_done()
 
 
 @pytest.mark.long
@@ -68,15 +68,15 @@ def test_impossible_answers_spoil_nothing_else(inline: SyncRunner, site: Site) -
     site.page("/", f"<img src='/good.jpg'>{odd}")
     for place, answer in enumerate(ANSWERS.values()):
         site.routes[f"/odd-{place}.jpg"] = answer
-    made = watch(owner("studio"), site.url())
+    site_watch = create_watch(owner("studio"), site.url())
     for _ in range(2):  # the second time with the results of the first
-        run_now(made)
+        run_now(site_watch)
         inline.run_until_idle()
     assert Sighting.objects.filter(image_url=site.url("/good.jpg")).count() == 2
-    assert_nothing_broke_off()
+    assert_all_steps_done()
 
 
-def assert_nothing_broke_off() -> None:
+def assert_all_steps_done() -> None:
     assert not Refusal.objects.filter(reason="broke-off").exists()
     assert not FrontierUrl.objects.filter(attempts__gt=0).exists()
     assert {crawl.reason for crawl in Crawl.objects.all()} == {"finished"}

@@ -20,10 +20,10 @@ from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
 from tests.assets import milvus_server
 from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
-from tests.assets.kept_schema import take_schema
+from tests.assets.kept_schema import restore_schema
 from tests.assets.processes import wait_until
-from tests.assets.remains import Rows, check_nothing_is_left, rows_of
-from tests.assets.stack import QUICK, connected_to, patiently
+from tests.assets.remains import Rows, check_no_leftovers, collect_rows
+from tests.assets.stack import FAST_SETTINGS, connected_to, retry_on_database_error
 from tests.assets.swift_server import SECRET, USER
 
 OWNER = "Lighthouse Archive"
@@ -43,7 +43,7 @@ Environ = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Left:
+class RunResult:
     """The results of a run: its rows, the verdict on each bundle, and the hosts that worked."""
 
     rows: Rows
@@ -59,7 +59,9 @@ def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_th
     try:
         with django_db_blocker.unblock():
             alone = _run(open_folder / "1", ["ann"])
-            many = _run(open_folder / "2", ["ann", "ben"], lost="ben", comes="cleo", milvus=not milvus_server.why_not())
+            many = _run(
+                open_folder / "2", ["ann", "ben"], lost="ben", comes="cleo", milvus=not milvus_server.missing_reason()
+            )
     except NoNamespacesError as error:
         pytest.skip(f"This takes network namespaces, which this user can't make here: {error}")
     for kind, rows in alone.rows.items():
@@ -94,7 +96,7 @@ with transaction.atomic(), connection.cursor() as cursor:
 """
 
 
-def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvus: bool = False) -> Left:
+def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvus: bool = False) -> RunResult:
     """Run the demonstration's watches on machines, one of which is lost halfway while another one is added.
 
     Some works are registered after the crawls: they search past sightings, in Milvus or on a machine. A single machine
@@ -105,33 +107,33 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvu
         environ = {**_services(hosts), **(_store(hosts) if lost else {}), **(_milvus(hosts) if milvus else {})}
         plan = _sites(hosts)
         config = load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})
-        take_schema(config)
+        restore_schema(config)
         with connected_to(config):
             works = [str(path) for path in choose_works(ASSETS / "works")]
             for name in names:
                 _start(hosts, name, environ)
                 if name == names[0]:
-                    _desk(hosts[name], environ, "owner", "add", OWNER)
-                    _desk(hosts[name], environ, "work", "add", *works[:-LATER], "--owner", OWNER)
+                    _run_exhibit(hosts[name], environ, "owner", "add", OWNER)
+                    _run_exhibit(hosts[name], environ, "work", "add", *works[:-LATER], "--owner", OWNER)
             with ThreadPoolExecutor(len(plan.sites)) as pool:
                 runs = [pool.submit(_watch, hosts[names[0]], environ, plan, number) for number in range(WATCHED)]
                 if lost:
-                    wait_until(lambda: patiently(lambda: _is_amid(lost)))
+                    wait_until(lambda: retry_on_database_error(lambda: _is_comparing(lost)))
                     hosts.switch_off(lost)
                     _start(hosts, comes, environ)
                 for run in runs:
                     run.result()
             if milvus:
-                moved = json.loads(_desk(hosts[names[0]], environ, "index", "move", "--to", "milvus", "--json"))
+                moved = json.loads(_run_exhibit(hosts[names[0]], environ, "index", "move", "--to", "milvus", "--json"))
                 assert min(moved["entries"].values()) > MOVED
-            _desk(hosts[names[0]], environ, "work", "add", *works[-LATER:], "--owner", OWNER)
-            wait_until(lambda: patiently(_all_have_searched))
-            assert patiently(Case.objects.filter(work__number__gt=len(works) - LATER).exists)
+            _run_exhibit(hosts[names[0]], environ, "work", "add", *works[-LATER:], "--owner", OWNER)
+            wait_until(lambda: retry_on_database_error(_all_have_searched))
+            assert retry_on_database_error(Case.objects.filter(work__number__gt=len(works) - LATER).exists)
             verdicts = _confirm(hosts[names[0]], environ)
-            patiently(check_nothing_is_left)
+            retry_on_database_error(check_no_leftovers)
             claimers = [*Picture.objects.values_list("claimed_by"), *Bundle.objects.values_list("claimed_by")]
             workers = {host_of_process(name) for (name,) in claimers if name}
-            return Left(rows_of(Owner.objects.get()), verdicts, workers)
+            return RunResult(collect_rows(Owner.objects.get()), verdicts, workers)
 
 
 def _database(host: Host) -> dict[str, str]:
@@ -148,7 +150,7 @@ def _services(hosts: Hosts) -> Environ:
     """Start the database host; returns the environment of the machines."""
     database = hosts.add("db", 1)
     return {
-        **QUICK,
+        **FAST_SETTINGS,
         **_database(database),
         "EXHIBIT_DATA": str(database.disk / "data"),
         "EXHIBIT_ALLOWED_NETWORKS": NETWORK,
@@ -161,8 +163,8 @@ def _store(hosts: Hosts) -> Environ:
     """Start an object store for all bytes; returns the environment of the machines."""
     store = hosts.add("s3", 2)
     port, own_port, _ = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
-    made = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
-    store.run({}, "-c", made)
+    script = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
+    store.run({}, "-c", script)
     return {
         "EXHIBIT_BLOBS_URL": "s3://bytes/exhibit",
         "AWS_ENDPOINT_URL": f"http://{store.address}:{port}",
@@ -183,7 +185,7 @@ def _sites(hosts: Hosts) -> Plan:
     """Start the demonstration's sites, each at its own address."""
     world = hosts.add("world", *SITES)
     works = choose_works(ASSETS / "works")
-    plan = build([world.folder / name for name in NAMES], works, [f"http://{one}" for one in world.addresses])
+    plan = build([world.folder / name for name in NAMES], works, [f"http://{address}" for address in world.addresses])
     folders = [str(world.disk / name) for name in NAMES]
     world.start({}, "-m", "tests.assets.hosts", "sites", *folders, *world.addresses)
     return plan
@@ -202,8 +204,8 @@ def _start(hosts: Hosts, name: str, environ: Environ) -> None:
 def _watch(host: Host, environ: Environ, plan: Plan, number: int) -> None:
     site = plan.sites[number]
     source = (f"--{site.source}", site.start_url, "--every", "24h", "--delay", "0")
-    _desk(host, environ, "watch", "add", site.name, "--owner", OWNER, *source)
-    _desk(host, environ, "watch", "run", site.name, "--owner", OWNER, "--wait")
+    _run_exhibit(host, environ, "watch", "add", site.name, "--owner", OWNER, *source)
+    _run_exhibit(host, environ, "watch", "run", site.name, "--owner", OWNER, "--wait")
 
 
 def _all_have_searched() -> bool:
@@ -211,7 +213,7 @@ def _all_have_searched() -> bool:
     return not WorkPicture.objects.exclude(state="done").exists()
 
 
-def _is_amid(name: str) -> bool:
+def _is_comparing(name: str) -> bool:
     """Return True if a host is comparing images, and some have been compared."""
     working = Picture.objects.filter(state="doing", claimed_by__startswith=f"{name}|")
     return Picture.objects.filter(state="done").count() >= MIDDLE and working.exists()
@@ -219,21 +221,21 @@ def _is_amid(name: str) -> bool:
 
 def _confirm(host: Host, environ: Environ) -> list[str]:
     """Confirm some cases; returns the verdicts on their bundles, by number."""
-    cases = json.loads(_desk(host, environ, "case", "list", "--owner", OWNER, "--json"))["cases"]
+    cases = json.loads(_run_exhibit(host, environ, "case", "list", "--owner", OWNER, "--json"))["cases"]
     certain = [case for case in cases if any(use["match"] == "certain" for use in case["uses"])]
     first = sorted(certain, key=lambda case: (case["work"]["number"], case["site"]))[:BUNDLES]
     numbers, out = [str(case["number"]) for case in first], str(host.disk / "bundles")
-    _desk(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
-    _desk(host, environ, "trust", out + ".json", "--label", "A test")
+    _run_exhibit(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
+    _run_exhibit(host, environ, "trust", out + ".json", "--label", "A test")
     files = [str(host.disk / f"bundle-{number}.zip") for number in numbers]
     for number, file in zip(numbers, files, strict=True):
         path = f"cases/{number}/bundles/1/file"
-        _desk(host, environ, "api", "GET", path, "--owner", OWNER, "--output", file)
-    said = _desk(host, environ, "verify", *files, "--trust", out + ".json", "--json", accept=(0, 4))
-    return [bundle["verdict"] for bundle in json.loads(said)["bundles"]]
+        _run_exhibit(host, environ, "api", "GET", path, "--owner", OWNER, "--output", file)
+    report = _run_exhibit(host, environ, "verify", *files, "--trust", out + ".json", "--json", accept=(0, 4))
+    return [bundle["verdict"] for bundle in json.loads(report)["bundles"]]
 
 
-def _desk(host: Host, environ: Environ, *words: str, accept: tuple[int, ...] = (0,)) -> str:
+def _run_exhibit(host: Host, environ: Environ, *words: str, accept: tuple[int, ...] = (0,)) -> str:
     done = host.run(environ, "-m", "desk", *words)
     assert done.returncode in accept, (words[:3], done.stdout, done.stderr)
     return done.stdout

@@ -14,11 +14,11 @@ from random import Random
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.assets.mishaps import exposed
-from tests.assets.rounds import Trouble, check_run, check_stack, play
+from tests.assets.mishaps import failure_environment
+from tests.assets.rounds import FailureSchedule, check_run, check_stack, run_owners
 from tests.assets.small_disk import small_disk
 from tests.assets.stack import running_stack
-from tests.assets.turns import Turns
+from tests.assets.turns import FailureSelector
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -33,14 +33,18 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)
-    turns = Turns(random, Counter())
+    turns = FailureSelector(random, Counter())
     groups = [range(first, min(first + BESIDE, ROUNDS)) for first in range(0, min(ROUNDS, ROUNDS_A_STACK), BESIDE)]
-    settings = exposed(open_folder)
+    settings = failure_environment(open_folder)
     with django_db_blocker.unblock():
         with running_stack(open_folder / "undisturbed", settings) as stack:
-            begun = time.monotonic()
-            expected = [one.rows for numbers in groups for one in play(stack, numbers, Trouble(random, []))]
-            usual = (time.monotonic() - begun) / len(groups)
+            start = time.monotonic()
+            expected = [
+                finished_run.rows
+                for numbers in groups
+                for finished_run in run_owners(stack, numbers, FailureSchedule(random, []))
+            ]
+            usual = (time.monotonic() - start) / len(groups)
         for number, rows in enumerate(expected):
             check_run(rows, number)
         for first in range(0, ROUNDS, ROUNDS_A_STACK):
@@ -48,9 +52,9 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
             with small_disk(folder), running_stack(folder, settings) as stack:
                 for numbers in groups[: (ROUNDS - first + BESIDE - 1) // BESIDE]:
                     trouble = turns.next(stack, MISHAPS_A_PLAY, usual)
-                    begun = time.monotonic()
-                    runs = play(stack, numbers, trouble)
-                    usual = min(usual, time.monotonic() - begun)  # a busy machine may have become idle
+                    start = time.monotonic()
+                    runs = run_owners(stack, numbers, trouble)
+                    usual = min(usual, time.monotonic() - start)  # a busy machine may have become idle
                     turns.count(trouble)
                     for number, run in zip(numbers, runs, strict=True):
                         for kind, remaining in run.rows.items():

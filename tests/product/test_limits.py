@@ -20,7 +20,7 @@ from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.pictures.decode import helper
 from registry.cases.decisions import confirm
 from registry.crawls import plan, slice as crawl
-from registry.crawls.budgets import left
+from registry.crawls.budgets import get_remaining
 from registry.crawls.child import crawl_child
 from registry.models import (
     Bundle,
@@ -39,8 +39,8 @@ from registry.retention.expiry import expire_bytes
 from registry.services.disk import disk_is_full
 from registry.works.registration import remove_work
 from tests.assets.command_line import CommandLine
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import COPY, OTHER, Shop, change_settings, create_watch, is_stored, run_now
 from tests.assets.site import Answer, Site
 from workers.operations.cleanup import sweep, sweep_here
 from workers.tasks.sync_runner import SyncRunner
@@ -48,7 +48,7 @@ from workers.tasks.sync_runner import SyncRunner
 MONTHS = timedelta(days=90)
 
 
-def grow_old() -> None:
+def move_into_past() -> None:
     """Date everything seen months back."""
     Picture.objects.update(first_seen=F("first_seen") - MONTHS)
     Sighting.objects.update(first_seen=F("first_seen") - MONTHS, last_seen=F("last_seen") - MONTHS)
@@ -56,11 +56,11 @@ def grow_old() -> None:
 
 def test_bytes_that_matched_nothing_expire_and_what_matched_stays(services: SyncRunner, crawled: Owner) -> None:
     assert expire_bytes(services.services) == 0
-    grow_old()
+    move_into_past()
     assert expire_bytes(services.services) == 1
-    assert not stored(services, photograph(50))
-    assert stored(services, photograph(1))
-    assert stored(services, copy_of(photograph(1)))
+    assert not is_stored(services, photograph(50))
+    assert is_stored(services, photograph(1))
+    assert is_stored(services, recompress(photograph(1)))
     row = Picture.objects.get(digest=Digest.of(photograph(50)))
     assert row.bytes_state == "expired"
     assert row.thumbnail is not None
@@ -75,9 +75,9 @@ def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
 ) -> None:
     blobs = blob_store(inline.services.config.data_dir)
     digests = [blobs.put(photograph(seed)) for seed in (50, 51, 52)]
-    for one in digests:
-        Picture.objects.create(digest=one, size=1, first_seen=now(), state=StepState.DONE)
-    grow_old()
+    for digest in digests:
+        Picture.objects.create(digest=digest, size=1, first_seen=now(), state=StepState.DONE)
+    move_into_past()
     unreadable = blobs.path(digests[0])
     unreadable.unlink()
     unreadable.mkdir()
@@ -86,13 +86,13 @@ def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
         patched.setattr("exhibit.helper.sys.executable", "/nowhere")
         assert expire_bytes(inline.services) == 0
     assert "3 pictures" in caplog.text
-    assert stored(inline, photograph(51))
+    assert is_stored(inline, photograph(51))
     assert expire_bytes(inline.services) == 2
     unreadable.rmdir()
     blobs.put(photograph(50))
     assert expire_bytes(inline.services) == 1
     assert set(Picture.objects.values_list("bytes_state", flat=True)) == {"expired"}
-    assert all(one.thumbnail in blobs for one in Picture.objects.all())
+    assert all(digest.thumbnail in blobs for digest in Picture.objects.all())
 
 
 def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(inline: SyncRunner) -> None:
@@ -105,17 +105,21 @@ def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(
 def test_expired_bytes_come_again_and_meet_the_works_registered_since(
     services: SyncRunner, crawled: Owner, shop: Shop
 ) -> None:
-    grow_old()
+    move_into_past()
     expire_bytes(services.services)
-    register(services.services, crawled, copy_of(photograph(50)), "A later work")
+    register(services.services, crawled, recompress(photograph(50)), "A later work")
     services.run_until_idle()
     run_now(crawled.watches.get(name="shop"))
     services.run_until_idle()
     again = Sighting.objects.filter(image_url=shop.url(OTHER)).order_by("pk")
-    assert [(one.found_in, one.bytes_came) for one in again] == [("img", True), ("seen-before", True), ("img", False)]
+    assert [(sighting.found_in, sighting.bytes_came) for sighting in again] == [
+        ("img", True),
+        ("seen-before", True),
+        ("img", False),
+    ]
     assert Case.objects.filter(work__title="A later work").exists()
     assert expire_bytes(services.services) == 0
-    assert stored(services, photograph(50))
+    assert is_stored(services, photograph(50))
 
 
 @pytest.mark.long
@@ -134,9 +138,9 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
     assert isinstance(blobs, FolderBlobStore)
     old, young = (blobs.root / "incoming" / name for name in ("old", "young"))
     reports = services.services.config.data_dir / "reports"
-    asked, failed = (request_report(Owner.objects.get(), preparer="Ann") for _ in range(2))
+    requested, failed = (request_report(Owner.objects.get(), preparer="Ann") for _ in range(2))
     Report.objects.filter(pk=failed.pk).update(state="failed")
-    for report in (asked, failed):
+    for report in (requested, failed):
         (reports / str(report.pk)).mkdir(parents=True)
     for path in (old, young):
         path.write_bytes(b"half")
@@ -145,21 +149,21 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
     sweep_here(services.services)
     assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
     assert (old.exists(), young.exists()) == (False, True)
-    assert [path.name for path in reports.iterdir()] == [str(asked.pk)]
+    assert [path.name for path in reports.iterdir()] == [str(requested.pk)]
 
 
 @pytest.mark.long
 def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
-    settle(services, disk_floor_bytes=2**52)
-    asked = len(shop.site.seen)
+    change_settings(services, disk_floor_bytes=2**52)
+    request_count = len(shop.site.seen)
     run_now(crawled.watches.get())
     register(services.services, crawled, photograph(3))
     confirm(services.services, Case.objects.get(), by="Ann", reason="A copy.")
     services.run_until_idle()
     assert Crawl.objects.count() == 1
-    assert len(shop.site.seen) == asked
+    assert len(shop.site.seen) == request_count
     assert Bundle.objects.get().state == "done"
-    settle(services, disk_floor_bytes=0)
+    change_settings(services, disk_floor_bytes=0)
     services.run_until_idle()
     assert Crawl.objects.get(number=2).reason == "finished"
 
@@ -179,7 +183,7 @@ def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path
 def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
     for number in range(30):
         shop.page(f"/{number}", OTHER)
-    watch(owner("studio"), shop.url())
+    create_watch(owner("studio"), shop.url())
     services.run_until(lambda: CrawlSlice.objects.filter(number=2).exists())
     requests = 0
 
@@ -187,7 +191,7 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(servi
         nonlocal requests
         requests += 1
         if requests == 5:
-            settle(services, disk_floor_bytes=2**52)
+            change_settings(services, disk_floor_bytes=2**52)
         if requests > 5:
             shop.site.routes["/robots.txt"] = Answer(b"", "text/plain")
 
@@ -196,7 +200,7 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(servi
     ended = CrawlSlice.objects.get(number=2)
     assert (ended.state, ended.counts["reason"]) == ("done", "disk-full")
     assert Crawl.objects.get().state == "doing"
-    settle(services, disk_floor_bytes=0)
+    change_settings(services, disk_floor_bytes=0)
     services.run_until_idle()
     assert (Crawl.objects.get().reason, Crawl.objects.get().pages) == ("finished", 31)
 
@@ -204,21 +208,21 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(servi
 @pytest.fixture
 def folder(services: SyncRunner, tmp_path: Path) -> Path:
     """Twenty small images that a watch of a folder will import."""
-    made = tmp_path / "pictures"
-    made.mkdir()
+    picture_folder = tmp_path / "pictures"
+    picture_folder.mkdir()
     for number in range(20):
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(made / f"{number:02d}.png")
-    waits = watch(owner("studio"), "unused")
-    Watch.objects.filter(pk=waits.pk).update(sources=[{"kind": "folder", "url": str(made)}])
-    return made
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(picture_folder / f"{number:02d}.png")
+    waits = create_watch(owner("studio"), "unused")
+    Watch.objects.filter(pk=waits.pk).update(sources=[{"kind": "folder", "url": str(picture_folder)}])
+    return picture_folder
 
 
-def crawl_only(services: SyncRunner) -> list[dict[str, Any]]:
+def crawl_without_matching(services: SyncRunner) -> list[dict[str, Any]]:
     """Crawl without matching; returns the counts of each slice."""
     plan.start_due_crawls(services.services)
     while Crawl.objects.get().state != StepState.DONE:
-        for made in CrawlSlice.objects.filter(state=StepState.TODO):
-            crawl.crawl_slice(services.services, made.pk)
+        for crawl_slice in CrawlSlice.objects.filter(state=StepState.TODO):
+            crawl.crawl_slice(services.services, crawl_slice.pk)
         plan.plan_crawls(services.services, [Crawl.objects.get().pk])
     return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
 
@@ -232,10 +236,10 @@ def test_a_folder_of_any_size_is_imported_slice_by_slice(
         (folder / f"{number}.png").write_bytes(data + b"%d" % number)
     Watch.objects.update(budget={"seconds": 3600})
     monkeypatch.setattr(crawl, "SLICE_SECONDS", 0.2)
-    counts = crawl_only(services)
+    counts = crawl_without_matching(services)
     assert len(counts) > 1
-    assert {one["reason"] for one in counts[:-1]} == {"budget-seconds"}
-    assert sum(one["images"] for one in counts) == Sighting.objects.count() == 400
+    assert {slice_counts["reason"] for slice_counts in counts[:-1]} == {"budget-seconds"}
+    assert sum(slice_counts["images"] for slice_counts in counts) == Sighting.objects.count() == 400
     assert Crawl.objects.get().reason == "finished"
 
 
@@ -249,8 +253,8 @@ def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_cam
             yield islice((line for line in lines if line is not None), 8)
 
     monkeypatch.setattr(crawl, "crawl_child", dying)
-    counts = crawl_only(services)
-    assert [one["images"] for one in counts] == [8, 8, 4]
+    counts = crawl_without_matching(services)
+    assert [slice_counts["images"] for slice_counts in counts] == [8, 8, 4]
     assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 20)
 
 
@@ -267,9 +271,9 @@ def test_a_folder_that_a_full_disk_held_back_is_imported_later(
 
 
 def test_without_a_budget_a_crawl_keeps_as_many_bytes_as_come(services: SyncRunner, shop: Shop) -> None:
-    watch(owner("studio"), shop.url())
+    create_watch(owner("studio"), shop.url())
     services.run_until(Crawl.objects.exists)
-    assert left(Crawl.objects.get()).bytes > 2**40
+    assert get_remaining(Crawl.objects.get()).bytes > 2**40
 
 
 def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRunner) -> None:
@@ -281,7 +285,7 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRu
         register(services.services, studio, photograph(2))
     assert refused.value.reason == "quota"
     assert studio.works.count() == 1
-    assert not stored(services, photograph(2))
+    assert not is_stored(services, photograph(2))
     remove_work(studio.works.get(), by="Ann")
     assert register(services.services, studio, photograph(2)).new
     register(services.services, agency, photograph(2))
@@ -292,7 +296,7 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRu
 def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
     for number in range(9):
         shop.page(f"/{number}", OTHER)
-    watch(owner("studio"), shop.url(), pages=pages)
+    create_watch(owner("studio"), shop.url(), pages=pages)
     services.run_until_idle()
     crawl = Crawl.objects.get()
     visited = [path for path in shop.site.paths() if path == "/" or path[1:].isdecimal()]
@@ -308,9 +312,9 @@ def test_two_hosts_of_one_watch_share_its_budget_of_pages(services: SyncRunner, 
         for number in range(4):
             shop.page(f"/{number}", OTHER)
             other.page(f"/{number}")
-        made = watch(owner("studio"), shop.url(), pages=5)
-        made.sources = [*made.sources, {"kind": "site", "url": other.url("/0")}]
-        made.save()
+        new_watch = create_watch(owner("studio"), shop.url(), pages=5)
+        new_watch.sources = [*new_watch.sources, {"kind": "site", "url": other.url("/0")}]
+        new_watch.save()
         services.run_until_idle()
     assert (Crawl.objects.get().pages, Crawl.objects.get().reason) == (5, "budget-pages")
 
@@ -320,16 +324,16 @@ def test_budgets_of_images_and_bytes_end_a_crawl(
     services: SyncRunner, shop: Shop, budget: dict[str, float], reason: str
 ) -> None:
     shop.page("/next", COPY)
-    watch(owner("studio"), shop.url(), "shop", **budget)
+    create_watch(owner("studio"), shop.url(), "shop", **budget)
     services.run_until_idle()
     assert Crawl.objects.get().reason == reason
     assert Sighting.objects.count() <= 1
 
 
 def test_a_crawl_whose_time_is_up_ends_with_what_it_has(services: SyncRunner, shop: Shop) -> None:
-    made = watch(owner("studio"), shop.url(), seconds=3600)
+    new_watch = create_watch(owner("studio"), shop.url(), seconds=3600)
     shop.page("/next", COPY)
     services.run_until(lambda: Crawl.objects.filter(pages=1).exists())
     Crawl.objects.update(started_at=now() - timedelta(hours=2))
     services.run_until_idle()
-    assert [crawl.reason for crawl in made.crawls.all()] == ["budget-seconds"]
+    assert [crawl.reason for crawl in new_watch.crawls.all()] == ["budget-seconds"]

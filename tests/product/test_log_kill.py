@@ -62,7 +62,7 @@ for number in itertools.count():
 """
 
 
-def work_and_die(config: Config, after: float) -> None:
+def run_and_kill(config: Config, after: float) -> None:
     """Run a process, and kill it ``after`` seconds after it has started."""
     environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-c", BUSY]
@@ -82,8 +82,8 @@ def check_keys(services: Services) -> None:
         assert SealingKey.objects.filter(owner=owner, retired_at=None).count() == 1
         assert DocumentKey.objects.filter(owner=owner, retired_at=None).count() == 1
         document_key(services, owner)
-    made = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what="created")
-    assert made.count() == SealingKey.objects.count() + DocumentKey.objects.count()
+    openings = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what="created")
+    assert openings.count() == SealingKey.objects.count() + DocumentKey.objects.count()
 
 
 @pytest.mark.long
@@ -96,7 +96,7 @@ def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
     install(config.data_dir)
     with EmbeddedServers(config), connected_to(config), django_db_blocker.unblock():
         for _ in range(ROUNDS):
-            work_and_die(config, random.uniform(0, LONGEST))
+            run_and_kill(config, random.uniform(0, LONGEST))
             services = Services(config)
             assert replay(services).problems == []
             check_keys(services)
@@ -109,8 +109,8 @@ def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
         rotate(services, owner, Use.SEALING, by="Ann", reason="the last")
         sequence_log(services)
         sign_checkpoint(services)
-        found = replay(services)
-        assert (found.problems, found.waiting) == ([], 0)
-        assert found.entries == LogSubmission.objects.count()
+        replayed = replay(services)
+        assert (replayed.problems, replayed.waiting) == ([], 0)
+        assert replayed.entries == LogSubmission.objects.count()
         assert LogCheckpoint.objects.count() > 1
         check_keys(services)

@@ -25,9 +25,9 @@ from registry.models import Owner
 from registry.services.addresses import database_url
 from registry.services.services import Services
 from tests import CHECKOUT
-from tests.assets.command_line import CommandLine, forking
+from tests.assets.command_line import CommandLine, forking_command_line
 from tests.assets.installed import install
-from tests.assets.kept_schema import take_schema
+from tests.assets.kept_schema import restore_schema
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
 from workers.database.schema import migrate
@@ -64,8 +64,8 @@ class Installation:
             assert head is not None
             return head.note, ""
 
-    def dump(self, to: Path, form: str = "custom") -> None:
-        self._postgres("pg_dump", "--format", form, "--file", str(to))
+    def dump(self, path: Path, form: str = "custom") -> None:
+        self._postgres("pg_dump", "--format", form, "--file", str(path))
 
     def restore(self, dump: Path) -> None:
         self._postgres("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
@@ -78,18 +78,18 @@ class Installation:
 @pytest.fixture
 def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
     install(open_folder / "data")
-    with django_db_blocker.unblock(), forking(CommandLine(open_folder / "data")) as cli:
+    with django_db_blocker.unblock(), forking_command_line(CommandLine(open_folder / "data")) as cli:
         yield Installation(cli)
 
 
 @pytest.mark.long
 def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
-    cli, seen, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
+    cli, checkpoint_file, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
     with installation.up():
         installation.log(5)
         installation.dump(dump)
         note, _ = installation.log(4)
-        seen.write_text(note, "utf-8")  # as an outside witness keeps it
+        checkpoint_file.write_text(note, "utf-8")  # as an outside witness keeps it
         installation.restore(dump)
 
         assert "shorter than the 9 entries" in installation.log(2)[1]
@@ -98,7 +98,10 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         assert cli.ask("log", "verify", code=1)["problems"] == [
             "The first 9 entries of the log aren't those it has signed."
         ]
-        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert (
+            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            == "not continued"
+        )
         cli.api("POST", "/operator/log/accept-head", code=1, reason="wishful")
 
         reason = "Monday's backup was restored"
@@ -106,7 +109,9 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         later, error = installation.log(1)
         assert error == ""
         assert cli.ask("log", "verify")["problems"] == []
-        assert cli.ask("log", "verify", "--against", seen)["checkpoints"][0]["outcome"] == "of an earlier name"
+        assert (
+            cli.ask("log", "verify", "--against", checkpoint_file)["checkpoints"][0]["outcome"] == "of an earlier name"
+        )
         [entry] = cli.api("GET", "/operator/log/entries", type="origin")["items"]
         assert (entry["opening"]["shared"]["size"], entry["opening"]["seen"]["size"]) == (5, 9)
         assert entry["details"]["reason"] == reason
@@ -132,10 +137,10 @@ def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
     proof = cli.api("GET", f"/log/entries/{sequence}/proof")
     leaf = Entry(EntryType(proof["type"]), parse_rfc3339(proof["time"]), bytes.fromhex(proof["commitment"])).leaf_hash
     head = parse_note(proof["checkpoint"])
-    path = [bytes.fromhex(one) for one in proof["path"]]
+    path = [bytes.fromhex(node) for node in proof["path"]]
     assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
     proof = cli.run("api", "GET", f"/log/consistency?old={shared['size']}").answer
-    path, root = [bytes.fromhex(one) for one in proof["path"]], bytes.fromhex(shared["root"])
+    path, root = [bytes.fromhex(node) for node in proof["path"]], bytes.fromhex(shared["root"])
     assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
 
 
@@ -143,18 +148,21 @@ def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
 def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
     installation: Installation, open_folder: Path
 ) -> None:
-    cli, seen, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
+    cli, checkpoint_file, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
     with installation.up():
         installation.log(5)
     subprocess.run(["cp", "--archive", installation.data, backup], check=True)
     with installation.up():
         note, _ = installation.log(4)
-        seen.write_text(note, "utf-8")
+        checkpoint_file.write_text(note, "utf-8")
     subprocess.run(["rm", "-r", "--", installation.data], check=True)
     subprocess.run(["cp", "--archive", backup, installation.data], check=True)
     with installation.up():
         assert "was copied here" in installation.log(7)[1]
-        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert (
+            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            == "not continued"
+        )
         assert "aren't those it has signed" in installation.log(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.log(1)[1] == ""
@@ -221,12 +229,12 @@ def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
 
 @pytest.mark.long
 def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
-    seen, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
+    checkpoint_file, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
     with installation.up():
         installation.log(5)
         installation.dump(dump)
         note, _ = installation.log(4)
-        seen.write_text(note, "utf-8")
+        checkpoint_file.write_text(note, "utf-8")
     secrets = open_folder / "secrets"
     (data / "secrets").rename(secrets)
 
@@ -237,7 +245,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
 
     begin_anew()
     with installation.up():  # workers before the rows are restored
-        take_schema(load_config({"EXHIBIT_DATA": str(data)}))
+        restore_schema(load_config({"EXHIBIT_DATA": str(data)}))
         assert "is missing. 0 entries" in installation.log(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
@@ -250,7 +258,10 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     with installation.up():
         cli = installation.cli
         assert "is missing. 5 entries" in installation.log(7)[1]
-        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert (
+            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            == "not continued"
+        )
         assert "aren't those it has signed" in installation.log(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.log(1)[1] == ""

@@ -14,7 +14,7 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.fingerprints.ports import get_features
-from registry.log.history import accept_head, new_origin
+from registry.log.history import accept_checkpoint, start_new_origin
 from registry.log.log import submit
 from registry.log.own_log import get_log
 from registry.log.replay import replay
@@ -24,8 +24,8 @@ from registry.retention.purge import purge
 from registry.services.stores import objects_of
 from registry.works import uploads
 from tests import CHECKOUT
-from tests.assets.grown import grow
-from tests.assets.machines import machines
+from tests.assets.grown import append_and_sign
+from tests.assets.machines import create_machines
 from tests.assets.rows import owner, photograph
 from tests.assets.swift_server import S3
 from workers.tasks.sync_runner import SyncRunner
@@ -48,23 +48,23 @@ Pair = tuple[SyncRunner, SyncRunner]
 
 @pytest.fixture
 def pair(inline: SyncRunner, s3: S3, tmp_path: Path) -> Pair:
-    first, second = machines(inline.services.config, s3, tmp_path)
+    first, second = create_machines(inline.services.config, s3, tmp_path)
     return first, second
 
 
-def sent(machine: SyncRunner, *numbers: int) -> Upload:
+def upload_photographs(machine: SyncRunner, *numbers: int) -> Upload:
     """Upload photographs to one machine."""
-    files = [uploads.Sent(f"{n}.jpg", len(data := photograph(n)), lambda data=data: data) for n in numbers]  # type: ignore[misc]
-    upload = uploads.begin(owner("studio"), uploads.Declaration(), by="ann", table=None, announced=len(files))
-    uploads.receive(machine.services, upload, files)
-    uploads.close(upload)
+    files = [uploads.SentFile(f"{n}.jpg", len(data := photograph(n)), lambda data=data: data) for n in numbers]  # type: ignore[misc]
+    upload = uploads.start_upload(owner("studio"), uploads.Declaration(), by="ann", table=None, announced=len(files))
+    uploads.receive_files(machine.services, upload, files)
+    uploads.close_upload(upload)
     return upload
 
 
 @pytest.mark.long
 def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(pair: Pair) -> None:
     web, worker = pair
-    upload = sent(web, 1, 2)
+    upload = upload_photographs(web, 1, 2)
     assert not (web.services.config.data_dir / "uploads").exists()
     worker.run_until_idle()
     assert {row.outcome for row in upload.files.all()} == {"registered"}
@@ -78,34 +78,34 @@ def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web, worker = pair
-    upload = sent(web, 1, 2)
+    upload = upload_photographs(web, 1, 2)
     purge(worker.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
     assert list(web.services.uploads.room(upload.pk)) == [Digest.of(photograph(2))]
     monkeypatch.setattr(uploads, "IDLE_SECONDS", -60.0)
-    uploads.sweep(worker.services)
+    uploads.delete_idle(worker.services)
     assert len(list(web.services.uploads.room(upload.pk))) == 1
     UploadFile.objects.update(state=StepState.DONE)
-    uploads.sweep(worker.services)
+    uploads.delete_idle(worker.services)
     assert list(web.services.uploads.room(upload.pk)) == []
 
 
 @pytest.mark.long
 def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_one_records_the_break(pair: Pair) -> None:
     first, second = pair
-    grow(first, 2)
+    append_and_sign(first, 2)
     backup = transaction.savepoint()
-    grow(second, 3)
+    append_and_sign(second, 3)
     old = get_log(second.services).head()
     assert old is not None
     transaction.savepoint_rollback(backup)
     for machine in (first, second):
         with pytest.raises(BrokenHistoryError, match="it has signed"):
-            grow(machine, 1)
+            append_and_sign(machine, 1)
         assert "it has signed" in get_log(machine.services).stopped()
     with pytest.raises(BrokenHistoryError, match="it has signed"):
-        accept_head(first.services, by="Ann", reason="wishful")
-    new = new_origin(first.services, by="Ann", reason="An old backup.")
-    grow(second, 1)
+        accept_checkpoint(first.services, by="Ann", reason="wishful")
+    new = start_new_origin(first.services, by="Ann", reason="An old backup.")
+    append_and_sign(second, 1)
     head = get_log(first.services).head()
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
@@ -116,13 +116,13 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
 @pytest.mark.django_db(transaction=True)
 def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(pair: Pair) -> None:
     first, second = pair
-    grow(first, 2)
+    append_and_sign(first, 2)
     submit(EntryType.CASE, {"number": 3})
     sequence_log(first.services)
-    told, config = connection.settings_dict, first.services.config
+    database, config = connection.settings_dict, first.services.config
     environ = {
         **os.environ,
-        "DATABASE_URL": f"postgresql://{told['USER']}@/{told['NAME']}?host={told['HOST']}",
+        "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}",
         "EXHIBIT_DATA": str(config.data_dir),
         "EXHIBIT_BLOBS_URL": config.blobs_url,
     }
@@ -135,13 +135,13 @@ def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(
         assert LogCheckpoint.objects.count() == 1
         process.kill()
     began = time.monotonic()
-    grow(second, 1)
+    append_and_sign(second, 1)
     assert time.monotonic() - began < 30
     assert [row.size for row in LogCheckpoint.objects.order_by("pk")] == [2, 4]
     assert [replay(machine.services).problems for machine in pair] == [[], []]
 
 
-def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
+def measure(machine: SyncRunner, loads: list[bytes]) -> Digest:
     """Return the features of a photograph; ``loads`` records whether its bytes were needed."""
     data = photograph(1)
 
@@ -152,7 +152,7 @@ def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
     return get_features(machine.services).get(Digest.of(data), load).digest
 
 
-def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
+def restart(machine: SyncRunner, *, without: str) -> SyncRunner:
     """Restart the machine without one of its folders."""
     shutil.rmtree(machine.services.config.data_dir / without, ignore_errors=True)
     return SyncRunner(machine.services.config)
@@ -162,12 +162,12 @@ def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
 def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pair: Pair) -> None:
     first, second = pair
     loads: list[bytes] = []
-    assert measured(first, loads) == measured(second, loads) == measured(anew(first, without="features"), loads)
+    assert measure(first, loads) == measure(second, loads) == measure(restart(first, without="features"), loads)
     assert len(loads) == 1
     get_features(second.services).remove(Digest.of(photograph(1)))
-    assert measured(anew(first, without="features"), loads)
+    assert measure(restart(first, without="features"), loads)
     get_features(first.services).clear()
-    assert measured(anew(second, without="features"), loads)
+    assert measure(restart(second, without="features"), loads)
     assert len(loads) == 3
 
 
@@ -175,17 +175,17 @@ def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pa
 def test_what_is_damaged_in_the_bucket_or_while_it_is_silent_is_measured_again(pair: Pair, s3: S3) -> None:
     first, second = pair
     loads: list[bytes] = []
-    digest = measured(first, loads)
+    digest = measure(first, loads)
     objects = objects_of(first.services.config, "features")
     assert objects is not None
     [(name, _)] = objects.names()
     assert digest.hex in name
     objects.put(name, b"damaged")
-    assert measured(second, loads) == digest
+    assert measure(second, loads) == digest
     assert len(loads) == 2
-    assert measured(anew(first, without="features"), loads) == digest  # it was stored again
+    assert measure(restart(first, without="features"), loads) == digest  # it was stored again
     assert len(loads) == 2
     keys = second.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
-    assert measured(anew(second, without="features"), loads) == digest
+    assert measure(restart(second, without="features"), loads) == digest
     assert len(loads) == 3

@@ -15,17 +15,17 @@ from registry.models import Notice, NoticeMail
 from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import mail_server
 from tests.assets.noticed import studio
-from tests.registry.notices.test_send_notice import Waiting, sent, waiting
+from tests.registry.notices.test_send_notice import MailFactory, make_mail, send
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio", "waiting"]
+__all__ = ["make_mail", "studio"]
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, waiting: Waiting) -> None:
+def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, make_mail: MailFactory) -> None:
     with mail_server() as server:
-        mail = waiting(server)
+        mail = make_mail(server)
         values = connection.settings_dict
         environ = {
             **os.environ,
@@ -39,8 +39,8 @@ def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncR
         mail.refresh_from_db()
         assert (mail.state, len(server.mails)) == ("doing", 1)
         with pytest.raises(WrongUseError, match="at this moment"):
-            notices.take_back(Notice.objects.get(), by="Ann")
+            notices.withdraw_signature(Notice.objects.get(), by="Ann")
         NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))
-        mail = sent(inline, mail)
-        assert notice_mail.may_have_left(mail)
+        mail = send(inline, mail)
+        assert notice_mail.is_in_doubt(mail)
         assert len(server.mails) == 1

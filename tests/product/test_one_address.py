@@ -10,13 +10,13 @@ from PIL import Image
 from evidence.verdict.result import State
 from registry.cases.decisions import confirm
 from registry.matches.match import match_pictures
-from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
-from tests.assets.sealed import sealed, verified
-from tests.assets.shop import LOOPBACK, Shop, settle
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, record_sightings, register
+from tests.assets.sealed import run_until_sealed, verify
+from tests.assets.shop import LOOPBACK, Shop, change_settings
 from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = pytest.mark.django_db
-SEEN = 3
+SERVED_PICTURES = 3
 
 
 @pytest.mark.long
@@ -26,24 +26,24 @@ SEEN = 3
 def test_a_bundle_with_pictures_that_one_address_served_in_turn_passes(
     inline: SyncRunner, shop: Shop, tmp_path: Path, served: int | None, outcome: str
 ) -> None:
-    settle(inline, anchors=(), languages=("en",), allowed_networks=(LOOPBACK,))
-    made = [jpeg(Image.open(BytesIO(photograph(1))), quality) for quality in (40, 60, 80, 90)]
+    change_settings(inline, anchors=(), languages=("en",), allowed_networks=(LOOPBACK,))
+    pictures = [encode_jpeg(Image.open(BytesIO(photograph(1))), quality) for quality in (40, 60, 80, 90)]
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    for number in range(SEEN):
-        planned, epoch = claimed_slice(studio, f"watch-{number}")
-        waiting = bring(inline.services, planned, epoch, [made[number]], urlsplit(shop.url()).netloc)
-        match_pictures(inline.services, waiting)
+    for number in range(SERVED_PICTURES):
+        planned, epoch = claim_new_slice(studio, f"watch-{number}")
+        picture_ids = record_sightings(inline.services, planned, epoch, [pictures[number]], urlsplit(shop.url()).netloc)
+        match_pictures(inline.services, picture_ids)
         planned.state = "done"
         planned.save(update_fields=["state"])
     shop.serve("/page-0", b'<img src="/image-0.jpg">', "text/html")
     if served is not None:
-        shop.image("/image-0.jpg", made[served])
+        shop.image("/image-0.jpg", pictures[served])
     case = studio.cases.get()
     confirm(inline.services, case, by="Ann", reason="A copy.")
-    verdict = verified(inline, sealed(inline, case.bundles.get()), tmp_path)
+    verdict = verify(inline, run_until_sealed(inline, case.bundles.get()), tmp_path)
     assert case.captures.get().outcome == outcome
     visits = {check.name: check.state for check in verdict.checks if check.name.startswith("capture:")}
-    assert visits == {f"capture:{SEEN:02d}-1": State.PASSED}
-    assert len([check for check in verdict.checks if check.name.startswith("match:")]) == SEEN
+    assert visits == {f"capture:{SERVED_PICTURES:02d}-1": State.PASSED}
+    assert len([check for check in verdict.checks if check.name.startswith("match:")]) == SERVED_PICTURES
     assert [check for check in verdict.checks if check.state is State.FAILED] == []

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.assets.patterns import patterns, slow
+from tests.assets.patterns import find_patterns, find_slow_text
 
-MOST = 1.0
+MAX_COST = 1.0
 """Microseconds of processor time per character."""
 OWN = {
     "crawler.searches.mapping": "the addresses of image searches: files that an operator puts down",
@@ -27,15 +27,15 @@ MADE_LATER = {
 
 
 def test_every_pattern_is_written_down_where_the_test_finds_it() -> None:
-    found, made_later = patterns()
-    assert len(found) > 200
+    all_patterns, made_later = find_patterns()
+    assert len(all_patterns) > 200
     assert {words.partition(":")[0] for words in made_later} == MADE_LATER.keys()
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_no_text_makes_a_pattern_slow() -> None:
-    found, _made_later = patterns()
-    tried = [used for used in found if used.where.partition(":")[0] not in OWN]
-    told = {f"{used.where} {used.pattern.pattern[:80]}": slow(used, MOST) for used in tried}
-    assert {where: text for where, text in told.items() if text} == {}
+    all_patterns, _made_later = find_patterns()
+    tested = [used for used in all_patterns if used.where.partition(":")[0] not in OWN]
+    slow_texts = {f"{used.where} {used.pattern.pattern[:80]}": find_slow_text(used, MAX_COST) for used in tested}
+    assert {where: text for where, text in slow_texts.items() if text} == {}

@@ -17,7 +17,7 @@ from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm
 from registry.crawls import crawling
-from registry.crawls.slice import opening
+from registry.crawls.slice import make_opening
 from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import (
@@ -33,8 +33,8 @@ from registry.models import (
     Refusal,
     Sighting,
 )
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
+from tests.assets.shop import LOOPBACK, Shop, add_own_keys, create_watch, run_now, running_timestamp_services
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
@@ -45,32 +45,32 @@ COPIES = 3
 def shop() -> Iterator[Shop]:
     """Three copies of works, an unrelated image, a broken one, a forbidden folder, a link into a private network."""
     with Site(host="127.0.0.5") as site:
-        made = Shop(site)
+        new_shop = Shop(site)
         for number in range(COPIES):
-            made.image(f"/copy-{number}.jpg", copy_of(photograph(number)))
-        made.image("/other.jpg", photograph(50))
-        made.image("/broken.jpg", photograph(51)[:600] + b"\0" * 500)
-        made.image("/members/copy.jpg", copy_of(photograph(0)))
+            new_shop.image(f"/copy-{number}.jpg", recompress(photograph(number)))
+        new_shop.image("/other.jpg", photograph(50))
+        new_shop.image("/broken.jpg", photograph(51)[:600] + b"\0" * 500)
+        new_shop.image("/members/copy.jpg", recompress(photograph(0)))
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /members/\n", "text/plain")
         site.routes["/away.jpg"] = Answer(b"", status=302, headers=(("Location", "http://10.0.0.1/x.jpg"),))
-        made.page("/", "/copy-0.jpg", "/other.jpg")
-        made.page("/second", "/copy-1.jpg", "/broken.jpg", "/away.jpg")
-        made.page("/third", "/copy-2.jpg", "/copy-0.jpg", "/members/copy.jpg")
-        made.page("/members/list", "/copy-2.jpg")
-        yield made
+        new_shop.page("/", "/copy-0.jpg", "/other.jpg")
+        new_shop.page("/second", "/copy-1.jpg", "/broken.jpg", "/away.jpg")
+        new_shop.page("/third", "/copy-2.jpg", "/copy-0.jpg", "/members/copy.jpg")
+        new_shop.page("/members/list", "/copy-2.jpg")
+        yield new_shop
 
 
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
     """An installation that may crawl loopback and has timestamp services, and a matching trust list."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
-    with witnessed(own, tmp_path / "witnesses") as (complete, trust):
+    with running_timestamp_services(own, tmp_path / "witnesses") as (complete, trust):
         yield SyncRunner(complete), trust
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
 
 
-def registered_works(inline: SyncRunner, count: int = COPIES) -> Owner:
+def register_works(inline: SyncRunner, count: int = COPIES) -> Owner:
     studio = owner("studio")
     for number in range(count):
         register(inline.services, studio, photograph(number), f"Work {number}")
@@ -82,30 +82,30 @@ def confirm_all(inline: SyncRunner) -> None:
         confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
 
 
-def sealed_and_witnessed() -> bool:
+def is_sealed_and_timestamped() -> bool:
     """Return True if every bundle is sealed and every receipt for it complete."""
-    waiting = Bundle.objects.exclude(state="done").exists() or AnchorReceipt.objects.exclude(state="done").exists()
-    return not waiting and {"rfc3161", "opentimestamps"} <= set(AnchorReceipt.objects.values_list("kind", flat=True))
+    is_pending = Bundle.objects.exclude(state="done").exists() or AnchorReceipt.objects.exclude(state="done").exists()
+    return not is_pending and {"rfc3161", "opentimestamps"} <= set(AnchorReceipt.objects.values_list("kind", flat=True))
 
 
-def verdict_of(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
+def verify_bundle(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
     out = BytesIO()
     assemble(inline.services, bundle, out)
     path = folder / f"bundle-{bundle.pk}.zip"
     path.write_bytes(out.getvalue())
-    return Verifier(with_own_keys(inline.services, trust)).verify(path)
+    return Verifier(add_own_keys(inline.services, trust)).verify(path)
 
 
 def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:
     inline, trust = world
-    studio = registered_works(inline)
-    watch(studio, shop.url())
+    studio = register_works(inline)
+    create_watch(studio, shop.url())
     inline.run_until_idle()
 
     assert Crawl.objects.get().reason == "finished"
-    seen = {(one.page_url, one.image_url) for one in Sighting.objects.all()}
-    assert (shop.url("/third"), shop.url("/copy-0.jpg")) in seen
-    assert len(seen) == 6
+    addresses = {(sighting.page_url, sighting.image_url) for sighting in Sighting.objects.all()}
+    assert (shop.url("/third"), shop.url("/copy-0.jpg")) in addresses
+    assert len(addresses) == 6
     refused = {row.url: row.reason for row in Refusal.objects.all()}
     assert refused == {
         shop.url("/away.jpg"): "private-address",
@@ -123,22 +123,22 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
     assert set(Capture.objects.values_list("outcome", flat=True)) == {"captured"}
 
     confirm_all(inline)
-    inline.run_until(sealed_and_witnessed)
+    inline.run_until(is_sealed_and_timestamped)
     inline.run_until_idle()
     assert Bundle.objects.count() == COPIES
     for bundle in Bundle.objects.all():
-        verdict = verdict_of(inline, bundle, trust, tmp_path)
+        verdict = verify_bundle(inline, bundle, trust, tmp_path)
         assert [check for check in verdict.checks if check.state is State.FAILED] == []
         assert verdict.outcome is ExitCode.DONE, verdict.sentence
         assert "no legal weight" in verdict.sentence
     types = list(LogEntry.objects.order_by("sequence").values_list("type", flat=True))
-    told = [one.content["what"] for one in LogOpening.objects.filter(submission__type="case")]
-    assert (told.count("opened"), told.count("captured")) == (COPIES, Capture.objects.count())
+    events = [sighting.content["what"] for sighting in LogOpening.objects.filter(submission__type="case")]
+    assert (events.count("opened"), events.count("captured")) == (COPIES, Capture.objects.count())
     assert {kind: types.count(kind) for kind in types} == {
         "registration": COPIES,
         "slice": 2,
         "setting": 1,  # the configuration
-        "case": len(told),  # including the sightings that each case gained, in one or several entries
+        "case": len(events),  # including the sightings that each case gained, in one or several entries
         "decision": COPIES,
         "key": 1,
         "seal": COPIES,
@@ -146,7 +146,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
 
 
 def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, shop: Shop) -> None:
-    watch(registered_works(inline, 1), shop.url())
+    create_watch(register_works(inline, 1), shop.url())
     inline.run_until_idle()
     assert shop.site.seen == []
     refusal = Refusal.objects.get()
@@ -160,8 +160,8 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, _ = world
-    studio = registered_works(inline)
-    made = watch(studio, shop.url())
+    studio = register_works(inline)
+    new_watch = create_watch(studio, shop.url())
     inline.run_until_idle()
     confirm_all(inline)
     inline.run_until_idle()
@@ -169,13 +169,15 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     captures, bundles = Capture.objects.count(), Bundle.objects.count()
     fetched = len(shop.site.seen)
 
-    run_now(made)
+    run_now(new_watch)
     inline.run_until_idle()
 
-    assert [crawl.reason for crawl in made.crawls.all()] == ["finished", "finished"]
-    images = [one for one in shop.site.seen[fetched:] if one.path.endswith(".jpg") and one.path != "/away.jpg"]
+    assert [crawl.reason for crawl in new_watch.crawls.all()] == ["finished", "finished"]
+    images = [
+        request for request in shop.site.seen[fetched:] if request.path.endswith(".jpg") and request.path != "/away.jpg"
+    ]
     assert images
-    assert all("if-none-match" in one.headers for one in images)
+    assert all("if-none-match" in request.headers for request in images)
     again = Sighting.objects.filter(crawl__number=2)
     assert {(row.page_url, row.image_url): row.first_seen for row in again} == first
     assert {(row.status, row.bytes_came) for row in again} == {(304, False)}
@@ -190,29 +192,29 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
     inline, trust = world
     shop.page("/alone", "/copy-2.jpg")
     shop.site.routes = {path: shop.site.routes[path] for path in ("/alone", "/copy-2.jpg")}
-    watch(registered_works(inline), shop.url("/alone"))
+    create_watch(register_works(inline), shop.url("/alone"))
     inline.run_until(Case.objects.exists)
     shop.site.routes = {}
     confirm_all(inline)
-    inline.run_until(sealed_and_witnessed)
+    inline.run_until(is_sealed_and_timestamped)
     capture = Capture.objects.get()
     assert capture.outcome == "page-gone"
     assert " 404: " in capture.sentence
     bundle = Bundle.objects.get()
-    verdict = verdict_of(inline, bundle, trust, tmp_path)
+    verdict = verify_bundle(inline, bundle, trust, tmp_path)
     assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the image again
     assert "not shown: capture." in verdict.sentence
-    assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
+    assert any(entry["path"].endswith("exchange.warc") for entry in bundle.contents)
 
 
 @pytest.mark.long
 def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.6") as site:
-        made = Shop(site)
-        made.image("/a.jpg", jpeg(textured(50, (320, 240)).point(lambda value: min(255, value + 20))))
-        made.page("/", "/a.jpg")
-        watch(registered_works(inline), made.url())
+        new_shop = Shop(site)
+        new_shop.image("/a.jpg", encode_jpeg(textured(50, (320, 240)).point(lambda value: min(255, value + 20))))
+        new_shop.page("/", "/a.jpg")
+        create_watch(register_works(inline), new_shop.url())
         inline.run_until_idle()
     assert Sighting.objects.count() == 1
     assert not Case.objects.exists()
@@ -222,15 +224,15 @@ def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> No
 def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    planned, epoch = claim_new_slice(studio)
+    match_pictures(inline.services, record_sightings(inline.services, planned, epoch, [recompress(photograph(1))]))
     confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
     inline.run_until_idle()
     bundle = Bundle.objects.get()
     assert bundle.state == "todo"
 
-    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=opening)
+    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=make_opening)
     Bundle.objects.update(not_before=None)
     inline.run_until_idle()
     bundle.refresh_from_db()

@@ -8,46 +8,51 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.keys.ed25519 import KeySigner
-from evidence.keys.oprf import ORDER, Answering, Blinded, to_curve
-from evidence.log.notes import cosigner_key, verifier_key
-from indexer.vectors.bands import elements
-from registry.alliance.blind import _masks
-from registry.alliance.signed_calls import HEAD
+from evidence.keys.oprf import ORDER, OprfClient, OprfServer, to_curve
+from evidence.log.notes import format_cosigner_key, format_verifier_key
+from indexer.vectors.bands import list_elements
+from registry.alliance.blind import _derive_masks
+from registry.alliance.signed_calls import SIGNATURE_PREFIX
 from tests import CHECKOUT
 
-COUNTED = bytes(range(32))
+COUNTING_BYTES = bytes(range(32))
 """Seed of the key, the SHA-256 and the hash of the image."""
 
 
 @pytest.fixture
-def told() -> Any:  # noqa: ANN401 - any JSON
+def examples() -> Any:  # noqa: ANN401 - any JSON
     page = (CHECKOUT / "docs" / "reference" / "protocols.md").read_text("utf-8")
-    found = re.search(r"\n## Examples\n.*?\n```json\n(.*?)\n```\n", page, re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
+    match = re.search(r"\n## Examples\n.*?\n```json\n(.*?)\n```\n", page, re.DOTALL)
+    assert match is not None
+    return json.loads(match[1])
 
 
-def test_the_request_is_signed_so(told: Any) -> None:  # noqa: ANN401
-    assert bytes.fromhex(told["seed"]) == COUNTED
-    signer = KeySigner(Ed25519PrivateKey.from_private_bytes(COUNTED))
-    assert told["log"] == verifier_key("b.example/log", signer.public_key)
-    assert told["witness"] == cosigner_key("b.example/log/witness", signer.public_key)
-    assert told["signature"] == signer.sign(HEAD + told["body"].encode()).hex()
+def test_the_request_is_signed_so(examples: Any) -> None:  # noqa: ANN401
+    assert bytes.fromhex(examples["seed"]) == COUNTING_BYTES
+    signer = KeySigner(Ed25519PrivateKey.from_private_bytes(COUNTING_BYTES))
+    assert examples["log"] == format_verifier_key("b.example/log", signer.public_key)
+    assert examples["witness"] == format_cosigner_key("b.example/log/witness", signer.public_key)
+    assert examples["signature"] == signer.sign(SIGNATURE_PREFIX + examples["body"].encode()).hex()
 
 
-def test_the_element_is_blinded_so(told: Any) -> None:  # noqa: ANN401
-    digest, band, *_ = elements(COUNTED, COUNTED)
-    assert (told["element"], told["band"]) == (digest.hex(), band.decode())
-    assert told["point"] == f"{to_curve(digest)[0]:064x}"
-    asking = Blinded(digest, int(told["blind"], 16))
-    answering = Answering((int(told["key"], 16) - 1 + ORDER - 1).to_bytes(48, "big"))
-    assert told["sent"] == asking.sent().hex()
-    assert told["answered"] == answering.answer(asking.sent()).hex()
-    assert told["multiplied"] == answering.answer(bytes.fromhex(told["point"])).hex()
-    assert told["output"] == asking.output(bytes.fromhex(told["answered"])).hex() == answering.output(digest).hex()
+def test_the_element_is_blinded_so(examples: Any) -> None:  # noqa: ANN401
+    digest, band, *_ = list_elements(COUNTING_BYTES, COUNTING_BYTES)
+    assert (examples["element"], examples["band"]) == (digest.hex(), band.decode())
+    assert examples["point"] == f"{to_curve(digest)[0]:064x}"
+    asking = OprfClient(digest, int(examples["blind"], 16))
+    answering = OprfServer((int(examples["key"], 16) - 1 + ORDER - 1).to_bytes(48, "big"))
+    assert examples["sent"] == asking.sent().hex()
+    assert examples["answered"] == answering.answer(asking.sent()).hex()
+    assert examples["multiplied"] == answering.answer(bytes.fromhex(examples["point"])).hex()
+    assert (
+        examples["output"] == asking.output(bytes.fromhex(examples["answered"])).hex() == answering.output(digest).hex()
+    )
 
 
-def test_the_entry_is_covered_so(told: Any) -> None:  # noqa: ANN401
-    tag, cover = _masks(bytes.fromhex(told["output"]), bytes.fromhex(told["salt"]), told["n"])
-    inner = told["position"].to_bytes(2, "big") + bytes.fromhex(told["record_key"])
-    assert told["entry"] == (tag + bytes(one ^ other for one, other in zip(cover, inner, strict=True))).hex()
+def test_the_entry_is_covered_so(examples: Any) -> None:  # noqa: ANN401
+    tag, cover = _derive_masks(bytes.fromhex(examples["output"]), bytes.fromhex(examples["salt"]), examples["n"])
+    inner = examples["position"].to_bytes(2, "big") + bytes.fromhex(examples["record_key"])
+    assert (
+        examples["entry"]
+        == (tag + bytes(cover_byte ^ inner_byte for cover_byte, inner_byte in zip(cover, inner, strict=True))).hex()
+    )

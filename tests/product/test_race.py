@@ -25,9 +25,9 @@ from registry.models import (
     WorkPicture,
 )
 from registry.services.services import Services
-from tests.assets.flooded import stranger, with_floor
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.shop import run_now, watch
+from tests.assets.flooded import picture_with_mark, set_flood_floor
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.shop import create_watch, run_now
 from workers.periodic import do_each_minute
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
@@ -37,26 +37,30 @@ from workers.tasks.tick import tick
 @pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     studio = owner("studio")
     # Two sets of services as in two processes: separate indexes over the same rows and bytes.
-    one, other = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
-    planned, epoch = claimed_slice(studio)
+    first_services, second_services = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
+    planned, epoch = claim_new_slice(studio)
     with ThreadPoolExecutor(2) as pool:
         for number in range(15):
             data = photograph(number)
-            waiting = bring(one, planned, epoch, [copy_of(data)], host=f"site-{number}.example")
+            picture_ids = record_sightings(
+                first_services, planned, epoch, [recompress(data)], host=f"site-{number}.example"
+            )
             start = threading.Barrier(2)
 
             def arrive_as_work(data: bytes = data, start: threading.Barrier = start) -> None:
                 start.wait(30)
-                work = register(one, studio, data).work
-                search_pictures(one, list(WorkPicture.objects.filter(work=work).values_list("pk", flat=True)))
+                work = register(first_services, studio, data).work
+                search_pictures(
+                    first_services, list(WorkPicture.objects.filter(work=work).values_list("pk", flat=True))
+                )
                 connection.close()
 
-            def arrive_as_picture(waiting: list[int] = waiting, start: threading.Barrier = start) -> None:
+            def arrive_as_picture(waiting: list[int] = picture_ids, start: threading.Barrier = start) -> None:
                 start.wait(30)
-                match_pictures(other, waiting)
+                match_pictures(second_services, waiting)
                 connection.close()
 
             for done in [pool.submit(arrive_as_work), pool.submit(arrive_as_picture)]:
@@ -66,12 +70,12 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, t
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Path) -> None:
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     both = [Services(replace(config, data_dir=tmp_path, checkpoint_seconds=1)) for _ in range(2)]
     studio = owner("studio")
     register(both[0], studio, photograph(1))
     for number in range(5):
-        run_now(watch(studio, f"http://shop-{number}.example/", f"watch-{number}"))
+        run_now(create_watch(studio, f"http://shop-{number}.example/", f"watch-{number}"))
     start = threading.Barrier(2)
 
     def tick_once(services: Services) -> None:
@@ -95,25 +99,25 @@ def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Pa
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Config, tmp_path: Path) -> None:
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     studio, floor = owner("studio"), 4
-    both = [with_floor(SyncRunner(replace(config, data_dir=tmp_path)).services, floor) for _ in range(2)]
+    both = [set_flood_floor(SyncRunner(replace(config, data_dir=tmp_path)).services, floor) for _ in range(2)]
     register(both[0], studio, photograph(1))
-    waiting: list[list[int]] = []
+    picture_ids: list[list[int]] = []
     for number in range(12):
-        planned, epoch = claimed_slice(studio, f"watch-{number}")
-        data = [stranger(number, photograph(1))]
-        waiting.append(bring(both[0], planned, epoch, data, host=f"site-{number}.example"))
+        planned, epoch = claim_new_slice(studio, f"watch-{number}")
+        data = [picture_with_mark(number, photograph(1))]
+        picture_ids.append(record_sightings(both[0], planned, epoch, data, host=f"site-{number}.example"))
     start = threading.Barrier(2)
 
-    def find(services: Services, mine: list[list[int]]) -> None:
+    def find(services: Services, batches: list[list[int]]) -> None:
         start.wait(30)
-        for ids in mine:
+        for ids in batches:
             match_pictures(services, ids)
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(find, services, waiting[turn::2]) for turn, services in enumerate(both)]:
+        for done in [pool.submit(find, services, picture_ids[turn::2]) for turn, services in enumerate(both)]:
             done.result()
     assert Case.objects.count() == Capture.objects.count() == floor
     assert Match.objects.exclude(decision="none").count() == 12

@@ -9,15 +9,15 @@ import pytest
 
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
-from tests.assets.processes import free_port, processes_of, wait_until
-from tests.assets.rows import copy_of, photograph
+from tests.assets.processes import find_processes, free_port, wait_until
+from tests.assets.rows import photograph, recompress
 from tests.assets.shop import LOOPBACK, Shop
 
 ENDS = {"verify": 4}
 """Non-zero exit codes: no outside timestamp service is configured, and the README explains the effect."""
 
 
-def lines_of_the_readme() -> list[list[str]]:
+def readme_commands() -> list[list[str]]:
     """Return the words of each command, without comments."""
     text = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## Use it\n")[2]
     block = re.search(r"```\n(.*?)```", text, re.DOTALL)
@@ -30,43 +30,43 @@ FIGURE = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+(?: ?%)|\d+ ?%)(
 ERROR_RATE = re.compile(r"([\d,]+) photographs\s+allow at most ([\d,]+) certain false matches in a million")
 
 
-def page(name: str) -> str:
+def read_page(name: str) -> str:
     return (CHECKOUT / name).read_text("utf-8")
 
 
-def number(text: str) -> int:
+def parse_number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def row_of(text: str, start: str) -> list[str]:
+def table_row(text: str, start: str) -> list[str]:
     """Return the cells of the table row that starts with this text."""
     (line,) = [line for line in text.splitlines() if line.startswith(f"| {start}")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_of_the_shipped_calibration() -> None:
-    claimed = ERROR_RATE.search(page("README.md"))
+    claimed = ERROR_RATE.search(read_page("README.md"))
     assert claimed is not None
-    accuracy = page("docs/explanation/accuracy.md")
-    asked, bound = (
-        row_of(accuracy, "each searched for among all others"),
-        row_of(accuracy, "… at most, in a million pictures"),
+    accuracy = read_page("docs/explanation/accuracy.md")
+    search_row, bound = (
+        table_row(accuracy, "each searched for among all others"),
+        table_row(accuracy, "… at most, in a million pictures"),
     )
-    photographs, at_most = map(number, claimed.groups())
-    assert (photographs, at_most) == (number(asked[1]), number(bound[2]))
-    shipped = json.loads(page("indexer/models/calibration.json"))["bounds"]
+    photographs, at_most = map(parse_number, claimed.groups())
+    assert (photographs, at_most) == (parse_number(search_row[1]), parse_number(bound[2]))
+    shipped = json.loads(read_page("indexer/models/calibration.json"))["bounds"]
     assert (photographs, at_most) == (shipped["certain"]["photographs"], shipped["certain"]["at_most_in_a_million"])
-    assert [number(cell) for cell in (asked[3], bound[3])] == [
+    assert [parse_number(cell) for cell in (search_row[3], bound[3])] == [
         shipped["review"]["failed"], shipped["review"]["at_most_in_a_million"],
     ]  # fmt: skip
 
 
 def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
-    text = re.sub(r"```.*?```", "", page("README.md"), flags=re.DOTALL)
-    measured = set(FIGURE.findall(page("docs/explanation/accuracy.md") + page("docs/benchmarks.md")))
+    text = re.sub(r"```.*?```", "", read_page("README.md"), flags=re.DOTALL)
+    measurements = set(FIGURE.findall(read_page("docs/explanation/accuracy.md") + read_page("docs/benchmarks.md")))
     figures = set(FIGURE.findall(text))
     assert figures
-    assert figures <= measured
+    assert figures <= measurements
 
 
 @pytest.mark.long
@@ -75,23 +75,23 @@ def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folde
     cli = CommandLine(open_folder / "data", {**settings, "EXHIBIT_CAPTURE_BROWSER": "none"})
     (open_folder / "portfolio").mkdir()
     (open_folder / "portfolio" / "one.jpg").write_bytes(photograph(1))
-    (open_folder / "found.jpg").write_bytes(copy_of(photograph(1)))
+    (open_folder / "found.jpg").write_bytes(recompress(photograph(1)))
     own = {"~/Pictures/portfolio": open_folder / "portfolio", "https://shop.example/": shop.url()}
-    (up, *lines), told = lines_of_the_readme(), {}
+    (up, *lines), outputs = readme_commands(), {}
     assert up == ["make", "up"]
     try:
         cli.run("up", "--detach")
         for program, *words in lines:
             assert program == "bin/exhibit"
-            here = {one: open_folder / one for one in words if re.search(r"\.(jpg|json|zip)$", one)}
-            given = [{**here, **own}.get(word, word) for word in words]
+            paths = {name: open_folder / name for name in words if re.search(r"\.(jpg|json|zip)$", name)}
+            arguments = [{**paths, **own}.get(word, word) for word in words]
             if words[:2] == ["user", "add"]:
-                given.append("--generate-password")  # no terminal to type a password
-            told[" ".join(words[:2])] = cli.run(*given, code=ENDS.get(words[0], 0)).out
+                arguments.append("--generate-password")  # no terminal to type a password
+            outputs[" ".join(words[:2])] = cli.run(*arguments, code=ENDS.get(words[0], 0)).out
     finally:
         cli.run("down", code=None)
-    assert "1 case." in told["watch run"]
-    [verdict] = [text for line, text in told.items() if line.startswith("verify ")]
+    assert "1 case." in outputs["watch run"]
+    [verdict] = [text for line, text in outputs.items() if line.startswith("verify ")]
     assert "not shown: time" in verdict
-    assert "work 1, one" in told["identify found.jpg"]
-    wait_until(lambda: not processes_of(open_folder))
+    assert "work 1, one" in outputs["identify found.jpg"]
+    wait_until(lambda: not find_processes(open_folder))

@@ -36,7 +36,7 @@ def test_what_leaves_a_container_is_refused_though_the_browser_may_make_its_sand
     assert PROFILE["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not set(allowed) & set(REFUSED)
     assert {"clone", "unshare", "chroot"} <= set(allowed)
-    done = _confined([sys.executable, "-c", _MOUNT])
+    done = _run_confined([sys.executable, "-c", _MOUNT])
     assert done.stdout == f"{errno.EPERM}\n"
 
 
@@ -57,7 +57,7 @@ def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Pa
     open_folder.chmod(0o777)
     page = "data:text/html,<script>document.title=6*7</script>"
     words = ["--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={open_folder}", "--dump-dom", page]
-    done = _confined([str(program), *words], home=open_folder)
+    done = _run_confined([str(program), *words], home=open_folder)
     assert "<title>42</title>" in done.stdout, done.stderr[-2000:]
 
 
@@ -65,11 +65,11 @@ def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Pa
 def test_pictures_are_read_under_the_profile() -> None:
     program = "from demo.stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
     program += "print(decode(min((ASSETS / 'works').glob('*.jpg')).read_bytes(), Limits()).pixels.shape)"
-    done = _confined([sys.executable, "-c", program])
+    done = _run_confined([sys.executable, "-c", program])
     assert done.stdout.endswith(", 3)\n"), done.stderr[-2000:]
 
 
-def _confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
+def _run_confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
     """Run a program under the profile, without root's rights if another user can run it."""
     library = _library()
     names = [name.encode() for rule in PROFILE["syscalls"] for name in rule["names"]]

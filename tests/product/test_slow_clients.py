@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.errors import ExitCode
 from tests.assets.processes import wait_until
-from tests.assets.slow_clients import BODY, READ, load
+from tests.assets.slow_clients import SLOW_BODY, SLOW_READ, load
 from tests.assets.stack import Stack, running_stack
 
 MIB = 2**20
@@ -23,42 +23,42 @@ MIB = 2**20
 def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="exhibit-slow-") as name, django_db_blocker.unblock():
         Path(name).chmod(0o755)
-        with running_stack(Path(name)) as made:
-            yield made
+        with running_stack(Path(name)) as running_product:
+            yield running_product
 
 
-def warmed(stack: Stack) -> int:
+def warm_up(stack: Stack) -> int:
     """Return the port of a site that has served some pages."""
     for _ in range(20):
         assert requests.get(f"http://127.0.0.1:{stack.config.web_port}/sign-in/", timeout=60).status_code == 200
     return stack.config.web_port
 
 
-def memory(stack: Stack) -> float:
-    return sum(one.memory_info().rss for one in stack.web())
+def resident_memory(stack: Stack) -> float:
+    return sum(process.memory_info().rss for process in stack.web())
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", [BODY, READ])
+@pytest.mark.parametrize("kind", [SLOW_BODY, SLOW_READ])
 def test_ten_slow_clients_are_not_noticed(stack: Stack, kind: str) -> None:
-    outcome = load(warmed(stack), slow=10, rate=2, seconds=5, kinds=(kind,))
+    outcome = load(warm_up(stack), slow=10, rate=2, seconds=5, kinds=(kind,))
     assert set(outcome.pages.statuses) == set(outcome.health.statuses) == {200}
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_readers_are_served_while_three_hundred_slow_clients_hold_connections(stack: Stack) -> None:
-    port = warmed(stack)
-    before = memory(stack)
+    port = warm_up(stack)
+    before = resident_memory(stack)
     outcome = load(port, slow=300, rate=50, seconds=30)
     assert set(outcome.pages.statuses) == set(outcome.health.statuses) == {200}
     assert outcome.recovered < 20
-    assert memory(stack) - before < 150 * MIB
+    assert resident_memory(stack) - before < 150 * MIB
 
 
 @pytest.mark.long
 def test_a_site_that_is_killed_comes_back(stack: Stack) -> None:
-    port = warmed(stack)
+    port = warm_up(stack)
     (before, *_) = stack.web()
     before.kill()
     wait_until(lambda: stack.web() and before not in stack.web() and is_healthy(port), 120)

@@ -33,11 +33,11 @@ from registry.services.addresses import broker_url, database_url
 from registry.works import uploads
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
-from tests.assets.rows import found_case, owner, photograph
-from tests.assets.stack import Stack, patiently, running_stack
+from tests.assets.rows import create_case, owner, photograph
+from tests.assets.stack import Stack, retry_on_database_error, running_stack
 from workers.pipeline.celery import make_app, send_upkeep
 
-ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
+REPORT_FORM = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
 NAMES = {
     "worker-interactive",
     "worker-background",
@@ -45,9 +45,9 @@ NAMES = {
 }
 
 
-def lines(path: Path) -> list[dict[str, object]]:
-    found = [line for line in path.read_text().splitlines() if line.startswith("{")] if path.exists() else []
-    return [json.loads(line) for line in found]
+def log_lines(path: Path) -> list[dict[str, object]]:
+    json_lines = [line for line in path.read_text().splitlines() if line.startswith("{")] if path.exists() else []
+    return [json.loads(line) for line in json_lines]
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +55,14 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
     """The product in its own folder; processes that a test kills are restarted."""
     with tempfile.TemporaryDirectory(prefix="exhibit-running-") as name, django_db_blocker.unblock():
         Path(name).chmod(0o755)
-        with running_stack(Path(name), {"EXHIBIT_LOG_FORMAT": "json"}) as made:
-            yield made
+        with running_stack(Path(name), {"EXHIBIT_LOG_FORMAT": "json"}) as running_product:
+            yield running_product
 
 
 @contextmanager
-def held(stack: Stack, name: str) -> Iterator[None]:
+def keep_busy(stack: Stack, name: str) -> Iterator[None]:
     """Keep a worker busy during the block."""
-    main = next(one for one in stack.workers() if any(name in word for word in one.cmdline()))
+    main = next(worker for worker in stack.workers() if any(name in word for word in worker.cmdline()))
     everything = [main, *main.children(recursive=True)]
     for process in everything:
         process.suspend()
@@ -89,26 +89,26 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
     with opener.open(page) as answer:
         text = answer.read().decode()
     token = text.split('"X-CSRFToken": "')[1].split('"')[0]
-    cookie = next(one.value for one in jar if one.name == "csrftoken")
+    cookie = next(item.value for item in jar if item.name == "csrftoken")
     headers = {"Cookie": f"sessionid={session}; csrftoken={cookie}", "X-CSRFToken": token}
-    sent = Request(f"{site}/o/studio/downloads/report", urlencode(ASKED).encode(), headers)  # noqa: S310
+    sent = Request(f"{site}/o/studio/downloads/report", urlencode(REPORT_FORM).encode(), headers)  # noqa: S310
     logs = stack.config.data_dir / "log"
 
     def request() -> list[dict[str, object]]:
-        return [one for one in lines(logs / "web.log") if one.get("method") == "POST"]
+        return [item for item in log_lines(logs / "web.log") if item.get("method") == "POST"]
 
     def task() -> list[dict[str, object]]:
-        found = lines(logs / "worker-interactive.log")
-        return [one for one in found if one.get("request_id") == request()[0]["request_id"]]
+        all_lines = log_lines(logs / "worker-interactive.log")
+        return [item for item in all_lines if item.get("request_id") == request()[0]["request_id"]]
 
-    with held(stack, "worker-background"):
+    with keep_busy(stack, "worker-background"):
         with build_opener(HTTPCookieProcessor(CookieJar())).open(sent):
             pass
         wait_until(lambda: bool(request()))
         wait_until(lambda: bool(task()))
-    [told] = request()
-    assert told["message"] == "/o/<slug:slug>/downloads/report"
-    assert told["status"] == 302
+    [request_line] = request()
+    assert request_line["message"] == "/o/<slug:slug>/downloads/report"
+    assert request_line["status"] == 302
     assert task()[0]["task"] == "exhibit.report"
     assert task()[0]["task_id"]
 
@@ -116,21 +116,21 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
 @pytest.mark.long
 def test_uploaded_works_are_registered_while_crawls_searches_and_visits_hold_their_workers(stack: Stack) -> None:
     gallery = owner("gallery")
-    with held(stack, "worker-background"):
-        upload = uploads.begin(gallery, uploads.Declaration(), by="Ann", table=None, announced=12)
+    with keep_busy(stack, "worker-background"):
+        upload = uploads.start_upload(gallery, uploads.Declaration(), by="Ann", table=None, announced=12)
         sent = [photograph(seed) for seed in range(500, 512)]
-        files = [uploads.Sent(f"{place}.jpg", len(data), partial(bytes, data)) for place, data in enumerate(sent)]
-        uploads.receive(stack.services, upload, files)
-        uploads.close(upload)
-        wait_until(lambda: uploads.progress_of([upload])[upload.pk].registered == len(files), 60)
+        files = [uploads.SentFile(f"{place}.jpg", len(data), partial(bytes, data)) for place, data in enumerate(sent)]
+        uploads.receive_files(stack.services, upload, files)
+        uploads.close_upload(upload)
+        wait_until(lambda: uploads.compute_progress([upload])[upload.pk].registered == len(files), 60)
 
 
 @pytest.mark.long
 def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_capture_that_hangs(stack: Stack) -> None:
     agency = owner("agency")
-    case = found_case(stack.services, agency)
+    case = create_case(stack.services, agency)
     CrawlSlice.objects.filter(crawl__watch__owner=agency).update(state="done")
-    with held(stack, "worker-background"):
+    with keep_busy(stack, "worker-background"):
         confirm(stack.services, case, by="Ann", reason="A copy.")
         request_package(agency, [case.number], "court", by="Ann")
         request_report(agency, preparer="Ann")
@@ -142,16 +142,20 @@ def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_captur
 @pytest.mark.long
 def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
     def told() -> dict[str, str]:
-        rows = patiently(lambda: list(Heartbeat.objects.values_list("name", "queues")))
+        rows = retry_on_database_error(lambda: list(Heartbeat.objects.values_list("name", "queues")))
         return {name.partition("@")[0]: queues for name, queues in rows}
 
     wait_until(lambda: set(told()) == NAMES)
     assert told()["worker-background"] == "crawl,default,evidence,match,past,upkeep"
     began = Heartbeat.objects.get(name__startswith="worker-background").started_at
-    background = next(one for one in stack.workers() if any("worker-background" in word for word in one.cmdline()))
+    background = next(
+        process for process in stack.workers() if any("worker-background" in word for word in process.cmdline())
+    )
     os.kill(background.pid, signal.SIGKILL)
     wait_until(lambda: Heartbeat.objects.filter(name__startswith="worker-background", started_at__gt=began).exists())
-    interactive = next(one for one in stack.workers() if any("worker-interactive" in word for word in one.cmdline()))
+    interactive = next(
+        process for process in stack.workers() if any("worker-interactive" in word for word in process.cmdline())
+    )
     os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is restarted in the meantime
     try:
         os.kill(interactive.pid, signal.SIGTERM)
@@ -160,29 +164,31 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         os.kill(stack.process.pid, signal.SIGCONT)
 
 
-def swept(stack: Stack, left: list[Path]) -> bool:
+def is_swept(stack: Stack, folders: list[Path]) -> bool:
     """Return True if an upkeep removes folders at once; a worker that has just started receives only the next one."""
     send_upkeep(make_app(stack.config))
     with suppress(AssertionError):
-        wait_until(lambda: not any(folder.exists() for folder in left), 5)
-    return not any(folder.exists() for folder in left)
+        wait_until(lambda: not any(folder.exists() for folder in folders), 5)
+    return not any(folder.exists() for folder in folders)
 
 
 @pytest.mark.long
 def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Path) -> None:
     ended = request_report(owner("archive"), preparer="Ann")
-    wait_until(lambda: patiently(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60)
+    wait_until(
+        lambda: retry_on_database_error(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60
+    )
     urls = {"DATABASE_URL": database_url(stack.config), "REDIS_URL": broker_url(stack.config)}
     other = {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_SECRETS_DIR": str(stack.config.data_dir / "secrets")}
-    left = [folder / "reports" / str(ended.pk) for folder in (tmp_path, stack.config.data_dir)]
-    for folder in left:
+    leftovers = [folder / "reports" / str(ended.pk) for folder in (tmp_path, stack.config.data_dir)]
+    for folder in leftovers:
         folder.mkdir(parents=True, exist_ok=True)
     began = now()
     command = [sys.executable, "-m", "workers.run", "worker-background", "upkeep"]
     with subprocess.Popen(command, env={**os.environ, **stack.environ, **urls, **other}, cwd=CHECKOUT) as worker:
         try:
             wait_until(lambda: Heartbeat.objects.filter(queues="upkeep", started_at__gt=began).exists(), 60)
-            assert any(swept(stack, left) for _ in range(12))
+            assert any(is_swept(stack, leftovers) for _ in range(12))
         finally:
             worker.terminate()
             assert worker.wait(60) == 0
@@ -198,14 +204,14 @@ def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack
             build_opener().open(Request(f"{site}{path}", headers={"Authorization": f"Bearer exh_{secret}"}))  # noqa: S310
     logs = folder / "log"
     wait_until(lambda: "/feeds/…" in (logs / "web.log").read_text())
-    kept = [path.read_text().strip() for path in (folder / "secrets").iterdir()]
+    secret_values = [path.read_text().strip() for path in (folder / "secrets").iterdir()]
     for log in logs.iterdir():
         text = log.read_text(errors="replace")
-        assert not [one for one in (secret, *kept) if one in text], log
+        assert not [value for value in (secret, *secret_values) if value in text], log
     for process in psutil.Process(stack.process.pid).children(recursive=True):
         with suppress(psutil.Error):
             line = " ".join(process.cmdline())
-            assert not [one for one in kept if one in line], line
+            assert not [value for value in secret_values if value in line], line
     open_ones = {
         str(path.relative_to(folder)): oct(path.lstat().st_mode)
         for path in folder.rglob("*")

@@ -14,9 +14,9 @@ import pytest
 from registry.models import Crawl, StepState, Watch
 from tests.assets.processes import wait_until
 from tests.assets.rows import owner
-from tests.assets.shop import watch
-from tests.assets.site import Answer, Seen, Site
-from tests.assets.stack import Stack, patiently, running_stack
+from tests.assets.shop import create_watch
+from tests.assets.site import Answer, ReceivedRequest, Site
+from tests.assets.stack import Stack, retry_on_database_error, running_stack
 from workers.servers.liveness import SECONDS_VARIABLE, replacements
 from workers.servers.product import CHECKOUT
 
@@ -26,7 +26,7 @@ SECONDS = 50.0
 
 SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "redis": Stack.redis,
-    "postgres": lambda stack: [one for first in stack.postmaster() for one in (first, *first.children())],
+    "postgres": lambda stack: [process for first in stack.postmaster() for process in (first, *first.children())],
 }
 
 SAID_OF = {"redis": "redis", "postgres": "database"}
@@ -39,39 +39,39 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
     with running_stack(open_folder, {SECONDS_VARIABLE: "40"}) as stack, Site(host="127.0.0.21") as site:
         is_stopped = threading.Event()
 
-        def answer(seen: Seen) -> Answer:
-            if seen.path != "/":
+        def answer(request: ReceivedRequest) -> Answer:
+            if request.path != "/":
                 assert is_stopped.wait(60)  # the crawl is running when the server stops
             links = "".join(f'<a href="/{number}">more</a>' for number in range(PAGES))
             return Answer(f"<html><body>{links}</body></html>".encode())
 
         for path in ("/", *(f"/{number}" for number in range(PAGES))):
             site.routes[path] = answer
-        started = watch(owner("stalled"), site.url("/"))
+        started = create_watch(owner("stalled"), site.url("/"))
         wait_until(lambda: site.times("/") > 0)
         stopped = SERVERS[name](stack)
-        for one in stopped:
-            one.suspend()
+        for item in stopped:
+            item.suspend()
         is_stopped.set()
         until = time.monotonic() + SECONDS
         try:
             command = [sys.executable, "-m", "desk", "status", "--json"]
-            said = subprocess.run(
+            doctor = subprocess.run(
                 command, env=stack.environ, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60
             )
-            status = json.loads(said.stdout)
-            assert {one for one in ("redis", "database") if status[f"{one}_silent"]} == {SAID_OF[name]}
+            status = json.loads(doctor.stdout)
+            assert {item for item in ("redis", "database") if status[f"{item}_silent"]} == {SAID_OF[name]}
             wait_until(lambda: time.monotonic() > until)
         finally:
-            for one in stopped:
-                one.resume()
+            for item in stopped:
+                item.resume()
 
         def is_done(of: Watch = started) -> bool:
-            return patiently(lambda: Crawl.objects.filter(watch=of, state=StepState.DONE).exists())
+            return retry_on_database_error(lambda: Crawl.objects.filter(watch=of, state=StepState.DONE).exists())
 
         wait_until(is_done, 90)
-        assert patiently(lambda: Crawl.objects.filter(watch=started).count()) == 1
+        assert retry_on_database_error(lambda: Crawl.objects.filter(watch=started).count()) == 1
         assert {site.times(f"/{number}") for number in range(PAGES)} == {1}
-        another = patiently(lambda: watch(owner("after"), site.url("/")))
-        wait_until(lambda: is_done(another), 90)
+        later_watch = retry_on_database_error(lambda: create_watch(owner("after"), site.url("/")))
+        wait_until(lambda: is_done(later_watch), 90)
         assert replacements(stack.config) == []

@@ -10,71 +10,79 @@ import pytest
 import requests
 from PIL import Image
 
-from evidence.keys.ed25519 import KeySigner, signer_from_file
+from evidence.keys.ed25519 import KeySigner, load_signer
 from evidence.log.notes import parse_note, sign_note
-from tests.assets.accused import TOLD, answered, letter_signed, signed_in, submit
-from tests.assets.cocaptures import new_log, told_by_a_liar
-from tests.assets.processes import processes_of, wait_until
-from tests.assets.rows import copy_of, jpeg, photograph
+from tests.assets.accused import REPLY_TEXT, reply_with_licence, sign_in, sign_letter, submit_form
+from tests.assets.cocaptures import create_log, lying_partner
+from tests.assets.processes import find_processes, wait_until
+from tests.assets.rows import encode_jpeg, photograph, recompress
 from tests.assets.site import Answer, Route, Site
-from tests.assets.three import NAMES, Installation, add_partner, has_cosigners, three, verified, verified_alone
+from tests.assets.three import (
+    NAMES,
+    Installation,
+    add_partner,
+    has_both_cosigners,
+    three_installations,
+    verify_bundle,
+    verify_isolated,
+)
 
 
-def found_blindly(a: Installation, c: Installation) -> None:
+def check_blind_search(a: Installation, c: Installation) -> None:
     """Have c find a copy of a's work.
 
     The installation a learns of it without showing the work, and cannot exceed the agreement.
     """
-    copy = Answer(copy_of(photograph(1)), "image/jpeg")
+    copy = Answer(recompress(photograph(1)), "image/jpeg")
     with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
         c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
         c.run.run("watch", "run", "shop", "--wait")
     search = ("POST", "/operator/partners/c/search")
     assert "no agreement with you" in a.run.run("api", *search, code=None).err
     c.run.api("POST", "/operator/agreements", partner="a", fields="page", valid_until="2090-01-01", queries=30)
-    (found,) = a.run.api(*search)["found"]
-    assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
+    (match,) = a.run.api(*search)["found"]
+    assert (match["works"], match["told"]) == (["studio/1"], {"page": shop.url()})
     assert "allows 30 queries" in a.run.run("api", *search, code=None).err
-    told = c.run.api("GET", "/operator/agreements")["items"]
-    assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
+    agreements = c.run.api("GET", "/operator/agreements")["items"]
+    assert [(agreement["used"], agreement["queries"]) for agreement in agreements] == [(18, 30)]
 
 
-def outsider_asks(a: Installation, address: str) -> None:
+def identify_without_account(a: Installation, address: str) -> None:
     """Submit a cropped copy of an open work without an account, to the API and to the page's form."""
-    part = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
-    told = requests.post(f"{a.url}/api/v1/id", files={"file": ("seen.jpg", part)}, timeout=60).json()
-    assert (told["verdict"], [claim["address"] for claim in told["claims"]]) == ("part", [address])
+    part = encode_jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
+    reply = requests.post(f"{a.url}/api/v1/id", files={"file": ("seen.jpg", part)}, timeout=60).json()
+    assert (reply["verdict"], [claim["address"] for claim in reply["claims"]]) == ("part", [address])
     with requests.Session() as browser:
-        page = submit(browser, f"{a.url}/id/", file=("seen.jpg", part))
+        page = submit_form(browser, f"{a.url}/id/", file=("seen.jpg", part))
     assert "Part of the registered picture" in page
     assert f'href="{address}"' in page
 
 
-def accused_answers(a: Installation) -> None:
+def reply_to_notice(a: Installation) -> None:
     """Send the case's party a letter, and reply with a licence: case and log record it, and the notice is paused."""
     password = a.run.run("user", "add", "ann@example.org", "--generate-password").out.split()[-1]
-    with signed_in(a.url, "ann@example.org", password) as member:
-        page, link = letter_signed(member, f"{a.url}/o/studio", 1)
-        assert "Received: I have a licence" in answered(link)
-        shown = member.get(page, timeout=30).text
-        assert TOLD in shown
-        assert "The notice is on hold" in shown
+    with sign_in(a.url, "ann@example.org", password) as member:
+        page, link = sign_letter(member, f"{a.url}/o/studio", 1)
+        assert "Received: I have a licence" in reply_with_licence(link)
+        page_text = member.get(page, timeout=30).text
+        assert REPLY_TEXT in page_text
+        assert "The notice is on hold" in page_text
         again = {"case": "1", "kind": "offer.en"}
-        assert "Case 1 rests" in submit(member, f"{a.url}/o/studio/notices/new?case=1", **again)
-        told = [event["sentence"] for event in a.run.api("GET", "cases/1")["history"]]
-        assert "Notice 1: an answer came on its page; it rests until a member has looked." in told
+        assert "Case 1 rests" in submit_form(member, f"{a.url}/o/studio/notices/new?case=1", **again)
+        history = [event["sentence"] for event in a.run.api("GET", "cases/1")["history"]]
+        assert "Notice 1: an answer came on its page; it rests until a member has looked." in history
 
         def logged() -> list[str]:  # entries are numbered at the next tick
             entries = a.run.api("GET", "/operator/log/entries", last=50)["items"]
-            return [one["type"] for one in entries if TOLD in json.dumps(one)]
+            return [entry["type"] for entry in entries if REPLY_TEXT in json.dumps(entry)]
 
         wait_until(logged, seconds=60)
         assert logged() == ["case"]
-        submit(member, page, f"{page}seen")
+        submit_form(member, page, f"{page}seen")
         assert "The notice is on hold" not in member.get(page, timeout=30).text
 
 
-def seen_by_two(
+def confirm_by_two(
     a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path
 ) -> tuple[list[str], dict[str, Any]]:
     """Seal a's evidence, with the confirmation of b and a contradicting statement of c.
@@ -91,11 +99,11 @@ def seen_by_two(
     """
     routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
-        "/copy.jpg": Answer(copy_of(photograph(1)), "image/jpeg"),
+        "/copy.jpg": Answer(recompress(photograph(1)), "image/jpeg"),
     }
     with Site(routes=routes) as shop, Site() as liar:
-        log = new_log(folder / "lies", "c.example/log", key)
-        lie = told_by_a_liar(log, copy_of(photograph(1)), challenge="00" * 32)
+        log = create_log(folder / "lies", "c.example/log", key)
+        lie = lying_partner(log, recompress(photograph(1)), challenge="00" * 32)
         liar.routes["/api/v1/alliance/capture"] = lie
         card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
         add_partner(a.run, "c", card)
@@ -106,75 +114,79 @@ def seen_by_two(
         a.run.run("watch", "run", "shop", "--wait")
         a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
     a.run.run("trust", trust, "--cosigners", "2")
-    told: dict[str, Any] = {}
+    report: dict[str, Any] = {}
     files = [str(folder / "bundle.zip")]
 
     def both_have_cosigned() -> bool:
         a.run.run("api", "GET", "cases/1/bundles/1/file", "--output", files[0])
-        told.update(verified(a, files, trust))
-        return has_cosigners(told)
+        report.update(verify_bundle(a, files, trust))
+        return has_both_cosigners(report)
 
     wait_until(both_have_cosigned, seconds=120)
-    checks = {check["name"]: check for check in told["checks"]}
+    checks = {check["name"]: check for check in report["checks"]}
     assert checks["seen-twice:01-1-1"]["state"] == "passed"
     missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
     assert checks["seen-twice:01-1-2"]["sentence"] == missing
-    (by,) = [grade["by"] for grade in told["grades"] if grade["name"] == "capture"]
+    (by,) = [grade["by"] for grade in report["grades"] if grade["name"] == "capture"]
     assert by == "seen by two, run by a.example/log and b"
     assert not [check for check in checks.values() if check["state"] == "failed"]
     add_partner(a.run, "c", json.loads((folder / "c.json").read_text()))
-    return files, told
+    return files, report
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path) -> None:
-    with three(open_folder) as made:
-        a, b, c = (made[name] for name in NAMES)
+    with three_installations(open_folder) as installations:
+        a, b, c = (installations[name] for name in NAMES)
         picture = open_folder / "work.jpg"
         picture.write_bytes(photograph(1))
-        for one in (a, c):
-            one.run.run("owner", "add", "Studio")
-            one.run.run("work", "add", picture)
+        for installation in (a, c):
+            installation.run.run("owner", "add", "Studio")
+            installation.run.run("work", "add", picture)
         record, trust = open_folder / "record.zip", open_folder / "trust.json"
         a.run.run("trust", trust, "--cosigners", "2")
 
         def both_have_cosigned() -> bool:
             number = a.run.api("POST", "works/1/deposits")["number"]
             a.run.run("api", "GET", f"works/1/deposits/{number}/file", "--output", record)
-            return has_cosigners(verified(a, [str(record)], trust))
+            return has_both_cosigners(verify_bundle(a, [str(record)], trust))
 
         wait_until(both_have_cosigned, seconds=120)
-        (dead,) = [one for one in a.run.api("GET", "/operator/witnesses")["items"] if one["name"] == "d"]
+        (dead,) = [
+            installation
+            for installation in a.run.api("GET", "/operator/witnesses")["items"]
+            if installation["name"] == "d"
+        ]
         assert dead["failing_since"]
         assert "doesn't answer" in dead["error"]
-        for one in made.values():
-            assert one.run.api("POST", "/operator/partners/compare") == {"faults": {}}
+        for installation in installations.values():
+            assert installation.run.api("POST", "/operator/partners/compare") == {"faults": {}}
 
-        found_blindly(a, c)
+        check_blind_search(a, c)
 
         # b visits a copy together with a; c returns statements about other captures, which are rejected
-        key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
-        files, told = seen_by_two(a, b, key, open_folder, trust)
-        accused_answers(a)
+        key = load_signer(open_folder / "c" / "secrets" / "log.key")
+        files, report = confirm_by_two(a, b, key, open_folder, trust)
+        reply_to_notice(a)
 
         # an outsider asks for the work's owner, and gets none after it is closed
         address = a.run.run("api", "PUT", "works/1/public", "--json", "{}").answer["address"]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
-        outsider_asks(a, address)
+        identify_without_account(a, address)
         a.run.run("api", "DELETE", "works/1/public")
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
         # c signed another history of its log for b than the one it shows
-        shown = parse_note(c.heads())
-        lie = sign_note(shown.origin, shown.size, b"\x01" * 32, key)
+        checkpoint = parse_note(c.heads())
+        lie = sign_note(checkpoint.origin, checkpoint.size, b"\x01" * 32, key)
         body = f"old 0\n\n{lie.note}".encode()
         answer = requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10)
         assert answer.status_code == requests.codes.ok  # b has not seen c's log yet
-        for one in (a, b):
-            faults = one.run.api("POST", "/operator/partners/compare")["faults"]
+        for installation in (a, b):
+            faults = installation.run.api("POST", "/operator/partners/compare")["faults"]
             assert faults == {"c": "The partner's log has signed two conflicting histories."}
-            (fork,) = one.run.api("GET", "/operator/forks")["forks"]
+            (fork,) = installation.run.api("GET", "/operator/forks")["forks"]
             assert lie.note in (fork["known"], fork["other"])
         again = requests.post(f"{b.url}/witness/add-checkpoint", body.replace(b"old 0", b"old 1"), timeout=10)
         assert again.status_code == requests.codes.forbidden
@@ -183,8 +195,12 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
             "POST", "/operator/partners/c/revoke", reason="The partner's log has signed two conflicting histories."
         )
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not find_processes(open_folder))
 
     # all are stopped: what a has handed out verifies by itself
-    alone = verified_alone(a, files, trust)
-    assert (alone["verdict"], alone["checks"], alone["grades"]) == (told["verdict"], told["checks"], told["grades"])
+    alone = verify_isolated(a, files, trust)
+    assert (alone["verdict"], alone["checks"], alone["grades"]) == (
+        report["verdict"],
+        report["checks"],
+        report["grades"],
+    )

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection, transaction
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, Outcome, Wish
+from registry.cases.decisions import Choice, DecisionRequest, Outcome
 from registry.cases.record_decision import record_decision
 from registry.models import Case, Owner
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
@@ -21,12 +21,12 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner whose only case Ben has cleared."""
-    case = found_case(inline.services, owner("studio"))
-    decisions.decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ben"))
+    case = create_case(inline.services, owner("studio"))
+    decisions.decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.CLEAR, "Ben"))
     return case.owner
 
 
-def while_another_decides(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
+def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
     """Return the outcome of the second action, which starts before the first one is committed and ends after it."""
 
     def in_its_thread() -> list[Outcome]:
@@ -53,10 +53,10 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
     def by_ann(case: Case) -> None:
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
-    told = while_another_decides(
-        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Cleo")), by_ann
+    outcome = decide_concurrently(
+        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "Cleo")), by_ann
     )
-    assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")
+    assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 
 
 def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: SyncRunner, studio: Owner) -> None:
@@ -64,7 +64,7 @@ def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: Sy
         record_decision(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
-    told = while_another_decides(
-        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.UNDO, "Ben")), by_ann
+    outcome = decide_concurrently(
+        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.UNDO, "Ben")), by_ann
     )
-    assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")
+    assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")

@@ -6,21 +6,21 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
-from tests.assets.sealed import sealed_bundle
-from tests.assets.tampering import files_of
+from tests.assets.sealed import create_sealed_bundle
+from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
-    bundle = sealed_bundle(inline)
+    bundle = create_sealed_bundle(inline)
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
         assemble(inline.services, bundle, out, without_originals="The original is for the court.")
-    files = files_of(path)
-    checks = {one.name: one for one in Verifier(load_trust()).verify(path).checks}
-    [withheld] = [name for name, one in checks.items() if "replaced by" in one.sentence]
+    files = read_files(path)
+    checks = {check.name: check for check in Verifier(load_trust()).verify(path).checks}
+    [withheld] = [name for name, check in checks.items() if "replaced by" in check.sentence]
     assert withheld.removeprefix("file:") not in files
     assert "data/work/01-reduced.jpg" in files
     assert b"The original is for the court." in files["proofs/withheld.json"]
-    assert {one.state for name, one in checks.items() if name.startswith("match:")} == {State.PASSED}
-    assert not [name for name, one in checks.items() if one.state is State.FAILED]
+    assert {check.state for name, check in checks.items() if name.startswith("match:")} == {State.PASSED}
+    assert not [name for name, check in checks.items() if check.state is State.FAILED]

@@ -17,19 +17,19 @@ from django.db import connection
 from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.kind import EvmConfig, build
 from evidence.anchors.evm.proofs import verify_proof
-from evidence.development.authority import running_authority
-from evidence.development.chain import Chain, running_chain
+from evidence.development.authority import run_authority
+from evidence.development.chain import Chain, run_chain
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.bundles.witness import ask_witnesses
+from registry.bundles.witness import request_timestamps
 from registry.configuration import load_config
 from registry.log.anchors import get_anchors
-from registry.log.proofs import receipt_of
+from registry.log.proofs import to_receipt
 from registry.models import AnchorReceipt, WitnessState
 from registry.services.anchors import session_for
 from registry.services.services import Services
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
-from tests.assets.rows import asked_for
+from tests.assets.evm_chain import EvmChain, deploy_contract, running_evm_chain
+from tests.assets.rows import create_pending_receipts
 
 KEY = b"\x07" * 32
 
@@ -38,13 +38,13 @@ KILLS = int(os.environ.get("KILL_ROUNDS", "4"))
 
 
 @contextmanager
-def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
+def run_three_services(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
     """Run an authority, a calendar and a chain during the block, and yield a configuration that uses them."""
     account = EvmAccount(KEY)
     ledger = EvmChain([account.address])
     with ExitStack() as stack:
-        authority = stack.enter_context(running_authority(folder / "authority"))
-        chain = stack.enter_context(running_chain(folder / "chain"))
+        authority = stack.enter_context(run_authority(folder / "authority"))
+        chain = stack.enter_context(run_chain(folder / "chain"))
         url = stack.enter_context(running_evm_chain(ledger))
         (folder / "root.pem").write_bytes(authority.root_pem)
         (folder / "key").write_text(KEY.hex())
@@ -72,10 +72,10 @@ def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
             return load_config({"EXHIBIT_DATA": str(folder)})
 
         config = loaded("")
-        given = config.anchors[2]
-        assert isinstance(given, EvmConfig)
-        maker = build(given, session_for(given, (), "tests"))
-        yield loaded("0x" + deployed(ledger, maker).hex()), chain, ledger
+        chain_config = config.anchors[2]
+        assert isinstance(chain_config, EvmConfig)
+        maker = build(chain_config, session_for(chain_config, (), "tests"))
+        yield loaded("0x" + deploy_contract(ledger, maker).hex()), chain, ledger
 
 
 def own_database() -> str:
@@ -88,9 +88,9 @@ def own_database() -> str:
 def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open_folder: Path) -> None:
     chance = random.Random(20261120)
     digests = [bytes([number]) for number in range(4)]
-    with three_witnesses(open_folder) as (config, chain, ledger):
-        for one in config.anchors:
-            asked_for(*digests, witness=one.name, kind=one.kind)
+    with run_three_services(open_folder) as (config, chain, ledger):
+        for anchor_config in config.anchors:
+            create_pending_receipts(*digests, service=anchor_config.name, kind=anchor_config.kind)
         environ = {**os.environ, "DATABASE_URL": own_database()}
         command = [sys.executable, "-m", "tests.assets.witness_worker", str(open_folder)]
         killed = 0
@@ -107,10 +107,10 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
             AnchorReceipt.objects.update(not_before=None)
         services = Services(config)
         for _ in range(40):
-            waiting = list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
-            if not waiting:
+            receipt_ids = list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
+            if not receipt_ids:
                 break
-            ask_witnesses(services, waiting)
+            request_timestamps(services, receipt_ids)
             chain.mine()
             ledger.mine()
             AnchorReceipt.objects.update(not_before=None)
@@ -119,7 +119,7 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
         rows = list(AnchorReceipt.objects.all())
         assert killed == KILLS
         assert [row.state for row in rows] == ["done"] * 3 * len(digests)
-        assert all(anchors[row.witness].verify(row.digest, receipt_of(row)) == row.time for row in rows)
+        assert all(anchors[row.witness].verify(row.digest, to_receipt(row)) == row.time for row in rows)
         blocks = [verify_proof(bytes(row.proof or b""), row.digest) for row in rows if row.kind == "evm"]
         assert len(blocks) == len(digests)
         sent = ledger.chain.get_vm().state.get_nonce(EvmAccount(KEY).address)

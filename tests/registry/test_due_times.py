@@ -11,22 +11,22 @@ from django.db.models import DateTimeField, Model
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry import due_times
-from registry.bundles.witness import checkpoint_due
+from registry.bundles.witness import is_checkpoint_due
 from registry.crawls import schedules
 from registry.db import steps
-from registry.due_times import bring_back
+from registry.due_times import correct_times
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Picture, Watch, WitnessState
 from tests.assets.clocks import YEAR, set_clock
-from tests.assets.rows import bring, claimed_slice, owner, photograph
-from tests.assets.shop import watch
+from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings
+from tests.assets.shop import create_watch
 from workers.servers.product import CHECKOUT
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["set_clock"]
 
-RECORDED = frozenset(
+RECORDED_COLUMNS = frozenset(
     """
     accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at cosigned_at
     asked_at created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
@@ -37,7 +37,7 @@ RECORDED = frozenset(
     """.split()  # noqa: SIM905 - names to read
 )
 """Columns with the time of an event. Where an age is computed, a future time counts as long ago."""
-EXPLAINED = {
+EXPLAINED_COLUMNS = {
     "Agreement.until": "a day that two operators agreed on; a clock that was wrong doesn't move it",
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
     "Pace.free_at": "by the database's clock; what lies too far ahead counts as over",
@@ -52,7 +52,7 @@ EXPLAINED = {
 
 
 def test_every_column_of_time_is_brought_back_or_explained(db: None) -> None:
-    listed = {f"{one.model.__name__}.{one.column}" for one in due_times.due_times(7)}
+    listed = {f"{item.model.__name__}.{item.column}" for item in due_times.due_times(7)}
     models: list[type[Model]] = [*apps.get_app_config("registry").get_models(), Session]
     columns = {
         f"{model.__name__}.{field.name}"
@@ -60,25 +60,25 @@ def test_every_column_of_time_is_brought_back_or_explained(db: None) -> None:
         for field in model._meta.get_fields()
         if isinstance(field, DateTimeField)
     }
-    assert {one for one in columns if one.split(".")[1] not in RECORDED} == listed | EXPLAINED.keys()
+    assert {item for item in columns if item.split(".")[1] not in RECORDED_COLUMNS} == listed | EXPLAINED_COLUMNS.keys()
 
 
 def test_no_column_that_is_recorded_lies_ahead_in_a_question(db: None) -> None:
     """Test that every column that a query compares with the present, to find what is due, is listed."""
     waits = re.compile(r"\b(\w+)__(?:lte|gt)=(?:now\(\)|moment)\b")
     rooms = [path for room in ("registry", "workers", "desk") for path in (CHECKOUT / room).rglob("*.py")]
-    asked = {name for path in rooms for name in waits.findall(path.read_text(encoding="utf-8"))}
-    listed = {one.column for one in due_times.due_times(7)} | {one.split(".")[1] for one in EXPLAINED}
-    assert asked
-    assert asked <= listed, asked - listed
+    column_names = {name for path in rooms for name in waits.findall(path.read_text(encoding="utf-8"))}
+    listed = {item.column for item in due_times.due_times(7)} | {item.split(".")[1] for item in EXPLAINED_COLUMNS}
+    assert column_names
+    assert column_names <= listed, column_names - listed
 
 
 def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     studio = owner("studio")
-    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
+    pictures = record_sightings(inline.services, *claim_new_slice(studio), [photograph(1)])
     set_clock(YEAR)
-    made = watch(studio, "http://127.0.0.7/")
-    schedules.start_crawl(made.pk)
+    new_watch = create_watch(studio, "http://127.0.0.7/")
+    schedules.start_crawl(new_watch.pk)
     steps.claim(Picture, pictures, timedelta(minutes=10))
     steps.hold_up(Picture, pictures, "The disk is full.")
     WitnessState.objects.create(kind="evm", witness="w", question="submit", ask_after=now() + timedelta(hours=1))
@@ -86,27 +86,27 @@ def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: SyncRunner, set_
     sign_checkpoint(inline.services)
     set_clock(timedelta(0))
     assert not steps.due_ids(Picture, timedelta(minutes=10), 9)
-    assert bring_back(7) >= 3
+    assert correct_times(7) >= 3
     assert steps.due_ids(Picture, timedelta(minutes=10), 9) == pictures
     assert not WitnessState.objects.filter(ask_after__gt=now()).exists()
-    made.refresh_from_db()
-    assert made.next_run_at is not None
-    assert now() < made.next_run_at <= now() + timedelta(seconds=made.interval_seconds)
+    new_watch.refresh_from_db()
+    assert new_watch.next_run_at is not None
+    assert now() < new_watch.next_run_at <= now() + timedelta(seconds=new_watch.interval_seconds)
     submit(EntryType.SETTING, {"a": 1})
     sequence_log(inline.services)
-    assert checkpoint_due(inline.services)
-    assert bring_back(7) == 0
+    assert is_checkpoint_due(inline.services)
+    assert correct_times(7) == 0
 
 
 def test_what_is_within_its_interval_stays(inline: SyncRunner) -> None:
     studio = owner("studio")
-    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
-    made = watch(studio, "http://127.0.0.7/")
+    pictures = record_sightings(inline.services, *claim_new_slice(studio), [photograph(1)])
+    new_watch = create_watch(studio, "http://127.0.0.7/")
     Watch.objects.update(next_run_at=now() + timedelta(days=6))
     Picture.objects.update(not_before=now() + timedelta(minutes=30))
-    assert bring_back(7) == 0
-    made.refresh_from_db()
-    assert made.next_run_at is not None
-    assert made.next_run_at > now() + timedelta(days=5)
+    assert correct_times(7) == 0
+    new_watch.refresh_from_db()
+    assert new_watch.next_run_at is not None
+    assert new_watch.next_run_at > now() + timedelta(days=5)
     assert not steps.due_ids(Picture, timedelta(minutes=10), 9)
     assert pictures

@@ -11,13 +11,13 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def test_every_queue_is_taken_and_every_row_has_an_owner() -> None:
-    for job in jobs.with_rows():
-        way = job.rows._default_manager.filter(**({f"{job.owner}__slug": "studio"} if job.owner else {}))
-        assert "SELECT" in str(way.filter(**job.settled).query)
+    for job in jobs.periodic_jobs():
+        queryset = job.rows._default_manager.filter(**({f"{job.owner}__slug": "studio"} if job.owner else {}))
+        assert "SELECT" in str(queryset.filter(**job.settled).query)
     workers = " ".join(" ".join(child.command) for child in processes(load_config()))
-    taken = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
-    assert {*jobs.queues().values(), jobs.SWEEP} == taken
-    assert jobs.queues()[jobs.JOBS["capture"].task(asked=True)] == "visits" != jobs.queues()["capture"]
+    queues = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
+    assert {*jobs.queues().values(), jobs.SWEEP} == queues
+    assert jobs.queues()[jobs.JOBS["capture"].task(is_requested=True)] == "visits" != jobs.queues()["capture"]
 
 
 def test_every_job_does_what_it_names_and_nothing_where_no_row_waits(inline: SyncRunner) -> None:
@@ -30,14 +30,14 @@ def test_rows_go_out_in_messages_of_a_batch_in_their_order() -> None:
     register = jobs.JOBS["register"]
     rows = list(range(2 * register.batch + 1))
     messages = list(register.batches(rows))
-    assert [len(one) for one in messages] == [register.batch, register.batch, 1]
-    assert [pk for one in messages for pk in one] == rows
+    assert [len(batch) for batch in messages] == [register.batch, register.batch, 1]
+    assert [pk for batch in messages for pk in batch] == rows
 
 
 def test_a_job_is_named_in_words_and_an_unknown_one_refused() -> None:
-    assert jobs.in_words("seal") == "bundles to seal"
-    assert jobs.in_words("tick") == "schedules"
-    assert jobs.in_words("unknown") == "unknown"
+    assert jobs.translated_label("seal") == "bundles to seal"
+    assert jobs.translated_label("tick") == "schedules"
+    assert jobs.translated_label("unknown") == "unknown"
     for name in ("unknown", "plan"):  # no rows wait for a plan
         with pytest.raises(WrongUseError):
-            jobs.named(name)
+            jobs.get_job(name)

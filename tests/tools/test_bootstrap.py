@@ -22,11 +22,11 @@ NAME = f"uv-{bootstrap.UV_VERSION}-py3-none-any.whl"
 
 
 def wheel() -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         program = zipfile.ZipInfo(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv")  # without a time: always the same bytes
         archive.writestr(program, f"#!/bin/sh\necho uv {bootstrap.UV_VERSION}\n")
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 class Index(BaseHTTPRequestHandler):
@@ -135,8 +135,8 @@ def test_a_python_below_a_closed_folder_is_told(open_folder: Path) -> None:
     assert bootstrap.closed_above(open_folder / "python3") == open_folder / "home"
 
 
-@pytest.mark.parametrize(("is_there", "said"), [(True, "does not exist"), (False, "not set up")])
-def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *, is_there: bool, said: str) -> None:
+@pytest.mark.parametrize(("is_there", "message"), [(True, "does not exist"), (False, "not set up")])
+def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *, is_there: bool, message: str) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(CHECKOUT / "bin" / "exhibit", tmp_path / "bin" / "exhibit")
@@ -144,7 +144,7 @@ def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *
         (tmp_path / ".venv" / "bin" / "python").symlink_to(tmp_path / "closed" / "python3")
     run = subprocess.run([tmp_path / "bin" / "exhibit"], capture_output=True, text=True, check=False)
     assert run.returncode == 3
-    assert said in run.stderr
+    assert message in run.stderr
     assert ("make setup PYTHON=" in run.stderr) == is_there
 
 
@@ -167,15 +167,15 @@ def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) 
 def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    asked = [
+    requirements = [
         *project["project"]["dependencies"],
         *project["dependency-groups"]["dev"],
-        *(one for name, extra in extras.items() if name not in bootstrap.APART for one in extra),
+        *(requirement for name, extra in extras.items() if name not in bootstrap.APART for requirement in extra),
     ]
     text = (CHECKOUT / "requirements" / "development.txt").read_text(encoding="utf-8")
     assert "pymilvus" not in text
-    assert plain(asked) <= names(text)
-    assert plain(project["dependency-groups"]["docs"]) <= names(bootstrap.locked("docs"))
+    assert plain(requirements) <= requirement_names(text)
+    assert plain(project["dependency-groups"]["docs"]) <= requirement_names(bootstrap.locked("docs"))
 
 
 def plain(specifiers: list[str]) -> set[str]:
@@ -184,18 +184,18 @@ def plain(specifiers: list[str]) -> set[str]:
 
 
 def test_a_part_is_installed_with_what_it_needs_and_no_other_part() -> None:
-    runtime, every = (names(bootstrap.locked(file)) for file in ("runtime", "extras"))
-    alone = {name: names(bootstrap.with_extras([name])) for name in bootstrap.extras()}
+    runtime, every = (requirement_names(bootstrap.locked(file)) for file in ("runtime", "extras"))
+    alone = {name: requirement_names(bootstrap.with_extras([name])) for name in bootstrap.extras()}
     assert bootstrap.with_extras([]) == bootstrap.locked("runtime")
-    assert all(runtime < found < every for found in alone.values())
+    assert all(runtime < packages < every for packages in alone.values())
     assert alone["capture"] - runtime == {"playwright", "greenlet"}
     assert alone["http2"] - runtime == {"h2", "hpack", "hyperframe", "priority"}
     assert alone["pdq"] - runtime == {"pdqhash"}
     assert "pymilvus" in alone["milvus"] - alone["evm"]
-    assert names(bootstrap.with_extras(["capture", "pdq"])) == alone["capture"] | alone["pdq"]
+    assert requirement_names(bootstrap.with_extras(["capture", "pdq"])) == alone["capture"] | alone["pdq"]
     assert set.union(*alone.values()) == every
     assert "--hash=sha256:" in bootstrap.with_extras(["pdq"])
 
 
-def names(requirements: str) -> set[str]:
+def requirement_names(requirements: str) -> set[str]:
     return {name for name, *_ in bootstrap.PIN.findall(requirements)}

@@ -16,7 +16,7 @@ from django.template.base import Lexer, TokenType
 
 from tools import messages
 
-words = cache(messages.words)  # takes seconds
+words = cache(messages.marked_messages)  # takes seconds
 TEMPLATES = sorted((messages.ROOT / "desk").rglob("templates/**/*.html"))
 MODULES = sorted((messages.ROOT / "desk" / "web").rglob("*.py"))
 CATALOGUES = (
@@ -63,7 +63,7 @@ class _Reader(HTMLParser):
             self.read.append(data)
 
 
-def unmarked(template: str) -> list[str]:
+def find_unmarked(template: str) -> list[str]:
     """Return the visible text of a template that is not marked for translation."""
     text, within = "", False
     for token in Lexer(template).tokenize():
@@ -77,7 +77,7 @@ def unmarked(template: str) -> list[str]:
     return [word for piece in reader.read for word in LETTERS.findall(NO_WORDS.sub("", piece)) if word not in NAMES]
 
 
-def plain_messages(source: str) -> Iterator[str]:
+def find_unmarked_messages(source: str) -> Iterator[str]:
     """Yield messages shown after an action that are not marked for translation."""
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SHOWING):
@@ -87,32 +87,41 @@ def plain_messages(source: str) -> Iterator[str]:
 
 
 def test_words_that_are_not_marked_are_seen() -> None:
-    assert unmarked('{% load i18n %}<p title="Here">{% translate "There" %} {{ n }} works</p>') == ["Here", "works"]
-    assert unmarked("{% blocktranslate %}There{% endblocktranslate %}<script>let here</script>") == []
-    assert list(plain_messages('messages.error(request, f"{name} failed")')) == ["f'{name} failed'"]
+    assert find_unmarked('{% load i18n %}<p title="Here">{% translate "There" %} {{ n }} works</p>') == [
+        "Here",
+        "works",
+    ]
+    assert find_unmarked("{% blocktranslate %}There{% endblocktranslate %}<script>let here</script>") == []
+    assert list(find_unmarked_messages('messages.error(request, f"{name} failed")')) == ["f'{name} failed'"]
 
 
 def test_every_word_and_message_of_a_page_is_marked_for_translation() -> None:
-    left = {path.name: unmarked(path.read_text(encoding="utf-8")) for path in TEMPLATES}
-    left |= {path.name: list(plain_messages(path.read_text(encoding="utf-8"))) for path in MODULES}
-    assert len(left) > 100
-    assert {name: words for name, words in left.items() if words} == {}
+    unmarked_texts = {path.name: find_unmarked(path.read_text(encoding="utf-8")) for path in TEMPLATES}
+    unmarked_texts |= {path.name: list(find_unmarked_messages(path.read_text(encoding="utf-8"))) for path in MODULES}
+    assert len(unmarked_texts) > 100
+    assert {name: words for name, words in unmarked_texts.items() if words} == {}
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
 def test_every_word_is_translated(language: str) -> None:
     entries = polib.pofile(str(messages.catalogue(language)))
-    known = {(one.msgctxt, one.msgid, one.msgid_plural) for one in entries if one.translated() and not one.obsolete}
-    assert sorted(single for context, single, several in words() if (context, single, several) not in known) == []
+    translated = {
+        (entry.msgctxt, entry.msgid, entry.msgid_plural)
+        for entry in entries
+        if entry.translated() and not entry.obsolete
+    }
+    assert sorted(single for context, single, several in words() if (context, single, several) not in translated) == []
 
 
 @pytest.mark.parametrize("language", messages.OF_ACCOUNTS)
 def test_our_words_for_those_of_libraries_are_for_what_these_say(language: str) -> None:
-    said: set[str] = set()
+    library_messages: set[str] = set()
     for folder in (Path(allauth.__file__).parent, Path(auth.__file__).parent, Path(conf.__file__).parent):
-        said |= {one.msgid for one in polib.pofile(str(messages.catalogue(language, folder / "locale")))}
-    ours = {one.msgid for one in polib.pofile(str(messages.catalogue(language, messages.ACCOUNTS)))}
-    assert ours - said == set()
+        library_messages |= {
+            entry.msgid for entry in polib.pofile(str(messages.catalogue(language, folder / "locale")))
+        }
+    own_messages = {entry.msgid for entry in polib.pofile(str(messages.catalogue(language, messages.ACCOUNTS)))}
+    assert own_messages - library_messages == set()
 
 
 @pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
@@ -126,18 +135,18 @@ def test_translations_keep_what_they_are_filled_with(language: str, folder: Path
 
 @pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
 def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, folder: Path) -> None:
-    written = polib.pofile(str(messages.catalogue(language, folder)))
+    source_catalogue = polib.pofile(str(messages.catalogue(language, folder)))
     compiled = polib.mofile(str(messages.compiled(language, folder)))
-    assert {(one.msgctxt, one.msgid): one.msgstr for one in compiled} == {
-        (one.msgctxt, one.msgid): one.msgstr for one in written.translated_entries()
+    assert {(entry.msgctxt, entry.msgid): entry.msgstr for entry in compiled} == {
+        (entry.msgctxt, entry.msgid): entry.msgstr for entry in source_catalogue.translated_entries()
     }
 
 
 def test_a_decision_has_one_name_on_pages_and_in_documents() -> None:
-    said = [word for _context, *written in words() for word in written]
+    all_words = [word for _context, *translations in words() for word in translations]
     for language in messages.LANGUAGES:
         entries = polib.pofile(str(messages.catalogue(language, messages.LOCALE)))
-        said += [word for one in entries for word in (one.msgstr, *one.msgstr_plural.values())]
+        all_words += [word for entry in entries for word in (entry.msgstr, *entry.msgstr_plural.values())]
     for path in (messages.ROOT / "evidence" / "documents" / "phrases").rglob("*.toml"):
-        said += re.findall(r'= "(.*)"$', path.read_text("utf-8"), re.MULTILINE)
-    assert [words for words in said if OTHER_NAMES.search(words)] == []
+        all_words += re.findall(r'= "(.*)"$', path.read_text("utf-8"), re.MULTILINE)
+    assert [words for words in all_words if OTHER_NAMES.search(words)] == []

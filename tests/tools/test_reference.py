@@ -13,35 +13,35 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
 @pytest.fixture(scope="module")
-def written() -> dict[str, str]:
+def reference_pages() -> dict[str, str]:
     return {name: page() for name, page in PAGES.items()}
 
 
-def test_every_command_setting_operation_and_field_is_described(written: dict[str, str]) -> None:
-    for name, text in written.items():
+def test_every_command_setting_operation_and_field_is_described(reference_pages: dict[str, str]) -> None:
+    for name, text in reference_pages.items():
         assert len(text.splitlines()) > 50, name
         assert re.findall(r"^.*(?:\| \?|: \?$|: None$).*$", text, re.MULTILINE) == [], "say in the code what it is"
 
 
 @pytest.mark.long
-def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
-    for name, text in written.items():
+def test_links_of_its_pages_lead_somewhere(reference_pages: dict[str, str]) -> None:
+    for name, text in reference_pages.items():
         for target, anchor in LINK.findall(text):
             page = (FOLDER / target).resolve() if target else FOLDER / name
-            words = written.get(page.name) or page.read_text("utf-8")
+            words = reference_pages.get(page.name) or page.read_text("utf-8")
             headings = {
-                re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-")
-                for one in re.findall(r"^#+ (.+)$", words, re.MULTILINE)
+                re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                for heading in re.findall(r"^#+ (.+)$", words, re.MULTILINE)
             }
             assert not anchor or anchor in headings, f"{name}: {target}#{anchor}"
 
 
 def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:
     page = (CHECKOUT / "docs" / "reference" / "command-output.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `exhibit (.+?)` \| .*\w.* \|$", page, re.MULTILINE))
+    documented = set(re.findall(r"^\| `exhibit (.+?)` \| .*\w.* \|$", page, re.MULTILINE))
     printing = {
         name
         for _section, name, command in commands.all_commands()
-        if any("--json" in one.opts for one in command.params if isinstance(one, click.Option))
+        if any("--json" in parameter.opts for parameter in command.params if isinstance(parameter, click.Option))
     }
-    assert {name.partition(" --")[0] for name in told} == printing
+    assert {name.partition(" --")[0] for name in documented} == printing

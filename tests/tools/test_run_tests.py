@@ -45,7 +45,7 @@ def run(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
-def flaky(run: subprocess.CompletedProcess[str]) -> list[str]:
+def repeated_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in run.stdout.splitlines() if line.startswith("FLAKY ")]
 
 
@@ -53,14 +53,14 @@ def flaky(run: subprocess.CompletedProcess[str]) -> list[str]:
 def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, "-n", "2", test_races=RACES)
     assert ended.returncode == 0, ended.stdout
-    assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("count", "code"), [(MOST_FLAKY, 0), (MOST_FLAKY + 1, 1)])
 def test_more_flaky_tests_than_allowed_fail_the_run(tmp_path: Path, count: int, code: int) -> None:
     ended = run(tmp_path, test_races=MANY_RACES.format(count=count))
-    assert len(flaky(ended)) == count
+    assert len(repeated_tests(ended)) == count
     assert ended.returncode == code, ended.stdout
 
 
@@ -68,7 +68,7 @@ def test_more_flaky_tests_than_allowed_fail_the_run(tmp_path: Path, count: int, 
 def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, test_races=RACES, test_broken=BROKEN)
     assert ended.returncode == 1
-    assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+    assert repeated_tests(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
     assert "1 failed, 1 passed" in ended.stdout
 
 

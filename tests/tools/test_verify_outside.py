@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from evidence.bundle.bag import Withheld
-from evidence.log.notes import cosigner_key, verifier_key
+from evidence.log.notes import format_cosigner_key, format_verifier_key
 from exhibit.entries import EntryType, canonical
 from tests import CHECKOUT
-from tests.assets.bundles import RECORDS, Scene, logged, make_scene
-from tests.assets.changes import Change, Files, flipped, without
-from tests.assets.cocaptures import LIES, sealed_in, seen_twice
+from tests.assets.bundles import RECORDS, Scene, append_entry, make_scene
+from tests.assets.changes import Change, Files, flip_bit, remove_file
+from tests.assets.cocaptures import LIES, confirm_capture, seal_statement
 from tests.assets.partners import new_signer
-from tests.assets.passkeys import signed_scene
-from tests.assets.tampering import files_of, rebagged, zipped
-from tests.assets.witnesses import with_cosigner
+from tests.assets.passkeys import sign_scene
+from tests.assets.tampering import pack_otherwise, read_files, update_bag
+from tests.assets.witnesses import add_cosignature
 from tools import verify_outside
 from tools.verify_outside import Outcome, outcomes, sections
 
@@ -33,9 +33,9 @@ BYTES, BAG, SIGNATURE = (
 STAMPS, BLOCKS = "RFC 3161 timestamps", "Bitcoin blocks"
 LOG, LEDGERS = "Log inclusion", "Receipts of EVM chains"
 COSIGNED = "Log witnesses"
-SEEN = "Statements of partners"
+SEEN_BY_TWO = "Statements of partners"
 DECIDED = "Decision signed with a passkey"
-WEB, HELD = "WARC files", "Images in captures"
+WEB, CAPTURE_CONTENTS = "WARC files", "Images in captures"
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def roots(scene: Scene) -> Path:
     return path
 
 
-def found(folder: Path, roots: Path | None, *only: str) -> dict[str, Outcome]:
+def run_sections(folder: Path, roots: Path | None, *only: str) -> dict[str, Outcome]:
     """Return the results of the sections with these titles, or of all."""
-    return {one.title: one for one in outcomes(folder, roots, "", regtest=True, only=only)}
+    return {outcome.title: outcome for outcome in outcomes(folder, roots, "", regtest=True, only=only)}
 
 
-def written(files: Files, folder: Path) -> Path:
+def unpack_files(files: Files, folder: Path) -> Path:
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
@@ -59,31 +59,39 @@ def written(files: Files, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(scene: Scene) -> Files:
-    return files_of(scene.write(scene.folder / "bundle.zip"))
+    return read_files(scene.write(scene.folder / "bundle.zip"))
 
 
 @pytest.mark.long
 def test_every_program_that_is_here_passes_a_whole_bundle(scene: Scene, roots: Path) -> None:
-    states = found(scene.write(scene.folder / "again.zip"), roots)
-    assert {one.title: one.words for one in states.values() if one.state == "FAILED"} == {}
-    always = [BYTES, BAG, BLOCKS, LEDGERS, WEB, HELD, *([SIGNATURE, STAMPS] if shutil.which("openssl") else [])]
+    states = run_sections(scene.write(scene.folder / "again.zip"), roots)
+    assert {state.title: state.words for state in states.values() if state.state == "FAILED"} == {}
+    always = [
+        BYTES,
+        BAG,
+        BLOCKS,
+        LEDGERS,
+        WEB,
+        CAPTURE_CONTENTS,
+        *([SIGNATURE, STAMPS] if shutil.which("openssl") else []),
+    ]
     assert {states[title].state for title in always} == {"passed"}
-    assert all(one.words for one in states.values() if one.state == "not run")
+    assert all(state.words for state in states.values() if state.state == "not run")
 
 
 CHANGES: dict[str, tuple[Change, set[str]]] = {
-    "a manifest": (flipped("data/manifest.json"), {SIGNATURE, STAMPS}),
-    "a signature": (flipped("proofs/signature"), {SIGNATURE}),
-    "a stamp": (flipped("proofs/anchors/manifest-test-authority.tsr", lambda data: len(data) - 3), {STAMPS}),
+    "a manifest": (flip_bit("data/manifest.json"), {SIGNATURE, STAMPS}),
+    "a signature": (flip_bit("proofs/signature"), {SIGNATURE}),
+    "a stamp": (flip_bit("proofs/anchors/manifest-test-authority.tsr", lambda data: len(data) - 3), {STAMPS}),
     "a checkpoint": (
-        flipped("proofs/log/checkpoint", lambda data: data.index(b"\n", 25) + 4),
+        flip_bit("proofs/log/checkpoint", lambda data: data.index(b"\n", 25) + 4),
         {STAMPS, BLOCKS, LEDGERS},
     ),
-    "a record": (flipped(RECORDS[0]), {WEB, BYTES}),
-    "a sealed picture": (flipped("data/work/01.jpg"), {BYTES}),
-    "a picture withheld in silence": (without("data/work/01.jpg"), {BYTES}),
+    "a record": (flip_bit(RECORDS[0]), {WEB, BYTES}),
+    "a sealed picture": (flip_bit("data/work/01.jpg"), {BYTES}),
+    "a picture withheld in silence": (remove_file("data/work/01.jpg"), {BYTES}),
     "a file too many": (lambda files: {**files, "data/work/02.jpg": b"x"}, {BYTES}),
-    "a block": (flipped("proofs/material/block-1.header", lambda _: 40), {BLOCKS}),
+    "a block": (flip_bit("proofs/material/block-1.header", lambda _: 40), {BLOCKS}),
 }
 
 
@@ -95,8 +103,8 @@ def test_a_change_is_found_although_the_bag_was_made_to_fit(
     whole: Files, roots: Path, tmp_path: Path, what: str
 ) -> None:
     change, expected = CHANGES[what]
-    states = found(written(rebagged(change(whole)), tmp_path), roots, *expected)
-    assert {title for title, one in states.items() if one.state == "FAILED"} == expected
+    states = run_sections(unpack_files(update_bag(change(whole)), tmp_path), roots, *expected)
+    assert {title for title, state in states.items() if state.state == "FAILED"} == expected
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
@@ -104,11 +112,11 @@ def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_f
     scene: Scene, roots: Path, tmp_path: Path
 ) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/work/01.jpg",), "for the court"))
-    copy = files_of(scene.write(tmp_path / "copy.zip", proofs))
+    copy = read_files(scene.write(tmp_path / "copy.zip", proofs))
     assert "data/work/01.jpg" not in copy
-    assert found(written(copy, tmp_path / "copy"), roots, BYTES)[BYTES].state == "passed"
-    listed = {**without("data/facts.json")(copy), "proofs/withheld.json": canonical({"files": ["data/facts.json"]})}
-    assert found(written(rebagged(listed), tmp_path / "listed"), roots, BYTES)[BYTES].state == "FAILED"
+    assert run_sections(unpack_files(copy, tmp_path / "copy"), roots, BYTES)[BYTES].state == "passed"
+    listed = {**remove_file("data/facts.json")(copy), "proofs/withheld.json": canonical({"files": ["data/facts.json"]})}
+    assert run_sections(unpack_files(update_bag(listed), tmp_path / "listed"), roots, BYTES)[BYTES].state == "FAILED"
 
 
 @pytest.mark.long
@@ -116,17 +124,17 @@ def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_f
 def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: Path) -> None:
     lies: dict[str, dict[str, Any]] = {
         "": {},
-        "another statement": {"assertion": lambda one: replace(one, statement=replace(one.statement, by="Bob"))},
+        "another statement": {"assertion": lambda value: replace(value, statement=replace(value.statement, by="Bob"))},
         "another site": {"site": "other.example"},
         "nobody verified": {"flags": 0x01},
-        "another entry": {"opening": lambda one: {**one, "assertion": "00" * 32}},
+        "another entry": {"opening": lambda value: {**value, "assertion": "00" * 32}},
         "another signature": {
-            "assertion": lambda one: replace(one, signature=one.signature[:-1] + bytes([one.signature[-1] ^ 1]))
+            "assertion": lambda value: replace(value, signature=value.signature[:-1] + bytes([value.signature[-1] ^ 1]))
         },
     }
     for number, (what, lie) in enumerate(lies.items()):
-        path = signed_scene(scene, **lie).write(tmp_path / f"{number}.zip")
-        state = found(written(files_of(path), tmp_path / str(number)), None, DECIDED)[DECIDED].state
+        path = sign_scene(scene, **lie).write(tmp_path / f"{number}.zip")
+        state = run_sections(unpack_files(read_files(path), tmp_path / str(number)), None, DECIDED)[DECIDED].state
         assert state == ("FAILED" if what else "passed"), what
 
 
@@ -134,8 +142,8 @@ def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: P
 def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Path) -> None:
     mark = f"open({str(tmp_path / 'mark')!r}, 'w').close()\n".encode()
     names = ("json", "hashlib", "base64", "glob", "rlp", "trie", "sigstore", "warcio", "sitecustomize", "__future__")
-    folder = written({**whole, **{f"{name}.py": mark for name in names}}, tmp_path / "bag")
-    found(folder, roots)
+    folder = unpack_files({**whole, **{f"{name}.py": mark for name in names}}, tmp_path / "bag")
+    run_sections(folder, roots)
     subprocess.run([sys.executable, "-I", "verify.py"], cwd=folder, capture_output=True, check=False)
     assert not (tmp_path / "mark").exists()
 
@@ -146,7 +154,7 @@ def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
     assert set(calls) == {"-I"}
 
 
-def made_up_header(bits: int) -> bytes:
+def forge_header(bits: int) -> bytes:
     """Return a header with the proof of work that it states, for as little work as a few tries provide."""
     for nonce in range(1 << 16):
         header = struct.pack("<I32s32sIII", 4, bytes(32), bytes(32), 1, bits, nonce)
@@ -159,24 +167,24 @@ def made_up_header(bits: int) -> bytes:
 def test_without_a_node_only_headers_with_the_work_of_the_main_chain_are_believed(
     whole: Files, roots: Path, tmp_path: Path
 ) -> None:
-    folder = written(whole, tmp_path / "bag")
-    [one] = outcomes(folder, roots, "", regtest=False, only=(BLOCKS,))
-    assert one.state == "FAILED"
-    one = found(folder, roots, BLOCKS)[BLOCKS]
-    assert one.state == "passed"
-    assert "block 1, " in one.words
-    assert "belongs to the chain" in one.words
+    folder = unpack_files(whole, tmp_path / "bag")
+    [outcome] = outcomes(folder, roots, "", regtest=False, only=(BLOCKS,))
+    assert outcome.state == "FAILED"
+    outcome = run_sections(folder, roots, BLOCKS)[BLOCKS]
+    assert outcome.state == "passed"
+    assert "block 1, " in outcome.words
+    assert "belongs to the chain" in outcome.words
 
 
 def test_the_difficulty_of_a_header_is_that_of_its_work() -> None:
-    assert verify_outside.difficulty(made_up_header(0x207FFFFF)) == pytest.approx(4.66e-10, rel=0.01)
-    assert verify_outside.difficulty(made_up_header(0x1D00FFFF)) == 0
-    assert verify_outside.difficulty(made_up_header(0x20FFFFFF)) == 0
+    assert verify_outside.difficulty(forge_header(0x207FFFFF)) == pytest.approx(4.66e-10, rel=0.01)
+    assert verify_outside.difficulty(forge_header(0x1D00FFFF)) == 0
+    assert verify_outside.difficulty(forge_header(0x20FFFFFF)) == 0
 
 
 def test_receipts_that_are_about_nothing_here_do_not_pass(whole: Files, roots: Path, tmp_path: Path) -> None:
     earlier = {name.replace("/checkpoint-test-", "/earlier-00-test-"): data for name, data in whole.items()}
-    assert found(written(earlier, tmp_path), roots, BLOCKS)[BLOCKS].state == "FAILED"
+    assert run_sections(unpack_files(earlier, tmp_path), roots, BLOCKS)[BLOCKS].state == "FAILED"
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
@@ -191,15 +199,17 @@ def test_what_is_no_bundle_is_refused_in_words(
 
 @pytest.mark.long
 def test_a_bomb_is_not_unpacked_and_a_folder_around_everything_is_entered(whole: Files, tmp_path: Path) -> None:
-    (tmp_path / "bomb.zip").write_bytes(zipped({"bagit.txt": bytes(80 << 20)}))
+    (tmp_path / "bomb.zip").write_bytes(pack_otherwise({"bagit.txt": bytes(80 << 20)}))
     with pytest.raises(verify_outside.NoBundleError, match="more than any bundle"):
         outcomes(tmp_path / "bomb.zip", None, "", regtest=True)
-    (tmp_path / "around.zip").write_bytes(zipped({**whole, "proofs/material/block-x.header": b""}, folder="case 7/"))
-    assert found(tmp_path / "around.zip", None, BAG)[BAG].state == "passed"
+    (tmp_path / "around.zip").write_bytes(
+        pack_otherwise({**whole, "proofs/material/block-x.header": b""}, folder="case 7/")
+    )
+    assert run_sections(tmp_path / "around.zip", None, BAG)[BAG].state == "passed"
 
 
 def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path, tmp_path: Path) -> None:
-    states = found(written(flipped("data/work/01.jpg")(whole), tmp_path), roots, BYTES, BAG)
+    states = run_sections(unpack_files(flip_bit("data/work/01.jpg")(whole), tmp_path), roots, BYTES, BAG)
     assert {states[BYTES].state, states[BAG].state} == {"FAILED"}
     assert "data/work/01.jpg" in states[BYTES].words
 
@@ -207,13 +217,13 @@ def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path,
 def test_what_is_not_given_or_not_installed_is_named(
     whole: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states = found(written(whole, tmp_path), None, STAMPS, "WACZ files")
+    states = run_sections(unpack_files(whole, tmp_path), None, STAMPS, "WACZ files")
     assert (states[STAMPS].state, states[STAMPS].words) == ("not run", "ROOTS isn't given")
     assert "the bundle holds no" in states["WACZ files"].words
     nothing = verify_outside.Section("x", ("no-such-program", "python3:no_such_library"), "true")
     monkeypatch.setattr(verify_outside, "sections", lambda _: [nothing])
-    [one] = outcomes(tmp_path, None, "", regtest=True)
-    assert [name in one.words for name in ("no-such-program", "no_such_library")] == [True, True]
+    [outcome] = outcomes(tmp_path, None, "", regtest=True)
+    assert [name in outcome.words for name in ("no-such-program", "no_such_library")] == [True, True]
 
 
 @pytest.mark.long
@@ -223,20 +233,20 @@ def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     stranger = make_scene(tmp_path / "other", seed=2)
     (tmp_path / "roots.pem").write_bytes(stranger.root_pem)
-    assert found(written(whole, tmp_path / "bag"), tmp_path / "roots.pem", STAMPS)[STAMPS].state == "FAILED"
+    assert run_sections(unpack_files(whole, tmp_path / "bag"), tmp_path / "roots.pem", STAMPS)[STAMPS].state == "FAILED"
 
 
 def test_the_page_names_a_program_for_every_section() -> None:
-    named = sections((CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8"))
-    assert len(named) >= 11
-    assert all(one.needs for one in named)
+    named_sections = sections((CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8"))
+    assert len(named_sections) >= 11
+    assert all(section.needs for section in named_sections)
 
 
 @pytest.mark.long
 def test_the_command_ends_with_1_when_something_failed(
     whole: Files, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = written(flipped("data/work/01.jpg")(whole), tmp_path)
+    folder = unpack_files(flip_bit("data/work/01.jpg")(whole), tmp_path)
     monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(folder), "--roots", str(roots), "--regtest"])
     assert verify_outside.main() == 1
     assert "FAILED    Every byte" in capsys.readouterr().out
@@ -248,20 +258,20 @@ def test_the_command_ends_with_1_when_something_failed(
 def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
     scene: Scene, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
-    files = files_of(scene.write(tmp_path / "cosigned.zip", cosigned))
+    cosigned, trust = add_cosignature(scene.log, scene.proofs, scene.trust)
+    files = read_files(scene.write(tmp_path / "cosigned.zip", cosigned))
     keys, name = tmp_path / "keys.txt", "proofs/anchors/checkpoint-test-witness.cosigned"
     keys.write_text(trust.cosigners[0].vkey)
     monkeypatch.setenv("WITNESSES", str(keys))
-    good = found(written(files, tmp_path / "good"), roots, COSIGNED)[COSIGNED]
+    good = run_sections(unpack_files(files, tmp_path / "good"), roots, COSIGNED)[COSIGNED]
     assert (good.state, "witness.tests.example" in good.words) == ("passed", True)
     for part, change in (
-        ("head", flipped(name, lambda _: 5)),
-        ("signature", flipped(name, lambda data: len(data) - 10)),
+        ("head", flip_bit(name, lambda _: 5)),
+        ("signature", flip_bit(name, lambda data: len(data) - 10)),
     ):
-        assert found(written(change(files), tmp_path / part), roots, COSIGNED)[COSIGNED].state == "FAILED"
-    keys.write_text(cosigner_key("witness.tests.example", new_signer().public_key))
-    assert found(written(files, tmp_path / "other"), roots, COSIGNED)[COSIGNED].state == "FAILED"
+        assert run_sections(unpack_files(change(files), tmp_path / part), roots, COSIGNED)[COSIGNED].state == "FAILED"
+    keys.write_text(format_cosigner_key("witness.tests.example", new_signer().public_key))
+    assert run_sections(unpack_files(files, tmp_path / "other"), roots, COSIGNED)[COSIGNED].state == "FAILED"
 
 
 @pytest.mark.long
@@ -269,21 +279,24 @@ def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
 def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
     roots: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = seen_twice(make_scene(tmp_path_factory.mktemp("other")), tmp_path)
-    logged(seen.log, EntryType.SLICE, {"more": "entries"})
+    confirmed = confirm_capture(make_scene(tmp_path_factory.mktemp("other")), tmp_path)
+    append_entry(confirmed.log, EntryType.SLICE, {"more": "entries"})
     keys = tmp_path / "logs.txt"
-    keys.write_text(seen.log.vkey())
+    keys.write_text(confirmed.log.vkey())
     monkeypatch.setenv("PARTNERS", str(keys))
-    later = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))  # one entry among others
-    for number, files in enumerate((seen.files, later)):
-        good = found(written(files, tmp_path / f"good-{number}"), roots, SEEN)[SEEN]
+    later = confirmed.lie(confirmed.answer(seal_statement(confirmed.log, confirmed.said)))  # one entry among others
+    for number, files in enumerate((confirmed.files, later)):
+        good = run_sections(unpack_files(files, tmp_path / f"good-{number}"), roots, SEEN_BY_TWO)[SEEN_BY_TWO]
         assert (good.state, "picture, page, text" in good.words) == ("passed", True), good.words
     lies = ("other bytes, told as the same", "other bytes", "another key", "another log",
             "no inclusion", "another salt",
             "another place in the log", "words in the statement changed", "an answer to another challenge",
             "a key that nobody pinned", "a statement copied to another capture", "missing")  # fmt: skip
     for number, name in enumerate(lies):
-        folder = written(LIES[name][0](seen), tmp_path / f"lie-{number}")
-        assert found(folder, roots, SEEN)[SEEN].state == "FAILED", name
-    keys.write_text(verifier_key(seen.log.origin, new_signer().public_key))
-    assert found(written(seen.files, tmp_path / "stranger"), roots, SEEN)[SEEN].state == "FAILED"
+        folder = unpack_files(LIES[name][0](confirmed), tmp_path / f"lie-{number}")
+        assert run_sections(folder, roots, SEEN_BY_TWO)[SEEN_BY_TWO].state == "FAILED", name
+    keys.write_text(format_verifier_key(confirmed.log.origin, new_signer().public_key))
+    assert (
+        run_sections(unpack_files(confirmed.files, tmp_path / "stranger"), roots, SEEN_BY_TWO)[SEEN_BY_TWO].state
+        == "FAILED"
+    )

@@ -18,20 +18,23 @@ Paths are below `/api/v1`. Every operation may return 400, 401, 403, 404, 422, 4
 
 def page() -> str:
     """Return the text of the page."""
-    _about, operations, things = read(api)
+    _about, operations, schemas = read(api)
     parts, last = [INTRODUCTION], ""
-    for one in operations:
-        if one.subject != last:
-            parts.append(f"## {one.subject.capitalize()}\n")
-            last = one.subject
-        takes = f"\nTakes {one.takes}.\n" if one.takes else ""
-        parts.append(f"### {one.name}\n\n`{one.address}`, {one.needs}\n")
-        parts.append(f"{one.words}\n{takes}{_table(one.fields)}\n{one.answers}\n")
+    for operation in operations:
+        if operation.subject != last:
+            parts.append(f"## {operation.subject.capitalize()}\n")
+            last = operation.subject
+        takes = f"\nTakes {operation.takes}.\n" if operation.takes else ""
+        parts.append(f"### {operation.name}\n\n`{operation.address}`, {operation.needs}\n")
+        parts.append(f"{operation.words}\n{takes}{_table(operation.fields)}\n{operation.answers}\n")
     parts.append("## Schemas\n")
-    parts += [f"### {one.name}\n\n{one.words}\n{_table(one.fields)}".replace("\n ", "\n") for one in things]
+    parts += [
+        f"### {operation.name}\n\n{operation.words}\n{_table(operation.fields)}".replace("\n ", "\n")
+        for operation in schemas
+    ]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _table(fields: Fields) -> str:
-    rows = "".join(f"| `{name}` | {said.replace('|', ' or ')} |\n" for name, said in fields)
+    rows = "".join(f"| `{name}` | {description.replace('|', ' or ')} |\n" for name, description in fields)
     return f"\n| Field | Description |\n|---|---|\n{rows}" if rows else ""

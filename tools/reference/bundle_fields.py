@@ -19,7 +19,7 @@ from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
-from evidence.schemas import schemas
+from evidence.schemas import build_schemas
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
@@ -61,12 +61,12 @@ def kinds_below(kind: type) -> dict[str, type]:
     """Return a dataclass and all dataclasses nested in it, by name."""
     kinds: dict[str, type] = {}
 
-    def look(one: Any) -> None:  # noqa: ANN401 - annotations are of any kind
-        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in kinds:
-            kinds[one.__name__] = one
-            for hint in typing.get_type_hints(one).values():
+    def look(annotation: Any) -> None:  # noqa: ANN401 - annotations are of any kind
+        if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and annotation.__name__ not in kinds:
+            kinds[annotation.__name__] = annotation
+            for hint in typing.get_type_hints(annotation).values():
                 look(hint)
-        for argument in typing.get_args(one):
+        for argument in typing.get_args(annotation):
             look(argument)
 
     look(kind)
@@ -103,7 +103,7 @@ def page() -> str:
     """Return the text of the page."""
     lines, described_kinds = [INTRODUCTION], set[str]()
     for name, (path, kind) in WHOLE.items():
-        schema = schemas()[name]
+        schema = build_schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
         kinds = kinds_below(kind)
         for inside in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:

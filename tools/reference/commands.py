@@ -40,8 +40,10 @@ def page() -> str:
 
 
 def _described(name: str, command: click.Command) -> str:
-    arguments = "".join(f" {one.make_metavar(click.Context(command))}" for one in _of(command, click.Argument))
-    options = "".join(_option(one) for one in _of(command, click.Option))
+    arguments = "".join(
+        f" {argument.make_metavar(click.Context(command))}" for argument in _of(command, click.Argument)
+    )
+    options = "".join(_option(argument) for argument in _of(command, click.Option))
     text = f"### exhibit {name}\n\n`exhibit {name}{arguments.replace('...', '…')}`\n\n{_paragraphs(command.help)}\n"
     more, _, examples = (command.epilog or "").replace("\b\n", "").partition("Examples:\n")
     more = f"\n```text\n{more.strip()}\n```\n" if more.strip() else ""
@@ -50,21 +52,28 @@ def _described(name: str, command: click.Command) -> str:
 
 
 def _of(command: click.Command, kind: type[click.Parameter]) -> Iterator[click.Parameter]:
-    return (one for one in command.params if isinstance(one, kind))
+    return (param for param in command.params if isinstance(param, kind))
 
 
 def _paragraphs(text: str | None) -> str:
     """Return the paragraphs of a help text, each on one line."""
-    return "\n\n".join(" ".join(one.split()) for one in (text or "").replace("\b\n", "").split("\n\n")).strip()
+    return "\n\n".join(
+        " ".join(paragraph.split()) for paragraph in (text or "").replace("\b\n", "").split("\n\n")
+    ).strip()
 
 
-def _option(one: click.Parameter) -> str:
-    assert isinstance(one, click.Option)
-    is_choice = isinstance(one.type, click.Choice)
-    value = "" if one.is_flag or is_choice else f" {one.make_metavar(click.Context(click.Command('')))}"
-    values = one.default if isinstance(one.default, list | tuple) else [one.default]
-    default = ", ".join(str(each) for each in values if isinstance(each, str | int) and not one.is_flag and each != "")
-    notes = [*(["needed"] if one.required else []), *([f"{default} by default"] if default else [])]
-    notes += ["any number of times"] if one.multiple and "several times" not in (one.help or "") else []
-    choices = f" One of `{'`, `'.join(one.type.choices)}`." if isinstance(one.type, click.Choice) else ""
-    return f"- `{one.opts[0]}{value}`{' (' * bool(notes)}{'; '.join(notes)}{')' * bool(notes)}: {one.help}{choices}\n"
+def _option(option: click.Parameter) -> str:
+    assert isinstance(option, click.Option)
+    is_choice = isinstance(option.type, click.Choice)
+    value = "" if option.is_flag or is_choice else f" {option.make_metavar(click.Context(click.Command('')))}"
+    values = option.default if isinstance(option.default, list | tuple) else [option.default]
+    default = ", ".join(
+        str(each) for each in values if isinstance(each, str | int) and not option.is_flag and each != ""
+    )
+    notes = [*(["needed"] if option.required else []), *([f"{default} by default"] if default else [])]
+    notes += ["any number of times"] if option.multiple and "several times" not in (option.help or "") else []
+    choices = f" One of `{'`, `'.join(option.type.choices)}`." if isinstance(option.type, click.Choice) else ""
+    return (
+        f"- `{option.opts[0]}{value}`{' (' * bool(notes)}{'; '.join(notes)}{')' * bool(notes)}: "
+        f"{option.help}{choices}\n"
+    )

@@ -50,15 +50,15 @@ def page() -> str:
         INTRODUCTION
         + "\n## Settings\n\n| In the file | In the environment | Default | Description |\n|---|---|---|---|\n"
     )
-    for one in fields(Config):
-        in_file = f"`{one.name}`" if one.name != "data_dir" else "–"
-        variable = f"`{environment_name(one.name)}`" if one.name != IN_FILE_ONLY else "–"
-        default = DEFAULTS.get(one.name) or _default(one)
-        text += f"| {in_file} | {variable} | {default} | {words.get(one.name, '?')} |\n"
+    for setting in fields(Config):
+        in_file = f"`{setting.name}`" if setting.name != "data_dir" else "–"
+        variable = f"`{environment_name(setting.name)}`" if setting.name != IN_FILE_ONLY else "–"
+        default = DEFAULTS.get(setting.name) or _default(setting)
+        text += f"| {in_file} | {variable} | {default} | {words.get(setting.name, '?')} |\n"
     text += "\n## Timestamp services\n\n" + _paragraph(AnchorConfig) + _table(AnchorConfig, set())
     for kind in KINDS.values():
         text += f"\n### {kind.name}\n\n{kind.words[0].upper()}{kind.words[1:]}. {_paragraph(kind.config)}"
-        text += _table(kind.config, {one.name for one in fields(AnchorConfig)})
+        text += _table(kind.config, {setting.name for setting in fields(AnchorConfig)})
     return text
 
 
@@ -69,23 +69,23 @@ def _paragraph(cls: type) -> str:
 def _table(cls: type[AnchorConfig], without: set[str]) -> str:
     words = described(cls)
     rows = (
-        f"| `{one.name}` | {_default(one)} | {words.get(one.name, '?')} |"
-        for one in fields(cls)
-        if one.name not in without
+        f"| `{setting.name}` | {_default(setting)} | {words.get(setting.name, '?')} |"
+        for setting in fields(cls)
+        if setting.name not in without
     )
     return "| Key | Default | Description |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
-def _default(one: "Field[Any]") -> str:
+def _default(setting: "Field[Any]") -> str:
     """Return the default as written in the file, or a note that there is none."""
-    if one.default is MISSING:
+    if setting.default is MISSING:
         return "needed"
-    if one.default in (None, "", b"", ()):
+    if setting.default in (None, "", b"", ()):
         return "empty"
-    if isinstance(one.default, bool):
-        return str(one.default).lower()
-    if one.name.endswith("_bytes"):
-        size = f"{one.default // GIB} GiB" if one.default % GIB == 0 else f"{one.default // 1024**2} MiB"
-        return f"{one.default} ({size})"
-    shown = ",".join(one.default) if isinstance(one.default, tuple) else str(one.default)
-    return shown if isinstance(one.default, int) else f"`{shown}`"
+    if isinstance(setting.default, bool):
+        return str(setting.default).lower()
+    if setting.name.endswith("_bytes"):
+        size = f"{setting.default // GIB} GiB" if setting.default % GIB == 0 else f"{setting.default // 1024**2} MiB"
+        return f"{setting.default} ({size})"
+    text = ",".join(setting.default) if isinstance(setting.default, tuple) else str(setting.default)
+    return text if isinstance(setting.default, int) else f"`{text}`"

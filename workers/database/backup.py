@@ -27,7 +27,7 @@ from exhibit.files.blobs import BlobStore
 from exhibit.files.durable import settle, settle_path
 from exhibit.files.locks import alone
 from indexer.calibration.kept import FOLDER as BENCHMARK
-from registry.crawls.search_services import own_mappings
+from registry.crawls.search_services import list_own_mappings
 from registry.log.accuracy import JOINED
 from registry.models import LogCheckpoint, LogEntry
 from registry.services.services import Services
@@ -45,11 +45,11 @@ from workers.database.dumping import dump_rows
 Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
 _BLOB = r"blobs/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}"
-_MADE = re.compile(rf"({_LISTED}|{_BLOB}|files/.+-[0-9a-f]{{16}})(\.partial)?")
+_BACKUP_FILE = re.compile(rf"({_LISTED}|{_BLOB}|files/.+-[0-9a-f]{{16}})(\.partial)?")
 """File names in a backup folder, besides the description. No other files are ever removed."""
-_BEGUN = ".backup-"
+_PARTIAL_PREFIX = ".backup-"
 _TOP = re.compile(
-    rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
+    rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_PARTIAL_PREFIX)}.*|lost\+found"
 )
 _NOT_KEPT = {REDIS_PASSWORD, INSTALLATION}
 """Secrets that are generated again after a restore."""
@@ -85,10 +85,10 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     busy = WrongUseError("Another backup is being made.", hint="Wait for its end.")
     opened = _in_tar(place) if place.suffix == ".tar" else _in_folder(place)
     try:
-        with alone(services.config.data_dir / "locks" / "backup.lock", busy), opened as begun:
-            description = _write(services, begun, keys=keys, tell=tell)
+        with alone(services.config.data_dir / "locks" / "backup.lock", busy), opened as partial:
+            description = _write(services, partial, keys=keys, tell=tell)
             tell("Reading it again.")
-            begun.publish(description)
+            partial.publish(description)
     except OSError as error:
         raise WrongUseError(f"{place} can't be written: {error.strerror or error}.") from error
     return description
@@ -96,7 +96,7 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
 
 def _write(services: Services, target: "_Folder | _Tar", *, keys: bool, tell: Tell) -> Description:
     made_at, data = rfc3339(now()), services.config.data_dir
-    with tempfile.TemporaryDirectory(dir=target.beside, prefix=_BEGUN) as folder:
+    with tempfile.TemporaryDirectory(dir=target.beside, prefix=_PARTIAL_PREFIX) as folder:
         draft, listed = Path(folder) / "draft", Path(folder) / "listed"
         tell("Writing the rows down.")
         log, database = _dump(services, draft)
@@ -145,7 +145,13 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     referenced = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
     secrets = config.data_dir / "secrets"
-    candidates = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *referenced, *pairs]
+    candidates = [
+        config.data_dir / FILE_NAME,
+        config.data_dir / JOINED,
+        *list_own_mappings(config),
+        *referenced,
+        *pairs,
+    ]
     candidates += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
     inside = [path for path in dict.fromkeys(candidates) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
@@ -167,14 +173,14 @@ def _blobs(blobs: BlobStore, target: "_Folder | _Tar", draft: Path, listed: Path
             name = blob_name(digest.hex)
             sources = (_stored(blobs, digest), target.had(name))
             try:
-                held = target.holds(name, digest.hex)
-                whole = held or any(_copied(source, digest, draft) for source in sources)
+                is_stored = target.holds(name, digest.hex)
+                whole = is_stored or any(_copied(source, digest, draft) for source in sources)
             except NotFoundError:
                 continue
             if not whole:
                 damaged.append(digest.hex)
                 continue
-            if not held:
+            if not is_stored:
                 target.take(draft, name)
             file.write(f"{digest.hex}\n")
             count += 1
@@ -221,8 +227,8 @@ def _in_folder(place: Path) -> "Iterator[_Folder]":
     if strange:
         hint = "Name an empty folder, or one that holds a backup and nothing else."
         raise WrongUseError(f"{place} holds something that belongs to no backup: {strange[0]}.", hint=hint)
-    for left in place.glob(f"{_BEGUN}*"):  # Left by a killed process.
-        shutil.rmtree(left)
+    for leftover in place.glob(f"{_PARTIAL_PREFIX}*"):  # Left by a killed process.
+        shutil.rmtree(leftover)
     yield _Folder(place)
 
 
@@ -276,7 +282,7 @@ class _Folder:
         settle_path(self.beside)
         for path in list(self.beside.rglob("*")):  # From an earlier or interrupted backup.
             name = path.relative_to(self.beside).as_posix()
-            if path.is_file() and name not in self._named and _MADE.fullmatch(name):
+            if path.is_file() and name not in self._named and _BACKUP_FILE.fullmatch(name):
                 path.unlink()
 
 

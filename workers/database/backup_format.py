@@ -132,13 +132,13 @@ def verify_backup(place: Path) -> Description:
         NotFoundError: There is no backup.
         IntegrityError: A file is missing or damaged; the message names it.
     """
-    contents = _read(place)
+    contents = _read_folder(place)
     if contents.description is None:
         if not contents.blobs and not any(name.startswith(_BEGINNINGS) for name in contents.digests):
             raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
         hint = "It was interrupted: `exhibit backup` to this folder goes on." if place.is_dir() else _HINT
         raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
-    _hold_against(contents, contents.description)
+    _compare_with_description(contents, contents.description)
     return contents.description
 
 
@@ -147,11 +147,11 @@ def verify_written(place: Path, description: Description, whole: AbstractSet[str
 
     Raises the same errors as :func:`verify_backup`. ``whole`` names blobs that were just read and are not read again.
     """
-    _hold_against(_read(place, whole), description)
+    _compare_with_description(_read_folder(place, whole), description)
 
 
 @dataclass(slots=True)
-class _Found:
+class _Contents:
     """The contents of a backup: digests by name, the verified blobs, the digest lists, and the description."""
 
     digests: dict[str, str]
@@ -160,8 +160,8 @@ class _Found:
     description: Description | None = None
 
 
-def _read(place: Path, whole: AbstractSet[str] = frozenset()) -> _Found:
-    contents = _Found({}, set(), {})
+def _read_folder(place: Path, whole: AbstractSet[str] = frozenset()) -> _Contents:
+    contents = _Contents({}, set(), {})
     try:
         for name, stream in members(place):
             if name in whole and name.startswith(BLOBS):
@@ -175,28 +175,28 @@ def _read(place: Path, whole: AbstractSet[str] = frozenset()) -> _Found:
     return contents
 
 
-def _note(found: _Found, name: str, stream: BufferedReader) -> None:
+def _note(contents: _Contents, name: str, stream: BufferedReader) -> None:
     if name == DESCRIPTION:
-        found.description = parse_description(stream.read())
+        contents.description = parse_description(stream.read())
     elif name.startswith(BLOBS):
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if blob_name(digest) == name:
-            found.blobs.add(bytes.fromhex(digest))
+            contents.blobs.add(bytes.fromhex(digest))
     elif name.startswith("blobs-"):
-        found.listed[name] = stream.read()
-        found.digests[name] = Digest.of(found.listed[name]).hex
+        contents.listed[name] = stream.read()
+        contents.digests[name] = Digest.of(contents.listed[name]).hex
     else:
-        found.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        contents.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _hold_against(found: _Found, description: Description) -> None:
+def _compare_with_description(contents: _Contents, description: Description) -> None:
     parts = (description.rows, description.listed, *description.files)
-    wrong = [part.name for part in parts if found.digests.get(part.name) != part.digest]
-    digests = found.listed.get(description.listed.name, b"").decode("ascii", "replace").split()
+    wrong = [part.name for part in parts if contents.digests.get(part.name) != part.digest]
+    digests = contents.listed.get(description.listed.name, b"").decode("ascii", "replace").split()
     wrong += [
         blob_name(digest)
         for digest in digests
-        if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in found.blobs
+        if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in contents.blobs
     ]
     if wrong:
         names = ", ".join(wrong[:3])

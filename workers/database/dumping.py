@@ -12,7 +12,7 @@ from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.services.addresses import database_url
 from workers.servers.postgres import postgres_programs
 
-_KEPT = ("registry_owner", "registry_user", "registry_logentry")
+_IDENTITY_TABLES = ("registry_owner", "registry_user", "registry_logentry")
 """Tables whose rows show that a database is in use."""
 
 
@@ -50,8 +50,8 @@ def migrations_in(dump: Path, app: str) -> set[str]:
         ServiceMissingError: pg_restore failed.
     """
     options = ("--data-only", "--table=django_migrations", "--file=-")
-    said = _ran("pg_restore", *options, str(dump))
-    rows = (line.split("\t") for line in said.splitlines())
+    listing = _run_program("pg_restore", *options, str(dump))
+    rows = (line.split("\t") for line in listing.splitlines())
     return {row[2] for row in rows if row[1:2] == [app]}
 
 
@@ -67,11 +67,11 @@ def _tables(connection: "psycopg.Connection[tuple[object, ...]]") -> set[str]:
 
 
 def _holds_rows(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
-    there = _tables(connection)
+    tables = _tables(connection)
     return any(
         connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names of ours
-        for table in _KEPT
-        if table in there
+        for table in _IDENTITY_TABLES
+        if table in tables
     )
 
 
@@ -79,10 +79,12 @@ def _run(config: Config, program: str, *words: str) -> None:
     """Run a PostgreSQL program on the database. The password is passed in its environment."""
     parameters = conninfo_to_dict(database_url(config))
     password = str(parameters.pop("password", "") or "")
-    _ran(program, "--dbname", make_conninfo("", **parameters), *words, **({"PGPASSWORD": password} if password else {}))
+    _run_program(
+        program, "--dbname", make_conninfo("", **parameters), *words, **({"PGPASSWORD": password} if password else {})
+    )
 
 
-def _ran(program: str, *words: str, **environ: str) -> str:
+def _run_program(program: str, *words: str, **environ: str) -> str:
     """Run a PostgreSQL program and return its output.
 
     Raises:
@@ -91,6 +93,6 @@ def _ran(program: str, *words: str, **environ: str) -> str:
     command = [str(postgres_programs() / program), *words]
     ran = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
     if ran.returncode:
-        said = " / ".join(ran.stderr.strip().splitlines()[-2:])
-        raise ServiceMissingError(f"{program} failed: {said}", retry=False)
+        last_lines = " / ".join(ran.stderr.strip().splitlines()[-2:])
+        raise ServiceMissingError(f"{program} failed: {last_lines}", retry=False)
     return ran.stdout

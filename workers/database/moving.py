@@ -76,17 +76,17 @@ def _refuse_nested(old: list[Path], new: list[Path]) -> None:
     """Refuse nested locations, whose copies would be copied again."""
     if old and old == new:
         raise WrongUseError("The bytes lie there already.")
-    if any(one.is_relative_to(other) or other.is_relative_to(one) for one in old for other in new):
+    if any(path.is_relative_to(other) or other.is_relative_to(path) for path in old for other in new):
         hint = "Name a folder beside the one in which they lie."
         raise WrongUseError("The two places can't lie one within the other.", hint=hint)
 
 
-def _take_some(given: Iterable[Digest], copy: Callable[[Digest], Copied], count: Callable[[Copied], None]) -> None:
+def _take_some(digests: Iterable[Digest], copy: Callable[[Digest], Copied], count: Callable[[Copied], None]) -> None:
     """Copy several blobs in parallel. Running copies finish before an error or interruption propagates."""
     under_way: deque[Future[Copied]] = deque()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            for each in given:
+            for each in digests:
                 under_way.append(pool.submit(copy, each))
                 if len(under_way) > AT_ONCE:
                     count(under_way.popleft().result())

@@ -17,7 +17,7 @@ from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseEr
 from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
 from registry.configuration import load_config
-from registry.services.stores import log_head, objects_of, store_at
+from registry.services.stores import get_checkpoint_store, objects_of, store_at
 from workers.database.backup_format import (
     BLOBS,
     Description,
@@ -38,7 +38,7 @@ FILES_OF_DATABASE = 2_000
 """Number of files in a new database."""
 _GIB = 1024**3
 FOLDER = "restoring"  # In the data folder: files on their way into the database.
-_BEGUN = "begun"  # In that folder, from just before the rows are restored: the digest of their dump.
+_STARTED_FILE = "begun"  # In that folder, from just before the rows are restored: the digest of their dump.
 _MIGRATIONS = Path(__file__).parents[2] / "registry" / "migrations"
 _FOREIGN = "There are rows in the database already: nothing was restored."
 _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
@@ -74,8 +74,8 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
         folder = made_data_dir(config)
         _check_room(config, place, description)
         with ensure_servers(config):
-            begun = _read(folder / FOLDER / _BEGUN)
-            if not is_empty(config) and begun != description.rows.digest:
+            started = _read_text(folder / FOLDER / _STARTED_FILE)
+            if not is_empty(config) and started != description.rows.digest:
                 raise WrongUseError(_FOREIGN, hint=_FOREIGN_HINT)
         tell("Putting the files back.")
         try:
@@ -84,7 +84,7 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
             with ensure_servers(config):
                 if is_empty(config):
                     tell("Putting the rows back.")
-                    (folder / FOLDER / _BEGUN).write_text(description.rows.digest)
+                    (folder / FOLDER / _STARTED_FILE).write_text(description.rows.digest)
                     restore_rows(config, dump)
             aside = _files_back(config)
         except OSError as error:
@@ -107,7 +107,7 @@ def take_up(config: Config) -> Callable[[], None]:
     folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
     if not folder.is_dir() or not lock.take():  # Another process is restoring.
         return lambda: None
-    if not (folder / _BEGUN).exists() or is_empty(config):
+    if not (folder / _STARTED_FILE).exists() or is_empty(config):
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
         return lambda: None
@@ -138,30 +138,32 @@ def _check_room(config: Config, place: Path, description: Description) -> None:
         WrongUseError: Bytes or inodes are insufficient.
     """
     rows = 0 if config.database_url else description.database
-    taken = place / BLOBS if config.blobs_url else config.data_dir / BLOBS
-    needed = bytes_of(place) - bytes_of(taken) + rows
+    blobs_folder = place / BLOBS if config.blobs_url else config.data_dir / BLOBS
+    needed = bytes_of(place) - bytes_of(blobs_folder) + rows
     free = shutil.disk_usage(config.data_dir).free
     if needed > free:
         sentence = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
         raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
-    there = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
-    bytes_here = 0 if config.blobs_url else max(0, description.blobs - there)
+    file_count = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
+    bytes_here = 0 if config.blobs_url else max(0, description.blobs - file_count)
     count = bytes_here + len(description.files) + (0 if config.database_url else FILES_OF_DATABASE)
-    if (left := files_left(config.data_dir)) is not None and count > left:
-        sentence = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
+    if (free_files := files_left(config.data_dir)) is not None and count > free_files:
+        sentence = (
+            f"The backup takes some {count:,} files (inodes), and {free_files:,} more fit below {config.data_dir}"
+        )
         raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
 
 
-def _staged(made: Path, place: Path, description: Description) -> Path:
+def _staged(source: Path, place: Path, description: Description) -> Path:
     """Write everything but the bytes into the staging folder and check that it can be used here.
 
     Returns:
         The path of the dump.
     """
     parts = {part.name: part for part in (description.rows, *description.files)}
-    paths = {part.name: made / "files" / inside(part) for part in description.files}
-    paths[description.rows.name] = dump = made / "dump"
-    made.mkdir(mode=0o700, exist_ok=True)
+    paths = {part.name: source / "files" / inside(part) for part in description.files}
+    paths[description.rows.name] = dump = source / "dump"
+    source.mkdir(mode=0o700, exist_ok=True)
     try:
         missing = set(paths)
         for name, stream in members(place):
@@ -175,7 +177,7 @@ def _staged(made: Path, place: Path, description: Description) -> Path:
                 break
         _refuse_other_schema(dump, description)
     except ExhibitError:
-        shutil.rmtree(made)
+        shutil.rmtree(source)
         raise
     return dump
 
@@ -222,7 +224,7 @@ def _files_back(config: Config) -> bool:
         if other:
             path.replace(path.with_name(path.name + ".replaced"))
             if path.name == "log.key":  # The log is signed with the other key.
-                log_head(config, objects_of(config)).set_aside()
+                get_checkpoint_store(config, objects_of(config)).set_aside()
         staged.replace(path)
     settings = folder / "exhibit.toml"
     if settings.exists() and not _usable(config):
@@ -244,7 +246,7 @@ def _usable(config: Config) -> bool:
     return loaded.blobs_url == config.blobs_url
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:
@@ -257,7 +259,7 @@ def _settle_rows() -> None:
     from registry.notices import mail
 
     Heartbeat.objects.all().delete()  # Of workers on other machines.
-    mail.doubt_waiting()
+    mail.mark_pending_as_in_doubt()
 
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
@@ -265,7 +267,7 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
     from workers.database.schema import migrate
 
     migrate()
-    from registry.keys.signing_keys import closed_keys
+    from registry.keys.signing_keys import locked_keys_fault
     from registry.log.own_log import get_log
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
@@ -278,4 +280,4 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
         raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
     for _ in rebuild_indexes(services):
         pass
-    return log, get_log(services).stopped(), closed_keys(services)
+    return log, get_log(services).stopped(), locked_keys_fault(services)

@@ -14,7 +14,7 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
-from registry.services.same_secrets import keep_marks
+from registry.services.same_secrets import store_fingerprints
 from registry.services.services import Services
 from workers.database.restore import take_up, unknown_migrations
 
@@ -50,10 +50,10 @@ def migrate() -> bool:
 
             # Created now, so that another machine cannot create different ones later.
             master_key(config), get_log(Services(config))
-            keep_marks(config)
+            store_fingerprints(config)
     except DatabaseError as error:
-        said = str(error).strip().splitlines()[0]
-        raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error
+        first_line = str(error).strip().splitlines()[0]
+        raise ServiceMissingError(f"The database can't be brought up to date: {first_line}") from error
     return behind
 
 
@@ -63,11 +63,11 @@ def _keep_shipped() -> None:
     from registry.models import DescriptorModel
 
     if (shipped := shipped_calibration()) is not None:
-        calibrations.keep_shipped(shipped)
+        calibrations.store_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from registry.fingerprints.loaded_networks import start_shipped  # Loads OpenCV, once per version.
+        from registry.fingerprints.loaded_networks import install_shipped  # Loads OpenCV, once per version.
 
-        start_shipped(Services(load_config()).blobs)
+        install_shipped(Services(load_config()).blobs)
 
 
 def is_behind() -> bool:

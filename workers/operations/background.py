@@ -28,19 +28,19 @@ def going_on(services: Services) -> list[Progress]:
 
 
 def _uploads() -> Iterator[Progress]:
-    waiting = UploadFile.objects.exclude(state__in=_OVER).values("upload")
-    if under_way := uploads.progress_of(Upload.objects.filter(pk__in=waiting)).values():
+    waiting_uploads = UploadFile.objects.exclude(state__in=_OVER).values("upload")
+    if under_way := uploads.compute_progress(Upload.objects.filter(pk__in=waiting_uploads)).values():
         done, total = sum(far.settled for far in under_way), sum(far.announced for far in under_way)
-        known = [far.seconds_left for far in under_way if far.seconds_left is not None]
-        yield Progress("uploaded files registered", done, total, max(known, default=None))
+        seconds = [far.seconds_left for far in under_way if far.seconds_left is not None]
+        yield Progress("uploaded files registered", done, total, max(seconds, default=None))
 
 
 def _searches() -> Iterator[Progress]:
     rows = WorkPicture.objects.exclude(state__in=_OVER).exclude(progress={})
     states = list(rows.values_list("progress", flat=True))
     if alike := sum(state.get("alike", 0) for state in states):
-        compared = sum(state.get("compared", 0) for state in states)
-        yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
+        compared_pairs = sum(state.get("compared", 0) for state in states)
+        yield Progress("pictures seen before compared with new works that they resemble", compared_pairs, alike)
 
 
 def _networks(services: Services) -> Iterator[Progress]:
@@ -51,7 +51,7 @@ def _networks(services: Services) -> Iterator[Progress]:
 
 
 def _votes() -> Iterator[Progress]:
-    without = votes_upkeep.unmeasured()
+    without = votes_upkeep.list_unmeasured()
     missing, unreadable = without.count(), without.exclude(refusal="").count()
     total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
     if missing > unreadable:

@@ -17,12 +17,12 @@ from registry import jobs
 from registry.db import steps
 from registry.db.claimable import Claimable
 from registry.jobs import Job
-from registry.log.audit_log import changed
+from registry.log.audit_log import log_change
 from registry.models import UNFINISHED, Dismissal, StepState
 from registry.notifications import news
 from registry.services.services import Enqueue
 
-COUNTED = """
+COUNT_QUERY = """
 SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
 FROM ({rows}) AS open
 """
@@ -36,7 +36,7 @@ REASONS = """
 (SELECT %s, error, dismissed, count(*), min(waits_since), min(pk) FROM ({rows}) AS failed
 GROUP BY error, dismissed ORDER BY dismissed, count(*) DESC, error LIMIT {most})
 """
-Asked = tuple[str, str, tuple[str, Sequence[Any]]]
+StepQuery = tuple[str, str, tuple[str, Sequence[Any]]]
 """A SELECT template, a name, and the inner SELECT with its parameters."""
 MOST = 1_000
 """Maximum number of waiting rows that a page counts for a step, oldest first. This bounds its time."""
@@ -64,21 +64,23 @@ def by_task(most: int | None = None) -> dict[str, Backlog]:
 
     At most ``most`` waiting rows are counted. Rows under way or failed count for a step's own task.
     """
-    tasks = [(step, task) for step in jobs.with_rows() for task in step.queues]
+    tasks = [(step, task) for step in jobs.periodic_jobs() for task in step.queues]
     backlogs = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
-    queries: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
-    queries += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
-    for task, waiting, under_way, failed, oldest, rows in _over(queries):
+    queries: list[StepQuery] = [
+        (COUNT_QUERY, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks
+    ]
+    queries += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.periodic_jobs()]
+    for task, waiting_rows, under_way, failed, oldest, rows in _over(queries):
         row = backlogs[task]
-        counts = (row.waiting + waiting, row.under_way + under_way, row.failed + failed)
+        counts = (row.waiting + waiting_rows, row.under_way + under_way, row.failed + failed)
         backlogs[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
     return backlogs
 
 
-def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
+def _over(queries: Iterable[StepQuery]) -> list[tuple[Any, ...]]:
     """Run several SELECTs over inner SELECTs as one query. The first column of each row is the name."""
     selects, values = [], list[Any]()
-    for select, name, (rows, parameters) in asked:
+    for select, name, (rows, parameters) in queries:
         selects.append(select.format(rows=rows, most=MAX_FAILURES))
         values += [name, *parameters]
     with connection.cursor() as cursor:
@@ -92,16 +94,16 @@ def _sql(rows: Callable[[Job], QuerySet[Any, Any]], step: str, most: int | None 
     return rows(jobs.JOBS[step])[:most].query.sql_with_params()
 
 
-def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
+def oldest_by_queue(backlogs: Mapping[str, Backlog]) -> dict[str, datetime | None]:
     """Return since when the first row of each queue that could be processed now has waited, without emails."""
     oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.queues().values())))
-    for task, waiting in found.items():
-        since = [moment for moment in (oldest[jobs.queues()[task]], waiting.oldest) if moment is not None]
+    for task, backlog in backlogs.items():
+        since = [moment for moment in (oldest[jobs.queues()[task]], backlog.oldest) if moment is not None]
         oldest[jobs.queues()[task]] = min(since, default=None)
     return oldest
 
 
-def settled(step: Job) -> Q:
+def filter_settled(step: Job) -> Q:
     """Return a condition for failed rows that need no operator."""
     conditions = [Q(**{lookup: value}) for lookup, value in step.settled.items()]
     return reduce(or_, conditions, Q(pk__in=[]))
@@ -110,8 +112,8 @@ def settled(step: Job) -> Q:
 def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _unfinished(step).filter(**step.only(task))
-    if step.rows in news.WITH_NEWS:  # They may have become due long before there was news.
-        rows, due = rows.filter(news.WITH_NEWS[step.rows](None)), Q(pk__lt=0)
+    if step.rows in news.NEWS_CONDITIONS:  # They may have become due long before there was news.
+        rows, due = rows.filter(news.NEWS_CONDITIONS[step.rows](None)), Q(pk__lt=0)
     return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
         "state", "since"
     )
@@ -135,11 +137,11 @@ def backlog() -> dict[str, dict[str, int]]:
 
 def held_up(most: int | None = None) -> dict[str, str]:
     """Return the reason why rows of a step are held up, by step, based on at most ``most`` rows."""
-    rows = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
+    rows = _over((HELD_UP, step.name, _sql(_postponed_rows, step.name, most)) for step in jobs.periodic_jobs())
     return {step: from_text(error) for step, error, _last in sorted(rows, key=itemgetter(2))}
 
 
-def _held(step: Job) -> QuerySet[Any, Any]:
+def _postponed_rows(step: Job) -> QuerySet[Any, Any]:
     return _unfinished(step).values_list("state", "error", "not_before", "held_since")
 
 
@@ -156,7 +158,10 @@ class Failure:
 
     @property
     def key(self) -> str:
-        """The reason as stored in the column, which identifies the rows for :func:`dismiss` and :func:`try_again`."""
+        """The reason as stored in the column.
+
+        Which identifies the rows for :func:`dismiss` and :func:`retry_failed`.
+        """
         return to_text(self.error)
 
 
@@ -167,9 +172,11 @@ def failures() -> list[Failure]:
     """
     found_failures = [
         Failure(step, from_text(error), *row)
-        for step, error, *row in _over((REASONS, job.name, _sql(_reasons, job.name)) for job in jobs.with_rows())
+        for step, error, *row in _over((REASONS, job.name, _sql(_reasons, job.name)) for job in jobs.periodic_jobs())
     ]
-    return sorted(found_failures, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
+    return sorted(found_failures, key=lambda failure: (failure.dismissed, -failure.count, failure.step, failure.error))[
+        :MAX_FAILURES
+    ]
 
 
 def _reasons(step: Job) -> QuerySet[Any, Any]:
@@ -179,7 +186,7 @@ def _reasons(step: Job) -> QuerySet[Any, Any]:
 
 def _given_up(step: Job) -> QuerySet[Claimable]:
     rows: QuerySet[Claimable] = step.rows._default_manager.filter(state=StepState.FAILED)
-    return rows.exclude(settled(step))
+    return rows.exclude(filter_settled(step))
 
 
 def _dismissed(step: str) -> Exists:
@@ -202,7 +209,7 @@ def dismiss(step: str, key: str | None = None, *, by: str) -> int:
         WrongUseError: There is no such step.
     """
     with transaction.atomic():
-        rows = _given_up(jobs.named(step)).exclude(_dismissed(step))
+        rows = _given_up(jobs.get_job(step)).exclude(_dismissed(step))
         rows = _because(rows, key)
         values = {"step": step, "by": by, "at": now()}
         dismissals = [Dismissal(row=pk, error=why, **values) for pk, why in rows.values_list("pk", "error")]
@@ -211,7 +218,7 @@ def dismiss(step: str, key: str | None = None, *, by: str) -> int:
             dismissals, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"]
         )
         if dismissals:
-            changed("given up and left", by=by, about={"step": step, "rows": len(dismissals)})
+            log_change("given up and left", by=by, about={"step": step, "rows": len(dismissals)})
     return len(dismissals)
 
 
@@ -224,10 +231,10 @@ def try_again(enqueue: Enqueue, step: str, key: str | None = None) -> int:
     Raises:
         WrongUseError: There is no such step.
     """
-    declared = jobs.named(step)
-    rows = _given_up(declared)
+    job = jobs.get_job(step)
+    rows = _given_up(job)
     with transaction.atomic():
-        again = steps.try_again(declared.rows, _because(rows, key))
+        again = steps.retry_failed(job.rows, _because(rows, key))
         Dismissal.objects.filter(step=step, row__in=again).delete()
-    enqueue(declared.rows, again[: declared.batch])
+    enqueue(job.rows, again[: job.batch])
     return len(again)

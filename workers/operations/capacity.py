@@ -21,7 +21,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Money, parse_money
 
 if TYPE_CHECKING:
-    from registry.db.running import Taken
+    from registry.db.running import StepUsage
     from registry.services.services import Services
 
 MEASURED, PRICES = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
@@ -212,26 +212,28 @@ def prices_file(data_dir: Path) -> Path:
     return own if own.exists() else PRICES
 
 
-def plan(asked: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
+def plan(request: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
     """Compute a plan.
 
     Raises:
         WrongUseError: There are no images or no days.
     """
-    if asked.pictures < 1 or asked.days < 1:
+    if request.pictures < 1 or request.days < 1:
         raise WrongUseError("A plan needs a picture and a day at least.", hint="Such as --pictures 1M --days 30.")
-    at = {name: law.at(asked.works, asked.pictures) for name, law in laws.items()}
-    stages = [_settled(need, asked.days, prices) for need in _needs(asked, at, asked.works * prices.new_works)]
+    at = {name: law.at(request.works, request.pictures) for name, law in laws.items()}
+    stages = [
+        _settle_stage(need, request.days, prices) for need in _needs(request, at, request.works * prices.new_works)
+    ]
     table = tomllib.loads(MEASURED.read_text("utf-8"))
-    changes = [change for one in table["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
+    changes = [change for entry in table["changes"] if getattr(request, (change := Change(**entry)).of) > change.beyond]
     changes.sort(key=lambda change: change.beyond)
-    return Plan(asked, stages, list(laws.values()), changes, prices, table["left_out"])
+    return Plan(request, stages, list(laws.values()), changes, prices, table["left_out"])
 
 
-def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
+def _needs(request: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
     """Yield each stage with its needs at this size. Times are milliseconds of a core."""
-    works, pictures, cases = asked.works, asked.pictures, asked.pictures * at["case"] / MILLION
-    images_kept = pictures * min(1.0, asked.retention_days / asked.days)
+    works, pictures, cases = request.works, request.pictures, request.pictures * at["case"] / MILLION
+    images_kept = pictures * min(1.0, request.retention_days / request.days)
     small, bucket = pictures - images_kept, pictures > ONE_FOLDER
     yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
     store = (images_kept * at["picture"] + small * at["small"]) / GIB
@@ -248,7 +250,7 @@ def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]
     yield Stage("evidence", cases * at["capture"] / HOUR_MS, store_gib=bundles, requests=files * bucket)
 
 
-def _settled(need: Stage, days: int, prices: Prices) -> Stage:
+def _settle_stage(need: Stage, days: int, prices: Prices) -> Stage:
     """Assign machines to a stage: the smallest type whose memory suffices for each machine's share."""
     rented = need.core_hours / prices.busy
     cores, a_core = rented / (days * 24), prices.core_memory_gib
@@ -284,26 +286,26 @@ class Costs:
     steps: tuple[Cost, ...]
 
 
-def costs_of(taken: "Mapping[str, Taken]", priced: str) -> Costs:
+def costs_of(durations: "Mapping[str, StepUsage]", priced: str) -> Costs:
     """Compute the cost of a million images from the measured time of each step.
 
     All steps count, including registrations, evidence and reports, in the proportion in which they occurred. Disk rent,
     traffic and labour are not included.
 
     Args:
-        taken: Measured time by step.
+        durations: Measured time by step.
         priced: Price of a core hour, such as ``0.02 EUR``, or empty.
 
     Returns:
         The costs.
     """
     price = parse_money(priced) if priced else None
-    pictures = taken[MATCH].rows if MATCH in taken else 0
+    pictures = durations[MATCH].rows if MATCH in durations else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
-    each = [_cost(step, spent.processor_seconds / pictures, price) for step, spent in taken.items()]
+    each = [_cost(step, spent.processor_seconds / pictures, price) for step, spent in durations.items()]
     each.sort(key=lambda cost: (-cost.hours, cost.step))
-    seconds = sum(cost.processor_seconds for cost in taken.values())
+    seconds = sum(cost.processor_seconds for cost in durations.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
 
 
@@ -317,21 +319,21 @@ def laws_here(services: "Services") -> dict[str, Law]:
     from django.db.models import Min
 
     from registry.fingerprints.fingerprints import Collection
-    from registry.matches.index_upkeep import index_states, work_size
+    from registry.matches.index_upkeep import measure_indexes, measure_work_size
     from registry.models import Picture, StepTime
     from workers.operations.status import disk_of
 
     since = StepTime.objects.filter(day__gte=_began()).aggregate(first=Min("day"))["first"]
-    states = index_states(services)
-    size, pictures = work_size(services, states), Picture.objects.count()
-    seen = sum(state.size for state in states if state.collection == Collection.PICTURES)
-    counted = [*_by_steps(), ("work_index", size.indexes * size.works, size.works)]
-    counted += [("work_features", size.features * size.works, size.works)]
+    states = measure_indexes(services)
+    size, pictures = measure_work_size(services, states), Picture.objects.count()
+    seen_pictures = sum(state.size for state in states if state.collection == Collection.PICTURES)
+    counts = [*_by_steps(), ("work_index", size.indexes * size.works, size.works)]
+    counts += [("work_features", size.features * size.works, size.works)]
     if pictures >= ENOUGH_ON_DISK:
-        counted += [("archive", seen, pictures), ("rows", disk_of(services).database, pictures)]
+        counts += [("archive", seen_pictures, pictures), ("rows", disk_of(services).database, pictures)]
     own = {
         name: Own(total / count, count, str(since or _began()), size.works, pictures)
-        for name, total, count in counted
+        for name, total, count in counts
         if count >= ENOUGH and total
     }
     return {name: replace(law, own=own.get(name)) for name, law in shipped_laws().items()}
@@ -345,12 +347,12 @@ def _by_steps() -> Iterator[tuple[str, float, int]]:
     """Yield (law, total, count): core milliseconds, bytes, or cases per million, and the number they refer to."""
     from django.db.models import Avg, Count
 
-    from registry.db.running import Taken, taken_since
+    from registry.db.running import StepUsage, usage_since
     from registry.models import Picture
 
-    none, taken = Taken(0, 0.0, 0.0, now()), taken_since(now() - timedelta(days=COST_DAYS))
-    spent = {step: taken.get(step, none) for step in ("slice", "match", "register", "capture", "seal", "witness")}
-    milliseconds = {step: 1000 * one.processor_seconds for step, one in spent.items()}
+    none, durations = StepUsage(0, 0.0, 0.0, now()), usage_since(now() - timedelta(days=COST_DAYS))
+    spent = {step: durations.get(step, none) for step in ("slice", "match", "register", "capture", "seal", "witness")}
+    milliseconds = {step: 1000 * duration.processor_seconds for step, duration in spent.items()}
     pictures, cases = spent["match"].rows, spent["capture"].rows
     yield "fetch", milliseconds["slice"], pictures
     yield "match", milliseconds["match"], pictures

@@ -8,13 +8,13 @@ from pathlib import Path
 from django.db.models import Exists, OuterRef
 
 from exhibit.digests import Digest
-from indexer.calibration.kept import KeptPairs
+from indexer.calibration.kept import FiledPairs
 from registry import models
 from registry.db.claimable import Claimable
-from registry.pictures.file_removal import let_go
-from registry.pictures.previews import CACHES, drop_kept
-from registry.services.disk import room_of
-from registry.services.mail import drop_mails
+from registry.pictures.file_removal import remove_or_withhold
+from registry.pictures.previews import CACHES, delete_cached
+from registry.services.disk import get_free_space
+from registry.services.mail import delete_mails
 from registry.services.services import Services
 from registry.services.stores import objects_of
 from workers.operations.checks import DAMAGED, damaged
@@ -34,10 +34,10 @@ def look_for_damage(services: Services) -> None:
     blobs, place, turn = services.blobs, services.config.data_dir / READ_NEXT, 0
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
-    known: list[Digest] = []
+    digests: list[Digest] = []
     with suppress(ValueError):  # A damaged list is rewritten. Missing entries are found again.
-        known = damaged(services.config)
-    suspects = {*blobs.changed(f"{turn:02x}"), *known}
+        digests = damaged(services.config)
+    suspects = {*blobs.changed(f"{turn:02x}"), *digests}
     wrong = [digest.hex for digest in suspects if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
@@ -49,7 +49,7 @@ def sweep(services: Services) -> None:
     """Remove leftovers from the shared blob store: partial writes, and bytes of purged images."""
     services.blobs.sweep()
     services.blobs.remove_all(_purged())
-    let_go(services, models.WithheldFile.objects.all())
+    remove_or_withhold(services, models.WithheldFile.objects.all())
 
 
 def sweep_here(services: Services) -> None:
@@ -63,11 +63,11 @@ def sweep_here(services: Services) -> None:
     for model, name in ((models.Package, "packages"), (models.Report, "reports")):
         _remove_ended(model, {path: int(path.name) for path in (folder / name).glob("[0-9]*")})
     if purged := _purged():  # Previews, drawings, measured features, pairs and emails.
-        drop_kept(services, purged)
-        pairs = KeptPairs(folder)
+        delete_cached(services, purged)
+        pairs = FiledPairs(folder)
         for digest in purged:
             pairs.forget(digest)
-        drop_mails(services.config, purged)
+        delete_mails(services.config, purged)
     _make_room(services)
 
 
@@ -91,7 +91,7 @@ def _make_room(services: Services) -> None:
 
     Measured features of works count as a cache only where they can be fetched from other machines.
     """
-    missing, too_many = room_of(services.config).missing(ROOM)
+    missing, too_many = get_free_space(services.config).missing(ROOM)
     if max(missing, too_many) <= 0:
         return
     files = []

@@ -53,7 +53,7 @@ def examine(config: Config, added: Sequence[AnchorConfig] = ()) -> tuple[Check, 
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:
-    """Run :func:`examine` and, if the database responds, the checks based on its rows."""
+    """Run :func:`check_store` and, if the database responds, the checks based on its rows."""
     services, added = _examine_rows(config)
     machine = examine(config, added)
     # The current response of a timestamp service takes precedence over its last recorded one.
@@ -98,11 +98,11 @@ def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),), ()
-    from registry.log.anchors import added_witnesses
+    from registry.log.anchors import load_added_configs
     from workers.operations import health, status
 
     with translation.override(None):
-        return tuple(health.checks(status.status_of(Services(config)), config)), added_witnesses(config)
+        return tuple(health.checks(status.status_of(Services(config)), config)), load_added_configs(config)
 
 
 def _data_folder(config: Config) -> Check:
@@ -139,7 +139,7 @@ def _bytes(config: Config) -> Check:
     """Check that the store of exact bytes responds. Nothing is written."""
     place = config.blobs_url or config.data_dir / "blobs"
     try:
-        stores.examine(config)
+        stores.check_store(config)
     except ExhibitError as error:
         return Check("exact bytes", ok=False, sentence=error.message, remedy=error.hint)
     return Check("exact bytes", ok=True, sentence=f"They lie in {place}.")
@@ -168,12 +168,12 @@ def _program(name: str, find: Callable[[], Path]) -> Check:
     """Check that an embedded server's program exists and runs on this machine."""
     try:
         path = find()  # A slow machine takes long to load it.
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+        output = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except ExhibitError as error:
         return Check(name, ok=False, sentence=error.message, remedy=error.hint)
     except (OSError, subprocess.SubprocessError) as error:
         return Check(name, ok=False, sentence=f"It doesn't run here: {error}.", remedy="Run `make setup` again.")
-    return Check(name, ok=True, sentence=f"{said.strip().splitlines()[0]}, embedded.")
+    return Check(name, ok=True, sentence=f"{output.strip().splitlines()[0]}, embedded.")
 
 
 def _chinese_font(_config: Config) -> Check:
@@ -230,13 +230,13 @@ def _mail(config: Config) -> Check:
     return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
 
 
-def _witness(config: Config, given: AnchorConfig) -> Check:
+def _witness(config: Config, anchor: AnchorConfig) -> Check:
     """Check that a timestamp service responds. Nothing is sent or timestamped."""
     from registry.services.anchors import anchor_of
 
-    name = f"witness {given.name}"
+    name = f"witness {anchor.name}"
     try:
-        sentence = anchor_of(given, config.allowed_networks, "Exhibit").examine()
+        sentence = anchor_of(anchor, config.allowed_networks, "Exhibit").examine()
     except ExhibitError as error:
         remedy = error.hint or "Sealing goes on without it; it is asked again later."
         return Check(name, ok=False, sentence=error.message, remedy=remedy, needed=False)

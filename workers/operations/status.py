@@ -15,14 +15,14 @@ from registry import jobs
 from registry.alliance import partners
 from registry.cases import floods
 from registry.crawls import canaries
-from registry.crawls.schedules import due_watches
+from registry.crawls.schedules import list_due_watches
 from registry.db import running
-from registry.db.running import Taken
-from registry.keys.signing_keys import closed_keys
+from registry.db.running import StepUsage
+from registry.keys.signing_keys import locked_keys_fault
 from registry.log import witnesses
 from registry.log.anchors import get_anchor_configs
 from registry.log.own_log import get_log
-from registry.matches.index_upkeep import IndexState, index_states
+from registry.matches.index_upkeep import IndexState, measure_indexes
 from registry.models import (
     UNFINISHED,
     AnchorReceipt,
@@ -34,8 +34,8 @@ from registry.models import (
     StepState,
     Watch,
 )
-from registry.retention.reported import waiting_reports
-from registry.services.disk import Room, room_of
+from registry.retention.reported import list_open_reports
+from registry.services.disk import FreeSpace, get_free_space
 from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
 from workers.operations.capacity import COST_DAYS
@@ -51,12 +51,12 @@ class Witness:
     kind: str
     name: str
     development: bool
-    health: witnesses.Health | None  # Its recent responses; None if it was never queried.
+    health: witnesses.Availability | None  # Its recent responses; None if it was never queried.
     last_receipt: datetime | None  # Time of its last complete timestamp, as stated by itself.
 
 
 @dataclass(frozen=True, slots=True)
-class Disk(Room):
+class Disk(FreeSpace):
     """Disk room, and the size of the database in bytes."""
 
     database: int
@@ -98,7 +98,7 @@ class Status:
     log: LogFigures
     disk: Disk
     missed: Sequence[Canary]
-    taken: Mapping[str, Taken]
+    taken: Mapping[str, StepUsage]
     reported: Sequence[str] = ()
     partners: Sequence[tuple[str, str]] = ()  # Names with the fault in each partner's log, if any.
     closed_keys: str = ""  # Reason why owners' sealing keys cannot be decrypted, so that nothing is sealed.
@@ -110,25 +110,25 @@ def status_of(services: Services, most: int | None = None) -> Status:
 
     At most ``most`` waiting rows are counted per step.
     """
-    waiting = by_task(most)
+    backlogs = by_task(most)
     return Status(
         at=now(),
-        steps=[waiting[step.name] for step in jobs.with_rows()],
+        steps=[backlogs[step.name] for step in jobs.periodic_jobs()],
         failures=failures(),
         held_up=held_up(most),
-        queues=oldest_by_queue(waiting),
+        queues=oldest_by_queue(backlogs),
         heartbeats=running.heartbeats(),
         crawls=_crawls(services),
-        indexes=index_states(services),
+        indexes=measure_indexes(services),
         witnesses=_witnesses(services),
         log=_log(services),
         disk=disk_of(services),
-        missed=[result.canary for _, result in canaries.missed_lately()],
-        taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
-        reported=waiting_reports(),
-        closed_keys=closed_keys(services),
-        partners=list(partners.active().values_list("name", "fault")),
-        floods=list(floods.undecided().values_list("work__owner__slug", "work__number", "sites")),
+        missed=[result.canary for _, result in canaries.list_recent_misses()],
+        taken=running.usage_since(now() - timedelta(days=COST_DAYS)),
+        reported=list_open_reports(),
+        closed_keys=locked_keys_fault(services),
+        partners=list(partners.list_active().values_list("name", "fault")),
+        floods=list(floods.undecided_floods().values_list("work__owner__slug", "work__number", "sites")),
     )
 
 
@@ -136,13 +136,13 @@ def _crawls(services: Services) -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
-    under_way = under_way.annotate(rendered=_counted("rendered"), render_seconds=_counted("render_seconds"))
+    under_way = under_way.annotate(rendered=_sum_of("rendered"), render_seconds=_sum_of("render_seconds"))
     watches = Watch.objects.filter(removed_at=None, paused=False, owner__sample=False)
     anonymous = not services.config.contact and watches.exists()
-    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)), anonymous)
+    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(list_due_watches(LATE)), anonymous)
 
 
-def _counted(name: str) -> Sum:
+def _sum_of(name: str) -> Sum:
     """Return the sum of a count over a crawl's slices; 0 if none has it."""
     return Sum(Cast(KeyTextTransform(name, "slices__counts"), FloatField()), default=0.0)
 
@@ -151,22 +151,22 @@ def _witnesses(services: Services) -> list[Witness]:
     anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in get_anchor_configs(services)]
     if not anchors:
         return []
-    health, last = witnesses.health(), _last_receipts([who for who, _ in anchors])
+    health, last = witnesses.load_availability(), _last_receipts([who for who, _ in anchors])
     return [Witness(*who, development, health.get(who), last.get(who)) for who, development in anchors]
 
 
-def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
+def _last_receipts(anchors: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
     """Return the time of each service's last complete timestamp, by kind and name."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "witness", "time")
-    each = [done.filter(kind=kind, witness=name)[:1] for kind, name in named]
+    each = [done.filter(kind=kind, witness=name)[:1] for kind, name in anchors]
     return {(kind, name): time for kind, name, time in each[0].union(*each[1:], all=True)}
 
 
 def _log(services: Services) -> LogFigures:
     count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
     newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
-    waiting, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
-    return LogFigures(waiting, size, signed_at, get_log(services).stopped())
+    waiting_entries, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
+    return LogFigures(waiting_entries, size, signed_at, get_log(services).stopped())
 
 
 def disk_of(services: Services) -> Disk:
@@ -174,4 +174,4 @@ def disk_of(services: Services) -> Disk:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()
-    return Disk(**asdict(room_of(services.config)), database=int(database))
+    return Disk(**asdict(get_free_space(services.config)), database=int(database))

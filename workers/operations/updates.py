@@ -15,7 +15,7 @@ from exhibit.network.operator_urls import named_ports
 from exhibit.types import Json
 from registry.services.services import Services
 
-NAME, ASKED = "newest-version", "newest-version-asked"
+NAME, CHECKED_AT = "newest-version", "newest-version-asked"
 """Files in the data folder: the last answer, and the URL queried last (at the file's modification time)."""
 EVERY, SECONDS, MAX_ANSWER = 24 * 3600, 10.0, 64 * 1024
 _VERSION = re.compile(r"v?(\d{1,6}(?:\.\d{1,6}){1,3})")
@@ -30,7 +30,9 @@ def look(services: Services) -> None:
     config, url = services.config, services.config.update_url
     if not url or _asked_lately(config):
         return
-    _write(config.data_dir / ASKED, url)  # Written first, so that the next request is tomorrow's whatever the outcome.
+    _write(
+        config.data_dir / CHECKED_AT, url
+    )  # Written first, so that the next request is tomorrow's whatever the outcome.
     guard = Guard(allowed_networks=config.allowed_networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     with guarded_session(guard, timeout=SECONDS, user_agent="Exhibit") as session:
         version = version_in(read_limited(session.get(url, stream=True), MAX_ANSWER))
@@ -73,7 +75,7 @@ def is_newer(version: str, than: str = __version__) -> bool:
 
 def _asked_lately(config: Config) -> bool:
     """Return True if this URL was queried within a day. A new URL is queried at once."""
-    path = config.data_dir / ASKED
+    path = config.data_dir / CHECKED_AT
     try:
         return path.read_text("utf-8") == config.update_url and now().timestamp() - path.stat().st_mtime < EVERY
     except (OSError, UnicodeDecodeError):

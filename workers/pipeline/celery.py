@@ -129,23 +129,23 @@ def give_up_soon() -> None:
     app.conf.broker_transport_options |= _SOON
 
 
-def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
+def send(job: jobs.Job, ids: Sequence[int], *, by_user: bool = False) -> None:
     """Send messages for rows. The tick finds rows whose messages could not be sent."""
     with contextlib.suppress(OperationalError, RedisError):  # The broker does not respond, or its disk is full.
-        task = job.task(asked=asked)
+        task = job.task(is_requested=by_user)
         for rows in job.batches(ids):
             headers = {"request_id": about().get("request_id", "")}
             app.send_task(f"exhibit.{task}", [rows], headers=headers, queue=job.queues[task])
 
 
-def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
+def enqueue(rows: "type[Model]", ids: Sequence[int], *, by_user: bool = False) -> None:
     """Send messages for rows once the current transaction has committed; at once if there is none.
 
     Implements :class:`registry.services.services.Enqueue`.
     """
     from django.db import transaction
 
-    transaction.on_commit(partial(send, jobs.job_of(rows), list(ids), asked=asked))
+    transaction.on_commit(partial(send, jobs.job_of(rows), list(ids), by_user=by_user))
 
 
 def send_upkeep(through: Celery = app) -> None:

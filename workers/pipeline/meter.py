@@ -17,12 +17,12 @@ def metered(step: str) -> Iterator[None]:
 
     from registry.db import running, steps
 
-    begun, used = time.monotonic(), _processor_seconds()
-    with steps.counted() as ended:
+    started, used = time.monotonic(), _processor_seconds()
+    with steps.collect_finished() as ended:
         try:
             yield
         finally:
-            seconds, processor = time.monotonic() - begun, _processor_seconds() - used
+            seconds, processor = time.monotonic() - started, _processor_seconds() - used
             with contextlib.suppress(Error):  # A measurement must not cause a failure.
                 running.add_time(step, rows=len(ended), seconds=seconds, processor_seconds=processor)
 

@@ -58,7 +58,7 @@ class EmbeddedServers:
     @property
     def processes(self) -> dict[str, int]:
         """Process IDs of the running servers, by name."""
-        return {name: kept.process.pid for name, kept in self._kept.items()}
+        return {name: supervised.process.pid for name, supervised in self._kept.items()}
 
     def start(self, stop: Callable[[], object] = bool) -> None:
         """Start the servers and return when they respond.
@@ -95,15 +95,15 @@ class EmbeddedServers:
         """
         again = []
         for server in self._servers:
-            kept = self._kept[server.name]
+            supervised = self._kept[server.name]
             if server.socket.exists():
                 self._reachable.add(server.name)
             elif server.name in self._reachable:
                 self._reachable.remove(server.name)
-                kept.process.send_signal(kept.child.stop)
-            kept.has_died()
+                supervised.process.send_signal(supervised.child.stop)
+            supervised.has_died()
             with suppress(OSError):
-                if kept.revive():
+                if supervised.revive():
                     again.append(server.name)
         return again
 
@@ -118,10 +118,10 @@ class EmbeddedServers:
         """
         lost = bool(self._kept) and not self.has_folder()
         running, self._kept = list(self._kept.values()), {}
-        for kept in running:
-            if kept.process.poll() is None:
-                kept.process.send_signal(signal.SIGKILL if lost else kept.child.stop)
-        end([kept.process for kept in running], seconds=_SECONDS_TO_STOP)
+        for supervised in running:
+            if supervised.process.poll() is None:
+                supervised.process.send_signal(signal.SIGKILL if lost else supervised.child.stop)
+        end([supervised.process for supervised in running], seconds=_SECONDS_TO_STOP)
         self._lock.release()
 
     def _make_way(self, server: Server) -> None:
@@ -133,17 +133,17 @@ class EmbeddedServers:
 
         A server that ends is restarted for ten seconds, because a predecessor may still be ending.
         """
-        kept = self._kept[server.name]
-        begun = time.monotonic()
+        supervised = self._kept[server.name]
+        started = time.monotonic()
         while not server.answers():
-            waited = time.monotonic() - begun
-            ended = kept.process.poll() is not None
-            if stop() or (waited > _SECONDS_OF_RETRIES if ended else kept.detector.is_hung()):
-                said = last_lines(self._config.data_dir / "log", server.name)
-                raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
+            seconds = time.monotonic() - started
+            ended = supervised.process.poll() is not None
+            if stop() or (seconds > _SECONDS_OF_RETRIES if ended else supervised.detector.is_hung()):
+                log_lines = last_lines(self._config.data_dir / "log", server.name)
+                raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {log_lines}")
             time.sleep(0.3 if ended else 0.02)
             if ended:
-                kept.start()
+                supervised.start()
 
 
 def lock_folder(config: Config) -> Path:

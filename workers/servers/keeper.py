@@ -59,20 +59,22 @@ def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     Raises:
         ServiceMissingError: They do not start (reported early if the disk is full), or ``stop`` returned true.
     """
-    keeper, begun = None, time.monotonic()
-    until = begun + _SECONDS_FOR_ANOTHER
+    keeper, started = None, time.monotonic()
+    until = started + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):
         if keeper is None or keeper.poll() == 0:  # It found another keeper, which may be ending.
             keeper = start_keeper(config)
         # A keeper of our own checks by itself whether the servers make progress.
         if holder(lock_folder(config) / "servers.lock") == keeper.pid:
             until = time.monotonic() + _SECONDS_FOR_ANOTHER
-        if time.monotonic() - begun > _SECONDS_ON_A_FULL_DISK and is_full(config.data_dir):
+        if time.monotonic() - started > _SECONDS_ON_A_FULL_DISK and is_full(config.data_dir):
             hint = f"Make room below {config.data_dir}; what runs goes on then by itself."
             raise ServiceMissingError(f"{SENTENCES[errno.ENOSPC]} The embedded servers can't write.", hint=hint)
         if keeper.returncode or time.monotonic() > until or stop():
-            said = last_lines(config.data_dir / "log", "keeper", 1)
-            raise ServiceMissingError(f"The embedded servers don't start. {said}".strip(), hint="Try `exhibit doctor`.")
+            log_line = last_lines(config.data_dir / "log", "keeper", 1)
+            raise ServiceMissingError(
+                f"The embedded servers don't start. {log_line}".strip(), hint="Try `exhibit doctor`."
+            )
         time.sleep(_PAUSE)
 
 
@@ -93,12 +95,12 @@ def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
     return keeper
 
 
-def keep_for_users(config: Config, servers: EmbeddedServers, asked: Sequence[int]) -> None:
+def keep_for_users(config: Config, servers: EmbeddedServers, stop_signals: Sequence[int]) -> None:
     """Keep servers running until nobody uses them or a signal requests the end; then stop them."""
     users = FileLock(lock_folder(config) / "users.lock")
     try:
         with pauses() as pause:
-            while not asked and servers.has_folder() and not users.take():
+            while not stop_signals and servers.has_folder() and not users.take():
                 servers.revive()
                 pause(_LOOK_SECONDS)
             servers.stop()
@@ -116,8 +118,8 @@ def main() -> int:
     if command := sys.argv[1:]:
         with ensure_servers(config):
             return subprocess.run(command, check=False).returncode
-    with suppress(ServersBusyError), asked_to_stop() as asked, EmbeddedServers(config) as servers:
-        keep_for_users(config, servers, asked)
+    with suppress(ServersBusyError), asked_to_stop() as stop_signals, EmbeddedServers(config) as servers:
+        keep_for_users(config, servers, stop_signals)
     return 0
 
 

@@ -85,8 +85,8 @@ class Postgres:
         child = maker.child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
         run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
         if run.returncode:
-            said = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
-            raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {said}", retry=False)
+            last_output = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
+            raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {last_output}", retry=False)
         self._rights.hand_over(draft_folder)
         aside = self.folder.with_name("postgres.new")
         shutil.rmtree(aside, ignore_errors=True)

@@ -56,10 +56,10 @@ def service_user(data_dir: Path) -> ServiceUser | None:
         return None
     if existing := named_user("exhibit"):
         return existing
-    taken = {entry.pw_uid for entry in pwd.getpwall()}
-    begun = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
-    free = (_NUMBERS[(begun + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
-    number = next((port for port in free if port not in taken), None)
+    used_ids = {entry.pw_uid for entry in pwd.getpwall()}
+    first_id = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
+    free = (_NUMBERS[(first_id + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
+    number = next((port for port in free if port not in used_ids), None)
     if number is None:
         raise ConfigError("There is no user for the servers.", hint="Add one: useradd --system exhibit")
     return ServiceUser(str(number), number, number)
@@ -222,20 +222,20 @@ def asked_to_stop() -> Iterator[list[int]]:
 @contextmanager
 def pauses() -> Iterator[Callable[[float], None]]:
     """Yield a function that sleeps, but wakes when a child ends or a handled signal arrives. For the main thread."""
-    here, there = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    before = signal.set_wakeup_fd(there, warn_on_full_buffer=False), signal.signal(signal.SIGCHLD, lambda *_: None)
+    read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False), signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def pause(seconds: float) -> None:
-        if select.select([here], [], [], seconds)[0]:
-            os.read(here, select.PIPE_BUF)
+        if select.select([read_end], [], [], seconds)[0]:
+            os.read(read_end, select.PIPE_BUF)
 
     try:
         yield pause
     finally:
         signal.set_wakeup_fd(before[0])
         signal.signal(signal.SIGCHLD, before[1])
-        os.close(here)
-        os.close(there)
+        os.close(read_end)
+        os.close(write_end)
 
 
 def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:

@@ -62,7 +62,7 @@ def services(config: Config) -> tuple[Child, ...]:
 def worker(config: Config, name: str, queues: Sequence[str]) -> Child:
     """Return a worker for these queues. It has one process when idle, and more as messages arrive."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    most = jobs.most_processes(config.workers)[name]
+    most = jobs.max_processes(config.workers)[name]
     broadcast_queues = (jobs.SWEEP,) if name == "worker-background" else ()
     options = ("-Q", ",".join((*queues, *broadcast_queues)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
     return Child(

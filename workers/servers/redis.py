@@ -100,7 +100,7 @@ def redis_answers(config: Config) -> bool:
     """Return True if the embedded or external Redis responds and has loaded its data."""
     from redis import RedisError
 
-    with _asked(config) as client:
+    with _connect(config) as client:
         try:
             return bool(client.ping())
         except RedisError:
@@ -109,12 +109,12 @@ def redis_answers(config: Config) -> bool:
 
 def forget_tries(config: Config) -> None:
     """Clear the site's counters. Attempts dated by a clock that ran ahead would otherwise count until that time."""
-    with _asked(config) as client:
+    with _connect(config) as client:
         for key in client.scan_iter("desk:*"):
             client.delete(key)
 
 
-def _asked(config: Config) -> "Redis":
+def _connect(config: Config) -> "Redis":
     from redis import Redis
 
     seconds = 2 * addresses.REDIS_SECONDS

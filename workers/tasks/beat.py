@@ -30,8 +30,8 @@ class Roll:
     def __call__(self) -> None:
         """Query the workers once. A new worker gets a row at its second response: it may be ending at the first."""
         queues_by_worker = living_workers()
-        for name in running.seen([running.TICK, *queues_by_worker]) & ({running.TICK} | self._before):
-            running.beat(name, queues_by_worker.get(name, ""))
+        for name in running.update_seen([running.TICK, *queues_by_worker]) & ({running.TICK} | self._before):
+            running.record_heartbeat(name, queues_by_worker.get(name, ""))
         self._before = set(queues_by_worker)
 
 
@@ -61,9 +61,9 @@ class Beat:
         self, seconds: float, act: Callable[[], object], otherwise: Callable[[], object] = lambda: None
     ) -> None:
         self._clock.enter(seconds, 0, self._repeat, (seconds, act, otherwise))
-        begun = time.monotonic()
+        started = time.monotonic()
         _done(act if _done(self._turn.is_ours) else otherwise)
-        self._busy += time.monotonic() - begun
+        self._busy += time.monotonic() - started
 
     def _record_cost(self) -> None:
         """Add the time used since the last call to the tick's total of today."""

@@ -61,8 +61,8 @@ def _wake() -> NoReturn:
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
-    _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
-    _told(release_ended)  # Of the worker that this one replaces.
+    _tell_safely(running.record_start, str(sender.hostname), ",".join(sorted(queues)))
+    _tell_safely(release_ended)  # Of the worker that this one replaces.
     worker_before_create_process.connect(_free)
     detectors: dict[int, HangDetector] = {}
     sender.hub.call_repeatedly(_SECONDS_BETWEEN_CHECKS, _kill_hung, sender, detectors)
@@ -81,15 +81,15 @@ def _kill_hung(worker: Untyped, detectors: dict[int, HangDetector]) -> None:
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
-    _told(running.ends, str(sender.hostname))
+    _tell_safely(running.record_end, str(sender.hostname))
 
 
 def _free(**_: object) -> None:
     """Release the rows of a killed process of this worker when another one replaces it."""
-    _told(release_ended)
+    _tell_safely(release_ended)
 
 
-def _told(tell: Untyped, *what: object) -> None:
+def _tell_safely(tell: Untyped, *what: object) -> None:
     """Write a row with a separate connection, because forked processes must not inherit one."""
     from django.db import Error, connection
 

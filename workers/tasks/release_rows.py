@@ -6,4 +6,4 @@ from registry.db import running, steps
 
 def release_ended() -> int:
     """Release the rows of processes that were killed, on this machine or on lost ones; return their number."""
-    return steps.release_ended([job.rows for job in jobs.with_rows()], running.silent_hosts)
+    return steps.release_ended([job.rows for job in jobs.periodic_jobs()], running.silent_hosts)

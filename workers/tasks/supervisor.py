@@ -68,16 +68,16 @@ def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
     runs = AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
     servers = EmbeddedServers(config)
     try:
-        with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock, asked_to_stop() as asked:
+        with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock, asked_to_stop() as stop_signals:
             _status_path(config).unlink(missing_ok=True)  # Left by a killed process.
             lock.sign()
             try:
                 if mended := closed(config.data_dir):
                     _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
                 with shared(_users(config)):
-                    _Supervisor(config, servers, asked, lock).run(ready)
+                    _Supervisor(config, servers, stop_signals, lock).run(ready)
             except ServiceMissingError:
-                if not asked:
+                if not stop_signals:
                     raise
             finally:
                 _status_path(config).unlink(missing_ok=True)
@@ -85,8 +85,8 @@ def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
                     servers.stop()
         if servers.processes:
             _say("Another command uses the database, which stops when that has ended; Ctrl-C stops it now.")
-            with asked_to_stop() as asked:
-                keep_for_users(config, servers, asked)
+            with asked_to_stop() as stop_signals:
+                keep_for_users(config, servers, stop_signals)
     finally:
         servers.stop()
 
@@ -131,10 +131,10 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
 class _Supervisor:
     """Keeps processes running until a stop is requested."""
 
-    def __init__(self, config: Config, servers: EmbeddedServers, asked: Sequence[int], lock: FileLock) -> None:
+    def __init__(self, config: Config, servers: EmbeddedServers, stop_signals: Sequence[int], lock: FileLock) -> None:
         self._config = config
         self._servers = servers
-        self._asked = asked
+        self._asked = stop_signals
         self._lock = lock
         self._has_data = True
         self._logs = config.data_dir / "log"
@@ -150,10 +150,10 @@ class _Supervisor:
         _migrate(self._config, self._asked)
         _say("Starting the site and the workers …")
         try:
-            site, *others = services(self._config)
+            site, *other_services = services(self._config)
             self._kept.append(Kept(site, self._logs))
             self._wait_for_site()
-            self._kept += [Kept(child, self._logs) for child in others]
+            self._kept += [Kept(child, self._logs) for child in other_services]
             if not self._asked:
                 status = self._write_status()
                 with contextlib.suppress(OSError):  # Nobody reads the output any more.
@@ -182,10 +182,10 @@ class _Supervisor:
 
     def _wait_for_site(self) -> None:
         while not self._asked and not _accepts(self._config):
-            for kept in self._kept:
-                if kept.process.poll() is not None or kept.detector.is_hung():
-                    said = last_lines(self._logs, kept.child.name)
-                    raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
+            for supervised in self._kept:
+                if supervised.process.poll() is not None or supervised.detector.is_hung():
+                    log_lines = last_lines(self._logs, supervised.child.name)
+                    raise ServiceMissingError(f"The process {supervised.child.name} doesn't come up: {log_lines}")
             time.sleep(0.05)
 
     def _sees_data(self) -> bool:
@@ -204,24 +204,24 @@ class _Supervisor:
             self._trimmed, changed = time.monotonic(), True
         self._look_after_servers()
         self._kill_hung()
-        for kept in self._kept:
-            if kept.has_died():
-                _kill_session(kept.process)
-                _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
+        for supervised in self._kept:
+            if supervised.has_died():
+                _kill_session(supervised.process)
+                _say(f"{supervised.child.name} ended with {supervised.process.returncode}; it is started again.")
             try:
-                changed |= kept.revive()
+                changed |= supervised.revive()
             except OSError as error:
-                _say(f"{kept.child.name} can't be started: {error}.")
+                _say(f"{supervised.child.name} can't be started: {error}.")
         if changed:
             self._write_status()
 
     def _kill_hung(self) -> None:
         """Kill each hung child with all its descendants."""
-        for kept in self._kept:
-            if kept.process.poll() is None and kept.detector.is_hung():
-                entry = record_replacement(self._config, kept.child.name, kept.process.pid)
+        for supervised in self._kept:
+            if supervised.process.poll() is None and supervised.detector.is_hung():
+                entry = record_replacement(self._config, supervised.child.name, supervised.process.pid)
                 _say(f"{entry.name} ({entry.pid}) didn't run for {entry.seconds} seconds; it is replaced.")
-                _kill_session(kept.process)
+                _kill_session(supervised.process)
 
     def _look_after_servers(self) -> None:
         """Restart servers that have died, or all of them if the command that ran them was killed."""
@@ -238,16 +238,16 @@ class _Supervisor:
         """Request a stop, signal slow processes again, then kill the rest with all their descendants."""
         for patience, pressing in ((_SECONDS_UNTIL_QUIT, False), (_SECONDS_UNTIL_KILL - _SECONDS_UNTIL_QUIT, True)):
             until = time.monotonic() + patience
-            for kept in self._kept:
-                kept.process.send_signal(kept.child.hurry if pressing else kept.child.stop)
-            while any(kept.process.poll() is None for kept in self._kept) and time.monotonic() <= until:
+            for supervised in self._kept:
+                supervised.process.send_signal(supervised.child.hurry if pressing else supervised.child.stop)
+            while any(supervised.process.poll() is None for supervised in self._kept) and time.monotonic() <= until:
                 time.sleep(0.05)
-        for kept in self._kept:
-            _kill_session(kept.process)
-            kept.process.wait()
+        for supervised in self._kept:
+            _kill_session(supervised.process)
+            supervised.process.wait()
 
     def _write_status(self) -> Status:
-        processes = {kept.child.name: kept.process.pid for kept in self._kept}
+        processes = {supervised.child.name: supervised.process.pid for supervised in self._kept}
         status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
         path = _status_path(self._config)
         draft = path.with_suffix(".new")
@@ -283,19 +283,19 @@ def _accepts(config: Config) -> bool:
     return True
 
 
-def _migrate(config: Config, asked: Sequence[int]) -> None:
+def _migrate(config: Config, stop_signals: Sequence[int]) -> None:
     """Migrate the database, however long it takes, unless a stop is requested."""
     command = [sys.executable, "-m", "workers.migrate"]
     with subprocess.Popen(command, env=environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as run:
-        while not asked:
+        while not stop_signals:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                _, said = run.communicate(timeout=_SECONDS_BETWEEN_LOOKS)
+                _, output = run.communicate(timeout=_SECONDS_BETWEEN_LOOKS)
                 break
         else:
             run.terminate()
             return
     if run.returncode:
-        raise ServiceMissingError(" / ".join(said.strip().splitlines()[-3:]) or "The database can't be migrated.")
+        raise ServiceMissingError(" / ".join(output.strip().splitlines()[-3:]) or "The database can't be migrated.")
 
 
 def _say(sentence: str) -> None:

@@ -24,7 +24,7 @@ class SyncRunner:
         self._waiting: deque[tuple[Job, list[int]]] = deque()
         self.services = Services(config, self._note)
 
-    def _note(self, rows: type[Model], ids: Sequence[int], *, asked: bool = False) -> None:  # noqa: ARG002 - one queue for all
+    def _note(self, rows: type[Model], ids: Sequence[int], *, by_user: bool = False) -> None:  # noqa: ARG002 - one queue for all
         job = job_of(rows)
         self._waiting.extend((job, batch) for batch in job.batches(ids))
 
@@ -59,5 +59,5 @@ class SyncRunner:
         except BaseException as error:  # Including Ctrl-C: otherwise the rows stay claimed until the claims are stale.
             if job.periodic:
                 with suppress(OperationalError, InterfaceError):  # The connection may be lost as well.
-                    steps.break_off(job.rows, ids, error)
+                    steps.release_after_error(job.rows, ids, error)
             raise

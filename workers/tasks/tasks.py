@@ -57,12 +57,12 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
 
     def _run(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run the task and measure it. Its log lines name the task and the request that caused it, if any."""
-        job, begun = self._job, time.monotonic()
+        job, started = self._job, time.monotonic()
         request_id = str(self.request.get("request_id") or "")
         with logged_as(request_id=request_id, task_id=str(self.request.id or ""), task=str(self.name)):
             with metered(job):
                 answer = super().__call__(*args, **kwargs)
-            _LOG.info("%s", self.name, extra={"milliseconds": round((time.monotonic() - begun) * 1000)})
+            _LOG.info("%s", self.name, extra={"milliseconds": round((time.monotonic() - started) * 1000)})
         return answer
 
     def on_failure(
@@ -84,7 +84,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         while True:
             connection.close()  # This may be the connection that was lost.
             try:
-                return steps.break_off(job.rows, args[0], exc)
+                return steps.release_after_error(job.rows, args[0], exc)
             except Error:
                 time.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)

@@ -20,7 +20,7 @@ from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
 from registry.alliance import cosigning, signed_calls
 from registry.alliance.blind import MAX_POINTS, answer_points, index_page
-from registry.alliance.cocaptures import visit_for
+from registry.alliance.cocaptures import visit_for_partner
 from registry.models import Partner, Scope
 from workers import wiring
 
@@ -80,8 +80,8 @@ PARTNER = Signed(Scope.READ)
 @router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
     """List the latest cosigned checkpoint of each log, and fork proofs."""
-    forks = [schemas.Fork(**fork) for fork in cosigning.forks_known()]
-    return schemas.Heads(heads=cosigning.heads_seen(), forks=forks)
+    forks = [schemas.Fork(**fork) for fork in cosigning.list_forks()]
+    return schemas.Heads(heads=cosigning.list_cosigned_checkpoints(), forks=forks)
 
 
 POINT = "^[0-9a-f]{64}$"
@@ -170,4 +170,4 @@ class Seen(Answer):
 def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
     """Visit a public page and its picture now. Counts towards the partner's daily visits."""
     challenge = bytes.fromhex(new.challenge)
-    return Seen(**to_plain(visit_for(wiring.services(), request.auth, new.page, new.picture, challenge)))
+    return Seen(**to_plain(visit_for_partner(wiring.services(), request.auth, new.page, new.picture, challenge)))

@@ -13,9 +13,9 @@ from desk.api.common.limits import one_asked
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import scoped
-from registry.matches.find_owner import Claim, Verdict, brought_limits, change_map, whose
+from registry.matches.find_owner import Claim, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.services.services import Services
-from registry.works.opened import close_work, open_work, public_address
+from registry.works.opened import close_work, get_public_url, open_work
 from workers import wiring
 
 router = Router(tags=["works"])
@@ -95,7 +95,7 @@ class OwnerSearchResult(Answer):
 def open_public_page(request: Call, owner: str, number: int, new: PublicPageSettings) -> PublicPage:
     """Publish a work on a public page, or change the contact of its page. The change is logged."""
     row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
-    return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
+    return PublicPage.from_row(row, address=get_public_url(wiring.services().config, row))
 
 
 @router.delete(PUBLIC, response={204: None}, auth=WRITE)
@@ -120,18 +120,18 @@ def answer_to(file: "UploadedFile[bytes]") -> OwnerSearchResult:
     """
     services = wiring.services()
     with one_asked():
-        data = picture_in(file, brought_limits(services))
-        found = whose(services, data)
-        return OwnerSearchResult.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
+        data = picture_in(file, get_upload_limits(services))
+        matches = find_owners(services, data)
+        return OwnerSearchResult.from_row(matches, claims=[_told(services, claim, data) for claim in matches.claims])
 
 
 def _told(services: Services, claim: Claim, data: bytes) -> ClaimedWork:
-    drawn = change_map(services, claim, data)
+    image = make_change_map(services, claim, data)
     return ClaimedWork.from_row(
         claim,
         holder=claim.work.holder or claim.work.owner.name,
-        address=public_address(services.config, claim.work) or "",
-        place=[] if drawn is None else drawn.place,
-        differing=drawn and drawn.differing,
-        map="" if drawn is None else b64encode(drawn.image).decode(),
+        address=get_public_url(services.config, claim.work) or "",
+        place=[] if image is None else image.place,
+        differing=image and image.differing,
+        map="" if image is None else b64encode(image.image).decode(),
     )

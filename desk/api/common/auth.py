@@ -100,14 +100,14 @@ OPERATOR = OnTheMachine(Scope.READ)
 
 def _caller(request: HttpRequest) -> Actor:
     """Return the authenticated caller without an owner."""
-    given = request.headers.get("Authorization", "")
-    if given:
-        kind, _, secret = given.partition(" ")
-        found = tokens.find(secret.strip() if kind.lower() == BEARER else "")
-        if found is None:
+    header = request.headers.get("Authorization", "")
+    if header:
+        kind, _, secret = header.partition(" ")
+        token_row = tokens.find_token(secret.strip() if kind.lower() == BEARER else "")
+        if token_row is None:
             raise unauthorized("The API token is unknown, expired or revoked.")
-        token, scopes = found
-        tokens.used(token)
+        token, scopes = token_row
+        tokens.record_use(token)
         owners = Owner.objects.filter(pk=token.owner_id)
         return Actor(token.user, token.by, f"token:{token.pk}", owners, scopes)
     user = request.user
@@ -123,5 +123,5 @@ def _with_owner(actor: Actor, slug: str) -> Actor:
     owner = actor.owners.filter(slug=slug).first()
     if owner is None:
         raise NotFoundError("There is no such owner, or you have no access to it.")
-    scopes = tokens.permitted(owner, actor.user) if actor.scopes is None else actor.scopes
+    scopes = tokens.list_permitted_scopes(owner, actor.user) if actor.scopes is None else actor.scopes
     return replace(actor, owner=owner, scopes=scopes)

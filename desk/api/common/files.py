@@ -14,9 +14,9 @@ from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
 from registry.bundles.packages import package_chunks, package_name, package_size, reading_copy
-from registry.log.audit_log import Evidence, Way, accessed
+from registry.log.audit_log import AccessKind, Evidence, log_access
 from registry.models import Notice, Package
-from registry.notices.packet import packet, packet_name
+from registry.notices.packet import build_packet, get_packet_name
 from workers import wiring
 
 FileName = Annotated[str, Path(max_length=200, pattern=CLEAN)]
@@ -34,7 +34,7 @@ def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
 
 def taken(request: Call, what: Evidence, **about: Json) -> None:
     """Log that the caller downloads evidence."""
-    accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
+    log_access(what, AccessKind.TAKEN, of(request), by=request.auth.by, **about)
 
 
 def zip_answer(row: Package) -> StreamingHttpResponse:
@@ -52,8 +52,8 @@ def pdf_answer(row: Package, name: str) -> HttpResponseBase:
 
 def packet_answer(row: Notice) -> tuple[StreamingHttpResponse, list[str]]:
     """A filing's ZIP, made while it is sent, and its bundles' seals; raises ``NotFoundError`` where there is none."""
-    chunks, seals = packet(wiring.services(), row)
-    headers = {"Content-Disposition": f'attachment; filename="{packet_name(row)}"'}
+    chunks, seals = build_packet(wiring.services(), row)
+    headers = {"Content-Disposition": f'attachment; filename="{get_packet_name(row)}"'}
     return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers), seals
 
 

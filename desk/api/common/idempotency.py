@@ -57,24 +57,24 @@ def once(view: View) -> View:
             return view(request, **given)
         if not _KEY.fullmatch(key):
             raise Problem(HTTPStatus.BAD_REQUEST, f"{HEADER} must contain 1 to 200 visible ASCII characters.")
-        asked = digest_of(request)
+        request_digest = digest_of(request)
         with transaction.atomic():
             try:
-                kept = idempotency.begin(request.auth.ident, key, asked)
-            except idempotency.UnderWayError as error:
+                stored = idempotency.start_request(request.auth.ident, key, request_digest)
+            except idempotency.RequestInProgressError as error:
                 sentence = "A request with this idempotency key is in progress. Try again in a second."
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
-            if kept is None:
+            if stored is None:
                 answer = view(request, **given)
-                status, told = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
-                text = Renderer().render(request, told, response_status=status)
-                idempotency.keep(request.auth.ident, key, status, text)
+                status, content = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
+                text = Renderer().render(request, content, response_status=status)
+                idempotency.store_response(request.auth.ident, key, status, text)
                 return HttpResponse(text, status=status, content_type=JSON)
-        if kept.request != asked:
+        if stored.request != request_digest:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "This idempotency key was used for a different request. Use a new key."
             )
-        return HttpResponse(kept.body, status=kept.status, content_type=JSON, headers={AGAIN: "true"})
+        return HttpResponse(stored.body, status=stored.status, content_type=JSON, headers={AGAIN: "true"})
 
     contribute_operation_callback(answered, contribute)
     return cast("View", answered)
@@ -82,17 +82,17 @@ def once(view: View) -> View:
 
 def digest_of(request: Call) -> Digest:
     """What tells a request from others: method, address and body, with the bytes of its files."""
-    told = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    hasher = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
     if request.content_type == "multipart/form-data":  # what it says of itself differs each time
         for name in sorted(request.POST):
-            told.update(repr((name, request.POST.getlist(name))).encode())
+            hasher.update(repr((name, request.POST.getlist(name))).encode())
         for name in sorted(request.FILES):
             for file in request.FILES.getlist(name):
                 inner = hashlib.sha256()
                 for piece in file.chunks():
                     inner.update(piece)
                 file.seek(0)
-                told.update(repr((name, file.name, inner.hexdigest())).encode())
+                hasher.update(repr((name, file.name, inner.hexdigest())).encode())
     else:
-        told.update(request.body)
-    return Digest(told.digest())
+        hasher.update(request.body)
+    return Digest(hasher.digest())

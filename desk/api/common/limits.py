@@ -50,13 +50,13 @@ def one_asked() -> AbstractContextManager[None]:
 
 
 def _check_minute(ident: str) -> None:
-    used, left = _used(ident)
+    used, seconds_left = _used(ident)
     if used > (limit := settings.CONFIG.identifications_a_minute):
-        counts = {"limit": limit, "left": left}
-        said = Sentence(
+        counts = {"limit": limit, "left": seconds_left}
+        sentence = Sentence(
             "The limit is %(limit)s picture identifications per minute. Try again in %(left)s seconds.", **counts
         )
-        raise _too_many(said, left)
+        raise _too_many(sentence, seconds_left)
 
 
 @contextmanager
@@ -75,29 +75,29 @@ def count(request: HttpRequest, ident: str) -> None:
     While Redis doesn't answer nothing is counted: the limit keeps order among callers, and protects no data.
     """
     limit: int = settings.CONFIG.api_requests_a_minute
-    used, left = _used(ident)
+    used, seconds_left = _used(ident)
     if not used:
         return
     headers = {
         "RateLimit-Policy": f'"caller";q={limit};w={WINDOW}',
-        "RateLimit": f'"caller";r={max(limit - used, 0)};t={left}',
+        "RateLimit": f'"caller";r={max(limit - used, 0)};t={seconds_left}',
     }
     request.api_headers = headers  # type: ignore[attr-defined] # for the middleware, which sees every answer
     if used > limit:
-        raise _too_many(f"You can send {limit} requests per minute. Try again in {left} seconds.", left)
+        raise _too_many(f"You can send {limit} requests per minute. Try again in {seconds_left} seconds.", seconds_left)
 
 
 def _used(ident: str) -> tuple[int, int]:
     """How often somebody has asked in this minute, this time included (0 when nothing counts), and its seconds left."""
     moment = int(time.time())
-    key, left = f"exhibit:api:{ident}:{moment // WINDOW}", WINDOW - moment % WINDOW
+    key, seconds_left = f"exhibit:api:{ident}:{moment // WINDOW}", WINDOW - moment % WINDOW
     try:
         with _redis().pipeline() as pipeline:
             pipeline.incr(key)
             pipeline.expire(key, WINDOW)
-            return int(pipeline.execute()[0]), left
+            return int(pipeline.execute()[0]), seconds_left
     except redis.RedisError:
-        return 0, left
+        return 0, seconds_left
 
 
 def _too_many(sentence: str, seconds: int) -> Problem:

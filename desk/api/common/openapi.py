@@ -26,19 +26,19 @@ def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> 
     """
     if "$ref" in schema:
         schema = {**named[schema["$ref"].rpartition("/")[2]], **schema}
-    told = [*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ())]
-    said = [answer for answer in told if answer is not None]
-    return said[0] if said else _made(schema, named, field)
+    candidates = [*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ())]
+    examples = [answer for answer in candidates if answer is not None]
+    return examples[0] if examples else _made(schema, named, field)
 
 
-def _made(schema: Schema, named: Mapping[str, Schema], field: str) -> Json:
+def _made(schema: Schema, schemas_by_name: Mapping[str, Schema], field: str) -> Json:
     if "anyOf" in schema:
-        return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], named, field)
+        return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], schemas_by_name, field)
     if schema["type"] == "object":
-        return {name: example_of(part, named, name) for name, part in schema.get("properties", {}).items()}
+        return {name: example_of(part, schemas_by_name, name) for name, part in schema.get("properties", {}).items()}
     if schema["type"] == "array":
-        one = example_of(schema["items"], named)
-        return [one] if isinstance(one, dict) else []
+        item = example_of(schema["items"], schemas_by_name)
+        return [item] if isinstance(item, dict) else []
     plain = FORMATS.get(schema.get("format", ""), PLAIN[schema["type"]])
     usual = USUAL.get(field, plain)
     return usual if isinstance(usual, type(plain)) else plain
@@ -74,8 +74,8 @@ def described(document: Untyped) -> Untyped:
                 fields = form["schema"]["properties"]
                 form["schema"]["properties"] = {name: _in_a_form(field) for name, field in fields.items()}
                 form["schema"]["additionalProperties"] = False
-            for told in (operation.get("requestBody", {}), *operation["responses"].values()):
-                if (content := told.get("content", {}).get(JSON)) is not None:
+            for described_part in (operation.get("requestBody", {}), *operation["responses"].values()):
+                if (content := described_part.get("content", {}).get(JSON)) is not None:
                     content["example"] = example_of(content["schema"], schemas)
     return document
 

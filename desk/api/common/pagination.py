@@ -22,9 +22,9 @@ def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Page[A]
     number = kind.model_fields.get("number")
     key = "pk" if number is None else number.alias or "number"
     after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
-    chosen = rows.filter(**after).order_by(key)
-    found = list(chosen[: limit + 1])
-    more = len(found) > limit
-    found = found[:limit]
-    last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
-    return Page[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs
+    selected = rows.filter(**after).order_by(key)
+    results = list(selected[: limit + 1])
+    more = len(results) > limit
+    results = results[:limit]
+    last = f"{_WORD}{getattr(results[-1], key)}" if results else cursor
+    return Page[kind](items=kind.from_rows(results), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs

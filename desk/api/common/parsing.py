@@ -12,8 +12,8 @@ class Parser(UsualParser):
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """The JSON of a body."""
-        found: dict[str, Any] = json.loads(request.body, parse_float=_number)
-        return found
+        body: dict[str, Any] = json.loads(request.body, parse_float=_number)
+        return body
 
 
 def _number(text: str) -> float:

@@ -95,7 +95,7 @@ def status_of(error: ExhibitError) -> int:
 def tell_problems(api: NinjaAPI) -> None:
     """Register the handlers that return errors as problem documents."""
     too_much = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-    known: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         Problem: lambda _, e: problem(e.status, e.detail, e.headers, **e.more),
         ExhibitError: _known,
         ValidationError: _invalid,
@@ -105,7 +105,7 @@ def tell_problems(api: NinjaAPI) -> None:
         HttpError: lambda _, e: problem(e.status_code, str(e)),
         **dict.fromkeys(too_much, lambda _, _e: problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)),
     }
-    for kind, answer in known.items():
+    for kind, answer in handlers.items():
         api.add_exception_handler(kind, answer)
 
 
@@ -117,9 +117,9 @@ def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
         if not request.path.startswith(ROOT):
             return response
         if response.status_code >= HTTPStatus.BAD_REQUEST and response.headers.get("Content-Type") != MEDIA_TYPE:
-            kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
+            headers = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
             detail = _NO_SUCH_HOST if _names_no_host_of_ours(request) else ""
-            response = problem(response.status_code, detail, headers=kept)
+            response = problem(response.status_code, detail, headers=headers)
         response.headers.setdefault("Cache-Control", "no-store")
         for name, value in getattr(request, "api_headers", {}).items():
             response.headers.setdefault(name, value)

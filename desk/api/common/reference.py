@@ -60,24 +60,27 @@ def _operations(api: NinjaAPI, document: Schema) -> Iterator[Operation]:
     permitted = dict(_scopes(api))
     below = next(iter(document["paths"])).partition("/owners")[0]
     for path, of_path in document["paths"].items():
-        for method, one in of_path.items():
-            asked = [given for given in one["parameters"] if given["in"] == "query"]
-            fields, takes = tuple((given["name"], _said(given["schema"], given)) for given in asked), ""
-            for kind, content in one.get("requestBody", {}).get("content", {}).items():
+        for method, spec in of_path.items():
+            query_parameters = [parameter for parameter in spec["parameters"] if parameter["in"] == "query"]
+            fields, takes = (
+                tuple((parameter["name"], _said(parameter["schema"], parameter)) for parameter in query_parameters),
+                "",
+            )
+            for kind, content in spec.get("requestBody", {}).get("content", {}).items():
                 takes = f"JSON: {shape(content['schema'])}" if "$ref" in content["schema"] else f"a form (`{kind}`)"
                 fields += () if "$ref" in content["schema"] else _fields(content["schema"])
             address = f"{method.upper()} {path.removeprefix(below)}"
-            name, words = one["operationId"], one["description"].strip()
-            answers = _answers(one["responses"])
-            yield Operation(name, address, one["tags"][0], permitted[name], words, takes, fields, answers)
+            name, words = spec["operationId"], spec["description"].strip()
+            answers = _answers(spec["responses"])
+            yield Operation(name, address, spec["tags"][0], permitted[name], words, takes, fields, answers)
 
 
 def _things(document: Schema) -> Iterator[Thing]:
-    for name, one in sorted(document["components"]["schemas"].items()):
+    for name, schema in sorted(document["components"]["schemas"].items()):
         if not name.startswith(PIECE):
-            words = " ".join(one.get("description", "").replace("``", "`").split())
-            plain = "" if "properties" in one else f" {shape(one)}."
-            yield Thing(name, words + plain, _fields(one))
+            words = " ".join(schema.get("description", "").replace("``", "`").split())
+            plain = "" if "properties" in schema else f" {shape(schema)}."
+            yield Thing(name, words + plain, _fields(schema))
 
 
 def shape(schema: Schema) -> str:
@@ -88,9 +91,9 @@ def shape(schema: Schema) -> str:
         return f"{'a page of ' * name.startswith(PIECE)}[{inner}](#{inner.lower()})"
     for several in ("anyOf", "allOf", "oneOf"):
         if several in schema:
-            return " or ".join(shape(one) for one in schema[several])
+            return " or ".join(shape(alternative) for alternative in schema[several])
     if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
-        return ", ".join(f"`{one}`" for one in choices)
+        return ", ".join(f"`{alternative}`" for alternative in choices)
     if inner := schema.get({"array": "items", "object": "additionalProperties"}.get(schema.get("type", ""), "")):
         kind = "list" if schema["type"] == "array" else "object"
         return kind if inner is True else f"{kind} of {shape(inner)}"
@@ -99,15 +102,19 @@ def shape(schema: Schema) -> str:
 
 def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
     """Return the schemas that the operations refer to, directly or indirectly."""
-    left = {thing.name.lower(): thing for thing in all_things}
-    texts = [text for one in shown for text in (one.takes, one.answers, *(said for _name, said in one.fields))]
-    found = []
+    remaining = {schema_entry.name.lower(): schema_entry for schema_entry in all_things}
+    texts = [
+        text
+        for operation in shown
+        for text in (operation.takes, operation.answers, *(description for _name, description in operation.fields))
+    ]
+    results = []
     while texts:
         for name in _REFERENCE.findall(texts.pop()):
-            if (thing := left.pop(name, None)) is not None:
-                found.append(thing)
-                texts += [thing.words, *(said for _name, said in thing.fields)]
-    return sorted(found, key=lambda thing: thing.name)
+            if (schema_entry := remaining.pop(name, None)) is not None:
+                results.append(schema_entry)
+                texts += [schema_entry.words, *(description for _name, description in schema_entry.fields)]
+    return sorted(results, key=lambda schema_entry: schema_entry.name)
 
 
 class Pages(DocsBase):
@@ -115,44 +122,50 @@ class Pages(DocsBase):
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_path: object) -> HttpResponse:
         """The page; whoever isn't signed in reads it, too."""
-        about, found, travels = read(api)
-        shown = [one for one in found if one.subject == request.GET.get("of")]
-        subjects = list(dict.fromkeys(one.subject for one in found))
-        values = {"about": about, "operations": found, "subjects": subjects, "shown": shown}
-        return render(request, "web/api.html", values | {"things": named_in(shown, travels)})
+        about, all_operations, travels = read(api)
+        selected = [operation for operation in all_operations if operation.subject == request.GET.get("of")]
+        subjects = list(dict.fromkeys(operation.subject for operation in all_operations))
+        values = {"about": about, "operations": all_operations, "subjects": subjects, "shown": selected}
+        return render(request, "web/api.html", values | {"things": named_in(selected, travels)})
 
 
 def _scopes(api: NinjaAPI) -> Iterator[tuple[str, str]]:
     """The scope that each operation asks for, by its name."""
     for router in api._get_bound_routers():  # noqa: SLF001 - the document has no place for scopes
         for view in router.path_operations.values():
-            for one in view.operations:
-                scopes = [f"scope `{auth.scope.value}`" for auth in one.auth_callbacks]  # type: ignore[attr-defined]
-                yield one.operation_id or api.get_openapi_operation_id(one), (scopes or ["without a token"])[0]
+            for operation in view.operations:
+                scopes = [f"scope `{auth.scope.value}`" for auth in operation.auth_callbacks]  # type: ignore[attr-defined]
+                yield (
+                    operation.operation_id or api.get_openapi_operation_id(operation),
+                    (scopes or ["without a token"])[0],
+                )
 
 
 def _answers(responses: Schema) -> str:
     """What it answers with, and the errors that not every operation has."""
-    told = []
+    answers = []
     for status, answer in responses.items():
         if status.startswith("2"):
             contents = [
                 shape(content["schema"]) if "json" in kind else f"a file, `{kind}`"
                 for kind, content in answer.get("content", {}).items()
             ]
-            told.append(f"{status}{': ' if contents else ''}{', '.join(contents)}")
+            answers.append(f"{status}{': ' if contents else ''}{', '.join(contents)}")
     more = ", ".join(sorted(status for status in responses if status[0] in "45" and status not in EVERYWHERE))
-    return f"Answers {' or '.join(told)}.{f' Further errors: {more}.' if more else ''}"
+    return f"Answers {' or '.join(answers)}.{f' Further errors: {more}.' if more else ''}"
 
 
 def _fields(schema: Schema) -> Fields:
     needed, properties = schema.get("required", []), schema.get("properties", {})
-    return tuple((name, _said(one, {"in": "body", "required": name in needed})) for name, one in properties.items())
+    return tuple(
+        (name, _said(field_schema, {"in": "body", "required": name in needed}))
+        for name, field_schema in properties.items()
+    )
 
 
-def _said(schema: Schema, given: Schema) -> str:
-    words = given.get("description") or schema.get("description") or ""
+def _said(schema: Schema, parameter: Schema) -> str:
+    words = parameter.get("description") or schema.get("description") or ""
     default = schema.get("default")
-    absent = "; may be left out" if given["in"] == "body" and not given["required"] else ""
+    absent = "; may be left out" if parameter["in"] == "body" and not parameter["required"] else ""
     notes = f"; `{json.dumps(default)}` by default" if default not in (None, "", [], {}) else absent
     return f"{shape(schema)}{notes}{'. ' if words else ''}{words}"

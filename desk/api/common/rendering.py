@@ -19,7 +19,7 @@ class Renderer(JSONRenderer):
     def render(self, request: HttpRequest, data: object, *, response_status: int) -> str:
         """The text of an answer."""
         text = super().render(request, data, response_status=response_status)
-        return _ESCAPED.sub(lambda found: _cleaned(found[0]), text)
+        return _ESCAPED.sub(lambda match: _cleaned(match[0]), text)
 
 
 @lru_cache(maxsize=4096)

@@ -200,11 +200,11 @@ def get_own_card(request: Call) -> Card:
 @router.get("/operator/partner-card", response=Card)
 def get_partner_card(request: Call, url: CardUrl) -> Card:
     """Get the card of another installation. Compare its keys with its operator before you add it."""
-    found = signed_calls.read_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
-    if found.url.rstrip("/") != url.rstrip("/"):
+    card = signed_calls.read_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
+    if card.url.rstrip("/") != url.rstrip("/"):
         hint = "If its operator told you that address, request it instead."
-        raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)
-    return Card(format=found.format, url=found.url, log=found.log, witness=found.witness)
+        raise WrongUseError(f"The card names another address, {card.url}.", hint=hint)
+    return Card(format=card.format, url=card.url, log=card.log, witness=card.witness)
 
 
 @router.get("/operator/partners", response=Partners)
@@ -225,14 +225,16 @@ def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
 @router.patch(ONE + "/captures", response=schemas.Partner)
 def set_partner_captures(request: Call, name: Named, new: Captures) -> schemas.Partner:
     """Set whether a partner visits pages of cases, and how many visits it may request. Both are off by default."""
-    partners.set_captures(partners.named(name), ask=new.requests_visits, visits=new.daily_visits, by=request.auth.by)
-    return schemas.Partner.from_row(partners.named(name))
+    partners.set_captures(
+        partners.get_partner(name), ask=new.requests_visits, visits=new.daily_visits, by=request.auth.by
+    )
+    return schemas.Partner.from_row(partners.get_partner(name))
 
 
 @router.post(ONE + "/revoke", response=schemas.Partner)
 def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.Partner:
     """Revoke a partner. Its earlier signatures remain stored."""
-    row = partners.named(name)
+    row = partners.get_partner(name)
     partners.revoke(row, by=request.auth.by, reason=new.reason)
     return schemas.Partner.from_row(Partner.objects.get(pk=row.pk))
 
@@ -240,34 +242,34 @@ def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.
 @router.post("/operator/partners/compare", response=PartnerProblems)
 def compare_partner_logs(request: Call) -> PartnerProblems:
     """Compare the checkpoints of partners' logs now. Exhibit also does this every hour."""
-    return PartnerProblems(faults=cosigning.compare_heads(wiring.services()))
+    return PartnerProblems(faults=cosigning.compare_checkpoints(wiring.services()))
 
 
 @router.get("/operator/forks", response=Forks)
 def list_forks(request: Call) -> Forks:
     """List pairs of checkpoints that contradict each other, as proof for others."""
-    return Forks(forks=[schemas.Fork(**one) for one in cosigning.forks_known()])
+    return Forks(forks=[schemas.Fork(**fork) for fork in cosigning.list_forks()])
 
 
 @router.get(ONE + "/feed", response=FeedMatches)
 def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedMatches:
     """Find pictures seen here that are similar to a partner's feed of PDQ hashes. A similar hash proves nothing."""
-    feed = pdq_feed.read_feed(wiring.services(), partners.named(name))
-    held = sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most]
-    found, compared = pdq_feed.near(wiring.services(), feed, list(held))
-    finds = [schemas.FeedMatch.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
-    return FeedMatches(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
+    feed = pdq_feed.read_feed(wiring.services(), partners.get_partner(name))
+    pictures = sightings.list_public_pictures().filter(bytes_state="stored").order_by("-pk")[:most]
+    near_pairs, compared_count = pdq_feed.find_near(wiring.services(), feed, list(pictures))
+    finds = [schemas.FeedMatch.from_row(sighting, bits=bits, theirs=page) for bits, page, sighting in near_pairs]
+    return FeedMatches(feed_at=feed.at, hashes=len(feed.pages), compared=compared_count, found=finds)
 
 
 @router.post(ONE + "/search", response=BlindMatches)
 def search_partner(request: Call, name: Named) -> BlindMatches:
     """Search the pictures that a partner has seen for all works. The partner learns only the number of works."""
-    done = blind.search(wiring.services(), partners.named(name))
-    found = [
-        schemas.BlindMatch(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
-        for one in done.found
+    done = blind.search(wiring.services(), partners.get_partner(name))
+    results = [
+        schemas.BlindMatch(works=blind.works_of(match.picture), exact=match.exact, bands=match.bands, told=match.told)
+        for match in done.found
     ]
-    return BlindMatches(found=found, missing=done.missing)
+    return BlindMatches(found=results, missing=done.missing)
 
 
 @router.get("/operator/agreements", response=Agreements)
@@ -281,7 +283,9 @@ def list_agreements(request: Call) -> Agreements:
 def add_agreement(request: Call, new: NewAgreement) -> schemas.Agreement:
     """Allow a partner to run blind searches here. Neither side sees the other's pictures."""
     until = datetime.combine(date.fromisoformat(str(new.valid_until)), time(), UTC)
-    row = partners.agree(partners.named(new.partner), new.fields, until, new.queries, by=request.auth.by)
+    row = partners.create_agreement(
+        partners.get_partner(new.partner), new.fields, until, new.queries, by=request.auth.by
+    )
     return schemas.Agreement.from_row(row)
 
 
@@ -295,10 +299,10 @@ def end_agreement(request: Call, number: int) -> None:
 def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: ANN401 - a signed document
     """Get the results and checks of contributors, signed with the log's key."""
     rows = Contributor.objects.order_by("pk")
-    chosen = list(rows.filter(name=name) if name else rows)
-    if name and not chosen:
+    selected = list(rows.filter(name=name) if name else rows)
+    if name and not selected:
         raise NotFoundError(f"There is no contributor {name!r}.")
-    done = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in chosen}
+    done = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in selected}
     return taking.signed_account(wiring.services(), done)
 
 
@@ -318,13 +322,13 @@ def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  #
 @router.delete("/operator/contributors/{name}", response={204: None})
 def remove_contributor(request: Call, name: Named, discard_results: bool = False) -> None:  # noqa: FBT002 - of the query
     """Remove a contributor. With `discard_results`, fetch their URLs again from here."""
-    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=discard_results)
+    contributors.remove_contributor(contributors.get_contributor(name), by=request.auth.by, drop=discard_results)
 
 
 @router.get("/operator/witnesses", response=TimestampServices)
 def list_timestamp_services(request: Call) -> TimestampServices:
     """List timestamp services, their last responses and pending receipts."""
-    known = witnesses.health()
+    known = witnesses.load_availability()
     configured = {(one.kind, one.name): one for one in get_anchor_configs(wiring.services())}
     items = []
     for kind, name in sorted({*configured, *known}):
@@ -342,29 +346,32 @@ def list_timestamp_services(request: Call) -> TimestampServices:
 @router.get("/operator/witnesses/offered", response=AvailableServices)
 def list_available_timestamp_services(request: Call) -> AvailableServices:
     """List public timestamp services that can be added, with their prices, durations and data received."""
-    return AvailableServices(items=AvailableService.from_rows(added_witnesses.offered(wiring.services())))
+    return AvailableServices(items=AvailableService.from_rows(added_witnesses.list_unused_offers(wiring.services())))
 
 
 @router.post("/operator/witnesses", response={204: None})
 def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
     """Add a public timestamp service after a trial request."""
-    added_witnesses.add_witness(wiring.services(), new.name, by=request.auth.by)
+    added_witnesses.add_timestamp_service(wiring.services(), new.name, by=request.auth.by)
 
 
 @router.delete("/operator/witnesses/{name}", response={204: None})
 def remove_timestamp_service(request: Call, name: Named) -> None:
     """Remove a timestamp service. Its receipts remain stored."""
-    added_witnesses.remove_witness(name, by=request.auth.by)
+    added_witnesses.remove_timestamp_service(name, by=request.auth.by)
 
 
 @router.post("/operator/witnesses/{name}/contract", response=Contract)
 def deploy_contract(request: Call, name: Named, new: ContractRequest) -> Contract:
     """Create the contract for an EVM chain, paid by the configured account. Repeat with the returned transaction."""
     config = wiring.services().config
-    found = next((one for one in config.anchors if isinstance(one, evm.EvmConfig) and one.name == name), None)
-    if found is None:
+    anchor_config = next(
+        (candidate for candidate in config.anchors if isinstance(candidate, evm.EvmConfig) and candidate.name == name),
+        None,
+    )
+    if anchor_config is None:
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
-    anchor = evm.build(found, session_for(found, config.allowed_networks, "Exhibit"))
+    anchor = evm.build(anchor_config, session_for(anchor_config, config.allowed_networks, "Exhibit"))
     sent = new.transaction or anchor.deploy()
-    made = anchor.deployed(sent)
-    return Contract(transaction=sent, contract=address.to_checksum_address(made) if made else None)
+    receipt = anchor.deployed(sent)
+    return Contract(transaction=sent, contract=address.to_checksum_address(receipt) if receipt else None)

@@ -13,7 +13,7 @@ from desk.api.common.openapi import file_of
 from desk.schemas import log as schemas, requests
 from desk.schemas.base import Answer
 from exhibit.entries import EntryType
-from registry.bundles.bundles import in_a_file
+from registry.bundles.bundles import write_to_temporary_file
 from registry.log import accuracy, history, log
 from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry, LogWaiting
@@ -97,7 +97,7 @@ def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
 
     Use it for a data folder that was moved or restored without loss. Refused if a known checkpoint contradicts it.
     """
-    history.accept_head(wiring.services(), by=request.auth.by, reason=new.reason)
+    history.accept_checkpoint(wiring.services(), by=request.auth.by, reason=new.reason)
     return get_log_state(request)
 
 
@@ -107,14 +107,14 @@ def start_log_origin(request: Call, new: NewOrigin) -> LogState:
 
     Existing bundles stay valid. Verifiers need the log's new public key: `exhibit trust FILE`.
     """
-    history.new_origin(wiring.services(), by=request.auth.by, reason=new.reason, name=new.name)
+    history.start_new_origin(wiring.services(), by=request.auth.by, reason=new.reason, name=new.name)
     return get_log_state(request)
 
 
 @router.get("/operator/accuracy", response=dict[str, Any])
 def get_accuracy(request: Call) -> Any:  # noqa: ANN401 - as the accuracy states itself
     """Get statistics about automatic decisions that reviewers corrected."""
-    return accuracy.present_accuracy().to_plain()
+    return accuracy.compute_accuracy().to_plain()
 
 
 @router.get("/operator/accuracy/decisions", openapi_extra=file_of("application/jsonl"))
@@ -123,5 +123,5 @@ def get_accuracy_decisions(request: Call) -> HttpResponseBase:
 
     Check the export with `python -m evidence accuracy FILE --trust LIST`.
     """
-    file = in_a_file(partial(accuracy.export_accuracy, wiring.services()))
+    file = write_to_temporary_file(partial(accuracy.export_accuracy, wiring.services()))
     return download(file, "decisions.jsonl", "application/jsonl")

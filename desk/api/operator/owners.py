@@ -99,11 +99,11 @@ class OperatorLink(Answer):
 def set_owner_options(request: Call, owner: str, new: OwnerOptions) -> Options:
     """Set options of an owner."""
     row = of(request)
-    for name, wanted in (("derived", new.derived_works), ("web_archive", new.web_archive)):
-        if wanted is not None:
-            people.ask_for(row, name, wanted=wanted, by=request.auth.by)
+    for name, value in (("derived", new.derived_works), ("web_archive", new.web_archive)):
+        if value is not None:
+            people.set_option(row, name, enabled=value, by=request.auth.by)
     if new.requires_passkeys is not None:
-        passkeys.switch(row, wanted=new.requires_passkeys, by=request.auth.by, operator=True)
+        passkeys.set_requirement(row, is_required=new.requires_passkeys, by=request.auth.by, operator=True)
     row.refresh_from_db()
     return Options.from_row(row)
 
@@ -124,9 +124,9 @@ def add_device_key(request: Call, owner: str, new: NewDeviceKey) -> schemas.Key:
 @router.post(OWNER + "/keys/{key}/revoke", response=schemas.Key)
 def revoke_key(request: Call, owner: str, key: KeyStart, new: requests.Reason) -> schemas.Key:
     """Revoke a key. Signatures that were timestamped before stay valid."""
-    row = key_rows.key_named(of(request), key)
+    row = key_rows.find_key(of(request), key)
     keys.revoke(row, by=request.auth.by, reason=new.reason)
-    return schemas.Key.from_row(key_rows.key_named(of(request), key))
+    return schemas.Key.from_row(key_rows.find_key(of(request), key))
 
 
 @router.get(OWNER + "/certificate", openapi_extra=file_of("application/x-pem-file"))
@@ -144,17 +144,17 @@ def get_certificate(request: Call, owner: str) -> HttpResponseBase:
 def get_manifest(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """Download the manifest of a bundle, to sign it on the owner's device with `python -m evidence sign`."""
     row = scoped.bundle(of(request), number, bundle)
-    sealed = bundles.sealed_case(wiring.services(), row)
-    taken(request, Evidence.MANIFEST, bundle=bundle, case=number, seal=sealed.seal.hex)
-    return download(sealed.manifest.to_json(), bundles.bundle_name(row, ".manifest.json"), "application/json")
+    sealed_case = bundles.load_sealed_case(wiring.services(), row)
+    taken(request, Evidence.MANIFEST, bundle=bundle, case=number, seal=sealed_case.seal.hex)
+    return download(sealed_case.manifest.to_json(), bundles.bundle_name(row, ".manifest.json"), "application/json")
 
 
 @router.post(BUNDLE + "/countersignatures", response={201: Countersigned})
 def countersign_bundle(request: Call, owner: str, number: int, bundle: int, new: Countersignature) -> Countersigned:
     """Add a signature made on the owner's device to a bundle."""
     row = scoped.bundle(of(request), number, bundle)
-    kept = bundles.file_countersignature(wiring.services(), row, new.signature)
-    return Countersigned(case=number, bundle=bundle, key=kept.key.name)
+    stored = bundles.store_countersignature(wiring.services(), row, new.signature)
+    return Countersigned(case=number, bundle=bundle, key=stored.key.name)
 
 
 @router.put(OWNER + "/works/{int:number}/feed", response={204: None})
@@ -172,7 +172,7 @@ def withdraw_work_hash(request: Call, owner: str, number: int) -> None:
 @router.post("/operator/passwords", response={201: NewPassword})
 def reset_password(request: Call, new: UserEmail) -> NewPassword:
     """Reset a user's password to a generated one, which is shown once."""
-    person, password = people.user(new.email), secrets.token_urlsafe(12)
+    person, password = people.get_user(new.email), secrets.token_urlsafe(12)
     people.change_password(person, password, by=request.auth.by)
     return NewPassword(email=person.email, password=password)
 
@@ -180,4 +180,4 @@ def reset_password(request: Call, new: UserEmail) -> NewPassword:
 @router.post("/operator/links", response={201: OperatorLink})
 def create_operator_link(request: Call) -> OperatorLink:
     """Create an invitation for an operator. It is valid once, for 24 hours; earlier invitations expire."""
-    return OperatorLink(link=invitations.operator_link(wiring.services().config, by=request.auth.by))
+    return OperatorLink(link=invitations.create_operator_link(wiring.services().config, by=request.auth.by))

@@ -220,11 +220,11 @@ def list_models(request: Call) -> Models:
 @router.post("/operator/models/{name}/measure", response=Measured)
 def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
     """Measure a network and the one in use. This takes minutes and needs at least 20 photographs."""
-    networks.model_named(wiring.services(), name)
+    networks.get_model(wiring.services(), name)
     photos = FilePath(new.photos) if new.photos else None
-    found = networks.measure_model(wiring.services(), name, photos, new.works, lambda _done, _total: None)
-    plain = recall.as_plain(found.recall), recall.as_plain(found.beside)
-    return Measured(name=found.name, recall=plain[0], serving=found.serving, beside=plain[1])
+    measurement = networks.measure_model(wiring.services(), name, photos, new.works, lambda _done, _total: None)
+    plain = recall.as_dict(measurement.recall), recall.as_dict(measurement.beside)
+    return Measured(name=measurement.name, recall=plain[0], serving=measurement.serving, beside=plain[1])
 
 
 @router.post("/operator/models/{name}/use", response=Model)
@@ -232,7 +232,11 @@ def use_model(request: Call, name: Network, new: ModelUse) -> Model:
     """Switch to a measured network once it has processed all pictures. Name the one in use to cancel a switch."""
     row = networks.use_model(wiring.services(), name, anyway=new.force, by=request.auth.by)
     states = networks.model_states(wiring.services())
-    return Model.from_row(next(one for one in states if (one.name, one.version) == (row.name, row.version)))
+    return Model.from_row(
+        next(
+            model_state for model_state in states if (model_state.name, model_state.version) == (row.name, row.version)
+        )
+    )
 
 
 @router.delete("/operator/models/{name}", response={204: None})
@@ -257,16 +261,19 @@ def export_model(
 @router.get("/operator/calibrations", response=Calibrations)
 def list_calibrations(request: Call) -> Calibrations:
     """List all calibrations."""
-    active = calibrations.active(PIPELINE)
-    rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
-    items = [{**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": shipped} for shipped, one in rows]
+    active = calibrations.get_active(PIPELINE)
+    rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.list_calibrations()]
+    items = [
+        {**json.loads(calibration.to_json()), "digest": calibration.digest.hex, "shipped": shipped}
+        for shipped, calibration in rows
+    ]
     return Calibrations(in_use=None if active is None else active.digest.hex, items=items)
 
 
 @router.post("/operator/calibrations/reset", response=Calibrations)
 def reset_calibrations(request: Call) -> Calibrations:
     """Reset new matches to the calibration that Exhibit includes."""
-    calibrations.use_shipped(by=request.auth.by)
+    calibrations.activate_shipped(by=request.auth.by)
     return list_calibrations(request)
 
 
@@ -306,17 +313,19 @@ def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
 @router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
 def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
     """Dismiss reports of a picture as illegal content. The owners who reported it can see it again."""
-    return ChangedRows(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
+    return ChangedRows(rows=reported.dismiss_reports(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
 
 
 @router.get("/operator/pictures/{digest}/files", response=AffectedFiles)
 def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
     """List the files that are removed or withheld when a picture is purged."""
-    return AffectedFiles(items=AffectedFile.from_rows(purge.touched(wiring.services(), Digest.from_hex(digest))))
+    return AffectedFiles(
+        items=AffectedFile.from_rows(purge.find_affected_files(wiring.services(), Digest.from_hex(digest)))
+    )
 
 
 @router.post("/operator/pictures/{digest}/purge", response=PurgeResult)
 def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> PurgeResult:
     """Delete a picture's files everywhere, permanently, and block its digest. The digest remains in the log."""
-    known = Digest.from_hex(digest)
-    return PurgeResult(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))
+    picture_digest = Digest.from_hex(digest)
+    return PurgeResult(removed=purge.purge(wiring.services(), picture_digest, by=request.auth.by, reason=new.reason))

@@ -12,19 +12,19 @@ from desk.api.common.auth import DECIDE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
-from desk.passkeys import answer_of, asked
+from desk.passkeys import create_challenge, verify_answer
 from desk.schemas import cases as schemas, requests
 from desk.schemas.base import Page
-from desk.texts.cases import why_not
+from desk.texts.cases import describe_obstacle
 from exhibit.errors import ConflictError, NotFoundError
 from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
-from registry.bundles.drawings import pair_of
+from registry.bundles.drawings import load_pair
 from registry.cases import ask_archive, assigning, decisions, queue
-from registry.cases.decisions import Choice, Outcome, Wish
-from registry.cases.licence_check import fitting
-from registry.log.audit_log import Evidence, Way, accessed
+from registry.cases.decisions import Choice, DecisionRequest, Outcome
+from registry.cases.licence_check import find_fitting
+from registry.log.audit_log import AccessKind, Evidence, log_access
 from registry.models import Case, Match
 from registry.notices import agencies
 from registry.retention.reported import report_picture
@@ -43,10 +43,10 @@ class CaseFilters(requests.RequestBody):
     site: str = Field("", max_length=260, pattern=requests.CLEAN, description="Only cases of this site.")
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work, by its number.")
     q: str = Field("", max_length=2_000, pattern=requests.CLEAN, description=SEARCHED)
-    certainty: queue.Sure = Field(queue.Sure.ANY, description="Only cases with a match of this certainty.")
+    certainty: queue.Certainty = Field(queue.Certainty.ANY, description="Only cases with a match of this certainty.")
     assigned_to: str = Field(
         "",
-        pattern=f"^({queue.NOBODY}|[0-9]{{1,9}})?$",
+        pattern=f"^({queue.UNASSIGNED}|[0-9]{{1,9}})?$",
         description="Only cases assigned to this member, or `nobody` for unassigned ones.",
     )
 
@@ -57,7 +57,7 @@ def list_cases(
 ) -> Page[schemas.CaseSummary]:
     """List cases. A case contains all uses of one work by one site."""
     which = wanted.state, wanted.q, wanted.certainty, wanted.work, wanted.site
-    rows = queue.chosen(of(request), queue.Wanted(*which, assigned=wanted.assigned_to))
+    rows = queue.filter_cases(of(request), queue.CaseFilter(*which, assigned=wanted.assigned_to))
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
     return page(rows, schemas.CaseSummary, cursor, limit)
@@ -67,16 +67,16 @@ def list_cases(
 def get_case(request: Call, owner: str, number: int) -> schemas.CaseDetails:
     """Get a case with its uses, matches, captures, evidence and history."""
     row = schemas.with_uses(Case.objects.filter(pk=scoped.case(of(request), number).pk)).select_related("work").get()
-    accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
+    log_access(Evidence.CASE, AccessKind.SEEN, of(request), by=request.auth.by, case=number)
     return schemas.CaseDetails.from_row(row)
 
 
 @router.get(ONE + "/licences", response=schemas.LicenceFits, operation_id="list_licences_for_case")
 def list_licences_for(request: Call, owner: str, number: int) -> schemas.LicenceFits:
     """List licences that may cover a case, most likely first, with the reason why each one does not."""
-    fits = fitting(scoped.case(of(request), number))
+    fits = find_fitting(scoped.case(of(request), number))
     return schemas.LicenceFits(
-        licences=[schemas.LicenceFit.from_row(fit, reason=why_not(fit.obstacle)) for fit in fits]
+        licences=[schemas.LicenceFit.from_row(fit, reason=describe_obstacle(fit.obstacle)) for fit in fits]
     )
 
 
@@ -84,11 +84,11 @@ def list_licences_for(request: Call, owner: str, number: int) -> schemas.Licence
 def get_drawing(request: Call, owner: str, number: int, comparison: int, view: View) -> HttpResponse:
     """Get a drawing of a comparison. The case lists the comparison with each use."""
     row = scoped.case(of(request), number)
-    found = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
-    if found is None or not scoped.may_see_picture(of(request), found.found):
+    match = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
+    if match is None or not scoped.may_see_picture(of(request), match.found):
         raise NotFoundError("There is no such drawing in this case.")
-    accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
-    return HttpResponse(draw(view, pair_of(wiring.services(), found)), content_type=MEDIA_TYPE)
+    log_access(Evidence.CASE, AccessKind.SEEN, of(request), by=request.auth.by, case=number)
+    return HttpResponse(draw(view, load_pair(wiring.services(), match)), content_type=MEDIA_TYPE)
 
 
 @router.post(ONE + "/decisions", response={201: schemas.CaseSummary}, auth=DECIDE)
@@ -107,18 +107,20 @@ def decide_case(request: Call, owner: str, number: int, new: requests.NewDecisio
 def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schemas.DecisionResults:
     """Apply one decision to several cases. Cases that are no longer open are unchanged."""
     outcomes = decisions.decide_each(wiring.services(), of(request), sorted(new.cases), _wish(request, new))
-    told = [
+    outcome_list = [
         schemas.DecisionResult(applied=outcome.done, case=schemas.CaseSummary.from_row(outcome.case))
         for outcome in outcomes
     ]
-    return schemas.DecisionResults(remaining=queue.left(of(request)), outcomes=told)
+    return schemas.DecisionResults(remaining=queue.count_waiting(of(request)), outcomes=outcome_list)
 
 
 @router.post(ONE + "/undo", response={201: schemas.CaseSummary}, auth=DECIDE)
 @once
 def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseSummary:
     """Undo your own decision. Returns 409 if another member has decided the case since."""
-    (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], Wish(Choice.UNDO, request.auth.by))
+    (outcome,) = decisions.decide_each(
+        wiring.services(), of(request), [number], DecisionRequest(Choice.UNDO, request.auth.by)
+    )
     return _decided(outcome)
 
 
@@ -127,7 +129,7 @@ def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseSummary
 def assign_cases(request: Call, owner: str, new: requests.NewAssignment) -> schemas.Assignments:
     """Assign cases to a member, or unassign them. Returns 404 if the person is not a member."""
     changes = assigning.assign(of(request), new.cases, new.member, by=request.auth.by)
-    return schemas.Assignments(changes=[schemas.AssignmentChange(**asdict(one)) for one in changes])
+    return schemas.Assignments(changes=[schemas.AssignmentChange(**asdict(change)) for change in changes])
 
 
 @router.post("/owners/{slug:owner}/passkeys", response={201: schemas.PasskeyChallenge}, auth=DECIDE)
@@ -137,7 +139,7 @@ def create_passkey_challenge(request: Call, owner: str, new: requests.PasskeyReq
     Pass it to `navigator.credentials.get` in the browser within five minutes, and send the result with the action.
     """
     return schemas.PasskeyChallenge(
-        public_key=asked(of(request), request.auth.user, new.action, str(new.case))["publicKey"]
+        public_key=create_challenge(of(request), request.auth.user, new.action, str(new.case))["publicKey"]
     )
 
 
@@ -145,7 +147,7 @@ def create_passkey_challenge(request: Call, owner: str, new: requests.PasskeyReq
 @once
 def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseSummary:
     """Add a note to the history of a case."""
-    return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.text))
+    return _done(request, number, lambda row: decisions.add_note(row, by=request.auth.by, text=new.text))
 
 
 @router.post(ONE + "/dispute", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="dispute_decision")
@@ -159,7 +161,7 @@ def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> sch
 @once
 def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseSummary:
     """Settle a dispute: the decision stays in force."""
-    return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason))
+    return _done(request, number, lambda row: decisions.uphold(row, by=request.auth.by, reason=new.reason))
 
 
 @router.post(
@@ -168,7 +170,7 @@ def settle(request: Call, owner: str, number: int, new: requests.Reason) -> sche
 @once
 def take_out(request: Call, owner: str, number: int) -> schemas.CaseSummary:
     """Move a look-alike or a related picture to the cases that need review."""
-    return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
+    return _done(request, number, lambda row: decisions.return_to_queue(row, by=request.auth.by))
 
 
 @router.post(ONE + "/agency-inquiry", response={201: schemas.CaseSummary}, auth=DECIDE)
@@ -178,14 +180,14 @@ def record_agency_inquiry(request: Call, owner: str, number: int, new: requests.
 
     Exhibit sends nothing. `GET cases?state=asked` lists these cases.
     """
-    return _done(request, number, lambda row: agencies.ask(row, new.agency, by=request.auth.by))
+    return _done(request, number, lambda row: agencies.record_inquiry(row, new.agency, by=request.auth.by))
 
 
 @router.post(ONE + "/agency-inquiry/reply", response={201: schemas.CaseSummary}, auth=DECIDE)
 @once
 def record_agency_reply(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseSummary:
     """Record the agency's reply in your own words. Notices can be sent from then on."""
-    return _done(request, number, lambda row: agencies.answered(row, new.text, by=request.auth.by))
+    return _done(request, number, lambda row: agencies.record_answer(row, new.text, by=request.auth.by))
 
 
 @router.post(
@@ -197,7 +199,7 @@ def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSumma
 
     The archive learns up to five URLs. Results appear in the case's `third_party_statements` after some seconds.
     """
-    return _done(request, number, lambda row: ask_archive.ask(wiring.services(), row, by=request.auth.by))
+    return _done(request, number, lambda row: ask_archive.request_queries(wiring.services(), row, by=request.auth.by))
 
 
 @router.post(ONE + "/report", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="report_picture")
@@ -207,16 +209,16 @@ def report(request: Call, owner: str, number: int, new: requests.ReportedPicture
     If other owners have evidence of it, the operator decides about the deletion. Repeated requests have no effect, so
     the operation takes no idempotency key.
     """
-    by, reason, passkey = request.auth.by, new.reason.strip(), answer_of(request.auth.user, new.passkey)
+    by, reason, passkey = request.auth.by, new.reason.strip(), verify_answer(request.auth.user, new.passkey)
     deed = partial(report_picture, wiring.services(), by=by, reason=reason, passkey=passkey)
     return _done(request, number, deed)
 
 
-def _wish(request: Call, new: requests.NewDecision) -> Wish:
+def _wish(request: Call, new: requests.NewDecision) -> DecisionRequest:
     choice = Choice.COPIES if new.is_copy and new.decision == CaseDecision.CLEARED else Choice(new.decision.value)
     licence = None if new.licence is None else scoped.licence(of(request), new.licence)
-    passkey = answer_of(request.auth.user, new.passkey)
-    return Wish(choice, request.auth.by, new.reason, licence, passkey=passkey)
+    passkey = verify_answer(request.auth.user, new.passkey)
+    return DecisionRequest(choice, request.auth.by, new.reason, licence, passkey=passkey)
 
 
 def _decided(outcome: Outcome) -> schemas.CaseSummary:

@@ -19,7 +19,7 @@ def list_column_mappings(
     request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.ColumnMapping]:
     """List saved column mappings."""
-    return page(column_mappings.kept_by(of(request)), schemas.ColumnMapping, cursor, limit)
+    return page(column_mappings.list_mappings(of(request)), schemas.ColumnMapping, cursor, limit)
 
 
 @router.post(MAPPINGS, response={201: schemas.ColumnMapping}, auth=WRITE)
@@ -31,10 +31,10 @@ def save_column_mapping(request: Call, owner: str, new: requests.NewColumnMappin
     mappings are stored; the oldest one is deleted first.
     """
     pairs, kind = [(one.heading, one.column) for one in new.columns], ColumnMapping.Kind(new.kind)
-    return schemas.ColumnMapping.from_row(column_mappings.choose(of(request), kind, pairs, by=request.auth.by))
+    return schemas.ColumnMapping.from_row(column_mappings.remember_choice(of(request), kind, pairs, by=request.auth.by))
 
 
 @router.delete(MAPPINGS + "/{int:number}", response={204: None}, auth=WRITE)
 def delete_column_mapping(request: Call, owner: str, number: int) -> None:
     """Delete a column mapping. Data that was imported with it is unchanged."""
-    column_mappings.forget(of(request), number)
+    column_mappings.delete_mapping(of(request), number)

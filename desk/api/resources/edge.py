@@ -73,7 +73,7 @@ class Edge(Permitted):
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The contributor; raises where it is nobody (401), or too often (429)."""
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-        row = contributors.find(secret.strip()) if kind.lower() == BEARER else None
+        row = contributors.find_by_token(secret.strip()) if kind.lower() == BEARER else None
         if row is None:
             raise unauthorized("The token is not a contributor's token, or was revoked.")
         limits.count(request, f"edge:{row.pk}")
@@ -87,18 +87,18 @@ EDGE = Edge(Scope.READ)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     """Lease URLs to fetch. A lease that is still held is returned again."""
     services = wiring.services()
-    found = taking.hand_out(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
-    if found is None:
+    lease = taking.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
+    if lease is None:
         return schemas.EdgeLease()
-    row, urls, seconds = found
+    row, urls, seconds = lease
     targets, delay = schemas.EdgeTarget.from_rows(urls), row.crawl.watch.politeness.get("delay", 1.0)
-    told = {"lease": row.pk, "epoch": row.epoch, "seconds": seconds, "delay": delay, "targets": targets}
-    return schemas.EdgeLease.model_validate(told | {"contact": services.config.contact})
+    values = {"lease": row.pk, "epoch": row.epoch, "seconds": seconds, "delay": delay, "targets": targets}
+    return schemas.EdgeLease.model_validate(values | {"contact": services.config.contact})
 
 
 @router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
     """Return the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")
-    taken = taking.take(wiring.services(), request.auth, new.model_dump(), request.body, signature)
-    return schemas.AcceptedPictures(pictures=taken)
+    accepted = taking.receive_results(wiring.services(), request.auth, new.model_dump(), request.body, signature)
+    return schemas.AcceptedPictures(pictures=accepted)

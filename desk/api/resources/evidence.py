@@ -16,10 +16,10 @@ from desk.schemas.requests import CLEAN
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import scoped
-from registry.bundles.bundles import assemble, bundle_name, in_a_file
-from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
+from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
+from registry.bundles.papers import draft_document_name, render_draft_document, sign_exhibit_sheet, signed_sheet_name
 from registry.cases.picture_usage import is_hidden
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.log.audit_log import Evidence
 from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
@@ -72,7 +72,7 @@ def get_bundle_file(
     """
     row = scoped.bundle(of(request), number, bundle)
     without = None if withhold is None else reason
-    file = in_a_file(partial(assemble, wiring.services(), row, without_originals=without))
+    file = write_to_temporary_file(partial(assemble, wiring.services(), row, without_originals=without))
     taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
     name = bundle_name(row) if withhold is None else bundle_name(row, f"-without-{withhold}.zip")
     return download(file, name, "application/zip")
@@ -82,9 +82,9 @@ def get_bundle_file(
 def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """Download the exhibit sheet of a bundle as a digitally signed PDF."""
     row = scoped.bundle(of(request), number, bundle)
-    data = signed_sheet(wiring.services(), row)
+    data = sign_exhibit_sheet(wiring.services(), row)
     taken(request, Evidence.SHEET, bundle=bundle, case=number)
-    return download(data, signed_name(row), "application/pdf")
+    return download(data, signed_sheet_name(row), "application/pdf")
 
 
 @router.get(ONE + "/documents/{document}", openapi_extra=file_of("application/pdf"))
@@ -93,9 +93,9 @@ def get_draft_document(
 ) -> HttpResponseBase:
     """Download a draft document about a bundle."""
     row = scoped.bundle(of(request), number, bundle)
-    data = draft_paper(wiring.services(), row, document, language)
+    data = render_draft_document(wiring.services(), row, document, language)
     taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=document)
-    return download(data, paper_name(row, document, language), "application/pdf")
+    return download(data, draft_document_name(row, document, language), "application/pdf")
 
 
 @router.get(CASE + "/captures/{int:capture}/files/{name}", openapi_extra=file_of("application/octet-stream"))
@@ -104,8 +104,8 @@ def get_capture_file(request: Call, owner: str, number: int, capture: int, name:
     row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
-    hidden = row is not None and is_hidden(of(request), row)
-    if digest is None or hidden or digest not in wiring.services().blobs:
+    is_blocked = row is not None and is_hidden(of(request), row)
+    if digest is None or is_blocked or digest not in wiring.services().blobs:
         raise NotFoundError("There is no such file.")
     taken(request, Evidence.CAPTURE, case=number, file=name)
     return download(wiring.services().blobs.open(digest), name, "application/octet-stream")
@@ -128,10 +128,10 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
     """Prove that an entry is included in the log under a signed checkpoint."""
     head = _head(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
-    row = there(row, f"No signed head covers an entry {sequence}.")
+    row = require(row, f"No signed head covers an entry {sequence}.")
     path = [step.hex() for step in get_log(wiring.services()).inclusion(sequence, head.size)]
-    told = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
-    return schemas.Inclusion.from_row(head, path=path, **told)
+    values = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
+    return schemas.Inclusion.from_row(head, path=path, **values)
 
 
 @log_router.get("/log/consistency", response=schemas.Consistency)
@@ -148,5 +148,5 @@ def prove_consistency(
 
 def _head(size: int | None) -> LogCheckpoint:
     rows = LogCheckpoint.objects.filter(origin=get_log(wiring.services()).origin).order_by("-size")
-    found = rows.first() if size is None else rows.filter(size=size).first()
-    return there(found, "No such checkpoint was signed.", "Get the latest one: GET /log/checkpoint")
+    checkpoint = rows.first() if size is None else rows.filter(size=size).first()
+    return require(checkpoint, "No such checkpoint was signed.", "Get the latest one: GET /log/checkpoint")

@@ -16,11 +16,18 @@ from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
 from registry import scoped
-from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
+from registry.cases.licence_trial import EMPTY_TRIAL, ORDER, cases_of, try_licences
 from registry.models import ColumnMapping, LedgerChange, Owner
 from registry.works.column_mappings import Columns
-from registry.works.licence_tables import MAX_AT_ONCE, licences_in_table
-from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
+from registry.works.licence_tables import MAX_BYTES, parse_licence_table
+from registry.works.licences import (
+    NewLicence,
+    add_licences,
+    change_licence,
+    end_licence,
+    list_pending_changes,
+    normalise,
+)
 from registry.works.tables import ORDERS
 from workers import wiring
 
@@ -59,9 +66,9 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
     If an existing licence differs only by its missing reseller or invoice, these are added to it.
     """
     to = of(request)
-    kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
-    wiring.services().enqueue(LedgerChange, waiting_changes(to))
-    return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
+    saved, added = add_licences(to, [_meant(to, new)], by=request.auth.by)
+    wiring.services().enqueue(LedgerChange, list_pending_changes(to))
+    return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(saved[0]))
 
 
 @router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
@@ -72,29 +79,31 @@ def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: 
     Unknown headings need a column mapping (`column-mappings`).
     """
     to = of(request)
-    if (table.size or 0) > MAX_AT_ONCE:
+    if (table.size or 0) > MAX_BYTES:
         raise WrongUseError("The table is larger than 2 MiB.", hint="Split it into several tables.")
     columns = Columns(to, ColumnMapping.Kind.LICENCES)
     name, data = str(table.name), table.read()
     encoding = ENCODINGS.get(how.encoding, "")
-    read = licences_in_table(
-        to, name, data, order=how.days, chosen=columns,
-        encoding=encoding, takes_likely=how.dry_run, skips=how.skip_rows,
+    licence_table = parse_licence_table(
+        to, name, data, order=how.days, choose_columns=columns,
+        encoding=encoding, accepts_likely=how.dry_run, skips_invalid=how.skip_rows,
     )  # fmt: skip
     new = None
     if not how.dry_run:
-        new = keep_licences(to, read.licences, by=request.auth.by)[1]
-        wiring.services().enqueue(LedgerChange, waiting_changes(to))
-    headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]
+        new = add_licences(to, licence_table.licences, by=request.auth.by)[1]
+        wiring.services().enqueue(LedgerChange, list_pending_changes(to))
+    headings = [
+        NamedColumn(heading=heading.text, column=heading.column) for heading in licence_table.understood.headings
+    ]
     return schemas.ImportedLicences(
-        read=len(read.licences),
+        read=len(licence_table.licences),
         new=new,
-        encoding=read.understood.encoding,
-        is_likely=read.understood.likely,
+        encoding=licence_table.understood.encoding,
+        is_likely=licence_table.understood.likely,
         columns=headings,
         columns_chosen_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in read.understood.skipped],
-        unread_sheets=list(read.understood.unread_sheets),
+        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in licence_table.understood.skipped],
+        unread_sheets=list(licence_table.understood.unread_sheets),
     )
 
 
@@ -103,7 +112,7 @@ def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: 
 def end(request: Call, owner: str, number: int, last: requests.LicenceEnd) -> schemas.Licence:
     """End a licence on a given day. Uses seen before stay covered; later ones do not."""
     end_licence(scoped.licence(of(request), number), last.last_day, by=request.auth.by, reason=last.reason)
-    wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
+    wiring.services().enqueue(LedgerChange, list_pending_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
@@ -121,7 +130,7 @@ def change(request: Call, owner: str, number: int, new: requests.LicenceUpdate) 
     """
     row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.change_reason)
-    wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
+    wiring.services().enqueue(LedgerChange, list_pending_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
@@ -134,15 +143,15 @@ def try_some(request: Call, owner: str, trial: requests.LicencePreviewRequest) -
     to = of(request)
     row = None if trial.replaces is None else scoped.licence(to, trial.replaces)
     new = [_meant(to, licence) for licence in trial.licences]
-    begin = replace(NOTHING, after=trial.after)
-    found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
-    cases = [schemas.AffectedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
-    counts = {effect: found.counts.get(effect, 0) for effect in ORDER}
-    return schemas.LicencePreview.from_row(found, cases=cases, **counts)
+    begin = replace(EMPTY_TRIAL, after=trial.after)
+    result = try_licences(to, new, replaced_licence=row, previous=begin, seconds=MOMENT)
+    cases = [schemas.AffectedCase.from_row(case, effect=effect) for case, effect in cases_of(to, result)]
+    counts = {effect: result.counts.get(effect, 0) for effect in ORDER}
+    return schemas.LicencePreview.from_row(result, cases=cases, **counts)
 
 
 def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:
     """The licence that a request describes, with the owner's works."""
     works = tuple(scoped.work(to, number) for number in dict.fromkeys(new.works))
-    said = new.model_dump(exclude={"change_reason"})
-    return checked(NewLicence(**{**said, "works": works, "territories": tuple(new.territories)}))
+    values = new.model_dump(exclude={"change_reason"})
+    return normalise(NewLicence(**{**values, "works": works, "territories": tuple(new.territories)}))

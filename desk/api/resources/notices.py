@@ -14,7 +14,7 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notices as schemas, requests
 from desk.schemas.base import Page
 from registry import scoped
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.log.audit_log import Evidence
 from registry.notices import notices, replies, signing
 from workers import wiring
@@ -30,9 +30,9 @@ def list_notices(
     request: Call, owner: str, site: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.NoticeSummary]:
     """List notices, without discarded drafts."""
-    rows = notices.notices(of(request))
-    wanted = {"party": site, "state": state}
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    rows = notices.list_notices(of(request))
+    filters = {"party": site, "state": state}
+    rows = rows.filter(**{name: value for name, value in filters.items() if value})
     return page(rows, schemas.NoticeSummary, cursor, limit)
 
 
@@ -52,59 +52,59 @@ def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.
     """
     for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
         scoped.case(of(request), number)
-    made = notices.draft(of(request), new.cases, new.kind.value, new.language.value, by=request.auth.by)
-    return _told(request, made.number)
+    draft = notices.create_draft(of(request), new.cases, new.kind.value, new.language.value, by=request.auth.by)
+    return _told(request, draft.number)
 
 
 @router.patch(ONE, response=schemas.NoticeDetails, auth=SEND)
 def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.NoticeDetails:
     """Update the addressee and sender of a draft. Returns 422 if the notice is signed; withdraw the signature first."""
-    row = notices.notice(of(request), number)
-    said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
-    notices.fill(row, said, said)
+    row = notices.get_notice(of(request), number)
+    values = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
+    notices.save_fields(row, values, values)
     return _told(request, number)
 
 
 @router.delete(ONE, response={204: None}, auth=SEND)
 def discard_notice(request: Call, owner: str, number: int) -> None:
     """Discard a draft. Its number is not reused."""
-    notices.discard(notices.notice(of(request), number), by=request.auth.by)
+    notices.discard_draft(notices.get_notice(of(request), number), by=request.auth.by)
 
 
 @router.post(ONE + "/events", response={201: schemas.NoticeDetails}, auth=SEND)
 @once
 def add_notice_event(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.NoticeDetails:
     """Record what happened to a sent notice. A counter-notice pauses its cases until it is resolved."""
-    row, day = notices.notice(of(request), number), new.day or timezone.localdate()
-    notices.happened(row, new.state.value, day, new.note.strip(), by=request.auth.by)
+    row, day = notices.get_notice(of(request), number), new.day or timezone.localdate()
+    notices.record_outcome(row, new.state.value, day, new.note.strip(), by=request.auth.by)
     return _told(request, number)
 
 
 @router.get(ONE + "/replies/{int:reply}/files/{int:file}", openapi_extra=file_of("application/octet-stream"))
 def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int) -> HttpResponseBase:
     """Download a file attached to a reply. It comes from an untrusted sender."""
-    found = replies.file_of(notices.notice(of(request), number), reply, file)
+    file_row = replies.get_file(notices.get_notice(of(request), number), reply, file)
     taken(request, Evidence.PAPER, notice=number, reply=reply, file=file)
-    return download(bytes(found.data), found.name, "application/octet-stream")
+    return download(bytes(file_row.data), file_row.name, "application/octet-stream")
 
 
 @router.get(ONE + "/files/{name}", openapi_extra=file_of(*signing.MEDIA_TYPES))
 def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Download a file of a notice, exactly as it was signed or sent."""
-    row = notices.notice(of(request), number)
-    found = signing.file_of(wiring.services(), row, name)
-    content, media_type = there(found, f"Notice {number} has no such file.")
+    row = notices.get_notice(of(request), number)
+    notice_file = signing.load_file(wiring.services(), row, name)
+    content, media_type = require(notice_file, f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
-    return download(content, signing.download_name(row, name), media_type)
+    return download(content, signing.get_download_name(row, name), media_type)
 
 
 @router.get(ONE + "/filing", openapi_extra=file_of("application/zip"))
 def get_filing(request: Call, owner: str, number: int) -> HttpResponseBase:
     """Download a signed filing for a board or a court as one ZIP, with the evidence bundles of its cases."""
-    answer, seals = packet_answer(notices.notice(of(request), number))
+    answer, seals = packet_answer(notices.get_notice(of(request), number))
     taken(request, Evidence.PACKAGE, notice=number, seals=seals)
     return answer
 
 
 def _told(request: Call, number: int) -> schemas.NoticeDetails:
-    return schemas.NoticeDetails.of(wiring.services(), notices.notice(of(request), number))
+    return schemas.NoticeDetails.of(wiring.services(), notices.get_notice(of(request), number))

@@ -23,7 +23,7 @@ Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 @router.get("/owners/{slug:owner}/events", response=Page[schemas.Event])
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Event]:
     """List events of the last months, delayed by one minute. Save `last` and send it as `cursor` to get new ones."""
-    return page(events.settled(of(request)), schemas.Event, cursor, limit)
+    return page(events.settled_events(of(request)), schemas.Event, cursor, limit)
 
 
 @router.get(WEBHOOKS, response=Page[schemas.Webhook], auth=MANAGE)
@@ -64,7 +64,7 @@ def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
 @once
 def pause_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
     """Pause a webhook. Events are stored until it is resumed."""
-    webhooks.pause(scoped.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
+    webhooks.pause(scoped.webhook(of(request), number), webhooks.PAUSED_BY_PROGRAM, by=request.auth.by)
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
@@ -88,6 +88,6 @@ def list_deliveries(
 @once
 def redeliver_event(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
     """Send an event again with the same ID, so that the receiver can recognise the repetition."""
-    row = scoped.message(scoped.webhook(of(request), number), message)
+    row = scoped.get_message(scoped.webhook(of(request), number), message)
     webhooks.send_again(wiring.services(), row)
-    return schemas.Delivery.from_row(scoped.message(row.webhook, message))
+    return schemas.Delivery.from_row(scoped.get_message(row.webhook, message))

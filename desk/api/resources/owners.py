@@ -14,7 +14,7 @@ from desk.schemas.base import Page
 from exhibit.errors import ServiceMissingError
 from registry.members import invitations, people, tokens
 from registry.models import Role
-from registry.notifications.invitations import invite
+from registry.notifications.invitations import invite_by_mail
 
 router = Router(tags=["owners"])
 member_router = Router(tags=["members"])
@@ -58,7 +58,7 @@ class NewRole(requests.RequestBody):
 @member_router.get(OWNER + "/members", response=Page[schemas.Member])
 def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Member]:
     """List members and their roles."""
-    return page(people.members(of(request)), schemas.Member, cursor, limit)
+    return page(people.list_members(of(request)), schemas.Member, cursor, limit)
 
 
 @member_router.post(PERSON + "/role", response=schemas.Member, auth=MANAGE)
@@ -77,7 +77,7 @@ def remove_member(request: Call, owner: str, person: int) -> None:
 @member_router.get(INVITATIONS, response=Page[schemas.Invitation], auth=MANAGE)
 def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Invitation]:
     """List pending invitations."""
-    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
+    return page(invitations.list_open(of(request)), schemas.Invitation, cursor, limit)
 
 
 @member_router.post(INVITATIONS, response={201: schemas.InvitationWithLink}, auth=MANAGE)
@@ -85,11 +85,11 @@ def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.Invi
     """Invite a person by email. Without a mail server, the link is returned once, so no idempotency key is taken."""
     to, by = of(request), request.auth.by
     try:
-        link = invite(settings.CONFIG, to, new.email, new.role, by=by)
+        link = invite_by_mail(settings.CONFIG, to, new.email, new.role, by=by)
     except (OSError, SMTPException) as error:
         sentence = "The mail couldn't be sent, so nobody was invited."
         raise ServiceMissingError(sentence, hint="Ask the operator.") from error
-    row = invitations.open_ones(to).get(email=new.email.strip().lower())
+    row = invitations.list_open(to).get(email=new.email.strip().lower())
     return schemas.InvitationWithLink.from_row(row, link=link)
 
 
@@ -105,7 +105,7 @@ def revoke_invitation(request: Call, owner: str, invitation: int) -> None:
 @member_router.get(OWNER + "/tokens", response=Page[schemas.Token], auth=MANAGE)
 def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Token]:
     """List API tokens of the members. Members create them on their account page."""
-    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
+    return page(tokens.list_tokens(of(request)), schemas.Token, cursor, limit)
 
 
 @member_router.delete(TOKEN, response={204: None}, auth=MANAGE)

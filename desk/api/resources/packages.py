@@ -61,7 +61,7 @@ def get_package(request: Call, owner: str, number: int) -> schemas.Package:
 @once
 def again(request: Call, owner: str, number: int) -> schemas.Package:
     """Generate a package again with the latest bundles and receipts. A failed package keeps its number."""
-    return _begun(packing.ask_again(scoped.package(of(request), number), by=request.auth.by))
+    return _begun(packing.request_again(scoped.package(of(request), number), by=request.auth.by))
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_package")

@@ -18,11 +18,11 @@ from evidence.documents.report.volumes import FORMATS
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
 from registry import scoped
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.log.audit_log import Evidence
 from registry.models import Report
-from registry.reports.requests import ask_again, remove_report, request_report
-from registry.reports.scope import MAX_WORKS, Wanted
+from registry.reports.requests import remove_report, repeat_report, request_report
+from registry.reports.scope import MAX_WORKS, ReportRequest
 from workers import wiring
 
 router = Router(tags=["reports"])
@@ -80,8 +80,8 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     works = tuple(sorted(set(new.works)))
     scope = ReportScope(watch=new.watch, works=works, decisions=decisions, every_work=new.all_works, **days)
     formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
-    wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
-    return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
+    options = ReportRequest(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
+    return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), request=options))
 
 
 @router.get(ONE, response=schemas.Report)
@@ -94,7 +94,7 @@ def get_report(request: Call, owner: str, number: int) -> schemas.Report:
 @once
 def again(request: Call, owner: str, number: int) -> schemas.Report:
     """Generate a report again. A failed report keeps its number."""
-    return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
+    return _begun(repeat_report(scoped.report(of(request), number), by=request.auth.by))
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_report")
@@ -107,8 +107,8 @@ def remove(request: Call, owner: str, number: int) -> None:
 def get_report_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Download a file of a report."""
     row = scoped.report(of(request), number)
-    found = next((file for file in row.files if file["name"] == name), None)
-    file = there(found, f"Report {number} has no such file.")
+    report_file = next((file for file in row.files if file["name"] == name), None)
+    file = require(report_file, f"Report {number} has no such file.")
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     taken(request, Evidence.REPORT, report=number, file=name)
     return download(stream, name, file["media_type"])

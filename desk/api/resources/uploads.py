@@ -20,7 +20,7 @@ from registry.matches import proposals
 from registry.models import ColumnMapping, UploadFile
 from registry.works import uploads as uploading
 from registry.works.column_mappings import Columns
-from registry.works.tables import read_works
+from registry.works.tables import parse_works_table
 from workers import wiring
 
 router = Router(tags=["uploads"])
@@ -82,8 +82,10 @@ def start_upload(request: Call, owner: str, declared: Form[NewUpload], table: Ta
     file = None if table is None else (str(table.name), table.read())
     to, by = of(request), request.auth.by
     columns, encoding = Columns(to, ColumnMapping.Kind.WORKS), ENCODINGS.get(declared.encoding, "")
-    read = None if file is None else read_works(*file, columns, encoding=encoding, skips=declared.skip_rows)
-    row = uploading.begin(to, said, by=by, table=read, announced=declared.expected)
+    read = (
+        None if file is None else parse_works_table(*file, columns, encoding=encoding, skips_invalid=declared.skip_rows)
+    )
+    row = uploading.start_upload(to, said, by=by, table=read, announced=declared.expected)
     skipped = [] if read is None else read.understood.skipped
     return schemas.StartedUpload.from_row(
         row,
@@ -106,9 +108,9 @@ def send_files(request: Call, owner: str, number: int, files: Portion, named: Fo
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There are {len(files)} files and {len(names)} names.")
-    sent = [uploading.Sent(name, file.size or 0, file.read) for name, file in zip(names, files, strict=True)]
+    sent = [uploading.SentFile(name, file.size or 0, file.read) for name, file in zip(names, files, strict=True)]
     row = scoped.upload(of(request), number)
-    uploading.receive(wiring.services(), row, sent)
+    uploading.receive_files(wiring.services(), row, sent)
     return schemas.Upload.from_row(row)
 
 
@@ -116,7 +118,7 @@ def send_files(request: Call, owner: str, number: int, files: Portion, named: Fo
 @once
 def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     """Close an upload after all files were sent. More files are still accepted."""
-    uploading.close(scoped.upload(of(request), number))
+    uploading.close_upload(scoped.upload(of(request), number))
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
@@ -125,7 +127,7 @@ def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
 def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
     """Retry the failed files of an upload."""
     row = scoped.upload(of(request), number)
-    uploading.try_again(wiring.services(), row)
+    uploading.retry_failed(wiring.services(), row)
     return schemas.Upload.from_row(row)
 
 
@@ -136,7 +138,7 @@ def list_files(
     """List the files of an upload with their results: the work, or the reason and a remedy."""
     upload = scoped.upload(of(request), number)
     if only is Result.REFUSED:
-        rows = uploading.problems(upload)
+        rows = uploading.list_refused(upload)
     elif only is Result.WAITING:
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
@@ -149,7 +151,9 @@ def list_lines(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Page[schemas.UploadRow]:
     """List table rows without a matching file."""
-    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadRow, cursor, limit)
+    return page(
+        uploading.list_lines_without_files(scoped.upload(of(request), number)), schemas.UploadRow, cursor, limit
+    )
 
 
 PROPOSALS = "/owners/{slug:owner}/proposals"
@@ -161,7 +165,7 @@ def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit 
 
     At most 10,000 proposals are kept; no further ones are added until you handle some.
     """
-    return page(proposals.waiting(of(request)), schemas.Proposal, cursor, limit)
+    return page(proposals.list_open(of(request)), schemas.Proposal, cursor, limit)
 
 
 @router.post(PROPOSALS + "/register", response={202: schemas.Upload}, auth=WRITE)
@@ -171,13 +175,13 @@ def register_proposals(request: Call, owner: str, new: requests.ProposedPictures
 
     Exhibit stores where each file was seen. That does not prove authorship.
     """
-    chosen = [Digest.from_hex(one) for one in new.pictures]
-    return schemas.Upload.from_row(proposals.register(wiring.services(), of(request), chosen, by=request.auth.by))
+    digests = [Digest.from_hex(text) for text in new.pictures]
+    return schemas.Upload.from_row(proposals.register(wiring.services(), of(request), digests, by=request.auth.by))
 
 
 @router.post(PROPOSALS + "/dismiss", response=schemas.DiscardedProposals, auth=WRITE)
 @once
 def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.DiscardedProposals:
     """Discard proposed works."""
-    chosen = [Digest.from_hex(one) for one in new.pictures]
-    return schemas.DiscardedProposals(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))
+    digests = [Digest.from_hex(text) for text in new.pictures]
+    return schemas.DiscardedProposals(pictures=proposals.dismiss(of(request), digests, by=request.auth.by))

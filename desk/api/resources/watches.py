@@ -17,8 +17,8 @@ from registry import scoped
 from registry.cases import opt_outs
 from registry.crawls import canaries, captures, crawling, looks, plan, schedules, watching
 from registry.crawls.forecasts import Hosts
-from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
-from registry.crawls.watches import arrange, change, plant
+from registry.crawls.search_keys import delete_key, estimate, record_consent, set_price, store_key, withdraw_consent
+from registry.crawls.watches import arrange, plant, update_watch
 from registry.models import Refusal
 from workers import wiring
 
@@ -53,7 +53,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.interval_seconds)),
+        when=schedules.parse_time_of_day(new.at, new.weekday, new.time_zone, timedelta(seconds=new.interval_seconds)),
         own=new.own_site,
         **new.subjects,
         **new.model_dump(include=DOMAINS),
@@ -67,10 +67,10 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
 
     For a web archive, only the first page of its index is requested.
     """
-    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **new.subjects)
-    named = captures.subjects(new.domains, new.since, new.until)
-    captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
-    items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
+    estimates = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **new.subjects)
+    archive_subjects = captures.make_subjects(new.domains, new.since, new.until)
+    captured = captures.estimate(wiring.services(), new.archives, new.budget, archive_subjects)
+    items, archives = schemas.Estimate.from_rows(estimates), schemas.ArchiveEstimate.from_rows(captured)
     hosts = Hosts.at_pace(new.politeness)
     hosts.add(source.url for source in new.sources if source.kind == requests.SourceKind.LIST)
     return schemas.Estimates(items=items, archives=archives, lists=schemas.ListEstimate.from_hosts(hosts))
@@ -94,10 +94,10 @@ def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Update a watch. Omitted fields and earlier results are unchanged."""
     row = scoped.watch_numbered(of(request), number)
-    before = watching.places(row)
+    before = watching.list_sources(row)
     every = timedelta(seconds=new.interval_seconds or row.interval_seconds)
     after = before if new.sources is None else _places(new.sources)
-    change(
+    update_watch(
         wiring.services(),
         row,
         name=None if new.name is None else new.name.strip(),
@@ -107,7 +107,7 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
-        when=schedules.chosen(new.at, new.weekday, new.time_zone, every, schedules.kept(row)),
+        when=schedules.parse_time_of_day(new.at, new.weekday, new.time_zone, every, schedules.load_time_of_day(row)),
         own=new.own_site,
         **new.subjects,
     )
@@ -154,14 +154,14 @@ def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", lim
 def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.CrawlDetails:
     """Get a crawl with its refusals by reason."""
     row = scoped.crawl(of(request), number, crawl)
-    return schemas.CrawlDetails.from_row(row, refused=scoped.refusal_counts(row))
+    return schemas.CrawlDetails.from_row(row, refused=scoped.count_refusals(row))
 
 
 @router.post(ONE + "/crawls/{int:crawl}/stop", response=schemas.Crawl, auth=WRITE)
 @once
 def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
     """Stop a crawl within some seconds. Its results so far are kept. A finished crawl is unchanged."""
-    plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
+    plan.stop_crawl(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
@@ -186,21 +186,21 @@ def list_unreadable_pictures(
 @once
 def visit_page(request: Call, owner: str, new: requests.PageVisit) -> schemas.Crawl:
     """Visit one page once, and match its pictures against your works. Matches open cases."""
-    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by)
+    crawl = looks.visit_page(wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by)
     return schemas.Crawl.from_row(crawl)
 
 
 @router.get(ONE + "/opt-outs", response=schemas.OptOuts)
 def list_opt_outs(request: Call, owner: str, number: int) -> schemas.OptOuts:
     """List hosts that opted out of automated access, how they did so, and your cases on them."""
-    found = opt_outs.of_watch(scoped.watch_numbered(of(request), number))
-    return schemas.OptOuts(items=schemas.OptOut.from_rows(found))
+    opt_out_rows = opt_outs.find_opt_outs(scoped.watch_numbered(of(request), number))
+    return schemas.OptOuts(items=schemas.OptOut.from_rows(opt_out_rows))
 
 
 @router.get("/owners/{slug:owner}/known-copies", response=Page[schemas.KnownCopy])
 def list_known_copies(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.KnownCopy]:
     """List known copies with the result of the latest crawl."""
-    return page(canaries.active(of(request)), schemas.KnownCopy, cursor, limit)
+    return page(canaries.list_active(of(request)), schemas.KnownCopy, cursor, limit)
 
 
 @router.post(ONE + "/known-copies", response={201: schemas.KnownCopy}, auth=WRITE)
@@ -218,7 +218,7 @@ CANARY = "/owners/{slug:owner}/known-copies/{int:number}"
 @router.delete(CANARY, response={204: None}, auth=WRITE)
 def remove_known_copy(request: Call, owner: str, number: int) -> None:
     """Remove a known copy."""
-    canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
+    canaries.withdraw_known_copy(scoped.known_copy(of(request), number), by=request.auth.by)
 
 
 SEARCHES = "/owners/{slug:owner}/searches"
@@ -235,20 +235,20 @@ def list_searches(request: Call, owner: str) -> schemas.Searches:
 @router.put(KEY, response=schemas.Search, auth=MANAGE)
 def set_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Store the key for a search, encrypted. It replaces an earlier key and is never shown again."""
-    keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
+    store_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
     return _search(request, service)
 
 
 @router.delete(KEY, response={204: None}, auth=MANAGE)
 def delete_search_key(request: Call, owner: str, service: str) -> None:
     """Delete the key for a search. Watches that use it report the missing key from their next crawl on."""
-    drop_key(of(request), service, by=request.auth.by)
+    delete_key(of(request), service, by=request.auth.by)
 
 
 @router.put(CONSENT, response=schemas.Search, auth=MANAGE)
 def give_search_consent(request: Call, owner: str, service: str) -> schemas.Search:
     """Allow a search to receive small copies of your works. The consent is logged and can be withdrawn."""
-    consent(wiring.services(), of(request), service, by=request.auth.by)
+    record_consent(wiring.services(), of(request), service, by=request.auth.by)
     return _search(request, service)
 
 
@@ -278,5 +278,5 @@ def reset_search_price(request: Call, owner: str, service: str) -> None:
 
 
 def _search(request: Call, service: str) -> schemas.Search:
-    (found,) = schemas.Search.of(wiring.services(), of(request), service)
-    return found
+    (service_row,) = schemas.Search.of(wiring.services(), of(request), service)
+    return service_row

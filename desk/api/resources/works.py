@@ -22,25 +22,25 @@ from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
-from indexer.search.prints import MAX_FILE, read_prints
+from indexer.search.prints import MAX_FILE, parse_fingerprint_file
 from registry import scoped
 from registry.bundles import deposits
-from registry.bundles.bundles import in_a_file
+from registry.bundles.bundles import write_to_temporary_file
 from registry.cases import work_search as searching
 from registry.cases.flood_decisions import answer_flood
-from registry.db.rows import there
+from registry.db.rows import require
 from registry.log.audit_log import Evidence
 from registry.matches.identify import identify as search
 from registry.models import Deposit, OwnershipRemark, Work
-from registry.pictures.previews import LARGE, SMALL, shown
+from registry.pictures.previews import LARGE, SMALL, get_viewable_bytes
 from registry.works import bulk, collections, declarations as declaring, registration
-from registry.works.collections import counted
-from registry.works.exporting import MAX_ADDRESS, Wanted, packed, packed_name
-from registry.works.ownership import answer
+from registry.works.collections import annotate_counts
+from registry.works.exporting import MAX_URL_LENGTH, ExportOptions, export_zip, get_zip_name
+from registry.works.ownership import record_answer
 from registry.works.registration import NewWork, register_work
 from registry.works.stated import register_all
-from registry.works.tables import checked_date, plain_name
-from registry.works.uploads import check_disk
+from registry.works.tables import normalise_name, parse_date
+from registry.works.uploads import check_disk_space
 from workers import wiring
 
 router = Router(tags=["works"])
@@ -119,7 +119,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     limit: Limit = 50,
 ) -> Page[schemas.Work]:
     """List works. `q` searches title, author, holder, file name and number."""
-    rows = searching.search(of(request), q, only or "", upload, collection)
+    rows = searching.search_works(of(request), q, only or "", upload, collection)
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
 
@@ -132,17 +132,17 @@ def add_work(
 ) -> Status[schemas.RegisteredWork]:
     """Register a picture as a work. A picture that is already registered returns the existing work."""
     services = wiring.services()
-    check_disk(services)
+    check_disk_space(services)
     data = picture_in(file, services.limits)
-    said = DeclaredWork(
+    declaration = DeclaredWork(
         title=declared.title.strip(),
         author=declared.author,
         rights_statement=declared.rights,
         first_publication=declared.first_publication,
     )
-    made = register_work(services, of(request), data, NewWork(said, plain_name(str(file.name))))
-    row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, is_new=made.new))
+    result = register_work(services, of(request), data, NewWork(declaration, normalise_name(str(file.name))))
+    row = schemas.with_pictures(Work.objects.filter(pk=result.work.pk)).get()
+    return Status(201 if result.new else 200, schemas.RegisteredWork.from_row(row, is_new=result.new))
 
 
 @router.post(
@@ -154,14 +154,16 @@ def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Regist
 
     Pictures that are already registered return the existing works. Matches by fingerprints alone need review.
     """
-    made, failed = [], []
-    for name, one in register_all(wiring.services(), of(request), read_prints(file.read(MAX_FILE + 1)), {}):
-        if isinstance(one, RefusedError):
-            failed.append(schemas.RefusedWork(file=name, reason=one.reason, sentence=str(one)))
+    registered, failed = [], []
+    for name, result in register_all(
+        wiring.services(), of(request), parse_fingerprint_file(file.read(MAX_FILE + 1)), {}
+    ):
+        if isinstance(result, RefusedError):
+            failed.append(schemas.RefusedWork(file=name, reason=result.reason, sentence=str(result)))
         else:
-            made.append(one)
-    rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
-    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], is_new=one.new) for one in made]
+            registered.append(result)
+    rows = schemas.with_pictures(Work.objects.all()).in_bulk([result.work.pk for result in registered])
+    works = [schemas.RegisteredWork.from_row(rows[result.work.pk], is_new=result.new) for result in registered]
     return schemas.RegisteredFingerprints(works=works, failed=failed)
 
 
@@ -188,28 +190,28 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
     if (new.works is None) == (new.filter is None):
         raise WrongUseError("Say which works: either `works` or `filter`.")
     if (match := new.filter) is None:
-        chosen = bulk.numbered(of(request), new.works or ())
+        selected = bulk.get_works_by_number(of(request), new.works or ())
     else:
-        chosen = searching.search(of(request), match.q, match.only or "", match.upload, match.collection)
+        selected = searching.search_works(of(request), match.q, match.only or "", match.upload, match.collection)
     what = "rights_statement" if new.field == requests.BulkField.RIGHTS else new.field.value
-    made = bulk.edit_many(
-        wiring.services(), of(request), chosen, what, new.value, by=request.auth.by, reason=new.reason
+    edit = bulk.start_bulk_edit(
+        wiring.services(), of(request), selected, what, new.value, by=request.auth.by, reason=new.reason
     )
-    return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
+    return BulkEdit.from_row(scoped.bulk_edit(of(request), edit.number))
 
 
 @router.post(CHANGE + "/undo", response={201: BulkEdit}, auth=WRITE)
 @once
 def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
     """Undo a change of many works. Fields that were edited since are unchanged."""
-    made = bulk.undo(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
-    return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
+    edit = bulk.undo_bulk_edit(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
+    return BulkEdit.from_row(scoped.bulk_edit(of(request), edit.number))
 
 
 @router.get(COLLECTIONS, response=Page[Collection])
 def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[Collection]:
     """List collections of works. Use `change_works` to add or remove works."""
-    return page(counted(collections.collections_of(of(request))), Collection, cursor, limit)
+    return page(annotate_counts(collections.list_collections(of(request))), Collection, cursor, limit)
 
 
 @router.post(COLLECTIONS, response={201: Collection}, auth=WRITE)
@@ -217,13 +219,13 @@ def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limi
 def create_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
     """Create a collection. An existing one with this name is returned instead."""
     made = collections.make_collection(of(request), new.name, by=request.auth.by)
-    return Collection.from_row(collections.collection_of(of(request), made.number))
+    return Collection.from_row(collections.get_collection(of(request), made.number))
 
 
 @router.patch(COLLECTION, response=Collection, auth=WRITE)
 def rename_collection(request: Call, owner: str, number: int, new: requests.CollectionName) -> Collection:
     """Rename a collection. Returns 409 if the name is in use."""
-    row = collections.collection_of(of(request), number)
+    row = collections.get_collection(of(request), number)
     collections.rename_collection(row, new.name, by=request.auth.by)
     return Collection.from_row(row)
 
@@ -231,7 +233,7 @@ def rename_collection(request: Call, owner: str, number: int, new: requests.Coll
 @router.delete(COLLECTION, response={204: None}, auth=WRITE)
 def remove_collection(request: Call, owner: str, number: int) -> None:
     """Delete a collection. Its works remain."""
-    collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
+    collections.remove_collection(collections.get_collection(of(request), number), by=request.auth.by)
 
 
 @router.get(ONE, response=schemas.WorkDetails)
@@ -246,23 +248,25 @@ def change_work(request: Call, owner: str, number: int, new: WorkChanges) -> sch
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
-    declared = replace(row.declared, **_anew(new))
-    declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
+    declaration = replace(row.declared, **_anew(new))
+    declaring.edit_work(row, declaration, by=request.auth.by, reason=new.reason, version=version)
     return schemas.WorkDetails.from_row(scoped.work(of(request), number))
 
 
 def _anew(new: WorkChanges) -> dict[str, Any]:
     """What is said anew, by its name among all that is declared."""
-    said: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
-    if "title" in said:
-        said["title"] = said["title"].strip()
-    if "rights" in said:
-        said["rights_statement"] = said.pop("rights")
-    if "registrations" in said:
-        said["registrations"] = tuple({**entry, "date": checked_date(entry["date"])} for entry in said["registrations"])
-    if said.get("author_died") == 0:
-        said["author_died"] = None
-    return said
+    values: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
+    if "title" in values:
+        values["title"] = values["title"].strip()
+    if "rights" in values:
+        values["rights_statement"] = values.pop("rights")
+    if "registrations" in values:
+        values["registrations"] = tuple(
+            {**entry, "date": parse_date(entry["date"])} for entry in values["registrations"]
+        )
+    if values.get("author_died") == 0:
+        values["author_died"] = None
+    return values
 
 
 @router.post(ONE + "/hold", response={201: schemas.WorkDetails}, auth=DECIDE, operation_id="decide_hold")
@@ -287,7 +291,7 @@ class CopyOptions(requests.RequestBody):
     """Statements in copies for publication, in addition to the declaration."""
 
     licence_url: str = Field(
-        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="URL where a licence is available."
+        "", max_length=MAX_URL_LENGTH, pattern="^(https?://[!-~]+)?$", description="URL where a licence is available."
     )
     no_training: requests.Flag = Field(
         default=False, description="State that data mining and training of models are not allowed."
@@ -302,9 +306,9 @@ class CopyOptions(requests.RequestBody):
 def export(request: Call, owner: str, number: int, new: CopyOptions) -> HttpResponseBase:
     """Download copies of a work with rights metadata, as a ZIP. Pixels change only for an invisible mark."""
     row = scoped.work(of(request), number)
-    wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
-    data = packed(wiring.services(), row, wanted, by=request.auth.by)
-    return download(data, packed_name(row), "application/zip")
+    options = ExportOptions(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
+    data = export_zip(wiring.services(), row, options, by=request.auth.by)
+    return download(data, get_zip_name(row), "application/zip")
 
 
 @router.get(ONE + "/deposits", response=Page[downloads.Deposit])
@@ -327,7 +331,7 @@ def create_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """Download a deposit record with its current receipts, as a ZIP for `exhibit verify`."""
     row: Deposit = scoped.deposit(of(request), number, deposit)
-    file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
+    file = write_to_temporary_file(partial(deposits.assemble_deposit, wiring.services(), row))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
@@ -345,7 +349,7 @@ def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> 
 def get_picture(request: Call, owner: str, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
     """Get a JPEG preview of a picture of a work or case. Found pictures are never returned in their original form."""
     row = scoped.picture(of(request), Digest.from_hex(digest))
-    return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
+    return HttpResponse(get_viewable_bytes(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
 @router.post("/owners/{slug:owner}/identify", response=schemas.Identification)
@@ -354,8 +358,8 @@ def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Ide
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
-        found = search(services, of(request), data)
-    return schemas.Identification.from_row(found)
+        result = search(services, of(request), data)
+    return schemas.Identification.from_row(result)
 
 
 class NewDocument(requests.RequestBody):
@@ -379,8 +383,8 @@ def answer_ownership_warning(
 ) -> schemas.OwnershipWarning:
     """Answer an ownership warning with a reason. Your name and the time are recorded."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
-    row = there(row, f"There is no such remark on work {number}.")
-    answer(row, by=request.auth.by, reason=new.reason)
+    row = require(row, f"There is no such remark on work {number}.")
+    record_answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
     return schemas.OwnershipWarning.from_row(row)
 
@@ -392,10 +396,12 @@ def attach(
 ) -> schemas.Document:
     """Attach a document to a work, such as proof of the chain of title. Its digest is logged."""
     row = scoped.work(of(request), number)
-    if (file.size or 0) > declaring.MAX_ATTACHMENT:
+    if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
         raise WrongUseError("The document is too large.")
-    made = declaring.attach(wiring.services(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
-    return schemas.Document.from_row(made)
+    attachment = declaring.attach_document(
+        wiring.services(), row, str(file.name), file.read(), about=new.about, by=request.auth.by
+    )
+    return schemas.Document.from_row(attachment)
 
 
 @router.get(ONE + "/documents/{int:document}/file", openapi_extra=file_of("application/octet-stream"))
@@ -414,4 +420,4 @@ DOCUMENT = ONE + "/documents/{int:document}"
 @router.delete(DOCUMENT, response={204: None}, auth=WRITE)
 def detach_document(request: Call, owner: str, number: int, document: int) -> None:
     """Remove a document from a work. The file remains stored, because the log contains its digest."""
-    declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)
+    declaring.detach_document(scoped.attachment(of(request), number, document), by=request.auth.by)

@@ -60,35 +60,35 @@ def pictures_in(paths: Sequence[Path]) -> list[Given]:
 def left_out_of(paths: Sequence[Path]) -> list[LeftOut]:
     """Return what :func:`pictures_in` leaves out of folders, but for files that nobody takes for pictures."""
     below = list(chain.from_iterable(_below(path) for path in paths if path.is_dir()))
-    others = [one for one in below if isinstance(one, LeftOut)]
-    known = PICTURE_SUFFIXES | BESIDE_PICTURES
-    files = _each_once(one for one in below if isinstance(one, Given) and one.path.suffix.lower() not in known)
-    return [*(LeftOut(file.name, "format", _NOT_READ) for file in files), *others]
+    skipped = [item for item in below if isinstance(item, LeftOut)]
+    suffixes = PICTURE_SUFFIXES | BESIDE_PICTURES
+    files = _each_once(item for item in below if isinstance(item, Given) and item.path.suffix.lower() not in suffixes)
+    return [*(LeftOut(file.name, "format", _NOT_READ) for file in files), *skipped]
 
 
 def left_out_as_json(items: Sequence[LeftOut]) -> dict[str, Json]:
     """What was left out, for the answer of a command; ``passed_over`` has the names of files in other formats alone."""
     return {
-        "passed_over": [one.file for one in items if one.reason == "format"],
-        "left_out": [asdict(one) for one in items],
+        "passed_over": [item.file for item in items if item.reason == "format"],
+        "left_out": [asdict(item) for item in items],
     }
 
 
 def left_out_in_words(items: Sequence[LeftOut]) -> str:
     """What was left out for which reason: how much, the first names, and what to do."""
     groups: dict[str, list[LeftOut]] = {}
-    for one in items:
-        groups.setdefault(one.reason, []).append(one)
+    for item in items:
+        groups.setdefault(item.reason, []).append(item)
     return " ".join(_group_in_words(group) for group in groups.values())
 
 
 def _group_in_words(group: Sequence[LeftOut]) -> str:
     kinds = ""
     if group[0].reason == "format":
-        endings = Counter(Path(one.file).suffix[1:].upper() for one in group)
+        endings = Counter(Path(item.file).suffix[1:].upper() for item in group)
         kinds = ": " + ", ".join(f"{count:,} {name or 'without a suffix'}" for name, count in sorted(endings.items()))
     more = f" and {len(group) - _NAMES_TOLD:,} more" if len(group) > _NAMES_TOLD else ""
-    names = ", ".join(one.file for one in group[:_NAMES_TOLD])
+    names = ", ".join(item.file for item in group[:_NAMES_TOLD])
     were = "1 file skipped" if len(group) == 1 else f"{len(group):,} files skipped"
     return f"{were}{kinds} ({names}{more}). {group[0].sentence}"
 
@@ -103,17 +103,17 @@ _LINKED = "Links to folders are not followed. Add the target folder to the comma
 
 def _pictures(path: Path) -> Iterator[Given]:
     if path.is_dir():
-        found = (one for one in _below(path) if isinstance(one, Given))
-        yield from (file for file in found if file.path.suffix.lower() in PICTURE_SUFFIXES)
+        files = (item for item in _below(path) if isinstance(item, Given))
+        yield from (file for file in files if file.path.suffix.lower() in PICTURE_SUFFIXES)
     else:
         yield Given(path, path.name)
 
 
 def _each_once(files: Iterable[Given]) -> list[Given]:
-    found: dict[Path, Given] = {}
+    unique: dict[Path, Given] = {}
     for file in files:
-        found.setdefault(file.path.resolve(), file)
-    return list(found.values())
+        unique.setdefault(file.path.resolve(), file)
+    return list(unique.values())
 
 
 def _below(folder: Path) -> Iterator[Given | LeftOut]:
@@ -123,16 +123,16 @@ def _below(folder: Path) -> Iterator[Given | LeftOut]:
     def name_of(path: Path) -> str:
         return path.relative_to(folder).as_posix()
 
-    for here, folders, names in os.walk(folder, onerror=unreadable.append):
+    for directory, folders, names in os.walk(folder, onerror=unreadable.append):
         for name in sorted(folders):
-            path = Path(here) / name
+            path = Path(directory) / name
             if name.startswith("."):
                 yield LeftOut(f"{name_of(path)}/", "hidden", _HIDDEN)
             elif path.is_symlink():
                 yield LeftOut(f"{name_of(path)}/", "linked-folder", _LINKED)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(here) / name
+            path = Path(directory) / name
             if not name.startswith("."):
                 yield Given(path, name_of(path))
             elif path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith(_RESOURCE_FORK):
@@ -175,10 +175,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A file that gets its name only when everything is in it; raises ``WrongUseError`` where that can't be."""
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as place:
-            made = Path(place) / path.name
-            with made.open("wb") as file:
+            temporary = Path(place) / path.name
+            with temporary.open("wb") as file:
                 yield file
-            made.replace(path)
+            temporary.replace(path)
     except OSError as error:
         raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -42,10 +42,10 @@ class Desk:
     @cached_property
     def services(self) -> "Services":
         """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
-        from registry.services.services import Services, leave_to_the_tick
+        from registry.services.services import Services, skip_enqueue
 
         if not self.workers_run:
-            return Services(self.config, leave_to_the_tick)
+            return Services(self.config, skip_enqueue)
         from workers.pipeline import celery
 
         celery.give_up_soon()
@@ -60,16 +60,16 @@ class Desk:
 
         if named is not None:
             return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
-        found = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
-        if not found:
+        owners = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
+        if not owners:
             sample = models.Owner.objects.filter(sample=True).order_by("slug").first()
             named_sample = f", or use the sample: --owner {sample.slug}" if sample else ""
-            said = "There is only a sample owner." if sample else "There is no owner yet."
-            raise NotFoundError(said, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
-        if len(found) > 1:
-            listed = ", ".join(row.slug for row in found)
+            message = "There is only a sample owner." if sample else "There is no owner yet."
+            raise NotFoundError(message, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
+        if len(owners) > 1:
+            listed = ", ".join(row.slug for row in owners)
             raise WrongUseError("There are several owners.", hint=f"Choose one with --owner: {listed}")
-        return found[0]
+        return owners[0]
 
 
 def workers_run(config: Config) -> bool:

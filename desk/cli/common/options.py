@@ -24,4 +24,4 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmati
 
 def together(*options: Callable[[Run], Run]) -> Callable[[Run], Run]:
     """Combine options into one decorator, in their order."""
-    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
+    return lambda command: reduce(lambda function, option: option(function), reversed(options), command)

@@ -77,9 +77,9 @@ def listed(name: str, rows: Sequence[T], columns: Sequence[str], line: Line[T], 
 
 def fields(*pairs: tuple[str, object]) -> None:
     """Print names with their values; pairs without a value are left out."""
-    shown = [(name, _cell(value)) for name, value in pairs if value not in ("", None, [], ())]
-    width = max((_width(name) for name, _ in shown), default=0)
-    for name, text in shown:
+    rows = [(name, _cell(value)) for name, value in pairs if value not in ("", None, [], ())]
+    width = max((_width(name) for name, _ in rows), default=0)
+    for name, text in rows:
         click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
 
 

@@ -14,7 +14,7 @@ from exhibit.files.delimited import ENCODINGS
 if TYPE_CHECKING:
     from registry.models import ColumnMapping, Owner
     from registry.works.column_mappings import Columns
-    from registry.works.spreadsheets import Understood
+    from registry.works.spreadsheets import TableInterpretation
 
 SHOWN = 6
 """Encodings of which the terminal shows how a table reads in them."""
@@ -47,8 +47,8 @@ def columns_of(owner: "Owner", kind: "ColumnMapping.Kind", named: tuple[str, ...
     """
     from registry.works.column_mappings import Columns
 
-    columns, pairs = Columns(owner, kind), [one.rpartition("=") for one in named]
-    if wrong := next((one for one, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
+    columns, pairs = Columns(owner, kind), [assignment.rpartition("=") for assignment in named]
+    if wrong := next((assignment for assignment, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
         raise WrongUseError(f"“{wrong}” is not HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN.")
     columns.choose({heading: column.strip() for heading, _sign, column in pairs})
     return columns
@@ -88,9 +88,9 @@ def reading_table() -> Iterator[None]:
         raise WrongUseError(error.message, hint=hint) from error
 
 
-def note_unread(understood: "Understood") -> None:
+def note_unread(understood: "TableInterpretation") -> None:
     """Note which rows and sheets of a table were not read."""
     from desk.texts import uploads
 
-    if words := uploads.left_unread(understood):
+    if words := uploads.describe_unread_parts(understood):
         note(words)

@@ -33,11 +33,11 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
     """Return when something is so; shows on standard error how far it is."""
     from workers.tasks import sync_runner
 
-    with progress(label, counted) as shown:
+    with progress(label, counted) as progress_bar:
 
         def look() -> bool:
             def once() -> bool:
-                shown()
+                progress_bar()
                 return done()
 
             return through_a_restart(once)
@@ -48,7 +48,7 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
 
 def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """End the command with 4 where a bundle isn't sealed, and say of each why."""
-    from registry.bundles.models import OPENED_AGAIN
+    from registry.bundles.models import REOPENED
 
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
@@ -58,7 +58,7 @@ def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
             else " Exhibit retries it."
         )
         why = bundle.error or "It is still waiting."
-        if bundle.error == OPENED_AGAIN:
+        if bundle.error == REOPENED:
             again = ""
         note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {why}{again}")
     if unsealed:
@@ -70,14 +70,14 @@ def wait_for_seals(desk: Desk, cases: "Sequence[models.Case]") -> None:
     from registry import models
     from registry.bundles import bundles as bundling
 
-    asked = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
-    unsealed = asked.filter(state__in=models.UNFINISHED, error="")
+    requested = models.Bundle.objects.filter(case__in=[case.pk for case in cases])
+    unsealed = requested.filter(state__in=models.UNFINISHED, error="")
 
     def done() -> bool:
-        return not unsealed.exists() and not any(map(bundling.awaits_witnesses, asked.exclude(seal_digest=None)))
+        return not unsealed.exists() and not any(map(bundling.awaits_timestamps, requested.exclude(seal_digest=None)))
 
     def so_far() -> tuple[int, int]:
-        total = asked.count()
+        total = requested.count()
         return total - unsealed.count(), total
 
     work_until(desk, done, label="Capturing and sealing", counted=so_far)
@@ -118,17 +118,17 @@ def progress(label: str, counted: Counted | None) -> Iterator[Callable[[], None]
         yield lambda: None
         return
     with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True, show_eta=False) as bar:
-        seen = [0.0]
+        highest = [0.0]
 
         def show() -> None:
-            if time.monotonic() - seen[0] < PAUSE:
+            if time.monotonic() - highest[0] < PAUSE:
                 return
-            seen[0] = time.monotonic()
+            highest[0] = time.monotonic()
             done, total = counted()
             bar.length = max(total, 1)
             bar.pos = 0
             bar.update(done)
 
         yield show
-        seen[0] = 0.0
+        highest[0] = 0.0
         through_a_restart(show)

@@ -85,17 +85,17 @@ class Site(SiteSummary):
     @classmethod
     def of(cls, owner: models.Owner, name: str) -> Self:
         """All of it; raises ``NotFoundError``."""
-        row, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
-        letters = notices.notices(owner).filter(party=name)
+        row, lookup = parties.get_party(owner, name), parties.get_lookup(owner, name)
+        letters = notices.list_notices(owner).filter(party=name)
         return cls.from_row(
             row,
-            case_numbers=parties.cases_of(owner, name).values_list("number", flat=True)[:100],
-            works=parties.works_of(owner, name).values_list("number", flat=True)[:100],
+            case_numbers=parties.list_cases(owner, name).values_list("number", flat=True)[:100],
+            works=parties.list_works(owner, name).values_list("number", flat=True)[:100],
             notices=letters.values_list("number", flat=True)[:100],
-            seen_at=SitePage.from_rows(parties.places_of(owner, name, 100)),
+            seen_at=SitePage.from_rows(parties.list_places(owner, name, 100)),
             contacts=[
                 SiteContact(name=name, email=email, source=source, notice=notice)
-                for name, email, source, notice in parties.contacts_of(owner, name)
+                for name, email, source, notice in parties.list_contacts(owner, name)
             ],
             lookup=SiteLookup.from_row(lookup) if lookup else None,
         )

@@ -22,10 +22,12 @@ def listen() -> None:
         (user_login_failed, logging.WARNING, "sign-in refused"),
         (authentication_failed, logging.WARNING, "second factor refused"),
     ):
-        signal.connect(partial(_told, level, what), weak=False)
+        signal.connect(partial(_log_signal, level, what), weak=False)
 
 
-def _told(level: int, what: str, request: HttpRequest | None = None, user: User | None = None, **_: object) -> None:
+def _log_signal(
+    level: int, what: str, request: HttpRequest | None = None, user: User | None = None, **_: object
+) -> None:
     address = ""
     with contextlib.suppress(PermissionDenied, AttributeError):
         address = str(get_adapter().get_client_ip(request))

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _, ngettext
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS, NAMES
-from desk.web.common.access import manages, number_in, person_of
+from desk.web.common.access import is_manager, parse_number, person_of
 from desk.web.common.pages import (
-    Telling,
+    ErrorMessages,
     forbidden,
     manager_post,
     member_page,
@@ -25,7 +25,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry.members import invitations, people, tokens
 from registry.models import Owner, Scope
-from registry.notifications.invitations import invite as invite_by_mail
+from registry.notifications.invitations import invite_by_mail
 
 PERIODS = (7, 30, 90, 365)
 """Periods of validity offered for a token, in days."""
@@ -97,9 +97,9 @@ def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Create a token."""
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
-    days = number_in(request.POST.get("days")) or 0
-    with Telling(request):
-        new_token, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
+    days = parse_number(request.POST.get("days")) or 0
+    with ErrorMessages(request):
+        new_token, secret = tokens.create_token(owner, person_of(request), name=name, scopes=scopes, days=days)
         return _tokens(request, owner, made=new_token, secret=secret)
     return _tokens(request, owner, typed=request.POST)
 
@@ -107,7 +107,7 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_post(back="tokens")
 def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse | str:
     """Revoke a token: one's own, or any for a manager."""
-    if not manages(owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
+    if not is_manager(owner) and not tokens.list_tokens(owner).filter(pk=token, user=request.user.pk).exists():
         return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())
     return _("The API token was revoked.")
@@ -115,24 +115,24 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
     values = {
-        "page": page_of(request, people.members(owner)),
+        "page": page_of(request, people.list_members(owner)),
         "offered": NAMES.items(),
         "meanings": zip(NAMES.values(), MEANS.values(), strict=True),
-        "manages": manages(owner),
-        "invitations": invitations.open_ones(owner),
+        "manages": is_manager(owner),
+        "invitations": invitations.list_open(owner),
         "link": link,
     }
     return show(request, owner, "web/members.html", values)
 
 
-def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse:
-    permitted = tokens.permitted(owner, person_of(request))
+def _tokens(request: HttpRequest, owner: Owner, **extra: object) -> HttpResponse:
+    permitted = tokens.list_permitted_scopes(owner, person_of(request))
     words = {days: ngettext("after %(days)s day", "after %(days)s days", days) for days in PERIODS}
     values = {
-        "page": page_of(request, tokens.tokens_of(owner)),
-        "manages": manages(owner),
+        "page": page_of(request, tokens.list_tokens(owner)),
+        "manages": is_manager(owner),
         "scopes": [(scope.value, scope.label, scope is Scope.READ) for scope in Scope if scope in permitted],
-        "periods": [(days, said % {"days": days}) for days, said in words.items()],
+        "periods": [(days, label % {"days": days}) for days, label in words.items()],
         "now": now(),
     }
-    return show(request, owner, "web/tokens.html", values | shown)
+    return show(request, owner, "web/tokens.html", values | extra)

@@ -5,13 +5,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _, gettext_lazy
 
-from desk.passkeys import answer_of, asked
+from desk.passkeys import create_challenge, verify_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import manages, person_of, said
-from desk.web.common.pages import Telling, decider_post, manager_post, member_page
+from desk.web.common.access import clean_text, is_manager, person_of
+from desk.web.common.pages import ErrorMessages, decider_post, manager_post, member_page
 from exhibit.errors import ExhibitError
 from registry.keys import passkeys, signing_keys
-from registry.keys.keys import Use, key_named, keys_of, use_of
+from registry.keys.keys import Use, find_key, keys_of, use_of
 from registry.models import Owner
 
 USES = {
@@ -22,11 +22,11 @@ USES = {
 
 
 @decider_post()
-def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
+def request_challenge(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Return the passkey challenge for an action, for the script next to a form."""
     act, of = request.POST.get("act", ""), request.POST.get("of", "")
     try:
-        return JsonResponse(asked(owner, person_of(request), act, of))
+        return JsonResponse(create_challenge(owner, person_of(request), act, of))
     except ExhibitError as error:
         return JsonResponse({"problem": in_words(error)}, status=422)
 
@@ -34,9 +34,9 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page("web/security.html")
 def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the passkey requirement and all keys. Other persons' passkeys are shown only to managers."""
-    runs = manages(owner)
-    shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
-    rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
+    runs = is_manager(owner)
+    filters = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
+    rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **filters).select_related("user")
     keys_with_uses = [(key, USES[use_of(key)]) for key in keys_of(owner)]
     return {"manages": runs, "keys": keys_with_uses, "passkeys": rows.order_by("user__username", "created_at")}
 
@@ -46,17 +46,17 @@ def choose(request: HttpRequest, owner: Owner) -> str:
     """Turn the passkey requirement for critical decisions on or off."""
     is_wanted, passkey_answer = (
         request.POST.get("wanted") == "on",
-        answer_of(person_of(request), request.POST.get("passkey")),
+        verify_answer(person_of(request), request.POST.get("passkey")),
     )
-    passkeys.switch(owner, wanted=is_wanted, by=request.user.get_username(), given=passkey_answer)
+    passkeys.set_requirement(owner, is_required=is_wanted, by=request.user.get_username(), answer=passkey_answer)
     return _("Saved.")
 
 
 @manager_post(back="security")
 def revoke_key(request: HttpRequest, owner: Owner) -> None:
     """Revoke one of the owner's keys."""
-    with Telling(request):
-        row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
-        passkey_answer = answer_of(person_of(request), request.POST.get("passkey"))
+    with ErrorMessages(request):
+        row, reason = find_key(owner, request.POST.get("key", "")), clean_text(request.POST.get("reason", ""))
+        passkey_answer = verify_answer(person_of(request), request.POST.get("passkey"))
         signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=passkey_answer)
         messages.success(request, _("The key was revoked. Inform everyone who verifies your bundles."))

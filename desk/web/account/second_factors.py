@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.utils.translation import gettext_lazy as _
 
-from desk.attestation import attested, demanded
+from desk.attestation import is_attestation_required, verify_passkey_attestation
 from desk.texts.sentences import in_words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
@@ -22,7 +22,7 @@ from exhibit.types import Untyped
 from registry.models import User
 
 
-class _Once(Form):
+class _SingleUseCode(Form):
     """Mixin that accepts a code only once during its validity, including clock tolerance (RFC 6238, section 5.2)."""
 
     user: User
@@ -35,25 +35,25 @@ class _Once(Form):
         return code
 
 
-class FirstCode(_Once, ActivateTOTPForm):
+class FirstCode(_SingleUseCode, ActivateTOTPForm):
     """The code that activates an authenticator. It cannot be used for a later sign-in."""
 
 
-class Code(_Once, AuthenticateForm):
+class Code(_SingleUseCode, AuthenticateForm):
     """A code at sign-in."""
 
 
-class CodeAgain(_Once, ReauthenticateForm):
+class CodeAgain(_SingleUseCode, ReauthenticateForm):
     """A code that confirms the person's identity before a sensitive action."""
 
 
-class _Named(Form):
+class _NamedKeyForm(Form):
     def __init__(self, *args: Untyped, **kwargs: Untyped) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name (for your reference)")
 
 
-class NewKey(_Named, AddWebAuthnForm):
+class NewKey(_NamedKeyForm, AddWebAuthnForm):
     """A new passkey or security key, of a kind that the operator accepts."""
 
     def clean(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class NewKey(_Named, AddWebAuthnForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if "credential" in cleaned:
             try:
-                attested(cleaned["credential"], now())
+                verify_passkey_attestation(cleaned["credential"], now())
             except WrongUseError as error:
                 raise ValidationError(in_words(error)) from error
         return cleaned
@@ -73,10 +73,10 @@ class AddKey(AddWebAuthnView):
     def get_context_data(self, **kwargs: Untyped) -> dict[str, Any]:
         """Return allauth's context, with the rejected form and the requested attestation."""
         values: dict[str, Any] = super().get_context_data() | kwargs
-        if demanded():
+        if is_attestation_required():
             values["js_data"]["creation_options"]["publicKey"]["attestation"] = "direct"
         return values
 
 
-class RenamedKey(_Named, EditWebAuthnForm):
+class RenamedKey(_NamedKeyForm, EditWebAuthnForm):
     """A new name for a passkey or security key."""

@@ -24,17 +24,17 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from desk.web.common.access import person_of
-from desk.web.middleware.requests import whole_address
+from desk.web.middleware.requests import absolute_url
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
 from registry.members import devices, invitations
-from registry.members.people import language_of
+from registry.members.people import get_language
 from registry.models import Invitation, User
 
 if TYPE_CHECKING:
     from allauth.usersessions.models import UserSession
 
-INVITED = "invitation"
+INVITATION_KEY = "invitation"
 """Session key: the invitation with which somebody is signing up."""
 
 _NONCE_BYTES = 12
@@ -46,11 +46,11 @@ class Accounts(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return True if the site is open, or the session has an invitation."""
-        return settings.CONFIG.sign_up == "open" or invited(request) is not None
+        return settings.CONFIG.sign_up == "open" or current_invitation(request) is not None
 
     def clean_email(self, email: str) -> str:
         """Validate an address as a user name. With an invitation, only the invited address is accepted."""
-        invitation = invited(self.request)
+        invitation = current_invitation(self.request)
         if invitation is not None and email.lower() != invitation.email.lower():
             raise ValidationError(_("The invitation is for %(email)s."), params={"email": invitation.email})
         if len(email) > invitations.MAX_EMAIL:
@@ -63,18 +63,18 @@ class Accounts(DefaultAccountAdapter):
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Return the link for an email. If ``public_url`` is set, the request's Host header is not used."""
-        return whole_address(self.request, urlsplit(super().get_reset_password_from_key_url(key)).path)
+        return absolute_url(self.request, urlsplit(super().get_reset_password_from_key_url(key)).path)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Untyped) -> str:
         """Return the link for an email, like the one above."""
-        return whole_address(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
+        return absolute_url(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send an email in its reader's language. If the server refuses it, show a message instead of failing."""
         person = context.get("user")
         names = (email, person.get_username()) if isinstance(person, User) else (email,)
         try:
-            with translation.override(language_of(*names) or translation.get_language()):
+            with translation.override(get_language(*names) or translation.get_language()):
                 super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException):
             _log.exception("a mail couldn't be sent")
@@ -87,7 +87,7 @@ class Sessions(DefaultUserSessionsAdapter):
     def end_sessions(self, sessions: "Sequence[UserSession]") -> None:
         """End the sessions. There may be none, if that of a lost device has expired."""
         person = person_of(self.request)
-        devices.forget(person, by=person.get_username())
+        devices.forget_devices(person, by=person.get_username())
         super().end_sessions(sessions)
 
 
@@ -113,10 +113,10 @@ class Authenticators(DefaultMFAAdapter):
             raise IntegrityError(_("The authenticator's secret cannot be decrypted."), hint=hint) from None
 
 
-def invited(request: HttpRequest) -> Invitation | None:
+def current_invitation(request: HttpRequest) -> Invitation | None:
     """Return the open invitation of this session, or None."""
-    number = request.session.get(INVITED)
-    return None if number is None else invitations.open_ones().filter(pk=number).first()
+    number = request.session.get(INVITATION_KEY)
+    return None if number is None else invitations.list_open().filter(pk=number).first()
 
 
 def _key() -> bytes:

@@ -20,9 +20,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import MEANS
-from desk.web.account.sign_in import INVITED, invited
-from desk.web.common.access import person_of, said
-from desk.web.common.pages import FORM, Telling, manager_post
+from desk.web.account.sign_in import INVITATION_KEY, current_invitation
+from desk.web.common.access import clean_text, person_of
+from desk.web.common.pages import FORM, ErrorMessages, manager_post
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry.cases import sample
@@ -34,7 +34,7 @@ from registry.retention import sample_removal
 from workers import wiring
 
 
-class Beginning(forms.Form):
+class OperatorForm(forms.Form):
     """Form of the first operator: account and rights holder."""
 
     email = forms.EmailField(
@@ -63,21 +63,21 @@ def account(request: HttpRequest) -> HttpResponse:
     """Show the person's account."""
     browsers = push_browsers.browsers_of(person_of(request))
     own = {"second_factor": is_mfa_enabled(request.user), "push": push.offer(request), "browsers": browsers}
-    return render(request, "web/account.html", _own(request) | own)
+    return render(request, "web/account.html", _account_values(request) | own)
 
 
 @require_http_methods(FORM)
 @login_required
 def owners(request: HttpRequest) -> HttpResponseBase:
     """Show the person's owners, and a form to add one."""
-    values = _own(request)
+    values = _account_values(request)
     if request.method == "POST":
         if not values["may_add"]:
             messages.error(request, _("Only the operator can add owners."))
             return redirect("owners")
-        name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
-        with Telling(request):
-            new_owner = people.add_owner_of(person_of(request), name, contact=contact)
+        name, contact = clean_text(request.POST.get("name", "")), clean_text(request.POST.get("contact", ""))
+        with ErrorMessages(request):
+            new_owner = people.create_owner_for(person_of(request), name, contact=contact)
             return redirect("cases", slug=new_owner.slug)
         values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
@@ -87,7 +87,7 @@ def owners(request: HttpRequest) -> HttpResponseBase:
 @login_required
 def add_sample(request: HttpRequest) -> HttpResponse:
     """Create a sample owner for the person to explore."""
-    with Telling(request):
+    with ErrorMessages(request):
         sample_owner = sample.add_sample(wiring.services(), person_of(request))
         return redirect("cases", slug=sample_owner.slug)
     return redirect("owners")
@@ -105,27 +105,31 @@ def remove_sample(request: HttpRequest, owner: Owner) -> str:
 @rate_limit(action="invitation", limit_get=True)
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
     """Show what an invitation permits. It is accepted only by submitting the form."""
-    found = invitations.find(secret)
-    if found is None:
+    row = invitations.find_open(secret)
+    if row is None:
         return render(request, "web/invitation.html", status=404)
     person = request.user if isinstance(request.user, User) else None
     if request.method == "POST" and person is not None:
-        if _tried(request, found, person) and found.owner is not None:
-            return redirect("cases", slug=found.owner.slug)
+        if _accept_invitation(request, row, person) and row.owner is not None:
+            return redirect("cases", slug=row.owner.slug)
         return redirect("owners")
     values: dict[str, object] = {
-        "invitation": found,
-        "role_means": MEANS.get(found.role, ""),
-        "fits": person is not None and found.email in ("", person.email.lower()),
+        "invitation": row,
+        "role_means": MEANS.get(row.role, ""),
+        "fits": person is not None and row.email in ("", person.email.lower()),
         "sign_in": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
     }
-    if person is None and found.owner is None:
-        form = values["form"] = Beginning(request.POST or None)
-        if request.method == "POST" and form.is_valid() and (begun := _begun(request, found, form)) is not None:
-            return begun
+    if person is None and row.owner is None:
+        form = values["form"] = OperatorForm(request.POST or None)
+        if (
+            request.method == "POST"
+            and form.is_valid()
+            and (response := _create_operator(request, row, form)) is not None
+        ):
+            return response
     elif person is None:
-        request.session[INVITED] = found.pk
-        get_adapter().stash_verified_email(request, found.email)
+        request.session[INVITATION_KEY] = row.pk
+        get_adapter().stash_verified_email(request, row.email)
     return render(request, "web/invitation.html", values)
 
 
@@ -135,38 +139,38 @@ def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 @receiver(user_signed_up)
-def join(request: HttpRequest, user: User, **_others: object) -> None:
+def join(request: HttpRequest, user: User, **_kwargs: object) -> None:
     """Accept the invitation of a person who has just signed up."""
-    open_invitation = invited(request)
-    request.session.pop(INVITED, None)
+    open_invitation = current_invitation(request)
+    request.session.pop(INVITATION_KEY, None)
     if open_invitation is not None:
-        _tried(request, open_invitation, user)
+        _accept_invitation(request, open_invitation, user)
 
 
 @receiver(email_changed)
-def rename(user: User, **_others: object) -> None:
+def rename(user: User, **_kwargs: object) -> None:
     """Keep the user name, which records show, equal to the email address."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
         write(user, username=user.email)
 
 
 @receiver([password_changed, password_reset])
-def forget_devices(user: User, **_others: object) -> None:
+def forget_devices(user: User, **_kwargs: object) -> None:
     """Forget all recognised browsers and push subscriptions after a password change."""
-    devices.forget(user, by=user.get_username())
+    devices.forget_devices(user, by=user.get_username())
 
 
-def _own(request: HttpRequest) -> dict[str, object]:
+def _account_values(request: HttpRequest) -> dict[str, object]:
     person = person_of(request)
     memberships = person.memberships.select_related("owner").order_by("owner__name")
     may_add = settings.CONFIG.sign_up == "open" or people.is_operator(person)
-    has_sample = any(one.owner.sample for one in memberships)
+    has_sample = any(membership.owner.sample for membership in memberships)
     return {"memberships": memberships, "may_add": may_add, "has_sample": has_sample}
 
 
-def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
-    with Telling(request):
-        joined = invitations.accept(found, person)
+def _accept_invitation(request: HttpRequest, row: Invitation, person: User) -> bool:
+    with ErrorMessages(request):
+        joined = invitations.accept(row, person)
         if joined is None:
             messages.success(request, _("You are now the operator of this installation."))
         else:
@@ -175,16 +179,16 @@ def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
     return False
 
 
-def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResponseBase | None:
+def _create_operator(request: HttpRequest, row: Invitation, form: OperatorForm) -> HttpResponseBase | None:
     """Create the operator's account and owner at once; return None if the input is invalid."""
     fields = form.cleaned_data
     try:
-        person = people.begin(found, fields["email"], fields["password"], said(fields["owner"]))
+        person = people.create_operator(row, fields["email"], fields["password"], clean_text(fields["owner"]))
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None
     messages.success(request, _("You are now the operator of this installation."))
     first = person.memberships.select_related("owner").filter(role=Role.OWNER).first()
     onward = reverse("owners") if first is None else reverse("works", args=[first.owner.slug])
-    entered: HttpResponseBase = perform_login(request, person, redirect_url=onward)
-    return entered
+    response: HttpResponseBase = perform_login(request, person, redirect_url=onward)
+    return response

@@ -12,38 +12,38 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.cache import cache_control
 
-from desk.passkeys import answer_of
+from desk.passkeys import verify_answer
 from desk.texts import cases, claims, metadata_problems, ownership
 from desk.texts.cases import further_in_words, remarks_of
-from desk.texts.elsewhere import elsewhere_in_words, unchecked_in_words
-from desk.texts.evidence import Shown, chain
+from desk.texts.elsewhere import describe_statements, unchecked_note
+from desk.texts.evidence import BundleTimestamps, evidence_steps
 from desk.web.cases import assigning
-from desk.web.common.access import may_decide, number_in, person_of, said, sees
-from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
-from evidence.facts.elsewhere import title_of
+from desk.web.common.access import clean_text, log_view, may_decide, parse_number, person_of
+from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of, show
+from evidence.facts.elsewhere import get_archive_name
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.periods import earliest, latest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
-from registry.bundles.drawings import pair_of, survival_map
+from registry.bundles.drawings import load_pair, survival_map
 from registry.bundles.facts import QUESTIONS, elsewhere_of
-from registry.bundles.proofs import witnesses_of
-from registry.bundles.witnessed import witnessed
+from registry.bundles.proofs import timestamps_of
+from registry.bundles.witnessed import count_timestamps
 from registry.cases import ask_archive, decisions, queue, recaptures
-from registry.cases.also_shown import also_shown
-from registry.cases.decisions import Choice, Wish
-from registry.cases.licence_check import SEEN, fitting, ledger_of
-from registry.cases.places import Place, asked_place, places_of
+from registry.cases.also_shown import find_other_works
+from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.licence_check import SIGHTINGS_PREFETCH, find_fitting, load_ledger
+from registry.cases.places import Place, archive_query_key, places_of
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
-from registry.notices.claims import Check, answer, check
-from registry.pictures.provenance import FileStatement, said_by
-from registry.retention.reported import goes_along, report_picture
+from registry.notices.claims import Check, check_cases, save_answer
+from registry.pictures.provenance import FileStatement, read_statements
+from registry.retention.reported import list_affected_objects, report_picture
 from workers import wiring
 
-PAPERS = (
+DRAFT_DOCUMENTS = (
     ("cover", _("Cover page for a printed exhibit sheet, with the bundle's seal digest")),
     ("us-902", _("United States: certification, FRE 902(13) and (14)")),
     ("cn-evidence-list", _("China: list of evidence (证据目录)")),
@@ -52,12 +52,12 @@ PAPERS = (
 )
 """Names of draft papers, by kind."""
 
-THINGS = {
+OBJECT_LABELS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
-"""Kinds of objects that files belong to, by the words of :func:`registry.retention.reported.goes_along`."""
+"""Kinds of objects that files belong to, by the words of :func:`registry.retention.reported.list_affected_objects`."""
 
-DEEDS = {
+ACTION_MESSAGES = {
     "note": _("The note was saved."),
     "dispute": _("The decision is disputed."),
     "settle": _("The decision was upheld."),
@@ -83,35 +83,35 @@ EVENTS, VISITS = 100, 50
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Show a case: summary, both images, decision, evidence and history."""
     row = scoped.case(owner, number)
-    sees(request, owner, number)
-    found = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
-    found = found.select_related("match__registered", "match__found", "sighting__crawl", "licence")
-    newest = list(found.order_by(F("sighting__last_seen").desc(nulls_last=True), "pk")[: ROWS + 1])
+    log_view(request, owner, number)
+    sightings = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
+    sightings = sightings.select_related("match__registered", "match__found", "sighting__crawl", "licence")
+    newest = list(sightings.order_by(F("sighting__last_seen").desc(nulls_last=True), "pk")[: ROWS + 1])
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
-    bundles = list(map(_with_witnesses, row.bundles.select_related("submission__entry").order_by("-number")))
-    prefetch_related_objects([row], "captures", QUESTIONS, SEEN)
-    row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
-    captures = sorted(row.captures.all(), key=lambda one: one.pk)
-    online = recaptures.seen_online(captures)
-    shown = {one.sighting_id: one.sighting.picture_id for one in row.case_sightings.all()}
-    visits = recaptures.visits_for((one, shown.get(one.sighting_id, 0)) for one in captures)
+    bundles = list(map(_with_timestamps, row.bundles.select_related("submission__entry").order_by("-number")))
+    prefetch_related_objects([row], "captures", QUESTIONS, SIGHTINGS_PREFETCH)
+    row.shown = next((item for item in row.case_sightings.all() if item.pk == row.shown_id), None)
+    captures = sorted(row.captures.all(), key=lambda item: item.pk)
+    online = recaptures.last_online_times(captures)
+    picture_ids = {item.sighting_id: item.sighting.picture_id for item in row.case_sightings.all()}
+    visits = recaptures.visits_for((item, picture_ids.get(item.sighting_id, 0)) for item in captures)
     places = places_of(rows)
-    matches = _matches(row, [row.match for row in rows])
-    ledger = ledger_of(owner.pk)
-    decides, fits = may_decide(owner), fitting(row, 8, ledger)
+    matches = _distinct_matches(row, [row.match for row in rows])
+    ledger = load_ledger(owner.pk)
+    decides, fits = may_decide(owner), find_fitting(row, 8, ledger)
     events = page_of(request, list(row.events.all()), "history", EVENTS)
-    hidden = any(row.hidden and row.match in matches for row in rows)
-    told = decides and "decided" in request.GET and not row.waits
-    checks = check([row], ledger)
+    has_hidden = any(row.hidden and row.match in matches for row in rows)
+    just_decided = decides and "decided" in request.GET and not row.waits
+    checks = check_cases([row], ledger)
     values = {
         "case": row,
         "state": cases.decision_in_words(row.decision),
-        "words": _words(row, matches, places),
+        "words": _describe(row, matches, places),
         "best": matches[0] if matches else None,
-        "hidden": hidden,
-        "also": [(one, cases.SURE[one.decision]) for one in also_shown([row]).get(row.pk, [])],
-        **(_statement(matches[0]) if matches and not hidden else {}),
+        "hidden": has_hidden,
+        "also": [(item, cases.CERTAINTY_LABELS[item.decision]) for item in find_other_works([row]).get(row.pk, [])],
+        **(_found_file_values(matches[0]) if matches and not has_hidden else {}),
         **_archive(row, places, decides=decides),
         "more_places": len(newest) > ROWS,
         "places": [
@@ -124,122 +124,131 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             for place in places
         ],
         "matches": [
-            (match, cases.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
+            (match, cases.describe_measurements(match), further_in_words(len(match.further)), remarks_of(match.reasons))
             for match in matches
         ],
-        "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fits],
+        "fits": [(fit, cases.describe_obstacle(fit.obstacle)) for fit in fits],
         "granted": [(fit.licence.number, f"{fit.licence}{'' if fit.obstacle else ' ✓'}") for fit in fits],
-        "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and (row.waits or told) else (),
-        "told": told,
+        "sealed": cases.list_sealed_items(len(places), matches, captures)
+        if decides and (row.waits or just_decided)
+        else (),
+        "told": just_decided,
         "undo_for": decisions.UNDO_FOR.seconds,
         "captures": page_of(request, captures[::-1], "visits", VISITS),
         "visiting": any(capture.state in UNFINISHED for capture in captures),
         "bundles": bundles,
-        "awaited": _awaited(bundles),
-        "chain": chain(row, places, captures, bundles[0] if bundles else None),
-        "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
-        **claims.shown(owner, checks),
+        "awaited": _reload_seconds(bundles),
+        "chain": evidence_steps(row, places, captures, bundles[0] if bundles else None),
+        "papers": DRAFT_DOCUMENTS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
+        **claims.claim_check_context(owner, checks),
         **_agency(owner, row, checks.get(row.number), decides=decides),
-        "whose": assigning.whom(owner, row),
+        "whose": assigning.assignee_options(owner, row),
         "me": str(row.assigned_to_id or person_of(request).pk),
-        "undo_assigned": assigning.undo_of(request, owner),
+        "undo_assigned": assigning.recent_assignment(request, owner),
         "history": events,
-        "events": [(event, cases.line(event)) for event in events],
-        "others": _others(row),
-        "next": queue.following(row),
+        "events": [(event, cases.history_line(event)) for event in events],
+        "others": _related_cases(row),
+        "next": queue.next_case_number(row),
         "may_decide": decides,
-        "along": _along(row) if decides and "report" in request.GET else None,
+        "along": _list_removals(row) if decides and "report" in request.GET else None,
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
     return show(request, owner, "web/case.html", values)
 
 
-def _agency(owner: Owner, row: Case, found: Check | None, *, decides: bool) -> dict[str, object]:
+def _agency(owner: Owner, row: Case, check_result: Check | None, *, decides: bool) -> dict[str, object]:
     """Return the template data about the agency asked about a case."""
     may_ask = decides and row.decision in (Case.Decision.OPEN, Case.Decision.CONFIRMED)
-    likely = agencies.whom_to_ask(owner, found) if may_ask and row.asked_at is None else []
+    likely = agencies.suggest_agencies(owner, check_result) if may_ask and row.asked_at is None else []
     return {
         "agency_shown": may_ask or row.asked_at is not None,
-        "agency_site": agencies.site_of(row.agency),
+        "agency_site": agencies.get_site_url(row.agency),
         "agency_first": likely[0] if likely else "",
-        "agencies": dict.fromkeys([*likely, *agencies.known_agencies()]),
+        "agencies": dict.fromkeys([*likely, *agencies.list_known_agencies()]),
     }
 
 
 def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, object]:
     """Return third-party statements about the places, and what a query would disclose to an archive."""
     statements = [
-        (place.first.page_url, elsewhere_in_words(elsewhere_of(row, place, number)[0]))
+        (place.first.page_url, describe_statements(elsewhere_of(row, place, number)[0]))
         for number, place in enumerate(places, 1)
     ]
     services, questions = wiring.services(), row.archive_questions.all()
-    newest = {asked_place(one.sighting): one for one in sorted(questions, key=lambda one: one.pk)}.values()
-    can_ask = decides and ask_archive.may_ask(services, row)
-    about = [place.first for place in ask_archive.asked_about(services, row, places)] if can_ask else []
+    newest = {
+        archive_query_key(question.sighting): question
+        for question in sorted(questions, key=lambda question: question.pk)
+    }.values()
+    can_ask = decides and ask_archive.can_query(services, row)
+    about = [place.first for place in ask_archive.places_to_query(services, row, places)] if can_ask else []
     return {
         "elsewhere": [(page, words) for page, words in statements if words],
-        "elsewhere_unchecked": unchecked_in_words(),
-        "archive": title_of(ask_archive.archive_of(services)),
-        "archive_learns": [url for seen in about for _what, url in ask_archive.addresses_of(seen)],
-        "archive_asked": any(one.state in UNFINISHED for one in questions),
-        "archive_errors": list(dict.fromkeys(one.error for one in newest if one.error and one.state != "done")),
+        "elsewhere_unchecked": unchecked_note(),
+        "archive": get_archive_name(ask_archive.archive_of(services)),
+        "archive_learns": [url for sighting in about for _what, url in ask_archive.addresses_of(sighting)],
+        "archive_asked": any(question.state in UNFINISHED for question in questions),
+        "archive_errors": list(
+            dict.fromkeys(question.error for question in newest if question.error and question.state != "done")
+        ),
     }
 
 
-def _along(row: Case) -> list[str]:
+def _list_removals(row: Case) -> list[str]:
     """Describe what would be removed along with a case's image, one line per object."""
     lines = []
-    for what, kept, files in goes_along(wiring.services(), row):
+    for what, is_retained, files in list_affected_objects(wiring.services(), row):
         kind, _space, number = what.partition(" ")
         removed = ngettext(
             "%(what)s: %(count)d file will be removed", "%(what)s: %(count)d files will be removed", files
         )
-        hidden = ngettext(
+        quarantined = ngettext(
             "%(what)s: %(count)d file will be quarantined", "%(what)s: %(count)d files will be quarantined", files
         )
-        lines.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
+        lines.append(
+            (quarantined if is_retained else removed) % {"what": f"{OBJECT_LABELS[kind]} {number}", "count": files}
+        )
     return lines
 
 
-def _statement(match: Match) -> dict[str, Sequence[object]]:
+def _found_file_values(match: Match) -> dict[str, Sequence[object]]:
     """Return the metadata in the found image's file, and the problems with it."""
     if match.found.digest not in wiring.services().blobs:
         return {}
-    said = _said_by(match.found.digest, match.found.format)
+    statement = _file_statement(match.found.digest, match.found.format)
     return {
-        "stated": ownership.statement_rows(said),
-        "problems": metadata_problems.sentences_of(said.metadata.problems),
+        "stated": ownership.statement_rows(statement),
+        "problems": metadata_problems.describe_problems(statement.metadata.problems),
     }
 
 
 @lru_cache(maxsize=256)
-def _said_by(digest: Digest, picture_format: str) -> FileStatement:
+def _file_statement(digest: Digest, picture_format: str) -> FileStatement:
     services = wiring.services()
-    return said_by(services, services.blobs.get(digest), picture_format)
+    return read_statements(services, services.blobs.get(digest), picture_format)
 
 
-def _matches(row: Case, found: list[Match]) -> list[Match]:
+def _distinct_matches(row: Case, candidates: list[Match]) -> list[Match]:
     """Return the distinct comparisons of a case, the one shown in the queue first."""
-    distinct = {one.pk: one for one in found}
+    distinct = {match.pk: match for match in candidates}
     first = None if row.shown is None else row.shown.match_id
-    return sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))[:MATCHES]
+    return sorted(distinct.values(), key=lambda match: (match.pk != first, -likelihood(match), match.pk))[:MATCHES]
 
 
-def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:
+def _describe(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:
     if not matches or not places:
         return {}
     page = row.shown.sighting.page_url if row.shown else places[0].first.page_url
     return {
         "page": page,
-        "where": cases.where(page),
-        "seen": cases.seen(row, earliest(place.first_seen for place in places)),
-        "how_much": cases.how_much(matches[0]),
-        "how_sure": cases.how_sure(matches[0]),
-        "false_alarms": cases.false_alarms(matches[0]),
+        "where": cases.shorten_url(page),
+        "seen": cases.describe_sightings(row, earliest(place.first_seen for place in places)),
+        "how_much": cases.describe_share(matches[0]),
+        "how_sure": cases.describe_certainty(matches[0]),
+        "false_alarms": cases.describe_false_alarms(matches[0]),
     }
 
 
-def _others(row: Case) -> list[Case]:
+def _related_cases(row: Case) -> list[Case]:
     """Return related cases: of the same party or work."""
     alike = scoped.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
     ordered = ("-waits", "-likelihood", "number")
@@ -247,32 +256,32 @@ def _others(row: Case) -> list[Case]:
     return list(scoped.cases(row.owner).filter(pk__in=alike.order_by(*ordered).values("pk")[:12]).order_by(*ordered))
 
 
-def _with_witnesses(bundle: Bundle) -> Shown:
-    witnesses = witnesses_of(bundle)
-    return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
+def _with_timestamps(bundle: Bundle) -> BundleTimestamps:
+    witnesses = timestamps_of(bundle)
+    return bundle, witnesses, count_timestamps(witnesses, settings.CONFIG.witnesses_needed)
 
 
-def _awaited(bundles: list[Shown]) -> int:
+def _reload_seconds(bundles: list[BundleTimestamps]) -> int:
     """Return the seconds until the page reloads for a seal or for timestamps; 0 if nothing is pending."""
     if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
         return 5
-    return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
+    return 60 if any(witnesses and not summary.enough for _bundle, witnesses, summary in bundles[:1]) else 0
 
 
 @decider_post()
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Save a person's decision with its reason."""
-    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
-    choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
-    with Telling(request):
+    by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
+    choice, licence = request.POST.get("decision", ""), parse_number(request.POST.get("licence"))
+    with ErrorMessages(request):
         if choice not in set(Choice):
             return redirect("case", slug=owner.slug, number=number)
         granted = scoped.licence(owner, licence) if licence is not None else None
-        passkey = answer_of(person_of(request), request.POST.get("passkey"))
-        wish = Wish(Choice(choice), by, reason, granted, passkey=passkey)
+        passkey = verify_answer(person_of(request), request.POST.get("passkey"))
+        wish = DecisionRequest(Choice(choice), by, reason, granted, passkey=passkey)
         (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
         if not outcome.done:
-            messages.error(request, cases.taken(outcome.case))
+            messages.error(request, cases.describe_prior_decision(outcome.case))
         elif outcome.case.decision == Case.Decision.OPEN:
             messages.success(request, gettext("Case %(n)s was reopened.") % {"n": number})
         else:
@@ -281,44 +290,44 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @decider_post(back="case")
-def deed(request: HttpRequest, owner: Owner, number: int) -> None:
+def perform_action(request: HttpRequest, owner: Owner, number: int) -> None:
     """Perform another action on a case, such as adding a note, disputing it or querying an archive."""
     row = scoped.case(owner, number)
-    by, words = request.user.get_username(), said(request.POST.get("words", ""))
+    by, words = request.user.get_username(), clean_text(request.POST.get("words", ""))
     action = request.POST.get("deed", "")
-    with Telling(request):
+    with ErrorMessages(request):
         if action == "note":
-            decisions.note(row, by=by, words=words)
+            decisions.add_note(row, by=by, text=words)
         elif action == "dispute":
             decisions.dispute(row, by=by, reason=words)
         elif action == "settle":
-            decisions.settle(row, by=by, reason=words)
+            decisions.uphold(row, by=by, reason=words)
         elif action == "take-out":
-            decisions.take_out(row, by=by)
+            decisions.return_to_queue(row, by=by)
         elif action == "ask-agency":
-            agencies.ask(row, words, by=by)
+            agencies.record_inquiry(row, words, by=by)
         elif action == "agency-answered":
-            agencies.answered(row, words, by=by)
+            agencies.record_answer(row, words, by=by)
         elif action == "ask-archive":
-            ask_archive.ask(wiring.services(), row, by=by)
+            ask_archive.request_queries(wiring.services(), row, by=by)
         elif action == "report":
-            passkey = answer_of(person_of(request), request.POST.get("passkey"))
+            passkey = verify_answer(person_of(request), request.POST.get("passkey"))
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)
-        if action in DEEDS:
-            messages.success(request, str(DEEDS[action]))
+        if action in ACTION_MESSAGES:
+            messages.success(request, str(ACTION_MESSAGES[action]))
 
 
 @decider_post()
 def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Answer a point of the claim check. It applies to every notice about the case until the grounds change."""
-    row, notice = scoped.case(owner, number), number_in(request.POST.get("notice"))
-    with Telling(request):
+    row, notice = scoped.case(owner, number), parse_number(request.POST.get("notice"))
+    with ErrorMessages(request):
         point, mark = request.POST.get("point", ""), request.POST.get("mark", "")
-        words = said(request.POST.get("words", ""))
-        answer(row, point, mark, words, by=request.user.get_username())
+        words = clean_text(request.POST.get("words", ""))
+        save_answer(row, point, mark, words, by=request.user.get_username())
         messages.success(request, gettext("Your answer was saved with your name and the time."))
-    name, shown = ("case", number) if notice is None else ("notice", notice)
-    return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")
+    name, target_number = ("case", number) if notice is None else ("notice", notice)
+    return redirect(f"{reverse(name, args=[owner.slug, target_number])}#claims")
 
 
 @member_page()
@@ -328,12 +337,12 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     row = scoped.case(owner, number)
     match_row = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {view.file_name: view for view in View}.get(drawing)
-    if match_row is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [match_row.found]):
+    if match_row is None or (view is None and drawing != SURVIVAL) or scoped.find_hidden(owner, [match_row.found]):
         raise Http404
-    sees(request, owner, number)
+    log_view(request, owner, number)
     services = wiring.services()
     try:
-        drawn = survival_map(services, match_row) if view is None else draw(view, pair_of(services, match_row))
-        return HttpResponse(drawn, content_type=MEDIA_TYPE)
+        image = survival_map(services, match_row) if view is None else draw(view, load_pair(services, match_row))
+        return HttpResponse(image, content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

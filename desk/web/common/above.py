@@ -14,10 +14,10 @@ _LISTS = {"party": "parties", "invitations": "members", "pictures": "works", "li
 """Pages for paths without a page above, by the first part of the path. All others lead to the cases."""
 
 
-def cut_short(pages: Iterable[URLPattern]) -> list[URLPattern]:
+def shortened_patterns(pages: Iterable[URLPattern]) -> list[URLPattern]:
     """Return patterns for every prefix of an owner's URLs that is not a page itself."""
-    known = {str(page.pattern) for page in pages}
-    cut = {above for route in known if route.startswith(_OWNER) for above in _above(route)} - known
+    routes = {str(page.pattern) for page in pages}
+    cut = {above for route in routes if route.startswith(_OWNER) for above in _above(route)} - routes
     return [path(route, nearest_page) for route in sorted(cut)]
 
 

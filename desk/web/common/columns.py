@@ -12,12 +12,12 @@ from desk.texts.uploads import COLUMNS
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError, passes
 from exhibit.files.delimited import ENCODINGS
-from registry.cases.history import joined
+from registry.cases.history import join_sentences
 from registry.models import ColumnMapping, Owner
-from registry.works.column_mappings import Columns, mark
+from registry.works.column_mappings import Columns, compute_mark
 from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
 
-MAX_KEPT = 2 * 1024 * 1024
+MAX_CARRIED = 2 * 1024 * 1024
 """Maximum bytes of a table that the page carries until its columns are chosen. Larger files must be chosen again."""
 MAX_NAME = 300
 ROWS_SHOWN = 100
@@ -68,25 +68,25 @@ def questions(error: WrongUseError, table: tuple[str, bytes] | None, request: Ht
         "answers_of": of,
         "chosen_encoding": names.get(answers.encoding, ""),
         "skips_rows": answers.skips,
-        "carried": b64encode(data).decode() if len(data) <= MAX_KEPT else "",
+        "carried": b64encode(data).decode() if len(data) <= MAX_CARRIED else "",
         "carried_name": name,
     }
     if isinstance(error, EncodingError) and error.candidates:
         return values | {"encodings": error.candidates}
     if isinstance(error, HeadingsError):
-        return values | _of_columns(error, request)
+        return values | _column_values(error, request)
     if isinstance(error, WrongRowsError) and error.sound:
         return values | {"wrong_rows": error.rows[:ROWS_SHOWN], "wrong": len(error.rows), "sound": error.sound}
     return {}
 
 
-def _of_columns(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
+def _column_values(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
     """Return a table's headings with columns as chosen, as remembered, or as guessed."""
-    beginning, of = error.beginning, mark(error.beginning.headings)
+    beginning, of = error.beginning, compute_mark(error.beginning.headings)
     fields = zip(*beginning.rows, strict=True) if beginning.rows else ((),) * len(beginning.headings)
-    chosen = request.POST.getlist("column")
-    is_of_these = request.POST.get("headings") == of and len(chosen) == len(beginning.headings)
-    columns = chosen if is_of_these else beginning.guesses
+    selected = request.POST.getlist("column")
+    is_same_table = request.POST.get("headings") == of and len(selected) == len(beginning.headings)
+    columns = selected if is_same_table else beginning.guesses
     return {
         "headings_mark": of,
         "choices": list(zip(beginning.headings, columns, fields, strict=True)),
@@ -94,12 +94,12 @@ def _of_columns(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def by_whom(columns: Columns) -> str:
+def describe_mapping(columns: Columns) -> str:
     """Describe whose remembered column choice was used, and which headings are not; otherwise empty."""
     used = columns.used
     if used is None:
         return ""
     day = formats.date_format(timezone.localtime(used.at), "DATE_FORMAT")
-    said = _("The table's columns are assigned as %(who)s chose on %(day)s.") % {"who": used.by, "day": day}
+    sentence = _("The table's columns are assigned as %(who)s chose on %(day)s.") % {"who": used.by, "day": day}
     headings = _(", ").join(heading for heading, column in used.columns if not column)
-    return joined([said, _("Columns not used: %(headings)s.") % {"headings": headings} if headings else ""])
+    return join_sentences([sentence, _("Columns not used: %(headings)s.") % {"headings": headings} if headings else ""])

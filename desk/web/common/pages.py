@@ -31,14 +31,16 @@ FORM = (*SAFE, *POST)
 
 P = ParamSpec("P")
 Row = TypeVar("Row", bound=Model)
-Shown = HttpResponseBase | Mapping[str, object] | str | Promise | None
+ViewResult = HttpResponseBase | Mapping[str, object] | str | Promise | None
 """Result of a view: a response, template values, or an optional message for the page that follows an action."""
-OwnedView = Callable[Concatenate[HttpRequest, Owner, P], Shown]
+OwnedView = Callable[Concatenate[HttpRequest, Owner, P], ViewResult]
 View = Callable[..., HttpResponseBase]
 V = TypeVar("V", bound=View)
 
 
-def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[..., Callable[[OwnedView[P]], View]]:
+def _make_decorators(
+    methods: Sequence[str], roles: Collection[Role] = ()
+) -> Callable[..., Callable[[OwnedView[P]], View]]:
     """Return decorators for views of an owner, restricted to these methods and roles (any role if empty).
 
     A stranger gets 404 for everything, as if the owner did not exist. Members with another role see that their role
@@ -61,17 +63,21 @@ def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[.
                 if roles and owner.role not in roles:
                     return forbidden(request)
                 try:
-                    shown = view(request, owner, *args, **kwargs)
+                    result = view(request, owner, *args, **kwargs)
                 except NotFoundError as error:
                     raise Http404(error.message) from error
                 except ExhibitError as error:
                     if not back:
                         raise
                     messages.error(request, in_words(error))
-                    shown = None
-                if isinstance(shown, Mapping):
-                    return show(request, owner, template, shown)
-                return shown if isinstance(shown, HttpResponseBase) else _led(request, shown, back, slug=slug, **kwargs)
+                    result = None
+                if isinstance(result, Mapping):
+                    return show(request, owner, template, result)
+                return (
+                    result
+                    if isinstance(result, HttpResponseBase)
+                    else _redirect_back(request, result, back, slug=slug, **kwargs)
+                )
 
             return checked
 
@@ -80,32 +86,35 @@ def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[.
     return decorator
 
 
-def _led(request: HttpRequest, said: str | Promise | None, name: str, **parts: object) -> HttpResponse:
+def _redirect_back(request: HttpRequest, message: str | Promise | None, name: str, **parts: object) -> HttpResponse:
     """Redirect to a page with a message, using those URL parts that belong to the page."""
-    if said is not None:
-        messages.success(request, str(said))
-    *_, known = get_resolver().reverse_dict.getlist(name)[0]  # The converters of its URL parts.
-    return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in known}))
+    if message is not None:
+        messages.success(request, str(message))
+    *_, converters = get_resolver().reverse_dict.getlist(name)[0]  # The converters of its URL parts.
+    return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in converters}))
 
 
-member_page, member_form, member_post = (_members(methods) for methods in (SAFE, FORM, POST))
-decider_page, decider_form, decider_post = (_members(methods, DECIDERS) for methods in (SAFE, FORM, POST))
-manager_page, manager_form, manager_post = (_members(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
+member_page, member_form, member_post = (_make_decorators(methods) for methods in (SAFE, FORM, POST))
+decider_page, decider_form, decider_post = (_make_decorators(methods, DECIDERS) for methods in (SAFE, FORM, POST))
+manager_page, manager_form, manager_post = (_make_decorators(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
 """Decorators for all members, for deciders, and for managers; each for pages, forms and actions."""
 
 
-def asks_again(view: V) -> V:
+def require_reauthentication(view: V) -> V:
     """Require the person to confirm their identity by password or second factor before the view.
 
     A form continues afterwards with its input, but without its files.
     """
-    asked: V = reauthentication_required(view)
-    return asked
+    wrapped: V = reauthentication_required(view)
+    return wrapped
 
 
 def shows_secret(view: V) -> V:
-    """Decorate a view that shows a new secret once: :func:`asks_again` applies, and the response is never cached."""
-    return asks_again(never_cache(view))
+    """Decorate a view that shows a new secret once.
+
+    :func:`require_reauthentication` applies, and the response is never cached.
+    """
+    return require_reauthentication(never_cache(view))
 
 
 def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
@@ -138,7 +147,7 @@ def page_of(request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "
     return Paginator(rows, size).get_page(request.GET.get(name))
 
 
-class Telling(AbstractContextManager["Telling"]):
+class ErrorMessages(AbstractContextManager["ErrorMessages"]):
     """Context manager that ends its block at an ``ExhibitError`` and shows it as a message on the next page."""
 
     def __init__(self, request: HttpRequest) -> None:

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.api.common.files import pdf_answer, zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said
-from desk.web.common.pages import FORM, Telling, decider_post, member_page, page_of, show
-from desk.web.middleware.requests import whole_address
+from desk.web.common.access import clean_text, parse_number
+from desk.web.common.pages import FORM, ErrorMessages, decider_post, member_page, page_of, show
+from desk.web.middleware.requests import absolute_url
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -27,7 +27,7 @@ from workers import wiring
 P = ParamSpec("P")
 
 
-def _outside(
+def _link_view(
     view: Callable[Concatenate[HttpRequest, DownloadLink, P], HttpResponseBase],
 ) -> Callable[..., HttpResponseBase]:
     """Decorate a view for holders of a link. Invalid links get the same response whatever the reason.
@@ -38,7 +38,7 @@ def _outside(
     @wraps(view)
     def checked(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         answer: HttpResponseBase
-        if (link := outside_links.found_by(token)) is None:
+        if (link := outside_links.find_by_token(token)) is None:
             answer = render(request, "web/link-gone.html", status=404)
         else:
             answer = view(request, link, *args, **kwargs)
@@ -46,13 +46,13 @@ def _outside(
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
         return answer
 
-    counted: Callable[..., HttpResponseBase] = rate_limit(action="link", limit_get=True)(checked)
-    return counted
+    limited: Callable[..., HttpResponseBase] = rate_limit(action="link", limit_get=True)(checked)
+    return limited
 
 
 @require_safe
-@_outside
-def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
+@_link_view
+def link_page(request: HttpRequest, link: DownloadLink) -> HttpResponse:
     """Show a link's sender, files, sizes and expiry."""
     return _page(request, link)
 
@@ -78,10 +78,10 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
 
 
 @require_http_methods(FORM)
-@_outside
-def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
+@_link_view
+def link_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
     """Send a file of a link. A password is submitted with the form on the link's page."""
-    if name not in [known for known, _size in _files(link)]:
+    if name not in [file_name for file_name, _size in _files(link)]:
         return render(request, "web/link-gone.html", status=404)
     if link.password and request.method != "POST":
         return redirect("link", token=_token(request))
@@ -91,7 +91,7 @@ def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpRes
     except ExhibitError as error:
         return _page(request, link, in_words(error))
     if request.method != "HEAD":
-        outside_links.note_use(link, name)
+        outside_links.record_download(link, name)
     return answer
 
 
@@ -116,22 +116,22 @@ def links(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @decider_post()
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Create a link to a package."""
-    return _made(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
+    return _create_link(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
 @decider_post()
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Create a link to a report."""
-    return _made(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
+    return _create_link(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
 
 
-def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
+def _create_link(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
     """Create a link and show it once, because only its digest is stored."""
-    note, password = said(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
-    days, by = number_in(request.POST.get("days")) or 0, request.user.get_username()
-    with Telling(request):
+    note, password = clean_text(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
+    days, by = parse_number(request.POST.get("days")) or 0, request.user.get_username()
+    with ErrorMessages(request):
         link, token = outside_links.make_link(owner, to, days=days, by=by, note=note, password=password)
-        address = whole_address(request, reverse("link", args=[token]))
+        address = absolute_url(request, reverse("link", args=[token]))
         answer = show(request, owner, "web/link-made.html", {"link": link, "address": address, "back": back})
         answer.headers["Cache-Control"] = "no-store"
         return answer

@@ -10,17 +10,17 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from desk.api.common.files import pdf_answer, zip_answer
-from desk.texts.evidence import witness_name
-from desk.web.common.access import manages, number_in, said, takes
-from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
+from desk.texts.evidence import timestamp_service_name
+from desk.web.common.access import clean_text, is_manager, log_download, parse_number
+from desk.web.common.pages import ErrorMessages, decider_post, manager_post, member_page, page_of
 from desk.web.downloads.reports import LANGUAGES
 from exhibit.clock import now
 from registry import scoped
 from registry.bundles import packages as packing
 from registry.bundles.file_removal import remove_row
-from registry.bundles.witnessed import Answer, answers_of
+from registry.bundles.witnessed import TimestampStatus, timestamp_statuses
 from registry.cases.search import filter_by_words
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.log.audit_log import Evidence
 from registry.members import people
 from registry.models import Bundle, Owner, Package
@@ -33,19 +33,19 @@ class Line:
 
     bundle: Bundle
     said: list[str]
-    file: KeptFile | None = None
+    file: StoredFile | None = None
 
 
 @member_page("web/bundles.html")
 def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show sealed cases to choose from. Cases may be preselected: ``?case=3&case=4``."""
-    q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
-    chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
-    rows = packing.deliverable(owner)
+    q, party = clean_text(request.GET.get("q", "")), clean_text(request.GET.get("party", ""))
+    selected = {number for number in map(parse_number, request.GET.getlist("case")) if number}
+    rows = packing.deliverable_cases(owner)
     left_out: list[int] = []
-    if chosen:
-        rows = rows.filter(number__in=chosen)
-        left_out = sorted(chosen.difference(rows.values_list("number", flat=True)))
+    if selected:
+        rows = rows.filter(number__in=selected)
+        left_out = sorted(selected.difference(rows.values_list("number", flat=True)))
     elif party:
         rows = rows.filter(party=party)
     elif q:
@@ -55,34 +55,35 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     lines = _lines(list(newest.values()))
     archive = wiring.services().config.web_archive_url
     return {
-        "archive": archive if archive and manages(owner) else "",
+        "archive": archive if archive and is_manager(owner) else "",
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
         "party": party,
-        "chosen": chosen,
+        "chosen": selected,
         "left_out": _(", ").join(map(str, left_out)),
     }
 
 
-def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list[Line]:
-    answers, moment = answers_of(rows), now()
+def _lines(rows: list[Bundle], files: dict[int, StoredFile] | None = None) -> list[Line]:
+    answers, moment = timestamp_statuses(rows), now()
     return [
-        Line(row, [said_by(answer, moment) for answer in answers[row.pk]], (files or {}).get(row.pk)) for row in rows
+        Line(row, [describe_response(answer, moment) for answer in answers[row.pk]], (files or {}).get(row.pk))
+        for row in rows
     ]
 
 
 @manager_post(back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Turn requests to save pages in a web archive on or off."""
-    people.ask_for(owner, "web_archive", wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
+    people.set_option(owner, "web_archive", enabled=request.POST.get("wanted") == "on", by=request.user.get_username())
 
 
 @decider_post(back="bundles")
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Request the chosen cases' bundles as one ZIP, which is built in the background."""
-    numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
-    recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
+    numbers = [number for number in map(parse_number, request.POST.getlist("case")) if number]
+    recipient, reason = request.POST.get("recipient", ""), clean_text(request.POST.get("reason", ""))
     row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
@@ -111,7 +112,7 @@ def _values(row: Package) -> dict[str, object]:
         "ready": sum(line.file is not None for line in lines),
         "made": is_made,
         "pdfs": packing.reading_copies(row),
-        "without": [LANGUAGES.get(language, language) for language in packing.languages_without(row)],
+        "without": [LANGUAGES.get(language, language) for language in packing.skipped_languages(row)],
         "size": packing.package_size(wiring.services(), row) if is_made else 0,
     }
 
@@ -119,7 +120,7 @@ def _values(row: Package) -> dict[str, object]:
 @decider_post(back="package")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Request the same cases again, with current receipts."""
-    row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
+    row = packing.request_again(scoped.package(owner, number), by=request.user.get_username())
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
@@ -135,10 +136,10 @@ def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Send the ZIP, generated on the fly."""
     row = scoped.package(owner, number)
-    with Telling(request):
+    with ErrorMessages(request):
         answer = zip_answer(row)
         seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-        takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+        log_download(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
         return answer
     return redirect("package", slug=owner.slug, number=number)
 
@@ -147,10 +148,10 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def package_pdf(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """Send one of the PDFs next to the ZIP."""
     row = scoped.package(owner, number)
-    with Telling(request):
+    with ErrorMessages(request):
         answer = pdf_answer(row, name)
         seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-        takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, file=name, seals=seals)
+        log_download(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, file=name, seals=seals)
         return answer
     return redirect("package", slug=owner.slug, number=number)
 
@@ -160,9 +161,9 @@ EVENING, MORNING = 18, 6
 """Hours that begin and end the night in "expected tonight"."""
 
 
-def said_by(answer: Answer, moment: datetime) -> str:
+def describe_response(answer: TimestampStatus, moment: datetime) -> str:
     """Describe a timestamp service's answer as of a time-zone-aware moment."""
-    name, expected = witness_name(answer.facts), answer.expected_at
+    name, expected = timestamp_service_name(answer.facts), answer.expected_at
     if answer.facts.time is not None and answer.facts.state == "complete":
         return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
     if answer.silent_since is not None:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
-from desk.texts.cases import OFFERED
+from desk.texts.cases import DECISION_LABELS
 from desk.texts.sentences import in_words
-from desk.web.common.access import said, takes
+from desk.web.common.access import clean_text, log_download
 from desk.web.common.pages import decider_page, decider_post, member_page, show
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
@@ -21,11 +21,11 @@ from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.types import CaseDecision
 from registry import scoped
 from registry.bundles.documents import languages_of
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
 from registry.reports import requests as making
-from registry.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
+from registry.reports.scope import EVERYTHING, ReportRequest, parse_request, parse_work_numbers
 from workers import wiring
 
 FORMATS = {
@@ -59,36 +59,38 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
 def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Request a report, which is generated in the background."""
     try:
-        wanted = _wanted(request.POST)
-        title = said(request.POST.get("title", ""))[:200]
-        report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
+        options = _parse_form(request.POST)
+        title = clean_text(request.POST.get("title", ""))[:200]
+        report = making.request_report(owner, preparer=request.user.get_username(), title=title, request=options)
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
     wiring.services().enqueue(Report, [report.pk])
     return None
 
 
-def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "") -> HttpResponse:
+def _form(request: HttpRequest, owner: Owner, fields: QueryDict, error: str = "") -> HttpResponse:
     watches = scoped.watches(owner).values_list("name", "name")[:MAX_WATCHES]
     values = {
         "error": error,
-        "asked": asked,
+        "asked": fields,
         "watches": [("", _("all")), *watches],
-        "decisions": [(name, words, name in asked.getlist("decision")) for name, words in OFFERED.items()],
-        "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
-        "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],
+        "decisions": [(name, words, name in fields.getlist("decision")) for name, words in DECISION_LABELS.items()],
+        "formats": [(name, words, name in fields.getlist("format")) for name, words in FORMATS.items()],
+        "pdf_languages": [(name, words, name in fields.getlist("language")) for name, words in LANGUAGES.items()],
     }
     return show(request, owner, "web/report-form.html", values, status=422 if error else 200)
 
 
-def _wanted(asked: QueryDict) -> Wanted:
+def _parse_form(fields: QueryDict) -> ReportRequest:
     """Parse the form. Empty fields mean no limit."""
-    limits = {name: said(asked.get(name, "")) for name in ("watch", "first", "last")}
-    decisions = tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision"))
-    works, every_work = numbers_of(said(asked.get("works", ""))), "every_work" in asked
+    limits = {name: clean_text(fields.get(name, "")) for name in ("watch", "first", "last")}
+    decisions = tuple(decision.value for decision in DECISION_LABELS if decision in fields.getlist("decision"))
+    works, every_work = parse_work_numbers(clean_text(fields.get("works", ""))), "every_work" in fields
     scope = ReportScope(works=works, decisions=decisions, every_work=every_work, **limits)
-    formats = tuple(name for name in FORMATS if name in asked.getlist("format"))
-    return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
+    formats = tuple(name for name in FORMATS if name in fields.getlist("format"))
+    return ReportRequest(
+        scope, formats, tuple(language for language in LANGUAGES if language in fields.getlist("language"))
+    )
 
 
 @member_page("web/report-state.html")
@@ -101,7 +103,7 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Request the same report again."""
     report = scoped.report(owner, number)
-    wiring.services().enqueue(Report, [making.ask_again(report, by=request.user.get_username()).pk])
+    wiring.services().enqueue(Report, [making.repeat_report(report, by=request.user.get_username()).pk])
 
 
 @decider_post(back="downloads")
@@ -120,26 +122,26 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     try:
         stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     except NotFoundError:
-        said = _("%(name)s contained a picture that was permanently removed. Request a new report.") % {"name": name}
-        messages.error(request, said)
+        message = _("%(name)s contained a picture that was permanently removed. Request a new report.") % {"name": name}
+        messages.error(request, message)
         return redirect("downloads", slug=owner.slug)
-    takes(request, Evidence.REPORT, owner, report=number, file=name)
+    log_download(request, Evidence.REPORT, owner, report=number, file=name)
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
 def title_of(report: Report) -> str:
     """Return a report's title; a default title is translated."""
-    return making.title_in_words(report.parameters["title"], report.number, report.owner.name)
+    return making.format_title(report.parameters["title"], report.number, report.owner.name)
 
 
 def heading_of(report: Report) -> str:
     """Return a report's heading: its title, if a person gave one, and its date. Reports cover all parties."""
-    title = making.title_given(report.parameters["title"], report.number, report.owner.name)
+    title = making.get_chosen_title(report.parameters["title"], report.number, report.owner.name)
     values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
     return (_("%(title)s: all sites, %(day)s") if title else _("All sites, %(day)s")) % values
 
 
-def files_of(report: Report) -> list[tuple[KeptFile, str]]:
+def files_of(report: Report) -> list[tuple[StoredFile, str]]:
     """Return a report's files with their format, volume and language."""
     return [(file, _(", ").join(_parts_of(file["name"]))) for file in report.files]
 
@@ -155,12 +157,12 @@ def _parts_of(name: str) -> Iterator[str]:
 
 def limits_of(report: Report) -> Iterator[str]:
     """Describe each limit of a report's scope; nothing for a report of all cases except cleared ones."""
-    scope = wanted_of(report.parameters).scope
+    scope = parse_request(report.parameters).scope
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
     if scope.works:
-        shown = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
-        yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
+        numbers = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
+        yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": numbers}
     if scope.every_work:
         yield _("every work, with or without matches")
     if scope.first:
@@ -168,7 +170,7 @@ def limits_of(report: Report) -> Iterator[str]:
     if scope.last:
         yield _("first seen on or before %(day)s") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
-        yield _(", ").join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
+        yield _(", ").join(str(DECISION_LABELS[CaseDecision(decision)]) for decision in scope.decisions)
 
 
 def day_in_words(text: str) -> str:

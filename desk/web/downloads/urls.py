@@ -5,8 +5,8 @@ from django.urls import URLPattern, path
 from desk.web.downloads import links, packages, reports, views
 
 urlpatterns: list[URLPattern] = [
-    path("d/<str:token>", links.outside, name="link"),
-    path("d/<str:token>/<str:name>", links.outside_file, name="link-file"),
+    path("d/<str:token>", links.link_page, name="link"),
+    path("d/<str:token>/<str:name>", links.link_file, name="link-file"),
     path("o/<slug:slug>/downloads/links/", links.links, name="links"),
     path("o/<slug:slug>/downloads/packages/<int:number>/link", links.link_package, name="link-package"),
     path("o/<slug:slug>/downloads/reports/<int:number>/link", links.link_report, name="link-report"),
@@ -27,8 +27,8 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/downloads/reports/<int:number>/remove", reports.remove_report, name="remove-report"),
     path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", reports.report_file, name="report-file"),
     path("o/<slug:slug>/downloads/", views.downloads, name="downloads"),
-    path("o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", views.captured, name="captured"),
-    path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", views.paper, name="paper"),
+    path("o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", views.capture_file, name="captured"),
+    path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", views.draft_document, name="paper"),
     path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", views.signed, name="signed"),
     path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", views.bundle, name="bundle"),
 ]

@@ -8,13 +8,13 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from desk.api.common.files import download
-from desk.web.common.access import sees, takes
-from desk.web.common.pages import Telling, member_page, page_of
+from desk.web.common.access import log_download, log_view
+from desk.web.common.pages import ErrorMessages, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry import scoped
-from registry.bundles.bundles import assemble, bundle_name, in_a_file
-from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
+from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
+from registry.bundles.papers import draft_document_name, render_draft_document, sign_exhibit_sheet, signed_sheet_name
 from registry.cases.picture_usage import is_hidden
 from registry.log.audit_log import Evidence
 from registry.models import Owner
@@ -39,7 +39,7 @@ def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 @member_page()
-def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
+def capture_file(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """Send a file of a visit. Screenshots are displayed; everything else is sent only as a download."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
@@ -48,28 +48,28 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     digest = Digest.from_hex(file["digest"])
     if digest not in wiring.services().blobs:
         raise Http404
-    shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
-    if shown:
-        sees(request, owner, number)
+    is_screenshot = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
+    if is_screenshot:
+        log_view(request, owner, number)
     else:
-        takes(request, Evidence.CAPTURE, owner, case=number, file=name)
+        log_download(request, Evidence.CAPTURE, owner, case=number, file=name)
     stream = wiring.services().blobs.open(digest)
-    media_type = file["media_type"] if shown else "application/octet-stream"
-    return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
+    media_type = file["media_type"] if is_screenshot else "application/octet-stream"
+    return FileResponse(stream, as_attachment=not is_screenshot, filename=name, content_type=media_type)
 
 
 @member_page()
-def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
+def draft_document(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
     """Send a draft paper about a case's newest bundle."""
     if paper not in PAPERS:
         raise Http404
     row = scoped.bundle(owner, number)
     if row.seal_digest is None:
         raise Http404
-    with Telling(request):
-        data = draft_paper(wiring.services(), row, paper)
-        takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
-        return download(data, paper_name(row, paper), "application/pdf")
+    with ErrorMessages(request):
+        data = render_draft_document(wiring.services(), row, paper)
+        log_download(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
+        return download(data, draft_document_name(row, paper), "application/pdf")
     return redirect("case", slug=owner.slug, number=number)
 
 
@@ -79,10 +79,10 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     row = scoped.bundle(owner, case, number)
     if row.seal_digest is None:
         raise Http404
-    with Telling(request):
-        data = signed_sheet(wiring.services(), row)
-        takes(request, Evidence.SHEET, owner, bundle=number, case=case)
-        return download(data, signed_name(row), "application/pdf")
+    with ErrorMessages(request):
+        data = sign_exhibit_sheet(wiring.services(), row)
+        log_download(request, Evidence.SHEET, owner, bundle=number, case=case)
+        return download(data, signed_sheet_name(row), "application/pdf")
     return redirect("case", slug=owner.slug, number=case)
 
 
@@ -90,6 +90,6 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """Send a bundle with its current receipts."""
     row = scoped.bundle(owner, case, number)
-    file = in_a_file(partial(assemble, wiring.services(), row))
-    takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
+    file = write_to_temporary_file(partial(assemble, wiring.services(), row))
+    log_download(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
     return download(file, bundle_name(row), "application/zip")

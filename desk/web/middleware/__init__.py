@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def middleware(step: Callable[[HttpRequest, Answer], HttpResponseBase]) -> Callable[[Answer], Answer]:
+def middleware(step: Callable[[HttpRequest, GetResponse], HttpResponseBase]) -> Callable[[GetResponse], GetResponse]:
     """Convert a function of a request and its handler into Django middleware."""
-    return lambda answer: lambda request: step(request, answer)
+    return lambda get_response: lambda request: step(request, get_response)

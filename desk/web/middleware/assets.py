@@ -18,10 +18,10 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseNotFound
 from django.urls import get_script_prefix
 
-from desk.web.middleware import Answer, middleware
+from desk.web.middleware import GetResponse, middleware
 
 START = "assets/"
-FOR_GOOD = "public, max-age=31536000, immutable"
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
@@ -50,10 +50,14 @@ class AssetStorage(StaticFilesStorage):
 
 
 @middleware
-def assets(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def assets(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Serve assets before the session is read."""
     requested_path = request.path_info.removeprefix("/")
-    return _served(request, requested_path.removeprefix(START)) if requested_path.startswith(START) else answer(request)
+    return (
+        _serve(request, requested_path.removeprefix(START))
+        if requested_path.startswith(START)
+        else get_response(request)
+    )
 
 
 def asset(name: str) -> Asset:
@@ -65,8 +69,8 @@ def asset(name: str) -> Asset:
     return _assets()[name]
 
 
-def _served(request: HttpRequest, asked: str) -> HttpResponse:
-    digest, _, name = asked.partition("/")
+def _serve(request: HttpRequest, path: str) -> HttpResponse:
+    digest, _, name = path.partition("/")
     asset = _assets().get(name)
     if asset is None:
         return HttpResponseNotFound(content_type="text/plain")
@@ -78,20 +82,20 @@ def _served(request: HttpRequest, asked: str) -> HttpResponse:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     # A page from before an update may request an asset that has changed since.
-    response.headers["Cache-Control"] = FOR_GOOD if digest == asset.digest else "no-cache"
+    response.headers["Cache-Control"] = CACHE_FOREVER if digest == asset.digest else "no-cache"
     return response
 
 
 def _assets() -> Mapping[str, Asset]:
-    return _read() if settings.DEBUG else _kept()
+    return _read_assets() if settings.DEBUG else _cached_assets()
 
 
 @cache
-def _kept() -> Mapping[str, Asset]:
-    return _read()
+def _cached_assets() -> Mapping[str, Asset]:
+    return _read_assets()
 
 
-def _read() -> Mapping[str, Asset]:
+def _read_assets() -> Mapping[str, Asset]:
     """Read all assets by name. If two have the same name, Django's finder order decides."""
     by_name: dict[str, Asset] = {}
     for finder in finders.get_finders():

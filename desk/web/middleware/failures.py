@@ -39,10 +39,10 @@ def limit_statements() -> None:
 
 def _limit(*, connection: Untyped, **_: object) -> None:
     raw: psycopg.Connection[Any] = connection.connection
-    raw.wait = partial(_waited, raw, raw.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
+    raw.wait = partial(_wait_with_timeout, raw, raw.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
 
 
-def _waited(
+def _wait_with_timeout(
     raw: "psycopg.Connection[Any]", usual: Callable[..., Any], generator: Untyped, interval: float = 0.1
 ) -> Untyped:
     try:
@@ -52,10 +52,13 @@ def _waited(
         raise psycopg.OperationalError(DATABASE_SILENT) from error
 
 
-def each_within(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
+def run_checks(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
     """Run several checks in parallel; those not finished in time count as failed."""
     pool = ThreadPoolExecutor(len(questions))
     futures = {name: pool.submit(question) for name, question in questions.items()}
     done, _ = wait(futures.values(), seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in futures.items()}
+    return {
+        name: future in done and future.exception() is None and bool(future.result())
+        for name, future in futures.items()
+    }

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponseBase
 
-from desk.web.middleware import Answer, middleware
+from desk.web.middleware import GetResponse, middleware
 
 _SOURCES = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'"
 POLICY = f"{_SOURCES}; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -14,12 +14,12 @@ PERMISSIONS = ", ".join(
 
 
 @middleware
-def content_policy(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def content_policy(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Add the Content-Security-Policy, which makes text from crawled pages harmless.
 
     Responses that depend on the session must not be stored by proxies.
     """
-    response = answer(request)
+    response = get_response(request)
     response.headers.setdefault("Content-Security-Policy", POLICY)
     response.headers.setdefault("Permissions-Policy", PERMISSIONS)
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

@@ -4,24 +4,24 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from desk.doors import MAX_OF_NOBODY, door_of
-from desk.web.middleware import Answer, middleware
+from desk.doors import MAX_ANONYMOUS, access_class_of
+from desk.web.middleware import GetResponse, middleware
 
-BROUGHT = {"/id/", "/api/v1/id"}
+UPLOAD_PATHS = {"/id/", "/api/v1/id"}
 """Paths to which anybody may upload an image."""
 
 
 @middleware
-def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def request_limit(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Reject requests that are too large or too frequent, with an explanation."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     size = int(length) if length.isdecimal() else 0
-    door = door_of(request.path)
-    if size > MAX_OF_NOBODY and size > (most := door.most(request)):
-        return render(request, "413.html", {"most": most, "size": size}, status=413)
-    counted = "asked" if request.path in BROUGHT else door.action_of_large if size > MAX_OF_NOBODY else ""
-    if request.method == "POST" and counted and not ratelimit.consume(request, action=counted):
+    door = access_class_of(request.path)
+    if size > MAX_ANONYMOUS and size > (max_size := door.most(request)):
+        return render(request, "413.html", {"most": max_size, "size": size}, status=413)
+    rate_action = "asked" if request.path in UPLOAD_PATHS else door.action_of_large if size > MAX_ANONYMOUS else ""
+    if request.method == "POST" and rate_action and not ratelimit.consume(request, action=rate_action):
         refusal: HttpResponseBase = ratelimit.respond_429(request)
         refusal.headers["Retry-After"] = "60"
         return refusal
-    return answer(request)
+    return get_response(request)

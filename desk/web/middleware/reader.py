@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from desk.web.middleware import Answer, middleware
+from desk.web.middleware import GetResponse, middleware
 from registry.members import devices
 from registry.models import User
 
@@ -21,7 +21,7 @@ YEAR = 365 * 24 * 3600
 
 
 @middleware
-def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def reader(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Activate the reader's language and time zone.
 
     Both are stored for signed-in persons, for their emails.
@@ -29,15 +29,15 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     person, zone = person_of(request), request.COOKIES.get(ZONE, "")
     zone = zone if zone in _zones() else ""
     if person is not None:
-        seen = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
-        if any(getattr(person, name) != value for name, value in seen.items()):
-            User.objects.filter(pk=person.pk).update(**seen)
+        preferences = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
+        if any(getattr(person, name) != value for name, value in preferences.items()):
+            User.objects.filter(pk=person.pk).update(**preferences)
         zone = zone or person.time_zone
         if person.language:
             translation.activate(person.language)
             request.LANGUAGE_CODE = translation.get_language()
     with timezone.override(zone or settings.TIME_ZONE):
-        return answer(request)
+        return get_response(request)
 
 
 @require_POST
@@ -88,22 +88,23 @@ def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-_START = "__Host-" if settings.SESSION_COOKIE_SECURE else ""
-COOKIE = f"{_START}device"
+_COOKIE_PREFIX = "__Host-" if settings.SESSION_COOKIE_SECURE else ""
+COOKIE = f"{_COOKIE_PREFIX}device"
 
 
 @middleware
-def device(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def device(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Mark a browser with a cookie while somebody is signed in; remove the mark at sign-out."""
     before = person_of(request)
-    response = answer(request)
+    response = get_response(request)
     if before is None or not settings.CONFIG.mail_sign_in:
         return response
     if not isinstance(request.user, User):
         response.delete_cookie(COOKIE, samesite="Lax")
-    elif not devices.knows(request.COOKIES.get(COOKIE, ""), request.user):
+    elif not devices.is_known_device(request.COOKIES.get(COOKIE, ""), request.user):
         response.set_cookie(
-            COOKIE, devices.mark(request.user), max_age=devices.DEVICE_FOR, httponly=True, samesite="Lax",
+            COOKIE, devices.make_device_mark(request.user), max_age=devices.DEVICE_MAX_AGE,
+            httponly=True, samesite="Lax",
             secure=settings.SESSION_COOKIE_SECURE,
         )  # fmt: skip
     return response

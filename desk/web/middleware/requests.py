@@ -10,7 +10,7 @@ import time
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from desk.web.middleware import Answer, middleware
+from desk.web.middleware import GetResponse, middleware
 from exhibit.logs import logged_as
 from exhibit.plain import plain
 from registry.services.addresses import absolute
@@ -19,13 +19,13 @@ _LOG = logging.getLogger("exhibit.request")
 
 
 @middleware
-def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def traced(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Assign an ID to a request and log its result by route, without the values in the URL."""
-    request_id, begun = secrets.token_hex(8), time.monotonic()
+    request_id, started_at = secrets.token_hex(8), time.monotonic()
     with logged_as(request_id=request_id):
-        response = answer(request)
+        response = get_response(request)
         route = "" if request.resolver_match is None else request.resolver_match.route
-        milliseconds = round((time.monotonic() - begun) * 1000)
+        milliseconds = round((time.monotonic() - started_at) * 1000)
         details = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
         _LOG.info("/%s", route, extra=details)
     response.headers["X-Request-ID"] = request_id
@@ -33,7 +33,7 @@ def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 
 
 @middleware
-def plain_words(request: HttpRequest, answer: Answer) -> HttpResponseBase:
+def plain_words(request: HttpRequest, get_response: GetResponse) -> HttpResponseBase:
     """Remove control characters from form input, as they affect terminals, emails and tables. Passwords are kept."""
     if request.method == "POST" and not request.path.startswith("/api/"):
         fields = request.POST.copy()
@@ -42,9 +42,9 @@ def plain_words(request: HttpRequest, answer: Answer) -> HttpResponseBase:
                 fields.setlist(name, [plain(str(text)) for text in texts])
         fields._mutable = False  # noqa: SLF001 - as Django makes it
         request.POST = fields  # type: ignore[assignment] # the stubs say that it can't be set
-    return answer(request)
+    return get_response(request)
 
 
-def whole_address(request: HttpRequest, path: str) -> str:
+def absolute_url(request: HttpRequest, path: str) -> str:
     """Return the absolute URL of a page: below ``public_url`` if set, otherwise below the request's host."""
     return absolute(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)

@@ -14,18 +14,18 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_http_methods
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, person_of, said
-from desk.web.common.pages import FORM, Telling, decider_form, show
+from desk.web.common.access import clean_text, parse_number, person_of
+from desk.web.common.pages import FORM, ErrorMessages, decider_form, show
 from desk.web.notices import words
 from desk.web.parties.words import amount
 from exhibit.errors import WrongUseError
 from registry.models import Case, Notice, Owner, Sender
 from registry.notices import notices, senders
-from registry.notices.addressees import addressee_of, proposals
-from registry.notices.checker import Gap, missing
-from registry.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
-from registry.notices.enclosures import deposits_of, packages
-from registry.parties.proposed_fees import proposed_fees, together
+from registry.notices.addressees import propose_addressees, to_notice_fields
+from registry.notices.checker import Gap, find_gaps
+from registry.notices.contents import FIELDS, QUESTIONS, NoticeItem, build_items
+from registry.notices.enclosures import list_packages, load_last_deposits
+from registry.parties.proposed_fees import select_fees, sum_proposed_fees
 from workers import wiring
 
 CASES_AT_ONCE = 20
@@ -45,19 +45,24 @@ CLAIMS = "claims"
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Start a notice: party, confirmed cases and kind. The query string names cases, or ``all``: ``?case=3&case=4``."""
     fields = request.POST if request.method == "POST" else request.GET
-    numbers = [number for number in map(number_in, fields.getlist("case")) if number]
-    party, problem = said(fields.get("party", "")), ""
+    numbers = [number for number in map(parse_number, fields.getlist("case")) if number]
+    party, problem = clean_text(fields.get("party", "")), ""
     if not party and numbers:
         party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
     if request.method == "POST":
         kind, _sep, language = fields.get("kind", "").partition(".")
         try:
-            draft = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
+            draft = notices.create_draft(owner, numbers, kind, language, by=request.user.get_username())
             return redirect("edit-notice", slug=owner.slug, number=draft.number)
         except WrongUseError as error:
             problem = in_words(error)
     kinds = [
-        (f"{kind}.{language}", words.kind_in_words(kind, language), words.FOR_WHOM[kind], words.LANGUAGES[language])
+        (
+            f"{kind}.{language}",
+            words.kind_in_words(kind, language),
+            words.KIND_DESCRIPTIONS[kind],
+            words.LANGUAGES[language],
+        )
         for kind, languages in notices.LANGUAGES.items()
         for language in languages
     ]
@@ -65,7 +70,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
     values = {
         "party": party,
-        **(_choice(owner, party, numbers, every="all" in fields) if party else {}),
+        **(_case_choices(owner, party, numbers, every="all" in fields) if party else {}),
         "kinds": kinds,
         "kind": fields.get("kind", ""),
         "parties": [] if party else list(parties[:PARTIES]),
@@ -75,17 +80,19 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/notice-new.html", values)
 
 
-def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dict[str, object]:
+def _case_choices(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dict[str, object]:
     """Return a party's cases to choose from, with all, the named or those without a notice preselected."""
-    rows = notices.may_be_noticed(owner, party, numbers)
+    rows = notices.list_noticeable_cases(owner, party, numbers)
     cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
-    shown = [(one, notice, every or (one.number in numbers if numbers else notice is None)) for one, notice in cases]
-    left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
+    choices = [
+        (case, notice, every or (case.number in numbers if numbers else notice is None)) for case, notice in cases
+    ]
+    left_out = sorted(set(numbers).difference(case.number for case, __ in cases))
     return {
-        "cases": shown,
-        "unticked": not all(ticked for _case, _notice, ticked in shown),
+        "cases": choices,
+        "unticked": not all(ticked for _case, _notice, ticked in choices),
         "every": "?" + urlencode({"party": party, "all": 1}),
-        "more": rows.count() - len(shown),
+        "more": rows.count() - len(choices),
         "left_out": _(", ").join(map(str, left_out)),
     }
 
@@ -93,19 +100,19 @@ def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dic
 @decider_form()
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Edit the fields of a draft, and the signer's considerations about each case."""
-    row = notices.notice(owner, number)
+    row = notices.get_notice(owner, number)
     if row.state != Notice.State.DRAFT:
         return redirect("notice", slug=owner.slug, number=number)
     address = reverse("edit-notice", args=[owner.slug, number])
     if request.method == "POST":
-        with Telling(request):
-            _keep(request, row)
+        with ErrorMessages(request):
+            _save_form(request, row)
         if "read" in request.POST:
             return redirect("notice", slug=owner.slug, number=number)
         part = request.POST.get("next", "") or request.GET.get("page", "")
         return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
-    items = items_of(row)
-    lacks = missing(row, items)
+    items = build_items(row)
+    gaps = find_gaps(row, items)
     person = person_of(request)
     page = Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page"))
     fields = {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields
@@ -116,9 +123,9 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "fields": fields,
         "sender_fields": words.sender_fields(fields, "sender_", chinese=chinese),
         "page": page,
-        "cases": _considered(row, page, {gap.at for gap in lacks}),
+        "cases": _case_questions(row, page, {gap.at for gap in gaps}),
         "fair_use": row.kind == Notice.Kind.DMCA,
-        "proposals": [(one, words.found_at(one)) for one in proposals(row)],
+        "proposals": [(proposal, words.describe_source(proposal)) for proposal in propose_addressees(row)],
         "senders": Sender.objects.filter(owner=owner).defer("file"),
         "files": row.kind in notices.FILINGS,
         "chinese": chinese,
@@ -129,44 +136,44 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
             ("beyond", _("Enclosed; considerably broader than the uses described")),
         ),
         "smaller": ((None, "–"), ("yes", _("Yes, as a smaller claim")), ("no", _("No"))),
-        **words.spoken_in(row),
-        **_enclosed(row, items),
-        **(_priced(row, items) if row.kind == Notice.Kind.OFFER else {}),
-        "lacking": {gap.at.partition("_")[0] for gap in lacks},
-        **shown_gaps(items, lacks),
+        **words.language_choices(row),
+        **_enclosure_options(row, items),
+        **(_fee_proposal(row, items) if row.kind == Notice.Kind.OFFER else {}),
+        "lacking": {gap.at.partition("_")[0] for gap in gaps},
+        **gap_links(items, gaps),
     }
     return show(request, owner, "web/notice-edit.html", values)
 
 
-def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
+def _enclosure_options(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
     """Return the possible enclosures: deposit records, and packages if links can be created."""
-    count = len(deposits_of([item.row.case for item in items]))
+    count = len(load_last_deposits([item.row.case for item in items]))
     deposits = ngettext("Enclose %(n)d deposit record", "Enclose %(n)d deposit records", count) % {"n": count}
-    offered_packages = packages(row)[:20] if wiring.services().config.public_url else ()
-    listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in offered_packages]
+    offered_packages = list_packages(row)[:20] if wiring.services().config.public_url else ()
+    listed = [(str(package.number), _("Package %(n)d") % {"n": package.number}) for package in offered_packages]
     return {
         "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
         "packages": [(None, _("No download link")), *listed] if listed else [],
     }
 
 
-def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
+def _fee_proposal(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
     """Return the fee proposed for the uses of an offer, and a link to the reasons."""
     cases = [item.row.case.number for item in items]
     query = urlencode({"party": row.party, "case": cases}, doseq=True)
     try:
-        proposal = together(proposed_fees(row.owner, row.party, cases))
+        proposal = sum_proposed_fees(select_fees(row.owner, row.party, cases))
     except WrongUseError:  # A case was decided differently in the meantime.
         return {}
     if proposal is None:
         return {"fee_reasons": f"?{query}"}
-    said = _("Your fee tables propose %(amount)s.") % {"amount": amount(proposal.amount, proposal.currency)}
-    return {"fee_reasons": f"?{query}", "fee_help": said}
+    help_text = _("Your fee tables propose %(amount)s.") % {"amount": amount(proposal.amount, proposal.currency)}
+    return {"fee_reasons": f"?{query}", "fee_help": help_text}
 
 
-def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:
+def _case_questions(row: Notice, items: Iterable[NoticeItem], incomplete: Container[str]) -> list[dict[str, Any]]:
     """Return the cases on a page of the form. The first incomplete one is expanded."""
-    shown: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for item in items:
         number, answers = item.row.case.number, item.row.answers
         questions = words.QUESTIONS if row.kind == Notice.Kind.DMCA else ()
@@ -175,62 +182,62 @@ def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str])
             "number": number,
             "places": len(item.there),
             "answers": answers,
-            "lacks": f"case-{number}" in lacks,
+            "lacks": f"case-{number}" in incomplete,
         }
         values["asked"] = [
             (f"{name}-{number}", question, ((None, _("Choose")), *choices), answers.get(name))
             for name, question, choices in questions
         ]
-        values["open"] = values["lacks"] and not any(each["lacks"] for each in shown)
-        shown.append(values)
-    return shown
+        values["open"] = values["lacks"] and not any(each["lacks"] for each in entries)
+        entries.append(values)
+    return entries
 
 
-def shown_gaps(items: Sequence[NoticeItem], lacks: Sequence[Gap], form: str = "") -> dict[str, object]:
+def gap_links(items: Sequence[NoticeItem], gaps: Sequence[Gap], form: str = "") -> dict[str, object]:
     """Return the missing items with links to where they are fixed: in the form at this URL, or on the page itself."""
     parts = {f"case-{item.row.case.number}": n // CASES_AT_ONCE + 1 for n, item in enumerate(items)}
     part = {at: f"?page={n}" for at, n in parts.items() if len(items) > CASES_AT_ONCE}
     links = [
         (f"#{gap.at}" if gap.at == CLAIMS else f"{form}{part.get(gap.at, '')}#{gap.at}", gap.sentence)
-        for gap in lacks[:MAX_GAPS]
+        for gap in gaps[:MAX_GAPS]
     ]
-    return {"gaps": links, "more_gaps": len(lacks[MAX_GAPS:]), "all_gaps": len(lacks)}
+    return {"gaps": links, "more_gaps": len(gaps[MAX_GAPS:]), "all_gaps": len(gaps)}
 
 
-def _keep(request: HttpRequest, row: Notice) -> None:
+def _save_form(request: HttpRequest, row: Notice) -> None:
     """Save the form. Cases on other pages of the form are not affected."""
-    fields = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
+    fields = {name: clean_text(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        addressees = proposals(row)
-        fields |= addressee_of(addressees[int(use)]) if int(use) < len(addressees) else {}
-    notices.fill(row, fields, list(fields))
-    if number := number_in(request.POST.get("sender")):
-        senders.take(row, senders.sender(row.owner, number))
+        addressees = propose_addressees(row)
+        fields |= to_notice_fields(addressees[int(use)]) if int(use) < len(addressees) else {}
+    notices.save_fields(row, fields, list(fields))
+    if number := parse_number(request.POST.get("sender")):
+        senders.copy_to_draft(row, senders.get_sender(row.owner, number))
     if language := request.POST.get("language"):
-        notices.speak(row, language)
+        notices.change_language(row, language)
     for number in row.notice_cases.values_list("case__number", flat=True):
         if f"case-{number}" in request.POST:
-            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
-            notices.consider(row, number, answers)
+            answers = {name: clean_text(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
+            notices.save_considerations(row, number, answers)
 
 
 @require_http_methods(FORM)
 @decider_form()
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
     """Show the senders, and a form for one with the file of a business licence."""
-    row = senders.sender(owner, number) if number else None
+    row = senders.get_sender(owner, number) if number else None
     values, problem = {name: getattr(row, name, "") for name in senders.FIELDS}, ""
     if request.method == "POST":
         by, file = request.user.get_username(), request.FILES.get("file")
-        values = {name: said(request.POST.get(name, "")) for name in senders.FIELDS}
+        values = {name: clean_text(request.POST.get(name, "")) for name in senders.FIELDS}
         try:
             if row is not None and "remove" in request.POST:
-                senders.remove(owner, row.number, by=by)
+                senders.remove_sender(owner, row.number, by=by)
                 messages.success(request, _("The sender was removed. Signed notices are not changed."))
             else:
                 data = b"" if file is None else file.read(senders.MAX_FILE + 1)
                 name = "" if file is None else file.name or ""
-                senders.keep(owner, row.number if row else None, values, by=by, file=data, name=name)
+                senders.save_sender(owner, row.number if row else None, values, by=by, file=data, name=name)
                 messages.success(request, _("The sender was saved. You can select it in drafts."))
             return redirect("senders", slug=owner.slug)
         except WrongUseError as error:
@@ -238,5 +245,5 @@ def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResp
     status = 400 if problem else 200
     rows = Sender.objects.filter(owner=owner).defer("file")
     fields = words.sender_fields(values)
-    shown = {"senders": rows, "sender": row, "sender_fields": fields, "problem": problem}
-    return show(request, owner, "web/sender.html", shown, status)
+    context = {"senders": rows, "sender": row, "sender_fields": fields, "problem": problem}
+    return show(request, owner, "web/sender.html", context, status)

@@ -33,7 +33,7 @@ DEMANDS_BY_LANGUAGE = {
     "fr": _("Formal demand: mise en demeure (art. 1344 code civil)"),
 }
 """Name of a formal demand in the law of its language."""
-FOR_WHOM = {
+KIND_DESCRIPTIONS = {
     Notice.Kind.DMCA: _(
         "In English, to service providers in the United States: six statutory elements, and four "
         "questions about fair use for each case."
@@ -60,7 +60,7 @@ FOR_WHOM = {
     ),
 }
 LANGUAGES = {"en": _("English"), "de": _("German"), "fr": _("French"), "zh-Hans": _("Chinese")}
-SPOKEN = {
+OFFICIAL_LANGUAGES = {
     "AT": "de", "BE": "nl fr de", "BG": "bg", "CY": "el", "CZ": "cs", "DE": "de", "DK": "da", "EE": "et", "ES": "es",
     "FI": "fi sv", "FR": "fr", "GR": "el", "HR": "hr", "HU": "hu", "IE": "en ga", "IT": "it", "LT": "lt",
     "LU": "fr de", "LV": "lv", "MT": "en", "NL": "nl", "PL": "pl", "PT": "pt", "RO": "ro", "SE": "sv", "SI": "sl",
@@ -108,17 +108,17 @@ STATES = {
 }
 ARRIVED = _("signed and answered; sending was not recorded")
 """State of a notice that was signed and answered: it has arrived, even if its sending was not recorded."""
-HAPPENED = {
+OUTCOMES = {
     Notice.State.ANSWERED: _("Reply received"),
     Notice.State.COUNTERED: _("Counter-notice or statement of non-infringement received"),
     Notice.State.REMOVED: _("Removed by the site"),
     Notice.State.ONLINE: _("Still online"),
     Notice.State.RESOLVED: _("Resolved"),
 }
-FILED = {
+FILING_OUTCOMES = {
     Notice.State.ANSWERED: _("The board or the court responded: the proceedings may continue"),
-    Notice.State.REMOVED: HAPPENED[Notice.State.REMOVED],
-    Notice.State.ONLINE: HAPPENED[Notice.State.ONLINE],
+    Notice.State.REMOVED: OUTCOMES[Notice.State.REMOVED],
+    Notice.State.ONLINE: OUTCOMES[Notice.State.ONLINE],
     Notice.State.RESOLVED: _("Closed: decided, settled, withdrawn, or the respondent opted out"),
 }
 """Outcomes of filings with a board or a court."""
@@ -131,7 +131,7 @@ REPLIES = {
 }
 PLAIN_REPLIES = (NoticeReply.Kind.REMOVED, NoticeReply.Kind.LICENCE, NoticeReply.Kind.OFFER)
 """The most common replies. The others are shown below."""
-NEXT = {
+NEXT_STEPS = {
     NoticeReply.Kind.REMOVED: _("Exhibit will visit the pages again. The results are shown here and sent to {owner}."),
     NoticeReply.Kind.LICENCE: _("{owner} will read your reply and compare it with its own records."),
     NoticeReply.Kind.OFFER: _(
@@ -195,7 +195,7 @@ def kind_in_words(kind: str, language: str) -> Promise:
     return legal_name or KINDS[Notice.Kind(kind)]
 
 
-def asks(row: Notice, cases: int) -> str:
+def summarize_request(row: Notice, cases: int) -> str:
     """Summarise a notice's request in one sentence. Ownership is presented as the owner's claim."""
     if row.kind == Notice.Kind.OFFER:
         sentence = ngettext(
@@ -218,21 +218,21 @@ def asks(row: Notice, cases: int) -> str:
 
 
 def state_of(row: Notice) -> str:
-    """Return the state of a notice annotated by :func:`registry.notices.notices.with_answers`."""
+    """Return the state of a notice annotated by :func:`registry.notices.notices.annotate_replies`."""
     state = str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
     refuted = gettext("%(state)s; reported as removed, still online at the last visit")
     return refuted % {"state": state} if row.refuted else state
 
 
-def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
+def count_standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
     """Count a case's places by state at the last visits, with the time of the latest."""
     counts = Counter(place.standing for place in item.places if place.licence is None)
     counts_in_words = [
         words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]
     ]
     if licensed := sum(1 for place in item.places if place.licence is not None):
-        covered = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
-        counts_in_words.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
+        values = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
+        counts_in_words.append(_("%(n)s covered by licence %(numbers)s and not listed") % values)
     return counts_in_words, max((place.visited for place in item.places if place.visited is not None), default=None)
 
 
@@ -259,38 +259,38 @@ def sender_fields(
     ]
 
 
-def spoken_in(notice: Notice) -> dict[str, object]:
+def language_choices(notice: Notice) -> dict[str, object]:
     """Return the country and its languages for a notice to a host in the EU, as entered or by the host's TLD."""
     if notice.kind != Notice.Kind.DSA:
         return {}
     country = str(notice.fields.get("addressee_country") or country_of(notice.party.split("/")[0])).upper()
-    spoken = SPOKEN.get(country, "").split()
-    others = {code: name for code, name in LANGUAGES.items() if code in LANGUAGES_OF_KINDS[Notice.Kind.DSA]}
+    spoken = OFFICIAL_LANGUAGES.get(country, "").split()
+    supported = {code: name for code, name in LANGUAGES.items() if code in LANGUAGES_OF_KINDS[Notice.Kind.DSA]}
     return {
         "country": country,
-        "countries": [(None, "–"), *((code, code) for code in SPOKEN)],
+        "countries": [(None, "–"), *((code, code) for code in OFFICIAL_LANGUAGES)],
         "spoken": gettext(", ").join(str(get_language_info(code)["name_translated"]) for code in spoken),
         "fits": notice.language in spoken,
-        "languages": [(code, name) for code, name in others.items() if code in spoken and code != notice.language],
+        "languages": [(code, name) for code, name in supported.items() if code in spoken and code != notice.language],
     }
 
 
-def found_at(one: Proposal) -> str:
+def describe_source(proposal: Proposal) -> str:
     """Describe the source of a possible addressee, and its reliability."""
-    values = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
-    if one.kind == "table":
-        own = gettext(
+    values = {"source": proposal.source, "day": proposal.day and date_format(proposal.day, "DATE_FORMAT")}
+    if proposal.kind == "table":
+        first_party = gettext(
             "From the platform's own page %(source)s, recorded on %(day)s. Check that the page still states it."
         )
-        others = gettext("From a third-party page, %(source)s, recorded on %(day)s. Verify it before you send.")
-        return (own if one.first_hand else others) % values
-    if one.kind == "rdap":
+        third_party = gettext("From a third-party page, %(source)s, recorded on %(day)s. Verify it before you send.")
+        return (first_party if proposal.first_hand else third_party) % values
+    if proposal.kind == "rdap":
         return (
             gettext("Abuse contact returned by the registry %(source)s on %(day)s (RDAP). Check it before you send.")
             % values
         )
-    if one.kind == "page":
+    if proposal.kind == "page":
         return gettext("A guess: the address appears on the captured page {source}.").format(**values)
-    if one.kind == "link":
+    if proposal.kind == "link":
         return gettext("A guess: a page found by the crawler that may state a contact.")
     return gettext("The US Copyright Office's directory of designated agents. Look up the provider there.")

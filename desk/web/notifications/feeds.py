@@ -22,7 +22,7 @@ from registry.events import mail_choices
 from registry.log import audit_log
 from registry.members import devices, tokens
 from registry.models import MailChoice
-from registry.notifications.digests import SALT
+from registry.notifications.digests import UNSUBSCRIBE_SALT
 from registry.services.addresses import absolute
 from workers import wiring
 
@@ -33,7 +33,7 @@ MAX_CASES = 50
 @require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
     """Return an owner's newest cases as an Atom feed (RFC 4287). Images and pages require signing in."""
-    row = tokens.feed_of(secret)
+    row = tokens.find_feed(secret)
     if row is None:
         raise Http404
     config = wiring.services().config
@@ -72,18 +72,18 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
 
     A second factor is required as with a password, and sensitive actions still require a new confirmation.
     """
-    link = devices.read(signed)
+    link = devices.read_link(signed)
     if link is None:
         raise Http404
     member, cookie = link.membership, request.COOKIES.get(COOKIE, "")
     usable = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
-    if member is None or not usable or not devices.knows(cookie, member.user):
+    if member is None or not usable or not devices.is_known_device(cookie, member.user):
         return redirect(link.path)
     if request.method == "POST":
         about = {"page": link.path, "user": member.user.get_username()}
-        audit_log.changed("mail link followed", by=member.user.get_username(), owner=member.owner, about=about)
-        entered: HttpResponseBase = perform_login(request, member.user, redirect_url=link.path)
-        return entered
+        audit_log.log_change("mail link followed", by=member.user.get_username(), owner=member.owner, about=about)
+        response: HttpResponseBase = perform_login(request, member.user, redirect_url=link.path)
+        return response
     return render(request, "web/mail-link.html", {"member": member})
 
 
@@ -92,7 +92,7 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe from emails: by form, or in one click from an email program (RFC 8058)."""
     try:
-        key = signing.loads(token, salt=SALT)
+        key = signing.loads(token, salt=UNSUBSCRIBE_SALT)
     except signing.BadSignature as error:
         raise Http404 from error
     choice = MailChoice.objects.filter(pk=key).select_related("owner", "user").first()
@@ -100,5 +100,5 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     done = request.method == "POST"
     if done:
-        mail_choices.choose(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=choice.user.get_username())
+        mail_choices.set_choice(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=choice.user.get_username())
     return render(request, "web/unsubscribe.html", {"choice": choice, "done": done})

@@ -14,7 +14,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.web.common.access import person_of
-from desk.web.common.pages import Telling
+from desk.web.common.pages import ErrorMessages
 from desk.web.middleware.assets import asset
 from desk.web.middleware.reader import YEAR, back
 from exhibit.errors import NotFoundError
@@ -39,8 +39,8 @@ def offer(request: HttpRequest) -> Offer | None:
     config = wiring.services().config
     if not config.push:
         return None
-    here = push_browsers.browser_of(person_of(request), request.COOKIES.get(COOKIE, ""))
-    return Offer(web_push.encode_public_key(web_push.application_key(config)), here)
+    subscription = push_browsers.browser_of(person_of(request), request.COOKIES.get(COOKIE, ""))
+    return Offer(web_push.encode_public_key(web_push.application_key(config)), subscription)
 
 
 @require_safe
@@ -56,7 +56,7 @@ def worker(_request: HttpRequest) -> HttpResponse:
 def add_browser(request: HttpRequest) -> HttpResponse:
     """Subscribe this browser, which has granted permission."""
     answer, typed = back(request), request.POST
-    with Telling(request):
+    with ErrorMessages(request):
         row = push_browsers.add_browser(
             wiring.services(), person_of(request), typed.get("endpoint", ""), typed.get("p256dh", ""),
             typed.get("auth", ""), user_agent=request.headers.get("User-Agent", ""),
@@ -83,9 +83,9 @@ def remove_browser(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @receiver(user_logged_out)
-def forget_browser(request: HttpRequest, user: User | None, **_others: object) -> None:
+def forget_browser(request: HttpRequest, user: User | None, **_kwargs: object) -> None:
     """Remove the subscription of a browser when its person signs out."""
-    here = None if user is None else push_browsers.browser_of(user, request.COOKIES.get(COOKIE, ""))
-    if here is not None:
+    subscription = None if user is None else push_browsers.browser_of(user, request.COOKIES.get(COOKIE, ""))
+    if subscription is not None:
         with suppress(NotFoundError):  # Another request removed it first.
-            push_browsers.remove_browser(here.user, here.pk)
+            push_browsers.remove_browser(subscription.user, subscription.pk)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import manages, person_of
+from desk.web.common.access import is_manager, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
@@ -21,19 +21,19 @@ from workers import wiring
 
 
 @member_page("web/told.html")
-def told(request: HttpRequest, owner: Owner) -> dict[str, object]:
+def notification_settings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the notification settings."""
     return _values(request, owner)
 
 
 def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
-        "choice": mail_choices.choice(owner, person_of(request)),
+        "choice": mail_choices.get_choice(owner, person_of(request)),
         "choices": MailChoice.HowOften.choices,
         "feed": Feed.objects.filter(owner=owner, user=person_of(request)).first(),
         "webhooks": scoped.webhooks(owner),
-        "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
-        "may_manage": manages(owner),
+        "kinds": [(kind.value, kind.label) for kind in webhooks.EVENT_KINDS],
+        "may_manage": is_manager(owner),
         "push": push.offer(request),
     }
 
@@ -43,9 +43,9 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
     """Set how often the member gets email about this owner."""
     frequency = request.POST.get("how-often", "")
     if frequency in MailChoice.HowOften.values:
-        chosen, by = MailChoice.HowOften(frequency), request.user.get_username()
+        choice, by = MailChoice.HowOften(frequency), request.user.get_username()
         at_once = "answers-at-once" in request.POST
-        mail_choices.choose(owner, person_of(request), chosen, by=by, answers_at_once=at_once)
+        mail_choices.set_choice(owner, person_of(request), choice, by=by, answers_at_once=at_once)
         messages.success(request, _("Your choice was saved."))
 
 
@@ -60,7 +60,7 @@ def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
 
 @shows_secret
 def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    secret = tokens.make_feed(owner, person_of(request), by=request.user.get_username())
+    secret = tokens.create_feed(owner, person_of(request), by=request.user.get_username())
     address = absolute(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 
@@ -97,12 +97,12 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
         messages.success(request, _("The webhook was removed."))
         return redirect("told", slug=owner.slug)
     if do == "pause":
-        webhooks.pause(row, webhooks.BY_A_MEMBER, by=by)
+        webhooks.pause(row, webhooks.PAUSED_BY_MEMBER, by=by)
     elif do == "resume":
         webhooks.resume(wiring.services(), row, by=by)
     elif do == "test":
         wiring.services().enqueue(Delivery, [events.record_test(row).pk])
         messages.success(request, _("A test message is being sent. The result appears below within a few seconds."))
     elif do == "again":
-        webhooks.send_again(wiring.services(), scoped.message(row, request.POST.get("delivery", "")))
+        webhooks.send_again(wiring.services(), scoped.get_message(row, request.POST.get("delivery", "")))
     return redirect("webhook", slug=owner.slug, number=number)

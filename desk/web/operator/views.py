@@ -11,21 +11,21 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.texts.crawl_refusals import end_in_words
-from desk.texts.numbers import grouped, lasting
+from desk.texts.numbers import format_duration, grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import said
-from desk.web.common.pages import FORM, Telling, asks_again, operator_view
+from desk.web.common.access import clean_text
+from desk.web.common.pages import FORM, ErrorMessages, operator_view, require_reauthentication
 from exhibit.config.config import FILE_NAME
-from exhibit.config.written import WRITABLE, checked, fixed, written
+from exhibit.config.written import WRITABLE, checked, editable_settings, fixed
 from exhibit.errors import ExhibitError, WrongUseError, passes
 from registry import jobs
-from registry.db.running import SILENT
+from registry.db.running import SILENCE_TIMEOUT
 from registry.log import added_witnesses
-from registry.log.added_witnesses import offered
+from registry.log.added_witnesses import list_unused_offers
 from registry.log.anchors import get_anchor_configs
-from registry.log.site_settings import change, waiting
+from registry.log.site_settings import change_settings, list_pending_restart
 from registry.models import AddedWitness, Contributor
-from registry.notifications.operators import tell_of_address
+from registry.notifications.operators import notify_of_address_change
 from workers import wiring
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
@@ -85,8 +85,12 @@ def operator(request: HttpRequest) -> HttpResponse:
     values = {
         "amiss": [check for check in checks if not check.ok],
         "well": [check for check in checks if check.ok],
-        "failures": [(jobs.in_words(failure.step), failure) for failure in status.failures if not failure.dismissed],
-        "dismissed": [(jobs.in_words(failure.step), failure) for failure in status.failures if failure.dismissed],
+        "failures": [
+            (jobs.translated_label(failure.step), failure) for failure in status.failures if not failure.dismissed
+        ],
+        "dismissed": [
+            (jobs.translated_label(failure.step), failure) for failure in status.failures if failure.dismissed
+        ],
     }
     return render(request, "web/operator.html", values)
 
@@ -100,38 +104,44 @@ def details(request: HttpRequest) -> HttpResponse:
     values = {
         "found": status,
         "steps": [
-            (jobs.in_words(step.step), step, status.taken.get(step.step))
+            (jobs.translated_label(step.step), step, status.taken.get(step.step))
             for step in status.steps
             if step.waiting or step.under_way or step.failed or step.step in status.taken
         ],
-        "queues": [(queue, jobs.taken_by(queue), _waited(status, queue)) for queue in status.queues],
+        "queues": [(queue, jobs.labels_of_queue(queue), _waiting_time(status, queue)) for queue in status.queues],
         "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in status.indexes],
         "ended": [(end_in_words(reason), count) for reason, count in status.crawls.ended.items()],
         "contributors": Contributor.objects.order_by("pk") if "edge" in status.taken else (),
         "costs": costs,
-        "cost_rows": [(jobs.in_words(step.step), step) for step in costs.steps],
+        "cost_rows": [(jobs.translated_label(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
-        "workers": [(beat, beat.seen_at > status.at - SILENT) for beat in status.heartbeats],
+        "workers": [(beat, beat.seen_at > status.at - SILENCE_TIMEOUT) for beat in status.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
 
 
 @require_safe
 @operator_view
-def list_witnesses(request: HttpRequest) -> HttpResponse:
+def list_timestamp_services(request: HttpRequest) -> HttpResponse:
     """Show the timestamp services in use and those that can be added, with what each learns and costs."""
-    return _witnesses(request)
+    return _timestamp_services_page(request)
 
 
-def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None) -> HttpResponse:
+def _timestamp_services_page(
+    request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None
+) -> HttpResponse:
     """Render the page, with rejected input for a kind of timestamp service."""
     services = wiring.services()
     added = set(AddedWitness.objects.values_list("name", flat=True))
     values = {
         "offered": [
-            (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes)) for offer in offered(services)
+            (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes))
+            for offer in list_unused_offers(services)
         ],
-        "used": [(one, one.name in added, added_witnesses.shown_urls(one)) for one in get_anchor_configs(services)],
+        "used": [
+            (service, service.name in added, added_witnesses.redact_urls(service))
+            for service in get_anchor_configs(services)
+        ],
         "chain_keys": services.config.data_dir / added_witnesses.CHAIN_KEYS,
         "needed": services.config.witnesses_needed,
         "typed": typed or {},
@@ -142,11 +152,11 @@ def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | No
 
 @require_POST
 @operator_view
-@asks_again
-def add_witness(request: HttpRequest, name: str) -> HttpResponse:
+@require_reauthentication
+def add_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     """Add an offered timestamp service after a test request."""
-    with Telling(request):
-        added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
+    with ErrorMessages(request):
+        added_witnesses.add_timestamp_service(wiring.services(), name, by=request.user.get_username())
         messages.success(
             request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
         )
@@ -155,26 +165,30 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @operator_view
-@asks_again
-def add_own_witness(request: HttpRequest) -> HttpResponse:
+@require_reauthentication
+def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
     """Add a custom timestamp service after a test request. Rejected input is shown again."""
     fields, root = request.POST, request.FILES.get("roots")
-    with Telling(request):
+    with ErrorMessages(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
             raise WrongUseError(_("The root certificate file is too large."))
         if root is None and fields.get("kind") == "rfc3161":
             raise WrongUseError(_("Choose the file with the root certificates of the service."))
-        settings: dict[str, object] = {name: said(fields.get(name, "")) for name in OWN_SETTINGS}
+        settings: dict[str, object] = {name: clean_text(fields.get(name, "")) for name in OWN_SETTINGS}
         settings["urls"] = fields.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
-        kind, name, by = said(fields.get("kind", "")), said(fields.get("name", "")), request.user.get_username()
-        added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
+        kind, name, by = (
+            clean_text(fields.get("kind", "")),
+            clean_text(fields.get("name", "")),
+            request.user.get_username(),
+        )
+        added_witnesses.add_custom_service(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(
             request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
         )
         return redirect("witnesses")
     typed = {name: fields.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
-    return _witnesses(request, {said(fields.get("kind", "")): typed})
+    return _timestamp_services_page(request, {clean_text(fields.get("kind", "")): typed})
 
 
 @require_http_methods(FORM)
@@ -184,38 +198,40 @@ def site_settings(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _write_settings(request)
     config = wiring.services().config
-    by_file, by_environment = written(config.data_dir), fixed()
+    by_file, by_environment = editable_settings(config.data_dir), fixed()
     values_set = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
     return _settings(request, values_set)
 
 
-@asks_again
+@require_reauthentication
 def _write_settings(request: HttpRequest) -> HttpResponse:
-    given, by = {name: said(request.POST.get(name, "")) for name in WRITABLE}, request.user.get_username()
-    unfit = [SETTINGS[name][0] for name in WRITABLE if not passes(partial(checked, name), given[name], WrongUseError)]
-    if unfit:
+    submitted, by = {name: clean_text(request.POST.get(name, "")) for name in WRITABLE}, request.user.get_username()
+    invalid = [
+        SETTINGS[name][0] for name in WRITABLE if not passes(partial(checked, name), submitted[name], WrongUseError)
+    ]
+    if invalid:
         words = _(
             "These values are not valid: %(names)s. A URL starts with https:// or http://; the contact may "
             "also be an email address."
         )
-        return _settings(request, given, words % {"names": _(", ").join(map(str, unfit))})
+        return _settings(request, submitted, words % {"names": _(", ").join(map(str, invalid))})
     try:
-        changed = change(wiring.services().config, given, by=by)
+        changed = change_settings(wiring.services().config, submitted, by=by)
     except ExhibitError as error:
-        return _settings(request, given, in_words(error))
+        return _settings(request, submitted, in_words(error))
     if not changed:
         messages.info(request, _("Nothing was changed."))
         return redirect("operator-settings")
     messages.success(request, _("Saved. The change takes effect after a restart."))
     if "public_url" in changed:
         try:
-            tell_of_address(changed["public_url"], by=by)
+            notify_of_address_change(changed["public_url"], by=by)
         except (OSError, SMTPException):
             messages.warning(request, _("The email that informs the operators could not be sent."))
     return redirect("operator-settings")
 
 
-def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") -> HttpResponse:
+def _settings(request: HttpRequest, current: Mapping[str, str], problem: str = "") -> HttpResponse:
     config, by_environment = wiring.services().config, fixed()
     values = {
         "problem": problem,
@@ -224,12 +240,12 @@ def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") 
                 name,
                 label,
                 about,
-                getattr(config, name) if name in by_environment else kept[name],
+                getattr(config, name) if name in by_environment else current[name],
                 name in by_environment,
             )
             for name, (label, about) in SETTINGS.items()
         ],
-        "waiting": [SETTINGS[name][0] for name in waiting(config)],
+        "waiting": [SETTINGS[name][0] for name in list_pending_restart(config)],
         "file": config.data_dir / FILE_NAME,
     }
     return render(request, "web/operator-settings.html", values, status=422 if problem else 200)
@@ -237,26 +253,26 @@ def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") 
 
 @require_POST
 @operator_view
-def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
+def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     """Remove a timestamp service that was added on the site."""
-    with Telling(request):
-        added_witnesses.remove_witness(name, by=request.user.get_username())
+    with ErrorMessages(request):
+        added_witnesses.remove_timestamp_service(name, by=request.user.get_username())
         messages.success(request, _("The service is no longer queried. Its existing timestamp receipts are kept."))
     return redirect("witnesses")
 
 
-def _waited(found: Status, queue: str) -> str:
+def _waiting_time(status: Status, queue: str) -> str:
     """Return the waiting time of the oldest row of a queue that could be processed; empty if there is none."""
-    since = found.queues[queue]
-    return "" if since is None else lasting(max(0.0, (found.at - since).total_seconds()))
+    since = status.queues[queue]
+    return "" if since is None else format_duration(max(0.0, (status.at - since).total_seconds()))
 
 
 @require_POST
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
     """Retry failed rows of a step, for one reason or all."""
-    with Telling(request):
-        count = try_again(wiring.services().enqueue, *_given_up(request))
+    with ErrorMessages(request):
+        count = try_again(wiring.services().enqueue, *_failure_key(request))
         text = ngettext("%(count)s failed task is being retried.", "%(count)s failed tasks are being retried.", count)
         if count:
             messages.success(request, text % {"count": grouped(count)})
@@ -269,14 +285,14 @@ def retry(request: HttpRequest) -> HttpResponse:
 @operator_view
 def leave(request: HttpRequest) -> HttpResponse:
     """Dismiss failures that cannot be fixed, so that they are no longer reported."""
-    with Telling(request):
-        count = dismiss(*_given_up(request), by=request.user.get_username())
+    with ErrorMessages(request):
+        count = dismiss(*_failure_key(request), by=request.user.get_username())
         text = ngettext("%(count)s failed task is now ignored.", "%(count)s failed tasks are now ignored.", count)
         messages.success(request, text % {"count": grouped(count)})
     return redirect("operator")
 
 
-def _given_up(request: HttpRequest) -> tuple[str, str | None]:
+def _failure_key(request: HttpRequest) -> tuple[str, str | None]:
     """Return the step and the reason of a form. Browsers send other line endings than the stored ones."""
     key = request.POST.get("key")
-    return said(request.POST.get("step", "")), key and key.replace("\r\n", "\n")
+    return clean_text(request.POST.get("step", "")), key and key.replace("\r\n", "\n")

@@ -7,7 +7,7 @@ from desk.web.parties import money, views
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/demands/", money.demand_list, name="demands"),
     path("o/<slug:slug>/demands/<int:number>/", money.demand, name="demand"),
-    path("o/<slug:slug>/demands/new", money.begin, name="new-demand"),
+    path("o/<slug:slug>/demands/new", money.create_demand, name="new-demand"),
     path("o/<slug:slug>/demands/<int:number>/entries", money.add_entry, name="add-entry"),
     path("o/<slug:slug>/demands/<int:number>/invoice", money.issue_invoice, name="new-invoice"),
     path("o/<slug:slug>/invoices/<slug:name>.pdf", money.invoice_file, name="invoice-file"),

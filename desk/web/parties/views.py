@@ -4,8 +4,8 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from desk.web.common.access import said
-from desk.web.common.pages import Telling, decider_post, member_page, page_of
+from desk.web.common.access import clean_text
+from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.bundles import packages as packing
@@ -13,48 +13,52 @@ from registry.cases.work_search import thumbnail
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner, WorkPicture
 from registry.notices import notices
 from registry.parties import demands, parties
-from registry.parties.rdap import have_asked
+from registry.parties.rdap import request_lookup
 from workers import wiring
 
 
 @member_page("web/parties.html")
 def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the parties of the owner's cases, and outcomes of notices."""
-    q = said(request.GET.get("q", ""))
-    page = page_of(request, parties.parties(owner, q))
+    q = clean_text(request.GET.get("q", ""))
+    page = page_of(request, parties.list_parties(owner, q))
     return {
         "page": page,
-        "lines": parties.lines(page),
+        "lines": parties.to_party_lines(page),
         "q": q,
-        "outcomes": [(notice_words.KINDS[Notice.Kind(one.kind)], one) for one in parties.outcomes(owner)],
+        "outcomes": [
+            (notice_words.KINDS[Notice.Kind(outcome.kind)], outcome) for outcome in parties.summarise_outcomes(owner)
+        ],
     }
 
 
 @member_page("web/party.html")
 def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     """Show a party: its cases, works, places, notices, bundles, contacts, payments and registry data."""
-    line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
-    letters = notices.notices(owner).filter(party=name)
+    line, lookup = parties.get_party(owner, name), parties.get_lookup(owner, name)
+    letters = notices.list_notices(owner).filter(party=name)
     replies = NoticeReply.objects.filter(notice__in=letters).select_related("notice").order_by("-at")
-    sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
+    sealed_numbers = (
+        packing.deliverable_cases(owner).filter(party=name).order_by("number").values_list("number", flat=True)
+    )
     return {
         "party": line,
-        "next": _next_step(line, is_sealed=sealed.exists(), is_written=letters.exists()),
-        "cases": parties.cases_of(owner, name).annotate(thumbnail=thumbnail(_pictures("work")))[: parties.FEW],
-        "works": parties.works_of(owner, name).annotate(thumbnail=thumbnail(_pictures("pk")))[: parties.FEW],
-        "places": parties.places_of(owner, name),
-        "notices": [(row, notice_words.state_of(row)) for row in letters[: parties.FEW]],
-        "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.FEW]],
-        "sealed": list(sealed[: packing.MAX_BUNDLES]),
+        "next": _next_step(line, is_sealed=sealed_numbers.exists(), is_written=letters.exists()),
+        "cases": parties.list_cases(owner, name).annotate(thumbnail=thumbnail(_pictures("work")))[: parties.MAX_LISTED],
+        "works": parties.list_works(owner, name).annotate(thumbnail=thumbnail(_pictures("pk")))[: parties.MAX_LISTED],
+        "places": parties.list_places(owner, name),
+        "notices": [(row, notice_words.state_of(row)) for row in letters[: parties.MAX_LISTED]],
+        "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.MAX_LISTED]],
+        "sealed": list(sealed_numbers[: packing.MAX_BUNDLES]),
         "packages": owner.packages.filter(bundles__case__party=name, removed_at=None)
         .distinct()
         .order_by("-number")[:3],
-        "contacts": parties.contacts_of(owner, name),
+        "contacts": parties.list_contacts(owner, name),
         "lookup": lookup,
         "looking": lookup is not None and lookup.state in UNFINISHED,
-        "answers": [(one, words.MISSING.get(one["missing"])) for one in lookup.answers] if lookup else [],
-        "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_old(lookup),
-        "demands": demands.demands(owner, name),
+        "answers": [(entry, words.MISSING.get(entry["missing"])) for entry in lookup.answers] if lookup else [],
+        "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_outdated(lookup),
+        "demands": demands.list_demands(owner, name),
         "askable": Case.objects.filter(owner=owner, party=name, decision=Case.Decision.CONFIRMED)
         .order_by("number")
         .values_list("number", flat=True)[: demands.MAX_CASES],
@@ -77,8 +81,8 @@ def _next_step(line: parties.PartyLine, *, is_sealed: bool, is_written: bool) ->
 @decider_post()
 def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Query registries about a party's domain and host."""
-    name = said(request.POST.get("party", ""))
-    parties.party(owner, name)
-    with Telling(request):
-        have_asked(wiring.services(), owner, name, by=request.user.get_username())
+    name = clean_text(request.POST.get("party", ""))
+    parties.get_party(owner, name)
+    with ErrorMessages(request):
+        request_lookup(wiring.services(), owner, name, by=request.user.get_username())
     return redirect("party", slug=owner.slug, name=name)

@@ -6,9 +6,9 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
-from registry.parties.demands import fee_in_words, in_units
-from registry.parties.periods import period_named
-from registry.parties.proposed_fees import KnownUse, ProposedFee, Together
+from registry.parties.demands import describe_fee, to_units
+from registry.parties.periods import parse_period
+from registry.parties.proposed_fees import FeeTotal, KnownUse, ProposedFee
 
 ENTRIES = {
     DemandEntry.Kind.ASKED: pgettext_lazy("money", "demanded"),
@@ -42,38 +42,39 @@ def amount(number: int | None, currency: str) -> str:
     """Format an amount with its currency; a dash for None."""
     if number is None:
         return "–"
-    return number_format(in_units(number, currency), force_grouping=True) + "\u00a0" + currency
+    return number_format(to_units(number, currency), force_grouping=True) + "\u00a0" + currency
 
 
 def fee(row: Fee) -> str:
     """Format a fee-table row with its amount."""
-    return f"{fee_in_words(row)[:80]} · {amount(row.amount, row.table.currency)}"
+    return f"{describe_fee(row)[:80]} · {amount(row.amount, row.table.currency)}"
 
 
 def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
     """Return form options for fees, including "none"; empty if there are no fees."""
-    options = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
+    options = [(f"{row.table.number}.{row.number}", fee(row)) for row in offered]
     return [("", _("No fee from a table: enter your own amount")), *options] if options else []
 
 
-def purpose(use: KnownUse) -> str:
+def describe_purpose(use: KnownUse) -> str:
     """Describe the purpose of a use as stated in a notice; empty if unknown."""
     if not use.purpose:
         return ""
     return _("%(purpose)s (notice %(n)d)") % {"purpose": PURPOSES[use.purpose], "n": use.notice}
 
 
-def doubts(found: Iterable[ProposedFee]) -> list[str]:
+def fee_warnings(proposals: Iterable[ProposedFee]) -> list[str]:
     """Describe the fee-table parts that could not be compared with cases, and how to fix them."""
-    parts = {(part.column, part.text): part for one in found for part in one.unknown}
+    parts = {(part.column, part.text): part for item in proposals for part in item.unknown}
     unread = [part for part in parts.values() if not part.kind]
     sentences = []
     if unread:
-        listed = [_("“%(text)s” (%(column)s)") % {"text": one.text, "column": COLUMNS[one.column]} for one in unread]
+        listed = [_("“%(text)s” (%(column)s)") % {"text": item.text, "column": COLUMNS[item.column]} for item in unread]
         more = _("…") if len(listed) > MAX_PARTS else ""
-        said = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
+        values = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
         sentences.append(
-            _("These parts of your fee table cannot be compared with the uses. Review them yourself: %(parts)s.") % said
+            _("These parts of your fee table cannot be compared with the uses. Review them yourself: %(parts)s.")
+            % values
         )
         sentences += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
     if any(part.kind == "purpose" for part in parts.values()):
@@ -85,7 +86,7 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
         )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
         sentences.append(_("Some fees depend on a size or duration that is not known."))
-    if without := [str(one.use.case) for one in found if not one.fitting and not one.unknown]:
+    if without := [str(item.use.case) for item in proposals if not item.fitting and not item.unknown]:
         more = _("…") if len(without) > MAX_PARTS else ""
         sentence = ngettext(
             "No fee fits case %(cases)s: every fee contradicts the known use.",
@@ -96,15 +97,15 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
     return sentences
 
 
-def basis(found: Together) -> str:
+def describe_basis(total: FeeTotal) -> str:
     """Describe the basis of an amount for several cases."""
-    lines = [_("%(n)d × %(fee)s") % {"n": times, "fee": fee_in_words(fee)} for times, fee in found.lines]
+    lines = [_("%(n)d × %(fee)s") % {"n": times, "fee": describe_fee(fee)} for times, fee in total.lines]
     return "; ".join(lines)[:MAX_BASIS]
 
 
-def period(name: str) -> str:
+def period_title(name: str) -> str:
     """Return the title of a month, quarter or year by its name, such as ``2026-Q3``."""
-    period_found = period_named(name)
+    period_found = parse_period(name)
     if name.isdecimal():
         return _("%(year)s, full year") % {"year": name}
     year, _dash, part = name.partition("-")

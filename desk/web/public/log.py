@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
+from evidence.log.tiles import HEIGHT, LEVELS, Tile, encode_entries, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.alliance import cosigning, signed_calls
@@ -18,9 +18,9 @@ from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 
-FOR_LONG = "public, max-age=300"
+CACHE_LONG = "public, max-age=300"
 """Not longer: after a restore under another log name, the same URL has other bytes."""
-FOR_NOW = "public, max-age=5"
+CACHE_BRIEFLY = "public, max-age=5"
 
 
 @require_safe
@@ -29,7 +29,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     newest = _newest()
     if newest is None:
         raise Http404
-    return _answer(newest.note.encode(), "text/plain; charset=utf-8", FOR_NOW)
+    return _answer(newest.note.encode(), "text/plain; charset=utf-8", CACHE_BRIEFLY)
 
 
 @require_safe
@@ -37,7 +37,7 @@ def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     """Return hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
     positions = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
-    return _answer(b"".join(PostgresLogStore().nodes(positions)), "application/octet-stream", FOR_LONG)
+    return _answer(b"".join(PostgresLogStore().nodes(positions)), "application/octet-stream", CACHE_LONG)
 
 
 @require_safe
@@ -46,7 +46,7 @@ def entries(request: HttpRequest, path: str) -> HttpResponse:
     tile = _tile(path, 0)
     rows = LogEntry.objects.filter(sequence__gte=tile.first, sequence__lt=tile.first + tile.width).order_by("sequence")
     leaves = [Entry(EntryType(row.type), row.time, bytes(row.commitment)).leaf_bytes for row in rows]
-    return _answer(entry_bundle(leaves), "application/octet-stream", FOR_LONG)
+    return _answer(encode_entries(leaves), "application/octet-stream", CACHE_LONG)
 
 
 def _newest() -> LogCheckpoint | None:

@@ -17,9 +17,9 @@ from desk.web.common.pages import FORM
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.alliance.pdq_feed import feed
-from registry.matches.find_owner import MAX_BROUGHT, NO_CHANGE, Verdict
+from registry.matches.find_owner import MAX_UPLOAD_BYTES, MIN_DIFFERENCE, Verdict
 from registry.models import Work
-from registry.works.opened import opened_work, public_facts
+from registry.works.opened import build_public_facts, find_open_work
 from workers import wiring
 
 
@@ -27,7 +27,7 @@ from workers import wiring
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """Show the public information about a work."""
-    work, facts = _found(name)
+    work, facts = _find_work(name)
     values = {"work": work, "facts": facts, "script": _script(facts)}
     answer = render(request, "web/public-work.html", values)
     answer.headers["Cache-Control"] = "no-store"
@@ -39,7 +39,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 def facts(request: HttpRequest, name: str) -> HttpResponse:
     """Return the public information about a work as JSON-LD."""
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
-    return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
+    return JsonResponse(_find_work(name)[1], content_type="application/ld+json", headers=headers)
 
 
 @require_safe
@@ -55,10 +55,10 @@ def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
     return HttpResponse(data, content_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
-def _found(name: str) -> tuple[Work, dict[str, Untyped]]:
-    if (work := opened_work(name)) is None:
+def _find_work(name: str) -> tuple[Work, dict[str, Untyped]]:
+    if (work := find_open_work(name)) is None:
         raise Http404
-    return work, public_facts(wiring.services().config, work)
+    return work, build_public_facts(wiring.services().config, work)
 
 
 def _script(facts: dict[str, Untyped]) -> str:
@@ -70,7 +70,7 @@ def _script(facts: dict[str, Untyped]) -> str:
 
 
 ROBOTS = "User-agent: *\nAllow: /id/\nAllow: /static/\nDisallow: /\n"
-SAID = {
+VERDICT_LABELS = {
     Verdict.SAME: gettext_lazy("The registered file, byte for byte"),
     Verdict.CHANGED: gettext_lazy("The registered picture in a different file"),
     Verdict.PART: gettext_lazy("Part of the registered picture"),
@@ -85,9 +85,9 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(FORM)
-def ask(request: HttpRequest) -> HttpResponse:
+def look_up_picture(request: HttpRequest) -> HttpResponse:
     """Show a form to look up an image, and the owner if the work is public."""
-    values: dict[str, object] = {"most": MAX_BROUGHT, "no_change": NO_CHANGE}
+    values: dict[str, object] = {"most": MAX_UPLOAD_BYTES, "no_change": MIN_DIFFERENCE}
     status, headers = 200, {"Cache-Control": "no-store"}
     if request.method == "POST":
         headers["X-Robots-Tag"] = "noindex, nofollow"
@@ -95,7 +95,10 @@ def ask(request: HttpRequest) -> HttpResponse:
             if (file := request.FILES.get("file")) is None:
                 raise WrongUseError(_("Choose a file."))
             answer_found = answer_to(file)
-            values |= {"found": answer_found, "claims": [(SAID[claim.verdict], claim) for claim in answer_found.claims]}
+            values |= {
+                "found": answer_found,
+                "claims": [(VERDICT_LABELS[claim.verdict], claim) for claim in answer_found.claims],
+            }
         except (ExhibitError, Problem) as error:
             values["problem"] = in_words(error)
             status = error.status if isinstance(error, Problem) else status_of(error)

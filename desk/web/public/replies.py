@@ -10,15 +10,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.cases import STANDINGS
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said
+from desk.web.common.access import clean_text, parse_number
 from desk.web.common.pages import FORM
-from desk.web.notices.words import NEXT, PLAIN_REPLIES, REPLIES, asks
+from desk.web.notices.words import NEXT_STEPS, PLAIN_REPLIES, REPLIES, summarize_request
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE
 from registry.models import Notice, NoticeReply
 from registry.notices import replies
-from registry.notices.asked import Asked, asked, looked_at, pictures
-from registry.notices.signing import TEXT_NAME, file_of
+from registry.notices.asked import ReplyPageCase, draw_pictures, list_rechecked_places, load_reply_page_cases
+from registry.notices.signing import TEXT_NAME, load_file
 from workers import wiring
 
 
@@ -26,7 +26,7 @@ from workers import wiring
 @rate_limit(action="reply", limit_get=True)  # type: ignore[untyped-decorator]
 def reply(request: HttpRequest, token: str) -> HttpResponse:
     """Show the claim, earlier replies and a form. Invalid links all get the same answer."""
-    notice = replies.find(token)
+    notice = replies.find_notice(token)
     if notice is None:
         answer = render(request, "web/link-gone.html", status=404)
     else:
@@ -41,11 +41,11 @@ def reply(request: HttpRequest, token: str) -> HttpResponse:
 @rate_limit(action="reply-pictures", limit_get=True)  # type: ignore[untyped-decorator]
 def reply_pictures(_request: HttpRequest, token: str, case: int) -> HttpResponse:
     """Return both images of a case side by side, reduced."""
-    notice = replies.find(token)
+    notice = replies.find_notice(token)
     try:
         if notice is None:
             raise Http404
-        answer = HttpResponse(pictures(wiring.services(), notice, case), content_type=MEDIA_TYPE)
+        answer = HttpResponse(draw_pictures(wiring.services(), notice, case), content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error
     answer.headers["Cache-Control"] = "private, max-age=3600"
@@ -57,52 +57,58 @@ def _language(request: HttpRequest, notice: Notice) -> str:
     """Return the language chosen on the site or by the browser if supported, otherwise the letter's."""
     spoken = {code.partition("-")[0] for code, _name in settings.LANGUAGES}
     asked_for = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
-    chosen = settings.LANGUAGE_COOKIE_NAME in request.COOKIES
-    if chosen or any(code.partition("-")[0] in spoken for code, _share in asked_for):
+    has_cookie = settings.LANGUAGE_COOKIE_NAME in request.COOKIES
+    if has_cookie or any(code.partition("-")[0] in spoken for code, _share in asked_for):
         return translation.get_language() or notice.language.lower()
     return notice.language.lower()
 
 
 def _page(request: HttpRequest, token: str, notice: Notice) -> HttpResponse:
-    problem, given = "", request.POST
+    problem, fields = "", request.POST
     if request.method == "POST":
         try:
-            if (number := number_in(given.get("withdraw"))) is not None:
-                replies.withdraw(notice, number)
+            if (number := parse_number(fields.get("withdraw"))) is not None:
+                replies.withdraw_reply(notice, number)
             else:
-                words, contact = given.get("words", ""), said(given.get("contact", ""))
+                words, contact = fields.get("words", ""), clean_text(fields.get("contact", ""))
                 files = request.FILES.getlist("file")
-                replies.keep(notice, given.get("kind", ""), words, contact=contact, files=files)
+                replies.save_reply(notice, fields.get("kind", ""), words, contact=contact, files=files)
             return redirect("reply", token=token)
         except ExhibitError as error:
             problem = in_words(error)
-    cases, sent = asked(notice), file_of(wiring.services(), notice, TEXT_NAME)
+    cases, sent = load_reply_page_cases(notice), load_file(wiring.services(), notice, TEXT_NAME)
     values = {
         "letter": sent[0].decode() if sent else "",
         "notice": notice,
         "token": token,
-        "asks": asks(notice, len(cases)),
+        "asks": summarize_request(notice, len(cases)),
         "cases": cases,
         "fee": notice.fields.get("fee", ""),
         "plain_kinds": [(kind, REPLIES[kind]) for kind in PLAIN_REPLIES],
         "kinds": [(kind, label) for kind, label in REPLIES.items() if kind not in PLAIN_REPLIES],
-        "chosen": given.get("kind", ""),
-        "words": given.get("words", ""),
-        "contact": given.get("contact", ""),
+        "chosen": fields.get("kind", ""),
+        "words": fields.get("words", ""),
+        "contact": fields.get("contact", ""),
         "most": replies.MAX_WORDS,
         "most_files": replies.MAX_FILES,
-        "most_bytes": replies.MAX_FILE,
-        "received": [_received(one, cases) for one in notice.replies.filter(withdrawn_at=None)],
+        "most_bytes": replies.MAX_FILE_BYTES,
+        "received": [_reply_values(row, cases) for row in notice.replies.filter(withdrawn_at=None)],
         "problem": problem,
     }
     return render(request, "web/reply.html", values, status=422 if problem else 200)
 
 
-def _received(one: NoticeReply, cases: list[Asked]) -> dict[str, object]:
+def _reply_values(row: NoticeReply, cases: list[ReplyPageCase]) -> dict[str, object]:
     """Return the template data of a reply, with later observations if it reported a takedown."""
-    kind = NoticeReply.Kind(one.kind)
-    places = looked_at(one, cases) if kind is NoticeReply.Kind.REMOVED else []
-    seen = [
-        (place, STANDINGS[place.standing] if place.standing and place.seen_since(one.at) else None) for place in places
+    kind = NoticeReply.Kind(row.kind)
+    places = list_rechecked_places(row, cases) if kind is NoticeReply.Kind.REMOVED else []
+    observations = [
+        (place, STANDINGS[place.standing] if place.standing and place.seen_since(row.at) else None) for place in places
     ]
-    return {"reply": one, "kind": REPLIES[kind], "next": NEXT[kind], "files": one.files.count(), "seen": seen}
+    return {
+        "reply": row,
+        "kind": REPLIES[kind],
+        "next": NEXT_STEPS[kind],
+        "files": row.files.count(),
+        "seen": observations,
+    }

@@ -14,24 +14,24 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from desk.api.common.limits import one_asked
 from desk.api.common.problems import Problem
-from desk.doors import MAX_OF_NOBODY
+from desk.doors import MAX_ANONYMOUS
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
 from evidence.keys.credentials import SOFT_BINDING
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from exhibit.pictures.iscc import iscc_of, read_binding
 from exhibit.types import Untyped
-from registry.works.signed_copies import found_by, manifest_store
+from registry.works.signed_copies import find_manifests, load_manifest_store
 from workers import wiring
 
-MOST, USUAL = 50, 10  # Maximum and default number of manifests in an answer.
+MAX_RESULTS, DEFAULT_RESULTS = 50, 10  # Maximum and default number of manifests in an answer.
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
 """Limits for images from anonymous callers."""
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 View = Callable[..., HttpResponse]
 
 
-def _counted(action: str) -> Callable[[View], View]:
+def _rate_limited(action: str) -> Callable[[View], View]:
     """Return a decorator that limits requests per address and answers in JSON instead of with a page."""
 
     def counted(view: View) -> View:
@@ -59,7 +59,7 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 
 @require_http_methods(FORM)
 @csrf_exempt
-@_counted("link")
+@_rate_limited("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
     """Return the manifests for the value of a soft binding."""
     try:
@@ -71,14 +71,14 @@ def by_binding(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 @csrf_exempt
-@_counted("content")
+@_rate_limited("content")
 def by_content(request: HttpRequest) -> JsonResponse:
     """Return the manifests for an uploaded image, which is measured and not stored."""
     services = wiring.services()
-    most = replace(services.limits, max_bytes=MAX_OF_NOBODY, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
+    limits = replace(services.limits, max_bytes=MAX_ANONYMOUS, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
         with one_asked():
-            iscc = iscc_of(request.read(MAX_OF_NOBODY + 1), most)
+            iscc = iscc_of(request.read(MAX_ANONYMOUS + 1), limits)
         value = b64encode(iscc.binding).decode()
         return _matches(request, request.GET.get("alg", SOFT_BINDING), value)
     except RefusedError as refused:
@@ -90,34 +90,34 @@ def by_content(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-@_counted("link")
+@_rate_limited("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
     """Return a manifest store as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
         return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
-    if not name.isprintable() or (store := manifest_store(name)) is None:
+    if not name.isprintable() or (store := load_manifest_store(name)) is None:
         return _refused(NotFoundError("There is no such manifest here."), 404)
     return HttpResponse(store, content_type="application/c2pa", headers=HEADERS)
 
 
 def _body(request: HttpRequest) -> dict[str, Untyped]:
     try:
-        said = json.loads(request.read(MAX_OF_NOBODY))
+        body = json.loads(request.read(MAX_ANONYMOUS))
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
+        body = None
+    if not isinstance(body, dict):
         raise WrongUseError("The body isn't a JSON object with alg and value.")
-    return said
+    return body
 
 
 def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
         raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
-    limit = request.GET.get("maxResults", str(USUAL))
+    limit = request.GET.get("maxResults", str(DEFAULT_RESULTS))
     if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
         raise WrongUseError("maxResults is a number from 1 on.")
-    results = found_by(read_binding(value), min(int(limit[:4]), MOST))
-    answer = [{"manifestId": one.manifest, "similarityScore": one.score} for one in results]
+    results = find_manifests(read_binding(value), min(int(limit[:4]), MAX_RESULTS))
+    answer = [{"manifestId": result.manifest, "similarityScore": result.score} for result in results]
     return JsonResponse({"matches": answer}, headers=HEADERS)
 
 

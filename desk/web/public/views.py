@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from desk.texts.cases import SURE
+from desk.texts.cases import CERTAINTY_LABELS
 from desk.web.common.access import person_of
-from desk.web.middleware.failures import each_within
+from desk.web.middleware.failures import run_checks
 from evidence.accuracy.error_rates import CLASSES, Rate
 from exhibit.config.config import Config
 from exhibit.machine import DATABASE_SILENT
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
 from registry import scoped
-from registry.log.accuracy import present_accuracy, shown_joined
+from registry.log.accuracy import compute_accuracy, load_joined_counts
 from registry.matches import calibrations
 from workers import wiring
 from workers.operations.checks import disk_check
@@ -46,9 +46,11 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def accuracy(request: HttpRequest) -> HttpResponse:
     """Show the installation's error rates according to the logged decisions, across all owners."""
-    found = present_accuracy()
-    rates = [(SURE[kind], found.rate(kind), _interval(found.rate(kind))) for kind in CLASSES]
-    return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates, "bounds": _bounds()})
+    accuracy_stats = compute_accuracy()
+    rates = [
+        (CERTAINTY_LABELS[kind], accuracy_stats.rate(kind), _interval(accuracy_stats.rate(kind))) for kind in CLASSES
+    ]
+    return render(request, "web/accuracy.html", {"accuracy": accuracy_stats, "rates": rates, "bounds": _bounds()})
 
 
 def _interval(rate: Rate) -> str:
@@ -59,24 +61,24 @@ def _interval(rate: Rate) -> str:
 
 def _bounds() -> list[tuple[str, int, list[int]]]:
     """Return (name, photographs, false alarms per million by class) for the calibrations in use."""
-    own, joined = calibrations.active(PIPELINE), shown_joined(wiring.services().config)
+    own, joined = calibrations.get_active(PIPELINE), load_joined_counts(wiring.services().config)
     if own is None:
         return []
     bounds = [(own.name, own.certain.photographs, [own.bound(kind).per_million for kind in CLASSES])]
     versions = {(source.stated.pipeline, source.stated.network) for source in joined.sources} if joined else ()
     if joined and versions == {(own.pipeline, own.network)}:
-        for whose, part in (
+        for label, part in (
             (_("Several installations combined"), joined),
             (_("… without the largest of them"), joined.without_largest),
         ):
-            most = [part.bounds[kind].per_million_at_any_time for kind in CLASSES]
-            bounds.append((whose, part.bounds[Decision.CERTAIN].photographs, most))
+            rates = [part.bounds[kind].per_million_at_any_time for kind in CLASSES]
+            bounds.append((label, part.bounds[Decision.CERTAIN].photographs, rates))
     return bounds
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """Return 200 if database and broker respond within two seconds, otherwise 503, and whether the disk has room."""
-    needed = each_within(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
+    needed = run_checks(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
     checks = needed | {"disk": disk_check(settings.CONFIG).ok}
     return JsonResponse(checks, status=200 if all(needed.values()) else 503)
 
@@ -90,7 +92,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Return Prometheus metrics for authorised requests, otherwise 404."""
     if not _may_measure(request, wiring.services().config):
         raise Http404
-    if not each_within(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
+    if not run_checks(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
         return HttpResponse(DATABASE_SILENT, status=503, content_type="text/plain")
     return HttpResponse(house_metrics(wiring.services()), content_type=CONTENT_TYPE_LATEST)
 
@@ -99,8 +101,8 @@ def _may_measure(request: HttpRequest, config: Config) -> bool:
     """Return True if the request passes every configured guard. Without any, access is denied."""
     guards = []
     if config.metrics_token:
-        shown = request.headers.get("Authorization", "").encode()
-        guards.append(hmac.compare_digest(shown, f"Bearer {config.metrics_token}".encode()))
+        credentials = request.headers.get("Authorization", "").encode()
+        guards.append(hmac.compare_digest(credentials, f"Bearer {config.metrics_token}".encode()))
     if config.metrics_networks:
         try:
             address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # Not the address of our own proxy.

@@ -20,10 +20,10 @@ def site_is_open() -> bool:
 
 
 @register.filter
-def browser_name(told: str) -> str:
+def browser_name(user_agent: str) -> str:
     """Return a short name of a browser and device from its user agent, or the user agent if unknown."""
-    known = [next((name for sign, name in signs.items() if sign in told), "") for signs in (_BROWSERS, _DEVICES)]
-    return " · ".join(filter(None, known)) or told
+    names = [next((name for sign, name in signs.items() if sign in user_agent), "") for signs in (_BROWSERS, _DEVICES)]
+    return " · ".join(filter(None, names)) or user_agent
 
 
 @register.filter

@@ -11,13 +11,13 @@ from desk.web.notices.words import REPLIES, state_of
 from desk.web.parties.words import amount
 from registry.models import Case, Membership, Notice, NoticeReply, Owner
 from registry.notices import replies
-from registry.notices.notices import with_answers
-from registry.notices.terms import due, due_soon
+from registry.notices.notices import annotate_replies
+from registry.notices.terms import build_due_soon_filter, list_due
 
 register = template.Library()
 register.filter("amount", amount)
 
-SHOWN = 3
+MAX_SHOWN = 3
 """Maximum number of notices that are listed; further ones are indicated."""
 
 
@@ -25,7 +25,7 @@ SHOWN = 3
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
     """Return a case's notices, the link to start one, and whether a counter-notice pauses the case. One query."""
     about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
-    rows: QuerySet[Any, Any] = with_answers(about)
+    rows: QuerySet[Any, Any] = annotate_replies(about)
     notices_with_states = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
@@ -39,7 +39,7 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
 @register.simple_tag
 def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
     """Return unread replies to notices, oldest first, one more than are listed. One query."""
-    rows = replies.unread(owner)[: SHOWN + 1]
+    rows = replies.list_unread(owner)[: MAX_SHOWN + 1]
     return [(row, str(REPLIES[NoticeReply.Kind(row.kind)])) for row in rows]
 
 
@@ -47,20 +47,25 @@ def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
 def notices_due(owner: Owner) -> dict[str, Any]:
     """Return the notices that need attention now, most urgent first. One query."""
     today = timezone.localdate()
-    rows = list(due(owner, today)[: SHOWN + 1])
-    return {"owner": owner, "rows": rows[:SHOWN], "more": len(rows) > SHOWN, "today": today}
+    rows = list(list_due(owner, today)[: MAX_SHOWN + 1])
+    return {"owner": owner, "rows": rows[:MAX_SHOWN], "more": len(rows) > MAX_SHOWN, "today": today}
 
 
 @register.simple_tag
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
-    """Annotate memberships with ``due`` (notices that are due) and ``unread`` (unread replies). Two queries."""
+    """Annotate memberships with ``list_due`` (notices that are due) and ``list_unread`` (unread replies).
+
+    Two queries.
+    """
     members = list(memberships)
-    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in members])
+    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[member.owner_id for member in members])
     unread_owners = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
     answers = dict(unread_owners.annotate(n=Count("pk")))
-    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in members])
+    owners = Notice.objects.filter(
+        build_due_soon_filter(timezone.localdate()), owner__in=[membership.owner_id for membership in members]
+    )
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
-    for notice in members:
-        notice.due = counts.get(notice.owner_id, 0)  # type: ignore[attr-defined] # for the template
-        notice.unread = answers.get(notice.owner_id, 0)  # type: ignore[attr-defined] # the same
+    for membership in members:
+        membership.due = counts.get(membership.owner_id, 0)  # type: ignore[attr-defined] # for the template
+        membership.unread = answers.get(membership.owner_id, 0)  # type: ignore[attr-defined] # the same
     return members

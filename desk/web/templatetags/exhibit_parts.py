@@ -28,7 +28,7 @@ from exhibit.network.addresses import is_confusable
 from registry.models import Owner
 
 register = template.Library()
-Told = dict[str, FilterExpression]
+TagOptions = dict[str, FilterExpression]
 _OF_PARTIES = re.compile(r"^(/o/[^/]+/)(?:party|demands|fees)/")
 _MARKS = re.compile(r"(?<!`)`++([^`]++)`++|\[(\w+)\]\(#(\w+)\)")
 
@@ -70,9 +70,9 @@ def _mark(code: str | None, words: str, place: str) -> str:
 @register.filter
 def letters(host: str) -> str:
     """Render a paragraph with the readable form of an ``xn--`` host; empty for others."""
-    said = cases.letters(host)
+    text = cases.describe_host_letters(host)
     css = "message warning" if is_confusable(host) else "aside"
-    return format_html('<p class="{}">{}</p>', css, said) if said else ""
+    return format_html('<p class="{}">{}</p>', css, text) if text else ""
 
 
 @register.filter
@@ -131,10 +131,10 @@ def as_link(url: str, words: str = "") -> str:
 
     The linked server gets no referrer, no access to this page, and no endorsement for search engines.
     """
-    shown = words or Truncator(url).chars(MAX_ADDRESS)
+    label = words or Truncator(url).chars(MAX_ADDRESS)
     if not url.lower().startswith(("http://", "https://")):
-        return format_html('<span class="url">{}</span>', shown)
-    return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, shown)
+        return format_html('<span class="url">{}</span>', label)
+    return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, label)
 
 
 @register.simple_tag
@@ -150,27 +150,31 @@ class Table(template.Node):
     """A table that scrolls horizontally if it is wide, and that provides its columns to each ``row`` in it."""
 
     def __init__(
-        self, rows: template.NodeList, nothing: template.NodeList, names: Sequence[FilterExpression], told: Told
+        self,
+        rows: template.NodeList,
+        nothing: template.NodeList,
+        names: Sequence[FilterExpression],
+        options: TagOptions,
     ) -> None:
-        self.nodelist, self.nothing, self.names, self.told = rows, nothing, names, told
+        self.nodelist, self.nothing, self.names, self.told = rows, nothing, names, options
 
     def render(self, context: Context) -> str:
         """Render the table."""
-        told = {name: value.resolve(context) for name, value in self.told.items()}
-        kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
+        options = {name: value.resolve(context) for name, value in self.told.items()}
+        kinds = dict.fromkeys(options.get("numbers", ""), "number") | dict.fromkeys(options.get("urls", ""), "url")
         columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
         marked = ((flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns)
         head = format_html_join("", "<th{}>{}</th>", marked)
-        given = {"aria-labelledby": told.get("named"), "aria-label": told.get("label")}
+        labels = {"aria-labelledby": options.get("named"), "aria-label": options.get("label")}
         region = flatatt(
-            {"class": "scroll", "tabindex": "0", "role": "region" if any(given.values()) else None} | given
+            {"class": "scroll", "tabindex": "0", "role": "region" if any(labels.values()) else None} | labels
         )
         with context.push(columns=columns):
             rows = self.nodelist.render(context)
         if self.nothing and not rows.strip():
             return self.nothing.render(context)
         whole = '<div{}><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-        return format_html(whole, region, told.get("css", "stacked"), head, rows)
+        return format_html(whole, region, options.get("css", "stacked"), head, rows)
 
 
 @register.tag
@@ -183,8 +187,8 @@ def table(parser: template.base.Parser, token: template.base.Token) -> Table:
     """
     bits = token.split_contents()[1:]
     # Parsed like a tag with names and keywords, without the context. The stubs lack that argument.
-    names, told = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
-    return Table(*_until(parser, "endtable"), names, told)
+    names, options = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
+    return Table(*_until(parser, "endtable"), names, options)
 
 
 def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
@@ -199,14 +203,14 @@ def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, t
 class Items(template.Node):
     """A list with an item per iteration of a loop, or a replacement if there are none."""
 
-    def __init__(self, loop: ForNode, nothing: template.NodeList, told: Told) -> None:
-        self.loop, self.nothing, self.told = loop, nothing, told
+    def __init__(self, loop: ForNode, nothing: template.NodeList, options: TagOptions) -> None:
+        self.loop, self.nothing, self.told = loop, nothing, options
 
     def render(self, context: Context) -> str:
         """Render the list."""
         entries = self.loop.render(context)
-        given = flatatt(_attributes({name: value.resolve(context) for name, value in self.told.items()}))
-        return format_html("<ul{}>{}</ul>", given, entries) if entries else self.nothing.render(context)
+        attributes = flatatt(_html_attributes({name: value.resolve(context) for name, value in self.told.items()}))
+        return format_html("<ul{}>{}</ul>", attributes, entries) if entries else self.nothing.render(context)
 
 
 @register.tag
@@ -218,11 +222,11 @@ def items(parser: template.base.Parser, token: template.base.Token) -> Items:
     bits = token.split_contents()[1:]
     middle = bits.index("in")
     names = [name.strip(",") for name in bits[:middle]]
-    told = token_kwargs(bits[middle + 2 :], parser)
+    options = token_kwargs(bits[middle + 2 :], parser)
     entry, nothing = _until(parser, "enditems")
     each = template.NodeList([TextNode("<li>"), *entry, TextNode("</li>")])
     loop = ForNode(names, parser.compile_filter(bits[middle + 1]), is_reversed=False, nodelist_loop=each)
-    return Items(loop, nothing, told)
+    return Items(loop, nothing, options)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -235,21 +239,21 @@ def kept(context: Context, content: str, name: str) -> str:
 @register.simple_block_tag
 def section(content: str, title: str, **attributes: object) -> SafeString:
     """Render a section with a heading."""
-    shown_attributes = flatatt(_attributes(attributes))
+    shown_attributes = flatatt(_html_attributes(attributes))
     return format_html("<section{}><h2>{}</h2>{}</section>", shown_attributes, title, content)
 
 
 @register.simple_block_tag
 def details(content: str, label: str, **attributes: object) -> SafeString:
     """Render a collapsible block with a label."""
-    shown_attributes = flatatt(_attributes(attributes))
+    shown_attributes = flatatt(_html_attributes(attributes))
     return format_html("<details{}><summary>{}</summary>{}</details>", shown_attributes, label, content)
 
 
 @register.simple_block_tag
 def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
     """Render a collapsible section. ``beside`` is text next to its heading; ``named`` is the section's ID."""
-    shown_attributes = flatatt({"class": "fold"} | _attributes(attributes))
+    shown_attributes = flatatt({"class": "fold"} | _html_attributes(attributes))
     heading = format_html(
         "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
     )
@@ -262,10 +266,10 @@ def fold(content: str, named: str, title: str, beside: str = "", **attributes: o
 def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
     """Render a form that posts to a page, or to the current one. ``send`` is the label of the submit button."""
     to = reverse(page, args=where) if page else None
-    shown_attributes = flatatt({"method": "post", "action": to} | _attributes(attributes))
-    hidden = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
+    shown_attributes = flatatt({"method": "post", "action": to} | _html_attributes(attributes))
+    csrf_field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
     last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
-    return format_html("<form{}>{}{}{}</form>", shown_attributes, hidden, content, last)
+    return format_html("<form{}>{}{}{}</form>", shown_attributes, csrf_field, content, last)
 
 
 @register.simple_tag
@@ -307,23 +311,23 @@ def field(name: str, label: str, value: object = None, /, **attributes: object) 
 
     In attribute names ``_`` stands for ``-``. Attributes with the value None are omitted.
     """
-    return _labelled(name, label, "<input{}>", {"value": value} | attributes)
+    return _render_labelled(name, label, "<input{}>", {"value": value} | attributes)
 
 
 @register.simple_tag
 def area(name: str, label: str, value: object, /, **attributes: object) -> SafeString:
     """Render a multi-line field."""
-    return _labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
+    return _render_labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
 
 
 @register.simple_tag
 def choice(
-    name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, /, **attributes: object
+    name: str, label: str, options: Iterable[tuple[object, str]], selected: object, /, **attributes: object
 ) -> SafeString:
     """Render a labelled select field."""
-    offers = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
+    offers = ((flatatt({"value": value or "", "selected": value == selected}), words) for value, words in options)
     offered = format_html_join("\n", "<option{}>{}</option>", offers)
-    return _labelled(name, label, "<select{}>{}</select>", attributes, offered)
+    return _render_labelled(name, label, "<select{}>{}</select>", attributes, offered)
 
 
 @register.simple_tag
@@ -333,25 +337,27 @@ def link_to(
     """Render a link to a page, or only its label if ``unless`` is true. ``further`` is appended to the URL."""
     if unless:
         return conditional_escape(label)
-    shown_attributes = {"href": reverse(page, args=where) + further} | _attributes(attributes)
+    shown_attributes = {"href": reverse(page, args=where) + further} | _html_attributes(attributes)
     return format_html("<a{}>{}</a>", flatatt(shown_attributes), label)
 
 
 @register.simple_tag
 def button(label: str, keys: str = "", /, **attributes: object) -> SafeString:
     """Render a form button with its keyboard shortcuts."""
-    shown = format_html_join("", " <kbd>{}</kbd>", ((key,) for key in keys.split()))
-    return format_html("<button{}>{}{}</button>", flatatt(_attributes(attributes)), label, shown)
+    key_hints = format_html_join("", " <kbd>{}</kbd>", ((key,) for key in keys.split()))
+    return format_html("<button{}>{}{}</button>", flatatt(_html_attributes(attributes)), label, key_hints)
 
 
 @register.simple_tag(takes_context=True)
 def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
     """Render a single-button form that posts to a page. ``inline`` is the accessible name of a button within text."""
     form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
-    hidden = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+    csrf_field = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
     usual = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
-    button = flatatt(usual | _attributes(attributes))
-    return format_html("<form{}>" + hidden + "<button{}>{}</button></form>", form, context["csrf_token"], button, label)
+    button = flatatt(usual | _html_attributes(attributes))
+    return format_html(
+        "<form{}>" + csrf_field + "<button{}>{}</button></form>", form, context["csrf_token"], button, label
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -359,8 +365,8 @@ def ways(context: Context, *pages: str) -> SafeString:
     """Render links to pages, of the owner if there is one. The current section is marked."""
     path, owner = _OF_PARTIES.sub(r"\1parties/", context["request"].path), context.get("owner")
     pages_by_address = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
-    here = max((address for address in pages_by_address if path.startswith(address)), key=len, default="")
-    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in pages_by_address)
+    current = max((address for address in pages_by_address if path.startswith(address)), key=len, default="")
+    marked = ({"href": address, "aria-current": "page" if address == current else None} for address in pages_by_address)
     return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), pages_by_address.values(), strict=True))
 
 
@@ -398,15 +404,17 @@ def _in_a_cell(value: object) -> object:
     return "–" if value in (None, "") else value
 
 
-def _labelled(name: str, label: str, shape: str, given: dict[str, object], *content: object) -> SafeString:
-    helped = given.pop("helped", "")
-    if beside := given.pop("beside", ""):
+def _render_labelled(name: str, label: str, shape: str, attributes: dict[str, object], *content: object) -> SafeString:
+    helped = attributes.pop("helped", "")
+    if beside := attributes.pop("beside", ""):
         label = format_html('{} <span class="aside">{}</span>', label, beside)
-    own = given.pop("id", name)  # For pages on which several forms have a field of the same name.
-    told = {"id": own, "name": name, "aria-describedby": f"{own}-help" if helped else None} | _attributes(given)
+    own = attributes.pop("id", name)  # For pages on which several forms have a field of the same name.
+    values = {"id": own, "name": name, "aria-describedby": f"{own}-help" if helped else None} | _html_attributes(
+        attributes
+    )
     below = format_html('\n<p class="help-text" id="{}-help">{}</p>', own, helped) if helped else ""
-    return format_html('<label for="{}">{}</label>\n' + shape + "{}", own, label, flatatt(told), *content, below)
+    return format_html('<label for="{}">{}</label>\n' + shape + "{}", own, label, flatatt(values), *content, below)
 
 
-def _attributes(given: dict[str, object]) -> dict[str, object]:
-    return {name.replace("_", "-"): value or None if name == "class" else value for name, value in given.items()}
+def _html_attributes(attributes: dict[str, object]) -> dict[str, object]:
+    return {name.replace("_", "-"): value or None if name == "class" else value for name, value in attributes.items()}

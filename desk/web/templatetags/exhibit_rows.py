@@ -22,8 +22,8 @@ from indexer.layout.information import COMPOSED
 from registry.crawls.captures import TITLES
 from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
-from registry.crawls.search_services import services
-from registry.crawls.watching import looks_by_hand, runs_once, takes_lists
+from registry.crawls.search_services import load_services
+from registry.crawls.watching import is_list_watch, is_manual_watch, is_unscheduled
 from registry.models import Case, Work
 from workers import wiring
 
@@ -49,7 +49,7 @@ _WORDS_OF_EVIDENCE = (
     witness_kind,
     witness_subject,
 )
-for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, runs_once, takes_lists):
+for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, is_manual_watch, is_unscheduled, is_list_watch):
     register.filter(said.__name__, said)
 
 
@@ -72,9 +72,9 @@ def listed(values: Iterable[object]) -> str:
 
 
 @register.filter
-def works_in_words(works: Collection[Work], most: int | None = None) -> str:
-    """Format a licence's works by number, or their count if there are more than ``most``; "all" if none is named."""
-    if most is not None and len(works) > most:
+def works_in_words(works: Collection[Work], limit: int | None = None) -> str:
+    """Format a licence's works by number, or their count if there are more than ``limit``; "all" if none is named."""
+    if limit is not None and len(works) > limit:
         return counted(len(works), "works")
     return listed(work.number for work in works) or gettext("all")
 
@@ -106,7 +106,7 @@ def conditions(service: Service) -> Conditions:
 @register.filter
 def search_title(service: str) -> str:
     """Return the name of a search service or archive, or its identifier if it is no longer offered."""
-    service_found = services(wiring.services().config).get(service)
+    service_found = load_services(wiring.services().config).get(service)
     return TITLES.get(service, service) if service_found is None else service_found.name
 
 

@@ -27,9 +27,9 @@ from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Pic
 from workers import wiring
 
 
-def not_through(watch: Watch) -> Crawl | None:
+def unfinished_crawl(watch: Watch) -> Crawl | None:
     """Return the crawl under way, or the last one while its images are still being compared, or None."""
-    if (under_way := watching.crawl_under_way(watch)) is not None:
+    if (under_way := watching.get_running_crawl(watch)) is not None:
         return under_way
     last = watch.crawls.order_by("-number").first()
     return last if last and _uncompared(last).exists() else None
@@ -44,37 +44,37 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
 
     ``most`` is the known number of URLs, for a progress bar. ``inquiries`` are the search queries with their state.
     """
-    visited, waiting = crawling.addresses(crawl.pk)
-    seen = crawl.sightings.values("picture")
-    waiting = 0 if crawl.finished_at else waiting
+    visited, pending = crawling.count_urls(crawl.pk)
+    sighted_pictures = crawl.sightings.values("picture")
+    pending = 0 if crawl.finished_at else pending
     seen_in = CaseSighting.objects.filter(case__owner=crawl.watch.owner_id, sighting__crawl=crawl)
     return {
         "visited": visited,
-        "waiting": waiting,
-        "most": visited + waiting,
-        "pictures": seen.distinct().count() if crawl.pictures is None else crawl.pictures,
+        "waiting": pending,
+        "most": visited + pending,
+        "pictures": sighted_pictures.distinct().count() if crawl.pictures is None else crawl.pictures,
         "refused": crawl.refusals.count(),
         "uncompared": _uncompared(crawl).count(),
         "cases": seen_in.values("case").distinct().count(),
         "end": end_in_words(crawl.reason),
         "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
         "spent": spending_in_words(crawl),
-        "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
-        "over_budget": budgets.unrendered(crawl).get("budget", 0),
-        "lacked_browser": partial(crawling.lacked_browser, crawl),  # Evaluated only where it is shown.
+        "scripted": crawling.count_unrun_scripts([crawl])[crawl.pk],
+        "over_budget": budgets.count_unrendered(crawl).get("budget", 0),
+        "lacked_browser": partial(crawling.has_lacked_browser, crawl),  # Evaluated only where it is shown.
         "not_asked": not_asked_in_words(crawl),
-        "proposed": proposals.of_watch(crawl.watch).count() if crawl.watch.own else 0,
-        "resting": crawling.resting(crawl).items(),
+        "proposed": proposals.list_open_of_watch(crawl.watch).count() if crawl.watch.own else 0,
+        "resting": crawling.list_resting_hosts(crawl).items(),
     }
 
 
-def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
+def statistics_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
     """Return the progress of several crawls of an owner. The number of queries is constant."""
-    seen = Sighting.objects.filter(crawl__in=crawls).order_by().values_list("crawl")
-    pictures = dict(seen.annotate(Count("picture", distinct=True)))
-    uncompared = dict(seen.filter(picture__state__in=UNFINISHED).annotate(Count("picture", distinct=True)))
+    sightings = Sighting.objects.filter(crawl__in=crawls).order_by().values_list("crawl")
+    pictures = dict(sightings.annotate(Count("picture", distinct=True)))
+    uncompared = dict(sightings.filter(picture__state__in=UNFINISHED).annotate(Count("picture", distinct=True)))
     own = Q(case_sightings__case__owner=F("crawl__watch__owner"))
-    cases = dict(seen.filter(own).annotate(Count("case_sightings__case", distinct=True)))
+    cases = dict(sightings.filter(own).annotate(Count("case_sightings__case", distinct=True)))
     refused = dict(Refusal.objects.filter(crawl__in=crawls).order_by().values_list("crawl").annotate(Count("pk")))
     prefetch_related_objects(crawls, Prefetch("inquiries", Inquiry.objects.order_by("pk")))
     return [
@@ -96,20 +96,22 @@ def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Show a crawl: what it visited and found, and what it refused and why."""
     row = scoped.crawl(owner, watch_number, number)
-    counts = scoped.refusal_counts(row)
+    counts = scoped.count_refusals(row)
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
-    is_query = watching.searches(row.watch) or watching.asks_archives(row.watch)
+    is_query = watching.is_search_watch(row.watch) or watching.is_archive_watch(row.watch)
     depth = 0 if is_query else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
         "watch": row.watch,
         "progress": progress_of(row),
-        "is_whole": crawling.is_whole(row, depth=depth),
-        "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
-        "passed": sorted(((n, passed_in_words(one)) for one, n in scoped.passed_counts(row).items()), reverse=True),
-        "left_out": sorted(((n, left_out_in_words(one)) for one, n in crawling.left_out(row).items()), reverse=True),
+        "is_whole": crawling.is_complete(row, depth=depth),
+        "counts": sorted(((n, refusal_in_words(key), key) for key, n in counts.items()), reverse=True),
+        "passed": sorted(((n, passed_in_words(key)) for key, n in scoped.count_skipped(row).items()), reverse=True),
+        "left_out": sorted(
+            ((n, left_out_in_words(key)) for key, n in crawling.count_omissions(row).items()), reverse=True
+        ),
         "damaged": row.refusals.filter(reason="unreadable", url__startswith="file:").exists(),
         "reason": reason if reason in counts else "",
         "page": page,
@@ -136,5 +138,5 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> None:
     """Stop a crawl, keeping its results."""
     row = scoped.crawl(owner, watch_number, number)
-    if plan.stop(wiring.services(), row, by=request.user.get_username()):
+    if plan.stop_crawl(wiring.services(), row, by=request.user.get_username()):
         messages.success(request, _("The run ends with the results so far."))

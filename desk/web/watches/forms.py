@@ -12,15 +12,22 @@ from django.utils.translation import gettext_lazy as _
 
 from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
-from desk.texts.schedules import schedule
+from desk.texts.schedules import describe_schedule
 from registry.crawls import captures, own_places, starting
-from registry.crawls.budgets import RENDERING, VISITS, VISITS_A_DAY
-from registry.crawls.inquiries import USUAL
-from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
-from registry.crawls.search_services import words_of
-from registry.crawls.watching import BUDGET, FILE_KINDS, Subjects, asks_archives, searched_words, searches
+from registry.crawls.budgets import RENDERING, VISITS, VISITS_PER_DAY
+from registry.crawls.inquiries import DEFAULT_SUBJECTS
+from registry.crawls.schedules import DAY, WEEK, TimeOfDay, load_time_of_day
+from registry.crawls.search_services import split_queries
+from registry.crawls.watching import (
+    DEFAULT_BUDGET,
+    FILE_KINDS,
+    Subjects,
+    is_archive_watch,
+    is_search_watch,
+    list_search_words,
+)
 from registry.models import Owner, Watch
-from registry.works.licence_tables import works_named
+from registry.works.licence_tables import parse_works
 from workers import wiring
 
 MEGABYTE = 1_000_000
@@ -36,7 +43,7 @@ PERIODS = (
     (WEEK, _("Every week")),
     (4 * WEEK, _("Every 4 weeks")),
 )
-AS_IT_IS = "0"
+UNCHANGED_PERIOD = "0"
 AMOUNTS = {
     "pages": ("pages", 1),
     "images": ("images", 1),
@@ -53,9 +60,9 @@ SEARCHES_ONLY = ("searches", "money", "money_month")
 RENDER = ("rendering", "render_pages", "render_minutes")
 SITES_ONLY = ("pages", "depth", *RENDER)
 NO_CAPTURES = (*SEARCHES_ONLY, "images", "depth", *RENDER)
-OF_ARCHIVES = ("archive", "domains", "since", "until")
+ARCHIVE_FIELDS = ("archive", "domains", "since", "until")
 SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER, "visits")
-OF_WORKS = ("works", "newest")
+WORK_FIELDS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday", "zone"})
 NIGHT = time(3, 0)
 
@@ -71,8 +78,8 @@ class WatchForm(forms.Form):
     words = forms.CharField(label=_("Search terms, one search per line"), widget=forms.Textarea, max_length=20_000)
     archive = forms.ChoiceField(
         label=_("Archive"),
-        choices=lambda: tuple(starting.archives(wiring.services()).items()),
-        initial=lambda: next(iter(starting.archives(wiring.services())), ""),
+        choices=lambda: tuple(starting.list_archives(wiring.services()).items()),
+        initial=lambda: next(iter(starting.list_archives(wiring.services())), ""),
         help_text=_(
             "The first archive contains many pictures of many sites, the second contains few pictures of "
             "very many sites."
@@ -180,29 +187,29 @@ class WatchForm(forms.Form):
             name=name, sources=[], budget={**RENDERING}, interval_seconds=usual, own=own
         )
         super().__init__(data, initial=_initial(watch), label_suffix="")
-        self.asks_archive = archive or asks_archives(watch)
-        asks, takes = searches(watch) or service is not None, service.takes if service else ""
-        asks_words = takes == "words" or bool(searched_words(watch))
+        self.asks_archive = archive or is_archive_watch(watch)
+        asks, takes = is_search_watch(watch) or service is not None, service.takes if service else ""
+        asks_words = takes == "words" or bool(list_search_words(watch))
         unused: tuple[str, ...] = SITES_ONLY if asks else SEARCHES_ONLY
         if reads_files(watch):
             unused = (*SPENDING, "delay")
         elif self.asks_archive:
             unused = NO_CAPTURES
-        unused += () if archive else OF_ARCHIVES
+        unused += () if archive else ARCHIVE_FIELDS
         if asks or self.asks_archive or any(source["kind"] not in own_places.KINDS for source in watch.sources):
             unused += ("own",)
-        of_works = OF_WORKS if asks_words or not asks or takes == "nothing" else ()
+        of_works = WORK_FIELDS if asks_words or not asks or takes == "nothing" else ()
         for field in (*unused, *(() if asks_words else ("words",)), *of_works):
             del self.fields[field]
         if service is not None:
-            self.initial["searches"] = service.pace.searches
+            self.initial["is_search_watch"] = service.pace.searches
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if str(watch.interval_seconds) not in dict(choices):
-            choices.insert(0, (AS_IT_IS, schedule(watch)))
+            choices.insert(0, (UNCHANGED_PERIOD, describe_schedule(watch)))
         every: Any = self.fields["every"]
         every.choices = choices
         zone: Any = self.fields["zone"]
-        zones = dict.fromkeys([self.initial["zone"], str(_here()), timezone.get_default_timezone_name()])
+        zones = dict.fromkeys([self.initial["zone"], str(_reader_time_zone()), timezone.get_default_timezone_name()])
         zone.choices = [(name, name) for name in zones]
 
     def settings(self) -> dict[str, Any]:
@@ -213,8 +220,8 @@ class WatchForm(forms.Form):
         if values.get("rendering"):
             budget["render"] = values["rendering"]
         every = timedelta(seconds=int(values["every"]) or self._watch.interval_seconds)
-        touched = {name for name in TIMES & set(self.changed_data) if values.get(name) != ""}
-        stays = self._watch.pk and not touched
+        changed_times = {name for name in TIMES & set(self.changed_data) if values.get(name) != ""}
+        stays = self._watch.pk and not changed_times
         zone = ZoneInfo(values["zone"] or self.initial["zone"])
         return {
             "name": values["name"],
@@ -228,12 +235,12 @@ class WatchForm(forms.Form):
     @property
     def asked(self) -> list[forms.BoundField]:
         """Present fields for the name and the search subjects."""
-        return [self[name] for name in ("name", "own", "words", *OF_WORKS) if name in self.fields]
+        return [self[name] for name in ("name", "own", "words", *WORK_FIELDS) if name in self.fields]
 
     @property
     def captures(self) -> list[forms.BoundField]:
         """Present fields for the archive query."""
-        return [self[name] for name in OF_ARCHIVES if name in self.fields]
+        return [self[name] for name in ARCHIVE_FIELDS if name in self.fields]
 
     @property
     def spending(self) -> list[forms.BoundField]:
@@ -247,7 +254,7 @@ class WatchForm(forms.Form):
             WrongUseError: A domain or time is invalid.
         """
         values = self.cleaned_data
-        return captures.subjects(values["domains"].split(), values["since"], values["until"])
+        return captures.make_subjects(values["domains"].split(), values["since"], values["until"])
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
         """Return the subjects of search queries.
@@ -256,13 +263,16 @@ class WatchForm(forms.Form):
             WrongUseError: A work does not exist.
         """
         values = self.cleaned_data
-        said: dict[str, Any] = {"words": words_of(values["words"])} if "words" in values else {}
+        result: dict[str, Any] = {"words": split_queries(values["words"])} if "words" in values else {}
         if "works" in values:
-            said |= {"works": [work.number for work in works_named(owner, values["works"])], "newest": values["newest"]}
-        return said
+            result |= {
+                "works": [work.number for work in parse_works(owner, values["works"])],
+                "newest": values["newest"],
+            }
+        return result
 
 
-def _here() -> tzinfo:
+def _reader_time_zone() -> tzinfo:
     """Return the reader's time zone."""
     return timezone.get_current_timezone()
 
@@ -275,24 +285,26 @@ def reads_files(watch: Watch) -> bool:
 def _initial(watch: Watch) -> dict[str, Any]:
     source: Mapping[str, Any] = next(iter(watch.sources), {})
     spent: Mapping[str, Any] = {
-        "searches": USUAL,
-        VISITS: VISITS_A_DAY,
-        **BUDGET,
+        "searches": DEFAULT_SUBJECTS,
+        VISITS: VISITS_PER_DAY,
+        **DEFAULT_BUDGET,
         **RENDERING,
         "render": "never",
         **watch.budget,
     }
     amounts = {field: int(spent[name]) // unit for field, (name, unit) in AMOUNTS.items()}
-    begin = kept(watch) or (TimeOfDay.of(watch.next_run_at, _here()) if watch.next_run_at is not None else None)
-    known = {int(period.total_seconds()) for period, _words in PERIODS}
+    begin = load_time_of_day(watch) or (
+        TimeOfDay.of(watch.next_run_at, _reader_time_zone()) if watch.next_run_at is not None else None
+    )
+    offered_seconds = {int(period.total_seconds()) for period, _words in PERIODS}
     return amounts | {
         "name": watch.name,
         "own": watch.own,
-        "words": "\n".join(searched_words(watch)),
-        "every": str(watch.interval_seconds) if watch.interval_seconds in known else AS_IT_IS,
+        "words": "\n".join(list_search_words(watch)),
+        "every": str(watch.interval_seconds) if watch.interval_seconds in offered_seconds else UNCHANGED_PERIOD,
         "weekday": (begin.weekday if begin is not None else None) or 0,
         "at": begin.at.replace(second=0, microsecond=0) if begin is not None else NIGHT,
-        "zone": str(begin.zone if begin is not None else _here()),
+        "zone": str(begin.zone if begin is not None else _reader_time_zone()),
         "megabytes": max(1, amounts["megabytes"]),
         "minutes": max(1, amounts["minutes"]),
         "money": spent.get("money", ""),

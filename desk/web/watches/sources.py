@@ -10,15 +10,15 @@ from crawler.formats.job import SourceKind
 from crawler.site_probe import MAX_ADDRESS, Look, Proposal, Robots
 from desk.texts.crawl_refusals import refusal_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import said
+from desk.web.common.access import clean_text
 from desk.web.common.pages import decider_form, decider_post, show
 from desk.web.watches.forms import WatchForm
-from desk.web.watches.views import run_at_once
+from desk.web.watches.views import start_now
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import host_of
 from registry import scoped
 from registry.crawls import watching
-from registry.crawls.watches import arrange, check_addresses, look_at_site
+from registry.crawls.watches import arrange, check_addresses, examine_site
 from registry.models import Owner, Watch
 from workers import wiring
 
@@ -28,64 +28,64 @@ def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a site's URL, examine it, and show what it offers."""
     if request.method != "POST":
         return show(request, owner, "web/watch-new.html", {"address": "", "own": "own" in request.GET})
-    values = looked_at(request) | {"own": "own" in request.POST}
+    values = examine_url(request) | {"own": "own" in request.POST}
     if not values.get("offered"):
         return show(request, owner, "web/watch-new.html", values, status=422)
     address = str(values["address"])
-    name = watching.free_name(owner, host_of(address).removeprefix("www.") or address)
+    name = watching.make_free_name(owner, host_of(address).removeprefix("www.") or address)
     return show(
         request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name, own="own" in request.POST)}
     )
 
 
 @decider_post()
-def make(request: HttpRequest, owner: Owner) -> HttpResponse:
+def create_watch(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Create the watch, and run it at once if requested."""
     form = WatchForm(request.POST)
-    offered, chosen = places(request.POST.getlist("offered")), places(request.POST.getlist("source"))
+    offered, selected = parse_sources(request.POST.getlist("offered")), parse_sources(request.POST.getlist("source"))
     if form.is_valid():
         try:
-            given, sources = form.settings(), [(str(source.kind), source.url) for source in chosen]
+            options, sources = form.settings(), [(str(source.kind), source.url) for source in selected]
             by = request.user.get_username()
-            watch = arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)
+            watch = arrange(wiring.services(), owner, options.pop("name"), sources, **options, by=by)
         except ExhibitError as error:
             form.add_error(None, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
         else:
             if request.POST.get("now"):
-                return run_at_once(request, watch)
+                return start_now(request, watch)
             messages.success(request, _("Saved."))
             return redirect("watch", slug=owner.slug, number=watch.number)
-    shown = [choice(source, chosen=source in chosen) for source in offered]
-    values = {"form": form, "offered": shown, "address": offered[0].url if offered else ""}
+    choices = [choice(source, selected=source in selected) for source in offered]
+    values = {"form": form, "offered": choices, "address": offered[0].url if offered else ""}
     return show(request, owner, "web/watch-new.html", values, status=422)
 
 
-PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
+TEMPORARY_REASONS = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
 """Prefixes of failure reasons that may be temporary."""
 MAX_SOURCES = 50
 KINDS = (SourceKind.SITE, SourceKind.SITEMAP, SourceKind.FEED, SourceKind.LIST)
 
 
-def looked_at(request: HttpRequest) -> dict[str, object]:
+def examine_url(request: HttpRequest) -> dict[str, object]:
     """Examine the URL in the form and return the template data: ``offered`` sources and remarks.
 
     Without ``offered`` there is nothing to choose; ``problem`` or ``robots`` states why.
     """
-    address = said(request.POST.get("address", ""))
+    address = clean_text(request.POST.get("address", ""))
     try:
-        look = look_at_site(wiring.services(), address)
+        look = examine_site(wiring.services(), address)
     except RefusedError as error:
         problem: dict[str, object] = {"address": address, "problem": refusal_in_words(error.reason, error.message)}
-        if not error.reason.startswith(PASSING):
+        if not error.reason.startswith(TEMPORARY_REASONS):
             return problem
         url = address if "://" in address else f"https://{address}"
-        return problem | {"offered": [choice(Proposal(SourceKind.SITE, url), chosen=True)]}
-    offered = [choice(proposal, chosen=True) for proposal in look.proposals]
+        return problem | {"offered": [choice(Proposal(SourceKind.SITE, url), selected=True)]}
+    offered = [choice(proposal, selected=True) for proposal in look.proposals]
     return {"address": look.url, "look": look, "robots": _robots_in_words(look), "offered": offered}
 
 
 def _robots_in_words(look: Look) -> list[str]:
-    told = {
+    texts = {
         Robots.NONE: _("The site has no robots.txt: nothing is disallowed."),
         Robots.ALLOWS: _("The site's robots.txt allows visits."),
         Robots.FORBIDS: _("The site's robots.txt disallows the crawler, so a watch would see nothing there."),
@@ -93,7 +93,7 @@ def _robots_in_words(look: Look) -> list[str]:
             "The site's robots.txt could not be read, so the crawler does not visit the site for now."
         ),
     }
-    sentences = [told[look.robots]]
+    sentences = [texts[look.robots]]
     if look.crawl_delay:
         sentences.append(
             _("It requires %(n)s s between requests; the crawler waits that long.") % {"n": f"{look.crawl_delay:g}"}
@@ -105,30 +105,30 @@ def _robots_in_words(look: Look) -> list[str]:
     return sentences
 
 
-def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
+def choice(proposal: Proposal, *, selected: bool) -> dict[str, object]:
     """Return a source as a form option."""
-    return {"kind": one.kind, "url": one.url, "value": f"{one.kind} {one.url}", "chosen": chosen}
+    return {"kind": proposal.kind, "url": proposal.url, "value": f"{proposal.kind} {proposal.url}", "chosen": selected}
 
 
-def places(given: list[str]) -> list[Proposal]:
+def parse_sources(addresses: list[str]) -> list[Proposal]:
     """Parse sources (kind and URL) from a form. Invalid ones are skipped."""
-    parts = (address.partition(" ") for address in given[:MAX_SOURCES])
-    known = ((kind, url) for kind, _blank, url in parts if kind in KINDS)
-    return [Proposal(SourceKind(kind), url) for kind, url in known if 0 < len(url) <= MAX_ADDRESS]
+    parts = (address.partition(" ") for address in addresses[:MAX_SOURCES])
+    pairs = ((kind, url) for kind, _blank, url in parts if kind in KINDS)
+    return [Proposal(SourceKind(kind), url) for kind, url in pairs if 0 < len(url) <= MAX_ADDRESS]
 
 
-SHOWN = 50
+SOURCES_SHOWN = 50
 
 
 @decider_form()
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Show the sources of a watch, and what another URL offers."""
     row = _watch_of_sites(owner, number)
-    page = Paginator(watching.places(row), SHOWN).get_page(request.GET.get("page"))
-    looked = looked_at(request) if request.method == "POST" else {}
+    page = Paginator(watching.list_sources(row), SOURCES_SHOWN).get_page(request.GET.get("page"))
+    result = examine_url(request) if request.method == "POST" else {}
     places = [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page]
-    values = {"watch": row, "page": page, "places": places, **looked}
-    status = 422 if looked and not looked.get("offered") else 200
+    values = {"watch": row, "page": page, "places": places, **result}
+    status = 422 if result and not result.get("offered") else 200
     return show(request, owner, "web/watch-sources.html", values, status=status)
 
 
@@ -136,14 +136,14 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def add(request: HttpRequest, owner: Owner, number: int) -> None:
     """Add the chosen sources to the watch."""
     row = _watch_of_sites(owner, number)
-    chosen = [(str(place.kind), place.url) for place in places(request.POST.getlist("source"))]
+    selected = [(str(place.kind), place.url) for place in parse_sources(request.POST.getlist("source"))]
     try:
-        check_addresses(wiring.services(), [url for _kind, url in chosen])
-        watching.change_sources(row, add=chosen, by=request.user.get_username())
+        check_addresses(wiring.services(), [url for _kind, url in selected])
+        watching.change_sources(row, add=selected, by=request.user.get_username())
     except ExhibitError as error:
         messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
     else:
-        if chosen:
+        if selected:
             messages.success(request, _("The source was added. The watch visits it from its next run on."))
         else:
             messages.error(request, _("Choose at least one source."))
@@ -161,6 +161,6 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 def _watch_of_sites(owner: Owner, number: int) -> Watch:
     """Return a watch that visits sites. Files are chosen on the server, and searches have no sources; both give 404."""
     row = scoped.watch_numbered(owner, number)
-    if not watching.visits_sites(row):
+    if not watching.is_site_watch(row):
         raise Http404
     return row

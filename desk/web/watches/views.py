@@ -5,20 +5,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts.canaries import last_runs
+from desk.texts.canaries import describe_last_runs
 from desk.texts.crawl_refusals import amounts, end_in_words
 from desk.texts.numbers import counted
-from desk.texts.schedules import budget, politeness, schedule, visits_used_up
+from desk.texts.schedules import describe_budget, describe_politeness, describe_schedule, describe_used_up_visits
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said
-from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
-from desk.web.watches.crawls import not_through, progress_of
+from desk.web.common.access import clean_text, parse_number
+from desk.web.common.pages import ErrorMessages, decider_form, decider_post, member_page, page_of, show
+from desk.web.watches.crawls import progress_of, unfinished_crawl
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry import scoped
 from registry.cases import opt_outs
 from registry.crawls import canaries, changes, own_places, plan, watches as arranging, watching
-from registry.crawls.budgets import of_month, spent_of
+from registry.crawls.budgets import list_month_charges, sum_charges
 from registry.crawls.revisits import is_past
 from registry.matches import proposals
 from registry.models import Crawl, Owner, Watch
@@ -29,20 +29,20 @@ from workers import wiring
 def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
-    last, finds = scoped.last_crawls(page), scoped.found_by(page)
+    last, finds = scoped.last_crawls(page), scoped.count_by_watch(page)
     return {"page": page, "rows": [_row(row, last.get(row.pk), *finds.get(row.pk, (0, 0))) for row in page]}
 
 
-def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str, object]:
-    said = "" if is_past(watch) or watching.takes_lists(watch) else schedule(watch)
+def _row(watch: Watch, last: Crawl | None, finds: int, open_count: int) -> dict[str, object]:
+    schedule_text = "" if is_past(watch) or watching.is_list_watch(watch) else describe_schedule(watch)
     return {
         "watch": watch,
-        "schedule": said,
+        "schedule": schedule_text,
         "last": last,
         "end": "" if last is None or last.reason == "finished" else end_in_words(last.reason),
         "finds": finds,
-        "waiting": waiting,
-        "proposed": proposals.of_watch(watch).count() if watch.own else 0,
+        "waiting": open_count,
+        "proposed": proposals.list_open_of_watch(watch).count() if watch.own else 0,
     }
 
 
@@ -52,20 +52,20 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     row = scoped.watch_numbered(owner, number)
     row.owner = owner  # Saves a query.
     page = page_of(request, row.crawls.order_by("-number"))
-    crawl = not_through(row)
+    crawl = unfinished_crawl(row)
     return {
         "watch": row,
-        "schedule": "" if is_past(row) else schedule(row),
-        "budget": budget(row.budget),
-        "visits_used_up": visits_used_up(row),
-        "spent": amounts(spent_of(of_month(row.pk))) if watching.searches(row) else "",
-        "politeness": () if reads_files(row) else politeness({**row.politeness, **_without_robots(row)}),
-        "changing": changes.changed_weekly(row.pk),
-        "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
-        "opt_outs": [(one, [counted(n, why) for why, n in one.how.items()]) for one in opt_outs.of_watch(row)],
-        "own_places": own_places.places_of(row),
-        "proposed": proposals.of_watch(row).count() if row.own else 0,
-        "visits_sites": watching.visits_sites(row),
+        "schedule": "" if is_past(row) else describe_schedule(row),
+        "budget": describe_budget(row.budget),
+        "visits_used_up": describe_used_up_visits(row),
+        "spent": amounts(sum_charges(list_month_charges(row.pk))) if watching.is_search_watch(row) else "",
+        "politeness": () if reads_files(row) else describe_politeness({**row.politeness, **_without_robots(row)}),
+        "changing": changes.count_weekly_changes(row.pk),
+        "canaries": [(item, last, canaries.is_in_reach(item)) for item, last in describe_last_runs(row)],
+        "opt_outs": [(item, [counted(n, why) for why, n in item.how.items()]) for item in opt_outs.find_opt_outs(row)],
+        "own_places": own_places.list_places(row),
+        "proposed": proposals.list_open_of_watch(row).count() if row.own else 0,
+        "visits_sites": watching.is_site_watch(row),
         "page": page,
         "crawls": [(row, end_in_words(row.reason)) for row in page],
         "crawl": crawl,
@@ -75,7 +75,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 
 def _without_robots(row: Watch) -> dict[str, bool]:
     """Return politeness overrides: archives are queried as an API, to which robots.txt does not apply."""
-    return {"obey_robots": False, "obey_reservations": False} if watching.asks_archives(row) else {}
+    return {"obey_robots": False, "obey_reservations": False} if watching.is_archive_watch(row) else {}
 
 
 @decider_form()
@@ -86,7 +86,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if form.is_valid():
         try:
             by = request.user.get_username()
-            arranging.change(wiring.services(), row, **form.settings(), **form.subjects(owner), by=by)
+            arranging.update_watch(wiring.services(), row, **form.settings(), **form.subjects(owner), by=by)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:
@@ -100,12 +100,12 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start the watch now, in addition to its schedule. ``everything`` includes pages unchanged for a long time."""
     row = scoped.watch_numbered(owner, number)
-    return run_at_once(request, row, everything=bool(request.POST.get("everything")))
+    return start_now(request, row, everything=bool(request.POST.get("everything")))
 
 
-def run_at_once(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
+def start_now(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
     """Start a watch and redirect to its crawl, or back to the watch with the reason if it cannot start."""
-    with Telling(request):
+    with ErrorMessages(request):
         started = plan.start_now(wiring.services(), row, everything=everything)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
@@ -131,13 +131,13 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @decider_post(back="watch")
-def plant(request: HttpRequest, owner: Owner, number: int) -> None:
+def add_known_copy(request: HttpRequest, owner: Owner, number: int) -> None:
     """Add a canary: a page of the owner that shows a known copy of a work."""
     watch = scoped.watch_numbered(owner, number)
-    url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
+    url, work = clean_text(request.POST.get("url", "")), clean_text(request.POST.get("work", ""))
     try:
-        shown = scoped.work(owner, number_in(work) or 0)
-        arranging.plant(wiring.services(), shown, watch, url, by=request.user.get_username())
+        work_row = scoped.work(owner, parse_number(work) or 0)
+        arranging.plant(wiring.services(), work_row, watch, url, by=request.user.get_username())
     except NotFoundError:
         messages.error(request, _("No work has this number."))
     except RefusedError:
@@ -149,8 +149,8 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @decider_post(back="watch")
-def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> str:
+def withdraw_known_copy(request: HttpRequest, owner: Owner, number: int, canary: int) -> str:
     """Withdraw a canary."""
-    row = scoped.canary(owner, canary)
-    canaries.withdraw(row, by=request.user.get_username())
+    row = scoped.known_copy(owner, canary)
+    canaries.withdraw_known_copy(row, by=request.user.get_username())
     return _("The known copy is no longer expected. Results of earlier runs are kept.")

@@ -14,12 +14,12 @@ from django.views.decorators.cache import cache_control
 
 from crawler.searches.mapping import Service
 from desk.texts.crawl_refusals import inquiry_in_words, refusal_in_words
-from desk.texts.schedules import costs
+from desk.texts.schedules import describe_costs
 from desk.texts.sentences import in_words
-from desk.web.cases.queue import items
-from desk.web.common.access import manages, number_in
+from desk.web.cases.queue import case_items
+from desk.web.common.access import is_manager, parse_number
 from desk.web.common.pages import decider_form, decider_post, forbidden, member_page, show
-from desk.web.watches.crawls import figures_of, progress_of
+from desk.web.watches.crawls import progress_of, statistics_of
 from desk.web.watches.forms import NIGHT
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
@@ -28,21 +28,21 @@ from exhibit.sentences import Sentence
 from registry import scoped
 from registry.cases import queue
 from registry.crawls import search_words, starting
-from registry.crawls.inquiries import pictures_of
+from registry.crawls.inquiries import list_pictures
 from registry.crawls.schedules import TimeOfDay
-from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
-from registry.crawls.search_services import service_of, services
-from registry.crawls.watching import BUDGET, looks_by_hand, runs_once
+from registry.crawls.search_keys import estimate, get_key, get_obstacle, record_consent, store_key
+from registry.crawls.search_services import get_service, load_services
+from registry.crawls.watching import DEFAULT_BUDGET, is_manual_watch, is_unscheduled
 from registry.models import UNFINISHED, CaseSighting, Owner
 from workers import wiring
 
 MAX_TEXT = 20_000
-FIRST = ("google-vision", "tineye")
+PREFERRED_ENGINES = ("google-vision", "tineye")
 """Image searches listed first."""
 OFFERED = 50
 """Number of newest works offered for a trial."""
-LATELY = timedelta(hours=2)
-MOST = 30
+RECENT = timedelta(hours=2)
+MAX_CRAWLS = 30
 FINDS = 6
 """Number of newest finds shown while runs are under way."""
 
@@ -65,14 +65,14 @@ def where(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 def _sites(request: HttpRequest, owner: Owner) -> dict[str, object]:
     addresses = plain(request.POST.get("addresses", ""))[:MAX_TEXT].splitlines()
-    begun, refused = starting.watch_sites(wiring.services(), owner, addresses, when=_at_night(), by=_person(request))
-    refusals = [(address, _why(error)) for address, error in refused]
-    if begun:
+    started, refused = starting.watch_sites(wiring.services(), owner, addresses, when=_at_night(), by=_person(request))
+    refusals = [(address, _describe_error(error)) for address, error in refused]
+    if started:
         for address, why in refusals:
             messages.warning(request, _("%(address)s: %(why)s") % {"address": address, "why": why})
     elif not refusals:
         return {"site_problem": _("Enter the URL of a site.")}
-    return {"begun": begun, "refused": refusals, "addresses": "\n".join(address for address, _why in refusals)}
+    return {"begun": started, "refused": refusals, "addresses": "\n".join(address for address, _why in refusals)}
 
 
 def _collections(request: HttpRequest, owner: Owner) -> dict[str, object]:
@@ -91,41 +91,41 @@ def _collections(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 def _archives(request: HttpRequest, owner: Owner) -> dict[str, object]:
     house = wiring.services()
-    names = [name for name in request.POST.getlist("archive") if name in starting.archives(house)]
+    names = [name for name in request.POST.getlist("archive") if name in starting.list_archives(house)]
     domains, since = (plain(request.POST.get(name, ""))[:MAX_TEXT] for name in ("domains", "since"))
     name = _("From an archive")
     try:
         crawl = starting.watch_archives(house, owner, names, domains, since=since, name=name, by=_person(request))
     except ExhibitError as error:
-        return {"archive_problem": _why(error), "domains": domains, "since": since, "chosen_archives": names}
+        return {"archive_problem": _describe_error(error), "domains": domains, "since": since, "chosen_archives": names}
     return {"begun": [crawl]}
 
 
 @decider_post(back="where")
-def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+def try_service(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Store a key, if given, and query a search service for one work."""
     house = wiring.services()
-    search_service = service_of(house.config, service)
-    work = scoped.work(owner, number_in(request.POST.get("work")) or 0)
+    search_service = get_service(house.config, service)
+    work = scoped.work(owner, parse_number(request.POST.get("work")) or 0)
     key = request.POST.get("key", "").strip()
-    if (key or lacking(house, owner, service, search_service)) and not manages(owner):
+    if (key or get_obstacle(house, owner, service, search_service)) and not is_manager(owner):
         return forbidden(request)
     if key:
-        keep_key(house, owner, service, key, by=_person(request))
-    if (lacks := lacking(house, owner, service, search_service)) == "no-key":
+        store_key(house, owner, service, key, by=_person(request))
+    if (lacks := get_obstacle(house, owner, service, search_service)) == "no-key":
         raise WrongUseError(Sentence("There is no key for %(name)s.", name=search_service.name))
     if lacks:
-        consent(house, owner, service, by=_person(request))
-    starting.try_search(house, owner, service, work.number, by=_person(request))
+        record_consent(house, owner, service, by=_person(request))
+    starting.start_trial(house, owner, service, work.number, by=_person(request))
     return redirect("under-way", slug=owner.slug)
 
 
 @decider_post(back="where")
-def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | None:
+def continue_trial(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | None:
     """Keep querying a tried search service for all works."""
-    if (watch := starting.trial_of(owner, service)) is None:
+    if (watch := starting.find_trial(owner, service)) is None:
         return None
-    starting.keep_trial(wiring.services(), watch, when=_at_night(), by=_person(request))
+    starting.convert_trial(wiring.services(), watch, when=_at_night(), by=_person(request))
     return redirect("under-way", slug=owner.slug)
 
 
@@ -133,49 +133,49 @@ def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | 
 @cache_control(private=True, no_store=True)
 def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the runs that are under way or started recently, with their results."""
-    lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
-    crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
-    rows = list(zip(crawls, figures_of(crawls), strict=True))
-    theirs = CaseSighting.objects.filter(case=OuterRef("pk"), sighting__crawl__in=crawls)
-    found_cases = scoped.cases(owner).filter(Exists(theirs))
-    waiting = found_cases.filter(waits=True)
+    is_recent = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - RECENT)
+    crawls = list(scoped.crawls(owner).filter(is_recent)[:MAX_CRAWLS])
+    rows = list(zip(crawls, statistics_of(crawls), strict=True))
+    case_sightings = CaseSighting.objects.filter(case=OuterRef("pk"), sighting__crawl__in=crawls)
+    found_cases = scoped.cases(owner).filter(Exists(case_sightings))
+    open_cases = found_cases.filter(waits=True)
     values = {
         "rows": rows,
         "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
         "found": found_cases.exists(),
-        "cases": waiting.count(),
-        "finds": items(owner, list(waiting.select_related(*queue.SHOWN).order_by("-number")[:FINDS])),
-        "whole": all(crawl.reason == "finished" and not _told(progress) for crawl, progress in rows),
-        "again": not all(runs_once(crawl.watch) or looks_by_hand(crawl.watch) for crawl in crawls),
+        "cases": open_cases.count(),
+        "finds": case_items(owner, list(open_cases.select_related(*queue.RELATED_FIELDS).order_by("-number")[:FINDS])),
+        "whole": all(crawl.reason == "finished" and not _has_messages(progress) for crawl, progress in rows),
+        "again": not all(is_unscheduled(crawl.watch) or is_manual_watch(crawl.watch) for crawl in crawls),
     }
     return show(request, owner, "web/under-way.html", values)
 
 
-def _told(progress: Mapping[str, Any]) -> bool:
+def _has_messages(progress: Mapping[str, Any]) -> bool:
     """Return True if a run's searches ended with something to report."""
-    return any(words for _one, words in progress["inquiries"])
+    return any(words for _inquiry, words in progress["inquiries"])
 
 
 def _offers(owner: Owner) -> dict[str, object]:
     """Return the page's template data: search services with trials, open collections, search words and archives."""
     house = wiring.services()
-    search_services = services(house.config)
-    engines = [(name, one) for name, one in search_services.items() if one.takes_pictures]
-    engines.sort(key=lambda one: (one[0] not in FIRST, one[1].name))
-    open_ones = _open_collections()
+    search_services = load_services(house.config)
+    engines = [(name, item) for name, item in search_services.items() if item.takes_pictures]
+    engines.sort(key=lambda item: (item[0] not in PREFERRED_ENGINES, item[1].name))
+    open_services = _open_collections()
     works = list(scoped.works(owner).filter(work_pictures__stated=None).order_by("-number").distinct()[:OFFERED])
     return {
-        "engines": [_engine(owner, name, one) for name, one in engines],
-        "manages": manages(owner),
-        "collections": [(name, one, starting.places_of(one)) for name, one in open_ones.items()],
-        "collection_names": _(", ").join(one.name for one in open_ones.values()),
-        "chosen": list(open_ones),
-        "archives": list(starting.archives(house).items()),
-        "chosen_archives": list(starting.archives(house))[:1],
-        "words": "\n".join(search_words.words(owner)),
+        "engines": [_engine(owner, name, item) for name, item in engines],
+        "manages": is_manager(owner),
+        "collections": [(name, item, starting.get_max_results(item)) for name, item in open_services.items()],
+        "collection_names": _(", ").join(item.name for item in open_services.values()),
+        "chosen": list(open_services),
+        "archives": list(starting.list_archives(house).items()),
+        "chosen_archives": list(starting.list_archives(house))[:1],
+        "words": "\n".join(search_words.propose_queries(owner)),
         "works": [(work.number, work.title) for work in works],
-        "pictures": pictures_of(owner.pk, []).count(),
-        "site_pages": BUDGET["pages"],
+        "pictures": list_pictures(owner.pk, []).count(),
+        "site_pages": DEFAULT_BUDGET["pages"],
         "most_sites": starting.MAX_SITES,
     }
 
@@ -183,34 +183,34 @@ def _offers(owner: Owner) -> dict[str, object]:
 def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
     """Return the template data of an image search: missing requirements, and the result of its trial."""
     house = wiring.services()
-    trial = starting.trial_of(owner, name)
+    trial = starting.find_trial(owner, name)
     crawl = None if trial is None else trial.crawls.order_by("-number").first()
     inquiry = None if crawl is None else crawl.inquiries.first()
     return {
         "name": name,
         "service": service,
-        "places": starting.places_of(service),
-        "has_key": not service.key_form or key_of(house, owner, name) is not None,
+        "places": starting.get_max_results(service),
+        "has_key": not service.key_form or get_key(house, owner, name) is not None,
         "crawl": crawl,
         "progress": None if crawl is None else progress_of(crawl),
         "asked": inquiry,
         "problem": "" if inquiry is None else inquiry_in_words(inquiry),
-        "costs": [] if trial is None else costs(estimate(house, owner, [name], budget={}), {}),
+        "costs": [] if trial is None else describe_costs(estimate(house, owner, [name], budget={}), {}),
     }
 
 
 def _open_collections() -> dict[str, Service]:
     """Return the text searches that need no key."""
-    search_services = services(wiring.services().config)
-    collections = {name: one for name, one in search_services.items() if one.takes == "words" and not one.key_form}
-    return dict(sorted(collections.items(), key=lambda one: one[1].name))
+    search_services = load_services(wiring.services().config)
+    collections = {name: item for name, item in search_services.items() if item.takes == "words" and not item.key_form}
+    return dict(sorted(collections.items(), key=lambda item: item[1].name))
 
 
 def _at_night() -> TimeOfDay:
     return TimeOfDay(NIGHT, timezone.get_current_timezone(), timezone.localtime().weekday())
 
 
-def _why(error: ExhibitError) -> str:
+def _describe_error(error: ExhibitError) -> str:
     return refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error)
 
 

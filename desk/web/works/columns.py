@@ -12,7 +12,7 @@ from registry.works import column_mappings
 @member_page("web/columns.html")
 def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the headings for which members chose columns, newest first."""
-    page = page_of(request, column_mappings.kept_by(owner), size=10)
+    page = page_of(request, column_mappings.list_mappings(owner), size=10)
     rows = [(row, [(heading, COLUMNS.get(column)) for heading, column in row.columns]) for row in page]
     return {"page": page, "rows": rows}
 
@@ -20,5 +20,5 @@ def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @decider_post(back="columns")
 def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
     """Forget a column mapping, so that the next table with these headings is asked about again."""
-    column_mappings.forget(owner, mapping)
+    column_mappings.delete_mapping(owner, mapping)
     return _("The column mapping was removed. You will be asked about the next table with these headings.")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from desk.texts import ownership
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said, takes
+from desk.web.common.access import clean_text, log_download, parse_number
 from desk.web.common.pages import decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -18,14 +18,14 @@ from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
 from registry.works import declarations as declaring
 from registry.works.opened import close_work, open_work
-from registry.works.ownership import answer as answer_remark
+from registry.works.ownership import record_answer as answer_remark
 from registry.works.registration import remove_work
-from registry.works.tables import registration
+from registry.works.tables import parse_registration
 from workers import wiring
 
 FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}
 """Fields that a file's metadata may contain, by metadata name."""
-MOST = {"title": 500, "author": 300, "holder": 300, "credit": 300}
+MAX_LENGTHS = {"title": 500, "author": 300, "holder": 300, "credit": 300}
 """Maximum lengths of fields with a lower limit than others."""
 
 
@@ -35,22 +35,22 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     row = scoped.work(owner, number)
     error = ""
     if request.method == "POST":
-        by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
-        version = number_in(request.POST.get("version"))
+        by, reason = request.user.get_username(), clean_text(request.POST.get("reason", ""))
+        version = parse_number(request.POST.get("version"))
         try:
-            changed = declaring.edit(row, _declared(request), by=by, reason=reason, version=version)
+            changed = declaring.edit_work(row, _parse_declaration(request), by=by, reason=reason, version=version)
         except ExhibitError as wrong:
             error = in_words(wrong)
         else:
             messages.success(request, _("Saved.") if changed else _("Nothing was changed."))
             return redirect("work", slug=owner.slug, number=number)
-    stated = {name: text for name, key in FROM_FILE.items() if (text := row.metadata.get(key))}
+    metadata = {name: text for name, key in FROM_FILE.items() if (text := row.metadata.get(key))}
     values = {
         "work": row,
         "error": error,
-        "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
-        "said": {name: _("The file states: %(said)s") % {"said": text} for name, text in stated.items()},
-        "gaps": any(not getattr(row, name) for name in stated),
+        "values": _typed_fields(request) if error else _form_values(row, fill="fill" in request.GET),
+        "said": {name: _("The file states: %(said)s") % {"said": text} for name, text in metadata.items()},
+        "gaps": any(not getattr(row, name) for name in metadata),
         "author_kinds": ownership.AUTHOR_KINDS.items(),
         "mediums": ownership.MEDIUMS.items(),
         "version": row.changes.count(),
@@ -59,12 +59,12 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 
 @decider_post(back="work")
-def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
+def answer_warning(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     """Answer an ownership warning with a reason."""
     row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
-    answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
+    answer_remark(row, by=request.user.get_username(), reason=clean_text(request.POST.get("reason", "")))
     return _("Your reason was saved with your name and the time.")
 
 
@@ -75,10 +75,10 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> str:
     file = request.FILES.get("file")
     if file is None:
         raise WrongUseError(_("Choose a file."))
-    if (file.size or 0) > declaring.MAX_ATTACHMENT:
+    if (file.size or 0) > declaring.MAX_ATTACHMENT_BYTES:
         raise WrongUseError(_("The document is too large."))
-    about, by = said(request.POST.get("about", "")), request.user.get_username()
-    declaring.attach(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
+    about, by = clean_text(request.POST.get("about", "")), request.user.get_username()
+    declaring.attach_document(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
     return _("The document was saved byte for byte; its digest is in the log.")
 
 
@@ -92,14 +92,14 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     except NotFoundError:
         messages.error(request, _("This document was permanently removed."))
         return redirect("work", slug=owner.slug, number=number)
-    takes(request, Evidence.ATTACHMENT, owner, number=attachment, work=number)
+    log_download(request, Evidence.ATTACHMENT, owner, number=attachment, work=number)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
 
 
 @decider_post(back="work")
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
     """Remove a document from a work."""
-    declaring.detach(scoped.attachment(owner, number, attachment), by=request.user.get_username())
+    declaring.detach_document(scoped.attachment(owner, number, attachment), by=request.user.get_username())
 
 
 @decider_post(back="works")
@@ -112,9 +112,9 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 
 
 @decider_post(back="work")
-def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
+def publish_page(request: HttpRequest, owner: Owner, number: int) -> str:
     """Publish a page about a work, or change its contact."""
-    row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
+    row, contact = scoped.work(owner, number), clean_text(request.POST.get("contact", ""))
     open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
     return _("Anyone can now view the public page of this work.")
 
@@ -126,36 +126,36 @@ def close(request: HttpRequest, owner: Owner, number: int) -> str:
     return _("The public page was closed.")
 
 
-def _present(row: Work, *, fill: bool) -> dict[str, Any]:
-    declared = row.declared
-    shown: dict[str, Any] = {name: getattr(declared, name) for name in declared.__dataclass_fields__}
-    shown["author_died"] = declared.author_died or ""
-    lines = ((entry["office"], entry["number"], entry.get("date", "")) for entry in declared.registrations)
-    shown["registrations"] = "\n".join(" | ".join(filter(None, line)) for line in lines)
+def _form_values(row: Work, *, fill: bool) -> dict[str, Any]:
+    declaration = row.declared
+    values: dict[str, Any] = {name: getattr(declaration, name) for name in declaration.__dataclass_fields__}
+    values["author_died"] = declaration.author_died or ""
+    lines = ((entry["office"], entry["number"], entry.get("date", "")) for entry in declaration.registrations)
+    values["registrations"] = "\n".join(" | ".join(filter(None, line)) for line in lines)
     if fill:
-        stated = {name: row.metadata.get(key) for name, key in FROM_FILE.items() if not shown[name]}
-        shown |= {name: text for name, text in stated.items() if text}
-    return shown
+        metadata = {name: row.metadata.get(key) for name, key in FROM_FILE.items() if not values[name]}
+        values |= {name: text for name, text in metadata.items() if text}
+    return values
 
 
-def _typed(request: HttpRequest) -> dict[str, Any]:
+def _typed_fields(request: HttpRequest) -> dict[str, Any]:
     return {name: request.POST.get(name, "") for name in DeclaredWork.__dataclass_fields__}
 
 
-def _declared(request: HttpRequest) -> DeclaredWork:
-    typed: dict[str, Any] = {name: said(text) for name, text in _typed(request).items()}
+def _parse_declaration(request: HttpRequest) -> DeclaredWork:
+    typed: dict[str, Any] = {name: clean_text(text) for name, text in _typed_fields(request).items()}
     died = typed["author_died"]
     if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
         raise WrongUseError(_("“%(given)s” is not a year.") % {"given": died})
     lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
-    registrations = [(line, registration(line)) for line in lines[:50] if line]
-    wrong = next((line for line, found in registrations if found is None), None)
+    registrations = [(line, parse_registration(line)) for line in lines[:50] if line]
+    wrong = next((line for line, parsed in registrations if parsed is None), None)
     if wrong is not None:
         text = _("“%(given)s” is not a registration. Use the format office | number | date; the date is optional.")
         raise WrongUseError(text % {"given": wrong[:100]})
     return DeclaredWork(
         **typed
-        | {name: typed[name][:most] for name, most in MOST.items()}
+        | {name: typed[name][:limit] for name, limit in MAX_LENGTHS.items()}
         | {"author_kind": typed["author_kind"] or Work.AuthorKind.PERSON, "author_died": int(died) if died else None}
-        | {"registrations": tuple(found for _line, found in registrations if found is not None)}
+        | {"registrations": tuple(parsed for _line, parsed in registrations if parsed is not None)}
     )

@@ -13,17 +13,24 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.texts import ownership
 from desk.texts.numbers import grouped
-from desk.web.common.access import number_in, said
-from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
+from desk.web.common.access import clean_text, parse_number
+from desk.web.common.pages import ROWS, ErrorMessages, decider_post, member_page, page_of
 from registry import scoped
 from registry.cases import work_search as searching
 from registry.matches import proposals
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import bulk
-from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection
+from registry.works.collections import (
+    ADD,
+    REMOVE,
+    get_collection,
+    list_collections,
+    remove_collection,
+    rename_collection,
+)
 from workers import wiring
 
-ONLY = (
+FILTERS = (
     ("", _("All")),
     (searching.Only.DOUBTFUL, _("With ownership warnings")),
     (searching.Only.UNSAFE, _("Never a certain match")),
@@ -38,9 +45,9 @@ SORTS = (
     (searching.Sort.TITLE, _("by title")),
     (searching.Sort.AUTHOR, _("by author")),
 )
-WHATS = (
-    (PUT, _("Add to collection")),
-    (TAKE, _("Remove from collection")),
+EDITS = (
+    (ADD, _("Add to collection")),
+    (REMOVE, _("Remove from collection")),
     *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
 )
 """Bulk edits that the list offers. Further ones are available through the API."""
@@ -68,12 +75,12 @@ def cards_of(rows: Iterable[Work]) -> list[Card]:
     """Return the cards of works from :func:`with_cards`."""
     works = list(rows)
     counts = searching.case_counts(works)
-    held = set(Flood.in_force().filter(work__in=works).values_list("work", flat=True))
-    return [Card(row, counts.get(row.pk, 0), row.pk in held, ownership.in_short(row)) for row in works]
+    on_hold = set(Flood.in_force().filter(work__in=works).values_list("work", flat=True))
+    return [Card(row, counts.get(row.pk, 0), row.pk in on_hold, ownership.summarize_warnings(row)) for row in works]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListFilters:
     """The filters and order of the list."""
 
     words: str
@@ -87,11 +94,13 @@ class Asked:
         """Parse a query string or hidden form fields."""
         sort, upload, collection = (given.get(name) for name in ("sort", "upload", "collection"))
         order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
-        return cls(said(given.get("q", "")), given.get("only", ""), number_in(upload), number_in(collection), order)
+        return cls(
+            clean_text(given.get("q", "")), given.get("only", ""), parse_number(upload), parse_number(collection), order
+        )
 
     def rows(self, owner: Owner) -> QuerySet[Work]:
         """Return the matching works."""
-        return searching.search(owner, self.words, self.only, self.upload, self.collection)
+        return searching.search_works(owner, self.words, self.only, self.upload, self.collection)
 
     @property
     def narrowed(self) -> bool:
@@ -102,12 +111,12 @@ class Asked:
 @member_page("web/works.html")
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's works, filtered and sorted."""
-    query, counts = request.GET, searching.counts(owner)
-    list_filters = Asked.of(query)
+    query, counts = request.GET, searching.count_by_filter(owner)
+    list_filters = ListFilters.of(query)
     rows = list_filters.rows(owner)
-    before, after = number_in(query.get("before")), number_in(query.get("after"))
-    piece = searching.piece(with_cards(rows), list_filters.sort, before, after, ROWS)
-    collections = list(collections_of(owner))
+    before, after = parse_number(query.get("before")), parse_number(query.get("after"))
+    piece = searching.list_page(with_cards(rows), list_filters.sort, before, after, ROWS)
+    collections = list(list_collections(owner))
     return {
         "piece": piece,
         "cards": cards_of(piece.works),
@@ -116,15 +125,15 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "has_works": counts[""] > 0,
         "choices": [
             (value, f"{words} {grouped(counts[value])}")
-            for value, words in ONLY
+            for value, words in FILTERS
             if counts[value] or value in ("", list_filters.only)
         ],
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
         "collection": next((row for row in collections if row.number == list_filters.collection), None),
-        "done": scoped.bulk_edits(owner).filter(number=number_in(query.get("bulk")) or 0).first(),
-        "whats": WHATS,
-        "proposed": proposals.waiting(owner).count(),
+        "done": scoped.bulk_edits(owner).filter(number=parse_number(query.get("bulk")) or 0).first(),
+        "whats": EDITS,
+        "proposed": proposals.list_open(owner).count(),
     }
 
 
@@ -132,14 +141,14 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Edit the chosen works, or all that match the filters."""
     fields = request.POST
-    numbers = [number for text in fields.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
-    chosen = Asked.of(fields).rows(owner) if "all" in fields else scoped.works(owner).filter(number__in=numbers)
+    numbers = [number for text in fields.getlist("work")[:ROWS] if (number := parse_number(text)) is not None]
+    selected = ListFilters.of(fields).rows(owner) if "all" in fields else scoped.works(owner).filter(number__in=numbers)
     back = QueryDict(mutable=True)
     back.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
-    with Telling(request):
-        what, value, reason = (said(fields.get(name, "")) for name in ("what", "value", "reason"))
+    with ErrorMessages(request):
+        what, value, reason = (clean_text(fields.get(name, "")) for name in ("what", "value", "reason"))
         by = request.user.get_username()
-        done = bulk.edit_many(wiring.services(), owner, chosen, what, value, by=by, reason=reason)
+        done = bulk.start_bulk_edit(wiring.services(), owner, selected, what, value, by=by, reason=reason)
         back["bulk"] = str(done.number)
     return redirect(f"{reverse('works', args=[owner.slug])}?{back.urlencode()}")
 
@@ -160,18 +169,18 @@ def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, obje
 def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Undo a bulk edit."""
     row = scoped.bulk_edit(owner, number)
-    done = bulk.undo(wiring.services(), row, by=request.user.get_username())
+    done = bulk.undo_bulk_edit(wiring.services(), row, by=request.user.get_username())
     return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
 
 
 @decider_post()
 def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Rename or remove a collection. Its works are kept."""
-    row, by = collection_of(owner, number), request.user.get_username()
+    row, by = get_collection(owner, number), request.user.get_username()
     if request.POST.get("do") == "remove":
         remove_collection(row, by=by)
         messages.success(request, _("The collection was removed; its works are kept."))
         return redirect("works", slug=owner.slug)
-    with Telling(request):
-        rename_collection(row, said(request.POST.get("name", "")), by=by)
+    with ErrorMessages(request):
+        rename_collection(row, clean_text(request.POST.get("name", "")), by=by)
     return redirect(f"{reverse('works', args=[owner.slug])}?collection={number}")

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from desk.api.common.files import picture_in
 from desk.api.common.limits import one_fetch, one_search
 from desk.api.common.problems import Problem
-from desk.texts.cases import how_much, how_sure
+from desk.texts.cases import describe_certainty, describe_share
 from desk.texts.crawl_refusals import refusal_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import may_decide, person_of
 from desk.web.common.pages import forbidden, member_form, show
-from desk.web.middleware.requests import whole_address
+from desk.web.middleware.requests import absolute_url
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.plain import plain
 from registry.crawls import looks
@@ -37,21 +37,21 @@ SCRIPT = (
 
 
 @member_form()
-def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+def look_up_works(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Show the form and the result. A URL is fetched only when the form is submitted; a visit leads to its crawl."""
     fields = request.POST if request.method == "POST" else request.GET
-    url, page, came = (plain(fields.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
-    if "came" in fields and came != url:
+    url, page, original_url = (plain(fields.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
+    if "came" in fields and original_url != url:
         page = ""  # The URL was changed in the form, so the page no longer belongs to it.
-    here = whole_address(request, reverse("mine", args=[owner.slug]))
-    values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}
+    page_url = absolute_url(request, reverse("mine", args=[owner.slug]))
+    values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % page_url}
     if "look" in request.POST and not may_decide(owner):
         return forbidden(request)
     if request.method == "POST":
         try:
             if "look" in request.POST:
-                return _look(request, owner, page, url)
-            values["found"] = _found(request, owner, url)
+                return _visit_page(request, owner, page, url)
+            values["found"] = _find_works(request, owner, url)
         except RefusedError as error:
             values["problem"] = refusal_in_words(error.reason, in_words(error))
         except (ExhibitError, Problem) as error:
@@ -59,14 +59,14 @@ def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return show(request, owner, "web/mine.html", values, status=422 if "problem" in values else 200)
 
 
-def _look(request: HttpRequest, owner: Owner, page: str, url: str) -> HttpResponseBase:
+def _visit_page(request: HttpRequest, owner: Owner, page: str, url: str) -> HttpResponseBase:
     """Visit a page once, with the image it is reported to show, and redirect to the crawl."""
-    crawl = looks.look(wiring.services(), owner, page or url, image=url, by=request.user.get_username())
+    crawl = looks.visit_page(wiring.services(), owner, page or url, image=url, by=request.user.get_username())
     messages.success(request, _("The page is being visited. Your pictures that it shows will appear under Cases."))
     return redirect("crawl", slug=owner.slug, watch_number=crawl.watch.number, number=crawl.number)
 
 
-def _found(request: HttpRequest, owner: Owner, url: str) -> list[dict[str, object]]:
+def _find_works(request: HttpRequest, owner: Owner, url: str) -> list[dict[str, object]]:
     services, person = wiring.services(), person_of(request)
     if (file := request.FILES.get("file")) is not None:
         data = picture_in(file, services.limits)
@@ -77,10 +77,10 @@ def _found(request: HttpRequest, owner: Owner, url: str) -> list[dict[str, objec
         answer = identify.identify(services, owner, data)
     return [
         {
-            "work": one.work,
-            "picture": one.picture,
-            "sure": how_sure(one.verification),
-            "much": how_much(one.verification),
+            "work": match.work,
+            "picture": match.picture,
+            "sure": describe_certainty(match.verification),
+            "much": describe_share(match.verification),
         }
-        for one in answer.works
+        for match in answer.works
     ]

@@ -22,11 +22,13 @@ TICKS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none
 def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the proposals with their files' metadata. Likely logos, icons and small copies are not preselected."""
     tick = request.GET.get("tick", "")
-    page = page_of(request, proposing.waiting(owner).order_by("plain", "-pk"), size=proposing.MOST)
+    page = page_of(request, proposing.list_open(owner).order_by("plain", "-pk"), size=proposing.MAX_AT_ONCE)
     return {
         "page": page,
-        "is_full": page.paginator.count >= proposing.MOST_OPEN,
-        "rows": [(row, proposing.name_of(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page],
+        "is_full": page.paginator.count >= proposing.MAX_OPEN,
+        "rows": [
+            (row, proposing.get_file_name(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page
+        ],
         "ticks": TICKS,
         "tick": tick if tick in dict(TICKS) else "",
         "watches": Watch.objects.filter(owner=owner, own=True, removed_at=None).order_by("number"),
@@ -36,18 +38,18 @@ def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @decider_post(back="proposals")
 def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     """Register or dismiss the selected proposals."""
-    chosen, by = _digests(request.POST.getlist("picture")), request.user.get_username()
+    digests, by = _parse_digests(request.POST.getlist("picture")), request.user.get_username()
     if request.POST.get("do") == "dismiss":
-        n = proposing.dismiss(owner, chosen, by=by)
+        n = proposing.dismiss(owner, digests, by=by)
         text = ngettext("%(n)s picture is no longer proposed.", "%(n)s pictures are no longer proposed.", n)
         messages.success(request, text % {"n": grouped(n)})
         return None
-    upload = proposing.register(wiring.services(), owner, chosen, by=by)
+    upload = proposing.register(wiring.services(), owner, digests, by=by)
     return redirect("upload", slug=owner.slug, number=upload.number)
 
 
-def _digests(given: Iterable[str]) -> list[Digest]:
+def _parse_digests(texts: Iterable[str]) -> list[Digest]:
     try:
-        return [Digest.from_hex(one) for one in given]
+        return [Digest.from_hex(text) for text in texts]
     except ValueError as error:
         raise WrongUseError(_("Choose at least one picture.")) from error

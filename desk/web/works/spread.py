@@ -45,25 +45,27 @@ class Lane(NamedTuple):
 def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """Show the parties that showed a work, in order of first sighting, and the times of new places."""
     work = scoped.work(owner, number)
-    rows = spreading.cases_of(owner, work)
+    rows = spreading.list_cases(owner, work)
     page = page_of(request, rows, size=LANES)
     values: dict[str, object] = {"work": work, "page": page}
     if page.object_list:
         ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
         if ends["first"] is not None:
-            values |= _drawn(owner, list(page.object_list), **ends)
-        values["by_country"] = spreading.by_country(owner, rows)
+            values |= _timeline(owner, list(page.object_list), **ends)
+        values["count_by_country"] = spreading.count_by_country(owner, rows)
     return values
 
 
-def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
+def _timeline(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
     span = max(last - first, timedelta(seconds=1))
-    period, half, form = next((name, half, form) for name, (most, half, form) in STEPS.items() if span <= most)
+    period, half, form = next(
+        (name, half, form) for name, (max_places, half, form) in STEPS.items() if span <= max_places
+    )
     span = max(span, 2 * half)  # At least one step.
-    newly, sent = spreading.newly_seen(cases, period), spreading.notices_sent(cases)
-    countries = spreading.countries(owner, {case.party for case in cases})
-    steps = [step for found in newly.values() for step in found]
-    most = max((step.places for step in steps), default=1)
+    newly, sent = spreading.count_new_places(cases, period), spreading.list_notice_times(cases)
+    countries = spreading.locate_parties(owner, {case.party for case in cases})
+    steps = [step for case_steps in newly.values() for step in case_steps]
+    max_places = max((step.places for step in steps), default=1)
     every, after = Counter[datetime](), Counter[datetime]()
     for step in steps:
         every[step.begins] += step.places
@@ -76,13 +78,13 @@ def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime)
         return f"{2 + 96 * min(max((moment - first) / span, 0.0), 1.0):.1f}%"
 
     def lane(place: int, case: Case) -> Lane:
-        found, told = newly[case.pk], [(at(moment), moment) for moment in sent.get(case.pk, ())]
-        sizes = (f"{max(LARGEST * sqrt(step.places / most), LEAST):.1f}" for step in found)
-        dots = [(at(step.begins + half), size, step.after_notice) for step, size in zip(found, sizes, strict=True)]
+        case_steps, notices = newly[case.pk], [(at(moment), moment) for moment in sent.get(case.pk, ())]
+        sizes = (f"{max(LARGEST * sqrt(step.places / max_places), LEAST):.1f}" for step in case_steps)
+        dots = [(at(step.begins + half), size, step.after_notice) for step, size in zip(case_steps, sizes, strict=True)]
         ends = at(case.first_seen), at(case.last_seen)  # type: ignore[attr-defined]
-        later = sum(step.places for step in found if step.after_notice) if told else None
+        later = sum(step.places for step in case_steps if step.after_notice) if notices else None
         stands = standing_in_words(case.standing) if case.standing else ""
-        return Lane(case, countries[case.party], TOP + LANE * place, ends, dots, told, later, stands)
+        return Lane(case, countries[case.party], TOP + LANE * place, ends, dots, notices, later, stands)
 
     return {
         "lanes": [lane(place, case) for place, case in enumerate(cases, 1)],

@@ -13,34 +13,34 @@ from django.views.decorators.cache import cache_control
 from desk.api.common.files import download
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import metadata_problems, ownership
-from desk.texts.masks import masks
+from desk.texts.masks import describe_masks
 from desk.texts.past import relation_in_words, search_in_words
-from desk.web.common.access import said, takes
-from desk.web.common.pages import Telling, decider_post, member_page, page_of
-from desk.web.works.held import held
+from desk.web.common.access import clean_text, log_download
+from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of
+from desk.web.works.held import hold_values
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import scoped
 from registry.bundles import deposits
-from registry.bundles.bundles import in_a_file
+from registry.bundles.bundles import write_to_temporary_file
 from registry.cases import work_search as searching
 from registry.log.audit_log import Evidence
 from registry.matches import proposals
 from registry.members import people
 from registry.models import Case, Owner, WorkPicture
-from registry.pictures.previews import LARGE, SMALL, shown
+from registry.pictures.previews import LARGE, SMALL, get_viewable_bytes
 from registry.works import exporting
-from registry.works.opened import public_address
-from registry.works.ownership import PROBLEMS, terms, warnings_of
-from registry.works.registration_proofs import registration_of
-from registry.works.relations import related_to
+from registry.works.opened import get_public_url
+from registry.works.ownership import PROBLEMS, assess_terms, list_warnings
+from registry.works.registration_proofs import get_registration
+from registry.works.relations import list_related
 from workers import wiring
 
 
 @decider_post(back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
     """Turn the search for derived works on or off."""
-    people.ask_for(owner, "derived", wanted=not owner.derived, by=request.user.get_username())
+    people.set_option(owner, "derived", enabled=not owner.derived, by=request.user.get_username())
 
 
 @member_page("web/work.html")
@@ -50,44 +50,44 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     row.owner = owner
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
-    remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
-    case_rows = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
+    remarks = sorted(row.remarks.all(), key=lambda item: (item.answered_at is None, item.answered_at, item.pk))
+    case_rows = searching.annotate_seen_times(scoped.cases(owner).filter(work=row, resembles=False))
     history = page_of(request, row.changes.all(), "history")
     cases = page_of(request, case_rows)
-    waiting = case_rows.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
+    open_count = case_rows.filter(decision="open").count() if cases.has_other_pages() else _count_open(cases)
     return {
         "work": row,
         "pictures": row.work_pictures.all(),
-        "public": public_address(wiring.services().config, row),
-        "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
-        "held": held(owner, row),
-        "conflict": min(row.conflicts.all(), key=lambda one: one.earlier_registered_at, default=None),
-        "doubts": ownership.warnings(warnings_of(row)),
-        "remarks": [ownership.said_of(remark) for remark in remarks],
+        "public": get_public_url(wiring.services().config, row),
+        "masked": [mask.sentence for picture in row.work_pictures.all() for mask in describe_masks(picture)],
+        "held": hold_values(owner, row),
+        "conflict": min(row.conflicts.all(), key=lambda item: item.earlier_registered_at, default=None),
+        "doubts": ownership.describe_warnings(list_warnings(row)),
+        "remarks": [ownership.describe_remark(remark) for remark in remarks],
         "collections": row.collections.order_by("name"),
-        "terms": ownership.term_rows(terms(row)),
+        "terms": ownership.term_rows(assess_terms(row)),
         "stated": ownership.stated_rows(row.metadata),
-        "problems": metadata_problems.sentences_of(row.metadata.get(PROBLEMS, ())),
-        "kind": ownership.plain("author_kind", row.author_kind),
-        "medium": ownership.plain("medium", row.medium) if row.medium else "",
-        "registration": registration_of(row),
-        "origin": proposals.origin(row),
-        "at_home": proposals.at_home(row),
+        "problems": metadata_problems.describe_problems(row.metadata.get(PROBLEMS, ())),
+        "kind": ownership.format_declared("author_kind", row.author_kind),
+        "medium": ownership.format_declared("medium", row.medium) if row.medium else "",
+        "registration": get_registration(row),
+        "origin": proposals.find_origin(row),
+        "at_home": proposals.find_on_own_sites(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": cases,
-        "undecided": waiting,
+        "undecided": open_count,
         "deposits": row.deposits.all(),
         "history": history,
         "changes": [
             (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
         ],
-        "related": [(other, relation_in_words(other)) for other in related_to(row)],
+        "related": [(other, relation_in_words(other)) for other in list_related(row)],
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }
 
 
-def _open(cases: Iterable[Case]) -> int:
+def _count_open(cases: Iterable[Case]) -> int:
     return sum(case.decision == Case.Decision.OPEN for case in cases)
 
 
@@ -95,11 +95,11 @@ def _open(cases: Iterable[Case]) -> int:
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Send copies for publication, with embedded ownership metadata, as a ZIP."""
     row, fields = scoped.work(owner, number), request.POST
-    with Telling(request):
-        licensor, recipient = (said(fields.get(name, "")) for name in ("licence_url", "mark_for"))
-        options = exporting.Wanted(licensor, "no_training" in fields, "sign" in fields, recipient)
-        data = exporting.packed(wiring.services(), row, options, by=request.user.get_username())
-        return download(data, exporting.packed_name(row), "application/zip")
+    with ErrorMessages(request):
+        licensor, recipient = (clean_text(fields.get(name, "")) for name in ("licence_url", "mark_for"))
+        options = exporting.ExportOptions(licensor, "no_training" in fields, "sign" in fields, recipient)
+        data = exporting.export_zip(wiring.services(), row, options, by=request.user.get_username())
+        return download(data, exporting.get_zip_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
@@ -107,7 +107,7 @@ def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Create a deposit record of the current declarations."""
     row = scoped.work(owner, number)
-    with Telling(request):
+    with ErrorMessages(request):
         new_deposit = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": new_deposit.number})
 
@@ -116,9 +116,9 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """Send a deposit record with its current receipts."""
     row = scoped.deposit(owner, number, deposit)
-    with Telling(request):
-        file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
-        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+    with ErrorMessages(request):
+        file = write_to_temporary_file(partial(deposits.assemble_deposit, wiring.services(), row))
+        log_download(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name = f"{deposits.deposit_name(row)}.zip"
         return download(file, name, "application/zip")
     return redirect("work", slug=owner.slug, number=number)
@@ -128,10 +128,10 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """Send the record's PDF in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
-    with Telling(request):
+    with ErrorMessages(request):
         files = deposits.record_files(wiring.services(), row)
-        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
-        name, data = min(files.items(), key=lambda one: len(one[0]))
+        log_download(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+        name, data = min(files.items(), key=lambda item: len(item[0]))
         return download(data, name, "application/pdf")
     return redirect("work", slug=owner.slug, number=number)
 
@@ -147,7 +147,8 @@ def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
         return HttpResponse(
-            shown(wiring.services(), scoped.picture(owner, picture_digest), side), content_type="image/jpeg"
+            get_viewable_bytes(wiring.services(), scoped.picture(owner, picture_digest), side),
+            content_type="image/jpeg",
         )
     except ExhibitError as error:
         raise Http404 from error

@@ -12,14 +12,17 @@ from desk.texts.cases import remarks_of
 from desk.texts.sentences import in_words
 from desk.web.common.pages import decider_form
 from exhibit.errors import ExhibitError, WrongUseError
-from indexer.calibration.kept import Said
+from indexer.calibration.kept import Judgement
 from registry import scoped
-from registry.cases.history import joined
+from registry.cases.history import join_sentences
 from registry.matches import why as asking
 from registry.models import Owner, Work
 from workers import wiring
 
-CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
+CHOICES = {
+    Judgement.COPY: gettext_lazy("This is a copy"),
+    Judgement.DIFFERENT: gettext_lazy("These are different pictures"),
+}
 
 
 @decider_form("web/why.html")
@@ -41,14 +44,14 @@ def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
         raise WrongUseError(_("Choose a file."))
     data = picture_in(file, services.limits)
     with one_search(request.user.pk or 0):
-        explained = asking.why(services, work, data)
+        explained = asking.explain_search(services, work, data)
     if is_kept:
-        said, by = Said(request.POST["keep"]), request.user.get_username()
-        asking.keep(services, work, explained, data, said, name=str(file.name), by=by)
+        judgement, by = Judgement(request.POST["store_pair"]), request.user.get_username()
+        asking.store_pair(services, work, explained, data, judgement, name=str(file.name), by=by)
     return {
         "explained": explained,
-        "told": joined([*map(in_words, explained.sentences), *remarks_of(explained.reasons)]),
-        "before": asking.numbers_of(work, explained),
-        "drawing": b64encode(asking.drawn(services, work, explained, data)).decode(),
+        "told": join_sentences([*map(in_words, explained.sentences), *remarks_of(explained.reasons)]),
+        "before": asking.list_preceding_works(work, explained),
+        "drawing": b64encode(asking.draw_alignment(services, work, explained, data)).decode(),
         "kept": is_kept,
     }

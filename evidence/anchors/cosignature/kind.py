@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attested, Material, gettext_noop, shown
-from evidence.formats.errors import UnknownWitnessError
+from evidence.anchors.kind import AnchorKind, Attestation, Material, format_time, gettext_noop
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
@@ -51,19 +51,21 @@ class TrustedWitness:
     label: str  # label that results show for a development witness
 
 
-def build(given: CosignatureConfig, session: "requests.Session", log: "OwnLog | None") -> "WitnessAnchor":
+def build(config: CosignatureConfig, session: "requests.Session", log: "OwnLog | None") -> "WitnessAnchor":
     """Return the adapter of a witness."""
     from evidence.anchors.cosignature.anchor import WitnessAnchor
 
-    return WitnessAnchor(given.name, given.urls[0], given.key, log, development=given.development, session=session)
+    return WitnessAnchor(config.name, config.urls[0], config.key, log, development=config.development, session=session)
 
 
-def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedWitness], what: str) -> Attested:
+def verify(
+    digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedWitness], what: str
+) -> Attestation:
     """Verify a cosignature by a pinned witness on the checkpoint whose text has this digest.
 
     The receipt is that text with the cosignature as an additional line.
     """
-    from evidence.log.notes import cosigned_at, parse_note
+    from evidence.log.notes import parse_note, verify_cosignature
 
     del material
     try:
@@ -71,24 +73,27 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
     except UnicodeDecodeError:
         raise IntegrityError("The cosigned checkpoint is not UTF-8.") from None
     note = parse_note(text)
-    own = text[: text[:-1].rfind("\n") + 1]
-    if Digest.of(own.encode()) != digest:
+    own_text = text[: text[:-1].rfind("\n") + 1]
+    if Digest.of(own_text.encode()) != digest:
         raise IntegrityError("The cosignature is for a different checkpoint.")
     for witness in pinned:
         try:
-            time = cosigned_at(note, witness.vkey)
-        except UnknownWitnessError:
+            time = verify_cosignature(note, witness.vkey)
+        except UntrustedIssuerError:
             continue
-        sentence = f"{witness.name} cosigned the {what} of {note.size} entries at {shown(time)}."
-        return Attested(sentence, time, witness.name, witness.label if witness.development else "")
-    raise UnknownWitnessError(f"no log witness is pinned with the name {note.signatures[-1].name[:80]!a}.")
+        sentence = f"{witness.name} cosigned the {what} of {note.size} entries at {format_time(time)}."
+        return Attestation(sentence, time, witness.name, witness.label if witness.development else "")
+    raise UntrustedIssuerError(f"no log witness is pinned with the name {note.signatures[-1].name[:80]!a}.")
 
 
 def vouch(
     configured: Sequence[CosignatureConfig], _receipts: object, label: str, _trials: str
 ) -> tuple[TrustedWitness, ...]:
     """Return the witnesses with the keys in the operator's settings."""
-    return tuple(TrustedWitness(one.name, one.key, one.development, label) for one in configured)
+    return tuple(
+        TrustedWitness(witness_config.name, witness_config.key, witness_config.development, label)
+        for witness_config in configured
+    )
 
 
 KIND = AnchorKind(

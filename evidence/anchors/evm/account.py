@@ -57,7 +57,7 @@ def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
     try:
         text = path.read_text("ascii")
         if text.lstrip().startswith("{"):
-            return EvmAccount(_decrypted(path, text, password))
+            return EvmAccount(_decrypt(path, text, password))
         _check_private(path)
         return EvmAccount(_from_hex(text))
     except (OSError, UnicodeDecodeError):
@@ -76,10 +76,10 @@ def _check_private(path: Path) -> None:
         raise ConfigError(f"{path} may be read by others.", hint=f"Run: chmod 600 {path}")
 
 
-def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
+def _decrypt(path: Path, text: str, password: Path | None) -> bytes:
     if password is None:
         raise ConfigError(f"The key in {path} is encrypted.", hint="Set password_file.")
-    words = _password(password)
+    password_bytes = _read_password(password)
     try:
         from eth_keyfile import decode_keyfile_json  # noqa: PLC0415 - of the optional part
     except ImportError as error:
@@ -87,14 +87,14 @@ def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
         sentence = "Encrypted keys need the optional part evm, which isn't installed."
         raise ServiceMissingError(sentence, hint=hint, retry=False) from error
     try:
-        key: bytes = decode_keyfile_json(json.loads(text), words)
+        key: bytes = decode_keyfile_json(json.loads(text), password_bytes)
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError, NotImplementedError):
-        why = f"the password in {password} doesn't fit, or the file is damaged or isn't Web3 Secret Storage."
-        raise ConfigError(f"The key in {path} can't be decrypted: {why}") from None
+        reason = f"the password in {password} doesn't fit, or the file is damaged or isn't Web3 Secret Storage."
+        raise ConfigError(f"The key in {path} can't be decrypted: {reason}") from None
     return key
 
 
-def _password(path: Path) -> bytes:
+def _read_password(path: Path) -> bytes:
     try:
         _check_private(path)
         return path.read_text("utf-8").strip().encode()

@@ -32,9 +32,9 @@ CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
 SEARCHED_BLOCKS = 200  # after the block with the contract's time: blocks of fast chains share their seconds
 GAS = 46_000  # units of gas for a checkpoint, rounded up
 MAX_GAS = 4 * GAS  # gas limit for a checkpoint, whatever the node says
-FEW = 10  # least number of checkpoints that the account should be able to pay for
+MIN_AFFORDABLE = 10  # least number of checkpoints that the account should be able to pay for
 _LEGACY = List([binary] * 9)  # nonce, price, gas, to, value, data, v, r, s
-DEARER = 1.25  # rise of the node's price at which a waiting transaction is re-signed
+PRICE_INCREASE = 1.25  # rise of the node's price at which a waiting transaction is re-signed
 
 
 @dataclass(eq=False, repr=False)
@@ -111,22 +111,24 @@ class EvmAnchor:
         """Check that the contract exists, and return how many checkpoints the account can pay for."""
         self._check_contract()
         self._node.anchored_at(self.contract, Digest(bytes(32)))
-        who = to_checksum_address(self.account.address)
+        address = to_checksum_address(self.account.address)
         price = self._price()
         if price == 0:
-            return f"The contract is there, and transactions of {who} cost nothing."
-        left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
-        if left < FEW:
-            few = Sentence(
-                "The account %(account)s can pay for only %(count)s more checkpoints.", account=who, count=left
+            return f"The contract is there, and transactions of {address} cost nothing."
+        affordable = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
+        if affordable < MIN_AFFORDABLE:
+            message = Sentence(
+                "The account %(account)s can pay for only %(count)s more checkpoints.",
+                account=address,
+                count=affordable,
             )
-            raise ServiceMissingError(few, hint=Sentence("Transfer funds to it for the chain's gas fees."))
-        return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
+            raise ServiceMissingError(message, hint=Sentence("Transfer funds to it for the chain's gas fees."))
+        return f"The contract is there; {address} can pay for some {affordable:,} checkpoints at today's price."
 
     def deploy(self) -> str:
         """Send the transaction that creates the contract; returns its hash."""
         self._check_chain()
-        raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
+        raw = self._transaction(b"", load_bytecode(), self._needed(b"", load_bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
     def deployed(self, transaction: str) -> bytes | None:
@@ -143,45 +145,45 @@ class EvmAnchor:
 
         If its nonce is used, the receipt has a new transaction, which is not sent yet.
         """
-        sent = _terms_of(pending.transaction)
-        if sent is None or (pending.chain, sent.to) != (self.chain, self.contract):
+        terms = _parse_terms(pending.transaction)
+        if terms is None or (pending.chain, terms.to) != (self.chain, self.contract):
             return self._renewed(pending)  # also if the settings now name another chain or contract
-        if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
-            fate = self._node.fate_of(_hash_of(pending.transaction))
-            if fate is not None and fate.failed:
-                if 2 * sent.gas > MAX_GAS:
+        if self._node.call("eth_getTransactionByHash", _compute_hash(pending.transaction)) is not None:
+            outcome = self._node.fate_of(_compute_hash(pending.transaction))
+            if outcome is not None and outcome.failed:
+                if 2 * terms.gas > MAX_GAS:
                     raise ServiceMissingError("The chain included the transaction, and it failed.")
-                return self._renewed(pending, gas=2 * sent.gas)
-            return self._at_todays_price(pending, sent) if fate is None else pending
+                return self._renewed(pending, gas=2 * terms.gas)
+            return self._at_todays_price(pending, terms) if outcome is None else pending
         try:
             self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
         except RefusedCallError:
-            if self._count("latest") > sent.nonce:
+            if self._count("latest") > terms.nonce:
                 return self._renewed(pending)
-            if self._count("pending") > sent.nonce:
+            if self._count("pending") > terms.nonce:
                 return pending  # a waiting transaction, maybe this one, has the nonce; a second one would pay twice
             raise
         return pending
 
-    def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
+    def _at_todays_price(self, pending: EvmPending, terms: "_Terms") -> EvmPending:
         """Re-sign a waiting transaction with the same nonce if gas has become more expensive."""
         if self.gas_price is not None:
             return pending
         suggested = self._node.number("eth_gasPrice")
-        if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
+        if self._is_too_dear(suggested) or not suggested >= PRICE_INCREASE * terms.price > 0:
             return pending
-        return self._renewed(pending, nonce=sent.nonce)
+        return self._renewed(pending, nonce=terms.nonce)
 
     def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
         """Return the proof of the log entry with the digest, or ``None`` while it lacks confirmations."""
-        fate = self._node.fate_of(_hash_of(pending.transaction))
-        if fate is None or not fate.logged:
+        outcome = self._node.fate_of(_compute_hash(pending.transaction))
+        if outcome is None or not outcome.logged:
             first = self._node.block_at(time)  # somebody else submitted the digest to the contract earlier
             last = min(first + SEARCHED_BLOCKS, self._node.head())
-            fate = self._node.find_log(self.contract, pending.digest, first, last)
-        if fate is None or self._node.head() - fate.block + 1 < self.confirmations:
+            outcome = self._node.find_log(self.contract, pending.digest, first, last)
+        if outcome is None or self._node.head() - outcome.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self.chain, pending.digest, fate.transaction)
+        return self._node.proof_of(self.chain, pending.digest, outcome.transaction)
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
@@ -202,8 +204,8 @@ class EvmAnchor:
         return needed + needed // 4
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
-        turn = self._count("pending") if nonce is None else nonce
-        return self.account.sign(chain=self.chain, nonce=turn, gas_price=self._price(), gas=gas, to=to, data=data)
+        used_nonce = self._count("pending") if nonce is None else nonce
+        return self.account.sign(chain=self.chain, nonce=used_nonce, gas_price=self._price(), gas=gas, to=to, data=data)
 
     def _price(self) -> int:
         if self.gas_price is not None:
@@ -215,8 +217,8 @@ class EvmAnchor:
                 "price": f"{suggested:,}",
                 "limit": f"max_gas_price is {self.max_gas_price:,}",
             }
-            dear = Sentence("%(name)s is waiting: the gas price is %(price)s wei, and %(limit)s.", **details)
-            raise ServiceMissingError(dear)
+            message = Sentence("%(name)s is waiting: the gas price is %(price)s wei, and %(limit)s.", **details)
+            raise ServiceMissingError(message)
         return suggested
 
     def _is_too_dear(self, price: int) -> bool:
@@ -243,12 +245,12 @@ class EvmAnchor:
 
 
 @cache
-def bytecode() -> bytes:
+def load_bytecode() -> bytes:
     """Return the bytecode that creates the contract, compiled from ``anchor.vy``."""
-    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["bytecode"].removeprefix("0x"))
+    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["load_bytecode"].removeprefix("0x"))
 
 
-def _hash_of(transaction: bytes) -> str:
+def _compute_hash(transaction: bytes) -> str:
     return "0x" + keccak(transaction).hex()
 
 
@@ -259,7 +261,7 @@ class _Terms(NamedTuple):
     to: bytes
 
 
-def _terms_of(transaction: bytes) -> _Terms | None:
+def _parse_terms(transaction: bytes) -> _Terms | None:
     """Return the terms of a signed legacy transaction; ``None`` if there is none."""
     if not transaction:
         return None

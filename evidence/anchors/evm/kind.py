@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attested, Material, as_told, gettext_noop, shown
-from evidence.formats.errors import UnknownWitnessError
+from evidence.anchors.kind import AnchorKind, Attestation, Material, format_time, get_pin_name, gettext_noop
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evidence.anchors.evm.anchor import EvmAnchor
 
 
-def _contract(value: object) -> bytes:
+def _parse_contract(value: object) -> bytes:
     fault = "{} is not an address of 0x and 40 hexadecimal digits"
     return bytes.fromhex(values.matching(r"(0x[0-9a-fA-F]{40})?", fault)(value)[2:])
 
@@ -48,14 +48,14 @@ class EvmConfig(AnchorConfig):
     """
 
     chain_id: int = values.setting(0, values.whole_number(0))
-    contract: bytes = values.setting(b"", _contract)
+    contract: bytes = values.setting(b"", _parse_contract)
     key_file: Path | None = values.setting(None, values.path)
     password_file: Path | None = values.setting(None, values.path)
     key_variable: str = values.setting("", values.text)
     confirmations: int = values.setting(64, values.whole_number(1, 100_000))
     gas_price: int | None = values.setting(None, values.whole_number(0))
     max_gas_price: int | None = values.setting(None, values.whole_number(1))
-    validators: tuple[bytes, ...] = values.setting((), lambda value: tuple(map(_contract, values.texts(value))))
+    validators: tuple[bytes, ...] = values.setting((), lambda value: tuple(map(_parse_contract, values.texts(value))))
     quorum: int = values.setting(0, values.whole_number(0))
 
     @property
@@ -68,7 +68,7 @@ class EvmConfig(AnchorConfig):
             "one of key_file and key_variable has to name the account's key": not is_one,
             "password_file is for a key_file": self.password_file and not self.key_file,
             "gas_price and max_gas_price exclude each other": None not in {self.gas_price, self.max_gas_price},
-            f"validators cannot count: {(fault := validators_fault(self.validators, self.quorum))}": fault,
+            f"validators cannot count: {(fault := find_validators_fault(self.validators, self.quorum))}": fault,
         }
 
 
@@ -91,65 +91,71 @@ class TrustedLedger:
     quorum: Count = field(default=0, metadata=OPTIONAL)
 
 
-def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
+def find_validators_fault(validators: Sequence[bytes], quorum: int) -> str:
     """Return why this quorum of validators cannot be required, or an empty text."""
     if not validators and not quorum:
         return ""
     count = len(validators)
-    if any(len(each) != 20 for each in validators) or len(set(validators)) != count:
+    if any(len(validator) != 20 for validator in validators) or len(set(validators)) != count:
         return "validators are not different addresses of 20 bytes"
     return "" if 2 * count <= 3 * quorum <= 3 * count else f"quorum is not between two thirds of {count} and {count}"
 
 
-def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
+def build(config: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
     """Return the adapter of a chain; without a contract it can only create one."""
     from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
-        given.name,
-        given.urls[0],
-        chain=given.chain_id,
-        contract=given.contract,
-        unlock=lambda: _account(given),
-        confirmations=given.confirmations,
-        gas_price=given.gas_price,
-        max_gas_price=given.max_gas_price,
-        development=given.development,
+        config.name,
+        config.urls[0],
+        chain=config.chain_id,
+        contract=config.contract,
+        unlock=lambda: _load_account(config),
+        confirmations=config.confirmations,
+        gas_price=config.gas_price,
+        max_gas_price=config.max_gas_price,
+        development=config.development,
         session=session,
     )
 
 
-def _account(given: EvmConfig) -> "EvmAccount":
+def _load_account(config: EvmConfig) -> "EvmAccount":
     from evidence.anchors.evm.account import account_from_environment, account_from_file
 
-    if given.key_file is not None:
-        return account_from_file(given.key_file, given.password_file)
-    return account_from_environment(given.key_variable)
+    if config.key_file is not None:
+        return account_from_file(config.key_file, config.password_file)
+    return account_from_environment(config.key_variable)
 
 
-def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
+def verify(
+    digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str
+) -> Attestation:
     """Verify that a pinned block of the chain has a log entry with the digest."""
     try:
-        from evidence.anchors.evm.proofs import sealers, verify_proof
+        from evidence.anchors.evm.proofs import recover_sealers, verify_proof
     except ImportError as error:  # the verifier was installed without all requirements of pyproject.toml
         needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
         raise NotFoundError(f"It could not be checked: {error}. Install {needs} with pip.") from error
     block = verify_proof(proof, digest)
-    few = ""
+    shortfall = ""
     for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):
-        sealed = ""
+        seal_text = ""
         if ledger.validators and block.sealed:
-            count = len(sealers(block.header, block.sealed).intersection(ledger.validators))
-            words = f"sealed by {count} of {len(ledger.validators)} pinned validators"
-            enough = count >= ledger.quorum
-            sealed, few = (f" {words},", "") if enough else ("", f" It is {words}; {ledger.quorum} are required.")
-        if sealed or block.hash in ledger.blocks:
-            named = f"Block {block.number} of {ledger.name}, dated {shown(block.time)},{sealed}"
+            count = len(recover_sealers(block.header, block.sealed).intersection(ledger.validators))
+            seal_count_text = f"sealed by {count} of {len(ledger.validators)} pinned validators"
+            has_quorum = count >= ledger.quorum
+            seal_text, shortfall = (
+                (f" {seal_count_text},", "")
+                if has_quorum
+                else ("", f" It is {seal_count_text}; {ledger.quorum} are required.")
+            )
+        if seal_text or block.hash in ledger.blocks:
+            block_text = f"Block {block.number} of {ledger.name}, dated {format_time(block.time)},{seal_text}"
             label = ledger.label if ledger.development else ""
-            return Attested(f"{named} holds a log of the {what}.", block.time, ledger.name, label)
-    raise UnknownWitnessError(
+            return Attestation(f"{block_text} holds a log of the {what}.", block.time, ledger.name, label)
+    raise UntrustedIssuerError(
         f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, "
-        f"dated {shown(block.time)}, which is not pinned.{few} Compare the hash with a node or "
+        f"dated {format_time(block.time)}, which is not pinned.{shortfall} Compare the hash with a node or "
         "an explorer of that chain."
     )
 
@@ -161,15 +167,15 @@ def vouch(
     from evidence.anchors.evm.proofs import verify_proof
 
     blocks_by_witness: dict[tuple[str, bool, int], dict[Digest, None]] = {
-        (one.name, one.development, one.chain_id): {} for one in configured if one.validators
+        (config.name, config.development, config.chain_id): {} for config in configured if config.validators
     }
-    sets = {(one.name, one.chain_id): (one.validators, one.quorum) for one in configured}
+    sets = {(config.name, config.chain_id): (config.validators, config.quorum) for config in configured}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
         blocks_by_witness.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
         TrustedLedger(
-            as_told(witness),
+            get_pin_name(witness),
             chain,
             tuple(blocks),
             development,

@@ -43,7 +43,7 @@ _LATEST = 253_402_300_799  # the end of the year 9999
 _HEADER = CountableList(binary)
 _LOG = List([binary, CountableList(binary), binary])  # address, topics, data
 _RECEIPT = List([binary, binary, binary, CountableList(_LOG)], strict=False)  # status, gas, bloom, logs; later ones
-_SEALED = List([raw, raw, raw, raw, CountableList(binary)])  # vanity, validators, vote, round, seals
+_SEALED_EXTRA_DATA = List([raw, raw, raw, raw, CountableList(binary)])  # vanity, validators, vote, round, seals
 _NO_TRIE = (
     InvalidNode,
     MissingTrieNode,
@@ -101,37 +101,37 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
         PendingProofError: No block holds the digest yet.
         IntegrityError: The proof is invalid.
     """
-    plain = _parsed(proof)
+    plain = _parse(proof)
     if plain.get("format") == PENDING_FORMAT:
-        _check_digest(_read(EvmPending, plain).digest, digest)
+        _check_digest(_convert(EvmPending, plain).digest, digest)
         raise PendingProofError("The transaction is not confirmed yet.")
-    read = _read(EvmProof, plain)
-    _check_digest(read.digest, digest)
-    if min(read.chain, read.transaction, read.log) < 0:
+    evm_proof = _convert(EvmProof, plain)
+    _check_digest(evm_proof.digest, digest)
+    if min(evm_proof.chain, evm_proof.transaction, evm_proof.log) < 0:
         raise IntegrityError("The receipt contains a negative number.")
-    block, receipts_root = read_header(read.chain, read.header, read.sealed)
-    _check_log(check_path(receipts_root, rlp.encode(read.transaction), read.nodes), read.log, digest)
+    block, receipts_root = parse_header(evm_proof.chain, evm_proof.header, evm_proof.sealed)
+    _check_log(check_path(receipts_root, rlp.encode(evm_proof.transaction), evm_proof.nodes), evm_proof.log, digest)
     return block
 
 
 def read_pending(proof: bytes) -> EvmPending:
     """Read the pending form of a receipt; raises ``IntegrityError``."""
-    return _read(EvmPending, _parsed(proof))
+    return _convert(EvmPending, _parse(proof))
 
 
-def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBlock, bytes]:
+def parse_header(chain: int, header: bytes, sealed_extra_data: bytes = b"") -> tuple[EvmBlock, bytes]:
     """Return a block from its header (RLP) and sealed extra data, and the root of its receipts.
 
     Raises ``IntegrityError``.
 
     Fields that later forks have appended to the first 15 are allowed.
     """
-    fields = _fields_of(header)
+    fields = _decode_fields(header)
     root, seconds, number = fields[_RECEIPTS_ROOT], _number(fields[_TIME]), _number(fields[_NUMBER])
     if len(root) != 32 or seconds > _LATEST:
         raise IntegrityError("The block header has an impossible field.")
     time = datetime.fromtimestamp(seconds, UTC)
-    return EvmBlock(chain, number, Digest(keccak(header)), time, header, sealed), root
+    return EvmBlock(chain, number, Digest(keccak(header)), time, header, sealed_extra_data), root
 
 
 def decode(data: bytes, shape: Any = raw) -> Any:  # noqa: ANN401 - the library's words, and what they describe
@@ -155,7 +155,7 @@ def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes,
     trie = HexaryTrie({})
     for each, value in pairs.items():
         trie[each] = value
-    return trie.root_hash, _path(trie, key)
+    return trie.root_hash, _build_path(trie, key)
 
 
 def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
@@ -170,7 +170,7 @@ def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
         decode(node)
     try:
         trie = HexaryTrie({keccak(node): node for node in nodes}, root)
-        value, path = trie[key], _path(trie, key)
+        value, path = trie[key], _build_path(trie, key)
     except _NO_TRIE as error:
         raise IntegrityError("The nodes of the proof do not connect its root with the key.") from error
     if path != tuple(nodes) or not isinstance(value, bytes) or not value:
@@ -178,7 +178,7 @@ def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
     return value
 
 
-def _path(trie: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
+def _build_path(trie: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
     nodes = [rlp.encode(node) for node in trie.get_proof(key)]
     return tuple(node for place, node in enumerate(nodes) if place == 0 or len(node) >= 32)
 
@@ -186,14 +186,14 @@ def _path(trie: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
 def seal_forms(extra: bytes) -> Iterator[tuple[bytes, bytes, Sequence[bytes]]]:
     """Yield, for each form that fits: the hashed extra data, the extra data covered by the seals, and the seals."""
     try:
-        *fields, turn, seals = decode(extra, _SEALED)
+        *fields, turn, seals = decode(extra, _SEALED_EXTRA_DATA)
     except IntegrityError:
         return
     yield rlp.encode([*fields, b"", []]), rlp.encode([*fields, turn, []]), seals  # QBFT: round 0
     yield rlp.encode(fields), rlp.encode([*fields, turn]), seals  # IBFT 2.0
 
 
-def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
+def recover_sealers(header: bytes, sealed_extra_data: bytes) -> frozenset[bytes]:
     """Return the addresses (20 bytes each) of the seals in the extra data that a node returned for a block.
 
     ``header`` is the one that gives the block's hash (RLP). An impossible seal counts for nobody.
@@ -201,17 +201,17 @@ def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
     Raises:
         IntegrityError: Header and extra data do not belong together, or there are more than :data:`MAX_SEALS` seals.
     """
-    fields = _fields_of(header)
-    for hashed, covered, seals in seal_forms(sealed):
+    fields = _decode_fields(header)
+    for hashed, covered_extra, seals in seal_forms(sealed_extra_data):
         if hashed == fields[EXTRA]:
             if len(seals) > MAX_SEALS:
                 raise IntegrityError(f"The block has {len(seals)} seals, more than the {MAX_SEALS} that are read.")
-            digest = keccak(rlp.encode([*fields[:EXTRA], covered, *fields[EXTRA + 1 :]]))
-            return frozenset(filter(None, (signer(digest, seal) for seal in seals)))
+            digest = keccak(rlp.encode([*fields[:EXTRA], covered_extra, *fields[EXTRA + 1 :]]))
+            return frozenset(filter(None, (recover_signer(digest, seal) for seal in seals)))
     raise IntegrityError("The seals of the validators do not belong to the block header.")
 
 
-def signer(digest: bytes, seal: bytes) -> bytes | None:
+def recover_signer(digest: bytes, seal: bytes) -> bytes | None:
     """Return the address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
     if len(seal) != 65:
         return None
@@ -222,7 +222,7 @@ def signer(digest: bytes, seal: bytes) -> bytes | None:
     return bytes(key.to_canonical_address())
 
 
-def _fields_of(header: bytes) -> tuple[bytes, ...]:
+def _decode_fields(header: bytes) -> tuple[bytes, ...]:
     fields: tuple[bytes, ...] = decode(header, _HEADER)
     if len(fields) < _MIN_FIELDS:
         raise IntegrityError("The block header lacks fields.")
@@ -235,7 +235,7 @@ def _number(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
 
-def _parsed(proof: bytes) -> dict[str, Any]:
+def _parse(proof: bytes) -> dict[str, Any]:
     try:
         plain = parse_canonical(proof, what="The receipt", limit=MAX_PROOF)
     except FormatError as error:
@@ -243,16 +243,16 @@ def _parsed(proof: bytes) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def _read(kind: type[T], plain: dict[str, Any]) -> T:
+def _convert(kind: type[T], plain: dict[str, Any]) -> T:
     try:
         return from_plain(kind, plain, where="The receipt")
     except FormatError as error:
         raise IntegrityError(error.message) from error
 
 
-def _check_digest(found: Digest, wanted: Digest) -> None:
-    if found != wanted:
-        raise IntegrityError(f"The receipt is for a different digest: {found}.")
+def _check_digest(actual: Digest, expected: Digest) -> None:
+    if actual != expected:
+        raise IntegrityError(f"The receipt is for a different digest: {actual}.")
 
 
 def _check_log(receipt: bytes, place: int, digest: Digest) -> None:

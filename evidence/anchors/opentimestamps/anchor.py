@@ -16,7 +16,7 @@ import requests
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp
 
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import send_request
 from evidence.anchors.opentimestamps import proofs
 from evidence.anchors.opentimestamps.blocks import BlockSource
 from exhibit.digests import Digest
@@ -27,8 +27,8 @@ from exhibit.sentences import Sentence, following
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
-MAX_ANSWER = 10_000  # maximum size of a calendar's response, bytes, as in the reference client
-SILENT_FOR = 120.0
+MAX_RESPONSE_BYTES = 10_000  # maximum size of a calendar's response, bytes, as in the reference client
+RETRY_SECONDS = 120.0
 """Seconds without requests to a calendar that did not respond: each request would wait as long."""
 
 CONFIRMATIONS = {"main": 6, "regtest": 1}
@@ -67,18 +67,20 @@ class OpenTimestampsAnchor:
     def submit(self, digest: Digest) -> Receipt:
         """Send the digest, hidden by a nonce, to every calendar; raises ``ServiceMissingError`` if none accepts it."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        commitment = _nonced(digest, nonce)[1]
+        commitment = _add_nonce(digest, nonce)[1]
         proof = b""
         failures = []
         for calendar in self.calendars:
             try:
-                answer = self._from_calendar(f"{calendar}/digest", commitment, commitment)
-                proof = proofs.merged(proofs.read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
+                response = self._from_calendar(f"{calendar}/digest", commitment, commitment)
+                proof = proofs.merge_response(
+                    proofs.read_proof(proof) if proof else _add_nonce(digest, nonce)[0], response
+                )
             except ExhibitError as error:
                 failures.append(error.message)
         if not proof:
-            silent = Sentence("No calendar of %(name)s accepted the digest:", name=self.name)
-            raise ServiceMissingError(following(silent, *failures))
+            message = Sentence("No calendar of %(name)s accepted the digest:", name=self.name)
+            raise ServiceMissingError(following(message, *failures))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
@@ -95,45 +97,45 @@ class OpenTimestampsAnchor:
         stamp = proofs.read_proof(receipt.proof)
         if stamp.msg != digest.raw:
             raise IntegrityError(Sentence("The timestamp receipt is for another digest."))
-        grown = receipt.proof
-        for part, calendar in proofs.pending_stamps(stamp):
+        proof = receipt.proof
+        for part, calendar in proofs.find_pending_parts(stamp):
             if self._is_known(calendar):
-                grown = self._asked(grown, part.msg, calendar)
-        extended = receipt if grown == receipt.proof else replace(receipt, proof=grown)
+                proof = self._asked(proof, part.msg, calendar)
+        extended = receipt if proof == receipt.proof else replace(receipt, proof=proof)
         try:
-            witnessed = self._witnessed(grown, digest)
+            block = self._witnessed(proof, digest)
         except ServiceMissingError:
             if extended is receipt:
                 raise
             return extended  # keep the calendars' responses although the node does not respond
-        if witnessed is None:
+        if block is None:
             return extended
-        height, header, time = witnessed
+        height, header, time = block
         material = ((f"block-{height}.header", header),)
-        return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=proof, material=material, time=time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """Return the time of the attesting block; raises ``IntegrityError`` or a subclass if the proof is invalid."""
         network = "main" if self.blocks is None else self.blocks.network
-        return proofs.verify_proof(receipt.proof, digest, proofs.headers_in(receipt.material), network)[1]
+        return proofs.verify_proof(receipt.proof, digest, proofs.extract_headers(receipt.material), network)[1]
 
     def examine(self) -> str:
         """Return how many calendars respond, and the newest known block."""
-        answering = 0
+        responding = 0
         for calendar in self.calendars:
             with suppress(ExhibitError):
-                ask(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
-                answering += 1
-        if not answering:
+                send_request(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
+                responding += 1
+        if not responding:
             raise ServiceMissingError(f"No calendar of {self.name} answers.")
-        told = f"{answering} of {len(self.calendars)} calendars answer"
+        summary = f"{responding} of {len(self.calendars)} calendars answer"
         if self.blocks is None:
-            return f"{told}; without a source of blocks its proofs stay pending here."
-        return f"{told}; the newest block is {self.blocks.tip():,}."
+            return f"{summary}; without a source of blocks its proofs stay pending here."
+        return f"{summary}; the newest block is {self.blocks.tip():,}."
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Return height, header and time of the lowest block that attests the digest and has enough confirmations."""
-        heights = list(dict.fromkeys(height for height, _ in proofs.leads_of(proof).blocks))
+        heights = list(dict.fromkeys(height for height, _ in proofs.parse_attestations(proof).blocks))
         if not heights or self.blocks is None:
             return None
         deep_enough = self.blocks.tip() - CONFIRMATIONS[self.blocks.network] + 1
@@ -153,24 +155,24 @@ class OpenTimestampsAnchor:
     def _asked(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
         """Return the proof extended by a calendar's response, or unchanged if that contains nothing useful."""
         try:
-            answer = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
-            return proofs.merged(proofs.read_proof(proof), answer)
+            response = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
+            return proofs.merge_response(proofs.read_proof(proof), response)
         except ExhibitError:
             return proof
 
-    def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
+    def _from_calendar(self, url: str, commitment: bytes, body: bytes | None = None) -> Timestamp:
         calendar = origin_of(url).partition("//")[2]
         if time.monotonic() < self._silent_until.get(calendar, 0.0):
             raise ServiceMissingError(Sentence("%(place)s did not respond to a recent request.", place=calendar))
         try:
-            status, answer = ask(self.session, url, posted, _HEADERS, limit=MAX_ANSWER)
+            status, response = send_request(self.session, url, body, _HEADERS, limit=MAX_RESPONSE_BYTES)
         except ServiceMissingError:
-            self._silent_until[calendar] = time.monotonic() + SILENT_FOR
+            self._silent_until[calendar] = time.monotonic() + RETRY_SECONDS
             raise
         if status != 200:
             details = {"place": calendar, "status": status}
             raise ServiceMissingError(Sentence("%(place)s returned status %(status)s.", **details))
-        return proofs.read_stamp(answer, commitment)
+        return proofs.read_timestamp(response, commitment)
 
     def _is_known(self, calendar: str) -> bool:
         """Return True if a calendar in a proof may be queried: a configured one, or a pool's well-known member."""
@@ -179,7 +181,7 @@ class OpenTimestampsAnchor:
         return calendar.rstrip("/") in self.calendars or (scheme == "https" and is_public)
 
 
-def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
+def _add_nonce(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
     """Return the start of a proof, and the commitment for calendars."""
     stamp = Timestamp(digest.raw)
     return stamp, stamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import send_request
 from evidence.anchors.opentimestamps.proofs import Network, parse_header
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 
@@ -39,18 +39,18 @@ class JsonRpcBlocks:
     def header(self, height: int) -> bytes:
         """Return the 80-byte header at a height."""
         block = str(self._call("getblockhash", height))
-        return _checked(str(self._call("getblockheader", block, False)), block)  # noqa: FBT003 - the node's own parameter: not decoded
+        return _validate_header(str(self._call("getblockheader", block, False)), block)  # noqa: FBT003 - the node's own parameter: not decoded
 
     def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
-        question = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
+        request = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self.session, self.url, question.encode(), headers, self._user())
+        status, body = send_request(self.session, self.url, request.encode(), headers, self._user())
         if status in {401, 403}:
             sentence = f"The Bitcoin node wants other credentials (status {status})."
             raise ServiceMissingError(sentence, hint="Set bitcoin_credentials.")
         try:
-            answer = json.loads(body)
-            error, result = answer["error"], answer["result"]
+            response = json.loads(body)
+            error, result = response["error"], response["result"]
         except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise ServiceMissingError(f"The Bitcoin node answered with status {status}, not as a node.") from problem
         if error is not None or result is None:
@@ -87,10 +87,10 @@ class EsploraBlocks:
     def header(self, height: int) -> bytes:
         """Return the 80-byte header at a height."""
         block = self._get(f"/block-height/{height}")
-        return _checked(self._get(f"/block/{block}/header"), block)
+        return _validate_header(self._get(f"/block/{block}/header"), block)
 
     def _get(self, path: str) -> str:
-        status, body = ask(self.session, self.url.rstrip("/") + path)
+        status, body = send_request(self.session, self.url.rstrip("/") + path)
         if status != 200 or len(body) > 1000:
             raise ServiceMissingError(f"The block explorer answered {path} with status {status}.")
         return body.decode("ascii", "replace").strip()
@@ -100,7 +100,7 @@ BlockSource = JsonRpcBlocks | EsploraBlocks
 """Source of headers of one network; raises ``ServiceMissingError``, also if there is no such block."""
 
 
-def _checked(text: str, block: str) -> bytes:
+def _validate_header(text: str, block: str) -> bytes:
     """Return a header from its hexadecimal form after checking that it has the requested hash."""
     try:
         data = bytes.fromhex(text)

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evidence.anchors.kind import AnchorKind, Attested, Material, as_told, gettext_noop, shown
-from evidence.formats.errors import UnknownWitnessError
+from evidence.anchors.kind import AnchorKind, Attestation, Material, format_time, get_pin_name, gettext_noop
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 
-CLOCKS = timedelta(hours=2)
+CLOCK_TOLERANCE = timedelta(hours=2)
 """Time by which a Bitcoin block's header may be too early: the rules for miners allow that much."""
 
 
@@ -72,25 +72,25 @@ class TrustedChain:
     label: str  # label that results show for a development chain
 
 
-def build(given: OpenTimestampsConfig, session: "requests.Session", _log: object = None) -> "OpenTimestampsAnchor":
+def build(config: OpenTimestampsConfig, session: "requests.Session", _log: object = None) -> "OpenTimestampsAnchor":
     """Return the adapter of calendars."""
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
     from evidence.anchors.opentimestamps.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks
 
     blocks: BlockSource | None = None
-    if given.bitcoin_explorer:
-        blocks = EsploraBlocks(given.bitcoin_explorer, session)
-    elif given.bitcoin_source:
-        network: Literal["main", "regtest"] = "regtest" if given.development else "main"
-        blocks = JsonRpcBlocks(given.bitcoin_source, session, network, given.bitcoin_credentials)
-    return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
+    if config.bitcoin_explorer:
+        blocks = EsploraBlocks(config.bitcoin_explorer, session)
+    elif config.bitcoin_source:
+        network: Literal["main", "regtest"] = "regtest" if config.development else "main"
+        blocks = JsonRpcBlocks(config.bitcoin_source, session, network, config.bitcoin_credentials)
+    return OpenTimestampsAnchor(config.name, config.urls, blocks, development=config.development, session=session)
 
 
-def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[TrustedChain], what: str) -> Attested:
+def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[TrustedChain], what: str) -> Attestation:
     """Verify a proof against the pinned chains: the attesting block must meet the rule of one of them."""
-    from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof
+    from evidence.anchors.opentimestamps.proofs import extract_headers, parse_attestations, verify_proof
 
-    headers = headers_in(material.items())
+    headers = extract_headers(material.items())
     height, _ = verify_proof(proof, digest, headers, "regtest")
     for chain in chains:
         pinned_headers = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
@@ -98,14 +98,18 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
             height, time = verify_proof(proof, digest, pinned_headers, chain.network, chain.minimum_difficulty)
         except IntegrityError:  # invalid under this pin, although valid as a whole
             continue
-        dated = f"dated {shown(time)} (block times are accurate to about two hours)"
-        others = leads_of(proof).others
-        also = f" The proof also names {', '.join(others)[:200]}, which is not required." if others else ""
-        by = f"no later than {shown(time + CLOCKS)}"
+        dated = f"dated {format_time(time)} (block times are accurate to about two hours)"
+        other_attestations = parse_attestations(proof).others
+        addition = (
+            f" The proof also names {', '.join(other_attestations)[:200]}, which is not required."
+            if other_attestations
+            else ""
+        )
+        by = f"no later than {format_time(time + CLOCK_TOLERANCE)}"
         block = f"A block of {chain.name}, number {height} as stated in the proof"
-        sentence = f"{block}, {dated}, attests the {what}: it existed {by}.{also}"
-        return Attested(sentence, time + CLOCKS, chain.name, chain.label if chain.development else "")
-    raise UnknownWitnessError(f"block {height} does not meet the rules of any pinned chain.")
+        sentence = f"{block}, {dated}, attests the {what}: it existed {by}.{addition}"
+        return Attestation(sentence, time + CLOCK_TOLERANCE, chain.name, chain.label if chain.development else "")
+    raise UntrustedIssuerError(f"block {height} does not meet the rules of any pinned chain.")
 
 
 def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
@@ -121,14 +125,14 @@ def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, tr
 
     They can be made at will, so only their hash counts.
     """
-    from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
+    from evidence.anchors.opentimestamps.proofs import extract_headers, parse_header
 
     blocks_by_witness: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):
-        for data in headers_in(receipt.material).values():
+        for data in extract_headers(receipt.material).values():
             blocks_by_witness.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
     return tuple(
-        TrustedChain(as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=trials)
+        TrustedChain(get_pin_name(witness), "regtest", 0.0, tuple(blocks), development=True, label=trials)
         for witness, blocks in blocks_by_witness.items()
     )
 
@@ -143,7 +147,7 @@ KIND = AnchorKind(
     vouch=vouch,
     suffix=".ots",
     how_to_check=("ots verify {name} -f checkpoint",),
-    clocks=CLOCKS,
+    clocks=CLOCK_TOLERANCE,
     usual=timedelta(hours=12),
     public_name="Bitcoin",
 )

@@ -14,7 +14,7 @@ from opentimestamps.core.op import OpSHA256
 from opentimestamps.core.serialize import BytesDeserializationContext, BytesSerializationContext, DeserializationError
 from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
 
-from evidence.formats.errors import PendingProofError, UnknownWitnessError
+from evidence.formats.errors import PendingProofError, UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
@@ -87,11 +87,11 @@ def check_work(header: BlockHeader, network: Network, minimum_difficulty: float 
     if not 0 < int.from_bytes(header.hash, "little") <= header.target:
         raise IntegrityError("The block header has no valid proof of work: it was changed or invented.")
     if network == "main" and header.target * minimum_difficulty > _DIFFICULTY_ONE:
-        raise UnknownWitnessError(f"The block {header.text} has too little work for the Bitcoin main chain.")
+        raise UntrustedIssuerError(f"The block {header.text} has too little work for the Bitcoin main chain.")
 
 
 @dataclass(frozen=True, slots=True)
-class Leads:
+class Attestations:
     """Digest and attestations of a proof."""
 
     digest: bytes  # the timestamped digest
@@ -118,10 +118,10 @@ def verify_proof(
         UnknownWitnessError: No block has enough work for the main chain.
         IntegrityError: The proof is invalid.
     """
-    leads = leads_of(proof)
-    if leads.digest != digest.raw:
-        raise IntegrityError(f"The proof is for a different digest: {leads.digest.hex()}.")
-    attested = leads.blocks
+    attestations = parse_attestations(proof)
+    if attestations.digest != digest.raw:
+        raise IntegrityError(f"The proof is for a different digest: {attestations.digest.hex()}.")
+    attested = attestations.blocks
     if not attested:
         raise PendingProofError("The proof is still pending: no Bitcoin block attests it yet.")
     failure: IntegrityError | None = None
@@ -137,7 +137,7 @@ def verify_proof(
     raise PendingProofError(f"The header of Bitcoin block {heights} is not available.")
 
 
-def leads_of(proof: bytes) -> Leads:
+def parse_attestations(proof: bytes) -> Attestations:
     """Read a proof in the form defined by docs/reference/trust-list.md; raises ``IntegrityError``."""
     if len(proof) > MAX_PROOF:
         raise IntegrityError("The OpenTimestamps proof is too long.")
@@ -146,77 +146,83 @@ def leads_of(proof: bytes) -> Leads:
     reader = _Reader(proof, len(_START))
     digest = reader.take(32)
     reader.stamp(digest)
-    return Leads(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.others)))
+    return Attestations(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.others)))
 
 
 def read_proof(proof: bytes) -> Any:
     """Return the library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` if the file has none."""
-    leads_of(proof)
-    with _readable("The OpenTimestamps proof cannot be read."):
+    parse_attestations(proof)
+    with _convert_errors("The OpenTimestamps proof cannot be read."):
         return DetachedTimestampFile.deserialize(BytesDeserializationContext(proof)).timestamp
 
 
 def write_proof(stamp: Any) -> bytes:
     """Return the ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
     context = BytesSerializationContext()
-    with _readable("The OpenTimestamps proof cannot be written."):
+    with _convert_errors("The OpenTimestamps proof cannot be written."):
         DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
     return bytes(context.getbytes())
 
 
-def merged(stamp: Any, answer: Any) -> bytes:
+def merge_response(stamp: Any, response: Any) -> bytes:
     """Return the ``.ots`` file of a timestamp merged with a calendar's response.
 
     Raises:
         IntegrityError: The response does not fit, or the result is too long.
     """
-    with _readable("The calendar's answer does not fit into the proof."):
-        for part in list(_parts(stamp)):
-            if part.msg == answer.msg:
-                part.merge(answer)
-    grown = write_proof(stamp)
-    read_proof(grown)
-    return grown
+    with _convert_errors("The calendar's answer does not fit into the proof."):
+        for part in list(_walk_parts(stamp)):
+            if part.msg == response.msg:
+                part.merge(response)
+    data = write_proof(stamp)
+    read_proof(data)
+    return data
 
 
-def read_stamp(data: bytes, commitment: bytes) -> Any:
+def read_timestamp(data: bytes, commitment: bytes) -> Any:
     """Parse a calendar's response about a commitment; raises ``IntegrityError`` if it cannot be read."""
     _Reader(data, 0).stamp(commitment)
-    with _readable("The calendar's answer cannot be read."):
+    with _convert_errors("The calendar's answer cannot be read."):
         return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
 
 
-def write_stamp(stamp: Any) -> bytes:
+def write_timestamp(stamp: Any) -> bytes:
     """Serialize a calendar's response."""
     context = BytesSerializationContext()
     stamp.serialize(context)
     return bytes(context.getbytes())
 
 
-def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:
+def find_pending_parts(stamp: Any) -> Iterator[tuple[Any, str]]:
     """Yield each part of a timestamp that no block attests but a calendar may, with the calendar's URL."""
-    for part in _parts(stamp):
-        if not any(isinstance(found, BitcoinBlockHeaderAttestation) for _, found in part.all_attestations()):
-            yield from ((part, found.uri) for found in part.attestations if isinstance(found, PendingAttestation))
+    for part in _walk_parts(stamp):
+        if not any(
+            isinstance(attestation, BitcoinBlockHeaderAttestation) for _, attestation in part.all_attestations()
+        ):
+            yield from (
+                (part, attestation.uri)
+                for attestation in part.attestations
+                if isinstance(attestation, PendingAttestation)
+            )
 
 
-def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
+def extract_headers(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
     """Return the block headers in a receipt's material, in files such as ``block-900000.header``, by height."""
     matches = ((_HEADER.fullmatch(name), data) for name, data in material)
     return {int(match[1]): data for match, data in matches if match}
 
 
-def _parts(stamp: Any) -> Iterator[Any]:
+def _walk_parts(stamp: Any) -> Iterator[Any]:
     yield stamp
-    for below in stamp.ops.values():
-        yield from _parts(below)
+    for child in stamp.ops.values():
+        yield from _walk_parts(child)
 
 
 class _Reader:
     """Reads a proof sequentially; raises ``IntegrityError``."""
 
-    def __init__(self, data: bytes, place: int) -> None:
-        self.data, self.place, self.left = data, place, MAX_OPERATIONS
+    def __init__(self, data: bytes, offset: int) -> None:
+        self.data, self.place, self.left = data, offset, MAX_OPERATIONS
         self.blocks: list[tuple[int, bytes]] = []
         self.others: set[str] = set()
 
@@ -231,8 +237,8 @@ class _Reader:
         self.place += count
         return self.data[self.place - count : self.place]
 
-    def _check(self, fine: bool) -> None:  # noqa: FBT001 - what has to be true
-        if not fine:
+    def _check(self, condition: bool) -> None:  # noqa: FBT001 - what has to be true
+        if not condition:
             raise IntegrityError("The OpenTimestamps proof cannot be read.")
 
     def _number(self) -> int:
@@ -245,18 +251,18 @@ class _Reader:
                 return value
         raise IntegrityError("The OpenTimestamps proof cannot be read: a number is too long.")
 
-    def _text(self, most: int) -> bytes:
+    def _text(self, max_length: int) -> bytes:
         length = self._number()
-        self._check(length <= most)
+        self._check(length <= max_length)
         return self.take(length)
 
     def _branch(self, message: bytes, depth: int) -> None:
         self._check(depth > 0)
-        more = True
-        while more:
+        has_more = True
+        while has_more:
             [tag] = self.take(1)
-            more = tag == _MORE
-            if more:
+            has_more = tag == _MORE
+            if has_more:
                 [tag] = self.take(1)
             if tag == _ATTESTATION:
                 self._attestation(message)
@@ -296,7 +302,7 @@ def _check_block(commitment: bytes, data: bytes, network: Network, minimum_diffi
 
 
 @contextlib.contextmanager
-def _readable(sentence: str) -> Iterator[None]:
+def _convert_errors(sentence: str) -> Iterator[None]:
     try:
         yield
     except (DeserializationError, ValueError, TypeError, AssertionError, RecursionError) as error:

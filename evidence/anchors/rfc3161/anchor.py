@@ -14,15 +14,15 @@ from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import send_request
 from evidence.anchors.rfc3161.revocation import check_revocation, load_list, load_lists
 from evidence.anchors.rfc3161.stamps import (
     UNREADABLE,
     Stamp,
     find_root,
+    get_refusal,
     load_certificates,
     read_reply,
-    refusal,
     verify_reply,
 )
 from exhibit.clock import now
@@ -35,7 +35,7 @@ KIND = "rfc3161"
 MAX_REVOCATION_LIST = 700_000
 """Maximum DER size of a stored revocation list: its PEM must fit the verifier's limit for one file."""
 
-KEPT_FOR = 600.0
+CACHE_SECONDS = 600.0
 """Seconds for which a fetched revocation list is reused, and an unavailable one is not requested again."""
 
 MAX_LISTS = 8  # limit of revocation lists requested for one stamp
@@ -77,25 +77,25 @@ class Rfc3161Anchor:
             IntegrityError: The response is invalid.
         """
         nonce = secrets.randbits(64)
-        status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
+        status, reply = send_request(self.session, self.url, create_request(digest, nonce), _HEADERS)
         if status != 200:
-            about = {"name": self.name, "status": status}
-            problem = Sentence("The timestamp authority %(name)s returned status %(status)s.", **about)
+            details = {"name": self.name, "status": status}
+            problem = Sentence("The timestamp authority %(name)s returned status %(status)s.", **details)
             raise ServiceMissingError(problem)
-        if (reason := refusal(reply)) is not None:
-            refused = Sentence(
+        if (reason := get_refusal(reply)) is not None:
+            message = Sentence(
                 "The timestamp authority %(name)s refused the request: %(why)s.", name=self.name, why=reason
             )
-            raise ServiceMissingError(refused)
+            raise ServiceMissingError(message)
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
             raise IntegrityError(
                 Sentence("The timestamp authority %(name)s responded to a different request.", name=self.name)
             )
-        stamped = verify_reply(reply, digest, self.roots_pem)
+        time_stamped = verify_reply(reply, digest, self.roots_pem)
         material = tuple(self._material(stamp))
         self._check_revocation(stamp, material)
-        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, time_stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
         """Return the stamp, which is complete from the start, with revocation lists that were not available then.
@@ -109,14 +109,14 @@ class Rfc3161Anchor:
         lists = [load_list(data) for name, data in receipt.material if name.startswith("crl-")]
         if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
             return receipt
-        issuers, added = {found.issuer for found in lists}, []
+        issuers, new_files = {revocation_list.issuer for revocation_list in lists}, []
         for name, data in self._lists(stamp):
-            found = load_list(data)
-            until = found.next_update_utc or receipt.time
-            if found.issuer not in issuers and found.last_update_utc <= receipt.time <= until:
-                issuers.add(found.issuer)
-                added.append((name, data))
-        return replace(receipt, material=(*receipt.material, *added)) if added else receipt
+            revocation_list = load_list(data)
+            until = revocation_list.next_update_utc or receipt.time
+            if revocation_list.issuer not in issuers and revocation_list.last_update_utc <= receipt.time <= until:
+                issuers.add(revocation_list.issuer)
+                new_files.append((name, data))
+        return replace(receipt, material=(*receipt.material, *new_files)) if new_files else receipt
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """Return the stamped time by this authority's roots; raises ``IntegrityError`` if the stamp is invalid."""
@@ -127,7 +127,7 @@ class Rfc3161Anchor:
 
     def examine(self) -> str:
         """Check that something responds at the authority's URL; returns when the roots expire."""
-        ask(self.session, self.url)
+        send_request(self.session, self.url)
         last = min(root.not_valid_after_utc for root in self._roots)
         if last < now():
             raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
@@ -141,7 +141,7 @@ class Rfc3161Anchor:
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Yield files named by their content, so that the material of many receipts can share a folder."""
         for certificate in dict.fromkeys(self._chain(stamp)):
-            yield _named("certificate", certificate.public_bytes(Encoding.PEM))
+            yield _name_file("certificate", certificate.public_bytes(Encoding.PEM))
         yield from self._lists(stamp)
 
     def _chain(self, stamp: Stamp) -> list[x509.Certificate]:
@@ -149,37 +149,37 @@ class Rfc3161Anchor:
         return [*stamp.certificates, *([root] if root else [])]
 
     def _list_urls(self, stamp: Stamp) -> list[str]:
-        urls = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
+        urls = dict.fromkeys(url for certificate in self._chain(stamp) for url in _list_revocation_urls(certificate))
         return list(urls)[:MAX_LISTS]
 
     def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         for url in self._list_urls(stamp):
             fetched = self._revocation_list(url)
             if fetched is not None:
-                yield _named("crl", fetched)
+                yield _name_file("crl", fetched)
 
     def _revocation_list(self, url: str) -> bytes | None:
         """Return a revocation list as PEM, or ``None`` if it is not available: the stamp is valid without it."""
-        since, cached_pem = self._fetched.get(url, (-KEPT_FOR, None))
-        if time.monotonic() - since < KEPT_FOR:
+        since, cached_pem = self._fetched.get(url, (-CACHE_SECONDS, None))
+        if time.monotonic() - since < CACHE_SECONDS:
             return cached_pem
         pem = None
         with contextlib.suppress(ExhibitError, *UNREADABLE):
-            status, data = ask(self.session, url)
+            status, data = send_request(self.session, url)
             if status == 200 and len(data) <= MAX_REVOCATION_LIST:
                 pem = load_list(data).public_bytes(Encoding.PEM)
         self._fetched[url] = (time.monotonic(), pem)
         return pem
 
 
-def stamp_request(digest: Digest, nonce: int) -> bytes:
+def create_request(digest: Digest, nonce: int) -> bytes:
     """Return a DER ``TimeStampReq`` for a SHA-256 digest that requests the certificates."""
     imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
     fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
     return bytes(tsp.TimeStampReq(fields).dump())
 
 
-def _revocation_urls(certificate: x509.Certificate) -> list[str]:
+def _list_revocation_urls(certificate: x509.Certificate) -> list[str]:
     try:
         extensions = certificate.extensions
         points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
@@ -189,5 +189,5 @@ def _revocation_urls(certificate: x509.Certificate) -> list[str]:
     return [url for url in names if isinstance(url, str) and _HTTP.match(url)]
 
 
-def _named(kind: str, data: bytes) -> tuple[str, bytes]:
+def _name_file(kind: str, data: bytes) -> tuple[str, bytes]:
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.pem", data

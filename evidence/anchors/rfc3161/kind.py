@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attested, Material, gettext_noop, shown
-from evidence.formats.errors import UnknownWitnessError
+from evidence.anchors.kind import AnchorKind, Attestation, Material, format_time, gettext_noop
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
@@ -66,72 +66,74 @@ class TrustedAuthority:
     @property
     def roots(self) -> "tuple[Certificate, ...]":
         """The parsed certificates; raises ``IntegrityError``."""
-        return _read(self.certificates)
+        return _parse_certificates(self.certificates)
 
     @property
     def listed(self) -> "tuple[Certificate, ...]":
         """The parsed certificates of :attr:`qualified`; raises ``IntegrityError``."""
-        return _read(self.qualified or ())
+        return _parse_certificates(self.qualified or ())
 
 
 @lru_cache(256)
-def _read(texts: tuple[str, ...]) -> "tuple[Certificate, ...]":
+def _parse_certificates(texts: tuple[str, ...]) -> "tuple[Certificate, ...]":
     """Parse PEM texts, cached: parsed certificates are not stored in objects that are sent to other processes."""
     from evidence.anchors.rfc3161.stamps import load_certificates
 
     return load_certificates(text.encode() for text in texts)
 
 
-def build(given: Rfc3161Config, session: "requests.Session", _log: object = None) -> "Rfc3161Anchor":
+def build(config: Rfc3161Config, session: "requests.Session", _log: object = None) -> "Rfc3161Anchor":
     """Return the adapter of an authority."""
     from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 
-    roots = [] if given.roots is None else [given.roots.read_bytes()]
+    roots = [] if config.roots is None else [config.roots.read_bytes()]
     return Rfc3161Anchor(
-        given.name, given.urls[0], roots, development=given.development, session=session, qualified=given.qualified
+        config.name, config.urls[0], roots, development=config.development, session=session, qualified=config.qualified
     )
 
 
-def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
+def verify(
+    digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str
+) -> Attestation:
     """Verify a reply against the pinned authorities: it must lead to the roots of one of them."""
     from evidence.anchors.rfc3161.revocation import check_revocation, load_lists
-    from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, load_certificates, read_reply
+    from evidence.anchors.rfc3161.stamps import check_stamp, is_issued_under, load_certificates, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     lists = load_lists(data for file, data in material.items() if file.startswith("crl-"))
-    stamped, broken = read_reply(proof), None
+    stamp, failure = read_reply(proof), None
     for authority in pinned:
         try:
-            time = check_stamp(stamped, digest, authority.roots, helpers)
-            revocation = check_revocation(stamped, authority.roots, helpers, lists)
-        except UnknownWitnessError:
+            time = check_stamp(stamp, digest, authority.roots, helpers)
+            revocation = check_revocation(stamp, authority.roots, helpers, lists)
+        except UntrustedIssuerError:
             continue
         except IntegrityError as error:  # it may be valid under another pinned authority's roots
-            broken = broken or error
+            failure = failure or error
             continue
-        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
-        sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
+        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {format_time(stamp.time)}"
+        sentence += f": it existed no later than {format_time(time)}." if time > stamp.time else "."
         sentence += f" {revocation}"
         if authority.qualified is not None:
-            named = "names" if leads_to(stamped, authority.listed, helpers) else "does not name"
-            sentence += f" The trust list {named} it as qualified."
-        return Attested(sentence, time, authority.name, authority.label if authority.development else "")
-    if broken is not None:
-        raise broken
-    check_stamp(stamped, digest, (), helpers)
-    raise UnknownWitnessError("No timestamp authority is pinned.")
+            verb = "names" if is_issued_under(stamp, authority.listed, helpers) else "does not name"
+            sentence += f" The trust list {verb} it as qualified."
+        return Attestation(sentence, time, authority.name, authority.label if authority.development else "")
+    if failure is not None:
+        raise failure
+    check_stamp(stamp, digest, (), helpers)
+    raise UntrustedIssuerError("No timestamp authority is pinned.")
 
 
 def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: str) -> tuple[TrustedAuthority, ...]:
     """Return the authorities with the roots that the operator trusts."""
     return tuple(
-        TrustedAuthority(anchor.name, _certificates(anchor.name, anchor.roots), anchor.development, label)
+        TrustedAuthority(anchor.name, _load_roots(anchor.name, anchor.roots), anchor.development, label)
         for anchor in configured
         if anchor.roots is not None
     )
 
 
-def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
+def _load_roots(authority: str, roots: Path) -> tuple[str, ...]:
     """Return the root certificates in a file as PEM, without other content."""
     from cryptography.hazmat.primitives.serialization import Encoding
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import ReasonFlags
 
-from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, chain_fault, is_issued, name_of
+from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, find_chain_fault, get_name, is_issued
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
@@ -79,33 +79,51 @@ def check_revocation(
             reason that voids all its signatures.
     """
     pool = list(dict.fromkeys([*stamp.certificates, *helpers]))
-    judged = {one: _Judged.of(one, [*roots, *pool], lists) for one in pool if one not in roots}
-    void = {
-        one: judgement.entry
-        for one, judgement in judged.items()
-        if judgement.entry and judgement.entry.holds_at(stamp.time)
+    assessments = {
+        certificate: _Assessment.of(certificate, [*roots, *pool], lists)
+        for certificate in pool
+        if certificate not in roots
     }
-    valid = [one for one in pool if one not in void]
-    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, valid, stamp.time)):
-        named = stamp.signer if stamp.signer in void else next(iter(void))
-        why = f"{name_of(named)} was revoked on {void[named]}"
-        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=why))
-    chain = [stamp.signer] if stamp.signer in judged else []
-    for one in chain:
-        chain += [each for each in judged[one].issuers if each in valid and each in judged and each not in chain]
-    later = next((one for one in chain if judged[one].entry), None)
-    if later is not None:
-        return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
-    silent = [one for one in chain if not any(_tells_of(each, one, stamp.time) for each in judged[one].lists)]
-    if silent:
+    revoked_entries = {
+        certificate: assessment.entry
+        for certificate, assessment in assessments.items()
+        if assessment.entry and assessment.entry.holds_at(stamp.time)
+    }
+    valid = [certificate for certificate in pool if certificate not in revoked_entries]
+    if stamp.signer in revoked_entries or (
+        revoked_entries and find_chain_fault(stamp.signer, roots, valid, stamp.time)
+    ):
+        revoked = stamp.signer if stamp.signer in revoked_entries else next(iter(revoked_entries))
+        reason = f"{get_name(revoked)} was revoked on {revoked_entries[revoked]}"
+        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=reason))
+    chain = [stamp.signer] if stamp.signer in assessments else []
+    for certificate in chain:
+        chain += [
+            other
+            for other in assessments[certificate].issuers
+            if other in valid and other in assessments and other not in chain
+        ]
+    revoked_later = next((certificate for certificate in chain if assessments[certificate].entry), None)
+    if revoked_later is not None:
         return (
-            f"It is not proven that {name_of(silent[0])} was not revoked then: no revocation list for it is included."
+            f"{get_name(revoked_later)} was revoked afterwards, on "
+            f"{assessments[revoked_later].entry}, which leaves the stamp as it is."
+        )
+    uncovered = [
+        certificate
+        for certificate in chain
+        if not any(_covers_moment(other, certificate, stamp.time) for other in assessments[certificate].lists)
+    ]
+    if uncovered:
+        return (
+            f"It is not proven that {get_name(uncovered[0])} was not revoked then: no revocation "
+            "list for it is included."
         )
     return "The included revocation lists contain none of its certificates."
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Assessment:
     """A certificate, its issuers, the lists about it, and its revocation entry."""
 
     issuers: list[x509.Certificate]
@@ -115,29 +133,37 @@ class _Judged:
     @classmethod
     def of(
         cls,
-        one: x509.Certificate,
-        others: Iterable[x509.Certificate],
+        certificate: x509.Certificate,
+        candidates: Iterable[x509.Certificate],
         lists: Iterable[x509.CertificateRevocationList],
     ) -> Self:
-        issuers = [each for each in dict.fromkeys(others) if each != one and is_issued(each, one)]
-        about = [each for each in lists if _is_about(each, one) and any(_is_by(each, issuer) for issuer in issuers)]
-        revocations = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
-        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in revocations if each is not None]
+        issuers = [item for item in dict.fromkeys(candidates) if item != certificate and is_issued(item, certificate)]
+        about = [
+            item
+            for item in lists
+            if _covers_certificate(item, certificate) and any(_is_signed_by(item, issuer) for issuer in issuers)
+        ]
+        revocations = (item.get_revoked_certificate_by_serial_number(certificate.serial_number) for item in about)
+        entries = [Entry(item.revocation_date_utc, _get_reason(item)) for item in revocations if item is not None]
         return cls(issuers, about, min(entries, key=lambda entry: (not entry.is_grave, entry.since), default=None))
 
 
-def _is_by(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+def _is_signed_by(revocation_list: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     """Return True if an authority has signed a list."""
     try:
-        return one.issuer == issuer.subject and one.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        return revocation_list.issuer == issuer.subject and revocation_list.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
     except (InvalidSignature, *UNREADABLE):  # a key of another kind is a TypeError
         return False
 
 
-def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+def _covers_certificate(revocation_list: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
     """Return True if a list is complete and covers a certificate of its authority; entries on others are not read."""
     try:
-        extensions = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
+        extensions = {
+            type(extension.value): extension.value
+            for extension in revocation_list.extensions
+            if extension.critical or _is_scope(extension.value)
+        }
     except UNREADABLE:
         return False
     scope = extensions.pop(x509.IssuingDistributionPoint, None)
@@ -147,7 +173,9 @@ def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate
         return True
     if scope.indirect_crl or scope.only_contains_attribute_certs or scope.only_some_reasons or scope.relative_name:
         return False
-    if scope.full_name and not {*scope.full_name} & _points_of(certificate):  # it is of other certificates
+    if scope.full_name and not {*scope.full_name} & _get_distribution_points(
+        certificate
+    ):  # it is of other certificates
         return False
     return not (scope.only_contains_user_certs if _is_authority(certificate) else scope.only_contains_ca_certs)
 
@@ -156,7 +184,7 @@ def _is_scope(value: x509.ExtensionType) -> bool:
     return isinstance(value, x509.IssuingDistributionPoint | x509.DeltaCRLIndicator)
 
 
-def _points_of(certificate: x509.Certificate) -> set[x509.GeneralName]:
+def _get_distribution_points(certificate: x509.Certificate) -> set[x509.GeneralName]:
     """Return the distribution points that a certificate names for its list."""
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
@@ -172,16 +200,18 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _reason(one: x509.RevokedCertificate) -> ReasonFlags | None:
+def _get_reason(entry: x509.RevokedCertificate) -> ReasonFlags | None:
     try:
-        return one.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
     except x509.ExtensionNotFound:
         return None
     except UNREADABLE:
         return ReasonFlags.key_compromise  # assume the worst if it cannot be read
 
 
-def _tells_of(one: x509.CertificateRevocationList, certificate: x509.Certificate, moment: datetime) -> bool:
+def _covers_moment(
+    revocation_list: x509.CertificateRevocationList, certificate: x509.Certificate, moment: datetime
+) -> bool:
     """Return True if a list was in force at a moment or came later: entries stay while their certificate is valid."""
-    stays = one.last_update_utc <= certificate.not_valid_after_utc
-    return stays and (one.next_update_utc is None or one.next_update_utc >= moment)
+    stays = revocation_list.last_update_utc <= certificate.not_valid_after_utc
+    return stays and (revocation_list.next_update_utc is None or revocation_list.next_update_utc >= moment)

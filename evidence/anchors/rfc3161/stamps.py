@@ -33,7 +33,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
@@ -101,11 +101,11 @@ def check_stamp(
     if len(pool) > MAX_CERTIFICATES:
         raise IntegrityError(f"More than {MAX_CERTIFICATES} certificates came with the timestamp.")
     if find_root(stamp.signer, roots, pool) is None:
-        name = name_of(stamp.signer)
-        raise UnknownWitnessError(f"The timestamp is signed by {name}, which has no pinned root certificate.")
-    why = chain_fault(stamp.signer, roots, pool, stamp.time)
-    if why:
-        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=why))
+        name = get_name(stamp.signer)
+        raise UntrustedIssuerError(f"The timestamp is signed by {name}, which has no pinned root certificate.")
+    reason = find_chain_fault(stamp.signer, roots, pool, stamp.time)
+    if reason:
+        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=reason))
     return stamp.latest
 
 
@@ -120,21 +120,21 @@ def read_reply(reply: bytes) -> Stamp:
     if len(reply) > MAX_REPLY:
         raise IntegrityError("The timestamp reply is too long.")
     try:
-        return _read(reply)
+        return _parse_reply(reply)
     except UNREADABLE as error:
         raise IntegrityError(Sentence("The timestamp response cannot be read.")) from error
 
 
-def refusal(reply: bytes) -> str | None:
+def get_refusal(reply: bytes) -> str | None:
     """Return the authority's reason for a refusal, or ``None`` if it granted; raises ``IntegrityError``."""
     try:
         status = Response.load(reply, strict=True)["status"].native
         if status["status"] in GRANTED:
             return None
-        words = [*(status["status_string"] or []), *sorted(status["fail_info"] or []), str(status["status"])]
+        reasons = [*(status["status_string"] or []), *sorted(status["fail_info"] or []), str(status["status"])]
     except UNREADABLE as error:
         raise IntegrityError("The authority's answer is not a timestamp reply.") from error
-    return ", ".join(str(word) for word in words)
+    return ", ".join(str(word) for word in reasons)
 
 
 def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
@@ -143,7 +143,7 @@ def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
     for data in files:
         try:
             if b"-----BEGIN" in data:
-                loaded = [_checked(x509.load_pem_x509_certificate(block)) for block in _PEM.findall(data)]
+                loaded = [_read_all_parts(x509.load_pem_x509_certificate(block)) for block in _PEM.findall(data)]
             else:
                 loaded = [read_certificate(data)]
         except UNREADABLE as error:
@@ -156,13 +156,13 @@ def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
 
 def read_certificate(der: bytes) -> x509.Certificate:
     """Parse a certificate completely; raises one of :data:`UNREADABLE`."""
-    return _checked(x509.load_der_x509_certificate(der))
+    return _read_all_parts(x509.load_der_x509_certificate(der))
 
 
-def name_of(certificate: x509.Certificate) -> str:
+def get_name(certificate: x509.Certificate) -> str:
     """Return the last common name in a certificate, for a reader."""
     try:
-        names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        names = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     except UNREADABLE:
         names = []
     name = names[-1] if names else "an unnamed key"
@@ -176,18 +176,18 @@ def find_root(
 
     Checks nothing else.
     """
-    seen, level = {signer}, [signer]
+    visited, level = {signer}, [signer]
     while level:
         issuers = {issuer: None for subject in level for issuer in (*roots, *pool) if is_issued(issuer, subject)}
         for root in roots:
             if root in issuers:
                 return root
-        level = [issuer for issuer in issuers if issuer not in seen]
-        seen.update(level)
+        level = [issuer for issuer in issuers if issuer not in visited]
+        visited.update(level)
     return None
 
 
-def chain_fault(
+def find_chain_fault(
     signer: x509.Certificate, roots: Sequence[x509.Certificate], pool: Sequence[x509.Certificate], moment: datetime
 ) -> str:
     """Return why no chain from signer to root is valid for timestamping at a moment, or empty (RFC 5280, RFC 3161)."""
@@ -196,19 +196,21 @@ def chain_fault(
     builder = PolicyBuilder().store(Store(list(roots))).time(moment).max_chain_depth(MAX_CERTIFICATES)
     builder = builder.extension_policies(ca_policy=_AUTHORITY, ee_policy=_UNIT)
     try:
-        builder.build_client_verifier().verify(signer, [each for each in pool if each != signer])
+        builder.build_client_verifier().verify(signer, [certificate for certificate in pool if certificate != signer])
     except (VerificationError, *UNREADABLE) as error:
-        why = str(error).partition(" (encountered processing")[0].removeprefix("validation failed: ")
-        return why[:200] or "a certificate cannot be read"
+        reason = str(error).partition(" (encountered processing")[0].removeprefix("validation failed: ")
+        return reason[:200] or "a certificate cannot be read"
     return ""
 
 
-def leads_to(stamp: Stamp, listed: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]) -> bool:
+def is_issued_under(stamp: Stamp, trusted: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]) -> bool:
     """Return True if a stamp is by one of these listed certificates, or by one below them."""
-    return stamp.signer in listed or not chain_fault(stamp.signer, listed, (*stamp.certificates, *helpers), stamp.time)
+    return stamp.signer in trusted or not find_chain_fault(
+        stamp.signer, trusted, (*stamp.certificates, *helpers), stamp.time
+    )
 
 
-def _checked(certificate: x509.Certificate) -> x509.Certificate:
+def _read_all_parts(certificate: x509.Certificate) -> x509.Certificate:
     """Return the certificate after reading all its parts: the library parses most of them only on access."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # oddities are judged with the chain
@@ -238,12 +240,12 @@ def _is_strong(certificate: x509.Certificate) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
-def _stamps_times_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
+def _check_timestamping_only(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
     if list(usage) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise ValueError("the certificate is not for timestamping only")
 
 
-def _signs_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+def _check_signature_only(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is None:
         return
     other = (
@@ -253,19 +255,19 @@ def _signs_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.Ke
         raise ValueError("the certificate may be used for other purposes than signatures")
 
 
-def _is_authority(_policy: Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
+def _check_authority(_policy: Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
     if not constraints.ca:
         raise ValueError("the issuing certificate is not an authority")
     if not _is_strong(certificate):
         raise ValueError("an authority's key is too weak")
 
 
-def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+def _check_certificate_signing(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is not None and not usage.key_cert_sign:
         raise ValueError("the issuing certificate may not sign certificates")
 
 
-def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+def _check_may_timestamp(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
     allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     if usage is not None and not allowed & set(usage):
         raise ValueError("the issuing certificate is not a timestamp authority")
@@ -273,23 +275,23 @@ def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x50
 
 _UNIT = (
     ExtensionPolicy.permit_all()
-    .require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _stamps_times_alone)
-    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_alone)
+    .require_present(x509.ExtendedKeyUsage, Criticality.CRITICAL, _check_timestamping_only)
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _check_signature_only)
     .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
 )
 """Requirements for a certificate that signs stamps (RFC 3161, 2.3)."""
 _AUTHORITY = (
     ExtensionPolicy.permit_all()
-    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
-    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
-    .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _may_stamp_times)
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _check_authority)
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _check_certificate_signing)
+    .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _check_may_timestamp)
     .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
     .require_not_present(x509.NameConstraints)  # name constraints are not evaluated
 )
 """Requirements for a certificate above it (RFC 5280, 6.1)."""
 
 
-def _read(reply: bytes) -> Stamp:
+def _parse_reply(reply: bytes) -> Stamp:
     response = Response.load(reply, strict=True)
     token = response["time_stamp_token"]
     if response["status"]["status"].native not in GRANTED or not isinstance(token, cms.ContentInfo):
@@ -310,32 +312,32 @@ def _read(reply: bytes) -> Stamp:
         raise IntegrityError("The timestamp has a different version, or is not for a SHA-256 digest.")
     if any(extension["critical"].native for extension in info["extensions"] or ()):
         raise IntegrityError("The timestamp contains an unknown critical extension.")
-    time, latest = _times(info)
+    time, latest = _parse_times(info)
     signer = _check_signer(signed["signer_infos"][0], ders, octets)
     certificates = {der: read_certificate(der) for der in ders}
     digest = Digest(imprint["hashed_message"].native)
     return Stamp(digest, time, latest, info["nonce"].native, certificates[signer], tuple(certificates.values()))
 
 
-def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
+def _parse_times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
     """Return the stamped time in whole seconds, and the latest possible time."""
-    written = _TIME.fullmatch(info["gen_time"].contents.decode("ascii"))
-    if written is None:
+    match = _TIME.fullmatch(info["gen_time"].contents.decode("ascii"))
+    if match is None:
         raise ValueError("The time is not written as required by RFC 3161.")
-    time = datetime.strptime(written[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    time = datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     accuracy = info["accuracy"].native or {}
     seconds, milli, micro = (accuracy.get(part) or 0 for part in ("seconds", "millis", "micros"))
     if not 0 <= seconds <= MAX_ACCURACY or not 0 <= milli <= 999 or not 0 <= micro <= 999:
         raise IntegrityError(f"The authority states an accuracy of {seconds} seconds.")
-    late = Fraction(written[2] or 0) + seconds + Fraction(milli, 1000) + Fraction(micro, 1_000_000)
-    return time, time + timedelta(seconds=-(-late.numerator // late.denominator))
+    uncertainty = Fraction(match[2] or 0) + seconds + Fraction(milli, 1000) + Fraction(micro, 1_000_000)
+    return time, time + timedelta(seconds=-(-uncertainty.numerator // uncertainty.denominator))
 
 
 def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes) -> bytes:
     """Return the certificate (DER) that the signature names (RFC 5816) after verifying digest and signature."""
     attributes = signer["signed_attrs"]
     values = {attribute["type"].native: attribute["values"] for attribute in attributes}
-    if len(values) != len(attributes) or any(len(held) != 1 for held in values.values()):
+    if len(values) != len(attributes) or any(len(parsed) != 1 for parsed in values.values()):
         raise ValueError("An attribute occurs twice.")
     digest = _HASHES.get(signer["digest_algorithm"]["algorithm"].native)
     if digest is None or values["content_type"][0].native != "tst_info":
@@ -345,10 +347,10 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
     signer_der = next((der for der in ders if _is_named(der, values)), None)
     if signer_der is None:
         raise IntegrityError("The reply does not contain the certificate that the timestamp names.")
-    held, identity = cms.Certificate.load(signer_der), signer["sid"]
+    parsed, identity = cms.Certificate.load(signer_der), signer["sid"]
     if identity.name != "issuer_and_serial_number" or (
-        identity.chosen["issuer"].dump() != held.issuer.dump()
-        or identity.chosen["serial_number"].native != held.serial_number
+        identity.chosen["issuer"].dump() != parsed.issuer.dump()
+        or identity.chosen["serial_number"].native != parsed.serial_number
     ):
         raise IntegrityError("The timestamp names two certificates as the signer's.")
     # The signature covers the attributes as a SET, while the reply has them under another tag (RFC 5652, 5.4).
@@ -360,10 +362,10 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
 def _is_named(der: bytes, values: dict[str, cms.SetOfAny]) -> bool:
     """Return True if all signed attributes that name a certificate name this one first (RFC 2634, RFC 5035)."""
     entries = [values[kind][0]["certs"][0] for kind in _NAMES if kind in values]
-    return bool(entries) and all(_is_meant(der, entry) for entry in entries)
+    return bool(entries) and all(_matches_entry(der, entry) for entry in entries)
 
 
-def _is_meant(der: bytes, entry: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
+def _matches_entry(der: bytes, entry: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
     kind = entry["hash_algorithm"]["algorithm"].native if isinstance(entry, tsp.ESSCertIDv2) else "sha1"
     if kind not in _HASHES and not isinstance(entry, tsp.ESSCertID):
         return False

@@ -19,12 +19,19 @@ from playwright.async_api import Browser, Error, Page
 from evidence.capture import plain
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.places import ENGINE, ENGINE_NAME
-from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
+from evidence.capture.browser.seen import (
+    HEIGHT,
+    WIDTH,
+    PageObservation,
+    describe_outcome,
+    describe_rendering,
+    describe_resource,
+)
 from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
-from evidence.capture.outcomes import inline_image, names_image, referrer
-from evidence.capture.surroundings import certificates_of, describe
-from evidence.capture.visitor import Denied, Visit, Visitor, nobody
+from evidence.capture.outcomes import build_referrer, find_inline_image, mentions_image
+from evidence.capture.surroundings import build_record, list_certificates
+from evidence.capture.visitor import Denied, Visit, Visitor, deny_nobody
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz
@@ -47,7 +54,7 @@ METHOD = (
 _WITHOUT = Sentence("Visited without a browser:")
 THREADS = 6
 IMAGE_SECONDS = 20.0
-TRIES = 3
+MAX_ATTEMPTS = 3
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -73,7 +80,7 @@ class BrowserCapturer:
         self.browser.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
+    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = deny_nobody) -> Captured:
         """Visit page and image; record what was served and how it looked.
 
         Any behaviour of the sites is an outcome, never an error; problems of the machine are raised.
@@ -82,154 +89,165 @@ class BrowserCapturer:
         return captured
 
     def capture_all(
-        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = deny_nobody
     ) -> Iterator[Captured]:
         """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
-        started, rest = now(), list(images)
+        started, remaining = now(), list(images)
         try:
             self.guard.check_url(page_url)  # a browser also opens file: and its own pages
         except RefusedError:
             yield from self._plain.capture_all(page_url, images, denied)
             return
-        trouble = ""
-        for _ in range(TRIES):
+        problem = ""
+        for _ in range(MAX_ATTEMPTS):
             try:
-                each = self.browser.run(lambda browser: self._see(browser, page_url, tuple(rest), denied))
-                for seen in each:
-                    captured = self._captured(started, seen, *rest[0], denied)
-                    rest.pop(0)  # this image is reported whatever happens with the next one
+                observations = self.browser.run(lambda browser: self._see(browser, page_url, tuple(remaining), denied))
+                for observation in observations:
+                    captured = self._captured(started, observation, *remaining[0], denied)
+                    remaining.pop(0)  # this image is reported whatever happens with the next one
                     yield captured
             except ServiceMissingError as error:
                 if machine_fault(error):  # a visit without a browser would hide the fault
                     raise
-                trouble = error.message
+                problem = error.message
             except Exception as error:  # no page may make this program lose the visit
                 if machine_fault(error):
                     raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
-                trouble = Sentence("Exhibit failed to process the page.")
+                problem = Sentence("Exhibit failed to process the page.")
                 break
             else:
                 return
-        for one in self._plain.capture_all(page_url, rest, denied):
-            yield replace(one, sentence=following(one.sentence, _WITHOUT, trouble))
+        for fallback in self._plain.capture_all(page_url, remaining, denied):
+            yield replace(fallback, sentence=following(fallback.sentence, _WITHOUT, problem))
 
     async def _see(
         self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied
-    ) -> list[Seen]:
+    ) -> list[PageObservation]:
         """Load a page in a new context, scroll through it and take screenshots; returns the result for each image."""
-        agent = f"{_browser_agent(browser.version)} {self.user_agent}"
+        agent = f"{_build_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
             # The time starts here because a browser on a busy machine is slow to open a page.
-            left = plain.left_until(time.monotonic() + self.browser_limits.seconds)
+            seconds_left = plain.create_countdown(time.monotonic() + self.browser_limits.seconds)
             visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
-            with closing(Traffic(visitor, self.browser_limits, self._pool, left, page=page)) as traffic:
+            with closing(Traffic(visitor, self.browser_limits, self._pool, seconds_left, page=page)) as traffic:
                 await page.context.route("**/*", traffic.answer)
                 keep_alone(page, traffic.refuse)
-                photographer = Photographer(page, self.browser_limits, left)
-                seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
+                photographer = Photographer(page, self.browser_limits, seconds_left)
+                observation = PageObservation(
+                    Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}"
+                )
                 try:
                     async with asyncio.timeout(self.browser_limits.seconds):
-                        await self._look(page, photographer, seen, page_url, images)
+                        await self._look(page, photographer, observation, page_url, images)
                 except TimeoutError:
-                    seen.shots.missing["rest"] = Sentence("The time limit for this visit was reached.")
+                    observation.shots.missing["rest"] = Sentence("The time limit for this visit was reached.")
                 if traffic.lack is not None:
                     raise traffic.lack
-                seen.page = traffic.page_visit(page_url)
-                return [replace(seen, shots=shots) for shots in photographer.each(len(images))]
+                observation.page = traffic.page_visit(page_url)
+                return [replace(observation, shots=shots) for shots in photographer.each(len(images))]
 
     async def _look(
-        self, page: Page, photographer: Photographer, seen: Seen, page_url: str, images: Sequence[tuple[str, Digest]]
+        self,
+        page: Page,
+        photographer: Photographer,
+        observation: PageObservation,
+        page_url: str,
+        images: Sequence[tuple[str, Digest]],
     ) -> None:
-        seen.nothing = await load(page, page_url, seen.traffic, self.browser_limits)
-        if seen.nothing:
+        observation.nothing = await load(page, page_url, observation.traffic, self.browser_limits)
+        if observation.nothing:
             return
-        await scroll_through(page, seen.traffic, self.browser_limits)
-        seen.signs = await wall_signs(page)
+        await scroll_through(page, observation.traffic, self.browser_limits)
+        observation.signs = await wall_signs(page)
         with suppress(Error, TimeoutError):
-            seen.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
-        seen.dom = await photographer.dom()
-        await photographer.take([_wanted(seen, *image) for image in images])
+            observation.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
+        observation.dom = await photographer.dom()
+        await photographer.take([_list_candidate_urls(observation, *image) for image in images])
 
-    def _captured(self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Captured:
-        image = self._image(seen, image_url, expected, denied)
+    def _captured(
+        self, started: datetime, observation: PageObservation, image_url: str, expected: Digest, denied: Denied
+    ) -> Captured:
+        image = self._image(observation, image_url, expected, denied)
         finished = now()
-        seen.shots.box(self.browser_limits.file_bytes)
-        outcome, sentence = judged(seen, image, image_url, expected)
+        observation.shots.box(self.browser_limits.file_bytes)
+        outcome, sentence = describe_outcome(observation, image, image_url, expected)
         facts = {
             "outcome": outcome,
             "started": rfc3339(started),
             "finished": rfc3339(finished),
-            "user_agent": seen.agent,
-            "page_names_image": names_image(seen.page, image_url),
-            "rendered": rendered(seen),
-            "resources": [resource(loaded) for loaded in seen.traffic.resources],
-            "not_loaded": seen.traffic.refusals,
-            "certificates": certificates_of([loaded.visit for loaded in seen.traffic.resources]),
+            "user_agent": observation.agent,
+            "page_names_image": mentions_image(observation.page, image_url),
+            "rendered": describe_rendering(observation),
+            "resources": [describe_resource(loaded) for loaded in observation.traffic.resources],
+            "not_loaded": observation.traffic.refusals,
+            "certificates": list_certificates([loaded.visit for loaded in observation.traffic.resources]),
         }
-        software = {"browser": seen.browser, "playwright": version("playwright")}
-        record = describe([seen.page, image], METHOD, facts, self.ca_bundle, software)
+        software = {"browser": observation.browser, "playwright": version("playwright")}
+        record = build_record([observation.page, image], METHOD, facts, self.ca_bundle, software)
         files = (
-            *self._archives(seen, started, image.exchanges),
+            *self._archives(observation, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
-            *plain.served_files(seen.page, image),
-            *seen.shots.files,
+            *plain.create_served_files(observation.page, image),
+            *observation.shots.files,
         )
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        digests = plain.digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
+        digests = plain.compute_digests(
+            [*(loaded.visit.body for loaded in observation.traffic.resources), image.body, observation.dom]
+        )
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Visit:
+    def _image(self, observation: PageObservation, image_url: str, expected: Digest, denied: Denied) -> Visit:
         """Return the image as the browser received it if it has the expected bytes; else request it separately.
 
         Servers choose the format of an image by what the visitor accepts. It is requested as the crawl did, so that
         different bytes mean a changed image, not a different visitor.
         """
         if image_url[:5].lower() == "data:":
-            served = inline_image(seen.page, image_url, expected)
-            rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
-            return rendered_one if served.failure else served
+            served = find_inline_image(observation.page, image_url, expected)
+            rendered_image = find_inline_image(replace(observation.page, body=observation.dom), image_url, expected)
+            return rendered_image if served.failure else served
         address = without_fragment(image_url)
-        for visit in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
+        for visit in (loaded.visit for loaded in observation.traffic.resources if loaded.visit.url == address):
             if visit.body is not None and Digest.of(visit.body) == expected:
                 return visit
-        headers = {"Accept": plain.IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
+        headers = {"Accept": plain.IMAGE_ACCEPT, **build_referrer(observation.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        left = plain.left_until(time.monotonic() + IMAGE_SECONDS)
-        return visitor.visit(image_url, headers, self.limits.image_bytes, left)
+        seconds_left = plain.create_countdown(time.monotonic() + IMAGE_SECONDS)
+        return visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left)
 
     def _archives(
-        self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
+        self, observation: PageObservation, started: datetime, image_exchanges: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
         """Return the exchanges for page and image as WARC, and all exchanges as a web archive."""
-        resources = seen.traffic.resources
-        of_page = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
-        every = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
-        information = plain.warc_information(seen.agent, "A browser ran the scripts.")
-        main = write_warc(_in_time([*of_page, *of_image]), information)
-        whole = write_warc(_in_time([*every, *of_image]), information)
-        archive = write_wacz(whole, WaczPage(seen.page.final_url, seen.title, started))
+        resources = observation.traffic.resources
+        page_exchanges = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
+        all_exchanges = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
+        information = plain.build_warc_information(observation.agent, "A browser ran the scripts.")
+        main = write_warc(_sort_by_time([*page_exchanges, *image_exchanges]), information)
+        whole = write_warc(_sort_by_time([*all_exchanges, *image_exchanges]), information)
+        archive = write_wacz(whole, WaczPage(observation.page.final_url, observation.title, started))
         return (
             CapturedFile("exchange", "exchange.warc", "application/warc", main),
             CapturedFile("wacz", "capture.wacz", "application/wacz", archive),
         )
 
 
-def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
+def _list_candidate_urls(observation: PageObservation, image_url: str, expected: Digest) -> list[str]:
     """Return the URLs under which the page may show the image: those at which the browser got its bytes, if any."""
     if image_url[:5].lower() != "data:":
-        return seen.traffic.addresses_of(expected) or [image_url]
-    styled = [loaded.visit for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}]
-    texts = [seen.dom, *(visit.body or b"" for visit in styled)]
+        return observation.traffic.addresses_of(expected) or [image_url]
+    styled = [loaded.visit for loaded in observation.traffic.resources if loaded.kind in {"document", "stylesheet"}]
+    texts = [observation.dom, *(visit.body or b"" for visit in styled)]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
-    return [*sorted(inline), *seen.traffic.addresses_of(expected)]
+    return [*sorted(inline), *observation.traffic.addresses_of(expected)]
 
 
-def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
+def _sort_by_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
     return sorted({id(exchange): exchange for exchange in exchanges}.values(), key=lambda exchange: exchange.begun)
 
 
-def _browser_agent(browser_version: str) -> str:
+def _build_browser_agent(browser_version: str) -> str:
     """Return Chromium's user agent, with the reduced version that it sends since version 101."""
     major = browser_version.partition(".")[0]
     return f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"
@@ -263,10 +281,10 @@ class RunningBrowser:
                 self._thread = threading.Thread(target=self._steer, args=(self._loop,), name="browser", daemon=True)
                 self._thread.start()
                 atexit.register(self.close)
-            longest = LAUNCH_SECONDS + self._limits.seconds + GRACE_SECONDS
+            max_seconds = LAUNCH_SECONDS + self._limits.seconds + GRACE_SECONDS
             future = asyncio.run_coroutine_threadsafe(self._browser.run(work), self._loop)
             try:
-                return future.result(longest + GRACE_SECONDS)
+                return future.result(max_seconds + GRACE_SECONDS)
             except TimeoutError as error:
                 future.cancel()
                 self._browser.kill()

@@ -9,7 +9,7 @@ from playwright.async_api import ElementHandle, Error, Frame, Page
 from evidence.capture.boxes import Place
 
 MAX_PLACES = 20
-HOWS = ("shown", "background", "offered", "linked")
+USES = ("shown", "background", "offered", "linked")
 """Ways in which a page uses an image; the first that is found counts.
 
 It shows its bytes, has it as a background, offers it in another size (``srcset``), or links to it around a smaller one.
@@ -68,31 +68,31 @@ Registered as a content script, it has its own isolated world: a page's scripts 
 """
 
 
-async def find_elements(page: Page, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
+async def find_elements(page: Page, urls: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     """Return the elements in all frames that use one of these URLs, those that show it first.
 
     Elements and their positions come from the browser, not from the page's scripts, which may lie.
     """
-    found: list[tuple[str, ElementHandle]] = []
+    elements: list[tuple[str, ElementHandle]] = []
     for frame in page.frames:
         try:
-            found += await _in_frame(frame, wanted)
+            elements += await _find_in_frame(frame, urls)
         except Error:
             if frame is page.main_frame:
                 raise
             continue  # the frame is gone, or has no document
-    return sorted(found, key=lambda use: HOWS.index(use[0]))
+    return sorted(elements, key=lambda use: USES.index(use[0]))
 
 
-async def _in_frame(frame: Frame, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
-    found = []
-    for number, how in enumerate(HOWS):
-        selector = quote(json.dumps([number, list(wanted)]), safe="")
-        found += [(how, element) for element in await frame.query_selector_all(f"{ENGINE_NAME}={selector}")]
-    return found
+async def _find_in_frame(frame: Frame, urls: Sequence[str]) -> list[tuple[str, ElementHandle]]:
+    elements = []
+    for number, how in enumerate(USES):
+        selector = quote(json.dumps([number, list(urls)]), safe="")
+        elements += [(how, element) for element in await frame.query_selector_all(f"{ENGINE_NAME}={selector}")]
+    return elements
 
 
-async def measure(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
+async def measure_places(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
     """Return the places of elements that are on the screenshot, by the first way of use that is visible at all.
 
     The page must be scrolled to its top; anything beyond the window's width is not visible.

@@ -5,23 +5,23 @@ from typing import Any
 
 from evidence.capture.browser.shots import Shots
 from evidence.capture.browser.traffic import Resource, Traffic
-from evidence.capture.outcomes import judge, names_image
+from evidence.capture.outcomes import determine_outcome, mentions_image
 from evidence.capture.visitor import Visit
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.digests import Digest
 from exhibit.sentences import Sentence, following
 
-USES = {
+USE_SENTENCES = {
     "shown": Sentence("shows the image"),
     "background": Sentence("shows the image"),
     "offered": Sentence("offers the image in another size"),
     "linked": Sentence("links to the image"),
 }
 """What a page does with the image, by the way in which it uses its URL."""
-USED = Sentence("uses the image URL")  # used if the browser got other bytes there
+USES_URL = Sentence("uses the image URL")  # used if the browser got other bytes there
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
-INSTEAD = {
+SUBSTITUTES = {
     frozenset({BOXED}): Sentence(
         "There is no screenshot of the whole page, only one of the area around the image. Reason:"
     ),
@@ -43,7 +43,7 @@ WIDTH, HEIGHT = 1280, 900  # of the window, pixels
 
 
 @dataclass(slots=True)
-class Seen:
+class PageObservation:
     """Result of a visit with the browser."""
 
     page: Visit  # as one visit, including redirects
@@ -57,57 +57,61 @@ class Seen:
     dom: bytes = b""  # as rendered
 
 
-def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
+def describe_outcome(observation: PageObservation, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
     """Return the outcome as for a visit without a browser, with what the rendered page shows."""
-    outcome, sentence = judge(seen.page, image, expected)
+    outcome, sentence = determine_outcome(observation.page, image, expected)
     if outcome in {"unreachable", "page-gone"}:
         return outcome, sentence
-    made = {file.role for file in seen.shots.files}
-    if "screenshot" not in made:
-        why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
-        there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
-        if there is None:
-            return outcome, following(sentence, NO_PICTURE, why)
-        sentence = following(sentence, there, why)
-    if seen.shots.places:
-        times = len(seen.shots.places)
-        is_it = outcome == "captured" or seen.traffic.addresses_of(expected)
-        does = USES[seen.shots.places[0].how] if is_it else USED
-        told = Sentence("The rendered page %(does)s in %(times)s places.", does=does, times=times)
-        if times == 1:
-            told = Sentence("The rendered page %(does)s in one place.", does=does)
-        return outcome, following(sentence, told)
-    if "place" in seen.shots.missing:
-        return outcome, following(sentence, UNKNOWN)
-    named = names_image(seen.page, image_url)
-    if seen.signs and not named:
-        told = Sentence(
-            "The page contains %(signs)s and %(does)s the image. Other visitors may see a different page.",
-            signs=seen.signs[0] if len(seen.signs) == 1 else BOTH_SIGNS,
-            does=Sentence("neither references nor shows") if named is False else Sentence("does not show"),
+    roles = {file.role for file in observation.shots.files}
+    if "screenshot" not in roles:
+        reason = (
+            observation.nothing
+            or observation.shots.missing.get("screenshot")
+            or observation.shots.missing.get("rest", "")
         )
-        return "unreachable", following(told, sentence)
+        substitute = SUBSTITUTES.get(frozenset(roles & {BOXED, PDF}))
+        if substitute is None:
+            return outcome, following(sentence, NO_PICTURE, reason)
+        sentence = following(sentence, substitute, reason)
+    if observation.shots.places:
+        times = len(observation.shots.places)
+        has_expected_bytes = outcome == "captured" or observation.traffic.addresses_of(expected)
+        does = USE_SENTENCES[observation.shots.places[0].how] if has_expected_bytes else USES_URL
+        message = Sentence("The rendered page %(does)s in %(times)s places.", does=does, times=times)
+        if times == 1:
+            message = Sentence("The rendered page %(does)s in one place.", does=does)
+        return outcome, following(sentence, message)
+    if "place" in observation.shots.missing:
+        return outcome, following(sentence, UNKNOWN)
+    is_named = mentions_image(observation.page, image_url)
+    if observation.signs and not is_named:
+        message = Sentence(
+            "The page contains %(signs)s and %(does)s the image. Other visitors may see a different page.",
+            signs=observation.signs[0] if len(observation.signs) == 1 else BOTH_SIGNS,
+            does=Sentence("neither references nor shows") if is_named is False else Sentence("does not show"),
+        )
+        return "unreachable", following(message, sentence)
     return "not-shown" if outcome == "captured" else outcome, following(sentence, NOT_SHOWN)
 
 
-def rendered(seen: Seen) -> dict[str, Any]:
+def describe_rendering(observation: PageObservation) -> dict[str, Any]:
     """Return what the browser displayed and made, for the record."""
-    shots = seen.shots
+    shots = observation.shots
     return {
-        "address": seen.page.final_url,
-        "title": seen.title,
+        "address": observation.page.final_url,
+        "title": observation.title,
         "window": [WIDTH, HEIGHT],
         "height": shots.height,
         "screenshot_is_cut": shots.cut,
         "image_places": [asdict(place) for place in shots.places],
         "boxed_screenshot_from": shots.boxed_from,
-        "asks_for": seen.signs,
-        "nothing_shown": seen.nothing,
+        "asks_for": observation.signs,
+        "nothing_shown": observation.nothing,
         "not_made": shots.missing,
     }
 
 
-def resource(loaded: Resource) -> dict[str, Any]:
+def describe_resource(loaded: Resource) -> dict[str, Any]:
     """Return one requested resource, for the record."""
     visit = loaded.visit
     connection = visit.steps[-1].connection if visit.steps else None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import Error, Frame, Page
 
-from evidence.capture.boxes import AROUND, Place, boxed
+from evidence.capture.boxes import AROUND, Place, draw_boxes
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.places import find_elements, measure
+from evidence.capture.browser.places import find_elements, measure_places
 from exhibit.browser.loading import page_height, scroll_back
 from exhibit.ports import CapturedFile
 
@@ -23,7 +23,7 @@ FOOTER = (
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
-FINDS = 5  # limit of searches for the image on a page that keeps navigating
+MAX_ATTEMPTS = 5  # limit of searches for the image on a page that keeps navigating
 
 
 @dataclass(slots=True)
@@ -38,26 +38,27 @@ class Shots:
     boxed_from: int = 0  # top of the marked screenshot on the page, pixels
     to_box: bytes = b""  # screenshot on which the lines are still to be drawn
 
-    def of_image(self, found: "Shots") -> "Shots":
+    def of_image(self, image_shots: "Shots") -> "Shots":
         """Combine the page's files with the places and files of one image."""
         return Shots(
-            [*self.files, *found.files], found.places, self.missing | found.missing, self.height, self.cut,
-            found.boxed_from, found.to_box,
+            [*self.files, *image_shots.files], image_shots.places, self.missing | image_shots.missing,
+            self.height, self.cut,
+            image_shots.boxed_from, image_shots.to_box,
         )  # fmt: skip
 
-    def keep(self, file: CapturedFile, most: int) -> bytes:
+    def keep(self, file: CapturedFile, max_bytes: int) -> bytes:
         """Store a file unless it is too large; returns the stored bytes."""
-        if len(file.data) > most:
-            self.missing[file.role] = f"It has more than {most:,} bytes."
+        if len(file.data) > max_bytes:
+            self.missing[file.role] = f"It has more than {max_bytes:,} bytes."
             return b""
         self.files.append(file)
         return file.data
 
-    def box(self, most: int) -> None:
+    def box(self, max_bytes: int) -> None:
         """Draw the lines on the screenshot of the whole page after the browser is no longer needed."""
         if self.to_box:
-            data = boxed(self.to_box, self.places)
-            self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), most)
+            data = draw_boxes(self.to_box, self.places)
+            self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), max_bytes)
 
 
 @dataclass(eq=False, repr=False)
@@ -75,7 +76,7 @@ class Photographer:
 
     def each(self, images: int) -> list[Shots]:
         """Return the files of the page and of each of its images, as far as time allowed."""
-        return [self.shots.of_image(found) for found in (*self._found, *([Shots()] * images))[:images]]
+        return [self.shots.of_image(image_shots) for image_shots in (*self._found, *([Shots()] * images))[:images]]
 
     async def dom(self) -> bytes:
         """Return the rendered DOM as HTML; empty if it is not available."""
@@ -88,9 +89,9 @@ class Photographer:
         shots.height = await page_height(self.page)
         shots.cut = shots.height > self.limits.height
         png = await self._make("screenshot", "screenshot.png", "image/png", lambda: self._shot(0, shots.height))
-        for found in self._found:
-            if found.places:
-                await self._box(png, found)
+        for image_shots in self._found:
+            if image_shots.places:
+                await self._box(png, image_shots)
         await self._make("mhtml", "page.mhtml", "multipart/related", self._mhtml)
         await self._make("page-pdf", "page.pdf", "application/pdf", self._pdf)
 
@@ -98,74 +99,74 @@ class Photographer:
         """Find each image. They share the time of this step, so that later steps keep their own."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds("place")
-        for wanted in images:
+        for urls in images:
             self._found.append(Shots())
             if loop.time() < until:
-                await self._find(wanted, self._found[-1], until)
+                await self._find(urls, self._found[-1], until)
             else:
-                self._found[-1].missing["place"] = _why(TimeoutError())
+                self._found[-1].missing["place"] = _describe_error(TimeoutError())
 
-    async def _find(self, wanted: Sequence[str], found: Shots, until: float) -> None:
+    async def _find(self, urls: Sequence[str], image_shots: Shots, until: float) -> None:
         """Find the image; retries while the page navigates, because navigation invalidates the result."""
-        moves: list[Frame] = []
+        navigations: list[Frame] = []
 
         def moved(frame: Frame) -> None:
-            moves.append(frame)
+            navigations.append(frame)
 
         self.page.on("framenavigated", moved)
         try:
             async with asyncio.timeout_at(until):
-                for _ in range(FINDS):
-                    moves.clear()
-                    await self._find_once(wanted, found)
-                    if found.places or all(frame.parent_frame for frame in moves):
+                for _ in range(MAX_ATTEMPTS):
+                    navigations.clear()
+                    await self._find_once(urls, image_shots)
+                    if image_shots.places or all(frame.parent_frame for frame in navigations):
                         return
-            found.missing["place"] = "the page went elsewhere again and again"
+            image_shots.missing["place"] = "the page went elsewhere again and again"
         except (Error, TimeoutError) as error:
-            found.missing["place"] = _why(error)
+            image_shots.missing["place"] = _describe_error(error)
             await scroll_back(self.page)
         finally:
             self.page.remove_listener("framenavigated", moved)
 
-    async def _find_once(self, wanted: Sequence[str], found: Shots) -> None:
-        elements = await find_elements(self.page, wanted)
+    async def _find_once(self, urls: Sequence[str], image_shots: Shots) -> None:
+        elements = await find_elements(self.page, urls)
         for _, element in elements[:1]:  # load it if it is lazy
             with suppress(Error):  # it is not visible
                 await element.scroll_into_view_if_needed(timeout=2000)
         await scroll_back(self.page)
         size = self.page.viewport_size or {"width": 1280}
-        found.places = await measure(elements, size["width"])
+        image_shots.places = await measure_places(elements, size["width"])
 
-    async def _box(self, png: bytes, found: Shots) -> None:
-        first, limit = found.places[0], self.limits.height
+    async def _box(self, png: bytes, image_shots: Shots) -> None:
+        first, limit = image_shots.places[0], self.limits.height
         if png and first.y + first.height <= limit:
-            found.to_box = png
+            image_shots.to_box = png
             return
         top = max(int(first.y) - AROUND, 0)
-        found.boxed_from = top
+        image_shots.boxed_from = top
         height = int(min(first.height, 4000)) + 2 * AROUND
 
         async def around() -> bytes:
-            return await asyncio.to_thread(boxed, await self._shot(top, top + height), found.places, top)
+            return await asyncio.to_thread(draw_boxes, await self._shot(top, top + height), image_shots.places, top)
 
-        await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around, found)
+        await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around, image_shots)
 
     async def _make(
-        self, role: str, name: str, media_type: str, make: Callable[[], Awaitable[bytes]], to: Shots | None = None
+        self, role: str, name: str, media_type: str, make: Callable[[], Awaitable[bytes]], target: Shots | None = None
     ) -> bytes:
-        shots = self.shots if to is None else to
+        shots = self.shots if target is None else target
         try:
             self._allowed = self._seconds(role)
             data = await asyncio.wait_for(make(), self._allowed)
         except (Error, TimeoutError) as error:
-            shots.missing[role] = _why(error)
+            shots.missing[role] = _describe_error(error)
             return b""
         return shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
 
     def _seconds(self, role: str) -> float:
         """Return the time limit of a step: all remaining time except what is reserved for later steps."""
-        kept = self.limits.shot_seconds
-        return max(self.left() - kept * (len(STEPS) - 1 - STEPS.index(role)), kept)
+        reserved = self.limits.shot_seconds
+        return max(self.left() - reserved * (len(STEPS) - 1 - STEPS.index(role)), reserved)
 
     async def _content(self) -> bytes:
         return (await self.page.content()).encode("utf-8", "replace")
@@ -178,8 +179,8 @@ class Photographer:
 
     async def _mhtml(self) -> bytes:
         session = await self.page.context.new_cdp_session(self.page)
-        made = await session.send("Page.captureSnapshot", {"format": "mhtml"})
-        return str(made["data"]).encode("utf-8", "replace")
+        snapshot = await session.send("Page.captureSnapshot", {"format": "mhtml"})
+        return str(snapshot["data"]).encode("utf-8", "replace")
 
     async def _pdf(self) -> bytes:
         await self.page.emulate_media(media="screen")
@@ -194,5 +195,5 @@ class Photographer:
         )
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else "It took too long."

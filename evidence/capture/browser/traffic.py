@@ -22,7 +22,7 @@ from playwright.async_api import Error, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.visitor import GET, Question, Step, Visit, Visitor
+from evidence.capture.visitor import GET, HttpRequest, Step, Visit, Visitor
 from exhibit.browser.loading import PageTraffic
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
@@ -33,11 +33,11 @@ from exhibit.types import Untyped
 METHODS = frozenset({"GET", "HEAD", "POST"})
 REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
 CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
-NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
+DROPPED_HEADERS = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
 """Headers of the connection; the last one would redirect later requests inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
-NOT_ASKED = Sentence("The page could not be requested.")
-MAX_MOVES = 5  # limit of successive documents in the page's main frame
+PAGE_NOT_REQUESTED = Sentence("The page could not be requested.")
+MAX_NAVIGATIONS = 5  # limit of successive documents in the page's main frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Traffic(PageTraffic):
         else:
             if _is_page(request):
                 self.documents.append(visit)
-            await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
+            await route.fulfill(status=visit.status, headers=_list_response_headers(visit), body=visit.body)
 
     def _reason_against(self, request: Request) -> str:
         """Return why a request is not passed on, as a short code; empty if it is."""
@@ -118,7 +118,7 @@ class Traffic(PageTraffic):
             "method": request.method not in METHODS,
             "too-many-requests": self._asked >= self.limits.requests,
             "too-many-bytes": self._bytes >= self.limits.all_bytes,
-            "too-many-moves": _is_page(request) and len(self.documents) >= MAX_MOVES,
+            "too-many-moves": _is_page(request) and len(self.documents) >= MAX_NAVIGATIONS,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
@@ -129,20 +129,20 @@ class Traffic(PageTraffic):
         headers = await request.all_headers()
         cookies = _cookies(url, headers.pop("cookie", ""))
         before: list[Cookie] = [*iter(cookies)]
-        question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
+        http_request = GET if request.method == "GET" else HttpRequest(request.method, request.post_data_buffer)
         end = time.monotonic() + self.limits.resource_seconds
 
         def left() -> float:
             return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
 
         def fetch() -> Visit | None:
-            most = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
-            if most <= 0:
+            max_bytes = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
+            if max_bytes <= 0:
                 return None
-            visit = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            visit = self.visitor.visit(url, _restore_header_case(headers), max_bytes, left, http_request, cookies)
             with self._counting:
                 # Count incomplete responses too, or the decoded body if that is larger.
-                self._bytes += max(sum(len(each.response) for each in visit.exchanges), len(visit.body or b""))
+                self._bytes += max(sum(len(exchange.response) for exchange in visit.exchanges), len(visit.body or b""))
             return visit
 
         visit = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
@@ -153,7 +153,7 @@ class Traffic(PageTraffic):
             for cookie in cookies:
                 if cookie not in before:
                     with suppress(Error):  # a cookie that the browser would reject from the site too
-                        await request.frame.page.context.add_cookies([_handed_on(cookie)])
+                        await request.frame.page.context.add_cookies([_to_browser_cookie(cookie)])
         return visit
 
     async def _lead_on(self, route: Route, visit: Visit) -> None:
@@ -162,9 +162,9 @@ class Traffic(PageTraffic):
         self._ahead[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
             self.documents.append(replace(visit, steps=visit.steps[:-1], body=None))
-        shown = json.dumps(target).replace("<", "\\u003c")
+        script_url = json.dumps(target).replace("<", "\\u003c")
         body = (
-            f'<!doctype html><meta charset="utf-8"><script>location.replace({shown})</script>'
+            f'<!doctype html><meta charset="utf-8"><script>location.replace({script_url})</script>'
             f'<noscript><meta http-equiv="refresh" content="0;url={html.escape(target)}"></noscript>'
         )
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
@@ -184,7 +184,7 @@ class Traffic(PageTraffic):
             return replace(failed, url=page_url)
         if self._asked_for_page:
             return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
-        return Visit(page_url, failure=NOT_ASKED, reason="not-asked", failed_at=page_url)
+        return Visit(page_url, failure=PAGE_NOT_REQUESTED, reason="not-asked", failed_at=page_url)
 
 
 def _is_page(request: Request) -> bool:
@@ -192,19 +192,19 @@ def _is_page(request: Request) -> bool:
     return request.is_navigation_request() and request.frame.parent_frame is None
 
 
-def _as_sent(headers: Mapping[str, str]) -> dict[str, str]:
+def _restore_header_case(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the browser's headers in the letter case that it uses for HTTP/1.1."""
     dropped = {"host", "content-length", "accept-encoding", "user-agent", "connection"}
-    kept = {name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped}
-    return {name if name.startswith("sec-") else name.title(): value for name, value in kept.items()}
+    forwarded = {name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped}
+    return {name if name.startswith("sec-") else name.title(): value for name, value in forwarded.items()}
 
 
-def _passed_on(visit: Visit) -> dict[str, str]:
+def _list_response_headers(visit: Visit) -> dict[str, str]:
     """Return the response headers for the browser, without those of the connection, which are handled here."""
     headers: dict[str, str] = {}
     for name, value in visit.steps[-1].headers:
         key = name.lower()
-        if key in NOT_PASSED_ON or (key == "set-cookie" and len(visit.steps) > 1):
+        if key in DROPPED_HEADERS or (key == "set-cookie" and len(visit.steps) > 1):
             continue
         joint = "\n" if key == "set-cookie" else ", "
         headers[key] = f"{headers[key]}{joint}{value}" if key in headers else value
@@ -223,7 +223,7 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     return jar
 
 
-def _handed_on(cookie: Cookie) -> Untyped:
+def _to_browser_cookie(cookie: Cookie) -> Untyped:
     """Return a cookie that a server set in a redirect, which the browser has not seen, in Playwright's form."""
     fields: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
     fields["value"] = cookie.value or ""

@@ -8,7 +8,7 @@ from evidence.documents.phrases.wording import Wording, figure, percent, ratio_w
 from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
-from evidence.facts.shipped import CALIBRATIONS, ships
+from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import grade
 from exhibit.errors import UnreadablePictureError
@@ -84,7 +84,7 @@ def comparison_blocks(
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
     if verification.decision is Decision.RESEMBLES:
         sentences.append(wording.say("match.resembles"))
-    rows_of = _figures if room.figures else _measured
+    rows_of = _figures if room.figures else _build_measurement_rows
     return [
         *_plates(facts, match, gallery, room, side_by_side=side_by_side),
         Text(wording.say("document.sentences").join(sentences)),
@@ -102,10 +102,10 @@ def both_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
 
 def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room, *, side_by_side: bool) -> list[Plates]:
     """Return the existing drawings, or the two pictures if there are none."""
-    drawn = {role: path for role, path in match.drawings.items() if side_by_side or role != "side-by-side"}
+    drawings = {role: path for role, path in match.drawings.items() if side_by_side or role != "side-by-side"}
     if not match.drawings:
         return [gallery.row(both_pictures(facts, match), room.plain_height)] if side_by_side else []
-    rows = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
+    rows = [({role: drawings[role] for role in roles if role in drawings}, height) for roles, height in room.rows]
     return [gallery.row(files, height) for files, height in rows if files]
 
 
@@ -113,8 +113,10 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
     def share(value: float) -> str:
         return wording.say("match.share", share=percent(value), figure=figure(value))
 
-    compared = verification.hamming < NOT_COMPARED
-    distance = wording.say("match.hamming", n=verification.hamming) if compared else wording.say("match.hamming_none")
+    is_compared = verification.hamming < NOT_COMPARED
+    distance = (
+        wording.say("match.hamming", n=verification.hamming) if is_compared else wording.say("match.hamming_none")
+    )
     rows = [wording.row("hash_distance", _FIELD + "hamming", distance)]
     if verification.transform is not None:
         rows += [
@@ -124,14 +126,14 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
             wording.row("overlap_picture", _FIELD + "overlap_picture", share(verification.overlap_picture)),
         ]
     odds = (("related", verification.related), ("exposure", verification.exposure))
-    if stated := [wording.say(f"match.{name}", odds=odds_words(log)) for name, log in odds if log is not None]:
-        rows.append(wording.row("odds", _FIELD + "related", *stated, style=Style.QUIET))
+    if odds_texts := [wording.say(f"match.{name}", odds=odds_words(log)) for name, log in odds if log is not None]:
+        rows.append(wording.row("odds", _FIELD + "related", *odds_texts, style=Style.QUIET))
     rows.append(_ratio_row(verification, calibration, wording))
     if calibration is not None:
         if verification.probability is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
             rows.append(wording.row("prior", "calibrations[].prior", prior))
-        calibration_lines = calibration_told(calibration, wording, _bound_of(verification), named=True)
+        calibration_lines = calibration_told(calibration, wording, _bound_of(verification), with_name=True)
         rows.append(wording.row("calibration", "calibrations[].name", *calibration_lines))
     if verification.survival:
         survival_text = wording.say("match.survival", grade=grade(verification.survival))
@@ -143,7 +145,7 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
     return Rows(tuple(rows), together=False)
 
 
-def _measured(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
+def _build_measurement_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
     """Return the result of the figures, with its error rate."""
     rows = [_ratio_row(verification, calibration, wording)]
     if calibration is not None:
@@ -177,19 +179,19 @@ def ratio_told(group: str, verification: Verification, calibration: CalibrationF
 
 
 def calibration_told(
-    calibration: CalibrationFacts, wording: Wording, *decisions: str, named: bool = False
+    calibration: CalibrationFacts, wording: Wording, *decisions: str, with_name: bool = False
 ) -> list[str]:
     """Return sentences on the measured data and its bounds for decisions (``certain``, ``review``).
 
-    With ``named``, they include the calibration's name and digest.
+    With ``with_name``, they include the calibration's name and digest.
     """
     data = wording.told(calibration.data)
     lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
-    lines = lines if named else [data]
+    lines = lines if with_name else [data]
     for decision in decisions:
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
         lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
-    if not ships(calibration.digest, CALIBRATIONS):
+    if not is_shipped(calibration.digest, CALIBRATIONS):
         lines.append(wording.say("match.calibration_unknown"))
     return lines

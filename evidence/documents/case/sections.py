@@ -35,7 +35,7 @@ from evidence.facts.case import (
     WitnessFacts,
     WorkFacts,
 )
-from evidence.formats.pdf_content import is_pdf, pdf_content
+from evidence.formats.pdf_content import inspect_pdf, is_pdf
 from evidence.log.proofs import LogProof
 from exhibit.network.addresses import in_letters, is_confusable
 from exhibit.periods import stated_time
@@ -64,7 +64,7 @@ def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Word
         data, name = files.get(item.file), item.file.rpartition("/")[2]
         if data is None or not is_pdf(data, name):
             continue
-        content = pdf_content(data)
+        content = inspect_pdf(data)
         if content.found:
             contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
             sentences.append(wording.say("pdf.holds", file=name, what=contents))
@@ -100,9 +100,9 @@ def work_section(
     ]
     if work.registration is not None:
         rows.append(wording.row("entry", "work.registration.sequence", str(work.registration.sequence)))
-    compared = {match.work_picture for match in facts.matches}
+    compared_digests = {match.work_picture for match in facts.matches}
     for picture in work.pictures:
-        if picture.digest in compared or not compared:
+        if picture.digest in compared_digests or not compared_digests:
             size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
             field = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
             rows.append(wording.row("registered_picture", field, size, *broken_off(picture, wording)))
@@ -140,8 +140,10 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     if sighting.final_url and sighting.final_url != sighting.image_url:
         addresses.append(sighting.final_url)
     answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
-    seen = sighting.picture
-    size = wording.say("picture.size", width=seen.width, height=seen.height, format=seen.format)
+    found_picture = sighting.picture
+    size = wording.say(
+        "picture.size", width=found_picture.width, height=found_picture.height, format=found_picture.format
+    )
     certificate = certificate_line(sighting, wording)
     return (
         wording.row("sighting", "sightings[].number", str(sighting.number), style=Style.STRONG),
@@ -156,9 +158,9 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("capture", "sightings[].captures[].sentence", *capture_lines(sighting.captures, wording)),
         wording.row(
             "found_picture",
-            f"sightings[].picture.{'incomplete' if seen.incomplete else 'width'}",
+            f"sightings[].picture.{'incomplete' if found_picture.incomplete else 'width'}",
             size,
-            *broken_off(seen, wording),
+            *broken_off(found_picture, wording),
         ),
         *_provenance_rows(sighting.provenance, wording),
         *_making_rows(sighting.making, wording),
@@ -184,34 +186,37 @@ def elsewhere_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     """Return a row with third parties' statements of when the picture was available, if any."""
     if not sighting.elsewhere:
         return ()
-    lines = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
+    lines = {line: None for text in elsewhere_lines(sighting.elsewhere, wording) for line in text if line}
     return (wording.row("elsewhere", ELSEWHERE, *lines, wording.say("elsewhere.unchecked")),)
 
 
-def elsewhere_lines(told: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
+def elsewhere_lines(statements: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
     """Return each statement once as a sentence, with the URL at which anybody can look it up, if any."""
     looked_up = (SeenKind.ARCHIVE_CAPTURED, SeenKind.FEED_PUBLISHED)
-    pairs = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
-    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in pairs)]
+    pairs = [
+        (statement, statement.where if statement.stated and statement.kind in looked_up else "")
+        for statement in statements
+    ]
+    return [*dict.fromkeys((elsewhere_words(statement, wording), where) for statement, where in pairs)]
 
 
-def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
+def elsewhere_words(statement: ElsewhereFacts, wording: Wording) -> str:
     """Return a statement as a sentence, followed by one on an archive's bytes."""
-    values = {"by": wording.phrases.word("archive", one.by), "time": stated_words(one, wording)}
-    if one.kind != SeenKind.ARCHIVE_CAPTURED:
-        return wording.say(f"elsewhere.{one.kind}", **values)
-    of = "page" if one.of == "page" else "picture"
-    if not one.stated:
-        return wording.say(f"elsewhere.none-{of}", **values | {"time": wording.time(one.learnt)})
+    values = {"by": wording.phrases.word("archive", statement.by), "time": stated_words(statement, wording)}
+    if statement.kind != SeenKind.ARCHIVE_CAPTURED:
+        return wording.say(f"elsewhere.{statement.kind}", **values)
+    of = "page" if statement.of == "page" else "picture"
+    if not statement.stated:
+        return wording.say(f"elsewhere.none-{of}", **values | {"time": wording.time(statement.learnt)})
     sentences = [wording.say(f"elsewhere.captured-{of}", **values)]
-    if one.same is not None:
-        sentences.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
+    if statement.same is not None:
+        sentences.append(wording.say("elsewhere.same" if statement.same else "elsewhere.other"))
     return wording.say("document.sentences").join(sentences)
 
 
-def stated_words(one: ElsewhereFacts, wording: Wording) -> str:
+def stated_words(statement: ElsewhereFacts, wording: Wording) -> str:
     """Return the time as stated: to the second in UTC, or the part of it that is stated."""
-    moment, period = stated_time(one.stated)
+    moment, period = stated_time(statement.stated)
     return period if moment is None else wording.time(moment)
 
 
@@ -350,9 +355,11 @@ def left_out_section(facts: CaseFacts, wording: Wording) -> tuple[Section, ...]:
     if not facts.left_out:
         return ()
     lines = []
-    for gone in facts.left_out[:MAX_LEFT_OUT]:
-        day = wording.say("document.no_time") if gone.since is None else wording.day(gone.since)
-        lines.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
+    for omitted_file in facts.left_out[:MAX_LEFT_OUT]:
+        day = wording.say("document.no_time") if omitted_file.since is None else wording.day(omitted_file.since)
+        lines.append(
+            wording.say(f"left_out.{omitted_file.why}", file=omitted_file.file, day=day, digest=omitted_file.digest.hex)
+        )
     blocks: list[Block] = [Bullets(tuple(lines))]
     if len(facts.left_out) > MAX_LEFT_OUT:
         blocks.append(Quiet(wording.say("document.listed_of", shown=MAX_LEFT_OUT, all=len(facts.left_out))))
@@ -380,10 +387,10 @@ def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> 
 
 def best_share(facts: CaseFacts) -> str:
     """Return the largest aligned share of a registered picture, or an em dash without alignment."""
-    compared = (match.verification for match in facts.matches)
+    verifications = (match.verification for match in facts.matches)
     aligned = (
         verification
-        for verification in compared
+        for verification in verifications
         if verification.transform is not None and verification.decision is not Decision.NONE
     )
     shares = [verification.overlap_work for verification in aligned]
@@ -396,13 +403,13 @@ def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
     if rows := log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
     if facts.witnesses:
-        blocks.append(Text(wording.say("witness.covers", entries=wording.numbers(_covered(facts)))))
+        blocks.append(Text(wording.say("witness.covers", entries=wording.numbers(_list_covered_entries(facts)))))
     blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
     blocks.append(Text(wording.say("witness.later")))
     return Section(wording.say("heading.proofs"), tuple(blocks))
 
 
-def _covered(facts: CaseFacts) -> list[int]:
+def _list_covered_entries(facts: CaseFacts) -> list[int]:
     """Return the numbers of log entries before the checkpoint whose witnesses the sheet names."""
     proofs = (facts.work.registration, *facts.work.further_registrations)
     slices = (sighting.slice.log for sighting in facts.sightings if sighting.slice is not None)

@@ -59,24 +59,24 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     decided = facts.decision.decision == CaseDecision.CONFIRMED and not facts.decision.demonstration
     claim = "claim" if decided else "about"
     claim += "_for" if facts.work.holder else ""
-    yield _said(f"summary.{claim}", "owner.name", wording, title=title, **names)
+    yield _write_sentence(f"summary.{claim}", "owner.name", wording, title=title, **names)
     if not decided and facts.party.name:
-        yield _said("summary.concerns", "party.name", wording, party=names["party"])
+        yield _write_sentence("summary.concerns", "party.name", wording, party=names["party"])
     if facts.sightings:
         key = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
         values = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
-        yield _said(key, "sightings[].first_seen", wording, **values)
+        yield _write_sentence(key, "sightings[].first_seen", wording, **values)
     if visit := _last_shown(facts):
-        said = {"time": wording.time(visit.finished), "method": wording.phrases.word("fetched", visit.method)}
-        yield _said("summary.again", "sightings[].captures[].outcome", wording, **said)
+        texts = {"time": wording.time(visit.finished), "method": wording.phrases.word("fetched", visit.method)}
+        yield _write_sentence("summary.again", "sightings[].captures[].outcome", wording, **texts)
     yield from _similarity(facts, wording)
     yield _decided(facts, wording)
     yield wording.say("summary.missing", what=wording.say("report.between").join(_missing(facts, wording)))
 
 
-def _said(sentence: str, said: str, wording: Wording, **values: object) -> str:
+def _write_sentence(sentence: str, source: str, wording: Wording, **values: object) -> str:
     """Return a sentence with its source."""
-    word = wording.speaker(said).replace(":\n", ": ").replace("\n", "")
+    word = wording.speaker(source).replace(":\n", ": ").replace("\n", "")
     return wording.say("summary.said", sentence=wording.say(sentence, **values), word=word)
 
 
@@ -84,16 +84,16 @@ def _similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     match = best_match(facts)
     if match is None:
         return
-    measured, field = match.verification, "matches[].verification."
-    shares = {"dense": percent(measured.dense), "share": percent(measured.overlap_work)}
+    verification, field = match.verification, "matches[].verification."
+    shares = {"dense": percent(verification.dense), "share": percent(verification.overlap_work)}
     if match.picture == match.work_picture:
-        yield _said("summary.same", "matches[].picture", wording)
-    elif measured.transform is None:
-        yield _said("summary.unlaid", f"{field}decision", wording)
+        yield _write_sentence("summary.same", "matches[].picture", wording)
+    elif verification.transform is None:
+        yield _write_sentence("summary.unlaid", f"{field}decision", wording)
     else:
-        yield _said("summary.alike", f"{field}dense", wording, **shares)
-    if measured.decision in {Decision.REVIEW, Decision.RESEMBLES}:
-        yield _said(f"summary.{measured.decision}", f"{field}decision", wording)
+        yield _write_sentence("summary.alike", f"{field}dense", wording, **shares)
+    if verification.decision in {Decision.REVIEW, Decision.RESEMBLES}:
+        yield _write_sentence(f"summary.{verification.decision}", f"{field}decision", wording)
 
 
 def _extent(match: MatchFacts) -> tuple[bool, bool, float]:
@@ -105,13 +105,13 @@ def _extent(match: MatchFacts) -> tuple[bool, bool, float]:
 def _decided(facts: CaseFacts, wording: Wording) -> str:
     decision = facts.decision
     if decision.at is None:
-        return _said("summary.undecided", "decision.demonstration", wording)
+        return _write_sentence("summary.undecided", "decision.demonstration", wording)
     time = wording.time(decision.at)
     if decision.demonstration:
-        return _said("summary.switch", "decision.demonstration", wording, time=time)
+        return _write_sentence("summary.switch", "decision.demonstration", wording, time=time)
     by, words = wording.clipped(decision.by, MAX_NAME), decision_words(facts, wording)
     owner = wording.clipped(facts.owner.name, MAX_NAME)
-    return _said("summary.decided", "decision.by", wording, owner=owner, by=by, time=time, decision=words)
+    return _write_sentence("summary.decided", "decision.by", wording, owner=owner, by=by, time=time, decision=words)
 
 
 def _missing(facts: CaseFacts, wording: Wording) -> Iterator[str]:

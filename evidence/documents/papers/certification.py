@@ -27,7 +27,7 @@ def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """Return the draft; signer, date, place, and the signer's own checks are left blank."""
     say = wording.say
     algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
-    compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
+    comparison_blanks = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
     return (
         Section(
             say("us902.person"),
@@ -38,7 +38,7 @@ def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
         Section(say("us902.process"), (wording.bullets("us902", PROCESS),)),
         Section(say("us902.accurate"), (wording.bullets("us902", ACCURATE), blanks(wording, "checks_made", lines=3))),
         Section(say("us902.recorded"), tuple(_recorded(sighting, wording) for sighting in case.facts.sightings)),
-        Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
+        Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), comparison_blanks)),
         Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
         Section(say("heading.limits"), (Bullets(_limits(case, wording)),)),
         Section(say("us902.further"), (wording.bullets("us902", FURTHER), blanks(wording, "business", lines=3))),
@@ -63,7 +63,7 @@ def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
         plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
         plain_row(wording, "label.page_url", sighting.page_url, style=Style.MONO),
         plain_row(wording, "label.image_url", sighting.image_url, style=Style.MONO),
-        *_seen(sighting, wording),
+        *_build_sighting_rows(sighting, wording),
         plain_row(wording, "label.status", answer),
         *([plain_row(wording, "label.certificate", certificate)] if certificate else []),
         plain_row(wording, "label.capture", *capture_lines(sighting.captures, wording)),
@@ -72,7 +72,7 @@ def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
     return Rows(rows)
 
 
-def _seen(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+def _build_sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
     if sighting.first_seen is None or sighting.last_seen is None:
         return (plain_row(wording, "label.seen", seen_words(sighting, wording)),)
     return (

@@ -46,9 +46,9 @@ def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Word
     return Section(title, tuple(blocks), running=running(case, wording))
 
 
-def _time(said: object, wording: Wording) -> str:
+def _time(value: object, wording: Wording) -> str:
     try:
-        return wording.time(parse_rfc3339(str(said)))
+        return wording.time(parse_rfc3339(str(value)))
     except ValueError:
         return wording.say("document.no_time")
 
@@ -61,7 +61,7 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
     return [
         plain_row(wording, "environment.file", record.path, f"SHA-256 {record.digest.hex}", style=Style.MONO),
         plain_row(wording, "label.method", wording.told(str(plain.get("method", "")))),
-        plain_row(wording, "label.software", ", ".join(f"{name} {said}" for name, said in software.items())),
+        plain_row(wording, "label.software", ", ".join(f"{name} {version}" for name, version in software.items())),
         plain_row(wording, "environment.proxy", *_proxy(_mapping(plain.get("proxy")), wording)),
         plain_row(wording, "environment.hosts", *_hosts(_mapping(plain.get("hosts_file")), wording)),
         plain_row(wording, "environment.resolvers", ", ".join(map(str, _items(plain.get("name_servers"))))),
@@ -70,37 +70,37 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
     ]
 
 
-def _proxy(said: Mapping[str, Any], wording: Wording) -> list[str]:
-    if "used" not in said:
+def _proxy(record: Mapping[str, Any], wording: Wording) -> list[str]:
+    if "used" not in record:
         return []
-    variables = _items(said.get("environment_variables"))
-    words = [wording.say("environment.proxy_used" if said["used"] else "environment.proxy_none")]
+    variables = _items(record.get("environment_variables"))
+    words = [wording.say("environment.proxy_used" if record["used"] else "environment.proxy_none")]
     if variables:
         words.append(wording.say("environment.proxy_variables", names=", ".join(map(str, variables))))
     return words
 
 
-def _hosts(said: Mapping[str, Any], wording: Wording) -> list[str]:
-    if not said.get("sha256"):
+def _hosts(record: Mapping[str, Any], wording: Wording) -> list[str]:
+    if not record.get("sha256"):
         return []
-    hosts = _items(said.get("names_visited_hosts"))
+    hosts = _items(record.get("names_visited_hosts"))
     clean = wording.say("environment.hosts_clean")
     words = wording.say("environment.hosts_named", names=", ".join(map(str, hosts))) if hosts else clean
-    return [words, str(said.get("path", "")), f"SHA-256 {said['sha256']}"]
+    return [words, str(record.get("path", "")), f"SHA-256 {record['sha256']}"]
 
 
-def _clock(said: Mapping[str, Any], wording: Wording) -> str:
-    if said.get("offset") is None:
+def _clock(record: Mapping[str, Any], wording: Wording) -> str:
+    if record.get("offset") is None:
         return ""
-    return wording.say("environment.clock_value", offset=said["offset"], uncertainty=said.get("uncertainty"))
+    return wording.say("environment.clock_value", offset=record["offset"], uncertainty=record.get("uncertainty"))
 
 
-def _exchange(said: Mapping[str, Any], wording: Wording) -> list[Row]:
-    peer, tls = _mapping(said.get("peer")), _mapping(said.get("tls"))
+def _exchange(record: Mapping[str, Any], wording: Wording) -> list[Row]:
+    peer, tls = _mapping(record.get("peer")), _mapping(record.get("tls"))
     server = f"{peer.get('address', '')}:{peer.get('port', '')}" if peer else ""
     rows = [
-        plain_row(wording, "environment.exchange", str(said.get("url", "")), style=Style.MONO),
-        plain_row(wording, "environment.dns", ", ".join(map(str, _items(said.get("dns_answers"))))),
+        plain_row(wording, "environment.exchange", str(record.get("url", "")), style=Style.MONO),
+        plain_row(wording, "environment.dns", ", ".join(map(str, _items(record.get("dns_answers"))))),
         plain_row(wording, "environment.peer", server),
     ]
     if tls:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.typeset.blocks import Bullets, Line, Row, Speaker, Style
-from evidence.facts.backing import BACKINGS, Standing
+from evidence.facts.backing import BACKINGS, FieldOrigin
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -45,18 +45,18 @@ class Wording:
         """Return the headings of a table's columns; they reuse the names of rows or sections."""
         return tuple(self.phrases.first(name, "column", "label", "heading") for name in names)
 
-    def row(self, label: str, said: str, *texts: str, style: Style = Style.PLAIN) -> Row:
+    def row(self, label: str, origin: str, *texts: str, style: Style = Style.PLAIN) -> Row:
         """Return a labelled value with its source or its field of the facts; an empty value reads "not stated"."""
         value = tuple(Line(self.clipped(text), style) for text in texts if text)
         unknown = (Line(self.say("document.unknown"), Style.QUIET),)
-        return Row(self.say(f"label.{label}"), value or unknown, self.speaker(said))
+        return Row(self.say(f"label.{label}"), value or unknown, self.speaker(origin))
 
-    def speaker(self, said: str) -> str:
+    def speaker(self, origin: str) -> str:
         """Return the word for a source: a :class:`Speaker`, or the source of a field of the facts."""
-        backing = BACKINGS.get(said)
+        backing = BACKINGS.get(origin)
         if backing is None:
-            return self.say(f"speaker.{Speaker(said)}")
-        if backing.standing is not Standing.CHECKED:
+            return self.say(f"speaker.{Speaker(origin)}")
+        if backing.standing is not FieldOrigin.CHECKED:
             return self.say(f"speaker.{backing.standing}")
         if not self.sealed:
             return self.say("speaker.recorded")
@@ -68,10 +68,10 @@ class Wording:
         """Join several numbers."""
         return self.say("document.joined").join(map(str, every))
 
-    def time_row(self, label: str, moment: datetime | None, said: str = Speaker.RECORDED) -> Row:
+    def time_row(self, label: str, moment: datetime | None, origin: str = Speaker.RECORDED) -> Row:
         """Return a row with a time, in UTC and local."""
         line = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
-        return Row(self.say(f"label.{label}"), (line,), self.speaker(said))
+        return Row(self.say(f"label.{label}"), (line,), self.speaker(origin))
 
     def both_times(self, moment: datetime) -> str:
         """Return the time in UTC, then local if there is a zone."""

@@ -81,12 +81,12 @@ def _document(copy: ReadingCopy, wording: Wording) -> Document:
         language={**wording.setting(), "page_of": f"{volume}{numbered}"},
         large_headings=True,
         opening=tuple(_cover(copy, parties, wording)),
-        sections=(*_list(copy, wording), *(part for one in copy.exhibits for part in _exhibit(one, wording))),
+        sections=(*_list(copy, wording), *(part for exhibit in copy.exhibits for part in _exhibit(exhibit, wording))),
     )
 
 
 def _parties(copy: ReadingCopy, wording: Wording) -> list[str]:
-    every = list(dict.fromkeys(wording.clipped(one.facts.party.name, MOST_NAME) for one in copy.exhibits))
+    every = list(dict.fromkeys(wording.clipped(exhibit.facts.party.name, MOST_NAME) for exhibit in copy.exhibits))
     more = [wording.say("reading.more_parties", n=len(every) - MOST_PARTIES)] if len(every) > MOST_PARTIES else []
     return [*every[:MOST_PARTIES], *more]
 
@@ -108,16 +108,16 @@ def _cover(copy: ReadingCopy, parties: Sequence[str], wording: Wording) -> Itera
     yield Bullets(tuple(say(f"reading.{name}") for name in ("sealed", "arranged", "bare", "nobody")))
     if copy.recipient == "other-side":
         yield Callout(say("reading.withheld_title"), say("reading.withheld_said", reason=copy.reason).strip())
-    if demonstrations := sum(one.facts.decision.demonstration for one in copy.exhibits):
+    if demonstrations := sum(exhibit.facts.decision.demonstration for exhibit in copy.exhibits):
         warning = say("decision.demonstrations", n=demonstrations, all=len(copy.exhibits))
         yield Callout(say("decision.demonstrations_title"), warning)
     bundles = tuple(
         (
-            cell(str(one.number)),
-            Cell((Line(one.file, Style.MONO), Line(wording.time(one.manifest.sealed_at), Style.QUIET))),
-            cell(one.manifest.seal.hex, Style.MONO),
+            cell(str(exhibit.number)),
+            Cell((Line(exhibit.file, Style.MONO), Line(wording.time(exhibit.manifest.sealed_at), Style.QUIET))),
+            cell(exhibit.manifest.seal.hex, Style.MONO),
         )
-        for one in copy.exhibits
+        for exhibit in copy.exhibits
     )
     yield Table((say("column.work_number"), say("reading.bundles"), say("label.seal")), bundles, (0, 5, 6))
 
@@ -128,46 +128,56 @@ def _list(copy: ReadingCopy, wording: Wording) -> Iterator[Section]:
     names = ("item", "source", *(("purpose",) if purpose else ()))
     head = (say("column.work_number"), *(say(f"cnlist.{name}") for name in names), say("reading.page_column"))
     widths = (0, 10, 5, *((4,) if purpose else ()), 0)
-    rows = tuple(row for one in copy.exhibits for row in _listed(one, wording, purpose=purpose))
+    rows = tuple(row for exhibit in copy.exhibits for row in _listed(exhibit, wording, purpose=purpose))
     blocks: list[Block] = [Table(head, rows, widths)]
     if purpose:
         blocks.append(blanks(wording, "submitter", "signature", "date"))
-    left_out = [f"{say('reading.mark', n=one.number)}{sentence}" for one in copy.exhibits for sentence in one.left_out]
+    left_out = [
+        f"{say('reading.mark', n=exhibit.number)}{sentence}"
+        for exhibit in copy.exhibits
+        for sentence in exhibit.left_out
+    ]
     blocks += [Text(say("reading.not_inside")), Bullets((*left_out, say("reading.data")))]
     yield Section(say("reading.list"), tuple(blocks), new_page=True, running=say("reading.list"))
 
 
-def _listed(one: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[Cell, ...]]:
-    say, facts = wording.say, one.facts
+def _listed(exhibit: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[Cell, ...]]:
+    say, facts = wording.say, exhibit.facts
     title = wording.clipped(facts.work.title or say("document.unknown"), MOST_NAME)
     party = wording.clipped(facts.party.name, MOST_NAME)
     heading = say("report.case_heading", case=facts.number, title=title, party=party)
     open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
-    first = [Line(piece.title) for piece in one.pieces[:1]]
-    words = Cell((Line(heading, Style.STRONG), *first, Line(one.file, Style.MONO)))
-    yield (cell(str(one.number), Style.STRONG), words, cell(say("reading.bundle_source")), *open_field, _page(one, 0))
-    for place, piece in enumerate(one.pieces[1:], 1):
-        number, what = cell(f"{one.number}.{place}"), cell(piece.title)
-        yield (number, what, cell(piece.source), *((cell(""),) if purpose else ()), _page(one, place))
+    first = [Line(piece.title) for piece in exhibit.pieces[:1]]
+    words = Cell((Line(heading, Style.STRONG), *first, Line(exhibit.file, Style.MONO)))
+    yield (
+        cell(str(exhibit.number), Style.STRONG),
+        words,
+        cell(say("reading.bundle_source")),
+        *open_field,
+        _page(exhibit, 0),
+    )
+    for place, piece in enumerate(exhibit.pieces[1:], 1):
+        number, what = cell(f"{exhibit.number}.{place}"), cell(piece.title)
+        yield (number, what, cell(piece.source), *((cell(""),) if purpose else ()), _page(exhibit, place))
 
 
-def _page(one: Exhibit, place: int) -> Cell:
-    return Cell((), page=_label(one, place))
+def _page(exhibit: Exhibit, place: int) -> Cell:
+    return Cell((), page=_label(exhibit, place))
 
 
-def _label(one: Exhibit, place: int) -> str:
-    return f"exhibit-{one.number}-{place}"
+def _label(exhibit: Exhibit, place: int) -> str:
+    return f"exhibit-{exhibit.number}-{place}"
 
 
-def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
+def _exhibit(exhibit: Exhibit, wording: Wording) -> Iterator[Section]:
     """Yield the files of an exhibit, or a page that names what is left out if none of them can be shown."""
-    say, facts = wording.say, one.facts
-    title, mark = say("reading.exhibit", n=one.number), say("reading.mark", n=one.number)
+    say, facts = wording.say, exhibit.facts
+    title, mark = say("reading.exhibit", n=exhibit.number), say("reading.mark", n=exhibit.number)
     running = f"{title} · {say('sheet.running', case=facts.number, bundle=facts.bundle)}"
-    if not one.pieces:
-        blocks = (Bullets((*one.left_out, say("reading.data"))),)
-        yield Section(title, blocks, label=_label(one, 0), new_page=True, running=running, mark=mark)
-    for place, piece in enumerate(one.pieces):
-        name = f"{one.number}.{place} {piece.title}" if place else f"{title} · {piece.title}"
-        label, level = _label(one, place), 2 if place else 1
+    if not exhibit.pieces:
+        blocks = (Bullets((*exhibit.left_out, say("reading.data"))),)
+        yield Section(title, blocks, label=_label(exhibit, 0), new_page=True, running=running, mark=mark)
+    for place, piece in enumerate(exhibit.pieces):
+        name = f"{exhibit.number}.{place} {piece.title}" if place else f"{title} · {piece.title}"
+        label, level = _label(exhibit, place), 2 if place else 1
         yield Section(name, (), level=level, label=label, leaves=piece.leaves, running=running, mark=mark)

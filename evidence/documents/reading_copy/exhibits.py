@@ -12,7 +12,7 @@ from evidence.documents.typeset.blocks import Leaf
 from evidence.documents.typeset.compiler import TypesetFile
 from evidence.facts.case import CaseFacts
 from evidence.formats.pdf_content import is_pdf
-from evidence.formats.pdf_pages import pages_of
+from evidence.formats.pdf_pages import extract_pages
 from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from exhibit.pictures.thumbnails import small_jpeg
@@ -62,7 +62,7 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Item:
     """A file to show."""
 
     title: str
@@ -75,24 +75,24 @@ def exhibit_of(
     facts: CaseFacts,
     manifest: Manifest,
     file: str,
-    read: Callable[[ManifestFile], bytes | None],
+    read_file: Callable[[ManifestFile], bytes | None],
     withheld: Mapping[str, str],
     wording: Wording,
 ) -> Exhibit:
     """Return a sealed bundle as an exhibit: its sheet, which has the screenshots, and the chain-of-title documents.
 
-    ``read`` returns a file's bytes, or ``None`` if unavailable; ``withheld`` gives by path the reason why a file is not
-    shown.
+    ``read_file`` returns a file's bytes, or ``None`` if unavailable; ``withheld`` gives by path the reason why a file
+    is not shown.
     """
     content = _Taken(number, wording)
-    for wanted in _wanted(facts, manifest, wording):
-        listed = manifest.file(wanted.path)
-        if wanted.path in withheld:
-            content.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
-        elif listed is None or (data := read(listed)) is None:
-            content.leave(wanted, wording.say("reading.missing"))
+    for item in _list_items(facts, manifest, wording):
+        listed = manifest.file(item.path)
+        if item.path in withheld:
+            content.leave(item, wording.say("reading.withheld", why=wording.told(withheld[item.path])).strip())
+        elif listed is None or (data := read_file(listed)) is None:
+            content.leave(item, wording.say("reading.missing"))
         else:
-            content.take(wanted, data)
+            content.take(item, data)
     return Exhibit(number, facts, manifest, file, tuple(content.pieces), tuple(content.left_out), tuple(content.files))
 
 
@@ -107,49 +107,49 @@ class _Taken:
         self.tried = 0
         self.over = time.monotonic() + MOST_SECONDS
 
-    def leave(self, wanted: _Wanted, why: str) -> None:
-        sentence = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
+    def leave(self, item: _Item, why: str) -> None:
+        sentence = self.wording.say("reading.left_out", what=item.title, file=item.path, why=why)
         self.left_out.append(sentence)
 
-    def take(self, wanted: _Wanted, data: bytes) -> None:
+    def take(self, item: _Item, data: bytes) -> None:
         """Show a file within the limits of space and time."""
         say = self.wording.say
         room = MOST_PAGES - sum(len(piece.leaves) for piece in self.pieces)
         bytes_left = MOST_BYTES - sum(len(file.data) for file in self.files)
         if room <= 0 or self.tried >= MOST_FILES:
-            return self.leave(wanted, say("reading.full"))
+            return self.leave(item, say("reading.full"))
         if time.monotonic() > self.over:
-            return self.leave(wanted, say("reading.late"))
+            return self.leave(item, say("reading.late"))
         self.tried += 1
         try:
-            leaves, files, notes = _leaves(wanted, data, room, self.wording, f"{self.number}-{len(self.pieces)}")
+            leaves, files, notes = _leaves(item, data, room, self.wording, f"{self.number}-{len(self.pieces)}")
         except UnreadablePictureError as error:
-            return self.leave(wanted, self.wording.phrases.word("refused", error.reason))
+            return self.leave(item, self.wording.phrases.word("refused", error.reason))
         except RefusedError as refused:
-            return self.leave(wanted, say(f"reading.why_{refused.reason}"))
+            return self.leave(item, say(f"reading.why_{refused.reason}"))
         if sum(len(file.data) for file in files) > bytes_left:
-            return self.leave(wanted, say("reading.full"))
-        self.pieces.append(Piece(wanted.title, wanted.source, wanted.path, leaves))
+            return self.leave(item, say("reading.full"))
+        self.pieces.append(Piece(item.title, item.source, item.path, leaves))
         self.files += files
-        self.left_out += [say("reading.left_out", what=wanted.title, file=wanted.path, why=note) for note in notes]
+        self.left_out += [say("reading.left_out", what=item.title, file=item.path, why=note) for note in notes]
         return None
 
 
-def _wanted(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[_Wanted]:
+def _list_items(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[_Item]:
     """Yield the files to show, in their order."""
     say = wording.say
     own = f"data/exhibit.{wording.phrases.language}.pdf"
     sheets = [file.path for file in manifest.files if file.role == SHEET]
     sheet = own if own in sheets else min(sheets, key=len, default="")
     if sheet:
-        yield _Wanted(say("sheet.header"), say("cnlist.made"), sheet)
+        yield _Item(say("sheet.header"), say("cnlist.made"), sheet)
     for document in facts.work.attachments:
         title = say("cnlist.document", title=wording.clipped(document.title, MOST_TITLE))
-        yield _Wanted(title, say("cnlist.document_source"), document.file)
+        yield _Item(title, say("cnlist.document_source"), document.file)
 
 
 def _leaves(
-    wanted: _Wanted, data: bytes, room: int, wording: Wording, name: str
+    item: _Item, data: bytes, room: int, wording: Wording, name: str
 ) -> tuple[tuple[Leaf, ...], list[TypesetFile], list[str]]:
     """Return a file as pages, the files for these pages, and sentences on parts that are not shown.
 
@@ -157,17 +157,16 @@ def _leaves(
         RefusedError: The file cannot be shown.
         UnreadablePictureError: The picture cannot be read.
     """
-    if not is_pdf(data, wanted.path):
-        if not wanted.path.endswith(PICTURES):
+    if not is_pdf(data, item.path):
+        if not item.path.endswith(PICTURES):
             raise RefusedError("It is neither a PDF nor a picture.", reason="kind")
         parts = list(_parts(data))
         files = [TypesetFile(f"leaves/{name}-{place}.jpg", part) for place, part in enumerate(parts[:room])]
         omitted = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
-        return tuple(Leaf(file.path, None, wide=False, alt=wanted.title) for file in files), files, omitted
-    pages, path = pages_of(data, room), f"leaves/{name}.pdf"
+        return tuple(Leaf(file.path, None, wide=False, alt=item.title) for file in files), files, omitted
+    pages, path = extract_pages(data, room), f"leaves/{name}.pdf"
     leaves = [
-        Leaf(path, number, wide=width > height, alt=wanted.title)
-        for number, (width, height) in enumerate(pages.sizes, 1)
+        Leaf(path, number, wide=width > height, alt=item.title) for number, (width, height) in enumerate(pages.sizes, 1)
     ]
     notes = []
     if pages.of > len(leaves):

@@ -12,7 +12,7 @@ from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFac
 from exhibit.periods import earliest, latest
 from exhibit.types import Decision
 
-DRAWN = ("side-by-side", "overlay")
+DRAWING_ROLES = ("side-by-side", "overlay")
 MAX_ADDRESS = 150
 MAX_NAME = 60
 ACROSS = 1
@@ -33,16 +33,18 @@ def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
 
 def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
     """Return both drawings of the best match, or the two pictures if there are none."""
-    match = _shown(facts)
+    match = _choose_match(facts)
     if match is None:
         return ()
-    drawn = {role: path for role, path in match.drawings.items() if role in DRAWN} or both_pictures(facts, match)
+    drawings = {role: path for role, path in match.drawings.items() if role in DRAWING_ROLES} or both_pictures(
+        facts, match
+    )
     first = gallery.wording.phrases.first
-    captions = {role: first(role.replace("-", "_"), "card", "picture") for role in drawn}
-    return tuple(replace(gallery.plate(role, path, ACROSS), caption=captions[role]) for role, path in drawn.items())
+    captions = {role: first(role.replace("-", "_"), "card", "picture") for role in drawings}
+    return tuple(replace(gallery.plate(role, path, ACROSS), caption=captions[role]) for role, path in drawings.items())
 
 
-def _shown(facts: CaseFacts) -> MatchFacts | None:
+def _choose_match(facts: CaseFacts) -> MatchFacts | None:
     """Return the match that covers most of a registered picture."""
     aligned = [match for match in facts.matches if match.verification.transform is not None]
     return max(aligned or facts.matches, key=lambda match: match.verification.overlap_work, default=None)
@@ -53,16 +55,16 @@ def _rows(case: ReportCase, wording: Wording) -> list[Row]:
     first = facts.sightings[0] if facts.sightings else None
     rows = [wording.row("decision", _decider(facts), decision_words(facts, wording), style=Style.STRONG)]
     if first is not None:
-        rows += _seen(facts, first, wording)
+        rows += _build_sighting_rows(facts, first, wording)
     rows += _standing(case, wording)
-    match = _shown(facts)
+    match = _choose_match(facts)
     if match is not None:
-        rows += _measured(facts, match, wording)
+        rows += _build_measurement_rows(facts, match, wording)
     outcome = facts.licence_check.outcome
     licence = "covered" if outcome == "all" else outcome
     searched = wording.time(facts.licence_check.checked_at)
     rows.append(wording.row("licences", "licence_check.result", wording.say(f"card.licence_{licence}", time=searched)))
-    return [*rows, *_sealed(case, wording)]
+    return [*rows, *_build_seal_rows(case, wording)]
 
 
 def _decider(facts: CaseFacts) -> str:
@@ -70,7 +72,7 @@ def _decider(facts: CaseFacts) -> str:
     return "decision.demonstration" if decision.at is None or decision.demonstration else "decision.decision"
 
 
-def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
+def _build_sighting_rows(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
     """Return rows with the first place, and the number of further places."""
     last = latest(sighting.last_seen for sighting in facts.sightings)
     start = earliest(sighting.first_seen for sighting in facts.sightings)
@@ -82,8 +84,8 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", "sightings[].image_url", image, style=Style.MONO))
-    statements = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
-    oldest = min(statements, key=lambda one: one.stated, default=None)
+    statements = [statement for sighting in facts.sightings for statement in sighting.elsewhere if statement.stated]
+    oldest = min(statements, key=lambda statement: statement.stated, default=None)
     elsewhere = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
     if start is None or last is None:
         return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *elsewhere]
@@ -102,30 +104,30 @@ def _standing(case: ReportCase, wording: Wording) -> list[Row]:
     return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=joined, time=time))]
 
 
-def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
+def _build_measurement_rows(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
     verification = match.verification
     aligned = verification.transform is not None and verification.decision is not Decision.NONE
     words = wording.aligned(verification) if aligned else wording.say("match.not_aligned")
     ratio = ratio_told("card", verification, facts.calibration_of(match), wording)
     field = "matches[].verification."
-    compared = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
-    return [compared, wording.row("ratio", f"{field}probability", ratio)]
+    comparison_row = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
+    return [comparison_row, wording.row("ratio", f"{field}probability", ratio)]
 
 
-def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
+def _build_seal_rows(case: ReportCase, wording: Wording) -> list[Row]:
     if case.seal is None:
         return [wording.row("seal", Speaker.RECORDED, wording.say("card.not_sealed"))]
     rows = [wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO)]
     if case.earlier:
         rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
-    return [*rows, wording.row("witnessed", "witnesses[].time", _witnessed(case.witnesses, wording))]
+    return [*rows, wording.row("witnessed", "witnesses[].time", _describe_timestamps(case.witnesses, wording))]
 
 
-def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
+def _describe_timestamps(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
     """Return the earliest time that a witness states; a development witness counts only if there is no other."""
-    stated = [witness for witness in witnesses if witness.time is not None]
-    outside = [witness for witness in stated if not witness.development]
-    earliest = min(outside or stated, key=lambda witness: (witness.time, witness.name), default=None)
+    complete = [witness for witness in witnesses if witness.time is not None]
+    outside = [witness for witness in complete if not witness.development]
+    earliest = min(outside or complete, key=lambda witness: (witness.time, witness.name), default=None)
     if earliest is None or earliest.time is None:
         return wording.say("witness.none")
     key = "card.witnessed_development" if earliest.development else "card.witnessed"

@@ -114,7 +114,10 @@ class _Line:
     def elsewhere(self) -> str:
         """Third parties' statements of when the picture was available: kind, source, subject, time, URL."""
         statements = () if self.sighting is None else self.sighting.elsewhere
-        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in statements)
+        rows = (
+            (statement.kind, statement.by, statement.of, statement.stated or "none", statement.where)
+            for statement in statements
+        )
         return "; ".join(" ".join(filter(None, row)) for row in rows)
 
     @property
@@ -169,7 +172,7 @@ def csv_head(columns: Sequence[Column] = COLUMNS) -> bytes:
 
 def csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
     """Return rows as CSV lines: a report is the header and the lines of its volumes in order."""
-    return csv_text(map(_shown, row, columns) for row in rows).encode()
+    return csv_text(map(_to_cell_value, row, columns) for row in rows).encode()
 
 
 def _value(line: _Line | WorkAccount, path: str) -> Value:
@@ -189,7 +192,7 @@ def _witness(witness: WitnessFacts) -> str:
     return f"{witness.kind} {witness.name}: {witness.state} {time}".rstrip() + label
 
 
-def _shown(value: Value, column: Column) -> str | int | Decimal:
+def _to_cell_value(value: Value, column: Column) -> str | int | Decimal:
     if isinstance(value, float):
         return Decimal(f"{floored(value, column.digits):.{column.digits}f}")  # a number, even with a sign
     if isinstance(value, datetime):

@@ -40,8 +40,8 @@ DATA_FILE = "report.json"
 PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
 """Longer side in pixels of a picture that is alone in its row; drawings contain their own thumbnail for cards."""
 CONTENTS_FROM = 4  # least number of cases for a table of contents
-DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
-ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48, figures=False)
+DRAWING_HEIGHTS = ((("side-by-side",), 82), (("overlay", "difference"), 44))
+ROOM = Room(sightings=6, matches=3, rows=DRAWING_HEIGHTS, plain_height=48, figures=False)
 SHOWN_CRAWLS = 60
 SHOWN_SOURCES = 4
 MAX_SOURCE = 160
@@ -270,11 +270,11 @@ def _running(report: ReportFacts, wording: Wording) -> str:
 
 def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
     """Return how many planted copies were found, or that none were planted."""
-    counted = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
-    if not counted:
+    counts = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
+    if not counts:
         return wording.say("coverage.no_canaries")
-    planted, found = (sum(column) for column in zip(*counted, strict=True))
-    return wording.say("coverage.canaries", planted=f"{planted:,}", found=f"{found:,}", crawls=f"{len(counted):,}")
+    planted, found_count = (sum(column) for column in zip(*counts, strict=True))
+    return wording.say("coverage.canaries", planted=f"{planted:,}", found=f"{found_count:,}", crawls=f"{len(counts):,}")
 
 
 def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> list[Block]:
@@ -304,8 +304,8 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
 def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
     every = (crawl.source, *crawl.further)
     lines = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
-    left = len(every) - len(lines)
-    return (*lines, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else lines
+    omitted_count = len(every) - len(lines)
+    return (*lines, Line(wording.say("card.more_places", n=omitted_count), Style.QUIET)) if omitted_count else lines
 
 
 def _reason(reason: str, wording: Wording) -> str:

@@ -80,14 +80,14 @@ class ReportFolder:
     def __exit__(self, *_: object) -> None:
         self._setting.shutdown()
 
-    def head(self, made: Callable[[], ReportFacts]) -> ReportFacts:
+    def head(self, create: Callable[[], ReportFacts]) -> ReportFacts:
         """Return everything but the cases as it was when the report was started.
 
-        ``made`` is called only at the start.
+        ``create`` is called only at the start.
         """
         path = self.folder / HEAD_FILE
         if not path.exists():
-            self._keep(path, json.dumps(to_plain(replace(made(), cases=(), works=()))).encode())
+            self._keep(path, json.dumps(to_plain(replace(create(), cases=(), works=()))).encode())
         plain = parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD)
         return from_plain(ReportFacts, plain, where=HEAD_FILE)
 

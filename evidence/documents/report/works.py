@@ -49,11 +49,11 @@ def _say(key: str, wording: Wording, looked: LookedFacts, *names: str) -> str:
 def _looked(report: ReportFacts, looked: LookedFacts, wording: Wording) -> str:
     if not report.coverage:
         return wording.say("works.no_crawls")
-    begun = wording.time(min(crawl.started for crawl in report.coverage))
+    start_time = wording.time(min(crawl.started for crawl in report.coverage))
     failed, refused = (sum(getattr(run, name) for run in report.coverage) for name in ("failed_count", "refused_count"))
     counts = {"watches": looked.watches, "crawls": len(report.coverage), "hosts": looked.hosts}
     counts |= {"pages": report.summary.pages, "pictures": report.summary.pictures, "failed": failed, "refused": refused}
-    return wording.say("works.looked_at", first=begun, **{name: f"{count:,}" for name, count in counts.items()})
+    return wording.say("works.looked_at", first=start_time, **{name: f"{count:,}" for name, count in counts.items()})
 
 
 def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:

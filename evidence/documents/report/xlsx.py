@@ -20,7 +20,7 @@ MAX_CHARACTERS = 32_767  # limit of characters in one cell
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01)."""
 DAY = 86_400
-MADE = (1980, 1, 1, 0, 0, 0)
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,8 +39,8 @@ _STYLE_OF_DIGITS = {0: 0, 4: 2, 6: 3}
 
 def xlsx_rows(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
     """Return rows as sheet XML, after a line with their number."""
-    written = [f"<row>{''.join(map(_cell, row, columns))}</row>" for row in rows]
-    return f"{len(written)}\n{''.join(written)}".encode()
+    row_elements = [f"<row>{''.join(map(_cell, row, columns))}</row>" for row in rows]
+    return f"{len(row_elements)}\n{''.join(row_elements)}".encode()
 
 
 def write_xlsx(
@@ -62,17 +62,17 @@ def _write_sheets(
     archive: zipfile.ZipFile, name: str, columns: Sequence[Column], parts: Iterable[bytes], most: int, before: int
 ) -> list[str]:
     """Write sheets after ``before`` others; returns their names, at least one."""
-    names, left = [name], most
+    names, remaining = [name], most
     sheet = _begin(archive, before + 1, columns)
     for part in parts:
         count, _, rows = part.partition(b"\n")
-        if int(count) > left:
+        if int(count) > remaining:
             _end(sheet)
             names.append(f"{name} {len(names) + 1}")
-            left = most
+            remaining = most
             sheet = _begin(archive, before + len(names), columns)
         sheet.write(rows)
-        left -= int(count)
+        remaining -= int(count)
     _end(sheet)
     return names
 
@@ -96,7 +96,7 @@ def _end(sheet: IO[bytes]) -> None:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, MADE)
+    info = zipfile.ZipInfo(name, ZIP_DATE)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.create_system = 3
     info.external_attr = 0o644 << 16
@@ -117,10 +117,10 @@ def _cell(value: Value, column: Column) -> str:
 
 
 def _text(value: str, style: int) -> str:
-    shown = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MAX_CHARACTERS]
-    shown = _ESCAPE.sub("_x005F_", shown)
+    visible_text = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MAX_CHARACTERS]
+    visible_text = _ESCAPE.sub("_x005F_", visible_text)
     styled = f' s="{style}"' if style else ""
-    return f'<c t="inlineStr"{styled}><is><t xml:space="preserve">{escape(shown)}</t></is></c>'
+    return f'<c t="inlineStr"{styled}><is><t xml:space="preserve">{escape(visible_text)}</t></is></c>'
 
 
 def _serial(moment: datetime) -> str:
@@ -140,12 +140,12 @@ def _frame(names: Sequence[str]) -> dict[str, str]:
             *((f"worksheets/sheet{number}", "worksheet") for number in numbers),
         )
     )
-    named = "".join(
+    sheet_elements = "".join(
         f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>' for number, name in enumerate(names, 1)
     )
     targets = [*((f"rId{number}", "worksheet", f"worksheets/sheet{number}.xml") for number in numbers)]
     targets.append((f"rId{len(names) + 1}", "styles", "styles.xml"))
-    book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{named}</sheets></workbook>'
+    book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{sheet_elements}</sheets></workbook>'
     return {
         "[Content_Types].xml": f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'

@@ -45,7 +45,7 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
     sections = (
-        _declared(facts, pictures, wording),
+        _build_declaration(facts, pictures, wording),
         _recorded(facts, wording),
         _pictures(facts.work.pictures, gallery),
         _proofs(facts, wording),
@@ -58,7 +58,7 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
     return Unset(_document(facts, wording, sections), tuple(files), language, facts.written_at).pdf()
 
 
-def _declared(facts: CaseFacts, files: Pictures, wording: Wording) -> Section:
+def _build_declaration(facts: CaseFacts, files: Pictures, wording: Wording) -> Section:
     work = facts.work
     declared_by = (facts.owner.name, facts.owner.identity)
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
@@ -101,14 +101,14 @@ def _has_code(facts: CaseFacts) -> bool:
     return 0 < len(facts.work.public_page) <= MAX_ADDRESS
 
 
-def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
+def _pictures(pictures: Sequence[PictureFacts], gallery: Gallery) -> Section:
     """Return the section with each picture and its digest on the same page."""
     blocks: list[Block] = []
     wording = gallery.wording
-    for picture in shown[:SHOWN_PICTURES]:
+    for picture in pictures[:SHOWN_PICTURES]:
         blocks += [gallery.row({"registered": picture.file}, HEIGHT), Rows(_picture_rows(picture, wording))]
-    if len(shown) > SHOWN_PICTURES:
-        blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
+    if len(pictures) > SHOWN_PICTURES:
+        blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(pictures))))
     return Section(wording.say("column.pictures"), tuple(blocks))
 
 

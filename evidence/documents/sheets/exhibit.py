@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from evidence.capture.boxes import cutting
+from evidence.capture.boxes import crop_to_place
 from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.summary import best_match, labels_on_first_page, summary
@@ -19,8 +19,8 @@ from exhibit.errors import UnreadablePictureError
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
-DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
-ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
+DRAWING_HEIGHTS = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
+ROOM = Room(sightings=40, matches=12, rows=DRAWING_HEIGHTS, plain_height=62)
 MAX_SCREENS, HEIGHT = 10, 180  # limit of screenshots in a sheet, and of the height of each in millimetres
 NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
@@ -144,6 +144,6 @@ def first_place(pictures: Pictures, path: str) -> float:
 
 def _cut(data: bytes, first: float) -> bytes:
     try:
-        return cutting(data, first)
+        return crop_to_place(data, first)
     except UnreadablePictureError:
         return data  # the plate states why it cannot be shown

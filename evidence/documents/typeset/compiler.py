@@ -65,7 +65,7 @@ class Unset:
         fonts = installed_fonts()
         leaves = any(section.leaves for section in self.document.sections)
         document = {**template_data(self.document), "fonts": fonts.for_language(self.language)}
-        hidden: frozenset[str] = frozenset()
+        hidden_characters: frozenset[str] = frozenset()
         with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
             root = Path(folder)
             shutil.copyfile(TEMPLATE, root / "main.typ")
@@ -74,17 +74,17 @@ class Unset:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.data)
             for _ in range(ROUNDS):
-                shown = showable(document, hidden)
+                visible_document = showable(document, hidden_characters)
                 try:
-                    result = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
+                    result = _compile(root, fonts, self.made_at, {**visible_document, "leaves": False}, ARCHIVED)
                     if not leaves:
                         return result
-                    return _compile(root, fonts, self.made_at, {**shown, "leaves": True}, WITH_PAGES)
+                    return _compile(root, fonts, self.made_at, {**visible_document, "leaves": True}, WITH_PAGES)
                 except typst.TypstError as error:
                     missing = missing_glyphs(error.diagnostic)
-                    if not missing - hidden:
+                    if not missing - hidden_characters:
                         raise ExhibitError(f"The document could not be set: {error.message}.") from error
-                    hidden |= missing
+                    hidden_characters |= missing
         raise ExhibitError("The document could not be set: too many characters have no glyph.")
 
 
@@ -105,7 +105,7 @@ def forget() -> None:
         typst.compile(b"", font_paths=installed_fonts().handle, format="pdf")
 
 
-def showable(value: Json, hidden: frozenset[str]) -> Json:
+def showable(value: Json, hidden_characters: frozenset[str]) -> Json:
     """Return a copy of JSON data in which each character that cannot be shown is replaced by its code point.
 
     These are control characters, invisible formatting (including direction overrides), private and unassigned
@@ -113,10 +113,10 @@ def showable(value: Json, hidden: frozenset[str]) -> Json:
     breaks and tabs become spaces.
     """
     if isinstance(value, str):
-        return value if value.isascii() and value.isprintable() else _shown_text(value, hidden)
+        return value if value.isascii() and value.isprintable() else _shown_text(value, hidden_characters)
     if isinstance(value, Mapping):
-        return {key: showable(item, hidden) for key, item in value.items()}
-    return [showable(item, hidden) for item in value] if isinstance(value, list | tuple) else value
+        return {key: showable(item, hidden_characters) for key, item in value.items()}
+    return [showable(item, hidden_characters) for item in value] if isinstance(value, list | tuple) else value
 
 
 def missing_glyphs(diagnostic: str) -> frozenset[str]:
@@ -127,23 +127,23 @@ def missing_glyphs(diagnostic: str) -> frozenset[str]:
     return frozenset(characters)
 
 
-def _shown_text(text: str, hidden: frozenset[str]) -> str:
-    shown, marks = [], 0
+def _shown_text(text: str, hidden_characters: frozenset[str]) -> str:
+    parts, marks = [], 0
     for sign in text:
         marks = marks + 1 if unicodedata.category(sign) in {"Mn", "Me"} else 0
-        shown.append(_code_point(sign) if marks > MAX_MARKS else _shown(sign, hidden))
-    return "".join(shown)
+        parts.append(_code_point(sign) if marks > MAX_MARKS else _to_visible_sign(sign, hidden_characters))
+    return "".join(parts)
 
 
 def _code_point(sign: str) -> str:
     return f"[U+{ord(sign):04X}]"
 
 
-def _shown(sign: str, hidden: frozenset[str]) -> str:
+def _to_visible_sign(sign: str, hidden_characters: frozenset[str]) -> str:
     if sign in "\n\r\t":
         return " "
     invisible = unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    return _code_point(sign) if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE) else sign
+    return _code_point(sign) if sign in hidden_characters or (invisible and sign not in _KEPT_INVISIBLE) else sign
 
 
 def _compile(root: Path, fonts: FontSet, made_at: datetime, document: Mapping[str, Json], standard: Standard) -> bytes:

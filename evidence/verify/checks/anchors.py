@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from evidence.anchors import KINDS
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
-from evidence.anchors.kind import as_told
-from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
+from evidence.anchors.kind import get_pin_name
+from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, compute_checkpoint_digest
 from evidence.facts.case import CaseFacts, WitnessFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, failed, not_checked, passed, second
@@ -89,27 +89,27 @@ def _check_stated(
     every = () if facts is None else facts.witnesses
     if problem := _impossible(every):
         return (failed("witnesses", problem),)
-    stated = [one for one in every if one.state == "complete"]
-    if not stated:
+    complete = [witness for witness in every if witness.state == "complete"]
+    if not complete:
         return ()
-    heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
+    heads = {compute_checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
     receipts = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
-    lacking, by = [], []
-    for one in stated:
-        own = [check for record, check in receipts if (record.kind, record.witness) == (one.kind, one.name)]
-        if fault := _fault(one, own):
+    missing, by = [], []
+    for witness in complete:
+        own = [check for record, check in receipts if (record.kind, record.witness) == (witness.kind, witness.name)]
+        if fault := _fault(witness, own):
             return (failed("witnesses", fault),)
         if not any(check.time is not None for check in own):
-            lacking.append(one.name)
+            missing.append(witness.name)
         by += [check.by for check in own if check.time is not None]
-    if lacking:
-        words = f"No receipt confirms the facts on {lacking[0][:60]!a}; they are stated by the installation only."
+    if missing:
+        words = f"No receipt confirms the facts on {missing[0][:60]!a}; they are stated by the installation only."
         return (not_checked("witnesses", words),)
-    names, called = sorted(set(by)), {one.name for one in stated}
-    words = f"The receipts of {len(stated)} timestamp services match the facts."
-    if set(names) != {as_told(name) if as_told(name) in names else name for name in called}:
+    names, called = sorted(set(by)), {witness.name for witness in complete}
+    words = f"The receipts of {len(complete)} timestamp services match the facts."
+    if set(names) != {get_pin_name(name) if get_pin_name(name) in names else name for name in called}:
         words += f" {len(names)} of them are on the trust list: {', '.join(names)[:200]}."
-    if any(one.qualified for one in stated):
+    if any(witness.qualified for witness in complete):
         words += " Whether they are qualified is stated by the operator only."
     return (passed("witnesses", words),)
 
@@ -119,31 +119,33 @@ def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
 
     Else empty.
     """
-    if len({(one.kind, one.name) for one in witnesses}) < len(witnesses):
+    if len({(witness.kind, witness.name) for witness in witnesses}) < len(witnesses):
         return "The facts name a timestamp service twice."
-    for one in witnesses:
-        is_complete = one.state == "complete"
-        is_possible = one.state in {"asked", "pending", "complete"} and (is_complete or one.time is None)
+    for witness in witnesses:
+        is_complete = witness.state == "complete"
+        is_possible = witness.state in {"asked", "pending", "complete"} and (is_complete or witness.time is None)
         if not is_possible:
-            return f"The facts on {one.name[:60]!a} could not have been known at that time."
-        if one.development and one.qualified:
-            return f"The facts state that {one.name[:60]!a} is qualified; it is a development service."
+            return f"The facts on {witness.name[:60]!a} could not have been known at that time."
+        if witness.development and witness.qualified:
+            return f"The facts state that {witness.name[:60]!a} is qualified; it is a development service."
     return ""
 
 
-def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
+def _fault(witness: WitnessFacts, own: Sequence[Check]) -> str:
     """Return a problem if the facts contradict a witness's receipts or state something impossible.
 
     Else an empty text.
     """
-    name, times = f"{one.name[:60]!a}", [check.time for check in own if check.time is not None]
-    late = KINDS[one.kind].clocks if one.kind in KINDS else timedelta(0)
-    if times and (one.time is None or min(abs(time - late - one.time) for time in times) > TO_THE_SECOND):
+    name, times = f"{witness.name[:60]!a}", [check.time for check in own if check.time is not None]
+    late = KINDS[witness.kind].clocks if witness.kind in KINDS else timedelta(0)
+    if times and (witness.time is None or min(abs(time - late - witness.time) for time in times) > TO_THE_SECOND):
         return f"The time in the receipt of {name} differs from the facts."
-    if any(check.development for check in own) and not one.development:
+    if any(check.development for check in own) and not witness.development:
         return f"The facts do not state that {name} is a development service."
     return (
-        "" if one.subject == "checkpoint" else f"The facts state that {name} received a digest that did not exist yet."
+        ""
+        if witness.subject == "checkpoint"
+        else f"The facts state that {name} received a digest that did not exist yet."
     )
 
 
@@ -152,19 +154,19 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
 
     The result is empty if the trust list requires no cosigners.
     """
-    asked, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
+    required_count, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
     every = set(map(fold_name, pinned))
-    if not asked:
+    if not required_count:
         return ()
     good = {check.by: check.development for check in checks if check.state is State.PASSED and check.by in pinned}
-    found = sorted({fold_name(name): name for name in good}.values())
-    said = f"{len(found)} of {len(every)} pinned log witnesses have cosigned a checkpoint that covers the seal"
-    names = f": {', '.join(found)[:200]}" if found else ""
+    cosigners = sorted({fold_name(name): name for name in good}.values())
+    text = f"{len(cosigners)} of {len(every)} pinned log witnesses have cosigned a checkpoint that covers the seal"
+    names = f": {', '.join(cosigners)[:200]}" if cosigners else ""
     if not is_continued:
-        return (not_checked("cosigned", f"{said}{names}; it is not proven that it also covers the registration."),)
-    if len(found) >= asked:
-        return (passed("cosigned", f"{said}{names}.", development=next(filter(None, good.values()), "")),)
-    return (not_checked("cosigned", f"{said}{names}; the trust list requires {asked}."),)
+        return (not_checked("cosigned", f"{text}{names}; it is not proven that it also covers the registration."),)
+    if len(cosigners) >= required_count:
+        return (passed("cosigned", f"{text}{names}.", development=next(filter(None, good.values()), "")),)
+    return (not_checked("cosigned", f"{text}{names}; the trust list requires {required_count}."),)
 
 
 def _is_of_the_log(subject: str) -> bool:
@@ -214,9 +216,9 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: boo
     unrelated = "" if is_logged else "unrelated "
     subjects = {digest: f"{unrelated}{words}" for digest, words in renewed(inspection).items()}
     for name, proof in log_proofs(facts):
-        subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
+        subjects.setdefault(compute_checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has(CHECKPOINT_PATH):
-        subjects[checkpoint_digest(read_checkpoint(inspection))] = f"{unrelated}checkpoint"
+        subjects[compute_checkpoint_digest(read_checkpoint(inspection))] = f"{unrelated}checkpoint"
     subjects[inspection.seal] = "manifest"
     return subjects
 
@@ -247,7 +249,7 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
     return files
 
 
-def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
+def _check_time(checks: list[Check], trust: Trust, required_count: int = 1) -> Check:
     """Return ``time``: the earliest time that a pinned witness states for the whole bundle.
 
     Witnesses with legal weight take precedence over development ones. The check passes if the required number of
@@ -262,7 +264,11 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"The whole bundle existed no later than {second(time)} ({check.name.partition(':')[2]})."
     chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain counts as one witness
-    count = len({chains.get(one.by, fold_name(one.by)) for _, _, one in good})
-    state = State.PASSED if count >= asked else State.NOT_CHECKED
-    few = "" if count >= asked else f" {count} pinned timestamp services state a time; the trust list requires {asked}."
+    count = len({chains.get(attestation.by, fold_name(attestation.by)) for _, _, attestation in good})
+    state = State.PASSED if count >= required_count else State.NOT_CHECKED
+    few = (
+        ""
+        if count >= required_count
+        else f" {count} pinned timestamp services state a time; the trust list requires {required_count}."
+    )
     return Check("time", state, sentence + few, time, check.development, check.by)

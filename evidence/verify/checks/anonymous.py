@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
-from evidence.formats.records import plain_url
+from evidence.formats.records import to_plain_url
 from evidence.verify.checks.exchanges import Answer, Recording, Request, arrivals
 from exhibit.network.addresses import host_of, is_public_suffix, is_within, origin_of, port_of, read_url
 
@@ -116,15 +116,19 @@ def request_remarks(
             yield Doubt(f"the {what} was requested with {request.method} instead of GET")
         if request.has_body:
             yield Doubt(f"the request of the {what} had a body")
-        if logins := _named(name for name, _ in request.headers if name.lower() in LOGINS):
+        if logins := _quote_names(name for name, _ in request.headers if name.lower() in LOGINS):
             yield Doubt(f"the {what} was requested with credentials: {logins}")
         sent = {pair for name, value in request.headers if name.lower() == "cookie" for pair in _pairs(value)}
-        due_cookies = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
-        if unknown := _named(name for name, _ in sorted(sent - due_cookies)):
-            told = f"the {what} was requested with cookies that no recorded response set"
-            yield f"{told}, as page scripts may do: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
-        if others := _named(_others(request, agent, pages)):
-            yield Doubt(f"the {what} was requested with unusual headers: {others}")
+        due_cookies = {
+            (due_cookie.name, due_cookie.value)
+            for answer, due_cookie in cookies
+            if _is_due(answer, due_cookie, request)
+        }
+        if unknown := _quote_names(name for name, _ in sorted(sent - due_cookies)):
+            message = f"the {what} was requested with cookies that no recorded response set"
+            yield f"{message}, as page scripts may do: {unknown}" if has_scripts else Doubt(f"{message}: {unknown}")
+        if other_headers := _quote_names(_list_other_headers(request, agent, pages)):
+            yield Doubt(f"the {what} was requested with unusual headers: {other_headers}")
 
 
 def answer_remarks(recording: Recording, addresses: tuple[str, str]) -> Iterator[str]:
@@ -164,11 +168,11 @@ def place_remarks(addresses: Sequence[str], page: Answer | None, image: Answer |
     for what, url in zip(("page", "image"), addresses, strict=True):
         if port := _unusual_port(url):
             yield f"the URL of the {what} has port {port}"
-    noted = _server(peer)
-    if image is not None and noted and _server(image.record.peer) != noted:
-        servers = f"{image.record.peer[:60]!a}, not {noted[:60]!a}"
+    server = _server(peer)
+    if image is not None and server and _server(image.record.peer) != server:
+        servers = f"{image.record.peer[:60]!a}, not {server[:60]!a}"
         yield f"the image came from a different server than the crawl recorded ({servers})"
-    if page is not None and _is_public(noted) and not _is_public(_server(page.record.peer)):
+    if page is not None and _is_public(server) and not _is_public(_server(page.record.peer)):
         yield Doubt(f"the page came from a server without a public address ({page.record.peer[:60]!a})")
 
 
@@ -190,7 +194,7 @@ def part_of(url: str, answers: Sequence[Answer], addresses: tuple[str, str]) -> 
     return "image" if url != addresses[0] and url in arrivals(answers, addresses[1:]) else "page"
 
 
-def _others(request: Request, agent: str, pages: Collection[str]) -> Iterator[str]:
+def _list_other_headers(request: Request, agent: str, pages: Collection[str]) -> Iterator[str]:
     """Yield the names of headers that Exhibit does not send, or not with such a value."""
     for name, value in request.headers:
         key = name.lower()
@@ -208,9 +212,9 @@ def _others(request: Request, agent: str, pages: Collection[str]) -> Iterator[st
 
 def _is_page(value: str, pages: Collection[str]) -> bool:
     """Return True if a header value is a page of the visit, or the origin of one."""
-    read = read_url(value)
-    whole = read is not None and not (read.username or read.password or read.hash)
-    return whole and (plain_url(value) in pages or plain_url(value) in {f"{origin_of(page)}/" for page in pages})
+    url = read_url(value)
+    whole = url is not None and not (url.username or url.password or url.hash)
+    return whole and (to_plain_url(value) in pages or to_plain_url(value) in {f"{origin_of(page)}/" for page in pages})
 
 
 def _is_due(answer: Answer, cookie: "_Cookie", request: Request) -> bool:
@@ -262,7 +266,7 @@ def _set_by(answer: Answer) -> Iterator["_Cookie"]:
         if name.lower() == "set-cookie":
             pair, *attributes = value.split(";")
             domain = next((text for of, text in map(_pair, attributes) if of.lower() == "domain"), "")
-            yield from (_Cookie(*one, domain.lstrip(".").lower()) for one in _pairs(pair))
+            yield from (_Cookie(*parts, domain.lstrip(".").lower()) for parts in _pairs(pair))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -276,7 +280,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         yield _pair(pair)
 
 
-def _named(names: Iterable[str]) -> str:
+def _quote_names(names: Iterable[str]) -> str:
     """Return the first few names, quoted, and the number of the others; empty without names."""
     every = list(dict.fromkeys(names))
     more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""

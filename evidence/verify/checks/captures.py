@@ -20,9 +20,9 @@ from PIL import Image, ImageFilter
 from evidence.bundle.sealing import sighting_folder
 from evidence.capture.boxes import AROUND, Place, draw_lines
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
-from evidence.facts.network import GONE, OK, NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
+from evidence.facts.network import OK, REMOVED_STATUSES, NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
 from evidence.formats.codec import FormatError, from_plain, parse_json
-from evidence.formats.records import inline_bodies, plain_url
+from evidence.formats.records import inline_bodies, to_plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.anonymous import Doubt, answer_remarks, page_doubts, place_remarks, request_remarks
@@ -42,7 +42,7 @@ MAX_COMPARED = 60  # limit of captures whose marked screenshot is compared with 
 MAX_WARC = 256 << 20
 LONG = timedelta(minutes=10)
 """Duration of a visit from which it is remarked on; the time limits of visits are far below it."""
-SHOWN = "captured"
+CAPTURED = "captured"
 """Outcome of a visit that found page and image as they had been seen."""
 WITH_PAGE = frozenset({"captured", "not-shown", "image-changed", "image-gone"})
 OUTCOMES = WITH_PAGE | {"page-gone", "unreachable"}
@@ -55,7 +55,7 @@ RENDERED = {
     "wacz": "capture.wacz",
 }
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
-TOLD = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
+REPORT_FILES = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
 TO_BE_SEEN = {"shown": "", "background": "", "offered": "it is offered in another size", "linked": "it is linked to"}
 """Ways in which a page uses an image, by the names in the surroundings.
 
@@ -73,13 +73,13 @@ LINES = 10  # distance from an image's edge, in pixels, within which lines aroun
 FLAT = 6  # largest difference in levels between pixels of one colour
 MAX_HEAD = 64 << 10  # maximum length of the header of an MHTML page, bytes
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
-_MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
+_CREATION_DATE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
 MAX_REMARKS = 8  # limit of remarks on all visits of a bundle, doubts first
-FOUND, DOUBTFUL = "found the picture again", "was served the same bytes; other visitors may not be"
+FOUND_AGAIN, DOUBTFUL = "found the picture again", "was served the same bytes; other visitors may not be"
 NOT_FOUND, NO_VISIT = "did not find the picture", "shows nothing of sighting {}"
 """Combined results of a bundle's visits, for the first lines of a verdict."""
 PASSWORD = "a password field"  # noqa: S105 - what a browser says that a page asks for
-NAMES = {**SERVED, **RENDERED, **TOLD}  # file name of each role; an image's extension states its format
+NAMES = {**SERVED, **RENDERED, **REPORT_FILES}  # file name of each role; an image's extension states its format
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     The final ``captures`` passes if each sighting has a capture that passed and at least one capture found the picture.
     """
     agreed: dict[str, str] = {}  # outcomes of the visits that passed
-    shown: set[str] = set()
+    captured_numbers: set[str] = set()
     remarks: dict[str, list[str]] = {}
     outcomes = {
         f"{sighting.number:02d}-{number}": capture.outcome
@@ -131,13 +131,13 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         what, _, numbers = check.name.partition(":")
         if what == "capture" and check.state is State.PASSED:
             agreed[numbers] = outcomes[numbers]
-            if outcomes[numbers] == SHOWN and not any(isinstance(remark, Doubt) for remark in check.remarks):
-                shown.add(numbers.partition("-")[0])
+            if outcomes[numbers] == CAPTURED and not any(isinstance(remark, Doubt) for remark in check.remarks):
+                captured_numbers.add(numbers.partition("-")[0])
         for remark in check.remarks:
             remarks.setdefault(remark, []).append(numbers)
         yield check
     if facts.sightings:
-        check = _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, shown)
+        check = _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, captured_numbers)
         yield replace(check, remarks=tuple(_summed(remarks)))
 
 
@@ -151,62 +151,64 @@ def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
         yield f"and {len(remarks) - MAX_REMARKS} more remarks"
 
 
-def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str]) -> Check:
+def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], captured_numbers: set[str]) -> Check:
     """Return ``captures``.
 
     Args:
         numbers: Numbers of all sightings.
         agreed: Outcomes of the captures that passed, by number.
-        shown: Sightings with a capture that found the picture without raising doubts.
+        captured_numbers: Sightings with a capture that found the picture without raising doubts.
     """
     if missing := [number for number in numbers if number not in {visit.partition("-")[0] for visit in agreed}]:
-        named = ", ".join(missing)
-        words = f"No capture shows sighting {named}; only the crawl record does."
-        return replace(not_checked("captures", words), outcome=NO_VISIT.format(named[:60]))
-    found = {visit.partition("-")[0] for visit, outcome in agreed.items() if outcome == SHOWN}
-    others: dict[str, list[str]] = {}
+        names = ", ".join(missing)
+        words = f"No capture shows sighting {names}; only the crawl record does."
+        return replace(not_checked("captures", words), outcome=NO_VISIT.format(names[:60]))
+    matching_numbers = {visit.partition("-")[0] for visit, outcome in agreed.items() if outcome == CAPTURED}
+    visits_by_outcome: dict[str, list[str]] = {}
     for visit, outcome in agreed.items():
-        if visit.partition("-")[0] not in found:
-            others.setdefault(CAME_TO[outcome], []).append(visit)
-    came = "; ".join(_summed(others))
-    if not found:
+        if visit.partition("-")[0] not in matching_numbers:
+            visits_by_outcome.setdefault(CAME_TO[outcome], []).append(visit)
+    came = "; ".join(_summed(visits_by_outcome))
+    if not matching_numbers:
         return replace(not_checked("captures", f"No capture found the picture on its page: {came}."), outcome=NOT_FOUND)
     but = f" No capture found the picture of other sightings on its page: {came}." if came else ""
     words = f"Each sighting has a capture that agrees with what was recorded.{but}"
-    return replace(passed("captures", words), outcome=FOUND if shown else DOUBTFUL)
+    return replace(passed("captures", words), outcome=FOUND_AGAIN if captured_numbers else DOUBTFUL)
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     used_files: set[str] = set()
     visits: set[Digest] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
-    for place, (sighting, number, stated) in enumerate(every):
+    for place, (sighting, number, capture_facts) in enumerate(every):
         numbers = f"{sighting.number:02d}-{number}"
         name = f"capture:{numbers}"
-        recorded = set(_records(inspection, stated)) if place < MAX_CAPTURES else set()
+        recorded = set(_records(inspection, capture_facts)) if place < MAX_CAPTURES else set()
         if place >= MAX_CAPTURES:
             yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are examined.")
-        elif not stated.files and stated.image is None:
+        elif not capture_facts.files and capture_facts.image is None:
             yield not_checked(name, "No record of this visit was stored.")
-        elif not stated.files:
+        elif not capture_facts.files:
             yield failed(name, "The facts state an image for a visit without a stored record.")
-        elif not used_files.isdisjoint(stated.files):
+        elif not used_files.isdisjoint(capture_facts.files):
             yield failed(name, "It names a file of a different visit.")
         elif not visits.isdisjoint(recorded):
             yield failed(name, "It has the record of a different visit.")
         else:
-            yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
-        used_files.update(stated.files)
+            yield from _check_capture(inspection, facts, sighting, capture_facts, numbers, place)
+        used_files.update(capture_facts.files)
         visits.update(recorded)
 
 
-def _records(inspection: Inspection, stated: CaptureFacts) -> Iterator[Digest]:
+def _records(inspection: Inspection, capture_facts: CaptureFacts) -> Iterator[Digest]:
     """Yield the digest of a visit's record of its surroundings.
 
     The records of two visits differ, if only in their times. The JSON is brought into canonical form first, so that
     rewriting the same record gives the same digest.
     """
-    files = [file for path in dict.fromkeys(stated.files) if (file := inspection.manifest.file(path)) is not None]
+    files = [
+        file for path in dict.fromkeys(capture_facts.files) if (file := inspection.manifest.file(path)) is not None
+    ]
     for file in [file for file in files if file.role == "network"][:1]:
         try:
             yield Digest.of(canonical(parse_json(inspection.read(file.path, MAX_WARC), what=file.path)))
@@ -215,10 +217,17 @@ def _records(inspection: Inspection, stated: CaptureFacts) -> Iterator[Digest]:
 
 
 def _check_capture(
-    inspection: Inspection, facts: CaseFacts, sighting: SightingFacts, stated: CaptureFacts, name: str, place: int
+    inspection: Inspection,
+    facts: CaseFacts,
+    sighting: SightingFacts,
+    capture_facts: CaptureFacts,
+    name: str,
+    place: int,
 ) -> Iterator[Check]:
     try:
-        capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated), place)
+        capture = _Capture(
+            inspection, facts, sighting, capture_facts, _by_role(inspection, sighting, capture_facts), place
+        )
     except FormatError as error:
         yield failed(f"capture:{name}", error.message)
         return
@@ -234,10 +243,10 @@ def _readable(look: Callable[[_Capture, str], Check], capture: _Capture, name: s
         raise FormatError("The record contains a URL or a file that cannot be read.") from error
 
 
-def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFacts) -> dict[str, str]:
+def _by_role(inspection: Inspection, sighting: SightingFacts, capture_facts: CaptureFacts) -> dict[str, str]:
     """Return the files of a capture by role; raises ``FormatError`` unless all are in one folder of the sighting."""
     roles: dict[str, str] = {}
-    for path in stated.files:
+    for path in capture_facts.files:
         file = inspection.absent.get(path) or inspection.manifest.file(path)
         role = file.role if file is not None else ""
         visit, _, name = path.rpartition("/")
@@ -247,7 +256,8 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
         expect(own and has_own_name and role not in roles, f"{path} does not belong to the capture.")
         roles[role] = path
     expect(
-        len({path.rpartition("/")[0] for path in stated.files}) == 1, "The files of a capture are in several folders."
+        len({path.rpartition("/")[0] for path in capture_facts.files}) == 1,
+        "The files of a capture are in several folders.",
     )
     expect("network" in roles, "A capture lacks its environment record.")
     return roles
@@ -260,10 +270,16 @@ def _agrees(capture: _Capture, name: str) -> Check:
         FormatError: Something contradicts the records.
         NotFoundError: A file is withheld.
     """
-    stated, network = capture.stated, capture.network()
-    told = (stated.outcome, stated.started, stated.finished)
-    same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
-    expect(same and stated.outcome in OUTCOMES, "The environment record states a different outcome or different times.")
+    capture_facts, network = capture.stated, capture.network()
+    expected = (capture_facts.outcome, capture_facts.started, capture_facts.finished)
+    same = (
+        expected == (network.outcome, network.started, network.finished)
+        and capture_facts.started <= capture_facts.finished
+    )
+    expect(
+        same and capture_facts.outcome in OUTCOMES,
+        "The environment record states a different outcome or different times.",
+    )
     _check_image(capture)
     chains = [step.tls.chain for step in network.exchanges if step.tls]
     for certificate in (*network.certificates, *chain.from_iterable(chains)):
@@ -271,23 +287,25 @@ def _agrees(capture: _Capture, name: str) -> Check:
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges was not stored, so the served content is not proven.")
-    recording, ends = _held(capture, network)
+    recording, ends = _check_recording(capture, network)
     expect_surroundings(network, [_dates(step, recording.answers) for step in network.exchanges])
-    seen, remarks = _check_served(capture, network, recording, ends)
+    served_outcome, remarks = _check_served(capture, network, recording, ends)
     expect_undisturbed(network)
-    lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
+    missing = [
+        words_of(capture.inspection.absent[path]) for path in capture_facts.files if path in capture.inspection.absent
+    ]
     pictures = capture.files.get("screenshot")
     looked = (
         " A browser made screenshots of the page." if pictures and pictures not in capture.inspection.absent else ""
     )
-    looked += f" {len(lacking)} of its files are {lacking[0]}." if lacking else ""
+    looked += f" {len(missing)} of its files are {missing[0]}." if missing else ""
     count = len(recording.answers)
-    words = f"{seen} URLs, status and times of {count} recorded exchanges match the facts.{looked}"
-    said = f" Remarks: {'; '.join(remarks)}." if remarks else ""
-    return replace(passed(name, words + said), remarks=tuple(remarks))
+    words = f"{served_outcome} URLs, status and times of {count} recorded exchanges match the facts.{looked}"
+    suffix = f" Remarks: {'; '.join(remarks)}." if remarks else ""
+    return replace(passed(name, words + suffix), remarks=tuple(remarks))
 
 
-def _held(capture: _Capture, network: NetworkRecord) -> tuple[Recording, Ends]:
+def _check_recording(capture: _Capture, network: NetworkRecord) -> tuple[Recording, Ends]:
     """Return the exchanges for page and image and where they ended.
 
     Raises ``FormatError`` unless they are as stated.
@@ -303,26 +321,26 @@ def _expect_served(holds: object, answers: Iterable[Answer], problem: str) -> No
 
     It counts as not checked if a response has an unsupported content encoding.
     """
-    others = [answer.coding for answer in answers if answer.coding]
-    if not holds and others:
-        raise NotFoundError(f"The served content has the unsupported encoding {others[0][:40]}.")
+    codings = [answer.coding for answer in answers if answer.coding]
+    if not holds and codings:
+        raise NotFoundError(f"The served content has the unsupported encoding {codings[0][:40]}.")
     expect(holds, problem)
 
 
-def _check_certificate(one: NetworkCertificate) -> None:
+def _check_certificate(certificate: NetworkCertificate) -> None:
     try:
-        der = base64.b64decode(one.der, validate=True)
+        der = base64.b64decode(certificate.der, validate=True)
     except binascii.Error as error:
         raise FormatError("The environment record contains a certificate that cannot be read.") from error
-    same = Digest.of(der) == one.sha256 and base64.b64encode(der).decode() == one.der
+    same = Digest.of(der) == certificate.sha256 and base64.b64encode(der).decode() == certificate.der
     expect(same, ("The environment record contains a certificate whose digest differs from the stated one."))
 
 
 def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
     """Return the ``Date`` headers of the recorded responses that may belong to a stated exchange."""
-    url, last = plain_url(step.url), step.answered + APART
-    own = [one for one in answers if one.url == url and one.response.status == step.status]
-    return [one.response.header("date") for one in own if step.sent - APART <= one.record.date <= last]
+    url, last = to_plain_url(step.url), step.answered + APART
+    own = [answer for answer in answers if answer.url == url and answer.response.status == step.status]
+    return [answer.response.header("date") for answer in own if step.sent - APART <= answer.record.date <= last]
 
 
 def _check_served(capture: _Capture, network: NetworkRecord, recording: Recording, ends: Ends) -> tuple[str, list[str]]:
@@ -331,19 +349,19 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     Returns:
         The result in words, and remarks for the reader.
     """
-    stated, sighting, last = capture.stated, capture.sighting, ends.page
-    page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
+    capture_facts, sighting, last = capture.stated, capture.sighting, ends.page
+    page, has_page = capture.digest("page"), capture_facts.outcome in WITH_PAGE
     came = last if last is not None and last.served else None
-    same = came is not None and page == came.digest if page else not (shown and came and came.size)
+    same = came is not None and page == came.digest if page else not (has_page and came and came.size)
     _expect_served(same, [came] if came else [], "The page differs from the recorded exchange.")
-    expect(came or not shown, "No recorded exchange served the page.")
-    gone = last is not None and last.response.status in GONE
-    expect(stated.outcome != "page-gone" or gone, "The record does not show that the page was unavailable.")
-    failures = {plain_url(failure.url) for failure in network.failures}
-    addresses = plain_url(sighting.page_url), plain_url(sighting.image_url)
+    expect(came or not has_page, "No recorded exchange served the page.")
+    is_gone = last is not None and last.response.status in REMOVED_STATUSES
+    expect(capture_facts.outcome != "page-gone" or is_gone, "The record does not show that the page was unavailable.")
+    failures = {to_plain_url(failure.url) for failure in network.failures}
+    addresses = to_plain_url(sighting.page_url), to_plain_url(sighting.image_url)
     both = addresses[0] != addresses[1]
-    came_of = zip(addresses, (shown, stated.image), strict=True)
-    contradicted = both and any(there and address in failures for address, there in came_of)
+    came_of = zip(addresses, (has_page, capture_facts.image), strict=True)
+    contradicted = both and any(was_served and address in failures for address, was_served in came_of)
     expect(not contradicted, "The page or the image is stated to have failed and to be available.")
     served, image = _image_served(capture, ends, failures)
     earlier = _answers_beside(capture, recording)
@@ -351,10 +369,10 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     remarks = [*request_remarks(recording, addresses, network.user_agent, earlier, has_scripts=has_scripts)]
     remarks += answer_remarks(recording, addresses)
     remarks += _of_visit(capture, last, ends.image)
-    remarks += _of_bodies(recording.answers, network, addresses, stated.image)
-    remarks += place_remarks(addresses, last, ends.image if stated.image else None, sighting.peer)
+    remarks += _of_bodies(recording.answers, network, addresses, capture_facts.image)
+    remarks += place_remarks(addresses, last, ends.image if capture_facts.image else None, sighting.peer)
     remarks += _of_login(capture, network)
-    if stated.outcome == SHOWN:
+    if capture_facts.outcome == CAPTURED:
         remarks += [*_of_page(capture, network, last), *image]
     return served, remarks
 
@@ -362,12 +380,12 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
 def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[str, list[str]]:
     """Check that the image was served in the same visit; returns the result in words, and remarks."""
     sighting, image, last = capture.sighting, capture.stated.image, ends.image
-    if plain_url(sighting.image_url) == plain_url(sighting.page_url):
+    if to_plain_url(sighting.image_url) == to_plain_url(sighting.page_url):
         last = last or ends.page
     if image is None:
-        whole = last is not None and last.served and plain_url(sighting.image_url) not in failures
-        there = whole and last is not None and last.digest == sighting.picture.digest
-        expect(not there, "The recorded exchange served the picture, which the facts do not mention.")
+        whole = last is not None and last.served and to_plain_url(sighting.image_url) not in failures
+        has_image = whole and last is not None and last.digest == sighting.picture.digest
+        expect(not has_image, "The recorded exchange served the picture, which the facts do not mention.")
         return "The exchange of the page is recorded; no image was stored.", []
     remarks = []
     if sighting.image_url[:5].lower() == "data:":
@@ -385,9 +403,9 @@ def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[st
 
 def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> Iterator[str]:
     """Yield remarks on a visit that did not find the picture, and on unusual responses of the servers."""
-    stated = capture.stated
-    if stated.outcome != SHOWN:
-        yield CAME_TO[stated.outcome]
+    capture_facts = capture.stated
+    if capture_facts.outcome != CAPTURED:
+        yield CAME_TO[capture_facts.outcome]
     for name, answer in (("page", page), ("image", image)):
         if answer is not None and answer.response.status != OK:
             yield f"the {name} URL returned status {answer.response.status}"
@@ -395,8 +413,8 @@ def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> I
             yield f"the {name} that was served is empty"
     if page is not None and host_of(page.url) != host_of(capture.sighting.page_url):
         yield f"the page URL was redirected to {with_letters(host_of(page.url))[:200]}"
-    if stated.finished - stated.started > LONG:
-        yield f"the visit took {(stated.finished - stated.started).total_seconds() / 60:.0f} minutes"
+    if capture_facts.finished - capture_facts.started > LONG:
+        yield f"the visit took {(capture_facts.finished - capture_facts.started).total_seconds() / 60:.0f} minutes"
 
 
 def _of_bodies(
@@ -408,11 +426,11 @@ def _of_bodies(
         if answer.served:
             bodies.setdefault(answer.url, set()).add(answer.digest)
     for got in network.resources:
-        if got.sha256 is not None and got.status == OK and plain_url(got.url) == addresses[1]:
+        if got.sha256 is not None and got.status == OK and to_plain_url(got.url) == addresses[1]:
             bodies.setdefault(addresses[1], {image}).add(got.sha256)
-    for url, found in bodies.items():
-        if len(found) > 1:
-            yield f"{len(found)} different bodies were served at {url[:200]}"
+    for url, digests in bodies.items():
+        if len(digests) > 1:
+            yield f"{len(digests)} different bodies were served at {url[:200]}"
 
 
 def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
@@ -429,16 +447,16 @@ def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
 
 def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
     """Yield a remark if the page asks for a password, according to its HTML or to the browser."""
-    seen = network.rendered is not None and PASSWORD in network.rendered.asks_for
+    asks_password = network.rendered is not None and PASSWORD in network.rendered.asks_for
     roles = [role for role in ("page", "dom") if capture.inspection.sealed(capture.files.get(role, ""))]
-    if seen or any(asks_for_password(capture.read(role)) for role in roles):
+    if asks_password or any(asks_for_password(capture.read(role)) for role in roles):
         yield "the page is or contains a login form with a password field"
 
 
 def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> Iterator[str]:
     """Yield remarks that limit what a visit that found the picture shows about its being visible on the page."""
     rendered, address = network.rendered, capture.sighting.page_url if page is None else page.record.url
-    if page is not None and plain_url(capture.sighting.page_url) != plain_url(capture.sighting.image_url):
+    if page is not None and to_plain_url(capture.sighting.page_url) != to_plain_url(capture.sighting.image_url):
         yield from page_doubts(page)
     if rendered is None:
         if target := _led_on(capture, page, address):
@@ -451,9 +469,12 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
         yield "the lines on its screenshot were not examined"
     height = max(rendered.height, rendered.window[1])
     places = [place for place in rendered.image_places if place.y < height]
-    seen = [_seen_part(Place(**asdict(one)), _shown_part(capture, rendered), rendered.window[0]) for one in places]
-    if not any(min(part) >= LEAST_SIDE for part in seen):
-        largest = max(seen, key=min, default=(0, 0))
+    visible_parts = [
+        _seen_part(Place(**asdict(recorded_place)), _shown_part(capture, rendered), rendered.window[0])
+        for recorded_place in places
+    ]
+    if not any(min(part) >= LEAST_SIDE for part in visible_parts):
+        largest = max(visible_parts, key=min, default=(0, 0))
         words = "its position on the page is not recorded" if not places else "its position is not on a screenshot"
         if min(largest) >= 1:
             words = f"the screenshot shows it at {largest[0]} × {largest[1]} pixels at most"
@@ -462,7 +483,7 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
     elif words := TO_BE_SEEN[places[0].how]:
         yield Doubt(words)
     else:
-        large = [place for place, part in zip(places, seen, strict=True) if min(part) >= LEAST_SIDE]
+        large = [place for place, part in zip(places, visible_parts, strict=True) if min(part) >= LEAST_SIDE]
         if _is_blank(capture, rendered, [Place(**asdict(place)) for place in large]):
             yield Doubt("at the stated position of the image, the screenshot shows a single colour")
     inline = capture.sighting.image_url[:5].lower() == "data:"
@@ -476,7 +497,7 @@ def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
     if capture.inspection.sealed(capture.files.get("page", "")):
         texts += refreshes(capture.read("page"))
     targets = [joined(address, match[1]) or "" for text in texts if (match := _REFRESH.search(text))]
-    return next((target for target in targets if target and plain_url(target) != plain_url(address)), "")
+    return next((target for target in targets if target and to_plain_url(target) != to_plain_url(address)), "")
 
 
 def _use_of(capture: _Capture, role: str, address: str) -> str:
@@ -506,10 +527,10 @@ def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
     return float(top), float(top + inspect(capture.read(role), Limits(max_bytes=MAX_WARC)).height)
 
 
-def _seen_part(place: Place, shown: tuple[float, float], width: int) -> tuple[int, int]:
+def _seen_part(place: Place, visible_area: tuple[float, float], width: int) -> tuple[int, int]:
     """Return width and height, in pixels, of the part of a place that a screenshot shows; 0 where it shows nothing."""
     across = min(place.x + place.width, width) - max(place.x, 0)
-    down = min(place.y + place.height, shown[1]) - max(place.y, shown[0])
+    down = min(place.y + place.height, visible_area[1]) - max(place.y, visible_area[0])
     return max(round(across), 0), max(round(down), 0)
 
 
@@ -567,7 +588,7 @@ def _mhtml_stated(data: bytes) -> tuple[str | None, datetime | None]:
 
 def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
     """Return the time of creation that a PDF of the page states."""
-    match = _MADE.search(data)
+    match = _CREATION_DATE.search(data)
     try:
         return None, datetime.strptime(match[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if match else None
     except ValueError:
@@ -641,34 +662,36 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     if capture.place >= MAX_COMPARED:
         return
     plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
-    drawn = Image.fromarray(plain)
-    draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])
-    expected = np.asarray(drawn)
+    marked = Image.fromarray(plain)
+    draw_lines(
+        marked, [Place(place.how, place.x, place.y, place.width, place.height) for place in rendered.image_places]
+    )
+    expected = np.asarray(marked)
     same = np.array_equal(lined, expected) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, expected))
     expect(
         same, ("The screenshot with lines differs from the other screenshot in more than the lines around the image.")
     )
 
 
-def _differ_by_lines(plain: Pixels, lined: Pixels, drawn: Pixels) -> bool:
+def _differ_by_lines(plain: Pixels, lined: Pixels, marked: Pixels) -> bool:
     """Return True if pictures differ only by the lines, within two pixels: library versions draw them differently."""
-    lines = (drawn != plain).any(axis=2)
+    lines = (marked != plain).any(axis=2)
     near = np.asarray(Image.fromarray(lines.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))) > 0
-    has_lines = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
+    has_lines = not lines.any() or (lined == marked).all(axis=2)[lines].mean() > MOST
     return bool(has_lines) and not ((lined != plain).any(axis=2) & ~near).any()
 
 
-def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None:
+def _check_places(capture: _Capture, rendered: Rendered, roles: set[str]) -> None:
     """Check that the image has places on the page if the page is said to show it."""
     width, _ = rendered.window
     for place in rendered.image_places:
         on_page = place.width >= 1 and place.height >= 1 and -place.width < place.x < width and -place.height < place.y
         expect(on_page and place.how in TO_BE_SEEN, "The stated position of the image is not on the page.")
-    shots = made - {"wacz"}
+    shots = roles - {"wacz"}
     expect(not (rendered.nothing_shown and shots), "The capture contains screenshots of a page that was not shown.")
-    unseen = "screenshot" in made and not rendered.image_places and "place" not in rendered.not_made
-    shown = capture.stated.outcome == SHOWN and unseen
-    expect(not shown, "The page is stated to show the image, but its position on the page is not recorded.")
+    unseen = "screenshot" in roles and not rendered.image_places and "place" not in rendered.not_made
+    is_captured = capture.stated.outcome == CAPTURED and unseen
+    expect(not is_captured, "The page is stated to show the image, but its position on the page is not recorded.")
 
 
 def _warc_of(capture: _Capture) -> bytes:
@@ -692,12 +715,14 @@ def _archived(capture: _Capture, name: str) -> Check:
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
     expect(anew == data, f"{what} differs from its exchanges and the environment record.")
-    main, ends = _held(capture, network) if "exchange" in capture.files else (Recording([], [], []), Ends(None))
+    main, ends = (
+        _check_recording(capture, network) if "exchange" in capture.files else (Recording([], [], []), Ends(None))
+    )
     of = attrgetter("record.url", "record.date", "record.block")
     lacks = f"{what} lacks an exchange of the page or the image."
     expect(set(map(of, main.answers)) <= set(map(of, every.answers)), lacks)
     hold_archive(network, every, ends.of_image, what)
-    loaded = [(plain_url(got.final_url), got.sha256) for got in network.resources if got.sha256 is not None]
+    loaded = [(to_plain_url(got.final_url), got.sha256) for got in network.resources if got.sha256 is not None]
     bodies = {(exchange.url, exchange.digest) for exchange in every.answers}
     _expect_served(set(loaded) <= bodies, every.answers, f"The bytes in {what} differ from the environment record.")
     words = f"The archive follows from its {len(every.answers)} exchanges, which served the {len(loaded)} stated files."

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.bundle.manifest import FACTS_PATH, ManifestFile
-from evidence.bundle.sealing import check_left_out, derived_files, media_type_of, named_files
+from evidence.bundle.sealing import check_omitted_files, create_derived_files, get_media_type, list_named_files
 from evidence.facts.case import REGISTERED_FIELDS, CaseFacts, MatchFacts, PictureFacts, SightingFacts
 from evidence.formats.codec import FormatError, parse_canonical, to_plain
 from evidence.formats.container import read_all
 from evidence.log import merkle
-from evidence.log.proofs import LogProof, SightingRecord, SliceProof, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, compute_record_leaf
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
@@ -41,17 +41,17 @@ from exhibit.comparison.odds import MAX_COPIES
 from exhibit.comparison.pieces import hang_together
 from exhibit.comparison.similarity import (
     LONG_SIDE,
-    Laid,
+    AlignedPair,
     agreement,
+    align_pair,
     crossing_agreement,
     enlargement,
     is_sloping,
-    laid_closely,
-    laid_on,
+    needed_side,
     pixels_within,
+    refine_alignment,
     scale_at_centre,
     scaling_of,
-    side_needed,
 )
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
@@ -114,7 +114,7 @@ LEAST_IN_PIECES = 0.7
 Hardly any real copy agrees in less than .66; unrelated pictures cut into small pieces agree in .58 at most where these
 hang together.
 """
-OURS = "match-"
+PIXEL_PIPELINE_PREFIX = "match-"
 """Prefix of each version of the pixel comparison; matches by fingerprints alone have no odds."""
 WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
 """Reasons for which no odds are stated for pairs with different bytes, by decision."""
@@ -137,15 +137,15 @@ never do.
 MORE_PIXELS = 2.0
 MAX_NOT_CHECKED = 100  # limit of sentences in the facts on what was not checked; Exhibit writes about ten
 MAX_COMPUTED = 200  # limit of matches recomputed, so that a bundle cannot keep a verifier busy forever
-SHOWN = {
+NOT_CHECKED_BY_ROLE = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "content of screenshots"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "other forms of the rendered page"),
     "c2pa": "content of c2pa.json",
 }
 """Roles of files that are sealed and displayed, but whose contents are compared with nothing."""
 DOCUMENTS = "chain-of-title documents"
-DECLARED = "the owner's declarations about the work and itself"
-STATED = (
+DECLARED_FIELDS = "the owner's declarations about the work and itself"
+STATED_FIELDS = (
     "sentences in captures, and names in certificates, clocks and software",
     (
         "hash distances, numbers of details, displacements, values from which odds are "
@@ -207,20 +207,25 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
 def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """Report the sealed files and facts that no check examines (``rest``)."""
     stand_ins = {file.stand_in for file in inspection.manifest.files}
-    known_paths = {FACTS_PATH, *(path for path, _ in named_files(facts))}
-    named: dict[str, None] = {}
-    others = []
+    known_paths = {FACTS_PATH, *(path for path, _ in list_named_files(facts))}
+    names: dict[str, None] = {}
+    other_fields = []
     for file in inspection.manifest.files:
         if file.path in stand_ins:
-            named["the reduced pictures"] = None
+            names["the reduced pictures"] = None
         elif file.path not in known_paths and not is_sheet(file.path):
-            others.append(file.path)
-        elif file.role in SHOWN:
-            named[SHOWN[file.role]] = None
+            other_fields.append(file.path)
+        elif file.role in NOT_CHECKED_BY_ROLE:
+            names[NOT_CHECKED_BY_ROLE[file.role]] = None
     if facts.work.attachments:
-        named[DOCUMENTS] = None
-    told = [*([some(others)] if others else []), *named, DECLARED, *(STATED if facts.sightings else ())]
-    yield not_checked("rest", f"Sealed, but not examined by any check: {'; '.join(told)}.")
+        names[DOCUMENTS] = None
+    phrases = [
+        *([some(other_fields)] if other_fields else []),
+        *names,
+        DECLARED_FIELDS,
+        *(STATED_FIELDS if facts.sightings else ()),
+    ]
+    yield not_checked("rest", f"Sealed, but not examined by any check: {'; '.join(phrases)}.")
 
 
 def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
@@ -232,23 +237,23 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     plain = _NUMBER.fullmatch(facts.number)
     expect(plain, f"The case number contains invisible or confusable characters: {facts.number[:40]!a}.")
     expect(facts.software == inspection.manifest.software, "The facts and the manifest name different software.")
-    stated = {file.path: file for file in inspection.manifest.files}
-    for path, digest in named_files(facts):
-        sealed = path in stated and digest in {None, stated[path].sha256}
-        expect(sealed, f"The facts name {path}, which is not sealed or has a different digest.")
-    check_left_out(facts, stated)
+    files_by_path = {file.path: file for file in inspection.manifest.files}
+    for path, digest in list_named_files(facts):
+        is_sealed = path in files_by_path and digest in {None, files_by_path[path].sha256}
+        expect(is_sealed, f"The facts name {path}, which is not sealed or has a different digest.")
+    check_omitted_files(facts, files_by_path)
     pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
     for picture in (picture for picture in pictures if picture.file not in facts.absent):
-        same = stated[picture.file].size == picture.size
+        same = files_by_path[picture.file].size == picture.size
         expect(same, f"The facts and the manifest state different sizes for {picture.file}.")
-    for path, data in derived_files(facts).items():
-        expect(stated[path].sha256 == Digest.of(data), f"{path} contradicts the facts.")
+    for path, data in create_derived_files(facts).items():
+        expect(files_by_path[path].sha256 == Digest.of(data), f"{path} contradicts the facts.")
     _expect_whole(facts)
-    _expect_once(facts, stated)
+    _expect_once(facts, files_by_path)
     _expect_told_once(facts)
-    left = f" except {len(facts.left_out)}, with reasons" if facts.left_out else ""
+    suffix = f" except {len(facts.left_out)}, with reasons" if facts.left_out else ""
     return (
-        f"The facts match the manifest, and every file they name is sealed{left} (sightings: "
+        f"The facts match the manifest, and every file they name is sealed{suffix} (sightings: "
         f"{len(facts.sightings)}, matches: {len(facts.matches)})."
     )
 
@@ -256,28 +261,30 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
 def _expect_whole(facts: CaseFacts) -> None:
     """Raise ``FormatError`` if a match refers to something that is missing."""
     registered = {picture.digest for picture in facts.work.pictures}
-    seen = {sighting.number: sighting.picture.digest for sighting in facts.sightings}
+    digests = {sighting.number: sighting.picture.digest for sighting in facts.sightings}
     calibrations = {calibration.digest for calibration in facts.calibrations}
-    single = len(seen) == len(facts.sightings) and len({match.number for match in facts.matches}) == len(facts.matches)
+    single = len(digests) == len(facts.sightings) and len({match.number for match in facts.matches}) == len(
+        facts.matches
+    )
     expect(single, "Two sightings or two matches have the same number.")
     weighed = {weighing.pipeline for weighing in facts.weighings}
     expect(len(weighed) == len(facts.weighings), "Two weighings are for the same comparison version.")
     for match in facts.matches:
-        name, shown = f"Match {match.number}", [seen.get(number) for number in match.sightings]
-        expect(len(set(match.sightings)) == len(shown), f"{name} names a sighting twice.")
-        fits = match.work_picture in registered and set(shown) == {match.picture}
+        name, shown_digests = f"Match {match.number}", [digests.get(number) for number in match.sightings]
+        expect(len(set(match.sightings)) == len(shown_digests), f"{name} names a sighting twice.")
+        fits = match.work_picture in registered and set(shown_digests) == {match.picture}
         expect(fits, f"{name} concerns a picture that is not in any sighting of the case.")
         same = (match.verification.probability is not None) == (match.verification.calibration in calibrations)
         expect(same, (f"{name} states a probability without a calibration, or a calibration without a probability."))
 
 
-def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
+def _expect_once(facts: CaseFacts, files_by_path: Mapping[str, ManifestFile]) -> None:
     """Raise ``FormatError`` if something is listed twice or without use, or a picture is not listed as one."""
     pairs = {(match.work_picture, match.picture, match.verification.pipeline) for match in facts.matches}
     expect(len(pairs) == len(facts.matches), "Two matches have the same pictures.")
     places = {
-        (one.page_url, one.image_url, one.picture.digest, "" if one.last_seen else one.period)
-        for one in facts.sightings
+        (item.page_url, item.image_url, item.picture.digest, "" if item.last_seen else item.period)
+        for item in facts.sightings
     }
     expect(len(places) == len(facts.sightings), "Two sightings have the same picture and the same URLs.")
     calibrations = {calibration.digest for calibration in facts.calibrations}
@@ -286,11 +293,11 @@ def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
         used = calibrations <= {match.verification.calibration for match in facts.matches}
         expect(used, "The facts contain a calibration that no match uses.")
         about = {number for match in facts.matches for number in match.sightings}
-        expect(about >= {one.number for one in facts.sightings}, "A sighting has a picture without a match.")
+        expect(about >= {item.number for item in facts.sightings}, "A sighting has a picture without a match.")
     kinds = dict.fromkeys((picture.file for picture in facts.work.pictures), "work-picture")
     kinds |= dict.fromkeys((sighting.picture.file for sighting in facts.sightings), "sighting-picture")
-    for file in (stated[path] for path in kinds if path not in facts.absent):
-        same = (file.role, file.media_type) == (kinds[file.path], media_type_of(file.path))
+    for file in (files_by_path[path] for path in kinds if path not in facts.absent):
+        same = (file.role, file.media_type) == (kinds[file.path], get_media_type(file.path))
         expect(same, f"The manifest and the facts list {file.path} as different kinds of file.")
 
 
@@ -298,7 +305,7 @@ def _expect_told_once(facts: CaseFacts) -> None:
     """Raise ``FormatError`` if one item stands for two, or the licence search contradicts itself."""
     pictures = [picture.digest for picture in facts.work.pictures]
     expect(len(set(pictures)) == len(pictures), "One registered picture is listed twice.")
-    mentions = Counter(path for path, _ in named_files(facts))
+    mentions = Counter(path for path, _ in list_named_files(facts))
     twice = [document.file for document in facts.work.attachments if mentions[document.file] > 1]
     expect(not twice, f"{some(twice)} is listed as a document of the work and as something else.")
     expect(
@@ -339,8 +346,8 @@ def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
                 proof for proof in proofs if proof != first and proof.opening.get("picture") == picture.digest.hex
             )
             for place, proof in enumerate(further, 2):
-                named = f"{numbered}-{place}"
-                yield checked(named, _registration, inspection, own, named, facts, proof)
+                label = f"{numbered}-{place}"
+                yield checked(label, _registration, inspection, own, label, facts, proof)
 
 
 def _registration(
@@ -360,8 +367,8 @@ def _registration(
     )
     vouching = expect_vouched(inspection, own, proof)
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to owner, work and picture."
-    seen = _first_seen(facts, proof.opening.get("picture"))
-    late = f" A copy had been found before, at {second(seen)}." if seen and seen < proof.time else ""
+    first_seen = _first_seen(facts, proof.opening.get("picture"))
+    late = f" A copy had been found before, at {second(first_seen)}." if first_seen and first_seen < proof.time else ""
     return passed(name, words + late, vouching)
 
 
@@ -402,11 +409,11 @@ def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: Sighting
     _expect_recorded(sighting, proof)
     expect_logged(proof.log, EntryType.SLICE)
     vouching = expect_vouched(inspection, own, proof.log)
-    seen = proof.record.seen
+    seen_at = proof.record.seen
     place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
-    told = second(seen) if seen else sighting.period or "no time stated by its archive"
-    words = f"The crawl recorded this sighting at {told}: {place}."
-    if (sighting.first_seen, sighting.last_seen) != (seen, seen):
+    time_text = second(seen_at) if seen_at else sighting.period or "no time stated by its archive"
+    words = f"The crawl recorded this sighting at {time_text}: {place}."
+    if (sighting.first_seen, sighting.last_seen) != (seen_at, seen_at):
         words += " It does not prove the stated first and last retrieval beyond that."
     return passed(name, words, vouching)
 
@@ -421,8 +428,8 @@ def _is_between(first: datetime | None, moment: datetime | None, last: datetime 
 def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     """Raise ``FormatError`` unless the crawl's record is about the sighting and included in its slice."""
     record = proof.record
-    stated = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
-    same = stated == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
+    expected = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
+    same = expected == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
     expect(same, "The crawl record and the facts describe different sightings.")
     server = sighting.headers, sighting.peer, sighting.certificate
     same = server == (record.headers, record.peer, record.certificate)
@@ -433,7 +440,9 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     root, count = proof.log.opening.get("root"), proof.log.opening.get("count")
     if type(count) is not int or count != proof.count or not isinstance(root, str) or not _HASH.fullmatch(root):
         raise FormatError("The entry of the slice does not state a matching root and count.")
-    included = merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, bytes.fromhex(root))
+    included = merkle.verify_inclusion(
+        compute_record_leaf(record), proof.index, proof.count, proof.path, bytes.fromhex(root)
+    )
     expect(included, "The sighting is not included in the slice to which the log entry commits.")
 
 
@@ -455,12 +464,12 @@ def _expect_possible(record: SightingRecord, logged: datetime) -> None:
 
 def _match(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
     """Compare both pictures, and check that a comparison can have ended as sealed."""
-    check = _compared(inspection, match, pictures, pixels_of)
+    check = _check_match(inspection, match, pictures, pixels_of)
     _expect_decided(match)
     return check
 
 
-def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
+def _check_match(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
     """Compare the found with the registered picture; without a decoder nothing is recomputed."""
     name = f"match:{match.number:02d}"
     _expect_turned(match, pictures[0])
@@ -472,7 +481,7 @@ def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pix
     if pixels_of is None:
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are recomputed.")
     try:
-        files = [_shown(inspection, picture) for picture in pictures]
+        files = [_find_sealed_file(inspection, picture) for picture in pictures]
         return _as_others_read(_warped(name, match, pictures, files, pixels_of), inspection, files)
     except (WrongUseError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment cannot be applied.") from error
@@ -484,19 +493,23 @@ def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pix
 
 def _expect_decided(match: MatchFacts) -> None:
     """Raise ``FormatError`` if no comparison can have ended or measured as sealed."""
-    one = match.verification
-    share, drift = one.in_place or 0.0, one.drift or 0.0
+    verification = match.verification
+    share, drift = verification.in_place or 0.0, verification.drift or 0.0
     expect(0 <= share <= 1 and drift >= 0, "The match states an impossible share or displacement.")
-    expect(len(one.further) < MAX_COPIES, "The match states more copies than a comparison searches for.")
-    held = sorted(HOLDING.intersection(one.reasons))
+    expect(len(verification.further) < MAX_COPIES, "The match states more copies than a comparison searches for.")
+    reasons = sorted(HOLDING.intersection(verification.reasons))
     expect(
-        one.decision is not Decision.CERTAIN or not held,
-        f"It was sealed as certain, with reasons against it: {held[:3]}.",
+        verification.decision is not Decision.CERTAIN or not reasons,
+        f"It was sealed as certain, with reasons against it: {reasons[:3]}.",
     )
-    if one.pipeline.startswith(OURS) and one.related is None and match.work_picture != match.picture:
-        reason = WITHOUT_ODDS.get(one.decision, "")
-        problem = f"{one.pipeline} states odds for such a match; none are sealed."
-        expect(one.decision is Decision.NONE or reason in one.reasons, problem)
+    if (
+        verification.pipeline.startswith(PIXEL_PIPELINE_PREFIX)
+        and verification.related is None
+        and match.work_picture != match.picture
+    ):
+        reason = WITHOUT_ODDS.get(verification.decision, "")
+        problem = f"{verification.pipeline} states odds for such a match; none are sealed."
+        expect(verification.decision is Decision.NONE or reason in verification.reasons, problem)
 
 
 def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
@@ -506,26 +519,26 @@ def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], 
     return replace(check, remarks=(*check.remarks, *_broken_off(pictures, decoded)))
 
 
-def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> Check:
+def _as_others_read(check: Check, inspection: Inspection, files: list[str]) -> Check:
     """Return the check unchanged, unless other programs show a different picture for one of the files."""
-    if found.state is not State.PASSED:
-        return found
-    remarks = list(found.remarks)
+    if check.state is not State.PASSED:
+        return check
+    remarks = list(check.remarks)
     for file in dict.fromkeys(files):
         for reading in other_readings(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS):
             if not reading.usual:
                 why = f"{file} shows or may show a different picture {reading.words}"
-                sentence = f"{found.sentence} But {why}: this does not prove that one picture shows the other."
-                return replace(not_checked(found.name, sentence), similarity=found.similarity)
+                sentence = f"{check.sentence} But {why}: this does not prove that one picture shows the other."
+                return replace(not_checked(check.name, sentence), similarity=check.similarity)
             remarks.append(f"{file} shows a different picture {reading.words}")
-    return replace(found, remarks=tuple(remarks))
+    return replace(check, remarks=tuple(remarks))
 
 
 def _recomputed_closely(
     name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder
 ) -> Check:
     """Compare both pictures as usually decoded, or with more pixels if a small shared part needs them."""
-    one, check, problem = match.verification, None, None
+    verification, check, problem = match.verification, None, None
     pixels = [pixels_of(file, AT_LEAST).pixels for file in files]
     try:
         check = _recomputed(name, match, pictures, files, pixels)
@@ -533,8 +546,8 @@ def _recomputed_closely(
         problem = error
     first, second = ((picture.width, picture.height) for picture in pictures)
     with np.errstate(all="ignore"):
-        part = math.sqrt(min(1.0, max(AREA_TOLERANCE, one.overlap_work)))
-        needed = side_needed(first, (second[0] * part, second[1] * part), one.transform or ())
+        part = math.sqrt(min(1.0, max(AREA_TOLERANCE, verification.overlap_work)))
+        needed = needed_side(first, (second[0] * part, second[1] * part), verification.transform or ())
     if needed > max(pixels[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
         pixels[0] = pixels_of(files[0], needed).pixels
         if max(pixels[0].shape[:2]) >= needed:
@@ -549,28 +562,41 @@ def _recomputed_closely(
 
 
 def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
-    one, sizes = match.verification, {(picture.width, picture.height) for picture in pictures}
-    shares = (one.dense, one.overlap_work, one.overlap_picture)
-    still = one.transform is None or (np.array_equal(one.transform, np.eye(3)) and shares == (1.0, 1.0, 1.0))
+    verification, sizes = match.verification, {(picture.width, picture.height) for picture in pictures}
+    shares = (verification.dense, verification.overlap_work, verification.overlap_picture)
+    still = verification.transform is None or (
+        np.array_equal(verification.transform, np.eye(3)) and shares == (1.0, 1.0, 1.0)
+    )
     expect(len(sizes) == 1 and still, "Pictures with identical bytes have values that are impossible for them.")
     return "The found picture is byte-for-byte identical to the registered one."
 
 
-def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
+def _expect_turned(match: MatchFacts, found_picture: PictureFacts) -> None:
     """Raise ``FormatError`` if a match states mirroring, rotation or areas that contradict its alignment."""
-    one = match.verification
-    if one.transform is None:
-        areas = one.overlap_work, one.overlap_picture
-        more = any((one.rotation, one.mirrored, *areas, one.further, one.survival, match.drawings))
+    verification = match.verification
+    if verification.transform is None:
+        areas = verification.overlap_work, verification.overlap_picture
+        more = any(
+            (
+                verification.rotation,
+                verification.mirrored,
+                *areas,
+                verification.further,
+                verification.survival,
+                match.drawings,
+            )
+        )
         expect(not more, "The match states values that require an alignment, but has none.")
         return
     with np.errstate(all="ignore"):
         try:
-            rotation, mirrored = turn(np.asarray(one.transform, np.float64), (found.width, found.height))
+            rotation, mirrored = turn(
+                np.asarray(verification.transform, np.float64), (found_picture.width, found_picture.height)
+            )
         except (ArithmeticError, ValueError):
             return  # the alignment cannot be applied, which the check of the pixels reports
-    away = abs(one.rotation - rotation) % 360
-    same = mirrored == one.mirrored and min(away, 360 - away) <= 1 and -180 < one.rotation <= 180
+    away = abs(verification.rotation - rotation) % 360
+    same = mirrored == verification.mirrored and min(away, 360 - away) <= 1 and -180 < verification.rotation <= 180
     expect(
         same,
         (
@@ -585,11 +611,11 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
 
     Pictures that do not show each other by Exhibit's own limits never pass, whatever was sealed.
     """
-    sealed, sizes = match.verification, [(picture.width, picture.height) for picture in pictures]
+    verification, sizes = match.verification, [(picture.width, picture.height) for picture in pictures]
     with np.errstate(all="ignore"):
-        every = [np.asarray(transform, np.float64) for transform in (*sealed.further, sealed.transform)]
+        every = [np.asarray(transform, np.float64) for transform in (*verification.further, verification.transform)]
         work, picture = [overlaps(transform, *sizes) for transform in every][-1]
-        near = max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE
+        near = max(abs(work - verification.overlap_work), abs(picture - verification.overlap_picture)) <= AREA_TOLERANCE
         expect(
             near,
             (
@@ -597,59 +623,71 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
                 "the sealed values."
             ),
         )
-        laid = _laid(sealed, pictures, pixels)
-        dense, textured = agreement(*laid)
-        if sealed.survival:
-            _expect_survival(sealed.survival, survival(*laid))
-        for copy in sealed.further[:MAX_COPIES]:
-            alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
+        alignment = _warp_pair(verification, pictures, pixels)
+        dense, textured = agreement(*alignment)
+        if verification.survival:
+            _expect_survival(verification.survival, survival(*alignment))
+        for copy in verification.further[:MAX_COPIES]:
+            alike = agreement(*_warp_pair(replace(verification, transform=copy, pieces=()), pictures, pixels))[0]
             expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy that is not visible.")
-        seen = _seen_of(sealed.pieces, laid[1], sizes[1])
-        part = _part_in_pieces(sealed.pieces, seen, laid[1], sizes) if sealed.pieces else max(work, picture)
-        why_not = _scattered(sealed.pieces, seen, dense) or _by_chance(sealed, pictures, pixels, laid)
-    words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
+        seen_counts = _seen_of(verification.pieces, alignment[1], sizes[1])
+        part = (
+            _part_in_pieces(verification.pieces, seen_counts, alignment[1], sizes)
+            if verification.pieces
+            else max(work, picture)
+        )
+        why_not = _scattered(verification.pieces, seen_counts, dense) or _by_chance(
+            verification, pictures, pixels, alignment
+        )
+    words = f"sealed similarity {verification.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment do not give the sealed value: {words}."
-    expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
+    expect(abs(dense - verification.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
-    told = f"Aligning one picture with the other gives the sealed value: {words}.{STOOD_IN * reduced}"
-    share = min(1.0, float(laid[1].mean()) / max(work, AREA_TOLERANCE)) if sealed.pieces else 1.0
+    message = f"Aligning one picture with the other gives the sealed value: {words}.{STOOD_IN * reduced}"
+    share = min(1.0, float(alignment[1].mean()) / max(work, AREA_TOLERANCE)) if verification.pieces else 1.0
     unlike, small = dense < LEAST_DENSE - TOLERANCE, share * max(work, picture) < LEAST_PART - AREA_TOLERANCE
     plain = textured < LEAST_TEXTURED
     why = f"they agree in less than {LEAST_DENSE:g} of the shared area" if unlike else ""
-    if sealed.decision is Decision.CERTAIN and (unlike or small or plain):
+    if verification.decision is Decision.CERTAIN and (unlike or small or plain):
         raise FormatError(f"{words}: {{why or 'the shared area is too small'}}; it was sealed as certain.")
     why = why or ("the shared area is too small" if small and plain else why_not)
-    if sealed.decision is Decision.NONE and not why:
-        return replace(not_checked(name, f"{told} But the comparison found no match."), similarity=dense)
-    check = not_checked(name, f"{told} But {why}: this does not prove that one picture shows the other.")
-    remarks = tuple(_remarks(sealed, pictures, every[-1], laid))
+    if verification.decision is Decision.NONE and not why:
+        return replace(not_checked(name, f"{message} But the comparison found no match."), similarity=dense)
+    check = not_checked(name, f"{message} But {why}: this does not prove that one picture shows the other.")
+    remarks = tuple(_remarks(verification, pictures, every[-1], alignment))
     return replace(
-        check if why else passed(name, told), similarity=dense, part=part, share=share * work, remarks=remarks
+        check if why else passed(name, message), similarity=dense, part=part, share=share * work, remarks=remarks
     )
 
 
-def _remarks(sealed: Verification, pictures: Pictures, transform: Floats, laid: Laid) -> Iterator[str]:
+def _remarks(
+    verification: Verification, pictures: Pictures, transform: Floats, alignment: AlignedPair
+) -> Iterator[str]:
     """Yield remarks on a pair of pictures, besides their similarity."""
     yield from _more_pixels(pictures, transform)
-    if sealed.overlap_picture < LITTLE_OF_FOUND:
-        yield f"only {sealed.overlap_picture:.1%} of {pictures[0].file} shows the work"
-    if sealed.decision is Decision.CERTAIN and not sealed.pipeline.startswith(OURS) and sealed.related is None:
-        yield f"{sealed.pipeline} states no odds for it"
-    if twice := len(sealed.further) - len({*sealed.further} - {sealed.transform}):
-        words = f"{twice} of {len(sealed.further)} further copies"
+    if verification.overlap_picture < LITTLE_OF_FOUND:
+        yield f"only {verification.overlap_picture:.1%} of {pictures[0].file} shows the work"
+    if (
+        verification.decision is Decision.CERTAIN
+        and not verification.pipeline.startswith(PIXEL_PIPELINE_PREFIX)
+        and verification.related is None
+    ):
+        yield f"{verification.pipeline} states no odds for it"
+    if twice := len(verification.further) - len({*verification.further} - {verification.transform}):
+        words = f"{twice} of {len(verification.further)} further copies"
         yield f"{words} in {pictures[0].file} overlap another one"
-    if is_sloping(laid):
+    if is_sloping(alignment):
         yield f"{pictures[1].file} and the found picture share little more than a brightness gradient"
 
 
-def _scattered(pieces: Sequence[Piece], seen: Sequence[int], dense: float) -> str:
+def _scattered(pieces: Sequence[Piece], seen_counts: Sequence[int], dense: float) -> str:
     """Return a sentence if the pieces may have been chosen one by one to fit; else empty."""
-    if pieces and not (together := hang_together(pieces, seen)) >= LEAST_TOGETHER:
+    if pieces and not (together := hang_together(pieces, seen_counts)) >= LEAST_TOGETHER:
         return f"only {together:.0%} of the pieces have matching edges in the found picture"
     return f"aligned in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
 
 
-def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels], laid: Laid) -> str:
+def _by_chance(verification: Verification, pictures: Pictures, pixels: Sequence[Pixels], alignment: AlignedPair) -> str:
     """Return a sentence if the shared part of two pictures may agree by chance; else empty.
 
     The shared part is examined at full scale if it is a small part of the registered picture, or has few pixels in one
@@ -660,23 +698,23 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
             f"the registered picture is less than {LEAST_SIDE} pixels wide or high; unrelated "
             "pictures of that size may agree equally"
         )
-    transform, pieces = _as_decoded(sealed, pictures, pixels)
+    transform, pieces = _as_decoded(verification, pictures, pixels)
     frame = min(1.0, LONG_SIDE / max(pixels[1].shape[:2]))
-    enlarged = frame * enlargement(pixels[1].shape, laid[1], transform, pieces) > 1
-    enlarged = enlarged or laid[1].sum() > sealed.overlap_picture * pixels[0].shape[0] * pixels[0].shape[1]
+    enlarged = frame * enlargement(pixels[1].shape, alignment[1], transform, pieces) > 1
+    enlarged = enlarged or alignment[1].sum() > verification.overlap_picture * pixels[0].shape[0] * pixels[0].shape[1]
     small = max(pictures[1].width, pictures[1].height) < LONG_SIDE
-    if not (enlarged or small or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):
-        dense, crossing = crossing_agreement(*laid)
+    if not (enlarged or small or alignment[1].mean() < LEAST_PART - AREA_TOLERANCE):
+        dense, crossing = crossing_agreement(*alignment)
         fewest, least = LEAST_CROSSING, LEAST_DENSE - TOLERANCE if crossing < MANY_CROSSING else LEAST_IN_MANY
     else:
-        laid = laid_closely(pixels[0], pixels[1], transform, pieces, laid[1])
-        dense, textured = agreement(*laid)
+        alignment = refine_alignment(pixels[0], pixels[1], transform, pieces, alignment[1])
+        dense, textured = agreement(*alignment)
         if textured < LEAST_SHARED:
             return f"the shared area has only {textured} textured windows at full resolution"
         least, least_crossing = CLOSELY if textured < MANY_SHARED else (LEAST_DENSE, LEAST_DENSE)
         if dense < least - TOLERANCE:
             return f"the shared area agrees in {dense:.2f} at full resolution"
-        dense, crossing = crossing_agreement(*laid)
+        dense, crossing = crossing_agreement(*alignment)
         fewest, least = CORNERS if textured < SOME_SHARED else LEAST_CROSSING, least_crossing - TOLERANCE
     if crossing < fewest:
         return f"only {crossing} windows with more than an edge in one direction agree"
@@ -699,19 +737,21 @@ def _seen_of(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, 
 
 
 def _part_in_pieces(
-    pieces: Sequence[Piece], seen: Sequence[int], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]
+    pieces: Sequence[Piece], seen_counts: Sequence[int], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]
 ) -> float:
     """Return the share that pieces show of the registered picture, or of the found one if that is larger."""
     (found_width, found_height), (width, height) = sizes
     pixel = mask.shape[0] * mask.shape[1] / (width * height)
     area = 0.0
-    for piece, count in zip(pieces, seen, strict=True):
+    for piece, count in zip(pieces, seen_counts, strict=True):
         west, north, east, south = piece.box
         corners = np.array([[west, north, 1], [east, north, 1], [east, south, 1], [west, south, 1]])
         mapped = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
         x, y = (mapped[:, axis] / mapped[:, 2] for axis in (0, 1))
-        shown = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
-        area += count / pixel * shown if np.isfinite(shown) else 0.0
+        visible_share = (
+            abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
+        )
+        area += count / pixel * visible_share if np.isfinite(visible_share) else 0.0
     return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
 
 
@@ -725,32 +765,32 @@ def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
         yield f"{pictures[0].file} has {more:.1f} times as many pixels of it as {pictures[1].file}"
 
 
-def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
-    for picture, decoded in zip(pictures, seen, strict=True):
+def _broken_off(pictures: Pictures, decoded_pictures: Sequence[DecodedPicture]) -> Iterator[str]:
+    for picture, decoded in zip(pictures, decoded_pictures, strict=True):
         if decoded.info.incomplete:
             yield f"{picture.file} is truncated or damaged; the missing part is treated as blank"
         elif picture.incomplete:
             yield f"{picture.file} is stated to be truncated, but is complete"
 
 
-def _laid(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Laid:
+def _warp_pair(verification: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> AlignedPair:
     """Return the found picture in the frame of the registered one, both as decoded, by the sealed alignment."""
-    return laid_on(pixels[0], pixels[1], *_as_decoded(sealed, pictures, pixels))
+    return align_pair(pixels[0], pixels[1], *_as_decoded(verification, pictures, pixels))
 
 
-def _as_decoded(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> tuple[Floats, list[Piece]]:
+def _as_decoded(verification: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> tuple[Floats, list[Piece]]:
     """Return the sealed alignment, whole and in pieces, between the two pictures as decoded."""
-    found, registered = map(_to_decoded, pictures, pixels)
-    back = np.asarray(np.linalg.inv(found), np.float64)
-    pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
-    return registered @ np.asarray(sealed.transform, np.float64) @ back, pieces
+    found_scaling, registered = map(_to_decoded, pictures, pixels)
+    back = np.asarray(np.linalg.inv(found_scaling), np.float64)
+    pieces = [_decoded_piece(piece, registered, back) for piece in verification.pieces]
+    return registered @ np.asarray(verification.transform, np.float64) @ back, pieces
 
 
-def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:
+def _expect_survival(expected: Sequence[str], actual: Sequence[str]) -> None:
     """Raise ``FormatError`` unless a survival map has the cells that the pictures give, but for a few near a limit."""
-    same = [*map(len, stated)] == [*map(len, seen)]
-    away = sum(map(operator.ne, "".join(stated), "".join(seen)))
-    same = same and away <= MAP_TOLERANCE * sum(map(len, seen))
+    same = [*map(len, expected)] == [*map(len, actual)]
+    away = sum(map(operator.ne, "".join(expected), "".join(actual)))
+    same = same and away <= MAP_TOLERANCE * sum(map(len, actual))
     expect(same, (f"The pictures and the alignment give a different map of the retained content: {away} cells differ."))
 
 
@@ -762,25 +802,25 @@ def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:
     return Piece((left, top, right, bottom), (tuple(first), tuple(second), tuple(third)))
 
 
-def _shown(inspection: Inspection, picture: PictureFacts) -> str:
+def _find_sealed_file(inspection: Inspection, picture: PictureFacts) -> str:
     """Return the sealed file that shows a picture: its own, or the reduced one if it is withheld.
 
     Raises:
         FormatError: A file that is not withheld is not as sealed.
         NotFoundError: The file is left out, or withheld without a reduced picture.
     """
-    stated = inspection.manifest.file(picture.file)
-    same = stated is None or stated.sha256 == picture.digest
+    file = inspection.manifest.file(picture.file)
+    same = file is None or file.sha256 == picture.digest
     expect(same, f"The sealed {picture.file} is not the picture named in the facts.")
     if inspection.sealed(picture.file):
         return picture.file
     if picture.file in inspection.absent:
         raise NotFoundError(inspection.why_not(picture.file))
-    if picture.file not in inspection.withheld or stated is None:
+    if picture.file not in inspection.withheld or file is None:
         raise FormatError(f"{picture.file} is missing or differs from the sealed file.")
-    if stated.stand_in is None or not inspection.sealed(stated.stand_in):
+    if file.stand_in is None or not inspection.sealed(file.stand_in):
         raise NotFoundError(f"{picture.file} is withheld from this copy, and no reduced picture is included.")
-    return stated.stand_in
+    return file.stand_in
 
 
 def _decoded(inspection: Inspection, file: str, at_least: int) -> DecodedPicture:

@@ -24,7 +24,7 @@ MAX_TAG_BYTES = 8 << 20
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", bag.TAG_MANIFEST)
 ALWAYS = (bag.SIGNATURE_PATH, bag.KEY_PATH, bag.KEY_PEM_PATH)
 OF_THE_LOG = (bag.ENTRY_PATH, bag.INCLUSION_PATH, bag.CHECKPOINT_PATH, bag.CONSISTENCY_PATH)
-READ = (*ALWAYS, *OF_THE_LOG, bag.ANCHORS_PATH, bag.WITHHELD_PATH)
+READ_PATHS = (*ALWAYS, *OF_THE_LOG, bag.ANCHORS_PATH, bag.WITHHELD_PATH)
 LIMITS = Limits(max_bytes=64 << 20)
 JPEG = {"MPO": "JPEG"}  # most programs read a multi-picture JPEG as its first picture
 SMALL = 64
@@ -50,8 +50,8 @@ def check_contents(inspection: Inspection) -> Iterator[Check]:
 def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[Check]:
     """Report files under ``proofs/`` that no check reads and that belong to no receipt (``proofs``)."""
     present = [name for name in inspection.contents.names if name.startswith("proofs/")]
-    known = receipts.union(READ)
-    unread = [name for name in present if name not in known and not _is_one_of_many(name, present)]
+    known_paths = receipts.union(READ_PATHS)
+    unread = [name for name in present if name not in known_paths and not _is_one_of_many(name, present)]
     if unread:
         yield not_checked("proofs", f"{some(unread)} is not covered by any check.")
 
@@ -62,10 +62,10 @@ def _is_one_of_many(name: str, present: list[str]) -> bool:
     return later or name.startswith(bag.COUNTERSIGNATURES)
 
 
-def check_container(contents: Contents, members: list[Member], *, others: State) -> Check:
+def check_container(contents: Contents, members: list[Member], *, other_state: State) -> Check:
     """Check that the ZIP is byte for byte the one that these contents give (``container``).
 
-    A changed ZIP fails only if other checks failed, as ``others`` states.
+    A changed ZIP fails only if other checks failed, as ``other_state`` states.
     """
     same = contents.same_bytes_as(zip_chunks(members))
     if same is None:
@@ -73,7 +73,7 @@ def check_container(contents: Contents, members: list[Member], *, others: State)
     if same:
         return passed("container", "The ZIP is byte-for-byte identical to the ZIP written for these contents.")
     remarks = f" ({'; '.join(contents.remarks)})" if contents.remarks else ""
-    if others is State.FAILED:
+    if other_state is State.FAILED:
         return failed(
             "container", (f"The ZIP differs from the ZIP that was written{remarks}, and other checks failed as well.")
         )
@@ -84,20 +84,20 @@ def _listing(inspection: Inspection) -> str:
     listed = {file.path for file in inspection.manifest.files} | {MANIFEST_PATH}
     present, withheld = set(inspection.contents.names), inspection.withheld
     data = {name for name in present if name.startswith("data/")}
-    others = {name for name in present - data if not name.startswith("proofs/")}
-    extra = sorted((data - listed) | (others - {*BAG, *bag.TOOLS}))
+    other_names = {name for name in present - data if not name.startswith("proofs/")}
+    extra = sorted((data - listed) | (other_names - {*BAG, *bag.TOOLS}))
     missing = sorted((listed - data - withheld) | ({*BAG, *bag.TOOLS, *ALWAYS} - present))
     allowed = withheld <= listed - data - {FACTS_PATH, MANIFEST_PATH}
     expect(allowed, "The list of withheld files contains files that are present or must not be withheld.")
-    told = ((extra, "extra"), (missing, "missing"))
-    words = ", ".join(f"{len(names)} {what} ({some(names)})" for names, what in told if names)
+    groups = ((extra, "extra"), (missing, "missing"))
+    words = ", ".join(f"{len(names)} {what} ({some(names)})" for names, what in groups if names)
     expect(not words, f"The bundle does not contain the expected files: {words}.")
-    held = f"; withheld from this copy: {some(sorted(withheld))}" if withheld else ""
+    withheld_text = f"; withheld from this copy: {some(sorted(withheld))}" if withheld else ""
     beside = ", and no others outside proofs/"
-    if left := inspection.contents.left_over:
-        names = some([ascii(name)[1:-1] for name in left])
-        beside = f"; not part of the bundle: {len(left)} files left by a file manager: {names}"
-    return f"All {len(listed) - len(withheld)} sealed files are present{held}{beside}."
+    if left_over := inspection.contents.left_over:
+        names = some([ascii(name)[1:-1] for name in left_over])
+        beside = f"; not part of the bundle: {len(left_over)} files left by a file manager: {names}"
+    return f"All {len(listed) - len(withheld)} sealed files are present{withheld_text}{beside}."
 
 
 def some(names: list[str]) -> str:
@@ -107,14 +107,16 @@ def some(names: list[str]) -> str:
 
 def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
     name = f"file:{file.path}"
-    found = inspection.measured.get(file.path)
-    if found is None:
+    measurement = inspection.measured.get(file.path)
+    if measurement is None:
         if file.path in inspection.withheld and file.path not in inspection.broken:
-            shown = f"; replaced by {file.stand_in}" if file.stand_in else ""
-            return not_checked(name, f"Withheld from this copy; its digest is sealed{shown}.")
+            suffix = f"; replaced by {file.stand_in}" if file.stand_in else ""
+            return not_checked(name, f"Withheld from this copy; its digest is sealed{suffix}.")
         return failed(name, inspection.broken.get(file.path, "The file is missing."))
-    if (found.size, found.sha256, found.sha512) != (file.size, file.sha256, file.sha512):
-        return failed(name, f"The file differs from the sealed file: SHA-256 is {found.sha256}, not {file.sha256}.")
+    if (measurement.size, measurement.sha256, measurement.sha512) != (file.size, file.sha256, file.sha512):
+        return failed(
+            name, f"The file differs from the sealed file: SHA-256 is {measurement.sha256}, not {file.sha256}."
+        )
     return passed(name, f"{file.size} bytes, SHA-256 {file.sha256}, SHA-512 agrees.")
 
 
@@ -125,10 +127,10 @@ def _bag(inspection: Inspection) -> str:
     tags = {name: inspection.measured[name].sha256 for name in names}
     expected = bag.bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
     for name in BAG:
-        found = inspection.measured.get(name)
-        if found is None:
+        measurement = inspection.measured.get(name)
+        if measurement is None:
             raise FormatError(f"{name} is missing.")
-        if found.sha256 != Digest.of(expected[name]):
+        if measurement.sha256 != Digest.of(expected[name]):
             raise FormatError(f"{name} does not match the files: {_difference(inspection, name, expected[name])}.")
     return f"A BagIt bag (RFC 8493) whose {len(tags)} files outside data/ have the listed digests."
 
@@ -137,9 +139,9 @@ def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
     """Describe the first differing line."""
     if inspection.measured[name].size > MAX_TAG_BYTES:
         return "it is too large"
-    found = set(read_all(inspection.contents, name, MAX_TAG_BYTES).splitlines())
-    wanted = set(expected.splitlines())
-    for line in sorted(wanted - found) or sorted(found - wanted):
+    actual_lines = set(read_all(inspection.contents, name, MAX_TAG_BYTES).splitlines())
+    expected_lines = set(expected.splitlines())
+    for line in sorted(expected_lines - actual_lines) or sorted(actual_lines - expected_lines):
         _, _, path = line.partition(b"  ")
         return f"see {(path or line).decode('utf-8', 'backslashreplace')[:120]}"
     return "its lines are formatted differently"
@@ -159,20 +161,20 @@ def _check_tools(inspection: Inspection) -> Check:
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     """Check format and size of each picture against the facts, and against its reduced picture (``pictures``)."""
     every = dict.fromkeys((*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)))
-    unread, left, several = "", MAX_REDUCED, []
-    for stated in every:
-        file = stated.file
+    unread, remaining, several = "", MAX_REDUCED, []
+    for picture in every:
+        file = picture.file
         try:
             info, stand_in = (
                 inspect(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS),
-                _stand_in(inspection, stated),
+                _stand_in(inspection, picture),
             )
-            left -= bool(stand_in)
+            remaining -= bool(stand_in)
             if info.frames > 1 and info.format not in JPEG:
                 several.append(f"{file} contains {info.frames} pictures, of which one is compared")
-            if left < 0:
+            if remaining < 0:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are compared with their originals."
-            if wrong := _unlike(inspection, stated, info, stand_in if left >= 0 else ""):
+            if wrong := _unlike(inspection, picture, info, stand_in if remaining >= 0 else ""):
                 return failed("pictures", wrong)
         except ExhibitError as error:
             if isinstance(error, UnreadablePictureError) and error.reason == "not-a-picture":
@@ -184,22 +186,22 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     return replace(passed("pictures", words), remarks=tuple(several))
 
 
-def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str) -> str:
+def _unlike(inspection: Inspection, picture: PictureFacts, info: PictureInfo, stand_in: str) -> str:
     """Return a sentence if a picture differs from what the facts state or from its reduced picture; else empty."""
-    found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
-    if found != told:
-        return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, which differs from the facts."
-    if stand_in and np.abs(_fields(inspection, stated.file) - _fields(inspection, stand_in)).max() > UNLIKE:
-        return f"{stand_in} shows a different picture than {stated.file}, which it replaces."
+    actual, expected = ((JPEG.get(item.format, item.format), item.width, item.height) for item in (info, picture))
+    if actual != expected:
+        return f"{picture.file} is a {actual[0]} of {actual[1]}×{actual[2]}, which differs from the facts."
+    if stand_in and np.abs(_fields(inspection, picture.file) - _fields(inspection, stand_in)).max() > UNLIKE:
+        return f"{stand_in} shows a different picture than {picture.file}, which it replaces."
     return ""
 
 
-def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:
+def _stand_in(inspection: Inspection, picture: PictureFacts) -> str:
     """Return the reduced picture of a sealed one if both are here and large enough to compare; else an empty string."""
-    file = inspection.manifest.file(stated.file)
+    file = inspection.manifest.file(picture.file)
     if file is None or file.stand_in is None or not inspection.sealed(file.stand_in):
         return ""
-    return file.stand_in if min(stated.width, stated.height) >= SMALL else ""
+    return file.stand_in if min(picture.width, picture.height) >= SMALL else ""
 
 
 def _fields(inspection: Inspection, file: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

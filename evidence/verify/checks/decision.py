@@ -1,7 +1,7 @@
 """Checks ``confirmed``, and ``decision`` (whose passkey signed it) if the log's entry states a passkey."""
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
-from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
+from evidence.facts.passkey import ASSERTION_PATH, MAX_DECISION_AGE, Assertion, check_assertion
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, expect, not_checked, passed, second
 from evidence.verify.checks.inspection import Inspection
@@ -14,28 +14,28 @@ from exhibit.plain import has_visible_letter
 from exhibit.types import CaseDecision
 
 
-def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts, stated: PasskeyFacts) -> Check:
+def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts, passkey: PasskeyFacts) -> Check:
     """Check that the passkey signed the decision of this case; raises ``FormatError`` with what does not fit."""
-    expect(stated.file == ASSERTION_PATH, f"A passkey assertion is in {ASSERTION_PATH}.")
-    if stated.file in inspection.left_out:
-        raise NotFoundError(f"{stated.file} is withheld from this copy.")
-    expect(inspection.sealed(stated.file), f"{stated.file} is missing or differs from the sealed file.")
-    assertion = inspection.read_as(Assertion, stated.file)
-    expect_logged(stated.log, EntryType.DECISION)
-    expect_logged(stated.key, EntryType.KEY)
-    _expect_decision(facts, stated, assertion)
-    _expect_key(stated, assertion)
+    expect(passkey.file == ASSERTION_PATH, f"A passkey assertion is in {ASSERTION_PATH}.")
+    if passkey.file in inspection.left_out:
+        raise NotFoundError(f"{passkey.file} is withheld from this copy.")
+    expect(inspection.sealed(passkey.file), f"{passkey.file} is missing or differs from the sealed file.")
+    assertion = inspection.read_as(Assertion, passkey.file)
+    expect_logged(passkey.log, EntryType.DECISION)
+    expect_logged(passkey.key, EntryType.KEY)
+    _expect_decision(facts, passkey, assertion)
+    _expect_key(passkey, assertion)
     check_assertion(assertion)
-    vouching = [expect_vouched(inspection, own, proof) for proof in (stated.log, stated.key)]
+    vouching = [expect_vouched(inspection, own, proof) for proof in (passkey.log, passkey.key)]
     statement = assertion.statement
     words = (
-        f"Signed at {second(stated.log.time)} on {statement.site} by a passkey whose device "
+        f"Signed at {second(passkey.log.time)} on {statement.site} by a passkey whose device "
         "states that it verified the person. The passkey is in the log since "
-        f"{stated.key.time:%Y-%m-%d}, entry {stated.key.sequence}, under the name {statement.by}. "
+        f"{passkey.key.time:%Y-%m-%d}, entry {passkey.key.sequence}, under the name {statement.by}. "
         "That it belongs to this person and is held by a device is stated by the installation "
-        f"only. {_counted(facts, assertion)}"
+        f"only. {_describe_counter(facts, assertion)}"
     )
-    if not _seen(facts) <= set(statement.subject.get("pictures", ())):
+    if not _list_seen_pictures(facts) <= set(statement.subject.get("pictures", ())):
         return not_checked("decision", f"{words} Nothing was signed for the others.")
     return passed("decision", words, vouching[0])
 
@@ -65,41 +65,44 @@ def check_confirmed(facts: CaseFacts) -> Check:
     return passed("confirmed", f"Declared by {decision.by[:80]!r} at {second(decision.at)}. {by}")
 
 
-def _seen(facts: CaseFacts) -> set[str]:
+def _list_seen_pictures(facts: CaseFacts) -> set[str]:
     """Return the digests of the found pictures."""
     return {sighting.picture.digest.hex for sighting in facts.sightings}
 
 
-def _counted(facts: CaseFacts, assertion: Assertion) -> str:
-    named, seen = set(assertion.statement.subject.get("pictures", ())), _seen(facts)
-    return f"Counter {assertion.counter}; the statement names {len(seen & named)} of {len(seen)} found pictures."
+def _describe_counter(facts: CaseFacts, assertion: Assertion) -> str:
+    signed_digests, seen_digests = set(assertion.statement.subject.get("pictures", ())), _list_seen_pictures(facts)
+    return (
+        f"Counter {assertion.counter}; the statement names {len(seen_digests & signed_digests)} of "
+        f"{len(seen_digests)} found pictures."
+    )
 
 
-def _expect_decision(facts: CaseFacts, stated: PasskeyFacts, assertion: Assertion) -> None:
+def _expect_decision(facts: CaseFacts, passkey: PasskeyFacts, assertion: Assertion) -> None:
     """Raise ``FormatError`` unless entry, statement and facts are about one decision of this case."""
-    statement, decision, opening = assertion.statement, facts.decision, stated.log.opening
-    same = opening.get("assertion") == stated.digest.hex
+    statement, decision, opening = assertion.statement, facts.decision, passkey.log.opening
+    same = opening.get("assertion") == passkey.digest.hex
     expect(same, "The log entry of the decision names a different passkey assertion, or none.")
-    same = opening.get("decision") == decision.decision == "confirmed" and decision.at == stated.log.time
+    same = opening.get("decision") == decision.decision == "confirmed" and decision.at == passkey.log.time
     expect(same, "The log entry and the facts state different decisions.")
     subject = statement.subject
-    told = [statement.act, statement.owner, *(subject.get(name) for name in ("case", "work", "party", "bundle"))]
-    wanted = ["confirm", facts.owner.name, facts.number, facts.work.number, facts.party.name, facts.bundle]
-    expect(canonical(told) == canonical(wanted), "The signed statement concerns a different decision.")
-    named = subject.get("pictures")
-    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+    actual = [statement.act, statement.owner, *(subject.get(name) for name in ("case", "work", "party", "bundle"))]
+    expected = ["confirm", facts.owner.name, facts.number, facts.work.number, facts.party.name, facts.bundle]
+    expect(canonical(actual) == canonical(expected), "The signed statement concerns a different decision.")
+    pictures = subject.get("pictures")
+    if not isinstance(pictures, list) or not all(isinstance(item, str) for item in pictures):
         raise FormatError("The statement names no pictures.")
-    expect(not _seen(facts).isdisjoint(named), "The signed statement concerns different pictures.")
+    expect(not _list_seen_pictures(facts).isdisjoint(pictures), "The signed statement concerns different pictures.")
     expect(decision.by.split(" (token ")[0] == statement.by, "The signed statement names a different person.")
-    late = abs(stated.log.time - statement.time)
-    expect(late <= FRESH, f"The statement is dated {rfc3339(statement.time)}, too far from the decision.")
+    late = abs(passkey.log.time - statement.time)
+    expect(late <= MAX_DECISION_AGE, f"The statement is dated {rfc3339(statement.time)}, too far from the decision.")
 
 
-def _expect_key(stated: PasskeyFacts, assertion: Assertion) -> None:
-    opening = stated.key.opening
-    told = (opening.get("use"), opening.get("key"), opening.get("member"))
-    same = told == ("passkey", Digest.of(assertion.key).hex, assertion.statement.by)
+def _expect_key(passkey: PasskeyFacts, assertion: Assertion) -> None:
+    opening = passkey.key.opening
+    actual = (opening.get("use"), opening.get("key"), opening.get("member"))
+    same = actual == ("passkey", Digest.of(assertion.key).hex, assertion.statement.by)
     expect(
         same and opening.get("what") in ("created", "noted"), "The log entry of the key concerns a different passkey."
     )
-    expect(stated.key.sequence < stated.log.sequence, "The log entry of the key is not before that of the decision.")
+    expect(passkey.key.sequence < passkey.log.sequence, "The log entry of the key is not before that of the decision.")

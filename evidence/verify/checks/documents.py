@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from evidence.facts.case import AttachmentFacts, CaseFacts
-from evidence.formats.pdf_content import MAX_BYTES, is_pdf, pdf_content
+from evidence.formats.pdf_content import MAX_BYTES, inspect_pdf, is_pdf
 from evidence.verdict.result import Check, checked, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
 
@@ -44,11 +44,11 @@ def _look(inspection: Inspection, name: str, document: AttachmentFacts) -> Check
     data = inspection.sealed_bytes(document.file, MAX_BYTES)
     if not is_pdf(data, file):
         return passed(name, "")
-    content = pdf_content(data)
+    content = inspect_pdf(data)
     unread = f"Not examined: {UNREAD[content.unread]}." if content.unread else ""
     if content.found:
-        held = f"{file} contains {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
-        return not_checked(name, f"{held} {unread}".rstrip())
+        message = f"{file} contains {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
+        return not_checked(name, f"{message} {unread}".rstrip())
     if unread:
         return not_checked(name, f"{file}: {unread}")
     return passed(name, f"No scripts, embedded files, forms or actions were found in {file}. Nothing was run.")

@@ -6,7 +6,7 @@ The archive's clock and contents are its own word and not checked; anybody can r
 from collections.abc import Iterator
 
 from evidence.facts.case import CaseFacts, SightingFacts
-from evidence.facts.elsewhere import ArchiveAnswers, captures_in, is_of, statements_in, title_of
+from evidence.facts.elsewhere import ArchiveAnswers, get_archive_name, is_capture_of, list_statements, parse_captures
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.result import Check, checked, expect, failed
 from evidence.verify.checks.contents import LIMITS
@@ -25,42 +25,52 @@ def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
     files = [
         (sighting, count, path)
         for sighting in facts.sightings
-        for count, path in enumerate(dict.fromkeys(one.file for one in sighting.elsewhere if one.file), 1)
+        for count, path in enumerate(
+            dict.fromkeys(statement.file for statement in sighting.elsewhere if statement.file), 1
+        )
     ]
     if len(files) > MAX_FILES:
         yield failed("elsewhere", f"More than {MAX_FILES} files with archive responses are named.")
     for sighting, count, path in files[:MAX_FILES]:
         yield checked(f"elsewhere:{sighting.number:02d}-{count}", _agrees, inspection, sighting, path)
-    unheard = [one for sighting in facts.sightings for one in sighting.elsewhere if not one.file]
-    if any(one.kind == SeenKind.ARCHIVE_CAPTURED for one in unheard):
+    unheard = [statement for sighting in facts.sightings for statement in sighting.elsewhere if not statement.file]
+    if any(statement.kind == SeenKind.ARCHIVE_CAPTURED for statement in unheard):
         yield failed("elsewhere", "The facts state an archive's response but name no stored response.")
 
 
 def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
-    told = from_plain(
+    archive_answers = from_plain(
         ArchiveAnswers, parse_canonical(inspection.sealed_bytes(path, MAX_ANSWERS), what=path), where=path
     )
-    asked = {"page": sighting.page_url, "picture": sighting.image_url}
-    own = all(url_key(asked.get(answer.of, "")) == url_key(answer.address) for answer in told.answers)
+    urls = {"page": sighting.page_url, "picture": sighting.image_url}
+    own = all(url_key(urls.get(answer.of, "")) == url_key(answer.address) for answer in archive_answers.answers)
     expect(own, "The archive was queried for other URLs than those of the sighting.")
-    there = all(origin_of(answer.asked) == origin_of(told.archive) for answer in told.answers)
-    expect(there, "A different archive than the named one was queried.")
-    listed = ((one, answer.address) for answer in told.answers for one in captures_in(told.archive, answer.body))
-    of_it = all(is_of(one, address) for one, address in listed)
+    has_same_origin = all(
+        origin_of(answer.asked) == origin_of(archive_answers.archive) for answer in archive_answers.answers
+    )
+    expect(has_same_origin, "A different archive than the named one was queried.")
+    listed = (
+        (item, answer.address)
+        for answer in archive_answers.answers
+        for item in parse_captures(archive_answers.archive, answer.body)
+    )
+    of_it = all(is_capture_of(item, address) for item, address in listed)
     expect(of_it, "The archive's response lists captures of a different URL than the one queried.")
     picture = sighting.picture
-    here = inspection.sealed(picture.file)
-    data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if here else None
-    stated = {
-        (one.kind.value, one.by, one.of, one.stated, one.where): one.same
-        for one in statements_in(told, picture.digest, data)
+    is_sealed = inspection.sealed(picture.file)
+    data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if is_sealed else None
+    expected = {
+        (item.kind.value, item.by, item.of, item.stated, item.where): item.same
+        for item in list_statements(archive_answers, picture.digest, data)
     }
-    said = {(one.kind, one.by, one.of, one.stated, one.where): one for one in sighting.elsewhere if one.file == path}
-    expect(said.keys() == stated.keys(), "The captures in the facts differ from the archive's responses.")
-    told_here = {key: one for key, one in said.items() if here or stated[key] is not None}
-    same = all(one.same == stated[key] for key, one in told_here.items())
+    actual = {
+        (item.kind, item.by, item.of, item.stated, item.where): item for item in sighting.elsewhere if item.file == path
+    }
+    expect(actual.keys() == expected.keys(), "The captures in the facts differ from the archive's responses.")
+    told_here = {key: item for key, item in actual.items() if is_sealed or expected[key] is not None}
+    same = all(item.same == expected[key] for key, item in told_here.items())
     expect(same, "The facts contradict the archive's response on whether its picture is the found one.")
-    who = title_of(told.archive)
-    captures = sum(1 for key in stated if key[3])
+    who = get_archive_name(archive_answers.archive)
+    captures = sum(1 for key in expected if key[3])
     count = f"{captures} capture{'' if captures == 1 else 's'}"
     return f"The facts match the stored response of {who}: {count}. It was not queried again."

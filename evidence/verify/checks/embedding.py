@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from evidence.formats.records import inline_bodies, names_address, plain_url
+from evidence.formats.records import inline_bodies, mentions_url, to_plain_url
 from evidence.verify.checks.exchanges import secured
 from exhibit.digests import Digest
 from exhibit.network.addresses import joined, path_of
@@ -38,7 +38,7 @@ NEVER_SHOWN = {
 }  # fmt: skip
 """Remarks on images in elements whose content is markup but not displayed."""
 EMBEDDED = ""
-NAMED = "contains the image URL without embedding it"
+NAMED_WITHOUT_EMBEDDING = "contains the image URL without embedding it"
 NOT_NAMED = "does not contain the image URL"
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^()"']*+))\s*+\)""", re.IGNORECASE)
@@ -74,39 +74,43 @@ def use_of(page: bytes, image_url: str, image: Digest | None, address: str) -> s
         image: Digest of the image's bytes.
         address: URL of the page.
     """
-    tree = _read(page)
-    base = "" if tree is None else next((one.get("href") for one in tree.iter("base") if one.get("href")), "")
-    wanted = _Wanted(image_url, image, joined(address, base.strip()) or address)
-    uses = [] if tree is None else list(_uses(tree, wanted))
+    tree = _parse_html(page)
+    base = (
+        "" if tree is None else next((element.get("href") for element in tree.iter("base") if element.get("href")), "")
+    )
+    target = _Target(image_url, image, joined(address, base.strip()) or address)
+    uses = [] if tree is None else list(_uses(tree, target))
     if EMBEDDED in uses:
         return EMBEDDED
     if uses:
         return uses[0]
     if len(page) > MAX_PAGE:
         return f"is longer than the {MAX_PAGE >> 20} MiB that are read, which do not embed the image"
-    return NOT_NAMED if names_address(page, image_url) is False else NAMED
+    return NOT_NAMED if mentions_url(page, image_url) is False else NAMED_WITHOUT_EMBEDDING
 
 
 def asks_for_password(page: bytes) -> bool:
     """Return True if a page's HTML has a visible password field."""
-    tree = _read(page)
+    tree = _parse_html(page)
     fields = [] if tree is None else tree.iter("input")
-    return any((one.get("type") or "").strip().lower() == "password" and not _why_unseen(one) for one in fields)
+    return any(
+        (element.get("type") or "").strip().lower() == "password" and not _why_unseen(element) for element in fields
+    )
 
 
 def refreshes(page: bytes) -> list[str]:
     """Return the contents of a page's ``meta`` refresh elements: a delay in seconds, and a URL."""
-    tree = _read(page)
+    tree = _parse_html(page)
     metas = [] if tree is None else tree.iter("meta")
     return [
-        one.get("content") or ""
-        for one in metas
-        if (one.get("http-equiv") or "").strip().lower() == "refresh"
-        and next(one.iterancestors("noscript"), None) is None
+        element.get("content") or ""
+        for element in metas
+        if (element.get("http-equiv") or "").strip().lower() == "refresh"
+        and next(element.iterancestors("noscript"), None) is None
     ]
 
 
-def _read(page: bytes) -> Element | None:
+def _parse_html(page: bytes) -> Element | None:
     parser = etree.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
         return etree.fromstring(page[:MAX_PAGE], parser)
@@ -115,7 +119,7 @@ def _read(page: bytes) -> Element | None:
 
 
 @dataclass(slots=True)
-class _Wanted:
+class _Target:
     """An image to find in a page."""
 
     url: str  # URL of the image; a ``data:`` URL stands for an image inside the page
@@ -127,7 +131,7 @@ class _Wanted:
     _is_inside: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._plain, self._file = secured(plain_url(self.url)), unquote(path_of(self.url).rpartition("/")[2])
+        self._plain, self._file = secured(to_plain_url(self.url)), unquote(path_of(self.url).rpartition("/")[2])
         self._is_inside = self.url[:5].lower() == "data:"
 
     def is_at(self, value: str) -> bool:
@@ -139,15 +143,15 @@ class _Wanted:
         if self.left <= 0 or self._file not in unquote(text):
             return False
         self.left -= 1
-        return secured(plain_url((joined(self.base, text) or "").partition("#")[0])) == self._plain
+        return secured(to_plain_url((joined(self.base, text) or "").partition("#")[0])) == self._plain
 
 
-def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
+def _uses(tree: Element, target: _Target) -> Iterator[str]:
     """Yield each use of the image in words (empty for one that embeds it), the most informative ones first."""
     less = []
     for element in tree.iter(etree.Element):
         for name, values in _places(element):
-            if not any(map(wanted.is_at, values)):
+            if not any(map(target.is_at, values)):
                 continue
             tag = str(element.tag)
             if name in {"style", "background"} or name in ATTRIBUTES.get(tag, ()):
@@ -173,8 +177,8 @@ def _places(element: Element) -> Iterator[tuple[str, list[str]]]:
 
 
 def _urls(style: str) -> list[str]:
-    shown = _LOADED.sub(" ", _COMMENT.sub(" ", style))
-    return [next(filter(None, found.groups()), "") for found in _URL.finditer(shown)]
+    css = _LOADED.sub(" ", _COMMENT.sub(" ", style))
+    return [next(filter(None, match.groups()), "") for match in _URL.finditer(css)]
 
 
 def _why_useless(element: Element) -> str:
@@ -193,14 +197,14 @@ def _why_useless(element: Element) -> str:
 
 def _why_unseen(element: Element) -> str:
     """Return why markup does not show an element; empty if it does."""
-    for one in (element, *element.iterancestors()):
-        if one is not element and (tag := str(one.tag)) in NEVER_SHOWN:
+    for ancestor in (element, *element.iterancestors()):
+        if ancestor is not element and (tag := str(ancestor.tag)) in NEVER_SHOWN:
             return NEVER_SHOWN[tag]
-        style = _COMMENT.sub(" ", one.get("style") or "")
-        if one.get("hidden") is not None or _HIDES.search(style):
+        style = _COMMENT.sub(" ", ancestor.get("style") or "")
+        if ancestor.get("hidden") is not None or _HIDES.search(style):
             return "hides the image"
     own = _COMMENT.sub(" ", element.get("style") or "") if element.tag != "style" else ""
     sides = [*_SIDE.findall(own)]
-    sides += [found[1] for name in ("width", "height") if (found := _OWN_SIDE.fullmatch(element.get(name) or ""))]
+    sides += [match[1] for name in ("width", "height") if (match := _OWN_SIDE.fullmatch(element.get(name) or ""))]
     small = [side for side in sides if float(side) < LEAST_SIDE]
     return f"makes the image {small[0]} pixels wide or high" if small else ""

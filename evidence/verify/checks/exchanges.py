@@ -13,7 +13,15 @@ from ipaddress import ip_address
 
 from evidence.facts.network import NetworkExchange, NetworkRecord, NetworkResource
 from evidence.formats.codec import FormatError
-from evidence.formats.records import UNDONE, Record, Response, Room, plain_url, read_response, read_warc
+from evidence.formats.records import (
+    DECODED_ENCODINGS,
+    Record,
+    Response,
+    UnpackBudget,
+    read_response,
+    read_warc,
+    to_plain_url,
+)
 from evidence.verdict.result import expect
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, is_within, joined, port_of
@@ -26,7 +34,7 @@ MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KINDS = {"warcinfo", "response", "request"}
 """Kinds of records in a recording; a record of another kind belongs to no exchange."""
-_ASKED = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
 _SPELLED_OUT = re.compile(r"^[^/]*@|#|\\|/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
 """Parts that no program writes into a request, and that servers may read differently from a reader of the record."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -48,7 +56,7 @@ class Answer:
     @property
     def coding(self) -> str:
         """Content encoding of the body that is not supported here, or an empty string."""
-        return next((coding_name for coding_name in self.response.codings if coding_name not in UNDONE), "")
+        return next((coding_name for coding_name in self.response.codings if coding_name not in DECODED_ENCODINGS), "")
 
     @property
     def served(self) -> bool:
@@ -58,8 +66,12 @@ class Answer:
     @property
     def targets(self) -> list[str]:
         """Targets of a redirect as written; several if the response names several, because clients differ."""
-        named = [value for key, value in self.response.headers if key.lower() == "location" and value]
-        return [*named[:1], *([", ".join(named)] if named[1:] else [])] if self.response.status in REDIRECTS else []
+        locations = [value for key, value in self.response.headers if key.lower() == "location" and value]
+        return (
+            [*locations[:1], *([", ".join(locations)] if locations[1:] else [])]
+            if self.response.status in REDIRECTS
+            else []
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +112,8 @@ class Ends:
 
 def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) -> Recording:
     """Return the exchanges in a file of records; raises ``FormatError`` unless all are of the time of one visit."""
-    answers, requests, asked = [], [], Counter[tuple[str, datetime, str]]()
-    room, about = Room(MAX_UNPACKED), 0
+    answers, requests, request_counts = [], [], Counter[tuple[str, datetime, str]]()
+    room, about = UnpackBudget(MAX_UNPACKED), 0
     for record in read_warc(data, what):
         about += record.kind == "warcinfo"
         expect(record.kind in KINDS and about <= 1, f"{what} contains a record that belongs to no exchange.")
@@ -111,13 +123,16 @@ def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) ->
             answers.append(_answer(record, room, what))
         elif record.kind == "request":
             requests.append(_read_request(record))
-            asked[plain_url(record.url), record.date, record.peer] += 1
-    told = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
-    expect(not told - asked, f"{what} contains a response without a request, or a request for a different URL.")
-    return Recording(answers, requests, [url for url, _, _ in (asked - told).elements()])
+            request_counts[to_plain_url(record.url), record.date, record.peer] += 1
+    answer_counts = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
+    expect(
+        not answer_counts - request_counts,
+        f"{what} contains a response without a request, or a request for a different URL.",
+    )
+    return Recording(answers, requests, [url for url, _, _ in (request_counts - answer_counts).elements()])
 
 
-def _answer(record: Record, room: Room, what: str) -> Answer:
+def _answer(record: Record, room: UnpackBudget, what: str) -> Answer:
     response = read_response(record.block) or Response(0, (), b"")
     try:
         leads_on = response.status in REDIRECTS and response.header("location")
@@ -126,49 +141,49 @@ def _answer(record: Record, room: Room, what: str) -> Answer:
         body = None
     expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
     digest, size = (None, None) if body is None else (Digest.of(body), len(body))
-    return Answer(record, plain_url(record.url), response, digest, size)
+    return Answer(record, to_plain_url(record.url), response, digest, size)
 
 
 def _read_request(record: Record) -> Request:
     """Return a request; raises ``FormatError`` unless its host and target are those that the record names."""
     head, end, body = record.block.partition(b"\r\n\r\n")
-    line = _ASKED.match(head + b"\r\n")
+    line = _REQUEST_LINE.match(head + b"\r\n")
     lines = [(line, *line.partition(b":")) for line in _LINE_END.split(head)[1:]]
     pairs = [(name if colon and name.strip() else whole, value) for whole, name, colon, value in lines]
     headers = tuple((decoded(name).strip(), decoded(value).strip()) for name, value in pairs)
     hosts = [value for name, value in headers if name.lower() == "host"]
     whole = line is not None and len(hosts) == 1
     whole = whole and _SPELLED_OUT.search(f"{hosts[0]}{decoded(line[2])}") is None if line else False
-    asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
+    url = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
     expect(
-        whole and plain_url(asked) == plain_url(record.url),
+        whole and to_plain_url(url) == to_plain_url(record.url),
         f"The recorded request for {record.url[:200]} has a different URL.",
     )
     method = line[1].decode() if line else ""
-    return Request(plain_url(record.url), record.date, method, headers, bool(body or not end))
+    return Request(to_plain_url(record.url), record.date, method, headers, bool(body or not end))
 
 
 def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
     """Return the responses of the stated exchanges, in order; raises ``FormatError`` if either side has more."""
     answers = recording.answers
     expect(len(network.exchanges) <= len(answers), "The environment record lists more exchanges than were recorded.")
-    known: dict[tuple[str, int, str], list[Answer]] = {}
+    answers_by_key: dict[tuple[str, int, str], list[Answer]] = {}
     for answer in answers:
-        known.setdefault((answer.url, answer.response.status, answer.record.peer), []).append(answer)
-    keys = [(plain_url(step.url), step.status, step.peer.address) for step in network.exchanges]
-    found = [_recorded(step, known.get(key, [])) for step, key in zip(network.exchanges, keys, strict=True)]
-    _expect_named(network, recording, [answer for left in known.values() for answer in left])
-    return found
+        answers_by_key.setdefault((answer.url, answer.response.status, answer.record.peer), []).append(answer)
+    keys = [(to_plain_url(step.url), step.status, step.peer.address) for step in network.exchanges]
+    matched = [_recorded(step, answers_by_key.get(key, [])) for step, key in zip(network.exchanges, keys, strict=True)]
+    _expect_named(network, recording, [answer for remaining in answers_by_key.values() for answer in remaining])
+    return matched
 
 
-def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
+def _recorded(step: NetworkExchange, candidates: list[Answer]) -> Answer:
     """Return the recorded response of a stated exchange and remove it from those left."""
     first, last = step.sent - APART, step.answered + APART
-    fitting = [answer for answer in left if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
+    fitting = [answer for answer in candidates if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
     expect(fitting, f"No recorded exchange matches the environment record of {step.url[:200]}.")
-    answer = min(fitting, key=lambda one: abs(one.record.date - step.sent))
-    left.remove(answer)
-    secured = plain_url(step.url).startswith("https:")
+    answer = min(fitting, key=lambda candidate: abs(candidate.record.date - step.sent))
+    candidates.remove(answer)
+    secured = to_plain_url(step.url).startswith("https:")
     same = (step.tls is not None) == secured and _is_at(step)
     same = same and _is_of(step.peer.address, step.host, step.dns_answers)
     expect(same, f"The connection data of {step.url[:200]} contradict each other.")
@@ -188,9 +203,9 @@ def _is_at(step: NetworkExchange) -> bool:
     )
 
 
-def _is_of(peer: str, host: str, named: Sequence[str]) -> bool:
+def _is_of(peer: str, host: str, addresses: Sequence[str]) -> bool:
     """Return True if an address is among the name servers' answers for a host, or if the host is that address."""
-    return peer in named if named else _address(peer) == _address(host) != ""
+    return peer in addresses if addresses else _address(peer) == _address(host) != ""
 
 
 def _address(text: str) -> str:
@@ -200,23 +215,23 @@ def _address(text: str) -> str:
         return ""
 
 
-def _expect_named(network: NetworkRecord, recording: Recording, left: Iterable[Answer]) -> None:
+def _expect_named(network: NetworkRecord, recording: Recording, answers: Iterable[Answer]) -> None:
     """Check that the surroundings explain each exchange that they do not state: it failed, or the page navigated."""
-    failures = Counter(plain_url(failure.at) for failure in network.failures)
+    failures = Counter(to_plain_url(failure.at) for failure in network.failures)
     moves = arrivals(recording.answers, [got.url for got in network.resources if got.kind == "document"])
-    for url in [*(answer.url for answer in left), *recording.unanswered]:
-        known = failures[url] > 0 or url in moves
-        expect(known, f"The environment record lacks the recorded exchange with {url[:200]}.")
+    for url in [*(answer.url for answer in answers), *recording.unanswered]:
+        is_known = failures[url] > 0 or url in moves
+        expect(is_known, f"The environment record lacks the recorded exchange with {url[:200]}.")
         failures[url] -= 1
 
 
 def arrivals(answers: Sequence[Answer], starts: Iterable[str]) -> set[str]:
     """Return URLs and those that recorded redirects reach from them."""
-    reached = set(map(plain_url, starts))
+    reached = set(map(to_plain_url, starts))
     leading = [answer for answer in answers if answer.targets]
     for _ in range(MAX_STEPS):
         further = [answer for answer in leading if answer.url in reached]
-        reached |= {plain_url(url) for answer in further for url in _leads_to(answer)}
+        reached |= {to_plain_url(url) for answer in further for url in _leads_to(answer)}
     return reached
 
 
@@ -231,22 +246,22 @@ def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, im
         FormatError: Nothing leads to an exchange.
     """
     chains = _chains(answers)
-    page, image = plain_url(page_url), plain_url(image_url)
-    failed = {plain_url(failure.url) for failure in network.failures}
+    page, image = to_plain_url(page_url), to_plain_url(image_url)
+    failed = {to_plain_url(failure.url) for failure in network.failures}
     expect(failed <= {page, image}, "The environment record lists a failed request that the visit did not make.")
-    moves = {plain_url(got.url) for got in network.resources if got.kind == "document"}
+    moves = {to_plain_url(got.url) for got in network.resources if got.kind == "document"}
     last = chains[-1][0].url if chains else ""
     own = chains[:-1] if last == image and (image != page or len(chains) > 1) else chains
     of_image = tuple(chains[-1]) if len(own) < len(chains) else ()
     starts = {chain[0].url for chain in own}
-    asked = page in failed or {page, secured(page)} & (moves | {chain[0].url for chain in own[:1]})
-    expect(asked, "No recorded exchange has the page URL.")
+    was_requested = page in failed or {page, secured(page)} & (moves | {chain[0].url for chain in own[:1]})
+    expect(was_requested, "No recorded exchange has the page URL.")
     ends = [chain[-1] for chain in own or chains]
     if network.rendered is None:
         expect(starts <= {page} and len(own) <= 1, "A recorded exchange was not caused by anything in the visit.")
         return Ends(ends[-1] if own else None, of_image)
     expect(starts <= moves, "A recorded exchange is with a page that the browser did not request.")
-    address = plain_url(network.rendered.address)
+    address = to_plain_url(network.rendered.address)
     at = [answer for answer in (*ends[-1:], *of_image[-1:]) if answer.url == address]
     expect(
         at or (not own and address == page),
@@ -263,7 +278,7 @@ def secured(url: str) -> str:
 def _chains(answers: Sequence[Answer]) -> list[list[Answer]]:
     chains: list[list[Answer]] = []
     for answer in answers:
-        if chains and answer.url in map(plain_url, _leads_to(chains[-1][-1])):
+        if chains and answer.url in map(to_plain_url, _leads_to(chains[-1][-1])):
             chains[-1].append(answer)
         else:
             chains.append([answer])
@@ -277,23 +292,23 @@ def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterabl
         FormatError: The archive holds more or less.
     """
     for got in network.resources:
-        _check_resource(got, {one.sha256 for one in network.certificates})
-    stated = Counter(_key(got) for got in network.resources if got.sha256 is not None)
-    asked = arrivals(recording.answers, (got.url for got in network.resources))
+        _check_resource(got, {certificate.sha256 for certificate in network.certificates})
+    expected = Counter(_key(got) for got in network.resources if got.sha256 is not None)
+    reached_urls = arrivals(recording.answers, (got.url for got in network.resources))
     unread = {answer.url for answer in recording.answers if answer.coding or answer.digest is None}
     beside = Counter(_of(answer) for answer in of_image)
-    found = Counter(_of(answer) for answer in recording.answers)
-    lacking = {key for key in stated - found if key[0] not in unread}
-    expect(not lacking, f"The bytes in {what} differ from the environment record.")
+    actual = Counter(_of(answer) for answer in recording.answers)
+    missing = {key for key in expected - actual if key[0] not in unread}
+    expect(not missing, f"The bytes in {what} differ from the environment record.")
     failures = arrivals(recording.answers, (got.url for got in network.resources if got.failure))
-    for key, count in (found - stated - beside).items():
+    for key, count in (actual - expected - beside).items():
         url, status = key[0], key[1]
-        known = url in asked and (status in REDIRECTS or url in failures or url in unread)
-        expect(known and count, f"{what} contains an exchange with {url[:200]} that the environment record lacks.")
+        is_known = url in reached_urls and (status in REDIRECTS or url in failures or url in unread)
+        expect(is_known and count, f"{what} contains an exchange with {url[:200]} that the environment record lacks.")
 
 
 def _key(got: NetworkResource) -> tuple[str, int, str, str]:
-    return plain_url(got.final_url), got.status, got.peer, str(got.sha256)
+    return to_plain_url(got.final_url), got.status, got.peer, str(got.sha256)
 
 
 def _of(answer: Answer) -> tuple[str, int, str, str]:
@@ -302,7 +317,9 @@ def _of(answer: Answer) -> tuple[str, int, str, str]:
 
 def _check_resource(got: NetworkResource, certificates: set[Digest]) -> None:
     """Check that the stated details of a connection are consistent."""
-    known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
-    known = known and (not got.status or (got.tls is not None) == plain_url(got.final_url).startswith("https:"))
-    known = known and certificates.issuperset(got.certificates)
-    expect(known, f"The connection data of {got.url[:200]} contradict each other.")
+    is_known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
+    is_known = is_known and (
+        not got.status or (got.tls is not None) == to_plain_url(got.final_url).startswith("https:")
+    )
+    is_known = is_known and certificates.issuperset(got.certificates)
+    expect(is_known, f"The connection data of {got.url[:200]} contradict each other.")

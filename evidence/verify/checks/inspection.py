@@ -8,7 +8,7 @@ from evidence.bundle.bag import WITHHELD_PATH, Withheld
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest
 from evidence.facts.case import Absence, CaseFacts, LeftOutFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
-from evidence.formats.container import ContainerError, Contents, Measured, measured_of, read_all
+from evidence.formats.container import ContainerError, Contents, FileMeasurement, measure_chunks, read_all
 from evidence.log.proofs import LogProof
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
@@ -27,7 +27,7 @@ class Inspection:
 
     contents: Contents
     trust: Trust
-    measured: dict[str, Measured]
+    measured: dict[str, FileMeasurement]
     broken: dict[str, str]
     manifest: Manifest
     manifest_bytes: bytes
@@ -57,8 +57,8 @@ class Inspection:
 
     def sealed(self, name: str) -> bool:
         """Return True if the manifest lists this file and the bundle holds exactly its bytes."""
-        stated, found = self.manifest.file(name), self.measured.get(name)
-        return stated is not None and found is not None and stated.sha256 == found.sha256
+        file, measurement = self.manifest.file(name), self.measured.get(name)
+        return file is not None and measurement is not None and file.sha256 == measurement.sha256
 
     def read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
         """Return a file's bytes; raises ``FormatError`` if it is missing, unreadable or too large."""
@@ -77,10 +77,10 @@ class Inspection:
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
 
 
-def words_of(gone: LeftOutFacts) -> str:
+def words_of(omitted_file: LeftOutFacts) -> str:
     """Return why a file was left out when the bundle was sealed."""
-    day = "" if gone.since is None else f" on {gone.since:%Y-%m-%d}"
-    return f"not in this bundle: {_WHY[gone.why]}{day}"
+    day = "" if omitted_file.since is None else f" on {omitted_file.since:%Y-%m-%d}"
+    return f"not in this bundle: {_WHY[omitted_file.why]}{day}"
 
 
 _WHY = {
@@ -93,26 +93,26 @@ _WHY = {
 }
 
 
-def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
+def measure(contents: Contents) -> tuple[dict[str, FileMeasurement], dict[str, str]]:
     """Hash every file once; returns the measured files, and the reasons for those that cannot be read."""
-    measured: dict[str, Measured] = {}
+    measurements: dict[str, FileMeasurement] = {}
     broken: dict[str, str] = {}
     for name in contents.names:
         try:
-            measured[name] = measured_of(contents.chunks(name))
+            measurements[name] = measure_chunks(contents.chunks(name))
         except ContainerError as error:
             broken[name] = error.message
-    return measured, broken
+    return measurements, broken
 
 
 def inspect(contents: Contents, trust: Trust) -> Inspection:
     """Hash everything and read the manifest; raises ``FormatError`` if no manifest can be read."""
-    measured, broken = measure(contents)
-    if MANIFEST_PATH not in measured:
+    measurements, broken = measure(contents)
+    if MANIFEST_PATH not in measurements:
         raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
     data = read_all(contents, MANIFEST_PATH, MAX_JSON_BYTES)
-    inspection = Inspection(contents, trust, measured, broken, Manifest.from_json(data), data, frozenset())
-    if WITHHELD_PATH not in measured:
+    inspection = Inspection(contents, trust, measurements, broken, Manifest.from_json(data), data, frozenset())
+    if WITHHELD_PATH not in measurements:
         return inspection
     withheld = inspection.read_as(Withheld, WITHHELD_PATH).files
     if len(set(withheld)) < len(withheld):

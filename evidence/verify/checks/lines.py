@@ -11,9 +11,9 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
 from evidence.documents.phrases import own_unchecked
-from evidence.facts.backing import BACKINGS, WORDS, Standing
+from evidence.facts.backing import BACKINGS, WORDS, FieldOrigin
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
-from evidence.facts.shipped import CALIBRATIONS, ships
+from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from evidence.verdict.result import Check, Line, State, second, worst
 from evidence.verify.checks.inspection import STOOD_IN, Inspection
 from evidence.verify.checks.order import SLACK
@@ -63,7 +63,7 @@ def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check
 
 
 def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
-    decision, said = facts.decision, "decision"
+    decision, field = facts.decision, "decision"
     at = f", {second(decision.at)}" if decision.at is not None else ""
     name, has_token, token = decision.by.removesuffix(")").partition(" (token ")
     if not (has_token and decision.by.endswith(")")):
@@ -73,7 +73,7 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
     if decision.passkey is not None and decision.passkey.log.time - decision.passkey.key.time < NEW_KEY:
         value += ", by a key registered less than a day before"
-    yield _line(said, value, "decision.decision", checks, "decision")
+    yield _line(field, value, "decision.decision", checks, "decision")
     is_account = facts.party.kind == "account"
     party = quoted(facts.party.name) if is_account else _readable(facts.party.name[:120])
     yield _line("party", party, "party.name", checks)
@@ -81,21 +81,25 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     figures = [check.similarity for check in checks if check.similarity is not None]
     low, high = (min(figures), max(figures)) if figures else (0.0, 0.0)
     alike = f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
-    stated = sorted({f"{match.verification.dense:.3f}" for match in facts.matches})
+    values = sorted({f"{match.verification.dense:.3f}" for match in facts.matches})
     part = min((check.part for check in checks if check.part is not None), default=1.0)
     of = f", of at most {part:.0%} of a picture" if part < SMALL_PART else ""
-    value = f"{alike}, recomputed{of}" if figures else f"{', '.join(stated[:3]) or 'none'}, not recomputed"
+    value = f"{alike}, recomputed{of}" if figures else f"{', '.join(values[:3]) or 'none'}, not recomputed"
     line = _line("similarity", value + _share(checks), "matches[].verification.dense", checks)
     if any(STOOD_IN in check.sentence for check in checks):
         stood = f"{line.value}; a reduced picture was used for a withheld one"
         line = replace(
-            line, value=stood, by=f"{WORDS[Standing.CHECKED]}: that both show the same is stated by the sealer only"
+            line, value=stood, by=f"{WORDS[FieldOrigin.CHECKED]}: that both show the same is stated by the sealer only"
         )
     yield line
     for check in checks:
         if check.name == "captures":
             text = "; ".join((check.outcome, *check.remarks))
-            yield Line("capture", text, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check]))
+            yield Line(
+                "capture",
+                text,
+                _describe_source(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check]),
+            )
 
 
 def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
@@ -103,11 +107,11 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     value = f"{facts.bundle} of case {facts.number[:40]!r}; a later bundle may differ"
     yield _line("bundle", value, "bundle", checks)
     yield _line("server", _servers(facts), "sightings[].peer", checks)
-    yield _line("seen", _seen(facts), "sightings[].slice.record.seen", checks)
+    yield _line("seen", _describe_sightings(facts), "sightings[].slice.record.seen", checks)
     if facts.matches:
         by = _line("", "", "matches[].verification.probability", checks).by
         weighed = [check for check in checks if _is_of(check, "odds")]
-        odds = _told(Standing.RECORDED, "odds", weighed).removeprefix(WORDS[Standing.RECORDED])
+        odds = _describe_source(FieldOrigin.RECORDED, "odds", weighed).removeprefix(WORDS[FieldOrigin.RECORDED])
         yield Line("figures", _figures(facts.matches), by + odds)
     for check in checks:
         if check.name.startswith("document:") and check.state is not State.PASSED:
@@ -118,18 +122,18 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
         more = f" and {len(own) - MAX_OWN} more" if len(own) > MAX_OWN else ""
         value = ", ".join(map(quoted, own[:MAX_OWN])) + more
         yield Line("not checked", value, "stated by the installation; not examined by any check")
-    made = facts.software
-    models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in made.models[:3])
-    value = f"{made.name[:40]!r} {made.version[:40]!r}, {made.pipeline[:40]!r}{models}"
+    software = facts.software
+    models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in software.models[:3])
+    value = f"{software.name[:40]!r} {software.version[:40]!r}, {software.pipeline[:40]!r}{models}"
     yield _line("software", value, "software.name", checks)
-    yield Line("rest", REST, f"{WORDS[Standing.RECORDED]}; not examined by any check")
+    yield Line("rest", REST, f"{WORDS[FieldOrigin.RECORDED]}; not examined by any check")
 
 
 def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     """Yield calibrations that do not ship with this software, and those whose probability was not confirmed here."""
     for calibration in facts.calibrations:
         value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
-        if not ships(calibration.digest, CALIBRATIONS):
+        if not is_shipped(calibration.digest, CALIBRATIONS):
             yield Line("calibration", value, "recorded by the installation; not part of this software")
         elif any(_is_of(check, "probability") and check.state is not State.PASSED for check in checks):
             yield _line("calibration", value, "calibrations[].name", checks)
@@ -156,32 +160,38 @@ def _is_public(address: str) -> bool:
         return False
 
 
-def _seen(facts: CaseFacts) -> str:
+def _describe_sightings(facts: CaseFacts) -> str:
     """Return when the crawl first saw the picture, and what else is known of that time."""
-    recorded = [(one.slice.record.seen, one.slice.log.time) for one in facts.sightings if one.slice is not None]
-    sightings = [(seen, logged) for seen, logged in recorded if seen is not None]
+    recorded = [
+        (sighting.slice.record.seen, sighting.slice.log.time)
+        for sighting in facts.sightings
+        if sighting.slice is not None
+    ]
+    sightings = [(seen_at, logged) for seen_at, logged in recorded if seen_at is not None]
     if not sightings:
-        periods = sorted({one.period for one in facts.sightings if one.period})
+        periods = sorted({sighting.period for sighting in facts.sightings if sighting.period})
         return f"at an unknown time{(': ' + ', '.join(periods[:3])[:100] if periods else '')}"
     first, logged = min(sightings)
     value = second(first)
     if logged - first > LATE:
         value += f", log entry of {second(logged)}"
-    stated = min((one.first_seen for one in facts.sightings if one.first_seen is not None), default=first)
-    if first - stated > SLACK:
-        value += f"; {second(stated)} according to the facts only"
+    earliest_stated = min(
+        (sighting.first_seen for sighting in facts.sightings if sighting.first_seen is not None), default=first
+    )
+    if first - earliest_stated > SLACK:
+        value += f"; {second(earliest_stated)} according to the facts only"
     dated = max((date for date in map(_dated, facts.sightings) if date is not None), default=first)
     return f"{value}; server clock: {second(dated)}" if dated - first > LATE else value
 
 
 def _dated(sighting: SightingFacts) -> datetime | None:
     """Return the time by the server's own clock; ``None`` unless it is later than the sighting by more than a day."""
-    seen = None if sighting.slice is None else sighting.slice.record.seen
+    seen_at = None if sighting.slice is None else sighting.slice.record.seen
     for name, value in sighting.headers:
-        if name.lower() == "date" and seen is not None:
+        if name.lower() == "date" and seen_at is not None:
             try:
                 date = parsedate_to_datetime(value)
-                return date if date - seen > LATE else None
+                return date if date - seen_at > LATE else None
             except (ValueError, TypeError, OverflowError):
                 return None
     return None
@@ -195,22 +205,30 @@ def _figures(matches: Sequence[MatchFacts]) -> str:
         ends = [format(value, form) for value in dict.fromkeys((values[0], values[-1]))] if values else ["none"]
         return " to ".join(ends)
 
-    details, bits = span(lambda one: one.verification.inliers, "d"), span(lambda one: one.verification.hamming, "d")
-    probability = span(lambda one: one.verification.probability, ".4f")
+    details, bits = (
+        span(lambda result: result.verification.inliers, "d"),
+        span(lambda result: result.verification.hamming, "d"),
+    )
+    probability = span(lambda result: result.verification.probability, ".4f")
     return f"details {details}, hashes {bits} bits apart, probability {probability}"
 
 
 def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     """Yield a line on statements about witnesses that go beyond their receipts."""
     borne_out = any((check.name, check.state) == ("witnesses", State.PASSED) for check in checks)
-    stated = [one for one in facts.witnesses if one.state == "complete" and (one.qualified or not borne_out)]
-    if stated:
+    complete = [
+        witness for witness in facts.witnesses if witness.state == "complete" and (witness.qualified or not borne_out)
+    ]
+    if complete:
         called = (
-            f"{one.name[:40]!r}" + (f", stated as qualified {one.qualified[:10]!r}" if one.qualified else "")
-            for one in stated[:MAX_HOSTS]
+            f"{witness.name[:40]!r}"
+            + (f", stated as qualified {witness.qualified[:10]!r}" if witness.qualified else "")
+            for witness in complete[:MAX_HOSTS]
         )
-        made = [] if borne_out else [check for check in checks if check.name == "witnesses"]
-        yield Line("witnesses", "; ".join(called), _told(Standing.RECORDED, "witnesses", made))
+        timestamp_checks = [] if borne_out else [check for check in checks if check.name == "witnesses"]
+        yield Line(
+            "witnesses", "; ".join(called), _describe_source(FieldOrigin.RECORDED, "witnesses", timestamp_checks)
+        )
 
 
 def _hosts(facts: CaseFacts) -> str:
@@ -242,17 +260,21 @@ def _readable(host: str) -> str:
 def _line(of: str, value: str, path: str, checks: Sequence[Check], check: str = "") -> Line:
     backing = BACKINGS[path]
     name = check or backing.check
-    return Line(of, value, _told(backing.standing, name, [one for one in checks if _is_of(one, name)]))
+    return Line(
+        of,
+        value,
+        _describe_source(backing.standing, name, [candidate for candidate in checks if _is_of(candidate, name)]),
+    )
 
 
 def _is_of(check: Check, name: str) -> bool:
     return check.name.partition(":")[0] == name
 
 
-def _told(standing: Standing, name: str, made: Sequence[Check]) -> str:
+def _describe_source(standing: FieldOrigin, name: str, checks: Sequence[Check]) -> str:
     """Return the source of a line, and the result of its check."""
-    state = worst(check.state for check in made) if made else None
-    if standing is Standing.CHECKED and state is State.PASSED:
+    state = worst(check.state for check in checks) if checks else None
+    if standing is FieldOrigin.CHECKED and state is State.PASSED:
         return f"checked by {name}"
     ended = {
         State.PASSED: f"not contradicted by {name}",

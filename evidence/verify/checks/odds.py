@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from evidence.facts.case import CaseFacts, DecisionFacts, MatchFacts, WeighingFacts
-from evidence.facts.shipped import WEIGHINGS, ships
+from evidence.facts.shipped import WEIGHINGS, is_shipped
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
@@ -56,8 +56,8 @@ def _number(figures: Figures, name: str, otherwise: float | None = None) -> floa
 
 
 def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
-    another = _number(figures, name, share)
-    return max(0.0, 1 - another / share)
+    value = _number(figures, name, share)
+    return max(0.0, 1 - value / share)
 
 
 def _firm(figures: Figures) -> float:
@@ -66,14 +66,14 @@ def _firm(figures: Figures) -> float:
 
 
 def _pieces_firm(figures: Figures) -> float:
-    return _shown(figures) * _falling(_number(figures, "pieces_excess", FAR_EXCESS), *PIECES_EXCESS)
+    return _share_in_place(figures) * _falling(_number(figures, "pieces_excess", FAR_EXCESS), *PIECES_EXCESS)
 
 
 def _falling(value: float, full: float, none: float) -> float:
     return min(1.0, max(0.0, (none - value) / (none - full)))
 
 
-def _shown(figures: Figures) -> float:
+def _share_in_place(figures: Figures) -> float:
     return _number(figures, "cover", 0.0) * _number(figures, "pieces_in_place", 0.0)
 
 
@@ -92,7 +92,7 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "roughness": lambda of: -math.log(0.02 + _number(of, "roughness", FAR_ROUGHNESS)),
         "pieces_in_place": lambda of: _number(of, "pieces_in_place", 0.0),
         "pieces_excess": lambda of: -math.log(0.1 + _number(of, "pieces_excess", FAR_EXCESS)),
-        "shown": _shown,
+        "shown": _share_in_place,
         "firm": _firm,
         "firm_alone": lambda of: _firm(of) * _alone(of, "another"),
         "pieces_firm": _pieces_firm,
@@ -155,112 +155,130 @@ def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
 def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
     """Return the weighings that the facts name, each read once."""
     more = not_checked("odds", f"More than {MAX_WEIGHINGS} weighings are listed.")
-    weighings: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
-    return weighings | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
+    weighings: dict[str, WeighingFile | Check] = {weighing_facts.pipeline: more for weighing_facts in facts.weighings}
+    return weighings | {
+        weighing_facts.pipeline: _read_weighing(inspection, weighing_facts)
+        for weighing_facts in facts.weighings[:MAX_WEIGHINGS]
+    }
 
 
-def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check:
-    if stated.file in inspection.withheld:
-        return not_checked("odds", f"{stated.file} is withheld from this copy.")
+def _read_weighing(inspection: Inspection, entry: WeighingFacts) -> WeighingFile | Check:
+    if entry.file in inspection.withheld:
+        return not_checked("odds", f"{entry.file} is withheld from this copy.")
     try:
-        plain = parse_canonical(inspection.read(stated.file), what=stated.file)
-        weighing = from_plain(WeighingFile, plain, where=stated.file)
-        same = weighing_facts(weighing, stated.file) == stated
-        expect(same, f"{stated.file} is not the weighing named in the facts.")
+        plain = parse_canonical(inspection.read(entry.file), what=entry.file)
+        weighing = from_plain(WeighingFile, plain, where=entry.file)
+        same = weighing_facts(weighing, entry.file) == entry
+        expect(same, f"{entry.file} is not the weighing named in the facts.")
     except FormatError as error:
         return failed("odds", error.message)
     weights = {**weighing.related.weights, **weighing.exposure.weights}
     if unknown := weights.keys() - TERMS.keys():
-        return not_checked("odds", f"{stated.file} contains an unknown term: {min(unknown)[:80]!r}.")
+        return not_checked("odds", f"{entry.file} contains an unknown term: {min(unknown)[:80]!r}.")
     return weighing
 
 
 def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) -> Check:
     """Check that weights and figures give the sealed odds, and that the decision follows from them (``odds:NN``)."""
-    name, one = f"odds:{match.number:02d}", match.verification
-    weighing = weighings.get(one.pipeline)
-    unread = (one for one in weighings.values() if isinstance(one, Check) and one.state is State.FAILED)
+    name, verification = f"odds:{match.number:02d}", match.verification
+    weighing = weighings.get(verification.pipeline)
+    unread = (
+        verification
+        for verification in weighings.values()
+        if isinstance(verification, Check) and verification.state is State.FAILED
+    )
     if weighing is None and (wrong := next(unread, None)) is not None:
         return replace(wrong, name=name)
     if weighing is None:
-        return not_checked(name, f"The bundle does not contain the weights that {one.pipeline} uses for odds.")
+        return not_checked(name, f"The bundle does not contain the weights that {verification.pipeline} uses for odds.")
     if isinstance(weighing, Check):
         return replace(weighing, name=name)
-    return checked(name, _odds, name, one, weighing, decided)
+    return checked(name, _odds, name, verification, weighing, decided)
 
 
-def _odds(name: str, one: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
-    if one.related is None or one.exposure is None:
+def _odds(name: str, verification: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
+    if verification.related is None or verification.exposure is None:
         raise FormatError("Only one of the two odds is stated.")
     try:
-        related, exposure = weighing.odds(one.figures)
+        related, exposure = weighing.odds(verification.figures)
     except (ValueError, ArithmeticError) as error:
         raise FormatError("Odds cannot be computed from these values.") from error
-    words = f"sealed {one.related:.3f} and {one.exposure:.3f}, recomputed {related:.3f} and {exposure:.3f}"
-    same = max(abs(related - one.related), abs(exposure - one.exposure)) <= TOLERANCE
+    words = (
+        f"sealed {verification.related:.3f} and {verification.exposure:.3f}, recomputed "
+        f"{related:.3f} and {exposure:.3f}"
+    )
+    same = max(abs(related - verification.related), abs(exposure - verification.exposure)) <= TOLERANCE
     expect(same, f"The values and weights do not give the sealed odds: {words}.")
-    problem = _impossible(one) or _otherwise(one) or _unfounded(one, weighing, related, exposure)
+    problem = (
+        _impossible(verification) or _otherwise(verification) or _unfounded(verification, weighing, related, exposure)
+    )
     expect(not problem, problem)
-    if one.decision is Decision.RESEMBLES and decided.demonstration:
+    if verification.decision is Decision.RESEMBLES and decided.demonstration:
         return not_checked(name, "The picture is only related to the work; the demonstration setting opened the case.")
     digest = Digest.of(weighing.to_json())
     by = digest.hex[:12]
-    told = f"The values and weights of {one.pipeline} ({by}) give the sealed odds: {words}."
-    told = f"{told} The decision {one.decision} follows from them."
-    if not ships(digest, WEIGHINGS):
-        return not_checked(name, f"unknown weights: {told} That they were measured is stated by the installation only.")
-    return passed(name, told)
+    message = f"The values and weights of {verification.pipeline} ({by}) give the sealed odds: {words}."
+    message = f"{message} The decision {verification.decision} follows from them."
+    if not is_shipped(digest, WEIGHINGS):
+        return not_checked(
+            name, f"unknown weights: {message} That they were measured is stated by the installation only."
+        )
+    return passed(name, message)
 
 
-def _impossible(one: Verification) -> str:
+def _impossible(verification: Verification) -> str:
     """Return a problem if the figures are impossible or contradict the recomputed ones; else an empty text."""
-    of = {name: value for name, value in one.figures.items() if value is not None}
+    of = {name: value for name, value in verification.figures.items() if value is not None}
     beyond = [name for name in SHARES if not 0 <= of.get(name, 0.0) <= 1]
     beyond += [name for name in LENGTHS if of.get(name, 0.0) < 0]
     if beyond:
         return f"The value {beyond[0]} is impossible for two pictures."
     if of.get("agreeing", 0.0) > of.get("matches", math.inf):
         return "More details are stated to agree than were compared."
-    whole = of.get("hamming") != NOT_COMPARED and "negative" not in one.reasons  # no part of the work is left out
-    stated = of.get("pieces_dense" if one.pieces else "dense", 0.0)
-    if whole and stated > one.dense + DENSE_TOLERANCE:
+    whole = (
+        of.get("hamming") != NOT_COMPARED and "negative" not in verification.reasons
+    )  # no part of the work is left out
+    stated_dense = of.get("pieces_dense" if verification.pieces else "dense", 0.0)
+    if whole and stated_dense > verification.dense + DENSE_TOLERANCE:
         return "The values state a higher similarity than the match."
     return ""
 
 
-def _otherwise(one: Verification) -> str:
+def _otherwise(verification: Verification) -> str:
     """Return a problem if a match contradicts its own figures; else an empty text."""
-    of, inverted = one.figures, "negative" in one.reasons
-    counted = of.get("agreeing" if one.pieces else "inliers")
-    placed = of.get("pieces_in_place" if one.pieces else "in_place")
+    of, inverted = verification.figures, "negative" in verification.reasons
+    count = of.get("agreeing" if verification.pieces else "inliers")
+    placed = of.get("pieces_in_place" if verification.pieces else "in_place")
     same = {
-        "number of details": one.inliers == counted,
-        "hash distance": inverted or of.get("hamming") in {one.hamming, NOT_COMPARED},
+        "number of details": verification.inliers == count,
+        "hash distance": inverted or of.get("hamming") in {verification.hamming, NOT_COMPARED},
         "share of patches in place": placed is None
-        if one.in_place is None
-        else placed is not None and abs(placed - one.in_place) <= IN_PLACE_TOLERANCE,
+        if verification.in_place is None
+        else placed is not None and abs(placed - verification.in_place) <= IN_PLACE_TOLERANCE,
     }
     wrong = next((name for name, holds in same.items() if not holds), "")
     return f"The {wrong} of the match differs from its values." if wrong else ""
 
 
-def _unfounded(one: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
+def _unfounded(verification: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
     """Return why the odds do not support the decision, or an empty text.
 
     How far the limit rises with the number of works is not sealed.
     """
     review, certain = weighing.exposure.review, weighing.exposure.certain
-    least = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RESEMBLES: -math.inf}.get(one.decision)
-    most = {Decision.REVIEW: certain, Decision.RESEMBLES: review}.get(one.decision, math.inf)
-    if one.decision is Decision.REVIEW and not MINOR.issuperset(one.reasons):
+    least = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RESEMBLES: -math.inf}.get(
+        verification.decision
+    )
+    most = {Decision.REVIEW: certain, Decision.RESEMBLES: review}.get(verification.decision, math.inf)
+    if verification.decision is Decision.REVIEW and not MINOR.issuperset(verification.reasons):
         most = math.inf  # it was held back
     if least is None:
-        return f"Odds are stated for a match with the decision {one.decision}."
+        return f"Odds are stated for a match with the decision {verification.decision}."
     if related < weighing.related.limit - TOLERANCE:
         return f"The odds are below {weighing.related.limit:g}, the limit for a related picture."
     if least - TOLERANCE <= exposure < most + TOLERANCE:
         return ""
     return (
-        f"The odds {exposure:.3f} do not support the decision {one.decision}: the limits are "
+        f"The odds {exposure:.3f} do not support the decision {verification.decision}: the limits are "
         f"{review:g} and {certain:g}."
     )

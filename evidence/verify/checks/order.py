@@ -13,7 +13,7 @@ from exhibit.errors import IntegrityError
 SLACK = timedelta(hours=1)
 """Allowed difference between clocks: no evidence depends on an hour, and a wrong summer time is no forgery."""
 GATHERING = timedelta(minutes=5)  # time that writing the facts may take
-LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
+LOG, CLOCK, DECLARATION = "log", "operator's clock", "declaration"
 Witness = tuple[str, Check]  # subject of a witness in words, and the check of its receipt
 
 
@@ -29,11 +29,13 @@ def check_order(
         witnesses: Subject and check of each receipt.
     """
     witness_times = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
-    sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
+    sealing = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
     entry = [] if seal is None else [Time("entry", seal.time, LOG)]
-    pairs = [(held, sealed) for held in inside] + [(sealed, logged) for logged in entry]
-    pairs += [(held, stated) for stated in witness_times for held in _held(stated.of, inside, sealed, entry)]
+    pairs = [(event, sealing) for event in inside] + [(sealing, logged) for logged in entry]
+    pairs += [
+        (event, stated) for stated in witness_times for event in _list_earlier_times(stated.of, inside, sealing, entry)
+    ]
     pairs += _steps(facts) if facts is not None else ()
     try:
         pairs += _sequence([*(proof for _, proof in log_proofs(facts)), *([] if seal is None else [seal])])
@@ -43,12 +45,12 @@ def check_order(
         if earlier.moment - later.moment > SLACK:
             return failed("order", f"{earlier.words}, cannot be after {later.words}."), ()
     subjects = {"registration", "slice:01", "sealed", "entry"}
-    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in subjects)
+    description = "; ".join(time.words for time in (*inside, sealing, *entry) if time.of in subjects)
     work = None if facts is None else facts.work
     stated = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
-    declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
-    times = (*witness_times, *inside, sealed, *entry, *declared)
-    return passed("order", f"No times contradict each other by more than an hour: {told}."), times
+    declared_times = (Time(name, text, DECLARATION) for name, text in stated.items() if text)
+    times = (*witness_times, *inside, sealing, *entry, *declared_times)
+    return passed("order", f"No times contradict each other by more than an hour: {description}."), times
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:
@@ -56,14 +58,20 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
     yield Time("registered", facts.work.registered_at, CLOCK)
     yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
     for sighting in facts.sightings:
-        seen = {"first seen": sighting.first_seen, "last seen": sighting.last_seen}
-        yield from (Time(f"{of}:{sighting.number:02d}", moment, CLOCK) for of, moment in seen.items() if moment)
+        seen_times = {"first seen": sighting.first_seen, "last seen": sighting.last_seen}
+        yield from (Time(f"{of}:{sighting.number:02d}", moment, CLOCK) for of, moment in seen_times.items() if moment)
         yield from (Time(f"captured:{sighting.number:02d}", capture.finished, CLOCK) for capture in sighting.captures)
-    yield from (Time("left out", gone.since, CLOCK) for gone in facts.left_out if gone.since is not None)
+    yield from (
+        Time("left out", omitted_file.since, CLOCK) for omitted_file in facts.left_out if omitted_file.since is not None
+    )
     if facts.work.earlier_registration is not None:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
-    stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
-    yield from (Time(name, time, CLOCK) for name, time in stated.items() if time is not None)
+    recorded_times = {
+        "opened": facts.opened_at,
+        "decided": facts.decision.at,
+        "licences": facts.licence_check.checked_at,
+    }
+    yield from (Time(name, time, CLOCK) for name, time in recorded_times.items() if time is not None)
     yield Time("written", facts.written_at, CLOCK)
 
 
@@ -72,12 +80,14 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     times = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
     steps += [("licences", "written"), ("registered by another", "registered")]
-    written = times["written"]
-    yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
-    seen = [time for name, time in times.items() if name.startswith("first seen:")]
-    if seen and "decided" in times:
-        yield min(seen, key=lambda time: time.moment), times["decided"]
-    yield from ((time, times["licences"]) for time in seen)
+    writing_time = times["written"]
+    yield from (
+        (time, writing_time) for time in _inside(facts) if time.moment - writing_time.moment > SLACK + GATHERING
+    )
+    first_seen_times = [time for name, time in times.items() if name.startswith("first seen:")]
+    if first_seen_times and "decided" in times:
+        yield min(first_seen_times, key=lambda time: time.moment), times["decided"]
+    yield from ((time, times["licences"]) for time in first_seen_times)
     for sighting in facts.sightings:
         number = f"{sighting.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
@@ -91,13 +101,13 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     yield from ((times[first], times[then]) for first, then in steps if first in times and then in times)
 
 
-def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:
+def _list_earlier_times(subject: str, inside: list[Time], sealing: Time, entry: list[Time]) -> list[Time]:
     """Return the times that a witness's time must not precede: those inside its subject."""
     if subject.startswith("checkpoint of "):
-        return [held for held in inside if held.of == subject.removeprefix("checkpoint of ")]
+        return [event for event in inside if event.of == subject.removeprefix("checkpoint of ")]
     if subject.startswith("unrelated"):
         return []
-    return [*inside, sealed] if subject == "manifest" else [*inside, sealed, *entry]
+    return [*inside, sealing] if subject == "manifest" else [*inside, sealing, *entry]
 
 
 def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:

@@ -29,9 +29,9 @@ def check_alone(facts: CaseFacts) -> Iterator[Check]:
 def check_party(facts: CaseFacts) -> Check:
     """Check that the sightings' pages are under the party's domain; raises ``FormatError`` if one is elsewhere."""
     party, every = facts.party, [host_of(sighting.page_url) for sighting in facts.sightings]
-    addresses = (address for seen in facts.sightings for address in (seen.page_url, seen.image_url, seen.final_url))
-    named = next((address for address in addresses if _has_user(address)), "")
-    expect(not named, f"A URL contains a user name, which could be mistaken for a host: {named[:200]!a}.")
+    addresses = (address for item in facts.sightings for address in (item.page_url, item.image_url, item.final_url))
+    user_url = next((address for address in addresses if _has_user(address)), "")
+    expect(not user_url, f"A URL contains a user name, which could be mistaken for a host: {user_url[:200]!a}.")
     expect(party.kind in {"domain", "account"}, f"Sites of the kind {party.kind[:40]!a} do not exist.")
     expect(has_visible_letter(party.name), "The site in the facts has no name.")
     if party.kind == "account":
@@ -45,8 +45,11 @@ def check_party(facts: CaseFacts) -> Check:
     expect(not shared, (f"Anyone can register a name under {party.name[:80]}: a page there does not identify a site."))
     by_registry = same | {host for host in own - same if registered_name(host) == registered_name(party.name)}
     by_list = same | {host for host in own - same if registrable_domain(host) == registrable_domain(party.name)}
-    others = [host for host in hosts if host not in by_list | by_registry]
-    expect(not others, (f"The facts name the site {party.name[:80]!a}, but a page is on {', '.join(others)[:200]}."))
+    other_hosts = [host for host in hosts if host not in by_list | by_registry]
+    expect(
+        not other_hosts,
+        (f"The facts name the site {party.name[:80]!a}, but a page is on {', '.join(other_hosts)[:200]}."),
+    )
     if len(by_list) < len(hosts):
         words = f"Under {party.name[:80]} each name is a separate site, according to the public suffix list used."
         return not_checked("party", words)
@@ -59,5 +62,5 @@ def check_party(facts: CaseFacts) -> Check:
 
 
 def _has_user(address: str) -> bool:
-    read = read_url(address)
-    return read is not None and bool(read.username or read.password)
+    url = read_url(address)
+    return url is not None and bool(url.username or url.password)

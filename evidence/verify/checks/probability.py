@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
-from evidence.facts.shipped import CALIBRATIONS, ships
+from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
@@ -54,47 +54,47 @@ Calibrations = Mapping[Digest | None, Calibration | Check]
 
 def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
     """Return the calibrations that the facts name, each read once."""
-    first = {stated.digest: stated for stated in reversed(facts.calibrations)}
+    first = {calibration_facts.digest: calibration_facts for calibration_facts in reversed(facts.calibrations)}
     digests = {match.verification.calibration for match in facts.matches}
     used = [digest for digest in first if digest in digests]
     more = not_checked("probability", f"More than {MAX_CALIBRATIONS} calibrations are listed.")
     calibrations: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
-    calibrations.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
+    calibrations.update({digest: _read_calibration(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
     return calibrations
 
 
 def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
     """Check that the calibration that the facts state gives the sealed probability (``probability:NN``)."""
-    name, sealed = f"probability:{match.number:02d}", match.verification.probability
+    name, sealed_value = f"probability:{match.number:02d}", match.verification.probability
     calibration = calibrations[match.verification.calibration]
-    assert sealed is not None
+    assert sealed_value is not None
     if isinstance(calibration, Check):
         return replace(calibration, name=name)
     try:
-        found = calibration.probability(match.verification)
+        computed = calibration.probability(match.verification)
     except (ValueError, ArithmeticError):
         return failed(name, "The values cannot be computed.")
-    if found is None:
+    if computed is None:
         return failed(name, "The calibration does not cover these values.")
-    words = f"sealed {sealed:.4f}, recomputed {found:.4f}"
-    if not abs(found - sealed) <= TOLERANCE:
+    words = f"sealed {sealed_value:.4f}, recomputed {computed:.4f}"
+    if not abs(computed - sealed_value) <= TOLERANCE:
         return failed(name, f"The values and the calibration do not give the sealed probability: {words}.")
-    told = f"The values and the calibration {calibration.name[:60]} give the sealed probability: {words}."
-    if not ships(calibration.digest, CALIBRATIONS):
-        return not_checked(name, f"unknown calibration: {told} Its content is stated by the installation only.")
-    return passed(name, told)
+    message = f"The values and the calibration {calibration.name[:60]} give the sealed probability: {words}."
+    if not is_shipped(calibration.digest, CALIBRATIONS):
+        return not_checked(name, f"unknown calibration: {message} Its content is stated by the installation only.")
+    return passed(name, message)
 
 
-def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Check:
-    if stated.file in inspection.withheld:
-        return not_checked("probability", f"{stated.file} is withheld from this copy.")
+def _read_calibration(inspection: Inspection, entry: CalibrationFacts) -> Calibration | Check:
+    if entry.file in inspection.withheld:
+        return not_checked("probability", f"{entry.file} is withheld from this copy.")
     try:
-        calibration = Calibration.from_json(inspection.read(stated.file))
+        calibration = Calibration.from_json(inspection.read(entry.file))
     except (FormatError, IntegrityError) as error:
-        return failed("probability", f"{stated.file}: {error.message}")
-    file_facts = calibration_facts(calibration, stated.file)
-    if file_facts != stated:
-        return failed("probability", f"{stated.file} is not the calibration named in the facts.")
+        return failed("probability", f"{entry.file}: {error.message}")
+    file_facts = calibration_facts(calibration, entry.file)
+    if file_facts != entry:
+        return failed("probability", f"{entry.file} is not the calibration named in the facts.")
     return calibration
 
 

@@ -18,11 +18,11 @@ from evidence.bundle import bag
 from evidence.bundle.sealing import SealedCase, seal_opening
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import Bytes32, FormatError
-from evidence.formats.errors import UnknownWitnessError
-from evidence.keys.ed25519 import holds, is_sound_point
+from evidence.formats.errors import UntrustedIssuerError
+from evidence.keys.ed25519 import is_sound_point, is_valid_signature
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, Note, parse_note, parse_verifier_key, verify_note
-from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord, opens
+from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord, matches_commitment
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import Trust, TrustedLog
 from evidence.verify.checks.inspection import Inspection, log_proofs
@@ -103,7 +103,9 @@ def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> 
 def expect_logged(proof: LogProof, kind: EntryType) -> None:
     """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion are valid."""
     expect(proof.type is kind, f"The log entry is a {proof.type}, not a {kind}.")
-    expect(opens(proof.opening, proof.salt, proof.commitment), "The log entry commits to different content.")
+    expect(
+        matches_commitment(proof.opening, proof.salt, proof.commitment), "The log entry commits to different content."
+    )
     expect(
         _included(proof, parse_note(proof.checkpoint)), "The entry is not included under the root of the checkpoint."
     )
@@ -116,36 +118,36 @@ def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
 
 def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
     for log in trust.logs:
-        with suppress(UnknownWitnessError):
+        with suppress(UntrustedIssuerError):
             verify_note(text, log.vkey)
             sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
             return passed(name, sentence, note.origin, log.label * log.development)
-    raise UnknownWitnessError(f"no key is pinned for the log {note.origin[:80]!a}.")
+    raise UntrustedIssuerError(f"no key is pinned for the log {note.origin[:80]!a}.")
 
 
 def signer_of(trust: Trust, text: str) -> TrustedLog | None:
     """Return the pinned log with a valid signature on a checkpoint, or ``None``."""
     for log in trust.logs:
-        with suppress(UnknownWitnessError, IntegrityError):
+        with suppress(UntrustedIssuerError, IntegrityError):
             verify_note(text, log.vkey)
             return log
     return None
 
 
-def is_by_the_same(one: TrustedLog | None, other: TrustedLog | None) -> bool:
+def is_by_the_same(first: TrustedLog | None, other: TrustedLog | None) -> bool:
     """Return True if two checkpoints are by one pinned log.
 
     A log may change its name, or its key if its operator stays the same.
     """
-    if one is None or other is None:
+    if first is None or other is None:
         return False
-    same = parse_verifier_key(one.vkey)[1] == parse_verifier_key(other.vkey)[1]
-    return same or (one.operator == other.operator != "")
+    same = parse_verifier_key(first.vkey)[1] == parse_verifier_key(other.vkey)[1]
+    return same or (first.operator == other.operator != "")
 
 
 def _signature(inspection: Inspection) -> str:
     key, signature = inspection.manifest.key.public, inspection.read(bag.SIGNATURE_PATH, 64)
-    good = holds(key, signature, inspection.manifest_bytes)
+    good = is_valid_signature(key, signature, inspection.manifest_bytes)
     expect(good, "The Ed25519 signature over data/manifest.json is invalid.")
     return f"The Ed25519 signature (RFC 8032) over data/manifest.json by key {key.hex()[:16]} is valid."
 
@@ -158,17 +160,17 @@ def _key(inspection: Inspection) -> Check:
         expect(inspection.read(name) == data, f"{name} is not the key that {where}.")
     key = inspection.trust.key(public, "sealing")
     if key is None:
-        raise UnknownWitnessError(f"no owner is pinned with the key {public.hex()[:16]}.")
+        raise UntrustedIssuerError(f"no owner is pinned with the key {public.hex()[:16]}.")
     other = f"The key is pinned for {key.owner}, not for the owner in the manifest."
     expect(key.owner == manifest.matter.owner, other)
-    held = f"held by the {manifest.key.holder}, as the manifest states"
-    sentence = f"Pinned as the sealing key of {key.owner}, {held}."
+    holder_text = f"held by the {manifest.key.holder}, as the manifest states"
+    sentence = f"Pinned as the sealing key of {key.owner}, {holder_text}."
     return passed("key", sentence, key.owner, key.label * key.development)
 
 
 def _entry(inspection: Inspection, proof: LogProof) -> str:
     expect(proof.type is EntryType.SEAL, f"The log entry is a {proof.type}, not a seal.")
-    holds_it = opens(proof.opening, proof.salt, proof.commitment)
+    holds_it = matches_commitment(proof.opening, proof.salt, proof.commitment)
     expect(holds_it, "The log entry does not match its opening.")
     opening = seal_opening(SealedCase(inspection.manifest, inspection.read(bag.SIGNATURE_PATH, 64)))
     expect(proof.opening == opening, "The log entry is for a different seal.")
@@ -225,7 +227,7 @@ def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: Log
     note = parse_note(proof.checkpoint)
     try:
         return _signed_note(inspection.trust, "", note, proof.checkpoint).by
-    except UnknownWitnessError as error:
+    except UntrustedIssuerError as error:
         continued = own is not None and own.continues(note)
         if own is not None and own.signed and continued:
             return own.note.origin  # no pinned key signed the other checkpoint's name
@@ -234,7 +236,7 @@ def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: Log
             if continued
             else "and the bundle's own checkpoint does not continue it"
         )
-        raise UnknownWitnessError(f"no pinned log signed its checkpoint, {how}.") from error
+        raise UntrustedIssuerError(f"no pinned log signed its checkpoint, {how}.") from error
 
 
 def is_logged(checks: Iterable[Check]) -> bool:
@@ -296,7 +298,7 @@ def renewed(inspection: Inspection) -> Mapping[Digest, str]:
     for record in renewal_records(inspection):
         with suppress(FormatError, IntegrityError):
             _renewal(inspection, record)
-            digest = bag.checkpoint_digest(read_checkpoint(inspection, record.file))
+            digest = bag.compute_checkpoint_digest(read_checkpoint(inspection, record.file))
             subjects[digest] = f"later checkpoint of {record.size} entries"
     return subjects
 
@@ -357,7 +359,7 @@ def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[C
 def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
     key = inspection.trust.key(_signer(inspection, stem), "device")
     if key is None:
-        raise UnknownWitnessError(f"it is valid, but no owner is pinned with the device key {stem}.")
+        raise UntrustedIssuerError(f"it is valid, but no owner is pinned with the device key {stem}.")
     other = f"The device key is pinned for {key.owner}, not for the owner in the manifest."
     expect(key.owner == inspection.manifest.matter.owner, other)
     if key.revoked is not None:
@@ -381,7 +383,7 @@ def _signer(inspection: Inspection, stem: str) -> bytes:
     if not isinstance(public, Ed25519PublicKey):
         raise FormatError("The key is not an Ed25519 key.")
     raw = public.public_bytes_raw()
-    good = holds(raw, signature, inspection.manifest_bytes)
+    good = is_valid_signature(raw, signature, inspection.manifest_bytes)
     expect(good, "The counter-signature over data/manifest.json is invalid.")
     expect(raw.hex()[:16] == stem, f"{bag.COUNTERSIGNATURES}{stem}.pem is not the key that its name states.")
     return raw

@@ -47,13 +47,15 @@ def check_remade(
 ) -> Iterator[Check]:
     """Check ``drawings``, ``sheet`` and ``words``, each if the bundle has any."""
     sheets = [file.path for file in inspection.manifest.files if is_sheet(file.path)]
-    drawn = [match for match in facts.matches if match.drawings]
-    if drawn:
-        yield _told("drawings", facts, makers, lambda *made: _check_drawings(inspection, facts, drawn, *made))
+    drawn_matches = [match for match in facts.matches if match.drawings]
+    if drawn_matches:
+        yield _run_check(
+            "drawings", facts, makers, lambda *made_with: _check_drawings(inspection, facts, drawn_matches, *made_with)
+        )
     if sheets:
-        yield _told("sheet", facts, makers, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
+        yield _run_check("sheet", facts, makers, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
     if facts.matches:
-        yield _told("words", facts, makers, lambda made, _: _check_words(facts, calibrations, made))
+        yield _run_check("words", facts, makers, lambda made_with, _: _check_words(facts, calibrations, made_with))
 
 
 def is_sheet(path: str) -> bool:
@@ -61,28 +63,30 @@ def is_sheet(path: str) -> bool:
     return re.fullmatch(r"data/[^/]+\.pdf", path) is not None
 
 
-def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]) -> Check:
+def _run_check(
+    name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]
+) -> Check:
     if makers is None:
         return not_checked(name, BY_COMMAND)
     try:
         return look(makers, facts.made_with)
     except (ExhibitError, ArithmeticError, ValueError) as error:
-        said = error.message if isinstance(error, ExhibitError) else "The alignment cannot be applied."
-        return not_checked(name, f"It could not be regenerated. {said}")
+        reason = error.message if isinstance(error, ExhibitError) else "The alignment cannot be applied."
+        return not_checked(name, f"It could not be regenerated. {reason}")
 
 
 def _check_drawings(
-    inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
+    inspection: Inspection, facts: CaseFacts, matches: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
 ) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
     found_files = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
-    count, others = 0, []
-    for match in drawn[:MAX_DRAWN]:
+    count, differing = 0, []
+    for match in matches[:MAX_DRAWN]:
         if match.verification.transform is None:
             return failed("drawings", f"Match {match.number} has drawings but no alignment.")
         files = (found_files[match.picture], registered[match.work_picture])
-        found, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
-        draw = makers.draw(found, work, match.verification)
+        found_data, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
+        draw = makers.draw(found_data, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
             unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), draw(role, PurePosixPath(path).suffix))
@@ -91,26 +95,26 @@ def _check_drawings(
             problem = f"{path} differs from the pictures and the alignment: a part differs by {unlike:.0f} levels."
             if role not in SENSITIVE or _same_tools(tools):
                 return failed("drawings", problem)
-            others.append(path)
-    if others:
-        return not_checked("drawings", f"{others[0]} is drawn differently by this software. {_other_tools(tools)}")
-    if len(drawn) > MAX_DRAWN:
+            differing.append(path)
+    if differing:
+        return not_checked("drawings", f"{differing[0]} is drawn differently by this software. {_other_tools(tools)}")
+    if len(matches) > MAX_DRAWN:
         words = f"The drawings of the first {MAX_DRAWN} matches match their pictures; the others were not regenerated."
         return not_checked("drawings", words)
     return passed("drawings", f"{count} drawings, regenerated from the pictures and their alignments, look the same.")
 
 
-def _unlike(sealed: bytes, made: bytes) -> float:
+def _unlike(sealed_data: bytes, remade_data: bytes) -> float:
     """Return the largest mean difference, in levels, of any square of two pictures; 255 if their sizes differ."""
-    if sealed == made:
+    if sealed_data == remade_data:
         return 0.0
     try:
-        one, other = (decode(data, LIMITS).pixels.astype(np.float32) for data in (sealed, made))
+        first, second = (decode(data, LIMITS).pixels.astype(np.float32) for data in (sealed_data, remade_data))
     except ExhibitError:
         return 255.0
-    if one.shape != other.shape:
+    if first.shape != second.shape:
         return 255.0
-    apart = np.abs(one - other).max(axis=2)
+    apart = np.abs(first - second).max(axis=2)
     rows, columns = (-(-side // BLOCK) for side in apart.shape)
     whole = np.pad(apart, ((0, rows * BLOCK - apart.shape[0]), (0, columns * BLOCK - apart.shape[1])))
     return float(whole.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3)).max())
@@ -165,8 +169,8 @@ def _same_tools(tools: MadeWithFacts) -> bool:
 
 
 def _other_tools(tools: MadeWithFacts) -> str:
-    named = ", ".join(f"{name} {version}" for name, version in tools.versions)
-    return f"It was made with other tools: {named}, documents {tools.documents.hex[:12]}. Verify it with those."
+    tool_names = ", ".join(f"{name} {version}" for name, version in tools.versions)
+    return f"It was made with other tools: {tool_names}, documents {tools.documents.hex[:12]}. Verify it with those."
 
 
 def _check_words(facts: CaseFacts, calibrations: Calibrations, makers: Makers) -> Check:

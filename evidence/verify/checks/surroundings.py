@@ -14,7 +14,7 @@ from evidence.facts.network import (
     NetworkCertificate,
     NetworkExchange,
     NetworkRecord,
-    described_certificate,
+    describe_certificate,
     read_certificate,
 )
 from evidence.verdict.result import expect
@@ -37,8 +37,10 @@ def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) 
     """
     for step in network.exchanges:
         _expect_connection(step)
-    for one in [one for step in network.exchanges if step.tls for one in step.tls.chain] + list(network.certificates):
-        _expect_described(one)
+    for certificate in [certificate for step in network.exchanges if step.tls for certificate in step.tls.chain] + list(
+        network.certificates
+    ):
+        _expect_described(certificate)
     _expect_clock(network, dates)
     expect(not network.proxy.used, "The environment record names a proxy, but visits do not use one.")
     visited = {_plain(step.host) for step in network.exchanges}
@@ -50,10 +52,10 @@ def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) 
 
 def expect_undisturbed(network: NetworkRecord) -> None:
     """Raise ``NotFoundError`` if the record itself shows that something else may have been visited."""
-    named = [host for host in network.hosts_file.names_visited_hosts if not is_localhost(_plain(host))]
-    if named:
+    hosts = [host for host in network.hosts_file.names_visited_hosts if not is_localhost(_plain(host))]
+    if hosts:
         raise NotFoundError(
-            f"The hosts file of the machine contains {named[0][:80]}: the connection may have gone "
+            f"The hosts file of the machine contains {hosts[0][:80]}: the connection may have gone "
             "to a different server."
         )
     offset, uncertainty = network.clock.offset, network.clock.uncertainty
@@ -81,15 +83,17 @@ def _expect_connection(step: NetworkExchange) -> None:
         expect(_is_of(leaf, _plain(step.host)), f"The certificate of {about} is for a different host.")
 
 
-def _expect_described(one: NetworkCertificate) -> None:
+def _expect_described(recorded: NetworkCertificate) -> None:
     """Check that a certificate matches its stated fields; raises ``NotFoundError`` if it cannot be read here."""
-    certificate = read_certificate(one.content)
+    certificate = read_certificate(recorded.content)
     if certificate is None:
-        if any((one.subject, one.issuer, one.not_before, one.not_after)):
+        if any((recorded.subject, recorded.issuer, recorded.not_before, recorded.not_after)):
             raise NotFoundError("The environment record describes a certificate that cannot be read.")
         return
-    described = described_certificate(certificate)
-    wrong = next((name for name in described if getattr(one, name) and getattr(one, name) != described[name]), "")
+    described = describe_certificate(certificate)
+    wrong = next(
+        (name for name in described if getattr(recorded, name) and getattr(recorded, name) != described[name]), ""
+    )
     expect(not wrong, f"The {wrong} of a certificate differs from the environment record.")
 
 
@@ -109,8 +113,8 @@ def _expect_clock(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> Non
     """Check that clock samples follow from the recorded responses with a date, and that the most certain one counts."""
     clock = network.clock
     samples = list(clock.samples)
-    for step, stated in zip(network.exchanges, dates, strict=True):
-        offsets = [offset for date in stated if (offset := _offset(step, date)) is not None]
+    for step, sample_date in zip(network.exchanges, dates, strict=True):
+        offsets = [offset for date in sample_date if (offset := _offset(step, date)) is not None]
         if not offsets:
             continue
         half = 0.5 + (step.answered - step.sent).total_seconds() / 2

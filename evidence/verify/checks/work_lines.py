@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from evidence.facts.case import CaseFacts, MatchFacts, PictureFacts
-from evidence.facts.provenance import authors_of, read_provenance
+from evidence.facts.provenance import extract_authors, read_provenance
 from evidence.verdict.result import Check, Line, second
 from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
@@ -46,7 +46,7 @@ def work_line(facts: CaseFacts) -> str:
     dates = (("rights held by", work.holder), ("created", work.created), ("first published", work.first_publication))
     parts += [f"{name} {quoted(value)}" for name, value in dates if value]
     parts += [f"rights: {quoted(work.rights_statement)}"] * bool(work.rights_statement)
-    official = [quoted(f"{one.office} {one.number}") for one in work.registrations]
+    official = [quoted(f"{registration.office} {registration.number}") for registration in work.registrations]
     parts += [f"registered with {_some(official)}"] * bool(official)
     return ", ".join(parts)
 
@@ -59,16 +59,18 @@ def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
         parts.append(f"log entry of {second(entry.time)}")
     first = work.registered_at if entry is None else max(work.registered_at, entry.time)
     before = (
-        ("a copy had been found", earliest(seen.first_seen for seen in facts.sightings)),
+        ("a copy had been found", earliest(sighting.first_seen for sighting in facts.sightings)),
         ("third parties state that a copy was online", _stated_elsewhere(facts)),
         ("the case was opened", facts.opened_at if facts.sightings else None),
         ("the case was decided", facts.decision.at),
     )
     parts += [f"after {what}, at {second(when)}" for what, when in before if when is not None and first - when > MOMENT]
-    periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
+    periods = [
+        sighting.period for sighting in facts.sightings if sighting.period and _ends_before(sighting.period, first)
+    ]
     parts += [f"after a copy had been found, in {quoted(period)}" for period in sorted(periods)[:1]]
     parts += _late_pictures(facts)
-    found_digests = {seen.picture.digest for seen in facts.sightings}
+    found_digests = {sighting.picture.digest for sighting in facts.sightings}
     if any(picture.digest in found_digests for picture in work.pictures):
         parts.append("with a file that is byte-for-byte identical to a found file")
     elif any(_shows_the_same(inspection, facts, match) for match in facts.matches[:MAX_READ]):
@@ -83,19 +85,24 @@ def _shows_the_same(inspection: Inspection, facts: CaseFacts, match: MatchFacts)
 
     This happens when metadata was removed or bytes were added.
     """
-    registered = next((one for one in facts.work.pictures if one.digest == match.work_picture), None)
-    found = next((one.picture for one in facts.sightings if one.picture.digest == match.picture), None)
-    if registered is None or found is None or (registered.width, registered.height) != (found.width, found.height):
+    registered = next((item for item in facts.work.pictures if item.digest == match.work_picture), None)
+    found_picture = next((item.picture for item in facts.sightings if item.picture.digest == match.picture), None)
+    if (
+        registered is None
+        or found_picture is None
+        or (registered.width, registered.height) != (found_picture.width, found_picture.height)
+    ):
         return False
-    if not (inspection.sealed(registered.file) and inspection.sealed(found.file)):
+    if not (inspection.sealed(registered.file) and inspection.sealed(found_picture.file)):
         return False
     try:
-        one, other = (
-            decode(inspection.sealed_bytes(of.file, LIMITS.max_bytes), LIMITS).pixels for of in (registered, found)
+        item, other = (
+            decode(inspection.sealed_bytes(of.file, LIMITS.max_bytes), LIMITS).pixels
+            for of in (registered, found_picture)
         )
     except (NotFoundError, UnreadablePictureError):
         return False
-    return np.array_equal(one, other)
+    return np.array_equal(item, other)
 
 
 def _late_pictures(facts: CaseFacts) -> Iterator[str]:
@@ -109,15 +116,22 @@ def _late_pictures(facts: CaseFacts) -> Iterator[str]:
             continue
         added = min(proof.time for proof in entries)
         numbers = {n for match in facts.matches if match.work_picture == picture.digest for n in match.sightings}
-        seen = earliest(one.first_seen for one in facts.sightings if one.number in numbers)
-        if seen is not None and added - seen > MOMENT:
-            yield (f"picture {number} added at {second(added)}, after a copy of it had been found, at {second(seen)}")
+        first_seen = earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in numbers)
+        if first_seen is not None and added - first_seen > MOMENT:
+            yield (
+                f"picture {number} added at {second(added)}, after a copy of it had been found, at {second(first_seen)}"
+            )
 
 
 def _stated_elsewhere(facts: CaseFacts) -> datetime | None:
     """Return since when the found bytes existed according to others, such as a web archive."""
-    others = [one for seen in facts.sightings for one in seen.elsewhere if one.same and one.of == "picture"]
-    return earliest(stated_time(one.stated)[0] for one in others)
+    statements = [
+        statement
+        for sighting in facts.sightings
+        for statement in sighting.elsewhere
+        if statement.same and statement.of == "picture"
+    ]
+    return earliest(stated_time(statement.stated)[0] for statement in statements)
 
 
 def _ends_before(period: str, moment: datetime) -> bool:
@@ -154,8 +168,11 @@ def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check])
     """Yield lines on metadata in pictures' files, and on files with more than one picture."""
     registered, found_pictures = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
     work = facts.work
-    declared = [work.author, work.holder, work.credit, facts.owner.name]
-    statements = [*_statements(inspection, registered, declared), *_statements(inspection, found_pictures, declared)]
+    declared_names = [work.author, work.holder, work.credit, facts.owner.name]
+    statements = [
+        *_statements(inspection, registered, declared_names),
+        *_statements(inspection, found_pictures, declared_names),
+    ]
     if statements:
         yield Line("file", _some(statements, "; "), BY_FILE)
     of_files = [check for check in checks if not check.name.startswith("capture")]
@@ -164,45 +181,49 @@ def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check])
         yield Line("pictures", _some(remarks, "; "), "read from the files")
 
 
-def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declared: Sequence[str]) -> Iterator[str]:
+def _statements(
+    inspection: Inspection, pictures: Sequence[PictureFacts], declared_names: Sequence[str]
+) -> Iterator[str]:
     """Yield what files state about author, rights, licence and origin beyond the owner's declarations."""
-    read: set[str] = set()
-    for picture in [one for one in pictures if inspection.sealed(one.file)][:MAX_READ]:
-        if picture.digest.hex in read:
+    read_texts: set[str] = set()
+    for picture in [item for item in pictures if inspection.sealed(item.file)][:MAX_READ]:
+        if picture.digest.hex in read_texts:
             continue
-        read.add(picture.digest.hex)
+        read_texts.add(picture.digest.hex)
         try:
             data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes)
         except NotFoundError:
             continue
         metadata = read_metadata(data, LIMITS)
-        said = _own_words(metadata, declared)
+        texts = _own_words(metadata, declared_names)
         if MANIFEST_MARK in data and (manifest := read_provenance(data, picture.format)) is not None:
             signer = [manifest[0].signer] if manifest[0].signer else []
-            said += [f"a manifest by {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
-        if said:
-            yield f"{picture.file} states {', '.join(said)}"
+            texts += [
+                f"a manifest by {quoted(name)}" for name in dict.fromkeys([*extract_authors(manifest[1]), *signer])
+            ]
+        if texts:
+            yield f"{picture.file} states {', '.join(texts)}"
         blocks = dict.fromkeys(problem.block or "the" for problem in metadata.problems if problem.reason in UNREAD)
         if blocks:
             yield f"{', '.join(blocks)} metadata of {picture.file} could not be read in full"
 
 
-def _own_words(told: FileMetadata, declared: Sequence[str]) -> list[str]:
-    fields = {name: getattr(told, name) for name in OF_ITSELF}
-    others = {name: text for name, text in fields.items() if text and not _is_declared(text, declared)}
-    return [f"{name.replace('_', ' ')} {quoted(text)}" for name, text in others.items()]
+def _own_words(metadata: FileMetadata, declared_names: Sequence[str]) -> list[str]:
+    fields = {name: getattr(metadata, name) for name in OF_ITSELF}
+    other_texts = {name: text for name, text in fields.items() if text and not _is_declared(text, declared_names)}
+    return [f"{name.replace('_', ' ')} {quoted(text)}" for name, text in other_texts.items()]
 
 
-def _is_declared(text: str, declared: Sequence[str]) -> bool:
+def _is_declared(text: str, declared_names: Sequence[str]) -> bool:
     """Return True if a text names only someone whom the owner names, such as ``© Ann`` if Ann is the author."""
     plain = text.casefold()
-    return any(name.strip() and plain.removeprefix("©").strip() == name.strip().casefold() for name in declared)
+    return any(name.strip() and plain.removeprefix("©").strip() == name.strip().casefold() for name in declared_names)
 
 
-def _some(told: Sequence[str], between: str = ", ") -> str:
+def _some(texts: Sequence[str], between: str = ", ") -> str:
     """Join the first of several items, with the number of the others."""
-    more = f"{between}and {len(told) - MAX_SHOWN} more" if len(told) > MAX_SHOWN else ""
-    return between.join(told[:MAX_SHOWN]) + more
+    more = f"{between}and {len(texts) - MAX_SHOWN} more" if len(texts) > MAX_SHOWN else ""
+    return between.join(texts[:MAX_SHOWN]) + more
 
 
 def public_page(facts: CaseFacts) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.assets.changes import Files
 from tests.assets.make_vectors import BASE, FOLDER
-from tests.assets.tampering import files_of, packed_bytes
+from tests.assets.tampering import read_files, zip_bytes
 
 BUNDLE = FOLDER / f"{BASE}.zip"
 TRUST = FOLDER / f"{BASE}.trust.json"
@@ -33,32 +33,32 @@ class Case:
     says: str = ""
 
 
-def failing(make: Callable[[Files], bytes | Files], *checks: str, says: str = "") -> Case:
+def failing_case(make: Callable[[Files], bytes | Files], *checks: str, says: str = "") -> Case:
     """Return a case in which these checks fail."""
     return Case(make, frozenset(checks), says)
 
 
-def written(change: Callable[[Files], Files]) -> Callable[[Files], bytes]:
+def pack_after(change: Callable[[Files], Files]) -> Callable[[Files], bytes]:
     """Return a function that packs the changed files into the same container as the bundle writer."""
-    return lambda files: packed_bytes(change(files))
+    return lambda files: zip_bytes(change(files))
 
 
-def laid(made: bytes | Files, place: Path) -> Path:
+def write_case(made: bytes | Files, target: Path) -> Path:
     """Write a case to a path: as a ZIP with that suffix, or as a folder."""
     if isinstance(made, bytes):
-        path = place.with_suffix(".zip")
+        path = target.with_suffix(".zip")
         path.write_bytes(made)
         return path
     for name, data in made.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(data)
-    return place
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(data)
+    return target
 
 
 @cache
 def base() -> Files:
     """Return the files of which all cases are made."""
-    return files_of(BUNDLE)
+    return read_files(BUNDLE)
 
 
 def cases() -> dict[str, Case]:

@@ -12,51 +12,53 @@ from exhibit.digests import Digest
 from tests.assets import judged, receipt_kinds, stamp_table
 from tests.assets.bundles import make_scene
 from tests.assets.changes import Files
-from tests.assets.corpus import TRUST, base, cases, laid
-from tests.assets.corpus.deceit import forged
+from tests.assets.corpus import TRUST, base, cases, write_case
+from tests.assets.corpus.deceit import forge_bundle
 from tests.assets.corpus.inventions import FAMILIES
-from tests.assets.resealing import sealed_lie
+from tests.assets.resealing import seal_lie
 from tests.assets.stamp_kinds import bundle_of
-from tests.assets.tampering import files_of, packed_bytes
+from tests.assets.tampering import read_files, zip_bytes
 from tests.evidence.verify.test_forgeries import FORGERIES
 
-Made = tuple[str, bytes | Files, Trust]
+CaseContent = tuple[str, bytes | Files, Trust]
 
 
-def everything(scratch: Path) -> Iterator[Made]:
+def generate_cases(scratch: Path) -> Iterator[CaseContent]:
     """Yield every case with its name and trust list. Cases after those of the tables are generated anew at each run."""
     trust = load_trust(TRUST)
     yield from ((name, case.make(base()), trust) for name, case in cases().items())
     for kind in (*stamp_table.kinds(), *receipt_kinds.kinds()):
         files, list_of_one = bundle_of([kind])
-        yield f"receipts: {kind.name}", packed_bytes(files), list_of_one
+        yield f"receipts: {kind.name}", zip_bytes(files), list_of_one
     scene = make_scene(scratch)
-    whole = files_of(scene.write(scratch / "whole.zip"))
+    whole = read_files(scene.write(scratch / "whole.zip"))
     for name, (lie, _) in judged.FORGED.items():
-        yield f"judged: {name}", packed_bytes(sealed_lie(whole, lie)), scene.trust
+        yield f"judged: {name}", zip_bytes(seal_lie(whole, lie)), scene.trust
     for name, (forge, _) in FORGERIES.items():
         other = forge(scene)
         yield f"forgeries: {name}", other.write(scratch / "other.zip").read_bytes(), other.trust
     for family, kinds in FAMILIES.items():
         for name, (invention, _) in kinds.items():
-            files, list_of_one = forged(scene, whole, invention)
-            yield f"{family}: {name}", packed_bytes(files), list_of_one
+            files, list_of_one = forge_bundle(scene, whole, invention)
+            yield f"{family}: {name}", zip_bytes(files), list_of_one
 
 
 def main(folder: Path) -> None:
     """Write every case as a numbered ZIP or folder, the trust lists, and the expected result of each case."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = {}
+    expected_results = {}
     with TemporaryDirectory() as scratch:
-        for number, (name, made, trust) in enumerate(everything(Path(scratch))):
-            path = laid(made, folder / f"{number:04d}")
+        for number, (name, content, trust) in enumerate(generate_cases(Path(scratch))):
+            path = write_case(content, folder / f"{number:04d}")
             list_path = folder / f"trust-{Digest.of(trust.to_json()).hex[:16]}.json"
             list_path.write_bytes(trust.to_json())
             verdict = Verifier(trust).verify(path)
             states = {check.name: str(check.state) for check in verdict.checks if check.state != "passed"}
-            one = {"name": name, "trust": list_path.name, "exit_code": int(verdict.outcome), "not_passed": states}
-            told[path.name] = one
-    (folder / "expected.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            expected = {"name": name, "trust": list_path.name, "exit_code": int(verdict.outcome), "not_passed": states}
+            expected_results[path.name] = expected
+    (folder / "expected.json").write_text(
+        json.dumps(expected_results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

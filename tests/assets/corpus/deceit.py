@@ -1,7 +1,7 @@
 """A forger whose keys, log and timestamp authority are pinned, so that all seals, log entries and timestamps match.
 
 An :class:`Invention` changes the facts before sealing, the manifest before signing, the proofs before the bag's lists
-are updated, the bag's own files, or the trust list; :func:`forged` makes a bundle of it.
+are updated, the bag's own files, or the trust list; :func:`forge_bundle` makes a bundle of it.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import IntegrityError
-from tests.assets.bundles import Scene, logged
+from tests.assets.bundles import Scene, append_entry
 from tests.assets.changes import Files
-from tests.assets.resealing import FACTS, MANIFEST, Facts, listed, repeated
-from tests.assets.stamp_forge import ISSUING, ROOT, UNIT, Shape, named, reply, tlv
-from tests.assets.stamp_kinds import ANCHORS, pem
-from tests.assets.tampering import rebagged
+from tests.assets.resealing import FACTS, MANIFEST, Facts, manifest_entry, rewrite_repeated_facts
+from tests.assets.stamp_forge import ISSUING, ROOT, UNIT, Shape, common_name, reply, tlv
+from tests.assets.stamp_kinds import ANCHORS_PATH, pem
+from tests.assets.tampering import update_bag
 from tests.assets.witnesses import LABEL
 
 Edit = Callable[[Any], object]
@@ -56,7 +56,7 @@ class Invention:
     shape: Shape | None = None
 
 
-def put(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
+def set_value(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
     """Set a value in JSON: ``...`` removes it, a function maps the current value, and ``+`` in the path appends."""
     *way, last = path.split(".")
     for step in way:
@@ -72,14 +72,14 @@ def put(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
         )
 
 
-def stamp(shape: Shape | None, digest: bytes) -> bytes:
+def forge_timestamp(shape: Shape | None, digest: bytes) -> bytes:
     """Return a timestamp of the forger's own authority, dated in two hours."""
     time = tlv(0x18, f"{now() + timedelta(hours=2):%Y%m%d%H%M%S}Z".encode())
     ders = [UNIT.certificate(ISSUING), ISSUING.certificate(ROOT)]
-    return reply(shape or Shape(time=time), digest, UNIT, ders[0], named(ISSUING.name), ders)
+    return reply(shape or Shape(time=time), digest, UNIT, ders[0], common_name(ISSUING.name), ders)
 
 
-def forged(scene: Scene, whole: Files, invention: Invention) -> tuple[Files, Trust]:
+def forge_bundle(scene: Scene, whole: Files, invention: Invention) -> tuple[Files, Trust]:
     """Return the bundle with everything that the forger can make consistent, and the trust list that pins his keys."""
     files = {name: data for name, data in whole.items() if not name.startswith("proofs/")}
     facts = json.loads(files[FACTS])
@@ -87,24 +87,26 @@ def forged(scene: Scene, whole: Files, invention: Invention) -> tuple[Files, Tru
         invention.facts(facts, files, scene)
     if files[FACTS] == whole[FACTS]:
         files[FACTS] = canonical(facts)
-        repeated(facts, files)
-    _sealed(scene, files, invention.manifest)
-    _logged(scene, files, facts)
-    _stamped(files, invention.shape)
+        rewrite_repeated_facts(facts, files)
+    _seal_facts(scene, files, invention.manifest)
+    _log_facts(scene, files, facts)
+    _add_timestamps(files, invention.shape)
     if invention.proofs is not None:
         invention.proofs(files)
-    files = rebagged(files)
+    files = update_bag(files)
     if invention.bag is not None:
         invention.bag(files)
-    return files, _trusting(scene.trust, invention.trust)
+    return files, _change_trust(scene.trust, invention.trust)
 
 
-def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
+def _seal_facts(scene: Scene, files: Files, change: Edit | None) -> None:
     manifest = json.loads(files[MANIFEST])
-    known = {entry["path"]: entry for entry in manifest["files"]}
+    known_entries = {entry["path"]: entry for entry in manifest["files"]}
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
-    alike = {name: known.get(name, known.get(re.sub(r"\d\d", "01", name), {})) for name in names}  # as a similar file
-    manifest["files"] = [listed(name, files[name], alike[name]) for name in names]
+    alike = {
+        name: known_entries.get(name, known_entries.get(re.sub(r"\d\d", "01", name), {})) for name in names
+    }  # as a similar file
+    manifest["files"] = [manifest_entry(name, files[name], alike[name]) for name in names]
     if change is not None:
         change(manifest)
     files[MANIFEST] = canonical(manifest)
@@ -115,23 +117,23 @@ def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
         files.update({"proofs/key.json": b"{}", "proofs/key.pem": b""})
 
 
-def _logged(scene: Scene, files: Files, facts: Facts) -> None:
+def _log_facts(scene: Scene, files: Files, facts: Facts) -> None:
     seal, key = Digest.of(files[MANIFEST]), json.loads(files[MANIFEST])["key"]
     opening = {"manifest": seal.hex, "key": key.get("public"), "signature": files["proofs/signature"].hex()}
-    entry = to_plain(logged(scene.log, EntryType.SEAL, opening))
+    entry = to_plain(append_entry(scene.log, EntryType.SEAL, opening))
     files[f"{LOG}checkpoint"] = entry.pop("checkpoint").encode()
     files[f"{LOG}inclusion.json"] = canonical(
         {"index": entry["sequence"], "size": entry.pop("size"), "path": entry.pop("path")}
     )
     files[f"{LOG}entry.json"] = canonical(entry)
     size = parse_note(files[f"{LOG}checkpoint"].decode()).size
-    proofs = [one for one in _objects(facts) if "checkpoint" in one]
-    sizes = sorted({old for old in map(_size_of, proofs) if 0 < old < size})
-    paths = [{"size": old, "path": [one.hex() for one in scene.log.consistency(old, size)]} for old in sizes]
+    proofs = [proof for proof in _objects(facts) if "checkpoint" in proof]
+    sizes = sorted({old for old in map(checkpoint_size, proofs) if 0 < old < size})
+    paths = [{"size": old, "path": [proof.hex() for proof in scene.log.consistency(old, size)]} for old in sizes]
     files[f"{LOG}consistency.json"] = canonical(paths)
 
 
-def _size_of(proof: dict[str, Any]) -> int:
+def checkpoint_size(proof: dict[str, Any]) -> int:
     """Return the number of entries in the checkpoint of a proof; 0 if the proof is unreadable."""
     try:
         return parse_note(proof["checkpoint"]).size
@@ -147,17 +149,17 @@ def _objects(plain: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
         yield from _objects(inner)
 
 
-def _stamped(files: Files, shape: Shape | None) -> None:
+def _add_timestamps(files: Files, shape: Shape | None) -> None:
     records = []
     for subject, name in (("manifest", MANIFEST), ("checkpoint", f"{LOG}checkpoint")):
         file = f"proofs/anchors/{subject}-deceiver.tsr"
         digest = hashlib.sha256(files[name]).digest()
-        files[file] = stamp(shape, digest)
+        files[file] = forge_timestamp(shape, digest)
         records.append(to_plain(AnchorRecord(file, "rfc3161", "Deceiver", True, Digest(digest), ())))  # noqa: FBT003
-    files[ANCHORS] = canonical(sorted(records, key=lambda one: one["file"]))
+    files[ANCHORS_PATH] = canonical(sorted(records, key=lambda record: record["file"]))
 
 
-def _trusting(trust: Trust, change: Edit | None) -> Trust:
+def _change_trust(trust: Trust, change: Edit | None) -> Trust:
     authority = TrustedAuthority("Deceiver", (pem(ROOT.certificate(ROOT)).decode(),), development=True, label=LABEL)
     trust = replace(trust, authorities=(authority,))
     if change is None:

@@ -5,18 +5,18 @@ check detects is listed as well, with an empty list of checks; the benchmarks co
 question mark runs only in the command.
 """
 
-from tests.assets.corpus.invented_facts import DECLARED, OWNER, PICTURES, SEEN
-from tests.assets.corpus.invented_findings import MATCHES, SAID, VISITS
+from tests.assets.corpus.invented_facts import OWNER, PICTURES, SIGHTINGS, WORKS
+from tests.assets.corpus.invented_findings import DECISIONS, MATCHES, VISITS
 from tests.assets.corpus.invented_proofs import BAGS, LOGGED, RECEIPTS, SIGNED, TRUSTED
 
 FAMILIES = {
     "owner and party": OWNER,
-    "the work as declared": DECLARED,
+    "the work as declared": WORKS,
     "pictures and drawings": PICTURES,
-    "sightings and slices": SEEN,
+    "sightings and slices": SIGHTINGS,
     "matches": MATCHES,
     "visits and the sheet": VISITS,
-    "what was said": SAID,
+    "what was said": DECISIONS,
     "the log": LOGGED,
     "receipts": RECEIPTS,
     "key, signature and manifest": SIGNED,

@@ -141,7 +141,7 @@ EARLIER = {
 }
 
 
-def named() -> dict[str, set[str]]:
+def failing_checks() -> dict[str, set[str]]:
     """Return the failing checks of each invention; inventions that no check detects are left out."""
     every = {name: checks.split() for kinds in FAMILIES.values() for name, (_, checks) in kinds.items()}
     return {name: {re.sub(r":.*|\?$", "", check) for check in checks} for name, checks in every.items() if checks}

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.assets.changes import Files, without
-from tests.assets.corpus import Case, failing, written
-from tests.assets.corpus.making import Member, also, every, inside
-from tests.assets.corpus.zips import UX_OLD, made, streamed
+from tests.assets.changes import Files, remove_file
+from tests.assets.corpus import Case, failing_case, pack_after
+from tests.assets.corpus.making import Member, append_members, change_all_members, move_into_folder
+from tests.assets.corpus.zips import UX_OLD, write_sizes_after, zip_after
 
 DOUBLE = b"\0\x05\x16\7" + bytes(60)
 JUNK = {
@@ -35,53 +35,55 @@ FOREIGN = {
 }
 
 
-def beside(names: list[str]) -> Files:
+def leftover_files(names: list[str]) -> Files:
     """Return leftover files with these names."""
     return dict.fromkeys(names, DOUBLE)
 
 
-def with_beside(names: list[str]) -> Callable[[Files], Files]:
+def add_leftovers(names: list[str]) -> Callable[[Files], Files]:
     """Add leftover files beside those of the bundle."""
-    return lambda files: {**files, **beside(names)}
+    return lambda files: {**files, **leftover_files(names)}
 
 
-def plain_name(name: str) -> bool:
+def is_allowed_name(name: str) -> bool:
     """Return True if a bundle may contain a file of this name."""
     return all(part[0] != "." for part in name.split("/")) and not set(name) & set("~ ()")
 
 
 CASES: dict[str, Case] = {}
 for what, names in JUNK.items():
-    CASES[f"{what}, in a folder"] = Case(with_beside(names), says=ascii(names[0])[1:-1])
+    CASES[f"{what}, in a folder"] = Case(add_leftovers(names), says=ascii(names[0])[1:-1])
     CASES[f"{what}, in a ZIP"] = Case(
-        made(also(*(Member(name.encode(), DOUBLE) for name in names))), says="nobody vouches for"
+        zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), says="nobody vouches for"
     )
 for what, names in FOREIGN.items():
-    checks = ("files", "bag") if all(map(plain_name, names)) else ("container",)
+    checks = ("files", "bag") if all(map(is_allowed_name, names)) else ("container",)
     checks = (
         ("files",) if names[0].startswith("data/") and "bag" in checks else checks
     )  # the bag lists only sealed files
-    CASES[f"{what}, in a folder"] = failing(with_beside(names), *checks)
+    CASES[f"{what}, in a folder"] = failing_case(add_leftovers(names), *checks)
     checks = (*checks, "container") if "files" in checks else checks
-    CASES[f"{what}, in a ZIP"] = failing(made(also(*(Member(name.encode(), DOUBLE) for name in names))), *checks)
+    CASES[f"{what}, in a ZIP"] = failing_case(
+        zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), *checks
+    )
 CASES |= {
     "a folder as it was unpacked": Case(dict, says="and no other outside of proofs/"),
     "a ZIP by Finder": Case(
-        made(
-            streamed,
-            every(extra=UX_OLD, central_extra=b"UX\x08\0" + bytes(8)),
-            also(*(Member(name, b"x", method=8, flags=8) for name in (b".DS_Store", b"data/.DS_Store"))),
-            inside(b"case 7"),
-            also(Member(b"__MACOSX/case 7/._.DS_Store", DOUBLE, method=8, flags=8)),
-            also(Member(b"__MACOSX/case 7/data/._facts.json", DOUBLE, method=8, flags=8)),
+        zip_after(
+            write_sizes_after,
+            change_all_members(extra=UX_OLD, central_extra=b"UX\x08\0" + bytes(8)),
+            append_members(*(Member(name, b"x", method=8, flags=8) for name in (b".DS_Store", b"data/.DS_Store"))),
+            move_into_folder(b"case 7"),
+            append_members(Member(b"__MACOSX/case 7/._.DS_Store", DOUBLE, method=8, flags=8)),
+            append_members(Member(b"__MACOSX/case 7/data/._facts.json", DOUBLE, method=8, flags=8)),
         ),
         says="nobody vouches for",
     ),
-    "a sealed file missing, with its AppleDouble": failing(
-        lambda files: {**without("data/work/01.jpg")(files), "data/work/._01.jpg": DOUBLE},
+    "a sealed file missing, with its AppleDouble": failing_case(
+        lambda files: {**remove_file("data/work/01.jpg")(files), "data/work/._01.jpg": DOUBLE},
         "files", "file:data/work/01.jpg", "match:01",
     ),
-    "a missing file in the written container": failing(
-        written(without("data/exhibit.pdf")), "files", "file:data/exhibit.pdf"
+    "a missing file in the written container": failing_case(
+        pack_after(remove_file("data/exhibit.pdf")), "files", "file:data/exhibit.pdf"
     ),
 }  # fmt: skip

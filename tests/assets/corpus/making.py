@@ -38,19 +38,19 @@ class Member:
         """Return the bytes that follow the header."""
         if self.raw is not None:
             return self.raw
-        return deflated(self.data) if self.method == 8 else self.data
+        return deflate(self.data) if self.method == 8 else self.data
 
-    def header(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of a header, overridden by ``told``."""
+    def header(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a header, overridden by ``overrides``."""
         sizes = {"crc": zlib.crc32(self.data), "packed": len(self.packed()), "size": len(self.data)}
-        mine = {name: getattr(self, name) for name in ("name", "method", "flags", "version", "stamp")}
-        return {**mine, **sizes, "disk": 0, **told}
+        own_fields = {name: getattr(self, name) for name in ("name", "method", "flags", "version", "stamp")}
+        return {**own_fields, **sizes, "disk": 0, **overrides}
 
 
 Change = Callable[[list[Member]], Iterable[Member]]
 
 
-def deflated(data: bytes) -> bytes:
+def deflate(data: bytes) -> bytes:
     """Deflate without compression, so that the stored bytes stay recognisable."""
     packer = zlib.compressobj(0, zlib.DEFLATED, -15)
     return packer.compress(data) + packer.flush()
@@ -61,7 +61,7 @@ def members(files: Files) -> list[Member]:
     return [Member(name.encode(), data) for name, data in sorted(files.items())]
 
 
-def zip_of(
+def build_zip(
     entries: Iterable[Member],
     *,
     gap: bytes = b"",
@@ -80,23 +80,24 @@ def zip_of(
     """
     out, directory = b"", b""
     count = 0
-    for one in entries:
-        offset = len(out) + len(one.before) + start
-        head = one.header({**({"crc": 0, "packed": 0, "size": 0} if one.flags & 8 else {}), **one.local})
-        out += one.before + LOCAL.pack(
+    for member in entries:
+        offset = len(out) + len(member.before) + start
+        head = member.header({**({"crc": 0, "packed": 0, "size": 0} if member.flags & 8 else {}), **member.local})
+        out += member.before + LOCAL.pack(
             b"PK\3\4", head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF, head["stamp"] >> 16,
-            head["crc"], head["packed"], head["size"], len(head["name"]), len(one.extra),
-        ) + head["name"] + one.extra + one.packed()  # fmt: skip
-        if one.flags & 8 and not one.behind:
-            fields = one.header({})
+            head["crc"], head["packed"], head["size"], len(head["name"]), len(member.extra),
+        ) + head["name"] + member.extra + member.packed()  # fmt: skip
+        if member.flags & 8 and not member.behind:
+            fields = member.header({})
             out += struct.pack("<4s3I", b"PK\7\x08", fields["crc"], fields["packed"], fields["size"])
-        out += one.behind
-        head = one.header({"offset": offset, **one.central})
+        out += member.behind
+        head = member.header({"offset": offset, **member.central})
         directory += CENTRAL.pack(
-            b"PK\1\2", one.system << 8 | 20, head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF,
-            head["stamp"] >> 16, head["crc"], head["packed"], head["size"], len(head["name"]), len(one.central_extra),
-            len(one.comment), head["disk"], 0, one.attributes, head["offset"],
-        ) + head["name"] + one.central_extra + one.comment  # fmt: skip
+            b"PK\1\2", member.system << 8 | 20, head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF,
+            head["stamp"] >> 16, head["crc"], head["packed"], head["size"], len(head["name"]),
+            len(member.central_extra),
+            len(member.comment), head["disk"], 0, member.attributes, head["offset"],
+        ) + head["name"] + member.central_extra + member.comment  # fmt: skip
         count += 1
     fields = {
         "disk": 0,
@@ -111,26 +112,28 @@ def zip_of(
     return out + gap + directory + close + last
 
 
-def on(name: str, **changes: Any) -> Change:  # noqa: ANN401 - a member's fields
+def change_member(name: str, **changes: Any) -> Change:  # noqa: ANN401 - a member's fields
     """Change one member."""
-    return lambda entries: [replace(one, **changes) if one.name == name.encode() else one for one in entries]
+    return lambda entries: [
+        replace(member, **changes) if member.name == name.encode() else member for member in entries
+    ]
 
 
-def every(**changes: Any) -> Change:  # noqa: ANN401 - a member's fields
+def change_all_members(**changes: Any) -> Change:  # noqa: ANN401 - a member's fields
     """Change all members."""
-    return lambda entries: [replace(one, **changes) for one in entries]
+    return lambda entries: [replace(member, **changes) for member in entries]
 
 
-def also(*more: Member) -> Change:
+def append_members(*more: Member) -> Change:
     """Append members."""
     return lambda entries: [*entries, *more]
 
 
-def inside(folder: bytes) -> Change:
+def move_into_folder(folder: bytes) -> Change:
     """Move everything into a folder."""
-    return lambda entries: [replace(one, name=folder + b"/" + one.name) for one in entries]
+    return lambda entries: [replace(member, name=folder + b"/" + member.name) for member in entries]
 
 
-def evil(files: Files) -> Files:
+def replace_facts(files: Files) -> Files:
     """Replace the facts by others that suit a forger."""
     return {**files, FACTS: files[FACTS].replace(b"rival", b"saint", 1) if b"rival" in files[FACTS] else b"{}"}

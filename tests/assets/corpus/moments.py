@@ -1,7 +1,7 @@
 """Impossible times, and times not in canonical form, sealed with a stranger's key."""
 
-from tests.assets.corpus import failing, written
-from tests.assets.corpus.json_texts import LOG, first, sealed_facts, sealed_manifest, texted
+from tests.assets.corpus import failing_case, pack_after
+from tests.assets.corpus.json_texts import LOG, change_text, replace_first, seal_facts_text, seal_manifest_text
 
 NONE = {
     "30 February": "2026-02-30T10:00:00.000000Z",
@@ -37,27 +37,31 @@ REAL = {
     "the year 1000": "1000-01-01T00:00:00.000000Z",
     "the last moment": "9999-12-31T23:59:59.999999Z",
 }
-SEALED, ENTERED = r'"sealed_at":"[^"]*"', r'"time":"[^"]*"'
+SEALED_PATTERN, ENTERED_PATTERN = r'"sealed_at":"[^"]*"', r'"time":"[^"]*"'
 
 CASES = {
-    f"{what} in the manifest": failing(written(sealed_manifest(first(SEALED, f'"sealed_at":"{text}"'))), "manifest")
+    f"{what} in the manifest": failing_case(
+        pack_after(seal_manifest_text(replace_first(SEALED_PATTERN, f'"sealed_at":"{text}"'))), "manifest"
+    )
     for what, text in NONE.items()
 }
 CASES |= {
-    f"{what} in the log's entry": failing(
-        written(texted("proofs/log/entry.json", first(ENTERED, f'"time":"{text}"'))), *LOG
+    f"{what} in the log's entry": failing_case(
+        pack_after(change_text("proofs/log/entry.json", replace_first(ENTERED_PATTERN, f'"time":"{text}"'))), *LOG
     )
     for what, text in list(NONE.items())[::2]
 }
 CASES |= {
-    f"{what} in the facts": failing(
-        written(sealed_facts(first(r'"first_seen":"[^"]*"', f'"first_seen":"{text}"'))), "facts"
+    f"{what} in the facts": failing_case(
+        pack_after(seal_facts_text(replace_first(r'"first_seen":"[^"]*"', f'"first_seen":"{text}"'))), "facts"
     )
     for what, text in list(NONE.items())[::2]
 }
 CASES |= {
-    f"{what} in the manifest": failing(
-        written(sealed_manifest(first(SEALED, f'"sealed_at":"{text}"'))), "bag", *(["order"] if text < "2026" else [])
+    f"{what} in the manifest": failing_case(
+        pack_after(seal_manifest_text(replace_first(SEALED_PATTERN, f'"sealed_at":"{text}"'))),
+        "bag",
+        *(["order"] if text < "2026" else []),
     )
     for what, text in REAL.items()  # the manifest is valid; the bag states another day, the facts later times
 }

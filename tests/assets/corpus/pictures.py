@@ -13,10 +13,10 @@ from PIL import Image
 from exhibit.digests import Digest
 from exhibit.pictures.decode import inspect
 from tests.assets.changes import Files
-from tests.assets.corpus import Case, base, failing, written
-from tests.assets.resealing import sealed_lie
+from tests.assets.corpus import Case, base, failing_case, pack_after
+from tests.assets.resealing import seal_lie
 
-FOUND = "data/sightings/01/image.jpg"
+FOUND_PATH = "data/sightings/01/image.jpg"
 TURNS = {
     1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
@@ -26,12 +26,12 @@ TURNS = {
 
 
 @cache
-def shown() -> Image.Image:
+def found_picture() -> Image.Image:
     """Return the sighted image."""
-    return Image.open(io.BytesIO(base()[FOUND])).convert("RGB")
+    return Image.open(io.BytesIO(base()[FOUND_PATH])).convert("RGB")
 
 
-def exif(value: int, *, kind: int = 3, order: str = "<") -> bytes:
+def build_exif(value: int, *, kind: int = 3, order: str = "<") -> bytes:
     """Return an EXIF block with an orientation."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     size = {3: "H2x", 1: "B3x"}[kind]
@@ -39,26 +39,30 @@ def exif(value: int, *, kind: int = 3, order: str = "<") -> bytes:
     return b"Exif\0\0" + mark + body
 
 
-def stored(form: str, orientation: int, block: bytes | None = None, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+def store_transposed(form: str, orientation: int, block: bytes | None = None, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
     """Return a function that stores the sighted image transposed, with an orientation that reverses it."""
 
     def make() -> bytes:
         turn = TURNS[orientation]
-        picture = shown() if turn is None else shown().transpose(turn)
+        picture = found_picture() if turn is None else found_picture().transpose(turn)
         out = io.BytesIO()
         quality = {"quality": 95} if form == "JPEG" else {"lossless": True} if form == "WEBP" else {}
-        picture.save(out, form, exif=exif(orientation) if block is None else block, **quality, **options)
+        picture.save(out, form, exif=build_exif(orientation) if block is None else block, **quality, **options)
         return out.getvalue()
 
     return make
 
 
-def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
-    """Return a function that animates frames, each ``shown``, ``blank`` or ``noise``."""
+def animate(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+    """Return a function that animates frames, each ``found_picture``, ``blank`` or ``noise``."""
 
     def make() -> bytes:
-        noise = np.random.default_rng(7).integers(0, 255, (shown().height, shown().width, 3), np.uint8)
-        kinds = {"shown": shown(), "blank": Image.new("RGB", shown().size, "white"), "noise": Image.fromarray(noise)}
+        noise = np.random.default_rng(7).integers(0, 255, (found_picture().height, found_picture().width, 3), np.uint8)
+        kinds = {
+            "shown": found_picture(),
+            "blank": Image.new("RGB", found_picture().size, "white"),
+            "noise": Image.fromarray(noise),
+        }
         first, *rest = [kinds[frame].copy() for frame in frames]
         out = io.BytesIO()
         quality = {"lossless": True} if form == "WEBP" else {}
@@ -68,12 +72,12 @@ def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  #
     return make
 
 
-def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+def vary_transparency(form: str, colour: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
     """Return a function that makes an image of one colour, more transparent where the sighted image is darker."""
 
     def make() -> bytes:
-        picture = Image.new("RGB", shown().size, colour)
-        picture.putalpha(shown().convert("L"))
+        picture = Image.new("RGB", found_picture().size, colour)
+        picture.putalpha(found_picture().convert("L"))
         out = io.BytesIO()
         picture.save(out, form, **options)
         return out.getvalue()
@@ -81,9 +85,9 @@ def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]: 
     return make
 
 
-def chunked(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
+def add_chunks(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
     """Return a function that makes a PNG with additional chunks after its header, or after its pixels."""
-    return with_chunks(stored("PNG", 1, b""), *chunks, behind=behind)
+    return with_chunks(store_transposed("PNG", 1, b""), *chunks, behind=behind)
 
 
 def with_chunks(png: Callable[[], bytes], *chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
@@ -101,12 +105,12 @@ def with_chunks(png: Callable[[], bytes], *chunks: tuple[bytes, bytes], behind: 
     return make
 
 
-def cut(form: str, share: float) -> Callable[[], bytes]:
+def truncate(form: str, share: float) -> Callable[[], bytes]:
     """Return a function that makes a truncated file."""
-    return lambda: (data := stored(form, 1)())[: int(len(data) * share)]
+    return lambda: (data := store_transposed(form, 1)())[: int(len(data) * share)]
 
 
-def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
+def use_as_found_picture(make: Callable[[], bytes]) -> Callable[[Files], Files]:
     """Use this image as the sighted one, sealed with a stranger's key."""
 
     def lie(facts: dict[str, Any], files: Files) -> None:
@@ -118,54 +122,57 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
             for file in visit["files"]:
                 files.pop(file)
         sighting["captures"] = []
-        files[FOUND] = data
+        files[FOUND_PATH] = data
         sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=inspect(data).format)
         match["picture"] = Digest.of(data).hex
 
-    return lambda files: sealed_lie(files, lie)
+    return lambda files: seal_lie(files, lie)
 
 
 KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # True if a browser displays the sighted image
-    **{f"{form} of orientation {n}": (stored(form, n), True) for form in ("JPEG", "PNG") for n in TURNS},
-    **{f"WEBP of orientation {n}": (stored("WEBP", n), n == 1) for n in TURNS},  # browsers ignore orientation in WebP
-    "JPEG of an orientation in the other order": (stored("JPEG", 6, exif(6, order=">")), True),
-    "JPEG of orientation 9": (stored("JPEG", 1, exif(9)), True),
-    "JPEG of orientation 0": (stored("JPEG", 1, exif(0)), True),
-    "JPEG of an orientation as a byte": (stored("JPEG", 1, exif(6, kind=1)), True),
-    "JPEG of an EXIF block that breaks off": (stored("JPEG", 1, exif(6)[:20]), True),
-    "JPEG stored turned without an orientation": (stored("JPEG", 6, b""), False),
-    "PNG of a late orientation": (chunked((b"eXIf", exif(6)[6:]), behind=True), True),
-    "WEBP stored turned without an orientation": (stored("WEBP", 6, b""), False),
-    "APNG": (animated("PNG", "shown", "noise"), True),
-    "APNG with noise first": (animated("PNG", "noise", "shown"), False),
-    "APNG with its still picture apart": (animated("PNG", "shown", "noise", "noise", default_image=True), False),
-    "APNG with noise as its still picture": (animated("PNG", "noise", "shown", "shown", default_image=True), True),
+    **{f"{form} of orientation {n}": (store_transposed(form, n), True) for form in ("JPEG", "PNG") for n in TURNS},
+    # browsers ignore orientation in WebP
+    **{f"WEBP of orientation {n}": (store_transposed("WEBP", n), n == 1) for n in TURNS},
+    "JPEG of an orientation in the other order": (store_transposed("JPEG", 6, build_exif(6, order=">")), True),
+    "JPEG of orientation 9": (store_transposed("JPEG", 1, build_exif(9)), True),
+    "JPEG of orientation 0": (store_transposed("JPEG", 1, build_exif(0)), True),
+    "JPEG of an orientation as a byte": (store_transposed("JPEG", 1, build_exif(6, kind=1)), True),
+    "JPEG of an EXIF block that breaks off": (store_transposed("JPEG", 1, build_exif(6)[:20]), True),
+    "JPEG stored turned without an orientation": (store_transposed("JPEG", 6, b""), False),
+    "PNG of a late orientation": (add_chunks((b"eXIf", build_exif(6)[6:]), behind=True), True),
+    "WEBP stored turned without an orientation": (store_transposed("WEBP", 6, b""), False),
+    "APNG": (animate("PNG", "shown", "noise"), True),
+    "APNG with noise first": (animate("PNG", "noise", "shown"), False),
+    "APNG with its still picture apart": (animate("PNG", "shown", "noise", "noise", default_image=True), False),
+    "APNG with noise as its still picture": (animate("PNG", "noise", "shown", "shown", default_image=True), True),
     "APNG of three frames with its still picture apart": (
-        animated("PNG", "shown", "noise", "blank", "noise", default_image=True), False
+        animate("PNG", "shown", "noise", "blank", "noise", default_image=True), False
     ),
     "APNG with words like a chunk's before its frames": (
-        with_chunks(animated("PNG", "shown", "noise", "blank", "noise", default_image=True), (b"tEXt", b"a\0IDAT")),
+        with_chunks(animate("PNG", "shown", "noise", "blank", "noise", default_image=True), (b"tEXt", b"a\0IDAT")),
         False,
     ),
-    "APNG that begins blank": (animated("PNG", "blank", "shown"), True),
-    "GIF": (animated("GIF", "shown", "noise", loop=0), True),
-    "GIF that begins blank": (animated("GIF", "blank", "shown"), True),
-    "GIF with noise first": (animated("GIF", "noise", "shown", loop=0), False),
-    "animated WEBP": (animated("WEBP", "shown", "noise"), True),
-    "animated WEBP that begins blank": (animated("WEBP", "blank", "shown"), True),
-    "animated WEBP with noise first": (animated("WEBP", "noise", "shown"), False),
-    "JPEG that breaks off": (cut("JPEG", 0.8), False),
-    "PNG with colours of its own": (chunked((b"gAMA", struct.pack(">I", 100000))), True),
-    "progressive JPEG": (stored("JPEG", 1, progressive=True), True),
-    "BMP": (stored("BMP", 1), True),
-    "PNG that only dark pages show": (let_through("PNG", "white"), True),
-    "WEBP that only dark pages show": (let_through("WEBP", "white", lossless=True), True),
-    "PNG that light pages show inverted": (let_through("PNG", "black"), False),
+    "APNG that begins blank": (animate("PNG", "blank", "shown"), True),
+    "GIF": (animate("GIF", "shown", "noise", loop=0), True),
+    "GIF that begins blank": (animate("GIF", "blank", "shown"), True),
+    "GIF with noise first": (animate("GIF", "noise", "shown", loop=0), False),
+    "animated WEBP": (animate("WEBP", "shown", "noise"), True),
+    "animated WEBP that begins blank": (animate("WEBP", "blank", "shown"), True),
+    "animated WEBP with noise first": (animate("WEBP", "noise", "shown"), False),
+    "JPEG that breaks off": (truncate("JPEG", 0.8), False),
+    "PNG with colours of its own": (add_chunks((b"gAMA", struct.pack(">I", 100000))), True),
+    "progressive JPEG": (store_transposed("JPEG", 1, progressive=True), True),
+    "BMP": (store_transposed("BMP", 1), True),
+    "PNG that only dark pages show": (vary_transparency("PNG", "white"), True),
+    "WEBP that only dark pages show": (vary_transparency("WEBP", "white", lossless=True), True),
+    "PNG that light pages show inverted": (vary_transparency("PNG", "black"), False),
 }  # fmt: skip
 CASES: dict[str, Case] = {
-    name: Case(written(showing(make))) if good else failing(written(showing(make)), "match:01")
+    name: Case(pack_after(use_as_found_picture(make)))
+    if good
+    else failing_case(pack_after(use_as_found_picture(make)), "match:01")
     for name, (make, good) in KINDS.items()
 }
 SIDEWAYS = [f"WEBP of orientation {n}" for n in (5, 6, 7, 8)]
 for name in ("JPEG stored turned without an orientation", "WEBP stored turned without an orientation", *SIDEWAYS):
-    CASES[name] = failing(CASES[name].make, "match:01", "pictures")
+    CASES[name] = failing_case(CASES[name].make, "match:01", "pictures")

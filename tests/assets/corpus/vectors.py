@@ -5,18 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.assets.changes import Files
-from tests.assets.corpus import BUNDLE, Case, failing
-from tests.assets.make_vectors import FOLDER, joined
+from tests.assets.corpus import BUNDLE, Case, failing_case
+from tests.assets.make_vectors import FOLDER, join_pieces
 
 BROKEN: list[dict[str, Any]] = json.loads((FOLDER / "broken.json").read_text("utf-8"))
 
 
-def _failed(vector: dict[str, Any]) -> list[str]:
+def _failed_checks(vector: dict[str, Any]) -> list[str]:
     return [name for name, state in vector["not_passed"].items() if state == "failed"]
 
 
-def _whole(vector: dict[str, Any]) -> Callable[[Files], bytes]:
-    return lambda _: joined(BUNDLE.read_bytes(), vector["pieces"])
+def _rebuild_bundle(vector: dict[str, Any]) -> Callable[[Files], bytes]:
+    return lambda _: join_pieces(BUNDLE.read_bytes(), vector["pieces"])
 
 
-CASES: dict[str, Case] = {vector["name"]: failing(_whole(vector), *_failed(vector)) for vector in BROKEN}
+CASES: dict[str, Case] = {
+    vector["name"]: failing_case(_rebuild_bundle(vector), *_failed_checks(vector)) for vector in BROKEN
+}

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.archives import common_crawl, wayback
-from crawler.archives.cdx import Archive, Asked, Capture, Stated, earliest
+from crawler.archives.cdx import Archive, Capture, CaptureQuery, CaptureStatement, earliest
 from crawler.archives.common_crawl import CommonCrawl
 from crawler.archives.wayback import Wayback
 from crawler.searches.client import SearchRefusedError
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from tests.assets.captured import Archived, Kept, digest
+from tests.assets.captured import ArchivedCapture, WebArchive, digest
 from tests.assets.site import Answer, Site, picture
 
-DOMAIN = Asked(url="photos.example", whole_domain=True, pictures=True, most=2)
+DOMAIN = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, most=2)
 RED, BLUE = picture(1), picture(2)
 
 
@@ -27,41 +27,41 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def archived(site: Site) -> Archived:
+def archived(site: Site) -> WebArchive:
     """Serve one image under four URLs and times, another image, a page, an error and a capture of another site."""
-    made = Archived(
+    web_archive = WebArchive(
         [
-            Kept("https://photos.example/red.jpg", "20190303120000", RED),
-            Kept("https://photos.example/red.jpg", "20200101000000", RED),
-            Kept("https://photos.example/red.jpg", "20240202000000", RED),
-            Kept("https://www.photos.example/a.jpg", "20190101000000", RED),
-            Kept("https://photos.example/shop/blue.jpg", "20240505050505", BLUE),
-            Kept("https://www.photos.example/", "20190303120000", b"<h1>page</h1>", "text/html"),
-            Kept("https://www.photos.example/gone.jpg", "20190303120000", b"gone", status="404"),
-            Kept("https://notphotos.example/red.jpg", "20190303120000", RED),
+            ArchivedCapture("https://photos.example/red.jpg", "20190303120000", RED),
+            ArchivedCapture("https://photos.example/red.jpg", "20200101000000", RED),
+            ArchivedCapture("https://photos.example/red.jpg", "20240202000000", RED),
+            ArchivedCapture("https://www.photos.example/a.jpg", "20190101000000", RED),
+            ArchivedCapture("https://photos.example/shop/blue.jpg", "20240505050505", BLUE),
+            ArchivedCapture("https://www.photos.example/", "20190303120000", b"<h1>page</h1>", "text/html"),
+            ArchivedCapture("https://www.photos.example/gone.jpg", "20190303120000", b"gone", status="404"),
+            ArchivedCapture("https://notphotos.example/red.jpg", "20190303120000", RED),
         ]
     )
-    made.serve(site)
-    return made
+    web_archive.serve(site)
+    return web_archive
 
 
-def archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
+def open_archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
     session = guarded_session(Guard(("127.0.0.0/8",)), user_agent="ExhibitBot/0.1 (+https://example.org)")
     if name == "wayback":
         return Wayback(session, site.url(""), seconds)
     return CommonCrawl(session, site.url(""), site.url(""), seconds)
 
 
-def listed(of: Archive, asked: Asked) -> list[Capture]:
+def list_captures(index: Archive, criteria: CaptureQuery) -> list[Capture]:
     """Return all captures that an archive lists, page by page."""
-    found: list[Capture] = []
+    captures: list[Capture] = []
     page = ""
     for _ in range(30):
-        answer = of.captures(asked, page)
-        found += answer.captures
+        answer = index.captures(criteria, page)
+        captures += answer.captures
         page = answer.next_page
         if not page:
-            return found
+            return captures
     raise AssertionError(page)
 
 
@@ -73,38 +73,38 @@ BOTH = pytest.mark.parametrize("name", ["wayback", "common-crawl"])
 def test_all_pictures_of_a_domain_are_named_page_by_page_and_each_picture_has_its_earliest_capture(
     name: str, site: Site
 ) -> None:
-    found = listed(archive(name, site), DOMAIN)
-    first = earliest(found)
-    assert {one.url for one in found} == {
+    captures = list_captures(open_archive(name, site), DOMAIN)
+    first = earliest(captures)
+    assert {capture.url for capture in captures} == {
         "https://photos.example/red.jpg", "https://www.photos.example/a.jpg", "https://photos.example/shop/blue.jpg",
     }  # fmt: skip
     assert first[digest(RED)].url == "https://www.photos.example/a.jpg"
     assert len(first) == 2
     assert first[digest(BLUE)].at.isoformat() == "2024-05-05T05:05:05+00:00"
-    assert {one.headers["user-agent"] for one in site.seen} == {"ExhibitBot/0.1 (+https://example.org)"}
+    assert {capture.headers["user-agent"] for capture in site.seen} == {"ExhibitBot/0.1 (+https://example.org)"}
 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_what_is_stated_of_a_capture_is_kept_as_one_line(name: str, site: Site) -> None:
-    for one in listed(archive(name, site), DOMAIN):
-        assert Stated.read(str(one.stated)) == one.stated
-        assert one.stated.archive == name
+    for capture in list_captures(open_archive(name, site), DOMAIN):
+        assert CaptureStatement.read(str(capture.stated)) == capture.stated
+        assert capture.stated.archive == name
 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_only_what_lies_within_the_time_is_named(name: str, site: Site) -> None:
-    asked = Asked(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
-    assert [one.at.year for one in listed(archive(name, site), asked)] == [2024]
+    request = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
+    assert [capture.at.year for capture in list_captures(open_archive(name, site), request)] == [2024]
     if name == "common-crawl":
         assert not any("2019" in path for path in site.paths()), "the index of another time isn't asked"
 
 
 @pytest.mark.usefixtures("archived")
 def test_the_captures_of_one_address_are_named_whatever_they_are(site: Site) -> None:
-    page = archive("wayback", site).captures(Asked(url="https://www.photos.example/"))
-    assert [(one.media_type, one.record) for one in page.captures] == [
+    page = open_archive("wayback", site).captures(CaptureQuery(url="https://www.photos.example/"))
+    assert [(capture.media_type, capture.record) for capture in page.captures] == [
         ("text/html", site.url("/web/20190303120000id_/https://www.photos.example/"))
     ]
 
@@ -112,7 +112,9 @@ def test_the_captures_of_one_address_are_named_whatever_they_are(site: Site) -> 
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_an_archive_without_the_domain_names_nothing(name: str, site: Site) -> None:
-    assert not listed(archive(name, site), Asked(url="nobody.example", whole_domain=True, pictures=True))
+    assert not list_captures(
+        open_archive(name, site), CaptureQuery(url="nobody.example", whole_domain=True, pictures=True)
+    )
 
 
 CC, WAYBACK = common_crawl.STATUSES, wayback.STATUSES
@@ -141,16 +143,16 @@ CC, WAYBACK = common_crawl.STATUSES, wayback.STATUSES
     ],
 )
 def test_what_an_archive_says_instead_tells_what_to_do(
-    name: str, answer: Answer, reason: str, wait: float | None, site: Site, archived: Archived
+    name: str, answer: Answer, reason: str, wait: float | None, site: Site, archived: WebArchive
 ) -> None:
     archived.answer = lambda _: answer
     with pytest.raises(SearchRefusedError) as error:
-        archive(name, site).captures(DOMAIN)
+        open_archive(name, site).captures(DOMAIN)
     assert (error.value.reason, error.value.wait) == (reason, wait)
     assert len(site.seen) == 1
 
 
-def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site: Site, archived: Archived) -> None:
+def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site: Site, archived: WebArchive) -> None:
     turns: list[float] = []
     free_at = [0.0]
 
@@ -172,31 +174,31 @@ def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site:
     assert len(site.seen) == 1
 
 
-def test_the_wayback_machine_is_asked_for_the_key_of_each_url(site: Site, archived: Archived) -> None:
-    listed(archive("wayback", site), DOMAIN)
+def test_the_wayback_machine_is_asked_for_the_key_of_each_url(site: Site, archived: WebArchive) -> None:
+    list_captures(open_archive("wayback", site), DOMAIN)
     assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.paths())
 
 
 def test_an_index_without_an_end_is_left_and_memory_stays_flat(
-    site: Site, archived: Archived, monkeypatch: pytest.MonkeyPatch
+    site: Site, archived: WebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crawler.archives.asking.MAX_BYTES", 100_000)
-    stated = f"https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n"
-    line = f"example,photos)/red.jpg 20190303120000 {stated}".encode()
+    index_line = f"https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n"
+    line = f"example,photos)/red.jpg 20190303120000 {index_line}".encode()
     archived.answer = lambda _: Answer(line * 200_000, "text/plain", length=-1)
     tracemalloc.start()
     with pytest.raises(RefusedError) as error:
-        archive("wayback", site).captures(DOMAIN)
+        open_archive("wayback", site).captures(DOMAIN)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert error.value.reason == "too-many-bytes"
     assert peak < 60_000_000, peak
 
 
-def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, archived: Archived) -> None:
+def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, archived: WebArchive) -> None:
     other = b'[{"id": "CC-MAIN-2019-09", "cdx-api": "http://127.0.0.9/x", "from": "2019-01-01", "to": "2019-12-31"}]'
-    archived.answer = lambda seen: Answer(other, "text/json") if seen.path == "/collinfo.json" else None
-    assert not listed(archive("common-crawl", site), DOMAIN)
+    archived.answer = lambda request: Answer(other, "text/json") if request.path == "/collinfo.json" else None
+    assert not list_captures(open_archive("common-crawl", site), DOMAIN)
     assert site.paths() == ["/collinfo.json"]
 
 
@@ -204,7 +206,7 @@ def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, ar
 def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
     monkeypatch.setattr("crawler.archives.asking.time.sleep", rests.append)
-    listed(archive("wayback", site, seconds=9.0), DOMAIN)
+    list_captures(open_archive("wayback", site, seconds=9.0), DOMAIN)
     assert len(site.seen) == 2
     assert len(rests) == 1
     assert 8.0 < rests[0] <= 9.0
@@ -221,4 +223,4 @@ def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypa
     ],
 )
 def test_other_texts_state_nothing(text: str) -> None:
-    assert Stated.read(text) is None
+    assert CaptureStatement.read(text) is None

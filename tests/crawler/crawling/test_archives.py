@@ -35,7 +35,7 @@ URL = "http://a.example/"
 JPEG = "Content-Type: image/jpeg"
 
 
-class Read:
+class ArchiveReading:
     """The result of reading an archive."""
 
     def __init__(self, folder: Path, archive: Path, after: str = "") -> None:
@@ -50,10 +50,12 @@ class Read:
         assert isinstance(end, EndLine)
         self.refused_counts, self.passed = end.counts.refused, end.counts.passed
         self.positions = [line.position for line in pages]
-        self.bytes = {name: (folder / "bytes" / one.digest.hex).read_bytes() for name, one in self.seen.items()}
+        self.bytes = {
+            name: (folder / "bytes" / sighting.digest.hex).read_bytes() for name, sighting in self.seen.items()
+        }
 
 
-def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+def http_response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
 
 
@@ -65,10 +67,10 @@ def record(name: str, block: bytes, *headers: str, kind: str = "response", date:
     return "\r\n".join([*head, *headers, "", ""]).encode() + block + b"\r\n\r\n"
 
 
-def read(folder: Path, *parts: bytes, packed: bool = False) -> Read:
+def read_archive(folder: Path, *parts: bytes, packed: bool = False) -> ArchiveReading:
     path = folder / ("a.warc.gz" if packed else "a.warc")
     path.write_bytes(b"".join(gzip.compress(part) for part in parts) if packed else b"".join(parts))
-    return Read(folder, path)
+    return ArchiveReading(folder, path)
 
 
 def sha1(data: bytes) -> str:
@@ -78,15 +80,15 @@ def sha1(data: bytes) -> str:
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
     page = b"<p>Boats<img src=/zstd.jpg alt=Harbour>"
-    done = read(
+    done = read_archive(
         tmp_path,
-        record("s.css", http(brotli.compress(b"p{}"), "Content-Type: text/css", "Content-Encoding: br")),
-        record("broken.css", http(b"\xff\xff junk", "Content-Type: text/css", "Content-Encoding: br")),
-        record("p", http(zstd.compress(page), "Content-Type: text/html", "Content-Encoding: zstd")),
-        record("br.jpg", http(brotli.compress(picture(1)), JPEG, "Content-Encoding: br")),
-        record("zstd.jpg", http(zstd.compress(picture(2)), JPEG, "Content-Encoding: zstd")),
-        record("gzip.jpg", http(gzip.compress(picture(3)), JPEG, "Content-Encoding: x-gzip")),
-        record("bad.jpg", http(b"\0\1\2", JPEG, "Content-Encoding: gzip")),
+        record("s.css", http_response(brotli.compress(b"p{}"), "Content-Type: text/css", "Content-Encoding: br")),
+        record("broken.css", http_response(b"\xff\xff junk", "Content-Type: text/css", "Content-Encoding: br")),
+        record("p", http_response(zstd.compress(page), "Content-Type: text/html", "Content-Encoding: zstd")),
+        record("br.jpg", http_response(brotli.compress(picture(1)), JPEG, "Content-Encoding: br")),
+        record("zstd.jpg", http_response(zstd.compress(picture(2)), JPEG, "Content-Encoding: zstd")),
+        record("gzip.jpg", http_response(gzip.compress(picture(3)), JPEG, "Content-Encoding: x-gzip")),
+        record("bad.jpg", http_response(b"\0\1\2", JPEG, "Content-Encoding: gzip")),
         packed=packed,
     )
     names = ("br.jpg", "zstd.jpg", "gzip.jpg")
@@ -110,13 +112,13 @@ def test_each_file_that_an_archive_packs_is_read_as_warcio_writes_it(tmp_path: P
                 ("p", "text/html", brotli.compress(b"<p>")),
                 ("1.jpg", "image/jpeg", brotli.compress(picture(number))),
             ):
-                told = [("Content-Type", kind), ("Content-Encoding", "br"), ("Content-Length", str(len(body)))]
-                head = StatusAndHeaders("200 OK", told, protocol="HTTP/1.1")
+                headers = [("Content-Type", kind), ("Content-Encoding", "br"), ("Content-Length", str(len(body)))]
+                head = StatusAndHeaders("200 OK", headers, protocol="HTTP/1.1")
                 url = f"{URL}{number}/{name}"
                 writer.write_record(writer.create_warc_record(url, "response", io.BytesIO(body), http_headers=head))
             data = out.getvalue()
             wacz.writestr(f"archive/{number}.warc.gz", data[:-20] if number == 2 else data)
-    done = Read(tmp_path, tmp_path / "a.wacz")
+    done = ArchiveReading(tmp_path, tmp_path / "a.wacz")
     assert set(done.seen) == {"1/1.jpg", "3/1.jpg"}
     assert done.refused == {"2/1.jpg": "incomplete", (tmp_path / "a.wacz").as_uri(): "unreadable"}
     assert done.code is ExitCode.INCOMPLETE
@@ -126,17 +128,17 @@ def test_what_is_cut_is_refused_and_a_file_that_breaks_off_is_told(tmp_path: Pat
     data = picture(1)
     cut, size = data[: len(data) * 88 // 100], f"Content-Length: {len(data)}"
     chunks = b"%x\r\n%s\r\n" % (len(data), data)
-    done = read(
+    done = read_archive(
         tmp_path,
-        record("short.jpg", http(cut, JPEG, size)),
-        record("chunks.jpg", http(chunks, JPEG, "Transfer-Encoding: chunked")),
-        record("whole.jpg", http(chunks + b"0\r\n\r\n", JPEG, "Transfer-Encoding: chunked")),
-        record("coded.jpg", http(gzip.compress(data)[:-30], JPEG, "Content-Encoding: gzip")),
-        record("told.jpg", http(cut, JPEG), "WARC-Truncated: length"),
-        record("segment.jpg", http(cut, JPEG), "WARC-Segment-Number: 1"),
-        record("p", http(b"<img src=whole.jpg>", "Content-Type: text/html", "Content-Length: 999")),
+        record("short.jpg", http_response(cut, JPEG, size)),
+        record("chunks.jpg", http_response(chunks, JPEG, "Transfer-Encoding: chunked")),
+        record("whole.jpg", http_response(chunks + b"0\r\n\r\n", JPEG, "Transfer-Encoding: chunked")),
+        record("coded.jpg", http_response(gzip.compress(data)[:-30], JPEG, "Content-Encoding: gzip")),
+        record("told.jpg", http_response(cut, JPEG), "WARC-Truncated: length"),
+        record("segment.jpg", http_response(cut, JPEG), "WARC-Segment-Number: 1"),
+        record("p", http_response(b"<img src=whole.jpg>", "Content-Type: text/html", "Content-Length: 999")),
         record("head.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"),
-        record("last.jpg", http(data, JPEG))[:-60],
+        record("last.jpg", http_response(data, JPEG))[:-60],
     )
     assert set(done.seen) == {"whole.jpg"}
     names = ("short", "chunks", "coded", "told", "segment", "head", "last")
@@ -151,19 +153,21 @@ def test_bytes_that_do_not_fit_their_digest_are_refused_and_others_are_not_asked
     coded = gzip.compress(data)
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(coded), coded)
     both = ("Transfer-Encoding: chunked", "Content-Encoding: gzip")
-    told = {
+    digests = {
         "sent.jpg": sha1(chunks),
         "packed.jpg": f"sha-256:{hashlib.sha256(coded).hexdigest()}",
         "plain.jpg": sha1(data).lower(),
         "unknown.jpg": "blake9:ABCDEF",
         "wrong.jpg": wrong,
     }
-    parts = [record(name, http(chunks, JPEG, *both), f"WARC-Payload-Digest: {its}") for name, its in told.items()]
-    block = http(data, JPEG)
+    parts = [
+        record(name, http_response(chunks, JPEG, *both), f"WARC-Payload-Digest: {its}") for name, its in digests.items()
+    ]
+    block = http_response(data, JPEG)
     parts += [record("block.jpg", block, f"WARC-Block-Digest: {sha1(block)}")]
     parts += [record("bad-block.jpg", block, f"WARC-Block-Digest: {wrong}")]
     parts += [record("file.jpg", data, f"WARC-Payload-Digest: {wrong}", JPEG, kind="resource")]
-    done = read(tmp_path, *parts)
+    done = read_archive(tmp_path, *parts)
     assert set(done.seen) == {"sent.jpg", "packed.jpg", "plain.jpg", "unknown.jpg", "block.jpg"}
     assert done.refused == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
 
@@ -172,20 +176,20 @@ def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_pat
     data = picture(1)
     size = len(data)
     whole, part = f"Content-Range: bytes 0-{size - 1}/{size}", f"Content-Range: bytes 0-{size - 1}/{size + 1}"
-    done = read(
+    done = read_archive(
         tmp_path,
-        record("203.jpg", http(data, JPEG, status="203 Non-Authoritative Information")),
-        record("206.jpg", http(data, JPEG, whole, status="206 Partial Content")),
-        record("part.jpg", http(data, JPEG, part, status="206 Partial Content")),
-        record("404.jpg", http(data, JPEG, status="404 Not Found")),
-        record("moved", http(b"", "Location: /x", status="301 Moved Permanently")),
-        record("a.js", http(b"1", "Content-Type: text/javascript")),
-        record("p", http(b"<p>", "Content-Type: text/html")),
+        record("203.jpg", http_response(data, JPEG, status="203 Non-Authoritative Information")),
+        record("206.jpg", http_response(data, JPEG, whole, status="206 Partial Content")),
+        record("part.jpg", http_response(data, JPEG, part, status="206 Partial Content")),
+        record("404.jpg", http_response(data, JPEG, status="404 Not Found")),
+        record("moved", http_response(b"", "Location: /x", status="301 Moved Permanently")),
+        record("a.js", http_response(b"1", "Content-Type: text/javascript")),
+        record("p", http_response(b"<p>", "Content-Type: text/html")),
         record("query", b"a.example. 60 IN A 192.0.2.1"),
         record("text", b"words", kind="conversion"),
         record("asked", b"GET / HTTP/1.1\r\n\r\n", kind="request"),
     )
-    assert {name: one.status for name, one in done.seen.items()} == {"203.jpg": 203, "206.jpg": 206}
+    assert {name: sighting.status for name, sighting in done.seen.items()} == {"203.jpg": 203, "206.jpg": 206}
     assert done.refused == {"part.jpg": "incomplete"}
     passed = {"conversion": 1, "http-301": 1, "http-404": 1, "not-an-image": 1, "not-http": 1}
     assert (done.passed, done.refused_counts) == (passed, {**passed, "incomplete": 1})
@@ -197,38 +201,43 @@ def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Pat
     refers = f"WARC-Refers-To-Target-URI: {URL}a.jpg"
     at = "WARC-Refers-To-Date: 2020-01-02T03:04:05Z"
     again = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}
-    head = http(b"", JPEG, "ETag: 2")
-    done = read(
+    head = http_response(b"", JPEG, "ETag: 2")
+    done = read_archive(
         tmp_path,
-        record("a.jpg", http(data, JPEG), digest),
+        record("a.jpg", http_response(data, JPEG), digest),
         record("b.jpg", head, digest, refers, **again),
         record("c.jpg", b"", refers, at, **again),
         record("d.jpg", head, digest, **again),
-        record("gone.jpg", http(b"", status="404 Not Found"), digest, refers, **again),
+        record("gone.jpg", http_response(b"", status="404 Not Found"), digest, refers, **again),
         record("other.jpg", head, f"WARC-Payload-Digest: {sha1(b'x')}", refers, at, **again),
         record("nowhere.jpg", head, **again),
     )
     assert done.bytes == dict.fromkeys(("a.jpg", "b.jpg", "c.jpg", "d.jpg"), data)
-    seen = done.seen["b.jpg"]
-    assert (seen.image_url, seen.final_url, seen.status, seen.media_type) == (f"{URL}b.jpg",) * 2 + (200, "image/jpeg")
-    assert seen.response_headers == (("Content-Type", "image/jpeg"), ("ETag", "2"))
-    assert seen.fetched_at is not None
-    assert seen.fetched_at.year == 2021
+    sighting = done.seen["b.jpg"]
+    assert (sighting.image_url, sighting.final_url, sighting.status, sighting.media_type) == (f"{URL}b.jpg",) * 2 + (
+        200,
+        "image/jpeg",
+    )
+    assert sighting.response_headers == (("Content-Type", "image/jpeg"), ("ETag", "2"))
+    assert sighting.fetched_at is not None
+    assert sighting.fetched_at.year == 2021
     assert done.passed == {"http-404": 1, "revisit": 2}
 
 
 def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Path) -> None:
     data = picture(1)
     hexadecimal = f"WARC-Payload-Digest: sha-1:{hashlib.sha1(data).hexdigest()}"  # noqa: S324 - what archives have
-    again, named = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}, "WARC-Refers-To-Target-URI"
-    done = read(
+    again, header = {"kind": "revisit", "date": "2021-02-03T04:05:06Z"}, "WARC-Refers-To-Target-URI"
+    done = read_archive(
         tmp_path,
-        record("a.jpg", http(data, JPEG), f"WARC-Payload-Digest: {sha1(data)}", "WARC-Record-ID: <urn:uuid:1>"),
-        record("digest.jpg", http(b"", JPEG), hexadecimal, **again),
+        record(
+            "a.jpg", http_response(data, JPEG), f"WARC-Payload-Digest: {sha1(data)}", "WARC-Record-ID: <urn:uuid:1>"
+        ),
+        record("digest.jpg", http_response(b"", JPEG), hexadecimal, **again),
         record("id.jpg", b"", "WARC-Refers-To: <urn:uuid:1>", **again),
-        record("date.jpg", b"", f"{named}: {URL}a.jpg", "WARC-Refers-To-Date: 20200102030405", **again),
-        record("chain.jpg", b"", f"{named}: {URL}date.jpg", "WARC-Refers-To-Date: 2021-02-03T04:05:06Z", **again),
-        record("other.jpg", b"", f"{named}: {URL}a.jpg", "WARC-Refers-To-Date: 2019", **again),
+        record("date.jpg", b"", f"{header}: {URL}a.jpg", "WARC-Refers-To-Date: 20200102030405", **again),
+        record("chain.jpg", b"", f"{header}: {URL}date.jpg", "WARC-Refers-To-Date: 2021-02-03T04:05:06Z", **again),
+        record("other.jpg", b"", f"{header}: {URL}a.jpg", "WARC-Refers-To-Date: 2019", **again),
     )
     assert done.bytes == dict.fromkeys(("a.jpg", "digest.jpg", "id.jpg", "date.jpg", "chain.jpg"), data)
     assert done.passed == {"revisit": 1}
@@ -236,14 +245,14 @@ def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Pa
 
 def test_archives_are_known_by_their_names_in_capitals_also_within_a_packed_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "A.WACZ", "w") as wacz:
-        wacz.writestr("archive/A.WARC", record("1.jpg", http(picture(1), JPEG)))
-        wacz.writestr("archive/b.warc.zst", zstd.compress(record("2.jpg", http(picture(2), JPEG))))
+        wacz.writestr("archive/A.WARC", record("1.jpg", http_response(picture(1), JPEG)))
+        wacz.writestr("archive/b.warc.zst", zstd.compress(record("2.jpg", http_response(picture(2), JPEG))))
         wacz.writestr("archive/b.warc.xz", b"none")
-        wacz.writestr("archive/c.warc.gz", gzip.compress(record("3.jpg", http(picture(3), JPEG))))
-    done = Read(tmp_path / "read", tmp_path / "A.WACZ")
+        wacz.writestr("archive/c.warc.gz", gzip.compress(record("3.jpg", http_response(picture(3), JPEG))))
+    done = ArchiveReading(tmp_path / "read", tmp_path / "A.WACZ")
     assert set(done.seen) == {"1.jpg", "2.jpg", "3.jpg"}
     assert done.refused == {}
-    assert set(Read(tmp_path / "again", tmp_path).seen) == {"1.jpg", "2.jpg", "3.jpg"}
+    assert set(ArchiveReading(tmp_path / "again", tmp_path).seen) == {"1.jpg", "2.jpg", "3.jpg"}
 
 
 def frame(head: int, data: bytes) -> bytes:
@@ -253,8 +262,8 @@ def frame(head: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("form", ["plain", "dictionary", "packed dictionary"])
 def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_path: Path, form: str) -> None:
-    parts = [record(f"{number}.jpg", http(picture(number), JPEG)) for number in range(5)]
-    trained = zstd.train_dict([record(f"{n}.html", http(b"<p>%d" % n)) for n in range(300)], 4096)
+    parts = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(5)]
+    trained = zstd.train_dict([record(f"{n}.html", http_response(b"<p>%d" % n)) for n in range(300)], 4096)
     content = trained.dict_content if form == "dictionary" else zstd.compress(trained.dict_content)
     dictionary = None if form == "plain" else trained
     summed: Mapping[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
@@ -265,17 +274,20 @@ def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_pa
     packed[3] = packed[3][:300] + bytes(40) + packed[3][340:]
     path = tmp_path / "a.warc.zst"
     path.write_bytes((b"" if form == "plain" else frame(0x184D2A5D, content)) + b"".join(packed))
-    done = Read(tmp_path, path)
+    done = ArchiveReading(tmp_path, path)
     assert done.bytes == {f"{number}.jpg": picture(number) for number in (0, 1, 2, 4)}
     assert done.refused[path.as_uri()] == "unreadable"
     assert done.sentences
     for number, position in zip((0, 1, 2), done.positions, strict=False):
-        assert list(Read(tmp_path, path, after=position).seen) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"][number + 1 :]
+        assert (
+            list(ArchiveReading(tmp_path, path, after=position).seen)
+            == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"][number + 1 :]
+        )
 
 
 def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) -> None:
-    data = record("1.jpg", http(picture(1), JPEG))
-    trained = zstd.train_dict([record(f"{n}.html", http(b"<p>%d" % n)) for n in range(300)], 4096)
+    data = record("1.jpg", http_response(picture(1), JPEG))
+    trained = zstd.train_dict([record(f"{n}.html", http_response(b"<p>%d" % n)) for n in range(300)], 4096)
     coded = zstd.compress(data, zstd_dict=trained)
     wide: Mapping[int, int] = {zstd.CompressionParameter.window_log: 28, zstd.CompressionParameter.content_size_flag: 0}
     packer = zstd.ZstdCompressor(options=wide)
@@ -292,37 +304,39 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
     head = b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Length: 99999999999999\r\n\r\n"
     endless = [packer.compress(head), *(packer.compress(piece) for _ in range(280)), packer.flush()]
     cases["endless"] = b"".join((*endless, zstd.compress(data))), "has a record at byte 0 that unpacks to more"
-    for name, (packed, told) in cases.items():
+    for name, (packed, expected) in cases.items():
         path = tmp_path / f"{name}.warc.zst"
         path.write_bytes(packed)
-        done = Read(tmp_path, path)
-        assert told in done.sentences[0], name
+        done = ArchiveReading(tmp_path, path)
+        assert expected in done.sentences[0], name
         assert done.code is ExitCode.INCOMPLETE
         assert set(done.seen) == ({"1.jpg"} if name in ("long", "endless") else set())
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_empty_lines_before_and_between_records_are_nothing(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
-    pictures = [record(f"{number}.jpg", http(picture(number), JPEG)) for number in range(3)]
-    done = read(tmp_path, b"\r\n\n" + pictures[0], b"\r\n", b"\r\n\r\n\r\n" + pictures[1] + pictures[2], packed=packed)
+    pictures = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(3)]
+    done = read_archive(
+        tmp_path, b"\r\n\n" + pictures[0], b"\r\n", b"\r\n\r\n\r\n" + pictures[1] + pictures[2], packed=packed
+    )
     assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
     assert done.refused == {}
     archive = tmp_path / ("a.warc.gz" if packed else "a.warc")
     for number, position in enumerate(done.positions):
-        assert list(Read(tmp_path, archive, after=position).seen) == ["0.jpg", "1.jpg", "2.jpg"][number + 1 :]
+        assert list(ArchiveReading(tmp_path, archive, after=position).seen) == ["0.jpg", "1.jpg", "2.jpg"][number + 1 :]
 
 
 def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Path) -> None:
-    parts = [record(f"{number}.jpg", http(picture(number), JPEG)) for number in range(4)]
+    parts = [record(f"{number}.jpg", http_response(picture(number), JPEG)) for number in range(4)]
     packed = [gzip.compress(part) for part in parts]
     packed[1] = packed[1][:300] + bytes(40) + packed[1][340:]
     packed[2] = packed[2][: len(packed[2]) // 2]
     (tmp_path / "a.warc.gz").write_bytes(b"".join(packed))
-    done = Read(tmp_path, tmp_path / "a.warc.gz")
+    done = ArchiveReading(tmp_path, tmp_path / "a.warc.gz")
     assert {"0.jpg", "3.jpg"} == set(done.seen)
     assert done.code is ExitCode.INCOMPLETE
     parts[1] = parts[1].replace(b"Content-Length: ", b"Content-Length: -", 1)
-    again = read(tmp_path, *parts)
+    again = read_archive(tmp_path, *parts)
     assert set(again.seen) == {"0.jpg", "2.jpg", "3.jpg"}
     assert again.refused == {(tmp_path / "a.warc").as_uri(): "unreadable"}
     assert again.code is ExitCode.INCOMPLETE
@@ -336,20 +350,20 @@ def arc(name: str, block: bytes, kind: str = "image/jpeg", length: str = "") -> 
 def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
     head = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain 9\n1 0 Test\n\n"
     kinds = {"0.jpg": "", "1.jpg": "image/jpeg; q=1", "2.jpg": "image/jpeg 200 SUM - 0 a.arc"}
-    parts = [arc(name, http(picture(n), JPEG), kind) for n, (name, kind) in enumerate(kinds.items())]
+    parts = [arc(name, http_response(picture(n), JPEG), kind) for n, (name, kind) in enumerate(kinds.items())]
     path = tmp_path / "a.arc"
-    path.write_bytes(b"".join((head, *parts, arc("bad.jpg", http(picture(3), JPEG), length="none"), parts[0])))
-    done = Read(tmp_path, path)
+    path.write_bytes(b"".join((head, *parts, arc("bad.jpg", http_response(picture(3), JPEG), length="none"), parts[0])))
+    done = ArchiveReading(tmp_path, path)
     assert done.bytes == {name: picture(number) for number, name in enumerate(kinds)}
     assert done.positions[-1] != done.positions[0]  # after the damage, too
     assert done.sentences
-    lines = record("a.jpg", http(picture(1), JPEG)).replace(b"WARC/1.1\r\n", b"WARC/1.1\r\r\n")
+    lines = record("a.jpg", http_response(picture(1), JPEG)).replace(b"WARC/1.1\r\n", b"WARC/1.1\r\r\n")
     flash = b"CWS\x07H\x15\x03\x00" + bytes(range(256))
-    done = read(
+    done = read_archive(
         tmp_path,
         lines.replace(b".jpg\r\n", b".jpg\r\r\n"),
-        record("player.swf", http(flash, "Content-Type: application/x-shockwave-flash")),
-        record("unknown", http(flash, "Content-Type: application/octet-stream")),
+        record("player.swf", http_response(flash, "Content-Type: application/x-shockwave-flash")),
+        record("unknown", http_response(flash, "Content-Type: application/octet-stream")),
     )
     assert set(done.seen) == {"a.jpg", "unknown"}  # only decoding detects the second
     assert done.passed == {"not-an-image": 1}
@@ -358,8 +372,8 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
 def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_path: Path) -> None:
     """Test that reading takes linear time. In quadratic time the first line would take an hour, the second minutes."""
     returns = record("1.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nX: " + b"\r" * (1 << 20))
-    whole = record("0.jpg", http(picture(0), JPEG))
-    done = read(tmp_path, b"x" + b" 1111" * 200_000 + b" z\n", returns, whole)
+    whole = record("0.jpg", http_response(picture(0), JPEG))
+    done = read_archive(tmp_path, b"x" + b" 1111" * 200_000 + b" z\n", returns, whole)
     assert list(done.seen) == ["0.jpg"]
     assert done.refused["1.jpg"] == "incomplete"
     assert re.search(r"\b0\b", done.sentences[0])
@@ -367,10 +381,10 @@ def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_pat
 
 def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.zst"
-    parts = [zstd.compress(record(f"{n}.jpg", http(picture(n), JPEG))) for n in range(3)]
+    parts = [zstd.compress(record(f"{n}.jpg", http_response(picture(n), JPEG))) for n in range(3)]
     skipped = b"\x50\x2a\x4d\x18\2\0\0\0ab"
     path.write_bytes(parts[0] + skipped * 100 + parts[1] + skipped * 10_001 + parts[2])
-    done = Read(tmp_path, path)
+    done = ArchiveReading(tmp_path, path)
     assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
     assert len(done.sentences) == 1  # one is reported, and the records after it are found
 
@@ -380,13 +394,13 @@ def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_pat
         wacz.writestr("datapackage.json", "{}")
     (tmp_path / "b.warc").write_bytes(b"some words\n")
     for name in ("a.wacz", "b.warc"):
-        done = Read(tmp_path, tmp_path / name)
+        done = ArchiveReading(tmp_path, tmp_path / name)
         assert done.refused == {(tmp_path / name).as_uri(): "unreadable"}
         assert done.code is ExitCode.INCOMPLETE
 
 
 @pytest.mark.parametrize(
-    ("stated", "moment", "period"),
+    ("date", "moment", "period"),
     [
         ("2016-01-11T23:24:03.5Z", "2016-01-11T23:24:03.500000+00:00", ""),
         ("2016-01-11T23:24Z", None, "2016-01-11T23:24Z"),
@@ -402,11 +416,14 @@ def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_pat
     ],
 )
 def test_a_picture_was_seen_when_its_record_says_and_never_at_the_import(
-    tmp_path: Path, stated: str, moment: str | None, period: str
+    tmp_path: Path, date: str, moment: str | None, period: str
 ) -> None:
-    done = read(tmp_path, record("a.jpg", http(picture(1), JPEG), date=stated))
-    seen = done.seen["a.jpg"]
-    assert (None if seen.fetched_at is None else seen.fetched_at.isoformat(), seen.period) == (moment, period)
+    done = read_archive(tmp_path, record("a.jpg", http_response(picture(1), JPEG), date=date))
+    sighting = done.seen["a.jpg"]
+    assert (None if sighting.fetched_at is None else sighting.fetched_at.isoformat(), sighting.period) == (
+        moment,
+        period,
+    )
 
 
 def test_a_crawl_undoes_what_archives_undo_and_refuses_what_they_refuse(tmp_path: Path) -> None:
@@ -426,8 +443,11 @@ def test_a_crawl_undoes_what_archives_undo_and_refuses_what_they_refuse(tmp_path
             site.routes[f"/{name}.jpg"] = Answer(data, "image/jpeg", status=status, headers=of)
         done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False)
         whole = {site.url(f"/whole-{coding}.jpg") for coding in coded}
-        assert {one.image_url for one in done.sightings} == whole | {site.url("/203.jpg"), site.url("/206.jpg")}
-        assert {done.bytes_of(one) for one in done.sightings} == {data}
+        assert {sighting.image_url for sighting in done.sightings} == whole | {
+            site.url("/203.jpg"),
+            site.url("/206.jpg"),
+        }
+        assert {done.bytes_of(sighting) for sighting in done.sightings} == {data}
         cut = {site.url(f"/cut-{coding}.jpg"): "incomplete" for coding in coded}
         assert done.refusals == {**cut, site.url("/part.jpg"): "incomplete"}
 
@@ -443,21 +463,21 @@ def urn(name: str, block: bytes, media_type: str) -> bytes:
 )
 def test_a_screenshot_is_of_its_page_and_marked_as_one(tmp_path: Path, prefix: str) -> None:
     page = "https://shop.example/item/1?a=b"
-    done = read(
+    done = read_archive(
         tmp_path,
         urn(prefix + page, picture(1), "image/png"),
         urn(f"urn:text:{page}", b"words", "text/plain"),
         urn(f"urn:pageinfo:{page}", b"{}", "application/json"),
     )
-    (seen,) = done.seen.values()
-    assert (seen.page_url, seen.image_url, seen.found_in) == (page, prefix + page, SCREENSHOT)
-    assert seen.fetched_at is not None
+    (sighting,) = done.seen.values()
+    assert (sighting.page_url, sighting.image_url, sighting.found_in) == (page, prefix + page, SCREENSHOT)
+    assert sighting.fetched_at is not None
     assert done.passed == {"not-an-image": 2}
 
 
 def segments(name: str, data: bytes, size: int = 300) -> list[bytes]:
     """Return a response in segments, as in WARC 1.1, 7."""
-    block = http(data, JPEG)
+    block = http_response(data, JPEG)
     parts = [block[at : at + size] for at in range(0, len(block), size)]
     first = record(
         name, parts[0], "WARC-Record-ID: <urn:uuid:1>", "WARC-Segment-Number: 1",
@@ -480,21 +500,21 @@ def test_a_record_in_segments_is_one_picture_also_across_files(tmp_path: Path) -
     data = picture(1)
     first, *rest = segments("1.jpg", data)
     assert len(rest) > 1
-    between = record("2.jpg", http(picture(2), JPEG))
-    done = read(tmp_path, first, between, *rest)
+    between = record("2.jpg", http_response(picture(2), JPEG))
+    done = read_archive(tmp_path, first, between, *rest)
     assert (done.bytes["1.jpg"], set(done.seen), done.refused, done.passed) == (data, {"1.jpg", "2.jpg"}, {}, {})
     folder = tmp_path / "parts"
     folder.mkdir()
     for number, part in enumerate([first, *rest]):
         (folder / f"{number}.warc").write_bytes(part)
-    assert Read(tmp_path / "again", folder).bytes == {"1.jpg": data}
+    assert ArchiveReading(tmp_path / "again", folder).bytes == {"1.jpg": data}
 
 
 @pytest.mark.parametrize("lost", [0, 1, -1])
 def test_a_record_whose_segments_are_not_all_there_is_reported(tmp_path: Path, lost: int) -> None:
     parts = segments("1.jpg", picture(1))
     del parts[lost]
-    done = read(tmp_path, *parts)
+    done = read_archive(tmp_path, *parts)
     assert done.seen == {}
     assert done.refused == ({} if lost == 0 else {"1.jpg": "incomplete"})
     assert done.passed.get("continuation", 0) == {0: len(parts), 1: len(parts) - 1, -1: 0}[lost]
@@ -510,15 +530,17 @@ def test_a_packed_archive_of_packed_archives_is_read_to_its_end_and_can_be_resum
     inner: dict[str, bytes] = {}
     for number in (1, 2):
         stream = io.BytesIO()
-        packed_archive(stream, {"archive/data.warc": record(f"{number}.jpg", http(picture(number), JPEG))})
+        packed_archive(stream, {"archive/data.warc": record(f"{number}.jpg", http_response(picture(number), JPEG))})
         inner[f"crawl-{number}.wacz"] = stream.getvalue()
     resources = [{"path": name} for name in (*inner, "crawl-3.wacz", "https://b.example/crawl-4.wacz?x=1")]
     package = json.dumps({"profile": "multi-wacz-package", "resources": resources}).encode()
     packed_archive(tmp_path / "all.wacz", {**inner, "broken.wacz": b"none", "datapackage.json": package})
-    done = Read(tmp_path / "read", tmp_path / "all.wacz")
+    done = ArchiveReading(tmp_path / "read", tmp_path / "all.wacz")
     assert set(done.seen) == {"1.jpg", "2.jpg"}
     assert len(done.sentences) == 3
-    assert [any(name in told for told in done.sentences) for name in ("crawl-3", "crawl-4", "broken")] == [True] * 3
+    assert [any(name in sentence for sentence in done.sentences) for name in ("crawl-3", "crawl-4", "broken")] == [
+        True
+    ] * 3
     assert done.code is ExitCode.INCOMPLETE
     first = min(done.positions)
-    assert set(Read(tmp_path / "rest", tmp_path / "all.wacz", after=first).seen) < {"1.jpg", "2.jpg"}
+    assert set(ArchiveReading(tmp_path / "rest", tmp_path / "all.wacz", after=first).seen) < {"1.jpg", "2.jpg"}

@@ -46,8 +46,8 @@ def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
         def read(self, _size: int | None = -1) -> bytes:
             raise error
 
-    def failing(path: Path, *given: Any, **named: Any) -> IO[Any]:  # noqa: ANN401 - as the one that it stands for
-        return Failing() if path == archive else opened(path, *given, **named)
+    def failing(path: Path, *arguments: Any, **options: Any) -> IO[Any]:  # noqa: ANN401 - as the one that it stands for
+        return Failing() if path == archive else opened(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", failing)
     source = Source(kind=SourceKind.WARC, path=archive)
@@ -72,23 +72,23 @@ def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
     }
 
 
-def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
+def run_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
     """Return the URLs found by consecutive jobs without any time, each continuing where the last one stopped."""
-    read: list[list[str]] = []
+    urls_by_job: list[list[str]] = []
     after = ""
     while True:
         sources = [{**source, "after": after}]
-        made = Job.from_json(json.dumps({"bytes_dir": str(tmp_path / "bytes"), "sources": sources}))
+        job = Job.from_json(json.dumps({"bytes_dir": str(tmp_path / "bytes"), "sources": sources}))
         lines: list[Line] = []
-        crawl_of = Crawl(made, lines.append)
+        crawl_of = Crawl(job, lines.append)
         crawl_of.budget = Budget(Limits(seconds=0.1))
         crawl_of.budget._begun -= 0.1  # the whole budget
         read_files(crawl_of)
-        read.append([one.url for one in lines if not isinstance(one, EndLine)])
+        urls_by_job.append([line.url for line in lines if not isinstance(line, EndLine)])
         end = lines[-1]
         assert isinstance(end, EndLine)
         if end.reason == "finished":
-            return read
+            return urls_by_job
         after = end.position
 
 
@@ -103,10 +103,10 @@ def test_files_and_folders_that_may_not_be_read_and_links_to_folders_are_counted
     (photos / "secret").mkdir(mode=0)
     (photos / "linked").symlink_to(open_folder)
     with ordinary_user():
-        *_, found = count_files(SourceKind.FOLDER, photos)
+        *_, count = count_files(SourceKind.FOLDER, photos)
         *_, archives = count_files(SourceKind.WARC, photos)
-    assert (found.pictures, found.refused, found.whole) == (1, {"unreadable": 2, "link": 1}, True)
-    assert {name for name in ("closed.jpg", "secret") if any(name in one for one in found.problems)} == {
+    assert (count.pictures, count.refused, count.whole) == (1, {"unreadable": 2, "link": 1}, True)
+    assert {name for name in ("closed.jpg", "secret") if any(name in problem for problem in count.problems)} == {
         "closed.jpg",
         "secret",
     }
@@ -127,8 +127,8 @@ def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
     paths = [photos / name for name in ("b/1.jpg", "b/2.txt", "a.jpg", "c.jpg")]
     for number, path in enumerate(paths):
         path.write_bytes(picture(number))
-    read = in_short_jobs(tmp_path, {"kind": "folder", "path": str(photos)})
-    assert read == [[one.as_uri()] for one in sorted(paths)] + [[]]
+    urls_by_job = run_short_jobs(tmp_path, {"kind": "folder", "path": str(photos)})
+    assert urls_by_job == [[picture_path.as_uri()] for picture_path in sorted(paths)] + [[]]
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -142,14 +142,14 @@ def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: b
             *([b"\x1f\x8bcut off"] if packed else []),
         ]
         (tmp_path / f"{name}{suffix}").write_bytes(
-            b"".join(one if packed or not one.startswith(b"\x1f") else gzip.decompress(one) for one in records)
+            b"".join(data if packed or not data.startswith(b"\x1f") else gzip.decompress(data) for data in records)
         )
-    read = in_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
+    urls_by_job = run_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
     expected = []
     for name in "ab":
         expected += [[f"http://example.org/{name}1.jpg"], [], [f"http://example.org/{name}2.jpg"]]
         expected += [[(tmp_path / f"{name}{suffix}").as_uri()]] if packed else []
-    assert read == [*expected, []]
+    assert urls_by_job == [*expected, []]
 
 
 def test_a_picture_of_an_archive_is_shown_by_the_page_that_names_it(tmp_path: Path) -> None:
@@ -163,8 +163,10 @@ def test_a_picture_of_an_archive_is_shown_by_the_page_that_names_it(tmp_path: Pa
     ]
     (tmp_path / "a.warc.gz").write_bytes(b"".join(records))
     lines = read_all(tmp_path, tmp_path / "a.warc.gz")
-    shown = {one.image_url: (one.page_url, one.context) for line in lines for one in line.sightings}
-    assert shown == {
+    sources = {
+        sighting.image_url: (sighting.page_url, sighting.context) for line in lines for sighting in line.sightings
+    }
+    assert sources == {
         "http://example.org/0.jpg": ("http://example.org/0.jpg", ""),
         "http://example.org/1.jpg": ("http://example.org/a", "Harbour Boats before"),
         "http://cdn.example/2.jpg": ("http://example.org/a", "Boats before"),
@@ -184,8 +186,8 @@ def test_arc_files_and_packed_archives_are_read_from_any_position(tmp_path: Path
             packed.writestr(f"archive/{name}.warc.gz", record)
         packed.writestr("pages/pages.jsonl", "{}")
     (tmp_path / "c.wacz").write_bytes(b"PK\x03\x04 no archive")
-    read = in_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
-    assert [urls for urls in read if urls] == [
+    urls_by_job = run_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
+    assert [urls for urls in urls_by_job if urls] == [
         ["http://example.org/4.jpg"],
         ["http://example.org/1.jpg"],
         ["http://example.org/2.jpg"],

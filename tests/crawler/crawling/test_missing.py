@@ -9,28 +9,28 @@ from tests.assets.site import Answer, Site
 
 
 def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_path: Path) -> None:
-    gone = f"<title>Oh</title><p>We are sorry, {WORDS}</p><img src=/logo.jpg><a href=/help>help</a>"
+    error_page = f"<title>Oh</title><p>We are sorry, {WORDS}</p><img src=/logo.jpg><a href=/help>help</a>"
     with Site() as site:
         links = "".join(f'<a href="/gone-{name}">x</a>' for name in "abcdefgh")
         site.page("/", f"<img src=/logo.jpg>{links}")
         site.page("/help", "<p>help")
         site.routes["/robots.txt"] = Answer(status=404)
         site.image("/logo.jpg")
-        site.fallback = lambda _: Answer(gone.encode())
+        site.fallback = lambda _: Answer(error_page.encode())
         done = crawl(
             tmp_path,
             sources=[{"kind": "site", "url": site.url()}],
             politeness={"concurrency_per_host": 1},
             limits={"pages": 20},
         )
-        asked = site.paths()
-    told = Counter(done.refusals.values())
-    assert told["not-found"] >= 5
-    assert told["near-duplicate"] <= 2
-    made_up = [path for path in asked if re.fullmatch("/[0-9a-f]{24}", path)]
+        requested_paths = site.paths()
+    reasons = Counter(done.refusals.values())
+    assert reasons["not-found"] >= 5
+    assert reasons["near-duplicate"] <= 2
+    made_up = [path for path in requested_paths if re.fullmatch("/[0-9a-f]{24}", path)]
     assert len(made_up) == 1
-    shown = {sighting.page_url for sighting in done.sightings}
-    assert {url for url, reason in done.refusals.items() if reason == "not-found"} < shown  # a logo was seen there
+    page_urls = {sighting.page_url for sighting in done.sightings}
+    assert {url for url, reason in done.refusals.items() if reason == "not-found"} < page_urls  # a logo was seen there
 
 
 def test_no_address_is_made_up_where_robots_forbids_it_nor_where_no_page_repeats_another(tmp_path: Path) -> None:

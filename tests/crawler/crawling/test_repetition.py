@@ -8,7 +8,7 @@ import pytest
 
 from crawler.formats.lines import RefusalLine
 from tests.assets.crawling import WORDS, crawl
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 
 def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_path: Path) -> None:
@@ -27,10 +27,10 @@ def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_pa
     assert sum(path.startswith("/item/") for path in pages) == 60
     visited = sum(path.startswith("/calendar/") for path in pages)
     assert 50 <= visited <= 54  # including four that were in progress
-    (told,) = (line for line in done.lines if isinstance(line, RefusalLine))
+    (refusal,) = (line for line in done.lines if isinstance(line, RefusalLine))
     pattern = f"127.0.0.1:{site.port}/calendar/#/#"
-    assert (told.url, told.reason) == (pattern, "repetitive")
-    assert all(value in told.sentence for value in (str(300 - visited), pattern))
+    assert (refusal.url, refusal.reason) == (pattern, "repetitive")
+    assert all(value in refusal.sentence for value in (str(300 - visited), pattern))
     assert done.end.counts.refused["repetitive"] == 300 - visited
     assert done.end.reason == "finished"
     assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # item pages had their turns
@@ -57,14 +57,14 @@ def test_a_page_that_repeats_another_is_told_and_its_links_are_not_followed(tmp_
         for name in "abc":
             site.page(f"/from-{name}", f"<p>from {name}")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], politeness={"concurrency_per_host": 1})
-        asked = site.paths()
+        requested_paths = site.paths()
     assert done.refusals == {site.url("/b"): "near-duplicate"}
-    assert {"/from-a", "/from-c"} < set(asked)
-    assert "/from-b" not in asked
+    assert {"/from-a", "/from-c"} < set(requested_paths)
+    assert "/from-b" not in requested_paths
     assert len(done.sightings) == 3
 
 
-def _answering_all(html: str) -> Callable[[Seen], Answer]:
+def _respond_to_all(html: str) -> Callable[[ReceivedRequest], Answer]:
     return lambda _: Answer(html.encode())
 
 
@@ -78,12 +78,12 @@ def test_a_gallery_of_the_same_words_and_other_pictures_loses_nothing(tmp_path: 
             site.image(f"/i/{n}.jpg", n)
         site.page("/empty", f"<p>{text}</p>")
         site.page("/", f"<p>{text}</p><a href=/photo/0>begin</a><a href=/empty>x</a>")
-        site.fallback = _answering_all(f"<p>{text}</p><img src=/logo.jpg>")
+        site.fallback = _respond_to_all(f"<p>{text}</p><img src=/logo.jpg>")
         site.routes["/robots.txt"] = Answer(status=404)
         source = {"kind": "site", "url": site.url()}
         done = crawl(tmp_path, sources=[source], limits={"depth": 99, "pages": 200})
-    assert {site.url(f"/i/{n}.jpg") for n in range(80)} < {one.image_url for one in done.sightings}
-    assert len({one.page_url for one in done.sightings}) >= 80
+    assert {site.url(f"/i/{n}.jpg") for n in range(80)} < {sighting.image_url for sighting in done.sightings}
+    assert len({sighting.page_url for sighting in done.sightings}) >= 80
 
 
 def test_a_picture_counts_on_each_page_that_shows_it_and_what_is_refused_is_told_once(tmp_path: Path) -> None:
@@ -97,11 +97,11 @@ def test_a_picture_counts_on_each_page_that_shows_it_and_what_is_refused_is_told
             images = f'<img src="{data}"><img src=/x.svg><img src=/i/img.jpg>'
             site.page(f"/{n}", f"<link rel=stylesheet href=/s.css>{images}<a href=/{n + 1}>on</a>")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/0")}], limits={"depth": 9})
-    first, *others = done.pages
+    first, *other_pages = done.pages
     assert len(first.refusals) == 32
-    assert [page.refusals for page in others] == [()] * 3
-    shown = {(one.page_url, one.image_url, one.found_in) for one in done.sightings}
-    assert shown == {
+    assert [page.refusals for page in other_pages] == [()] * 3
+    sightings = {(sighting.page_url, sighting.image_url, sighting.found_in) for sighting in done.sightings}
+    assert sightings == {
         (site.url(f"/{n}"), site.url(path), place)
         for n in range(4)
         for path, place in (("/i/css.jpg", "css"), ("/i/img.jpg", "img"))
@@ -119,7 +119,7 @@ def test_pages_of_a_list_that_share_their_words_lose_none_of_their_links(tmp_pat
                 site.image(f"/i/{page}-{n}.jpg", 10 * page + n)
         source = {"kind": "site", "url": site.url("/list?page=0")}
         done = crawl(tmp_path, sources=[source], limits={"depth": 99})
-    assert len({one.image_url for one in done.sightings}) == 36
+    assert len({sighting.image_url for sighting in done.sightings}) == 36
     assert "near-duplicate" not in done.refusals.values()
 
 
@@ -131,26 +131,26 @@ def test_a_long_list_without_pictures_is_read_to_its_end_and_so_is_what_it_lists
             site.page(f"/photo/{page}", f"<img src=/i/{page}.jpg>")
             site.image(f"/i/{page}.jpg", page)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/")}])
-    assert len({one.image_url for one in done.sightings}) == 90
+    assert len({sighting.image_url for sighting in done.sightings}) == 90
     assert done.end.counts.refused.get("repetitive", 0) == 0
 
 
 def test_pages_without_pictures_that_lead_to_each_other_for_ever_come_to_an_end(tmp_path: Path) -> None:
     """Test a calendar in which days link to the next day and their month, months to the next month and their days."""
 
-    def day(seen: Seen) -> Answer:
-        *_, year, month, of_month = seen.path.split("/")
+    def day(request: ReceivedRequest) -> Answer:
+        *_, year, month, of_month = request.path.split("/")
         later = f"<a href=/day/{year}/{month}/{int(of_month) + 1}>on</a>"
         return Answer(f"{later}<a href=/month/{year}/{int(month) + 1}>x</a>".encode())
 
-    def month(seen: Seen) -> Answer:
-        *_, year, number = seen.path.split("/")
+    def month(request: ReceivedRequest) -> Answer:
+        *_, year, number = request.path.split("/")
         days = "".join(f"<a href=/day/{year}/{number}/{n}>{n}</a>" for n in range(1, 29))
         return Answer(f"{days}<a href=/month/{year}/{int(number) + 1}>on</a>".encode())
 
     with Site() as site:
         site.page("/", "<a href=/month/2031/1>calendar</a>")
-        site.fallback = lambda seen: (day if seen.path.startswith("/day/") else month)(seen)
+        site.fallback = lambda request: (day if request.path.startswith("/day/") else month)(request)
         site.routes["/robots.txt"] = Answer(status=404)
         source = {"kind": "site", "url": site.url("/")}
         done = crawl(tmp_path, sources=[source], limits={"depth": 999, "pages": 1000})

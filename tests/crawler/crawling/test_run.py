@@ -42,7 +42,7 @@ def test_a_budget_ends_a_crawl_exactly(tmp_path: Path, limits: dict[str, int], r
     if "pages" in limits:
         assert (counts.pages, counts.images) == (3, 12)
     if "images" in limits:
-        assert counts.images == len({one.digest for one in done.sightings}) == 7
+        assert counts.images == len({sighting.digest for sighting in done.sightings}) == 7
         assert counts.refused["budget"] >= 1
     if "bytes" in limits:
         assert 0 < counts.bytes <= 6_000
@@ -83,10 +83,10 @@ def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> 
         site.image("/ok.jpg")
         site.routes["/slow.jpg"] = slow
         site.routes["/late"] = Answer(b"<p>", length=100_000, pieces=600, pause=0.1)
-        begun = time.monotonic()
+        start_time = time.monotonic()
         urls = [{"url": site.url("/early")}, {"url": site.url("/late")}]
         done = crawl(tmp_path, urls=urls, follow=False, limits={"seconds": 5, "request_seconds": 60})
-        assert time.monotonic() - begun < 40
+        assert time.monotonic() - start_time < 40
     assert done.end.reason == "budget-seconds"
     assert 5 <= done.end.counts.seconds < 20
     assert [page.url for page in done.pages] == [site.url("/early")]
@@ -104,7 +104,7 @@ def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: sig
         site.image("/i/50-0.jpg")
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
         process = start(tmp_path, out, politeness={"delay": 0.05}, **job)
-        _wait(lambda: _lines(out) >= 2)
+        wait_for(lambda: _lines(out) >= 2)
         process.send_signal(number)
         assert process.wait(timeout=20) == code
     *pages, end = read_lines(out.read_bytes().splitlines(keepends=True))
@@ -121,7 +121,7 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
     with Site() as site:
         site.routes["/"] = Answer(hostile)
         process = start(tmp_path, out, sources=[{"kind": "site", "url": site.url("/")}])
-        _wait(lambda: "/" in [one.path for one in site.seen])
+        wait_for(lambda: "/" in [request.path for request in site.seen])
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 4
         site.page("/next", '<img src="/a.jpg">')
@@ -138,19 +138,19 @@ def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path
     with Site() as site:
         site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # takes some time to read
         process = start(tmp_path, out, urls=[{"url": site.url("/")}], follow=False)
-        _wait(lambda: bool(_readers(process.pid)))
-        _readers(process.pid)[0].kill()
+        wait_for(lambda: bool(reader_processes(process.pid)))
+        reader_processes(process.pid)[0].kill()
         assert process.wait(timeout=30) == ExitCode.SERVICE_MISSING
     assert [line.reason for line in read_lines(out.read_bytes().splitlines(keepends=True))] == ["error"]  # type: ignore[union-attr]
 
 
-def _readers(process: int) -> list[psutil.Process]:
+def reader_processes(process: int) -> list[psutil.Process]:
     """Return the processes in which a crawler reads pages."""
-    found = []
-    for one in psutil.Process(process).children():
+    readers = []
+    for child in psutil.Process(process).children():
         with suppress(psutil.NoSuchProcess):
-            found += [one] if "crawler.reading.helper" in one.cmdline() else []
-    return found
+            readers += [child] if "crawler.reading.helper" in child.cmdline() else []
+    return readers
 
 
 @pytest.mark.long
@@ -160,17 +160,17 @@ def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None
         large_site(site, pages=80, images=5)
         job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
         process = start(tmp_path, out, **job)
-        _wait(lambda: _lines(out) >= 5)
+        wait_for(lambda: _lines(out) >= 5)
         process.kill()
         process.wait()
     lines = list(read_lines(out.read_bytes().splitlines(keepends=True)))
     assert len(lines) >= 5
-    kept = {path.name for path in (tmp_path / "bytes").iterdir() if not path.name.endswith(".part")}
+    file_names = {path.name for path in (tmp_path / "bytes").iterdir() if not path.name.endswith(".part")}
     for line in lines:
         assert isinstance(line, PageLine)
         assert len(line.sightings) == 5
-        assert {one.digest.hex for one in line.sightings} <= kept
-    for name in kept:
+        assert {sighting.digest.hex for sighting in line.sightings} <= file_names
+    for name in file_names:
         assert Digest.of_file(tmp_path / "bytes" / name).hex == name
 
 
@@ -186,9 +186,9 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as parent:
             assert parent.stdout is not None
             child = int(parent.stdout.readline())
-            _wait(lambda: site.times("/") == 1)
+            wait_for(lambda: site.times("/") == 1)
             parent.kill()
-        _wait(lambda: not _runs(child), seconds=10)  # its request alone would take 30 s
+        wait_for(lambda: not is_running(child), seconds=10)  # its request alone would take 30 s
 
 
 def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path)
     assert not (tmp_path / "b").exists()
 
 
-def _runs(process: int) -> bool:
+def is_running(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except OSError:
@@ -217,7 +217,7 @@ def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def _wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"

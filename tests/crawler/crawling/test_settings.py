@@ -4,7 +4,7 @@ from crawler.crawling.run import scrapy_settings
 from crawler.fetching.gate import Gate, Redirects
 from crawler.formats.job import Job, Limits, Politeness, Target
 from crawler.state.crawl import Crawl
-from tests.assets.crawling import crawl, kept
+from tests.assets.crawling import crawl, has_delay
 from tests.assets.site import Site
 
 
@@ -14,7 +14,7 @@ def test_the_least_delay_lies_between_two_requests_to_a_host(tmp_path: Path) -> 
         for n in range(4):
             site.image(f"/{n}.jpg")
         crawl(tmp_path, urls=[{"url": site.url()}], follow=False, politeness={"delay": 0.2})
-    assert kept(site, 0.2)
+    assert has_delay(site, 0.2)
 
 
 def test_a_job_sets_limits_and_paces_and_every_address_passes_the_guard(tmp_path: Path) -> None:

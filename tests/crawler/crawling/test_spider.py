@@ -14,8 +14,8 @@ from crawler.formats.job import Kind
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import SeenElsewhere, SeenKind
-from tests.assets.crawling import Crawled, Value, crawl
-from tests.assets.site import Answer, Seen, Site, picture
+from tests.assets.crawling import CrawlResult, Value, crawl
+from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 PLACES = {
     "img.jpg": "img",
@@ -73,12 +73,12 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
+def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> CrawlResult:
     return crawl(tmp_path_factory.mktemp("crawl"), sources=[{"kind": "site", "url": site.url()}])
 
 
 @pytest.mark.parametrize(("name", "found_in"), PLACES.items())
-def test_an_image_is_found_in_each_place(site: Site, crawled: Crawled, name: str, found_in: str) -> None:
+def test_an_image_is_found_in_each_place(site: Site, crawled: CrawlResult, name: str, found_in: str) -> None:
     sighting = crawled.sighting(site.url(f"/i/{name}"))
     assert sighting.found_in == found_in
     assert sighting.page_url == site.url()
@@ -87,13 +87,13 @@ def test_an_image_is_found_in_each_place(site: Site, crawled: Crawled, name: str
     assert crawled.bytes_of(sighting) == route.body
 
 
-def test_an_image_inside_the_page_is_kept_under_an_address_without_its_bytes(crawled: Crawled) -> None:
-    (sighting,) = (one for one in crawled.sightings if one.found_in == "data-uri")
+def test_an_image_inside_the_page_is_kept_under_an_address_without_its_bytes(crawled: CrawlResult) -> None:
+    (sighting,) = (item for item in crawled.sightings if item.found_in == "data-uri")
     assert crawled.bytes_of(sighting) == INLINE
     assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.of(INLINE)}"
 
 
-def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: Crawled) -> None:
+def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: CrawlResult) -> None:
     assert crawled.pages[0].refusals
     assert crawled.refusals == {
         site.url("/i/error.jpg"): "not-an-image",
@@ -105,7 +105,7 @@ def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: Crawle
     }
 
 
-def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawled: Crawled) -> None:
+def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawled: CrawlResult) -> None:
     assert [page.url for page in crawled.pages] == [site.url(), site.url("/next")]
     assert [link.url for link in crawled.pages[0].links] == [site.url("/next")]
     assert crawled.pages[1].depth == 1
@@ -115,30 +115,30 @@ def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawl
     assert crawled.end.counts.refused == Counter(crawled.refusals.values())
 
 
-def test_what_a_page_states_of_its_publication_comes_with_each_of_its_images(crawled: Crawled) -> None:
-    told = (SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
-    for page, elsewhere in zip(crawled.pages, (told, ()), strict=True):
+def test_what_a_page_states_of_its_publication_comes_with_each_of_its_images(crawled: CrawlResult) -> None:
+    statements = (SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2019-03-03"),)
+    for page, elsewhere in zip(crawled.pages, (statements, ()), strict=True):
         assert {sighting.elsewhere for sighting in page.sightings} == {elsewhere}
 
 
-def test_a_page_says_what_it_is(crawled: Crawled) -> None:
+def test_a_page_says_what_it_is(crawled: CrawlResult) -> None:
     page = crawled.pages[0]
     assert (page.title, page.language, page.status, page.kind) == ("All places", "en", 200, Kind.PAGE)
 
 
-def test_the_words_around_an_image_are_kept(site: Site, crawled: Crawled) -> None:
+def test_the_words_around_an_image_are_kept(site: Site, crawled: CrawlResult) -> None:
     context = crawled.sighting(site.url("/i/img.jpg")).context
     for words in ("A description", "The caption", "Words before it.", "Words behind it."):
         assert words in context
 
 
-def test_an_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: Crawled) -> None:
+def test_an_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: CrawlResult) -> None:
     assert site.times("/i/img.jpg") == 1
-    pages = [one.page_url for one in crawled.sightings if one.image_url == site.url("/i/img.jpg")]
+    pages = [sighting.page_url for sighting in crawled.sightings if sighting.image_url == site.url("/i/img.jpg")]
     assert pages == [site.url(), site.url("/next")]
 
 
-def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: Crawled) -> None:
+def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: CrawlResult) -> None:
     sighting = crawled.sighting(site.url("/i/img.jpg"))
     sent, received = dict(sighting.request_headers), dict(sighting.response_headers)
     assert sent["Accept-Encoding"] == "identity"
@@ -148,13 +148,13 @@ def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: Crawle
     assert (sighting.status, sighting.media_type) == (200, "image/jpeg")
 
 
-def test_every_request_carries_the_one_user_agent(site: Site, crawled: Crawled) -> None:
-    assert {one.headers["user-agent"] for one in site.seen} == {"ExhibitBot/0.1"}
-    assert not any("cookie" in one.headers for one in site.seen)
-    told = {one.path: one.headers["referer"] for one in site.seen if "referer" in one.headers}
-    assert told
-    assert set(told.values()) <= {page.final_url for page in crawled.pages}
-    assert not told.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
+def test_every_request_carries_the_one_user_agent(site: Site, crawled: CrawlResult) -> None:
+    assert {request.headers["user-agent"] for request in site.seen} == {"ExhibitBot/0.1"}
+    assert not any("cookie" in request.headers for request in site.seen)
+    referers = {request.path: request.headers["referer"] for request in site.seen if "referer" in request.headers}
+    assert referers
+    assert set(referers.values()) <= {page.final_url for page in crawled.pages}
+    assert not referers.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
 
 
 def test_a_sitemap_that_breaks_off_is_followed_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_a_sitemap_that_breaks_off_is_followed_as_far_as_it_goes_and_told(tmp_pa
         site.image("/i.jpg", 1)
         done = crawl(tmp_path, sources=[{"kind": "sitemap", "url": site.url("/s.xml.gz")}])
     assert done.sighting(site.url("/i.jpg"))
-    [told] = [refusal for page in done.pages if page.kind is Kind.SITEMAP for refusal in page.refusals]
-    assert (told.url, told.reason) == (site.url("/s.xml.gz"), "incomplete")
+    [incomplete] = [refusal for page in done.pages if page.kind is Kind.SITEMAP for refusal in page.refusals]
+    assert (incomplete.url, incomplete.reason) == (site.url("/s.xml.gz"), "incomplete")
     assert done.end.counts.refused["incomplete"] == 1
 
 
@@ -187,8 +187,8 @@ def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) 
         site.page("/", "<p>Nothing links to the page.</p>")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
     assert [page.kind for page in done.pages] == [Kind.PAGE, Kind.SITEMAP, Kind.SITEMAP, Kind.PAGE]
-    named = done.sighting(site.url("/i/one.jpg"))
-    assert (named.page_url, named.found_in, named.context) == (site.url("/p"), "sitemap", "Named")
+    sighting = done.sighting(site.url("/i/one.jpg"))
+    assert (sighting.page_url, sighting.found_in, sighting.context) == (site.url("/p"), "sitemap", "Named")
     assert done.sighting(site.url("/i/two.jpg")).found_in == "img"
     dates = [{url: rfc3339(date) for url, date in page.modified.items()} for page in done.pages]
     assert dates == [{}, {}, {site.url("/p"): "2026-11-20T10:00:00.000000Z"}, {}]
@@ -205,7 +205,7 @@ def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:
         for name in ("media", "enclosed", "summary"):
             site.image(f"/i/{name}.jpg")
         done = crawl(tmp_path, sources=[{"kind": "feed", "url": site.url("/feed")}], limits={"depth": 1})
-    assert {one.image_url: one.page_url for one in done.sightings} == {
+    assert {sighting.image_url: sighting.page_url for sighting in done.sightings} == {
         site.url(f"/i/{name}.jpg"): site.url("/first") for name in ("media", "enclosed", "summary")
     }
     assert [page.url for page in done.pages] == [site.url("/feed"), site.url("/first")]
@@ -225,8 +225,8 @@ def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Pat
             {"url": site.url("/looks-like-a-page")},
         ]
         done = crawl(tmp_path, urls=urls, follow=False)
-    told = {page.url for page in done.pages} | set(done.refusals)
-    assert told == {one["url"] for one in urls}
+    reported_urls = {page.url for page in done.pages} | set(done.refusals)
+    assert reported_urls == {item["url"] for item in urls}
     assert len(done.lines) == len(urls) + 1
     assert site.times("/b") == 0
     page = next(page for page in done.pages if page.url == site.url("/a"))
@@ -244,24 +244,27 @@ def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
             site.image(f"/i/{n}.jpg", n)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
     (page,) = done.pages
-    assert [one.image_url for one in page.sightings] == [site.url(f"/i/{n}.jpg") for n in range(200)]
+    assert [sighting.image_url for sighting in page.sightings] == [site.url(f"/i/{n}.jpg") for n in range(200)]
     assert len(list(done.folder.iterdir())) == 200
 
 
 def test_a_shop_that_gives_each_visitor_a_number_has_each_page_visited_once(tmp_path: Path) -> None:
     visits = itertools.count()
 
-    def page(_: Seen) -> Answer:
+    def page(_: ReceivedRequest) -> Answer:
         number = next(visits)
         ids = [f"{number:04x}{item:04x}{'ab12' * 6}" for item in range(40)]
-        links = [f"<a href='/item?id={item}&sid={one}&utm_source=home'>{item}</a>" for item, one in enumerate(ids)]
+        links = [
+            f"<a href='/item?id={item}&sid={session_id}&utm_source=home'>{item}</a>"
+            for item, session_id in enumerate(ids)
+        ]
         return Answer("".join(links).encode())
 
     with Site() as site:
         site.routes["/"] = page
         site.routes.update({f"/item?id={item}": page for item in range(40)})
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 60})
-    items = [one.url for one in done.pages if one.url != site.url()]
+    items = [visited_page.url for visited_page in done.pages if visited_page.url != site.url()]
     assert sorted(items) == sorted(site.url(f"/item?id={item}") for item in range(40))
 
 
@@ -278,13 +281,13 @@ def test_a_page_of_pictures_is_done_with_before_the_next_page_is_asked_for(tmp_p
             politeness={"concurrency_per_host": 1},
             limits={"pages": 3},
         )
-        asked = [path for path in site.paths() if not path.startswith(("/robots", "/.well-known"))]
+        requested_paths = [path for path in site.paths() if not path.startswith(("/robots", "/.well-known"))]
     pictures = [{f"/i/{n}-{m}.jpg" for m in range(3)} for n in range(2)]
-    assert asked[:2] == ["/", "/0"]
-    assert set(asked[2:5]) == pictures[0]
-    assert asked[5] == "/1"
-    assert set(asked[6:]) == pictures[1]
-    assert len(asked) == 9
+    assert requested_paths[:2] == ["/", "/0"]
+    assert set(requested_paths[2:5]) == pictures[0]
+    assert requested_paths[5] == "/1"
+    assert set(requested_paths[6:]) == pictures[1]
+    assert len(requested_paths) == 9
     assert done.end.reason == "budget-pages"
 
 

@@ -11,13 +11,13 @@ from hypothesis import given, strategies as st
 
 from crawler.crawling.visitors import for_anybody
 from tests.assets.crawling import crawl
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 ID = "0f3a9c81d2b74e65"
 
 
 @pytest.mark.parametrize(
-    ("query", "kept"),
+    ("query", "expected"),
     [
         (f"?id=3&PHPSESSID={ID}", "?id=3"),
         (f"?sid={ID}&id=3#part", "?id=3#part"),
@@ -37,8 +37,8 @@ ID = "0f3a9c81d2b74e65"
         ("?a=%2F&b=c+d&&", "?a=%2F&b=c+d&&"),
     ],
 )
-def test_only_what_tells_visitors_apart_is_taken_away(query: str, kept: str) -> None:
-    assert for_anybody(f"https://shop.example/item{query}") == f"https://shop.example/item{kept}"
+def test_only_what_tells_visitors_apart_is_taken_away(query: str, expected: str) -> None:
+    assert for_anybody(f"https://shop.example/item{query}") == f"https://shop.example/item{expected}"
 
 
 def test_a_session_in_the_path_is_taken_away() -> None:
@@ -64,15 +64,15 @@ class Shop:
 
     def asked(self) -> list[int]:
         """Return the item numbers of the requested pages, in order."""
-        found = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.paths())
-        return [int(match[1]) for match in found if match]
+        matches = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.paths())
+        return [int(match[1]) for match in matches if match]
 
-    def _answer(self, seen: Seen) -> Answer:
-        parts, mark = urlsplit(seen.path), self._mark()
+    def _answer(self, request: ReceivedRequest) -> Answer:
+        parts, mark = urlsplit(request.path), self._mark()
         if parts.path == "/item":
             number = int(parse_qs(parts.query)["id"][0])
-            others = "".join(f'<a href="/item?id={(number + step) % 117}{mark}">x</a>' for step in range(1, 7))
-            return Answer(f"<p>Print {number}</p><img src=/i/{number}.jpg>{others}".encode())
+            links = "".join(f'<a href="/item?id={(number + step) % 117}{mark}">x</a>' for step in range(1, 7))
+            return Answer(f"<p>Print {number}</p><img src=/i/{number}.jpg>{links}".encode())
         if parts.path in ("/", "/list"):
             page = int(parse_qs(parts.query).get("page", ["0"])[0])
             goods = "".join(f'<a href="/item?id={n}{mark}">x</a>' for n in range(page * 10, min(117, page * 10 + 10)))
@@ -89,9 +89,9 @@ def test_goods_of_a_site_that_marks_its_visitors_under_any_name_are_each_asked_f
     with Site() as site:
         shop = Shop(site, lambda: f"&{name}={random.getrandbits(64):016x}")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 130, "depth": 20})
-        asked = shop.asked()
+        requested_items = shop.asked()
         starts = site.times("/")
-    assert (len(asked), len(set(asked))) == (117, 117)
+    assert (len(requested_items), len(set(requested_items))) == (117, 117)
     assert starts == (1 if name == "sid" else 2)
 
 
@@ -99,15 +99,15 @@ def test_what_stays_the_same_for_a_visitor_is_left_in_its_addresses(tmp_path: Pa
     with Site() as site:
         shop = Shop(site, lambda: "&edition=2026a7f3")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 20})
-        asked = shop.asked()
+        requested_items = shop.asked()
         assert all("edition=2026a7f3" in path for path in site.paths() if path.startswith("/item"))
-    assert len(asked) == len(set(asked))
+    assert len(requested_items) == len(set(requested_items))
 
 
 def test_a_field_that_tells_goods_apart_is_no_mark_though_one_of_them_is_picked_anew_each_time(tmp_path: Path) -> None:
     picks = iter(range(1_000))
 
-    def start(_: Seen) -> Answer:
+    def start(_: ReceivedRequest) -> Answer:
         pick = f"a{next(picks) % 20:07x}"
         of_the_day = "".join(f'<a href="/{page}?photo={pick}">x</a>' for page in ("show", "zoom", "buy", "map", "send"))
         return Answer(f"{of_the_day}<a href=/all>all</a>".encode())
@@ -125,7 +125,7 @@ def test_a_field_that_tells_goods_apart_is_no_mark_though_one_of_them_is_picked_
 def test_a_site_whose_second_answer_fails_is_followed_as_it_stands(tmp_path: Path) -> None:
     answers = iter([200, 500, 500, 500, 500])
 
-    def start(_: Seen) -> Answer:
+    def start(_: ReceivedRequest) -> Answer:
         links = "".join(f'<a href="/p/{n}?v=0f3a9c81">x</a>' for n in range(6))
         return Answer(links.encode(), status=next(answers))
 

@@ -27,9 +27,9 @@ def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
         site.routes["/bomb.jpg"] = Answer(bomb, "image/jpeg", headers=(("Content-Encoding", "gzip"),))
         site.image("/ok.jpg")
         limits = {"max_picture_bytes": 100_000, "request_seconds": 2}
-        begun = time.monotonic()
+        start = time.monotonic()
         done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits=limits)
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - start < 60
     assert done.refusals == {
         site.url("/slow.jpg"): "timeout",
         site.url("/claims.jpg"): "too-large",
@@ -37,7 +37,7 @@ def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
         site.url("/bomb.jpg"): "too-large",
         site.url("/cut.jpg"): "incomplete",
     }
-    assert [one.image_url for one in done.sightings] == [site.url("/ok.jpg")]
+    assert [sighting.image_url for sighting in done.sightings] == [site.url("/ok.jpg")]
 
 
 def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path: Path) -> None:
@@ -53,31 +53,31 @@ def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path:
 
 
 def _closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
-def answered(status: int = 200, address: str | None = "192.0.2.7", **headers: str) -> Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+def build_response(status: int = 200, address: str | None = "192.0.2.7", **headers: str) -> Response:
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
     request = Request("http://a.example/i", headers={"Accept": "image/*"})
     at = None if address is None else ip_address(address)
-    return Response("http://a.example/i", status=status, headers=named, request=request, ip_address=at)
+    return Response("http://a.example/i", status=status, headers=header_fields, request=request, ip_address=at)
 
 
 def test_the_facts_of_a_response_are_those_that_were_sent_and_received() -> None:
-    facts = fetched(answered(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.of(b"x"), size=1)
+    facts = fetched(build_response(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.of(b"x"), size=1)
     assert (facts.media_type, facts.status, facts.peer) == ("image/jpeg", 200, "192.0.2.7:80")
     assert facts.request_headers == (("Host", "a.example"), ("Accept", "image/*"))
     assert ("Via", "ab") in facts.response_headers
-    assert peer(answered(address="2001:db8::1")) == "[2001:db8::1]:80"
-    assert peer(answered(address=None)) == ""
+    assert peer(build_response(address="2001:db8::1")) == "[2001:db8::1]:80"
+    assert peer(build_response(address=None)) == ""
 
 
 def test_each_failure_has_its_reason() -> None:
     def reason(error: BaseException | None) -> str:
-        known = {"inner.example": RefusedError("It is private.", reason="private-address")}
-        return failure_refusal(error, "http://inner.example/", known).reason
+        errors = {"inner.example": RefusedError("It is private.", reason="private-address")}
+        return failure_refusal(error, "http://inner.example/", errors).reason
 
     assert reason(Refused("robots", "No.")) == "robots"
     assert reason(CannotResolveHostError()) == "private-address"
@@ -89,8 +89,8 @@ def test_each_failure_has_its_reason() -> None:
 
 
 def test_a_status_that_is_no_success_refuses() -> None:
-    assert status_refusal(answered(200), "http://a/u") is None
+    assert status_refusal(build_response(200), "http://a/u") is None
     for status, location, reason in ((204, "", "http-204"), (302, "ftp://b/", "scheme"), (302, "/b", "http-302")):
-        refusal = status_refusal(answered(status, Location=location), "http://a/u")
+        refusal = status_refusal(build_response(status, Location=location), "http://a/u")
         assert refusal is not None
         assert refusal.reason == reason

@@ -43,14 +43,14 @@ def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> No
     assert by_url[site.url("/gb")].title == "图片"
     assert "山水" in by_url[site.url("/gb")].sightings[0].context
     for name in ("nul", "bytes", "deep", "unknown"):
-        assert [one.image_url for one in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
+        assert [sighting.image_url for sighting in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
     assert by_url[site.url("/nothing")].sightings == by_url[site.url("/deeper")].sightings == ()
     assert done.refusals == {site.url("/json"): "not-a-page"}
 
 
 def response(body: bytes, **headers: str) -> Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response("http://a.example/page", body=body, headers=named)
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response("http://a.example/page", body=body, headers=header_fields)
 
 
 def test_a_feed_or_a_sitemap_behind_the_address_of_a_page_is_read_as_such() -> None:
@@ -85,7 +85,7 @@ def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "concerns_us"),
+    ("headers", "concerns_us"),
     [
         (["noai"], True),
         (["ExhibitBot: noindex, noai"], True),
@@ -104,9 +104,11 @@ def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
         (["unavailable_after: Friday, 25-Jun-10 15:00:00 PST, noai"], True),
     ],
 )
-def test_what_a_header_says_to_another_crawler_does_not_concern_this_one(said: list[str], *, concerns_us: bool) -> None:
-    assert keeps_ai_out(Signals(x_robots_tag=tuple(said)), "ExhibitBot") is concerns_us
-    following = tuple(one.replace("noai", "nofollow") for one in said)
+def test_what_a_header_says_to_another_crawler_does_not_concern_this_one(
+    headers: list[str], *, concerns_us: bool
+) -> None:
+    assert keeps_ai_out(Signals(x_robots_tag=tuple(headers)), "ExhibitBot") is concerns_us
+    following = tuple(value.replace("noai", "nofollow") for value in headers)
     assert forbids_following(Signals(x_robots_tag=following), "ExhibitBot") is concerns_us
 
 
@@ -128,21 +130,21 @@ def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
         assert other.seen == []
         assert [site.times(path) for path in ("/", "/second", "/third", "/forbidden")] == [1, 1, 1, 0]
-    assert [done.bytes_of(one) for one in done.sightings] == [picture]
+    assert [done.bytes_of(sighting) for sighting in done.sightings] == [picture]
     assert [page.depth for page in done.pages] == [0, 1, 2]
     assert done.refusals == {site.url("/forbidden"): "robots"}
 
 
 def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Path) -> None:
     with Site() as site:
-        site.fallback = lambda seen: Answer(b"", headers=(("Refresh", f"0;{seen.path}x"),))
+        site.fallback = lambda request: Answer(b"", headers=(("Refresh", f"0;{request.path}x"),))
         site.routes["/robots.txt"] = Answer(status=404)
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"depth": 3})
     assert [page.depth for page in done.pages] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("said", "age", "seconds"),
+    ("cache_control", "age", "seconds"),
     [
         ("public, max-age=600", "", 600),
         ("MAX-AGE=600, immutable", "100", 500),
@@ -157,5 +159,5 @@ def test_refreshes_that_go_on_for_ever_end_at_the_depth_of_the_job(tmp_path: Pat
         ("", "9", 0),
     ],
 )
-def test_a_server_says_how_long_its_answer_stays_as_it_is(said: str, age: str, seconds: int) -> None:
-    assert fresh_seconds(said, age) == seconds
+def test_a_server_says_how_long_its_answer_stays_as_it_is(cache_control: str, age: str, seconds: int) -> None:
+    assert fresh_seconds(cache_control, age) == seconds

@@ -7,8 +7,8 @@ import pytest
 from crawler.formats.lines import RefusalLine
 from crawler.reading.limits import REDIRECTS
 from exhibit.network.addresses import host_of
-from tests.assets.crawling import crawl, kept
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.crawling import crawl, has_delay
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 ROBOTS = """User-agent: *
 Disallow: /
@@ -20,11 +20,11 @@ Content-Signal: ai-train=no
 """
 
 
-def text(body: str, status: int = 200) -> Answer:
+def plain_response(body: str, status: int = 200) -> Answer:
     return Answer(body.encode(), media_type="text/plain", status=status)
 
 
-def to(url: str) -> Answer:
+def redirect_to(url: str) -> Answer:
     return Answer(status=302, headers=(("Location", url),))
 
 
@@ -46,11 +46,11 @@ def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
         inner.page("/", "<p>inner")
         inner.image("/i.jpg")
         site.page("/", '<img src="/in.jpg"><img src="/file.jpg"><img src="/loop.jpg"><img src="/twice.jpg">')
-        site.routes["/in.jpg"] = to(inner.url("/i.jpg"))
-        site.routes["/twice.jpg"] = to("/in.jpg")
-        site.routes["/file.jpg"] = to("file:///etc/passwd")
-        site.routes["/loop.jpg"] = to("/loop.jpg")
-        site.routes["/away"] = to(inner.url())
+        site.routes["/in.jpg"] = redirect_to(inner.url("/i.jpg"))
+        site.routes["/twice.jpg"] = redirect_to("/in.jpg")
+        site.routes["/file.jpg"] = redirect_to("file:///etc/passwd")
+        site.routes["/loop.jpg"] = redirect_to("/loop.jpg")
+        site.routes["/away"] = redirect_to(inner.url())
         urls = [{"url": site.url()}, {"url": site.url("/away")}]
         done = crawl(tmp_path, urls=urls, follow=False, allowed_networks=["127.0.0.1/32"])
         assert inner.seen == []
@@ -69,8 +69,8 @@ def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp
         other.page("/", "<p>other")
         picture = other.image("/i.jpg")
         site.page("/", '<img src="/i.jpg"><a href="/away">away</a>')
-        site.routes["/i.jpg"] = to(other.url("/i.jpg"))
-        site.routes["/away"] = to(other.url())
+        site.routes["/i.jpg"] = redirect_to(other.url("/i.jpg"))
+        site.routes["/away"] = redirect_to(other.url())
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
     assert done.refusals == {site.url("/away"): "out-of-scope"}
     assert done.bytes_of(done.sightings[0]) == picture
@@ -79,7 +79,7 @@ def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp
 
 def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path) -> None:
     with Site() as site:
-        site.routes["/robots.txt"] = text(ROBOTS)
+        site.routes["/robots.txt"] = plain_response(ROBOTS)
         site.page("/", '<img src="/secret/a.jpg"><img src="/secret/open.jpg"><a href="/secret/page">s</a>')
         for name in ("a", "open"):
             site.image(f"/secret/{name}.jpg")
@@ -87,7 +87,7 @@ def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path)
         assert site.times("/secret/a.jpg") == site.times("/secret/page") == 0
         assert site.times("/robots.txt") == 1
     assert done.refusals == {site.url("/secret/a.jpg"): "robots", site.url("/secret/page"): "robots"}
-    assert [one.image_url for one in done.sightings] == [site.url("/secret/open.jpg")]
+    assert [sighting.image_url for sighting in done.sightings] == [site.url("/secret/open.jpg")]
     assert done.pages[0].signals.ai == ("ai-train=no",)
 
 
@@ -96,7 +96,7 @@ def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_pat
     sites = [Site(host=host) for host in hosts]
     with sites[0], sites[1], sites[2], sites[3]:
         for site, status in zip(sites, hosts.values(), strict=True):
-            site.routes["/robots.txt"] = text("User-agent: *\nDisallow: /", status)
+            site.routes["/robots.txt"] = plain_response("User-agent: *\nDisallow: /", status)
             site.page("/", "<p>page")
         urls = [{"url": site.url()} for site in sites]
         done = crawl(tmp_path, urls=urls, follow=False, politeness={"max_wait": 1})
@@ -104,7 +104,7 @@ def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_pat
     assert {page.url for page in done.pages} == {sites[1].url(), sites[2].url()}
     refused = [line.sentence for line in done.lines if isinstance(line, RefusalLine)]
     for host in ("127.0.0.1", "127.0.0.4"):
-        assert any(host in said and str(hosts[host]) in said for said in refused)
+        assert any(host in sentence and str(hosts[host]) in sentence for sentence in refused)
     assert done.end.counts.waiting.keys() == {"127.0.0.1", "127.0.0.4"}
 
 
@@ -116,18 +116,18 @@ def test_robots_that_fail_once_are_asked_for_again_and_the_site_is_visited(tmp_p
         "reset": Answer(length=100),
         "cut": Answer(b"User-agent: *\nDis", media_type="text/plain", length=100),
     }
-    answers = [first[failing], text("User-agent: *\nDisallow: /secret")]
+    answers = [first[failing], plain_response("User-agent: *\nDisallow: /secret")]
     with Site() as site:
         site.routes["/robots.txt"] = lambda _: answers.pop(0)
         site.page("/", '<img src="/i.jpg"><a href="/secret">s</a>')
         site.image("/i.jpg")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
-        begun, again, page = (site.seen[place].at for place in (0, 1, 2))
-        assert [one.path for one in site.seen[:2]] == ["/robots.txt", "/robots.txt"]
-    assert again - begun >= (0.99 if failing.isdigit() else 0)
+        first_request, again, page = (site.seen[place].at for place in (0, 1, 2))
+        assert [request.path for request in site.seen[:2]] == ["/robots.txt", "/robots.txt"]
+    assert again - first_request >= (0.99 if failing.isdigit() else 0)
     assert page > again
     assert done.refusals == {site.url("/secret"): "robots"}
-    assert [one.image_url for one in done.sightings] == [site.url("/i.jpg")]
+    assert [request.image_url for request in done.sightings] == [site.url("/i.jpg")]
     assert done.end.counts.waiting == {}
 
 
@@ -169,17 +169,17 @@ def test_a_page_or_a_picture_that_is_to_be_had_later_waits_for_another_job(tmp_p
 
 
 def test_a_server_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
-    with Site() as gone:
-        url = gone.url()
+    with Site() as closed_site:
+        url = closed_site.url()
     done = crawl(tmp_path, urls=[{"url": url}], follow=False)
     assert (done.refusals, done.end.counts.waiting) == ({url: "unreachable"}, {})
 
 
 def test_robots_behind_a_redirect_are_read_and_only_their_first_part_counts(tmp_path: Path) -> None:
     with Site() as site:
-        site.routes["/robots.txt"] = to("/real.txt")
+        site.routes["/robots.txt"] = redirect_to("/real.txt")
         padding = "# padding\n" * 60_000
-        site.routes["/real.txt"] = text(f"User-agent: *\nDisallow: /no\n{padding}Disallow: /late\n")
+        site.routes["/real.txt"] = plain_response(f"User-agent: *\nDisallow: /no\n{padding}Disallow: /late\n")
         for path in ("/", "/no", "/late"):
             site.page(path, "<p>page")
         done = crawl(tmp_path, urls=[{"url": site.url(path)} for path in ("/", "/no", "/late")], follow=False)
@@ -230,34 +230,34 @@ def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path)
 
 def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as slow:
-        site.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 0.3\n")
+        site.routes["/robots.txt"] = plain_response("User-agent: *\nCrawl-delay: 0.3\n")
         site.page("/", '<img src="/a.jpg"><img src="/b.jpg">')
         site.image("/a.jpg")
         site.image("/b.jpg")
-        slow.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 1000\n")
+        slow.routes["/robots.txt"] = plain_response("User-agent: *\nCrawl-delay: 1000\n")
         done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": slow.url()}], follow=False)
-    assert kept(site, 0.3)
+    assert has_delay(site, 0.3)
     assert done.refusals == {slow.url(): "crawl-delay"}
 
 
 def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: Path) -> None:
-    asked: list[float] = []
+    request_times: list[float] = []
 
-    def busy(seen: Seen) -> Answer:
-        asked.append(seen.at)
-        return text("later", 429) if len(asked) == 1 else Answer(b"<title>at last</title>")
+    def busy(request: ReceivedRequest) -> Answer:
+        request_times.append(request.at)
+        return plain_response("later", 429) if len(request_times) == 1 else Answer(b"<title>at last</title>")
 
     with Site() as site, Site(host="127.0.0.2") as resting:
-        site.routes["/"] = lambda seen: _after(busy(seen), "1")
-        resting.routes["/"] = _after(text("later", 503), "86400")
+        site.routes["/"] = lambda request: with_retry_after(busy(request), "1")
+        resting.routes["/"] = with_retry_after(plain_response("later", 503), "86400")
         resting.page("/other", "<p>other")
         urls = [{"url": site.url()}, {"url": resting.url()}, {"url": resting.url("/other")}]
         done = crawl(tmp_path, urls=urls, follow=False, politeness={"concurrency_per_host": 1})
-    assert asked[1] - asked[0] >= 0.99
+    assert request_times[1] - request_times[0] >= 0.99
     assert {page.url: page.title for page in done.pages}[site.url()] == "at last"
     assert done.refusals[resting.url()] == "retry-after"
     assert resting.times("/") == 1
 
 
-def _after(answer: Answer, seconds: str) -> Answer:
+def with_retry_after(answer: Answer, seconds: str) -> Answer:
     return Answer(answer.body, answer.media_type, answer.status, (("Retry-After", seconds),))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.crawling import Crawled, crawl
+from tests.assets.crawling import CrawlResult, crawl
 from tests.assets.site import picture
-from tests.assets.tls import Holder
+from tests.assets.tls import CertificateHolder
 
 _SERVER = """
 import sys
@@ -43,24 +43,31 @@ reactor.run()
 
 
 @contextmanager
-def served(folder: Path, *how: str) -> Iterator[tuple[str, Path]]:
+def running_server(folder: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
     """Run a real server with both protocols, and yield its URL and log."""
-    holder = Holder.made("127.0.0.1")
+    holder = CertificateHolder.made("127.0.0.1")
     holder.served(folder)
     (folder / "a.jpg").write_bytes(picture(1))
     log = folder / "log"
-    with log.open("w") as kept:
-        command = [sys.executable, "-c", _SERVER, str(folder / "a.jpg"), str(folder / f"{holder.digest}.pem"), *how]
-        with subprocess.Popen(command, stdout=kept) as process:
+    with log.open("w") as log_file:
+        command = [
+            sys.executable,
+            "-c",
+            _SERVER,
+            str(folder / "a.jpg"),
+            str(folder / f"{holder.digest}.pem"),
+            *arguments,
+        ]
+        with subprocess.Popen(command, stdout=log_file) as process:
             try:
-                while not (said := log.read_text()).endswith("\n"):
+                while not (port := log.read_text()).endswith("\n"):
                     assert process.poll() is None
-                yield f"https://127.0.0.1:{said.strip()}", log
+                yield f"https://127.0.0.1:{port.strip()}", log
             finally:
                 process.kill()
 
 
-def crawled(folder: Path, site: str, *paths: str) -> Crawled:
+def crawl_images(folder: Path, site: str, *paths: str) -> CrawlResult:
     """Crawl images one after the other."""
     targets = [{"url": f"{site}{path}", "kind": "image"} for path in paths]
     politeness = {"concurrency_per_host": 1, "obey_robots": True}
@@ -69,15 +76,17 @@ def crawled(folder: Path, site: str, *paths: str) -> Crawled:
 
 @pytest.mark.long
 def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_any_request(tmp_path: Path) -> None:
-    with served(tmp_path) as (site, log):
-        found = crawled(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
-        asked = log.read_text().splitlines()[1:]
-    assert asked[0] == "HTTP/1.1 /robots.txt"
-    assert {line for line in asked if "jpg" in line} == {f"HTTP/2 /{name}.jpg" for name in ("1", "moved", "a", "3")}
-    assert found.refusals == {f"{site}/kept/2.jpg": "robots"}
-    seen = {sighting.image_url: sighting for sighting in found.sightings}
-    assert {sighting.final_url for sighting in found.sightings} == {f"{site}/{name}.jpg" for name in ("1", "a", "3")}
-    last = seen[f"{site}/3.jpg"]
+    with running_server(tmp_path) as (site, log):
+        result = crawl_images(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
+        request_lines = log.read_text().splitlines()[1:]
+    assert request_lines[0] == "HTTP/1.1 /robots.txt"
+    assert {line for line in request_lines if "jpg" in line} == {
+        f"HTTP/2 /{name}.jpg" for name in ("1", "moved", "a", "3")
+    }
+    assert result.refusals == {f"{site}/kept/2.jpg": "robots"}
+    sightings = {sighting.image_url: sighting for sighting in result.sightings}
+    assert {sighting.final_url for sighting in result.sightings} == {f"{site}/{name}.jpg" for name in ("1", "a", "3")}
+    last = sightings[f"{site}/3.jpg"]
     assert last.request_headers[:2] == ((":authority", site.removeprefix("https://")), ("content-length", "0"))
     assert dict(last.request_headers)["user-agent"]
     assert (last.peer, last.status) == (site.removeprefix("https://"), 200)
@@ -86,21 +95,21 @@ def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_
 
 @pytest.mark.long
 def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
-    with served(tmp_path, "breaks") as (site, log):
-        found = crawled(tmp_path, site, "/1.jpg", "/2.jpg", "/3.jpg")
-        asked = log.read_text().splitlines()[1:]
-    assert sum(line.startswith("HTTP/2 ") for line in asked) == 1
-    assert {sighting.image_url for sighting in found.sightings} == {f"{site}/{number}.jpg" for number in (1, 2, 3)}
-    assert not found.refusals
+    with running_server(tmp_path, "breaks") as (site, log):
+        result = crawl_images(tmp_path, site, "/1.jpg", "/2.jpg", "/3.jpg")
+        request_lines = log.read_text().splitlines()[1:]
+    assert sum(line.startswith("HTTP/2 ") for line in request_lines) == 1
+    assert {sighting.image_url for sighting in result.sightings} == {f"{site}/{number}.jpg" for number in (1, 2, 3)}
+    assert not result.refusals
 
 
 @pytest.mark.long
 def test_a_picture_too_large_stays_too_large_by_http2(tmp_path: Path) -> None:
-    with served(tmp_path) as (site, log):
+    with running_server(tmp_path) as (site, log):
         targets = [{"url": f"{site}/{number}.jpg", "kind": "image"} for number in (1, 2)]
-        one = {"concurrency_per_host": 1}
+        politeness = {"concurrency_per_host": 1}
         limits = {"max_picture_bytes": (tmp_path / "a.jpg").stat().st_size - 1}
-        found = crawl(tmp_path / "crawl", urls=targets, follow=False, politeness=one, limits=limits)
-        asked = log.read_text().splitlines()[1:]
-    assert [line for line in asked if "jpg" in line] == ["HTTP/2 /1.jpg", "HTTP/2 /2.jpg"]
-    assert set(found.refusals.values()) == {"too-large"}
+        result = crawl(tmp_path / "crawl", urls=targets, follow=False, politeness=politeness, limits=limits)
+        request_lines = log.read_text().splitlines()[1:]
+    assert [line for line in request_lines if "jpg" in line] == ["HTTP/2 /1.jpg", "HTTP/2 /2.jpg"]
+    assert set(result.refusals.values()) == {"too-large"}

@@ -13,16 +13,16 @@ from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.digests import Digest
 from tests.assets.crawling import crawl
-from tests.assets.site import Answer, Seen, Site, picture
+from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 
 def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
-    known = picture(5)
+    data = picture(5)
 
-    def image(seen: Seen) -> Answer:
-        if seen.headers.get("if-none-match") == '"v1"':
+    def image(request: ReceivedRequest) -> Answer:
+        if request.headers.get("if-none-match") == '"v1"':
             return Answer(b"", media_type="", status=304, length=-1, headers=(("ETag", '"v1"'),))
-        return Answer(known, media_type="image/jpeg", headers=(("ETag", '"v1"'),))
+        return Answer(data, media_type="image/jpeg", headers=(("ETag", '"v1"'),))
 
     with Site() as site:
         site.page("/", '<img src="/i.jpg">')
@@ -42,8 +42,8 @@ def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_has_not_changed_but_is_reserved_since_is_not_seen_again(tmp_path: Path) -> None:
-    def reserved(seen: Seen) -> Answer:
-        headers = (("X-Robots-Tag", "noai" if seen.path == "/i.jpg" else "otherbot: noai"),)
+    def reserved(request: ReceivedRequest) -> Answer:
+        headers = (("X-Robots-Tag", "noai" if request.path == "/i.jpg" else "otherbot: noai"),)
         return Answer(b"", media_type="", status=304, length=-1, headers=headers)
 
     with Site() as site:
@@ -51,8 +51,8 @@ def test_a_picture_that_has_not_changed_but_is_reserved_since_is_not_seen_again(
         site.routes["/i.jpg"] = site.routes["/j.jpg"] = reserved
         earlier = {site.url(path): {"etag": '"v1"', "digest": "ab" * 32} for path in ("/i.jpg", "/j.jpg")}
         done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, known=earlier)
-    assert [one.image_url for one in done.sightings] == [site.url("/j.jpg")]
-    assert [one.reason for one in done.pages[0].refusals] == ["noai"]
+    assert [item.image_url for item in done.sightings] == [site.url("/j.jpg")]
+    assert [item.reason for item in done.pages[0].refusals] == ["noai"]
 
 
 def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> No
 
 
 def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: Path) -> None:
-    def guarded(seen: Seen) -> Answer:
-        told = seen.headers.get("referer", "")
-        return Answer(picture(5), "image/jpeg") if told == site.url("/page") else Answer(status=403)
+    def guarded(request: ReceivedRequest) -> Answer:
+        referer = request.headers.get("referer", "")
+        return Answer(picture(5), "image/jpeg") if referer == site.url("/page") else Answer(status=403)
 
     with Site() as site:
         site.page("/page", '<img src="/guarded.jpg">')
@@ -86,7 +86,7 @@ def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("page", "image", "told"),
+    ("page", "image", "referer"),
     [
         ("https://a.example/p?q", "https://a.example/i.jpg", "https://a.example/p?q"),
         ("https://www.a.co.uk/p?q", "https://img.a.co.uk/i.jpg", "https://www.a.co.uk/"),
@@ -95,15 +95,15 @@ def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: P
         ("http://me:secret@a.example/p", "http://a.example/i.jpg", None),
     ],
 )
-def test_the_page_is_told_to_its_own_party_only(page: str, image: str, told: str | None, tmp_path: Path) -> None:
-    asked = Asked(tmp_path)
-    visit = Visit(Target(url=page), asked.done.append, begun=0.0)
-    asked.images.want(visit, FoundImage(image, "img", page_url=page))
-    (request,) = asked.requests
-    assert (request.headers.get("Referer") or b"").decode() == (told or "")
+def test_the_page_is_told_to_its_own_party_only(page: str, image: str, referer: str | None, tmp_path: Path) -> None:
+    images = RequestedImages(tmp_path)
+    visit = Visit(Target(url=page), images.done.append, started=0.0)
+    images.images.want(visit, FoundImage(image, "img", page_url=page))
+    (request,) = images.requests
+    assert (request.headers.get("Referer") or b"").decode() == (referer or "")
 
 
-class Asked:
+class RequestedImages:
     """Images requested by this test; nothing responds to the requests automatically."""
 
     def __init__(self, folder: Path, **limits: int) -> None:
@@ -114,7 +114,7 @@ class Asked:
         self.images = Images(self.crawl, self.requests.append)
 
     def visit(self, *urls: str) -> Visit:
-        visit = Visit(Target(url=PAGE), self.done.append, begun=0.0)
+        visit = Visit(Target(url=PAGE), self.done.append, started=0.0)
         for url in urls:
             self.images.want(visit, FoundImage(url, "img"))
         visit.release()
@@ -129,36 +129,36 @@ PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
 
 
 def test_an_address_is_asked_for_once_whoever_shows_it(tmp_path: Path) -> None:
-    asked = Asked(tmp_path)
-    first, second = asked.visit(URL), asked.visit(URL, URL)
-    asked.answer(0, picture(1))
-    third = asked.visit(URL)
-    assert [one.url for one in asked.requests] == [URL]
-    assert asked.done == [first, second, third]
-    assert {one.sightings()[0].digest for one in asked.done} == {Digest.of(picture(1))}
+    images = RequestedImages(tmp_path)
+    first, second = images.visit(URL), images.visit(URL, URL)
+    images.answer(0, picture(1))
+    third = images.visit(URL)
+    assert [item.url for item in images.requests] == [URL]
+    assert images.done == [first, second, third]
+    assert {item.sightings()[0].digest for item in images.done} == {Digest.of(picture(1))}
 
 
 def test_what_is_inside_the_page_is_kept_decoded_and_refused_by_itself(tmp_path: Path) -> None:
-    asked, packed = Asked(tmp_path), base64.b64encode(picture(2)).decode()
-    visit = asked.visit(
+    images, packed = RequestedImages(tmp_path), base64.b64encode(picture(2)).decode()
+    visit = images.visit(
         f"data:image/jpeg;base64,{packed.rstrip('=')}",
         "data:image/jpeg;base64,!!!",
         "data:text/html,<p>",
         "data:image/png,",
         "data:nonsense",
     )
-    assert asked.requests == []
-    (kept,) = visit.sightings()
-    assert (tmp_path / kept.digest.hex).read_bytes() == picture(2)
-    assert [one.reason for one in visit.refusals()] == ["bad-encoding", "not-an-image", "empty", "not-an-image"]
+    assert images.requests == []
+    (sighting,) = visit.sightings()
+    assert (tmp_path / sighting.digest.hex).read_bytes() == picture(2)
+    assert [refusal.reason for refusal in visit.refusals()] == ["bad-encoding", "not-an-image", "empty", "not-an-image"]
 
 
 def test_a_refusal_gives_its_place_in_the_budget_back(tmp_path: Path) -> None:
-    asked = Asked(tmp_path, images=1)
-    refused = asked.visit("http://a.example/1.jpg")
-    asked.answer(0, b"<p>sorry")
-    assert [one.reason for one in refused.refusals()] == ["not-an-image"]
-    visit = asked.visit(URL, "http://a.example/d.svg", "http://a.example/2.jpg")
-    asked.answer(1, picture(3))
-    assert [one.image_url for one in visit.sightings()] == [URL]
-    assert [one.reason for one in visit.refusals()] == ["vector-image", "budget"]
+    images = RequestedImages(tmp_path, images=1)
+    refused = images.visit("http://a.example/1.jpg")
+    images.answer(0, b"<p>sorry")
+    assert [refusal.reason for refusal in refused.refusals()] == ["not-an-image"]
+    visit = images.visit(URL, "http://a.example/d.svg", "http://a.example/2.jpg")
+    images.answer(1, picture(3))
+    assert [refusal.image_url for refusal in visit.sightings()] == [URL]
+    assert [refusal.reason for refusal in visit.refusals()] == ["vector-image", "budget"]

@@ -83,8 +83,8 @@ def test_only_checked_addresses_leave_the_resolver(host: str, port: int, reason:
 
 def test_a_second_answer_of_a_name_server_is_not_asked_for() -> None:
     names = Names({"rebound.example": ["93.184.216.34"]})
-    made: Any = resolver_for(Guard(), {})
-    resolver = made.from_crawler(None, SimpleNamespace(nameResolver=names))
+    test_resolver: Any = resolver_for(Guard(), {})
+    resolver = test_resolver.from_crawler(None, SimpleNamespace(nameResolver=names))
     first, second = Receiver(), Receiver()
     resolver.resolveHostName(first, "rebound.example", 80)
     names.names["rebound.example"] = ["127.0.0.1"]

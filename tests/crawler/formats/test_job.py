@@ -11,7 +11,7 @@ SMALLEST = {"bytes_dir": "b", "urls": [{"url": "http://example.org/"}]}
 
 
 def test_a_job_survives_its_json() -> None:
-    known = {"http://example.org/i.jpg": {"etag": '"1"', "digest": "ab" * 32}}
+    known_pictures = {"http://example.org/i.jpg": {"etag": '"1"', "digest": "ab" * 32}}
     more = {
         "follow": False,
         "kinds": ["page", "image"],
@@ -20,7 +20,7 @@ def test_a_job_survives_its_json() -> None:
         "user_agent": {"token": "Someone", "email": "a@example.org"},
         "allowed_networks": ["127.0.0.0/8"],
         "denied_hosts": {"example.net": "asked"},
-        "known": known,
+        "known": known_pictures,
         "scope": {"hosts": ["example.org"]},
     }
     job = Job.from_json(json.dumps(SMALLEST | more))
@@ -30,7 +30,7 @@ def test_a_job_survives_its_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "field"),
     [
         ({"urls": []}, "job: give either sources or urls"),
         ({"urls": [{"url": 5}]}, "job.urls[0].url must be a text"),
@@ -61,10 +61,10 @@ def test_a_job_survives_its_json() -> None:
         ),
     ],
 )
-def test_a_wrong_job_is_refused_by_the_name_of_its_field(change: dict[str, Any], named: str) -> None:
+def test_a_wrong_job_is_refused_by_the_name_of_its_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(WrongUseError) as caught:
         Job.from_json(json.dumps(SMALLEST | change))
-    assert named in str(caught.value)
+    assert field in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[", "5", "[]", "null", "[" * 100_000])

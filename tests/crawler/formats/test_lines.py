@@ -92,17 +92,17 @@ def test_what_is_no_line_is_refused(text: bytes) -> None:
 
 
 def test_a_refusals_sentence_keeps_its_template_and_values_and_takes_no_others() -> None:
-    said = Sentence(
+    sentence = Sentence(
         "%(file)s is damaged at byte %(place)s. The content after the damage was read.", file="a.warc", place="7"
     )
-    line = RefusalLine(url="file:///a.warc", reason="unreadable", sentence=said)
+    line = RefusalLine(url="file:///a.warc", reason="unreadable", sentence=sentence)
     back = from_json(to_json(line))
     assert isinstance(back, RefusalLine)
     assert back == line
     assert isinstance(back.sentence, Sentence)
-    assert (back.sentence.template, back.sentence.values) == (said.template, said.values)
+    assert (back.sentence.template, back.sentence.values) == (sentence.template, sentence.values)
     for bad in ({"text": "%(a)99d", "values": {"a": 1}}, {"text": "Other.", "values": {}}, {"text": "%(a)s"}, [1], "x"):
         plain = json.loads(to_json(line)) | {"said": bad}
-        read = from_json(json.dumps(plain))
-        assert isinstance(read, RefusalLine)
-        assert (read.sentence, type(read.sentence)) == (said, str)
+        parsed = from_json(json.dumps(plain))
+        assert isinstance(parsed, RefusalLine)
+        assert (parsed.sentence, type(parsed.sentence)) == (sentence, str)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.formats.strict import parse, read, write
+from crawler.formats.strict import parse, read_as, write
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -53,17 +53,17 @@ def test_what_is_written_is_read_as_it_was() -> None:
     )
     text = write(value)
     assert "\n" not in text
-    assert read(Outer, parse(text, "it"), "it") == value
+    assert read_as(Outer, parse(text, "it"), "it") == value
 
 
 def test_what_is_left_out_has_its_default_and_a_whole_number_is_a_number() -> None:
-    made = read(Outer, NEEDED, "it")
-    assert (made.colour, made.parts, made.pair) == (Colour.RED, (), ("a", 1))
-    assert (made.share, type(made.share)) == (1.0, float)
+    result = read_as(Outer, NEEDED, "it")
+    assert (result.colour, result.parts, result.pair) == (Colour.RED, (), ("a", 1))
+    assert (result.share, type(result.share)) == (1.0, float)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"colour": "green"}, "it.colour must be one of red, blue, not 'green'"),
         ({"parts": [{"size": 1}, {"size": True}]}, "it.parts[1].size must be a whole number, not True"),
@@ -77,17 +77,17 @@ def test_what_is_left_out_has_its_default_and_a_whole_number_is_a_number() -> No
         ({"share": "x" * 99}, "it.share must be a number, not 'xxx"),
     ],
 )
-def test_a_refusal_names_the_field_and_what_it_should_be(change: dict[str, object], said: str) -> None:
+def test_a_refusal_names_the_field_and_what_it_should_be(change: dict[str, object], message: str) -> None:
     with pytest.raises(WrongUseError) as caught:
-        read(Outer, NEEDED | change, "it")
-    assert said in str(caught.value)
+        read_as(Outer, NEEDED | change, "it")
+    assert message in str(caught.value)
     assert len(caught.value.message) < 120
 
 
 def test_a_field_that_is_missing_is_named() -> None:
     with pytest.raises(WrongUseError, match=r"it\.digest"):
-        read(Outer, {name: value for name, value in NEEDED.items() if name != "digest"}, "it")
+        read_as(Outer, {name: value for name, value in NEEDED.items() if name != "digest"}, "it")
     with pytest.raises(WrongUseError, match="it"):
-        read(Outer, [], "it")
+        read_as(Outer, [], "it")
     with pytest.raises(WrongUseError, match="the job"):
         parse("{", "the job")

@@ -28,7 +28,7 @@ def record(payload: bytes) -> bytes:
     return gzip.compress(head.encode() + payload + b"\r\n\r\n")
 
 
-def described(*links: Mapping[str, object], **head: object) -> bytes:
+def describe_page(*links: Mapping[str, object], **head: object) -> bytes:
     page = {"HTML-Metadata": {"Head": head, "Links": list(links)}}
     return json.dumps({"Envelope": {"Payload-Metadata": {"HTTP-Response-Metadata": page}}}).encode()
 
@@ -41,25 +41,25 @@ def test_images_and_links_of_a_page_are_lines_with_their_page() -> None:
         {"path": "A@/href", "url": "mailto:me@a.example"},
         {"path": "IMG@/src", "url": 3},
     ]
-    found = list(read_wat(io.BytesIO(wat(described(*links)))))
-    assert found[:2] == [
+    lines = list(read_wat(io.BytesIO(wat(describe_page(*links)))))
+    assert lines[:2] == [
         Line("http://a.example/shop/wave.jpg", page_url=PAGE_URL, context="The wave"),
         Line("http://a.example/other", PAGE),
     ]
-    assert [line.problem for line in found[2:]] == ["other-kind", "bad-url", "bad-url"]
-    [based] = read_wat(io.BytesIO(wat(described(links[0], Base="//cdn.example/x/"))))
+    assert [line.problem for line in lines[2:]] == ["other-kind", "bad-url", "bad-url"]
+    [based] = read_wat(io.BytesIO(wat(describe_page(links[0], Base="//cdn.example/x/"))))
     assert based.url == "http://cdn.example/x/wave.jpg"
 
 
 def test_a_record_that_is_no_json_or_describes_no_page_is_passed_over_and_the_rest_goes_on() -> None:
-    image = described({"path": "IMG@/src", "url": "wave.jpg"})
+    image = describe_page({"path": "IMG@/src", "url": "wave.jpg"})
     broken = [b"{", b"[" * 100_000, b"\xff\xfe", b"[1]", b'{"Envelope": {"Payload-Metadata": []}}']
-    found = list(read_wat(io.BytesIO(wat(*broken, image))))
-    assert [line.problem for line in found] == ["not-json", "not-json", "not-json", ""]
+    lines = list(read_wat(io.BytesIO(wat(*broken, image))))
+    assert [line.problem for line in lines] == ["not-json", "not-json", "not-json", ""]
 
 
 def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
-    image = described(*({"path": "IMG@/src", "url": f"{n}.jpg"} for n in range(50)))
+    image = describe_page(*({"path": "IMG@/src", "url": f"{n}.jpg"} for n in range(50)))
     lines = read_wat(io.BytesIO(gzip.decompress(wat(image, image))[:-40]))
     assert [next(lines).url for _ in range(50)][-1] == "http://a.example/shop/49.jpg"
     with pytest.raises(EOFError):
@@ -67,11 +67,11 @@ def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
 
 
 def test_a_damaged_record_is_told_and_the_rest_goes_on() -> None:
-    parts = [record(described({"path": "IMG@/src", "url": f"{n}.jpg"})) for n in range(3)]
+    parts = [record(describe_page({"path": "IMG@/src", "url": f"{n}.jpg"})) for n in range(3)]
     parts[1] = parts[1][:60] + bytes(40) + parts[1][100:]
-    found = list(read_wat(io.BytesIO(b"".join(parts))))
-    assert [line.problem for line in found] == ["", "damaged", ""]
-    assert found[2].url == "http://a.example/shop/2.jpg"
+    lines = list(read_wat(io.BytesIO(b"".join(parts))))
+    assert [line.problem for line in lines] == ["", "damaged", ""]
+    assert lines[2].url == "http://a.example/shop/2.jpg"
 
 
 def cdx(text: str) -> list[Line]:
@@ -79,10 +79,10 @@ def cdx(text: str) -> list[Line]:
 
 
 def test_cdxj_tells_images_and_pages_by_their_type() -> None:
-    def line(**told: str) -> str:
-        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+    def line(**fields: str) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
-    found = cdx(
+    lines = cdx(
         "!OpenWayback-CDXJ 1.0\n"
         + line(url="http://a.example/1.jpg", mime="image/jpeg", status="200")
         + line(url="http://a.example/", mime="text/html", status="200")
@@ -91,19 +91,19 @@ def test_cdxj_tells_images_and_pages_by_their_type() -> None:
         + line(mime="image/jpeg")
         + "example,a)/x 20260101000000 {broken\n\nnonsense\n"
     )
-    assert found[:2] == [Line("http://a.example/1.jpg"), Line("http://a.example/", PAGE)]
-    problems = [line.problem for line in found[2:]]
+    assert lines[:2] == [Line("http://a.example/1.jpg"), Line("http://a.example/", PAGE)]
+    problems = [line.problem for line in lines[2:]]
     assert problems == ["other-kind", "status", "not-cdx", "not-json", "not-cdx"]
-    assert found[3].url == "http://a.example/2.jpg"
+    assert lines[3].url == "http://a.example/2.jpg"
 
 
 def test_what_states_no_type_is_told_by_its_address() -> None:
-    def line(**told: object) -> str:
-        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+    def line(**fields: object) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
     image, page = "http://a.example/1.JPG?w=3", "http://a.example/shop"
-    found = cdx(line(url=image) + line(url=page, status=200) + line(url=image, mime="unk") + line(url=page, mime=None))
-    assert found == [Line(image), Line(page, PAGE), Line(image), Line(page, PAGE)]
+    lines = cdx(line(url=image) + line(url=page, status=200) + line(url=image, mime="unk") + line(url=page, mime=None))
+    assert lines == [Line(image), Line(page, PAGE), Line(image), Line(page, PAGE)]
     [other] = cdx(line(url=page, mimetype="application/pdf"))
     assert other.problem == "other-kind"
     [old] = cdx(" CDX a b m s\nhttp://a.example/1.png 20260101 - 200\n")
@@ -111,11 +111,11 @@ def test_what_states_no_type_is_told_by_its_address() -> None:
 
 
 def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
-    def line(**told: object) -> str:
-        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+    def line(**fields: object) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(fields)}\n"
 
     image, page = "http://a.example/1.jpg", "http://a.example/shop"
-    taken = cdx(
+    accepted = cdx(
         line(url=image, status=None)
         + line(url="http://a.example/1", mime="Image/JPEG", status=203)
         + line(url=page, mime="text/html; charset=utf-8")
@@ -124,11 +124,11 @@ def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
         + json.dumps({"url": image})
     )
     pages = Line(page, PAGE)
-    assert taken == [Line(image), Line("http://a.example/1"), pages, Line(image), pages, Line(image)]
+    assert accepted == [Line(image), Line("http://a.example/1"), pages, Line(image), pages, Line(image)]
     ipwb = line(locator="urn:ipfs/Qm", original_uri=image, mime_type="image/jpeg", status_code="200")
     assert cdx(ipwb + ipwb.replace("200", "404")) == [Line(image), Line(image, problem="status")]
-    left = cdx(line(url=None) + line(url=5) + line(url=page, status=206) + line(url=page, status="2²"))
-    assert [one.problem for one in left] == ["not-cdx", "not-cdx", "status", "status"]
+    rejected = cdx(line(url=None) + line(url=5) + line(url=page, status=206) + line(url=page, status="2²"))
+    assert [rejected_line.problem for rejected_line in rejected] == ["not-cdx", "not-cdx", "status", "status"]
     assert cdx(f"\ufeff CDX\ta\tm\ts\n{image}\timage/jpeg\t200\n") == [Line(image)]
 
 

@@ -13,7 +13,7 @@ from crawler.lists.files import ListFile, find
 from crawler.lists.line import Line
 from exhibit.errors import RefusedError
 from tests.assets.users import ordinary_user
-from tests.crawler.lists.test_archives import described, wat
+from tests.crawler.lists.test_archives import describe_page, wat
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -23,7 +23,7 @@ else:
 URLS = [f"http://a.example/shop/{n}.jpg" for n in range(30)]
 
 
-def made(folder: Path) -> list[Path]:
+def write_lists(folder: Path) -> list[Path]:
     """Write the same thirty URLs in each format."""
     table = ("url\n" + "\n".join(URLS)).encode()
     index = "".join(f'a 1 {{"url": "{url}", "mime": "image/jpeg"}}\n' for url in URLS).encode()
@@ -35,8 +35,8 @@ def made(folder: Path) -> list[Path]:
         "c.tsv": table,
         "cdx-00000.gz": gzip.compress(index),
         "d.cdxj": index,
-        "e.wat.gz": wat(described(*links[:20]), described(*links[20:])),
-        "e.wat.zst": zstd.compress(gzip.decompress(wat(described(*links)))),
+        "e.wat.gz": wat(describe_page(*links[:20]), describe_page(*links[20:])),
+        "e.wat.zst": zstd.compress(gzip.decompress(wat(describe_page(*links)))),
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -45,7 +45,7 @@ def made(folder: Path) -> list[Path]:
 
 
 def test_every_format_goes_on_behind_any_line_and_says_how_much_of_it_is_read(tmp_path: Path) -> None:
-    for path in made(tmp_path):
+    for path in write_lists(tmp_path):
         file = ListFile(path)
         assert [line.url for line in file.lines()] == URLS, path
         assert file.share() == pytest.approx(1.0)
@@ -56,17 +56,17 @@ def test_every_format_goes_on_behind_any_line_and_says_how_much_of_it_is_read(tm
 def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: Path) -> None:
     inner = tmp_path / "part"
     inner.mkdir()
-    files = made(inner)
+    files = write_lists(inner)
     (tmp_path / "note.txt").write_text("x")
     (tmp_path / ".hidden.csv").write_text("url\n")
     (tmp_path / "link.csv").symlink_to(inner / "a.csv")
-    found = find([tmp_path, inner / "a.csv"])
-    assert list(found.lists) == files
-    assert found.archives == ()
+    result = find([tmp_path, inner / "a.csv"])
+    assert list(result.lists) == files
+    assert result.archives == ()
     (tmp_path / "linked").symlink_to(inner)
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / ".parts").mkdir()
-    assert {one.path.name: one.reason for one in find([tmp_path]).left_out} == {
+    assert {item.path.name: item.reason for item in find([tmp_path]).left_out} == {
         "note.txt": "format", ".hidden.csv": "hidden", ".parts": "hidden", "link.csv": "link", "linked": "link",
         "pipe.csv": "not-a-file",
     }  # fmt: skip
@@ -75,36 +75,36 @@ def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: 
     for path in (tmp_path / "note.txt", tmp_path.joinpath("empty")):
         if path.name == "empty":
             path.mkdir()
-        with pytest.raises(RefusedError) as told:
+        with pytest.raises(RefusedError) as error:
             find([path])
-        assert ".parquet" in told.value.hint
+        assert ".parquet" in error.value.hint
 
 
 def test_a_folder_without_permission_is_named(open_folder: Path) -> None:
     (open_folder / "list.csv").write_text("url\n")
     (open_folder / "secret").mkdir(mode=0)
     with ordinary_user():
-        found = find([open_folder])
-    assert [(one.path.name, one.reason) for one in found.left_out] == [("secret", "unreadable")]
+        result = find([open_folder])
+    assert [(item.path.name, item.reason) for item in result.left_out] == [("secret", "unreadable")]
 
 
-def refused(path: Path) -> tuple[list[Line], RefusedError]:
+def load_refused(path: Path) -> tuple[list[Line], RefusedError]:
     got: list[Line] = []
-    with pytest.raises(RefusedError) as told:
+    with pytest.raises(RefusedError) as error:
         got.extend(ListFile(path).lines())
-    return got, told.value
+    return got, error.value
 
 
 def test_damaged_files_say_what_to_do_and_give_what_can_be_read(tmp_path: Path) -> None:
-    for path in made(tmp_path):
+    for path in write_lists(tmp_path):
         whole = path.read_bytes()
         path.write_bytes(b"")
-        assert "empty" in refused(path)[1].message
+        assert "empty" in load_refused(path)[1].message
         if path.suffix not in (".gz", ".parquet"):
             continue
         path.write_bytes(whole[: len(whole) * 3 // 4])
-        _got, told = refused(path)
-        assert told.hint, path
+        _got, error = load_refused(path)
+        assert error.hint, path
     path = tmp_path / "b.csv.gz"
     path.write_bytes(gzip.compress(("url\n" + "\n".join(URLS)).encode())[:-12])
     lines = ListFile(path).lines()
@@ -112,4 +112,4 @@ def test_damaged_files_say_what_to_do_and_give_what_can_be_read(tmp_path: Path) 
     with pytest.raises(RefusedError):
         list(lines)
     path.write_bytes(b"\x1f\x8b" + b"\xff" * 90)
-    assert refused(path)[1].message
+    assert load_refused(path)[1].message

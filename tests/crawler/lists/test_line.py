@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.lists.line import PAGE, REASONS, Line, Wanted
+from crawler.lists.line import PAGE, REASONS, Line, LineFilter
 from exhibit.network.guard import Guard
 
 GUARD = Guard()
@@ -27,28 +27,28 @@ GUARD = Guard()
     ],
 )
 def test_an_address_is_checked_by_its_form(url: str, reason: str) -> None:
-    assert Wanted().refusal(Line(url), GUARD) == reason
+    assert LineFilter().refusal(Line(url), GUARD) == reason
     assert not reason or REASONS[reason].endswith(".")
 
 
 @pytest.mark.parametrize(
-    ("wanted", "taken", "left"),
+    ("rules", "accepted", "rejected"),
     [
-        (Wanted(hosts=("a.example",)), "http://cdn.a.example/1", "http://nota.example/1"),
-        (Wanted(without_hosts=("a.example",)), "http://b.example/1", "http://x.a.example/1"),
-        (Wanted(suffixes=(".jpg", ".png")), "http://a.example/1.JPG?x=1", "http://a.example/1?x=.jpg"),
-        (Wanted(words=("wave", "fuji")), "http://a.example/the-WAVE.jpg", "http://a.example/1.jpg"),
+        (LineFilter(hosts=("a.example",)), "http://cdn.a.example/1", "http://nota.example/1"),
+        (LineFilter(without_hosts=("a.example",)), "http://b.example/1", "http://x.a.example/1"),
+        (LineFilter(suffixes=(".jpg", ".png")), "http://a.example/1.JPG?x=1", "http://a.example/1?x=.jpg"),
+        (LineFilter(words=("wave", "fuji")), "http://a.example/the-WAVE.jpg", "http://a.example/1.jpg"),
     ],
 )
-def test_hosts_suffixes_and_words_leave_lines_out(wanted: Wanted, taken: str, left: str) -> None:
-    assert wanted.refusal(Line(taken), GUARD) == ""
-    assert wanted.refusal(Line(left), GUARD) in {"host", "without-host", "suffix", "word"}
+def test_hosts_suffixes_and_words_leave_lines_out(rules: LineFilter, accepted: str, rejected: str) -> None:
+    assert rules.refusal(Line(accepted), GUARD) == ""
+    assert rules.refusal(Line(rejected), GUARD) in {"host", "without-host", "suffix", "word"}
 
 
 def test_a_word_may_stand_in_the_caption_and_a_size_counts_where_it_is_stated() -> None:
     url = "http://a.example/1.jpg"
-    assert Wanted(words=("straße".casefold(),)).refusal(Line(url, context="Die Straße am Abend"), GUARD) == ""
-    large = Wanted(min_width=300, min_height=200)
+    assert LineFilter(words=("straße".casefold(),)).refusal(Line(url, context="Die Straße am Abend"), GUARD) == ""
+    large = LineFilter(min_width=300, min_height=200)
     assert large.refusal(Line(url, width=300, height=200), GUARD) == ""
     assert large.refusal(Line(url), GUARD) == ""
     assert large.refusal(Line(url, width=299, height=900), GUARD) == "too-small"
@@ -57,10 +57,10 @@ def test_a_word_may_stand_in_the_caption_and_a_size_counts_where_it_is_stated() 
 
 def test_a_page_has_no_suffix_and_may_be_left_out_as_a_page() -> None:
     page = Line("http://a.example/shop", PAGE)
-    assert Wanted(suffixes=(".jpg",)).refusal(page, GUARD) == ""
-    assert Wanted(only="image").refusal(page, GUARD) == "only"
-    assert Wanted(only="page").refusal(page, GUARD) == ""
+    assert LineFilter(suffixes=(".jpg",)).refusal(page, GUARD) == ""
+    assert LineFilter(only="image").refusal(page, GUARD) == "only"
+    assert LineFilter(only="page").refusal(page, GUARD) == ""
 
 
 def test_what_is_wrong_with_a_line_is_told_before_anything_else() -> None:
-    assert Wanted(hosts=("a.example",)).refusal(Line("", problem="encoding"), GUARD) == "encoding"
+    assert LineFilter(hosts=("a.example",)).refusal(Line("", problem="encoding"), GUARD) == "encoding"

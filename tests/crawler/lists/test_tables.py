@@ -16,7 +16,7 @@ from exhibit.errors import RefusedError
 URL = "http://a.example/1.jpg"
 
 
-def read(text: str | bytes, column: str = "") -> list[Line]:
+def read_table(text: str | bytes, column: str = "") -> list[Line]:
     data = text if isinstance(text, bytes) else text.encode()
     return list(read_csv(io.BytesIO(data), "image", column))
 
@@ -26,46 +26,46 @@ def problems(lines: list[Line]) -> list[str]:
 
 
 def test_the_columns_of_img2dataset_are_known_by_name() -> None:
-    [line] = read(f'key,URL,TEXT,page_url,WIDTH,HEIGHT\n1,{URL},"The wave,\nagain",http://a.example/,640.0,480\n')
+    [line] = read_table(f'key,URL,TEXT,page_url,WIDTH,HEIGHT\n1,{URL},"The wave,\nagain",http://a.example/,640.0,480\n')
     assert line == Line(URL, "image", "http://a.example/", "The wave, again", 640, 480)
     for mark in "\t;|":
-        assert read(f"url{mark}caption\n{URL}{mark}x\n") == [Line(URL, context="x")]
-    assert read(f"\ufeffurl\r\n{URL}\r\n\r\n") == [Line(URL)]
+        assert read_table(f"url{mark}caption\n{URL}{mark}x\n") == [Line(URL, context="x")]
+    assert read_table(f"\ufeffurl\r\n{URL}\r\n\r\n") == [Line(URL)]
 
 
 def test_another_column_is_named_and_else_the_names_there_are_told() -> None:
-    assert read(f"link,x\n{URL},1\n", "Link") == [Line(URL)]
-    with pytest.raises(RefusedError) as told:
-        read(f"link,x\n{URL},1\n")
-    assert re.search(r"\burl\b.*link, x", told.value.message)
-    assert "--column" in told.value.hint
+    assert read_table(f"link,x\n{URL},1\n", "Link") == [Line(URL)]
+    with pytest.raises(RefusedError) as error:
+        read_table(f"link,x\n{URL},1\n")
+    assert re.search(r"\burl\b.*link, x", error.value.message)
+    assert "--column" in error.value.hint
     with pytest.raises(RefusedError, match="image"):
-        read("url\n", "image")
+        read_table("url\n", "image")
 
 
 def test_a_list_without_headings_is_read_by_where_its_first_line_has_an_address() -> None:
-    assert read(f"{URL}\n{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
-    assert read(f"a wave\t{URL}\nboats\t{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
+    assert read_table(f"{URL}\n{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
+    assert read_table(f"a wave\t{URL}\nboats\t{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
     with pytest.raises(RefusedError, match="image"):
-        read(f"{URL}\n", "image")
+        read_table(f"{URL}\n", "image")
 
 
 def test_a_line_that_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
     bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
     bad += [URL.encode(), URL.encode() + b",1,2", URL.encode() + b"\0,1"]
     good = f"{URL}?Größe,".encode()
-    found = read(b"url,width\n" + b"\n".join([good, *bad, URL.encode() + b",many"]) + b"\n")
-    told = ["encoding", "line-too-long", "not-a-row", "no-address", "fields", "fields", "not-text"]
-    assert problems(found) == ["", *told, ""]
-    assert found[-1] == Line(URL)
-    assert found[1].url.startswith(f"line 3: {URL}?caf")
-    assert [line.url.partition(":")[0] for line in found[5:8]] == ["line 8", "line 9", "line 10"]
+    lines = read_table(b"url,width\n" + b"\n".join([good, *bad, URL.encode() + b",many"]) + b"\n")
+    expected = ["encoding", "line-too-long", "not-a-row", "no-address", "fields", "fields", "not-text"]
+    assert problems(lines) == ["", *expected, ""]
+    assert lines[-1] == Line(URL)
+    assert lines[1].url.startswith(f"line 3: {URL}?caf")
+    assert [line.url.partition(":")[0] for line in lines[5:8]] == ["line 8", "line 9", "line 10"]
 
 
 def test_a_quote_that_is_not_closed_costs_its_own_line_which_is_named() -> None:
-    found = read("url\n" + f'"{URL}\n' + f"{URL}\n" * 20_000)
-    assert [line for line in found if line.problem] == [Line(f'line 2: "{URL}', problem="not-a-row")]
-    assert len(found) == 20_001
+    lines = read_table("url\n" + f'"{URL}\n' + f"{URL}\n" * 20_000)
+    assert [line for line in lines if line.problem] == [Line(f'line 2: "{URL}', problem="not-a-row")]
+    assert len(lines) == 20_001
 
 
 @pytest.mark.parametrize(
@@ -74,29 +74,29 @@ def test_a_quote_that_is_not_closed_costs_its_own_line_which_is_named() -> None:
 )
 def test_an_open_quote_takes_no_address_with_it_whatever_quotes_come_later(later: str) -> None:
     text = f'url,caption\n{URL},x\n{URL}?2,"open\n{URL}?3,x\n' + later.format(f"{URL}?4") + f"{URL}?5,x\n"
-    found = read(text)
-    lost = [line.url.partition(":")[0] for line in found if line.problem]
+    lines = read_table(text)
+    lost = [line.url.partition(":")[0] for line in lines if line.problem]
     assert lost == ["line 3", *(["line 5"] if "too" in later else [])]
-    assert {line.url for line in found} >= {URL, f"{URL}?3", f"{URL}?4", f"{URL}?5"}
+    assert {line.url for line in lines} >= {URL, f"{URL}?3", f"{URL}?4", f"{URL}?5"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_list_is_read_as_spreadsheets_save_it(encoding: str, end: str) -> None:
     text = f'url;caption{end}{URL};"Größe{end}im Café"{end}{URL};x{end}'
-    assert read(text.encode(encoding)) == [Line(URL, context="Größe im Café"), Line(URL, context="x")]
+    assert read_table(text.encode(encoding)) == [Line(URL, context="Größe im Café"), Line(URL, context="x")]
 
 
 def test_the_encoding_is_told_by_the_first_words_that_have_one_however_late_they_come() -> None:
     text = "url,caption\n" + f"{URL},x\n" * 40_000 + f"{URL},Café\n"
-    assert read(text.encode("cp1252"))[-1] == Line(URL, context="Café")
+    assert read_table(text.encode("cp1252"))[-1] == Line(URL, context="Café")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"url\x00\n", b"\xff\xd8\xff\xe0"])
 def test_what_is_no_text_or_empty_is_refused_with_what_to_do(data: bytes) -> None:
-    with pytest.raises(RefusedError) as told:
-        read(data)
-    assert told.value.hint
+    with pytest.raises(RefusedError) as error:
+        read_table(data)
+    assert error.value.hint
 
 
 def rows(path: Path, after: int = 0, column: str = "") -> list[Line]:
@@ -105,7 +105,7 @@ def rows(path: Path, after: int = 0, column: str = "") -> list[Line]:
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> Path:
+def parquet_list(tmp_path: Path) -> Path:
     """Write 25 URLs in row groups of ten."""
     path = tmp_path / "list.parquet"
     urls = [f"http://a.example/{n}.jpg" for n in range(25)]
@@ -114,24 +114,24 @@ def listed(tmp_path: Path) -> Path:
     return path
 
 
-def test_parquet_is_read_row_group_by_row_group_from_any_line_on(listed: Path) -> None:
-    every = rows(listed)
+def test_parquet_is_read_row_group_by_row_group_from_any_line_on(parquet_list: Path) -> None:
+    every = rows(parquet_list)
     assert every[0] == Line("http://a.example/0.jpg")
     assert every[24] == Line("http://a.example/24.jpg", context="c", width=24)
     for after in (0, 1, 9, 10, 11, 24, 25, 30):
-        assert rows(listed, after) == every[after:]
+        assert rows(parquet_list, after) == every[after:]
 
 
-def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refused(listed: Path) -> None:
-    whole = listed.read_bytes()
+def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refused(parquet_list: Path) -> None:
+    whole = parquet_list.read_bytes()
     for data in (whole[:-20], whole[:100], b"PAR1", b"P", whole[:-60] + b"\xff" * 40 + whole[-20:]):
-        listed.write_bytes(data)
-        with pytest.raises(RefusedError) as told:
-            rows(listed)
-        assert told.value.hint
-    listed.write_bytes(whole)
+        parquet_list.write_bytes(data)
+        with pytest.raises(RefusedError) as error:
+            rows(parquet_list)
+        assert error.value.hint
+    parquet_list.write_bytes(whole)
     with pytest.raises(RefusedError, match=r"\blink\b.*text, url, width"):
-        rows(listed, column="link")
+        rows(parquet_list, column="link")
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,10 @@ def test_a_cell_that_cannot_be_read_takes_no_address_with_it(tmp_path: Path) -> 
         assert [(line.url, line.problem) for line in rows(path)] == [(URL, "")] * 2
 
 
-def test_without_the_optional_part_it_is_said_how_to_get_it(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_optional_part_it_is_said_how_to_get_it(
+    parquet_list: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(RefusedError) as told:
-        rows(listed)
-    assert told.value.hint.endswith("python3 tools/bootstrap.py runtime bulk")
+    with pytest.raises(RefusedError) as error:
+        rows(parquet_list)
+    assert error.value.hint.endswith("python3 tools/bootstrap.py runtime bulk")

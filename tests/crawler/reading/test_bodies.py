@@ -20,7 +20,7 @@ DATA = b"\xff\xd8\xff" + bytes(range(256)) * 40 + b"harbour" * 2_000
 MOST = 1_000_000
 
 
-def bare(data: bytes) -> bytes:
+def deflate_raw(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
 
@@ -29,16 +29,16 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
     "deflate": zlib.compress,
-    "Deflate": bare,
+    "Deflate": deflate_raw,
     "br": brotli.compress,
     "zstd": zstd.compress,
 }
 
 
-def body(sent: bytes, most: int = MOST, **headers: str) -> bytes | str:
+def body(sent: bytes, max_bytes: int = MOST, **headers: str) -> bytes | str:
     """Return the bytes of a response, or the reason for a refusal."""
     try:
-        return whole_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), most)
+        return whole_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), max_bytes)
     except RefusedError as error:
         return error.reason
 
@@ -50,7 +50,7 @@ def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(codi
     assert body(packed, Content_Encoding=coding) == DATA
     assert body(packed[: len(packed) * 88 // 100], Content_Encoding=coding) == "incomplete"
     assert body(b"\x00junk" + packed, Content_Encoding=coding) == "bad-encoding"
-    assert body(packed, most=1_000, Content_Encoding=coding) == "too-large"
+    assert body(packed, max_bytes=1_000, Content_Encoding=coding) == "too-large"
     assert body(PACK[coding](bytes(50 * MOST)), Content_Encoding=coding) == "too-large"
     assert body(packed, Content_Encoding=coding, Content_Length=str(len(packed) + 1)) == "incomplete"
     assert body(DATA, Content_Encoding=coding, Content_Length="99999999") == DATA  # the writer had decoded it
@@ -74,15 +74,15 @@ def test_what_browsers_do_not_ask_for_is_not_missed() -> None:
         assert body(sent, Content_Encoding="gzip") == DATA
     assert body(gzip.compress(DATA[:9]) + gzip.compress(DATA[9:]), Content_Encoding="gzip") == DATA
     assert body(zlib.compress(DATA)[:-4], Content_Encoding="deflate") == DATA
-    named = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\x00xy" + b"name\0" + b"comment\0" + b"zz" + packed[10:]
-    assert body(named, Content_Encoding="gzip") == DATA
+    member_with_name = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x02\x00xy" + b"name\0" + b"comment\0" + b"zz" + packed[10:]
+    assert body(member_with_name, Content_Encoding="gzip") == DATA
     for size in (1, 3, 10):
         assert body(packed[:size], Content_Encoding="gzip") == "incomplete"
 
 
 def test_chunks_are_put_together_and_a_missing_one_is_told() -> None:
     pieces = [DATA[at : at + 5_000] for at in range(0, len(DATA), 5_000)]
-    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(one), one) for one in pieces)
+    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
     for end in (b"0\r\n\r\n", b"0\r\n", b"0\r\nDigest: x\r\n\r\n"):
         assert body(chunks + end, Transfer_Encoding="Chunked") == DATA
     assert body(chunks, Transfer_Encoding="chunked") == "incomplete"
@@ -107,8 +107,8 @@ def test_a_body_shorter_than_said_is_incomplete_and_a_longer_one_stays_as_it_is(
 def test_a_part_counts_where_it_is_everything() -> None:
     assert [status_problem(status, "") for status in (200, 203, 201)] == [None] * 3
     assert status_problem(206, "bytes 0-99/100") is None
-    for said in ("bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "", "x"):
-        problem = status_problem(206, said)
+    for content_range in ("bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "", "x"):
+        problem = status_problem(206, content_range)
         assert problem is not None
         assert problem[0] == "incomplete"
     for status in (204, 205, 302, 404, 500):

@@ -8,7 +8,7 @@ LONG = 300_000
 
 
 @pytest.mark.parametrize(
-    ("sheet", "found"),
+    ("sheet", "expected"),
     [
         ("a{background:url(b.jpg)}", ["b.jpg"]),
         ("a{background:URL( 'b c.jpg' )}", ["b c.jpg"]),
@@ -34,8 +34,8 @@ LONG = 300_000
         ("a{--picture:url(b.jpg);filter:url(#blur)}", ["b.jpg"]),
     ],
 )
-def test_images_of_a_sheet_are_found_and_fonts_are_not(sheet: str, found: list[str]) -> None:
-    assert css.read_sheet(sheet)[0] == found
+def test_images_of_a_sheet_are_found_and_fonts_are_not(sheet: str, expected: list[str]) -> None:
+    assert css.read_sheet(sheet)[0] == expected
 
 
 def test_imported_sheets_are_found() -> None:

@@ -13,13 +13,13 @@ from crawler.reading.limits import SITEMAP_BYTES, LeftOut
 from exhibit.errors import RefusedError
 from exhibit.types import SeenElsewhere, SeenKind
 
-HERE = "http://example.org/a/b.html"
+PAGE_URL = "http://example.org/a/b.html"
 
 
 def test_a_sitemap_may_be_gzipped_a_list_or_without_a_namespace() -> None:
     xml = b"<urlset><url><loc> http://example.org/1 </loc></url><url><loc>mailto:x</loc></url></urlset>"
     for data in (xml, gzip.compress(xml), b"\xef\xbb\xbf" + xml, b"http://example.org/1\n\nnonsense\n"):
-        assert [link.url for link in read_sitemap(data, HERE, 10_000).links] == ["http://example.org/1"]
+        assert [link.url for link in read_sitemap(data, PAGE_URL, 10_000).links] == ["http://example.org/1"]
 
 
 @pytest.mark.parametrize(
@@ -35,28 +35,28 @@ def test_a_sitemap_may_be_gzipped_a_list_or_without_a_namespace() -> None:
 )
 def test_what_is_no_sitemap_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(RefusedError) as caught:
-        read_sitemap(data, HERE, 10_000)
+        read_sitemap(data, PAGE_URL, 10_000)
     assert caught.value.reason == reason
 
 
 def test_a_sitemap_names_no_file_through_an_entity() -> None:
     data = b"""<!DOCTYPE urlset [<!ENTITY f SYSTEM "file:///etc/hostname">]>
         <urlset><url><loc>http://example.org/&f;</loc></url></urlset>"""
-    assert [link.url for link in read_sitemap(data, HERE, 10_000).links] in ([], ["http://example.org/"])
+    assert [link.url for link in read_sitemap(data, PAGE_URL, 10_000).links] in ([], ["http://example.org/"])
 
 
 def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><entry><title>E</title><link href="/e"/>
         <content type="html">&lt;img src="i.jpg" alt="words"&gt;</content></entry></feed>"""
-    document = read_feed(atom, HERE, 1 << 20)
-    assert [(one.url, one.page_url) for one in document.images] == [
+    document = read_feed(atom, PAGE_URL, 1 << 20)
+    assert [(image.url, image.page_url) for image in document.images] == [
         ("http://example.org/a/i.jpg", "http://example.org/e")
     ]
     assert document.images[0].context.startswith("E words")
     with pytest.raises(RefusedError):
-        read_feed(b"<html><p>page</html>", HERE, 1 << 20)
+        read_feed(b"<html><p>page</html>", PAGE_URL, 1 << 20)
     with pytest.raises(RefusedError):
-        read_feed(b"http://example.org/feed", HERE, 1 << 20)
+        read_feed(b"http://example.org/feed", PAGE_URL, 1 << 20)
 
 
 def test_a_json_feed_is_read_and_other_json_refused() -> None:
@@ -95,13 +95,13 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
     }
     for data in (b'{"items": []}', b'{"version": "https://jsonfeed.org/version/1"}', b'{"version": '):
         with pytest.raises(RefusedError, match="JSON"):
-            read_feed(data, HERE, 1 << 20)
+            read_feed(data, PAGE_URL, 1 << 20)
 
 
 @pytest.mark.parametrize("version", ["http://jsonfeed.org/version/1", "1.0", "1.1"])
 def test_a_json_feed_says_its_version_in_several_ways(version: str) -> None:
     feed = {"version": version, "items": [{"image": "/1.jpg"}]}
-    assert [image.url for image in read_feed(json.dumps(feed).encode(), HERE, 1 << 20).images] == [
+    assert [image.url for image in read_feed(json.dumps(feed).encode(), PAGE_URL, 1 << 20).images] == [
         "http://example.org/1.jpg"
     ]
 
@@ -109,11 +109,11 @@ def test_a_json_feed_says_its_version_in_several_ways(version: str) -> None:
 def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
     item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
     feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
-    assert read_feed(json.dumps(feed).encode(), HERE, 1 << 20) == Document()
+    assert read_feed(json.dumps(feed).encode(), PAGE_URL, 1 << 20) == Document()
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"<!DOCTYPE html><html><p>page</html>", "it is a page"),
         (b"<?xml version='1.0'?><!-- <rss> --><x:note><to/></x:note>", "begins with <note>"),
@@ -123,9 +123,9 @@ def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
         (b"{}", "no JSON Feed"),
     ],
 )
-def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, said: str) -> None:
-    with pytest.raises(RefusedError, match=said) as refused:
-        read_feed(data, HERE, 1 << 20)
+def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, message: str) -> None:
+    with pytest.raises(RefusedError, match=message) as refused:
+        read_feed(data, PAGE_URL, 1 << 20)
     assert refused.value.reason == "unreadable"
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, said: s
     ],
 )
 def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
-    assert read_feed(data, HERE, 1 << 20).links == ()
+    assert read_feed(data, PAGE_URL, 1 << 20).links == ()
 
 
 @pytest.mark.parametrize(
@@ -152,34 +152,34 @@ def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
 def test_the_pictures_of_a_feed_itself_are_found(channel: str, image: str) -> None:
     data = f"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
         xmlns:media="http://search.yahoo.com/mrss/"><channel><title>T</title>{channel}</channel></rss>"""
-    assert [one.url for one in read_feed(data.encode(), HERE, 1 << 20).images] == [f"http://example.org/{image}"]
+    assert [item.url for item in read_feed(data.encode(), PAGE_URL, 1 << 20).images] == [f"http://example.org/{image}"]
 
 
 def test_a_picture_in_a_title_that_is_markup_is_found() -> None:
     title = '<title type="html">&lt;img src="/1.jpg"&gt; Sea</title>'
     feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{title}</entry></feed>'
-    assert [image.url for image in read_feed(feed.encode(), HERE, 1 << 20).images] == ["http://example.org/1.jpg"]
+    assert [image.url for image in read_feed(feed.encode(), PAGE_URL, 1 << 20).images] == ["http://example.org/1.jpg"]
 
 
 def test_the_logo_of_an_atom_feed_is_found() -> None:
     data = b'<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><logo>/1.png</logo></feed>'
-    assert [one.url for one in read_feed(data, HERE, 1 << 20).images] == ["http://example.org/1.png"]
+    assert [image.url for image in read_feed(data, PAGE_URL, 1 << 20).images] == ["http://example.org/1.png"]
 
 
 def test_the_picture_of_a_video_in_a_sitemap_is_found() -> None:
     data = b"""<urlset xmlns:video="http://www.google.com/schemas/sitemap-video/1.1"><url><loc>http://example.org/v</loc>
         <video:video><video:thumbnail_loc>/1.jpg</video:thumbnail_loc><video:title>Words</video:title></video:video>
         </url></urlset>"""
-    (image,) = read_sitemap(data, HERE, 10_000).images
+    (image,) = read_sitemap(data, PAGE_URL, 10_000).images
     assert (image.url, image.page_url, image.context) == ("http://example.org/1.jpg", "http://example.org/v", "Words")
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
     with suppress(RefusedError):
-        read_sitemap(data, HERE, 1_000)
+        read_sitemap(data, PAGE_URL, 1_000)
     with suppress(RefusedError):
-        read_feed(data, HERE, 1 << 20)
+        read_feed(data, PAGE_URL, 1 << 20)
 
 
 @pytest.mark.long
@@ -193,11 +193,11 @@ def test_a_sitemap_packed_in_several_members_is_read_whole_and_within_its_limit(
     text = "<urlset>" + "".join(f"<url><loc>http://example.org/{n}</loc></url>" for n in range(100)) + "</urlset>"
     parts = [gzip.compress(text[at : at + 700].encode()) for at in range(0, len(text), 700)]
     for data in (b"".join(parts), b"".join(parts) + b"\0" * 512, gzip.compress(b"".join(parts))):
-        assert len(read_sitemap(data, HERE, 1 << 20).links) == 100
+        assert len(read_sitemap(data, PAGE_URL, 1 << 20).links) == 100
     bomb = gzip.compress(b"\0" * 900) * 20
-    with pytest.raises(RefusedError) as told:
-        read_sitemap(bomb, HERE, 10_000)
-    assert told.value.reason == "too-large"
+    with pytest.raises(RefusedError) as error:
+        read_sitemap(bomb, PAGE_URL, 10_000)
+    assert error.value.reason == "too-large"
 
 
 def test_a_sitemap_that_breaks_off_says_so_and_gives_what_it_holds() -> None:
@@ -208,18 +208,18 @@ def test_a_sitemap_that_breaks_off_says_so_and_gives_what_it_holds() -> None:
     two = gzip.compress(text[:half]) + gzip.compress(text[half:])
     broken = gzip.compress(text[:half]) + gzip.compress(text[half:])[:12] + b"\xff" * 300
     packed = gzip.compress(text), gzip.compress(gzip.compress(text)), gzip.compress(addresses), two
-    cut = [text[:half], text[:-3], broken, *(one[:-60] for one in packed)]
+    cut = [text[:half], text[:-3], broken, *(member[:-60] for member in packed)]
     for data in cut:
-        document = read_sitemap(data, HERE, 1 << 20)
+        document = read_sitemap(data, PAGE_URL, 1 << 20)
         assert document.is_cut
         assert 20 < len(document.links) <= 100
     odd = text.replace(b"/7/", b"/7&x/"), text + b"\n<!-- end -->", text[:-9] + b"</urlset >", b"<urlset/>"
     for data in (text, *packed, gzip.compress(text)[:-4], two + b"junk", *odd):
-        assert not read_sitemap(data, HERE, 1 << 20).is_cut
+        assert not read_sitemap(data, PAGE_URL, 1 << 20).is_cut
 
 
 def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
-    told = {
+    dates = {
         "2026-11-20T10:00:00+02:00": "2026-11-20T08:00:00.000000Z",
         "2026-11-20": "2026-11-21T00:00:00.000000Z",
         "2026-11-20T10:00:00": "2026-11-20T10:00:00.000000Z",
@@ -227,9 +227,9 @@ def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
         "0001-01-01T00:00:00Z": "",
         "9999-12-31": "",
     }
-    entries = "".join(f"<url><loc>/{n}</loc><lastmod>{date}</lastmod></url>" for n, date in enumerate(told))
-    sitemap = read_sitemap(f"<urlset>{entries}<url><loc>/x</loc></url></urlset>".encode(), HERE, 10_000)
-    assert [link.modified for link in sitemap.links] == [*told.values(), ""]
+    entries = "".join(f"<url><loc>/{n}</loc><lastmod>{date}</lastmod></url>" for n, date in enumerate(dates))
+    sitemap = read_sitemap(f"<urlset>{entries}<url><loc>/x</loc></url></urlset>".encode(), PAGE_URL, 10_000)
+    assert [link.modified for link in sitemap.links] == [*dates.values(), ""]
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="/e"/>
         <published>2026-11-01T00:00:00Z</published><updated>2026-11-02T00:00:00Z</updated></entry></feed>"""
     rss = b"""<rss version="2.0"><channel><item><link>/e</link>
@@ -237,7 +237,7 @@ def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
     item = {"id": "1", "url": "/e", "date_modified": "2026-11-02T00:00:00Z", "date_published": "2026-11-01T00:00:00Z"}
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [item]}).encode()
     for data in (atom, rss, feed):
-        assert [link.modified for link in read_feed(data, HERE, 1 << 20).links] == ["2026-11-02T00:00:00.000000Z"]
+        assert [link.modified for link in read_feed(data, PAGE_URL, 1 << 20).links] == ["2026-11-02T00:00:00.000000Z"]
 
 
 def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_states_it() -> None:
@@ -251,10 +251,10 @@ def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_
         <enclosure url="1.jpg" type="image/jpeg"/></item></channel></rss>"""
     item = {"id": "1", "url": "/e", "image": "1.jpg", "date_published": "2026-11-01T00:00:00Z"}
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "News", "items": [item]}).encode()
-    told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=HERE)
+    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=PAGE_URL)
     for data in (atom, rss, feed):
-        assert read_feed(data, HERE, 1 << 20).images[0].elsewhere == (told,)
-    assert read_feed(atom, HERE, 1 << 20).images[1].elsewhere == ()
+        assert read_feed(data, PAGE_URL, 1 << 20).images[0].elsewhere == (statement,)
+    assert read_feed(atom, PAGE_URL, 1 << 20).images[1].elsewhere == ()
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ HEAD = '<?xml version="1.0" encoding="{}"?>'
     ],
 )
 def test_a_slightly_broken_sitemap_means_what_it_says(data: bytes) -> None:
-    document = read_sitemap(data, HERE, 1 << 20)
+    document = read_sitemap(data, PAGE_URL, 1 << 20)
     pages = ["https://s.example/a?id=1&lang=de&copy=2&x=3", "https://s.example/b?c=1&d=2", "https://s.example/%C3%A4"]
     assert [link.url for link in document.links] == pages
     (image,) = document.images
@@ -307,21 +307,24 @@ def test_a_slightly_broken_sitemap_means_what_it_says(data: bytes) -> None:
     assert image.context.startswith("Caf\u00e9")
 
 
-ONE, TWO = ("<url><loc>https://s.example/1?a=1&b=2</loc></url>", "<url><loc>https://s.example/2</loc></url>")
+FIRST_ENTRY, SECOND_ENTRY = (
+    "<url><loc>https://s.example/1?a=1&b=2</loc></url>",
+    "<url><loc>https://s.example/2</loc></url>",
+)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        f"<urlset xmlns=http://www.sitemaps.org/schemas/sitemap/0.9>{ONE}{TWO}</urlset>",
-        f"<urlset><url id=1>{ONE[5:]}{TWO}</urlset>",
-        f"<urlset>{ONE}</urlset>\n<?xml version='1.0'?><urlset>{TWO}</urlset>",
-        f"<urlset>{ONE}</urlset>{TWO}</urlset>",
-        f"<urlset nowrap><!-- {TWO} --><url><loc><![CDATA[https://s.example/1?a=1&b=2]]></loc></url>{TWO}</urlset>",
+        f"<urlset xmlns=http://www.sitemaps.org/schemas/sitemap/0.9>{FIRST_ENTRY}{SECOND_ENTRY}</urlset>",
+        f"<urlset><url id=1>{FIRST_ENTRY[5:]}{SECOND_ENTRY}</urlset>",
+        f"<urlset>{FIRST_ENTRY}</urlset>\n<?xml version='1.0'?><urlset>{SECOND_ENTRY}</urlset>",
+        f"<urlset>{FIRST_ENTRY}</urlset>{SECOND_ENTRY}</urlset>",
+        f"<urlset nowrap><!-- {SECOND_ENTRY} --><url><loc><![CDATA[https://s.example/1?a=1&b=2]]></loc></url>{SECOND_ENTRY}</urlset>",
     ],
 )
 def test_a_sitemap_that_is_not_well_formed_is_read_to_its_end(text: str) -> None:
-    document = read_sitemap(text.encode(), HERE, 1 << 20)
+    document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert [link.url for link in document.links] == ["https://s.example/1?a=1&b=2", "https://s.example/2"]
     assert not document.left_out
 
@@ -329,20 +332,20 @@ def test_a_sitemap_that_is_not_well_formed_is_read_to_its_end(text: str) -> None
 @pytest.mark.parametrize(
     "text",
     [
-        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9>{ONE}{TWO}</urlset>',
-        f"<urlset><!--{ONE}{TWO}</urlset>",
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9>{FIRST_ENTRY}{SECOND_ENTRY}</urlset>',
+        f"<urlset><!--{FIRST_ENTRY}{SECOND_ENTRY}</urlset>",
     ],
 )
 def test_addresses_that_no_parser_finds_in_a_sitemap_are_counted(text: str) -> None:
-    document = read_sitemap(text.encode(), HERE, 1 << 20)
+    document = read_sitemap(text.encode(), PAGE_URL, 1 << 20)
     assert len(document.links) + document.left_out.get(LeftOut.ENTRIES, 0) == 2
 
 
 def test_entries_of_a_sitemap_that_name_no_page_or_picture_are_counted() -> None:
     data = b"""<urlset><url><loc>mailto:a@b.example</loc></url><url><loc/></url><url><loc>http://example.org/1</loc>
         <image:image><image:loc>http://[bad/</image:loc></image:image></url></urlset>"""
-    assert read_sitemap(data, HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 3}
-    assert read_sitemap(b"http://example.org/1\nnonsense\n\n", HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+    assert read_sitemap(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 3}
+    assert read_sitemap(b"http://example.org/1\nnonsense\n\n", PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
 
 
 RSS = """<rss version="2.0"><channel><title>T</title><item><title>\u00c4</title><link>https://s.example/a?id=1&lang=de&copy=2</link>
@@ -366,7 +369,7 @@ RSS = """<rss version="2.0"><channel><title>T</title><item><title>\u00c4</title>
     ],
 )
 def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: str) -> None:
-    document = read_feed(data, HERE, 1 << 20, content_type)
+    document = read_feed(data, PAGE_URL, 1 << 20, content_type)
     assert [link.url for link in document.links] == ["https://s.example/a?id=1&lang=de&copy=2"]
     assert [(image.url, image.context) for image in document.images] == [
         ("https://s.example/p.jpg?x=1&lang=2", "\u00c4")
@@ -382,16 +385,16 @@ def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: st
 )
 def test_a_feed_that_breaks_off_says_so_and_gives_what_it_holds(whole: str, entry: str) -> None:
     text = whole.format(entry, entry.replace("/1", "/2").replace("</", "&nbsp;</", 1))
-    assert not read_feed(text.encode(), HERE, 1 << 20).is_cut
+    assert not read_feed(text.encode(), PAGE_URL, 1 << 20).is_cut
     for end in (text.rindex("/2"), text.rindex(entry[-7:]), text.rindex(entry[-7:]) + 7):
-        document = read_feed(text[:end].encode(), HERE, 1 << 20)
+        document = read_feed(text[:end].encode(), PAGE_URL, 1 << 20)
         assert document.is_cut
         assert "https://s.example/1" in {link.url for link in document.links}
 
 
 def test_entries_of_a_feed_that_lead_nowhere_are_counted() -> None:
     data = RSS.replace("https://s.example/a?", "ftp://s.example/a?").encode()
-    assert read_feed(data, HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+    assert read_feed(data, PAGE_URL, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
 
 
 @pytest.mark.long

@@ -2,7 +2,7 @@ import pytest
 
 from crawler.reading.found import MAX_ADDRESS, absolute, fingerprint, plain
 
-HERE = "http://example.org/a/b.html"
+PAGE_URL = "http://example.org/a/b.html"
 LONG = 300_000
 """Repetitions for which anything slower than linear would take an hour."""
 
@@ -37,7 +37,7 @@ LONG = 300_000
     ],
 )
 def test_an_address_is_made_absolute_or_nothing(address: str, url: str) -> None:
-    assert absolute(HERE, address) == url
+    assert absolute(PAGE_URL, address) == url
 
 
 def test_an_empty_segment_of_the_base_is_kept() -> None:
@@ -50,9 +50,9 @@ def test_plain_words_have_no_control_characters() -> None:
 
 
 def test_an_address_longer_than_servers_take_is_none() -> None:
-    assert absolute(HERE, "x" * MAX_ADDRESS) == ""
-    assert absolute(HERE, "x" * 4_000) != ""
-    assert len(absolute(HERE, "data:image/png;base64," + "A" * LONG)) > LONG
+    assert absolute(PAGE_URL, "x" * MAX_ADDRESS) == ""
+    assert absolute(PAGE_URL, "x" * 4_000) != ""
+    assert len(absolute(PAGE_URL, "data:image/png;base64," + "A" * LONG)) > LONG
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_an_address_longer_than_servers_take_is_none() -> None:
     ],
 )
 def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: str) -> None:
-    assert absolute(HERE, address) == f"http://example.org{url}"
+    assert absolute(PAGE_URL, address) == f"http://example.org{url}"
 
 
 def test_texts_that_share_nearly_all_words_have_fingerprints_that_differ_in_few_bits() -> None:

@@ -25,7 +25,7 @@ ABOUT: dict[str, dict[str, object]] = {
 }
 
 
-def _read(kind: str, data: bytes, folder: Path) -> None:
+def _read_document(kind: str, data: bytes, folder: Path) -> None:
     if kind in ABOUT:
         helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
     elif kind == "sheet":
@@ -37,7 +37,9 @@ def _read(kind: str, data: bytes, folder: Path) -> None:
         source = Source(kind=SourceKind.WARC, path=folder / "a.warc")
         read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lambda _line: None))
     else:
-        read_lines("a.xlsx", data, {"file": 100}, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
+        read_lines(
+            "a.xlsx", data, {"file": 100}, required="file", aliases={}, convert=lambda _line, filled: dict(filled)
+        )
 
 
 TELLING = (
@@ -65,10 +67,10 @@ def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(helper, "SECONDS", 0.5)
     monkeypatch.setattr(workbooks, "MAX_SECONDS", 1.0)
     kind, data = HOSTILE_DOCUMENTS[name]()
-    begun, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with suppress(ExhibitError):
-        _read(kind, data, tmp_path)
-    assert time.process_time() - begun < SECONDS
+        _read_document(kind, data, tmp_path)
+    assert time.process_time() - start < SECONDS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024
 
 

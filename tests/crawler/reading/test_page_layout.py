@@ -9,13 +9,16 @@ from crawler.reading.helper import SECONDS
 from crawler.reading.page_statements import read_statements
 from exhibit.errors import RefusedError
 
-OURS = "http://shop.example/img/banner.jpg?w=800"
+OWN_PICTURE = "http://shop.example/img/banner.jpg?w=800"
 CC = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
 
 
-def near(page: str, url: str = OURS) -> dict[str, bool]:
+def statements_near(page: str, url: str = OWN_PICTURE) -> dict[str, bool]:
     """Return the statements of a page, by name or kind; True if beside the image."""
-    return {one.name or str(one.what): one.near for one in read_statements(page.encode(), url).statements}
+    return {
+        statement.name or str(statement.what): statement.near
+        for statement in read_statements(page.encode(), url).statements
+    }
 
 
 @pytest.mark.parametrize(
@@ -35,8 +38,8 @@ def near(page: str, url: str = OURS) -> dict[str, bool]:
 )
 @pytest.mark.parametrize("page", ["{0}{1}", "{1}{0}"])
 def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, page: str) -> None:
-    ours = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
-    assert near(f"<html><body><h1>Blog</h1>{page.format(neighbour, ours)}</body></html>") == {}
+    own_picture = '<div><img src="/img/banner.jpg" alt="Our banner"></div>'
+    assert statements_near(f"<html><body><h1>Blog</h1>{page.format(neighbour, own_picture)}</body></html>") == {}
 
 
 @pytest.mark.parametrize(
@@ -53,13 +56,13 @@ def test_words_about_another_picture_say_nothing_of_this_one(neighbour: str, pag
     ],
 )
 def test_words_about_the_picture_itself_are_beside_it(page: str) -> None:
-    assert near(page)["Pexels"] is True
+    assert statements_near(page)["Pexels"] is True
 
 
 def test_the_name_of_the_picture_itself_counts() -> None:
-    assert near('<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg") == {
-        "Pexels": True
-    }
+    assert statements_near(
+        '<img src="/a.jpg"><img src="/pexels-photo-1.jpg">', "http://a.example/pexels-photo-1.jpg"
+    ) == {"Pexels": True}
 
 
 @pytest.mark.parametrize(
@@ -71,17 +74,17 @@ def test_the_name_of_the_picture_itself_counts() -> None:
     ],
 )
 def test_the_picture_is_known_however_its_address_is_written(src: str, url: str) -> None:
-    others = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
-    assert near(f'<p><img src="{src}" alt="Pexels"></p>{others}', url) == {"Pexels": True}
+    other_pictures = '<p><img src="/1.jpg" alt="Alamy"></p><p><img src="/image" alt="iStock"></p>'
+    assert statements_near(f'<p><img src="{src}" alt="Pexels"></p>{other_pictures}', url) == {"Pexels": True}
 
 
 def test_where_the_picture_is_not_found_on_the_page_what_is_stated_is_about_the_page() -> None:
-    assert near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
+    assert statements_near(f'<p><img src="/1.jpg">{CC}</p>')["BY 4.0"] is False
 
 
 def test_a_licence_below_a_strip_of_other_pictures_may_be_that_of_the_page() -> None:
     strip = '<div class="strip"><img src="/1.jpg"><img src="/2.jpg"></div>'
-    assert near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
+    assert statements_near(f'<main><img src="/img/banner.jpg">{strip}<p>{CC}</p></main>') == {"BY 4.0": False}
 
 
 def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture() -> None:
@@ -91,9 +94,9 @@ def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture(
         f"<footer><img src=/logo.png>Photos from Unsplash {badge}</footer>",
         f'<div id="page-footer">{badge}</div>',
     ):
-        told = near(rest + footer)
-        assert told.pop("BY 4.0") is False
-        assert not any(told.values())
+        statements = statements_near(rest + footer)
+        assert statements.pop("BY 4.0") is False
+        assert not any(statements.values())
 
 
 @pytest.mark.parametrize(
@@ -102,10 +105,10 @@ def test_what_the_whole_page_states_is_about_the_page_and_a_badge_is_no_picture(
 )
 def test_no_page_takes_long(part: str) -> None:
     page = part * (250_000 // len(part)) + "CC BY 4.0 Pexels " * 10_000
-    begun = time.thread_time()
+    start = time.thread_time()
     with suppress(RefusedError):  # a tag of far too many attributes
-        near(page)
-    assert time.thread_time() - begun < SECONDS / 2
+        statements_near(page)
+    assert time.thread_time() - start < SECONDS / 2
 
 
 @pytest.mark.parametrize("part", ["a.", "a.jpg", "(((((.jpg", "x.jpg.jpg"])
@@ -117,8 +120,8 @@ def test_a_script_costs_as_much_as_it_is_long(part: str) -> None:
 
     def cost(size: int) -> float:
         script = part * (size // len(part))
-        begun = time.thread_time()
-        near(f'<img src="/img/banner.jpg"><script>{{{script}}}</script> Pexels')
-        return time.thread_time() - begun
+        start = time.thread_time()
+        statements_near(f'<img src="/img/banner.jpg"><script>{{{script}}}</script> Pexels')
+        return time.thread_time() - start
 
     assert min(cost(400_000) for _ in range(2)) < 2.0  # 80 µs a byte would take 32 s

@@ -7,16 +7,16 @@ from crawler.reading import scripts
 from crawler.reading.scripts import may_show_pictures
 from crawler.reading.webpage import read_page
 
-HERE = "http://example.org/a/b.html"
+PAGE_URL = "http://example.org/a/b.html"
 LONG = 100_000
 
 
 def found_in(html: str) -> list[str]:
-    return [image.url for image in read_page(html, HERE).images if image.found_in == "script"]
+    return [image.url for image in read_page(html, PAGE_URL).images if image.found_in == "script"]
 
 
 @pytest.mark.parametrize(
-    ("script", "found"),
+    ("script", "expected"),
     [
         ("var all = ['1.jpg', \"/2.png?v=1\", `img/3.webp`];", ["a/1.jpg", "2.png?v=1", "a/img/3.webp"]),
         ("show({src: 'http:\\/\\/example.org\\/1.jpg', w: 9});", ["1.jpg"]),
@@ -31,8 +31,8 @@ def found_in(html: str) -> list[str]:
         ("x = '&quot;&#" + "9" * 5_000 + ";/1.jpg'", []),
     ],
 )
-def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: str, found: list[str]) -> None:
-    assert found_in(f"<script>{script}</script>") == [f"http://example.org/{name}" for name in found]
+def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: str, expected: list[str]) -> None:
+    assert found_in(f"<script>{script}</script>") == [f"http://example.org/{name}" for name in expected]
 
 
 def test_embedded_json_is_searched_by_its_keys() -> None:

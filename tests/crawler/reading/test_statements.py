@@ -3,20 +3,20 @@
 import pytest
 
 from crawler.reading.page_statements import read_statements
-from crawler.reading.statements import stated_in
+from crawler.reading.statements import statements_in
 from tests.registry.notices.test_claims import PAGE
 
 
 @pytest.mark.long
 def test_a_page_states_a_licence_near_the_picture_or_elsewhere_and_comments_state_nothing() -> None:
-    stated = read_statements(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2").statements
-    assert [(one.what, one.name, one.near) for one in stated] == [
+    statements = read_statements(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2").statements
+    assert [(statement.what, statement.name, statement.near) for statement in statements] == [
         ("creative-commons", "BY-SA 4.0", True),
         ("public-domain", "", False),
     ]
-    assert "creativecommons.org/licenses/by-sa/4.0" in stated[0].words
-    assert [one.name for one in stated_in("CC BY-NC-SA 2.0, cc by the office; © Getty Images")] == [
+    assert "creativecommons.org/licenses/by-sa/4.0" in statements[0].words
+    assert [statement.name for statement in statements_in("CC BY-NC-SA 2.0, cc by the office; © Getty Images")] == [
         "BY-NC-SA 2.0",
         "Getty Images",
     ]
-    assert stated_in("<!--" * 100_000 + "rel=" * 100_000) == []
+    assert statements_in("<!--" * 100_000 + "rel=" * 100_000) == []

@@ -11,11 +11,11 @@ from crawler.reading.limits import FRAMES_DEEP, LeftOut
 from crawler.reading.webpage import read_page, refresh_address
 from exhibit.errors import RefusedError
 
-HERE = "http://example.org/a/b.html"
+PAGE_URL = "http://example.org/a/b.html"
 
 
 def images(html: str) -> list[tuple[str, str]]:
-    return [(one.url, one.found_in) for one in read_page(html, HERE).images]
+    return [(image.url, image.found_in) for image in read_page(html, PAGE_URL).images]
 
 
 def test_a_base_counts_for_every_address() -> None:
@@ -32,7 +32,7 @@ def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
 
 
 @pytest.mark.parametrize(
-    ("element", "found"),
+    ("element", "expected"),
     [
         ("<a data-src='1.jpg' href='p'>x</a>", ["1.jpg"]),
         ("<li data-thumb='/t/1.jpg'>", ["1.jpg"]),
@@ -65,12 +65,12 @@ def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
         ("<div data-url='/next' data-src='/fragment' data-background-color='#fff'>", []),
     ],
 )
-def test_images_are_found_in_any_attribute_of_any_element(element: str, found: list[str]) -> None:
-    assert [url.rpartition("/")[2] for url, _ in images(element)] == found
+def test_images_are_found_in_any_attribute_of_any_element(element: str, expected: list[str]) -> None:
+    assert [url.rpartition("/")[2] for url, _ in images(element)] == expected
 
 
 def test_a_preloaded_sheet_is_a_sheet_and_a_late_frame_a_page() -> None:
-    document = read_page("<link rel=preload as=style href=s.css><iframe data-src=f></iframe>", HERE)
+    document = read_page("<link rel=preload as=style href=s.css><iframe data-src=f></iframe>", PAGE_URL)
     assert [*document.sheets, *(link.url for link in document.links)] == [
         "http://example.org/a/s.css",
         "http://example.org/a/f",
@@ -83,14 +83,16 @@ def test_a_frame_s_own_page_is_read_from_the_base_of_its_page_a_few_levels_deep(
 
     inner = "<base href='/d/'><img src=2.jpg><a href=p>x</a>"
     page = f"<base href='/c/'>{framed('<img src=1.jpg>' + framed(inner))}<img src=3.jpg>"
-    document = read_page(page, HERE)
-    assert [one.url for one in document.images] == [f"http://example.org/{name}.jpg" for name in ("c/1", "d/2", "c/3")]
-    assert [one.url for one in document.links] == ["http://example.org/d/p"]
+    document = read_page(page, PAGE_URL)
+    assert [image.url for image in document.images] == [
+        f"http://example.org/{name}.jpg" for name in ("c/1", "d/2", "c/3")
+    ]
+    assert [image.url for image in document.links] == ["http://example.org/d/p"]
     deep = "<img src=9.jpg>"
     for _ in range(FRAMES_DEEP):
         deep = framed(deep)
     assert images(deep) == [("http://example.org/a/9.jpg", "img")]
-    assert read_page(framed(deep), HERE).left_out == {LeftOut.FRAMES: 1}
+    assert read_page(framed(deep), PAGE_URL).left_out == {LeftOut.FRAMES: 1}
     crowded = framed(f"<p {' '.join(f'a{n}' for n in range(2_000))}><img src=1.jpg>")
     assert images(crowded + "<img src=2.jpg>") == [("http://example.org/a/2.jpg", "img")]
 
@@ -102,13 +104,13 @@ def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: st
 
     assert images(page(1_000))
     with pytest.raises(RefusedError, match=r"1,?000"):
-        read_page(page(1_001), HERE)
+        read_page(page(1_001), PAGE_URL)
 
 
 @pytest.mark.parametrize("aside", ["<script>{}</script>", "<!-- <table {} -->", "<style>{}", "<title>{}</title>"])
 def test_what_looks_like_a_tag_in_a_script_or_a_comment_is_none(aside: str) -> None:
     words = "for (i=0; i<n; i++) f(i); var d = [" + ", ".join(map(str, range(1_200))) + "];"
-    read_page("<p>" + aside.format(words), HERE)
+    read_page("<p>" + aside.format(words), PAGE_URL)
 
 
 def test_the_first_base_with_an_address_counts_and_one_that_is_none_does_not() -> None:
@@ -130,7 +132,7 @@ def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
     html = """<a href="p">p</a><a href="f.PDF?x">f</a><iframe src="frame"></iframe><a href="mailto:a@b">m</a>
       <link rel="alternate" type="application/rss+xml" href="feed"><link rel="sitemap" href="map">
       <meta http-equiv="refresh" content="0; url='moved'">"""
-    links = {one.url.rpartition("/")[2]: one.kind for one in read_page(html, HERE).links}
+    links = {link.url.rpartition("/")[2]: link.kind for link in read_page(html, PAGE_URL).links}
     assert links == {"p": Kind.PAGE, "frame": Kind.PAGE, "feed": Kind.FEED, "map": Kind.SITEMAP, "moved": Kind.PAGE}
 
 
@@ -196,18 +198,20 @@ def test_a_refresh_leads_where_the_html_standard_says_in_a_page_as_in_the_header
     content: str, address: str | None
 ) -> None:
     assert refresh_address(content) == address
-    to = absolute(HERE, address or "")
+    to = absolute(PAGE_URL, address or "")
     page = f"<head><meta http-equiv=Refresh content='{escape(content)}'></head>"
-    for document in (read_page(page, HERE), read_page("", HERE, refresh=content)):
+    for document in (read_page(page, PAGE_URL), read_page("", PAGE_URL, refresh=content)):
         assert [link.url for link in document.links] == [to] * bool(to)
 
 
 def test_a_refresh_without_scripts_is_followed_and_counts_from_the_base_of_the_page_but_not_in_the_header() -> None:
     html = "<base href=/b/><noscript><meta http-equiv=refresh content='0;n'></noscript>"
-    assert [link.url for link in read_page(html, HERE).links] == ["http://example.org/b/n"]
-    assert [link.url for link in read_page("<base href=/b/>", HERE, refresh="0;n").links] == ["http://example.org/a/n"]
+    assert [link.url for link in read_page(html, PAGE_URL).links] == ["http://example.org/b/n"]
+    assert [link.url for link in read_page("<base href=/b/>", PAGE_URL, refresh="0;n").links] == [
+        "http://example.org/a/n"
+    ]
     script = "<meta http-equiv=refresh content='0;url=javascript:go()'>"
-    assert read_page(script, HERE, refresh="0;url=mailto:a@b").links == ()
+    assert read_page(script, PAGE_URL, refresh="0;url=mailto:a@b").links == ()
 
 
 @pytest.mark.parametrize(
@@ -227,18 +231,18 @@ def test_a_refresh_without_scripts_is_followed_and_counts_from_the_base_of_the_p
     ],
 )
 def test_links_of_the_header_are_those_of_the_element(header: str, links: list[str]) -> None:
-    assert [link.url for link in read_page("<base href=/b/>", HERE, link=header).links] == links
+    assert [link.url for link in read_page("<base href=/b/>", PAGE_URL, link=header).links] == links
 
 
 def test_pictures_and_style_sheets_that_the_header_preloads_are_taken_up() -> None:
-    document = read_page("", HERE, link="</i.jpg>; rel=preload; as=image, </s.css>; rel=stylesheet")
+    document = read_page("", PAGE_URL, link="</i.jpg>; rel=preload; as=image, </s.css>; rel=stylesheet")
     assert [image.url for image in document.images] == ["http://example.org/i.jpg"]
     assert document.sheets == ("http://example.org/s.css",)
 
 
 def test_words_are_cut_and_scripts_say_nothing() -> None:
     html = f"<script>var secret = 1</script><p>{'before ' * 200}</p><img src='i.jpg' alt='alt'><p>{'after ' * 200}</p>"
-    (image,) = read_page(html, HERE).images
+    (image,) = read_page(html, PAGE_URL).images
     assert len(image.context) <= 500
     assert image.context.startswith("alt ")
     assert "before" in image.context
@@ -248,13 +252,13 @@ def test_words_are_cut_and_scripts_say_nothing() -> None:
 
 @given(st.text(max_size=200), st.sampled_from(["", "<figure><figcaption>", "<picture><source srcset=", "<img src="]))
 def test_any_page_can_be_read(text: str, start: str) -> None:
-    read_page(start + text, HERE)
+    read_page(start + text, PAGE_URL)
 
 
 @pytest.mark.long
 def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> None:
     pictures = "".join(f"<img src={number}.jpg>" for number in range(20_000))
-    images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", HERE).images
+    images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", PAGE_URL).images
     assert len(images) == 20_000
     assert all(image.context.startswith("Words") for image in images)
 
@@ -264,8 +268,8 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
 def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
     page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(16_000))
-    document = read_page(page, HERE)
-    addresses = [*(one.url for one in document.links), *(one.url for one in document.images), *document.sheets]
+    document = read_page(page, PAGE_URL)
+    addresses = [*(item.url for item in document.links), *(item.url for item in document.images), *document.sheets]
     assert 5_000 < len(addresses) < 10_000
     assert document.left_out == {LeftOut.ADDRESSES: 16_000 - len(addresses)}
     assert addresses[0].startswith(base)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.reading.limits import CANVASES, LeftOut
-from tests.assets.crawling import Crawled, crawl
-from tests.assets.scripted import CANVAS, ENDLESS, PICTURES, page, serve_made
+from tests.assets.crawling import CrawlResult, crawl
+from tests.assets.scripted import CANVAS, ENDLESS, PICTURES, page, serve_scripted
 from tests.assets.site import Site
 
 pytestmark = pytest.mark.usefixtures("browser")
@@ -22,7 +22,7 @@ MANY = f"""for (let n = 0; n < {CANVASES + 2}; n++) {{
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with Site(host="127.0.0.2") as other, Site() as site:
-        serve_made(site)
+        serve_scripted(site)
         other.image("/other", 1)
         site.image("/canvas/1", 2)
         canvases = "<canvas id=own></canvas><canvas id=tainted></canvas><canvas width=99 height=99></canvas>"
@@ -37,35 +37,37 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
+def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> CrawlResult:
     urls = [{"url": site.url(path)} for path in (*PICTURES, *EXTRA)]
     limits = {"render_page_seconds": 8}
     return crawl(tmp_path_factory.mktemp("page"), urls=urls, follow=False, render="always", limits=limits)
 
 
-def shown(crawled: Crawled, site: Site, path: str) -> dict[str, str]:
+def images_on(crawled: CrawlResult, site: Site, path: str) -> dict[str, str]:
     """Return the URLs of a page's images, each with the reported place."""
     line = next(line for line in crawled.pages if line.url == site.url(path))
-    return {one.image_url.removeprefix(site.url("")): one.found_in for one in line.sightings}
+    return {sighting.image_url.removeprefix(site.url("")): sighting.found_in for sighting in line.sightings}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", PICTURES)
-def test_pictures_that_scripts_show_are_seen(crawled: Crawled, site: Site, path: str) -> None:
+def test_pictures_that_scripts_show_are_seen(crawled: CrawlResult, site: Site, path: str) -> None:
     pattern = path.removesuffix(".html")
-    assert shown(crawled, site, path) == {f"{pattern}/{one}": "rendered" for one in range(1, PICTURES[path] + 1)}
+    assert images_on(crawled, site, path) == {
+        f"{pattern}/{number}": "rendered" for number in range(1, PICTURES[path] + 1)
+    }
     line = next(line for line in crawled.pages if line.url == site.url(path))
     assert line.render_seconds > 0
 
 
-def test_what_limits_leave_out_of_a_rendered_page_is_counted(crawled: Crawled, site: Site) -> None:
+def test_what_limits_leave_out_of_a_rendered_page_is_counted(crawled: CrawlResult, site: Site) -> None:
     left_out = {line.url.removeprefix(site.url("")): dict(line.left_out) for line in crawled.pages}
     assert left_out["/many.html"] == {LeftOut.CANVASES: 2}
     assert left_out["/canvas.html"] == {}
 
 
 @pytest.mark.long
-def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: Site) -> None:
+def test_each_picture_is_fetched_once_and_kept_exactly(crawled: CrawlResult, site: Site) -> None:
     for path, count in PICTURES.items():
         for number in range(1, count + 1):
             picture = f"{path.removesuffix('.html')}/{number}"
@@ -75,7 +77,7 @@ def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: S
 
 
 @pytest.mark.long
-def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: Crawled, site: Site) -> None:
+def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: CrawlResult, site: Site) -> None:
     assert crawled.sighting(site.url("/gallery/2")).context.startswith("Print 2")
     assert crawled.sighting(site.url("/shadow/1")).context.startswith("In the shadow")
     line = next(line for line in crawled.pages if line.url == site.url("/gallery.html"))
@@ -83,23 +85,23 @@ def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled:
 
 
 @pytest.mark.long
-def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawled: Crawled, site: Site) -> None:
-    drawn = [
-        address for address in shown(crawled, site, "/canvas.html") if address.startswith("data:image/png;sha-256=")
+def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawled: CrawlResult, site: Site) -> None:
+    canvas_urls = [
+        address for address in images_on(crawled, site, "/canvas.html") if address.startswith("data:image/png;sha-256=")
     ]
-    assert len(drawn) == 1
-    one = crawled.sighting(drawn[0])
-    assert crawled.bytes_of(one).startswith(b"\x89PNG")
+    assert len(canvas_urls) == 1
+    sighting = crawled.sighting(canvas_urls[0])
+    assert crawled.bytes_of(sighting).startswith(b"\x89PNG")
 
 
 @pytest.mark.long
-def test_a_page_without_end_is_scrolled_some_way(crawled: Crawled, site: Site) -> None:
-    assert 8 < len(shown(crawled, site, "/endless.html")) < 120
+def test_a_page_without_end_is_scrolled_some_way(crawled: CrawlResult, site: Site) -> None:
+    assert 8 < len(images_on(crawled, site, "/endless.html")) < 120
 
 
 @pytest.mark.long
-def test_a_page_whose_script_never_ends_is_read_as_served(crawled: Crawled, site: Site) -> None:
-    assert shown(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
+def test_a_page_whose_script_never_ends_is_read_as_served(crawled: CrawlResult, site: Site) -> None:
+    assert images_on(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
     counts = crawled.end.counts
     assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + len(EXTRA) - 1)
     assert counts.gained >= sum(PICTURES.values()) + 9

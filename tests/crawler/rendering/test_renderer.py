@@ -10,43 +10,43 @@ import pytest
 
 from crawler.formats.job import Rendered
 from crawler.formats.lines import PageLine
-from tests.assets.crawling import Crawled, Value, crawl
-from tests.assets.scripted import LOREM, SCRIPT, SHELL, page, serve_made, serve_whole
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.crawling import CrawlResult, Value, crawl
+from tests.assets.scripted import LOREM, SCRIPT, SHELL, page, serve_complete, serve_scripted
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 CHECK = '<div class="cf-turnstile" style="width:300px;height:65px"></div><p>Are you human?</p>'
 LOGIN = "<form><input name=user><input type=password></form>"
 
 
-def rendered(site: Site, folder: Path, *paths: str, **job: Value) -> Crawled:
+def crawl_rendered(site: Site, folder: Path, *paths: str, **job: Value) -> CrawlResult:
     return crawl(folder, urls=[{"url": site.url(path)} for path in paths], follow=False, **job)
 
 
-def pictures(crawled: Crawled, site: Site) -> set[str]:
-    return {one.image_url.removeprefix(site.url("")) for one in crawled.sightings}
+def pictures(crawled: CrawlResult, site: Site) -> set[str]:
+    return {sighting.image_url.removeprefix(site.url("")) for sighting in crawled.sightings}
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -> None:
     with Site() as site:
-        whole, paths = serve_whole(site), []
+        whole, paths = serve_complete(site), []
         with Site(host="127.0.0.2") as shop:
-            made = serve_made(shop)
-            urls = [{"url": site.url(path)} for path in whole] + [{"url": shop.url(path)} for path in made]
+            scripted = serve_scripted(shop)
+            urls = [{"url": site.url(path)} for path in whole] + [{"url": shop.url(path)} for path in scripted]
             auto = crawl(tmp_path / "auto", urls=urls, follow=False, render="auto")
             never = crawl(tmp_path / "never", urls=urls, follow=False)
             vain = {"127.0.0.2": {"pages": 3, "gained": 0}}
-            known = crawl(tmp_path / "known", urls=urls, follow=False, render="auto", rendered=vain)
+            known_crawl = crawl(tmp_path / "known", urls=urls, follow=False, render="auto", rendered=vain)
         paths = [line.url for line in auto.pages if line.render_seconds]
-        assert sorted(paths) == sorted(shop.url(path) for path in made)
-        wanted = {shop.url(one) for all_of in made.values() for one in all_of}
-        seen = {one.image_url for one in auto.sightings}
-        assert wanted <= seen
-        assert seen - {one.image_url for one in never.sightings} == wanted
-        assert (auto.end.counts.rendered, auto.end.counts.gained) == (len(made), len(wanted))
-        assert auto.end.counts.rendered_of == {"127.0.0.2": Rendered(pages=len(made), gained=len(made))}
-        assert known.end.counts.rendered == 0, "where it brought nothing, it isn't tried again"
+        assert sorted(paths) == sorted(shop.url(path) for path in scripted)
+        expected = {shop.url(item) for all_of in scripted.values() for item in all_of}
+        image_urls = {item.image_url for item in auto.sightings}
+        assert expected <= image_urls
+        assert image_urls - {item.image_url for item in never.sightings} == expected
+        assert (auto.end.counts.rendered, auto.end.counts.gained) == (len(scripted), len(expected))
+        assert auto.end.counts.rendered_of == {"127.0.0.2": Rendered(pages=len(scripted), gained=len(scripted))}
+        assert known_crawl.end.counts.rendered == 0, "where it brought nothing, it isn't tried again"
         assert (never.end.counts.rendered, never.end.counts.unrendered) == (0, {})
 
 
@@ -59,7 +59,7 @@ def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others
             site.page(path, '<link rel="stylesheet" href="/style.css"><p>Hi<script>new Image</script>')
         site.routes["/style.css"] = Answer(b"p { background: url(/waves.jpg) }", media_type="text/css")
         site.image("/waves.jpg", 1)
-        crawled = rendered(site, tmp_path, *paths, render="auto")
+        crawled = crawl_rendered(site, tmp_path, *paths, render="auto")
         assert pictures(crawled, site) == {"/waves.jpg"}
         assert (crawled.end.counts.rendered, crawled.end.counts.gained) == (1, 0)
 
@@ -73,8 +73,8 @@ def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path
         page(site, "/article.html", LOREM + '<img src="/1.jpg"><img src="/2.jpg">', "1")
         for place, path in enumerate(("/logo.png", "/fill/1", "/fill/2", "/1.jpg", "/2.jpg")):
             site.image(path, place)
-        crawled = rendered(site, tmp_path, "/shop.html", render="auto")
-        never = rendered(site, tmp_path / "never", "/shop.html", "/article.html")
+        crawled = crawl_rendered(site, tmp_path, "/shop.html", render="auto")
+        never = crawl_rendered(site, tmp_path / "never", "/shop.html", "/article.html")
     assert pictures(crawled, site) == {"/logo.png", "/fill/1", "/fill/2"}
     assert (crawled.end.counts.rendered, crawled.end.counts.scripts_not_run) == (1, 0)
     assert pictures(never, site) == {"/logo.png", "/1.jpg", "/2.jpg"}
@@ -95,7 +95,7 @@ def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each
         site.routes["/fill.js"] = Answer((fill + "document.body.append(one) }, 200)").encode(), media_type=SCRIPT)
         site.image("/fill/1")
         paths = [f"/{number}.html" for number in range(3)] + ["/z.html"]
-        crawled = rendered(site, tmp_path, *paths, render="auto", politeness={"concurrency_per_host": 1})
+        crawled = crawl_rendered(site, tmp_path, *paths, render="auto", politeness={"concurrency_per_host": 1})
         assert [site.times(path) for path in ("/count.js", "/gone.js", "/fill.js")] == [1, 1, 1]
     assert pictures(crawled, site) == {"/fill/1"}
     assert [line.url for line in crawled.pages if line.render_seconds] == [site.url("/z.html")]
@@ -112,7 +112,7 @@ def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Pat
         site.page("/plain.html", "<p>Hi")
         site.image("/1.jpg")
         paths = ("/script.html", "/inline.html", "/asks.html", "/data.html", "/plain.html")
-        crawled = rendered(site, tmp_path, *paths, render="auto", browser="none")
+        crawled = crawl_rendered(site, tmp_path, *paths, render="auto", browser="none")
     marked = {line.url.removeprefix(site.url("")) for line in crawled.pages if line.scripts_not_run}
     assert marked == {"/script.html", "/inline.html", "/asks.html"}
     assert crawled.end.counts.scripts_not_run == 3
@@ -122,14 +122,14 @@ def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Pat
 @pytest.mark.usefixtures("browser")
 def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None:
     with Site() as site:
-        made = serve_made(site)
-        crawled = rendered(site, tmp_path, *made, render="always", limits={"render_pages": 2})
+        scripted = serve_scripted(site)
+        crawled = crawl_rendered(site, tmp_path, *scripted, render="always", limits={"render_pages": 2})
         counts = crawled.end.counts
-        assert (counts.rendered, counts.unrendered) == (2, {"budget": len(made) - 2})
+        assert (counts.rendered, counts.unrendered) == (2, {"budget": len(scripted) - 2})
         assert crawled.end.reason == "finished"
-        assert len(crawled.pages) == len(made)
-        none = rendered(site, tmp_path / "none", *made, render="always", limits={"render_seconds": 0})
-        assert none.end.counts.unrendered == {"budget": len(made)}
+        assert len(crawled.pages) == len(scripted)
+        none = crawl_rendered(site, tmp_path / "none", *scripted, render="always", limits={"render_seconds": 0})
+        assert none.end.counts.unrendered == {"budget": len(scripted)}
 
 
 @pytest.mark.long
@@ -138,11 +138,11 @@ def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(t
     with Site() as site:
         page(site, "/wall.html", "", f"document.body.innerHTML = `{CHECK}`")
         page(site, "/login.html", "", f"document.body.innerHTML = `{LOGIN}`")
-        shown = "".join(f'<img src="/whole/{number}.jpg">' for number in range(4))
-        page(site, "/shop.html", LOREM + shown + LOGIN, "1")
+        images = "".join(f'<img src="/whole/{number}.jpg">' for number in range(4))
+        page(site, "/shop.html", LOREM + images + LOGIN, "1")
         for number in range(4):
             site.image(f"/whole/{number}.jpg", number)
-        crawled = rendered(site, tmp_path, "/wall.html", "/login.html", "/shop.html", render="always")
+        crawled = crawl_rendered(site, tmp_path, "/wall.html", "/login.html", "/shop.html", render="always")
         assert crawled.refusals == {site.url("/wall.html"): "wall", site.url("/login.html"): "login"}
 
 
@@ -150,16 +150,16 @@ def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(t
 def test_a_wall_that_the_server_puts_up_is_told(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", CHECK, status=403, headers=(("cf-mitigated", "challenge"),))
-        assert rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
+        assert crawl_rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
 
 
 @pytest.mark.long
 def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tmp_path: Path) -> None:
     with Site() as site:
-        made = serve_made(site)
-        crawled = rendered(site, tmp_path, *made, render="always", browser="none")
-        assert (crawled.code, crawled.end.reason, len(crawled.pages)) == (0, "finished", len(made))
-        assert crawled.end.counts.unrendered == {"no-browser": len(made)}
+        scripted = serve_scripted(site)
+        crawled = crawl_rendered(site, tmp_path, *scripted, render="always", browser="none")
+        assert (crawled.code, crawled.end.reason, len(crawled.pages)) == (0, "finished", len(scripted))
+        assert crawled.end.counts.unrendered == {"no-browser": len(scripted)}
         assert crawled.errors.count("no page is rendered") == 1
 
 
@@ -170,52 +170,52 @@ def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Pa
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     with Site() as site:
-        made = serve_made(site)
-        crawled = rendered(site, tmp_path, *made, render="always", browser=str(program))
-        assert crawled.end.counts.unrendered == {"no-browser": len(made)}
+        scripted = serve_scripted(site)
+        crawled = crawl_rendered(site, tmp_path, *scripted, render="always", browser=str(program))
+        assert crawled.end.counts.unrendered == {"no-browser": len(scripted)}
         assert str(program) in crawled.errors
-        assert len(crawled.pages) == len(made)
+        assert len(crawled.pages) == len(scripted)
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_browser_that_is_killed_in_the_middle_is_replaced_and_its_page_rendered_again(tmp_path: Path) -> None:
     killed: list[int] = []
-    before = browsers()
+    before = browser_processes()
 
-    def kill(_: Seen) -> Answer:
+    def kill(_: ReceivedRequest) -> Answer:
         if not killed:
-            killed.extend(browsers() - before)
+            killed.extend(browser_processes() - before)
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
         return Answer(b"1", media_type=SCRIPT)
 
     with Site() as site:
-        made = serve_made(site)
+        scripted = serve_scripted(site)
         site.page("/kill.html", SHELL.format("", "<script src=/kill.js></script><script src=/gallery.js></script>"))
         site.routes["/kill.js"] = kill
-        crawled = rendered(site, tmp_path, "/kill.html", "/shadow.html", render="always")
+        crawled = crawl_rendered(site, tmp_path, "/kill.html", "/shadow.html", render="always")
         assert len(killed) == 1
         assert crawled.end.counts.unrendered == {}
         assert crawled.end.counts.rendered == 2
-        assert {*made["/gallery.html"], *made["/shadow.html"]} == pictures(crawled, site)
+        assert {*scripted["/gallery.html"], *scripted["/shadow.html"]} == pictures(crawled, site)
 
 
-def browsers() -> set[int]:
+def browser_processes() -> set[int]:
     """Return the browsers below this process, including other tests', without their child processes."""
-    found = set()
+    process_ids = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             words = " ".join(process.cmdline())
             if "nowhere.invalid" in words and "--type=" not in words:
-                found.add(process.pid)
-    return found
+                process_ids.add(process.pid)
+    return process_ids
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_job_that_ends_in_the_middle_of_a_rendering_leaves_no_browser(tmp_path: Path) -> None:
-    before = browsers()
+    before = browser_processes()
     with Site() as site:
         page(site, "/slow.html", '<img src="/there.jpg">', "fetch('/never')")
         site.image("/there.jpg")
@@ -226,5 +226,5 @@ def test_a_job_that_ends_in_the_middle_of_a_rendering_leaves_no_browser(tmp_path
         assert crawled.end.reason == "budget-seconds"
         (line,) = crawled.pages
         assert isinstance(line, PageLine)
-        assert [one.image_url for one in line.sightings] == [site.url("/there.jpg")]
-    assert browsers() <= before
+        assert [sighting.image_url for sighting in line.sightings] == [site.url("/there.jpg")]
+    assert browser_processes() <= before

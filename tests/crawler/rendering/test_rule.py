@@ -6,27 +6,27 @@ from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.helper import document_of
 from crawler.rendering.renderer import Past, is_worth, pictures_of
-from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
+from tests.assets.scripted import LOREM, SHELL, serve_complete, serve_scripted
 from tests.assets.site import Answer, Site
 
 
-def read(html: str) -> Document:
+def read_html(html: str) -> Document:
     return document_of(
         html.encode(), Kind.PAGE, url="http://shop.example/", content_type="text/html", token="ExhibitBot"
     )
 
 
-def served(site: Site, path: str) -> Document:
+def read_served(site: Site, path: str) -> Document:
     answer = site.routes[path]
     assert isinstance(answer, Answer)
-    return read(answer.body.decode())
+    return read_html(answer.body.decode())
 
 
 def test_generated_pages_are_told_apart() -> None:
     with Site() as site:
-        made, whole = serve_made(site), serve_whole(site)
-        assert [path for path in made if not is_worth(served(site, path), Past())] == []
-        assert [path for path in whole if is_worth(served(site, path), Past())] == []
+        scripted, whole = serve_scripted(site), serve_complete(site)
+        assert [path for path in scripted if not is_worth(read_served(site, path), Past())] == []
+        assert [path for path in whole if is_worth(read_served(site, path), Past())] == []
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_generated_pages_are_told_apart() -> None:
     ],
 )
 def test_a_page_of_few_pictures_is_worth_it_where_scripts_seem_to_make_it(body: str, *, worth: bool) -> None:
-    assert is_worth(read(SHELL.format(body, "")), Past()) is worth
+    assert is_worth(read_html(SHELL.format(body, "")), Past()) is worth
 
 
 def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
     images = tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9))
     plain = Document(images=images, characters=4_000, scripts=1)
-    made = Document(needs_scripts=True)
+    scripted = Document(needs_scripts=True)
     assert not is_worth(plain, Past())
     assert is_worth(plain, Past(rendered=1, gained=1))
-    assert is_worth(made, Past(rendered=2, gained=0))
-    assert not is_worth(made, Past(rendered=3, gained=0))
+    assert is_worth(scripted, Past(rendered=2, gained=0))
+    assert not is_worth(scripted, Past(rendered=3, gained=0))
     filled = Document(images=images[:2], characters=9, scripts=1, script_urls=("http://shop.example/a.js",))
     assert is_worth(filled, Past())
     assert not is_worth(filled, Past(rendered=1, gained=0))
@@ -101,5 +101,5 @@ def test_a_page_without_scripts_is_not_rendered_whatever_others_gained() -> None
 
 
 def test_what_a_page_draws_itself_is_no_picture_that_was_gained() -> None:
-    drawn = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
-    assert pictures_of(drawn) == 0
+    document = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
+    assert pictures_of(document) == 0

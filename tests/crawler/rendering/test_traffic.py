@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.assets.crawling import Crawled, crawl
+from tests.assets.crawling import CrawlResult, crawl
 from tests.assets.scripted import SCRIPT, page
 from tests.assets.site import Answer, Site
 
@@ -41,7 +41,7 @@ class World:
     site: Site
     elsewhere: Site
     private: Site
-    crawled: Crawled
+    crawled: CrawlResult
 
 
 def pages(site: Site, elsewhere: Site, private: Site) -> None:
@@ -95,33 +95,33 @@ def test_a_private_address_is_not_reached(world: World) -> None:
 
 @pytest.mark.long
 def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> None:
-    asked = set(world.site.paths())
+    requested_paths = set(world.site.paths())
     refused = {"/beacon", "/posted", "/put", "/socket", "/events", "/window", "/frame", "/worker", "/service.js",
                "/saved.zip", "/own.woff2", "/target"}  # fmt: skip
-    assert asked & refused == set()
-    assert [one.body for one in world.site.seen if one.body] == []
+    assert requested_paths & refused == set()
+    assert [request.body for request in world.site.seen if request.body] == []
 
 
 @pytest.mark.long
 def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None:
-    asked = world.site.paths()
-    assert ("/no/made.js" in asked, "/shown/2" in asked) == (False, False)
+    requested_paths = world.site.paths()
+    assert ("/no/made.js" in requested_paths, "/shown/2" in requested_paths) == (False, False)
     line = next(line for line in world.crawled.pages if line.url.endswith("/forbidden.html"))
-    assert [one.image_url for one in line.sightings] == [world.site.url("/shown/3")]
+    assert [sighting.image_url for sighting in line.sightings] == [world.site.url("/shown/3")]
 
 
 @pytest.mark.long
 def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World) -> None:
-    (asked,) = (one for one in world.elsewhere.seen if one.path == "/list.json")
-    assert asked.headers["user-agent"].startswith("ExhibitBot/")
-    assert asked.headers["x-requested-with"] == "a"
-    assert {"x-method", "authorization", "cookie", "referer"} & set(asked.headers) == set()
+    (request,) = (item for item in world.elsewhere.seen if item.path == "/list.json")
+    assert request.headers["user-agent"].startswith("ExhibitBot/")
+    assert request.headers["x-requested-with"] == "a"
+    assert {"x-method", "authorization", "cookie", "referer"} & set(request.headers) == set()
     assert "/robots.txt" in world.elsewhere.paths()
 
 
 @pytest.mark.long
 def test_a_page_makes_no_more_requests_than_it_may(world: World) -> None:
-    assert sum(one.startswith("/many/") for one in world.site.paths()) == 20
+    assert sum(path.startswith("/many/") for path in world.site.paths()) == 20
 
 
 @pytest.mark.long
@@ -138,4 +138,4 @@ def test_a_script_of_several_pages_is_fetched_once_and_each_page_itself_too(worl
 
 @pytest.mark.long
 def test_cookies_of_scripts_stay_in_the_browser(world: World) -> None:
-    assert [one for one in world.site.seen if "mine" in one.headers.get("cookie", "")] == []
+    assert [request for request in world.site.seen if "mine" in request.headers.get("cookie", "")] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.searches.client import Asked, Found, Place, SearchRefusedError, ask
+from crawler.searches.client import Place, SearchRefusedError, SearchRequest, SearchResults, ask
 from crawler.searches.mapping import (
     Answer as AnswerShape,
     Conditions,
@@ -24,7 +24,15 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
 from exhibit.types import SeenElsewhere, SeenKind
 from tests import CHECKOUT
-from tests.assets.searches import KEY, MARKET, answer, put_tineye, query, tineye_answer, tineye_error
+from tests.assets.searches import (
+    KEY,
+    MARKET,
+    copy_tineye_mapping,
+    json_response,
+    query_parameters,
+    tineye_answer,
+    tineye_error,
+)
 from tests.assets.site import Answer, Site
 
 GUARD = Guard(("127.0.0.0/8",))
@@ -39,7 +47,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def tineye(site: Site, tmp_path: Path) -> Service:
-    put_tineye(tmp_path, site)
+    copy_tineye_mapping(tmp_path, site)
     return read_service((tmp_path / "searches" / "tineye.toml").read_text(encoding="utf-8"))
 
 
@@ -48,30 +56,30 @@ def market(site: Site) -> Service:
     return read_service(MARKET.format(url=site.url("")))
 
 
-def asked_tineye(service: Service, **more: int) -> Found:
-    return ask(service, KEY, Asked(picture=b"\xff\xd8picture", **more), GUARD)  # type: ignore[arg-type]
+def query_tineye(service: Service, **more: int) -> SearchResults:
+    return ask(service, KEY, SearchRequest(picture=b"\xff\xd8picture", **more), GUARD)  # type: ignore[arg-type]
 
 
 def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: Service, site: Site) -> None:
     links = [("https://a.example/1.jpg", "https://a.example/"), ("https://b.example/2.jpg", "https://b.example/shop")]
     site.routes[SEARCH] = tineye_answer(links)
-    found = asked_tineye(tineye)
+    result = query_tineye(tineye)
     where = site.url("").rstrip("/")
-    told = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
-    assert found.places == tuple(Place(image, page, "", (told,)) for image, page in links)
-    assert not found.more
-    [seen] = site.seen
-    assert seen.headers["x-api-key"] == KEY
-    assert b'name="image_upload"; filename="picture.jpg"\r\nContent-Type: image/jpeg\r\n' in seen.body
-    assert b"\xff\xd8picture" in seen.body
-    assert KEY not in seen.path
-    assert KEY.encode() not in seen.body
+    statement = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
+    assert result.places == tuple(Place(image, page, "", (statement,)) for image, page in links)
+    assert not result.more
+    [request] = site.seen
+    assert request.headers["x-api-key"] == KEY
+    assert b'name="image_upload"; filename="picture.jpg"\r\nContent-Type: image/jpeg\r\n' in request.body
+    assert b"\xff\xd8picture" in request.body
+    assert KEY not in request.path
+    assert KEY.encode() not in request.body
 
 
 def test_tineye_is_asked_for_more_where_it_has_more(tineye: Service, site: Site) -> None:
     site.routes[SEARCH] = tineye_answer([("https://a.example/1.jpg", "https://a.example/")], total=150)
-    assert asked_tineye(tineye).more
-    assert not asked_tineye(tineye, offset=100).more
+    assert query_tineye(tineye).more
+    assert not query_tineye(tineye, offset=100).more
     assert b'name="offset"\r\n\r\n100' in site.seen[-1].body
 
 
@@ -90,42 +98,44 @@ def test_what_tineye_refuses_is_told_apart_and_never_tells_the_key(
 ) -> None:
     site.routes[SEARCH] = tineye_error(code, message)
     with pytest.raises(SearchRefusedError) as refused:
-        asked_tineye(tineye)
+        query_tineye(tineye)
     assert refused.value.reason == reason
     assert KEY not in str(refused.value)
     assert refused.value.__cause__ is None
 
 
 def test_a_code_in_the_answer_counts_more_than_the_status(tineye: Service, site: Site) -> None:
-    site.routes[SEARCH] = answer({"code": 402, "messages": []}, 200)
+    site.routes[SEARCH] = json_response({"code": 402, "messages": []}, 200)
     with pytest.raises(SearchRefusedError) as refused:
-        asked_tineye(tineye)
+        query_tineye(tineye)
     assert refused.value.reason == "quota"
 
 
 def test_how_long_to_wait_is_read(tineye: Service, site: Site) -> None:
     site.routes[SEARCH] = tineye_error(429, "Too many requests.", Retry_After="90")
     with pytest.raises(SearchRefusedError) as refused:
-        asked_tineye(tineye)
+        query_tineye(tineye)
     assert refused.value.wait == 90
 
 
 def test_a_mapping_asks_a_market_for_words_page_by_page(market: Service, site: Site) -> None:
     item = {"name": "Poster\u0000 A", "link": "/offer/1", "pictures": [{"href": "//img.example/1.jpg"}]}
-    site.routes["/offers"] = answer({"data": {"items": [item, {"name": "no picture"}, 7], "next": "abc"}})
-    found = ask(market, KEY, Asked(words="red & {key} bicycle"), GUARD)
-    assert found == Found((Place("http://img.example/1.jpg", site.url("/offer/1"), "Poster A"),), 3, "abc", more=True)
-    assert query(site.seen[-1]) == {"q": "red & {key} bicycle", "key": KEY, "limit": "2"}
-    ask(market, KEY, Asked(words="x", page="abc"), GUARD)
-    assert query(site.seen[-1])["cursor"] == "abc"
+    site.routes["/offers"] = json_response({"data": {"items": [item, {"name": "no picture"}, 7], "next": "abc"}})
+    result = ask(market, KEY, SearchRequest(words="red & {key} bicycle"), GUARD)
+    assert result == SearchResults(
+        (Place("http://img.example/1.jpg", site.url("/offer/1"), "Poster A"),), 3, "abc", more=True
+    )
+    assert query_parameters(site.seen[-1]) == {"q": "red & {key} bicycle", "key": KEY, "limit": "2"}
+    ask(market, KEY, SearchRequest(words="x", page="abc"), GUARD)
+    assert query_parameters(site.seen[-1])["cursor"] == "abc"
 
 
 def test_a_picture_can_travel_in_json(site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace(
         "[request]\n", '[request]\nmethod = "POST"\nbody = "json"\npicture = "image"\n'
     )
-    site.routes["/offers"] = answer({"data": {"items": []}})
-    ask(read_service(text), KEY, Asked(picture=b"bytes"), GUARD)
+    site.routes["/offers"] = json_response({"data": {"items": []}})
+    ask(read_service(text), KEY, SearchRequest(picture=b"bytes"), GUARD)
     assert base64.b64decode(json.loads(site.seen[-1].body)["image"]) == b"bytes"
 
 
@@ -144,7 +154,7 @@ def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along
 ) -> None:
     site.routes["/offers"] = strange
     with pytest.raises(RefusedError) as refused:
-        ask(market, KEY, Asked(words="x"), GUARD)
+        ask(market, KEY, SearchRequest(words="x"), GUARD)
     assert refused.value.reason in ("failed", "too-many-bytes")
     assert KEY not in str(refused.value)
     assert len(site.seen) == 1
@@ -154,18 +164,18 @@ def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along
     "value", [None, [], "text", {"data": 5}, {"data": {"items": "text"}}, {"data": {"items": [None]}}]
 )
 def test_an_answer_of_another_shape_has_no_results(market: Service, site: Site, value: object) -> None:
-    site.routes["/offers"] = answer(value if isinstance(value, dict | list) else {"data": value})
-    assert ask(market, KEY, Asked(words="x"), GUARD).places == ()
+    site.routes["/offers"] = json_response(value if isinstance(value, dict | list) else {"data": value})
+    assert ask(market, KEY, SearchRequest(words="x"), GUARD).places == ()
 
 
 def test_the_endpoint_passes_the_guard(market: Service) -> None:
     with pytest.raises(RefusedError) as refused:
-        ask(market, KEY, Asked(words="x"), Guard())
+        ask(market, KEY, SearchRequest(words="x"), Guard())
     assert refused.value.reason in ("private-address", "port")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "named"),
+    ("old", "new", "field"),
     [
         ('results = "data.items[]"', "", "answer.results"),
         ('name = "The market"', 'nam = "The market"', "nam"),
@@ -176,9 +186,9 @@ def test_the_endpoint_passes_the_guard(market: Service) -> None:
         ("[request]\n", '[request]\nmethod = "DELETE"\n', "request.method"),
     ],
 )
-def test_a_mapping_that_cant_be_used_names_the_field(old: str, new: str, named: str) -> None:
+def test_a_mapping_that_cant_be_used_names_the_field(old: str, new: str, field: str) -> None:
     text = MARKET.format(url="https://market.example").replace(old, new, 1)
-    with pytest.raises(WrongUseError, match=named.replace(".", r"\.")):
+    with pytest.raises(WrongUseError, match=field.replace(".", r"\.")):
         read_service(text)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.searches.client import Asked, Found, SearchRefusedError, ask
+from crawler.searches.client import SearchRefusedError, SearchRequest, SearchResults, ask
 from crawler.searches.mapping import Service, read_service
 from exhibit.errors import WrongUseError
 from exhibit.network.guard import Guard
@@ -21,13 +21,13 @@ from tests.assets.searches import (
     EBAY_TOKEN,
     MARKET,
     PATHS,
-    answer,
-    basic,
+    basic_credentials,
+    copy_shipped_mapping,
     ebay_answer,
     ebay_token,
+    json_response,
     mastodon_status,
-    put_shipped,
-    query,
+    query_parameters,
     tineye_error,
 )
 from tests.assets.site import Answer, Site
@@ -50,18 +50,22 @@ def site() -> Iterator[Site]:
         yield running
 
 
-def shipped(name: str, site: Site, folder: Path) -> Service:
-    return read_service(put_shipped(folder, name, site).read_text(encoding="utf-8"))
+def load_shipped_mapping(name: str, site: Site, folder: Path) -> Service:
+    return read_service(copy_shipped_mapping(folder, name, site).read_text(encoding="utf-8"))
 
 
-def asked(service: Service, key: str = PAIR, offset: int = 0) -> Found:
-    what = Asked(picture=JPEG, offset=offset) if service.takes_pictures else Asked(words="red wave", offset=offset)
+def query_service(service: Service, key: str = PAIR, offset: int = 0) -> SearchResults:
+    what = (
+        SearchRequest(picture=JPEG, offset=offset)
+        if service.takes_pictures
+        else SearchRequest(words="red wave", offset=offset)
+    )
     return ask(service, key, what, GUARD)
 
 
-def refused(service: Service, key: str = PAIR) -> SearchRefusedError:
+def query_refused(service: Service, key: str = PAIR) -> SearchRefusedError:
     with pytest.raises(SearchRefusedError) as raised:
-        asked(service, key)
+        query_service(service, key)
     assert "secret" not in str(raised.value)
     return raised.value
 
@@ -69,18 +73,18 @@ def refused(service: Service, key: str = PAIR) -> SearchRefusedError:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_comes_along_reads_an_answer_as_it_is_documented(name: str, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]], places = DOCUMENTED[name]
-    found = asked(shipped(name, site, tmp_path))
-    assert tuple((place.image, place.page) for place in found.places) == places
-    assert not found.more
+    result = query_service(load_shipped_mapping(name, site, tmp_path))
+    assert tuple((place.image, place.page) for place in result.places) == places
+    assert not result.more
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> None:
     service = read_service((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
-    for said in (service.conditions, service.conditions_in["zh-hans"]):
-        assert said.costs
-        assert said.sends
-        assert said.terms.startswith("https://")
+    for conditions in (service.conditions, service.conditions_in["zh-hans"]):
+        assert conditions.costs
+        assert conditions.sends
+        assert conditions.terms.startswith("https://")
     assert service.about
     assert service.about_in["zh-hans"]
     assert service.keys.startswith("https://" if service.key_form else "")
@@ -92,7 +96,7 @@ def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> Non
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_is_a_failure_and_asked_once(name: str, garbage: Answer, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]] = garbage
-    assert refused(shipped(name, site, tmp_path)).reason == "failed"
+    assert query_refused(load_shipped_mapping(name, site, tmp_path)).reason == "failed"
     assert site.times(PATHS[name]) <= 1
 
 
@@ -100,87 +104,89 @@ def test_garbage_is_a_failure_and_asked_once(name: str, garbage: Answer, site: S
 def test_too_many_requests_say_when_to_come_again(name: str, site: Site, tmp_path: Path) -> None:
     headers = (("Retry-After", "77"),)
     site.routes[PATHS[name]] = Answer(b"{}", "application/json", 429, headers)
-    error = refused(shipped(name, site, tmp_path))
+    error = query_refused(load_shipped_mapping(name, site, tmp_path))
     assert (error.reason, error.wait) == ("busy", 77)
 
 
 INVALID_KEY = {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}
 WRONG_KEY = {
     "tineye": tineye_error(401, "Please provide a valid API key."),
-    "google-vision": answer(INVALID_KEY, 400),
-    "yandex-images": answer({"code": 16, "message": "Unknown api key"}, 401),
-    "ebay": answer({"errors": [{"errorId": 1001, "message": "Invalid access token"}]}, 401),
-    "ebay-images": answer({"errors": [{"errorId": 1100, "message": "Access denied"}]}, 403),
-    "etsy": answer({"error": "Shared secret is required in x-api-key header."}, 403),
-    "europeana": answer({"apikey": "wrong", "success": False, "error": "Invalid API key"}, 401),
+    "google-vision": json_response(INVALID_KEY, 400),
+    "yandex-images": json_response({"code": 16, "message": "Unknown api key"}, 401),
+    "ebay": json_response({"errors": [{"errorId": 1001, "message": "Invalid access token"}]}, 401),
+    "ebay-images": json_response({"errors": [{"errorId": 1100, "message": "Access denied"}]}, 403),
+    "etsy": json_response({"error": "Shared secret is required in x-api-key header."}, 403),
+    "europeana": json_response({"apikey": "wrong", "success": False, "error": "Invalid API key"}, 401),
 }
 WRONG_PICTURE = {
     "tineye": tineye_error(400, "The image is too small or too simple."),
-    "google-vision": answer({"responses": [{"error": {"code": 3, "message": "Bad image data."}}]}),
-    "yandex-images": answer({"code": 3, "message": "Invalid image"}, 400),
-    "ebay-images": answer({"errors": [{"errorId": 12003, "message": "Invalid image"}]}, 400),
+    "google-vision": json_response({"responses": [{"error": {"code": 3, "message": "Bad image data."}}]}),
+    "yandex-images": json_response({"code": 3, "message": "Invalid image"}, 400),
+    "ebay-images": json_response({"errors": [{"errorId": 12003, "message": "Invalid image"}]}, 400),
 }
 
 
 @pytest.mark.parametrize("name", WRONG_KEY)
 def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, site: Site, tmp_path: Path) -> None:
-    service = shipped(name, site, tmp_path)
+    service = load_shipped_mapping(name, site, tmp_path)
     site.routes[PATHS[name]] = WRONG_KEY[name]
-    assert refused(service).reason == "key"
+    assert query_refused(service).reason == "key"
     assert service.takes_pictures == (name in WRONG_PICTURE)
     if name in WRONG_PICTURE:
         site.routes[PATHS[name]] = WRONG_PICTURE[name]
-        assert refused(service).reason == "unsearchable"
+        assert query_refused(service).reason == "unsearchable"
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(WRONG_KEY)))
 def test_one_without_a_key_that_answers_nobody_is_a_failure_not_a_wrong_key(
     name: str, site: Site, tmp_path: Path
 ) -> None:
-    site.routes[PATHS[name]] = answer({"error": "This method requires an authenticated user"}, 401)
-    error = refused(shipped(name, site, tmp_path))
+    site.routes[PATHS[name]] = json_response({"error": "This method requires an authenticated user"}, 401)
+    error = query_refused(load_shipped_mapping(name, site, tmp_path))
     assert error.reason == "failed"
     assert "401" in str(error)
 
 
 def test_commons_and_openverse_are_asked_for_further_pages_as_they_count_them(site: Site, tmp_path: Path) -> None:
     more = {"continue": {"gsroffset": 50, "continue": "gsroffset||"}, "query": {"pages": []}}
-    site.routes[PATHS["wikimedia-commons"]] = answer(more)
-    commons = shipped("wikimedia-commons", site, tmp_path)
-    assert asked(commons).next_page == "50"
-    ask(commons, "", Asked(words="red wave", page="50"), GUARD)
-    assert [query(seen).get("gsroffset") for seen in site.seen] == [None, "50"]
-    assert query(site.seen[0])["gsrsearch"] == "red wave"
-    site.routes[PATHS["openverse"]] = answer({"result_count": 30, "results": [{}] * 20})
-    openverse = shipped("openverse", site, tmp_path)
-    assert asked(openverse, offset=0).more
-    assert not asked(openverse, offset=20).more
-    assert [query(seen)["page"] for seen in site.seen[2:]] == ["1", "2"]
+    site.routes[PATHS["wikimedia-commons"]] = json_response(more)
+    commons = load_shipped_mapping("wikimedia-commons", site, tmp_path)
+    assert query_service(commons).next_page == "50"
+    ask(commons, "", SearchRequest(words="red wave", page="50"), GUARD)
+    assert [query_parameters(request).get("gsroffset") for request in site.seen] == [None, "50"]
+    assert query_parameters(site.seen[0])["gsrsearch"] == "red wave"
+    site.routes[PATHS["openverse"]] = json_response({"result_count": 30, "results": [{}] * 20})
+    openverse = load_shipped_mapping("openverse", site, tmp_path)
+    assert query_service(openverse, offset=0).more
+    assert not query_service(openverse, offset=20).more
+    assert [query_parameters(request)["page"] for request in site.seen[2:]] == ["1", "2"]
 
 
 def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, tmp_path: Path) -> None:
     tag = PATHS["mastodon"]
-    mastodon = shipped("mastodon", site, tmp_path)
+    mastodon = load_shipped_mapping("mastodon", site, tmp_path)
     following = site.url(f"{tag}?max_id=7&only_media=true")
-    site.routes[tag] = answer([mastodon_status(7)], Link=f'<{following}>; rel="next", <{site.url(tag)}>; rel="prev"')
-    found = asked(mastodon)
-    assert (found.next_page, found.more) == (following, True)
-    ask(mastodon, "", Asked(words="red wave", page=found.next_page), GUARD)
-    assert [query(seen) for seen in site.seen] == [
+    site.routes[tag] = json_response(
+        [mastodon_status(7)], Link=f'<{following}>; rel="next", <{site.url(tag)}>; rel="prev"'
+    )
+    result = query_service(mastodon)
+    assert (result.next_page, result.more) == (following, True)
+    ask(mastodon, "", SearchRequest(words="red wave", page=result.next_page), GUARD)
+    assert [query_parameters(request) for request in site.seen] == [
         {"only_media": "true", "limit": "40"},
         {"max_id": "7", "only_media": "true"},
     ]
-    site.routes[tag] = answer([mastodon_status(7)], Link='<https://other.example/next>; rel="next"')
-    assert not asked(mastodon).more
+    site.routes[tag] = json_response([mastodon_status(7)], Link='<https://other.example/next>; rel="next"')
+    assert not query_service(mastodon).more
 
 
 def test_the_same_words_are_one_tag_for_mastodon_and_tags_for_flickr(site: Site, tmp_path: Path) -> None:
-    flickr, tag = shipped("flickr-feed", site, tmp_path), "/api/v1/timelines/tag/redwavex"
-    site.routes = {PATHS["flickr-feed"]: answer({"items": []}), tag: answer([])}
+    flickr, tag = load_shipped_mapping("flickr-feed", site, tmp_path), "/api/v1/timelines/tag/redwavex"
+    site.routes = {PATHS["flickr-feed"]: json_response({"items": []}), tag: json_response([])}
     for words, tags in (("red wave", "red,wave"), ("red wave, fuji ,", "red wave,fuji"), ("海浪", "海浪")):
-        ask(flickr, "", Asked(words=words), GUARD)
-        assert query(site.seen[-1])["tags"] == tags
-    ask(shipped("mastodon", site, tmp_path), "", Asked(words="#red wave/../x?"), GUARD)
+        ask(flickr, "", SearchRequest(words=words), GUARD)
+        assert query_parameters(site.seen[-1])["tags"] == tags
+    ask(load_shipped_mapping("mastodon", site, tmp_path), "", SearchRequest(words="#red wave/../x?"), GUARD)
     assert site.seen[-1].path.partition("?")[0] == tag
 
 
@@ -192,20 +198,20 @@ def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() 
 
 
 def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:
-    site.routes[PATHS["google-vision"]] = answer({"responses": [{}]})
-    assert asked(shipped("google-vision", site, tmp_path), "the-key").places == ()
-    [seen] = site.seen
-    assert seen.headers["x-goog-api-key"] == "the-key"
-    (request,) = json.loads(seen.body)["requests"]
+    site.routes[PATHS["google-vision"]] = json_response({"responses": [{}]})
+    assert query_service(load_shipped_mapping("google-vision", site, tmp_path), "the-key").places == ()
+    [received] = site.seen
+    assert received.headers["x-goog-api-key"] == "the-key"
+    (request,) = json.loads(received.body)["requests"]
     assert base64.b64decode(request["image"]["content"]) == JPEG
     assert request["features"] == [{"type": "WEB_DETECTION", "maxResults": 100}]
 
 
 def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: Site, tmp_path: Path) -> None:
-    site.routes[PATHS["yandex-images"]] = answer({})
-    asked(shipped("yandex-images", site, tmp_path))
-    asked(shipped("yandex-images", site, tmp_path), offset=100)
-    first, third = (json.loads(seen.body) for seen in site.seen)
+    site.routes[PATHS["yandex-images"]] = json_response({})
+    query_service(load_shipped_mapping("yandex-images", site, tmp_path))
+    query_service(load_shipped_mapping("yandex-images", site, tmp_path), offset=100)
+    first, third = (json.loads(request.body) for request in site.seen)
     assert (first["folderId"], first["page"], third["page"]) == ("the-id", 0, 2)
     assert base64.b64decode(first["data"]) == JPEG
     assert site.seen[0].headers["authorization"] == "Api-Key the-secret,+of/it"
@@ -213,8 +219,8 @@ def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: S
 
 def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["etsy"]], _places = DOCUMENTED["etsy"]
-    asked(shipped("etsy", site, tmp_path))
-    assert query(site.seen[0]) == {"keywords": "red wave", "sort_on": "score", "limit": "25", "offset": "0"}
+    query_service(load_shipped_mapping("etsy", site, tmp_path))
+    assert query_parameters(site.seen[0]) == {"keywords": "red wave", "sort_on": "score", "limit": "25", "offset": "0"}
     assert site.seen[0].headers["x-api-key"] == PAIR
 
 
@@ -224,86 +230,92 @@ def test_the_internet_archive_states_titles_and_when_items_became_public(site: S
         {"identifier": "wave_1906", "title": ["Blue wave", "Vague bleue"]},
         {"identifier": "wave_1907"},
     ]
-    site.routes[PATHS["internet-archive"]] = answer({"response": {"numFound": 3, "start": 0, "docs": items}})
-    places = asked(shipped("internet-archive", site, tmp_path)).places
+    site.routes[PATHS["internet-archive"]] = json_response({"response": {"numFound": 3, "start": 0, "docs": items}})
+    places = query_service(load_shipped_mapping("internet-archive", site, tmp_path)).places
     assert [place.title for place in places] == ["Red wave", "Blue wave", ""]
-    assert [[one.stated for one in place.elsewhere] for place in places] == [["2015-03-18T10:12:13Z"], [], []]
-    fields = query(site.seen[0])
+    assert [[statement.stated for statement in place.elsewhere] for place in places] == [
+        ["2015-03-18T10:12:13Z"],
+        [],
+        [],
+    ]
+    fields = query_parameters(site.seen[0])
     assert [fields[f"fl[{place}]"] for place in range(3)] == ["identifier", "title", "publicdate"]
 
 
 @pytest.mark.parametrize("name", ["ebay", "ebay-images"])
 def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
-    service = shipped(name, site, tmp_path)
+    service = load_shipped_mapping(name, site, tmp_path)
     service = replace(service, pace=replace(service.pace, size=2))
-    site.routes[PATHS[name]] = lambda seen: ebay_answer(3, int(query(seen)["offset"]))
+    site.routes[PATHS[name]] = lambda request: ebay_answer(3, int(query_parameters(request)["offset"]))
     site.routes[EBAY_TOKEN] = ebay_token(f"for {name}")
-    first, second = asked(service), asked(service, offset=2)
+    first, second = query_service(service), query_service(service, offset=2)
     assert (first.more, second.more) == (True, False)
     assert not set(first.places) & set(second.places)
     assert site.times(EBAY_TOKEN) == 1
     token, *searches = site.seen
-    assert basic(token) == "the-id:the-secret%2C%2Bof%2Fit"
+    assert basic_credentials(token) == "the-id:the-secret%2C%2Bof%2Fit"
     assert token.body == b"grant_type=client_credentials&scope=https%3A%2F%2Fapi.ebay.com%2Foauth%2Fapi_scope"
-    for seen in searches:
-        assert seen.headers["authorization"] == f"Bearer for {name}"
-        assert seen.headers["x-ebay-c-marketplace-id"] == "EBAY_US"
-    assert query(searches[0]).get("q", "red wave") == "red wave"
+    for request in searches:
+        assert request.headers["authorization"] == f"Bearer for {name}"
+        assert request.headers["x-ebay-c-marketplace-id"] == "EBAY_US"
+    assert query_parameters(searches[0]).get("q", "red wave") == "red wave"
     assert not searches[0].body or base64.b64decode(json.loads(searches[0].body)["image"]) == JPEG
 
 
 def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, tmp_path: Path) -> None:
     tokens = iter(["first", "second", "third"])
-    site.routes[EBAY_TOKEN] = lambda _seen: ebay_token(next(tokens))
-    good, expired = {"first"}, answer({"errors": [{"errorId": 1001}]}, 401)
-    site.routes[PATHS["ebay"]] = lambda seen: (
-        ebay_answer() if seen.headers["authorization"].removeprefix("Bearer ") in good else expired
+    site.routes[EBAY_TOKEN] = lambda _request: ebay_token(next(tokens))
+    good, expired = {"first"}, json_response({"errors": [{"errorId": 1001}]}, 401)
+    site.routes[PATHS["ebay"]] = lambda request: (
+        ebay_answer() if request.headers["authorization"].removeprefix("Bearer ") in good else expired
     )
-    service = shipped("ebay", site, tmp_path)
-    assert asked(service).places
+    service = load_shipped_mapping("ebay", site, tmp_path)
+    assert query_service(service).places
     good.clear()
     good.add("second")
-    counted: list[int] = []
-    assert ask(service, PAIR, Asked(words="red wave"), GUARD, lambda: counted.append(len(site.seen))).places
-    assert counted == [2, 4]  # counted before sending; token requests are not counted
+    request_counts: list[int] = []
+    assert ask(
+        service, PAIR, SearchRequest(words="red wave"), GUARD, lambda: request_counts.append(len(site.seen))
+    ).places
+    assert request_counts == [2, 4]  # counted before sending; token requests are not counted
     assert (site.times(EBAY_TOKEN), len(site.seen)) == (2, 5)
     good.clear()
-    assert refused(service).reason == "key"
+    assert query_refused(service).reason == "key"
     assert site.times(EBAY_TOKEN) == 3
 
 
 def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["ebay"]] = ebay_answer()
-    service = shipped("ebay", site, tmp_path)
+    service = load_shipped_mapping("ebay", site, tmp_path)
     site.routes[EBAY_TOKEN] = ebay_token(expires_in=1)
-    asked(service)
-    asked(service)
+    query_service(service)
+    query_service(service)
     assert site.times(EBAY_TOKEN) == 2
     site.routes[EBAY_TOKEN] = ebay_token()
-    asked(service)
-    asked(service)
-    asked(service, "other:secret")
+    query_service(service)
+    query_service(service)
+    query_service(service, "other:secret")
     assert site.times(EBAY_TOKEN) == 4
 
 
 @pytest.mark.parametrize(
-    ("given", "reason", "wait"),
+    ("token_response", "reason", "wait"),
     [
-        (answer({"error": "invalid_client"}, 401), "key", None),
-        (answer({"error": "invalid_scope"}, 400), "key", None),
+        (json_response({"error": "invalid_client"}, 401), "key", None),
+        (json_response({"error": "invalid_scope"}, 400), "key", None),
         (Answer(b"", "text/html", 429, (("Retry-After", "9"),)), "busy", 9),
         (Answer(b"<html>"), "failed", None),
-        (answer({"access_token": "two\nlines"}), "failed", None),
-        (answer({"access_token": 7}), "failed", None),
-        (answer({}, 500), "failed", None),
+        (json_response({"access_token": "two\nlines"}), "failed", None),
+        (json_response({"access_token": 7}), "failed", None),
+        (json_response({}, 500), "failed", None),
         (Answer(status=302, headers=(("Location", "/elsewhere"),)), "failed", None),
     ],
 )
 def test_without_a_token_the_search_isnt_asked(
-    given: Answer, reason: str, wait: float | None, site: Site, tmp_path: Path
+    token_response: Answer, reason: str, wait: float | None, site: Site, tmp_path: Path
 ) -> None:
-    site.routes[EBAY_TOKEN] = given
-    error = refused(shipped("ebay", site, tmp_path))
+    site.routes[EBAY_TOKEN] = token_response
+    error = query_refused(load_shipped_mapping("ebay", site, tmp_path))
     assert (error.reason, error.wait, site.paths()) == (reason, wait, [EBAY_TOKEN])
 
 
@@ -313,26 +325,26 @@ JSON_BODY = (
 
 
 def test_a_nested_body_is_filled_in_and_the_parameters_go_to_the_address(site: Site) -> None:
-    site.routes["/offers"] = answer({"data": {"items": []}})
+    site.routes["/offers"] = json_response({"data": {"items": []}})
     service = read_service(MARKET.format(url=site.url("")).replace("[request]\n", JSON_BODY))
     for page in ("", "{words}"):
-        ask(service, "k", Asked(words="{key}", page=page, offset=4), GUARD)
-    first, second = (json.loads(seen.body)["a"] for seen in site.seen)
+        ask(service, "k", SearchRequest(words="{key}", page=page, offset=4), GUARD)
+    first, second = (json.loads(request.body)["a"] for request in site.seen)
     assert first == [{"b": "{key}", "n": 4, "t": True}]
     assert second[0]["next"] == "{words}"
-    assert query(site.seen[0]) == {"q": "{key}", "key": "k", "limit": "2"}
+    assert query_parameters(site.seen[0]) == {"q": "{key}", "key": "k", "limit": "2"}
 
 
 def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace("[request]\n", "[request]\nfirst_page = 1\n")
     service = read_service(text.replace('next = "data.next"', ""))
     items = [{"pictures": [{"href": f"https://img.example/{number}.jpg"}]} for number in range(3)]
-    site.routes["/offers"] = lambda seen: answer(
-        {"data": {"items": items[:2] if query(seen)["cursor"] == "1" else items[2:]}}
+    site.routes["/offers"] = lambda request: json_response(
+        {"data": {"items": items[:2] if query_parameters(request)["cursor"] == "1" else items[2:]}}
     )
-    assert ask(service, "k", Asked(words="x"), GUARD).more
-    assert not ask(service, "k", Asked(words="x", offset=2), GUARD).more
-    assert [query(seen)["cursor"] for seen in site.seen] == ["1", "2"]
+    assert ask(service, "k", SearchRequest(words="x"), GUARD).more
+    assert not ask(service, "k", SearchRequest(words="x", offset=2), GUARD).more
+    assert [query_parameters(request)["cursor"] for request in site.seen] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -348,11 +360,11 @@ def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
 def test_a_next_link_is_asked_as_it_is_and_takes_the_key_nowhere_else(link: str, asked_next: str, site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace('next = "data.next"', 'link = "data.next"')
     service = read_service(text.replace("[request]\n", '[request]\nheaders = { x-key = "{key}" }\n'))
-    site.routes["/offers"] = answer({"data": {"items": [], "next": link}})
-    found = ask(service, "the/key", Asked(words="x"), GUARD)
-    assert (found.more, found.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
+    site.routes["/offers"] = json_response({"data": {"items": [], "next": link}})
+    result = ask(service, "the/key", SearchRequest(words="x"), GUARD)
+    assert (result.more, result.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
     if asked_next:
-        ask(service, "the/key", Asked(words="x", page=found.next_page, offset=2), GUARD)
+        ask(service, "the/key", SearchRequest(words="x", page=result.next_page, offset=2), GUARD)
         assert site.seen[-1].path == asked_next
         assert site.seen[-1].headers["x-key"] == "the/key"
 
@@ -379,19 +391,19 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         {"title": "No picture", "handle": "none", "images": []},
         {"title": "No handle", "images": [{"src": "https://cdn.example/2.jpg"}]},
     ]
-    site.routes["/products.json"] = answer({"products": products})
+    site.routes["/products.json"] = json_response({"products": products})
     service = read_service(SHOP.format(url=site.url("")))
     assert (service.takes, service.key_form) == ("nothing", "")
-    places = ask(service, "", Asked(words="A shop"), GUARD).places
-    assert [(one.image, one.page) for one in places] == [
+    places = ask(service, "", SearchRequest(words="A shop"), GUARD).places
+    assert [(place.image, place.page) for place in places] == [
         ("https://cdn.example/1.jpg", site.url("/products/mug%20%26%20co")),
         ("https://cdn.example/2.jpg", "https://cdn.example/2.jpg"),
     ]
-    assert query(site.seen[0]) == {"limit": "50", "page": "1"}
+    assert query_parameters(site.seen[0]) == {"limit": "50", "page": "1"}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "named"),
+    ("old", "new", "message"),
     [
         ('"{{words}}"', '"{{word}}"', r"request\.parameters\.q .*\{word\}.*Write one of .*\{words\}"),
         ("[request]\n", '[request]\nheaders = {{ a = "{{picture}}" }}\n', r"request\.headers\.a .*\{picture\}"),
@@ -408,7 +420,7 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
     ],
 )
-def test_a_mapping_that_cant_be_used_names_the_field_and_says_what_to_write(old: str, new: str, named: str) -> None:
+def test_a_mapping_that_cant_be_used_names_the_field_and_says_what_to_write(old: str, new: str, message: str) -> None:
     assert old in MARKET
-    with pytest.raises(WrongUseError, match=named):
+    with pytest.raises(WrongUseError, match=message):
         read_service(MARKET.replace(old, new, 1).format(url="https://market.example"))

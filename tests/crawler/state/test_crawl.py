@@ -11,14 +11,14 @@ DIGEST = Digest.of(b"x")
 
 @pytest.fixture
 def crawl(tmp_path: Path) -> Crawl:
-    known = {
+    known_pictures = {
         "HTTP://A.example:80/i.jpg": Known(etag='"1"', digest=DIGEST),
         "http://a.example/page": Known(last_modified="Fri, 20 Nov 2026 09:00:00 GMT"),
     }
     job = Job(
         bytes_dir=tmp_path / "bytes",
         urls=(Target(url="http://a.example/"),),
-        known=known,
+        known=known_pictures,
         denied_hosts={"Denied.example.": "it asked us", "deep.open.example": "it, too"},
     )
     return Crawl(job, lambda _line: None)

@@ -16,10 +16,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Sighting
 
-Made = Iterator[tuple[str, Iterable[int]]]
+GeneratedSite = Iterator[tuple[str, Iterable[int]]]
 
 
-def shown(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
+def page_line(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
     moment = now()
     sightings = tuple(
         Sighting(
@@ -43,23 +43,23 @@ def shown(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
     )
 
 
-def visited(site: Made) -> tuple[int, set[int]]:
+def visit_site(site: GeneratedSite) -> tuple[int, set[int]]:
     """Return how many pages of a site are visited, and the images on them."""
     novelty, count, pictures = Novelty(), 0, set[int]()
-    for url, named in site:
+    for url, pictures_on_page in site:
         pattern = pattern_of(url)
         if not novelty.leaves_out(pattern):
-            novelty.take(shown(url, named), pattern)
-            count, pictures = count + 1, pictures | set(named)
+            novelty.take(page_line(url, pictures_on_page), pattern)
+            count, pictures = count + 1, pictures | set(pictures_on_page)
     return count, pictures
 
 
-def calendar() -> Made:
+def calendar() -> GeneratedSite:
     """Ten years of months, with a logo."""
     return ((f"http://a/calendar/{month // 12}/{month % 12 + 1:02}", [0]) for month in range(120))
 
 
-def facets() -> Made:
+def facets() -> GeneratedSite:
     """A shop of 2,000 images, the first 12 on a page, in six orders, by 20 colours and 8 sizes: 960 pages."""
     luck = random.Random(1)
     goods = [(luck.randrange(20), luck.randrange(8)) for _ in range(2_000)]
@@ -68,12 +68,12 @@ def facets() -> Made:
         yield f"http://a/shop?color={color}&size={size}&sort={order}", fitting[:: -1 if order % 2 else 1][:12]
 
 
-def items() -> Made:
+def items() -> GeneratedSite:
     """A shop with a page for each of 5,000 images, and the same banner on each."""
     return ((f"http://a/item/{number}", [0, number + 1]) for number in range(5_000))
 
 
-def archive() -> Made:
+def archive() -> GeneratedSite:
     """An archive of 400 pages with one image each, four of five of them reprints, and empty pages after its end."""
     luck = random.Random(2)
     for page in range(1_000):
@@ -84,30 +84,30 @@ def archive() -> Made:
 @pytest.mark.parametrize(("site", "pages"), [(calendar, 50), (facets, 340), (items, 5_000), (archive, 420)])
 def test_an_endless_pattern_ends_and_no_picture_is_lost(site: object, pages: int) -> None:
     assert callable(site)
-    every = {number for _, named in site() for number in named}
-    count, pictures = visited(site())
+    every = {number for _, pictures_on_page in site() for number in pictures_on_page}
+    count, pictures = visit_site(site())
     assert (count, pictures) == (pages, every)
 
 
 def test_what_is_left_out_is_counted_and_told() -> None:
     novelty = Novelty()
-    for url, named in calendar():
+    for url, pictures_on_page in calendar():
         if not novelty.leaves_out(pattern_of(url)):
-            novelty.take(shown(url, named), pattern_of(url))
+            novelty.take(page_line(url, pictures_on_page), pattern_of(url))
     assert dict(novelty.left_out) == {"a/calendar/#/#": 120 - MIN_PAGES}
-    said = left_out("a/calendar/#/#", 70)
-    assert said.values == {"pages": 70, "pattern": "a/calendar/#/#", "idle": MAX_IDLE}
+    sentence = left_out("a/calendar/#/#", 70)
+    assert sentence.values == {"pages": 70, "pattern": "a/calendar/#/#", "idle": MAX_IDLE}
 
 
 @pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])
 def test_a_page_whose_picture_may_still_come_says_nothing_against_its_pattern(why: dict[str, Any]) -> None:
     novelty = Novelty()
     for _ in range(MIN_PAGES + MAX_IDLE):
-        line = replace(shown("http://a/", []), **why)
+        line = replace(page_line("http://a/", []), **why)
         novelty.take(line, "p")
     assert not novelty.leaves_out("p")
     for _ in range(MAX_IDLE):
-        novelty.take(shown("http://a/", []), "p")
+        novelty.take(page_line("http://a/", []), "p")
     assert novelty.leaves_out("p")
 
 
@@ -138,23 +138,23 @@ def test_a_page_of_nearly_the_same_text_without_a_new_picture_repeats_another() 
     novelty = Novelty()
     text, nearly, other = (fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
     assert text != other
-    novelty.take(shown("http://a/1", [1], text), "")
-    assert novelty.repeats(shown("http://a/2", [1], nearly))
-    assert novelty.repeats(shown("http://a/2", [], text))
-    assert not novelty.repeats(shown("http://a/2", [1, 2], text))
-    assert not novelty.repeats(shown("http://a/2", [1], other))
-    assert not novelty.repeats(shown("http://a/2", [1], ""))
+    novelty.take(page_line("http://a/1", [1], text), "")
+    assert novelty.repeats(page_line("http://a/2", [1], nearly))
+    assert novelty.repeats(page_line("http://a/2", [], text))
+    assert not novelty.repeats(page_line("http://a/2", [1, 2], text))
+    assert not novelty.repeats(page_line("http://a/2", [1], other))
+    assert not novelty.repeats(page_line("http://a/2", [1], ""))
 
 
 def test_few_words_repeat_a_page_only_where_no_link_is_new() -> None:
     novelty = Novelty()
     text = fingerprint(WORDS)
-    known, fresh = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
-    novelty.take(novelty.untold(replace(shown("http://a/1", [], text), links=(known,))), "")
-    page = shown("http://a/2", [], text)
-    assert novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known,)))
-    assert not novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known, fresh)))
-    assert novelty.repeats(replace(page, words=MIN_WORDS, links=(known, fresh)))
+    known_link, new_link = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
+    novelty.take(novelty.untold(replace(page_line("http://a/1", [], text), links=(known_link,))), "")
+    page = page_line("http://a/2", [], text)
+    assert novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known_link,)))
+    assert not novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known_link, new_link)))
+    assert novelty.repeats(replace(page, words=MIN_WORDS, links=(known_link, new_link)))
 
 
 def test_a_list_leads_on_as_long_as_it_names_pages_of_a_pattern_that_is_not_left_out() -> None:
@@ -162,13 +162,13 @@ def test_a_list_leads_on_as_long_as_it_names_pages_of_a_pattern_that_is_not_left
 
     def of_list(number: int, path: str) -> PageLine:
         link = Link(url=f"http://a/{path}/{number}", kind=Kind.PAGE, depth=2)
-        return replace(shown(f"http://a/list/{number}", []), links=(link,))
+        return replace(page_line(f"http://a/list/{number}", []), links=(link,))
 
     for number in range(MIN_PAGES + MAX_IDLE):
         novelty.take(of_list(number, "item"), "a/list/#")
     assert not novelty.leaves_out("a/list/#")
     for number in range(MIN_PAGES):
-        novelty.take(shown(f"http://a/item/{number}", []), "a/item/#")
+        novelty.take(page_line(f"http://a/item/{number}", []), "a/item/#")
     for number in range(MAX_IDLE):
         assert not novelty.leaves_out("a/list/#")
         novelty.take(of_list(number, "item" if number % 2 else "list"), "a/list/#")
@@ -194,15 +194,17 @@ def test_what_somebody_names_and_what_no_other_address_is_like_has_no_pattern(
 @pytest.mark.parametrize(("bits", "repeats"), [(0, True), (1 << 63 | 1 << 20 | 1, True), (0xF << 30, False)])
 def test_three_bits_are_near_wherever_they_lie(*, bits: int, repeats: bool) -> None:
     novelty = Novelty()
-    novelty.take(shown("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
-    assert novelty.repeats(shown("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
+    novelty.take(page_line("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
+    assert novelty.repeats(page_line("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
 
 
 def test_links_and_refusals_are_told_once_but_what_is_asked_again() -> None:
     novelty = Novelty()
-    said = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
+    refusals = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
     link = Link(url="http://a/2", kind=Kind.PAGE, depth=2)
-    line = replace(shown("http://a/", []), refusals=said, links=(link,))
+    line = replace(page_line("http://a/", []), refusals=refusals, links=(link,))
     assert novelty.untold(line) == line
-    again = replace(said[0], reason="http-404")
-    assert novelty.untold(replace(line, refusals=(*said, again))) == replace(line, refusals=(said[1], again), links=())
+    again = replace(refusals[0], reason="http-404")
+    assert novelty.untold(replace(line, refusals=(*refusals, again))) == replace(
+        line, refusals=(refusals[1], again), links=()
+    )

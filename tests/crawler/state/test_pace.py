@@ -64,7 +64,7 @@ def test_a_host_rests_when_it_asks_for_too_long(retry_after: str, again: bool) -
 
 def test_a_date_to_wait_for_is_understood() -> None:
     pace = Pace(Politeness(), Slots())
-    soon, late = (format_datetime(now() + timedelta(seconds=one), usegmt=True) for one in (5, 5_000))
+    soon, late = (format_datetime(now() + timedelta(seconds=seconds), usegmt=True) for seconds in (5, 5_000))
     assert pace.pause("h", soon, tries=0, seconds_left=600)
     assert not pace.pause("h", soon, tries=0, seconds_left=1)
     assert not Pace(Politeness(), Slots()).pause("h", late, tries=0, seconds_left=9_000)

@@ -7,7 +7,10 @@ from exhibit.digests import Digest
 from exhibit.types import Fetched
 
 PAGE = "http://a.example/page"
-ONE, TWO = FoundImage("http://a.example/1.jpg", "img", "words"), FoundImage("http://a.example/2.jpg", "css")
+FIRST_IMAGE, SECOND_IMAGE = (
+    FoundImage("http://a.example/1.jpg", "img", "words"),
+    FoundImage("http://a.example/2.jpg", "css"),
+)
 
 
 def image(url: str) -> Fetched:
@@ -17,52 +20,54 @@ def image(url: str) -> Fetched:
     )  # fmt: skip
 
 
-def begun() -> tuple[Visit, list[Visit]]:
+def start_visit() -> tuple[Visit, list[Visit]]:
     done: list[Visit] = []
-    visit = Visit(Target(url=PAGE, depth=2), done.append, begun=0.0)
+    visit = Visit(Target(url=PAGE, depth=2), done.append, started=0.0)
     visit.facts, visit.document = Facts(final_url=PAGE, status=200), Document(title="Title")
     return visit, done
 
 
 def test_a_visit_is_done_once_when_nothing_is_awaited_any_more() -> None:
-    visit, done = begun()
-    assert [visit.want(one) for one in (ONE, TWO, ONE)] == [True, True, False]
+    visit, done = start_visit()
+    assert [visit.want(item) for item in (FIRST_IMAGE, SECOND_IMAGE, FIRST_IMAGE)] == [True, True, False]
     visit.release()
-    visit.settle(TWO, Refusal(url=TWO.url, reason="http-404", sentence="Gone."))
+    visit.settle(SECOND_IMAGE, Refusal(url=SECOND_IMAGE.url, reason="http-404", sentence="Gone."))
     assert done == []
-    visit.settle(ONE, image(ONE.url))
+    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
     assert done == [visit]
     line = visit.line()
     assert (line.url, line.depth, line.title, line.status) == (PAGE, 2, "Title", 200)
-    assert [(one.image_url, one.page_url, one.context) for one in line.sightings] == [(ONE.url, PAGE, "words")]
+    assert [(item.image_url, item.page_url, item.context) for item in line.sightings] == [
+        (FIRST_IMAGE.url, PAGE, "words")
+    ]
     assert [refusal.reason for refusal in visit.refusals()] == ["http-404"]
 
 
 def test_images_come_in_the_order_of_the_document_whenever_they_arrive() -> None:
-    visit, _ = begun()
-    visit.want(ONE)
-    visit.want(TWO)
-    visit.settle(TWO, image(TWO.url))
-    visit.settle(ONE, image(ONE.url))
-    assert [one.image_url for one in visit.sightings()] == [ONE.url, TWO.url]
+    visit, _ = start_visit()
+    visit.want(FIRST_IMAGE)
+    visit.want(SECOND_IMAGE)
+    visit.settle(SECOND_IMAGE, image(SECOND_IMAGE.url))
+    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
+    assert [sighting.image_url for sighting in visit.sightings()] == [FIRST_IMAGE.url, SECOND_IMAGE.url]
 
 
 def test_giving_up_refuses_what_is_awaited_and_shows_no_bytes() -> None:
-    visit, done = begun()
+    visit, done = start_visit()
     inline = FoundImage("data:image/png;base64," + "A" * 400, "data-uri")
-    for one in (ONE, TWO, inline):
-        visit.want(one)
-    visit.settle(ONE, image(ONE.url))
+    for item in (FIRST_IMAGE, SECOND_IMAGE, inline):
+        visit.want(item)
+    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
     visit.give_up("budget", "No time.")
     assert visit.is_over
-    assert [(one.reason, len(one.url) < 50) for one in visit.refusals()] == [("budget", True)] * 2
+    assert [(item.reason, len(item.url) < 50) for item in visit.refusals()] == [("budget", True)] * 2
     visit.release()
     assert done == []
 
 
 def test_a_single_image_has_a_line_with_what_its_server_said() -> None:
-    visit, _ = begun()
-    visit.want(ONE)
-    visit.settle(ONE, image(ONE.url))
+    visit, _ = start_visit()
+    visit.want(FIRST_IMAGE)
+    visit.settle(FIRST_IMAGE, image(FIRST_IMAGE.url))
     line = visit.image_line(visit.sightings()[0])
-    assert (line.kind, line.etag, line.final_url) == (Kind.IMAGE, '"1"', ONE.url)
+    assert (line.kind, line.etag, line.final_url) == (Kind.IMAGE, '"1"', FIRST_IMAGE.url)

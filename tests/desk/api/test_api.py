@@ -35,7 +35,7 @@ load_all_checks()
 DOCUMENT = "/api/v1/openapi.json"
 
 
-WHATEVER = list(HealthCheck)
+ALL_HEALTH_CHECKS = list(HealthCheck)
 
 
 @pytest.fixture
@@ -53,25 +53,27 @@ def token(scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> 
     """A token of alice with all permissions."""
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     alice = User.objects.get(username="alice@example.org")
-    return tokens.make(scene.studio, alice, name="program", scopes=list(Scope), days=1)[1]
+    return tokens.create_token(scene.studio, alice, name="program", scopes=list(Scope), days=1)[1]
 
 
 CONFIG = {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", 403, 404, 409, 422, 429, 503]}}}
 """400 is for requests that violate the document; 422 for valid requests that cannot be fulfilled."""
 
 
-def _broken(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, token: str) -> BaseException | None:
+def find_violation(
+    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, token: str
+) -> BaseException | None:
     """Return a violation of the document by one operation. All effects are rolled back."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=2, derandomize=True, deadline=None, database=None, suppress_health_check=WHATEVER)
+    @settings(max_examples=2, derandomize=True, deadline=None, database=None, suppress_health_check=ALL_HEALTH_CHECKS)
     def keeps(case: Any) -> None:  # noqa: ANN401 - schemathesis' case of many parameters
         if "owner" in case.path_parameters:
             case.path_parameters["owner"] = "studio"
-        assume(mode is not GenerationMode.POSITIVE or not _has_an_empty_file(case.body))
+        assume(mode is not GenerationMode.POSITIVE or not has_empty_file(case.body))
         with transaction.atomic():
             headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
-            case.call_and_validate(headers=headers, excluded_checks=UNASKED if _says_less(case) else [])
+            case.call_and_validate(headers=headers, excluded_checks=SKIPPED_CHECKS if may_lose_defect(case) else [])
             transaction.set_rollback(True)
 
     try:
@@ -81,30 +83,30 @@ def _broken(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, t
     return None
 
 
-UNASKED = [negative_data_rejection]
+SKIPPED_CHECKS = [negative_data_rejection]
 
 
-def _says_less(case: Any) -> bool:  # noqa: ANN401 - schemathesis' case of many parameters
+def may_lose_defect(case: Any) -> bool:  # noqa: ANN401 - schemathesis' case of many parameters
     """Return True if the defect of a request may be lost: empty lists leave no trace, and forms contain only text.
 
     Defects of forms are tested by :mod:`tests.desk.api.common.test_openapi`.
     """
-    return any(one in ([], {}, None) for one in (case.query or {}).values()) or case.media_type == FORM
+    return any(value in ([], {}, None) for value in (case.query or {}).values()) or case.media_type == FORM
 
 
-def _has_an_empty_file(body: object) -> bool:
+def has_empty_file(body: object) -> bool:
     """Return True if the test client would omit a file: it sends no files without bytes."""
     if not isinstance(body, dict):
         return False
     files = [body[name] for name in ("file", "files", "table") if name in body]
-    each = [one for given in files for one in (given if isinstance(given, list) else [given])]
-    return any(not getattr(one, "data", one) for one in each)
+    uploads = [file for value in files for file in (value if isinstance(value, list) else [value])]
+    return any(not getattr(file, "data", file) for file in uploads)
 
 
-def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
+def test_responses_match_the_document(scene_of_programs: Scene) -> None:
     studio = scene_of_programs.studio
     case = cases.with_uses(Case.objects.filter(owner=studio)).get()
-    told = [
+    models = [
         cases.CaseDetails.from_row(case),
         owners.Owner.from_row(studio),
         works.WorkDetails.from_row(scene_of_programs.work),
@@ -112,20 +114,20 @@ def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
         downloads.Report.from_row(studio.reports.get()),
         *licences.Licence.from_rows(studio.licences.all()),
     ]
-    for one in told:
-        assert type(one).model_validate_json(one.model_dump_json()) == one
+    for model in models:
+        assert type(model).model_validate_json(model.model_dump_json()) == model
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("connection_of_the_test")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-def test_operations_keep_their_promises(mode: GenerationMode, token: str) -> None:
+def test_operations_meet_their_specification(mode: GenerationMode, token: str) -> None:
     config = SchemathesisConfig.from_dict(CONFIG)
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
     broken = []
     _, of_contributor = contributors.invite("Ann", by="operator")
     for path, method in OPERATIONS:
         opens = of_contributor if "/edge/" in path else token
-        if (error := _broken(schema[path][method], mode, opens)) is not None:
+        if (error := find_violation(schema[path][method], mode, opens)) is not None:
             broken.append(error)
     assert not broken, "\n\n".join(map(str, broken))

@@ -22,11 +22,11 @@ from registry.matches.match import match_pictures
 from registry.members import tokens
 from registry.models import Bundle, Capture, Membership, Owner, Role, Scope, User
 from registry.notices import notices
-from registry.notifications.webhooks import OFFERED
+from registry.notifications.webhooks import EVENT_KINDS
 from registry.reports.make_report import make_reports
 from tests import CHECKOUT
-from tests.assets.noticed import ANSWERS, SENDER, signed
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
+from tests.assets.noticed import ANSWERS, SENDER, sign_notice
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings
 from tests.desk.api.test_api import OPERATIONS
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
@@ -36,7 +36,7 @@ WEBHOOKS = CHECKOUT / "docs" / "reference" / "webhooks.md"
 
 
 @pytest.mark.long
-def test_the_lines_of_the_manual_work(
+def test_commands_of_the_manual_work(
     live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
@@ -44,16 +44,16 @@ def test_the_lines_of_the_manual_work(
     studio = owner("studio-example")
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
-    token = tokens.make(studio, user, name="manual", scopes=list(Scope), days=1)[1]
-    for name, data in (("harbour", photograph(1)), ("bridge", photograph(2)), ("found", copy_of(photograph(1)))):
+    token = tokens.create_token(studio, user, name="manual", scopes=list(Scope), days=1)[1]
+    for name, data in (("harbour", photograph(1)), ("bridge", photograph(2)), ("found", recompress(photograph(1)))):
         (tmp_path / f"{name}.jpg").write_bytes(data)
     (tmp_path / "contract.pdf").write_bytes(b"%PDF")
     (tmp_path / "works.csv").write_text("file,title\nbridge.jpg,Bridge\n", "utf-8")
     environment = {**os.environ, "EXHIBIT": f"{live_server.url}/api/v1", "TOKEN": token, "OWNER": studio.slug}
-    asked = 0
+    count = 0
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        for words, happen in MEANWHILE.items():
-            if words in block:
+        for text, happen in BACKGROUND_STEPS.items():
+            if text in block:
                 happen(inline, studio)
         for line in re.sub(r"\\\n", " ", block).splitlines():
             if not line.startswith("curl"):
@@ -63,24 +63,27 @@ def test_the_lines_of_the_manual_work(
             )
             assert run.returncode == 0, f"{line}\n{run.stderr}"
             assert run.stdout.startswith("{") or "-o bundle.zip" in line, line
-            asked += 1
-    assert asked == PAGE.read_text(encoding="utf-8").count("\ncurl ")
+            count += 1
+    assert count == PAGE.read_text(encoding="utf-8").count("\ncurl ")
     assert studio.cases.get().decision == "confirmed"
     assert zipfile.is_zipfile(tmp_path / "bundle.zip")
     assert studio.notices.get().state == "removed"
 
 
-def see(inline: SyncRunner, studio: Owner) -> None:
+def crawl_pages(inline: SyncRunner, studio: Owner) -> None:
     """Create the results of a crawl: a case, and a signed checkpoint."""
-    planned, epoch = claimed_slice(studio, "earlier")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], "other.example"))
-    planned.state = "done"
-    planned.save(update_fields=["state"])
+    crawl_slice, epoch = claim_new_slice(studio, "earlier")
+    match_pictures(
+        inline.services,
+        record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))], "other.example"),
+    )
+    crawl_slice.state = "done"
+    crawl_slice.save(update_fields=["state"])
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
 
 
-def seal(inline: SyncRunner, studio: Owner) -> None:
+def seal_bundle(inline: SyncRunner, studio: Owner) -> None:
     """Do the background work for a confirmed case whose page is unreachable."""
     Capture.objects.update(state="failed")
     Bundle.objects.update(not_before=None)  # the time to undo is over
@@ -92,10 +95,10 @@ def seal(inline: SyncRunner, studio: Owner) -> None:
 
 def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
     """Do what a person does on the site."""
-    row = notices.notice(studio, 1)
-    notices.fill(row, SENDER, SENDER)
-    notices.consider(row, 1, ANSWERS)
-    notices.sent_by_hand(signed(inline, row), by="Ann")
+    row = notices.get_notice(studio, 1)
+    notices.save_fields(row, SENDER, SENDER)
+    notices.save_considerations(row, 1, ANSWERS)
+    notices.record_sent_by_hand(sign_notice(inline, row), by="Ann")
 
 
 def make_report(inline: SyncRunner, studio: Owner) -> None:
@@ -103,21 +106,23 @@ def make_report(inline: SyncRunner, studio: Owner) -> None:
     make_reports(inline.services, [studio.reports.get().pk])
 
 
-MEANWHILE = {
-    "registrations": see,
-    "bundle.zip": seal,
+BACKGROUND_STEPS = {
+    "registrations": crawl_pages,
+    "bundle.zip": seal_bundle,
     "notices/1/events": sign_and_send,
     "reports/1/links": make_report,
 }
 """Functions that run before the lines that refer to them."""
 
 
-def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_twice() -> None:
+def test_posts_accept_a_key_unless_they_return_a_secret_or_are_safe_to_repeat() -> None:
     without = set()
     for operations in api.get_openapi_schema()["paths"].values():
         if "operator" in operations.get("post", {}).get("tags", ()):  # only for `exhibit api`
             continue
-        if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
+        if "post" in operations and not any(
+            parameter["name"] == HEADER for parameter in operations["post"]["parameters"]
+        ):
             without.add(operations["post"]["operationId"])
     secrets = {"add_webhook", "create_report_link", "create_package_link", "invite_member"}
     assert without == secrets | {
@@ -137,13 +142,13 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
     }
 
 
-def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:
-    assert [kind.value for kind in EventType] == [kind.value for kind in OFFERED]
-    assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", WEBHOOKS.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
+def test_events_api_offers_every_webhook_event() -> None:
+    assert [kind.value for kind in EventType] == [kind.value for kind in EVENT_KINDS]
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", WEBHOOKS.read_text("utf-8"), re.MULTILINE)) == set(EVENT_KINDS)
 
 
 @pytest.mark.long
-def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schemas_have_unique_names(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes: dict[str, list[object]] = defaultdict(list)
 
     def keep(document: OpenAPISchema, definitions: dict[str, object]) -> None:
@@ -155,7 +160,7 @@ def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", keep)  # the library silently keeps the last one
     NinjaAPI.get_openapi_schema(api)  # builds it again
     assert len(shapes) > 50
-    assert [name for name, found in shapes.items() if len(found) > 1] == []
+    assert [name for name, places in shapes.items() if len(places) > 1] == []
 
 
 def test_the_manual_says_where_the_document_is() -> None:

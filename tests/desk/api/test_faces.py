@@ -16,21 +16,21 @@ from tests.assets.desk_scene import patterns
 TEMPLATES = CHECKOUT / "desk" / "web" / "templates"
 FORM = re.compile(r"<form\b(.*?)</form>", re.DOTALL)
 ACTION = re.compile(r"""action="\{% url '([\w-]+)'""")
-DEED = re.compile(r'name="(?:do|deed|decision|decide)" value="([^"]*)"')
+ACTION_VALUE = re.compile(r'name="(?:do|deed|decision|decide)" value="([^"]*)"')
 TAG = re.compile(r"\{[%{].*?[%}]\}")
 
-BY_HAND = "is signed, sent or worded by a person who has read it"
-A_PERSONS = "is about one person, who is asked for it in a browser"
-THE_OPERATORS = "is for whoever runs the installation, who has the command line on the server"
-OUTSIDE = "is for people without an account, by an address of its own"
-BY_EYE = "shows two pictures to a person, who says what they are; a program has the command"
-ONCE = "is turned on or off once in a while; a program has the command"
+SIGNED_BY_PERSON = "is signed, sent or worded by a person who has read it"
+PERSONAL = "is about one person, who is asked for it in a browser"
+OPERATOR_ONLY = "is for whoever runs the installation, who has the command line on the server"
+NO_ACCOUNT_NEEDED = "is for people without an account, by an address of its own"
+VISUAL_COMPARISON = "shows two pictures to a person, who says what they are; a program has the command"
+RARE_SETTING = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
-WITHOUT = {
-    **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
-    **dict.fromkeys(("add-push-browser", "remove-push-browser", "push-worker"), A_PERSONS),
-    **dict.fromkeys(("add-sample", "remove-sample"), A_PERSONS),
-    **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
+NO_COUNTERPART = {
+    **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), PERSONAL),
+    **dict.fromkeys(("add-push-browser", "remove-push-browser", "push-worker"), PERSONAL),
+    **dict.fromkeys(("add-sample", "remove-sample"), PERSONAL),
+    **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), PERSONAL),
     **dict.fromkeys(
         (
             "operator",
@@ -43,14 +43,17 @@ WITHOUT = {
             "operator-settings",
             "remove-witness",
         ),
-        THE_OPERATORS,
+        OPERATOR_ONLY,
     ),
-    **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
-    **dict.fromkeys(("senders", "edit-sender"), BY_HAND),
-    "why": BY_EYE,
-    **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(
-        ("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "reply-pictures", "invitation"), OUTSIDE
+        ("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), SIGNED_BY_PERSON
+    ),
+    **dict.fromkeys(("senders", "edit-sender"), SIGNED_BY_PERSON),
+    "why": VISUAL_COMPARISON,
+    **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), RARE_SETTING),
+    **dict.fromkeys(
+        ("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "reply-pictures", "invitation"),
+        NO_ACCOUNT_NEEDED,
     ),
     **dict.fromkeys(("accuracy", "app-manifest", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
     **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
@@ -227,51 +230,63 @@ COUNTERPARTS = {
     "log-checkpoint": ("get_log_checkpoint",),
 }
 """The API operations for each page or form, by URL name, with the value that the form selects."""
-SIGNING_IN = ("account_", "mfa_", "usersessions_")
+SIGN_IN_PREFIXES = ("account_", "mfa_", "usersessions_")
 
 
-def site() -> dict[str, URLPattern]:
+def site_pages() -> dict[str, URLPattern]:
     """Return the pages by URL name, except those for signing in, which concern a person and a browser."""
-    return {one.name: one for one in patterns() if one.name and not one.name.startswith(SIGNING_IN)}
+    return {
+        pattern.name: pattern
+        for pattern in patterns()
+        if pattern.name and not pattern.name.startswith(SIGN_IN_PREFIXES)
+    }
 
 
-def deeds() -> dict[str, set[str]]:
+def form_actions() -> dict[str, set[str]]:
     """Return the actions that the forms of the site offer at one URL, by URL name."""
-    found: dict[str, set[str]] = defaultdict(set)
+    actions: dict[str, set[str]] = defaultdict(set)
     for path in TEMPLATES.rglob("*.html"):
         for form in FORM.findall(path.read_text(encoding="utf-8")):
             if (action := ACTION.search(form)) is not None:
-                found[action[1]] |= {word for value in DEED.findall(form) for word in TAG.sub(" ", value).split()}
-    return found
+                actions[action[1]] |= {
+                    word for value in ACTION_VALUE.findall(form) for word in TAG.sub(" ", value).split()
+                }
+    return actions
 
 
-def taking() -> Iterator[str]:
+def iter_form_pages() -> Iterator[str]:
     """Yield pages that accept a form, except public ones."""
-    for name, page in site().items():
-        if WITHOUT.get(name) == PUBLIC:
+    for name, page in site_pages().items():
+        if NO_COUNTERPART.get(name) == PUBLIC:
             continue
         request = RequestFactory().generic("TRACE", "/")
         request.user = AnonymousUser()
-        refused = page.callback(request, **dict.fromkeys(page.pattern.converters, ""))
-        assert refused.status_code == 405 or "slug" not in page.pattern.converters, f"{name} takes whatever method"
-        if "POST" in refused.headers.get("Allow", ""):
+        response = page.callback(request, **dict.fromkeys(page.pattern.converters, ""))
+        assert response.status_code == 405 or "slug" not in page.pattern.converters, f"{name} takes whatever method"
+        if "POST" in response.headers.get("Allow", ""):
             yield name
 
 
 @pytest.mark.long
-def test_each_page_and_each_form_has_its_counterpart_or_a_reason() -> None:
-    chosen = {f"{name}:{deed}" for name in taking() for deed in deeds()[name]}
-    named = set(site()) - {one.partition(":")[0] for one in chosen} | chosen
-    assert len(named) > 100
-    assert named - set(COUNTERPARTS) - set(WITHOUT) == set(), "say in COUNTERPARTS which operation does this"
-    assert (set(COUNTERPARTS) | set(WITHOUT)) - named - set(site()) == set(), "these pages and forms are gone"
-    assert set(COUNTERPARTS) & set(WITHOUT) == set()
+def test_each_page_and_form_has_an_api_counterpart_or_a_reason() -> None:
+    form_names = {f"{name}:{action}" for name in iter_form_pages() for action in form_actions()[name]}
+    names = set(site_pages()) - {form_name.partition(":")[0] for form_name in form_names} | form_names
+    assert len(names) > 100
+    assert names - set(COUNTERPARTS) - set(NO_COUNTERPART) == set(), "say in COUNTERPARTS which operation does this"
+    assert (set(COUNTERPARTS) | set(NO_COUNTERPART)) - names - set(site_pages()) == set(), (
+        "these pages and forms are gone"
+    )
+    assert set(COUNTERPARTS) & set(NO_COUNTERPART) == set()
 
 
-def test_a_form_has_an_operation_that_changes_something() -> None:
+def test_forms_correspond_to_operations_that_change_something() -> None:
     paths = api.get_openapi_schema()["paths"].values()
-    methods = {one["operationId"]: method for path in paths for method, one in path.items()}
-    assert {one for used in COUNTERPARTS.values() for one in used} <= set(methods), "these operations are gone"
-    for name in taking():
-        doing = {one for key, used in COUNTERPARTS.items() if key.partition(":")[0] == name for one in used}
-        assert name in WITHOUT or any(methods[one] != "get" for one in doing) or name == "owners", name
+    methods = {operation["operationId"]: method for path in paths for method, operation in path.items()}
+    assert {operation for used in COUNTERPARTS.values() for operation in used} <= set(methods), (
+        "these operations are gone"
+    )
+    for name in iter_form_pages():
+        doing = {operation for key, used in COUNTERPARTS.items() if key.partition(":")[0] == name for operation in used}
+        assert name in NO_COUNTERPART or any(methods[operation] != "get" for operation in doing) or name == "owners", (
+            name
+        )

@@ -13,18 +13,18 @@ from workers.servers.embedded import lock_folder
 from workers.tasks.supervisor import Status
 
 
-def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Path) -> None:
+def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path: Path) -> None:
     url, blobs = (tmp_path / "there").as_uri(), blob_store(cli.data)
     digest = blobs.put(b"one more")
     blobs.put(b"and another")
     count = len(list(blobs))
-    ran = cli.run("blobs", "move", "--to", url)
-    assert f"{count} files" in ran.out
-    assert f"set EXHIBIT_BLOBS_URL={url}" in ran.out
-    again = cli.ask("blobs", "move", "--to", url)
-    assert again == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
-    back = cli.run("blobs", "move", "--from", url, "--to", "data-folder")
-    assert "unset EXHIBIT_BLOBS_URL" in back.out
+    result = cli.run("blobs", "move", "--to", url)
+    assert f"{count} files" in result.out
+    assert f"set EXHIBIT_BLOBS_URL={url}" in result.out
+    data = cli.ask("blobs", "move", "--to", url)
+    assert data == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
+    second_result = cli.run("blobs", "move", "--from", url, "--to", "data-folder")
+    assert "unset EXHIBIT_BLOBS_URL" in second_result.out
     blobs.path(digest).chmod(0o600)
     blobs.path(digest).write_bytes(b"changed")
     cli.run("blobs", "move", "--to", url)  # it is complete there
@@ -33,7 +33,7 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("to", "said"),
+    ("to", "message"),
     [
         ("data-folder", "--to"),
         ("file://{data}", "already"),
@@ -45,27 +45,27 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
         ("file://mnt/exhibit", "names no folder"),
     ],
 )
-def test_places_that_cannot_be_are_refused(cli: Terminal, to: str, said: str) -> None:
+def test_invalid_targets_are_rejected(cli: Terminal, to: str, message: str) -> None:
     blobs = blob_store(cli.data)
     (cli.data / "linked").symlink_to(blobs.root)
     before = sorted(blobs.root.rglob("*"))
-    ran = cli.run("blobs", "move", "--to", to.format(data=cli.data), code=2)
+    result = cli.run("blobs", "move", "--to", to.format(data=cli.data), code=2)
     assert sorted(blobs.root.rglob("*")) == before
-    assert (said in ran.err, ran.out) == (True, ""), ran
+    assert (message in result.err, result.out) == (True, ""), result
 
 
-def test_a_place_around_the_one_in_which_they_lie_is_refused(cli: Terminal, tmp_path: Path) -> None:
+def test_target_that_contains_the_source_is_rejected(cli: Terminal, tmp_path: Path) -> None:
     inner, outer = (tmp_path / "outer" / "blobs").as_uri(), (tmp_path / "outer").as_uri()
     cli.run("blobs", "move", "--to", inner)
-    ran = cli.run("blobs", "move", "--from", inner, "--to", outer, code=2)
-    assert ran.err
+    result = cli.run("blobs", "move", "--from", inner, "--to", outer, code=2)
+    assert result.err
 
 
-def test_while_exhibit_runs_it_ends_as_incomplete(cli: Terminal, tmp_path: Path) -> None:
+def test_move_ends_incomplete_while_exhibit_runs(cli: Terminal, tmp_path: Path) -> None:
     run = lock_folder(cli.desk.config)
     supervisor = FileLock(run / "supervisor.lock")
     assert supervisor.take()
     (run / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "http://127.0.0.1", {}))))
-    ran = cli.run("blobs", "move", "--to", (tmp_path / "there").as_uri(), code=4)
+    result = cli.run("blobs", "move", "--to", (tmp_path / "there").as_uri(), code=4)
     supervisor.release()
-    assert "exhibit down" in ran.out
+    assert "exhibit down" in result.out

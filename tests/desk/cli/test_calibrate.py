@@ -6,113 +6,120 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
-from evidence.accuracy.counts import Counts, Joined, read_signed, signed
+from evidence.accuracy.counts import Counts, JoinedCounts, read_signed_statement, sign_statement
 from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.calibration.shipped import shipped_calibration
-from registry.fingerprints.loaded_networks import start_shipped
+from registry.fingerprints.loaded_networks import install_shipped
 from registry.log.own_log import get_log
 from registry.matches import calibrations
 from tests.assets.command_line import Terminal
-from tests.assets.counted import counts, log_of, picture
+from tests.assets.counted import counted_picture, counts, log_of
 from tests.assets.documented import json_keys
-from tests.assets.rows import jpeg
+from tests.assets.rows import encode_jpeg
 
 
-def small(seed: int) -> bytes:
-    return jpeg(textured(seed, (160, 120)))
+def small_jpeg(seed: int) -> bytes:
+    return encode_jpeg(textured(seed, (160, 120)))
 
 
-def joined_of(*files: Path) -> list[object]:
+def joined_options(*files: Path) -> list[object]:
     """Return the options for files with counts."""
     return [word for file in files for word in ("--join", file)]
 
 
-def test_calibrating_refuses_what_is_too_small(cli: Terminal, folder: Path) -> None:
-    start_shipped(cli.desk.services.blobs)
-    (folder / "one.jpg").write_bytes(small(1))
+def test_calibration_rejects_small_samples(cli: Terminal, folder: Path) -> None:
+    install_shipped(cli.desk.services.blobs)
+    (folder / "one.jpg").write_bytes(small_jpeg(1))
     assert "--folder" in cli.run("calibrate", code=2).err
-    for words in ((), ("--dry-run",)):
-        assert " 1 " in cli.run("calibrate", "--folder", folder, *words, code=2).err
+    for options in ((), ("--dry-run",)):
+        assert " 1 " in cli.run("calibrate", "--folder", folder, *options, code=2).err
 
 
 @pytest.mark.long  # tests/indexer/calibration/ measures archives in each run
-def test_calibrating_leaves_nothing_behind_but_its_figures(cli: Terminal, folder: Path) -> None:
-    start_shipped(cli.desk.services.blobs)
+def test_calibration_stores_only_its_counts(cli: Terminal, folder: Path) -> None:
+    install_shipped(cli.desk.services.blobs)
     for number in range(21):
-        (folder / f"{number}.jpg").write_bytes(small(number))
-    written = folder / "counts.json"
-    told = cli.run("calibrate", "--folder", folder, "--max-edited", "20", "--json", "--counts", written).answer
-    assert told["photographs"] == 21
-    stated, key = read_signed(Counts, written.read_bytes(), what="counts.json")
-    assert (len(stated.pictures), stated.calibration.hex, key) == (
+        (folder / f"{number}.jpg").write_bytes(small_jpeg(number))
+    counts_path = folder / "counts.json"
+    answer = cli.run("calibrate", "--folder", folder, "--max-edited", "20", "--json", "--counts", counts_path).answer
+    assert answer["photographs"] == 21
+    content, key = read_signed_statement(Counts, counts_path.read_bytes(), what="counts.json")
+    assert (len(content.pictures), content.calibration.hex, key) == (
         21,
-        told["digest"],
+        answer["digest"],
         get_log(cli.desk.services).vkey(),
     )
     assert not (cli.data / "calibration").exists()
-    shown = cli.api("GET", "/operator/calibrations")
-    assert [one["digest"] for one in shown["items"]] == [shown["in_use"]]
+    data = cli.api("GET", "/operator/calibrations")
+    assert [item["digest"] for item in data["items"]] == [data["in_use"]]
     assert cli.api("POST", "/operator/calibrations/reset")["in_use"] is None
 
 
-def test_one_of_ones_own_is_used_until_the_shipped_one_takes_its_place(cli: Terminal) -> None:
+def test_own_calibration_is_used_until_reset_to_the_shipped_one(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/calibrations/reset") == {"in_use": None, "items": []}
-    start_shipped(cli.desk.services.blobs)
-    shipped = shipped_calibration()
-    assert shipped is not None
-    own = replace(shipped, name="archive-2026-11")
-    calibrations.use(own, by="Ann")
-    told = cli.api("GET", "/operator/calibrations")
-    assert {frozenset(row) for row in told["items"]} <= {frozenset(json_keys("calibration"))}
-    assert (told["in_use"], told["items"][0]["shipped"]) == (own.digest.hex, False)
-    calibrations.keep_shipped(shipped)
-    assert cli.api("POST", "/operator/calibrations/reset")["in_use"] == shipped.digest.hex
+    install_shipped(cli.desk.services.blobs)
+    calibration = shipped_calibration()
+    assert calibration is not None
+    own = replace(calibration, name="archive-2026-11")
+    calibrations.activate(own, by="Ann")
+    data = cli.api("GET", "/operator/calibrations")
+    assert {frozenset(row) for row in data["items"]} <= {frozenset(json_keys("calibration"))}
+    assert (data["in_use"], data["items"][0]["shipped"]) == (own.digest.hex, False)
+    calibrations.store_shipped(calibration)
+    assert cli.api("POST", "/operator/calibrations/reset")["in_use"] == calibration.digest.hex
 
 
 def test_counts_of_several_installations_are_joined_and_signed(cli: Terminal, folder: Path) -> None:
     logs = [log_of(folder, name) for name in ("a.example/log", "b.example/log")]
-    pictures = [picture(number) for number in range(500)]
-    parts = (counts(pictures[:300]), counts([*pictures[200:], picture(900, Decision.REVIEW)]))
+    pictures = [counted_picture(number) for number in range(500)]
+    parts = (counts(pictures[:300]), counts([*pictures[200:], counted_picture(900, Decision.REVIEW)]))
     files = []
     for log, part in zip(logs, parts, strict=True):
         files.append(folder / f"{log.origin[0]}.json")
-        files[-1].write_bytes(signed(log, part))
+        files[-1].write_bytes(sign_statement(log, part))
     out = folder / "joined.json"
-    told = cli.run("calibrate", *joined_of(*files), "--out", out).out
-    joined, key = read_signed(Joined, out.read_bytes(), what="joined.json")
+    output = cli.run("calibrate", *joined_options(*files), "--out", out).out
+    joined, key = read_signed_statement(JoinedCounts, out.read_bytes(), what="joined.json")
     assert joined.bounds == {Decision.CERTAIN: Bound(501, 0), Decision.REVIEW: Bound(501, 1)}
     assert key == get_log(cli.desk.services).vkey()
     assert {source.digest for source in joined.sources} == {Digest.of(file.read_bytes()) for file in files}
-    together = next(line.split() for line in told.splitlines() if line.startswith("together"))
+    together = next(line.split() for line in output.splitlines() if line.startswith("together"))
     bounds = [joined.bounds[kind] for kind in (Decision.CERTAIN, Decision.REVIEW)]
     figures = [(bound.failed, bound.per_million, bound.per_million_at_any_time) for bound in bounds]
     assert together[1:] == ["601", "501", *(f"{figure:,}" for figure in (*figures[0], *figures[1]))]
     assert {"+".join(log.vkey().split("+")[:2]) for log in logs} <= {
-        line.split()[0] for line in told.splitlines() if line
+        line.split()[0] for line in output.splitlines() if line
     }
 
 
-def test_only_logs_of_the_named_trust_lists_count(cli: Terminal, folder: Path) -> None:
+def test_only_counts_signed_by_trusted_logs_are_joined(cli: Terminal, folder: Path) -> None:
     own, other = folder / "own.json", folder / "other.json"
-    own.write_bytes(signed(get_log(cli.desk.services), counts([picture(1), picture(2)])))
-    other.write_bytes(signed(log_of(folder, "other.example/log"), counts([picture(3)])))
+    own.write_bytes(sign_statement(get_log(cli.desk.services), counts([counted_picture(1), counted_picture(2)])))
+    other.write_bytes(sign_statement(log_of(folder, "other.example/log"), counts([counted_picture(3)])))
     cli.run("trust", folder / "keys.json")
-    ran = cli.run("calibrate", *joined_of(own, other), "--out", folder / "joined.json", "--trust", folder / "keys.json")
-    assert "other.json" in ran.err
-    assert "other.example/log+" in ran.err
-    assert "own.json" not in ran.err
-    joined, _ = read_signed(Joined, (folder / "joined.json").read_bytes(), what="joined.json")
+    result = cli.run(
+        "calibrate", *joined_options(own, other), "--out", folder / "joined.json", "--trust", folder / "keys.json"
+    )
+    assert "other.json" in result.err
+    assert "other.example/log+" in result.err
+    assert "own.json" not in result.err
+    joined, _ = read_signed_statement(JoinedCounts, (folder / "joined.json").read_bytes(), what="joined.json")
     assert joined.bounds[Decision.CERTAIN].photographs == 2
-    cli.run("calibrate", *joined_of(other), "--out", folder / "no.json", "--trust", folder / "keys.json", code=2)
-    cli.run("calibrate", *joined_of(own), code=2)
+    cli.run("calibrate", *joined_options(other), "--out", folder / "no.json", "--trust", folder / "keys.json", code=2)
+    cli.run("calibrate", *joined_options(own), code=2)
     assert not (folder / "no.json").exists()
 
 
-def test_counts_that_were_changed_or_are_something_else_end_with_a_sentence(cli: Terminal, folder: Path) -> None:
-    given = folder / "counts.json"
-    given.write_bytes(signed(log_of(folder), counts([picture(1)])).replace(b"Drawn", b"Taken"))
-    assert "counts.json" in cli.run("calibrate", *joined_of(given), "--out", folder / "joined.json", code=1).err
-    given.write_text("{}")
-    assert "exhibit calibrate --counts" in cli.run("calibrate", *joined_of(given), "--out", given, code=2).err
+def test_invalid_count_files_are_rejected_with_a_sentence(cli: Terminal, folder: Path) -> None:
+    counts_path = folder / "counts.json"
+    counts_path.write_bytes(sign_statement(log_of(folder), counts([counted_picture(1)])).replace(b"Drawn", b"Taken"))
+    assert (
+        "counts.json" in cli.run("calibrate", *joined_options(counts_path), "--out", folder / "joined.json", code=1).err
+    )
+    counts_path.write_text("{}")
+    assert (
+        "exhibit calibrate --counts"
+        in cli.run("calibrate", *joined_options(counts_path), "--out", counts_path, code=2).err
+    )

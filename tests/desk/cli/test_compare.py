@@ -13,21 +13,21 @@ from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
 from registry.works.stated import register_stated
 from tests.assets.command_line import Terminal
-from tests.assets.redrawn import scene
-from tests.assets.rows import bring, claimed_slice, copy_of, photograph
+from tests.assets.redrawn import draw_scene
+from tests.assets.rows import claim_new_slice, photograph, recompress, record_sightings
 
 
 @pytest.mark.long
-def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> None:
+def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Path) -> None:
     work, copy, other = (folder / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
     work.write_bytes(photograph(1))
-    copy.write_bytes(copy_of(photograph(1)))
+    copy.write_bytes(recompress(photograph(1)))
     other.write_bytes(photograph(2))
     drawings = ("--overlay", folder / "over.png", "--difference", folder / "difference.jpg")
-    answer = alone.ask("compare", work, copy, *drawings)
-    assert answer["decision"] == "certain"
-    assert 0.5 < answer["probability"] < 1
-    assert len(answer["calibration"]) == 64
+    data = alone.ask("compare", work, copy, *drawings)
+    assert data["decision"] == "certain"
+    assert 0.5 < data["probability"] < 1
+    assert len(data["calibration"]) == 64
     assert (folder / "over.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
     assert "over.gif" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
@@ -38,19 +38,19 @@ def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> Non
 
 
 @pytest.mark.long
-def test_what_is_drawn_anew_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
-    scene(1).save(folder / "work.png")
-    scene(1, drawn=True).save(folder / "drawn.png")
-    answer = alone.ask("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
-    assert answer["decision"] == "resembles"
-    assert answer["probability"] is None
-    assert [len(row) for row in answer["survival"]] == [12] * 9
+def test_redrawn_copy_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
+    draw_scene(1).save(folder / "work.png")
+    draw_scene(1, as_outline=True).save(folder / "drawn.png")
+    data = alone.ask("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
+    assert data["decision"] == "resembles"
+    assert data["probability"] is None
+    assert [len(row) for row in data["survival"]] == [12] * 9
     assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
-    said = alone.run("compare", folder / "work.png", folder / "drawn.png").out
-    assert SAID[Decision.RESEMBLES] in said
+    output = alone.run("compare", folder / "work.png", folder / "drawn.png").out
+    assert SAID[Decision.RESEMBLES] in output
 
 
-def test_a_file_that_is_no_picture_is_named(alone: Terminal, folder: Path) -> None:
+def test_file_that_is_not_a_picture_is_named(alone: Terminal, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     (folder / "notes.txt").write_text("no picture")
     (folder / "broken.jpg").write_bytes(photograph(1)[:600])
@@ -59,21 +59,19 @@ def test_a_file_that_is_no_picture_is_named(alone: Terminal, folder: Path) -> No
 
 
 @pytest.mark.long
-def test_an_image_that_is_not_stored_is_compared_with_what_its_fingerprints_found(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_removed_picture_is_compared_by_its_stored_fingerprints(cli: Terminal, studio: str, folder: Path) -> None:
     services, data = cli.desk.services, photograph(303)
     register_stated(services, Owner.objects.get(), StatedPicture.of("ours.jpg", len(data), extract(data)))
-    planned, epoch = claimed_slice(Owner.objects.get(), "found")
-    match_pictures(services, bring(services, planned, epoch, [copy_of(data)], host="prints.example"))
+    crawl_slice, epoch = claim_new_slice(Owner.objects.get(), "found")
+    match_pictures(services, record_sightings(services, crawl_slice, epoch, [recompress(data)], host="prints.example"))
     (case,) = cli.ask("case", "list")["cases"]
     assert case["uses"][0]["by_fingerprints"]
     (folder / "ours.jpg").write_bytes(data)
-    (folder / "other.jpg").write_bytes(copy_of(data))
-    drawn = folder / "both.jpg"
-    ran = cli.run("compare", folder / "ours.jpg", "--case", case["number"], "--side-by-side", drawn)
-    assert ran.out.splitlines()[:2] == ["http://prints.example/image-0.jpg", SAID[Decision.CERTAIN]]
-    assert drawn.read_bytes().startswith(b"\xff\xd8")
+    (folder / "other.jpg").write_bytes(recompress(data))
+    output_path = folder / "both.jpg"
+    result = cli.run("compare", folder / "ours.jpg", "--case", case["number"], "--side-by-side", output_path)
+    assert result.out.splitlines()[:2] == ["http://prints.example/image-0.jpg", SAID[Decision.CERTAIN]]
+    assert output_path.read_bytes().startswith(b"\xff\xd8")
     assert not Picture.objects.filter(digest=Digest.of(data)).exists()
     cli.run("compare", folder / "other.jpg", "--case", case["number"], code=2)
     cli.run("compare", folder / "ours.jpg", folder / "other.jpg", "--case", case["number"], code=2)

@@ -9,4 +9,4 @@ def test_every_command_has_a_help_with_examples() -> None:
     for _section, name, command in all_commands():
         assert command.help, name
         assert f"  exhibit {name}" in (command.epilog or ""), name
-        assert all(one.help for one in command.params if isinstance(one, click.Option)), name
+        assert all(option.help for option in command.params if isinstance(option, click.Option)), name

@@ -5,20 +5,20 @@ import pytest
 from tests.assets.command_line import Terminal
 
 
-def test_each_check_is_a_line_with_what_helps_where_something_lacks(cli: Terminal) -> None:
-    ran = cli.run("doctor", "--json", code=None)
-    checks = ran.answer["checks"]
-    lacks = [one for one in checks if one["needed"] and not one["ok"]]
-    assert ran.code == (3 if lacks else 0)
-    assert len({one["name"] for one in checks}) == len(checks) > 5
-    told = cli.run("doctor", code=None).out
-    for one in checks:
-        mark = "ok" if one["ok"] else "MISSING" if one["needed"] else "optional"
-        assert f"{mark:<8}  {one['name']}: " in told
-    assert all(one["remedy"] for one in lacks)
+def test_each_failed_check_is_printed_with_a_hint(cli: Terminal) -> None:
+    result = cli.run("doctor", "--json", code=None)
+    checks = result.answer["checks"]
+    missing = [check for check in checks if check["needed"] and not check["ok"]]
+    assert result.code == (3 if missing else 0)
+    assert len({check["name"] for check in checks}) == len(checks) > 5
+    output = cli.run("doctor", code=None).out
+    for check in checks:
+        mark = "ok" if check["ok"] else "MISSING" if check["needed"] else "optional"
+        assert f"{mark:<8}  {check['name']}: " in output
+    assert all(check["remedy"] for check in missing)
 
 
-def test_a_setting_that_is_wrong_is_a_line(alone: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_reported_as_a_check(alone: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_WORKERS", "many")
-    (settings,) = [one for one in alone.ask("doctor", code=3)["checks"] if one["name"] == "settings"]
+    (settings,) = [check for check in alone.ask("doctor", code=3)["checks"] if check["name"] == "settings"]
     assert (settings["ok"], "EXHIBIT_WORKERS" in settings["sentence"]) == (False, True)

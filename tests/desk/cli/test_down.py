@@ -5,12 +5,14 @@ import pytest
 from tests.assets.command_line import Terminal
 
 
-def test_without_anything_running_it_says_so(alone: Terminal) -> None:
-    ran = alone.run("down", code=3)
-    assert (ran.out, bool(ran.err)) == ("", True)
+def test_stopping_without_running_services_is_reported(alone: Terminal) -> None:
+    result = alone.run("down", code=3)
+    assert (result.out, bool(result.err)) == ("", True)
 
 
-def test_a_setting_that_is_wrong_hinders_it_not_and_is_said(alone: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_reported_but_does_not_prevent_stopping(
+    alone: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EXHIBIT_WORKERS", "many")
-    ran = alone.run("down", code=3)
-    assert "EXHIBIT_WORKERS" in ran.err
+    result = alone.run("down", code=3)
+    assert "EXHIBIT_WORKERS" in result.err

@@ -9,35 +9,35 @@ from registry.services.services import Services
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 from tests.assets.milvus_server import Server
-from tests.assets.rows import found_case
+from tests.assets.rows import create_case
 
 
 @pytest.mark.long
 def test_indexes_are_checked_and_rebuilt(cli: Terminal, studio: str) -> None:
-    found_case(cli.desk.services, Owner.objects.get())
+    create_case(cli.desk.services, Owner.objects.get())
     rebuilt = cli.ask("index", "rebuild")["rebuilt"]
     assert {"collection": "works", "space": "phash256@1"} in rebuilt
     checked = cli.ask("index", "check")
     assert set(checked) == json_keys("`exhibit index check`")
     before = checked["indexes"]
     assert {frozenset(row) for row in before} == {frozenset(json_keys("index"))}
-    assert {(one["collection"], one["behind"], tuple(one["problems"])) for one in before} == {
+    assert {(item["collection"], item["behind"], tuple(item["problems"])) for item in before} == {
         ("works", 0, ()),
         ("pictures", 0, ()),
         ("prints", 0, ()),
     }
-    assert any(one["vectors"] for one in before)
+    assert any(item["vectors"] for item in before)
     assert checked["each_work"]["features"] > 10_000
     damaged = next((cli.data / "indexes").glob("works-*/*.faiss"))
     damaged.write_bytes(damaged.read_bytes()[:-8])
-    assert any(one["problems"] for one in cli.ask("index", "check", code=1)["indexes"])
+    assert any(item["problems"] for item in cli.ask("index", "check", code=1)["indexes"])
     assert "exhibit index rebuild" in cli.run("index", "check", code=1).err
     cli.run("index", "rebuild")
-    assert [one["vectors"] for one in cli.ask("index", "check")["indexes"]] == [one["vectors"] for one in before]
+    assert [item["vectors"] for item in cli.ask("index", "check")["indexes"]] == [item["vectors"] for item in before]
 
 
 def test_seen_images_are_moved_into_milvus_and_back(cli: Terminal, studio: str, milvus_server: Server) -> None:
-    found_case(cli.desk.services, Owner.objects.get())
+    create_case(cli.desk.services, Owner.objects.get())
     cli.run("index", "rebuild", "--drop", code=2)
     assert "EXHIBIT_MILVUS_URL" in cli.run("index", "rebuild", "--to", "milvus", code=2).err
     cli.desk.__dict__["services"] = Services(replace(cli.desk.config, milvus_url=milvus_server.url))

@@ -3,11 +3,11 @@
 from tests.assets.command_line import Terminal
 
 
-def test_a_key_is_followed_by_another_of_the_same_use(cli: Terminal, studio: str) -> None:
+def test_key_is_replaced_by_another_of_the_same_use(cli: Terminal, studio: str) -> None:
     for use in ("sealing", "documents"):
         for _ in range(2):
             cli.run("key", "rotate", "--use", use, "--reason", "yearly")
-    states = [(one["use"], one["state"]) for one in cli.api("GET", "keys")["items"]]
+    states = [(key["use"], key["state"]) for key in cli.api("GET", "keys")["items"]]
     assert sorted(states) == [(use, state) for use in ("documents", "sealing") for state in ("in use", "retired")]
 
 

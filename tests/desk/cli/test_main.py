@@ -25,7 +25,7 @@ from tools.reference.commands import all_commands
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def failing_command(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A command `fail` that raises the exception stored in its module."""
     module = ModuleType("desk.cli.fail")
 
@@ -47,7 +47,7 @@ class OperationalError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "expected"),
     [
         (ExhibitError("It can't be.", hint="Try that."), ExitCode.CHECK_FAILED, "It can't be.\nTry that."),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, ""),
@@ -58,41 +58,41 @@ class OperationalError(Exception):
         (ZeroDivisionError("by zero"), ExitCode.CHECK_FAILED, "EXHIBIT_DEBUG"),
     ],
 )
-def test_every_error_ends_with_a_sentence_and_its_code(
-    failing: ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, code: ExitCode, said: str
+def test_every_error_prints_a_sentence_and_sets_its_exit_code(
+    failing_command: ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, code: ExitCode, expected: str
 ) -> None:
-    failing.__dict__["error"] = error
+    failing_command.__dict__["error"] = error
     assert main(["fail"]) == code
-    ended = capsys.readouterr()
-    assert (ended.out, bool(ended.err.strip()), said in ended.err) == ("", True, True)
-    assert "more" not in ended.err
+    output = capsys.readouterr()
+    assert (output.out, bool(output.err.strip()), expected in output.err) == ("", True, True)
+    assert "more" not in output.err
 
 
 @pytest.mark.parametrize(
     ("number", "before"),
     [(signal.SIGINT, signal.SIG_IGN), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGHUP, signal.SIG_DFL)],
 )
-def test_ctrl_c_a_request_to_end_and_a_closed_terminal_end_a_command_alike(
-    failing: ModuleType, capsys: pytest.CaptureFixture[str], number: signal.Signals, before: signal.Handlers
+def test_interrupt_terminate_and_hangup_end_a_command_alike(
+    failing_command: ModuleType, capsys: pytest.CaptureFixture[str], number: signal.Signals, before: signal.Handlers
 ) -> None:
-    failing.__dict__["__getattr__"] = lambda _: signal.raise_signal(number)
-    usual = signal.signal(number, before)
+    failing_command.__dict__["__getattr__"] = lambda _: signal.raise_signal(number)
+    previous_handler = signal.signal(number, before)
     try:
         assert main(["fail"]) == ExitCode.INTERRUPTED
     finally:
-        signal.signal(number, usual)
+        signal.signal(number, previous_handler)
     assert capsys.readouterr().err
 
 
-def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_debugging_the_trace_is_shown(failing_command: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_DEBUG", "true")
-    failing.__dict__["error"] = ZeroDivisionError()
+    failing_command.__dict__["error"] = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         main(["fail"])
 
 
-def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in (
+def test_wrong_usage_exits_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, expected in (
         (["wrok", "add"], "'work'"),
         (["verfi"], "'verify'"),
         (["case", "lsit"], "'list'"),
@@ -104,22 +104,22 @@ def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]
         (["case", "confirm"], "NUMBERS"),
         (["case", "list", "--owner", "\x1b[2J"], "control character"),
     ):
-        assert main(words) == ExitCode.WRONG_USE
-        ended = capsys.readouterr()
-        assert (ended.out, said in ended.err) == ("", True)
+        assert main(arguments) == ExitCode.WRONG_USE
+        output = capsys.readouterr()
+        assert (output.out, expected in output.err) == ("", True)
 
 
-def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_handles_unknown_options_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     for _section, name, _command in all_commands():
         assert main([*name.split(), "--no-such-option"]) == 2, name
-        refused = capsys.readouterr()
-        assert "No such option" in refused.err, name
-        assert "Traceback" not in refused.err + refused.out, name
+        output = capsys.readouterr()
+        assert "No such option" in output.err, name
+        assert "Traceback" not in output.err + output.out, name
         assert main([*name.split(), "--help"]) == 0, name
         assert f"  exhibit {name}" in capsys.readouterr().out
 
 
-def test_the_overview_lists_each_command_once_and_no_more_than_thirty() -> None:
+def test_overview_lists_each_command_once_and_at_most_thirty() -> None:
     names = [name for _section, name, _command in all_commands()]
     assert names == COMMANDS
     assert len(set(names)) == len(names) <= 31  # with `exhibit api` for everything else
@@ -127,39 +127,39 @@ def test_the_overview_lists_each_command_once_and_no_more_than_thirty() -> None:
     for first in {name.partition(" ")[0] for name in names}:
         command = exhibit.get_command(context, first)
         below = command.commands if isinstance(command, click.Group) else {""}
-        assert {f"{first} {one}".strip() for one in below} <= set(names)
+        assert {f"{first} {subcommand}".strip() for subcommand in below} <= set(names)
 
 
-def test_the_overview_comes_at_once_and_loads_neither_django_nor_pictures() -> None:
+def test_overview_is_fast_and_loads_neither_django_nor_images() -> None:
     program = (
         "import sys\nfrom desk.cli.main import main\ncode = main(['--help'])\n"
         "heavy = {'django', 'celery', 'numpy', 'cv2', 'faiss', 'PIL', 'requests'} & set(sys.modules)\n"
         "sys.exit(code or ' '.join(heavy) or 0)"
     )
-    begun = time.monotonic()
+    start = time.monotonic()
     run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
 
 
-def loaded_without_a_desk(block: list[ast.stmt]) -> Iterator[str]:
+def iter_direct_imports(block: list[ast.stmt]) -> Iterator[str]:
     """Yield what the statements of a command import before, or without, the setup of servers and Django."""
     for statement in block:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield ast.unparse(statement)
         inner = [each for name in ("body", "orelse", "finalbody") for each in getattr(statement, name, [])]
-        yield from loaded_without_a_desk(inner)
-        maybe = any(isinstance(one, ast.IfExp) for one in ast.walk(statement))
+        yield from iter_direct_imports(inner)
+        maybe = any(isinstance(node, ast.IfExp) for node in ast.walk(statement))
         if not inner and not maybe and "open_desk()" in ast.unparse(statement):
             return
 
 
-def test_what_commands_load_without_a_desk_needs_no_django() -> None:
+def test_commands_load_no_django_before_they_need_it() -> None:
     loads = dict[str, list[str]]()
     for _section, name, command in all_commands():
-        (made,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(command.callback)))).body  # type: ignore[arg-type]
-        assert isinstance(made, ast.FunctionDef)
-        loads[name] = list(loaded_without_a_desk(made.body))
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(command.callback)))).body  # type: ignore[arg-type]
+        assert isinstance(function, ast.FunctionDef)
+        loads[name] = list(iter_direct_imports(function.body))
     program = """if True:
         import json, sys
         failed = []
@@ -179,13 +179,13 @@ def test_what_commands_load_without_a_desk_needs_no_django() -> None:
     assert any(loads.values())
 
 
-def test_a_setting_that_is_none_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_WORKRES", "3")
     assert main(["status"]) == ExitCode.WRONG_USE
     assert "EXHIBIT_WORKRES" in capsys.readouterr().err
 
 
-def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tmp_path: Path) -> None:
+def test_launcher_works_from_any_folder_and_through_a_link(alone: Terminal, tmp_path: Path) -> None:
     link = tmp_path / "exhibit"
     link.symlink_to(CHECKOUT / "bin" / "exhibit")
     (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")

@@ -19,7 +19,7 @@ from workers.tasks.supervisor import Status
 
 pytestmark = pytest.mark.root
 
-ME = pwd.getpwuid(os.geteuid()).pw_name
+CURRENT_USER = pwd.getpwuid(os.geteuid()).pw_name
 ROOT = os.geteuid() == 0
 
 
@@ -40,26 +40,26 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "config" / "systemd" / "user"
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(service_command, words, catch_exceptions=False, standalone_mode=False)
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(service_command, arguments, catch_exceptions=False, standalone_mode=False)
 
 
-def asked(units: Path) -> list[str]:
+def systemctl_calls(units: Path) -> list[str]:
     lines = (units.parents[2] / "asked").read_text().splitlines()
     return [line.removeprefix("--user ") for line in lines]
 
 
-def test_it_is_installed_started_and_taken_away(units: Path) -> None:
-    said = run().output
-    assert str(units / NAME) in said
-    assert ("enable-linger" in said) is not ROOT
-    assert asked(units) == ["daemon-reload", f"enable --now {NAME}"]
+def test_service_is_installed_started_and_removed(units: Path) -> None:
+    output = run().output
+    assert str(units / NAME) in output
+    assert ("enable-linger" in output) is not ROOT
+    assert systemctl_calls(units) == ["daemon-reload", f"enable --now {NAME}"]
     unit = (units / NAME).read_text()
     assert unit == run("--print").output
-    assert (f"User={ME}\n" in unit) is ROOT
+    assert (f"User={CURRENT_USER}\n" in unit) is ROOT
     run("--remove")
     assert not (units / NAME).exists()
-    assert asked(units)[2:] == [f"disable --now {NAME}", "daemon-reload"]
+    assert systemctl_calls(units)[2:] == [f"disable --now {NAME}", "daemon-reload"]
     with pytest.raises(WrongUseError):
         run("--remove")
 
@@ -71,58 +71,58 @@ def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> N
     unit = tmp_path / NAME
     unit.write_text(run("--print").output)
     command = [analyze, "verify", "--man=no", str(unit)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    about_it = [line for line in ran.stderr.splitlines() if NAME in line]
-    assert (about_it, ran.returncode) == ([], 0), ran.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    about_it = [line for line in result.stderr.splitlines() if NAME in line]
+    assert (about_it, result.returncode) == ([], 0), result.stderr
     assert r'Environment="EXHIBIT_DATA=' in unit.read_text()
     assert r'data \"of 100%%"' in unit.read_text()
 
 
-def test_what_systemd_refuses_is_said(units: Path) -> None:
+def test_systemd_errors_are_reported(units: Path) -> None:
     (units.parents[2] / "code").write_text("5")
     with pytest.raises(ServiceMissingError, match="daemon-reload"):
         run()
 
 
-def test_what_runs_already_is_ended_first(units: Path, tmp_path: Path) -> None:
+def test_running_instance_is_stopped_first(units: Path, tmp_path: Path) -> None:
     locks = tmp_path / 'data "of 100%' / "locks"
     locks.mkdir(parents=True)
     lock = FileLock(locks / "supervisor.lock")
     assert lock.take()
     (locks / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "here", {}))))
-    with pytest.raises(WrongUseError, match="here") as refused:
+    with pytest.raises(WrongUseError, match="here") as error:
         run()
-    assert "exhibit down" in refused.value.hint
+    assert "exhibit down" in error.value.hint
     assert not units.exists()
     lock.release()
     run()
     assert (units / NAME).exists()
 
 
-def test_settings_that_the_service_would_not_have_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_unavailable_to_the_service_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
         monkeypatch.setenv(name, value)
-    with pytest.raises(WrongUseError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as refused:
+    with pytest.raises(WrongUseError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as error:
         run()
-    assert "exhibit.toml" in refused.value.hint
+    assert "exhibit.toml" in error.value.hint
     assert not units.exists()
     run("--print")
 
 
-def test_a_unit_that_cannot_be_written_is_said(units: Path) -> None:
+def test_unit_write_error_is_reported(units: Path) -> None:
     (units / NAME).mkdir(parents=True)
     with pytest.raises(WrongUseError, match=NAME):
         run()
 
 
-def test_without_systemd_nothing_is_written(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_systemd_no_unit_is_written(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(units))
     with pytest.raises(ServiceMissingError, match="systemd"):
         run()
     assert not units.exists()
 
 
-def test_another_user_is_roots_to_name_and_has_to_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_root_names_another_user_who_must_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WrongUseError, match="nobody-of-this-name" if ROOT else "root"):
         run("--print", "--run-as", "nobody-of-this-name")
     if not ROOT:

@@ -8,55 +8,60 @@ import pytest
 from desk.cli.watch import _is_incomplete
 from exhibit.clock import now
 from registry.crawls.budgets import RENDERING
-from registry.crawls.watching import BUDGET
+from registry.crawls.watching import DEFAULT_BUDGET
 from registry.models import Crawl, Inquiry, Owner, Picture, Refusal
 from tests.assets.command_line import Terminal
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
-from tests.assets.shop import Shop, settle
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings
+from tests.assets.shop import Shop, change_settings
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_the_guard_is_asked_before_a_watch_is_kept(cli: Terminal, inline: SyncRunner, studio: str) -> None:
+def test_urls_are_checked_before_a_watch_is_saved(cli: Terminal, inline: SyncRunner, studio: str) -> None:
     own = ("--owner", studio)
     cli.run("watch", "add", "inside", "--site", "http://10.1.2.3/", *own, code=2)
     cli.run("watch", "add", "w", "--site", "notaurl", *own, code=2)
     assert "--site" in cli.run("watch", "add", "none", *own, code=2).err
     cli.run("watch", "add", "x", "--site", "http://a.example/", "--every", "soon", code=2)
     del inline.services.guard
-    settle(inline, allowed_networks=())
+    change_settings(inline, allowed_networks=())
     cli.run("watch", "add", "own", "--site", "http://127.0.0.1/", *own, code=2)
     assert cli.api("GET", "watches")["items"] == []
 
 
 @pytest.mark.long
-def test_a_run_is_waited_for_and_told_in_figures(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
+def test_run_waits_for_the_crawl_and_prints_figures(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     shop.page("/second", "/gone.jpg")
-    added = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20")
-    assert (added["paused"], added["private"], added["budget"]) == (False, False, {**BUDGET, **RENDERING, "pages": 20})
-    begun = cli.ask("watch", "run", "shop")
-    assert (begun["number"], begun["state"] in {"todo", "doing"}) == (1, True)
-    again = cli.run("watch", "run", "shop", "--wait")
-    assert (again.err.startswith("Crawl 1 of shop "), "exhibit case list" in again.out) == (True, True)
-    ran = cli.ask("watch", "run", "shop", "--wait")
-    assert (ran["number"], ran["state"], ran["pages"], ran["pictures"], ran["waiting"], ran["cases"]) == (
+    data = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20")
+    assert (data["paused"], data["private"], data["budget"]) == (
+        False,
+        False,
+        {**DEFAULT_BUDGET, **RENDERING, "pages": 20},
+    )
+    crawl = cli.ask("watch", "run", "shop")
+    assert (crawl["number"], crawl["state"] in {"todo", "doing"}) == (1, True)
+    result = cli.run("watch", "run", "shop", "--wait")
+    assert (result.err.startswith("Crawl 1 of shop "), "exhibit case list" in result.out) == (True, True)
+    second_result = cli.ask("watch", "run", "shop", "--wait")
+    assert (second_result["number"], second_result["state"], second_result["pages"],
+    second_result["pictures"], second_result["waiting"], second_result["cases"]) == (
         2, "done", 2, 2, 0, 1,
     )  # fmt: skip
-    assert ran["refused"] == {"http-404": 1}
+    assert second_result["refused"] == {"http-404": 1}
 
 
 @pytest.mark.long
-def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, folder: Path) -> None:
-    (folder / "copy.jpg").write_bytes(copy_of(photograph(1)))
+def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "copy.jpg").write_bytes(recompress(photograph(1)))
     cli.run("watch", "add", "import", "--folder", folder)
     cli.api("POST", "watches/1/pause")
     assert "exhibit api POST watches/1/resume" in cli.run("watch", "run", "import", code=2).err
     cli.api("POST", "watches/1/resume")
-    ran = cli.ask("watch", "run", "import", "--wait")
-    assert (ran["state"], ran["pictures"]) == ("done", 1)
-    (one,) = cli.api("GET", "watches")["items"]
-    assert (one["private"], one["own"], one["last_crawl"]["number"]) == (True, False, 1)
+    data = cli.ask("watch", "run", "import", "--wait")
+    assert (data["state"], data["pictures"]) == ("done", 1)
+    (item,) = cli.api("GET", "watches")["items"]
+    assert (item["private"], item["own"], item["last_crawl"]["number"]) == (True, False, 1)
     whole = photograph(2)
     (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # it is still being written
     (folder / "link.jpg").symlink_to("/etc/hostname")
@@ -65,48 +70,50 @@ def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str,
     (folder / "half.jpg").write_bytes(whole)
     cli.run("watch", "run", "import", "--wait")
     proposed = cli.run("api", "GET", "proposals").answer["items"]
-    assert [one["image_url"].rpartition("/")[2] for one in proposed] == ["copy.jpg", "half.jpg"]
-    for one, deed, told in zip(proposed, ("register", "dismiss"), ({"announced": 1}, {"pictures": 1}), strict=True):
-        given = json.dumps({"pictures": [one["picture"]]})
-        assert told.items() <= cli.run("api", "POST", f"proposals/{deed}", "--json", given).answer.items()
+    assert [item["image_url"].rpartition("/")[2] for item in proposed] == ["copy.jpg", "half.jpg"]
+    for item, action, expected in zip(
+        proposed, ("register", "dismiss"), ({"announced": 1}, {"pictures": 1}), strict=True
+    ):
+        body = json.dumps({"pictures": [item["picture"]]})
+        assert expected.items() <= cli.run("api", "POST", f"proposals/{action}", "--json", body).answer.items()
     cli.run("watch", "run", "import", "--wait")
     assert cli.run("api", "GET", "proposals").answer["items"] == []
     assert sorted(path.name for path in folder.iterdir()) == ["copy.jpg", "half.jpg", "link.jpg"]
 
 
-def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str, folder: Path) -> None:
+def test_watch_runs_at_the_chosen_time_of_day(cli: Terminal, studio: str, folder: Path) -> None:
     weekly = ("--every", "7d", "--at", "02:30", "--weekday", "Sunday", "--zone", "Europe/Berlin")
-    made = cli.ask("watch", "add", "pictures", "--folder", folder, *weekly)
-    assert (made["at"], made["weekday"], made["time_zone"]) == ("02:30", "sunday", "Europe/Berlin")
+    data = cli.ask("watch", "add", "pictures", "--folder", folder, *weekly)
+    assert (data["at"], data["weekday"], data["time_zone"]) == ("02:30", "sunday", "Europe/Berlin")
     more = ("watch", "add", "more", "--folder", folder)
-    for wrong in (
+    for value in (
         ("--at", "4"),
         ("--every", "24h", "--at", "02:30", "--weekday", "monday"),
         ("--weekday", "monday"),
         ("--at", "02:30", "--every", "36h"),
     ):
-        cli.run(*more, *wrong, code=2)
+        cli.run(*more, *value, code=2)
     cli.run(*more, "--at", "02:30", "--every", "6h")
 
 
 def test_a_hint_that_is_a_command_can_be_copied_into_a_shell(cli: Terminal, studio: str, folder: Path) -> None:
     name = "My shop & Co"
-    added = cli.run("watch", "add", name, "--folder", folder).out
-    assert "exhibit watch run 'My shop & Co' --wait" in added
+    output = cli.run("watch", "add", name, "--folder", folder).out
+    assert "exhibit watch run 'My shop & Co' --wait" in output
 
 
-def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
+def test_run_is_incomplete_when_a_search_or_picture_failed(
     inline: SyncRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned, epoch = claimed_slice(owner("studio"))
-    bring(inline.services, planned, epoch, [photograph(1)])
-    crawl = planned.crawl
+    crawl_slice, epoch = claim_new_slice(owner("studio"))
+    record_sightings(inline.services, crawl_slice, epoch, [photograph(1)])
+    crawl = crawl_slice.crawl
     assert not _is_incomplete(crawl)
-    asked = Inquiry.objects.create(crawl=crawl, service="tineye", left=1, state="done", outcome="quota")
+    inquiry = Inquiry.objects.create(crawl=crawl, service="tineye", left=1, state="done", outcome="quota")
     assert _is_incomplete(crawl)
-    Inquiry.objects.filter(pk=asked.pk).update(state="failed", outcome="")
+    Inquiry.objects.filter(pk=inquiry.pk).update(state="failed", outcome="")
     assert _is_incomplete(crawl)
-    asked.delete()
+    inquiry.delete()
     Picture.objects.update(state="failed", error="The step broke off.")
     assert _is_incomplete(crawl)
     assert "exhibit api POST /operator/failures/match/retry" in capsys.readouterr().err
@@ -117,11 +124,9 @@ def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
     assert f"exhibit api GET {number}/refusals" in capsys.readouterr().err
 
 
-def test_a_crawl_is_shown_with_what_was_left_out_and_how_to_get_it(
-    cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planned, epoch = claimed_slice(Owner.objects.get(), "shop")
-    bring(cli.desk.services, planned, epoch, [photograph(1), b"no picture"])
+def test_crawl_lists_refusals_with_hints(cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    crawl_slice, epoch = claim_new_slice(Owner.objects.get(), "shop")
+    record_sightings(cli.desk.services, crawl_slice, epoch, [photograph(1), b"no picture"])
     monkeypatch.setattr("desk.cli.watch._wait_for", lambda *_: None)
 
     def shown() -> str:
@@ -129,20 +134,20 @@ def test_a_crawl_is_shown_with_what_was_left_out_and_how_to_get_it(
 
     refusals = "exhibit api GET watches/1/crawls/1/refusals"
     assert refusals in shown()
-    for place in range(22):
+    for index in range(22):
         Refusal.objects.create(
-            crawl=planned.crawl, key=bytes([place]), url=f"http://a.example/{place}", reason="robots", at=now()
+            crawl=crawl_slice.crawl, key=bytes([index]), url=f"http://a.example/{index}", reason="robots", at=now()
         )
     Picture.objects.filter(size=10).update(refusal="not-a-picture", state="done")
     for kind, reason in (("refusals", "robots"), ("unreadable-pictures", "not-a-picture")):
-        told = cli.api("GET", f"watches/1/crawls/1/{kind}")["items"]
-        assert {one["reason"] for one in told} == {reason}
+        items = cli.api("GET", f"watches/1/crawls/1/{kind}")["items"]
+        assert {item["reason"] for item in items} == {reason}
     for counts, hint in (
         ({"pages": 30, "scripts_not_run": 12}, "exhibit api PATCH watches/1 --field render=always"),
         ({"pages": 30, "scripts_not_run": 1, "unrendered": {"no-browser": 1}}, "exhibit doctor"),
         ({"unrendered": {"budget": 12}}, "exhibit api PATCH watches/1 --field render_pages=N"),
     ):
-        planned.crawl.slices.update(counts=counts)
+        crawl_slice.crawl.slices.update(counts=counts)
         assert hint in shown()
     Crawl.objects.update(not_asked={"unchanged": 412})
     assert "exhibit watch run shop --all-pages" in shown()

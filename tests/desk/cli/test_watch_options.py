@@ -11,17 +11,17 @@ from desk.cli.watch_options import period
 from exhibit.errors import WrongUseError
 
 
-def given(**named: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
-    nothing = dict.fromkeys(("site", "sitemap", "feed", "lists", "folder", "warc"), ())
+def options(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
+    defaults = dict.fromkeys(("site", "sitemap", "feed", "lists", "folder", "warc"), ())
     unsaid = ("words", "works", "pages", "depth", "searches", "money", "money_month", "delay")
-    return {**nothing, **dict.fromkeys(unsaid), **named}
+    return {**defaults, **dict.fromkeys(unsaid), **values}
 
 
-def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
+def test_sources_come_from_options_lists_and_files(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("\ufeff# shops\nhttp://a.example/1\n\n http://a.example/2 \n", "utf-8")
-    found = list(watch_options.sources(given(site=("http://b.example/",), lists=(listed,), folder=(tmp_path,))))
-    assert found == [
+    sources = list(watch_options.sources(options(site=("http://b.example/",), lists=(listed,), folder=(tmp_path,))))
+    assert sources == [
         ("site", "http://b.example/"),
         ("list", "http://a.example/1"),
         ("list", "http://a.example/2"),
@@ -29,20 +29,20 @@ def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
     ]
     listed.write_text("# nothing\n", "utf-8")
     with pytest.raises(WrongUseError, match="list"):
-        list(watch_options.sources(given(lists=(listed,))))
+        list(watch_options.sources(options(lists=(listed,))))
     listed.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(WrongUseError, match="list"):
-        list(watch_options.sources(given(lists=(listed,))))
+        list(watch_options.sources(options(lists=(listed,))))
 
 
-def test_limits_and_words_are_those_that_were_named(tmp_path: Path) -> None:
-    assert watch_options.budget(given()) == watch_options.politeness(given()) == {}
-    assert watch_options.budget(given(pages=9, depth=0)) == {"pages": 9, "depth": 0}
-    assert watch_options.budget(given(render="always", render_pages=0)) == {"render": "always", "render_pages": 0}
-    assert watch_options.politeness(given(delay=0.0)) == {"delay": 0.0}
+def test_limits_and_search_words_come_from_options(tmp_path: Path) -> None:
+    assert watch_options.budget(options()) == watch_options.politeness(options()) == {}
+    assert watch_options.budget(options(pages=9, depth=0)) == {"pages": 9, "depth": 0}
+    assert watch_options.budget(options(render="always", render_pages=0)) == {"render": "always", "render_pages": 0}
+    assert watch_options.politeness(options(delay=0.0)) == {"delay": 0.0}
     (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
-    assert watch_options.words(given(words=tmp_path / "words.txt")) == ["wave", "fuji"]
-    assert watch_options.words(given()) == []
+    assert watch_options.words(options(words=tmp_path / "words.txt")) == ["wave", "fuji"]
+    assert watch_options.words(options()) == []
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("24h", 86_400), ("7d", 604_800), ("2w", 1_209_600)])
@@ -56,11 +56,11 @@ def test_other_periods_are_refused(text: str) -> None:
         period(text)
 
 
-def test_works_and_money_are_those_that_were_named() -> None:
-    assert watch_options.works(given()) is None
-    assert [watch_options.works(given(works=text)) for text in ("all", "7", "3,12")] == [[], [7], [3, 12]]
-    for wrong in ("", "3,", "a", "1-3"):
+def test_works_and_budget_come_from_options() -> None:
+    assert watch_options.works(options()) is None
+    assert [watch_options.works(options(works=text)) for text in ("all", "7", "3,12")] == [[], [7], [3, 12]]
+    for value in ("", "3,", "a", "1-3"):
         with pytest.raises(WrongUseError):
-            watch_options.works(given(works=wrong))
-    said = {"money": "5USD", "money_month": "none"}
-    assert watch_options.budget(given(**said)) == {"money": "5USD", "money_month": ""}
+            watch_options.works(options(works=value))
+    limits = {"money": "5USD", "money_month": "none"}
+    assert watch_options.budget(options(**limits)) == {"money": "5USD", "money_month": ""}

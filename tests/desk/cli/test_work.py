@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from demo.pictures import flat
 from tests.assets.command_line import Terminal
 from tests.assets.metadata_files import dataset, with_iptc_of
-from tests.assets.rows import jpeg, photograph
+from tests.assets.rows import encode_jpeg, photograph
 from tests.assets.tiffs import RAW_PHOTOGRAPHS
 
 
@@ -22,15 +22,17 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
     (folder / "works" / ".hidden.jpg").write_bytes(photograph(9))
     table = folder / "works.csv"
     table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    added = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
-    assert (len(added["works"]), added["failed"]) == (2, [])
-    one, two = sorted(cli.api("GET", "works")["items"], key=lambda work: str(work["file"]))[::-1]
-    assert (one["file"], one["title"], one["author"]) == ("one.jpg", "The First", "Ann")
-    assert one["registrations"] == [{"office": "USCO", "number": "VA 1-234", "date": "2024-05-31"}]
+    data = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
+    assert (len(data["works"]), data["failed"]) == (2, [])
+    first, two = sorted(cli.api("GET", "works")["items"], key=lambda work: str(work["file"]))[::-1]
+    assert (first["file"], first["title"], first["author"]) == ("one.jpg", "The First", "Ann")
+    assert first["registrations"] == [{"office": "USCO", "number": "VA 1-234", "date": "2024-05-31"}]
     assert (two["file"], two["title"], two["flags"]) == ("below/two.jpg", "two", [])
 
 
-def test_what_is_passed_over_cut_off_or_declared_in_vain_is_told(cli: Terminal, studio: str, folder: Path) -> None:
+def test_skipped_rows_truncated_fields_and_unused_declarations_are_reported(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
     works, table = folder / "works", folder / "t.csv"
     works.mkdir()
     (works / "a.jpg").write_bytes(photograph(1))
@@ -42,15 +44,13 @@ def test_what_is_passed_over_cut_off_or_declared_in_vain_is_told(cli: Terminal, 
     assert all(name in first.err for name in ("IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"))
     table.write_text("file,title,author,holder\na.jpg,My title,Ann,\nhalf.jpg,half,,\n", "utf-8")
     assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--table", table).err
-    answer = cli.ask("work", "add", works, "--owner", studio, "--table", table)
-    assert answer["rows_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
-    assert answer["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
-    assert answer["works"][0]["title"] == "a"
+    data = cli.ask("work", "add", works, "--owner", studio, "--table", table)
+    assert data["rows_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
+    assert data["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
+    assert data["works"][0]["title"] == "a"
 
 
-def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_unregistered_files_of_a_folder_are_counted_by_reason(cli: Terminal, studio: str, folder: Path) -> None:
     works, strange = folder / "works", os.fsdecode(b"c\xff\n.png")
     works.mkdir()
     for name in ("good.jpg", strange):
@@ -63,20 +63,20 @@ def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
     os.mkfifo(works / "pipe.jpg")
     (works / "nowhere.jpg").symlink_to(works / "missing.jpg")
     (works / "a.psd").touch()
-    answer = cli.ask("work", "add", works, code=4)
-    assert len(answer["works"]) == 2
-    failed = {one["file"]: one["reason"] for one in answer["failed"]}
-    assert set(failed) == {*broken, "pipe.jpg", "nowhere.jpg"}
-    assert all([*failed.values(), *(one["sentence"] for one in answer["failed"])])
-    assert [(one["file"], one["reason"]) for one in answer["left_out"]] == [("a.psd", "format")]
+    second_result = cli.ask("work", "add", works, code=4)
+    assert len(second_result["works"]) == 2
+    reasons = {item["file"]: item["reason"] for item in second_result["failed"]}
+    assert set(reasons) == {*broken, "pipe.jpg", "nowhere.jpg"}
+    assert all([*reasons.values(), *(item["sentence"] for item in second_result["failed"])])
+    assert [(item["file"], item["reason"]) for item in second_result["left_out"]] == [("a.psd", "format")]
     assert "a.psd" in cli.run("work", "add", works, code=4).err
 
 
 def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
-    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
-    (problem,) = one["metadata_problems"]
-    assert (one["author"], one["rights"]) == ("", "Ours")
+    ((work,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
+    (problem,) = work["metadata_problems"]
+    assert (work["author"], work["rights"]) == ("", "Ours")
     assert [problem[name] for name in ("block", "reason", "field", "text")] == [
         "IPTC",
         "encoding",
@@ -87,56 +87,56 @@ def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio
     assert problem["sentence"] in cli.run("identify", folder / "a.jpg", "--owner", studio).out
 
 
-def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:
+def test_files_that_cannot_be_registered_are_named_and_others_are_registered(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
-    assert [one["is_new"] for one in cli.ask("work", "add", folder)["works"]] == [False]
+    assert [item["is_new"] for item in cli.ask("work", "add", folder)["works"]] == [False]
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    (folder / "flat.jpg").write_bytes(jpeg(flat()))
-    answer = cli.ask("work", "add", folder, "--owner", studio, code=4)
-    assert [one["file"] for one in answer["failed"]] == ["bad.jpg"]
-    found = {one["file"]: one for one in answer["works"]}
-    assert found["flat.jpg"]["flags"]
-    assert (found["again.jpg"]["number"], found["again.jpg"]["is_new"]) == (1, False)
+    (folder / "flat.jpg").write_bytes(encode_jpeg(flat()))
+    data = cli.ask("work", "add", folder, "--owner", studio, code=4)
+    assert [item["file"] for item in data["failed"]] == ["bad.jpg"]
+    results = {item["file"]: item for item in data["works"]}
+    assert results["flat.jpg"]["flags"]
+    assert (results["again.jpg"]["number"], results["again.jpg"]["is_new"]) == (1, False)
 
 
-def test_a_raw_photograph_is_refused_by_name_with_what_to_do(cli: Terminal, studio: str, folder: Path) -> None:
+def test_raw_photograph_is_rejected_with_a_hint(cli: Terminal, studio: str, folder: Path) -> None:
     for name, make in RAW_PHOTOGRAPHS.items():
         path = folder / f"{name}.nef"
         path.write_bytes(make())
-        answer = cli.ask("work", "add", path, "--owner", studio, code=4)
-        assert answer["works"] == []
-        assert [one["file"] for one in answer["failed"]] == [path.name]
+        data = cli.ask("work", "add", path, "--owner", studio, code=4)
+        assert data["works"] == []
+        assert [item["file"] for item in data["failed"]] == [path.name]
     assert "TIFF or JPEG" in cli.run("compare", path, path, code=2).err
 
 
-def test_a_file_that_names_another_author_is_remarked(cli: Terminal, studio: str, folder: Path) -> None:
+def test_file_that_names_another_author_raises_a_warning(cli: Terminal, studio: str, folder: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Bo Chan"
     Image.open(BytesIO(photograph(31))).save(folder / "bo.jpg", exif=exif)
-    (added,) = cli.ask("work", "add", folder / "bo.jpg", "--owner", studio)["works"]
-    (remark,) = added["ownership_warnings"]
+    (work,) = cli.ask("work", "add", folder / "bo.jpg", "--owner", studio)["works"]
+    (remark,) = work["ownership_warnings"]
     assert remark["kind"] == "credit"
     assert remark["sentence"] in cli.run("work", "add", folder / "bo.jpg", "--owner", studio).out
 
 
-def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
-    cli: Terminal, studio: str, folder: Path
-) -> None:
+def test_conflict_shows_only_the_date_of_the_earlier_registration(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     cli.run("owner", "add", "Rival")
-    answer = cli.ask("work", "add", folder / "one.jpg", "--owner", "rival")
-    (conflict,) = answer["works"][0]["earlier_registrations"]
+    data = cli.ask("work", "add", folder / "one.jpg", "--owner", "rival")
+    (conflict,) = data["works"][0]["earlier_registrations"]
     assert set(conflict) == {"sentence", "date"}
     assert conflict["date"] in conflict["sentence"]
-    assert "Studio" not in str(answer)
+    assert "Studio" not in str(data)
 
 
-def test_without_room_the_operator_is_told_the_floor_and_its_setting(cli: Terminal, studio: str, folder: Path) -> None:
+def test_full_disk_names_the_minimum_and_its_setting(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(photograph(1))
     cli.run("watch", "add", "shop", "--site", "https://shop.example/")
     cli.desk.config = replace(cli.desk.config, disk_floor_bytes=2**62)
-    for words, code in ((("work", "add", folder), 2), (("watch", "run", "shop"), 3)):
-        ran = cli.run(*words, code=code)
-        assert "EXHIBIT_DISK_FLOOR_BYTES" in ran.err
+    for arguments, code in ((("work", "add", folder), 2), (("watch", "run", "shop"), 3)):
+        result = cli.run(*arguments, code=code)
+        assert "EXHIBIT_DISK_FLOOR_BYTES" in result.err

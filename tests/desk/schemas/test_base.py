@@ -11,25 +11,25 @@ from pydantic import Field, ValidationError
 from desk.schemas.base import Answer, Hex, Moment, Page
 
 
-class Told(Answer):
+class AliasSchema(Answer):
     name: str = Field(alias="title")
     watch: str | None = Field(alias="crawl.watch.name")
     at: Moment
     extra: int = 0
 
 
-def test_fields_are_found_in_a_row_by_their_alias_and_through_what_is_missing() -> None:
+def test_fields_are_read_by_alias_and_through_missing_relations() -> None:
     at = datetime(2026, 5, 1, 12, tzinfo=UTC)
     deep = SimpleNamespace(title="A", crawl=SimpleNamespace(watch=SimpleNamespace(name="shop")), at=at, extra=1)
     bare = SimpleNamespace(title="B", crawl=None, at=at, extra=2)
-    one, other = Told.from_rows([deep, bare])
-    assert (one.name, one.watch, other.watch) == ("A", "shop", None)
-    assert Told.from_row(bare, name="C", extra=7).model_dump(mode="json") == {
+    first, other = AliasSchema.from_rows([deep, bare])
+    assert (first.name, first.watch, other.watch) == ("A", "shop", None)
+    assert AliasSchema.from_row(bare, name="C", extra=7).model_dump(mode="json") == {
         "name": "C", "watch": None, "at": "2026-05-01T12:00:00.000000Z", "extra": 7,
     }  # fmt: skip
 
 
-class Part(Answer):
+class PartSchema(Answer):
     letter: str
     twice: str
 
@@ -38,9 +38,9 @@ class Part(Answer):
         return row.letter * 2
 
 
-class Whole(Answer):
-    parts: list[Part]
-    first: Part | None = Field(alias="of.first")
+class NestedSchema(Answer):
+    parts: list[PartSchema]
+    first: PartSchema | None = Field(alias="of.first")
     count: int
 
     @classmethod
@@ -48,24 +48,24 @@ class Whole(Answer):
         return [{"count": len(row.parts) + len(rows)} for row in rows]
 
 
-def test_rows_behind_a_row_are_told_too_and_what_is_asked_of_many_rows_is_asked_once() -> None:
+def test_nested_rows_are_resolved_with_one_query() -> None:
     a, b = SimpleNamespace(letter="a"), SimpleNamespace(letter="b")
     rows = [SimpleNamespace(parts=[a, b], of=SimpleNamespace(first=a)), SimpleNamespace(parts=[], of=None)]
-    one, other = Whole.from_rows(rows)
-    assert one.model_dump() == {
+    first, other = NestedSchema.from_rows(rows)
+    assert first.model_dump() == {
         "parts": [{"letter": "a", "twice": "aa"}, {"letter": "b", "twice": "bb"}],
         "first": {"letter": "a", "twice": "aa"},
         "count": 4,
     }
     assert (other.parts, other.first, other.count) == ([], None, 2)
-    assert (Whole.from_row(rows[0]).count, Whole.from_row(rows[0], count=9).count) == (3, 9)
+    assert (NestedSchema.from_row(rows[0]).count, NestedSchema.from_row(rows[0], count=9).count) == (3, 9)
     plain = SimpleNamespace(parts=[{"letter": "c", "twice": "cc"}], of=None)
-    assert Whole.from_row(plain).parts == [Part(letter="c", twice="cc")]
+    assert NestedSchema.from_row(plain).parts == [PartSchema(letter="c", twice="cc")]
 
 
-def test_what_an_answer_does_not_hold_is_refused() -> None:
+def test_incomplete_response_is_rejected() -> None:
     with pytest.raises(ValidationError):
-        Told(name="A", watch=None, at=datetime.now(UTC), other=1)  # type: ignore[call-arg]
+        AliasSchema(name="A", watch=None, at=datetime.now(UTC), other=1)  # type: ignore[call-arg]
     with pytest.raises(ValidationError):
         Page[Hex](items=["no digest"], next=None, last="after-0")
     assert Page[Hex](items=["9f" * 32], next=None, last="after-1").items == ["9f" * 32]

@@ -10,12 +10,12 @@ from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from registry.bundles.packages import request_package
 from registry.models import DownloadLink, Report as ReportRow
-from registry.reports.scope import Wanted
-from tests.assets.sealed import sealed_bundle
+from registry.reports.scope import ReportRequest
+from tests.assets.sealed import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_link_leads_somewhere_until_it_expires_or_is_revoked() -> None:
+def test_link_is_valid_until_it_expires_or_is_revoked() -> None:
     later, before = now() + timedelta(days=1), now() - timedelta(seconds=1)
     report = ReportRow(number=4)
 
@@ -23,32 +23,32 @@ def test_a_link_leads_somewhere_until_it_expires_or_is_revoked() -> None:
         row = DownloadLink(**{"number": 1, "report": report, "created_at": before, "expires_at": later, **fields})
         return Link.from_row(row)
 
-    one = told(password="hashed")
-    assert (one.is_valid, one.has_password, one.report, one.package) == (True, True, 4, None)
+    link = told(password="hashed")
+    assert (link.is_valid, link.has_password, link.report, link.package) == (True, True, 4, None)
     assert not told(expires_at=before).is_valid
     assert not told(revoked_at=before).is_valid
     assert not told().has_password
 
 
-def test_a_report_is_told_with_its_limits_and_the_names_of_its_files() -> None:
-    wanted = Wanted(ReportScope(watch="shop", works=(3,)), formats=("csv",))
+def test_report_is_returned_with_its_limits_and_file_names() -> None:
+    options = ReportRequest(ReportScope(watch="shop", works=(3,)), formats=("csv",))
     row = ReportRow(
         number=1,
         created_at=now(),
-        parameters={"title": "May", **to_plain(wanted)},
+        parameters={"title": "May", **to_plain(options)},
         files=[{"name": "studio-report-1.csv", "media_type": "text/csv", "digest": "", "size": 1}],
     )
-    told = Report.from_row(row)
-    assert (told.title, told.scope.watch, told.scope.works, told.formats) == ("May", "shop", [3], ["csv"])
-    assert (told.volumes, told.files) == (1, ["studio-report-1.csv"])
+    report = Report.from_row(row)
+    assert (report.title, report.scope.watch, report.scope.works, report.formats) == ("May", "shop", [3], ["csv"])
+    assert (report.volumes, report.files) == (1, ["studio-report-1.csv"])
 
 
 @pytest.mark.long
-def test_a_package_names_its_cases_and_says_whether_it_can_be_taken(inline: SyncRunner) -> None:
-    bundle = sealed_bundle(inline)
+def test_package_lists_its_cases_and_whether_it_can_be_downloaded(inline: SyncRunner) -> None:
+    bundle = create_sealed_bundle(inline)
     row = request_package(bundle.case.owner, [1], "court", by="Ann")
-    told = Package.from_row(row)
-    assert (told.cases, told.requested_by, told.is_ready) == ([1], "Ann", False)
+    package = Package.from_row(row)
+    assert (package.cases, package.requested_by, package.is_ready) == ([1], "Ann", False)
     inline.run_until_idle()
     row.refresh_from_db()
     assert Package.from_row(row).is_ready

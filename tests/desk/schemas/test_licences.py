@@ -8,7 +8,7 @@ from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_licence_names_its_works_in_order_and_none_where_it_is_for_all(inline: SyncRunner) -> None:
+def test_licence_lists_its_works_in_order_or_none_for_all(inline: SyncRunner) -> None:
     studio = owner("studio")
     works = [register(inline.services, studio, photograph(seed)).work for seed in (1, 2)]
     row = Row.objects.create(
@@ -16,5 +16,5 @@ def test_a_licence_names_its_works_in_order_and_none_where_it_is_for_all(inline:
     )
     assert Licence.from_row(row).works == []
     row.works.add(*reversed(works))
-    told = Licence.from_row(row).model_dump(mode="json")
-    assert (told["works"], told["valid_from"], told["valid_until"]) == ([1, 2], "2024-01-01", None)
+    data = Licence.from_row(row).model_dump(mode="json")
+    assert (data["works"], data["valid_from"], data["valid_until"]) == ([1, 2], "2024-01-01", None)

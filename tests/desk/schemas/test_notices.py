@@ -5,25 +5,25 @@ import pytest
 from desk.schemas.notices import NoticeDetails, NoticeSummary
 from registry.models import Owner
 from registry.notices import notices
-from tests.assets.noticed import begun, signed, studio
+from tests.assets.noticed import create_draft, sign_notice, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
 
 
 @pytest.mark.long
-def test_a_draft_says_what_it_lacks_and_a_signed_one_keeps_its_letter(inline: SyncRunner, studio: Owner) -> None:
-    bare = notices.draft(studio, (1,), "dmca", "en", by="ann@example.org")
-    assert NoticeDetails.of(inline.services, notices.notice(studio, bare.number)).missing
-    row = begun(studio)
+def test_draft_lists_missing_fields_and_signed_notice_keeps_its_letter(inline: SyncRunner, studio: Owner) -> None:
+    bare = notices.create_draft(studio, (1,), "dmca", "en", by="ann@example.org")
+    assert NoticeDetails.of(inline.services, notices.get_notice(studio, bare.number)).missing
+    row = create_draft(studio)
     draft = NoticeDetails.of(inline.services, row)
-    assert (draft.state, draft.missing, [one.number for one in draft.cases]) == ("draft", [], [1, 2])
+    assert (draft.state, draft.missing, [item.number for item in draft.cases]) == ("draft", [], [1, 2])
     assert draft.fields["addressee_name"] == "Copyright Agent"
     assert "Ann Example" in draft.text
-    after = signed(inline, row)
-    told = NoticeDetails.of(inline.services, after)
-    assert (told.state, told.missing, [one.findings for one in told.claim_checks]) == ("signed", [], [[], []])
-    assert told.text.replace("\n", " ").split()[:5] == draft.text.replace("\n", " ").split()[:5]
-    assert [one.kind for one in told.events][:1] == ["drafted"]
-    assert all(len(one.digest) == 64 for one in told.files)
+    after = sign_notice(inline, row)
+    notice = NoticeDetails.of(inline.services, after)
+    assert (notice.state, notice.missing, [item.findings for item in notice.claim_checks]) == ("signed", [], [[], []])
+    assert notice.text.replace("\n", " ").split()[:5] == draft.text.replace("\n", " ").split()[:5]
+    assert [item.kind for item in notice.events][:1] == ["drafted"]
+    assert all(len(item.digest) == 64 for item in notice.files)
     assert NoticeSummary.from_row(after).site == "shop.example"

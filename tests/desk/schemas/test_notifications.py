@@ -8,7 +8,7 @@ from registry import models
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def test_an_event_has_the_name_under_which_webhooks_know_it() -> None:
+def test_event_names_match_those_of_webhooks() -> None:
     row = models.Event(pk=17, kind="case.opened", at=NOON, about={"case": 3})
     assert Event.from_row(row).model_dump(mode="json") == {
         "id": "evt_17",
@@ -18,11 +18,16 @@ def test_an_event_has_the_name_under_which_webhooks_know_it() -> None:
     }
 
 
-def test_a_delivery_says_when_it_is_tried_again_only_while_it_waits_for_that() -> None:
+def test_delivery_shows_the_next_attempt_only_while_waiting() -> None:
     event = models.Event(pk=17, kind="case.opened", at=NOON, about={})
-    answer = {"at": NOON, "status": 503, "milliseconds": 4, "sentence": "It answered with status 503."}
-    row = models.Delivery(event=event, state="todo", tries=1, answers=[answer], not_before=NOON)
-    told = Delivery.from_row(row)
-    assert (told.id, told.type, told.next_attempt_at, told.attempts[0].status) == ("evt_17", "case.opened", NOON, 503)
+    attempt = {"at": NOON, "status": 503, "milliseconds": 4, "sentence": "It answered with status 503."}
+    row = models.Delivery(event=event, state="todo", tries=1, answers=[attempt], not_before=NOON)
+    delivery = Delivery.from_row(row)
+    assert (delivery.id, delivery.type, delivery.next_attempt_at, delivery.attempts[0].status) == (
+        "evt_17",
+        "case.opened",
+        NOON,
+        503,
+    )
     row.state = "done"
     assert Delivery.from_row(row).next_attempt_at is None

@@ -3,16 +3,16 @@
 from desk.schemas.owners import Member, Owner
 from registry.members import people
 from registry.models import Membership
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_an_owner_is_told_with_counts_of_its_own_alone(inline: SyncRunner) -> None:
+def test_owner_is_returned_with_its_own_counts(inline: SyncRunner) -> None:
     studio, other = owner("studio"), owner("other")
-    case = found_case(inline.services, studio)
+    case = create_case(inline.services, studio)
     people.add_member(studio, "ann@example.org", "owner", "a long password", by="test")
-    told = Owner.from_row(studio)
-    assert (told.owner, told.works, told.watches, told.open_cases, told.members) == ("studio", 1, 1, 1, 1)
+    result = Owner.from_row(studio)
+    assert (result.owner, result.works, result.watches, result.open_cases, result.members) == ("studio", 1, 1, 1, 1)
     case.decision = "cleared"
     case.save()
     assert Owner.from_row(studio).open_cases == 0

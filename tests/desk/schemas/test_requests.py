@@ -7,14 +7,14 @@ from desk.schemas.requests import NewDecision, NewLicence, NewNote, NewSource, N
 from exhibit.plain import plain
 
 
-def test_a_field_that_is_not_known_is_no_nothing() -> None:
+def test_unknown_field_is_rejected() -> None:
     for request in (NewDecision, NewNote, NewWatch):
-        with pytest.raises(ValidationError) as refused:
+        with pytest.raises(ValidationError) as raised_error:
             request.model_validate({"decison": "open"})
-        assert "extra_forbidden" in {one["type"] for one in refused.value.errors()}
+        assert "extra_forbidden" in {error["type"] for error in raised_error.value.errors()}
 
 
-def test_characters_that_act_on_a_screen_are_refused_as_they_are_elsewhere() -> None:
+def test_control_characters_are_rejected() -> None:
     for sign in "\x00\x1b\x7f\u2028\u202e\u2066\ufffe":
         assert plain(sign) != sign
         with pytest.raises(ValidationError):
@@ -25,8 +25,8 @@ def test_characters_that_act_on_a_screen_are_refused_as_they_are_elsewhere() -> 
     assert NewNote(text="灯塔\nline two").text == "灯塔\nline two"
 
 
-def test_limits_are_those_that_were_said_and_within_bounds() -> None:
-    given = {
+def test_limits_are_applied_within_bounds() -> None:
+    fields = {
         "name": "shop",
         "sources": [{"url": "https://a.example/"}],
         "pages": 9,
@@ -34,14 +34,19 @@ def test_limits_are_those_that_were_said_and_within_bounds() -> None:
         "render": "auto",
         "delay": 0.5,
     }
-    watch = NewWatch.model_validate(given)
+    watch = NewWatch.model_validate(fields)
     assert (watch.budget, watch.politeness) == ({"pages": 9, "depth": 0, "render": "auto"}, {"delay": 0.5})
-    nothing = WatchChange.model_validate({})
-    assert (nothing.budget, nothing.politeness) == ({}, {})
-    wrong: tuple[dict[str, object], ...] = ({"pages": 0}, {"delay": 0.1}, {"every_seconds": 59}, {"sources": []})
-    for one in wrong:
+    empty_change = WatchChange.model_validate({})
+    assert (empty_change.budget, empty_change.politeness) == ({}, {})
+    invalid_changes: tuple[dict[str, object], ...] = (
+        {"pages": 0},
+        {"delay": 0.1},
+        {"every_seconds": 59},
+        {"sources": []},
+    )
+    for case in invalid_changes:
         with pytest.raises(ValidationError):
-            WatchChange.model_validate(one)
+            WatchChange.model_validate(case)
     with pytest.raises(ValidationError):
         NewLicence.model_validate({"licensee": "A shop", "territories": ["de"]})
     with pytest.raises(ValidationError):

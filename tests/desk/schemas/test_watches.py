@@ -3,38 +3,38 @@
 from desk.schemas.watches import Crawl, KnownCopy, Search, UnreadablePicture, Watch
 from registry.crawls import canaries, schedules
 from registry.models import Picture
-from tests.assets.rows import bring, claimed_slice, owner, photograph, register
-from tests.assets.shop import watch
+from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings, register
+from tests.assets.shop import create_watch
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_crawl_counts_what_it_saw_and_what_waits(inline: SyncRunner) -> None:
-    planned, epoch = claimed_slice(owner("studio"), "shop")
-    bring(inline.services, planned, epoch, [photograph(1), photograph(1), photograph(2)])
-    crawl = planned.crawl
-    told = Crawl.from_row(crawl)
-    assert (told.watch, told.sightings, told.pictures, told.pictures_waiting) == ("shop", 3, 2, 2)
+def test_crawl_counts_visited_and_waiting_pages(inline: SyncRunner) -> None:
+    crawl_slice, epoch = claim_new_slice(owner("studio"), "shop")
+    record_sightings(inline.services, crawl_slice, epoch, [photograph(1), photograph(1), photograph(2)])
+    crawl = crawl_slice.crawl
+    result = Crawl.from_row(crawl)
+    assert (result.watch, result.sightings, result.pictures, result.pictures_waiting) == ("shop", 3, 2, 2)
     Picture.objects.update(state="done", refusal="too-many-pixels")
     assert Crawl.from_row(crawl).pictures_waiting == 0
     unreadable = UnreadablePicture.from_rows(crawl.sightings.select_related("picture"))
-    assert [one.reason for one in unreadable] == ["too-many-pixels"] * 3
+    assert [item.reason for item in unreadable] == ["too-many-pixels"] * 3
     crawl.pictures = 7
     assert Crawl.from_row(crawl).pictures == 7
-    (whole,) = Watch.from_rows([crawl.watch])
-    assert whole.last_crawl is not None
-    assert (whole.last_crawl.number, whole.sources[0].kind) == (1, "site")
+    (full_watch,) = Watch.from_rows([crawl.watch])
+    assert full_watch.last_crawl is not None
+    assert (full_watch.last_crawl.number, full_watch.sources[0].kind) == (1, "site")
 
 
-def test_a_canary_is_told_with_the_last_run_that_had_to_find_it(inline: SyncRunner) -> None:
+def test_known_copy_is_returned_with_its_last_run(inline: SyncRunner) -> None:
     studio = owner("studio")
-    shop = watch(studio, "http://shop.example/")
+    shop = create_watch(studio, "http://shop.example/")
     schedules.start_crawl(shop.pk)
     work = register(inline.services, studio, photograph(1)).work
-    row = canaries.plant(work, shop, "http://shop.example/hidden", by="Ann")
+    row = canaries.add_known_copy(work, shop, "http://shop.example/hidden", by="Ann")
     assert KnownCopy.from_row(row).last_result is None
 
 
-def test_a_search_says_what_it_takes_and_nothing_of_a_key(inline: SyncRunner) -> None:
-    found = {one.search: one for one in Search.of(inline.services, owner("studio"))}
-    assert (found["tineye"].input, found["tineye"].key_added_at) == ("pictures", None)
+def test_search_shows_its_inputs_but_no_key(inline: SyncRunner) -> None:
+    searches = {search.search: search for search in Search.of(inline.services, owner("studio"))}
+    assert (searches["tineye"].input, searches["tineye"].key_added_at) == ("pictures", None)
     assert "key" not in {name for name in Search.model_fields if not name.startswith("key_added")}

@@ -1,27 +1,27 @@
 """Test the descriptions of a canary's state."""
 
-from desk.texts.canaries import WORDS, last_run, last_runs
+from desk.texts.canaries import OUTCOME_LABELS, describe_last_run, describe_last_runs
 from desk.texts.crawl_refusals import refusal_in_words
 from registry.crawls import canaries, schedules
 from tests.assets.rows import owner, photograph, register
-from tests.assets.shop import watch
+from tests.assets.shop import create_watch
 from workers.tasks.sync_runner import SyncRunner
 
 
-def test_the_outcome_of_the_last_run_is_a_word_with_its_reason() -> None:
-    assert last_run("found") == str(WORDS["found"])
-    missed = last_run("not-visited", "robots")
-    assert str(WORDS["not-visited"]) in missed
-    assert refusal_in_words("robots") in missed
+def test_last_run_outcome_has_a_reason() -> None:
+    assert describe_last_run("found") == str(OUTCOME_LABELS["found"])
+    message = describe_last_run("not-visited", "robots")
+    assert str(OUTCOME_LABELS["not-visited"]) in message
+    assert refusal_in_words("robots") in message
 
 
-def test_the_canaries_of_a_watch_stand_with_what_its_newest_run_made_of_them(inline: SyncRunner) -> None:
+def test_known_copies_of_a_watch_show_their_newest_run(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work
-    shop = watch(studio, "http://shop.example/")
-    row = canaries.plant(work, shop, "http://shop.example/hidden", by="Ann")
-    assert last_runs(shop) == [(row, last_run())]
+    shop = create_watch(studio, "http://shop.example/")
+    row = canaries.add_known_copy(work, shop, "http://shop.example/hidden", by="Ann")
+    assert describe_last_runs(shop) == [(row, describe_last_run())]
     schedules.start_crawl(shop.pk)
-    assert last_runs(shop) == [(row, str(WORDS["waiting"]))]
-    canaries.withdraw(row, by="Ann")
-    assert last_runs(shop) == []
+    assert describe_last_runs(shop) == [(row, str(OUTCOME_LABELS["waiting"]))]
+    canaries.withdraw_known_copy(row, by="Ann")
+    assert describe_last_runs(shop) == []

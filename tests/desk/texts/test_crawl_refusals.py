@@ -6,7 +6,7 @@ from exhibit.reasons import Reason
 from registry.models import Inquiry
 
 
-def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
+def test_unknown_refusal_has_a_message() -> None:
     assert refusal_in_words("http-404") == str(REASONS["http-404"])
     assert "418" in refusal_in_words("http-418")
     assert "503" in refusal_in_words("http-503")
@@ -14,18 +14,18 @@ def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
     assert refusal_in_words("newer") == "newer"
 
 
-def test_each_reason_has_its_words() -> None:
+def test_each_refusal_reason_has_a_message() -> None:
     assert set(Reason) == {reason for reason in REASONS if not reason.startswith("http-")}
 
 
-def test_what_was_left_out_of_a_pattern_is_said_with_its_number() -> None:
-    said = "412 pages like a/calendar/#/#"
-    assert refusal_in_words("repetitive", said) == said
+def test_skipped_url_pattern_is_shown_with_its_count() -> None:
+    message = "412 pages like a/calendar/#/#"
+    assert refusal_in_words("repetitive", message) == message
     assert refusal_in_words("repetitive") == str(REASONS[Reason.REPETITIVE])
 
 
-def test_the_end_of_a_run_and_of_a_search_is_said() -> None:
-    assert end_in_words("") not in {str(one) for one in ENDS.values()}
+def test_end_reasons_of_runs_and_searches_have_messages() -> None:
+    assert end_in_words("") not in {str(end) for end in ENDS.values()}
     assert end_in_words("stopped") == str(ENDS["stopped"])
     assert end_in_words("newer") == "newer"
     assert inquiry_in_words(Inquiry(outcome="no-key")) == str(OUTCOMES["no-key"])

@@ -1,41 +1,51 @@
 """Test the sentences about ownership warnings and changes of a work."""
 
-from desk.texts.ownership import change_rows, plain, said_of, stated_rows, statement_rows, term_rows, warnings
+from desk.texts.ownership import (
+    change_rows,
+    describe_remark,
+    describe_warnings,
+    format_declared,
+    stated_rows,
+    statement_rows,
+    term_rows,
+)
 from evidence.facts.case import ProvenanceFacts
 from exhibit.pictures.metadata import FileMetadata
 from registry.models import OwnershipRemark, WorkChange
 from registry.pictures.provenance import FileStatement
-from registry.works.copyright_terms import By, Finding, Standing
+from registry.works.copyright_terms import Basis, Finding, Standing
 from registry.works.ownership import EARLIER
 from tests.assets.pages import numbers_in
 
 
-def test_a_manifest_that_cannot_be_read_is_said() -> None:
-    found = statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("unreadable")))
-    assert len(found) == 1
-    assert found != statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("none")))
+def test_unreadable_manifest_is_reported() -> None:
+    rows = statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("unreadable")))
+    assert len(rows) == 1
+    assert rows != statement_rows(FileStatement(FileMetadata(), ProvenanceFacts("none")))
 
 
-def test_remarks_say_what_was_stated_and_what_follows() -> None:
-    credit = said_of(OwnershipRemark(kind="credit", details={"stated": {"author": "Bo", "newer": "x"}}))
+def test_ownership_warnings_state_the_claim_and_its_effect() -> None:
+    credit = describe_remark(OwnershipRemark(kind="credit", details={"stated": {"author": "Bo", "newer": "x"}}))
     assert [value for _, value in credit.stated] == ["Bo", "x"]
     assert credit.stated[1][0] == "newer"
-    term = said_of(OwnershipRemark(kind="term", details={"countries": ["US", "XX"]}))
+    term = describe_remark(OwnershipRemark(kind="term", details={"countries": ["US", "XX"]}))
     assert "United States, XX" in term.sentence
     assert term.follows
-    manifest = said_of(OwnershipRemark(kind="manifest", details={"stated": ["Bo", "Cy"], "standing": "invalid"}))
+    manifest = describe_remark(
+        OwnershipRemark(kind="manifest", details={"stated": ["Bo", "Cy"], "standing": "invalid"})
+    )
     assert (manifest.stated, bool(manifest.follows)) == ((("", "Bo, Cy"),), True)
 
 
 def test_warnings_are_sentences_in_a_row() -> None:
     earlier = {"registered_at": "2026-05-01T12:00:00.000000Z", "alike": "near"}
-    first, second = warnings({EARLIER: earlier, "credit": {"stated": {"author": "Bo"}}})
+    first, second = describe_warnings({EARLIER: earlier, "credit": {"stated": {"author": "Bo"}}})
     assert "1 May 2026" in first
     assert second.endswith("Bo")
 
 
-def test_terms_changes_and_what_a_file_states_are_rows_in_words() -> None:
-    finding = Finding("CN", "The rule", Standing.OVER, By.DEATH, 50)
+def test_terms_changes_and_file_statements_are_labelled_rows() -> None:
+    finding = Finding("CN", "The rule", Standing.OVER, Basis.DEATH, 50)
     [(country, standing, ends, rule)] = term_rows((finding,))
     assert (country, bool(standing), numbers_in(ends), rule) == ("China", True, ["50"], "The rule")
     office = {"office": "USCO", "number": "VA 1", "date": ""}
@@ -44,6 +54,6 @@ def test_terms_changes_and_what_a_file_states_are_rows_in_words() -> None:
     assert registrations[1:] == ("–", "USCO VA 1")
     assert medium[1] != medium[2]
     assert change_rows(WorkChange(kind="attached", details={"name": "contract.pdf"})) == [("", "", "contract.pdf")]
-    stated = {"author": "Bo", "size": 3, "manifest": {"authors": ["Bo", "Cy"]}}
-    assert [value for _, value in stated_rows(stated)] == ["Bo", "Bo, Cy"]
-    assert plain("author_died", None) == "–"
+    statement = {"author": "Bo", "size": 3, "manifest": {"authors": ["Bo", "Cy"]}}
+    assert [value for _, value in stated_rows(statement)] == ["Bo", "Bo, Cy"]
+    assert format_declared("author_died", None) == "–"

@@ -7,7 +7,7 @@ from registry.works.relations import WHOLE, Related
 from tests.assets.pages import numbers_in
 
 
-def test_how_far_a_search_of_the_past_is() -> None:
+def test_progress_of_a_past_search_is_described() -> None:
     searches: list[tuple[dict[str, object], list[str]]] = [
         ({"state": "todo"}, []),
         ({"state": "failed"}, []),
@@ -18,11 +18,11 @@ def test_how_far_a_search_of_the_past_is() -> None:
         ({"state": "failed", "alike": 2}, ["2", "0"]),
         ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1}, ["3", "2", "1", "1"]),
     ]
-    said = [search_in_words(search) for search, _ in searches]
-    assert [numbers_in(one) for one in said] == [numbers for _, numbers in searches]
-    assert len(set(said)) == len(said)
+    messages = [search_in_words(search) for search, _ in searches]
+    assert [numbers_in(message) for message in messages] == [numbers for _, numbers in searches]
+    assert len(set(messages)) == len(messages)
 
 
-def test_what_another_work_is_to_a_work_is_a_sentence_for_each_kind() -> None:
+def test_relation_to_another_work_has_a_sentence_for_each_kind() -> None:
     assert set(RELATIONS) == {*Relation, WHOLE}
     assert relation_in_words(Related(Work(), WHOLE, 1.0)) == str(RELATIONS[WHOLE])

@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 from desk.api.api import api
 from tests.assets.broken_files import broken_bodies, broken_files
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import program, scene_of_programs
+from tests.assets.programs import create_program, scene_of_programs
 
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
@@ -21,14 +21,14 @@ PARTS, PARTS_OF_FILES = 10, 3
 
 
 @pytest.fixture(autouse=True)
-def as_often_as_wished() -> Iterator[None]:
+def unlimited_rates() -> Iterator[None]:
     """Raise the rate limits, so that no request is refused before it is read."""
-    often = replace(settings.CONFIG, api_requests_a_minute=1_000_000, identifications_a_minute=1_000_000)
-    with override_settings(CONFIG=often, ACCOUNT_RATE_LIMITS={}):
+    config = replace(settings.CONFIG, api_requests_a_minute=1_000_000, identifications_a_minute=1_000_000)
+    with override_settings(CONFIG=config, ACCOUNT_RATE_LIMITS={}):
         yield
 
 
-def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
+def iter_file_fields(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
     """Yield every form field that accepts a file: name of the form, its client, its URL and the field's name."""
     of_site = scene.addresses()
     for name, field in (
@@ -36,7 +36,7 @@ def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
         ("import-licences", "file"),
     ):  # fmt: skip
         yield f"{name} {field}", scene.alice, of_site[name], field
-    client = program(scene.studio, "alice").client
+    client = create_program(scene.studio, "alice").client
     for path, operations in api.get_openapi_schema()["paths"].items():
         for operation in operations.values():
             form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
@@ -47,70 +47,70 @@ def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
 
 
 @pytest.mark.long
-def test_no_file_makes_a_door_fail(scene_of_programs: Scene) -> None:
+def test_broken_files_crash_no_form(scene_of_programs: Scene) -> None:
     assert len(BROKEN) >= 50
-    doors = list(doors_of_files(scene_of_programs))
+    doors = list(iter_file_fields(scene_of_programs))
     assert len(doors) >= 9
-    failed = []
-    for place, (door, client, address, field) in enumerate(doors):
+    failures = []
+    for index, (door, client, address, field) in enumerate(doors):
         client.raise_request_exception = False
-        for what, data in list(BROKEN.items())[place % PARTS_OF_FILES :: PARTS_OF_FILES]:
+        for case, data in list(BROKEN.items())[index % PARTS_OF_FILES :: PARTS_OF_FILES]:
             file = io.BytesIO(data)
             file.name = "a.xlsx"
             other = {"title": "A"} if door.startswith("add_work ") else {}
             with transaction.atomic():
-                answer = client.post(address, {field: file, **other})
+                response = client.post(address, {field: file, **other})
                 transaction.set_rollback(True)
-            if not 200 <= answer.status_code < 429:
-                failed.append((door, what, answer.status_code))
-    assert failed == []
+            if not 200 <= response.status_code < 429:
+                failures.append((door, case, response.status_code))
+    assert failures == []
 
 
 @pytest.mark.long
-def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) -> None:
-    client = program(scene_of_programs.studio, "alice").client
+def test_broken_bodies_crash_no_api_operation(scene_of_programs: Scene) -> None:
+    client = create_program(scene_of_programs.studio, "alice").client
     client.raise_request_exception = False
     operations = [
         (method, path.replace("{owner}", "studio").replace("{service}", "tineye"))
-        for path, known in api.get_openapi_schema()["paths"].items()
-        for method, operation in known.items()
+        for path, path_methods in api.get_openapi_schema()["paths"].items()
+        for method, operation in path_methods.items()
         if "requestBody" in operation
     ]
     assert len(operations) > 30
-    failed = []
-    for place, (method, path) in enumerate(operations):
+    failures = []
+    for index, (method, path) in enumerate(operations):
         address = path
         while "{" in address:
             start, _, rest = address.partition("{")
             address = f"{start}1{rest.partition('}')[2]}"
-        for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + place) % (PARTS // 2 if kind == "application/json" else PARTS):
+        for number, (case, (kind, body)) in enumerate(BODIES.items()):
+            if (number + index) % (PARTS // 2 if kind == "application/json" else PARTS):
                 continue
             with transaction.atomic():
-                answer = client.generic(method.upper(), address, body, content_type=kind)
+                response = client.generic(method.upper(), address, body, content_type=kind)
                 transaction.set_rollback(True)
-            if not 200 <= answer.status_code < 429:
-                failed.append((method, path, what, answer.status_code))
-            assert "X-Evil" not in answer.headers
-    assert failed == []
+            if not 200 <= response.status_code < 429:
+                failures.append((method, path, case, response.status_code))
+            assert "X-Evil" not in response.headers
+    assert failures == []
 
 
 @pytest.mark.long
-def test_no_body_makes_a_page_of_the_site_fail(scene: Scene) -> None:
+def test_broken_bodies_crash_no_page(scene: Scene) -> None:
     assert len(BODIES) >= 35
     addresses = list(scene.addresses().values())
     addresses += [f"/d/{scene.link_token}", f"/d/{scene.link_token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
     addresses += ["/account/password/reset/", "/account/2fa/totp/activate/", "/account/2fa/webauthn/login/", "/owners/"]
     assert len(addresses) > 70
     scene.alice.raise_request_exception = False
-    failed = []
-    for place, address in enumerate(addresses):
-        for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + place) % PARTS:
+    failures = []
+    for index, address in enumerate(addresses):
+        for number, (case, (kind, body)) in enumerate(BODIES.items()):
+            if (number + index) % PARTS:
                 continue
             with transaction.atomic():
-                answer = scene.alice.generic("POST", address, body, content_type=kind)
+                response = scene.alice.generic("POST", address, body, content_type=kind)
                 transaction.set_rollback(True)
-            if answer.status_code >= 500:
-                failed.append((address, what, answer.status_code))
-    assert failed == []
+            if response.status_code >= 500:
+                failures.append((address, case, response.status_code))
+    assert failures == []

@@ -15,16 +15,16 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.events import events, mail_choices
 from registry.models import Event, EventKind, Notice, NoticeReply, Owner, Role, User
-from registry.notifications.digests import digest_mail
-from registry.notifications.invitations import invite
+from registry.notifications.digests import build_digest
+from registry.notifications.invitations import invite_by_mail
 from tests.assets.accounts import ann, browser
-from tests.assets.chinese import english_in, half_width_in, read_of
+from tests.assets.chinese import find_english, find_half_width, visible_text
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "browser"]
 
 ACCOUNTS = Path(allauth.__file__).parent / "templates"
-TOLD: dict[EventKind, dict[str, object]] = {
+EVENT_DETAILS: dict[EventKind, dict[str, object]] = {
     EventKind.CANARY_MISSED: {"watch": 1, "name": "秋山", "page": "https://shop.example/a"},
     EventKind.WORK_HELD: {"work": 1, "sites": 12},
     EventKind.REPORT_READY: {"report": 1},
@@ -46,24 +46,24 @@ def reader(ann: User) -> User:
 
 
 @pytest.mark.parametrize("title", ["Report 1 for Studio", "报告"])
-def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner, reader: User, title: str) -> None:
+def test_chinese_digest_contains_no_english(inline: SyncRunner, reader: User, title: str) -> None:
     studio = Owner.objects.get()
-    made = {"kind": "offer", "language": "en", "party": "shop.example", "created_at": now(), "created_by": "Ann"}
-    letter = Notice.objects.create(owner=studio, number=4, **made)
+    fields = {"kind": "offer", "language": "en", "party": "shop.example", "created_at": now(), "created_by": "Ann"}
+    letter = Notice.objects.create(owner=studio, number=4, **fields)
     NoticeReply.objects.create(notice=letter, number=1, kind="removed", at=now())  # not read by any member
-    for kind, about in TOLD.items():
-        events.record(studio, kind, {**about, "title": title})
-    choice = mail_choices.choice(studio, reader)
-    sent = digest_mail(inline.services, choice, list(Event.objects.order_by("pk")))
-    assert sent is not None
-    for text in (str(sent.subject), str(sent.body), read_of(str(sent.alternatives[0][0]))):
-        assert english_in(text, ("Studio",)) == []
-        assert half_width_in(text) == []
-    assert str(sent.body).count("/mail/open/") > len(TOLD)
+    for kind, details in EVENT_DETAILS.items():
+        events.record(studio, kind, {**details, "title": title})
+    choice = mail_choices.get_choice(studio, reader)
+    mail = build_digest(inline.services, choice, list(Event.objects.order_by("pk")))
+    assert mail is not None
+    for text in (str(mail.subject), str(mail.body), visible_text(str(mail.alternatives[0][0]))):
+        assert find_english(text, ("Studio",)) == []
+        assert find_half_width(text) == []
+    assert str(mail.body).count("/mail/open/") > len(EVENT_DETAILS)
 
 
 @pytest.mark.parametrize("template", MAILS)
-def test_a_mail_about_an_account_has_no_english_in_it(template: str) -> None:
+def test_chinese_account_mail_contains_no_english(template: str) -> None:
     values = {
         **dict.fromkeys(("password_reset_url", "activate_url"), "https://exhibit.example/account/"),
         **dict.fromkeys(("email", "from_email", "to_email", "deleted_email", "username"), "ann@example.org"),
@@ -72,25 +72,25 @@ def test_a_mail_about_an_account_has_no_english_in_it(template: str) -> None:
         "timestamp": now(),
     }
     with translation.override("zh-hans"):
-        assert english_in(render_to_string(template, values)) == []
+        assert find_english(render_to_string(template, values)) == []
 
 
-def test_a_mail_about_an_account_is_in_the_language_of_its_person_whoever_asks(
+def test_account_mail_uses_the_recipients_language(
     reader: User, browser: Callable[[], Client], mailoutbox: list[EmailMessage]
 ) -> None:
     browser().post("/account/password/reset/", {"email": reader.email}, headers={"Accept-Language": "en"})
-    [sent] = mailoutbox
-    assert sent.subject == "重置密码"
-    assert english_in(str(sent.body), ("testserver",)) == []
+    [mail] = mailoutbox
+    assert mail.subject == "重置密码"
+    assert find_english(str(mail.body), ("testserver",)) == []
 
 
-def test_an_invitation_is_in_the_language_of_the_invited_then_of_who_invites(
+def test_invitation_uses_the_language_of_the_recipient_or_the_inviter(
     config: Config, reader: User, mailoutbox: list[EmailMessage]
 ) -> None:
     bo = User.objects.create_user("bo@example.org", "bo@example.org", "not used", language="en")
     studio = Owner.objects.get()
     for email in (bo.email, "cy@example.org"):
-        invite(config, studio, email, Role.VIEWER, by=reader.username)
+        invite_by_mail(config, studio, email, Role.VIEWER, by=reader.username)
     first, second = mailoutbox
     assert first.subject == f"{reader.username} invites you to Studio"
-    assert english_in(second.subject + str(second.body), ("Studio",)) == []
+    assert find_english(second.subject + str(second.body), ("Studio",)) == []

@@ -14,19 +14,19 @@ from django.urls import NoReverseMatch, reverse
 from playwright.sync_api import expect
 
 from registry.models import User
-from tests.assets.chinese import KNOWN, english_in, half_width_in
-from tests.assets.desk_scene import Asking, patterns
-from tests.assets.laid_down import once
+from tests.assets.chinese import KNOWN_WORDS, find_english, find_half_width
+from tests.assets.desk_scene import PaymentDemandScene, patterns
+from tests.assets.laid_down import restore_scene
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 
-LOOKS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
-LOOK = ("size", "scheme", "language")
+SCREENS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
+SCREEN_FIELDS = ("size", "scheme", "language")
 SHARED = 7
 """One of this many pages is tested with long Latin words.
 
 All pages are tested with Chinese ones, which wrap anywhere.
 """
-IN_CHINESE = """() => {
+CHINESE_TEXT_SCRIPT = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const within = node.parentElement
@@ -54,48 +54,50 @@ LONG_LINES = """(most) => {
 BEGIN = """() => [...document.querySelectorAll('.top, main, .bottom')].map(
   (one) => Math.round(one.getBoundingClientRect().left + parseFloat(getComputedStyle(one).paddingLeft)))"""
 """Left edges of header, page and footer."""
-NOT_PRINTED = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
+SCREEN_ONLY = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
 """Controls that must not be printed."""
 NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
 """Text that appears where a value is missing."""
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(LOOK, LOOKS)
-def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
-    look_at(site, size, scheme, language, 0, 1)
+@pytest.mark.parametrize(SCREEN_FIELDS, SCREENS)
+def test_every_page_is_accessible_and_complete(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
+    check_pages(site, size, scheme, language, 0, 1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ["firefox"], indirect=True)
-def test_pages_can_be_used_and_read_in_firefox(site: Site) -> None:
-    look_at(site, PHONE, "light", "zh-CN", 1, 3)
+def test_pages_work_in_firefox(site: Site) -> None:
+    check_pages(site, PHONE, "light", "zh-CN", 1, 3)
 
 
 @pytest.mark.long
-def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site) -> None:
-    scene = once(site.inline, Asking)
+def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> None:
+    scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")
-    wrong = []
-    for address in pages(scene.alice, [*general(), *scene.addresses().values()][3:]):
+    problems = []
+    for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][3:]):
         page = alice.open(address)
         alice.fits()
-        wrong += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
+        problems += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
         if len(set(begin := page.evaluate(BEGIN))) > 1:
-            wrong.append((address, f"head, page and foot begin at {begin}"))
+            problems.append((address, f"head, page and foot begin at {begin}"))
         page.emulate_media(media="print")
-        wrong += [(address, one.inner_text()) for one in page.locator(NOT_PRINTED).all() if one.is_visible()]
+        problems += [
+            (address, element.inner_text()) for element in page.locator(SCREEN_ONLY).all() if element.is_visible()
+        ]
         last = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4"))).pages[-1].extract_text()
         if last.startswith("Exhibit states"):
-            wrong.append((address, "a sheet of paper for the foot alone"))
+            problems.append((address, "a sheet of paper for the foot alone"))
         page.emulate_media(media="screen")
-    assert not wrong, "\n".join(map(str, wrong))
+    assert not problems, "\n".join(map(str, problems))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_the_sections_stand_in_one_line_on_a_phone_and_the_current_one_is_seen(site: Site, language: str) -> None:
-    scene = once(site.inline, Asking)
+def test_sections_fit_one_line_on_a_phone_and_show_the_current_one(site: Site, language: str) -> None:
+    scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.signed_in(scene.ann, size=PHONE, language=language)
     for name in ("cases", "downloads"):
         links = alice.open(reverse(name, args=["studio"])).locator("nav.sections a")
@@ -114,14 +116,16 @@ NAMES = {
 
 @pytest.mark.long
 @pytest.mark.parametrize(("letter", "step"), [("W", SHARED), ("字", 1)])
-def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, letter: str, step: int) -> None:
-    scene, beyond = once(site.inline, Asking), []
+def test_long_names_do_not_overflow_a_phone_screen(site: Site, letter: str, step: int) -> None:
+    scene, beyond = restore_scene(site.inline, PaymentDemandScene), []
     alice = site.signed_in(scene.ann, size=PHONE)
-    long_ones(letter * 60)
+    set_long_names(letter * 60)
     main = [reverse(name, args=["studio"]) for name in ("works", "notices", "parties", "downloads", "licences")]
     main += [reverse(name, args=["studio", 1]) for name in ("case", "work", "notice", "watch")]
-    others = [*general(), *scene.addresses().values()][4::step]
-    for address in pages(scene.alice, list(dict.fromkeys([reverse("cases", args=["studio"]), *main, *others]))):
+    other_urls = [*general_urls(), *scene.addresses().values()][4::step]
+    for address in complete_pages(
+        scene.alice, list(dict.fromkeys([reverse("cases", args=["studio"]), *main, *other_urls]))
+    ):
         page = alice.open(address)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         try:
@@ -131,49 +135,49 @@ def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, l
     assert not beyond, "\n".join(beyond)
 
 
-def long_ones(word: str) -> None:
+def set_long_names(word: str) -> None:
     """Set all names in the database to this one, up to the maximum length of each column."""
     for model in apps.get_app_config("registry").get_models():
         for column in model._meta.concrete_fields:
-            words = isinstance(column, CharField | TextField) and not column.choices and not column.unique
-            if column.name not in NAMES or not words:
+            is_text = isinstance(column, CharField | TextField) and not column.choices and not column.unique
+            if column.name not in NAMES or not is_text:
                 continue
             web = "https://shop.example/" if column.name.endswith("url") else ""
             with suppress(IntegrityError), transaction.atomic():  # some have unique names
                 model._default_manager.update(**{column.name: (web + word)[: column.max_length or 200]})
 
 
-def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
+def check_pages(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
     """Test pages of a member: the first, and every ``step``-th page after it."""
-    scene = once(site.inline, Asking)
+    scene = restore_scene(site.inline, PaymentDemandScene)
     alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
-    wrong = []
-    for address in pages(scene.alice, [*general(), *scene.addresses().values()][first::step]):
+    problems = []
+    for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][first::step]):
         page = alice.open(address)
         alice.check()
         for narrower in (TABLET, PHONE) if size == DESKTOP else ():
             alice.resize(narrower)
             alice.fits()
         alice.resize(size)
-        wrong += [(address, found.group()) for found in NO_VALUE.finditer(page.inner_text("body"))]
+        problems += [(address, match.group()) for match in NO_VALUE.finditer(page.inner_text("body"))]
         if language == "zh-CN":
-            read = "\n".join(page.evaluate(IN_CHINESE))
-            wrong += [(address, words) for words in (*english_in(read, KNOWN), *half_width_in(read))]
-    assert not wrong, "\n".join(map(str, wrong))
+            text = "\n".join(page.evaluate(CHINESE_TEXT_SCRIPT))
+            problems += [(address, phrase) for phrase in (*find_english(text, KNOWN_WORDS), *find_half_width(text))]
+    assert not problems, "\n".join(map(str, problems))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(LOOK, LOOKS)
-def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
+@pytest.mark.parametrize(SCREEN_FIELDS, SCREENS)
+def test_anonymous_and_non_member_pages_are_accessible(
     site: Site, size: tuple[int, int], scheme: str, language: str
 ) -> None:
-    scene = once(site.inline, Asking)
-    nobody = site.nobody(size=size, scheme=scheme, language=language)
-    seen = pages(Client(), general())
-    for address in [*seen, reverse("link", args=["no-such-link"])]:
-        nobody.page.goto(nobody.base + address)
-        nobody.errors.clear()  # a missing link has status 404
-        nobody.check()
+    scene = restore_scene(site.inline, PaymentDemandScene)
+    anonymous = site.nobody(size=size, scheme=scheme, language=language)
+    urls = complete_pages(Client(), general_urls())
+    for address in [*urls, reverse("link", args=["no-such-link"])]:
+        anonymous.page.goto(anonymous.base + address)
+        anonymous.errors.clear()  # a missing link has status 404
+        anonymous.check()
     person = User.objects.get(username="charlie@example.org")
     charlie = site.signed_in(person, size=size, scheme=scheme, language=language)
     charlie.page.goto(charlie.base + scene.addresses()["case"])  # test_access.py tests every URL
@@ -182,23 +186,23 @@ def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
     charlie.check()
 
 
-def pages(client: Client, addresses: list[str]) -> list[str]:
+def complete_pages(client: Client, addresses: list[str]) -> list[str]:
     """Return the URLs at which a client gets a complete page."""
-    found = []
+    urls = []
     for address in addresses:
-        answer = client.get(address)
-        if answer.status_code == 200 and b"<!doctype html>" in b"".join(answer).lower():
-            found.append(address)
-    assert len(found) >= 3
-    return found
+        response = client.get(address)
+        if response.status_code == 200 and b"<!doctype html>" in b"".join(response).lower():
+            urls.append(address)
+    assert len(urls) >= 3
+    return urls
 
 
-def general() -> list[str]:
+def general_urls() -> list[str]:
     """Return the URLs that belong to no owner."""
-    found = []
+    urls = []
     for pattern in patterns():
         try:
-            found.append(reverse(pattern.name or ""))
+            urls.append(reverse(pattern.name or ""))
         except NoReverseMatch:
             continue
-    return found
+    return urls

@@ -12,12 +12,12 @@ from playwright.sync_api import Locator, expect
 from registry.cases import sample
 from registry.members import invitations
 from registry.models import Case, Crawl, Owner
-from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.site import Answer, Site as Shop
 from tests.assets.site_browser import PHONE, Site, Visitor
 
 PASSWORD = "a long enough secret"
-NOT_YET = re.compile(
+TECHNICAL_TERMS = re.compile(
     r"\b(?:seal(?:s|ed|ing)?|derived|held back|belong together|canar(?:y|ies)|rests|likelihood ratio|prior)\b",
     re.IGNORECASE,
 )
@@ -35,11 +35,11 @@ class Clicks:
         self.made += 1
 
 
-def look_at(visitor: Visitor) -> None:
+def check_page(visitor: Visitor) -> None:
     """Verify a page, and that it contains no technical words."""
     visitor.check()
     page = visitor.page
-    assert NOT_YET.findall(page.locator("body").inner_text()) == [], page.url
+    assert TECHNICAL_TERMS.findall(page.locator("body").inner_text()) == [], page.url
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def shop(site: Site) -> Iterator[Shop]:
     site.services.config = replace(site.services.config, allowed_networks=("127.0.0.0/8",))
     with Shop() as running:
         running.page("/", '<title>The shop</title><img src="/wave.jpg" alt="">')
-        running.routes["/wave.jpg"] = Answer(copy_of(photograph(1)), "image/jpeg")
+        running.routes["/wave.jpg"] = Answer(recompress(photograph(1)), "image/jpeg")
         yield running
 
 
 @pytest.mark.long
-def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path: Path) -> None:
+def test_from_the_first_link_to_the_first_match(site: Site, shop: Shop, tmp_path: Path) -> None:
     clicks, ann = Clicks(), site.nobody(size=PHONE)
     page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))
     page.locator("input[name=email]").fill("ann@example.org")
@@ -62,7 +62,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     clicks.on(page.locator("main form button"))
     panel = page.locator("#what-next")
     clicks.on(panel.locator("a.button"))
-    look_at(ann)
+    check_page(ann)
     (tmp_path / "wave.jpg").write_bytes(photograph(1))
     page.locator("#files").set_input_files(tmp_path / "wave.jpg")
     clicks.on(page.locator("main form button:not([type=button])").last)
@@ -70,20 +70,20 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     site.inline.run_until_idle()
     expect(page.locator("#progress .cards img")).to_have_count(1)  # it also appears without reloading
     clicks.on(panel.locator("a.button"))
-    look_at(ann)
+    check_page(ann)
     page.locator("#addresses").fill(shop.url("/"))
     clicks.on(page.locator("button[value=sites]"))
     expect(page.get_by_test_id("under-way")).to_be_visible()
-    look_at(ann)
+    check_page(ann)
     site.inline.run_until(lambda: Case.objects.exists() and Crawl.objects.get().finished_at is not None)
     find = page.locator("#under-way .finds a")  # a waiting user sees it
     expect(find.locator("img.found")).to_be_visible()
-    look_at(ann)
+    check_page(ann)
     clicks.on(find)
     expect(page.get_by_role("slider")).to_be_visible()
     page.goto(page.url.split("/cases/")[0] + "/cases/")
     expect(panel.locator("kbd")).to_have_count(1)
-    look_at(ann)
+    check_page(ann)
     assert clicks.made <= 6
     Case.objects.update(decision="cleared")
     page.reload()
@@ -91,7 +91,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
 
 
 @pytest.mark.long
-def test_a_sample_is_added_tried_and_taken_away(site: Site) -> None:
+def test_sample_data_is_added_tried_and_removed(site: Site) -> None:
     studio = owner("studio")
     register(site.services, studio, photograph(1))
     ann = site.member(studio, language="zh-CN")
@@ -101,15 +101,15 @@ def test_a_sample_is_added_tried_and_taken_away(site: Site) -> None:
     expect(page.locator("#what-next li:nth-child(3) strong")).to_be_visible()
     site.inline.run_until_idle()
     page.reload()
-    expect(page.locator(".item")).to_have_count(len(sample.FINDS))
+    expect(page.locator(".item")).to_have_count(len(sample.COPIES))
     ann.check()
-    made = Owner.objects.get(sample=True)
+    sample_owner = Owner.objects.get(sample=True)
     for name in ("works", "watches", "licences", "notices", "downloads", "members"):
-        ann.open(reverse(name, args=[made.slug]))
+        ann.open(reverse(name, args=[sample_owner.slug]))
         expect(page.locator("aside.warning").first).to_be_visible()
-    ann.open(reverse("case", args=[made.slug, 1]))
+    ann.open(reverse("case", args=[sample_owner.slug, 1]))
     ann.check()
     ann.open("/owners/")
-    ann.buttons_to("remove-sample", made.slug).click()
+    ann.buttons_to("remove-sample", sample_owner.slug).click()
     expect(add).to_be_visible()
     assert list(Owner.objects.all()) == [studio]

@@ -11,7 +11,7 @@ from tests.assets.desk_scene import Scene, addresses, patterns, scene
 __all__ = ["ann", "scene"]
 
 
-OPEN = {
+OPEN_PAGES = {
     "app-manifest",
     "push-worker",
     "healthz",
@@ -57,7 +57,7 @@ OPEN = {
 
 
 @pytest.mark.long
-def test_no_form_is_taken_from_another_site(ann: User) -> None:
+def test_cross_site_posts_are_rejected(ann: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann)
     for name, address in addresses().items():
@@ -65,29 +65,32 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
             continue
         if name in {"soft-binding", "soft-binding-content"}:  # nothing is changed
             continue
-        answer = client.post(address, {"decision": "confirmed"})
-        assert answer.status_code == 403, (name, answer.status_code)
-    page = answer.content.decode()
+        response = client.post(address, {"decision": "confirmed"})
+        assert response.status_code == 403, (name, response.status_code)
+    page = response.content.decode()
     assert "The form was not sent" in page
     assert "Sign out" in page  # the reader is still signed in
 
 
 @pytest.mark.long
-def test_whoever_is_not_signed_in_is_asked_to_on_all_but_what_is_open(ann: User) -> None:
+def test_all_but_open_pages_require_signing_in(ann: User) -> None:
     for name, address in addresses().items():
-        answer = Client().get(address)
-        if answer.status_code == 405:
-            answer = Client().post(address)
-        asked = answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in/")
-        assert asked != (name in OPEN) or (name in OPEN and answer.status_code == 302), (name, answer.status_code)
+        response = Client().get(address)
+        if response.status_code == 405:
+            response = Client().post(address)
+        is_redirect = response.status_code == 302 and response.headers["Location"].startswith("/sign-in/")
+        assert is_redirect != (name in OPEN_PAGES) or (name in OPEN_PAGES and response.status_code == 302), (
+            name,
+            response.status_code,
+        )
 
 
-def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -> None:
+def test_every_url_without_an_owner_is_assigned_to_a_test(scene: Scene) -> None:
     """Test that every URL without an owner is listed, so that a new one is assigned to a test."""
-    without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
+    names = {pattern.name for pattern in patterns() if pattern.name and "slug" not in pattern.pattern.converters}
     own = {"home", "start", "owners", "add-sample", "accuracy", "blur", "account", "usersessions_list"}
     own |= {"add-push-browser", "remove-push-browser"}
-    theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
+    allauth_names = {name for name in names if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
     of_the_operator |= {"witnesses", "add-witness", "add-own-witness", "remove-witness", "operator-settings"}
     secret = {"reply", "reply-pictures", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
@@ -95,7 +98,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
     public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms", "app-manifest"}
     public |= {"push-worker"}
-    assert without == own | theirs | of_the_operator | secret | public
+    assert names == own | allauth_names | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404
     assert scene.charlie.post(reverse("operator-leave")).status_code == 404

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
-from evidence.accuracy.error_rates import SLIP, Accuracy, Rate, count as count_timed
+from evidence.accuracy.error_rates import SLIP_PERIOD, Accuracy, Rate, count_decisions as count_timed
 from evidence.accuracy.file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
@@ -31,13 +31,21 @@ def count(openings: Iterable[dict[str, Any] | None], pause: timedelta = timedelt
     return count_timed((NOON + number * pause, opening) for number, opening in enumerate(openings))
 
 
-def undone(case: int) -> dict[str, Any]:
+def undo_decision(case: int) -> dict[str, Any]:
     return {**decision(case, "open"), "undone": True}
 
 
-def decision(case: int, what: str = "confirmed", said: str = "certain", who: str = "person") -> dict[str, Any]:
+def decision(
+    case: int, what: str = "confirmed", machine_decision: str = "certain", who: str = "person"
+) -> dict[str, Any]:
     copies = None if what == "open" else what != "cleared"
-    machine = {"calibration": None, "decision": said, "matches": 1, "pipeline": "match-1", "probability": None}
+    machine = {
+        "calibration": None,
+        "decision": machine_decision,
+        "matches": 1,
+        "pipeline": "match-1",
+        "probability": None,
+    }
     return {"case": case, "copies": copies, "decision": what, "machine": machine, "version": 1, "who": who}
 
 
@@ -54,7 +62,7 @@ HISTORY = [
 ]
 
 
-class Written:
+class LoggedFile:
     """A log with decisions among other entries, and the accuracy file about it."""
 
     def __init__(self, folder: Path) -> None:
@@ -81,46 +89,46 @@ class Written:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
-    made = Written(tmp_path)
+def log_file(tmp_path: Path) -> LoggedFile:
+    log_to_write = LoggedFile(tmp_path)
     for number, opening in enumerate(HISTORY):
-        made.add(EntryType.SLICE, {"root": "00", "count": number})
-        made.add(EntryType.DECISION, opening)
-    return made
+        log_to_write.add(EntryType.SLICE, {"root": "00", "count": number})
+        log_to_write.add(EntryType.DECISION, opening)
+    return log_to_write
 
 
-def test_an_outsider_takes_no_other_time_for_a_slip(written: Written) -> None:
-    written.add(EntryType.DECISION, decision(9, "cleared"))
-    written.add(EntryType.DECISION, undone(9))
-    late = replace(written.entries[-1].entry, time=written.entries[-2].entry.time + SLIP * 2)
-    verdict = check_accuracy(written.write(), written.trust)
+def test_an_outsider_takes_no_other_time_for_a_slip(log_file: LoggedFile) -> None:
+    log_file.add(EntryType.DECISION, decision(9, "cleared"))
+    log_file.add(EntryType.DECISION, undo_decision(9))
+    late = replace(log_file.entries[-1].entry, time=log_file.entries[-2].entry.time + SLIP_PERIOD * 2)
+    verdict = check_accuracy(log_file.write(), log_file.trust)
     assert verdict.accuracy is not None
     assert (verdict.accuracy.slips, verdict.accuracy.certain) == (1, Rate(3, 1, 0))
-    lied = [*written.entries[:-1], replace(written.entries[-1], entry=late)]
-    assert check_accuracy(written.write(lied), written.trust).outcome is ExitCode.CHECK_FAILED
-    text = written.write().read_text()
+    lied = [*log_file.entries[:-1], replace(log_file.entries[-1], entry=late)]
+    assert check_accuracy(log_file.write(lied), log_file.trust).outcome is ExitCode.CHECK_FAILED
+    text = log_file.write().read_text()
     assert '"undone_within_seconds":60' in text
-    written.path.write_text(text.replace('"undone_within_seconds":60', '"undone_within_seconds":900'))
+    log_file.path.write_text(text.replace('"undone_within_seconds":60', '"undone_within_seconds":900'))
     with pytest.raises(WrongUseError, match="900"):
-        check_accuracy(written.path, written.trust)
+        check_accuracy(log_file.path, log_file.trust)
 
 
-def test_an_outsider_computes_the_same_without_any_database(written: Written) -> None:
-    verdict = check_accuracy(written.write(), written.trust)
+def test_an_outsider_computes_the_same_without_any_database(log_file: LoggedFile) -> None:
+    verdict = check_accuracy(log_file.write(), log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.size == 18
     assert verdict.accuracy == count(HISTORY)
 
 
-def test_without_a_pinned_log_it_is_incomplete(written: Written) -> None:
-    verdict = check_accuracy(written.write(), load_trust())
+def test_without_a_pinned_log_it_is_incomplete(log_file: LoggedFile) -> None:
+    verdict = check_accuracy(log_file.write(), load_trust())
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert verdict.accuracy == count(HISTORY)
 
 
-def test_an_erased_opening_leaves_the_file_whole(written: Written) -> None:
-    entries = [LoggedEntry(one.entry) if place == 3 else one for place, one in enumerate(written.entries)]
-    verdict = check_accuracy(written.write(entries), written.trust)
+def test_an_erased_opening_leaves_the_file_whole(log_file: LoggedFile) -> None:
+    entries = [LoggedEntry(logged.entry) if place == 3 else logged for place, logged in enumerate(log_file.entries)]
+    verdict = check_accuracy(log_file.write(entries), log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.accuracy is not None
     assert verdict.accuracy.certain == Rate(3, 0, 1)
@@ -133,7 +141,7 @@ def leave_out(lines: Lines) -> Lines:
     return lines[:4] + lines[5:]
 
 
-def cut_off(lines: Lines) -> Lines:
+def cut_last_lines(lines: Lines) -> Lines:
     return lines[:-2]
 
 
@@ -149,24 +157,24 @@ def swap(lines: Lines) -> Lines:
     return [*lines[:2], lines[4], lines[3], lines[2], *lines[5:]]
 
 
-def alter_what_the_person_said(lines: Lines) -> Lines:
+def alter_person_decision(lines: Lines) -> Lines:
     lines[4]["opening"] = {**lines[4]["opening"], "copies": True, "decision": "confirmed"}
     return lines
 
 
-def alter_what_the_machine_said(lines: Lines) -> Lines:
+def alter_machine_decision(lines: Lines) -> Lines:
     lines[4]["opening"]["machine"] = {**lines[4]["opening"]["machine"], "decision": "review"}
     return lines
 
 
-def alter_and_commit_anew(lines: Lines) -> Lines:
+def alter_and_commit_again(lines: Lines) -> Lines:
     opening = {**lines[4]["opening"], "copies": True}
     commitment, salt = commit(opening)
     lines[4] |= {"opening": opening, "salt": salt.hex(), "commitment": commitment.hex()}
     return lines
 
 
-def call_it_something_else(lines: Lines) -> Lines:
+def change_type(lines: Lines) -> Lines:
     lines[4] = {name: lines[4][name] for name in ("commitment", "time")} | {"type": "slice"}
     return lines
 
@@ -182,30 +190,30 @@ def change_the_time(lines: Lines) -> Lines:
 
 
 ATTACKS: dict[Callable[[Lines], Lines], str] = {
-    leave_out: "entries", cut_off: "entries", duplicate: "entries", duplicate_over_another: "entries",
-    swap: "entries", alter_what_the_person_said: "openings", alter_what_the_machine_said: "openings",
-    alter_and_commit_anew: "entries", call_it_something_else: "entries", borrow_an_opening: "openings",
+    leave_out: "entries", cut_last_lines: "entries", duplicate: "entries", duplicate_over_another: "entries",
+    swap: "entries", alter_person_decision: "openings", alter_machine_decision: "openings",
+    alter_and_commit_again: "entries", change_type: "entries", borrow_an_opening: "openings",
     change_the_time: "entries",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("attack", list(ATTACKS), ids=lambda attack: attack.__name__)
-def test_a_file_that_was_tampered_with_is_refused(written: Written, attack: Callable[[Lines], Lines]) -> None:
-    lines = [json.loads(line) for line in written.write().read_bytes().splitlines()]
+def test_a_file_that_was_tampered_with_is_refused(log_file: LoggedFile, attack: Callable[[Lines], Lines]) -> None:
+    lines = [json.loads(line) for line in log_file.write().read_bytes().splitlines()]
     changed = attack(lines)
-    written.path.write_text("".join(json.dumps(line) + "\n" for line in changed), "utf-8")
-    verdict = check_accuracy(written.path, written.trust)
+    log_file.path.write_text("".join(json.dumps(line) + "\n" for line in changed), "utf-8")
+    verdict = check_accuracy(log_file.path, log_file.trust)
     assert verdict.outcome is ExitCode.CHECK_FAILED
     assert ATTACKS[attack] in {check.name for check in verdict.checks if check.state is State.FAILED}
     assert verdict.accuracy is None
 
 
-def test_a_checkpoint_of_another_size_is_refused(written: Written) -> None:
-    lines = written.write().read_text("utf-8").splitlines(keepends=True)
+def test_a_checkpoint_of_another_size_is_refused(log_file: LoggedFile) -> None:
+    lines = log_file.write().read_text("utf-8").splitlines(keepends=True)
     head = json.loads(lines[0])
     head["checkpoint"] = head["checkpoint"].replace("\n18\n", "\n16\n")
-    written.path.write_text("".join([json.dumps(head) + "\n", *lines[1:-2]]), "utf-8")
-    verdict = check_accuracy(written.path, written.trust)
+    log_file.path.write_text("".join([json.dumps(head) + "\n", *lines[1:-2]]), "utf-8")
+    verdict = check_accuracy(log_file.path, log_file.trust)
     assert {check.name for check in verdict.checks if check.state is State.FAILED} == {"entries", "checkpoint"}
 
 
@@ -220,7 +228,7 @@ def test_a_checkpoint_of_another_size_is_refused(written: Written) -> None:
         b"[" * 70000,
     ],
 )
-def test_what_is_no_such_file_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_kind_is_refused_with_a_message(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(WrongUseError):
@@ -232,24 +240,24 @@ def test_what_is_no_such_file_is_refused_in_words(tmp_path: Path, content: bytes
 @pytest.mark.parametrize(
     "line", ["7", '{"type":"decision"}', '{"salt":"00"}', '{"type":"slice","salt":"00","opening":{}}']
 )
-def test_a_line_that_is_no_entry_is_refused_in_words(written: Written, line: str) -> None:
-    lines = written.write().read_text("utf-8").splitlines(keepends=True)
-    written.path.write_text("".join([*lines[:3], line + "\n", *lines[4:]]), "utf-8")
+def test_a_line_that_is_not_an_entry_is_refused_with_a_message(log_file: LoggedFile, line: str) -> None:
+    lines = log_file.write().read_text("utf-8").splitlines(keepends=True)
+    log_file.path.write_text("".join([*lines[:3], line + "\n", *lines[4:]]), "utf-8")
     with pytest.raises(WrongUseError, match="entry 2"):
-        check_accuracy(written.path, written.trust)
+        check_accuracy(log_file.path, log_file.trust)
 
 
-def test_the_command_tells_people_and_programs(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
-    trust = written.path.with_suffix(".trust")
-    trust.write_bytes(written.trust.to_json())
-    assert main(["accuracy", str(written.write()), "--trust", str(trust)]) == 0
+def test_the_command_prints_text_and_json(log_file: LoggedFile, capsys: pytest.CaptureFixture[str]) -> None:
+    trust = log_file.path.with_suffix(".trust")
+    trust.write_bytes(log_file.trust.to_json())
+    assert main(["accuracy", str(log_file.write()), "--trust", str(trust)]) == 0
     out = capsys.readouterr().out
     assert "for tests" in out
     assert "between" in out
-    assert main(["accuracy", str(written.path), "--json"]) == 4
+    assert main(["accuracy", str(log_file.path), "--json"]) == 4
     plain = json.loads(capsys.readouterr().out)
     assert plain["accuracy"]["certain"]["no_copies"] == 1
-    assert main(["accuracy", str(written.path.parent)]) == 2
+    assert main(["accuracy", str(log_file.path.parent)]) == 2
     assert "error: " in capsys.readouterr().err
 
 
@@ -265,11 +273,11 @@ def test_the_running_root_is_that_of_the_log(tmp_path: Path) -> None:
 
 
 def test_an_empty_log_has_no_rate(tmp_path: Path) -> None:
-    written = Written(tmp_path)
+    log_file = LoggedFile(tmp_path)
     out = io.BytesIO()
-    write_accuracy(out, written.log.checkpoint().note, [])
-    written.path.write_bytes(out.getvalue())
-    verdict = check_accuracy(written.path, written.trust)
+    write_accuracy(out, log_file.log.checkpoint().note, [])
+    log_file.path.write_bytes(out.getvalue())
+    verdict = check_accuracy(log_file.path, log_file.trust)
     assert verdict.outcome is ExitCode.DONE
     assert verdict.accuracy is not None
     assert verdict.accuracy.certain.interval == (0.0, 1.0)

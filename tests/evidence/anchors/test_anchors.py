@@ -1,6 +1,6 @@
 """Test the contract of the port ``Anchor`` with every adapter.
 
-To add an adapter, define a fixture that returns a ``Witnessed`` and add its name to ``ANCHORS``.
+To add an adapter, define a fixture that returns a ``AnchorSetup`` and add its name to ``ANCHORS``.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from evidence.anchors.cosignature.anchor import WitnessAnchor
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.development.authority import running_authority
-from evidence.development.chain import running_chain
+from evidence.development.authority import run_authority
+from evidence.development.chain import run_chain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType
@@ -36,7 +36,7 @@ ANCHORS = ["timestamp_authority", "calendar", "evm_chain", "cosigner"]
 
 
 @dataclass(frozen=True)
-class Witnessed:
+class AnchorSetup:
     """An anchor, a function that makes its service respond, and the same anchor without a running service."""
 
     anchor: Anchor
@@ -45,26 +45,26 @@ class Witnessed:
 
 
 @pytest.fixture
-def timestamp_authority(tmp_path: Path) -> Iterator[Witnessed]:
+def timestamp_authority(tmp_path: Path) -> Iterator[AnchorSetup]:
     def anchor(url: str) -> Anchor:
         return Rfc3161Anchor("authority", url, [authority.root_pem], development=True, session=SESSION)
 
-    with running_authority(tmp_path) as authority:
-        yield Witnessed(anchor(authority.url), lambda: None, anchor("http://127.0.0.1:9/"))
+    with run_authority(tmp_path) as authority:
+        yield AnchorSetup(anchor(authority.url), lambda: None, anchor("http://127.0.0.1:9/"))
 
 
 @pytest.fixture
-def calendar(tmp_path: Path) -> Iterator[Witnessed]:
+def calendar(tmp_path: Path) -> Iterator[AnchorSetup]:
     def anchor(url: str) -> Anchor:
         blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
         return OpenTimestampsAnchor("calendar", [url], blocks, development=True, session=SESSION)
 
-    with running_chain(tmp_path) as chain:
-        yield Witnessed(anchor(chain.url), chain.mine, anchor("http://127.0.0.1:9"))
+    with run_chain(tmp_path) as chain:
+        yield AnchorSetup(anchor(chain.url), chain.mine, anchor("http://127.0.0.1:9"))
 
 
 @pytest.fixture
-def evm_chain() -> Iterator[Witnessed]:
+def evm_chain() -> Iterator[AnchorSetup]:
     with running_ledger() as ledger:
         present, absent = ledger.anchor(), ledger.anchor(url="http://127.0.0.1:9")
 
@@ -72,10 +72,10 @@ def evm_chain() -> Iterator[Witnessed]:
             present.upgrade(DIGEST, present.submit(DIGEST))
             ledger.chain.mine()
 
-        yield Witnessed(present, speak, absent)
+        yield AnchorSetup(present, speak, absent)
 
 
-class OneHead:
+class SingleCheckpointLog:
     """A log with one checkpoint, whose text has :data:`DIGEST` (port ``OwnLog``)."""
 
     def __init__(self, note: str) -> None:
@@ -92,32 +92,34 @@ class OneHead:
 
 
 @pytest.fixture
-def cosigner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Witnessed]:
+def cosigner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AnchorSetup]:
     log = log_of(tmp_path)
     log.append([Entry(EntryType.SLICE, now(), b"\x01" * 32)])
     note = log.checkpoint().note
     monkeypatch.setattr(sys.modules[__name__], "DIGEST", Digest.of(note.encode()))
 
     def anchor(url: str) -> Anchor:
-        return WitnessAnchor("cosigner", url, witness.vkey, OneHead(note), development=True, session=SESSION)
+        return WitnessAnchor(
+            "cosigner", url, witness.vkey, SingleCheckpointLog(note), development=True, session=SESSION
+        )
 
     with running_witness() as witness:
         witness.know(log.vkey())
         witness.time = int(now().timestamp())
-        yield Witnessed(anchor(witness.url), lambda: None, anchor("http://127.0.0.1:9"))
+        yield AnchorSetup(anchor(witness.url), lambda: None, anchor("http://127.0.0.1:9"))
 
 
 @pytest.fixture(params=ANCHORS)
-def witnessed(request: pytest.FixtureRequest) -> Witnessed:
-    given: Witnessed = request.getfixturevalue(request.param)
-    return given
+def timestamped(request: pytest.FixtureRequest) -> AnchorSetup:
+    fixture: AnchorSetup = request.getfixturevalue(request.param)
+    return fixture
 
 
-def test_a_digest_is_witnessed_in_the_end_and_the_time_is_close(witnessed: Witnessed) -> None:
-    anchor = witnessed.anchor
+def test_a_digest_is_timestamped_in_the_end_and_the_time_is_close(timestamped: AnchorSetup) -> None:
+    anchor = timestamped.anchor
     receipt = anchor.submit(DIGEST)
     assert (receipt.kind, receipt.witness, receipt.development) == (anchor.kind, anchor.name, anchor.development)
-    witnessed.speak()
+    timestamped.speak()
     receipt = anchor.upgrade(DIGEST, receipt)
     assert receipt.state is ReceiptState.COMPLETE
     assert receipt.time is not None
@@ -127,37 +129,37 @@ def test_a_digest_is_witnessed_in_the_end_and_the_time_is_close(witnessed: Witne
     assert anchor.upgrade(DIGEST, receipt) == receipt
 
 
-def test_nothing_new_gives_the_same_receipt(witnessed: Witnessed) -> None:
-    receipt = witnessed.anchor.submit(DIGEST)
-    assert witnessed.anchor.upgrade(DIGEST, receipt) == receipt
+def test_nothing_new_gives_the_same_receipt(timestamped: AnchorSetup) -> None:
+    receipt = timestamped.anchor.submit(DIGEST)
+    assert timestamped.anchor.upgrade(DIGEST, receipt) == receipt
 
 
-def test_a_receipt_says_nothing_about_another_digest(witnessed: Witnessed) -> None:
-    receipt = witnessed.anchor.submit(DIGEST)
-    witnessed.speak()
-    receipt = witnessed.anchor.upgrade(DIGEST, receipt)
+def test_a_receipt_says_nothing_about_another_digest(timestamped: AnchorSetup) -> None:
+    receipt = timestamped.anchor.submit(DIGEST)
+    timestamped.speak()
+    receipt = timestamped.anchor.upgrade(DIGEST, receipt)
     with pytest.raises(IntegrityError):
-        witnessed.anchor.verify(Digest.of(b"another"), receipt)
+        timestamped.anchor.verify(Digest.of(b"another"), receipt)
 
 
-def test_a_damaged_receipt_fails_with_a_sentence(witnessed: Witnessed) -> None:
-    receipt = witnessed.anchor.submit(DIGEST)
-    witnessed.speak()
-    receipt = witnessed.anchor.upgrade(DIGEST, receipt)
+def test_a_damaged_receipt_fails_with_a_sentence(timestamped: AnchorSetup) -> None:
+    receipt = timestamped.anchor.submit(DIGEST)
+    timestamped.speak()
+    receipt = timestamped.anchor.upgrade(DIGEST, receipt)
     for proof in (b"", receipt.proof[:-1], receipt.proof[: len(receipt.proof) // 2], b"\x00" * 100):
         with pytest.raises(IntegrityError):
-            witnessed.anchor.verify(DIGEST, dataclasses.replace(receipt, proof=proof))
+            timestamped.anchor.verify(DIGEST, dataclasses.replace(receipt, proof=proof))
 
 
-def test_a_witness_that_is_not_there_is_a_missing_service_that_may_come_back(witnessed: Witnessed) -> None:
+def test_an_unreachable_timestamp_service_is_a_missing_service_that_may_come_back(timestamped: AnchorSetup) -> None:
     with pytest.raises(ServiceMissingError) as raised:
-        witnessed.absent.submit(DIGEST)
+        timestamped.absent.submit(DIGEST)
     assert raised.value.retry
 
 
-def test_material_has_names_that_can_lie_in_one_folder(witnessed: Witnessed) -> None:
-    receipt = witnessed.anchor.submit(DIGEST)
-    witnessed.speak()
-    names = [name for name, _ in witnessed.anchor.upgrade(DIGEST, receipt).material]
+def test_material_has_names_that_can_lie_in_one_folder(timestamped: AnchorSetup) -> None:
+    receipt = timestamped.anchor.submit(DIGEST)
+    timestamped.speak()
+    names = [name for name, _ in timestamped.anchor.upgrade(DIGEST, receipt).material]
     assert len(set(names)) == len(names)
     assert all(name.isascii() and "/" not in name and not name.startswith(".") for name in names)

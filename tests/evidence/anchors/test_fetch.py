@@ -2,8 +2,8 @@
 
 import pytest
 
-from evidence.anchors.fetch import ask
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.anchors.fetch import send_request
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
@@ -12,20 +12,20 @@ SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 def test_one_question_has_a_method_by_its_body_and_an_answer_within_its_limit() -> None:
-    def answer(question: Question) -> Answer:
-        return Answer(question.method.encode() + question.body, status=404)
+    def answer(question: HttpRequest) -> HttpResponse:
+        return HttpResponse(question.method.encode() + question.body, status=404)
 
     server = LoopbackServer()
     with server.running(answer):
-        assert ask(SESSION, server.url) == (404, b"GET")
-        assert ask(SESSION, server.url, b"x", {"Content-Type": "a/b"}, limit=5) == (404, b"POSTx")
+        assert send_request(SESSION, server.url) == (404, b"GET")
+        assert send_request(SESSION, server.url, b"x", {"Content-Type": "a/b"}, limit=5) == (404, b"POSTx")
         with pytest.raises(ServiceMissingError, match="doesn't answer"):
-            ask(SESSION, server.url, b"xy", limit=5)
+            send_request(SESSION, server.url, b"xy", limit=5)
 
 
-def test_a_key_in_the_address_is_not_told_and_what_the_guard_refuses_stays_refused() -> None:
+def test_a_key_in_the_address_is_not_shown_and_what_the_guard_refuses_stays_refused() -> None:
     with pytest.raises(ServiceMissingError) as raised:
-        ask(SESSION, "http://127.0.0.1:9/v3/secret-of-mine")
+        send_request(SESSION, "http://127.0.0.1:9/v3/secret-of-mine")
     assert str(raised.value) == "http://127.0.0.1:9 doesn't answer."
     with pytest.raises(RefusedError):
-        ask(guarded_session(Guard(), timeout=5), "http://127.0.0.1:9/")
+        send_request(guarded_session(Guard(), timeout=5), "http://127.0.0.1:9/")

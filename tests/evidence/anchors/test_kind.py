@@ -34,41 +34,45 @@ def notary(monkeypatch: pytest.MonkeyPatch) -> AnchorKind:
         KINDS["rfc3161"],
         name="notary",
         config=NotaryConfig,
-        build=lambda given, _session, _log: BrokenAnchor(given, ConfigError("asked")),
+        build=lambda config, _session, _log: BrokenAnchor(config, ConfigError("asked")),
         usual=timedelta(days=1),
     )
     monkeypatch.setitem(KINDS, "notary", kind)
     return kind
 
 
-def configured(folder: Path, more: str) -> tuple[AnchorConfig, ...]:
+def load_anchors(folder: Path, more: str) -> tuple[AnchorConfig, ...]:
     table = f'[[anchors]]\nkind = "notary"\nname = "ann"\nurls = "https://a.example"\n{more}'
     (folder / "exhibit.toml").write_text(table, encoding="utf-8")
     return load_config({"EXHIBIT_DATA": str(folder)}).anchors
 
 
 def test_a_kind_that_is_declared_has_its_settings_and_its_adapter(notary: AnchorKind, tmp_path: Path) -> None:
-    [given] = configured(tmp_path, 'seal = "secrets/seal"')
-    assert given.files == {"seal": tmp_path / "secrets" / "seal"}
-    anchor = anchor_of(given, (), "tests")
+    [anchor_config] = load_anchors(tmp_path, 'seal = "secrets/seal"')
+    assert anchor_config.files == {"seal": tmp_path / "secrets" / "seal"}
+    anchor = anchor_of(anchor_config, (), "tests")
     assert (anchor.kind, anchor.name) == ("notary", "ann")
     with pytest.raises(ConfigError, match="asked"):
         anchor.examine()
 
 
-@pytest.mark.parametrize(("more", "said"), [("", "ann: seal is missing"), ('roots = "r"', "roots isn't a setting of")])
-def test_the_settings_of_a_declared_kind_are_checked(notary: AnchorKind, tmp_path: Path, more: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        configured(tmp_path, more)
+@pytest.mark.parametrize(
+    ("more", "expected"), [("", "ann: seal is missing"), ('roots = "r"', "roots isn't a setting of")]
+)
+def test_the_settings_of_a_declared_kind_are_checked(
+    notary: AnchorKind, tmp_path: Path, more: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        load_anchors(tmp_path, more)
 
 
-def test_kinds_are_told_apart_by_their_files_and_lead_to_the_trust_list() -> None:
+def test_kinds_are_distinguished_by_their_files_and_lead_to_the_trust_list() -> None:
     assert len({(kind.prefix, kind.suffix) for kind in KINDS.values()}) == len(KINDS)
-    assert {kind.pins for kind in KINDS.values()} <= {one.name for one in fields(Trust)}
+    assert {kind.pins for kind in KINDS.values()} <= {field.name for field in fields(Trust)}
     assert [name for name, kind in KINDS.items() if kind.name != name] == []
 
 
-def test_the_configuration_loads_no_library_of_a_witness() -> None:
+def test_the_configuration_loads_no_library_of_a_timestamp_service() -> None:
     program = (
         "import sys, registry.configuration\n"
         "heavy = {'cryptography', 'requests', 'asn1crypto', 'opentimestamps', 'numpy', 'trie', 'eth_keys', 'django'}\n"

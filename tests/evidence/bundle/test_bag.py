@@ -11,8 +11,8 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.bundles import Scene
-from tests.assets.judged import NOT_MADE
-from tests.assets.tampering import files_of
+from tests.assets.judged import NOT_REMADE
+from tests.assets.tampering import read_files
 from tests.evidence.verify.test_verifier import states
 
 
@@ -30,14 +30,16 @@ def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, t
         "checkpoint",
         "consistency",
         "time",
-        *NOT_MADE,
+        *NOT_REMADE,
     }
-    sealed, grown = files_of(young), files_of(bundle)
-    assert {n: d for n, d in sealed.items() if n[:5] == "data/"} == {n: d for n, d in grown.items() if n[:5] == "data/"}
+    sealed_files, grown = read_files(young), read_files(bundle)
+    assert {n: d for n, d in sealed_files.items() if n[:5] == "data/"} == {
+        n: d for n, d in grown.items() if n[:5] == "data/"
+    }
 
 
-def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_path: Path) -> None:
-    [blocks] = [one for one in scene.proofs.anchors if one.receipt.kind == "opentimestamps"]
+def test_a_test_chain_that_was_restarted_does_not_stop_a_download(scene: Scene, tmp_path: Path) -> None:
+    [blocks] = [anchored for anchored in scene.proofs.anchors if anchored.receipt.kind == "opentimestamps"]
     assert blocks.receipt.time is not None
     [(name, header)] = blocks.receipt.material
     younger = replace(

@@ -6,7 +6,7 @@ import pytest
 
 from evidence.bundle.bag import counter_sign, make_key, public_pem
 from evidence.formats.codec import FormatError
-from evidence.keys.ed25519 import holds, read_public_key
+from evidence.keys.ed25519 import is_valid_signature, read_public_key
 from exhibit.errors import WrongUseError
 from tests.assets.bundles import Scene
 
@@ -17,9 +17,9 @@ def test_a_manifest_is_signed_as_it_stands(scene: Scene, tmp_path: Path) -> None
     assert read_public_key((tmp_path / "key.pub").read_bytes()) == public
     data = scene.sealed.manifest.to_json()
     (tmp_path / "manifest.json").write_bytes(data)
-    read, digest, by = counter_sign(tmp_path / "key", tmp_path / "manifest.json", tmp_path / "signature")
-    assert (read, digest, by) == (scene.sealed.manifest, scene.sealed.seal, public)
-    assert holds(public, (tmp_path / "signature").read_bytes(), data)
+    public_key, digest, by = counter_sign(tmp_path / "key", tmp_path / "manifest.json", tmp_path / "signature")
+    assert (public_key, digest, by) == (scene.sealed.manifest, scene.sealed.seal, public)
+    assert is_valid_signature(public, (tmp_path / "signature").read_bytes(), data)
 
 
 def test_what_cannot_be_signed_leaves_no_signature(tmp_path: Path) -> None:

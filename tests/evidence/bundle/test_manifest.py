@@ -53,7 +53,7 @@ def test_a_manifest_reads_back_as_it_was_written(
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_manifest_are_refused_in_words(data: bytes) -> None:
+def test_bytes_that_are_not_a_manifest_are_refused_with_a_message(data: bytes) -> None:
     with pytest.raises(FormatError):
         Manifest.from_json(data)
 

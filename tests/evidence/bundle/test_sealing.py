@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.bag import compute_checkpoint_digest
 from evidence.bundle.manifest import MANIFEST_PATH
 from evidence.bundle.sealing import (
     ContentFile,
-    media_type_of,
+    get_media_type,
     seal,
     sighting_picture_path,
     work_picture_path,
@@ -17,7 +17,7 @@ from evidence.formats.codec import FormatError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, IntegrityError
-from tests.assets.bundles import Scene, make_scene, resealed
+from tests.assets.bundles import Scene, make_scene, reseal
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_facts_of_another_format_are_refused(scene: Scene) -> None:
 def test_a_file_that_the_facts_name_has_to_be_given(scene: Scene) -> None:
     [match] = scene.facts.matches
     with pytest.raises(IntegrityError, match=r"other\.png"):
-        resealed(scene, replace(scene.facts, matches=(replace(match, overlay="data/matches/01/other.png"),)))
+        reseal(scene, replace(scene.facts, matches=(replace(match, overlay="data/matches/01/other.png"),)))
 
 
 def test_bytes_that_the_store_lacks_cannot_be_sealed(scene: Scene) -> None:
@@ -62,14 +62,14 @@ def test_bytes_that_the_store_lacks_cannot_be_sealed(scene: Scene) -> None:
 
 
 def test_what_changes_in_the_facts_changes_the_seal(scene: Scene) -> None:
-    other = resealed(scene, replace(scene.facts, language="zh-Hans"))
+    other = reseal(scene, replace(scene.facts, language="zh-Hans"))
     assert other.sealed.seal != scene.sealed.seal
 
 
-def test_witnesses_of_a_checkpoint_are_given_the_digest_that_sha256sum_gives(scene: Scene, tmp_path: Path) -> None:
+def test_timestamp_services_of_a_checkpoint_get_the_digest_that_sha256sum_prints(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
     (tmp_path / "checkpoint").write_bytes(scene.proofs.entry.checkpoint.encode())
-    assert checkpoint_digest(scene.proofs.entry.checkpoint) == Digest.of_file(tmp_path / "checkpoint")
+    assert compute_checkpoint_digest(scene.proofs.entry.checkpoint) == Digest.of_file(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_witnesses_of_a_checkpoint_are_given_the_digest_that_sha256sum_gives(sce
 )
 def test_paths_and_media_types_follow_the_format(picture_format: str, suffix: str, media_type: str) -> None:
     assert work_picture_path(3, picture_format) == f"data/work/03{suffix}"
-    assert media_type_of(sighting_picture_path(12, picture_format)) == media_type
+    assert get_media_type(sighting_picture_path(12, picture_format)) == media_type

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.capture.outcomes import judge, names_image
+from evidence.capture.outcomes import determine_outcome, mentions_image
 from evidence.capture.visitor import Step, Visit
 from exhibit.digests import Digest
 from exhibit.network.http import ConnectionFacts
@@ -14,7 +14,7 @@ CONNECTION = ConnectionFacts("shop.example", (), "203.0.113.5", 443)
 
 
 @pytest.mark.parametrize(
-    ("html", "image", "named"),
+    ("html", "image", "is_named"),
     [
         ('<img src="a/photo.jpg">', "/a/photo.jpg", True),
         ('<img src="a/my photo.jpg">', "/a/my%20photo.jpg", True),
@@ -31,11 +31,11 @@ CONNECTION = ConnectionFacts("shop.example", (), "203.0.113.5", 443)
         ("<p>photo</p>", "/", None),
     ],
 )
-def test_a_page_names_an_image_by_its_file_and_its_query(html: str, image: str, named: bool | None) -> None:  # noqa: FBT001
+def test_a_page_names_an_image_by_its_file_and_its_query(html: str, image: str, is_named: bool | None) -> None:  # noqa: FBT001
     page = Visit(
         "https://shop.example/", (Step("https://shop.example/", 200, (), THEN, THEN, CONNECTION),), html.encode()
     )
-    assert names_image(page, f"https://shop.example{image}") is named
+    assert mentions_image(page, f"https://shop.example{image}") is is_named
 
 
 def visit_of(path: str, status: int, body: bytes) -> Visit:
@@ -44,15 +44,19 @@ def visit_of(path: str, status: int, body: bytes) -> Visit:
 
 
 @pytest.mark.parametrize(
-    ("page", "image", "told"),
+    ("page", "image", "expected"),
     [
         ((200, b"<p>"), 200, ("", "")),
         ((206, b"<p>"), 200, (" The page's address answered with status 206.", "")),
         ((200, b""), 206, (" The page that was served is empty.", " The image's address answered with status 206.")),
     ],
 )
-def test_a_sentence_says_what_a_server_said_besides(page: tuple[int, bytes], image: int, told: tuple[str, str]) -> None:
-    outcome, sentence = judge(visit_of("", *page), visit_of("a.jpg", image, b"picture"), Digest.of(b"picture"))
+def test_a_sentence_says_what_a_server_said_besides(
+    page: tuple[int, bytes], image: int, expected: tuple[str, str]
+) -> None:
+    outcome, sentence = determine_outcome(
+        visit_of("", *page), visit_of("a.jpg", image, b"picture"), Digest.of(b"picture")
+    )
     assert outcome == "captured"
     same = "The image URL returned exactly the bytes that were seen before."
-    assert sentence == f"The page is there.{told[0]} {same}{told[1]}"
+    assert sentence == f"The page is there.{expected[0]} {same}{expected[1]}"

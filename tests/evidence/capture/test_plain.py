@@ -48,8 +48,8 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
     record = network(capture(site))
     clock = record["clock"]
     sent = dt.datetime.fromisoformat(record["exchanges"][0]["sent"])
-    told = dt.datetime(2026, 11, 20, 9, 0, 0, 500_000, tzinfo=dt.UTC)
-    assert clock["samples"][0]["offset"] == pytest.approx((told - sent).total_seconds(), abs=clock["uncertainty"])
+    local_time = dt.datetime(2026, 11, 20, 9, 0, 0, 500_000, tzinfo=dt.UTC)
+    assert clock["samples"][0]["offset"] == pytest.approx((local_time - sent).total_seconds(), abs=clock["uncertainty"])
     assert len(clock["samples"]) == 2
     site.answers["/shop"] = CHUNKED
     site.answers["/red%20one.png"] = answer(PICTURE).replace(b"Fri, 20 Nov 2026", b"a day in Nov")
@@ -57,7 +57,7 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
 
 
 @pytest.mark.parametrize(
-    ("path", "given", "outcome", "words"),
+    ("path", "data", "outcome", "words"),
     [
         ("/shop", answer(b"gone", "404 Not Found"), "page-gone", "exactly the bytes that were seen before"),
         ("/shop", answer(b"gone", "410 Gone"), "page-gone", "status 410"),
@@ -82,12 +82,12 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
     ],
 )
 def test_what_happened_is_the_outcome_and_nothing_else(
-    site: Site, path: str, given: bytes, outcome: str, words: str
+    site: Site, path: str, data: bytes, outcome: str, words: str
 ) -> None:
-    site.answers[path] = given
+    site.answers[path] = data
     captured = capture(site)
     assert (captured.outcome, words in captured.sentence) == (outcome, True), captured.sentence
-    assert given in file(captured, "exchange")
+    assert data in file(captured, "exchange")
     assert network(captured)["outcome"] == outcome
 
 
@@ -99,7 +99,7 @@ def test_a_changed_image_is_kept_and_never_passed_off_as_the_old_one(site: Site)
     assert [each.name for each in captured.files][-1] == "image.jpg"
 
 
-def test_a_page_that_no_longer_names_the_image_is_told(site: Site) -> None:
+def test_a_page_that_no_longer_names_the_image_is_reported(site: Site) -> None:
     site.answers["/shop"] = answer(b"<p>Sold out")
     captured = capture(site)
     assert captured.outcome == "captured"

@@ -14,35 +14,48 @@ from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from tests.assets.bundles import PAGE, Scene
 from tests.assets.changes import Files
-from tests.assets.judged import ARCHIVE, CAPTURE, EXCHANGE, IMAGE, NETWORK, WACZ, answered, asked_for, rendered
-from tests.assets.resealing import Facts, Lie, sealed_lie
-from tests.assets.tampering import files_of, packed
-from tests.assets.verify_page import by_python
+from tests.assets.judged import (
+    ARCHIVE,
+    CAPTURE,
+    EXCHANGE,
+    IMAGE,
+    NETWORK,
+    WACZ,
+    render_visit,
+    replace_responses,
+    request_bytes,
+)
+from tests.assets.resealing import Facts, Lie, seal_lie
+from tests.assets.tampering import read_files, write_zip
+from tests.assets.verify_page import verify_in_python
 
 
-def recorded(*more: tuple[str, bytes], image: bytes | None = None) -> Lie:
+def record_responses(*more: tuple[str, bytes], image: bytes | None = None) -> Lie:
     """Add responses to the record, and optionally another one with the image."""
 
     def lie(facts: Facts, files: Files) -> None:
-        begun = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
+        started = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
         answers = [
             ("https://copies.example/", OK + PAGE),
             ("https://copies.example/field.jpg", image or OK + files[IMAGE]),
         ]
         files[EXCHANGE] = write_warc(
-            [Exchange(begun, url, "203.0.113.9", asked_for(url), bytearray(data)) for url, data in (*answers, *more)],
+            [
+                Exchange(started, url, "203.0.113.9", request_bytes(url), bytearray(data))
+                for url, data in (*answers, *more)
+            ],
             {},
         )
 
     return lie
 
 
-def loaded(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
+def load_resource(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
     """State that a browser loaded another resource with these bytes, or failed to load it."""
 
     def lie(facts: Facts, files: Files) -> None:
-        recorded((url, answer))(facts, files)
-        rendered(facts, files)
+        record_responses((url, answer))(facts, files)
+        render_visit(facts, files)
         record = json.loads(files[NETWORK])
         digest = None if body is None else Digest.of(body).hex
         failure = "no-answer" if body is None else ""
@@ -53,16 +66,16 @@ def loaded(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
     return lie
 
 
-def archived_at(url: str) -> Lie:
+def archive_response(url: str) -> Lie:
     """Add a response for this URL to the web archive."""
 
     def lie(facts: Facts, files: Files) -> None:
-        rendered(facts, files)
-        kept = dict(files)
-        recorded((url, OK))(facts, kept)
+        render_visit(facts, files)
+        remaining = dict(files)
+        record_responses((url, OK))(facts, remaining)
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
-            archive.writestr("archive/data.warc", kept[EXCHANGE])
+            archive.writestr("archive/data.warc", remaining[EXCHANGE])
         files[WACZ] = out.getvalue()
 
     return lie
@@ -70,7 +83,7 @@ def archived_at(url: str) -> Lie:
 
 def ends_early(facts: Facts, files: Files) -> None:
     """State more bytes of the record in the archive's directory than exist."""
-    archived_at("https://copies.example/x")(facts, files)
+    archive_response("https://copies.example/x")(facts, files)
     data = bytearray(files[WACZ])
     place = data.index(b"PK\1\2")
     struct.pack_into("<2I", data, place + 20, len(data), len(data))
@@ -91,44 +104,44 @@ OK, MOVED = b"HTTP/1.1 200 OK\r\n\r\n", "https://copies.example/old"
 PASSED, FAILED, UNREAD = "passed", "failed", "not checked"
 RECORDED: dict[str, tuple[Lie, dict[str, str]]] = {
     "an answer that is only announced": (
-        loaded(MOVED, b"HTTP/1.1 100 Continue\r\n", 0, None), {CAPTURE: PASSED, ARCHIVE: PASSED}
+        load_resource(MOVED, b"HTTP/1.1 100 Continue\r\n", 0, None), {CAPTURE: PASSED, ARCHIVE: PASSED}
     ),
     "a redirect to what is no address": (
-        loaded("https://copies.example/", b"HTTP/1.1 302 x\r\nLocation: http://[\r\n\r\n", 302, None),
+        load_resource("https://copies.example/", b"HTTP/1.1 302 x\r\nLocation: http://[\r\n\r\n", 302, None),
         {CAPTURE: PASSED, ARCHIVE: PASSED},
     ),
-    "an answer at what is no address": (recorded(("a:http://[", OK)), {CAPTURE: FAILED}),
-    "a length of 5,000 digits": (answered(head=f"Content-Length: {'9' * 5000}\r\n"), {CAPTURE: PASSED}),
+    "an answer at what is no address": (record_responses(("a:http://[", OK)), {CAPTURE: FAILED}),
+    "a length of 5,000 digits": (replace_responses(head=f"Content-Length: {'9' * 5000}\r\n"), {CAPTURE: PASSED}),
     "an image packed by what nobody undoes": (
-        recorded(image=b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n\x0b\x02\x80x\x03"),
+        record_responses(image=b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n\x0b\x02\x80x\x03"),
         {CAPTURE: UNREAD, "captures": UNREAD},
     ),
-    "another image": (recorded(image=OK + b"other"), {CAPTURE: FAILED}),
+    "another image": (record_responses(image=OK + b"other"), {CAPTURE: FAILED}),
     "a record of 30 February": (of_30_february, {CAPTURE: FAILED}),
     "a record of 24 o'clock": (at_24_o_clock, {CAPTURE: FAILED}),
     "an archived redirect to nowhere": (
-        loaded(MOVED, b"HTTP/1.1 302 x\r\n\r\nGone.", 302, b"Gone."), {CAPTURE: PASSED, ARCHIVE: PASSED}
+        load_resource(MOVED, b"HTTP/1.1 302 x\r\n\r\nGone.", 302, b"Gone."), {CAPTURE: PASSED, ARCHIVE: PASSED}
     ),
     "an archived answer without a chunk": (
-        loaded(MOVED, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, b""),
+        load_resource(MOVED, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, b""),
         {CAPTURE: PASSED, ARCHIVE: PASSED},
     ),
     "an archived answer packed by what nobody undoes": (
-        loaded(MOVED, b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n\x0b\x02\x80x\x03", 200, b"x"),
+        load_resource(MOVED, b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n\x0b\x02\x80x\x03", 200, b"x"),
         {CAPTURE: PASSED, ARCHIVE: UNREAD},
     ),
     "an archived answer of other bytes": (
-        loaded(MOVED, OK + b"x", 200, b"y"), {CAPTURE: PASSED, ARCHIVE: FAILED}
+        load_resource(MOVED, OK + b"x", 200, b"y"), {CAPTURE: PASSED, ARCHIVE: FAILED}
     ),
-    "an archive of a port beyond all": (archived_at("http://copies.example:99999/"), {ARCHIVE: FAILED}),
-    "an archive of what is no address": (archived_at("http://["), {ARCHIVE: FAILED}),
+    "an archive of a port beyond all": (archive_response("http://copies.example:99999/"), {ARCHIVE: FAILED}),
+    "an archive of what is no address": (archive_response("http://["), {ARCHIVE: FAILED}),
     "an archive that ends early": (ends_early, {ARCHIVE: FAILED}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_what_was_recorded_is_read_as_browsers_do(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    lie, wanted = RECORDED[name]
-    path = packed(tmp_path / "recorded.zip", sealed_lie(files_of(bundle), lie))
-    states = by_python(path, scene.trust)[1]
-    assert {check: states[check] for check in wanted} == wanted
+    lie, expected = RECORDED[name]
+    path = write_zip(tmp_path / "recorded.zip", seal_lie(read_files(bundle), lie))
+    states = verify_in_python(path, scene.trust)[1]
+    assert {check: states[check] for check in expected} == expected

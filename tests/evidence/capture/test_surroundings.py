@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from evidence.capture.surroundings import certificates_of
+from evidence.capture.surroundings import list_certificates
 from evidence.capture.visitor import Step, Visit
 from exhibit.network.http import ConnectionFacts
 from tests.assets.exact_site import PAGE, PICTURE, Site, answer, capture, file, network
@@ -70,7 +70,7 @@ def test_a_certificate_of_no_known_version_is_written_down_as_unreadable(
     connection = ConnectionFacts("shop", (), "203.0.113.5", 443, "TLSv1.3", None, (strange,))
     moment = dt.datetime.now(dt.UTC)
     step = Step("https://shop/", 200, (), moment, moment, connection)
-    (described,) = certificates_of([Visit("https://shop/", (step,))])
+    (described,) = list_certificates([Visit("https://shop/", (step,))])
     assert (described["unreadable"], base64.b64decode(described["der"])) == (True, strange)
 
 

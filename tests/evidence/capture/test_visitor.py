@@ -35,7 +35,7 @@ def test_private_addresses_are_refused_directly_and_behind_a_redirect(site: Site
     assert b"WARC-Truncated" not in file(captured, "exchange")
 
 
-def test_a_denied_host_is_not_asked_behind_a_redirect_either(site: Site) -> None:
+def test_a_denied_host_is_not_requested_behind_a_redirect_either(site: Site) -> None:
     with Site().running() as other:
         other.answers["/shop"] = answer(PAGE)
         target = other.url.replace("127.0.0.1", "localhost")
@@ -45,4 +45,4 @@ def test_a_denied_host_is_not_asked_behind_a_redirect_either(site: Site) -> None
         captured = HttpCapturer(guard, AGENT).capture(page, image, Digest.of(PICTURE), {"localhost"}.__contains__)
         assert other.asked == []
     assert (captured.outcome, "rules name localhost" in captured.sentence) == ("unreachable", True)
-    assert [one["reason"] for one in network(captured)["failures"]] == ["denied-host"]
+    assert [failure["reason"] for failure in network(captured)["failures"]] == ["denied-host"]

@@ -7,27 +7,31 @@ from cryptography import x509
 from evidence.development.certificates import open_hierarchy
 
 
-def points_to(certificate: x509.Certificate) -> str:
+def revocation_url(certificate: x509.Certificate) -> str:
     [point] = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert point.full_name is not None
     return str(point.full_name[0].value)
 
 
 def test_the_certificates_say_that_they_have_no_legal_weight(tmp_path: Path) -> None:
-    made = open_hierarchy(tmp_path, "http://127.0.0.1:9")
-    for holder in (made.root, made.issuing, made.unit):
+    hierarchy = open_hierarchy(tmp_path, "http://127.0.0.1:9")
+    for holder in (hierarchy.root, hierarchy.issuing, hierarchy.unit):
         assert "no legal weight" in holder.certificate.subject.rfc4514_string()
         holder.certificate.verify_directly_issued_by(
-            (made.root if holder is not made.unit else made.issuing).certificate
+            (hierarchy.root if holder is not hierarchy.unit else hierarchy.issuing).certificate
         )
 
 
-def test_at_another_address_the_root_stays_and_the_others_are_made_anew(tmp_path: Path) -> None:
+def test_at_another_address_the_root_stays_and_the_other_certificates_are_created_again(tmp_path: Path) -> None:
     first = open_hierarchy(tmp_path, "http://127.0.0.1:9")
     again, moved = (open_hierarchy(tmp_path, f"http://127.0.0.1:{port}") for port in (9, 10))
     assert (again.root.der, again.issuing.der, again.unit.der) == (first.root.der, first.issuing.der, first.unit.der)
     assert moved.root.der == first.root.der
-    assert points_to(moved.unit.certificate) == "http://127.0.0.1:10/issuing.crl" != points_to(first.unit.certificate)
+    assert (
+        revocation_url(moved.unit.certificate)
+        == "http://127.0.0.1:10/issuing.crl"
+        != revocation_url(first.unit.certificate)
+    )
     assert x509.load_der_x509_crl(moved.issuing_crl).is_signature_valid(moved.issuing.key.public_key())
 
 

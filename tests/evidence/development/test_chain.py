@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.opentimestamps.proofs import parse_header
-from evidence.development.chain import Blocks, Chain, running_chain
-from evidence.development.server import Question
+from evidence.development.chain import Blocks, Chain, run_chain
+from evidence.development.server import HttpRequest
 from exhibit.errors import ConfigError
 from exhibit.ports import ReceiptState
 from tests.assets.ots import DIGEST, anchor_to
 
 
 def test_a_restarted_chain_continues(tmp_path: Path) -> None:
-    with running_chain(tmp_path) as first:
+    with run_chain(tmp_path) as first:
         port = int(first.url.rpartition(":")[2])
         first.mine()
         receipt = anchor_to(first).submit(DIGEST)
     with (tmp_path / "headers").open("ab") as file:
         file.write(b"torn")
-    with running_chain(tmp_path, port) as second:
+    with run_chain(tmp_path, port) as second:
         assert (second.blocks.tip, second.pending) == (1, 1)
         second.mine()
         complete = anchor_to(second).upgrade(DIGEST, receipt)
@@ -29,7 +29,7 @@ def test_a_restarted_chain_continues(tmp_path: Path) -> None:
 
 
 def test_blocks_come_by_themselves_when_asked_to(tmp_path: Path) -> None:
-    with running_chain(tmp_path, every=0.01) as chain:
+    with run_chain(tmp_path, every=0.01) as chain:
         anchor = anchor_to(chain)
         receipt = anchor.submit(DIGEST)
         while receipt.state is ReceiptState.PENDING:
@@ -41,13 +41,13 @@ def test_the_development_node_answers_odd_calls_with_an_error(tmp_path: Path) ->
     chain = Chain(tmp_path, "http://127.0.0.1:9")
     odd: list[object] = [{"method": "nothing"}, {"method": "getblockhash", "params": []}, [], {"params": 1}]
     for call in odd:
-        answer = chain.answer(Question("POST", "/", json.dumps(call).encode()))
+        answer = chain.answer(HttpRequest("POST", "/", json.dumps(call).encode()))
         assert answer.status == 500
         assert json.loads(answer.body)["error"] is not None
 
 
 def test_a_chain_with_a_foreign_block_does_not_start(tmp_path: Path) -> None:
-    with running_chain(tmp_path) as chain:
+    with run_chain(tmp_path) as chain:
         chain.mine()
     header = (tmp_path / "headers").read_bytes()[80:]
     (tmp_path / "headers").write_bytes(header)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import send_request
 from evidence.development.__main__ import main
 from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
@@ -26,20 +26,20 @@ COMMAND = [sys.executable, "-m", "evidence.development"]
         ("chain", "/timestamp/" + 64 * "0", b"Pending", signal.SIGINT),
     ],
 )
-def test_a_witness_prints_its_address_serves_and_ends_when_told(
+def test_a_timestamp_service_prints_its_address_serves_and_ends_on_a_signal(
     witness: str, path: str, beginning: bytes, number: signal.Signals, tmp_path: Path
 ) -> None:
     arguments = [*COMMAND, witness, "--folder", str(tmp_path), "--every", "0.1"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         url = running.stdout.readline().strip()
-        assert ask(SESSION, url + path)[1].startswith(beginning)
+        assert send_request(SESSION, url + path)[1].startswith(beginning)
         running.send_signal(number)
         assert running.wait(20) == 0
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """A function that runs the program in this process and returns its message when it cannot serve."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
@@ -50,14 +50,14 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path, told: Callable[..., str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        assert "can't be used" in told("chain", "--folder", str(tmp_path), "--port", port)
+def test_a_port_in_use_is_reported_in_a_sentence(tmp_path: Path, run_command: Callable[..., str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        assert "can't be used" in run_command("chain", "--folder", str(tmp_path), "--port", port)
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, told: Callable[..., str]) -> None:
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, run_command: Callable[..., str]) -> None:
     (tmp_path / "file").write_text("in the way")
-    words = told("chain", "--folder", str(tmp_path / "file" / "chain"))
+    words = run_command("chain", "--folder", str(tmp_path / "file" / "chain"))
     assert f"{tmp_path / 'file'}" in words
     assert "port" not in words

@@ -16,7 +16,7 @@ from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
 from tests.assets.fonts import only_embedded_fonts
-from tests.assets.papers_sample import sample_sealed
+from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 
@@ -38,8 +38,8 @@ WORST = ("marks on one letter", "an Arabic word without an end")
 
 def some(number: int) -> list[Any]:
     """Return names of texts: ``number`` of the worst, and all others in long test runs."""
-    others = (name for name in HOSTILE if name not in WORST[:number])
-    return [*WORST[:number], *(pytest.param(name, marks=pytest.mark.long) for name in others)]
+    rest = (name for name in HOSTILE if name not in WORST[:number])
+    return [*WORST[:number], *(pytest.param(name, marks=pytest.mark.long) for name in rest)]
 
 
 PAGE_WIDTH = 595.3
@@ -60,9 +60,11 @@ def hostile_case(text: str) -> CaseFacts:
 
 def hostile_report(text: str, cases: int) -> ReportFacts:
     report, _ = sample_report(cases)
-    shown = tuple(replace(one, facts=replace(hostile_case(text), number=one.facts.number)) for one in report.cases)
+    cases_with_text = tuple(
+        replace(case, facts=replace(hostile_case(text), number=case.facts.number)) for case in report.cases
+    )
     owner = replace(report.owner, name=text, identity=text)
-    return replace(report, title=text, owner=owner, preparer=text, cases=shown, not_checked=(text,))
+    return replace(report, title=text, owner=owner, preparer=text, cases=cases_with_text, not_checked=(text,))
 
 
 def starts_of_text(pdf: bytes) -> list[float]:
@@ -79,7 +81,7 @@ def starts_of_text(pdf: bytes) -> list[float]:
 
 
 @pytest.mark.long
-def test_a_sheet_comes_of_it_and_stays_on_the_paper() -> None:
+def test_a_sheet_is_generated_from_it_and_stays_on_the_page() -> None:
     for what, text in HOSTILE.items():
         starts = starts_of_text(render_exhibit_sheet(hostile_case(text), sample_pictures(), "en"))
         assert starts, what
@@ -89,31 +91,31 @@ def test_a_sheet_comes_of_it_and_stays_on_the_paper() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("text", some(1), ids=str)
-def test_a_report_comes_of_it_and_stays_on_the_paper(text: str) -> None:
+def test_a_report_is_generated_from_it_and_stays_on_the_page(text: str) -> None:
     _, pictures = sample_report(1)
     assert max(starts_of_text(render_report_pdf(hostile_report(HOSTILE[text], 1), pictures, "en"))) < RIGHT_EDGE
 
 
 @pytest.mark.long
-def test_cards_of_hostile_cases_stay_on_the_paper() -> None:
+def test_cards_of_hostile_cases_stay_on_the_page() -> None:
     report, pictures = sample_report(AT_LENGTH + 1)
     texts = list(HOSTILE.values())
     cases = tuple(
-        replace(one, facts=replace(hostile_case(texts[place % len(texts)]), number=one.facts.number))
-        for place, one in enumerate(report.cases)
+        replace(case, facts=replace(hostile_case(texts[place % len(texts)]), number=case.facts.number))
+        for place, case in enumerate(report.cases)
     )
     assert max(starts_of_text(render_report_pdf(replace(report, cases=cases), pictures, "en"))) < RIGHT_EDGE
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("text", some(2), ids=str)
-def test_deposit_records_and_papers_come_of_it(text: str) -> None:
+def test_deposit_records_and_documents_are_generated_from_it(text: str) -> None:
     case = hostile_case(HOSTILE[text])
     record = replace(case, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     assert max(starts_of_text(render_deposit_record(record, sample_pictures(), "en"))) < RIGHT_EDGE
-    sealed = replace(sample_sealed(), facts=case)
+    sealed_case = replace(sealed_sample(), facts=case)
     for kind in PAPERS:
-        assert max(starts_of_text(render_paper(kind, sealed, language="en"))) < RIGHT_EDGE, kind
+        assert max(starts_of_text(render_paper(kind, sealed_case, language="en"))) < RIGHT_EDGE, kind
 
 
 def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
@@ -136,5 +138,5 @@ def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() ->
 def test_any_text_at_all_gives_a_sheet(text: str) -> None:
     with only_embedded_fonts():
         pdf = render_exhibit_sheet(hostile_case(text), {}, "en")
-    shown = text_of(pdf)
-    assert not [sign for sign in shown if unicodedata.category(sign) in {"Cs", "Co"}]
+    sheet_text = text_of(pdf)
+    assert not [sign for sign in sheet_text if unicodedata.category(sign) in {"Cs", "Co"}]

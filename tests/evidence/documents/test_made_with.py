@@ -6,9 +6,9 @@ from evidence.documents.made_with import LIBRARIES, made_with
 
 
 def test_zone_versions_and_one_digest_of_sources_and_fonts_are_named() -> None:
-    made = made_with("Asia/Shanghai")
-    assert made == made_with("Asia/Shanghai") != made_with("UTC")
-    assert made.time_zone == "Asia/Shanghai"
-    versions = dict(made.versions)
+    software = made_with("Asia/Shanghai")
+    assert software == made_with("Asia/Shanghai") != made_with("UTC")
+    assert software.time_zone == "Asia/Shanghai"
+    versions = dict(software.versions)
     assert set(versions) == {*LIBRARIES, "jpeg"}
     assert all(re.match(r"\d+", version) for version in versions.values())

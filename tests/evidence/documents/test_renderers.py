@@ -28,9 +28,9 @@ def test_the_same_facts_give_the_same_bytes(render: Render) -> None:
 
 @ALL
 def test_other_facts_give_other_bytes(render: Render) -> None:
-    one, pictures = sample_report(1)
+    report, pictures = sample_report(1)
     two, more = sample_report(2)
-    assert render(one, dict(pictures)) != render(two, dict(more))
+    assert render(report, dict(pictures)) != render(two, dict(more))
 
 
 @ALL

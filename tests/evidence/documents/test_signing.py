@@ -19,7 +19,7 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from evidence.development.authority import Authority as TrialAuthority, running_authority
+from evidence.development.authority import Authority as TrialAuthority, run_authority
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.signing import Authority, sign_pdf
 from evidence.keys.documents import DocumentKey, generate_document_key, unlock_document_key
@@ -35,8 +35,8 @@ MASTER = bytes(range(32))
 
 @pytest.fixture(scope="module")
 def key() -> DocumentKey:
-    made = generate_document_key("Lindqvist Pictures AB", "operator", MASTER, now())
-    return unlock_document_key(made.encrypted, made.certificate, MASTER)
+    document_key = generate_document_key("Lindqvist Pictures AB", "operator", MASTER, now())
+    return unlock_document_key(document_key.encrypted, document_key.certificate, MASTER)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,11 @@ def sheet() -> bytes:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialAuthority]:
-    with running_authority(tmp_path_factory.mktemp("authority")) as running:
+    with run_authority(tmp_path_factory.mktemp("authority")) as running:
         yield running
 
 
-def asked(authority: TrialAuthority) -> Authority:
+def authority_client(authority: TrialAuthority) -> Authority:
     port = int(authority.url.rsplit(":", 1)[1].strip("/"))
     guard = Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((port,)))
     return Authority(authority.url, guarded_session(guard, user_agent="test"))
@@ -85,12 +85,14 @@ def test_one_changed_byte_is_seen(key: DocumentKey, sheet: bytes) -> None:
     (signature,) = PdfFileReader(io.BytesIO(bytes(signed)), strict=False).embedded_signatures
     signature.compute_digest()
     digest = signature.signer_info["signed_attrs"]
-    stated = next(one["values"][0].native for one in digest if one["type"].native == "message_digest")
-    assert signature.compute_digest() != stated
+    digest_value = next(
+        attribute["values"][0].native for attribute in digest if attribute["type"].native == "message_digest"
+    )
+    assert signature.compute_digest() != digest_value
 
 
-def test_an_authority_stamps_the_signature(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
-    signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed", authority=asked(authority))
+def test_an_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, authority: TrialAuthority) -> None:
+    signed = sign_pdf(sheet, key, name="Lindqvist", reason="Sealed", authority=authority_client(authority))
     status = status_of(signed, key, authority.root_pem)
     assert status.timestamp_validity is not None
     assert status.timestamp_validity.intact
@@ -113,16 +115,16 @@ def test_what_is_no_pdf_is_refused_with_a_sentence(key: DocumentKey) -> None:
 def test_pdfsig_calls_the_signature_valid(key: DocumentKey, sheet: bytes, tmp_path: Path) -> None:
     path = tmp_path / "signed.pdf"
     path.write_bytes(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"))
-    said = subprocess.run(["pdfsig", "-nocert", path], capture_output=True, text=True, check=False).stdout
-    assert "Signature Validation: Signature is Valid." in said
-    assert "ETSI.CAdES.detached" in said
-    assert "Total document signed" in said
+    output = subprocess.run(["pdfsig", "-nocert", path], capture_output=True, text=True, check=False).stdout
+    assert "Signature Validation: Signature is Valid." in output
+    assert "ETSI.CAdES.detached" in output
+    assert "Total document signed" in output
 
 
-def test_an_answer_that_is_no_stamp_a_refusal_and_a_stamp_for_somebody_else_are_each_told(
+def test_replies_that_are_no_timestamp_refusals_and_timestamps_for_others_are_reported(
     key: DocumentKey, sheet: bytes, authority: TrialAuthority
 ) -> None:
-    guarded = asked(authority)
+    guarded = authority_client(authority)
     request = tsp.TimeStampReq(
         {
             "version": "v1",
@@ -131,17 +133,17 @@ def test_an_answer_that_is_no_stamp_a_refusal_and_a_stamp_for_somebody_else_are_
             "cert_req": True,
         }
     )
-    another = guarded.session.post(guarded.url, data=request.dump()).content
+    other_reply = guarded.session.post(guarded.url, data=request.dump()).content
     refused = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["too many"]})
     answers = {
         b"<html>": "doesn't hold|isn't a timestamp reply",
         core.Sequence.load(b"\x30" + bytes([len(refused.dump())]) + refused.dump()).dump(): "refused: too many",
-        another: "answered another request",
+        other_reply: "answered another request",
     }
     with Site() as site:
         guard = Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((urlsplit(site.url()).port or 0,)))
-        one = Authority(site.url("/"), guarded_session(guard, user_agent="test"))
-        for body, said in answers.items():
+        client = Authority(site.url("/"), guarded_session(guard, user_agent="test"))
+        for body, message in answers.items():
             site.routes["/"] = Answer(body, "application/timestamp-reply")
-            with pytest.raises(ServiceMissingError, match=said):
-                sign_pdf(sheet, key, name="L", reason="S", authority=one)
+            with pytest.raises(ServiceMissingError, match=message):
+                sign_pdf(sheet, key, name="L", reason="S", authority=client)

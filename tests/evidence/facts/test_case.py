@@ -55,11 +55,13 @@ def test_odds_and_figures_of_a_comparison_read_back() -> None:
     case = sample_case()
     [match] = case.matches
     figures = {"cosine": 0.25, "drift": None}
-    one = replace(match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-0.5, figures=figures)
-    said = replace(case, matches=(replace(match, verification=one),))
-    assert json.loads(said.to_json())["matches"][0]["verification"]["figures"] == figures
-    assert CaseFacts.from_json(said.to_json()) == said
-    hash(one)
+    verification = replace(
+        match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-0.5, figures=figures
+    )
+    changed = replace(case, matches=(replace(match, verification=verification),))
+    assert json.loads(changed.to_json())["matches"][0]["verification"]["figures"] == figures
+    assert CaseFacts.from_json(changed.to_json()) == changed
+    hash(verification)
 
 
 @pytest.mark.parametrize("figures", [{"cosine": "much"}, [0.25], {"cosine": True}])

@@ -9,20 +9,20 @@ from evidence.facts.cocapture import (
     WORDS,
     Cocapture,
     PartnerAnswer,
-    asks_consent,
-    compare,
-    page_language,
-    page_text,
+    compare_statement,
+    extract_text,
+    get_page_language,
+    mentions_consent,
 )
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.clock import now
 from exhibit.digests import Digest
-from tests.assets.bundles import CAPTURED, PAGE, captured_page, found_bytes
+from tests.assets.bundles import CAPTURED, PAGE, captured_page_files, found_bytes
 from tests.assets.cocaptures import CHALLENGE, statement
 
 IMAGE = found_bytes(1)
-NETWORK = from_plain(NetworkRecord, json.loads(captured_page(now(), IMAGE)[CAPTURED[1]]), where="")
+NETWORK = from_plain(NetworkRecord, json.loads(captured_page_files(now(), IMAGE)[CAPTURED[1]]), where="")
 
 
 @pytest.mark.parametrize(
@@ -40,26 +40,26 @@ NETWORK = from_plain(NetworkRecord, json.loads(captured_page(now(), IMAGE)[CAPTU
     ],
 )
 def test_the_text_of_a_page(page: bytes, text: bytes) -> None:
-    assert page_text(page) == text
+    assert extract_text(page) == text
 
 
 def test_markup_without_end_takes_no_longer_than_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     for piece in (b"<", b"<script", b"<!--", b"<html ", b"</script"):
-        assert page_text(piece * 200_000) == b""
-        assert page_language(piece * 200_000) == ""
+        assert extract_text(piece * 200_000) == b""
+        assert get_page_language(piece * 200_000) == ""
 
 
 def test_language_and_banner() -> None:
-    assert page_language(b'<!doctype html><HTML class="x" lang="zh-Hans">') == "zh-hans"
-    assert page_language(b'<html><p lang="de">') == ""
-    assert page_language(b" " * 5000 + b'<html lang="de">') == ""
-    assert asks_consent(b"We use Cookies")
-    assert not asks_consent(PAGE)
+    assert get_page_language(b'<!doctype html><HTML class="x" lang="zh-Hans">') == "zh-hans"
+    assert get_page_language(b'<html><p lang="de">') == ""
+    assert get_page_language(b" " * 5000 + b'<html lang="de">') == ""
+    assert mentions_consent(b"We use Cookies")
+    assert not mentions_consent(PAGE)
 
 
 def test_everything_agrees_with_the_same_visit() -> None:
-    said = statement(now())
-    agrees, differs = compare(said, NETWORK, PAGE, Digest.of(IMAGE))
+    seen_by_other = statement(now())
+    agrees, differs = compare_statement(seen_by_other, NETWORK, PAGE, Digest.of(IMAGE))
     assert (agrees, differs) == (tuple(name for name in WORDS if name != "language"), ())
 
 
@@ -77,37 +77,37 @@ def test_everything_agrees_with_the_same_visit() -> None:
     ],
 )
 def test_each_difference_has_its_name(name: str, other: dict[str, dict[str, object]]) -> None:
-    said = statement(now())
+    seen_by_other = statement(now())
     changed = {
-        field: replace(getattr(said, field), **value) if isinstance(value, dict) else value
+        field: replace(getattr(seen_by_other, field), **value) if isinstance(value, dict) else value
         for field, value in other.items()
     }
-    agrees, differs = compare(replace(said, **changed), NETWORK, PAGE, Digest.of(IMAGE))
+    agrees, differs = compare_statement(replace(seen_by_other, **changed), NETWORK, PAGE, Digest.of(IMAGE))
     assert differs == (name,)
     assert name not in agrees
 
 
 def test_another_language_is_named_and_none_is_not() -> None:
     page = b'<html lang="en">A'
-    said = replace(statement(now()), language="de", text=Digest.of(page_text(page)))
-    assert "language" in compare(said, NETWORK, page, None)[1]
-    assert "language" not in sum(compare(said, NETWORK, PAGE, None), ())
+    seen_by_other = replace(statement(now()), language="de", text=Digest.of(extract_text(page)))
+    assert "language" in compare_statement(seen_by_other, NETWORK, page, None)[1]
+    assert "language" not in sum(compare_statement(seen_by_other, NETWORK, PAGE, None), ())
 
 
 def test_what_one_side_lacks_neither_agrees_nor_differs() -> None:
-    said = statement(now())
-    assert said.picture is not None
-    lacking = replace(said, picture=replace(said.picture, sha256=None), text=None, page=replace(said.page, sha256=None))
-    told = sum(compare(lacking, NETWORK, PAGE, Digest.of(IMAGE)), ())
-    assert not {"picture", "page", "text", "consent"} & set(told)
-    told = sum(compare(said, NETWORK, None, None), ())
-    assert not {"picture", "page", "text", "consent"} & set(told)
+    full = statement(now())
+    assert full.picture is not None
+    partial = replace(full, picture=replace(full.picture, sha256=None), text=None, page=replace(full.page, sha256=None))
+    differences = sum(compare_statement(partial, NETWORK, PAGE, Digest.of(IMAGE)), ())
+    assert not {"picture", "page", "text", "consent"} & set(differences)
+    differences = sum(compare_statement(full, NETWORK, None, None), ())
+    assert not {"picture", "page", "text", "consent"} & set(differences)
 
 
 def test_a_picture_inside_the_page_agrees_with_the_page() -> None:
     inside = replace(statement(now()), picture=None)
-    assert "picture" in compare(inside, NETWORK, PAGE, Digest.of(IMAGE))[0]
-    assert "picture" not in sum(compare(inside, NETWORK, PAGE + b" ", Digest.of(IMAGE)), ())
+    assert "picture" in compare_statement(inside, NETWORK, PAGE, Digest.of(IMAGE))[0]
+    assert "picture" not in sum(compare_statement(inside, NETWORK, PAGE + b" ", Digest.of(IMAGE)), ())
 
 
 def test_the_file_reads_back() -> None:

@@ -8,27 +8,30 @@ import pytest
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
-from tests.assets.bundles import captured_page
+from tests.assets.bundles import captured_page_files
 
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
-    files = captured_page(now(), b"the image")
+    files = captured_page_files(now(), b"the image")
     [data] = [data for name, data in files.items() if name.endswith("network.json")]
     plain: dict[str, Any] = json.loads(data)
     return plain
 
 
 def test_what_is_written_of_a_visit_reads_back(record: dict[str, Any]) -> None:
-    read = from_plain(NetworkRecord, record, where="network.json")
-    assert [one.url for one in read.exchanges] == ["https://copies.example/", "https://copies.example/field.jpg"]
-    assert {(one.peer.address, one.peer.port, one.dns_answers) for one in read.exchanges} == {
+    parsed = from_plain(NetworkRecord, record, where="network.json")
+    assert [exchange.url for exchange in parsed.exchanges] == [
+        "https://copies.example/",
+        "https://copies.example/field.jpg",
+    ]
+    assert {(exchange.peer.address, exchange.peer.port, exchange.dns_answers) for exchange in parsed.exchanges} == {
         ("203.0.113.9", 443, ("203.0.113.9",))
     }
-    [certificate] = read.exchanges[0].tls.chain if read.exchanges[0].tls else ()
+    [certificate] = parsed.exchanges[0].tls.chain if parsed.exchanges[0].tls else ()
     assert certificate.unreadable
-    assert read.rendered is None
-    assert read.proxy.used is False
+    assert parsed.rendered is None
+    assert parsed.proxy.used is False
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,24 @@ import pytest
 
 pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
-from evidence.bundle.sealing import named_files
+from evidence.bundle.sealing import list_named_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts import provenance
 from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
-from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
-from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures, say
+from tests.assets.c2pa_signed import SIGNER, TITLE, embed_manifest
+from tests.assets.documents_sample import encoded, landscape, phrase, sample_case, sample_pictures
 
 
 @pytest.fixture(scope="module")
 def signed() -> bytes:
-    return with_manifest(encoded(landscape(4)))
+    return embed_manifest(encoded(landscape(4)))
 
 
 def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
-    found = read_provenance(signed, "JPEG")
-    assert found is not None
-    facts, manifest = found
+    result = read_provenance(signed, "JPEG")
+    assert result is not None
+    facts, manifest = result
     assert (facts.standing, facts.problems) == ("valid", ())
     assert (facts.signer, facts.title) == (SIGNER, TITLE)
     assert facts.generator.startswith("sample-camera")
@@ -37,28 +37,28 @@ def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
 def test_changed_pixels_are_seen(signed: bytes) -> None:
     changed = bytearray(signed)
     changed[-200] ^= 1
-    found = read_provenance(bytes(changed), "JPEG")
-    assert found is not None
-    assert found[0].standing == "invalid"
-    assert "assertion.dataHash.mismatch" in found[0].problems
+    result = read_provenance(bytes(changed), "JPEG")
+    assert result is not None
+    assert result[0].standing == "invalid"
+    assert "assertion.dataHash.mismatch" in result[0].problems
 
 
 def test_a_picture_without_a_manifest_has_none() -> None:
-    found = read_provenance(encoded(landscape(4)), "JPEG")
-    assert found == (ProvenanceFacts("none"), b"")
+    result = read_provenance(encoded(landscape(4)), "JPEG")
+    assert result == (ProvenanceFacts("none"), b"")
 
 
 @pytest.mark.parametrize("data", [b"", b"xx", b"\xff\xd8\xff\xeb\x00\x10JP\x00\x01\x00\x00\x00\x01"])
 def test_what_cannot_be_read_is_no_error(data: bytes) -> None:
-    found = read_provenance(data, "JPEG")
-    assert found is None or found[0].standing in ("none", "unreadable")
+    result = read_provenance(data, "JPEG")
+    assert result is None or result[0].standing in ("none", "unreadable")
 
 
 def test_a_cut_manifest_is_not_taken_for_one_that_holds(signed: bytes) -> None:
     for end in range(200, len(signed), len(signed) // 12):
-        found = read_provenance(signed[:end], "JPEG")
-        assert found is not None
-        assert found[0].standing != "valid"
+        result = read_provenance(signed[:end], "JPEG")
+        assert result is not None
+        assert result[0].standing != "valid"
 
 
 def test_a_manifest_is_read_within_limits_in_a_process_of_its_own(
@@ -67,9 +67,9 @@ def test_a_manifest_is_read_within_limits_in_a_process_of_its_own(
     with monkeypatch.context() as patch:
         patch.setattr(provenance, "MEMORY", 1)
         assert read_provenance(signed + bytes(60 << 20), "JPEG") == (ProvenanceFacts("unreadable"), b"")
-    found = read_provenance(signed, "JPEG")
-    assert found is not None
-    assert found[0].standing == "valid"
+    result = read_provenance(signed, "JPEG")
+    assert result is not None
+    assert result[0].standing == "valid"
 
 
 def test_a_format_that_holds_none_was_not_looked_at(signed: bytes) -> None:
@@ -86,18 +86,18 @@ def sheet(case: CaseFacts) -> str:
     return " ".join(" ".join(page.extract_text().split()) for page in pages)
 
 
-def test_the_sheet_tells_who_says_what() -> None:
+def test_the_sheet_names_the_source_of_each_statement() -> None:
     path = "data/sightings/01/c2pa.json"
     case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
     text = sheet(case)
-    assert say("provenance.valid") in text
+    assert phrase("provenance.valid") in text
     assert f"signer: {SIGNER} signed at: 2026-11-01T10:00:00Z" in text
     assert f"generator: sample-camera 1 title: {TITLE} stated" in text
-    assert (path, None) in named_files(case)
+    assert (path, None) in list_named_files(case)
     assert CaseFacts.from_json(case.to_json()) == case
 
 
-def test_what_was_done_is_told_as_stated() -> None:
+def test_edits_are_shown_as_stated() -> None:
     actions = ("c2pa.created (digitalCapture)", "c2pa.cropped")
     case = case_with(ProvenanceFacts("valid", file="data/sightings/01/c2pa.json", actions=actions))
     assert "actions: c2pa.created (digitalCapture), c2pa.cropped" in sheet(case)
@@ -105,19 +105,19 @@ def test_what_was_done_is_told_as_stated() -> None:
 
 
 @pytest.mark.long
-def test_the_sheet_tells_what_the_file_says_of_its_making() -> None:
+def test_the_sheet_shows_what_the_file_states_about_its_creation() -> None:
     case = sample_case()
-    told = {
-        f"{say('label.making')} digital source type (IPTC): compositeSynthetic "
-        f"{say('making.aigc', value='Label: 1')} stated": MakingFacts("compositeSynthetic", "Label: 1"),
-        f"{say('label.making')} none recorded": MakingFacts(),
+    texts = {
+        f"{phrase('label.making')} digital source type (IPTC): compositeSynthetic "
+        f"{phrase('making.aigc', value='Label: 1')} stated": MakingFacts("compositeSynthetic", "Label: 1"),
+        f"{phrase('label.making')} none recorded": MakingFacts(),
     }
-    for words, making in told.items():
-        made = replace(case, sightings=(replace(case.sightings[0], making=making),))
-        assert words in sheet(made)
-        assert CaseFacts.from_json(made.to_json()) == made
-    assert say("label.making") not in sheet(case)
+    for words, making in texts.items():
+        changed = replace(case, sightings=(replace(case.sightings[0], making=making),))
+        assert words in sheet(changed)
+        assert CaseFacts.from_json(changed.to_json()) == changed
+    assert phrase("label.making") not in sheet(case)
 
 
 def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:
-    assert f"{say('label.provenance')} not checked" in sheet(case_with(None))
+    assert f"{phrase('label.provenance')} not checked" in sheet(case_with(None))

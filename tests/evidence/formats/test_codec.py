@@ -101,7 +101,7 @@ def test_json_beyond_the_limit_is_not_parsed() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_random_bytes_are_read_or_refused_in_words(data: bytes) -> None:
+def test_random_bytes_are_read_or_refused_with_a_message(data: bytes) -> None:
     try:
         parse_json(data, what="a file")
     except FormatError as error:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from evidence.formats.codec import FormatError
-from evidence.formats.container import FolderContents, NoBundleError, member_of, read_all, zip_chunks
+from evidence.formats.container import FolderContents, NoBundleError, create_member, read_all, zip_chunks
 from evidence.formats.zipread import ZipContents
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
@@ -19,17 +19,17 @@ from tests.assets.hostile_zips import hostile_zips
 FILES = {"bagit.txt": b"BagIt-Version: 1.0\n", "data/a.txt": b"a" * 5000, "data/b/c.txt": b""}
 
 
-def our_zip(files: dict[str, bytes]) -> bytes:
-    return b"".join(zip_chunks(member_of(name, data) for name, data in files.items()))
+def zip_by_exhibit(files: dict[str, bytes]) -> bytes:
+    return b"".join(zip_chunks(create_member(name, data) for name, data in files.items()))
 
 
-def written(folder: Path, data: bytes) -> Path:
+def write_zip(folder: Path, data: bytes) -> Path:
     path = folder / "bundle.zip"
     path.write_bytes(data)
     return path
 
 
-def refused(path: Path) -> str:
+def refusal_message(path: Path) -> str:
     """Return the message with which the reader and the whole verifier refuse a hostile ZIP."""
     verdict = Verifier(load_trust()).verify(path)
     assert verdict.outcome is ExitCode.CHECK_FAILED
@@ -38,10 +38,10 @@ def refused(path: Path) -> str:
 
 
 def test_what_is_written_is_read_back_by_us_and_by_the_standard_library(tmp_path: Path) -> None:
-    path = written(tmp_path, our_zip(FILES))
+    path = write_zip(tmp_path, zip_by_exhibit(FILES))
     contents = ZipContents(path)
     assert {name: read_all(contents, name, 1 << 20) for name in contents.names} == FILES
-    assert contents.same_bytes_as(iter([our_zip(FILES)]))
+    assert contents.same_bytes_as(iter([zip_by_exhibit(FILES)]))
     contents.close()
     with zipfile.ZipFile(path) as standard:
         assert standard.testzip() is None
@@ -51,11 +51,11 @@ def test_what_is_written_is_read_back_by_us_and_by_the_standard_library(tmp_path
 
 
 def test_the_order_in_which_members_come_does_not_matter() -> None:
-    assert our_zip(FILES) == our_zip(dict(reversed(FILES.items())))
+    assert zip_by_exhibit(FILES) == zip_by_exhibit(dict(reversed(FILES.items())))
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06"]), st.sampled_from([b"", bytes(18)]))
-def test_random_bytes_are_refused_in_words(
+def test_random_bytes_are_refused_with_a_message(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, mark: bytes, rest: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "random.zip"
@@ -68,7 +68,7 @@ def test_random_bytes_are_refused_in_words(
 
 @given(st.data())
 def test_any_damage_to_a_zip_is_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    raw = bytearray(our_zip(FILES))
+    raw = bytearray(zip_by_exhibit(FILES))
     for place in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=8)):
         raw[place] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
@@ -88,17 +88,17 @@ class TestFolders:
     def test_a_link_out_of_the_folder_is_refused(self, tmp_path: Path) -> None:
         root = self.folder(tmp_path / "bag")
         (root / "data/a.txt").symlink_to("/etc/passwd")
-        assert "link" in refused(root)
+        assert "link" in refusal_message(root)
 
     def test_a_linked_folder_is_refused(self, tmp_path: Path) -> None:
         root = self.folder(tmp_path / "bag")
         (root / "data/loop").symlink_to(root)
-        assert "link" in refused(root)
+        assert "link" in refusal_message(root)
 
     def test_a_pipe_is_refused(self, tmp_path: Path) -> None:
         root = self.folder(tmp_path / "bag")
         os.mkfifo(root / "data/pipe")
-        assert "device" in refused(root)
+        assert "device" in refusal_message(root)
 
     def test_what_a_file_manager_left_is_passed_over(self, tmp_path: Path) -> None:
         root = self.folder(tmp_path / "bag")
@@ -108,19 +108,19 @@ class TestFolders:
         assert contents.left_over == ("data/.DS_Store",)
 
 
-def test_a_bundle_beyond_what_a_plain_zip_holds_is_not_begun() -> None:
-    large = member_of("data/a.bin", b"")
+def test_a_bundle_larger_than_a_plain_zip_allows_is_not_started() -> None:
+    large = create_member("data/a.bin", b"")
     members = [type(large)(f"data/{number}.bin", 1 << 30, 0, large.chunks) for number in range(4)]
     with pytest.raises(FormatError, match="4 GiB"):
         next(zip_chunks(members))
 
 
 def test_checksums_are_those_of_the_bytes() -> None:
-    assert member_of("a", b"abc").crc == zlib.crc32(b"abc")
+    assert create_member("a", b"abc").crc == zlib.crc32(b"abc")
 
 
 @pytest.mark.parametrize("what", hostile_zips())
-def test_a_hostile_zip_is_refused_in_words(tmp_path: Path, what: str) -> None:
+def test_a_hostile_zip_is_refused_with_a_message(tmp_path: Path, what: str) -> None:
     path = tmp_path / "hostile.zip"
     path.write_bytes(hostile_zips()[what])
     if what in {"text", "nothing"}:

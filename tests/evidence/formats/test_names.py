@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from evidence.formats.codec import FormatError
-from evidence.formats.container import MAX_NAME, check_names, check_places, is_left_over, is_name
-from tests.evidence.formats.test_container import refused, written
-from tests.evidence.formats.test_zipread import their_zip
+from evidence.formats.container import MAX_NAME, check_collisions, check_names, is_system_file, is_valid_name
+from tests.evidence.formats.test_container import refusal_message, write_zip
+from tests.evidence.formats.test_zipread import zip_by_python
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,20 @@ from tests.evidence.formats.test_zipread import their_zip
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
-    assert "name" in refused(written(tmp_path, their_zip(("bagit.txt", b""), (name, b"x"))))
+    assert "name" in refusal_message(write_zip(tmp_path, zip_by_python(("bagit.txt", b""), (name, b"x"))))
 
 
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
-    assert "folder" in refused(written(tmp_path, their_zip(("data", b"one"), ("data/a.txt", b"two"))))
+    assert "folder" in refusal_message(write_zip(tmp_path, zip_by_python(("data", b"one"), ("data/a.txt", b"two"))))
 
 
-def test_names_and_what_file_managers_leave_are_told_apart() -> None:
+def test_bundle_files_are_distinguished_from_those_that_file_managers_leave() -> None:
     for name in ("data/work/01.jpg", "a", "a-b_c.D", "x" * MAX_NAME, "console/nullable.txt"):
-        assert is_name(name), name
+        assert is_valid_name(name), name
     for name in ("", "a/", ".a", "a.", "-a", "x" * (MAX_NAME + 1), "data/CON.txt", "lpt1/a", "a/../b", "ä"):
-        assert not is_name(name), name
-    left = ["._a", "data/.DS_Store", "THUMBS.DB", "a/desktop.ini", "a/._b"]
-    assert [name for name in (*left, "data/a.jpg", "thumbs.db/a") if is_left_over(name)] == left
+        assert not is_valid_name(name), name
+    leftovers = ["._a", "data/.DS_Store", "THUMBS.DB", "a/desktop.ini", "a/._b"]
+    assert [name for name in (*leftovers, "data/a.jpg", "thumbs.db/a") if is_system_file(name)] == leftovers
 
 
 def test_names_that_are_one_place_on_some_systems_cannot_lie_side_by_side() -> None:
@@ -55,4 +55,4 @@ def test_names_that_are_one_place_on_some_systems_cannot_lie_side_by_side() -> N
     ):
         with pytest.raises(FormatError, match=rf"The bag contains .*{words}"):
             check_names(names, what="The bag")
-    check_places(["a/", "a/b c"], what="The ZIP")
+    check_collisions(["a/", "a/b c"], what="The ZIP")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, strategies as st
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
-from evidence.formats.pdf_content import MAX_BYTES, PdfContent, is_pdf, pdf_content
+from evidence.formats.pdf_content import MAX_BYTES, PdfContent, inspect_pdf, is_pdf
 from tests.assets.bundles import empty_pdf
 
 
-def written(change: str = "", *, password: str = "") -> bytes:
+def pdf_with(change: str = "", *, password: str = "") -> bytes:
     writer = pypdf.PdfWriter()
     writer.append(io.BytesIO(empty_pdf()))
     root = writer.root_object
@@ -36,15 +36,15 @@ def written(change: str = "", *, password: str = "") -> bytes:
 
 
 def test_a_plain_document_holds_nothing_that_is_looked_for() -> None:
-    assert pdf_content(empty_pdf()) == pdf_content(written()) == PdfContent(())
+    assert inspect_pdf(empty_pdf()) == inspect_pdf(pdf_with()) == PdfContent(())
 
 
 @pytest.mark.parametrize("change", ["script", "files", "form", "launch", "sends", "actions"])
 def test_what_another_program_put_in_is_found(change: str) -> None:
-    assert pdf_content(written(change)) == PdfContent((change,))
+    assert inspect_pdf(pdf_with(change)) == PdfContent((change,))
 
 
-def packed(inside: bytes, filters: bytes = b"/Filter /FlateDecode", data: bytes | None = None) -> bytes:
+def with_object_stream(inside: bytes, filters: bytes = b"/Filter /FlateDecode", data: bytes | None = None) -> bytes:
     """Return a document with an object stream."""
     stream = zlib.compress(inside) if data is None else data
     head = b"<< /Type /ObjStm /N 1 /First 4 /Length %d %s >>" % (len(stream), filters)
@@ -57,16 +57,19 @@ SCRIPT = b"5 0 << /S /JavaScript /JS (app.alert(1)) >>"
 @pytest.mark.parametrize(
     ("pdf", "content"),
     [
-        (packed(SCRIPT), PdfContent(("script",))),
-        (packed(SCRIPT.replace(b"JavaScript", b"J#61vaScript")), PdfContent(("script",))),
-        (packed(SCRIPT).replace(b"/ObjStm", b"/Obj#53tm"), PdfContent(("script",))),
-        (packed(b"", b"", SCRIPT), PdfContent(("script",))),
-        (packed(SCRIPT, b"/Filter [/ASCIIHexDecode /FlateDecode]"), PdfContent((), "packed")),
-        (packed(SCRIPT, b"/Filter /FlateDecode /DecodeParms << /Predictor 12 >>"), PdfContent((), "packed")),
-        (packed(SCRIPT, data=b"not zlib"), PdfContent((), "damaged")),
-        (packed(b"", data=zlib.compress(b"5 0") + packed(SCRIPT)), PdfContent((), "damaged")),
-        (packed(b"", data=zlib.compress(b"5 0 << >>")[:-6]), PdfContent((), "damaged")),
-        (written("script", password="x"), PdfContent(("script",), "encrypted")),
+        (with_object_stream(SCRIPT), PdfContent(("script",))),
+        (with_object_stream(SCRIPT.replace(b"JavaScript", b"J#61vaScript")), PdfContent(("script",))),
+        (with_object_stream(SCRIPT).replace(b"/ObjStm", b"/Obj#53tm"), PdfContent(("script",))),
+        (with_object_stream(b"", b"", SCRIPT), PdfContent(("script",))),
+        (with_object_stream(SCRIPT, b"/Filter [/ASCIIHexDecode /FlateDecode]"), PdfContent((), "packed")),
+        (
+            with_object_stream(SCRIPT, b"/Filter /FlateDecode /DecodeParms << /Predictor 12 >>"),
+            PdfContent((), "packed"),
+        ),
+        (with_object_stream(SCRIPT, data=b"not zlib"), PdfContent((), "damaged")),
+        (with_object_stream(b"", data=zlib.compress(b"5 0") + with_object_stream(SCRIPT)), PdfContent((), "damaged")),
+        (with_object_stream(b"", data=zlib.compress(b"5 0 << >>")[:-6]), PdfContent((), "damaged")),
+        (pdf_with("script", password="x"), PdfContent(("script",), "encrypted")),
         (b"no document", PdfContent((), "damaged")),
         (b"%PDF-1.7" + bytes(MAX_BYTES), PdfContent((), "large")),
     ],
@@ -74,22 +77,22 @@ SCRIPT = b"5 0 << /S /JavaScript /JS (app.alert(1)) >>"
 def test_nothing_hides_in_object_streams_or_behind_codes_and_what_cannot_be_read_is_said(
     pdf: bytes, content: PdfContent
 ) -> None:
-    assert pdf_content(pdf) == content
+    assert inspect_pdf(pdf) == content
 
 
 @pytest.mark.long
 def test_object_streams_that_unpack_to_too_much_are_not_read_on() -> None:
-    bomb = packed(bytes(80 << 20)) + packed(bytes(80 << 20))
-    assert pdf_content(bomb).unread == "large"
+    bomb = with_object_stream(bytes(80 << 20)) + with_object_stream(bytes(80 << 20))
+    assert inspect_pdf(bomb).unread == "large"
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read(data: bytes) -> None:
-    pdf_content(b"%PDF-" + data)
-    pdf_content(packed(data))
+    inspect_pdf(b"%PDF-" + data)
+    inspect_pdf(with_object_stream(data))
 
 
-def test_a_pdf_is_told_by_its_bytes_or_by_its_name() -> None:
+def test_a_pdf_is_recognised_by_its_bytes_or_by_its_name() -> None:
     assert is_pdf(empty_pdf(), "scan.bin")
     assert is_pdf(b"", "a.PDF")
     assert not is_pdf(b"GIF89a", "a.gif")

@@ -20,11 +20,11 @@ from pypdf.generic import (
 )
 
 from evidence.formats import pdf_pages
-from evidence.formats.pdf_content import PdfContent, pdf_content
-from evidence.formats.pdf_pages import pages_of
+from evidence.formats.pdf_content import PdfContent, inspect_pdf
+from evidence.formats.pdf_pages import extract_pages
 from exhibit.errors import RefusedError
 from exhibit.helper import HelperDiedError
-from tests.evidence.formats.test_pdf_content import written
+from tests.evidence.formats.test_pdf_content import pdf_with
 
 
 def _name(name: str) -> NameObject:
@@ -40,7 +40,7 @@ def _form(content: bytes, font: DictionaryObject) -> DecodedStreamObject:
     return form
 
 
-def hostile() -> bytes:
+def hostile_pdf() -> bytes:
     """Return two pages, the first rotated, with a filled field, a note without appearance, and all active contents."""
     writer = pypdf.PdfWriter()
     helvetica = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
@@ -74,10 +74,10 @@ def hostile() -> bytes:
 
 
 def test_pages_keep_what_they_show_and_lose_what_would_run() -> None:
-    source = hostile()
-    assert {"script", "files", "actions"} <= set(pdf_content(source).found)
-    pages = pages_of(source, 10)
-    assert pdf_content(pages.data) == PdfContent(())
+    source = hostile_pdf()
+    assert {"script", "files", "actions"} <= set(inspect_pdf(source).found)
+    pages = extract_pages(source, 10)
+    assert inspect_pdf(pages.data) == PdfContent(())
     raw = b"".join(_unpacked(pages.data))
     assert not any(word in raw for word in (b"alert", b"hello", b"JavaScript", b"EmbeddedFile", b"OPI"))
     reader = pypdf.PdfReader(io.BytesIO(pages.data))
@@ -86,34 +86,34 @@ def test_pages_keep_what_they_show_and_lose_what_would_run() -> None:
     assert "Page 2 of the deed" in second
     assert "/Annots" not in reader.pages[0]
     assert (pages.sizes, pages.of, pages.notes, pages.layers) == (((200.0, 300.0), (300.0, 200.0)), 2, 1, False)
-    assert pages_of(source, 10) == pages
-    assert (len(pages_of(source, 1).sizes), pages_of(source, 1).of) == (1, 2)
+    assert extract_pages(source, 10) == pages
+    assert (len(extract_pages(source, 1).sizes), extract_pages(source, 1).of) == (1, 2)
 
 
 def _unpacked(pdf: bytes) -> list[bytes]:
     streams = [part.split(b"endstream")[0].strip(b"\r\n") for part in pdf.split(b"stream\n")[1::2]]
-    return [pdf, *(zlib.decompressobj().decompress(one) for one in streams if one[:1] == b"x")]
+    return [pdf, *(zlib.decompressobj().decompress(stream) for stream in streams if stream[:1] == b"x")]
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (written(password="secret"), "encrypted"),
+        (pdf_with(password="secret"), "encrypted"),
         (b"%PDF-1.7 and nothing that follows", "damaged"),
-        (hostile()[:900], "damaged"),
+        (hostile_pdf()[:900], "damaged"),
         (b"", "damaged"),
     ],
 )
 def test_what_has_no_pages_to_be_had_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
-        pages_of(data, 10)
+        extract_pages(data, 10)
     assert refused.value.reason == reason
 
 
 def test_too_many_bytes_are_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_pages, "MAX_BYTES", 10)
     with pytest.raises(RefusedError) as refused:
-        pages_of(hostile(), 10)
+        extract_pages(hostile_pdf(), 10)
     assert refused.value.reason == "large"
 
 
@@ -125,7 +125,7 @@ def test_a_helper_that_is_killed_leaves_no_folder(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(pdf_pages.helper, "ask", killed)
     with pytest.raises(RefusedError):
-        pages_of(hostile(), 10)
+        extract_pages(hostile_pdf(), 10)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,4 +139,4 @@ def test_a_page_that_leads_to_itself_ends(monkeypatch: pytest.MonkeyPatch) -> No
     page[_name("Resources")] = form[_name("Resources")]
     out = io.BytesIO()
     writer.write(out)
-    assert pages_of(out.getvalue(), 10).of == 1
+    assert extract_pages(out.getvalue(), 10).of == 1

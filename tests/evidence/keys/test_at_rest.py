@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from evidence.keys.at_rest import SEALING, SECRET, decrypt, encrypt, encrypt_again
+from evidence.keys.at_rest import SEALING, SECRET, decrypt, encrypt, reencrypt
 from evidence.keys.ed25519 import (
     generate_sealing_key,
     unlock,
@@ -35,11 +35,11 @@ def test_a_new_master_key_opens_what_was_encrypted_again_and_the_old_one_does_no
     old, new, name = MASTER, bytes(reversed(MASTER)), b"a service's key."
     for kind, public, secret in ((SEALING, bytes(32), bytes(32)), (SECRET, name, b"of any length")):
         first = encrypt(kind, public, secret, old)
-        again = encrypt_again(first, old, new)
+        again = reencrypt(first, old, new)
         assert decrypt(kind, again, new) == secret
-        assert encrypt_again(again, old, new) == again
+        assert reencrypt(again, old, new) == again
         for wrong, key in ((again, old), (first, new), (b"\x01" + first[1:] if kind is SECRET else b"", old)):
             with pytest.raises(IntegrityError):
                 decrypt(kind, wrong, key)
         with pytest.raises(IntegrityError):
-            encrypt_again(first, bytes(32), new)
+            reencrypt(first, bytes(32), new)

@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 from evidence.keys.documents import DOCUMENT_SIGNING, VALID_FOR, generate_document_key, unlock_document_key
 from exhibit.errors import IntegrityError
 
-MASTER, MADE = bytes(range(32)), datetime(2026, 11, 20, tzinfo=UTC)
-KEY = generate_document_key("Ann's Pictures " * 9, "operator", MASTER, MADE)
+MASTER, GENERATED_AT = bytes(range(32)), datetime(2026, 11, 20, tzinfo=UTC)
+KEY = generate_document_key("Ann's Pictures " * 9, "operator", MASTER, GENERATED_AT)
 
 
 def test_the_certificate_says_whose_key_it_is_who_holds_it_and_what_for() -> None:
@@ -22,17 +22,20 @@ def test_the_certificate_says_whose_key_it_is_who_holds_it_and_what_for() -> Non
     certificate.verify_directly_issued_by(certificate)
     point = certificate.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
     assert point == KEY.public_key
-    said = {one.oid: one.value for one in certificate.subject}
-    assert said[NameOID.COMMON_NAME] == ("Ann's Pictures " * 9)[:64]
-    assert said[NameOID.ORGANIZATIONAL_UNIT_NAME] == "Key held by the operator"
-    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (MADE, MADE + VALID_FOR)
+    names = {attribute.oid: attribute.value for attribute in certificate.subject}
+    assert names[NameOID.COMMON_NAME] == ("Ann's Pictures " * 9)[:64]
+    assert names[NameOID.ORGANIZATIONAL_UNIT_NAME] == "Key held by the operator"
+    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (
+        GENERATED_AT,
+        GENERATED_AT + VALID_FOR,
+    )
     usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     assert (usage.content_commitment, usage.key_cert_sign) == (True, False)
     assert DOCUMENT_SIGNING in certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
-    other = generate_document_key("Bob", "owner", MASTER, MADE)
+    other = generate_document_key("Bob", "owner", MASTER, GENERATED_AT)
     for encrypted, certificate, master, words in (
         (KEY.encrypted, KEY.certificate, bytes(32), "can't be unlocked"),
         (KEY.encrypted[:-1], KEY.certificate, MASTER, "can't be unlocked"),

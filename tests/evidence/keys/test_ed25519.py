@@ -14,12 +14,12 @@ from evidence.keys.ed25519 import (
     FileSigner,
     KeySigner,
     generate_sealing_key,
-    holds,
     is_sound_point,
+    is_valid_signature,
     read_public_key,
     unlock,
 )
-from evidence.log.notes import key_id, parse_verifier_key
+from evidence.log.notes import compute_key_id, parse_verifier_key
 from evidence.verdict.trust import DEFAULT, load_trust
 from exhibit.errors import ConfigError, IntegrityError, WrongUseError
 
@@ -32,7 +32,7 @@ def test_an_absent_key_file_is_made_readable_by_its_owner_alone(tmp_path: Path) 
     signer = FileSigner(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert FileSigner(path).public_key == signer.public_key
-    assert holds(signer.public_key, signer.sign(b"x"), b"x")
+    assert is_valid_signature(signer.public_key, signer.sign(b"x"), b"x")
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -76,7 +76,7 @@ def test_a_file_without_such_a_key_is_refused(tmp_path: Path) -> None:
 def test_a_sealing_key_comes_back_with_the_master_key_only() -> None:
     signer = unlock(ENCRYPTED, MASTER)
     assert signer.public_key == PUBLIC
-    assert holds(PUBLIC, signer.sign(b"sealed"), b"sealed")
+    assert is_valid_signature(PUBLIC, signer.sign(b"sealed"), b"sealed")
     with pytest.raises(IntegrityError, match="can't be unlocked"):
         unlock(ENCRYPTED, bytes(32))
 
@@ -109,7 +109,7 @@ def test_one_signature_fits_every_text_under_a_key_of_small_order_and_is_refused
     identity = Ed25519PublicKey.from_public_bytes(UNSOUND[0])
     for text in (b"one file", b"another file"):
         identity.verify(ANY_TEXT, text)  # the library accepts it
-        assert not holds(UNSOUND[0], ANY_TEXT, text)
+        assert not is_valid_signature(UNSOUND[0], ANY_TEXT, text)
 
 
 @pytest.mark.parametrize("key", UNSOUND, ids=bytes.hex)
@@ -119,7 +119,7 @@ def test_unsound_keys_are_refused_everywhere(key: bytes, tmp_path: Path) -> None
         read_public_key(key.hex().encode())
     encoded = base64.b64encode(b"\x01" + key).decode()
     with pytest.raises(WrongUseError, match="small order"):
-        parse_verifier_key(f"log.example+{key_id('log.example', key).hex()}+{encoded}")
+        parse_verifier_key(f"log.example+{compute_key_id('log.example', key).hex()}+{encoded}")
     path = tmp_path / "trust.json"
     pinned = f'"keys": [{{"owner": "Ann", "public": "{key.hex()}", "development": false, "label": ""}}]'
     path.write_text(DEFAULT.read_text("utf-8").replace('"keys": []', pinned), "utf-8")
@@ -130,9 +130,9 @@ def test_unsound_keys_are_refused_everywhere(key: bytes, tmp_path: Path) -> None
 def test_a_signature_has_one_form() -> None:
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(MASTER))
     signature = signer.sign(b"x")
-    assert holds(signer.public_key, signature, b"x")
+    assert is_valid_signature(signer.public_key, signature, b"x")
     order = 2**252 + 27742317777372353535851937790883648493
     beyond = (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
-    assert not holds(signer.public_key, signature[:32] + beyond, b"x")
-    assert not holds(signer.public_key, signature + b"\0", b"x")
-    assert not holds(signer.public_key, UNSOUND[0] + signature[32:], b"x")
+    assert not is_valid_signature(signer.public_key, signature[:32] + beyond, b"x")
+    assert not is_valid_signature(signer.public_key, signature + b"\0", b"x")
+    assert not is_valid_signature(signer.public_key, UNSOUND[0] + signature[32:], b"x")

@@ -9,8 +9,8 @@ import pytest
 
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
-from evidence.log.append_only import BrokenHistoryError, Log, log_key
-from evidence.log.heads import FileHead
+from evidence.log.append_only import BrokenHistoryError, Log, load_log_key
+from evidence.log.heads import FileCheckpointStore
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
@@ -52,8 +52,8 @@ def test_nothing_new_is_signed_when_nothing_was_appended(log: Log) -> None:
 
 
 def test_a_store_that_was_set_back_signs_nothing_until_it_gets_a_new_origin(tmp_path: Path) -> None:
-    head = FileHead(tmp_path / "log.head")
-    signer = log_key(tmp_path / "log.pem", head, "example.org/log")
+    head = FileCheckpointStore(tmp_path / "log.head")
+    signer = load_log_key(tmp_path / "log.pem", head, "example.org/log")
     Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(entries(2))
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     log = Log(FolderLogStore(tmp_path / "new"), signer, "example.org/log", head)
@@ -88,7 +88,7 @@ def test_a_log_restored_to_an_earlier_state_signs_nothing_more_under_its_name(lo
     log.append(entries(3))
     log.checkpoint()
     log.append(entries(3, 3))
-    seen = log.checkpoint()
+    checkpoint = log.checkpoint()
     (tmp_path / "log" / "size").write_text("3\n")
     with pytest.raises(IntegrityError, match="shorter"):
         log.checkpoint()
@@ -96,9 +96,13 @@ def test_a_log_restored_to_an_earlier_state_signs_nothing_more_under_its_name(lo
     with pytest.raises(IntegrityError, match="aren't those"):
         log.checkpoint()
     with pytest.raises(IntegrityError, match="aren't those"):
-        log.check_continues(seen)
+        log.check_continues(checkpoint)
     renewed = Log(
-        FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/log-2", None, [seen.origin]
+        FolderLogStore(tmp_path / "log"),
+        FileSigner(tmp_path / "log.pem"),
+        "example.org/log-2",
+        None,
+        [checkpoint.origin],
     )
     assert verify_note(renewed.checkpoint().note, renewed.vkey()).size == 8
 

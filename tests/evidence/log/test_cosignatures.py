@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from evidence.log.notes import (
     Note,
     cosign,
-    cosigned_at,
-    cosigner_key,
+    format_cosigner_key,
+    format_verifier_key,
     parse_cosigner_key,
     parse_note,
     sign_note,
-    verifier_key,
+    verify_cosignature,
 )
 from exhibit.errors import IntegrityError, WrongUseError
 from tests.assets.local_witness import LocalWitness
@@ -24,7 +24,7 @@ from tests.assets.partners import new_signer
 
 AT = datetime(2026, 11, 25, 4, 0, 0, 900_000, tzinfo=UTC)
 SIGNER = new_signer()
-VKEY = cosigner_key("w.example", SIGNER.public_key)
+VKEY = format_cosigner_key("w.example", SIGNER.public_key)
 
 
 def head(*lines: str) -> Note:
@@ -33,33 +33,33 @@ def head(*lines: str) -> Note:
 
 def test_a_cosignature_holds_the_time_in_whole_seconds() -> None:
     note = head(cosign(head().body, "w.example", SIGNER, AT))
-    assert cosigned_at(note, VKEY) == AT.replace(microsecond=0)
+    assert verify_cosignature(note, VKEY) == AT.replace(microsecond=0)
     raw = note.signatures[-1].signature
     message = f"cosignature/v1\ntime {int(AT.timestamp())}\n{note.body}".encode()
     Ed25519PublicKey.from_public_bytes(SIGNER.public_key).verify(raw[8:], message)
     assert int.from_bytes(raw[:8], "big") == int(AT.timestamp())
 
 
-def test_it_holds_for_one_head_one_time_and_one_key_alone() -> None:
+def test_a_cosignature_is_valid_for_one_checkpoint_one_time_and_one_key_only() -> None:
     line = cosign(head().body, "w.example", SIGNER, AT)
-    with pytest.raises(UnknownWitnessError, match="has not cosigned"):
-        cosigned_at(head(line), cosigner_key("w.example", new_signer().public_key))
+    with pytest.raises(UntrustedIssuerError, match="has not cosigned"):
+        verify_cosignature(head(line), format_cosigner_key("w.example", new_signer().public_key))
     with pytest.raises(IntegrityError, match="is invalid"):
-        cosigned_at(parse_note(sign_note("log.example", 8, b"\x05" * 32, new_signer()).note + line), VKEY)
+        verify_cosignature(parse_note(sign_note("log.example", 8, b"\x05" * 32, new_signer()).note + line), VKEY)
     note = head(line)
     [own, other] = note.signatures
     later = (int.from_bytes(other.signature[:8], "big") + 1).to_bytes(8, "big")
     for signature in (later + other.signature[8:], other.signature[:-1], b"\0" * 72, other.signature[8:]):
         with pytest.raises(IntegrityError, match="is invalid"):
-            cosigned_at(replace(note, signatures=(own, replace(other, signature=signature))), VKEY)
+            verify_cosignature(replace(note, signatures=(own, replace(other, signature=signature))), VKEY)
 
 
-def test_the_key_of_a_log_is_none_of_a_witness() -> None:
+def test_the_key_of_a_log_is_not_that_of_a_log_witness() -> None:
     assert parse_cosigner_key(VKEY) == ("w.example", SIGNER.public_key)
-    for vkey in (verifier_key("w.example", SIGNER.public_key), "", "w+0+", VKEY.replace("w.", "v."), VKEY[:-4]):
+    for vkey in (format_verifier_key("w.example", SIGNER.public_key), "", "w+0+", VKEY.replace("w.", "v."), VKEY[:-4]):
         with pytest.raises(WrongUseError, match="witness"):
             parse_cosigner_key(vkey)
-    small = cosigner_key("w.example", b"\x01" + b"\0" * 31)
+    small = format_cosigner_key("w.example", b"\x01" + b"\0" * 31)
     with pytest.raises(WrongUseError, match="small order"):
         parse_cosigner_key(small)
 
@@ -68,8 +68,8 @@ def test_another_program_makes_the_same() -> None:
     witness = LocalWitness("")
     signer = new_signer()
     note = sign_note("log.example", 3, b"\x07" * 32, signer).note
-    witness.know(verifier_key("log.example", signer.public_key))
+    witness.know(format_verifier_key("log.example", signer.public_key))
     status, answer = witness.asked_for(b"old 0\n\n" + note.encode())
     assert status == 200
-    assert cosigned_at(parse_note(note + answer.decode()), witness.vkey).timestamp() == witness.time
+    assert verify_cosignature(parse_note(note + answer.decode()), witness.vkey).timestamp() == witness.time
     assert base64.b64decode(witness.vkey.split("+", 2)[2])[1:] == parse_cosigner_key(witness.vkey)[1]

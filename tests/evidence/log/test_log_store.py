@@ -60,7 +60,7 @@ def entry(number: int) -> Entry:
 def append(transaction: LogTransaction, *numbers: int) -> None:
     for number in numbers:
         size = transaction.size
-        nodes = merkle.completed_nodes(size, entry(number).leaf_hash, transaction.node)
+        nodes = merkle.list_completed_nodes(size, entry(number).leaf_hash, transaction.node)
         transaction.append(entry(number), None, nodes)
 
 
@@ -78,7 +78,7 @@ def append_and_fail(open_store: OpenStore, *numbers: int) -> None:
 def expected_nodes(count: int) -> dict[tuple[int, int], bytes]:
     nodes: dict[tuple[int, int], bytes] = {}
     for size in range(count):
-        completed = merkle.completed_nodes(size, entry(size).leaf_hash, lambda level, index: nodes[level, index])
+        completed = merkle.list_completed_nodes(size, entry(size).leaf_hash, lambda level, index: nodes[level, index])
         nodes.update({(level, index): value for level, index, value in completed})
     return nodes
 
@@ -123,11 +123,11 @@ def test_nodes_are_those_of_the_tree_whatever_the_transactions_were(open_store: 
         assert store.nodes([(2, 1), (0, 3), (2, 1)]) == [expected[2, 1], expected[0, 3], expected[2, 1]]
 
 
-@pytest.mark.parametrize("wanted", [(0, 21), (1, 10), (4, 1), (5, 0), (0, -1), (-1, 0)])
-def test_a_subtree_that_is_not_complete_is_not_found(open_store: OpenStore, wanted: tuple[int, int]) -> None:
+@pytest.mark.parametrize("span", [(0, 21), (1, 10), (4, 1), (5, 0), (0, -1), (-1, 0)])
+def test_a_subtree_that_is_not_complete_is_not_found(open_store: OpenStore, span: tuple[int, int]) -> None:
     append_all(open_store, *range(21))
     with open_store() as store, pytest.raises(NotFoundError):
-        store.nodes([(0, 0), wanted])
+        store.nodes([(0, 0), span])
 
 
 def test_a_transaction_sees_its_own_nodes_and_the_earlier_ones(open_store: OpenStore) -> None:
@@ -191,8 +191,8 @@ def test_only_one_holds_the_sequencer(open_store: OpenStore) -> None:
 
 def test_the_largest_checkpoint_of_the_newest_origin_is_the_latest(open_store: OpenStore) -> None:
     with open_store() as store:
-        for kept in (checkpoint("a.example/log", 9), checkpoint("b.example/log", 10), checkpoint("b.example/log", 4)):
-            store.add_checkpoint(kept)
+        for saved in (checkpoint("a.example/log", 9), checkpoint("b.example/log", 10), checkpoint("b.example/log", 4)):
+            store.add_checkpoint(saved)
         store.add_checkpoint(checkpoint("a.example/log", 11))
     with open_store() as store:
         assert store.latest_checkpoint() == checkpoint("b.example/log", 10)

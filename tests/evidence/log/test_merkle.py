@@ -37,7 +37,7 @@ class Tree:
     def __init__(self, leaves: list[bytes]) -> None:
         self.nodes: dict[tuple[int, int], bytes] = {}
         for size, leaf in enumerate(leaves):
-            for level, index, value in merkle.completed_nodes(size, merkle.leaf_hash(leaf), self.node):
+            for level, index, value in merkle.list_completed_nodes(size, merkle.compute_leaf_hash(leaf), self.node):
                 assert (level, index) not in self.nodes
                 self.nodes[level, index] = value
 
@@ -81,24 +81,24 @@ def naive_subproof(old: int, leaves: list[bytes], *, complete: bool) -> list[byt
     return [*naive_subproof(old - split, leaves[split:], complete=False), naive_root(leaves[:split])]
 
 
-def numbered(count: int) -> list[bytes]:
+def numbered_leaves(count: int) -> list[bytes]:
     return [b"leaf %d" % number for number in range(count)]
 
 
 @pytest.mark.parametrize(("size", "expected"), list(enumerate(ROOTS, start=1)))
 def test_the_known_vectors_come_out(size: int, expected: str) -> None:
     tree = Tree(LEAVES)
-    assert merkle.root(size, tree.node).hex() == expected
+    assert merkle.compute_root(size, tree.node).hex() == expected
 
 
 def test_the_known_proofs_come_out() -> None:
     tree = Tree(LEAVES)
-    assert [item.hex() for item in merkle.inclusion(5, 8, tree.node)] == [
+    assert [item.hex() for item in merkle.prove_inclusion(5, 8, tree.node)] == [
         "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
         "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
         "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
     ]
-    assert [item.hex() for item in merkle.consistency(6, 8, tree.node)] == [
+    assert [item.hex() for item in merkle.prove_consistency(6, 8, tree.node)] == [
         "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
         "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
         "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
@@ -106,39 +106,41 @@ def test_the_known_proofs_come_out() -> None:
 
 
 def test_the_root_of_nothing_is_the_digest_of_nothing() -> None:
-    assert merkle.root(0, Tree([]).node) == naive_root([]) == merkle.EMPTY_ROOT
+    assert merkle.compute_root(0, Tree([]).node) == naive_root([]) == merkle.EMPTY_ROOT
 
 
 @given(st.integers(1, 130), st.data())
 def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.DataObject) -> None:
-    leaves = numbered(size)
-    tree = Tree(numbered(140))
+    leaves = numbered_leaves(size)
+    tree = Tree(numbered_leaves(140))
     index = data.draw(st.integers(0, size - 1))
-    path = merkle.inclusion(index, size, tree.node)
-    root = merkle.root(size, tree.node)
+    path = merkle.prove_inclusion(index, size, tree.node)
+    root = merkle.compute_root(size, tree.node)
     assert root == naive_root(leaves)
     assert path == naive_path(index, leaves)
-    assert merkle.verify_inclusion(merkle.leaf_hash(leaves[index]), index, size, path, root)
+    assert merkle.verify_inclusion(merkle.compute_leaf_hash(leaves[index]), index, size, path, root)
 
 
 @given(st.integers(1, 130), st.data())
 def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.DataObject) -> None:
-    leaves = numbered(new)
-    tree = Tree(numbered(140))
+    leaves = numbered_leaves(new)
+    tree = Tree(numbered_leaves(140))
     old = data.draw(st.integers(1, new))
-    path = merkle.consistency(old, new, tree.node)
+    path = merkle.prove_consistency(old, new, tree.node)
     assert path == naive_subproof(old, leaves, complete=True)
-    assert merkle.verify_consistency(old, new, merkle.root(old, tree.node), merkle.root(new, tree.node), path)
+    assert merkle.verify_consistency(
+        old, new, merkle.compute_root(old, tree.node), merkle.compute_root(new, tree.node), path
+    )
 
 
 @given(st.integers(2, 70), st.data())
 def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
-    tree = Tree(numbered(size))
+    tree = Tree(numbered_leaves(size))
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(1, size - 1))
-    root, old_root = merkle.root(size, tree.node), merkle.root(old, tree.node)
-    leaf = merkle.leaf_hash(numbered(size)[index])
-    path, link = merkle.inclusion(index, size, tree.node), merkle.consistency(old, size, tree.node)
+    root, old_root = merkle.compute_root(size, tree.node), merkle.compute_root(old, tree.node)
+    leaf = merkle.compute_leaf_hash(numbered_leaves(size)[index])
+    path, link = merkle.prove_inclusion(index, size, tree.node), merkle.prove_consistency(old, size, tree.node)
     for broken in broken_paths(path, data):
         assert not merkle.verify_inclusion(leaf, index, size, broken, root)
     for broken in broken_paths(link, data):
@@ -163,9 +165,9 @@ def broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:
 
 
 def test_every_tree_continues_the_empty_one_and_itself() -> None:
-    tree = Tree(numbered(5))
-    root = merkle.root(5, tree.node)
-    assert merkle.consistency(0, 5, tree.node) == merkle.consistency(5, 5, tree.node) == []
+    tree = Tree(numbered_leaves(5))
+    root = merkle.compute_root(5, tree.node)
+    assert merkle.prove_consistency(0, 5, tree.node) == merkle.prove_consistency(5, 5, tree.node) == []
     assert merkle.verify_consistency(0, 5, merkle.EMPTY_ROOT, root, [])
     assert merkle.verify_consistency(5, 5, root, root, [])
     assert not merkle.verify_consistency(0, 5, root, root, [])
@@ -173,8 +175,8 @@ def test_every_tree_continues_the_empty_one_and_itself() -> None:
 
 
 def test_proofs_of_what_is_not_there_are_refused() -> None:
-    tree = Tree(numbered(3))
+    tree = Tree(numbered_leaves(3))
     with pytest.raises(ValueError, match="no leaf 3"):
-        merkle.inclusion(3, 3, tree.node)
+        merkle.prove_inclusion(3, 3, tree.node)
     with pytest.raises(ValueError, match="cannot continue"):
-        merkle.consistency(4, 3, tree.node)
+        merkle.prove_consistency(4, 3, tree.node)

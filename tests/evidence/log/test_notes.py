@@ -4,15 +4,22 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, strategies as st
 
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from evidence.keys.ed25519 import KeySigner
-from evidence.log.notes import key_id, parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
+from evidence.log.notes import (
+    compute_key_id,
+    format_verifier_key,
+    parse_note,
+    parse_verifier_key,
+    sign_note,
+    verify_note,
+)
 from exhibit.errors import IntegrityError, WrongUseError
 
 SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 OTHER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 ROOT = bytes(range(100, 132))
-VKEY = verifier_key("example.org/log", SIGNER.public_key)
+VKEY = format_verifier_key("example.org/log", SIGNER.public_key)
 NOTE = sign_note("example.org/log", 7, ROOT, SIGNER).note
 
 # The example of the Go module golang.org/x/mod/sumdb/note and of the C2SP text, its signature by another program.
@@ -40,18 +47,18 @@ def test_the_form_is_that_of_the_standard() -> None:
 def test_a_key_made_by_another_program_is_read() -> None:
     name, key = parse_verifier_key(GO_VKEY)
     assert name == "PeterNeumann"
-    assert verifier_key(name, key) == GO_VKEY
+    assert format_verifier_key(name, key) == GO_VKEY
 
 
 def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from evidence.log.notes import _signature
+    from evidence.log.notes import _parse_signature
 
     body, _, line = GO_NOTE.rpartition("\n\n")
-    signature = _signature(line.rstrip("\n"))
+    signature = _parse_signature(line.rstrip("\n"))
     _, key = parse_verifier_key(GO_VKEY)
-    assert signature.key_id == key_id("PeterNeumann", key)
+    assert signature.key_id == compute_key_id("PeterNeumann", key)
     Ed25519PublicKey.from_public_bytes(key).verify(signature.signature, f"{body}\n".encode())
 
 
@@ -76,18 +83,18 @@ def test_a_note_that_has_no_bytes_or_no_place_in_a_table_is_refused(character: s
         verify_note(NOTE.replace("\n\n", f"\n{character}\n\n"), VKEY)
 
 
-def test_a_note_by_an_unknown_key_is_told_apart_from_a_wrong_one() -> None:
+def test_a_note_by_an_unknown_key_is_distinguished_from_a_wrong_one() -> None:
     forged = sign_note("example.org/log", 7, ROOT, OTHER).note
-    with pytest.raises(UnknownWitnessError):
+    with pytest.raises(UntrustedIssuerError):
         verify_note(forged, VKEY)
-    with pytest.raises(UnknownWitnessError):
+    with pytest.raises(UntrustedIssuerError):
         verify_note(sign_note("other.example/log", 7, ROOT, SIGNER).note, VKEY)
 
 
 def test_a_known_key_under_another_logs_note_does_not_speak_for_that_log() -> None:
     body = sign_note("other.example/log", 7, ROOT, SIGNER).note.split("\n\n")[0] + "\n"
-    line = base64.b64encode(key_id("example.org/log", SIGNER.public_key) + SIGNER.sign(body.encode())).decode()
-    with pytest.raises(UnknownWitnessError):
+    line = base64.b64encode(compute_key_id("example.org/log", SIGNER.public_key) + SIGNER.sign(body.encode())).decode()
+    with pytest.raises(UntrustedIssuerError):
         verify_note(f"{body}\n— example.org/log {line}\n", VKEY)
 
 
@@ -101,7 +108,7 @@ def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
         verify_note(respelled, VKEY)
 
 
-def test_signatures_of_other_witnesses_are_passed_over() -> None:
+def test_signatures_of_other_log_witnesses_are_ignored() -> None:
     line = sign_note("witness.example", 7, ROOT, OTHER).note.split("\n")[4]
     assert verify_note(f"{NOTE}{line}\n", VKEY).size == 7
     assert len(parse_note(f"{NOTE}{line}\n").signatures) == 2
@@ -128,6 +135,6 @@ def test_a_broken_verifier_key_is_refused(vkey: str) -> None:
 @pytest.mark.parametrize("name", ["", "our log", "a+b", "a\x7fb", "a\x85b", "a\u200bb", "x" * 201])
 def test_a_name_that_no_log_can_have_is_refused_wherever_it_comes_from(name: str) -> None:
     with pytest.raises(WrongUseError):
-        verifier_key(name, SIGNER.public_key)
+        format_verifier_key(name, SIGNER.public_key)
     with pytest.raises(IntegrityError):
         parse_note(NOTE.replace("example.org/log\n7", f"{name}\n7"))

@@ -13,7 +13,7 @@ from evidence.bundle.bag import Proofs
 from evidence.formats.codec import FormatError, from_plain, to_plain
 from evidence.log import merkle
 from evidence.log.notes import parse_note
-from evidence.log.proofs import RENEWALS_PATH, LogProof, SightingRecord, SliceTree, record_leaf
+from evidence.log.proofs import RENEWALS_PATH, LogProof, SightingRecord, SliceTree, compute_record_leaf
 from evidence.verdict.result import Check, State, Verdict
 from evidence.verify.checks.proofs import MAX_RENEWALS
 from evidence.verify.verifier import Verifier
@@ -25,8 +25,8 @@ from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import Scene
-from tests.assets.renewals import Renewed
-from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.renewals import RenewedBundle
+from tests.assets.tampering import read_files, update_bag, write_zip
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -67,14 +67,16 @@ RECORDS = [
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7])
 def test_each_record_is_proven_at_its_own_place_only(count: int) -> None:
-    tree = SliceTree([record_leaf(one) for one in RECORDS[:count]])
+    tree = SliceTree([compute_record_leaf(data) for data in RECORDS[:count]])
     opening = tree.opening({"crawl": "7"})
     assert opening == {"crawl": "7", "root": tree.root.hex(), "count": count}
     for index, record in enumerate(RECORDS[:count]):
         proof = tree.prove(index, record, LOG)
         assert (proof.index, proof.count, proof.record) == (index, count, record)
         for other in range(count):
-            assert merkle.verify_inclusion(record_leaf(record), other, count, proof.path, tree.root) is (other == index)
+            assert merkle.verify_inclusion(compute_record_leaf(record), other, count, proof.path, tree.root) is (
+                other == index
+            )
 
 
 def test_every_field_of_a_record_counts() -> None:
@@ -90,11 +92,11 @@ def test_every_field_of_a_record_counts() -> None:
         {"seen": datetime(2026, 11, 21, tzinfo=UTC)},
         {"certificate": f"valid sha256:{'5e' * 32}"},
     ]
-    leaves = {record_leaf(replace(record, **change)) for change in changes}
-    assert len(leaves | {record_leaf(record)}) == len(changes) + 1
+    leaves = {compute_record_leaf(replace(record, **change)) for change in changes}
+    assert len(leaves | {compute_record_leaf(record)}) == len(changes) + 1
 
 
-def found(verdict: Verdict, name: str) -> Check:
+def find_check(verdict: Verdict, name: str) -> Check:
     [check] = [check for check in verdict.checks if check.name == name]
     return check
 
@@ -106,29 +108,29 @@ def first_time(proofs: Proofs) -> datetime:
 
 
 @pytest.mark.long
-def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renewed, tmp_path: Path) -> None:
+def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: RenewedBundle, tmp_path: Path) -> None:
     verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "renewed.zip"))
     assert verdict.outcome is ExitCode.DONE
-    assert found(verdict, f"renewal:{renewed.size}").state is State.PASSED
-    stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
+    assert find_check(verdict, f"renewal:{renewed.size}").state is State.PASSED
+    stamp = find_check(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
     assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
     assert f"{renewed.size} entries" in stamp.sentence
 
 
-def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(
-    renewed: Renewed, tmp_path: Path
+def test_the_oldest_valid_timestamp_counts_and_a_younger_one_if_no_other_is_left(
+    renewed: RenewedBundle, tmp_path: Path
 ) -> None:
     verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "both.zip"))
-    assert found(verdict, "time").time == first_time(renewed.scene.proofs)
+    assert find_check(verdict, "time").time == first_time(renewed.scene.proofs)
     alone = replace(renewed.proofs, anchors=(renewed.later,))
     verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "alone.zip", alone))
     assert verdict.outcome is ExitCode.DONE
-    assert found(verdict, "time").time == renewed.later.receipt.time
-    assert found(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
+    assert find_check(verdict, "time").time == renewed.later.receipt.time
+    assert find_check(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
 
 
 def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it(
-    renewed: Renewed, tmp_path: Path
+    renewed: RenewedBundle, tmp_path: Path
 ) -> None:
     [renewal] = renewed.proofs.renewals
     for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
@@ -138,12 +140,12 @@ def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it
             f"renewal:{renewed.size}",
             f"anchor:later-{renewed.size}-second-look.tsr",
         }
-        assert found(verdict, "time").state is State.NOT_CHECKED
+        assert find_check(verdict, "time").state is State.NOT_CHECKED
 
 
 @pytest.mark.parametrize("what", ["junk", "twice", "another", "many", "missing"])
-def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: Path, what: str) -> None:
-    files = files_of(renewed.write(tmp_path / "whole.zip"))
+def test_a_list_of_renewals_that_cannot_be_is_named(renewed: RenewedBundle, tmp_path: Path, what: str) -> None:
+    files = read_files(renewed.write(tmp_path / "whole.zip"))
     [record] = json.loads(files[RENEWALS_PATH])
     lists = {
         "junk": b"[1]",
@@ -153,11 +155,11 @@ def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: 
         "missing": canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
     }
     files[RENEWALS_PATH] = lists[what]
-    verdict = Verifier(renewed.scene.trust).verify(packed(tmp_path / "wrong.zip", rebagged(files)))
+    verdict = Verifier(renewed.scene.trust).verify(write_zip(tmp_path / "wrong.zip", update_bag(files)))
     assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
 
 
-def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_somebody_witnessed(
+def test_a_bundle_that_is_written_much_later_contains_the_newest_timestamped_checkpoint(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
@@ -171,9 +173,9 @@ def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_so
         AnchorReceipt.objects.create(
             kind="rfc3161", witness="a", digest=digest, checkpoint=row, state="todo" if row == fourth else "done"
         )
-    assert proofs.renewal_of(first) is None
-    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
-    assert proofs.renewal_of(first) == third
-    assert proofs.renewal_of(third) is None
-    renewal = proofs._renewal(inline.services, first, third)
+    assert proofs.find_renewal(first) is None
+    monkeypatch.setattr(proofs, "MIN_RENEWAL_AGE", timedelta(0))
+    assert proofs.find_renewal(first) == third
+    assert proofs.find_renewal(third) is None
+    renewal = proofs._build_renewal(inline.services, first, third)
     assert renewal.checkpoint == LogCheckpoint.objects.get(size=3).note

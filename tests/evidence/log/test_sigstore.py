@@ -54,28 +54,28 @@ def proofs(folder: Path) -> list[dict[str, Any]]:
     leaves = entries(max(SIZES))
     vkey = log.vkey()
     pem = public_pem(parse_verifier_key(vkey)[1]).decode()
-    found, grown = [], 0
+    rows, grown = [], 0
     for size in SIZES:
         log.append(leaves[grown:size])
         grown, head = size, log.checkpoint()
         for index in sorted({0, size // 2, size - 1}):
-            path = [one.hex() for one in log.inclusion(index, size)]
+            path = [node.hex() for node in log.inclusion(index, size)]
             leaf = {"leaf": leaves[index].leaf_bytes.decode(), "index": index, "size": size, "path": path}
             key = {"pem": pem, "key_id": vkey.split("+")[1], "root": head.root.hex(), "note": head.note}
-            found.append({**leaf, **key})
-    return found
+            rows.append({**leaf, **key})
+    return rows
 
 
-def said(given: list[dict[str, Any]]) -> list[str]:
-    lines = "".join(f"{json.dumps(one)}\n" for one in given)
+def run_sigstore(rows: list[dict[str, Any]]) -> list[str]:
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
     ran = subprocess.run([PYTHON, "-c", VERIFY], input=lines, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.splitlines()
 
 
-def test_sigstore_accepts_every_proof_and_every_head(tmp_path: Path) -> None:
-    given = proofs(tmp_path)
-    assert said(given) == ["good"] * len(given)
+def test_sigstore_accepts_every_proof_and_every_checkpoint(tmp_path: Path) -> None:
+    rows = proofs(tmp_path)
+    assert run_sigstore(rows) == ["good"] * len(rows)
 
 
 def test_sigstore_refuses_what_was_changed(tmp_path: Path) -> None:
@@ -87,4 +87,4 @@ def test_sigstore_refuses_what_was_changed(tmp_path: Path) -> None:
         {**good, "note": good["note"].replace("\n257\n", "\n258\n")},
         {**good, "root": "00" * 32},
     ]
-    assert [one.partition(":")[0] for one in said(wrong)] == ["refused"] * len(wrong)
+    assert [row.partition(":")[0] for row in run_sigstore(wrong)] == ["refused"] * len(wrong)

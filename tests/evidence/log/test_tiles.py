@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence.log.tiles import Tile, entry_bundle, parse_tile, tile_path
+from evidence.log.tiles import Tile, encode_entries, parse_tile, to_tile_path
 from exhibit.errors import NotFoundError
 
 
@@ -17,7 +17,7 @@ from exhibit.errors import NotFoundError
 )
 def test_a_path_is_read_and_written_in_one_form(path: str, tile: Tile) -> None:
     assert parse_tile(path) == tile
-    assert tile_path(tile) == path
+    assert to_tile_path(tile) == path
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,6 @@ def test_a_log_has_the_tiles_that_it_fills() -> None:
 
 
 def test_entries_stand_behind_their_lengths() -> None:
-    assert entry_bundle([b"", b"abc", b"x" * 258]) == b"\0\0" + b"\0\x03abc" + b"\x01\x02" + b"x" * 258
+    assert encode_entries([b"", b"abc", b"x" * 258]) == b"\0\0" + b"\0\x03abc" + b"\x01\x02" + b"x" * 258
     with pytest.raises(ValueError, match="too long"):
-        entry_bundle([bytes(1 << 16)])
+        encode_entries([bytes(1 << 16)])

@@ -16,19 +16,19 @@ from tests.assets import judged, receipt_kinds, stamp_table
 from tests.assets.browser import Chromium
 from tests.assets.bundles import Scene
 from tests.assets.changes import CHANGES, Files
-from tests.assets.corpus import TRUST, Case, base, cases, laid
-from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.corpus import TRUST, Case, base, cases, write_case
+from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.corpus.zips import NO_BUNDLE
 from tests.assets.hostile_zips import hostile_zips
-from tests.assets.resealing import LIES, Lie, sealed_lie
-from tests.assets.stamp_kinds import BAD, StampKind, bundle_of, groups
-from tests.assets.tampering import files_of, packed_bytes, rebagged
-from tests.assets.verify_page import Page, Told, by_python, more
+from tests.assets.resealing import LIES, Lie, seal_lie
+from tests.assets.stamp_kinds import BAD, StampKind, bundle_of, split_kinds
+from tests.assets.tampering import read_files, update_bag, zip_bytes
+from tests.assets.verify_page import Outcome, Page, find_excess_claims, verify_in_python
 from tests.evidence.verify.test_forgeries import FORGERIES
 
 pytestmark = pytest.mark.timeout(600)
-Made = tuple[bytes | Files, Trust]
+Material = tuple[bytes | Files, Trust]
 AT_ONCE = 200
 
 
@@ -42,67 +42,67 @@ class Untruth:
     """
 
     name: str
-    make: Callable[[], Made]
+    make: Callable[[], Material]
     fails: frozenset[str] | None = None
     is_bundle: bool = True
 
 
 def untruths(scene: Scene, bundle: Path, scratch: Path) -> Iterator[Untruth]:
     """Yield all items, not yet generated."""
-    whole, trust = files_of(bundle), load_trust(TRUST)
+    whole, trust = read_files(bundle), load_trust(TRUST)
     for name, case in cases().items():
         is_bundle = name.removeprefix("zips: ") not in NO_BUNDLE
         yield Untruth(name, partial(_case, case, trust), case.fails, is_bundle)
     for family in FAMILIES.values():
         for name, (invention, checks) in family.items():
             fails = frozenset(check for check in checks.split() if not check.endswith("?"))
-            yield Untruth(name, partial(_invented, scene, whole, invention), fails)
+            yield Untruth(name, partial(_make_invention, scene, whole, invention), fails)
     for name, (forge, _) in FORGERIES.items():
-        yield Untruth(name, partial(_forged, scene, forge, scratch))
+        yield Untruth(name, partial(_make_forgery, scene, forge, scratch))
     for name, (lie, _) in (judged.FORGED | LIES).items():
-        yield Untruth(name, partial(_sealed, scene, whole, lie))
+        yield Untruth(name, partial(_sealed_case, scene, whole, lie))
     for name, change in CHANGES.items():
         changed = change(whole)
-        yield Untruth(name, partial(_packed, changed, scene.trust))
+        yield Untruth(name, partial(_pack, changed, scene.trust))
         if "data/manifest.json" in changed:
-            yield Untruth(f"{name}, rebagged", partial(_packed, rebagged(changed), scene.trust))
+            yield Untruth(f"{name}, rebagged", partial(_pack, update_bag(changed), scene.trust))
     for name, data in hostile_zips().items():
-        yield Untruth(name, partial(_given, data, scene.trust))
-    for kinds in groups([*stamp_table.kinds(), *receipt_kinds.kinds()]):
+        yield Untruth(name, partial(_raw_case, data, scene.trust))
+    for kinds in split_kinds([*stamp_table.kinds(), *receipt_kinds.kinds()]):
         fails = frozenset(kind.check for kind in kinds if kind.state == BAD)
-        yield Untruth(f"receipts such as {kinds[0].name}", partial(_witnessed, kinds), fails)
+        yield Untruth(f"receipts such as {kinds[0].name}", partial(_timestamped, kinds), fails)
 
 
-def _case(case: Case, trust: Trust) -> Made:
+def _case(case: Case, trust: Trust) -> Material:
     return case.make(base()), trust
 
 
-def _invented(scene: Scene, whole: Files, invention: Invention) -> Made:
-    return _packed(*forged(scene, whole, invention))
+def _make_invention(scene: Scene, whole: Files, invention: Invention) -> Material:
+    return _pack(*forge_bundle(scene, whole, invention))
 
 
-def _forged(scene: Scene, forge: Callable[[Scene], Scene], scratch: Path) -> Made:
+def _make_forgery(scene: Scene, forge: Callable[[Scene], Scene], scratch: Path) -> Material:
     other = forge(scene)
     return other.write(scratch / "forged.zip").read_bytes(), other.trust
 
 
-def _sealed(scene: Scene, whole: Files, lie: Lie) -> Made:
-    return _packed(sealed_lie(whole, lie), scene.trust)
+def _sealed_case(scene: Scene, whole: Files, lie: Lie) -> Material:
+    return _pack(seal_lie(whole, lie), scene.trust)
 
 
-def _witnessed(kinds: list[StampKind]) -> Made:
-    return _packed(*bundle_of(kinds))
+def _timestamped(kinds: list[StampKind]) -> Material:
+    return _pack(*bundle_of(kinds))
 
 
-def _packed(files: Files, trust: Trust) -> Made:
-    return packed_bytes(files), trust
+def _pack(files: Files, trust: Trust) -> Material:
+    return zip_bytes(files), trust
 
 
-def _given(data: bytes, trust: Trust) -> Made:
+def _raw_case(data: bytes, trust: Trust) -> Material:
     return data, trust
 
 
-def told(page: Page, paths: list[Path]) -> dict[Path, Told]:
+def read_results(page: Page, paths: list[Path]) -> dict[Path, Outcome]:
     """Return the page's results; ZIPs are selected together."""
     zips = [path for path in paths if not path.is_dir()]
     return dict(zip(zips, page.check_all(zips), strict=True)) | {
@@ -110,12 +110,14 @@ def told(page: Page, paths: list[Path]) -> dict[Path, Told]:
     }
 
 
-def too_much(one: Untruth, path: Path, trust: Trust, said: Told) -> set[str]:
+def excess_claims(untruth: Untruth, path: Path, trust: Trust, result: Outcome) -> set[str]:
     """Return the page's claims beyond Python's result."""
-    if one.fails is not None:
-        return more(said, one.fails, is_bundle=one.is_bundle)
-    outcome, states = by_python(path, trust)
-    return more(said, (name for name in states if states[name] == "failed"), is_bundle=outcome != "no-bundle")
+    if untruth.fails is not None:
+        return find_excess_claims(result, untruth.fails, is_bundle=untruth.is_bundle)
+    outcome, states = verify_in_python(path, trust)
+    return find_excess_claims(
+        result, (name for name in states if states[name] == "failed"), is_bundle=outcome != "no-bundle"
+    )
 
 
 @pytest.mark.long
@@ -124,16 +126,16 @@ def test_of_nothing_that_fails_the_page_says_that_it_passed(
 ) -> None:
     page = Page(browser.tab(), scene.trust, tmp_path)
     by_trust: dict[bytes, dict[Path, Untruth]] = {}
-    for number, one in enumerate(untruths(scene, bundle, tmp_path)):
-        made, trust = one.make()
-        by_trust.setdefault(trust.to_json(), {})[laid(made, tmp_path / f"{number}")] = one
+    for number, untruth in enumerate(untruths(scene, bundle, tmp_path)):
+        data, trust = untruth.make()
+        by_trust.setdefault(trust.to_json(), {})[write_case(data, tmp_path / f"{number}")] = untruth
     assert sum(map(len, by_trust.values())) >= 1200
     wrong = {}
     for pinned, places in by_trust.items():
         page.pin(Trust.from_json(pinned))
         paths = list(places)
         for start in range(0, len(paths), AT_ONCE):
-            for path, said in told(page, paths[start : start + AT_ONCE]).items():
-                if found := too_much(places[path], path, page.trust, said):
-                    wrong[places[path].name] = found
+            for path, result in read_results(page, paths[start : start + AT_ONCE]).items():
+                if excess := excess_claims(places[path], path, page.trust, result):
+                    wrong[places[path].name] = excess
     assert wrong == {}

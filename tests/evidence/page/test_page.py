@@ -20,14 +20,14 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import canonical
 from tests.assets.browser import Chromium
-from tests.assets.bundles import Scene, make_scene, resealed
-from tests.assets.changes import Files, flipped, part, without
-from tests.assets.conflicts import conflicts
-from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.bundles import Scene, make_scene, reseal
+from tests.assets.changes import Files, flip_bit, position_of_share, remove_file
+from tests.assets.conflicts import conflicting_trust_lists
+from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.hostile_zips import HOSTILE
-from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
-from tests.assets.verify_page import RESULT, Page, by_python
-from tests.assets.witnesses import with_cosigner
+from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip, zip_bytes
+from tests.assets.verify_page import RESULT, Page, verify_in_python
+from tests.assets.witnesses import add_cosignature
 
 pytestmark = pytest.mark.timeout(300)
 CHECKED = {
@@ -44,9 +44,9 @@ def with_file(name: str, data: bytes) -> Change:
 
 
 BROKEN: dict[str, tuple[Change, str]] = {
-    "a sealed picture": (flipped("data/work/01.jpg"), "file:data/work/01.jpg"),
-    "the facts": (flipped("data/facts.json"), "file:data/facts.json"),
-    "the manifest": (flipped("data/manifest.json"), "manifest"),
+    "a sealed picture": (flip_bit("data/work/01.jpg"), "file:data/work/01.jpg"),
+    "the facts": (flip_bit("data/facts.json"), "file:data/facts.json"),
+    "the manifest": (flip_bit("data/manifest.json"), "manifest"),
     "another number in the manifest": (
         lambda files: {
             **files,
@@ -54,33 +54,33 @@ BROKEN: dict[str, tuple[Change, str]] = {
         },
         "signature",
     ),
-    "a picture missing": (without("data/work/01.jpg"), "files"),
+    "a picture missing": (remove_file("data/work/01.jpg"), "files"),
     "a file too many": (with_file("data/extra.txt", b"x"), "files"),
-    "the signature": (flipped("proofs/signature"), "signature"),
-    "the key's file": (flipped("proofs/key.json"), "key"),
-    "the key's other file": (flipped("proofs/key.pem"), "key"),
-    "the log's entry": (flipped(ENTRY, part(0.5)), "entry"),
+    "the signature": (flip_bit("proofs/signature"), "signature"),
+    "the key's file": (flip_bit("proofs/key.json"), "key"),
+    "the key's other file": (flip_bit("proofs/key.pem"), "key"),
+    "the log's entry": (flip_bit(ENTRY, position_of_share(0.5)), "entry"),
     "what opens the log's entry": (
         lambda files: {**files, ENTRY: canonical({**json.loads(files[ENTRY]), "salt": "00" * 32})}, "entry"
     ),
     "the place in the log": (
-        flipped("proofs/log/inclusion.json", lambda data: data.index(b'"path":["') + 20), "inclusion"
+        flip_bit("proofs/log/inclusion.json", lambda data: data.index(b'"path":["') + 20), "inclusion"
     ),
-    "the checkpoint's root": (flipped(CHECKPOINT, lambda data: data.index(b"\n", data.index(b"\n") + 1) + 6),
+    "the checkpoint's root": (flip_bit(CHECKPOINT, lambda data: data.index(b"\n", data.index(b"\n") + 1) + 6),
         "inclusion",
     ),
-    "the checkpoint's signature": (flipped(CHECKPOINT, lambda data: len(data) - 30), "checkpoint"),
+    "the checkpoint's signature": (flip_bit(CHECKPOINT, lambda data: len(data) - 30), "checkpoint"),
     "the proof of consistency": (
-        flipped("proofs/log/consistency.json", lambda data: data.index(b'"path":["') + 20), "consistency"
+        flip_bit("proofs/log/consistency.json", lambda data: data.index(b'"path":["') + 20), "consistency"
     ),
-    "a cosignature": (flipped(COSIGNED, lambda data: len(data) - 30), f"anchor:{COSIGNED.rpartition('/')[2]}"),
+    "a cosignature": (flip_bit(COSIGNED, lambda data: len(data) - 30), f"anchor:{COSIGNED.rpartition('/')[2]}"),
     "the list of receipts": (with_file("proofs/anchors/index.json", b"{}"), "anchors"),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def cosigned(scene: Scene) -> tuple[Proofs, Trust]:
-    return with_cosigner(scene.log, scene.proofs, scene.trust)
+    return add_cosignature(scene.log, scene.proofs, scene.trust)
 
 
 @pytest.mark.long
@@ -88,11 +88,11 @@ def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Pa
     outcome, states = page.check(bundle)
     passed = {name for name, state in states.items() if state == "passed" and not name.startswith("file:")}
     assert (outcome, passed) == ("holds", CHECKED)
-    left = {name for name, state in states.items() if state == "not checked"}
-    assert len(left) == len(states) - len(passed) - sum(name.startswith("file:") for name in states)
-    assert left >= {"facts", "time", "order", "registration", "slice", "capture", "pictures", "match", "sheet"}
-    assert any(name.endswith(".tsr") for name in left)
-    assert f"{len(left)} checks require exhibit verify." in page.text
+    unchecked = {name for name, state in states.items() if state == "not checked"}
+    assert len(unchecked) == len(states) - len(passed) - sum(name.startswith("file:") for name in states)
+    assert unchecked >= {"facts", "time", "order", "registration", "slice", "capture", "pictures", "match", "sheet"}
+    assert any(name.endswith(".tsr") for name in unchecked)
+    assert f"{len(unchecked)} checks require exhibit verify." in page.text
     assert f"exhibit verify {bundle.name}" in page.text
     assert "python3 -I verify.py" in page.text
     for word in ("Complete", "existed no later than", "All checks passed"):
@@ -117,9 +117,9 @@ PARTIES = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", PARTIES)
-def test_pages_that_lie_elsewhere_than_the_party_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
+def test_pages_on_another_host_than_the_site_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
     facts = replace(scene.facts, party=replace(scene.facts.party, name=name))
-    path = resealed(scene, facts).write(tmp_path / "party.zip")
+    path = reseal(scene, facts).write(tmp_path / "party.zip")
     outcome, states = page.check(path)
     assert (outcome, states.get("party", "holds").replace("not checked", "incomplete")) == (PARTIES[name],) * 2
     by_command = {check.name: str(check.state) for check in Verifier(scene.trust).verify(path).checks}["party"]
@@ -148,13 +148,13 @@ def test_facts_of_another_case_and_a_decision_by_nobody_fail(
         change(facts)
         files["data/facts.json"] = canonical(facts)
 
-    whole = files_of(scene.write(tmp_path / "whole.zip"))
-    files, trust = forged(scene, whole, Invention(facts=lie))
+    whole = read_files(scene.write(tmp_path / "whole.zip"))
+    files, trust = forge_bundle(scene, whole, Invention(facts=lie))
     page.pin(trust)
-    outcome, states = page.check(packed(tmp_path / "case.zip", files))
+    outcome, states = page.check(write_zip(tmp_path / "case.zip", files))
     page.pin(scene.trust)
     assert (outcome, states[check]) == ("failed", "failed")
-    assert by_python(tmp_path / "case.zip", trust)[1][check] == "failed"
+    assert verify_in_python(tmp_path / "case.zip", trust)[1][check] == "failed"
 
 
 FACTS = {
@@ -170,17 +170,17 @@ FACTS = {
 @pytest.mark.long
 @pytest.mark.parametrize("name", FACTS)
 def test_facts_that_have_not_their_form_fail(scene: Scene, page: Page, bundle: Path, tmp_path: Path, name: str) -> None:
-    files, trust = forged(scene, files_of(bundle), Invention(facts=lambda facts, *_: FACTS[name](facts)))
+    files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lambda facts, *_: FACTS[name](facts)))
     page.pin(trust)
-    outcome, states = page.check(packed(tmp_path / "facts.zip", files))
+    outcome, states = page.check(write_zip(tmp_path / "facts.zip", files))
     page.pin(scene.trust)
     assert (outcome, states["facts"]) == ("failed", "failed")
 
 
 @pytest.mark.long
 def test_without_an_earlier_checkpoint_nothing_holds(scene: Scene, page: Page, tmp_path: Path) -> None:
-    [seen], work = scene.facts.sightings, replace(scene.facts.work, registration=None)
-    path = resealed(scene, replace(scene.facts, work=work, sightings=(replace(seen, slice=None),))).write(
+    [sighting], work = scene.facts.sightings, replace(scene.facts.work, registration=None)
+    path = reseal(scene, replace(scene.facts, work=work, sightings=(replace(sighting, slice=None),))).write(
         tmp_path / "b.zip"
     )
     assert page.check(path)[1]["consistency"] == "not checked"
@@ -195,8 +195,8 @@ def test_what_was_tampered_with_fails_by_name(
     change, check = BROKEN[what]
     proofs, trust = cosigned
     page.pin(trust)
-    whole = files_of(scene.write(tmp_path / "whole.zip", proofs))
-    outcome, states = page.check(packed(tmp_path / "changed.zip", rebagged(change(whole))))
+    whole = read_files(scene.write(tmp_path / "whole.zip", proofs))
+    outcome, states = page.check(write_zip(tmp_path / "changed.zip", update_bag(change(whole))))
     page.pin(scene.trust)
     assert (outcome, states[check]) == ("failed", "failed")
 
@@ -204,7 +204,7 @@ def test_what_was_tampered_with_fails_by_name(
 @pytest.mark.long
 def test_a_file_outside_of_the_sealed_ones_is_held_by_the_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
     for name in ("bag-info.txt", "proofs/anchors/manifest-test-authority.tsr", "verify.py"):
-        outcome, states = page.check(packed(tmp_path / "b.zip", flipped(name)(files_of(bundle))))
+        outcome, states = page.check(write_zip(tmp_path / "b.zip", flip_bit(name)(read_files(bundle))))
         assert (outcome, states["bag"]) == ("failed", "failed"), name
 
 
@@ -217,9 +217,9 @@ def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: P
         data[draw.randrange(start, len(data))] ^= draw.randrange(1, 256)
         paths.append(tmp_path / f"{number}.zip")
         paths[-1].write_bytes(data)
-    told = page.check_all(paths)
-    assert {outcome for outcome, _ in told} <= {"failed", "not-checked", "no-bundle"}
-    assert all(states.get("container") != "passed" for _, states in told)
+    results = page.check_all(paths)
+    assert {outcome for outcome, _ in results} <= {"failed", "not-checked", "no-bundle"}
+    assert all(states.get("container") != "passed" for _, states in results)
 
 
 @pytest.mark.long
@@ -263,8 +263,8 @@ def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, pag
         (replace(key, revoked=now() + timedelta(days=1)), "incomplete", "not checked"),
     ):
         page.pin(replace(scene.trust, keys=(other,)))
-        told, states = page.check(bundle)
-        assert (told, states["key"]) == (outcome, state)
+        result, states = page.check(bundle)
+        assert (result, states["key"]) == (outcome, state)
     page.pin(scene.trust)
 
 
@@ -288,9 +288,7 @@ def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: 
 
 
 @pytest.mark.long
-def test_a_folder_is_read_and_a_zip_packed_anew_is_left_to_be_unpacked(
-    page: Page, bundle: Path, tmp_path: Path
-) -> None:
+def test_a_folder_is_read_and_a_repacked_zip_has_to_be_unpacked(page: Page, bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as whole:
         whole.extractall(tmp_path / "bag")
     (tmp_path / "bag" / ".DS_Store").write_bytes(b"x")
@@ -300,11 +298,15 @@ def test_a_folder_is_read_and_a_zip_packed_anew_is_left_to_be_unpacked(
     (tmp_path / "bag" / "data" / "facts.json").write_bytes(b"{}")
     assert page.check(tmp_path / "bag")[1]["file:data/facts.json"] == "failed"
     anew = tmp_path / "anew.zip"
-    for data in (zipped(files_of(bundle)), b"MZ" + bundle.read_bytes(), packed_bytes({"a.zip": bundle.read_bytes()})):
+    for data in (
+        pack_otherwise(read_files(bundle)),
+        b"MZ" + bundle.read_bytes(),
+        zip_bytes({"a.zip": bundle.read_bytes()}),
+    ):
         anew.write_bytes(data)
         outcome, states = page.check(anew)
         assert (outcome in {"not-checked", "no-bundle"}, states) == (True, {})
-    anew.write_bytes(zipped(files_of(bundle)))
+    anew.write_bytes(pack_otherwise(read_files(bundle)))
     page.check(anew)
     assert "Unpack it and choose the folder that contains bagit.txt" in page.text
 
@@ -320,7 +322,7 @@ def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
-    bad = packed(tmp_path / "bad.zip", flipped("data/work/01.jpg")(files_of(bundle)))
+    bad = write_zip(tmp_path / "bad.zip", flip_bit("data/work/01.jpg")(read_files(bundle)))
     assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
     assert page.tab.ask(f"{RESULT}.dataset.outcome") == "failed"
 
@@ -341,13 +343,13 @@ def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
     page.check(bundle)
     images = f"[...{RESULT}.querySelectorAll('img')].map((one) => [one.alt, one.naturalWidth])"
     page.tab.wait(f"{images}.every(([, width]) => width)")
-    shown = dict(page.tab.ask(images))
-    assert shown["Registered"] == 160
-    assert shown["Found, sighting 1"] == 80
-    assert {"Match 1, side by side", "Match 1, overlay"} <= set(shown)
+    displayed = dict(page.tab.ask(images))
+    assert displayed["Registered"] == 160
+    assert displayed["Found, sighting 1"] == 80
+    assert {"Match 1, side by side", "Match 1, overlay"} <= set(displayed)
     assert page.tab.ask(f"{RESULT}.querySelector('a').textContent") == "Open the exhibit sheet (PDF)"
-    changed = flipped("data/work/01.jpg")(flipped("data/exhibit.pdf")(files_of(bundle)))
-    page.check(packed(tmp_path / "b.zip", changed))
+    changed = flip_bit("data/work/01.jpg")(flip_bit("data/exhibit.pdf")(read_files(bundle)))
+    page.check(write_zip(tmp_path / "b.zip", changed))
     assert "Registered" not in dict(page.tab.ask(images))
     assert page.tab.ask(f"{RESULT}.querySelectorAll('a').length") == 0
 
@@ -355,7 +357,7 @@ def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
 @pytest.mark.long
 def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
     [sighting] = scene.facts.sightings
-    said = replace(
+    changed_facts = replace(
         sighting,
         making=MakingFacts("trainedAlgorithmicMedia", '{"Label": "1<b>"}'),
         provenance=ProvenanceFacts("valid", actions=("c2pa.created", "c2pa.edited")),
@@ -363,8 +365,8 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
     work = replace(
         scene.facts.work, title=HOSTILE, author="evil\u202egpj.exe", public_page="https://exhibit.example.org/id/01/"
     )
-    facts = replace(scene.facts, work=work, sightings=(said,))
-    page.check(resealed(scene, facts).write(tmp_path / "<b>bold.zip"))
+    facts = replace(scene.facts, work=work, sightings=(changed_facts,))
+    page.check(reseal(scene, facts).write(tmp_path / "<b>bold.zip"))
     for words in (
         HOSTILE,
         "digital source type (IPTC): trainedAlgorithmicMedia",
@@ -374,18 +376,18 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
     ):
         assert words in page.text, words
     assert "\u202e" not in page.text
-    shown = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
-    assert shown == ["Verify an Exhibit bundle", 0]
+    displayed = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
+    assert displayed == ["Verify an Exhibit bundle", 0]
 
 
 @pytest.mark.long
 def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checked(page: Page, bundle: Path) -> None:
     page.check(bundle)
-    told = page.tab.ask(
+    values = page.tab.ask(
         f"[...{RESULT}.querySelectorAll('dd > .said')].map((one) => "
         "[one.parentElement.previousElementSibling.textContent, one.textContent])"
     )
-    rows = dict(told)
+    rows = dict(values)
     assert rows["Decision"] == rows["Claimant"] == rows["Author"] == "declared; not checked here"
     assert rows["Site"] == rows["Page URL"] == rows["First retrieved at"]
     assert rows["Site"] == "recorded by the installation; not checked here"
@@ -395,7 +397,7 @@ def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checke
         "one.querySelectorAll('dd').length === one.querySelectorAll('.said').length)"
     )
     assert "confirmed by Ann" in page.text
-    assert all("checked by" not in said for said in rows.values())
+    assert all("checked by" not in text for text in rows.values())
 
 
 @pytest.mark.long
@@ -445,14 +447,14 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
         b"\xef\xbb\xbf" + trust.to_json(),
         b"[" * 70 + b"]" * 70,
     ]
-    others = [
+    wrong_lists = [
         replace(trust, requires=Requirements(9)),
         replace(trust, requires=Requirements(1, cosigners=2)),
         replace(trust, cosigners=(replace(witness, vkey=trust.logs[0].vkey),)),
         replace(trust, cosigners=(replace(witness, development=True, label=""),)),
         replace(trust, keys=(replace(key, public=bytes(32)),)),
     ]
-    for data in [*slips, *(one.to_json() for one in others)]:
+    for data in [*slips, *(trust_list.to_json() for trust_list in wrong_lists)]:
         assert "cannot be used" in page.offer(data), data[:200]
     assert "is now used" in page.offer(json.dumps(plain, indent=2).encode())
     assert "is now used" in page.offer(page.trust.to_json())
@@ -460,6 +462,6 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
 
 @pytest.mark.long
 def test_a_trust_list_in_which_a_key_has_two_names_is_refused(scene: Scene, page: Page) -> None:
-    for what, (trust, lines) in conflicts(scene.trust).items():
-        said = page.offer(trust.to_json())
-        assert all(line in said for line in lines), (what, said)
+    for what, (trust, lines) in conflicting_trust_lists(scene.trust).items():
+        message = page.offer(trust.to_json())
+        assert all(line in message for line in lines), (what, message)

@@ -6,11 +6,11 @@ import jsonschema
 import pytest
 
 from evidence.formats.codec import to_plain
-from evidence.schemas import FOLDER, schemas
+from evidence.schemas import FOLDER, build_schemas
 from evidence.verdict.trust import DEFAULT
 from tests import ASSETS
 from tests.assets.bundles import make_scene
-from tests.assets.tampering import files_of
+from tests.assets.tampering import read_files
 from tools.reference import bundle_fields
 
 VECTOR = ASSETS / "vectors" / "bundle.zip"
@@ -32,23 +32,23 @@ def shipped(name: str) -> dict[str, object]:
     return schema
 
 
-@pytest.mark.parametrize("name", sorted(schemas()))
+@pytest.mark.parametrize("name", sorted(build_schemas()))
 def test_the_shipped_schema_is_the_one_that_the_code_gives(name: str) -> None:
-    assert shipped(name) == schemas()[name], "run python -m evidence.schemas"
+    assert shipped(name) == build_schemas()[name], "run python -m evidence.schemas"
     jsonschema.Draft202012Validator.check_schema(shipped(name))
 
 
 def test_no_schema_is_shipped_that_the_code_does_not_give() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(schemas())
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(build_schemas())
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_the_files_of_a_bundle_are_valid_by_their_schemas(name: str) -> None:
-    plain = json.loads(files_of(VECTOR)[FILES[name]])
+    plain = json.loads(read_files(VECTOR)[FILES[name]])
     validator = jsonschema.Draft202012Validator(shipped(name))
     assert list(validator.iter_errors(plain)) == []
-    one = plain[0] if isinstance(plain, list) else plain
-    changed = {**one, "surprise": 1}
+    item = plain[0] if isinstance(plain, list) else plain
+    changed = {**item, "surprise": 1}
     assert list(validator.iter_errors([changed] if isinstance(plain, list) else changed)) != []
 
 
@@ -71,7 +71,7 @@ def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_pa
 @pytest.mark.long
 def test_the_page_of_fields_describes_each() -> None:
     text = bundle_fields.page()
-    for name, schema in schemas().items():
-        for one in schema["$defs"].values():
-            for field in one["properties"]:
+    for name, schema in build_schemas().items():
+        for definition in schema["$defs"].values():
+            for field in definition["properties"]:
                 assert re.search(rf"^\| `{field}` \| [^|]+ \| [^|]*\w[^|]*\|$", text, re.MULTILINE), (name, field)

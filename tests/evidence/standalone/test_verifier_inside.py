@@ -10,9 +10,9 @@ import pytest
 import evidence.standalone
 from exhibit.entries import canonical
 from tests.assets.bundles import Scene
-from tests.assets.changes import Change, Files, edited, flipped, with_file, without
-from tests.assets.tampering import files_of, packed, rebagged, zipped
-from tests.assets.verifier_inside import told
+from tests.assets.changes import Change, Files, edit_json, flip_bit, remove_file, set_file
+from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip
+from tests.assets.verifier_inside import run_verifier
 from tools.standalone import FILE, generated
 
 VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
@@ -21,17 +21,17 @@ ANCHORS = "proofs/anchors/index.json"
 
 @pytest.fixture(scope="module")
 def whole(scene: Scene) -> Files:
-    return files_of(scene.write(scene.folder / "bundle.zip"))
+    return read_files(scene.write(scene.folder / "bundle.zip"))
 
 
-def started(path: Path) -> tuple[int, str]:
+def run_process(path: Path) -> tuple[int, str]:
     """Run it in a separate process, as users do."""
     done = subprocess.run([sys.executable, "-I", str(VERIFIER), str(path)], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
-def listed(**changes: object) -> Change:
+def add_receipt(**changes: object) -> Change:
     """Add a receipt with these fields to the list of receipts."""
 
     def change(files: Files) -> Files:
@@ -41,32 +41,32 @@ def listed(**changes: object) -> Change:
     return change
 
 
-def withheld(*names: str) -> Change:
+def withhold(*names: str) -> Change:
     """State that the copy leaves these files out, and remove them."""
 
     def change(files: Files) -> Files:
-        kept = {name: data for name, data in files.items() if name not in names}
-        return {**kept, "proofs/withheld.json": canonical({"files": list(names), "reason": ""})}
+        remaining = {name: data for name, data in files.items() if name not in names}
+        return {**remaining, "proofs/withheld.json": canonical({"files": list(names), "reason": ""})}
 
     return change
 
 
 def test_what_holds_bundles_is_no_failure_and_names_them(whole: Files, tmp_path: Path) -> None:
-    one = packed(tmp_path / "studio-case-1-bundle-1.zip", whole)
-    court = packed(tmp_path / "court.zip", {one.name: one.read_bytes(), "CONTENTS.txt": b"Bundles"})
+    bundle_path = write_zip(tmp_path / "studio-case-1-bundle-1.zip", whole)
+    court = write_zip(tmp_path / "court.zip", {bundle_path.name: bundle_path.read_bytes(), "CONTENTS.txt": b"Bundles"})
     for path in (court, tmp_path):
-        code, text = started(path)
+        code, text = run_process(path)
         assert (code, "FAILED" in text) == (2, False)
         assert "one by one" in text
-        assert f"    {one.name}" in text
-    court.write_bytes(zipped(whole, folder="case 1/") + b"")
-    assert started(court)[0] == 0
-    nothing = packed(tmp_path / "nothing.zip", {"CONTENTS.txt": b"Bundles"})
-    assert started(nothing)[0] == 2
+        assert f"    {bundle_path.name}" in text
+    court.write_bytes(pack_otherwise(whole, folder="case 1/") + b"")
+    assert run_process(court)[0] == 0
+    nothing = write_zip(tmp_path / "nothing.zip", {"CONTENTS.txt": b"Bundles"})
+    assert run_process(nothing)[0] == 2
 
 
 def test_a_whole_bundle_passes(whole: Files, tmp_path: Path) -> None:
-    code, text = started(packed(tmp_path / "b.zip", whole))
+    code, text = run_process(write_zip(tmp_path / "b.zip", whole))
     assert (code, "FAILED" in text) == (0, False)
     assert "openssl ts -verify -digest" in text
 
@@ -74,67 +74,69 @@ def test_a_whole_bundle_passes(whole: Files, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        listed(digest="00;echo INJECTED"),
-        listed(file="proofs/x; echo INJECTED"),
-        listed(file="../INJECTED"),
-        listed(material=["proofs/material/certificate-$(echo INJECTED)"]),
-        listed(kind="INJECTED;", digest="f" * 63),
+        add_receipt(digest="00;echo INJECTED"),
+        add_receipt(file="proofs/x; echo INJECTED"),
+        add_receipt(file="../INJECTED"),
+        add_receipt(material=["proofs/material/certificate-$(echo INJECTED)"]),
+        add_receipt(kind="INJECTED;", digest="f" * 63),
     ],
 )
 def test_nothing_unchecked_stands_in_a_command(whole: Files, tmp_path: Path, change: Change) -> None:
-    code, text = told(packed(tmp_path / "b.zip", rebagged(change(whole))))
+    code, text = run_verifier(write_zip(tmp_path / "b.zip", update_bag(change(whole))))
     assert code == 1
     assert "INJECTED" not in text
 
 
 def test_what_a_terminal_would_obey_is_replaced(whole: Files, tmp_path: Path) -> None:
-    code, text = started(packed(tmp_path / "b.zip", rebagged(listed(witness="x\x1b[2J\u202ey\nrm -r")(whole))))
+    code, text = run_process(
+        write_zip(tmp_path / "b.zip", update_bag(add_receipt(witness="x\x1b[2J\u202ey\nrm -r")(whole)))
+    )
     assert code == 0
     assert not set(text) & {"\x1b", "\u202e"}
     assert not [line for line in text.splitlines() if line.startswith("rm")]
-    (tmp_path / "c.zip").write_bytes(zipped({**whole, "proofs/\x1b[2J": b""}))
-    code, text = told(tmp_path / "c.zip")
+    (tmp_path / "c.zip").write_bytes(pack_otherwise({**whole, "proofs/\x1b[2J": b""}))
+    code, text = run_verifier(tmp_path / "c.zip")
     assert (code, "\x1b" in text) == (1, False)
 
 
 FAILURES: dict[str, tuple[Change, str]] = {
-    "facts withheld": (withheld("data/facts.json"), "manifest: the list of withheld files"),
+    "facts withheld": (withhold("data/facts.json"), "manifest: the list of withheld files"),
     "the manifest withheld": (
-        with_file("proofs/withheld.json", canonical({"files": ["data/manifest.json"], "reason": ""})),
+        set_file("proofs/withheld.json", canonical({"files": ["data/manifest.json"], "reason": ""})),
         "manifest: the list of withheld files",
     ),
-    "what was never sealed withheld": (withheld("data/more.txt"), "manifest: the list of withheld files"),
-    "an entry of another type": (edited("proofs/log/entry.json", lambda one: one.update(type="case")), "entry: "),
+    "what was never sealed withheld": (withhold("data/more.txt"), "manifest: the list of withheld files"),
+    "an entry of another type": (edit_json("proofs/log/entry.json", lambda one: one.update(type="case")), "entry: "),
     "a manifest that is written otherwise": (
         lambda files: {**files, "data/manifest.json": files["data/manifest.json"] + b"\n"},
         "manifest: data/manifest.json is not in canonical form",
     ),
-    "a name twice": (with_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name occurs"),
+    "a name twice": (set_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name occurs"),
     "a short hash": (
-        edited("proofs/log/inclusion.json", lambda one: one.update(path=["00"])),
+        edit_json("proofs/log/inclusion.json", lambda one: one.update(path=["00"])),
         "inclusion: proofs/log/inclusion.json does not have the fields of its format",
     ),
-    "a file too many": (with_file("data/extra.txt", b"x"), "manifest: data/ contains a file that was not sealed"),
-    "a picture changed": (flipped("data/work/01.jpg"), "manifest: data/work/01.jpg is not the sealed file"),
-    "a picture missing": (without("data/work/01.jpg"), "manifest: data/work/01.jpg is not the"),
+    "a file too many": (set_file("data/extra.txt", b"x"), "manifest: data/ contains a file that was not sealed"),
+    "a picture changed": (flip_bit("data/work/01.jpg"), "manifest: data/work/01.jpg is not the sealed file"),
+    "a picture missing": (remove_file("data/work/01.jpg"), "manifest: data/work/01.jpg is not the"),
 }
 
 
 @pytest.mark.parametrize("what", FAILURES)
 def test_a_lie_is_named_and_never_a_trace(whole: Files, tmp_path: Path, what: str) -> None:
     change, words = FAILURES[what]
-    code, text = told(packed(tmp_path / "b.zip", rebagged(change(whole))))
+    code, text = run_verifier(write_zip(tmp_path / "b.zip", update_bag(change(whole))))
     assert code == 1
     assert f"FAILED       {words}" in text
 
 
-def test_damaged_and_oversized_zips_are_refused_in_words(whole: Files, tmp_path: Path) -> None:
-    good = zipped(whole)
+def test_damaged_and_oversized_zips_are_refused_with_a_message(whole: Files, tmp_path: Path) -> None:
+    good = pack_otherwise(whole)
     place = good.index(b"data/work/01.jpg") + 60
     (tmp_path / "damaged.zip").write_bytes(good[:place] + bytes(40) + good[place + 40 :])
-    (tmp_path / "bomb.zip").write_bytes(zipped({"data/manifest.json": bytes(80 << 20)}))
+    (tmp_path / "bomb.zip").write_bytes(pack_otherwise({"data/manifest.json": bytes(80 << 20)}))
     for name in ("damaged", "bomb"):
-        code, text = told(tmp_path / f"{name}.zip")
+        code, text = run_verifier(tmp_path / f"{name}.zip")
         assert (code, text.startswith("FAILED")) == (1, True), name
 
 

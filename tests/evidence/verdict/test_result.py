@@ -12,7 +12,7 @@ from evidence.verdict.result import (
     Time,
     Verdict,
     failed,
-    gravest,
+    most_severe,
     not_checked,
     passed,
     require,
@@ -32,7 +32,7 @@ CHECKS = (
 WHOLE = Verdict("b.zip", Digest.of(b""), "2026-11-20", CHECKS)
 
 
-def test_a_whole_bundle_is_complete_by_the_word_of_its_earliest_witness() -> None:
+def test_the_result_of_a_complete_bundle_names_its_earliest_timestamp_service() -> None:
     assert WHOLE.outcome is ExitCode.DONE
     assert WHOLE.sentence == (
         "Complete: no check failed, and the whole bundle existed no later than 2026-11-20 12:00:00 UTC "
@@ -51,7 +51,7 @@ def test_a_whole_bundle_is_complete_by_the_word_of_its_earliest_witness() -> Non
     }
 
 
-def test_one_failure_is_told_first_and_more_are_counted() -> None:
+def test_one_failure_is_shown_first_and_more_are_counted() -> None:
     wrong = replace(WHOLE, checks=(*CHECKS, *(failed(f"file:{number}", "Other bytes.") for number in range(7))))
     assert wrong.outcome is ExitCode.CHECK_FAILED
     assert wrong.sentence == "Failed: file:0, file:1, file:2, file:3, file:4 and 2 more."
@@ -59,7 +59,7 @@ def test_one_failure_is_told_first_and_more_are_counted() -> None:
         require(wrong)
 
 
-def test_what_lacks_makes_it_incomplete_where_it_is_asked_for() -> None:
+def test_a_missing_check_makes_the_result_incomplete_where_it_is_required() -> None:
     unmatched = replace(WHOLE, checks=(*CHECKS, not_checked("registration", "")))
     assert unmatched.outcome is ExitCode.INCOMPLETE
     assert unmatched.sentence == "Incomplete: no check failed; not proven: match."
@@ -69,7 +69,7 @@ def test_what_lacks_makes_it_incomplete_where_it_is_asked_for() -> None:
 
 
 def test_notes_stand_behind_the_result() -> None:
-    noted = replace(
+    with_notes = replace(
         WHOLE,
         checks=(
             *CHECKS,
@@ -85,16 +85,16 @@ def test_notes_stand_behind_the_result() -> None:
         "Container changed, evidence intact.",
         "It is based on development services, which have no legal weight: for trials.",
     ):
-        assert words in noted.sentence, words
-    assert noted.times[0].words == "sealed 2026-11-20 12:00:00 UTC by the operator's clock"
+        assert words in with_notes.sentence, words
+    assert with_notes.times[0].words == "sealed 2026-11-20 12:00:00 UTC by the operator's clock"
 
 
-def test_of_several_the_gravest_counts() -> None:
+def test_the_most_severe_of_several_results_counts() -> None:
     done, incomplete, wrong = ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.CHECK_FAILED
-    assert gravest([done, incomplete]) is incomplete
-    assert gravest([incomplete, ExitCode.WRONG_USE, done]) is ExitCode.WRONG_USE
-    assert gravest([ExitCode.WRONG_USE, wrong]) is wrong
-    assert gravest([]) is done
+    assert most_severe([done, incomplete]) is incomplete
+    assert most_severe([incomplete, ExitCode.WRONG_USE, done]) is ExitCode.WRONG_USE
+    assert most_severe([ExitCode.WRONG_USE, wrong]) is wrong
+    assert most_severe([]) is done
     assert worst([State.PASSED, State.NOT_CHECKED]) is State.NOT_CHECKED
     assert worst([State.FAILED, State.NOT_CHECKED]) is State.FAILED
     assert worst([]) is State.NOT_CHECKED

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from evidence.formats.codec import FormatError
-from evidence.log.notes import parse_verifier_key, verifier_key
+from evidence.log.notes import format_verifier_key, parse_verifier_key
 from evidence.verdict.trust import DEFAULT, Trust, load_trust
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from tests.assets.bundles import Scene
-from tests.assets.conflicts import conflicts
+from tests.assets.conflicts import conflicting_trust_lists
 
 
 def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only() -> None:
@@ -67,15 +67,15 @@ def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str
 
 
 def test_a_key_has_one_role_and_one_name(scene: Scene) -> None:
-    for what, (trust, lines) in conflicts(scene.trust).items():
+    for what, (trust, lines) in conflicting_trust_lists(scene.trust).items():
         with pytest.raises(FormatError) as refused:
             Trust.from_json(trust.to_json())
         assert all(line in refused.value.message for line in lines), (what, refused.value.message)
 
 
-def test_a_log_that_began_anew_may_keep_its_key(scene: Scene) -> None:
+def test_a_restarted_log_may_keep_its_key(scene: Scene) -> None:
     [log] = scene.trust.logs
-    again = replace(log, vkey=verifier_key("again.example/log", parse_verifier_key(log.vkey)[1]))
+    again = replace(log, vkey=format_verifier_key("again.example/log", parse_verifier_key(log.vkey)[1]))
     trust = replace(scene.trust, logs=(log, again))
     assert Trust.from_json(trust.to_json()) == trust
 

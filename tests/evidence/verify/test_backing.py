@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evidence.facts.backing import BACKINGS, Standing
+from evidence.facts.backing import BACKINGS, FieldOrigin
 from evidence.facts.case import CaseFacts
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
@@ -19,15 +19,15 @@ from exhibit.digests import Digest
 from registry.bundles.remaking import MAKERS
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.changes import Files
-from tests.assets.corpus.deceit import Invention, forged
-from tests.assets.corpus.inventing import moved
+from tests.assets.corpus.deceit import Invention, forge_bundle
+from tests.assets.corpus.inventing import shift_time
 from tests.assets.resealing import Facts
-from tests.assets.tampering import files_of, packed
+from tests.assets.tampering import read_files, write_zip
 from tests.assets.whole_case import whole_case
 
 pytestmark = pytest.mark.timeout(300)
 SCALARS = (str, int, float, bool, bytes, Digest)
-OTHERS = {
+OTHER_VALUES = {
     "format": "exhibit-facts/2",
     "language": "zh-Hans",
     "sightings[].visibility": "private",
@@ -40,38 +40,38 @@ OTHERS = {
 BY_COMMAND = {"words", "drawings"}  # checks that generate drawings and sentences again
 
 
-def leaves(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
+def leaf_paths(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
     """Yield the paths of all fields without subfields."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
-        yield from leaves(next(one for one in arguments if one is not type(None)), path)
+        yield from leaf_paths(next(argument for argument in arguments if argument is not type(None)), path)
     elif origin is tuple:
         whole = len(arguments) == 2 and arguments[1] is Ellipsis
-        yield from leaves(arguments[0], f"{path}[]") if whole else [f"{path}[]"]
+        yield from leaf_paths(arguments[0], f"{path}[]") if whole else [f"{path}[]"]
     elif dataclasses.is_dataclass(kind) and kind is not Digest:
         hints = typing.get_type_hints(kind, include_extras=True)
         for field in dataclasses.fields(kind):
-            yield from leaves(hints[field.name], f"{path}.{field.name}" if path else field.name)
+            yield from leaf_paths(hints[field.name], f"{path}.{field.name}" if path else field.name)
     else:
         yield path
 
 
-def changed(value: Any) -> Any:  # noqa: ANN401 - JSON
+def another_value(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return another value of the same kind."""
     if isinstance(value, bool | int | float):
         return not value if isinstance(value, bool) else value + (7 if isinstance(value, int) else 40)
     if isinstance(value, list):
-        return [changed(value[0]), *value[1:]]
+        return [another_value(value[0]), *value[1:]]
     if isinstance(value, dict):
-        return {**value, min(value): changed(value[min(value)])} if value else {"more": 1}
+        return {**value, min(value): another_value(value[min(value)])} if value else {"more": 1}
     if re.fullmatch(r"[0-9a-f]{64}", value):
         return "ab" * 32
     if re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", value):
-        return rfc3339(parse_rfc3339(moved(-48)(value)))
-    return re.sub(r"[01]", lambda one: str(1 - int(one[0])), value) if re.fullmatch("[01]+", value) else f"{value}x"
+        return rfc3339(parse_rfc3339(shift_time(-48)(value)))
+    return re.sub(r"[01]", lambda digit: str(1 - int(digit[0])), value) if re.fullmatch("[01]+", value) else f"{value}x"
 
 
-def change(facts: Facts, path: str) -> None:
+def change_field(facts: Facts, path: str) -> None:
     """Change a field, in the first item of each list."""
     plain: Any = facts
     *way, last = re.findall(r"[^.\[\]]+|\[\]", path)
@@ -81,22 +81,24 @@ def change(facts: Facts, path: str) -> None:
     if last == "[]" and not plain:
         plain.append("more")
         return
-    said = plain[place] if last == "[]" else plain.get(place, False)  # omitted while it is false
-    assert said is not None, f"The whole case says nothing of {path}."
-    plain[place] = "seal" if path.endswith(".type") else OTHERS[path] if path in OTHERS else changed(said)
+    value = plain[place] if last == "[]" else plain.get(place, False)  # omitted while it is false
+    assert value is not None, f"The whole case says nothing of {path}."
+    plain[place] = (
+        "seal" if path.endswith(".type") else OTHER_VALUES[path] if path in OTHER_VALUES else another_value(value)
+    )
 
 
-def change_of(path: str) -> Invention:
+def invention_with_change(path: str) -> Invention:
     """Change a field of the facts, and what the manifest repeats of it."""
-    seen: Facts = {}
+    visited: Facts = {}
 
     def lie(facts: Facts, _files: Files, _scene: Scene) -> None:
-        change(facts, path)
-        seen.update(facts)
+        change_field(facts, path)
+        visited.update(facts)
 
     def fit(manifest: Facts) -> None:
-        manifest["matter"] = {"owner": seen["owner"]["name"], "case": seen["number"], "bundle": seen["bundle"]}
-        manifest["software"] = seen["software"]
+        manifest["matter"] = {"owner": visited["owner"]["name"], "case": visited["number"], "bundle": visited["bundle"]}
+        manifest["software"] = visited["software"]
 
     return Invention(facts=lie, manifest=fit)
 
@@ -104,11 +106,11 @@ def change_of(path: str) -> Invention:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Files]:
     scene = whole_case(make_scene(tmp_path_factory.mktemp("whole")))
-    return scene, files_of(scene.write(scene.folder / "whole.zip"))
+    return scene, read_files(scene.write(scene.folder / "whole.zip"))
 
 
 def test_each_field_has_a_line_in_the_table_and_each_line_a_field() -> None:
-    assert set(BACKINGS) == set(leaves(CaseFacts))
+    assert set(BACKINGS) == set(leaf_paths(CaseFacts))
 
 
 @pytest.mark.long
@@ -117,21 +119,21 @@ def test_the_whole_case_says_something_in_each_field_and_nothing_in_it_fails(
 ) -> None:
     scene, files = whole
     for path in BACKINGS:
-        change(json.loads(files["data/facts.json"]), path)
-    forgery, trust = forged(scene, files, Invention())
-    verdict = Verifier(trust, MAKERS).verify(packed(tmp_path / "b.zip", forgery))
+        change_field(json.loads(files["data/facts.json"]), path)
+    forgery, trust = forge_bundle(scene, files, Invention())
+    verdict = Verifier(trust, MAKERS).verify(write_zip(tmp_path / "b.zip", forgery))
     assert {check.name: check.sentence for check in verdict.failures} == {}
 
 
 @pytest.mark.parametrize("path", BACKINGS)
-def test_a_changed_field_fails_a_check_or_is_told_as_somebodys_word(
+def test_a_changed_field_fails_a_check_or_is_attributed_to_its_source(
     whole: tuple[Scene, Files], tmp_path: Path, path: str
 ) -> None:
     scene, files = whole
     backing = BACKINGS[path]
-    if backing.standing is not Standing.CHECKED and not backing.check:
+    if backing.standing is not FieldOrigin.CHECKED and not backing.check:
         return
-    forgery, trust = forged(scene, files, change_of(path))
+    forgery, trust = forge_bundle(scene, files, invention_with_change(path))
     makers = MAKERS if backing.check in BY_COMMAND else None
-    failed = {check.name for check in Verifier(trust, makers).verify(packed(tmp_path / "b.zip", forgery)).failures}
+    failed = {check.name for check in Verifier(trust, makers).verify(write_zip(tmp_path / "b.zip", forgery)).failures}
     assert {name.partition(":")[0] for name in failed} & {backing.check, "facts"}, f"{backing.check} doesn't see it"

@@ -18,12 +18,12 @@ import pytest
 from PIL import Image, ImageFilter
 
 from evidence.bundle.bag import WITHHELD_PATH
-from evidence.capture.surroundings import describe
+from evidence.capture.surroundings import build_record
 from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.facts.passkey import ASSERTION_PATH, Assertion
 from evidence.formats.codec import from_plain, to_plain
-from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
+from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
 from evidence.verdict.result import Verdict
 from evidence.verify.packages import places_of, verified as verified_inside
 from evidence.verify.verifier import Verifier
@@ -38,29 +38,29 @@ from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
 from exhibit.pictures.readings import WITHOUT_PROFILE
 from exhibit.types import Matrix, Piece, Verification
-from registry.bundles.sentences import words_of
+from registry.bundles.sentences import measurement_sentences
 from tests.assets.bundles import (
     CALIBRATION,
     CAPTURED,
     HALF_MIRRORED,
     PAGE,
     Scene,
+    append_entry,
     empty_pdf,
-    encoded,
+    encode_picture,
     found_bytes,
-    logged,
     make_scene,
     registered_bytes,
-    textured,
+    textured_picture,
 )
 from tests.assets.changes import Files
-from tests.assets.corpus.deceit import Invention, Lie, forged
-from tests.assets.corpus.inventing import fact, kept, moved, stated, twice
+from tests.assets.corpus.deceit import Invention, Lie, forge_bundle
+from tests.assets.corpus.inventing import change_facts, change_manifest, duplicate_first, replace_file, shift_time
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.passkeys import KEY
-from tests.assets.read_otherwise import by_colours, by_ground
+from tests.assets.read_otherwise import background_dependent_file, colour_dependent_file
 from tests.assets.resealing import Facts
-from tests.assets.tampering import files_of, packed, packed_bytes, zipped
+from tests.assets.tampering import pack_otherwise, read_files, write_zip, zip_bytes
 from tests.assets.whole_case import MANIFEST_FILE, whole_case
 
 pytestmark = pytest.mark.timeout(300)
@@ -68,8 +68,8 @@ TRUE = True
 LONG_AGO, DAY = "2015-03-01T10:00:00.000000Z", 24
 FAR = ((0.5, 0.0, 90.0), (0.0, 0.5, 80.0), (0.0, 0.0, 1.0))
 STILL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-DOCUMENT, SEEN = "data/work/documents/01.pdf", "data/sightings/01/image.jpg"
-DECLARED = (
+DOCUMENT, IMAGE_FILE = "data/work/documents/01.pdf", "data/sightings/01/image.jpg"
+DECLARED_FIELDS = (
     "title", "author", "rights_statement", "first_publication", "registrations", "registered_at", "created", "credit",
     "holder",
 )  # fmt: skip
@@ -77,39 +77,39 @@ Expected = dict[str, str]
 """Checks with their states; ``line:NAME`` for words of the first lines, ``says:NAME`` for words of a check."""
 
 
-def also(*lies: Invention | Lie) -> Lie:
+def apply_all(*lies: Invention | Lie) -> Lie:
     """Apply several lies in turn."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
-        for one in lies:
-            change = one.facts if isinstance(one, Invention) else one
+        for each in lies:
+            change = each.facts if isinstance(each, Invention) else each
             assert change is not None
             change(facts, files, scene)
 
     return lie
 
 
-def declared(*, entered: str = "", opening: dict[str, object] | None = None, **changes: object) -> Lie:
+def declare(*, entered: str = "", opening: dict[str, object] | None = None, **changes: object) -> Lie:
     """Declare values of the work, and repeat them in the log entry."""
 
     def lie(facts: Facts, _files: Files, scene: Scene) -> None:
         work = facts["work"]
         work.update(changes)
-        said = {**work["registration"]["opening"], **{name: work[name] for name in DECLARED}}
-        said |= {"picture": work["pictures"][0]["digest"], **(opening or {})}
+        statement = {**work["registration"]["opening"], **{name: work[name] for name in DECLARED_FIELDS}}
+        statement |= {"picture": work["pictures"][0]["digest"], **(opening or {})}
         time = parse_rfc3339(entered or rfc3339(now()))
-        work["registration"] = to_plain(logged(scene.log, EntryType.REGISTRATION, said, time))
+        work["registration"] = to_plain(append_entry(scene.log, EntryType.REGISTRATION, statement, time))
 
     return lie
 
 
-def registered_now(facts: Facts, files: Files, scene: Scene) -> None:
+def register_now(facts: Facts, files: Files, scene: Scene) -> None:
     """Register the work long after the image was found."""
     moment = rfc3339(now() + timedelta(minutes=30))
-    declared(registered_at=moment, entered=moment)(facts, files, scene)
+    declare(registered_at=moment, entered=moment)(facts, files, scene)
 
 
-def seen(picture: bytes | None = None, **changes: object) -> Lie:
+def sighting_of(picture: bytes | None = None, **changes: object) -> Lie:
     """Replace the image or the page of the sighting, consistently in the crawl's record and the capture."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
@@ -122,20 +122,20 @@ def seen(picture: bytes | None = None, **changes: object) -> Lie:
         sighting.update(changes)
         plain = {**sighting["slice"]["record"], **changes, "picture": digest}
         record = from_plain(SightingRecord, plain, where="record")
-        tree = SliceTree([record_leaf(record)])
+        tree = SliceTree([compute_record_leaf(record)])
         sighting["slice"] = to_plain(
-            tree.prove(0, record, logged(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+            tree.prove(0, record, append_entry(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"})))
         )
         [capture] = sighting["captures"]
         capture["image"] = digest
         if facts["matches"]:
             facts["matches"][0]["picture"] = digest
-        visit(facts, files, data)
+        add_visit(facts, files, data)
 
     return lie
 
 
-def visit(facts: Facts, files: Files, image: bytes) -> None:
+def add_visit(facts: Facts, files: Files, image: bytes) -> None:
     """Rewrite the files of a visit to the sighting's page and image, as stated."""
     [sighting] = facts["sightings"]
     start = parse_rfc3339(sighting["captures"][0]["started"])
@@ -151,19 +151,22 @@ def visit(facts: Facts, files: Files, image: bytes) -> None:
         exchanges.append(Exchange(start, url, "203.0.113.9", request, response))
         visits.append(Visit(url, (Step(url, 200, headers, start, start, connection, len(body)),), body))
     moment = rfc3339(start)
-    told = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
-    network = describe(visits, "Asked for by a test.", {**told, "page_names_image": True})
+    visit_facts = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
+    network = build_record(visits, "Asked for by a test.", {**visit_facts, "page_names_image": True})
     data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
     files.update(zip(CAPTURED, data, strict=True))
 
 
-def at_host(host: str, party: str, image: str = "") -> Lie:
+def move_to_host(host: str, party: str, image: str = "") -> Lie:
     """Move page and image to another host, or the image to its own host."""
     picture = f"https://{image or host}/field.jpg"
-    return also(seen(page_url=f"https://{host}/", image_url=picture, final_url=picture), fact("party.name", party))
+    return apply_all(
+        sighting_of(page_url=f"https://{host}/", image_url=picture, final_url=picture),
+        change_facts("party.name", party),
+    )
 
 
-def compared(
+def change_comparison(
     transform: Matrix = HALF_MIRRORED,
     pixels: Callable[[bytes], Any] = lambda data: decode(data).pixels,
     **changes: object,
@@ -172,48 +175,56 @@ def compared(
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [match] = facts["matches"]
-        one = from_plain(Verification, match["verification"], where="verification")
-        work = next(one for one in facts["work"]["pictures"] if one["digest"] == match["work_picture"])
-        shown = pixels(files[facts["sightings"][0]["picture"]["file"]])
+        verification = from_plain(Verification, match["verification"], where="verification")
+        work = next(
+            verification
+            for verification in facts["work"]["pictures"]
+            if verification["digest"] == match["work_picture"]
+        )
+        picture_pixels = pixels(files[facts["sightings"][0]["picture"]["file"]])
         registered = pixels(files[work["file"]])
-        sizes = (shown.shape[1], shown.shape[0]), (registered.shape[1], registered.shape[0])
+        sizes = (picture_pixels.shape[1], picture_pixels.shape[0]), (registered.shape[1], registered.shape[0])
         shares = overlaps(np.asarray(transform), *sizes)
         rotation, mirrored = turn(np.asarray(transform, np.float64), sizes[0])
         areas: dict[str, Any] = {"overlap_work": shares[0], "overlap_picture": shares[1], "rotation": rotation}
-        pieces = changes.get("pieces", one.pieces)
-        dense = dense_similarity(shown, registered, transform, pieces)  # type: ignore[arg-type]
-        one = replace(one, **areas, dense=dense, transform=transform, mirrored=mirrored, probability=None)
-        one = calibrated(replace(one, calibration=None, **changes), CALIBRATION)  # type: ignore[arg-type]
-        match["verification"] = to_plain(one)
-        match["words"] = list(words_of(one, CALIBRATION))
-        if one.probability is None:
+        pieces = changes.get("pieces", verification.pieces)
+        dense = dense_similarity(picture_pixels, registered, transform, pieces)  # type: ignore[arg-type]
+        verification = replace(
+            verification, **areas, dense=dense, transform=transform, mirrored=mirrored, probability=None
+        )
+        verification = calibrated(replace(verification, calibration=None, **changes), CALIBRATION)  # type: ignore[arg-type]
+        match["verification"] = to_plain(verification)
+        match["words"] = list(measurement_sentences(verification, CALIBRATION))
+        if verification.probability is None:
             facts["calibrations"] = []
             del files["data/calibrations/01.json"]
 
     return lie
 
 
-def of_work(picture: bytes) -> Lie:
+def replace_work_picture(picture: bytes) -> Lie:
     """Replace the registered image, also in the log."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
-        [one], [match] = facts["work"]["pictures"], facts["matches"]
+        [work_picture], [match] = facts["work"]["pictures"], facts["matches"]
         info = decode(picture).info
-        files[one["file"]] = picture
-        one.update(digest=Digest.of(picture).hex, size=len(picture), width=info.width, height=info.height)
-        one["format"] = info.format
-        match["work_picture"] = one["digest"]
-        declared(entered=facts["work"]["registered_at"])(facts, files, scene)
+        files[work_picture["file"]] = picture
+        work_picture.update(digest=Digest.of(picture).hex, size=len(picture), width=info.width, height=info.height)
+        work_picture["format"] = info.format
+        match["work_picture"] = work_picture["digest"]
+        declare(entered=facts["work"]["registered_at"])(facts, files, scene)
 
     return lie
 
 
-def deposited(*lies: Invention | Lie) -> Lie:
+def as_deposit_record(*lies: Invention | Lie) -> Lie:
     """Return a deposit record of a work, without any use."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
-        gone = [name for name in files if name.startswith(("data/sightings/", "data/matches/", "data/calibrations/"))]
-        for name in [*gone, "data/exhibit.pdf"]:
+        removed = [
+            name for name in files if name.startswith(("data/sightings/", "data/matches/", "data/calibrations/"))
+        ]
+        for name in [*removed, "data/exhibit.pdf"]:
             del files[name]
         facts.update(party={"kind": "none", "name": ""}, sightings=[], matches=[], calibrations=[])
         facts["decision"] = {
@@ -225,23 +236,23 @@ def deposited(*lies: Invention | Lie) -> Lie:
             "passkey": None,
         }
         facts["licence_check"].update(searched=0, covered=False, result="Not searched.", reasons=[])
-        also(*lies)(facts, files, scene)
+        apply_all(*lies)(facts, files, scene)
 
     return lie
 
 
-def withheld(*files: str) -> Callable[[Files], None]:
+def withhold(*files: str) -> Callable[[Files], None]:
     """Withhold these sealed files from the copy."""
 
-    def change(held: Files) -> None:
+    def change(all_files: Files) -> None:
         for name in files:
-            del held[name]
-        held[WITHHELD_PATH] = canonical({"files": list(files), "reason": "By order of a court."})
+            del all_files[name]
+        all_files[WITHHELD_PATH] = canonical({"files": list(files), "reason": "By order of a court."})
 
     return change
 
 
-def reduced(of: str, picture: bytes) -> Invention:
+def add_reduced_picture(of: str, picture: bytes) -> Invention:
     """Add a reduced image in place of one that the copy withholds."""
     small = f"{of.rpartition('.')[0]}-reduced.jpg"
 
@@ -255,27 +266,27 @@ def reduced(of: str, picture: bytes) -> Invention:
             if file["path"] == of:
                 file["stand_in"] = small
 
-    return Invention(facts=lie, manifest=stand_in, proofs=withheld(of))
+    return Invention(facts=lie, manifest=stand_in, proofs=withhold(of))
 
 
-def together(*inventions: Invention) -> Invention:
+def combine(*inventions: Invention) -> Invention:
     """Combine inventions of facts, manifest and proofs."""
 
     def manifest(plain: Any) -> None:  # noqa: ANN401 - JSON
-        for one in inventions:
-            if one.manifest is not None:
-                one.manifest(plain)
+        for invention in inventions:
+            if invention.manifest is not None:
+                invention.manifest(plain)
 
-    names = [one.proofs for one in inventions if one.proofs is not None]
-    gone: list[str] = []
+    names = [addition.proofs for addition in inventions if addition.proofs is not None]
+    removed: list[str] = []
 
-    def proofs(held: Files) -> None:
+    def proofs(all_files: Files) -> None:
         for change in names:
-            change(held)
-            gone.extend(json.loads(held[WITHHELD_PATH])["files"])
-        held[WITHHELD_PATH] = canonical({"files": gone, "reason": ""})
+            change(all_files)
+            removed.extend(json.loads(all_files[WITHHELD_PATH])["files"])
+        all_files[WITHHELD_PATH] = canonical({"files": removed, "reason": ""})
 
-    return Invention(facts=also(*inventions), manifest=manifest, proofs=proofs)
+    return Invention(facts=apply_all(*inventions), manifest=manifest, proofs=proofs)
 
 
 def metadata(jpeg: bytes, *, exif: dict[int, str] | None = None, xmp: str = "") -> bytes:
@@ -311,7 +322,7 @@ XMP = (
 ARTIST, COPYRIGHT = 0x013B, 0x8298
 AI_MADE = 'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"'
 FREE = 'xmpRights:WebStatement="https://creativecommons.org/publicdomain/zero/1.0/"'
-WORK, FOUND, STRANGER = registered_bytes(1), found_bytes(1), encoded(textured(9), "JPEG")
+WORK, FOUND_BYTES, STRANGER = registered_bytes(1), found_bytes(1), encode_picture(textured_picture(9), "JPEG")
 
 
 def case_of_2015(facts: Facts, files: Files, scene: Scene) -> None:
@@ -319,7 +330,7 @@ def case_of_2015(facts: Facts, files: Files, scene: Scene) -> None:
     facts["sightings"][0]["first_seen"] = LONG_AGO
     facts.update(opened_at=LONG_AGO, written_at=LONG_AGO)
     facts["decision"]["at"] = facts["licence_check"]["checked_at"] = LONG_AGO
-    declared(registered_at=LONG_AGO, entered=LONG_AGO)(facts, files, scene)
+    declare(registered_at=LONG_AGO, entered=LONG_AGO)(facts, files, scene)
 
 
 def without_capture(facts: Facts, files: Files, _scene: Scene) -> None:
@@ -340,9 +351,9 @@ def second_sighting(**changes: object) -> Lie:
         sighting = facts["sightings"][1]
         sighting.update(changes)
         record = from_plain(SightingRecord, {**sighting["slice"]["record"], **changes}, where="record")
-        tree = SliceTree([record_leaf(record)])
+        tree = SliceTree([compute_record_leaf(record)])
         sighting["slice"] = to_plain(
-            tree.prove(0, record, logged(scene.log, EntryType.SLICE, tree.opening({"crawl": "10"})))
+            tree.prove(0, record, append_entry(scene.log, EntryType.SLICE, tree.opening({"crawl": "10"})))
         )
 
     return lie
@@ -351,20 +362,20 @@ def second_sighting(**changes: object) -> Lie:
 def pair_twice(facts: Facts, files: Files, _scene: Scene) -> None:
     """List one comparison as two."""
     [match] = facts["matches"]
-    drawn = {name: match[name].replace("/01/", "/02/") for name in ("overlay", "side_by_side")}
-    files.update({path: files[path.replace("/02/", "/01/")] for path in drawn.values()})
-    facts["matches"].append({**match, "number": 2, **drawn})
+    drawings = {name: match[name].replace("/01/", "/02/") for name in ("overlay", "side_by_side")}
+    files.update({path: files[path.replace("/02/", "/01/")] for path in drawings.values()})
+    facts["matches"].append({**match, "number": 2, **drawings})
 
 
 def picture_twice(facts: Facts, files: Files, _scene: Scene) -> None:
     """List one registered image as two versions of the work."""
-    [one] = facts["work"]["pictures"]
-    files["data/work/02.jpg"] = files[one["file"]]
-    facts["work"]["pictures"].append({**one, "file": "data/work/02.jpg"})
+    [picture] = facts["work"]["pictures"]
+    files["data/work/02.jpg"] = files[picture["file"]]
+    facts["work"]["pictures"].append({**picture, "file": "data/work/02.jpg"})
 
 
 def document(**changes: object) -> Invention:
-    return fact(*(part for name, value in changes.items() for part in (f"work.attachments.0.{name}", value)))
+    return change_facts(*(part for name, value in changes.items() for part in (f"work.attachments.0.{name}", value)))
 
 
 def role_of(path: str, role: str) -> Callable[[Any], None]:
@@ -378,22 +389,22 @@ def role_of(path: str, role: str) -> Callable[[Any], None]:
     return change
 
 
-def left_out(path: str, role: str, **changes: object) -> Lie:
+def omit_document(path: str, role: str, **changes: object) -> Lie:
     """State that a document of the work is not in the bundle."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         digest = Digest.of(files.pop(path)).hex
-        gone = {"file": path, "role": role, "digest": digest, "why": "purged", "since": facts["written_at"]}
-        facts["left_out"] = [{**gone, **changes}]
+        absence = {"file": path, "role": role, "digest": digest, "why": "purged", "since": facts["written_at"]}
+        facts["omit_document"] = [{**absence, **changes}]
 
     return lie
 
 
 def licences(**changes: object) -> Invention:
-    return fact(*(part for name, value in changes.items() for part in (f"licence_check.{name}", value)))
+    return change_facts(*(part for name, value in changes.items() for part in (f"licence_check.{name}", value)))
 
 
-def tiled(facts: Facts, files: Files, scene: Scene) -> None:
+def align_in_tiles(facts: Facts, files: Files, scene: Scene) -> None:
     """Align an unrelated image with the registered one in a thousand pieces, each where it happens to fit."""
     work, other = (decode(data).pixels.astype(np.float32).mean(axis=2) for data in (WORK, STRANGER))
     side, pieces = 14, []
@@ -402,22 +413,22 @@ def tiled(facts: Facts, files: Files, scene: Scene) -> None:
     patches -= patches.mean(axis=1, keepdims=True)
     patches /= np.linalg.norm(patches, axis=1, keepdims=True)
     for top in range(0, 120, side):
-        for left in range(0, 160, side):
-            wanted = work[min(top, 120 - side) :][:side, min(left, 160 - side) :][:, :side].ravel()
-            wanted = wanted - wanted.mean()
-            x, y = places[int((patches @ wanted).argmax())]
-            box = [left - 0.5, top - 0.5, left + side - 0.5, top + side - 0.5]
+        for column in range(0, 160, side):
+            expected = work[min(top, 120 - side) :][:side, min(column, 160 - side) :][:, :side].ravel()
+            expected = expected - expected.mean()
+            x, y = places[int((patches @ expected).argmax())]
+            box = [column - 0.5, top - 0.5, column + side - 0.5, top + side - 0.5]
             pieces.append(
                 {
                     "box": box,
-                    "transform": [[1, 0, min(left, 160 - side) - x], [0, 1, min(top, 120 - side) - y], [0, 0, 1]],
+                    "transform": [[1, 0, min(column, 160 - side) - x], [0, 1, min(top, 120 - side) - y], [0, 0, 1]],
                 }
             )
-    told = tuple(from_plain(Piece, piece, where="piece") for piece in pieces)
-    also(seen(STRANGER), compared(STILL, pieces=told))(facts, files, scene)
+    piece_list = tuple(from_plain(Piece, piece, where="piece") for piece in pieces)
+    apply_all(sighting_of(STRANGER), change_comparison(STILL, pieces=piece_list))(facts, files, scene)
 
 
-def animated(*frames: tuple[Image.Image, int]) -> bytes:
+def animated_gif(*frames: tuple[Image.Image, int]) -> bytes:
     """Return a GIF of these images, each for its duration in milliseconds."""
     out = io.BytesIO()
     pictures = [picture.quantize(128) for picture, _ in frames]
@@ -432,22 +443,22 @@ def pages(*pictures: Image.Image) -> bytes:
     return out.getvalue()
 
 
-HALF = textured(1).resize((80, 60), Image.Resampling.BILINEAR).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-GIF = animated((HALF, 900), (textured(9, (80, 60)), 20))
-FLAT = encoded(Image.new("RGB", (160, 120), "white"), "JPEG")
-SLOPE = encoded(Image.fromarray(np.tile(np.arange(160, dtype=np.uint8), (120, 1))).convert("RGB"), "JPEG")
-CORNER = encoded(textured(1).crop((0, 0, 40, 30)), "PNG")
+HALF = textured_picture(1).resize((80, 60), Image.Resampling.BILINEAR).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+GIF = animated_gif((HALF, 900), (textured_picture(9, (80, 60)), 20))
+FLAT = encode_picture(Image.new("RGB", (160, 120), "white"), "JPEG")
+SLOPE = encode_picture(Image.fromarray(np.tile(np.arange(160, dtype=np.uint8), (120, 1))).convert("RGB"), "JPEG")
+CORNER = encode_picture(textured_picture(1).crop((0, 0, 40, 30)), "PNG")
 CORNER_AT = STILL
 
 
 def with_corner(seed: int) -> bytes:
     """Return another image with a small part of the registered one in its corner, like a logo."""
-    picture = textured(seed)
-    picture.paste(textured(1).crop((0, 0, 40, 30)), (0, 0))
-    return encoded(picture, "PNG")
+    picture = textured_picture(seed)
+    picture.paste(textured_picture(1).crop((0, 0, 40, 30)), (0, 0))
+    return encode_picture(picture, "PNG")
 
 
-def cut(jpeg: bytes, share: float) -> bytes:
+def truncate(jpeg: bytes, share: float) -> bytes:
     return jpeg[: int(len(jpeg) * share)]
 
 
@@ -459,29 +470,29 @@ ON_A_SPECK: Matrix = (
 """A transform by which an unrelated image agrees in 81% of 105 windows, found by trial."""
 
 
-def around(picture: Image.Image) -> bytes:
+def with_thumbnail(picture: Image.Image) -> bytes:
     """Return a large unrelated image that shows another one at thumbnail size."""
     large = Image.new("RGB", (1200, 1000), "white")
     large.paste(picture, (200, 100))
-    return encoded(large, "PNG")
+    return encode_picture(large, "PNG")
 
 
 def corner(size: tuple[int, int], at: tuple[int, int], dark: int, bright: int, soft: float) -> bytes:
     """Return a plain background with the soft corner of a plain object, which extends to the right and the bottom."""
     picture = Image.new("L", size, dark)
     picture.paste(bright, (*at, *size))
-    return encoded(picture.filter(ImageFilter.GaussianBlur(soft)).convert("RGB"), "PNG")
+    return encode_picture(picture.filter(ImageFilter.GaussianBlur(soft)).convert("RGB"), "PNG")
 
 
-def horizon(above: int, below: int, seed: int, left: int) -> bytes:
+def horizon(above: int, below: int, seed: int, x: int) -> bytes:
     """Return sky and sea with nothing but a small image in them."""
     picture = Image.new("RGB", (480, 360), (above, above, above))
     picture.paste((below, below, below), (0, 180, 480, 360))
-    picture.paste(textured(seed).resize((48, 36)), (left, 60))
-    return encoded(picture, "PNG")
+    picture.paste(textured_picture(seed).resize((48, 36)), (x, 60))
+    return encode_picture(picture, "PNG")
 
 
-def visited_twice(facts: Facts, files: Files, _scene: Scene) -> None:
+def repeat_visit(facts: Facts, files: Files, _scene: Scene) -> None:
     """Repeat the visit, with a trailing blank in the second record."""
     [capture] = facts["sightings"][0]["captures"]
     again = {**capture, "files": [path.replace("capture-1", "capture-2") for path in capture["files"]]}
@@ -493,28 +504,35 @@ def visited_twice(facts: Facts, files: Files, _scene: Scene) -> None:
 KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     # the work and its registration
     "a work registered when its copy had been found": (
-        registered_now,
+        register_now,
         {"line:registered": "after a copy had been found"},
     ),
     "a work registered after the case was opened": (
-        also(fact("opened_at", moved(-DAY)), registered_now),
+        apply_all(change_facts("opened_at", shift_time(-DAY)), register_now),
         {"line:registered": "after the case was opened"},
     ),
     "a work registered after the decision": (
-        also(
-            fact("opened_at", moved(-3 * DAY), "decision.at", moved(-DAY), "sightings.0.first_seen", moved(-2 * DAY)),
-            registered_now,
+        apply_all(
+            change_facts(
+                "opened_at",
+                shift_time(-3 * DAY),
+                "decision.at",
+                shift_time(-DAY),
+                "sightings.0.first_seen",
+                shift_time(-2 * DAY),
+            ),
+            register_now,
         ),
         {"line:registered": "after the case was decided"},
     ),
-    "registered in 2015, by an entry of today": (declared(registered_at=LONG_AGO), {"registration": "failed"}),
+    "registered in 2015, by an entry of today": (declare(registered_at=LONG_AGO), {"registration": "failed"}),
     "registered in 2015, declared anew today": (
-        declared(registered_at=LONG_AGO, opening={"edited": 1}),
+        declare(registered_at=LONG_AGO, opening={"edited": 1}),
         {"line:registered": "log entry of 20"},
     ),
     "a case of 2015 with proofs of today": (case_of_2015, {"order": "failed"}),
     "facts written before the proofs in them": (
-        fact(
+        change_facts(
             "written_at",
             LONG_AGO,
             "opened_at",
@@ -528,34 +546,34 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         ),
         {"order": "failed"},
     ),
-    "an author of one's own": (declared(author="Vincent van Gogh"), {"line:work": "by 'Vincent van Gogh'"}),
-    "the accused as author": (declared(author="copies.example"), {"line:work": "by 'copies.example'"}),
-    "no author": (declared(author=""), {"line:work": "no author named"}),
-    "a holder who isn't the owner": (declared(holder="Ben"), {"line:work": "rights held by 'Ben'"}),
-    "a work of 1850": (declared(created="1850"), {"line:work": "created '1850'"}),
+    "an author of one's own": (declare(author="Vincent van Gogh"), {"line:work": "by 'Vincent van Gogh'"}),
+    "the accused as author": (declare(author="copies.example"), {"line:work": "by 'copies.example'"}),
+    "no author": (declare(author=""), {"line:work": "no author named"}),
+    "a holder who isn't the owner": (declare(holder="Ben"), {"line:work": "rights held by 'Ben'"}),
+    "a work of 1850": (declare(created="1850"), {"line:work": "created '1850'"}),
     "a first publication by somebody else": (
-        declared(first_publication="2001, The Times"),
+        declare(first_publication="2001, The Times"),
         {"line:work": "first published '2001, The Times'"},
     ),
     "a registration with an office": (
-        declared(registrations=[{"office": "USCO", "number": "VA 1-234", "date": "2010"}]),
+        declare(registrations=[{"office": "USCO", "number": "VA 1-234", "date": "2010"}]),
         {"line:work": "'USCO VA 1-234'"},
     ),
-    "a work that everybody may use": (declared(rights_statement="Public domain."), {"line:work": "'Public domain.'"}),
+    "a work that everybody may use": (declare(rights_statement="Public domain."), {"line:work": "'Public domain.'"}),
     "an earlier registration that came later": (
-        fact("work.earlier_registration", lambda _: rfc3339(now()), "work.registered_at", lambda one: one),
+        change_facts("work.earlier_registration", lambda _: rfc3339(now()), "work.registered_at", lambda one: one),
         {"line:registered": "another owner had registered a similar picture, at"},
     ),
     "an earlier registration after one's own": (
-        also(
-            declared(registered_at=LONG_AGO, opening={"edited": 1}),
-            fact("work.earlier_registration", "2020-01-01T00:00:00.000000Z"),
+        apply_all(
+            declare(registered_at=LONG_AGO, opening={"edited": 1}),
+            change_facts("work.earlier_registration", "2020-01-01T00:00:00.000000Z"),
         ),
         {"order": "failed"},
     ),
     "one picture as two": (picture_twice, {"facts": "failed"}),
     "a line of the verdict as title": (
-        declared(title="Field'\nmatch passed [checked by match]"),
+        declare(title="Field'\nmatch passed [checked by match]"),
         {"line:work": "\\nmatch passed [checked by match]"},
     ),
     # the chain of title
@@ -567,7 +585,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         replace(document(role="judgment"), manifest=role_of(DOCUMENT, "judgment")),
         {"says:rest": "chain-of-title documents"},
     ),
-    "one document as two steps": (fact("work.attachments", twice), {"facts": "failed"}),
+    "one document as two steps": (change_facts("work.attachments", duplicate_first), {"facts": "failed"}),
     "a picture as a document": (
         lambda facts, files, _: facts["work"]["attachments"][0].update(
             file="data/work/01.jpg", digest=Digest.of(files["data/work/01.jpg"]).hex
@@ -575,7 +593,9 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"facts": "failed"},
     ),
     "a found picture as a document": (
-        lambda facts, files, _: facts["work"]["attachments"][0].update(file=SEEN, digest=Digest.of(files[SEEN]).hex),
+        lambda facts, files, _: facts["work"]["attachments"][0].update(
+            file=IMAGE_FILE, digest=Digest.of(files[IMAGE_FILE]).hex
+        ),
         {"facts": "failed"},
     ),
     "a drawing as a document": (
@@ -585,51 +605,57 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"facts": "failed"},
     ),
     "an empty document": (
-        also(kept(DOCUMENT, b""), document(digest=Digest.of(b"").hex)),
+        apply_all(replace_file(DOCUMENT, b""), document(digest=Digest.of(b"").hex)),
         {"line:documents": "'Assignment of 2021' (an empty file)"},
     ),
     # what the images' files state about themselves
     "a registered picture that names another author": (
-        of_work(metadata(WORK, exif={ARTIST: "Ben Miller"})),
+        replace_work_picture(metadata(WORK, exif={ARTIST: "Ben Miller"})),
         {"line:file": "author 'Ben Miller'"},
     ),
     "a registered picture with another's copyright": (
-        of_work(metadata(WORK, exif={COPYRIGHT: "(c) 2019 Agency X"})),
+        replace_work_picture(metadata(WORK, exif={COPYRIGHT: "(c) 2019 Agency X"})),
         {"line:file": "rights '(c) 2019 Agency X'"},
     ),
     "a registered picture under a free licence": (
-        of_work(metadata(WORK, xmp=FREE)),
+        replace_work_picture(metadata(WORK, xmp=FREE)),
         {"line:file": "publicdomain/zero"},
     ),
     "a registered picture that a machine made": (
-        of_work(metadata(WORK, xmp=AI_MADE)),
+        replace_work_picture(metadata(WORK, xmp=AI_MADE)),
         {"line:file": "trainedAlgorithmicMedia"},
     ),
     "a registered picture with a name in an unknown character set": (
-        of_work(with_iptc_of(WORK, dataset(80, b"Jos\xe9"))),
+        replace_work_picture(with_iptc_of(WORK, dataset(80, b"Jos\xe9"))),
         {"line:file": "IPTC metadata of"},
     ),
     "a found picture that names its own author": (
-        seen(metadata(FOUND, exif={ARTIST: "Copier"})),
+        sighting_of(metadata(FOUND_BYTES, exif={ARTIST: "Copier"})),
         {"line:file": "author 'Copier'"},
     ),
-    "a found picture under a licence": (seen(metadata(FOUND, xmp=FREE)), {"line:file": "publicdomain/zero"}),
+    "a found picture under a licence": (
+        sighting_of(metadata(FOUND_BYTES, xmp=FREE)),
+        {"line:file": "publicdomain/zero"},
+    ),
     "a found picture whose label isn't told": (
-        seen(metadata(FOUND, xmp=AI_MADE)),
+        sighting_of(metadata(FOUND_BYTES, xmp=AI_MADE)),
         {"line:file": "trainedAlgorithmicMedia"},
     ),
     "a found picture said to have no label, which it has": (
-        also(seen(metadata(FOUND, xmp=AI_MADE)), fact("sightings.0.making", NO_MAKING)),
+        apply_all(sighting_of(metadata(FOUND_BYTES, xmp=AI_MADE)), change_facts("sightings.0.making", NO_MAKING)),
         {"credentials:01": "failed"},
     ),
     "a label without the usual wrapper, which the facts leave out": (
-        also(seen(without_wrapper(metadata(FOUND, xmp=AI_MADE))), fact("sightings.0.making", NO_MAKING)),
+        apply_all(
+            sighting_of(without_wrapper(metadata(FOUND_BYTES, xmp=AI_MADE))),
+            change_facts("sightings.0.making", NO_MAKING),
+        ),
         {"credentials:01": "failed"},
     ),
     "another label than the one without the usual wrapper": (
-        also(
-            seen(without_wrapper(metadata(FOUND, xmp=AI_MADE))),
-            fact("sightings.0.making", {"source_type": "digitalCapture", "aigc": ""}),
+        apply_all(
+            sighting_of(without_wrapper(metadata(FOUND_BYTES, xmp=AI_MADE))),
+            change_facts("sightings.0.making", {"source_type": "digitalCapture", "aigc": ""}),
         ),
         {"credentials:01": "failed"},
     ),
@@ -652,202 +678,235 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:licences": "'Licence 1 (copies.example): it covers the use.'"},
     ),
     # the party
-    "a top-level domain as party": (fact("party.name", "example"), {"party": "failed"}),
-    "a public suffix as party": (at_host("shop.co.uk", "co.uk"), {"party": "failed"}),
-    "the operator of a platform as party": (at_host("ann.github.io", "github.io"), {"party": "not checked"}),
-    "a part of an address as party": (at_host("203.0.113.9", "113.9"), {"party": "failed"}),
+    "a top-level domain as party": (change_facts("party.name", "example"), {"party": "failed"}),
+    "a public suffix as party": (move_to_host("shop.co.uk", "co.uk"), {"party": "failed"}),
+    "the operator of a platform as party": (move_to_host("ann.github.io", "github.io"), {"party": "not checked"}),
+    "a part of an address as party": (move_to_host("203.0.113.9", "113.9"), {"party": "failed"}),
     "a party in capitals of another alphabet": (
-        at_host(host_of("https://c\u043epies.example/"), host_of("https://c\u043epies.example/")),
+        move_to_host(host_of("https://c\u043epies.example/"), host_of("https://c\u043epies.example/")),
         {"line:party": "with confusable letters"},
     ),
     "a host with a Latin alpha": (
-        at_host(host_of("https://s\u0251int.example/"), host_of("https://s\u0251int.example/")),
+        move_to_host(host_of("https://s\u0251int.example/"), host_of("https://s\u0251int.example/")),
         {"line:party": "with confusable letters"},
     ),
     "a page whose user looks like a host": (
-        seen(page_url="https://saint.example@copies.example/"),
+        sighting_of(page_url="https://saint.example@copies.example/"),
         {"party": "failed"},
     ),
     "a picture whose user looks like a host": (
-        seen(image_url="https://saint.example@copies.example/field.jpg"),
+        sighting_of(image_url="https://saint.example@copies.example/field.jpg"),
         {"party": "failed"},
     ),
     "a picture on the owner's own host": (
-        at_host("copies.example", "copies.example", "pictures.ann.example"),
+        move_to_host("copies.example", "copies.example", "pictures.ann.example"),
         {"line:host": "the picture on pictures.ann.example"},
     ),
     "a redirect to the owner's own host": (
-        seen(final_url="https://pictures.ann.example/field.jpg"),
+        sighting_of(final_url="https://pictures.ann.example/field.jpg"),
         {"line:host": "pictures.ann.example"},
     ),
     "an account of the name of a host": (
-        fact("party.kind", "account", "party.name", "saint.example"),
+        change_facts("party.kind", "account", "party.name", "saint.example"),
         {"line:party": "'saint.example'", "party": "not checked"},
     ),
     "an account with a check in its name": (
-        fact("party.kind", "account", "party.name", "@saint [checked by party]"),
+        change_facts("party.kind", "account", "party.name", "@saint [checked by party]"),
         {"line:party": "'@saint [checked by party]' "},
     ),
-    "an account without a name": (fact("party.kind", "account", "party.name", ""), {"party": "failed"}),
+    "an account without a name": (change_facts("party.kind", "account", "party.name", ""), {"party": "failed"}),
     "a sighting without a page": (second_sighting(page_url=""), {"party": "not checked"}),
     "one sighting as two": (without_capture, {"facts": "failed"}),
     "one place as two, of two crawls": (second_sighting(), {"facts": "failed"}),
     # the images
     "one pair as two matches": (pair_twice, {"facts": "failed"}),
     "the picture of the accused as one's own": (
-        also(of_work(FOUND), registered_now, compared(STILL)),
+        apply_all(replace_work_picture(FOUND_BYTES), register_now, change_comparison(STILL)),
         {"line:registered": "after a copy had been found"},
     ),
     "two white pictures": (
-        also(of_work(FLAT), seen(encoded(Image.open(io.BytesIO(FLAT)), "PNG")), compared(STILL)),
+        apply_all(
+            replace_work_picture(FLAT),
+            sighting_of(encode_picture(Image.open(io.BytesIO(FLAT)), "PNG")),
+            change_comparison(STILL),
+        ),
         {"match:01": "failed"},
     ),
     "two slopes of grey": (
-        also(of_work(SLOPE), seen(encoded(Image.open(io.BytesIO(SLOPE)), "PNG")), compared(STILL)),
+        apply_all(
+            replace_work_picture(SLOPE),
+            sighting_of(encode_picture(Image.open(io.BytesIO(SLOPE)), "PNG")),
+            change_comparison(STILL),
+        ),
         {"line:pictures": "and the found picture share little more than a brightness gradient"},
     ),
-    "another picture with a corner of the work": (also(seen(with_corner(9)), compared(STILL)), {"match:01": "failed"}),
+    "another picture with a corner of the work": (
+        apply_all(sighting_of(with_corner(9)), change_comparison(STILL)),
+        {"match:01": "failed"},
+    ),
     "another picture of which a piece is compared": (
-        also(seen(with_corner(9)), compared(STILL, pieces=(Piece((-0.5, -0.5, 39.5, 29.5), STILL),))),
+        apply_all(
+            sighting_of(with_corner(9)), change_comparison(STILL, pieces=(Piece((-0.5, -0.5, 39.5, 29.5), STILL),))
+        ),
         {"match:01": "failed"},
     ),
     "copies beside it that aren't there": (
-        also(compared(HALF_MIRRORED, further=(FAR,))),
+        apply_all(change_comparison(HALF_MIRRORED, further=(FAR,))),
         {"match:01": "failed"},
     ),
     "one copy as three": (
-        also(compared(HALF_MIRRORED, further=(HALF_MIRRORED, HALF_MIRRORED))),
+        apply_all(change_comparison(HALF_MIRRORED, further=(HALF_MIRRORED, HALF_MIRRORED))),
         {"line:pictures": "2 of 2 further copies"},
     ),
     "a corner of the work alone": (
-        also(seen(CORNER), compared(CORNER_AT)),
+        apply_all(sighting_of(CORNER), change_comparison(CORNER_AT)),
         {"line:similarity": "over 6% of the registered picture"},
     ),
-    "an unrelated picture in a thousand pieces": (tiled, {"match:01": "not checked"}),
-    "a found animation": (also(seen(GIF), compared()), {"line:pictures": "contains 2 pictures"}),
+    "an unrelated picture in a thousand pieces": (align_in_tiles, {"match:01": "not checked"}),
+    "a found animation": (apply_all(sighting_of(GIF), change_comparison()), {"line:pictures": "contains 2 pictures"}),
     "a registered animation": (
-        also(of_work(animated((textured(1), 900), (textured(9), 20))), compared()),
+        apply_all(
+            replace_work_picture(animated_gif((textured_picture(1), 900), (textured_picture(9), 20))),
+            change_comparison(),
+        ),
         {"line:pictures": "data/work/01.jpg contains 2 pictures"},
     ),
     "a TIFF of two pages": (
-        also(seen(pages(HALF, textured(9, (80, 60)))), compared()),
+        apply_all(sighting_of(pages(HALF, textured_picture(9, (80, 60)))), change_comparison()),
         {"line:pictures": "contains 2 pictures"},
     ),
     "a registered picture that breaks off": (
-        also(of_work(cut(WORK, 0.9)), compared()),
+        apply_all(replace_work_picture(truncate(WORK, 0.9)), change_comparison()),
         {"line:pictures": "data/work/01.jpg is truncated"},
     ),
     "a whole picture said to break off": (
-        fact("sightings.0.picture.incomplete", TRUE),
+        change_facts("sightings.0.picture.incomplete", TRUE),
         {"line:pictures": "is stated to be truncated, but is complete"},
     ),
     "a stranger laid on a speck of the work": (
-        also(
-            of_work(encoded(textured(1).resize((600, 450)), "JPEG")),
-            seen(STRANGER),
-            compared(ON_A_SPECK),
+        apply_all(
+            replace_work_picture(encode_picture(textured_picture(1).resize((600, 450)), "JPEG")),
+            sighting_of(STRANGER),
+            change_comparison(ON_A_SPECK),
         ),
         {"match:01": "not checked", "says:match:01": "the shared area agrees in"},
     ),
     "another picture with an edge in the same place": (
-        also(
-            of_work(horizon(220, 60, 1, 40)),
-            seen(horizon(170, 90, 9, 300)),
-            compared(STILL),
+        apply_all(
+            replace_work_picture(horizon(220, 60, 1, 40)),
+            sighting_of(horizon(170, 90, 9, 300)),
+            change_comparison(STILL),
         ),
         {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
     ),
     "another thing with a corner laid on that of a small work": (
-        also(
-            of_work(corner((72, 72), (28, 28), 60, 210, 0.8)),
-            seen(corner((400, 300), (228, 128), 90, 190, 1.4)),
-            compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0))),
+        apply_all(
+            replace_work_picture(corner((72, 72), (28, 28), 60, 210, 0.8)),
+            sighting_of(corner((400, 300), (228, 128), 90, 190, 1.4)),
+            change_comparison(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0))),
         ),
         {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
     ),
     "a found picture that is another one without its profile": (
-        also(seen(by_colours(textured(1), textured(9))), compared(STILL)),
+        apply_all(
+            sighting_of(colour_dependent_file(textured_picture(1), textured_picture(9))), change_comparison(STILL)
+        ),
         {"match:01": "not checked", "says:match:01": WITHOUT_PROFILE},
     ),
     "a registered picture that is another one without its profile": (
-        also(of_work(by_colours(textured(1), textured(9))), compared()),
+        apply_all(
+            replace_work_picture(colour_dependent_file(textured_picture(1), textured_picture(9))), change_comparison()
+        ),
         {"match:01": "not checked", "says:match:01": "data/work/01.jpg shows or may show a different picture"},
     ),
     "a found picture that is another one on a dark page": (
-        also(seen(by_ground(textured(1), textured(9))), compared(STILL)),
+        apply_all(
+            sighting_of(background_dependent_file(textured_picture(1), textured_picture(9))), change_comparison(STILL)
+        ),
         {"line:pictures": "a different picture on a dark page"},
     ),
     "a work on a speck of a large picture": (
-        also(seen(around(textured(1))), compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0)))),
+        apply_all(
+            sighting_of(with_thumbnail(textured_picture(1))),
+            change_comparison(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0))),
+        ),
         {"line:pictures": "image.jpg shows the work"},
     ),
     "a registered picture of few pixels": (
-        also(
-            of_work(encoded(textured(1).resize((60, 90)), "PNG")),
-            seen(WORK),
-            compared(((0.375, 0, 0), (0, 0.75, 0), (0, 0, 1))),
+        apply_all(
+            replace_work_picture(encode_picture(textured_picture(1).resize((60, 90)), "PNG")),
+            sighting_of(WORK),
+            change_comparison(((0.375, 0, 0), (0, 0.75, 0), (0, 0, 1))),
         ),
         {"match:01": "not checked", "says:match:01": "less than 64 pixels wide"},
     ),
     "one visit told twice, and written otherwise": (
-        visited_twice,
+        repeat_visit,
         {"capture:01-2": "failed", "says:capture:01-2": "It has the record of a different visit"},
     ),
     "more detail in the copy than in the original": (
-        also(
-            of_work(encoded(textured(1).resize((80, 60)), "JPEG")),
-            seen(WORK),
-            compared(((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1.0))),
+        apply_all(
+            replace_work_picture(encode_picture(textured_picture(1).resize((80, 60)), "JPEG")),
+            sighting_of(WORK),
+            change_comparison(((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 1.0))),
         ),
         {"line:pictures": "has 4.0 times as many pixels"},
     ),
     # withheld files and stand-ins
     "a withheld work of which another picture stands in": (
-        together(reduced("data/work/01.jpg", WORK)),
+        combine(add_reduced_picture("data/work/01.jpg", WORK)),
         {"line:similarity": "a reduced picture was used for a withheld one"},
     ),
     "both pictures withheld, and one stands in for both": (
-        together(reduced("data/work/01.jpg", WORK), reduced(SEEN, FOUND)),
+        combine(add_reduced_picture("data/work/01.jpg", WORK), add_reduced_picture(IMAGE_FILE, FOUND_BYTES)),
         {"line:similarity": "a reduced picture was used for a withheld one"},
     ),
     "a withheld document": (
-        Invention(proofs=withheld(DOCUMENT)),
+        Invention(proofs=withhold(DOCUMENT)),
         {"line:documents": "'Assignment of 2021' (withheld)"},
     ),
     "a document removed after the seal": (
-        left_out(DOCUMENT, "title-document", since="2100-01-01T00:00:00.000000Z"),
+        omit_document(DOCUMENT, "title-document", since="2100-01-01T00:00:00.000000Z"),
         {"order": "failed"},
     ),
-    "a document left out as a judgment": (left_out(DOCUMENT, "judgment"), {"facts": "failed"}),
+    "a document left out as a judgment": (omit_document(DOCUMENT, "judgment"), {"facts": "failed"}),
     "a document that the operator removed": (
-        left_out(DOCUMENT, "title-document"),
+        omit_document(DOCUMENT, "title-document"),
         {"line:documents": "'Assignment of 2021' (not in this bundle"},
     ),
     # who signed
-    "a key that a court holds": (stated("key.holder", "District Court"), {"manifest": "failed"}),
-    "a key that the owner alone holds": (stated("key.holder", "owner"), {"says:key": "as the manifest states"}),
+    "a key that a court holds": (change_manifest("key.holder", "District Court"), {"manifest": "failed"}),
+    "a key that the owner alone holds": (
+        change_manifest("key.holder", "owner"),
+        {"says:key": "as the manifest states"},
+    ),
     # the deposit record
     "a record of a work": (
-        deposited(),
+        as_deposit_record(),
         {"line:work": "'Field with", "line:registered": "not contradicted by registration"},
     ),
     "a record that confirms a case": (
-        deposited(
-            fact("decision.decision", "confirmed", "decision.by", "The Court", "decision.at", lambda _: rfc3339(now()))
+        as_deposit_record(
+            change_facts(
+                "decision.decision", "confirmed", "decision.by", "The Court", "decision.at", lambda _: rfc3339(now())
+            )
         ),
         {"confirmed": "failed"},
     ),
-    "a record that accuses somebody": (deposited(fact("party.name", "saint.example")), {"party": "failed"}),
+    "a record that accuses somebody": (
+        as_deposit_record(change_facts("party.name", "saint.example")),
+        {"party": "failed"},
+    ),
     "a record with another's earlier registration": (
-        deposited(fact("work.earlier_registration", LONG_AGO)),
+        as_deposit_record(change_facts("work.earlier_registration", LONG_AGO)),
         {"line:registered": "another owner had registered a similar picture, at"},
     ),
     "a record with a public page elsewhere": (
-        deposited(fact("work.public_page", "https://www.wipo.int/works/1")),
+        as_deposit_record(change_facts("work.public_page", "https://www.wipo.int/works/1")),
         {"line:public page": "www.wipo.int"},
     ),
     "a record with a public page that is a script": (
-        deposited(fact("work.public_page", "javascript:alert(1)")),
+        as_deposit_record(change_facts("work.public_page", "javascript:alert(1)")),
         {"facts": "failed"},
     ),
 }
@@ -860,52 +919,54 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture(scope="module")
 def whole(own: Scene) -> Files:
-    return files_of(own.write(own.folder / "whole.zip"))
+    return read_files(own.write(own.folder / "whole.zip"))
 
 
-def verified(scene: Scene, whole: Files, lie: Invention | Lie, path: Path) -> Verdict:
+def verify_lie(scene: Scene, whole: Files, lie: Invention | Lie, path: Path) -> Verdict:
     invention = lie if isinstance(lie, Invention) else Invention(facts=lie)
-    files, trust = forged(scene, whole, invention)
-    return Verifier(trust).verify(packed(path, files))
+    files, trust = forge_bundle(scene, whole, invention)
+    return Verifier(trust).verify(write_zip(path, files))
 
 
-def expect_told(verdict: Verdict, expected: Expected) -> None:
+def expect_results(verdict: Verdict, expected: Expected) -> None:
     """Verify the expected results, and that nothing else fails where no check should fail."""
-    told = {check.name: str(check.state) for check in verdict.checks}
-    told |= {f"says:{check.name}": check.sentence for check in verdict.checks}
-    told |= {f"line:{line.of}": f"{line.value} [{line.by}]" for line in verdict.lines}
-    assert {name: words for name, words in expected.items() if words not in told.get(name, "")} == {}, told
+    states = {check.name: str(check.state) for check in verdict.checks}
+    states |= {f"says:{check.name}": check.sentence for check in verdict.checks}
+    states |= {f"line:{line.of}": f"{line.value} [{line.by}]" for line in verdict.lines}
+    assert {name: words for name, words in expected.items() if words not in states.get(name, "")} == {}, states
     failed = {check.name: check.sentence for check in verdict.failures}
     assert bool(failed) == ("failed" in expected.values()), failed
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_claim_fails_or_is_told_as_a_word(own: Scene, whole: Files, tmp_path: Path, name: str) -> None:
+def test_each_false_claim_fails_or_is_attributed_to_its_source(
+    own: Scene, whole: Files, tmp_path: Path, name: str
+) -> None:
     lie, expected = KINDS[name]
-    expect_told(verified(own, whole, lie, tmp_path / "lie.zip"), expected)
+    expect_results(verify_lie(own, whole, lie, tmp_path / "lie.zip"), expected)
 
 
 def answer(**changes: object) -> Lie:
     """Have the passkey sign another statement, repeated by log and facts; other facts may be lies."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
-        stated = facts["decision"]["passkey"]
+        passkey = facts["decision"]["passkey"]
         assertion = from_plain(Assertion, json.loads(files[ASSERTION_PATH]), where="answer")
         statement = replace(assertion.statement, **changes)  # type: ignore[arg-type]
         site = statement.site
-        made = KEY.answer(statement, site=site, origin=f"https://{site}")
-        files[ASSERTION_PATH] = made.to_json()
-        stated["digest"] = Digest.of(files[ASSERTION_PATH]).hex
-        opening = {**stated["log"]["opening"], "assertion": stated["digest"]}
+        signed = KEY.answer(statement, site=site, origin=f"https://{site}")
+        files[ASSERTION_PATH] = signed.to_json()
+        passkey["digest"] = Digest.of(files[ASSERTION_PATH]).hex
+        opening = {**passkey["log"]["opening"], "assertion": passkey["digest"]}
         at = parse_rfc3339(facts["decision"]["at"])
-        member = {**stated["key"]["opening"], "member": statement.by}
-        stated["key"] = to_plain(logged(scene.log, EntryType.KEY, member, at))
-        stated["log"] = to_plain(logged(scene.log, EntryType.DECISION, opening, at))
+        member = {**passkey["key"]["opening"], "member": statement.by}
+        passkey["key"] = to_plain(append_entry(scene.log, EntryType.KEY, member, at))
+        passkey["log"] = to_plain(append_entry(scene.log, EntryType.DECISION, opening, at))
 
     return lie
 
 
-def kept_manifest(change: Callable[[str], str]) -> Lie:
+def change_stored_manifest(change: Callable[[str], str]) -> Lie:
     """Falsify the stored manifest of the sighted image."""
 
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
@@ -922,11 +983,11 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
         {"says:decision": "stated by the installation only"},
     ),
     "a token of a court behind the name": (
-        fact("decision.by", "Ann (token of the District Court)"),
+        change_facts("decision.by", "Ann (token of the District Court)"),
         {"line:decision": "'Ann'"},
     ),
     "a person of one's own making": (
-        also(answer(by="Judge Dredd"), fact("decision.by", "Judge Dredd")),
+        apply_all(answer(by="Judge Dredd"), change_facts("decision.by", "Judge Dredd")),
         {"line:decision": "declared"},
     ),
     "a key that was made for the decision": (answer(), {"line:decision": "by a key registered less than a day before"}),
@@ -940,18 +1001,18 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
         {"says:decision": "names 1 of 1 found pictures"},
     ),
     "a kept manifest that names a gallery": (
-        kept_manifest(lambda text: text.replace('"assertions": [', f'"assertions": [{GALLERY}, ', 1)),
+        change_stored_manifest(lambda text: text.replace('"assertions": [', f'"assertions": [{GALLERY}, ', 1)),
         {"credentials:01": "failed"},
     ),
     "a kept manifest of another title": (
-        kept_manifest(lambda text: text.replace('"title": "', '"title": "Stolen ', 1)),
+        change_stored_manifest(lambda text: text.replace('"title": "', '"title": "Stolen ', 1)),
         {"credentials:01": "failed"},
     ),
     "a kept manifest with words beside": (
-        kept_manifest(lambda text: f'{{"opinion": "stolen", {text[1:]}'),
+        change_stored_manifest(lambda text: f'{{"opinion": "stolen", {text[1:]}'),
         {"line:pictures": "contains different text than the picture"},
     ),
-    "a kept manifest of other words": (kept_manifest(lambda _: "{}"), {"credentials:01": "failed"}),
+    "a kept manifest of other words": (change_stored_manifest(lambda _: "{}"), {"credentials:01": "failed"}),
     "a manifest that isn't told": (
         lambda facts, files, _: (facts["sightings"][0].update(provenance=None), files.pop(MANIFEST_FILE)),
         {"line:file": "a manifest by"},
@@ -960,12 +1021,12 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
         lambda facts, *_: facts["sightings"][0].update(making=None),
         {"line:file": "trainedAlgorithmicMedia"},
     ),
-    "a document that is lost": (fact("left_out.0.why", "lost"), {"line:documents": "not in this bundle"}),
+    "a document that is lost": (change_facts("left_out.0.why", "lost"), {"line:documents": "not in this bundle"}),
     "a licence to somebody else, of the accused": (
-        fact("licence_check.reasons", ["Licence 1 (Copies Ltd.): it has ended."]),
+        change_facts("licence_check.reasons", ["Licence 1 (Copies Ltd.): it has ended."]),
         {"line:licences": "Copies Ltd."},
     ),
-    "an office that nobody asked": (fact("licence_check.searched", 1), {"line:work": "'USCO VA 1-234'"}),
+    "an office that nobody asked": (change_facts("licence_check.searched", 1), {"line:work": "'USCO VA 1-234'"}),
     "somebody else's earlier registration": (
         Invention(),
         {"line:registered": "another owner had registered a similar picture, at"},
@@ -977,15 +1038,15 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Files]:
     scene = whole_case(make_scene(tmp_path_factory.mktemp("full")))
-    return scene, files_of(scene.write(scene.folder / "whole.zip"))
+    return scene, read_files(scene.write(scene.folder / "whole.zip"))
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_each_claim_about_a_whole_case_fails_or_is_told_as_a_word(
+def test_each_false_claim_about_a_whole_case_fails_or_is_attributed_to_its_source(
     full: tuple[Scene, Files], tmp_path: Path, name: str
 ) -> None:
     lie, expected = WHOLE[name]
-    expect_told(verified(*full, lie, tmp_path / "lie.zip"), expected)
+    expect_results(verify_lie(*full, lie, tmp_path / "lie.zip"), expected)
 
 
 @pytest.mark.parametrize(
@@ -996,23 +1057,23 @@ def test_each_claim_about_a_whole_case_fails_or_is_told_as_a_word(
         ({"case/exhibit.pdf": empty_pdf()}, "'case/exhibit.pdf'"),
     ],
 )
-def test_a_letter_beside_a_bundle_is_its_writers_word(
+def test_a_letter_beside_a_bundle_is_attributed_to_its_writer(
     own: Scene, whole: Files, tmp_path: Path, beside: Files, words: str
 ) -> None:
-    files, trust = forged(own, whole, Invention())
+    files, trust = forge_bundle(own, whole, Invention())
     path = tmp_path / "court.zip"
-    path.write_bytes(zipped({"bundle.zip": packed_bytes(files), **beside}))
+    path.write_bytes(pack_otherwise({"bundle.zip": zip_bytes(files), **beside}))
     [place] = places_of(path)
-    told = {line.of: f"{line.value} [{line.by}]" for line in verified_inside(Verifier(trust), place).lines}
-    assert words in told["papers"]
-    assert told["papers"].endswith("[not examined by any check]")
+    lines = {line.of: f"{line.value} [{line.by}]" for line in verified_inside(Verifier(trust), place).lines}
+    assert words in lines["papers"]
+    assert lines["papers"].endswith("[not examined by any check]")
 
 
 def test_letters_in_a_package_that_was_zipped_again_are_named_too(own: Scene, whole: Files, tmp_path: Path) -> None:
-    files, trust = forged(own, whole, Invention())
-    inner = zipped({"bundle.zip": packed_bytes(files), "notice.pdf": empty_pdf()})
+    files, trust = forge_bundle(own, whole, Invention())
+    inner = pack_otherwise({"bundle.zip": zip_bytes(files), "notice.pdf": empty_pdf()})
     path = tmp_path / "again.zip"
-    path.write_bytes(zipped({"court.zip": inner}))
+    path.write_bytes(pack_otherwise({"court.zip": inner}))
     [place] = places_of(path)
-    told = {line.of: line.value for line in verified_inside(Verifier(trust), place).lines}
-    assert told["papers"] == "those in nested ZIPs"
+    lines = {line.of: line.value for line in verified_inside(Verifier(trust), place).lines}
+    assert lines["papers"] == "those in nested ZIPs"

@@ -15,63 +15,63 @@ from evidence.verify.contradictions import Contradiction, contradictions, shared
 from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
-from tests.assets.bundles import Scene, logged, resealed
+from tests.assets.bundles import Scene, append_entry, reseal
 
 
-def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
+def contradictions_with(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
     """Return the contradictions between the scene's bundle and a later one with other facts."""
-    later = resealed(scene, replace(facts, bundle=facts.bundle + 1))
+    later = reseal(scene, replace(facts, bundle=facts.bundle + 1))
     paths = [scene.write(folder / "A.zip"), later.write(folder / "B.zip")]
     verdicts = [Verifier(scene.trust).verify(path) for path in paths]
     return contradictions(verdict.account for verdict in verdicts)
 
 
 def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
-    facts, (seen,) = scene.facts, scene.facts.sightings
+    facts, (sighting,) = scene.facts, scene.facts.sightings
     later = facts.written_at + timedelta(seconds=1)
     again = replace(
         facts.decision, at=later, by="A different archive than the named one was queried", reason="Looked again."
     )
-    seen = replace(seen, last_seen=facts.written_at, captures=())
-    grown = replace(facts, sightings=(seen,), decision=again, work=replace(facts.work, title="Corrected"))
-    assert told_otherwise(scene, grown, tmp_path) == ()
+    sighting = replace(sighting, last_seen=facts.written_at, captures=())
+    grown = replace(facts, sightings=(sighting,), decision=again, work=replace(facts.work, title="Corrected"))
+    assert contradictions_with(scene, grown, tmp_path) == ()
 
 
 @pytest.mark.parametrize("what", ["seen", "registered", "opened", "party", "decision", "visit", "figures"])
-def test_what_was_recorded_once_and_is_told_otherwise_is_named(scene: Scene, tmp_path: Path, what: str) -> None:
-    facts, (seen,), (match,) = scene.facts, scene.facts.sightings, scene.facts.matches
+def test_facts_that_contradict_an_earlier_bundle_are_named(scene: Scene, tmp_path: Path, what: str) -> None:
+    facts, (sighting,), (match,) = scene.facts, scene.facts.sightings, scene.facts.matches
     day = timedelta(days=1)
-    assert seen.first_seen is not None
-    visit = replace(seen.captures[0], outcome="page-gone", image=None)
+    assert sighting.first_seen is not None
+    visit = replace(sighting.captures[0], outcome="page-gone", image=None)
     changed = {
-        "seen": replace(facts, sightings=(replace(seen, first_seen=seen.first_seen - day),)),
+        "seen": replace(facts, sightings=(replace(sighting, first_seen=sighting.first_seen - day),)),
         "registered": replace(facts, work=replace(facts.work, registered_at=facts.work.registered_at - day)),
         "opened": replace(facts, opened_at=facts.opened_at - day),
         "party": replace(facts, party=replace(facts.party, name="other.example")),
         "decision": replace(facts, decision=replace(facts.decision, by="The court")),
-        "visit": replace(facts, sightings=(replace(seen, captures=(visit, *seen.captures[1:])),)),
+        "visit": replace(facts, sightings=(replace(sighting, captures=(visit, *sighting.captures[1:])),)),
         "figures": replace(facts, matches=(replace(match, verification=replace(match.verification, dense=0.5)),)),
     }[what]
-    [found] = told_otherwise(scene, changed, tmp_path)
+    [contradiction] = contradictions_with(scene, changed, tmp_path)
     words = {
         "seen": "the first retrieval", "registered": "registration time", "party": "the party",
         "opened": "the time at which the case was opened", "decision": "the decision", "visit": "the visit",
         "figures": "the comparison",
     }  # fmt: skip
-    assert (found.fact[0], found.bundles) == (words[what], ("A.zip", "B.zip"))
+    assert (contradiction.fact[0], contradiction.bundles) == (words[what], ("A.zip", "B.zip"))
     about = f"work {facts.work.number}" if what == "registered" else f"case {facts.number}"
-    assert found.sentence.startswith(f"Contradiction in {about} of ")
+    assert contradiction.sentence.startswith(f"Contradiction in {about} of ")
 
 
 def test_a_work_is_registered_once_in_all_its_cases(scene: Scene, tmp_path: Path) -> None:
     facts = scene.facts
     earlier = replace(facts.work, registered_at=facts.work.registered_at - timedelta(days=900))
-    [found] = told_otherwise(scene, replace(facts, number="C-8", work=earlier), tmp_path)
-    assert found.sentence.startswith(f"Contradiction in work {facts.work.number} of ")
-    assert told_otherwise(scene, replace(facts, number="C-8"), tmp_path) == ()
+    [contradiction] = contradictions_with(scene, replace(facts, number="C-8", work=earlier), tmp_path)
+    assert contradiction.sentence.startswith(f"Contradiction in work {facts.work.number} of ")
+    assert contradictions_with(scene, replace(facts, number="C-8"), tmp_path) == ()
 
 
-def test_a_work_that_was_declared_anew_contradicts_nothing_and_of_one_change_there_is_one_entry(
+def test_a_work_that_was_declared_again_is_no_contradiction_and_one_change_has_one_entry(
     scene: Scene, tmp_path: Path
 ) -> None:
     work = scene.facts.work
@@ -80,20 +80,20 @@ def test_a_work_that_was_declared_anew_contradicts_nothing_and_of_one_change_the
     def anew(title: str) -> CaseFacts:
         assert work.registration is not None
         opening = {**work.registration.opening, "title": title, "edited": 1}
-        proof = logged(scene.log, EntryType.REGISTRATION, opening)
+        proof = append_entry(scene.log, EntryType.REGISTRATION, opening)
         return replace(scene.facts, bundle=2, work=replace(work, title=title, registration=proof))
 
-    assert told_otherwise(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
-    both = [resealed(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
-    paths = [one.write(tmp_path / f"{place}.zip") for place, one in enumerate(both)]
-    [found] = contradictions(Verifier(scene.trust).verify(path).account for path in paths)
-    assert found.fact == ("the log entry of the registration", "1")
+    assert contradictions_with(scene, replace(anew("Corrected"), bundle=1), tmp_path) == ()
+    both = [reseal(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
+    paths = [changed_scene.write(tmp_path / f"{place}.zip") for place, changed_scene in enumerate(both)]
+    [contradiction] = contradictions(Verifier(scene.trust).verify(path).account for path in paths)
+    assert contradiction.fact == ("the log entry of the registration", "1")
 
 
 def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: Scene, tmp_path: Path) -> None:
     stranger = replace(scene, owner_key=KeySigner(Ed25519PrivateKey.generate()))
     decided = replace(scene.facts.decision, by="The court")
-    forged = resealed(stranger, replace(scene.facts, decision=decided))
+    forged = reseal(stranger, replace(scene.facts, decision=decided))
     paths = [scene.write(tmp_path / "A.zip"), forged.write(tmp_path / "B.zip")]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
     assert None not in accounts
@@ -103,45 +103,45 @@ def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: S
 def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = resealed(scene, replace(scene.facts, not_checked=("None.",)))
+    other = reseal(scene, replace(scene.facts, not_checked=("None.",)))
     paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
     assert main(["verify", *paths, "--trust", str(trust)]) == ExitCode.CHECK_FAILED
     assert f"Contradiction in case {scene.facts.number} of " in capsys.readouterr().out
     main(["verify", *paths, "--json", "--trust", str(trust)])
-    [told] = json.loads(capsys.readouterr().out)["contradictions"]
-    assert told["fact"] == ["the seal of bundle", str(scene.facts.bundle)]
-    assert told["stated"][0]["value"] != told["stated"][1]["value"]
+    [contradiction] = json.loads(capsys.readouterr().out)["contradictions"]
+    assert contradiction["fact"] == ["the seal of bundle", str(scene.facts.bundle)]
+    assert contradiction["stated"][0]["value"] != contradiction["stated"][1]["value"]
     copy = scene.write(tmp_path / "C.zip")
     main(["verify", paths[0], str(copy), "--json", "--trust", str(trust)])
     assert json.loads(capsys.readouterr().out)["contradictions"] == []
 
 
-def test_a_find_that_two_cases_rest_on_is_reported_and_fails_neither(
+def test_a_match_that_two_cases_share_is_reported_and_fails_neither(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    [seen] = scene.facts.sightings
+    [sighting] = scene.facts.sightings
     [match] = scene.facts.matches
     again = replace(scene.facts, number="C-8")
     same_case = replace(scene.facts, bundle=2)
-    elsewhere = replace(seen, page_url="https://copies.example/other", slice=None)
+    elsewhere = replace(sighting, page_url="https://copies.example/other", slice=None)
     other_place = replace(scene.facts, number="C-9", sightings=(elsewhere,), matches=(match,))
     paths = [scene.write(tmp_path / "A.zip")]
     paths += [
-        resealed(scene, facts).write(tmp_path / f"{n}.zip") for n, facts in enumerate((again, same_case, other_place))
+        reseal(scene, facts).write(tmp_path / f"{n}.zip") for n, facts in enumerate((again, same_case, other_place))
     ]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
-    assert [one.cases[1][2] for one in shared_finds(accounts)] == ["C-8"]
+    assert [item.cases[1][2] for item in shared_finds(accounts)] == ["C-8"]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
     alone = main(["verify", str(paths[1]), "--trust", str(trust)])
     capsys.readouterr()
     assert main(["verify", str(paths[0]), str(paths[1]), "--json", "--trust", str(trust)]) == alone
-    [told] = json.loads(capsys.readouterr().out)["shared_finds"]
-    assert [one["case"] for one in told["cases"]] == [scene.facts.number, "C-8"]
+    [shared] = json.loads(capsys.readouterr().out)["shared_finds"]
+    assert [item["case"] for item in shared["cases"]] == [scene.facts.number, "C-8"]
     main(["verify", str(paths[0]), str(paths[1]), "--trust", str(trust)])
-    assert told["sentence"] in " ".join(capsys.readouterr().out.split())
+    assert shared["sentence"] in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_a_find_that_two_cases_rest_on_is_reported_and_fails_neither(
         ("", "", False), ("https://copies.example/?page=2", "", False),
     ],
 )  # fmt: skip
-def test_a_find_is_the_same_however_its_address_is_written(
+def test_a_match_is_the_same_however_its_address_is_written(
     scene: Scene, tmp_path: Path, page: str, image: str, *, is_shared: bool
 ) -> None:
-    [seen] = scene.facts.sightings
-    other = replace(scene.facts, number="C-8", sightings=(replace(seen, page_url=page, image_url=image),))
-    paths = [scene.write(tmp_path / "A.zip"), resealed(scene, other).write(tmp_path / "B.zip")]
+    [sighting] = scene.facts.sightings
+    other = replace(scene.facts, number="C-8", sightings=(replace(sighting, page_url=page, image_url=image),))
+    paths = [scene.write(tmp_path / "A.zip"), reseal(scene, other).write(tmp_path / "B.zip")]
     accounts = [Verifier(scene.trust).verify(path).account for path in paths]
     assert bool(shared_finds(accounts)) is is_shared

@@ -22,17 +22,25 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 from evidence.__main__ import main
 from evidence.anchors.cosignature.kind import TrustedWitness
 from evidence.anchors.opentimestamps.kind import TrustedChain
-from evidence.anchors.opentimestamps.proofs import leads_of, read_proof, write_proof
+from evidence.anchors.opentimestamps.proofs import parse_attestations, read_proof, write_proof
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs, checkpoint_digest
+from evidence.bundle.bag import AnchorProof, CounterSignature, Proofs, compute_checkpoint_digest
 from evidence.bundle.sealing import seal_opening
-from evidence.development.authority import running_authority
+from evidence.development.authority import run_authority
 from evidence.facts.case import WitnessFacts
-from evidence.facts.cocapture import Cocapture, page_text
+from evidence.facts.cocapture import Cocapture, extract_text
 from evidence.formats.codec import FormatError
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.log.notes import cosign, cosigner_key, key_id, parse_note, sign_note, signed_note, verifier_key
+from evidence.log.notes import (
+    compute_key_id,
+    cosign,
+    format_cosigner_key,
+    format_verifier_key,
+    parse_note,
+    sign_note,
+    sign_text,
+)
 from evidence.log.proofs import LogProof, Renewal
 from evidence.verdict.result import Verdict
 from evidence.verdict.trust import Requirements, Trust, TrustedKey, TrustedLog
@@ -44,7 +52,7 @@ from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.bundles import CAPTURED, OWNER, Scene, logged, make_scene, registration_opening, resealed
+from tests.assets.bundles import CAPTURED, OWNER, Scene, append_entry, make_scene, registration_opening, reseal
 from tests.assets.changes import EVM, OTS, Files
 from tests.assets.cocaptures import (
     CHALLENGE,
@@ -53,17 +61,17 @@ from tests.assets.cocaptures import (
     OWN,
     PLACE,
     WHOLE,
-    SeenTwice,
-    new_log,
-    sealed_in,
-    seen_twice,
+    ConfirmedBundle,
+    confirm_capture,
+    create_log,
+    seal_statement,
 )
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.renewals import Renewed, make_renewed
-from tests.assets.resealing import logged_by_a_stranger, sealed_lie
-from tests.assets.tampering import files_of, packed, packed_bytes, rebagged
-from tests.assets.verifier_inside import told
-from tests.assets.witnesses import LABEL, asked_ledger
+from tests.assets.renewals import RenewedBundle, renew_bundle
+from tests.assets.resealing import log_with_unpinned_key, seal_lie
+from tests.assets.tampering import read_files, update_bag, write_zip, zip_bytes
+from tests.assets.verifier_inside import run_verifier
+from tests.assets.witnesses import LABEL, request_ledger_entry
 
 pytestmark = pytest.mark.timeout(300)
 INDEX, HOUR = "proofs/anchors/index.json", timedelta(hours=1)
@@ -76,9 +84,9 @@ def signer(number: int) -> KeySigner:
 
 
 WITNESS, SECOND, STRANGER, DEVICE = signer(11), signer(12), signer(13), signer(14)
-WITNESS_AS_LOG = verifier_key("w.example", WITNESS.public_key)
-PINNED = TrustedWitness("W", cosigner_key("w.example", WITNESS.public_key), development=True, label=LABEL)
-ALSO = TrustedWitness("V", cosigner_key("v.example", SECOND.public_key), development=True, label=LABEL)
+WITNESS_AS_LOG = format_verifier_key("w.example", WITNESS.public_key)
+PINNED = TrustedWitness("W", format_cosigner_key("w.example", WITNESS.public_key), development=True, label=LABEL)
+ALSO = TrustedWitness("V", format_cosigner_key("v.example", SECOND.public_key), development=True, label=LABEL)
 
 
 @dataclass(frozen=True)
@@ -86,32 +94,32 @@ class Field:
     """The attacker's material: honest cases to start from, which the tests do not change."""
 
     scene: Scene
-    renewed: Renewed
-    seen: SeenTwice
+    renewed: RenewedBundle
+    seen: ConfirmedBundle
     folder: Path
 
     @property
     def files(self) -> Files:
         """Files of the honest bundle."""
-        return files_of(self.scene.write(self.folder / "whole.zip"))
+        return read_files(self.scene.write(self.folder / "whole.zip"))
 
 
-Made = tuple[Scene, Proofs, Trust] | tuple[Files, Trust]
-Make = Callable[[Field], Made]
-Seen = dict[str, str]
+Forgery = tuple[Scene, Proofs, Trust] | tuple[Files, Trust]
+Make = Callable[[Field], Forgery]
+Expectation = dict[str, str]
 """Expected results: the state of each check by name and, after a colon, words of its message."""
 
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Field:
     scene = make_scene(tmp_path_factory.mktemp("scene"))
-    seen = seen_twice(make_scene(tmp_path_factory.mktemp("seen")), tmp_path_factory.mktemp("partner"))
+    cocaptured = confirm_capture(make_scene(tmp_path_factory.mktemp("seen")), tmp_path_factory.mktemp("partner"))
     return Field(
-        scene, make_renewed(make_scene(tmp_path_factory.mktemp("renewed"))), seen, tmp_path_factory.mktemp("f")
+        scene, renew_bundle(make_scene(tmp_path_factory.mktemp("renewed"))), cocaptured, tmp_path_factory.mktemp("f")
     )
 
 
-def asking(trust: Trust, *witnesses: TrustedWitness, cosigners: int = 1) -> Trust:
+def require_cosigners(trust: Trust, *witnesses: TrustedWitness, cosigners: int = 1) -> Trust:
     """Add witnesses of the log to the trust list, and require a number of them."""
     return replace(trust, cosigners=witnesses or (PINNED,), requires=Requirements(1, ("match",), cosigners))
 
@@ -120,7 +128,7 @@ def receipt(digest: Digest, text: str, kind: str = "cosignature", name: str = "W
     return AnchorProof(digest, Receipt(kind, name, True, ReceiptState.COMPLETE, text.encode(), (), now()))  # noqa: FBT003
 
 
-def cosigned(
+def add_cosignature(
     head: str,
     by: KeySigner = WITNESS,
     name: str = "w.example",
@@ -131,16 +139,16 @@ def cosigned(
 ) -> AnchorProof:
     """Return a receipt of a checkpoint with an additional cosignature, or of another checkpoint."""
     line = cosign(parse_note(head).body, name, by, at or now())
-    return receipt(checkpoint_digest(of or head), f"{head}{more}{line}")
+    return receipt(compute_checkpoint_digest(of or head), f"{head}{more}{line}")
 
 
-def _as_a_log_signs(head: str) -> AnchorProof:
+def _sign_as_log(head: str) -> AnchorProof:
     """Return a line signed with the witness's key that states no time."""
-    line = signed_note(parse_note(head).body, "w.example", WITNESS).rpartition("\n\n")[2]
-    return receipt(checkpoint_digest(head), head + line)
+    line = sign_text(parse_note(head).body, "w.example", WITNESS).rpartition("\n\n")[2]
+    return receipt(compute_checkpoint_digest(head), head + line)
 
 
-def own_head(scene: Scene) -> str:
+def own_checkpoint(scene: Scene) -> str:
     assert scene.proofs.entry is not None
     return scene.proofs.entry.checkpoint
 
@@ -157,28 +165,34 @@ def pin(vkey: str) -> TrustedLog:
     return TrustedLog(vkey, development=True, label=LABEL, operator="Bea")
 
 
-def cosigning(*added: Callable[[str], AnchorProof], cosigners: int = 1, also: bool = False) -> Make:
+def add_cosignatures(*added: Callable[[str], AnchorProof], cosigners: int = 1, also: bool = False) -> Make:
     """Add cosignatures to the honest bundle's checkpoint."""
 
-    def make(field: Field) -> Made:
-        anchors = [one(own_head(field.scene)) for one in added]
+    def make(field: Field) -> Forgery:
+        anchors = [make_anchor(own_checkpoint(field.scene)) for make_anchor in added]
         pins = (PINNED, ALSO) if also else (PINNED,)
-        return field.scene, with_anchors(field.scene, *anchors), asking(field.scene.trust, *pins, cosigners=cosigners)
+        return (
+            field.scene,
+            with_anchors(field.scene, *anchors),
+            require_cosigners(field.scene.trust, *pins, cosigners=cosigners),
+        )
 
     return make
 
 
-def head_at(log: Log, signer: KeySigner, name: str, size: int) -> str:
+def checkpoint_at(log: Log, signer: KeySigner, name: str, size: int) -> str:
     return sign_note(name, size, log.root(size), signer).note
 
 
-def later_head(name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = False, signs: bool = True) -> Make:
+def add_later_checkpoint(
+    name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = False, signs: bool = True
+) -> Make:
     """Grow the same tree and have another log sign the checkpoint, or nobody; then cosign it."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         scene = field.renewed.scene
         size = field.renewed.size
-        head = head_at(scene.log, by(field), name or scene.log.origin, size)
+        head = checkpoint_at(scene.log, by(field), name or scene.log.origin, size)
         if spoilt:
             body, _, line = head.rpartition(" ")
             raw = bytearray(base64.b64decode(line))
@@ -186,55 +200,57 @@ def later_head(name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = Fa
             head = f"{body} {base64.b64encode(bytes(raw)).decode()}\n"
         assert scene.proofs.entry is not None
         path = tuple(scene.log.consistency(scene.proofs.entry.size, size))
-        anchors = (*scene.proofs.anchors, *([cosigned(head)] if signs else []))
+        anchors = (*scene.proofs.anchors, *([add_cosignature(head)] if signs else []))
         proofs = replace(scene.proofs, anchors=anchors, renewals=(Renewal(head, path),))
-        return scene, proofs, asking(scene.trust) if signs else scene.trust
+        return scene, proofs, require_cosigners(scene.trust) if signs else scene.trust
 
     return make
 
 
-def foreign_log(key: KeySigner, name: str, listed: Callable[[Trust, str], Trust]) -> Make:
+def use_foreign_log(key: KeySigner, name: str, listed: Callable[[Trust, str], Trust]) -> Make:
     """Put the seal into a log that is pinned with another role, or not pinned."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         scene = field.scene
         log = Log(FolderLogStore(field.folder / f"foreign-{len(list(field.folder.iterdir()))}"), key, name)
-        other = resealed(replace(scene, log=log), scene.facts)
+        other = reseal(replace(scene, log=log), scene.facts)
         return other, other.proofs, listed(scene.trust, log.vkey())
 
     return make
 
 
-def listing(change: Callable[[list[dict[str, Any]], Files], object]) -> Make:
+def change_receipts(change: Callable[[list[dict[str, Any]], Files], object]) -> Make:
     """Change the honest bundle's list of receipts."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         files = dict(field.files)
         records = json.loads(files[INDEX])
         change(records, files)
-        return rebagged({**files, INDEX: canonical(sorted(records, key=lambda one: one["file"]))}), field.scene.trust
+        return update_bag(
+            {**files, INDEX: canonical(sorted(records, key=lambda record: record["file"]))}
+        ), field.scene.trust
 
     return make
 
 
-def one_more(**fields: str) -> Callable[[list[dict[str, Any]], Files], None]:
-    return lambda records, _: records.append({**first(records, STAMP), **fields})
+def add_record(**fields: str) -> Callable[[list[dict[str, Any]], Files], None]:
+    return lambda records, _: records.append({**record_of(records, STAMP), **fields})
 
 
-def first(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(one for one in records if one["file"] == name)
+def record_of(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(record for record in records if record["file"] == name)
 
 
 def _letter(records: list[dict[str, Any]], files: Files) -> None:
     """Add a letter to the proofs as supplementary material of a timestamp."""
-    files["proofs/material/letter-of-the-court.pdf"] = b"%PDF-1.7 all of this is true"
-    record = first(records, STAMP)
+    files["proofs/material/letter-of-the-package_files.pdf"] = b"%PDF-1.7 all of this is true"
+    record = record_of(records, STAMP)
     record["material"] = sorted([*record["material"], "proofs/material/letter-of-the-court.pdf"])
 
 
 def _two_of_a_name(records: list[dict[str, Any]], files: Files) -> None:
     """Add two headers of the same block number, in two folders."""
-    record = first(records, OTS)
+    record = record_of(records, OTS)
     [name] = record["material"]
     other = name.replace("proofs/material/", "proofs/material/more/")
     files[other] = bytes(80)
@@ -244,7 +260,7 @@ def _two_of_a_name(records: list[dict[str, Any]], files: Files) -> None:
 def _in_two_folders(records: list[dict[str, Any]], files: Files) -> None:
     """Add a receipt of the same name in another folder, which gives two checks of one name."""
     files["proofs/more/checkpoint-test-authority.tsr"] = files[STAMP]
-    records.append({**first(records, STAMP), "file": "proofs/more/checkpoint-test-authority.tsr"})
+    records.append({**record_of(records, STAMP), "file": "proofs/more/checkpoint-test-authority.tsr"})
 
 
 def _another_height(records: list[dict[str, Any]], files: Files) -> None:
@@ -254,47 +270,47 @@ def _another_height(records: list[dict[str, Any]], files: Files) -> None:
         part.attestations.remove(attestation)
         part.attestations.add(BitcoinBlockHeaderAttestation(170))
     files[OTS] = write_proof(stamp)
-    assert leads_of(files[OTS]).blocks[0][0] == 170
-    record = first(records, OTS)
+    assert parse_attestations(files[OTS]).blocks[0][0] == 170
+    record = record_of(records, OTS)
     [name] = record["material"]
     files["proofs/material/block-170.header"] = files.pop(name)
     record["material"] = ["proofs/material/block-170.header"]
 
 
 def _attested(stamp: Any) -> Any:  # noqa: ANN401 - the library has no types
-    for one in stamp.attestations:
-        yield stamp, one
+    for attestation in stamp.attestations:
+        yield stamp, attestation
     for below in stamp.ops.values():
         yield from _attested(below)
 
 
 def _by_kind(name: str, kind: str) -> Callable[[list[dict[str, Any]], Files], None]:
-    return lambda records, _: first(records, name).update(kind=kind)
+    return lambda records, _: record_of(records, name).update(kind=kind)
 
 
 def evm(**changes: Any) -> Make:  # noqa: ANN401 - fields
     def change(_: list[dict[str, Any]], files: Files) -> None:
         files[EVM] = canonical({**json.loads(files[EVM]), **changes})
 
-    return listing(change)
+    return change_receipts(change)
 
 
-def told_of(*named: WitnessFacts, count: int = 1, called: Sequence[str] = ("Test authority",)) -> Make:
+def state_timestamps(*witness_facts: WitnessFacts, count: int = 1, called: Sequence[str] = ("Test authority",)) -> Make:
     """State the timestamp services' answers in the facts, with timestamps of one authority under these names."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         scene, registration = field.scene, field.scene.facts.work.registration
         assert registration is not None
-        head = checkpoint_digest(registration.checkpoint)
+        head = compute_checkpoint_digest(registration.checkpoint)
 
-        with running_authority(scene.folder / "authority") as authority:
+        with run_authority(scene.folder / "authority") as authority:
             session = guarded_session(Guard(("127.0.0.0/8",)))
             anchor = Rfc3161Anchor("A", authority.url, [scene.root_pem], development=True, session=session)
             stamps = [anchor.submit(head) for _ in range(count)]
-        given = [replace(stamps[at % count], witness=name) for at, name in enumerate(called)]
-        facts = tuple(replace(one, time=given[at].time) for at, one in enumerate(named))
-        other = resealed(scene, replace(scene.facts, witnesses=facts))
-        proofs = replace(other.proofs, anchors=tuple(AnchorProof(head, one) for one in given))
+        anchors = [replace(stamps[at % count], witness=name) for at, name in enumerate(called)]
+        facts = tuple(replace(row, time=anchors[at].time) for at, row in enumerate(witness_facts))
+        other = reseal(scene, replace(scene.facts, witnesses=facts))
+        proofs = replace(other.proofs, anchors=tuple(AnchorProof(head, row) for row in anchors))
         return other, proofs, scene.trust
 
     return make
@@ -307,10 +323,10 @@ def witness(name: str, kind: str = "rfc3161") -> WitnessFacts:
 QUALIFIED = replace(witness("Test authority"), development=False, qualified="2026-11-01")
 
 
-def revoked_with(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
+def revoke_key(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
     """Revoke the sealing key in an hour, with only these receipts."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         scene = field.scene
         keys = tuple(replace(key, revoked=now() + HOUR) for key in scene.trust.keys)
         return scene, replace(scene.proofs, anchors=tuple(anchors(scene))), replace(scene.trust, keys=keys)
@@ -319,20 +335,20 @@ def revoked_with(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
 
 
 def of_kind(scene: Scene, *names: str) -> list[AnchorProof]:
-    return [one for one in scene.proofs.anchors if one.receipt.kind in names]
+    return [anchor for anchor in scene.proofs.anchors if anchor.receipt.kind in names]
 
 
-def countersigned(key: KeySigner, *pins: TrustedKey, other: bytes = b"", name: str = "") -> Make:
-    def make(field: Field) -> Made:
+def add_countersignature(key: KeySigner, *pins: TrustedKey, other: bytes = b"", name: str = "") -> Make:
+    def make(field: Field) -> Forgery:
         scene = field.scene
         data = other or scene.sealed.manifest.to_json()
         proofs = replace(scene.proofs, countersignatures=(CounterSignature(key.public_key, key.sign(data)),))
         trust = replace(scene.trust, keys=(*scene.trust.keys, *pins))
         if not name:
             return scene, proofs, trust
-        files = files_of(scene.write(field.folder / "signed.zip", proofs))
+        files = read_files(scene.write(field.folder / "signed.zip", proofs))
         stem = key.public_key.hex()[:16]
-        return rebagged({path.replace(stem, name): data for path, data in files.items()}), trust
+        return update_bag({path.replace(stem, name): data for path, data in files.items()}), trust
 
     return make
 
@@ -341,197 +357,209 @@ def device(owner: str = OWNER, key: KeySigner = DEVICE, revoked: datetime | None
     return TrustedKey(owner, key.public_key, development=True, label=LABEL, use="device", revoked=revoked)
 
 
-def _one_chain_twice(field: Field) -> Made:
+def _one_chain_twice(field: Field) -> Forgery:
     """Pin two blocks of one chain by two names, while the list requires two timestamp services."""
     scene = field.scene
-    another, ledger = asked_ledger(checkpoint_digest(own_head(scene)))
+    chain_anchor, ledger = request_ledger_entry(compute_checkpoint_digest(own_checkpoint(scene)))
     ledgers = (*scene.trust.ledgers, replace(ledger, name="Another ledger"))
     trust = replace(scene.trust, authorities=(), chains=(), ledgers=ledgers, requires=Requirements(2))
-    return scene, with_anchors(scene, another), trust
+    return scene, with_anchors(scene, chain_anchor), trust
 
 
 STEM = DEVICE.public_key.hex()[:16]
 
 
-def seen_by(change: Callable[[SeenTwice], tuple[Files, Trust]]) -> Make:
+def change_cocapture(change: Callable[[ConfirmedBundle], tuple[Files, Trust]]) -> Make:
     return lambda field: change(field.seen)
 
 
-def resaid(seen: SeenTwice, *answers: Any, trust: Trust | None = None) -> tuple[Files, Trust]:  # noqa: ANN401
-    return seen.lie(*answers), trust or seen.trust
+def replace_statements(cocaptured: ConfirmedBundle, *answers: Any, trust: Trust | None = None) -> tuple[Files, Trust]:  # noqa: ANN401
+    return cocaptured.lie(*answers), trust or cocaptured.trust
 
 
-def _forged_own_head(seen: SeenTwice) -> tuple[Files, Trust]:
+def _forge_own_checkpoint(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Seal the case with a stranger's key, under a checkpoint in the pinned log's name that another key signed."""
-    files = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))
+    files = cocaptured.lie(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said)))
     head = sign_note(OWN, 1, bytes(32), STRANGER).note
-    return rebagged({**files, "proofs/log/checkpoint": head.encode()}), seen.trust
+    return update_bag({**files, "proofs/log/checkpoint": head.encode()}), cocaptured.trust
 
 
-def _no_words(seen: SeenTwice) -> tuple[Files, Trust]:
+def _remove_page_text(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Compare two pages without words and with different bytes, whose contents are not shown to be equal by that."""
-    one, other = b'<img src="field.jpg">', b'<img src="field.jpg"><img src="other.jpg">'
-    assert page_text(one) == page_text(other) == b""
+    first_page, other = b'<img src="field.jpg">', b'<img src="field.jpg"><img src="other.jpg">'
+    assert extract_text(first_page) == extract_text(other) == b""
 
-    page = replace(seen.said.page, sha256=Digest.of(other))
-    said = replace(seen.said, page=page, text=Digest.of(page_text(other)))
-    changed = replace(seen, files={**seen.files, CAPTURED[2]: one})
+    page = replace(cocaptured.said.page, sha256=Digest.of(other))
+    statement = replace(cocaptured.said, page=page, text=Digest.of(extract_text(other)))
+    changed = replace(cocaptured, files={**cocaptured.files, CAPTURED[2]: first_page})
 
-    data = Cocapture(CHALLENGE, (changed.answer(sealed_in(seen.log, said)),)).to_json()
-    return sealed_lie(changed.files, lambda _, files: files.update({PLACE: data})), seen.trust
+    data = Cocapture(CHALLENGE, (changed.answer(seal_statement(cocaptured.log, statement)),)).to_json()
+    return seal_lie(changed.files, lambda _, files: files.update({PLACE: data})), cocaptured.trust
 
 
-def _asked_by_another(seen: SeenTwice) -> tuple[Files, Trust]:
+def _change_requester(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Present a statement for another installation, whose name is in an unsigned checkpoint."""
-    said = replace(seen.said, asked_by="log.stranger.example")
-    data = Cocapture(CHALLENGE, (seen.answer(sealed_in(seen.log, said)),)).to_json()
+    statement = replace(cocaptured.said, asked_by="log.stranger.example")
+    data = Cocapture(CHALLENGE, (cocaptured.answer(seal_statement(cocaptured.log, statement)),)).to_json()
 
     def lie(facts: dict[str, Any], files: Files) -> None:
         work = facts["work"]
         opening = work["registration"]["opening"]
-        work["registration"] = logged_by_a_stranger(EntryType.REGISTRATION, opening, work["registration"]["time"])
+        work["registration"] = log_with_unpinned_key(EntryType.REGISTRATION, opening, work["registration"]["time"])
         files[PLACE] = data
 
-    return sealed_lie(seen.files, lie), seen.trust
+    return seal_lie(cocaptured.files, lie), cocaptured.trust
 
 
-def _also_said_by(seen: SeenTwice, again: Log) -> tuple[Files, Trust]:
+def _add_statement_by(cocaptured: ConfirmedBundle, again: Log) -> tuple[Files, Trust]:
     """Have the partner's log and a second one make the statement, both pinned as run by the same operator."""
-    pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
+    pins = (*cocaptured.trust.partners, replace(cocaptured.trust.partners[0], vkey=again.vkey()))
     answers = (
-        seen.answer(sealed_in(seen.log, seen.said)),
-        seen.answer(sealed_in(again, seen.said), log=again.vkey()),
+        cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said)),
+        cocaptured.answer(seal_statement(again, cocaptured.said), log=again.vkey()),
     )
-    return seen.lie(*answers), replace(seen.trust, partners=pins)
+    return cocaptured.lie(*answers), replace(cocaptured.trust, partners=pins)
 
 
-def _one_partner_by_two_names(seen: SeenTwice) -> tuple[Files, Trust]:
+def _one_partner_by_two_names(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Restart a partner's log under a second name with the same key, which is still one partner."""
-    return _also_said_by(seen, new_log(seen.folder / "again", "partner.example/log2", seen.key))
-
-
-def _two_partners_of_one(seen: SeenTwice) -> tuple[Files, Trust]:
-    """Use two logs with two keys that one operator runs."""
-    return _also_said_by(seen, new_log(seen.folder / "two", "c.example/log"))
-
-
-def _partner_as_log(seen: SeenTwice) -> tuple[Files, Trust]:
-    """Pin the partner's log only as a log of seals, and not as a partner's."""
-    log = TrustedLog(seen.log.vkey(), development=True, label=LABEL)
-    return seen.lie(seen.answer(sealed_in(seen.log, seen.said))), replace(
-        seen.trust, partners=(), logs=(*seen.trust.logs, log)
+    return _add_statement_by(
+        cocaptured, create_log(cocaptured.folder / "again", "partner.example/log2", cocaptured.key)
     )
 
 
-def _head_of_two_lines(seen: SeenTwice) -> tuple[Files, Trust]:
+def _two_partners_of_one(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
+    """Use two logs with two keys that one operator runs."""
+    return _add_statement_by(cocaptured, create_log(cocaptured.folder / "two", "c.example/log"))
+
+
+def _partner_as_log(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
+    """Pin the partner's log only as a log of seals, and not as a partner's."""
+    log = TrustedLog(cocaptured.log.vkey(), development=True, label=LABEL)
+    return cocaptured.lie(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said))), replace(
+        cocaptured.trust, partners=(), logs=(*cocaptured.trust.logs, log)
+    )
+
+
+def _sign_checkpoint_twice(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Add an invalid second signature of its key to the partner's checkpoint."""
-    sealed = sealed_in(seen.log, seen.said)
-    identity = key_id(ORIGIN, seen.key.public_key)
+    statement = seal_statement(cocaptured.log, cocaptured.said)
+    identity = compute_key_id(ORIGIN, cocaptured.key.public_key)
     line = base64.b64encode(identity + bytes(64)).decode()
-    return seen.lie(seen.answer(replace(sealed, checkpoint=f"{sealed.checkpoint}— {ORIGIN} {line}\n"))), seen.trust
+    return cocaptured.lie(
+        cocaptured.answer(replace(statement, checkpoint=f"{statement.checkpoint}— {ORIGIN} {line}\n"))
+    ), cocaptured.trust
 
 
-def _with(made: Made, **changes: Any) -> Made:  # noqa: ANN401 - fields of the list
-    *rest, trust = made
+def _with(forgery: Forgery, **changes: Any) -> Forgery:  # noqa: ANN401 - fields of the list
+    *rest, trust = forgery
     return (*rest, replace(trust, **changes))
 
 
-def _less(made: Made, path: str, field: Field) -> Made:
-    place, trust = laid(made, field.folder / "less.zip")
-    return rebagged({name: data for name, data in files_of(place).items() if name != path}), trust
+def _without_file(forgery: Forgery, path: str, field: Field) -> Forgery:
+    place, trust = write_forgery(forgery, field.folder / "less.zip")
+    return update_bag({name: data for name, data in read_files(place).items() if name != path}), trust
 
 
-def _more(field: Field, path: str) -> Made:
-    return rebagged({**field.files, path: b"All of this was seen by a notary."}), field.scene.trust
+def _with_file(field: Field, path: str) -> Forgery:
+    return update_bag({**field.files, path: b"All of this was seen by a notary."}), field.scene.trust
 
 
-def _without_entry(field: Field) -> Made:
+def _without_entry(field: Field) -> Forgery:
     scene = field.scene
-    files = files_of(scene.write(field.folder / "bare.zip", with_anchors(scene, cosigned(own_head(scene)))))
-    gone = ("proofs/log/entry.json", "proofs/log/inclusion.json")
-    return rebagged({name: data for name, data in files.items() if name not in gone}), asking(scene.trust)
+    files = read_files(
+        scene.write(field.folder / "bare.zip", with_anchors(scene, add_cosignature(own_checkpoint(scene))))
+    )
+    removed = ("proofs/log/entry.json", "proofs/log/inclusion.json")
+    return update_bag({name: data for name, data in files.items() if name not in removed}), require_cosigners(
+        scene.trust
+    )
 
 
-def _revoked_cosigned(field: Field) -> Made:
+def _revoked_cosigned(field: Field) -> Forgery:
     """Cosign the checkpoint with an unpinned witness before the key was revoked."""
-    by_stranger = revoked_with(lambda scene: [cosigned(own_head(scene), STRANGER, "s.example")])
+    by_stranger = revoke_key(lambda scene: [add_cosignature(own_checkpoint(scene), STRANGER, "s.example")])
     return _with(by_stranger(field), cosigners=(PINNED,))
 
 
-def _of_weight(made: Made) -> Made:
+def _with_legal_weight(forgery: Forgery) -> Forgery:
     """Pin the authority as a production one that nobody has compared with a list."""
-    authorities = tuple(replace(one, development=False, label="") for one in made[-1].authorities)
-    return _with(made, authorities=authorities)
+    authorities = tuple(replace(authority, development=False, label="") for authority in forgery[-1].authorities)
+    return _with(forgery, authorities=authorities)
 
 
-def opened_with(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
+def add_registration_fields(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
     """Add fields to the work's registration that this software does not write."""
 
-    def make(field: Field) -> Made:
+    def make(field: Field) -> Forgery:
         scene, work = field.scene, field.scene.facts.work
         opening = {**registration_opening(work, work.pictures[0]), **fields}
-        proof = logged(scene.log, EntryType.REGISTRATION, opening)
-        other = resealed(scene, replace(scene.facts, work=replace(work, registration=proof)))
+        proof = append_entry(scene.log, EntryType.REGISTRATION, opening)
+        other = reseal(scene, replace(scene.facts, work=replace(work, registration=proof)))
         return other, other.proofs, scene.trust
 
     return make
 
 
 LED = "passed: 1 of them are on the trust list: Test authority"
-FORGERIES: dict[str, tuple[Make, Seen]] = {
+FORGERIES: dict[str, tuple[Make, Expectation]] = {
     # cosigners and heads
     "a cosigner of another log's head over the same tree": (
-        later_head("log.mallory.example", lambda _: STRANGER), {"cosigned": "not checked"},
+        add_later_checkpoint("log.mallory.example", lambda _: STRANGER), {"cosigned": "not checked"},
     ),
     "a cosigner of a head that no pinned key signed": (
-        later_head("", lambda _: STRANGER), {"cosigned": "not checked"},
+        add_later_checkpoint("", lambda _: STRANGER), {"cosigned": "not checked"},
     ),
     "a cosigner of a head whose own signature is spoilt": (
-        later_head("", lambda field: field.renewed.scene.log_key, spoilt=True), {"renewal:": "failed"},
+        add_later_checkpoint("", lambda field: field.renewed.scene.log_key, spoilt=True), {"renewal:": "failed"},
     ),
     "a later head whose signature is spoilt": (
-        later_head("", lambda field: field.renewed.scene.log_key, spoilt=True, signs=False), {"renewal:": "failed"},
+        add_later_checkpoint("", lambda field: field.renewed.scene.log_key, spoilt=True, signs=False),
+        {"renewal:": "failed"},
     ),
     "a later head that nobody known signed": (
-        later_head("log.mallory.example", lambda _: STRANGER, signs=False),
+        add_later_checkpoint("log.mallory.example", lambda _: STRANGER, signs=False),
         {"renewal:": "passed: No pinned log signed it"},
     ),
     "a cosignature under an earlier head": (
         lambda field: (
             field.scene,
-            with_anchors(field.scene, cosigned(field.scene.facts.work.registration.checkpoint)),  # type: ignore[union-attr]
-            asking(field.scene.trust),
+            with_anchors(field.scene, add_cosignature(field.scene.facts.work.registration.checkpoint)),  # type: ignore[union-attr]
+            require_cosigners(field.scene.trust),
         ),
         {"cosigned": "not checked: 0 of 1"},
     ),
     "one cosigner twice": (
-        cosigning(cosigned, lambda head: cosigned(head, at=now() + timedelta(seconds=9)), cosigners=2, also=True),
+        add_cosignatures(add_cosignature, lambda head: add_cosignature(head,
+        at=now() + timedelta(seconds=9)), cosigners=2, also=True),
         {"cosigned": "not checked: 1 of 2"},
     ),
     "a cosignature by the name of a witness and another key": (
-        cosigning(lambda head: cosigned(head, STRANGER)), {"cosigned": "not checked: 0 of 1"},
+        add_cosignatures(lambda head: add_cosignature(head, STRANGER)), {"cosigned": "not checked: 0 of 1"},
     ),
     "a signature as a log makes it in place of a cosignature": (
-        cosigning(_as_a_log_signs),
+        add_cosignatures(_sign_as_log),
         {"cosigned": "not checked: 0 of 1"},
     ),
     "a cosignature beside another one": (
-        cosigning(lambda head: cosigned(head, more=cosign(parse_note(head).body, "v.example", SECOND, now()))),
+        add_cosignatures(lambda head: add_cosignature(head, more=cosign(parse_note(head).body,
+        "v.example", SECOND, now()))),
         {"anchor:": "failed: The cosignature is for a different checkpoint"},
     ),
     "a cosignature of the year 9999": (
-        cosigning(lambda head: cosigned(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
+        add_cosignatures(lambda head: add_cosignature(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
         {"anchor:": "failed: is invalid"},
     ),
     "a cosignature that is called a stamp": (
-        cosigning(lambda head: replace(cosigned(head), receipt=replace(cosigned(head).receipt, kind="rfc3161"))),
+        add_cosignatures(lambda head: replace(add_cosignature(head), receipt=replace(add_cosignature(head).receipt,
+            kind="rfc3161"))),
         {"anchor:": "failed", "cosigned": "not checked: 0 of 1"},
     ),
     "a cosignature under the seal in place of a head": (
         lambda field: (
             field.scene,
-            with_anchors(field.scene, cosigned(own_head(field.scene), of=manifest_of(field.scene))),
-            asking(field.scene.trust),
+            with_anchors(field.scene, add_cosignature(own_checkpoint(field.scene), of=manifest_of(field.scene))),
+            require_cosigners(field.scene.trust),
         ),
         {"anchor:": "failed: The cosignature is for a different checkpoint", "cosigned": "not checked: 0 of 1"},
     ),
@@ -540,130 +568,135 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     # logs
     "a partner's log as the log of the seal": (
-        foreign_log(SECOND, "partner.example/log", lambda trust, vkey: replace(trust, partners=(pin(vkey),))),
+        use_foreign_log(SECOND, "partner.example/log", lambda trust, vkey: replace(trust, partners=(pin(vkey),))),
         {"checkpoint": "not checked"},
     ),
     "a witness's key as that of the log": (
-        foreign_log(WITNESS, "w.example", lambda trust, _: replace(trust, cosigners=(PINNED,))),
+        use_foreign_log(WITNESS, "w.example", lambda trust, _: replace(trust, cosigners=(PINNED,))),
         {"checkpoint": "not checked"},
     ),
     "the name of the pinned log and another key": (
-        foreign_log(STRANGER, OWN, lambda trust, _: trust), {"checkpoint": "not checked"},
+        use_foreign_log(STRANGER, OWN, lambda trust, _: trust), {"checkpoint": "not checked"},
     ),
     "the key of the pinned log and another name": (
-        lambda field: foreign_log(field.scene.log_key, "log.other.example", lambda trust, _: trust)(field),
+        lambda field: use_foreign_log(field.scene.log_key, "log.other.example", lambda trust, _: trust)(field),
         {"checkpoint": "not checked"},
     ),
     "an entry whose names programs sort in two ways": (
-        opened_with(**{"\U0001f600": 1, "\uffff": 2}), {"registration": "failed"},
+        add_registration_fields(**{"\U0001f600": 1, "\uffff": 2}), {"registration": "failed"},
     ),
-    "an entry with a number that programs write in two ways": (opened_with(x=1e-7), {"registration": "failed"}),
+    "an entry with a number that programs write in "
+    "two ways": (add_registration_fields(x=1e-7), {"registration": "failed"}),
     # receipts and what comes with them
-    "a letter among the material of a stamp": (listing(_letter), {"proofs": "not checked: letter-of-the-court"}),
-    "two files of one name among the material": (listing(_two_of_a_name), {"anchors": "failed"}),
-    "two receipts of one name": (listing(_in_two_folders), {"anchors": "failed"}),
+    "a letter among the material of "
+    "a stamp": (change_receipts(_letter), {"proofs": "not checked: letter-of-the-court"}),
+    "two files of one name among the material": (change_receipts(_two_of_a_name), {"anchors": "failed"}),
+    "two receipts of one name": (change_receipts(_in_two_folders), {"anchors": "failed"}),
     "a stamp that is called a proof of blocks": (
-        listing(_by_kind(STAMP, "opentimestamps")), {"anchor:checkpoint-test-authority.tsr": "failed"},
+        change_receipts(_by_kind(STAMP, "opentimestamps")), {"anchor:checkpoint-test-authority.tsr": "failed"},
     ),
     "a stamp of a kind that nobody knows": (
-        listing(_by_kind(STAMP, "rfc3161\u202e")), {"anchor:checkpoint-test-authority.tsr": "not checked: \\u202e"},
+        change_receipts(_by_kind(STAMP, "rfc3161\u202e")),
+            {"anchor:checkpoint-test-authority.tsr": "not checked: \\u202e"},
     ),
     "a block by another number": (
-        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: as stated in the proof"},
+        change_receipts(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: as stated in the proof"},
     ),
     "a receipt of another chain's number": (evm(chain=1), {"anchor:evm-checkpoint-test-ledger.json": "not checked"}),
     "a sealed file as a receipt": (
-        listing(one_more(file="data/exhibit.pdf")),
+        change_receipts(add_record(file="data/exhibit.pdf")),
         {"anchor:exhibit.pdf": "failed"},
     ),
     "the log's head as a receipt": (
-        listing(one_more(file="proofs/log/checkpoint", kind="cosignature")),
+        change_receipts(add_record(file="proofs/log/checkpoint", kind="cosignature")),
         {"anchor:checkpoint": "failed"},
     ),
     "a witness of the list's name with letters that aren't seen": (
-        listing(lambda records, _: first(records, STAMP).update(witness="Test\u200b authority")),
+        change_receipts(lambda records, _: record_of(records, STAMP).update(witness="Test\u200b authority")),
         {"anchor:checkpoint-test-authority.tsr": "passed: Name in the bundle: 'Test\\u200b authority'"},
     ),
     "two receipts of one chain by two names": (_one_chain_twice, {"time": "not checked: 1 pinned"}),
     # what facts say of witnesses
     "a witness of the facts whose receipt is another's": (
-        told_of(witness("DigiCert"), called=["DigiCert"]), {"witnesses": LED},
+        state_timestamps(witness("DigiCert"), called=["DigiCert"]), {"witnesses": LED},
     ),
     "three witnesses of the facts that are one": (
-        told_of(witness("A"), witness("B"), witness("C"), called=["A", "B", "C"]),
+        state_timestamps(witness("A"), witness("B"), witness("C"), called=["A", "B", "C"]),
         {"witnesses": LED},
     ),
     "a witness of the facts of a kind that there isn't": (
-        told_of(witness("A notary", "notary"), called=["A notary"]), {"witnesses": "not checked"},
+        state_timestamps(witness("A notary", "notary"), called=["A notary"]), {"witnesses": "not checked"},
     ),
     "a witness of the facts that is shown by a receipt of another kind": (
-        told_of(witness("Test chain", "opentimestamps"), called=["Test chain"]), {"witnesses": "not checked"},
+        state_timestamps(witness("Test chain", "opentimestamps"), called=["Test chain"]), {"witnesses": "not checked"},
     ),
     "a witness of the facts that was given their seal": (
-        told_of(replace(witness("Test authority"), subject="manifest")), {"witnesses": "failed"},
+        state_timestamps(replace(witness("Test authority"), subject="manifest")), {"witnesses": "failed"},
     ),
     "a witness for trials that the facts call qualified": (
-        told_of(replace(witness("Test authority"), qualified="2026-11-01")), {"witnesses": "failed"},
+        state_timestamps(replace(witness("Test authority"), qualified="2026-11-01")), {"witnesses": "failed"},
     ),
     "a witness that only the facts call qualified": (
-        lambda field: _of_weight(told_of(QUALIFIED)(field)),
+        lambda field: _with_legal_weight(state_timestamps(QUALIFIED)(field)),
         {"witnesses": "passed: stated by the operator only"},
     ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (
-        revoked_with(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed.seal]),
+        revoke_key(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed.seal]),
         {"revoked": "failed"},
     ),
     "a revoked key and a witness that nobody pinned": (
-        lambda field: _with(revoked_with(lambda scene: of_kind(scene, "rfc3161"))(field), authorities=()),
+        lambda field: _with(revoke_key(lambda scene: of_kind(scene, "rfc3161"))(field), authorities=()),
         {"revoked": "failed"},
     ),
     "a revoked key and a block that is two hours late": (
-        revoked_with(lambda scene: of_kind(scene, "opentimestamps")), {"revoked": "failed"},
+        revoke_key(lambda scene: of_kind(scene, "opentimestamps")), {"revoked": "failed"},
     ),
     "a revoked key and a cosigned head": (
         _revoked_cosigned, {"revoked": "failed"},
     ),
     "a counter-signature by the sealing key": (
-        lambda field: countersigned(field.scene.owner_key)(field), {"countersignature:": "not checked"},
+        lambda field: add_countersignature(field.scene.owner_key)(field), {"countersignature:": "not checked"},
     ),
     "a counter-signature by another owner's device": (
-        countersigned(DEVICE, device("Ben")), {f"countersignature:{STEM}": "failed"},
+        add_countersignature(DEVICE, device("Ben")), {f"countersignature:{STEM}": "failed"},
     ),
     "a counter-signature by a device that was revoked": (
-        countersigned(DEVICE, device(revoked=now() + HOUR)), {f"countersignature:{STEM}": "not checked"},
+        add_countersignature(DEVICE, device(revoked=now() + HOUR)), {f"countersignature:{STEM}": "not checked"},
     ),
     "a counter-signature over something else": (
-        countersigned(DEVICE, device(), other=b"I agree to nothing"), {f"countersignature:{STEM}": "failed"},
+        add_countersignature(DEVICE, device(), other=b"I agree to nothing"), {f"countersignature:{STEM}": "failed"},
     ),
     "a counter-signature without its key": (
-        lambda field: _less(countersigned(DEVICE, device())(field), f"proofs/countersignatures/{STEM}.pem", field),
+        lambda field: _without_file(add_countersignature(DEVICE, device())(field),
+        f"proofs/countersignatures/{STEM}.pem", field),
         {f"countersignature:{STEM}": "failed"},
     ),
     "a letter among the counter-signatures": (
-        lambda field: _more(field, "proofs/countersignatures/letter.txt"), {"countersignatures": "failed"},
+        lambda field: _with_file(field, "proofs/countersignatures/letter.txt"), {"countersignatures": "failed"},
     ),
     "a later head that no list names": (
-        lambda field: _more(field, "proofs/log/checkpoint-99"), {"proofs": "not checked: checkpoint-99"},
+        lambda field: _with_file(field, "proofs/log/checkpoint-99"), {"proofs": "not checked: checkpoint-99"},
     ),
     "a list of bags beside the sealed files": (
-        lambda field: _more(field, "fetch.txt"), {"files": "failed"},
+        lambda field: _with_file(field, "fetch.txt"), {"files": "failed"},
     ),
     "a counter-signature under another key's name": (
-        countersigned(DEVICE, device(), name="ab" * 8), {f"countersignature:{'ab' * 8}": "failed"},
+        add_countersignature(DEVICE, device(), name="ab" * 8), {f"countersignature:{'ab' * 8}": "failed"},
     ),
     # cocaptures
     "seen by two under a head that only bears the log's name": (
-        seen_by(_forged_own_head), {WHOLE: "passed: run by an unknown log and Bea"},
+        change_cocapture(_forge_own_checkpoint), {WHOLE: "passed: run by an unknown log and Bea"},
     ),
-    "pages without words": (seen_by(_no_words), {WHOLE: "passed: No one else retrieved the same page of sighting 01"}),
+    "pages without words": (change_cocapture(_remove_page_text),
+        {WHOLE: "passed: No one else retrieved the same page of sighting 01"}),
     "an answer to an installation that isn't shown to be this one": (
-        seen_by(_asked_by_another), {CHECK: "not checked: log.stranger.example"},
+        change_cocapture(_change_requester), {CHECK: "not checked: log.stranger.example"},
     ),
-    "one partner by two names": (seen_by(_one_partner_by_two_names), {WHOLE: "passed: retrieved by two,"}),
-    "two logs of one operator": (seen_by(_two_partners_of_one), {WHOLE: "passed: retrieved by two,"}),
-    "a log of seals as a partner's": (seen_by(_partner_as_log), {CHECK: "not checked", WHOLE: "not checked"}),
-    "a partner's head with a second line that is spoilt": (seen_by(_head_of_two_lines), {CHECK: "failed"}),
+    "one partner by two names": (change_cocapture(_one_partner_by_two_names), {WHOLE: "passed: retrieved by two,"}),
+    "two logs of one operator": (change_cocapture(_two_partners_of_one), {WHOLE: "passed: retrieved by two,"}),
+    "a log of seals as a partner's": (change_cocapture(_partner_as_log), {CHECK: "not checked", WHOLE: "not checked"}),
+    "a partner's head with a second line that is spoilt": (change_cocapture(_sign_checkpoint_twice), {CHECK: "failed"}),
 }  # fmt: skip
 
 
@@ -675,20 +708,22 @@ def states(verdict: Verdict) -> list[tuple[str, str, str]]:
     return [(check.name, str(check.state), check.sentence) for check in verdict.checks]
 
 
-def is_seen(expected: Seen, verdict: Verdict) -> list[str]:
+def missing_results(expected: Expectation, verdict: Verdict) -> list[str]:
     """Return the expected results that are missing."""
-    lacking = []
-    for name, wanted in expected.items():
-        state, _, words = wanted.partition(": ")
-        of = [one for one in states(verdict) if one[0] == name or (name.endswith(":") and one[0].startswith(name))]
-        if not any(one[1] == state and words in one[2] for one in of):
-            lacking.append(f"{name} {wanted}, found {of}")
-    return lacking
+    problems = []
+    for name, expected_state in expected.items():
+        state, _, words = expected_state.partition(": ")
+        of = [
+            check for check in states(verdict) if check[0] == name or (name.endswith(":") and check[0].startswith(name))
+        ]
+        if not any(check[1] == state and words in check[2] for check in of):
+            problems.append(f"{name} {expected_state}, found {of}")
+    return problems
 
 
-def laid(made: Made, path: Path) -> tuple[Path, Trust]:
+def write_forgery(made: Forgery, path: Path) -> tuple[Path, Trust]:
     if len(made) == 2:
-        return packed(path, made[0]), made[1]
+        return write_zip(path, made[0]), made[1]
     scene, proofs, trust = made
     return scene.write(path, proofs), trust
 
@@ -696,29 +731,29 @@ def laid(made: Made, path: Path) -> tuple[Path, Trust]:
 @pytest.mark.parametrize("name", FORGERIES)
 def test_each_is_seen(field: Field, tmp_path: Path, name: str) -> None:
     make, expected = FORGERIES[name]
-    path, trust = laid(make(field), tmp_path / "b.zip")
+    path, trust = write_forgery(make(field), tmp_path / "b.zip")
     verdict = Verifier(trust).verify(path)
-    assert not is_seen(expected, verdict)
+    assert not missing_results(expected, verdict)
     if any(state.startswith("failed") for state in expected.values()):
         assert verdict.outcome is ExitCode.CHECK_FAILED
     if any(expected.get(check, "").startswith("not checked") for check in NEEDED):
         assert verdict.outcome is not ExitCode.DONE
-    code, text = told(path)
+    code, text = run_verifier(path)
     assert not (code == 1 and not verdict.failures), text  # the verifier inside agrees
 
 
-def court(field: Field) -> dict[str, bytes]:
+def package_files(field: Field) -> dict[str, bytes]:
     """Return a package of an honest bundle and a false one named bad.zip."""
     files = dict(field.files)
     name = next(name for name in files if name.startswith("data/work/01."))
     files[name] = files[name][:-1] + b"x"
-    return {"good.zip": packed_bytes(field.files), "bad.zip": packed_bytes(files)}
+    return {"good.zip": zip_bytes(field.files), "bad.zip": zip_bytes(files)}
 
 
 def zip_of(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
     """Return a ZIP with these members in this order; repeated names are allowed."""
     out = io.BytesIO()
-    warned = pytest.warns(UserWarning, match="Duplicate name") if _twice(members) else nullcontext()
+    warned = pytest.warns(UserWarning, match="Duplicate name") if _has_repeated_names(members) else nullcontext()
     with zipfile.ZipFile(out, "w") as target, warned:
         for name, data in members:
             target.writestr(zipfile.ZipInfo(name), data)
@@ -726,27 +761,27 @@ def zip_of(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-def _twice(members: Sequence[tuple[str, bytes]]) -> bool:
+def _has_repeated_names(members: Sequence[tuple[str, bytes]]) -> bool:
     return len({name for name, _ in members}) < len(members)
 
 
 def unpacked(data: bytes, folder: str, between: str = "/") -> list[tuple[str, bytes]]:
     """Return the members of a bundle's ZIP in a folder."""
-    with zipfile.ZipFile(io.BytesIO(data)) as one:
-        return [(f"{folder}{between}{name.replace('/', between)}", one.read(name)) for name in one.namelist()]
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return [(f"{folder}{between}{name.replace('/', between)}", archive.read(name)) for name in archive.namelist()]
 
 
-def _hidden_between(good: bytes, bad: bytes) -> bytes:
+def _hide_member(good: bytes, bad: bytes) -> bytes:
     """Hide an unlisted member between two others, where programs that read from the front find it."""
-    data, hidden = zip_of(("good.zip", good)), zip_of(("bad.zip", bad))
-    directory, hidden = data.index(b"PK\1\2good"[:4], len(good)), hidden[: hidden.rindex(b"PK\1\2")]
+    data, inner = zip_of(("good.zip", good)), zip_of(("bad.zip", bad))
+    directory, inner = data.index(b"PK\1\2good"[:4], len(good)), inner[: inner.rindex(b"PK\1\2")]
     directory = data.rindex(b"PK\1\2")
     end = bytearray(data[directory:])
-    struct.pack_into("<I", end, len(end) - 22 + 16, directory + len(hidden))
-    return data[:directory] + hidden + bytes(end)
+    struct.pack_into("<I", end, len(end) - 22 + 16, directory + len(inner))
+    return data[:directory] + inner + bytes(end)
 
 
-def _two_ends(good: bytes, bad: bytes) -> bytes:
+def _add_end_record(good: bytes, bad: bytes) -> bytes:
     """Return a ZIP of the bad bundle whose comment is another end record, which lists only the good bundle."""
     both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
     at = both.rindex(b"PK\5\6")
@@ -758,7 +793,7 @@ def _two_ends(good: bytes, bad: bytes) -> bytes:
     return bytes(both) + comment
 
 
-def _counted_less(good: bytes, bad: bytes) -> bytes:
+def _understate_count(good: bytes, bad: bytes) -> bytes:
     """State one member fewer in the end record than the directory lists."""
     both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
     struct.pack_into("<HH", both, both.rindex(b"PK\5\6") + 8, 1, 1)
@@ -804,9 +839,9 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
     "a bundle by a name that Windows leaves behind": (
         lambda good, bad: zip_of(("good.zip", good), ("case/Thumbs.db", bad)), "Thumbs.db"
     ),
-    "a bundle that no directory names": (_hidden_between, "programs interpret differently"),
-    "a package with two ends": (_two_ends, "programs interpret differently"),
-    "a package that counts less than it holds": (_counted_less, "programs interpret differently"),
+    "a bundle that no directory names": (_hide_member, "programs interpret differently"),
+    "a package with two ends": (_add_end_record, "programs interpret differently"),
+    "a package that counts less than it holds": (_understate_count, "programs interpret differently"),
     "a bundle by two names": (_misnamed, "case-2.dat"),
     "a bundle that is locked and not called a ZIP": (_locked, "case-2.dat"),
     "a package before which another one lies": (
@@ -846,71 +881,73 @@ def test_no_bundle_is_hidden_in_a_package(
     field: Field, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pack, words = PACKAGES[name]
-    one = court(field)
+    bundle_path = package_files(field)
     path, trust = tmp_path / "court.zip", tmp_path / "trust.json"
-    path.write_bytes(pack(one["good.zip"], one["bad.zip"]))
+    path.write_bytes(pack(bundle_path["good.zip"], bundle_path["bad.zip"]))
     trust.write_bytes(field.scene.trust.to_json())
     code = main(["verify", str(path), "--trust", str(trust)])
-    shown = capsys.readouterr()
-    assert code in {ExitCode.CHECK_FAILED, ExitCode.WRONG_USE}, shown.out
-    assert words in " ".join((shown.out + shown.err).split())
-    assert "\nIn all 1" not in shown.out
+    output = capsys.readouterr()
+    assert code in {ExitCode.CHECK_FAILED, ExitCode.WRONG_USE}, output.out
+    assert words in " ".join((output.out + output.err).split())
+    assert "\nIn all 1" not in output.out
 
 
-def test_a_bundle_behind_a_link_is_told(field: Field, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_behind_a_symbolic_link_is_reported(
+    field: Field, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, elsewhere, trust = tmp_path / "court", tmp_path / "elsewhere", tmp_path / "trust.json"
     (elsewhere / "case").mkdir(parents=True)
     (elsewhere / "case" / "bagit.txt").write_bytes(b"")
     folder.mkdir()
-    (folder / "good.zip").write_bytes(packed_bytes(field.files))
-    (elsewhere / "bad.zip").write_bytes(court(field)["bad.zip"])
+    (folder / "good.zip").write_bytes(zip_bytes(field.files))
+    (elsewhere / "bad.zip").write_bytes(package_files(field)["bad.zip"])
     for name in ("bad.zip", "case"):
         (folder / name).symlink_to(elsewhere / name)
     trust.write_bytes(field.scene.trust.to_json())
     assert main(["verify", str(folder), "--trust", str(trust)]) == ExitCode.WRONG_USE
-    shown = capsys.readouterr().out
-    assert "court/bad.zip' is a link" in shown
-    assert "2 no bundle, 1 complete" in shown
+    output = capsys.readouterr().out
+    assert "court/bad.zip' is a link" in output
+    assert "2 no bundle, 1 complete" in output
 
 
 Pair = Callable[[Field, Path], tuple[Path, Path, Trust]]
 
 
-def two(
+def write_both(
     field: Field, folder: Path, other: Scene | Files, trust: Trust | None = None, proofs: Proofs | None = None
 ) -> tuple[Path, Path, Trust]:
     """Write the honest bundle and another one beside it."""
     path = folder / "B.zip"
-    made = packed(path, other) if isinstance(other, dict) else other.write(path, proofs)
-    return field.scene.write(folder / "A.zip"), made, trust or field.scene.trust
+    second = write_zip(path, other) if isinstance(other, dict) else other.write(path, proofs)
+    return field.scene.write(folder / "A.zip"), second, trust or field.scene.trust
 
 
-def another_story(field: Field, **told: Any) -> Scene:  # noqa: ANN401 - fields of the decision
+def later_bundle(field: Field, **changes: Any) -> Scene:  # noqa: ANN401 - fields of the decision
     """Return a later bundle of the same case, with another person's decision."""
     scene = field.scene
     decided = replace(scene.facts.decision, by="The court")
-    return resealed(scene, replace(scene.facts, bundle=2, decision=decided, **told))
+    return reseal(scene, replace(scene.facts, bundle=2, decision=decided, **changes))
 
 
 def _renamed_log(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     """Continue the log under another name, with the same key."""
-    scene = another_story(field)
+    scene = later_bundle(field)
     assert scene.proofs.entry is not None
     entry = scene.proofs.entry
-    head = head_at(scene.log, scene.log_key, "log.renamed.example", entry.size)
-    vkey = verifier_key("log.renamed.example", scene.log_key.public_key)
+    head = checkpoint_at(scene.log, scene.log_key, "log.renamed.example", entry.size)
+    vkey = format_verifier_key("log.renamed.example", scene.log_key.public_key)
     trust = replace(scene.trust, logs=(*scene.trust.logs, TrustedLog(vkey, development=True, label=LABEL)))
-    return two(field, folder, scene, trust, replace(scene.proofs, entry=replace(entry, checkpoint=head)))
+    return write_both(field, folder, scene, trust, replace(scene.proofs, entry=replace(entry, checkpoint=head)))
 
 
 def _unlogged(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    scene = another_story(field)
-    return two(field, folder, scene, proofs=Proofs())
+    scene = later_bundle(field)
+    return write_both(field, folder, scene, proofs=Proofs())
 
 
 def _other_number(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     """Add an invisible character to the case's number."""
-    return two(field, folder, another_story(field, number="C-7\u200b"))
+    return write_both(field, folder, later_bundle(field, number="C-7\u200b"))
 
 
 def _changed_by_a_third(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
@@ -918,7 +955,7 @@ def _changed_by_a_third(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     files = dict(field.files)
     facts = json.loads(files["data/facts.json"])
     facts["decision"]["by"] = "Mallory"
-    return two(field, folder, rebagged({**files, "data/facts.json": canonical(facts)}))
+    return write_both(field, folder, update_bag({**files, "data/facts.json": canonical(facts)}))
 
 
 def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
@@ -926,8 +963,8 @@ def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), STRANGER, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
-    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
-    return two(field, folder, scene, replace(scene.trust, logs=()), Proofs(entry))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
+    return write_both(field, folder, scene, replace(scene.trust, logs=()), Proofs(entry))
 
 
 def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
@@ -935,19 +972,21 @@ def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Tru
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), scene.log_key, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
-    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
-    line = signed_note(parse_note(entry.checkpoint).body, scene.log.origin, STRANGER).rpartition("\n\n")[2]
-    return two(field, folder, scene, None, Proofs(replace(entry, checkpoint=entry.checkpoint + line)))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
+    line = sign_text(parse_note(entry.checkpoint).body, scene.log.origin, STRANGER).rpartition("\n\n")[2]
+    return write_both(field, folder, scene, None, Proofs(replace(entry, checkpoint=entry.checkpoint + line)))
 
 
 def _forked_partner(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     """Give each bundle another history of a partner's log."""
-    seen, paths = field.seen, []
+    cocaptured, paths = field.seen, []
     for story in ("A", "B"):
-        log = new_log(folder / story, ORIGIN, seen.key)
-        logged(log, EntryType.SLICE, {"story": story})
-        paths.append(packed(folder / f"{story}.zip", seen.lie(seen.answer(sealed_in(log, seen.said)))))
-    return paths[0], paths[1], seen.trust
+        log = create_log(folder / story, ORIGIN, cocaptured.key)
+        append_entry(log, EntryType.SLICE, {"story": story})
+        paths.append(
+            write_zip(folder / f"{story}.zip", cocaptured.lie(cocaptured.answer(seal_statement(log, cocaptured.said))))
+        )
+    return paths[0], paths[1], cocaptured.trust
 
 
 def _forked_later(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
@@ -959,7 +998,7 @@ def _forked_later(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
         size = scene.proofs.entry.size
         log = Log(FolderLogStore(folder / story), scene.log_key, scene.log.origin)
         log.append([entry.entry for entry in _entries(scene)])
-        logged(log, EntryType.CASE, {"story": story})
+        append_entry(log, EntryType.CASE, {"story": story})
         head = log.checkpoint()
         renewal = Renewal(head.note, tuple(log.consistency(size, head.size)))
         path = folder / f"{story}.zip"
@@ -970,7 +1009,7 @@ def _forked_later(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
 def _entries(scene: Scene) -> list[LogProof]:
     [sighting] = scene.facts.sightings
     every = [scene.facts.work.registration, sighting.slice.log if sighting.slice else None, scene.proofs.entry]
-    return sorted((one for one in every if one is not None), key=lambda one: one.sequence)
+    return sorted((entry for entry in every if entry is not None), key=lambda entry: entry.sequence)
 
 
 PAIRS: dict[str, tuple[Pair, str]] = {
@@ -991,26 +1030,27 @@ def test_two_bundles_contradict_each_other_where_they_do(
     field: Field, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pair, words = PAIRS[name]
-    one, other, trust = pair(field, tmp_path)
+    first_bundle, other, trust = pair(field, tmp_path)
     listed = tmp_path / "trust.json"
     listed.write_bytes(trust.to_json())
-    code = main(["verify", str(one), str(other), "--trust", str(listed)])
-    shown = capsys.readouterr().out
+    code = main(["verify", str(first_bundle), str(other), "--trust", str(listed)])
+    output = capsys.readouterr().out
     if words.startswith("~"):
-        assert words[1:] not in shown
+        assert words[1:] not in output
     else:
-        assert words in shown
+        assert words in output
         assert code == ExitCode.CHECK_FAILED
 
 
 LISTS: dict[str, tuple[Callable[[Trust], Trust], str]] = {
     "one key as a witness and a partner": (
-        lambda trust: replace(asking(trust), partners=(pin(WITNESS_AS_LOG),)),
+        lambda trust: replace(require_cosigners(trust), partners=(pin(WITNESS_AS_LOG),)),
         "same key",
     ),
     "one key as two witnesses": (
-        lambda trust: asking(
-            trust, PINNED, replace(PINNED, name="V", vkey=cosigner_key("v.example", WITNESS.public_key)), cosigners=2
+        lambda trust: require_cosigners(
+            trust, PINNED, replace(PINNED, name="V", vkey=format_cosigner_key("v.example",
+            WITNESS.public_key)), cosigners=2
         ),
         "same key",
     ),
@@ -1028,13 +1068,14 @@ LISTS: dict[str, tuple[Callable[[Trust], Trust], str]] = {
         lambda trust: replace(trust, authorities=(*trust.authorities,) * 9, requires=Requirements(9)), "requires 9",
     ),
     "two witnesses of one name": (
-        lambda trust: asking(trust, PINNED, replace(ALSO, name="W"), cosigners=2), "requires 2 cosigners but pins 1",
+        lambda trust: require_cosigners(trust, PINNED, replace(ALSO, name="W"), cosigners=2),
+        "requires 2 cosigners but pins 1",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_by_which_one_party_would_be_two_is_refused(field: Field, name: str) -> None:
+def test_a_trust_list_that_would_count_one_organisation_as_two_is_refused(field: Field, name: str) -> None:
     change, words = LISTS[name]
     with pytest.raises(FormatError, match=words):
         Trust.from_json(change(field.scene.trust).to_json())

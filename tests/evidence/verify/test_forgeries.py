@@ -23,11 +23,11 @@ from exhibit.errors import ExitCode
 from tests.assets.bundles import (
     OWNER,
     Scene,
-    encoded,
-    logged,
+    append_entry,
+    encode_picture,
     registration_opening,
-    resealed,
-    textured,
+    reseal,
+    textured_picture,
 )
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.witnesses import LABEL
@@ -44,11 +44,11 @@ def by_mallory(scene: Scene, name: str = "Mallory") -> Scene:
     return replace(scene, owner_key=MALLORY, facts=facts, trust=replace(scene.trust, keys=(*scene.trust.keys, key)))
 
 
-def registered(scene: Scene, time: datetime | None = None, **changes: Any) -> LogProof:  # noqa: ANN401 - any fields
+def register_otherwise(scene: Scene, time: datetime | None = None, **changes: Any) -> LogProof:  # noqa: ANN401 - any fields
     """Register the work in the scene's log with other fields than the facts."""
     opening = registration_opening(scene.facts.work, scene.facts.work.pictures[0]) | changes
-    kept = {name: value for name, value in opening.items() if value is not Ellipsis}
-    return logged(scene.log, EntryType.REGISTRATION, kept, time)
+    fields = {name: value for name, value in opening.items() if value is not Ellipsis}
+    return append_entry(scene.log, EntryType.REGISTRATION, fields, time)
 
 
 def with_work(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - any fields
@@ -57,69 +57,71 @@ def with_work(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - 
 
 def entry(work_field: str = "registration", **changes: Any) -> Forged:  # noqa: ANN401 - any fields
     """Put a registration with other values into the facts."""
-    return lambda scene: resealed(scene, with_work(scene.facts, **{work_field: registered(scene, **changes)}))
+    return lambda scene: reseal(scene, with_work(scene.facts, **{work_field: register_otherwise(scene, **changes)}))
 
 
-def stolen(name: str = "Mallory") -> Forged:
+def claim_work_of(name: str = "Mallory") -> Forged:
     def forge(scene: Scene) -> Scene:
         other = by_mallory(scene, name)
-        return resealed(other, other.facts)
+        return reseal(other, other.facts)
 
     return forge
 
 
-def stolen_as_further(scene: Scene) -> Scene:
+def claim_further_registration(scene: Scene) -> Scene:
     other = by_mallory(scene)
-    theirs = scene.facts.work.registration
-    assert theirs is not None
-    return resealed(other, with_work(other.facts, registration=None, further_registrations=(theirs,)))
+    registration = scene.facts.work.registration
+    assert registration is not None
+    return reseal(other, with_work(other.facts, registration=None, further_registrations=(registration,)))
 
 
-def stolen_without_owner(scene: Scene) -> Scene:
+def claim_without_owner(scene: Scene) -> Scene:
     other = by_mallory(scene)
-    return resealed(other, with_work(other.facts, registration=registered(scene, owner_name=...)))
+    return reseal(other, with_work(other.facts, registration=register_otherwise(scene, owner_name=...)))
 
 
-def derived(scene: Scene) -> CaseFacts:
+def list_derived_picture(scene: Scene) -> CaseFacts:
     """List the sighted image, re-encoded, as another image of the work, and match it."""
-    data = encoded(textured(1, (80, 60)), "PNG")
+    data = encode_picture(textured_picture(1, (80, 60)), "PNG")
     scene.blobs.put(data)
     picture = PictureFacts(Digest.of(data), len(data), "PNG", 80, 60, "data/work/02.png")
     [match] = scene.facts.matches
     facts = with_work(scene.facts, pictures=(*scene.facts.work.pictures, picture))
-    one = replace(match, work_picture=picture.digest, verification=replace(match.verification, transform=None))
-    return replace(facts, matches=(one,))
+    derived_match = replace(
+        match, work_picture=picture.digest, verification=replace(match.verification, transform=None)
+    )
+    return replace(facts, matches=(derived_match,))
 
 
-def added(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
+def add_derived_picture(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
     """Add the derived image with its own log entry, which has these values."""
 
     def forge(scene: Scene) -> Scene:
-        facts = derived(scene)
+        facts = list_derived_picture(scene)
         opening = {"owner": "ann", "owner_name": OWNER, "picture": facts.work.pictures[1].digest.hex, "work": "W-1"}
-        kept = {name: value for name, value in (opening | changes).items() if value is not Ellipsis}
-        proof = logged(scene.log, EntryType.REGISTRATION, kept)
-        return resealed(scene, with_work(facts, further_registrations=(proof,)))
+        fields = {name: value for name, value in (opening | changes).items() if value is not Ellipsis}
+        proof = append_entry(scene.log, EntryType.REGISTRATION, fields)
+        return reseal(scene, with_work(facts, further_registrations=(proof,)))
 
     return forge
 
 
 def a_slice_as_registration(scene: Scene) -> Scene:
-    facts = derived(scene)
+    facts = list_derived_picture(scene)
     opening = registration_opening(facts.work, facts.work.pictures[1])
-    proof = logged(scene.log, EntryType.SLICE, opening)
-    return resealed(scene, with_work(facts, further_registrations=(proof,)))
+    proof = append_entry(scene.log, EntryType.SLICE, opening)
+    return reseal(scene, with_work(facts, further_registrations=(proof,)))
 
 
 def another_opening(scene: Scene) -> Scene:
     proof = scene.facts.work.registration
     assert proof is not None
-    return resealed(scene, with_work(scene.facts, registration=replace(proof, opening=proof.opening | {"title": "X"})))
+    return reseal(scene, with_work(scene.facts, registration=replace(proof, opening=proof.opening | {"title": "X"})))
 
 
 def in_an_unknown_log(scene: Scene) -> Scene:
     log = Log(FolderLogStore(scene.folder / "unknown"), MALLORY, "log.unknown.example")
-    return resealed(replace(scene, log=log), scene.facts)
+    return reseal(replace(scene, log=log), scene.facts)
 
 
 def facts_with(change: Callable[[CaseFacts], CaseFacts], **times: timedelta) -> Forged:
@@ -127,7 +129,7 @@ def facts_with(change: Callable[[CaseFacts], CaseFacts], **times: timedelta) -> 
 
     def forge(scene: Scene) -> Scene:
         at = {name: scene.facts.written_at + shift for name, shift in times.items()}
-        return resealed(scene, change(scene.facts), **at)
+        return reseal(scene, change(scene.facts), **at)
 
     return forge
 
@@ -136,36 +138,38 @@ def sighting(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
     return facts_with(lambda facts: replace(facts, sightings=(replace(facts.sightings[0], **changes),)))
 
 
-def slice_dated(shift: timedelta) -> Forged:
+def date_slice(shift: timedelta) -> Forged:
     def forge(scene: Scene) -> Scene:
-        [one] = scene.facts.sightings
-        assert one.slice is not None
-        assert one.slice.record.seen is not None
-        log = logged(scene.log, EntryType.SLICE, one.slice.log.opening, one.slice.record.seen + shift)
-        seen = replace(one, slice=replace(one.slice, log=log))
-        return resealed(scene, replace(scene.facts, sightings=(seen,)))
+        [first_sighting] = scene.facts.sightings
+        assert first_sighting.slice is not None
+        assert first_sighting.slice.record.seen is not None
+        log = append_entry(
+            scene.log, EntryType.SLICE, first_sighting.slice.log.opening, first_sighting.slice.record.seen + shift
+        )
+        changed = replace(first_sighting, slice=replace(first_sighting.slice, log=log))
+        return reseal(scene, replace(scene.facts, sightings=(changed,)))
 
     return forge
 
 
-def registered_at(shift: timedelta) -> Forged:
+def date_registration(shift: timedelta) -> Forged:
     """Have a colluding log date the registration otherwise, in the entry and in its opening."""
 
     def forge(scene: Scene) -> Scene:
         time = scene.facts.work.registered_at + shift
         facts = with_work(scene.facts, registered_at=time)
-        proof = registered(scene, time, registered_at=rfc3339(time))
-        return resealed(scene, with_work(facts, registration=proof))
+        proof = register_otherwise(scene, time, registered_at=rfc3339(time))
+        return reseal(scene, with_work(facts, registration=proof))
 
     return forge
 
 
-def captured(start: timedelta, end: timedelta) -> Forged:
+def date_capture(start: timedelta, end: timedelta) -> Forged:
     def forge(scene: Scene) -> Scene:
-        [one] = scene.facts.sightings
-        [capture] = one.captures
+        [first_sighting] = scene.facts.sightings
+        [capture] = first_sighting.captures
         visit = replace(capture, started=capture.started + start, finished=capture.finished + end)
-        return resealed(scene, replace(scene.facts, sightings=(replace(one, captures=(visit,)),)))
+        return reseal(scene, replace(scene.facts, sightings=(replace(first_sighting, captures=(visit,)),)))
 
     return forge
 
@@ -174,17 +178,17 @@ def log_running_back(scene: Scene) -> Scene:
     """Date later log entries two hours before earlier ones, and make everything else consistent."""
     late = scene.facts.written_at + 2 * HOUR
     facts = with_work(scene.facts, registered_at=late)
-    proof = registered(replace(scene, facts=facts), late, registered_at=rfc3339(late))
-    return resealed(scene, with_work(facts, registration=proof))
+    proof = register_otherwise(replace(scene, facts=facts), late, registered_at=rfc3339(late))
+    return reseal(scene, with_work(facts, registration=proof))
 
 
 FORGERIES: dict[str, tuple[Forged, dict[str, str]]] = {
-    "a stolen registration": (stolen(), {"registration": "failed", "registration:01": "failed"}),
-    "a stolen registration as a further one": (stolen_as_further, {"registration:01": "failed"}),
-    "a stolen registration that names no owner": (stolen_without_owner, {"registration": "failed"}),
-    "the owner's own name over another's key": (stolen(OWNER), {"key": "failed"}),
-    "a name with a blank at its end": (stolen(f"{OWNER} "), {"registration": "failed"}),
-    "a name that looks the same": (stolen(OWNER.replace("A", "\u0410")), {"registration": "failed"}),
+    "a stolen registration": (claim_work_of(), {"registration": "failed", "registration:01": "failed"}),
+    "a stolen registration as a further one": (claim_further_registration, {"registration:01": "failed"}),
+    "a stolen registration that names no owner": (claim_without_owner, {"registration": "failed"}),
+    "the owner's own name over another's key": (claim_work_of(OWNER), {"key": "failed"}),
+    "a name with a blank at its end": (claim_work_of(f"{OWNER} "), {"registration": "failed"}),
+    "a name that looks the same": (claim_work_of(OWNER.replace("A", "\u0410")), {"registration": "failed"}),
     "an owner that is a list": (entry(owner_name=[OWNER]), {"registration": "failed"}),
     "an owner that is nothing": (entry(owner_name=None), {"registration": "failed"}),
     "an owner in other letters": (entry(owner_name=OWNER.upper()), {"registration": "failed"}),
@@ -200,21 +204,22 @@ FORGERIES: dict[str, tuple[Forged, dict[str, str]]] = {
     "a removal as registration": (entry(picture=..., removed=True), {"registration": "failed"}),
     "a registration opened otherwise": (another_opening, {"registration": "failed"}),
     "a picture added without an entry": (
-        lambda scene: resealed(scene, derived(scene)),
+        lambda scene: reseal(scene, list_derived_picture(scene)),
         {"registration": "passed", "registration:02": "not checked", "match:01": "failed"},
     ),
-    "a picture added by another owner": (added(owner_name="Mallory"), {"registration:02": "failed"}),
-    "a picture added to another work": (added(work="W-2"), {"registration:02": "failed"}),
-    "a picture added to no work": (added(work=...), {"registration:02": "failed"}),
-    "a picture added by nobody": (added(owner_name=...), {"registration:02": "failed", "match:01": "failed"}),
+    "a picture added by another owner": (add_derived_picture(owner_name="Mallory"), {"registration:02": "failed"}),
+    "a picture added to another work": (add_derived_picture(work="W-2"), {"registration:02": "failed"}),
+    "a picture added to no work": (add_derived_picture(work=...), {"registration:02": "failed"}),
+    "a picture added by nobody": (add_derived_picture(owner_name=...), {"registration:02": "failed",
+        "match:01": "failed"}),
     "an entry of a picture that isn't there": (
-        added(picture="0" * 64), {"registration": "failed", "registration:02": "not checked"}
+        add_derived_picture(picture="0" * 64), {"registration": "failed", "registration:02": "not checked"}
     ),
     "a slice as registration": (a_slice_as_registration, {"registration:02": "failed"}),
     "a seal in a log that nobody knows": (in_an_unknown_log, {"checkpoint": "not checked", "consistency": "failed"}),
-    "an entry before it was seen": (slice_dated(-2 * HOUR), {"order": "failed"}),
-    "an entry after the seal": (slice_dated(DAY), {"order": "failed"}),
-    "a registration after the seal": (registered_at(DAY), {"order": "failed"}),
+    "an entry before it was seen": (date_slice(-2 * HOUR), {"order": "failed"}),
+    "an entry after the seal": (date_slice(DAY), {"order": "failed"}),
+    "a registration after the seal": (date_registration(DAY), {"order": "failed"}),
     "sealed after its entry": (facts_with(lambda one: one, sealed_at=DAY, entered_at=timedelta()), {"order": "failed"}),
     "written after the seal": (
         facts_with(lambda one: replace(one, written_at=one.written_at + DAY)), {"order": "failed"}
@@ -230,8 +235,8 @@ FORGERIES: dict[str, tuple[Forged, dict[str, str]]] = {
     "last seen after the seal": (
         sighting(last_seen=datetime(2100, 1, 1, tzinfo=UTC)), {"order": "failed"}
     ),
-    "a visit that ends before it begins": (captured(timedelta(), -DAY), {"order": "failed"}),
-    "a visit after the seal": (captured(DAY, DAY), {"order": "failed"}),
+    "a visit that ends before it begins": (date_capture(timedelta(), -DAY), {"order": "failed"}),
+    "a visit after the seal": (date_capture(DAY, DAY), {"order": "failed"}),
     "a log that runs back": (log_running_back, {"order": "failed"}),
     "a case without any match": (facts_with(lambda one: replace(one, matches=())), {"slice:00": "not checked"}),
     "a case without any sighting": (
@@ -249,26 +254,26 @@ def test_each_is_named(scene: Scene, tmp_path: Path, name: str) -> None:
     forge, expected = FORGERIES[name]
     other = forge(scene)
     verdict = Verifier(other.trust).verify(other.write(tmp_path / "forged.zip"))
-    found = states(verdict)
-    assert {check: found.get(check) for check in expected} == expected
+    actual = states(verdict)
+    assert {check: actual.get(check) for check in expected} == expected
     assert verdict.outcome is (ExitCode.CHECK_FAILED if "failed" in expected.values() else ExitCode.INCOMPLETE)
 
 
 def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: Scene, tmp_path: Path) -> None:
-    verdict = Verifier(scene.trust).verify(added()(scene).write(tmp_path / "b.zip"))
-    [check] = [one for one in verdict.checks if one.name == "registration:02"]
+    verdict = Verifier(scene.trust).verify(add_derived_picture()(scene).write(tmp_path / "b.zip"))
+    [check] = [item for item in verdict.checks if item.name == "registration:02"]
     assert check.state == "passed"
     assert "A copy had" in check.sentence
 
 
 def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
-    other = registered_at(-3650 * DAY)(slice_dated(HOUR / 2)(replace(scene, log=log)))
+    other = date_registration(-3650 * DAY)(date_slice(HOUR / 2)(replace(scene, log=log)))
     assert states(Verifier(scene.trust).verify(other.write(tmp_path / "late.zip")))["order"] == "failed"  # logged later
     log = Log(FolderLogStore(tmp_path / "first"), scene.log_key, scene.log.origin)
-    other = slice_dated(HOUR / 2)(registered_at(-3650 * DAY)(replace(scene, log=log)))
+    other = date_slice(HOUR / 2)(date_registration(-3650 * DAY)(replace(scene, log=log)))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip"))
-    [time] = [one for one in verdict.to_plain()["times"] if one["of"] == "registration"]
+    [time] = [time_row for time_row in verdict.to_plain()["times"] if time_row["of"] == "registration"]
     assert (time["rests_on"], time["time"][:3]) == ("log", "201")
     [order] = [check for check in verdict.checks if check.name == "order"]
     assert order.state == "passed"

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evidence.capture.plain import HttpCapturer
-from evidence.verify.checks.captures import DOUBTFUL, FOUND
+from evidence.verify.checks.captures import DOUBTFUL, FOUND_AGAIN
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured
-from tests.assets.bundles import CAPTURED, Scene, captured_page, found_bytes
+from tests.assets.bundles import CAPTURED, Scene, captured_page_files, found_bytes
 from tests.assets.changes import Files
-from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.resealing import Facts
-from tests.assets.site import Answer, Seen, Site
-from tests.assets.tampering import files_of, packed
+from tests.assets.site import Answer, ReceivedRequest, Site
+from tests.assets.tampering import read_files, write_zip
 
 if TYPE_CHECKING:
     from evidence.capture.browser.capturer import BrowserCapturer
@@ -41,22 +41,22 @@ def page(html: bytes, *headers: tuple[str, str], at: str = "/", status: int = 20
 
 
 def image(data: bytes, *headers: tuple[str, str], status: int = 200, length: int | None = None) -> Serve:
-    made = Answer(data, "image/jpeg", status=status, headers=headers, length=length)
-    return lambda site: site.routes.update({"/photo.jpg": made})
+    response = Answer(data, "image/jpeg", status=status, headers=headers, length=length)
+    return lambda site: site.routes.update({"/photo.jpg": response})
 
 
-def leads(path: str, to: str, status: int = 302) -> Serve:
+def redirect_to(path: str, to: str, status: int = 302) -> Serve:
     return lambda site: site.routes.update({path: Answer(status=status, headers=(("Location", to),))})
 
 
-def after_a_challenge(status: int) -> Serve:
+def serve_challenge_first(status: int) -> Serve:
     """Serve a visitor check first, which loads the page again."""
 
     def serve(site: Site) -> None:
         visits = count()
         check = b"<!doctype html><p>Checking<script>setTimeout(() => location.reload(), 20)</script>"
 
-        def answer(_: Seen) -> Answer:
+        def answer(_: ReceivedRequest) -> Answer:
             return Answer(SHOWS) if next(visits) else Answer(check, status=status)
 
         site.routes["/"] = answer
@@ -64,7 +64,7 @@ def after_a_challenge(status: int) -> Serve:
     return serve
 
 
-def each_time_another(site: Site) -> None:
+def serve_changing_page(site: Site) -> None:
     visits = count()
     site.routes["/t"] = lambda _: Answer(str(next(visits)).encode(), "text/plain")
     site.routes["/"] = Answer(SHOWS + b'<script>for (let i = 0; i < 5; i++) fetch("/t")</script>')
@@ -75,16 +75,16 @@ def chunks(site: Site) -> None:
     site.routes["/"] = Answer(body, headers=(("Transfer-Encoding", "chunked"),), length=-1)
 
 
-def revalidated(site: Site) -> None:
-    def answer(seen: Seen) -> Answer:
-        return Answer(status=304) if "if-none-match" in seen.headers else Answer(IMAGE, "image/jpeg")
+def serve_revalidated(site: Site) -> None:
+    def answer(request: ReceivedRequest) -> Answer:
+        return Answer(status=304) if "if-none-match" in request.headers else Answer(IMAGE, "image/jpeg")
 
     site.routes["/photo.jpg"] = answer
     asks = b'<script>fetch("/photo.jpg", {headers: {"If-None-Match": "x"}})</script>'
     site.routes["/"] = Answer(SHOWS + asks)
 
 
-def every(*parts: Serve) -> Serve:
+def serve_all(*parts: Serve) -> Serve:
     def serve(site: Site) -> None:
         for part in parts:
             part(site)
@@ -94,56 +94,58 @@ def every(*parts: Serve) -> Serve:
 
 SERVED: dict[str, Serve] = {
     "an image": page(SHOWS),
-    "redirects": every(
-        leads("/", "/a", 301), leads("/a", "b?x=1#part"), page(SHOWS, at="/b?x=1"),
-        leads("/photo.jpg", "/real%7e.jpg", 307), lambda site: site.routes.update({"/real%7e.jpg": Answer(IMAGE)}),
+    "redirects": serve_all(
+        redirect_to("/", "/a", 301), redirect_to("/a", "b?x=1#part"), page(SHOWS, at="/b?x=1"),
+        redirect_to("/photo.jpg", "/real%7e.jpg", 307),
+        lambda site: site.routes.update({"/real%7e.jpg": Answer(IMAGE)}),
     ),
-    "a redirect in other letters": every(
-        leads("/", "/été".encode().decode("latin-1")), page(SHOWS, at="/%C3%A9t%C3%A9")
+    "a redirect in other letters": serve_all(
+        redirect_to("/", "/été".encode().decode("latin-1")), page(SHOWS, at="/%C3%A9t%C3%A9")
     ),
-    "a redirect that leads to itself": leads("/", "/"),
+    "a redirect that leads to itself": redirect_to("/", "/"),
     "two places of a redirect": page(b"", ("Location", "/a"), ("Location", "/b"), status=302),
     "a redirect to nowhere": page(SHOWS, status=302),
     "chunks": chunks,
-    "what is packed": every(
+    "what is packed": serve_all(
         page(gzip.compress(SHOWS), ("Content-Encoding", "gzip")),
         image(zlib.compress(IMAGE), ("Content-Encoding", "deflate")),
     ),
-    "parts": every(page(SHOWS, status=206), image(IMAGE, status=206)),
+    "parts": serve_all(page(SHOWS, status=206), image(IMAGE, status=206)),
     "a page that is gone": page(SHOWS, status=404),
     "a page that is refused": page(SHOWS, status=403),
     "an empty page": page(b""),
-    "an empty image": every(page(SHOWS), image(b"")),
-    "no image": every(page(SHOWS), image(b"", status=204)),
-    "words in the place of the image": every(page(SHOWS), image(b"<!doctype html><p>No.")),
-    "an image that breaks off": every(page(SHOWS), image(IMAGE, length=100_000)),
+    "an empty image": serve_all(page(SHOWS), image(b"")),
+    "no image": serve_all(page(SHOWS), image(b"", status=204)),
+    "words in the place of the image": serve_all(page(SHOWS), image(b"<!doctype html><p>No.")),
+    "an image that breaks off": serve_all(page(SHOWS), image(IMAGE, length=100_000)),
     "a page that breaks off": page(SHOWS, length=100_000),
-    "no lengths": every(page(SHOWS, length=-1), image(IMAGE, length=-1)),
+    "no lengths": serve_all(page(SHOWS, length=-1), image(IMAGE, length=-1)),
     "an image within the page": page(f'<!doctype html><img src="data:image/jpeg;base64,{INLINE}">'.encode()),
 }  # fmt: skip
 RENDERED: dict[str, Serve] = {
     "an image": SERVED["an image"],
     "redirects": SERVED["redirects"],
-    "an image in a style": every(
+    "an image in a style": serve_all(
         page(b"<!doctype html><link rel=stylesheet href=s.css><div class=a>"),
         page(b".a{width:90px;height:80px;background:url(photo.jpg)}", at="/s.css"),
     ),
-    "an image of another size": every(
+    "an image of another size": serve_all(
         page(b'<!doctype html><img srcset="/photo.jpg 2000w, /small.jpg 100w" sizes=90px src=/small.jpg width=90>'),
         lambda site: site.routes.update({"/small.jpg": Answer(IMAGE[:-2] + b"\0\0", "image/jpeg")}),
     ),
-    "an image in a frame": every(
-        page(b'<!doctype html><iframe src="/f" width=400 height=300></iframe>'), leads("/f", "/g"), page(SHOWS, at="/g")
+    "an image in a frame": serve_all(
+        page(b'<!doctype html><iframe src="/f" width=400 height=300></iframe>'), redirect_to("/f",
+        "/g"), page(SHOWS, at="/g")
     ),
-    "a page after a challenge": after_a_challenge(200),
-    "a page after a refusal": after_a_challenge(503),
-    "a page that goes elsewhere": every(
-        page(b'<!doctype html><script>location.replace("/next?a=1#x")</script>'), leads("/next?a=1", "/n"),
+    "a page after a challenge": serve_challenge_first(200),
+    "a page after a refusal": serve_challenge_first(503),
+    "a page that goes elsewhere": serve_all(
+        page(b'<!doctype html><script>location.replace("/next?a=1#x")</script>'), redirect_to("/next?a=1", "/n"),
         page(SHOWS, at="/n"),
     ),
     "a page that says it is elsewhere": page(SHOWS + b'<script>history.pushState({}, "", "/elsewhere")</script>'),
-    "an answer that is each time another": each_time_another,
-    "an image that is asked for again": revalidated,
+    "an answer that is each time another": serve_changing_page,
+    "an image that is asked for again": serve_revalidated,
     "a page with a worker": page(SHOWS + b'<script>navigator.serviceWorker?.register("/sw.js")</script>'),
     "answers that fail": page(
         SHOWS + b'<script>fetch("/t", {method: "HEAD"}); fetch("http://127.0.0.1:1/"); fetch("/no")</script>'
@@ -151,7 +153,7 @@ RENDERED: dict[str, Serve] = {
     "an image within the page": SERVED["an image within the page"],
     "an image below a long page": page(b'<!doctype html><div style="height:17000px"></div>' + SHOWS),
     "an image that can't be seen": page(b"<!doctype html><div hidden>" + SHOWS),
-    "an image that is gone": every(page(SHOWS), image(b"", status=404)),
+    "an image that is gone": serve_all(page(SHOWS), image(b"", status=404)),
 }  # fmt: skip
 HOSTS = (
     "copies.example", "copies.example:8443", "copies_of_art.example", "_dmarc.copies.example", "-a.example",
@@ -167,12 +169,12 @@ HOSTS = (
 def capturer() -> "Iterator[BrowserCapturer]":
     from tests.assets.browser_captures import capturer_with
 
-    made = capturer_with(seconds=20, load_seconds=5, scroll_seconds=2, resource_seconds=5)
-    yield made
-    made.close()
+    browser_capturer = capturer_with(seconds=20, load_seconds=5, scroll_seconds=2, resource_seconds=5)
+    yield browser_capturer
+    browser_capturer.close()
 
 
-def kept(captured: Captured, page_url: str, image_url: str) -> Invention:
+def invention_of(captured: Captured, page_url: str, image_url: str) -> Invention:
     """Put the visit in place of the scene's own, at these URLs."""
 
     def lie(facts: Facts, files: Files, _: Scene) -> None:
@@ -191,13 +193,13 @@ def kept(captured: Captured, page_url: str, image_url: str) -> Invention:
     return Invention(facts=lie)
 
 
-def told(scene: Scene, bundle: Path, invention: Invention, path: Path) -> dict[str, tuple[str, str]]:
-    files, trust = forged(scene, files_of(bundle), invention)
-    checks = Verifier(trust).verify(packed(path, files)).checks
+def results_of(scene: Scene, bundle: Path, invention: Invention, path: Path) -> dict[str, tuple[str, str]]:
+    files, trust = forge_bundle(scene, read_files(bundle), invention)
+    checks = Verifier(trust).verify(write_zip(path, files)).checks
     return {check.name: (str(check.state), check.sentence) for check in checks}
 
 
-def visited(capturer: "HttpCapturer | BrowserCapturer", serve: Serve, name: str) -> tuple[Captured, str, str]:
+def capture_page(capturer: "HttpCapturer | BrowserCapturer", serve: Serve, name: str) -> tuple[Captured, str, str]:
     with Site() as site:
         image(IMAGE)(site)
         serve(site)
@@ -208,26 +210,29 @@ def visited(capturer: "HttpCapturer | BrowserCapturer", serve: Serve, name: str)
 
 @pytest.mark.parametrize("name", SERVED)
 def test_a_visit_without_a_browser_passes(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    visit = visited(HttpCapturer(OPEN, "tests"), SERVED[name], name)
-    assert told(scene, bundle, kept(*visit), tmp_path / "visit.zip")["capture:01-1"][0] == "passed"
+    visit = capture_page(HttpCapturer(OPEN, "tests"), SERVED[name], name)
+    assert results_of(scene, bundle, invention_of(*visit), tmp_path / "visit.zip")["capture:01-1"][0] == "passed"
 
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_a_visit_with_a_browser_passes(
     scene: Scene, bundle: Path, tmp_path: Path, capturer: "BrowserCapturer", name: str
 ) -> None:
-    visit = visited(capturer, RENDERED[name], name)
-    checks = told(scene, bundle, kept(*visit), tmp_path / "visit.zip")
+    visit = capture_page(capturer, RENDERED[name], name)
+    checks = results_of(scene, bundle, invention_of(*visit), tmp_path / "visit.zip")
     assert visit[0].method == "browser"
     assert {checks[check][0] for check in ("capture:01-1", "wacz:01-1")} == {"passed"}, checks["capture:01-1"]
 
 
 PLACES = {
-    "an image": (SHOWS, FOUND),
-    "a background": (b"<!doctype html><div style='width:90px;height:80px;background:url(/photo.jpg)'></div>", FOUND),
+    "an image": (SHOWS, FOUND_AGAIN),
+    "a background": (
+        b"<!doctype html><div style='width:90px;height:80px;background:url(/photo.jpg)'></div>",
+        FOUND_AGAIN,
+    ),
     "a page that sets cookies and asks again": (
         SHOWS + b"<script>if (!document.cookie) { document.cookie = 'seen=1'; location.reload() }</script>",
-        FOUND,
+        FOUND_AGAIN,
     ),
     "a single pixel": (b"<!doctype html><img src=/photo.jpg width=1 height=1>", DOUBTFUL),
     "a strip": (b"<!doctype html><img src=/photo.jpg width=600 height=20>", DOUBTFUL),
@@ -244,9 +249,9 @@ def test_a_rendered_page_shows_a_picture_where_a_reader_sees_it(
     scene: Scene, bundle: Path, tmp_path: Path, capturer: "BrowserCapturer", name: str
 ) -> None:
     html, outcome = PLACES[name]
-    visit = visited(capturer, page(html), name)
-    files, trust = forged(scene, files_of(bundle), kept(*visit))
-    checks = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "visit.zip", files)).checks}
+    visit = capture_page(capturer, page(html), name)
+    files, trust = forge_bundle(scene, read_files(bundle), invention_of(*visit))
+    checks = {check.name: check for check in Verifier(trust).verify(write_zip(tmp_path / "visit.zip", files)).checks}
     assert (visit[0].outcome, checks["capture:01-1"].state) == ("captured", "passed")
     assert checks["captures"].outcome == outcome, checks["captures"].remarks
 
@@ -256,10 +261,10 @@ def test_a_visit_to_an_odd_host_passes(scene: Scene, bundle: Path, tmp_path: Pat
     def lie(facts: Facts, files: Files, _: Scene) -> None:
         [sighting] = facts["sightings"]
         started = parse_rfc3339(sighting["captures"][0]["started"])
-        files.update(captured_page(started, files[CAPTURED[3]], host=host))
+        files.update(captured_page_files(started, files[CAPTURED[3]], host=host))
         sighting.update(page_url=f"https://{host}/", image_url=f"https://{host}/field.jpg")
         facts["party"]["name"] = host_of(f"https://{host}/").rstrip(".")
 
-    checks = told(scene, bundle, Invention(facts=lie), tmp_path / "host.zip")
+    checks = results_of(scene, bundle, Invention(facts=lie), tmp_path / "host.zip")
     assert checks["capture:01-1"][0] == "passed", checks["capture:01-1"]
     assert checks["party"][0] in {"passed", "not checked"}, checks["party"]

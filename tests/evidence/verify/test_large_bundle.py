@@ -64,20 +64,20 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) /
 """
 
 
-def measured(folder: Path, megabytes: int) -> dict[str, Any]:
+def measure_memory(folder: Path, megabytes: int) -> dict[str, Any]:
     """Return the peaks of resident memory in MiB, and the seconds, of a process that seals a file of this size."""
     line = [sys.executable, "-c", PROGRAM, str(folder), str(megabytes)]
     done = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    usage: dict[str, Any] = json.loads(done.stdout)
+    return usage
 
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> None:
-    told = measured(tmp_path, 256)
-    assert told["failures"] == []
-    assert told["verify"] - told["before"] < 48
+    usage = measure_memory(tmp_path, 256)
+    assert usage["failures"] == []
+    assert usage["verify"] - usage["before"] < 48
     verifier = CHECKOUT / "evidence" / "standalone" / "verify.py"
     line = [sys.executable, "-I", "-c", ALONE, str(verifier), str(tmp_path / "large.zip")]
     inside = subprocess.run(line, capture_output=True, text=True, check=True)

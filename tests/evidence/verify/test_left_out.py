@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle.sealing import check_left_out
+from evidence.bundle.sealing import check_omitted_files
 from evidence.facts.case import Absence, LeftOutFacts
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from tests.assets.bundles import Scene, resealed
-from tests.assets.left_out import KINDS, SINCE, left_out
-from tests.assets.tampering import files_of
+from tests.assets.bundles import Scene, reseal
+from tests.assets.left_out import KINDS, SINCE, leave_out
+from tests.assets.tampering import read_files
 
 WORDS = {
     Absence.REPORTED: "Not in this bundle: reported as illegal on 2026-11-20; its SHA-256 in the facts is ",
@@ -29,39 +29,39 @@ WORDS = {
 def test_what_was_left_out_is_named_with_its_reason_and_nothing_fails_for_it(
     scene: Scene, tmp_path: Path, role: str
 ) -> None:
-    told = left_out(scene, role)
-    path = told.write(tmp_path / "bundle.zip")
-    (gone,) = told.facts.left_out
-    assert gone.file not in files_of(path)
+    scene_without = leave_out(scene, role)
+    path = scene_without.write(tmp_path / "bundle.zip")
+    (absence,) = scene_without.facts.left_out
+    assert absence.file not in read_files(path)
     verdict = Verifier(scene.trust).verify(path)
     assert not verdict.failures
-    check = next(check for check in verdict.checks if check.name == f"file:{gone.file}")
+    check = next(check for check in verdict.checks if check.name == f"file:{absence.file}")
     assert check.state is State.NOT_CHECKED
-    assert check.sentence == f"{WORDS[Absence.REPORTED]}{gone.digest}."
+    assert check.sentence == f"{WORDS[Absence.REPORTED]}{absence.digest}."
     assert "1 file is not" in verdict.sentence
 
 
 @pytest.mark.parametrize("why", Absence)
 def test_each_reason_has_its_words(scene: Scene, tmp_path: Path, why: Absence) -> None:
-    told = left_out(scene, "page", why=why)
-    verdict = Verifier(scene.trust).verify(told.write(tmp_path / "bundle.zip"))
+    scene_without = leave_out(scene, "page", reason=why)
+    verdict = Verifier(scene.trust).verify(scene_without.write(tmp_path / "bundle.zip"))
     assert [check.sentence for check in verdict.checks if check.sentence.startswith(WORDS[why])]
 
 
 def test_a_match_whose_picture_was_left_out_is_not_shown(scene: Scene, tmp_path: Path) -> None:
-    verdict = Verifier(scene.trust).verify(left_out(scene, "sighting-picture").write(tmp_path / "bundle.zip"))
+    verdict = Verifier(scene.trust).verify(leave_out(scene, "sighting-picture").write(tmp_path / "bundle.zip"))
     states = {grade.name: grade.state for grade in verdict.grades}
     assert (states["match"], states["bytes"]) == (State.NOT_CHECKED, State.PASSED)
 
 
 def test_nothing_else_can_be_left_out_nor_what_is_sealed(scene: Scene) -> None:
     page = next(file for file in scene.sealed.manifest.files if file.role == "page")
-    gone = LeftOutFacts(page.path, "page", page.sha256, Absence.PURGED, SINCE)
-    other = replace(gone, file="data/facts.json")
-    picture = replace(gone, file=scene.facts.work.pictures[0].file, digest=Digest.of(b"another"))
-    for rows, given in (((gone,), {page.path}), ((gone, gone), ()), ((other,), ()), ((picture,), ())):
+    absence = LeftOutFacts(page.path, "page", page.sha256, Absence.PURGED, SINCE)
+    other = replace(absence, file="data/facts.json")
+    picture = replace(absence, file=scene.facts.work.pictures[0].file, digest=Digest.of(b"another"))
+    for rows, files in (((absence,), {page.path}), ((absence, absence), ()), ((other,), ()), ((picture,), ())):
         with pytest.raises(FormatError):
-            check_left_out(replace(scene.facts, left_out=rows), given)
+            check_omitted_files(replace(scene.facts, left_out=rows), files)
     with pytest.raises(FormatError):
-        resealed(scene, replace(scene.facts, left_out=(other,)))
-    check_left_out(replace(scene.facts, left_out=(gone,)), ())
+        reseal(scene, replace(scene.facts, left_out=(other,)))
+    check_omitted_files(replace(scene.facts, left_out=(absence,)), ())

@@ -17,7 +17,7 @@ from evidence.verify.packages import places_of, verified
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene
-from tests.assets.tampering import files_of, packed_bytes, zipped
+from tests.assets.tampering import pack_otherwise, read_files, zip_bytes
 
 CONTENTS = {"CONTENTS.txt": b"Bundles for the court\n"}
 
@@ -25,13 +25,13 @@ CONTENTS = {"CONTENTS.txt": b"Bundles for the court\n"}
 @pytest.fixture(scope="module")
 def broken(bundle: Path) -> bytes:
     """Return the bundle with one byte of an image changed."""
-    files = files_of(bundle)
+    files = read_files(bundle)
     name = next(name for name in files if name.startswith("data/work/01."))
     files[name] = files[name][:-1] + b"x"
-    return packed_bytes(files)
+    return zip_bytes(files)
 
 
-def court(bundle: Path, **more: bytes) -> dict[str, bytes]:
+def package_files(bundle: Path, **more: bytes) -> dict[str, bytes]:
     """Return the files of a package of two cases as the product makes it."""
     return {
         "studio-case-1-bundle-1.zip": bundle.read_bytes(),
@@ -41,29 +41,31 @@ def court(bundle: Path, **more: bytes) -> dict[str, bytes]:
 
 
 def deflated(files: dict[str, bytes]) -> bytes:
-    return zipped(files)
+    return pack_otherwise(files)
 
 
-def nested(files: dict[str, bytes]) -> bytes:
+def nested_package(files: dict[str, bytes]) -> bytes:
     """Return a package that was put into a folder and zipped again."""
-    return zipped({"case file/court.zip": packed_bytes({**files, **CONTENTS}), "case file/letter.txt": b"Dear court"})
+    return pack_otherwise(
+        {"case file/court.zip": zip_bytes({**files, **CONTENTS}), "case file/letter.txt": b"Dear court"}
+    )
 
 
 def unpacked(files: dict[str, bytes]) -> bytes:
     """Return a ZIP of folders with the unpacked bundles."""
     every: dict[str, bytes] = {}
     for name, data in files.items():
-        with zipfile.ZipFile(io.BytesIO(data)) as one:
-            every |= {f"court/{name.removesuffix('.zip')}/{path}": one.read(path) for path in one.namelist()}
-    return zipped(every)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            every |= {f"court/{name.removesuffix('.zip')}/{path}": archive.read(path) for path in archive.namelist()}
+    return pack_otherwise(every)
 
 
-@pytest.mark.parametrize("pack", [packed_bytes, deflated, nested, unpacked])
+@pytest.mark.parametrize("pack", [zip_bytes, deflated, nested_package, unpacked])
 def test_each_bundle_of_a_package_is_checked_however_it_was_packed(
     scene: Scene, bundle: Path, tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
 ) -> None:
     path = tmp_path / "court.zip"
-    path.write_bytes(pack(court(bundle)))
+    path.write_bytes(pack(package_files(bundle)))
     verdicts = [verified(Verifier(scene.trust), place) for place in places_of(path)]
     assert [verdict.outcome for verdict in verdicts] == [ExitCode.DONE, ExitCode.DONE]
     assert [verdict.bundle.removesuffix(".zip").rpartition("/")[2] for verdict in verdicts] == [
@@ -77,9 +79,9 @@ def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_pa
     folder = tmp_path / "from the court"
     (folder / "deeper").mkdir(parents=True)
     (folder / "one.zip").write_bytes(bundle.read_bytes())
-    (folder / "deeper" / "court.zip").write_bytes(packed_bytes({**court(bundle), **CONTENTS}))
+    (folder / "deeper" / "court.zip").write_bytes(zip_bytes({**package_files(bundle), **CONTENTS}))
     (folder / "notes.txt").write_text("notes")
-    for name, data in files_of(bundle).items():
+    for name, data in read_files(bundle).items():
         (folder / "unpacked" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "unpacked" / name).write_bytes(data)
     places = places_of(folder)
@@ -93,31 +95,31 @@ def test_a_folder_of_bundles_is_a_package_too(scene: Scene, bundle: Path, tmp_pa
 
 
 def test_a_bundle_that_somebody_renamed_is_not_passed_over(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    sheet = packed_bytes({"types.xml": b"<Types/>"})
+    sheet = zip_bytes({"types.xml": b"<Types/>"})
     files = {
         "case-1.zip.txt": bundle.read_bytes(),
         "case-2.zi_": bundle.read_bytes(),
         "case-3": bundle.read_bytes(),
         "broken.docx": sheet[:-10],
-        "deep.docx": packed_bytes({"a": packed_bytes({"b.dat": packed_bytes({"c": packed_bytes({"d": sheet})})})}),
+        "deep.docx": zip_bytes({"a": zip_bytes({"b.dat": zip_bytes({"c": zip_bytes({"d": sheet})})})}),
         "letter.docx": sheet,
         "notes.txt": b"notes",
     }
     package, folder = tmp_path / "court.zip", tmp_path / "court"
-    package.write_bytes(packed_bytes(files))
+    package.write_bytes(zip_bytes(files))
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    for given in (package, folder):
-        places = places_of(given)
+    for path in (package, folder):
+        places = places_of(path)
         assert [place.title.rpartition("/")[2] for place in places] == ["case-1.zip.txt", "case-2.zi_", "case-3"]
         assert {verified(Verifier(scene.trust), place).outcome for place in places} == {ExitCode.DONE}
 
 
 def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path) -> None:
-    files = files_of(bundle)
+    files = read_files(bundle)
     wrapped = tmp_path / "wrapped.zip"
-    wrapped.write_bytes(zipped({f"bundle (2)/{name}": data for name, data in files.items()}))
+    wrapped.write_bytes(pack_otherwise({f"bundle (2)/{name}": data for name, data in files.items()}))
     torn = tmp_path / "torn.zip"
     torn.write_bytes(bundle.read_bytes()[:-400])
     for path in (bundle, wrapped, torn):
@@ -125,22 +127,22 @@ def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path)
 
 
 @pytest.mark.long
-def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
+def test_the_result_of_a_package_is_the_most_severe_of_its_bundles(
     scene: Scene, bundle: Path, broken: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = tmp_path / "trust.json"
     listed.write_bytes(scene.trust.to_json())
     path = tmp_path / "court.zip"
-    path.write_bytes(packed_bytes({**court(bundle), **CONTENTS}))
+    path.write_bytes(zip_bytes({**package_files(bundle), **CONTENTS}))
     assert main(["verify", str(path), "--trust", str(listed)]) == 0
-    said = capsys.readouterr().out
-    assert "Total 2: 2 complete." in said
-    assert f"complete    {path}/studio-case-1-bundle-1.zip" in said
-    path.write_bytes(packed_bytes(court(bundle, **{"third.zip": broken})))
+    output = capsys.readouterr().out
+    assert "Total 2: 2 complete." in output
+    assert f"complete    {path}/studio-case-1-bundle-1.zip" in output
+    path.write_bytes(zip_bytes(package_files(bundle, **{"third.zip": broken})))
     assert main(["verify", str(path), "--trust", str(listed), "--json"]) == 1
     plain = json.loads(capsys.readouterr().out)
     assert (plain["verdict"], plain["exit_code"], plain["split_views"]) == ("failed", 1, [])
-    assert [(one["file"], one["package"], one["verdict"]) for one in plain["bundles"]] == [
+    assert [(row["file"], row["package"], row["verdict"]) for row in plain["bundles"]] == [
         (f"{path}/studio-case-1-bundle-1.zip", str(path), "complete"),
         (f"{path}/studio-case-2-bundle-1.zip", str(path), "complete"),
         (f"{path}/third.zip", str(path), "failed"),
@@ -154,7 +156,7 @@ def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
 
 def test_a_bundle_in_a_package_that_is_damaged_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "court.zip"
-    path.write_bytes(packed_bytes(court(bundle, **{"a-torn.zip": bundle.read_bytes()[:-400]})))
+    path.write_bytes(zip_bytes(package_files(bundle, **{"a-torn.zip": bundle.read_bytes()[:-400]})))
     outcomes = [verified(Verifier(scene.trust), place).outcome for place in places_of(path)]
     assert outcomes == [ExitCode.CHECK_FAILED, ExitCode.DONE, ExitCode.DONE]
 
@@ -179,8 +181,8 @@ def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
     path.parent.mkdir(parents=True)
     path.write_bytes(zip_with(*entries, (link, b"/etc/passwd"), *inside))
     outcomes = {place.title: verified(Verifier(scene.trust), place).outcome for place in places_of(path)}
-    assert outcomes["court.zip/link.zip"] == outcomes["court.zip/case"] == ExitCode.CHECK_FAILED
-    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
+    assert outcomes["package_files.zip/link.zip"] == outcomes["package_files.zip/case"] == ExitCode.CHECK_FAILED
+    assert outcomes["package_files.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
     assert not list(tmp_path.rglob("escaped*"))
     data = bytearray(zip_with((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -200,9 +202,9 @@ def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch
     path.write_bytes(layer)
     with pytest.raises(NoBundleError, match="more than a package"):
         places_of(path)
-    deep = packed_bytes({"some.txt": b"x"})
+    deep = zip_bytes({"some.txt": b"x"})
     for _ in range(6):
-        deep = packed_bytes({"inner.zip": deep})
+        deep = zip_bytes({"inner.zip": deep})
     path.write_bytes(deep)
     with pytest.raises(NoBundleError, match="ZIPs are nested more than"):
         places_of(path)
@@ -215,17 +217,17 @@ SHEET = b"%PDF-1.7\n"
 KINDS = {
     "sheet.pdf": (SHEET, "is a PDF", "Give that bundle"),
     "capture.wacz": (
-        packed_bytes({"datapackage.json": b"{}", "archive/data.warc": b""}),
+        zip_bytes({"datapackage.json": b"{}", "archive/data.warc": b""}),
         "web archive (WACZ)",
         "bundle",
     ),
     "report.xlsx": (
-        packed_bytes({"x.xml": b""}).replace(b"x.xml", b"y.xml"),
+        zip_bytes({"x.xml": b""}).replace(b"x.xml", b"y.xml"),
         "is a ZIP without a bundle",
         "package of such ZIPs",
     ),
     "table.xlsx": (
-        zipped({"[Content_Types].xml": b""}),
+        pack_otherwise({"[Content_Types].xml": b""}),
         "is an office document, not a bundle",
         "Give the ZIPs of their bundles",
     ),
@@ -253,7 +255,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_is_no_bundle_is_told_what_it_is_and_what_to_give(
+def test_an_input_that_is_not_a_bundle_is_named_with_what_to_pass_instead(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, what, instead = KINDS[name]
@@ -268,7 +270,7 @@ def test_what_is_no_bundle_is_told_what_it_is_and_what_to_give(
 
 
 def test_a_folder_inside_of_a_bundle_names_the_bundle(bundle: Path, tmp_path: Path) -> None:
-    for name, data in files_of(bundle).items():
+    for name, data in read_files(bundle).items():
         (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "one" / name).write_bytes(data)
     with pytest.raises(NoBundleError, match=r"The bundle is .*one\."):

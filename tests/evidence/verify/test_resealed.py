@@ -7,12 +7,12 @@ import pytest
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from tests import ASSETS
-from tests.assets.resealing import LIES, sealed_lie, signed
-from tests.assets.tampering import files_of, packed
-from tests.assets.verifier_inside import told
+from tests.assets.resealing import LIES, seal_lie, sign_files
+from tests.assets.tampering import read_files, write_zip
+from tests.assets.verifier_inside import run_verifier
 
 VECTORS = ASSETS / "vectors"
-WHOLE = files_of(VECTORS / "bundle.zip")
+WHOLE = read_files(VECTORS / "bundle.zip")
 TRUST = load_trust(VECTORS / "bundle.trust.json")
 ALSO_INSIDE = ("manifest", "files", "file:", "bag", "key", "probability", "registration")
 BEYOND_IT = {"a bound that is too small", "a field too many"}
@@ -20,18 +20,18 @@ BEYOND_IT = {"a bound that is too small", "a field too many"}
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_lie_is_told_and_the_verifier_inside_says_the_same_of_what_it_checks(tmp_path: Path, name: str) -> None:
+def test_a_lie_is_reported_and_the_included_verifier_agrees_on_what_it_checks(tmp_path: Path, name: str) -> None:
     lie, expected = LIES[name]
-    path = packed(tmp_path / "lie.zip", sealed_lie(WHOLE, lie))
+    path = write_zip(tmp_path / "lie.zip", seal_lie(WHOLE, lie))
     states = {check.name: str(check.state) for check in Verifier(TRUST).verify(path).checks}
     assert {check: states.get(check) for check in expected} == expected
     assert {states[check] for check in ("signature", "manifest", "files", "bag")} == {"passed"}
-    code, text = told(path)
+    code, text = run_verifier(path)
     failed = any(state == "failed" for check, state in states.items() if check.startswith(ALSO_INSIDE))
     if name not in BEYOND_IT and "facts" not in expected:
         assert (code == 1) == failed, text
 
 
 def test_a_stand_in_without_a_name_makes_no_manifest(tmp_path: Path) -> None:
-    path = packed(tmp_path / "b.zip", signed(WHOLE, lambda manifest: manifest["files"][0].update(stand_in="")))
+    path = write_zip(tmp_path / "b.zip", sign_files(WHOLE, lambda manifest: manifest["files"][0].update(stand_in="")))
     assert {check.name for check in Verifier(TRUST).verify(path).failures} == {"manifest"}

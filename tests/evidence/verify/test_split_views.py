@@ -17,26 +17,26 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExitCode
-from tests.assets.bundles import Scene, logged
+from tests.assets.bundles import Scene, append_entry
 from tests.assets.folder_log import FolderLogStore
 
 
-def another_story(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
+def split_view(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
     """Put the same seal into a log of the same name and key with other entries before it."""
     log = Log(FolderLogStore(folder / "other"), scene.log_key, name or scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), first) for _ in range(entries)])
-    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
     return replace(scene, log=log, proofs=Proofs(entry))
 
 
-def both(scene: Scene, other: Scene, folder: Path) -> tuple[Verdict, ...]:
+def verify_both(scene: Scene, other: Scene, folder: Path) -> tuple[Verdict, ...]:
     paths = [scene.write(folder / "A.zip"), other.write(folder / "B.zip")]
     return tuple(Verifier(scene.trust).verify(path) for path in paths)
 
 
 @pytest.mark.parametrize("entries", [2, 1, 3])
 def test_two_stories_are_shown_with_both_notes(scene: Scene, tmp_path: Path, entries: int) -> None:
-    verdicts = both(scene, another_story(scene, tmp_path, b"x" * 32, entries), tmp_path)
+    verdicts = verify_both(scene, split_view(scene, tmp_path, b"x" * 32, entries), tmp_path)
     views = [view for verdict in verdicts for view in verdict.views]
     splits = split_views(views)
     assert splits
@@ -47,16 +47,16 @@ def test_two_stories_are_shown_with_both_notes(scene: Scene, tmp_path: Path, ent
 def test_the_command_ends_with_1_and_prints_both_notes(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = another_story(scene, tmp_path, b"x" * 32, 2)
+    other = split_view(scene, tmp_path, b"x" * 32, 2)
     paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
     assert main(["verify", *paths, "--trust", str(trust)]) == ExitCode.CHECK_FAILED
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert scene.proofs.entry is not None
     assert other.proofs.entry is not None
-    assert scene.proofs.entry.checkpoint in shown
-    assert other.proofs.entry.checkpoint in shown
+    assert scene.proofs.entry.checkpoint in output
+    assert other.proofs.entry.checkpoint in output
     assert main(["verify", *paths, "--json", "--trust", str(trust)]) == ExitCode.CHECK_FAILED
     plain = json.loads(capsys.readouterr().out)
     [split, *_] = plain["split_views"]
@@ -66,49 +66,49 @@ def test_the_command_ends_with_1_and_prints_both_notes(
 
 def test_a_log_that_only_grows_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
-    entry = logged(scene.log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(scene.sealed))
     size = scene.proofs.entry.size
     proofs = Proofs(entry, (ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))),))
-    verdicts = both(scene, replace(scene, proofs=proofs), tmp_path)
+    verdicts = verify_both(scene, replace(scene, proofs=proofs), tmp_path)
     assert split_views(view for verdict in verdicts for view in verdict.views) == ()
 
 
-def test_another_log_and_a_forged_head_contradict_nothing(scene: Scene, tmp_path: Path) -> None:
-    other = another_story(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
-    assert split_views(view for verdict in both(scene, other, tmp_path) for view in verdict.views) == ()
+def test_another_log_and_a_forged_checkpoint_contradict_nothing(scene: Scene, tmp_path: Path) -> None:
+    other = split_view(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
+    assert split_views(view for verdict in verify_both(scene, other, tmp_path) for view in verdict.views) == ()
     stranger = replace(scene, log_key=scene.owner_key)
-    forged = another_story(stranger, tmp_path / "forged", b"x" * 32, 2)
-    assert split_views(view for verdict in both(scene, forged, tmp_path) for view in verdict.views) == ()
+    forged = split_view(stranger, tmp_path / "forged", b"x" * 32, 2)
+    assert split_views(view for verdict in verify_both(scene, forged, tmp_path) for view in verdict.views) == ()
 
 
 def test_two_stories_within_one_bundle_fail(scene: Scene, tmp_path: Path) -> None:
-    other = another_story(scene, tmp_path, b"x" * 32, 3)  # the facts contain checkpoints of the first history
+    other = split_view(scene, tmp_path, b"x" * 32, 3)  # the facts contain checkpoints of the first history
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "one.zip"))
     assert "heads" in {check.name for check in verdict.failures}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13])
 def test_every_range_that_a_proof_gives_is_that_of_the_tree(size: int) -> None:
-    leaves = [merkle.leaf_hash(bytes([number])) for number in range(size)]
+    leaves = [merkle.compute_leaf_hash(bytes([number])) for number in range(size)]
     nodes: dict[tuple[int, int], bytes] = {}
     for number, leaf in enumerate(leaves):
-        for level, place, value in merkle.completed_nodes(number, leaf, lambda level, place: nodes[level, place]):
+        for level, place, value in merkle.list_completed_nodes(number, leaf, lambda level, place: nodes[level, place]):
             nodes[level, place] = value
 
     def root(begin: int, end: int) -> bytes:
         if end - begin == 1:
             return leaves[begin]
         middle = begin + (1 << ((end - begin - 1).bit_length() - 1))
-        return merkle.node_hash(root(begin, middle), root(middle, end))
+        return merkle.compute_node_hash(root(begin, middle), root(middle, end))
 
     for index in range(size):
-        path = merkle.inclusion(index, size, lambda level, place: nodes[level, place])
-        shown = merkle.proven(index, size, path, leaves[index], whole=False)
-        assert shown == {place: root(*place) for place in shown}
-        assert (0, size) in shown
+        path = merkle.prove_inclusion(index, size, lambda level, place: nodes[level, place])
+        span = merkle.compute_proof_hashes(index, size, path, leaves[index], whole=False)
+        assert span == {place: root(*place) for place in span}
+        assert (0, size) in span
     for old in range(1, size):
-        path = merkle.consistency(old, size, lambda level, place: nodes[level, place])
-        shown = merkle.proven(old - 1, size, path, root(0, old), whole=True)
-        assert shown == {place: root(*place) for place in shown}
-        assert (0, size) in shown
-    assert merkle.proven(size, size, [], leaves[0], whole=False) == {}
+        path = merkle.prove_consistency(old, size, lambda level, place: nodes[level, place])
+        span = merkle.compute_proof_hashes(old - 1, size, path, root(0, old), whole=True)
+        assert span == {place: root(*place) for place in span}
+        assert (0, size) in span
+    assert merkle.compute_proof_hashes(size, size, [], leaves[0], whole=False) == {}

@@ -10,8 +10,8 @@ from evidence.verdict.result import CONTAINER_CHANGED, State, Verdict
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
-from tests.assets.bundles import Scene, make_scene, resealed
-from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.bundles import Scene, make_scene, reseal
+from tests.assets.tampering import read_files, update_bag, write_zip
 
 
 def failures(verdict: Verdict) -> set[str]:
@@ -95,15 +95,15 @@ def place_in(scene: Scene, name: str, data: bytes) -> int:
 def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
     scene: Scene, bundle: Path, tmp_path: Path, name: str
 ) -> None:
-    files = files_of(bundle)
+    files = read_files(bundle)
     data = bytearray(files[name])
     data[place_in(scene, name, files[name])] ^= 1
     files[name] = bytes(data)
-    assert FITTED[name] in failures(Verifier(scene.trust).verify(packed(tmp_path / "fitted.zip", rebagged(files))))
+    assert FITTED[name] in failures(Verifier(scene.trust).verify(write_zip(tmp_path / "fitted.zip", update_bag(files))))
 
 
 @pytest.mark.long
-def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
+def test_a_completely_forged_bundle_has_only_unknown_timestamp_services(scene: Scene, tmp_path: Path) -> None:
     """Test new keys, log, authority and chain: everything is consistent, and nobody is known."""
     (tmp_path / "forger").mkdir()
     forged = make_scene(tmp_path / "forger", seed=2)
@@ -119,24 +119,22 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
 
 
 @pytest.mark.long
-def test_one_pinned_witness_of_time_is_enough_and_a_log_or_owner_that_nobody_pins_is_not(
-    scene: Scene, bundle: Path
-) -> None:
+def test_one_pinned_timestamp_service_is_enough_and_an_unpinned_log_or_owner_is_not(scene: Scene, bundle: Path) -> None:
     for trust in (replace(scene.trust, chains=()), replace(scene.trust, authorities=())):
         assert Verifier(trust).verify(bundle).outcome is ExitCode.DONE
-        for lacking in (replace(trust, logs=()), replace(trust, keys=())):
-            asked = replace(lacking, requires=Requirements(1, ("bytes", "time")))
-            assert Verifier(asked).verify(bundle).outcome is ExitCode.INCOMPLETE
-            assert "Complete" not in Verifier(asked).verify(bundle).sentence
+        for weaker in (replace(trust, logs=()), replace(trust, keys=())):
+            relaxed = replace(weaker, requires=Requirements(1, ("bytes", "time")))
+            assert Verifier(relaxed).verify(bundle).outcome is ExitCode.INCOMPLETE
+            assert "Complete" not in Verifier(relaxed).verify(bundle).sentence
 
 
-def test_what_a_list_does_not_ask_for_is_said_to_be_not_shown(scene: Scene, tmp_path: Path) -> None:
+def test_checks_that_a_list_does_not_require_are_reported_as_not_shown(scene: Scene, tmp_path: Path) -> None:
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=None))
-    sealed = resealed(scene, facts)
-    verdict = Verifier(scene.trust).verify(sealed.write(tmp_path / "b.zip"))
+    resealed_scene = reseal(scene, facts)
+    verdict = Verifier(scene.trust).verify(resealed_scene.write(tmp_path / "b.zip"))
     grades = {grade.name: grade.state for grade in verdict.grades}
     assert (grades["match"], grades["capture"]) == (State.NOT_CHECKED, State.PASSED)
-    asked = Verifier(replace(scene.trust, requires=Requirements(1, ("capture",)))).verify(
-        sealed.write(tmp_path / "b.zip")
+    result = Verifier(replace(scene.trust, requires=Requirements(1, ("capture",)))).verify(
+        resealed_scene.write(tmp_path / "b.zip")
     )
-    assert [grade.name for grade in asked.grades if not grade.required] == ["match", "sheet"]
+    assert [grade.name for grade in result.grades if not grade.required] == ["match", "sheet"]

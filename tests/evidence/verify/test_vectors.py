@@ -9,40 +9,40 @@ import pytest
 
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
-from tests.assets.judged import NOT_MADE
-from tests.assets.make_vectors import FOLDER, joined, primitives, with_keys
+from tests.assets.judged import NOT_REMADE
+from tests.assets.make_vectors import FOLDER, join_pieces, primitives, with_keys
 
 BROKEN = json.loads((FOLDER / "broken.json").read_text("utf-8"))
 VARIANTS = json.loads((FOLDER / "variants.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["name"])
-def test_a_broken_bundle_is_told_as_the_vector_says(vector: dict[str, object], tmp_path: Path) -> None:
+def test_a_broken_bundle_has_the_result_of_the_vector(vector: dict[str, object], tmp_path: Path) -> None:
     base = FOLDER / str(vector["base"])
-    data = joined(base.read_bytes(), vector["pieces"])  # type: ignore[arg-type]
+    data = join_pieces(base.read_bytes(), vector["pieces"])  # type: ignore[arg-type]
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     path = tmp_path / "broken.zip"
     path.write_bytes(data)
     verdict = Verifier(load_trust(base.with_suffix(".trust.json"))).verify(path)
     assert int(verdict.outcome) == vector["exit_code"]
-    assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
+    assert {check.name: str(check.state) for check in verdict.checks if check.state != "passed"} == vector["not_passed"]
     assert vector["not_passed"]
 
 
 @pytest.mark.parametrize("vector", VARIANTS, ids=lambda vector: vector["name"])
-def test_an_unusual_bundle_is_told_as_the_vector_says(vector: dict[str, Any], tmp_path: Path) -> None:
-    data = joined((FOLDER / vector["base"]).read_bytes(), vector["pieces"])
+def test_an_unusual_bundle_has_the_result_of_the_vector(vector: dict[str, Any], tmp_path: Path) -> None:
+    data = join_pieces((FOLDER / vector["base"]).read_bytes(), vector["pieces"])
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     (tmp_path / "bundle.zip").write_bytes(data)
     trust = load_trust((FOLDER / vector["base"]).with_suffix(".trust.json"))
     verdict = Verifier(with_keys(trust, vector["keys"])).verify(tmp_path / "bundle.zip")
     assert int(verdict.outcome) == vector["exit_code"]
-    assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
+    assert {check.name: str(check.state) for check in verdict.checks if check.state != "passed"} == vector["not_passed"]
 
 
 def test_the_unusual_bundles_say_what_they_are_there_for() -> None:
-    always = dict.fromkeys(NOT_MADE - {"drawings"}, "not checked")
-    told = {
+    always = dict.fromkeys(NOT_REMADE - {"drawings"}, "not checked")
+    verdicts = {
         vector["name"]: (
             vector["exit_code"],
             {name: state for name, state in vector["not_passed"].items() if name not in always},
@@ -51,9 +51,9 @@ def test_the_unusual_bundles_say_what_they_are_there_for() -> None:
     }
     assert all(always.items() <= vector["not_passed"].items() for vector in VARIANTS)
     device = {"countersignature:03a107bff3ce10be": "not checked"}
-    hidden = ("file:data/work/01.jpg", "pictures", "match:01")
-    assert told == {
-        "a sealed picture withheld": (4, dict.fromkeys(hidden, "not checked")),
+    not_seen = ("file:data/work/01.jpg", "pictures", "match:01")
+    assert verdicts == {
+        "a sealed picture withheld": (4, dict.fromkeys(not_seen, "not checked")),
         "counter-signed": (0, {}),
         "counter-signed by a device whose key was revoked": (0, device),
         "a sealing key revoked after the log was witnessed": (0, {}),

@@ -18,8 +18,8 @@ from exhibit.errors import ExitCode
 from registry.bundles.remaking import MAKERS
 from tests import CHECKOUT
 from tests.assets.bundles import Scene
-from tests.assets.judged import NOT_MADE, UNPINNED
-from tests.assets.tampering import files_of, zipped
+from tests.assets.judged import NOT_REMADE, UNPINNED
+from tests.assets.tampering import pack_otherwise, read_files
 from tests.assets.witnesses import LABEL
 
 DOCUMENTED = CHECKOUT / "docs" / "reference" / "bundle-checks.md"
@@ -46,7 +46,7 @@ def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle:
     require(verdict)
 
 
-def test_what_rests_on_witnesses_for_development_says_so(scene: Scene, bundle: Path) -> None:
+def test_results_based_on_development_timestamp_services_say_so(scene: Scene, bundle: Path) -> None:
     verdict = Verifier(scene.trust).verify(bundle)
     assert verdict.development == (LABEL,)
     assert "no legal weight" in verdict.sentence
@@ -75,12 +75,12 @@ def test_the_unpacked_folder_verifies_too(scene: Scene, unpacked: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["", "case-7/"])
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_bundle_zipped_anew_reads_container_changed_evidence_intact(
+def test_a_repacked_bundle_reads_container_changed_evidence_intact(
     scene: Scene, bundle: Path, tmp_path: Path, compression: int, folder: str
 ) -> None:
-    files = {**files_of(bundle), "__MACOSX/._data": b"left behind"} if folder else files_of(bundle)
+    files = {**read_files(bundle), "__MACOSX/._data": b"left behind"} if folder else read_files(bundle)
     anew = tmp_path / "anew.zip"
-    anew.write_bytes(zipped(files, compression=compression, folder=folder))
+    anew.write_bytes(pack_otherwise(files, compression=compression, folder=folder))
     verdict = Verifier(scene.trust).verify(anew)
     assert verdict.outcome is ExitCode.DONE
     assert "Container changed, evidence intact." in verdict.sentence
@@ -138,10 +138,10 @@ class TestByOtherPrograms:
             [sys.executable, "-I", "verify.py"], cwd=unpacked, capture_output=True, text=True, check=False
         )
         lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
-        wanted = [line for line in lines if line.startswith(("printf", "openssl", "cat", "sha256sum", "sha512sum"))]
-        assert len([line for line in wanted if line.startswith("openssl ts")]) == 2
+        commands = [line for line in lines if line.startswith(("printf", "openssl", "cat", "sha256sum", "sha512sum"))]
+        assert len([line for line in commands if line.startswith("openssl ts")]) == 2
         assert "proofs/key.pem" not in done.stdout
-        for line in wanted:
+        for line in commands:
             program = subprocess.run(["sh", "-c", line], cwd=unpacked, capture_output=True, text=True, check=False)
             assert program.returncode == 0, line + program.stderr
 
@@ -218,14 +218,14 @@ class TestTheCommand:
         assert main(["verify", str(bundle), "--json", "--trust", self.trust(scene, tmp_path)]) == 0
         plain = json.loads(capsys.readouterr().out)
         assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed.seal.hex)
-        assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_MADE
+        assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_REMADE
         grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
         assert list(grades) == ["bytes", "owner", "capture", "match", "decision", "log", "time", "sheet"]
         assert [grade["required"] for grade in plain["grades"]] == [True] * 7 + [False]
         assert grades["owner"] == ("passed", "the pinned key of Ann's Pictures")
         assert grades["time"][0] == "passed"
         assert set(grades["time"][1].split(", ")) == {"Test authority", "Test chain", "Test ledger"}
-        assert {one["rests_on"] for one in plain["times"]} >= {"log", "operator's clock", "Test authority"}
+        assert {time["rests_on"] for time in plain["times"]} >= {"log", "operator's clock", "Test authority"}
 
     def test_it_returns_4_when_the_minimum_is_missing(self, bundle: Path) -> None:
         assert main(["verify", str(bundle)]) == 4
@@ -249,4 +249,4 @@ class TestTheCommand:
 
 def test_the_checkpoint_is_in_the_bundle_as_the_log_signed_it(scene: Scene, bundle: Path) -> None:
     assert scene.proofs.entry is not None
-    assert files_of(bundle)[CHECKPOINT_PATH].decode() == scene.proofs.entry.checkpoint
+    assert read_files(bundle)[CHECKPOINT_PATH].decode() == scene.proofs.entry.checkpoint

@@ -29,4 +29,4 @@ def _slow_page(site: Site) -> None:
     slow.close()
     assert captured.outcome == "unreachable"
     assert TOO_SLOW in captured.sentence
-    assert [one["reason"] for one in record(captured)["failures"]] == ["too-slow"]
+    assert [failure["reason"] for failure in record(captured)["failures"]] == ["too-slow"]

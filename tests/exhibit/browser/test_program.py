@@ -16,7 +16,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def installed(folder: Path, name: str) -> Path:
+def install_program(folder: Path, name: str) -> Path:
     path = folder / name
     path.write_text("#!/bin/sh\n")
     path.chmod(0o755)
@@ -25,18 +25,18 @@ def installed(folder: Path, name: str) -> Path:
 
 def test_the_operators_browser_goes_before_those_of_usual_names(machine: Path) -> None:
     assert find_browser("").path is None
-    chrome = installed(machine, "google-chrome")
-    chromium = installed(machine, "chromium")
-    own = installed(machine, "own")
+    chrome = install_program(machine, "google-chrome")
+    chromium = install_program(machine, "chromium")
+    own = install_program(machine, "own")
     assert find_browser("").path == chromium
     assert find_browser("own").path == find_browser(str(own)).path == own
     chromium.unlink()
-    found = find_browser("")
-    assert (found.path, found.remedy) == (chrome, "")
+    browser = find_browser("")
+    assert (browser.path, browser.remedy) == (chrome, "")
 
 
 def test_what_is_missing_is_named_with_what_to_do(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(machine, "chromium")
+    install_program(machine, "chromium")
     assert find_browser("none").path is None
     assert find_browser("none").remedy == ""
     absent = find_browser("brave")

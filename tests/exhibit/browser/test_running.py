@@ -43,10 +43,10 @@ async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tupl
 
 
 @pytest.mark.long
-def test_pages_of_a_killed_browser_are_told_and_the_next_share_a_new_one() -> None:
-    found = find_browser("").path
-    assert found is not None
-    steered = SteeredBrowser(found, PageLimits(seconds=20))
+def test_pages_of_a_killed_browser_fail_and_the_next_pages_share_a_new_one() -> None:
+    browser = find_browser("").path
+    assert browser is not None
+    steered = SteeredBrowser(browser, PageLimits(seconds=20))
     lost, (first, second, ended), versions = asyncio.run(two_pages_in_a_browser_that_is_killed(steered))
     assert [type(result) for result in lost] == [BrowserLostError, BrowserLostError]
     assert first != second

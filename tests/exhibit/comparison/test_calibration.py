@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.comparison.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
+from exhibit.comparison.calibration import FIGURES, FITTED, Bound, Calibration, between, calibrated, figures
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 
@@ -23,14 +23,14 @@ CALIBRATION = Calibration(
 )
 
 
-def measured(inliers: int, dense: float) -> Verification:
+def verification_with(inliers: int, dense: float) -> Verification:
     return Verification(Decision.REVIEW, 256, inliers, dense, None, False, 0, dense, dense, None, "match-1")  # noqa: FBT003
 
 
 def test_a_probability_is_read_off_by_hand_from_what_the_file_says() -> None:
-    assert CALIBRATION.score(measured(0, 0.75)) == 1.0
-    assert CALIBRATION.probability(measured(0, 0.75)) == 0.7
-    assert CALIBRATION.probability(replace(measured(0, 0.75), reasons=("imprecise",))) == 0.5
+    assert CALIBRATION.score(verification_with(0, 0.75)) == 1.0
+    assert CALIBRATION.probability(verification_with(0, 0.75)) == 0.7
+    assert CALIBRATION.probability(replace(verification_with(0, 0.75), reasons=("imprecise",))) == 0.5
     again = Calibration.from_json(CALIBRATION.to_json())
     assert (again, again.digest) == (CALIBRATION, CALIBRATION.digest)
     assert replace(CALIBRATION, network="other@2").digest != CALIBRATION.digest
@@ -55,19 +55,22 @@ def test_a_bound_is_of_the_decision_that_was_made() -> None:
 
 
 def test_nothing_found_and_figures_of_another_version_have_no_probability() -> None:
-    one = measured(30, 0.8)
-    found = calibrated(one, CALIBRATION)
-    assert (found.probability, found.calibration) == (CALIBRATION.probability(one), CALIBRATION.digest)
-    held = [replace(one, reasons=(word,)) for word in HELD]
-    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another"), *held):
+    verification = verification_with(30, 0.8)
+    probability = calibrated(verification, CALIBRATION)
+    assert (probability.probability, probability.calibration) == (
+        CALIBRATION.probability(verification),
+        CALIBRATION.digest,
+    )
+    held_back = [replace(verification, reasons=(word,)) for word in FITTED]
+    for other in (replace(verification, decision=Decision.NONE), replace(verification, pipeline="another"), *held_back):
         assert calibrated(other, CALIBRATION) == other
-    assert calibrated(found, None) == one
+    assert calibrated(probability, None) == verification
 
 
 def test_no_probability_is_stated_where_less_than_half_of_the_work_is_in_place() -> None:
-    one = replace(measured(30, 0.8), in_place=0.5, drift=0.1)
-    assert calibrated(one, CALIBRATION).probability == CALIBRATION.probability(one)
-    little = replace(one, in_place=0.4999)
+    verification = replace(verification_with(30, 0.8), in_place=0.5, drift=0.1)
+    assert calibrated(verification, CALIBRATION).probability == CALIBRATION.probability(verification)
+    little = replace(verification, in_place=0.4999)
     assert calibrated(little, CALIBRATION) == little
     assert CALIBRATION.probability(little) is not None, "what earlier bundles state can still be computed"
 
@@ -78,10 +81,10 @@ def test_between_knots_lies_a_straight_line() -> None:
 
 
 def test_the_figures_are_plain_functions_of_what_is_sealed() -> None:
-    one = replace(measured(0, 0.25), hamming=64, reasons=("imprecise",))
-    named = dict(zip(FIGURES, figures(one), strict=True))
-    assert (named["log-inliers"], named["dense"], named["hash"]) == (0.0, 0.25, 0.5)
-    assert (named["imprecise"], named["shared-overlay"]) == (1.0, 0.0)
+    verification = replace(verification_with(0, 0.25), hamming=64, reasons=("imprecise",))
+    values = dict(zip(FIGURES, figures(verification), strict=True))
+    assert (values["log-inliers"], values["dense"], values["hash"]) == (0.0, 0.25, 0.5)
+    assert (values["imprecise"], values["shared-overlay"]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(

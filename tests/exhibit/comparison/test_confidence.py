@@ -22,8 +22,8 @@ ALPHA = 0.05
     ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661), (5000, 4_000_000)]
 )
 def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) -> None:
-    known = betaincinv(failures + 1, trials - failures, 0.95)
-    assert upper_bound(failures, trials) == pytest.approx(known, rel=1e-9)
+    expected = betaincinv(failures + 1, trials - failures, 0.95)
+    assert upper_bound(failures, trials) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million() -> None:
@@ -67,8 +67,8 @@ def test_the_martingale_is_the_ratio_of_a_mixture_to_the_rate() -> None:
     for failures, trials in ((0, 4), (2, 9), (30, 60)):
         density = 1 / (math.pi * np.sqrt(rates * (1 - rates)))
         mixture = np.mean(density * rates**failures * (1 - rates) ** (trials - failures))
-        known = math.log(mixture / (0.3**failures * 0.7 ** (trials - failures)))
-        assert evidence_against(0.3, failures, trials) == pytest.approx(known, abs=0.01)
+        expected = math.log(mixture / (0.3**failures * 0.7 ** (trials - failures)))
+        assert evidence_against(0.3, failures, trials) == pytest.approx(expected, abs=0.01)
 
 
 def test_the_ends_of_the_interval_are_where_the_evidence_reaches_the_limit() -> None:
@@ -83,7 +83,7 @@ def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rat
     random = np.random.default_rng(7)
     runs, length = 4000, 1000
     failed = (random.random((runs, length)) < rate).cumsum(axis=1)
-    least, most = _left_standing(rate, length)
+    least, most = _unrefuted_range(rate, length)
     misled = ((failed < least) | (failed > most)).any(axis=1).mean()
     assert 0 < misled <= ALPHA
 
@@ -132,7 +132,7 @@ def test_whoever_adds_installations_of_other_rates_and_looks_after_each_photogra
     assert least.max() > 0
 
 
-def _left_standing(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _unrefuted_range(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return, after each trial, the smallest and largest number of failures that do not refute the rate."""
     limit = math.log(1 / ALPHA)
     least, most = np.zeros(length, np.int64), np.zeros(length, np.int64)

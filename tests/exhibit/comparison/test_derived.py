@@ -5,16 +5,16 @@ import pytest
 from PIL import Image
 
 from exhibit.comparison.derived import grade, survival
-from exhibit.comparison.similarity import laid_on
-from tests.assets.redrawn import scene
+from exhibit.comparison.similarity import align_pair
+from tests.assets.redrawn import draw_scene
 from tests.assets.textured import textured
 
-WORK = scene(1)
+WORK = draw_scene(1)
 STILL = np.eye(3)
 
 
-def _map(found: Image.Image, work: Image.Image = WORK) -> tuple[str, ...]:
-    return survival(*laid_on(np.asarray(found.convert("RGB")), np.asarray(work), STILL))
+def _map(picture: Image.Image, work: Image.Image = WORK) -> tuple[str, ...]:
+    return survival(*align_pair(np.asarray(picture.convert("RGB")), np.asarray(work), STILL))
 
 
 def test_a_work_survives_in_itself_in_all_its_pixels() -> None:
@@ -24,27 +24,27 @@ def test_a_work_survives_in_itself_in_all_its_pixels() -> None:
     assert grade(survives) == 5
 
 
-def test_what_is_drawn_anew_keeps_its_structure_and_not_its_pixels() -> None:
-    survives = "".join(_map(scene(1, drawn=True)))
+def test_a_redrawn_picture_keeps_its_structure_and_not_its_pixels() -> None:
+    survives = "".join(_map(draw_scene(1, as_outline=True)))
     assert survives.count("1") > 0.6 * len(survives)
     assert grade([survives]) in (2, 3)
 
 
 def test_of_another_picture_hardly_anything_survives() -> None:
-    assert max(grade(_map(other(seed))) for seed in range(2, 6) for other in (scene, textured)) == 0
+    assert max(grade(_map(other(seed))) for seed in range(2, 6) for other in (draw_scene, textured)) == 0
 
 
 def test_the_map_says_where_something_was_filled_in() -> None:
     filled = WORK.copy()
     filled.paste(textured(9, (240, 360)), (240, 0))
     rows = _map(filled)
-    left, right = ("".join(row[side] for row in rows) for side in (slice(0, 5), slice(7, 12)))
-    assert left.count("2") > 0.9 * len(left)
+    left_side, right = ("".join(row[side] for row in rows) for side in (slice(0, 5), slice(7, 12)))
+    assert left_side.count("2") > 0.9 * len(left_side)
     assert right.count("2") < 0.1 * len(right)
     assert grade(rows) < 5
 
 
-def test_a_plain_part_of_the_work_tells_nothing() -> None:
+def test_a_plain_part_of_the_work_gives_no_information() -> None:
     sky = WORK.copy()
     sky.paste((120, 150, 200), (0, 0, 480, 180))
     rows = _map(sky, sky)
@@ -53,7 +53,7 @@ def test_a_plain_part_of_the_work_tells_nothing() -> None:
 
 
 @pytest.mark.parametrize("height", [200, 60, 40, 10, 1])
-def test_a_strip_that_is_lower_than_a_window_tells_nothing(height: int) -> None:
+def test_a_strip_that_is_lower_than_a_window_gives_no_information(height: int) -> None:
     strip = WORK.resize((960, height))
     rows = _map(strip, strip)
     assert [len(row) for row in rows] == [12] * max(1, height // 80)
@@ -73,5 +73,5 @@ def test_a_strip_that_is_lower_than_a_window_tells_nothing(height: int) -> None:
         ("", 0),
     ],
 )
-def test_the_grade_goes_by_the_shares_of_cells_that_tell_something(signs: str, expected: int) -> None:
+def test_the_grade_depends_on_the_shares_of_informative_cells(signs: str, expected: int) -> None:
     assert grade([signs]) == expected

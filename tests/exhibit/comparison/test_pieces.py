@@ -11,8 +11,8 @@ from exhibit.types import Matrix, Piece
 SIDE = 40.0
 
 
-def together(pieces: list[Piece], seen: list[int] | None = None) -> float:
-    return hang_together(pieces, [1] * len(pieces) if seen is None else seen)
+def connected_share(pieces: list[Piece], visible: list[int] | None = None) -> float:
+    return hang_together(pieces, [1] * len(pieces) if visible is None else visible)
 
 
 def grid(count: int, at: "dict[tuple[int, int], tuple[float, float]] | None" = None, shift: float = 0.0) -> list[Piece]:
@@ -27,27 +27,27 @@ def grid(count: int, at: "dict[tuple[int, int], tuple[float, float]] | None" = N
 
 
 def test_pieces_of_a_bent_copy_together() -> None:
-    assert together(grid(6)) == 1.0
-    assert together(grid(6, shift=3.0)) == 1.0
+    assert connected_share(grid(6)) == 1.0
+    assert connected_share(grid(6, shift=3.0)) == 1.0
 
 
-def test_a_copy_that_was_cut_and_laid_anew_hangs_together_but_along_the_cut() -> None:
+def test_a_copy_that_was_cut_and_rearranged_is_connected_except_along_the_cut() -> None:
     moved = {(column, row): (500.0, 90.0) for column in range(3, 6) for row in range(6)}
-    assert 0.85 < together(grid(6, moved)) < 1.0
+    assert 0.85 < connected_share(grid(6, moved)) < 1.0
 
 
 def test_pieces_that_lie_anywhere_dont_together() -> None:
     places = np.random.default_rng(1).uniform(-300, 300, (6, 6, 2))
     anywhere = {(column, row): tuple(places[column, row]) for column in range(6) for row in range(6)}
-    assert together(grid(6, anywhere)) < 0.1
+    assert connected_share(grid(6, anywhere)) < 0.1
 
 
 def test_few_pieces_may_lie_apart_and_many_may_not() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
-    assert together(apart[: FEW - 1]) == 1.0
-    assert together(apart) == 0.0
-    assert together([]) == 1.0
-    assert together(grid(21)[: MAX_PIECES + 1]) == 0.0
+    assert connected_share(apart[: FEW - 1]) == 1.0
+    assert connected_share(apart) == 0.0
+    assert connected_share([]) == 1.0
+    assert connected_share(grid(21)[: MAX_PIECES + 1]) == 0.0
 
 
 def free_pieces() -> list[Piece]:
@@ -55,8 +55,8 @@ def free_pieces() -> list[Piece]:
     places = np.random.default_rng(1).uniform(-300, 300, (36, 2))
     free = []
     for piece, (x, y) in zip(grid(6), places.tolist(), strict=True):
-        left, top, right, bottom = piece.box
-        free.append(Piece((left, top, right - 1, bottom - 1), ((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))))
+        x0, top, right, bottom = piece.box
+        free.append(Piece((x0, top, right - 1, bottom - 1), ((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))))
     return free
 
 
@@ -71,13 +71,13 @@ DECOYS: dict[str, tuple[list[Piece], int]] = {
 
 @pytest.mark.parametrize("name", DECOYS)
 def test_what_shows_hardly_anything_doesnt_make_pieces_that_lie_anywhere_hang_together(name: str) -> None:
-    free, (decoys, seen) = free_pieces(), DECOYS[name]
-    assert together(free) < 0.1
-    assert together([*decoys, *free], [seen] * len(decoys) + [1500] * len(free)) < 0.2
+    free, (decoys, visible) = free_pieces(), DECOYS[name]
+    assert connected_share(free) < 0.1
+    assert connected_share([*decoys, *free], [visible] * len(decoys) + [1500] * len(free)) < 0.2
 
 
 def test_two_that_hang_together_dont_speak_for_others_that_adjoin_none() -> None:
     apart = [piece for piece in grid(9) if piece.box[0] % (2 * SIDE) == 0 and piece.box[1] % (2 * SIDE) == 0]
-    left, top, right, bottom = apart[0].box
-    halves = [Piece((left, top, 20.0, bottom), STILL), Piece((20.0, top, right, bottom), STILL)]
-    assert together([*halves, *apart[1:]], [800, 800, *[1600] * (len(apart) - 1)]) < 0.1
+    x0, top, right, bottom = apart[0].box
+    halves = [Piece((x0, top, 20.0, bottom), STILL), Piece((20.0, top, right, bottom), STILL)]
+    assert connected_share([*halves, *apart[1:]], [800, 800, *[1600] * (len(apart) - 1)]) < 0.1

@@ -7,15 +7,15 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from exhibit.comparison.similarity import (
     agreement,
+    align_pair,
     crossing_agreement,
     dense_similarity,
     enlargement,
-    laid_closely,
-    laid_on,
+    refine_alignment,
 )
 from exhibit.errors import WrongUseError
 from exhibit.types import Piece
-from tests.assets.badfiles import saved
+from tests.assets.badfiles import encode
 
 IDENTITY = np.eye(3)
 
@@ -39,10 +39,10 @@ def _array(picture: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(picture.convert("RGB"))
 
 
-def _recompressed(picture: Image.Image) -> Image.Image:
+def _recompress(picture: Image.Image) -> Image.Image:
     from io import BytesIO
 
-    return Image.open(BytesIO(saved(picture, "JPEG", quality=30)))
+    return Image.open(BytesIO(encode(picture, "JPEG", quality=30)))
 
 
 def test_a_picture_is_like_itself() -> None:
@@ -56,7 +56,7 @@ def test_other_pictures_are_not() -> None:
 
 def test_edits_of_tone_and_compression_stay_like_it() -> None:
     for edited in (
-        _recompressed(SCENE),
+        _recompress(SCENE),
         SCENE.convert("L"),
         ImageEnhance.Brightness(SCENE).enhance(0.6),
         ImageEnhance.Contrast(SCENE).enhance(0.5),
@@ -71,12 +71,12 @@ def test_a_small_part_is_like_itself_looked_at_closely(factor: float) -> None:
     small = part.resize((round(300 * factor), round(220 * factor)))
     away = (1 / factor - 1) / 2
     transform = np.array([[1 / factor, 0, 700 + away], [0, 1 / factor, 500 + away], [0, 0, 1]])
-    pixels = _array(_recompressed(small)), _array(work)
-    laid = laid_closely(*pixels, transform, (), laid_on(*pixels, transform)[1])
-    agreeing, windows = agreement(*laid)
+    pixels = _array(_recompress(small)), _array(work)
+    alignment = refine_alignment(*pixels, transform, (), align_pair(*pixels, transform)[1])
+    agreeing, windows = agreement(*alignment)
     assert agreeing > 0.9
     assert windows > 1600
-    assert crossing_agreement(*laid)[0] > 0.8
+    assert crossing_agreement(*alignment)[0] > 0.8
 
 
 def test_an_edge_agrees_with_any_other_but_not_where_gradients_cross() -> None:
@@ -84,13 +84,13 @@ def test_an_edge_agrees_with_any_other_but_not_where_gradients_cross() -> None:
     sea.paste(40, (0, 180, 480, 360))
     shelf.paste(90, (0, 180, 480, 360))
     shelf.paste(0, (40, 60, 70, 90))
-    laid = laid_on(_array(shelf.convert("RGB")), _array(sea.convert("RGB")), IDENTITY)
-    assert agreement(*laid)[0] > 0.6
-    assert crossing_agreement(*laid) == (0.0, 0)
+    alignment = align_pair(_array(shelf.convert("RGB")), _array(sea.convert("RGB")), IDENTITY)
+    assert agreement(*alignment)[0] > 0.6
+    assert crossing_agreement(*alignment) == (0.0, 0)
 
 
 def test_of_a_copy_as_much_agrees_where_gradients_cross() -> None:
-    agreeing, windows = crossing_agreement(*laid_on(_array(_recompressed(SCENE)), _array(SCENE), IDENTITY))
+    agreeing, windows = crossing_agreement(*align_pair(_array(_recompress(SCENE)), _array(SCENE), IDENTITY))
     assert agreeing > 0.9
     assert windows > 1000
 
@@ -101,15 +101,15 @@ def _scraps(side: int, factor: float) -> list[Piece]:
     return [Piece(box, ((factor, 0, box[0] - 90), (0, factor, box[1] - 90), (0, 0, 1))) for box in boxes]
 
 
-def test_what_is_enlarged_is_told_by_what_lays_it() -> None:
-    found, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
-    assert enlargement(found.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
-    assert enlargement(found.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
+def test_enlargement_follows_from_the_transform() -> None:
+    picture, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
+    assert enlargement(picture.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
+    assert enlargement(picture.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
     sloping, depth = np.linalg.inv(np.array([[1.0, 0, 0], [0, 1, 0], [0.04, 0, 1]])), 1 + 0.04 * 480 * 0.75
-    assert enlargement(found.shape, whole, sloping, ()) == pytest.approx(depth**1.5, rel=0.02)
-    laid = laid_closely(found, _array(SCENE), IDENTITY, _scraps(40, 15.0), whole)
-    assert max(laid[1].shape) == 480 / 15
-    assert agreement(*laid)[1] < 800
+    assert enlargement(picture.shape, whole, sloping, ()) == pytest.approx(depth**1.5, rel=0.02)
+    alignment = refine_alignment(picture, _array(SCENE), IDENTITY, _scraps(40, 15.0), whole)
+    assert max(alignment[1].shape) == 480 / 15
+    assert agreement(*alignment)[1] < 800
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
@@ -190,8 +190,8 @@ def test_the_written_definition_gives_the_same_figure() -> None:
     blurred = [_blurred_slowly(_grey_slowly(picture)) for picture in (first, second)]
     textured = agreeing = 0
     for top in range(48 - 11):
-        for left in range(192 - 11):
-            a, b = (picture[top : top + 12, left : left + 12] for picture in blurred)
+        for column in range(192 - 11):
+            a, b = (picture[top : top + 12, column : column + 12] for picture in blurred)
             if max(a.var(), b.var()) > 9:
                 textured += 1
                 covariance = (a * b).mean() - a.mean() * b.mean()

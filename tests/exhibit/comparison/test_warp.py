@@ -4,13 +4,13 @@ from hypothesis import given, strategies as st
 
 from exhibit.comparison.warp import overlaps, warp
 from exhibit.errors import WrongUseError
-from tests.assets.badfiles import photo
+from tests.assets.badfiles import generate_photo
 
-PHOTO = np.asarray(photo(80, 60))
+PHOTO = np.asarray(generate_photo(80, 60))
 IDENTITY = np.eye(3)
 
 
-def _scaled(across: float, down: float) -> np.ndarray:
+def _scale_matrix(across: float, down: float) -> np.ndarray:
     """Return a matrix that enlarges an image and keeps its outer borders, not its pixel centres, in place."""
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
 
@@ -104,13 +104,13 @@ def test_one_pixel_can_be_warped() -> None:
     ("matrix", "source", "target", "expected"),
     [
         (IDENTITY, (80, 60), (80, 60), (1.0, 1.0)),
-        (_scaled(0.5, 0.5), (80, 60), (40, 30), (1.0, 1.0)),
-        (_scaled(2, 3), (10, 10), (20, 30), (1.0, 1.0)),
+        (_scale_matrix(0.5, 0.5), (80, 60), (40, 30), (1.0, 1.0)),
+        (_scale_matrix(2, 3), (10, 10), (20, 30), (1.0, 1.0)),
         ([[1, 0, 40], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (0.5, 0.5)),
         ([[1, 0, 40], [0, 1, 30], [0, 0, 1]], (40, 30), (80, 60), (0.25, 1.0)),
         ([[-1, 0, 79], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (1.0, 1.0)),
         ([[1, 0, 500], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (0.0, 0.0)),
-        (_scaled(3, 3), (80, 60), (80, 60), (1.0, 1 / 9)),
+        (_scale_matrix(3, 3), (80, 60), (80, 60), (1.0, 1 / 9)),
     ],
 )
 def test_the_shares_of_an_overlap(
@@ -138,6 +138,6 @@ def test_shares_agree_with_the_mask_of_the_warp(
     of_target, of_source = overlaps(matrix, size, size)
     assert 0 <= of_target <= 1
     assert 0 <= of_source <= 1
-    enlarged = _scaled(8, 8) @ matrix @ np.linalg.inv(_scaled(8, 8))
+    enlarged = _scale_matrix(8, 8) @ matrix @ np.linalg.inv(_scale_matrix(8, 8))
     _, mask = warp(np.zeros((240, 320), np.uint8), enlarged, (320, 240))
     assert of_target == pytest.approx(mask.mean(), abs=0.03)

@@ -6,7 +6,7 @@ from evidence.anchors.evm.kind import EvmConfig
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.anchors.rfc3161.kind import Rfc3161Config
 from exhibit.errors import ConfigError
-from tests.assets.settings_file import loaded
+from tests.assets.settings_file import load_settings
 
 ANCHORS = """
 [[anchors]]
@@ -26,7 +26,7 @@ bitcoin_source = "http://127.0.0.1:8332"
 
 def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("-")
-    assert loaded(tmp_path, ANCHORS).anchors == (
+    assert load_settings(tmp_path, ANCHORS).anchors == (
         Rfc3161Config(
             kind="rfc3161",
             name="local-tsa",
@@ -46,13 +46,13 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("day", ["2026-11-01", '"2026-11-01"', "2026-11-01T10:00:00", "2026-11-01 10:00:00Z"])
 def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: Path, day: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
-    [stamping, _] = loaded(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
+    [stamping, _] = load_settings(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
     assert isinstance(stamping, Rfc3161Config)
     assert stamping.qualified == "2026-11-01"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "message"),
     [
         ('"rfc3161"', '"notary"', "notary"),
         ('"bitcoin"', '"local-tsa"', "same name"),
@@ -73,10 +73,10 @@ def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: 
         ('bitcoin_source = "http', 'networks = ["10.0.0.1/8"]\nbitcoin_source = "http', "bitcoin.*host bits"),
     ],
 )
-def test_a_wrong_anchor_stops_with_what_is_wrong(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_a_wrong_anchor_stops_with_what_is_wrong(tmp_path: Path, before: str, after: str, message: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
-    with pytest.raises(ConfigError, match=rf"anchors.*{said}"):
-        loaded(tmp_path, ANCHORS.replace(before, after))
+    with pytest.raises(ConfigError, match=rf"anchors.*{message}"):
+        load_settings(tmp_path, ANCHORS.replace(before, after))
 
 
 CHAIN = """
@@ -93,7 +93,7 @@ gas_price = 0
 
 
 def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: Path) -> None:
-    [chain] = loaded(tmp_path, CHAIN).anchors
+    [chain] = load_settings(tmp_path, CHAIN).anchors
     assert isinstance(chain, EvmConfig)
     assert chain.contract.hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
     assert (chain.chain_id, chain.confirmations, chain.gas_price) == (20261, 64, 0)
@@ -104,7 +104,7 @@ def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "message"),
     [
         ("chain_id = 20261", "", "chain_id is missing"),
         ('key_file = "secrets/chain.json"', "", "one of key_file and key_variable"),
@@ -118,7 +118,7 @@ def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: 
     ],
 )
 def test_a_chain_that_cannot_be_used_stops_with_what_is_wrong(
-    tmp_path: Path, before: str, after: str, said: str
+    tmp_path: Path, before: str, after: str, message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{said}"):
-        loaded(tmp_path, CHAIN.replace(before, after))
+    with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{message}"):
+        load_settings(tmp_path, CHAIN.replace(before, after))

@@ -7,8 +7,8 @@ import pytest
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
-from registry.log.configuration import plain_configuration
-from tests.assets.settings_file import loaded
+from registry.log.configuration import to_plain_configuration
+from tests.assets.settings_file import load_settings
 
 
 def test_without_any_setting_there_are_defaults_and_no_anchors(tmp_path: Path) -> None:
@@ -22,21 +22,21 @@ def test_without_any_setting_there_are_defaults_and_no_anchors(tmp_path: Path) -
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    config = loaded(tmp_path, 'retention_days = 7\noperator_name = "Studio"', EXHIBIT_RETENTION_DAYS="9")
+    config = load_settings(tmp_path, 'retention_days = 7\noperator_name = "Studio"', EXHIBIT_RETENTION_DAYS="9")
     assert (config.retention_days, config.operator_name) == (9, "Studio")
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "workers = 5", EXHIBIT_WORKERS="").workers == 5
+    assert load_settings(tmp_path, "workers = 5", EXHIBIT_WORKERS="").workers == 5
 
 
 def test_database_and_redis_have_their_usual_names(tmp_path: Path) -> None:
-    config = loaded(tmp_path, DATABASE_URL="postgresql://u:p@db/x", REDIS_URL="redis://cache/0")
+    config = load_settings(tmp_path, DATABASE_URL="postgresql://u:p@db/x", REDIS_URL="redis://cache/0")
     assert (config.database_url, config.redis_url) == ("postgresql://u:p@db/x", "redis://cache/0")
 
 
 def test_lists_stand_in_the_environment_with_commas(tmp_path: Path) -> None:
-    config = loaded(
+    config = load_settings(
         tmp_path, EXHIBIT_ALLOWED_NETWORKS="127.0.0.0/8, ::1/128", EXHIBIT_ALLOWED_HOSTS="a.example,b.example"
     )
     assert config.allowed_networks == ("127.0.0.0/8", "::1/128")
@@ -48,11 +48,11 @@ def test_lists_stand_in_the_environment_with_commas(tmp_path: Path) -> None:
 )
 def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ConfigError, match=rf"{toml.split(maxsplit=1)[0]} in .*exhibit\.toml"):
-        loaded(tmp_path, toml)
+        load_settings(tmp_path, toml)
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"),
+    ("toml", "message"),
     [
         ('sign_up = "open"', r"sign_up in .* open needs a mail_url"),
         ('passkey_roots = "makers.pem"', r"passkey_roots in .*makers\.pem is no file"),
@@ -60,29 +60,29 @@ def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(
         ('passkey_aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"]', "passkey_aaguids in .* needs passkey_roots"),
     ],
 )
-def test_what_a_setting_needs_has_to_be_there(tmp_path: Path, toml: str, said: str) -> None:
+def test_what_a_setting_needs_has_to_be_there(tmp_path: Path, toml: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=said):
-        loaded(tmp_path, toml)
+    with pytest.raises(ConfigError, match=message):
+        load_settings(tmp_path, toml)
     (tmp_path / "makers.pem").touch()
     (tmp_path / "empty" / "one.pem").touch()
     mail = 'mail_url = "smtp://localhost"' if "sign_up" in toml else ""
     roots = 'passkey_roots = "empty"' if "aaguids" in toml else ""
-    assert loaded(tmp_path, f"{toml}\n{mail}\n{roots}")
+    assert load_settings(tmp_path, f"{toml}\n{mail}\n{roots}")
 
 
 def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> None:
-    config = loaded(tmp_path, EXHIBIT_OWNER_QUOTA_BYTES=str(2**53 - 1))
-    assert b"9007199254740991" in canonical(plain_configuration(config))
+    config = load_settings(tmp_path, EXHIBIT_OWNER_QUOTA_BYTES=str(2**53 - 1))
+    assert b"9007199254740991" in canonical(to_plain_configuration(config))
 
 
 def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="EXHIBIT_WORKERS"):
-        loaded(tmp_path, EXHIBIT_WORKER="3")
+        load_settings(tmp_path, EXHIBIT_WORKER="3")
     with pytest.raises(ConfigError, match="retention_days"):
-        loaded(tmp_path, "retention = 3")
+        load_settings(tmp_path, "retention = 3")
     with pytest.raises(ConfigError, match="data_dir"):
-        loaded(tmp_path, 'data_dir = "/elsewhere"')
+        load_settings(tmp_path, 'data_dir = "/elsewhere"')
 
 
 def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Pat
 
 def test_a_file_that_is_not_toml_stops_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exhibit\.toml can't be read.*line 1"):
-        loaded(tmp_path, "workers: 2")
+        load_settings(tmp_path, "workers: 2")
 
 
 def test_the_data_folder_of_an_ordinary_user_lies_in_the_home(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from exhibit.config import secrets
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
 from registry.services.same_secrets import check_secrets
-from tests.assets.settings_file import loaded
+from tests.assets.settings_file import load_settings
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
-    config = loaded(tmp_path)
+    config = load_settings(tmp_path)
     assert len(secrets.master_key(config)) == 32
     assert len(secrets.secret_key(config)) == 64
     assert secrets.master_key(config) == secrets.master_key(config)
@@ -24,13 +24,13 @@ def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
 
 
 def test_starts_at_the_same_moment_agree_on_the_secret(tmp_path: Path) -> None:
-    config = loaded(tmp_path)
+    config = load_settings(tmp_path)
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(lambda _: secrets.master_key(config), range(64)))) == 1
 
 
 def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
-    config = loaded(tmp_path)
+    config = load_settings(tmp_path)
     secrets.master_key(config)
     path = tmp_path / "secrets" / "master_key"
     path.write_text("abc")
@@ -40,7 +40,7 @@ def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_the_next_master_key_takes_the_place_of_the_present_one(tmp_path: Path) -> None:
-    config = loaded(tmp_path)
+    config = load_settings(tmp_path)
     present = secrets.master_key(config)
     assert secrets.master_keys(config) == (present,)
     coming = secrets.next_master_key(config)
@@ -55,21 +55,23 @@ def test_secrets_that_are_mounted_count_and_the_others_are_made_in_the_data_fold
     mount.mkdir()
     (mount / "master_key").write_text("ab" * 32 + "\n")
     (mount / "log.key").write_text("a key")
-    config = loaded(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
+    config = load_settings(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
     assert secrets.master_key(config) == bytes.fromhex("ab" * 32)
     assert secrets.secret_path(config, "log.key") == mount / "log.key"
     assert len(secrets.secret_key(config)) == 64
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["secret_key"]
 
 
-@pytest.mark.parametrize(("is_there", "said"), [(False, "isn't there"), (True, "holds none")])
-def test_where_the_folder_of_secrets_is_not_mounted_none_is_made(tmp_path: Path, *, is_there: bool, said: str) -> None:
+@pytest.mark.parametrize(("is_there", "message"), [(False, "isn't there"), (True, "holds none")])
+def test_where_the_folder_of_secrets_is_not_mounted_none_is_made(
+    tmp_path: Path, *, is_there: bool, message: str
+) -> None:
     mount = tmp_path / "mount"
     config = load_config({"EXHIBIT_DATA": str(tmp_path / "data"), "EXHIBIT_SECRETS_DIR": str(mount)})
     if is_there:
         mount.mkdir()
     for make in (secrets.secret_key, secrets.redis_password, check_secrets):
-        with pytest.raises(ConfigError, match=f"{mount} {said}") as refused:
+        with pytest.raises(ConfigError, match=f"{mount} {message}") as refused:
             make(config)
         assert "EXHIBIT_SECRETS_DIR" in refused.value.hint
     assert not (tmp_path / "data").exists()
@@ -79,7 +81,7 @@ def test_a_mounted_master_key_is_changed_by_one_that_is_mounted_beside_it(tmp_pa
     mount = tmp_path / "mount"
     mount.mkdir()
     (mount / "master_key").write_text("ab" * 32)
-    config = loaded(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
+    config = load_settings(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
     with pytest.raises(ConfigError, match=r"doesn't change.*master_key.next"):
         secrets.next_master_key(config)
     (mount / "master_key.next").write_text("cd" * 32)

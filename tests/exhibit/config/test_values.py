@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.config import values
 from exhibit.errors import ConfigError, ExitCode
-from tests.assets.settings_file import loaded
+from tests.assets.settings_file import load_settings
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ from tests.assets.settings_file import loaded
 )
 def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
-        loaded(tmp_path, **{name: value})
+        load_settings(tmp_path, **{name: value})
     assert caught.value.exit_code is ExitCode.WRONG_USE
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: 
 )
 def test_a_secret_in_a_wrong_value_is_not_repeated(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
-        loaded(tmp_path, **{name: value})
+        load_settings(tmp_path, **{name: value})
     assert "hunter2" not in str(caught.value)
 
 

@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     return BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
 
 
-def beside(store: BlobStore, tmp_path: Path) -> BlobStore:
+def store_beside(store: BlobStore, tmp_path: Path) -> BlobStore:
     """Return another store in the same place."""
     if isinstance(store, FolderBlobStore):
         return FolderBlobStore(tmp_path / "withheld")
@@ -108,7 +108,7 @@ def test_a_large_file_is_kept_and_read_from_any_place(store: BlobStore, tmp_path
 
 
 def test_bytes_are_handed_over_to_the_store_beside_it(store: BlobStore, tmp_path: Path) -> None:
-    digest, aside = store.put(BYTES), beside(store, tmp_path)
+    digest, aside = store.put(BYTES), store_beside(store, tmp_path)
     store.move(digest, aside)
     assert (list(store), list(aside)) == ([], [digest])
     assert aside.get(digest) == BYTES
@@ -120,24 +120,24 @@ def test_many_are_kept_and_read_and_removed_at_once(store: BlobStore, tmp_path: 
     large, small = tmp_path / "large", tmp_path / "small"
     large.write_bytes(bytes(9 << 20))
     small.write_bytes(b"small")
-    given: list[bytes | Path] = [BYTES, large, b"", small, *(bytes([number]) for number in range(20))]
+    contents: list[bytes | Path] = [BYTES, large, b"", small, *(bytes([number]) for number in range(20))]
     for _ in range(2):
-        store.put_all(given)
-    digests = [Digest.of(each) if isinstance(each, bytes) else Digest.of_file(each) for each in given]
+        store.put_all(contents)
+    digests = [Digest.of(each) if isinstance(each, bytes) else Digest.of_file(each) for each in contents]
     assert sorted(store) == sorted(digests)
-    read = store.ahead([*digests, ABSENT])
+    blobs = store.ahead([*digests, ABSENT])
     for digest in [digests[0], *reversed(digests)]:  # also one already returned, and in another order
-        assert Digest.of(read(digest)) == digest
+        assert Digest.of(blobs(digest)) == digest
     for digest in (ABSENT, Digest.of(b"not named before")):
         with pytest.raises(NotFoundError):
-            read(digest)
+            blobs(digest)
     store.remove_all([*digests[1:], ABSENT])
     assert list(store) == digests[:1]
     store.put_all([])
     store.remove_all([])
 
 
-def test_of_what_is_whole_nothing_is_told_as_changed(store: BlobStore) -> None:
+def test_undamaged_blobs_are_not_reported_as_changed(store: BlobStore) -> None:
     store.put_all([bytes([number]) for number in range(20)])
     assert [digest for turn in range(0, 256, 16) for digest in store.changed(f"{turn:02x}")] == []
 
@@ -251,9 +251,9 @@ def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folde
     for digest in digests:
         assert len(folder.get(digest)) == 800_000
     (folder.root / "incoming" / "1-left").write_bytes(b"half")
-    left = len(list((folder.root / "incoming").iterdir()))
+    remaining = len(list((folder.root / "incoming").iterdir()))
     assert folder.sweep() == 0
-    assert folder.sweep(older_than=0) == left
+    assert folder.sweep(older_than=0) == remaining
     assert list((folder.root / "incoming").iterdir()) == []
     assert set(folder) == set(digests)
 
@@ -265,18 +265,18 @@ def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_p
     store.root.rename(tmp_path / "unmounted")
     store.root.mkdir()
     again = blob_store(tmp_path)
-    for one in (store, again):
-        asked: list[Callable[[], object]] = [
-            partial(one.get, digest),
-            partial(one.size, digest),
-            partial(one.put, b"other"),
-            partial(one.remove, digest),
-            partial(list, one),
+    for each in (store, again):
+        operations: list[Callable[[], object]] = [
+            partial(each.get, digest),
+            partial(each.size, digest),
+            partial(each.put, b"other"),
+            partial(each.remove, digest),
+            partial(list, each),
         ]
-        for ask in asked:
-            with pytest.raises(OSError, match="file handle") as gone:
+        for ask in operations:
+            with pytest.raises(OSError, match="file handle") as raised:
                 ask()
-            assert machine_fault(gone.value) == SENTENCES[errno.ESTALE]
+            assert machine_fault(raised.value) == SENTENCES[errno.ESTALE]
     assert list(store.root.iterdir()) == []
     store.root.rmdir()
     (tmp_path / "unmounted").rename(store.root)

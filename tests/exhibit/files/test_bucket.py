@@ -17,10 +17,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, StorageError
 from exhibit.files.blobs import BlobStore, _unchanged
-from exhibit.files.bucket import FULL, GONE, OF_ANOTHER, UNCONDITIONAL, Bucket, NamedObjects, open_store
+from exhibit.files.bucket import BUCKET_MISSING, FULL, OF_ANOTHER, UNCONDITIONAL, Bucket, NamedObjects, open_store
 from exhibit.machine import machine_fault
 from tests import CHECKOUT
-from tests.assets.relay import relay_to
+from tests.assets.relay import run_relay
 from tests.assets.swift_server import S3, SECRET, USER, bucket_on
 
 BYTES = bytes(range(256)) * 9
@@ -32,7 +32,7 @@ def bucket(s3: S3, tmp_path: Path) -> Bucket:
     return bucket_on(s3, tmp_path)
 
 
-def said(ask: Callable[[], object]) -> str:
+def error_message(ask: Callable[[], object]) -> str:
     """Return the message of a failure, which is the machine's and reveals no secret."""
     with pytest.raises(StorageError) as failed:
         ask()
@@ -43,7 +43,7 @@ def said(ask: Callable[[], object]) -> str:
     return machine_fault(failed.value)
 
 
-def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) -> None:
+def test_bytes_that_were_changed_are_noticed_and_written_again(bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
@@ -65,7 +65,7 @@ def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
 def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: Path) -> None:
     bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
     for _ in range(2):
-        assert said(lambda: bucket.objects) == UNCONDITIONAL
+        assert error_message(lambda: bucket.objects) == UNCONDITIONAL
 
 
 def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
@@ -80,29 +80,33 @@ def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: 
         partial(BlobStore(other, "blobs").put, b"theirs"),
         partial(BlobStore(other, "blobs").get, digest),
     ):
-        assert said(ask) == OF_ANOTHER
+        assert error_message(ask) == OF_ANOTHER
     assert list((tmp_path / "other").glob("*.made")) == []
-    ours = bucket_on(s3, tmp_path / "other", name=name)
-    assert list(BlobStore(ours, "blobs")) == [digest]
+    own_bucket = bucket_on(s3, tmp_path / "other", name=name)
+    assert list(BlobStore(own_bucket, "blobs")) == [digest]
 
 
 def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path) -> None:
     store = BlobStore(bucket_on(s3, tmp_path, name="never-made"), "blobs")
-    asked: list[Callable[[], object]] = [partial(store.get, ABSENT), partial(store.put, BYTES), partial(list, store)]
-    for ask in asked:
-        assert said(ask) == GONE
+    operations: list[Callable[[], object]] = [
+        partial(store.get, ABSENT),
+        partial(store.put, BYTES),
+        partial(list, store),
+    ]
+    for ask in operations:
+        assert error_message(ask) == BUCKET_MISSING
 
 
 def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     store = BlobStore(bucket, "blobs")
     digest = store.put(BYTES)
     name = next(tmp_path.glob("*.made")).stem
-    obstore.delete(bucket.objects, [one["path"] for some in obstore.list(bucket.objects) for one in some])
+    obstore.delete(bucket.objects, [entry["path"] for some in obstore.list(bucket.objects) for entry in some])
     for again in (store, BlobStore(bucket_on(s3, tmp_path, name=name), "blobs")):
-        asked: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
-        asked += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
-        for ask in asked:
-            assert said(ask) == GONE
+        operations: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
+        operations += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
+        for ask in operations:
+            assert error_message(ask) == BUCKET_MISSING
 
 
 @pytest.mark.parametrize(
@@ -115,18 +119,18 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
         ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
     ],
 )
-def test_keys_and_places_that_are_wrong_are_told_in_a_sentence(
+def test_wrong_keys_and_locations_are_reported_in_a_sentence(
     s3: S3, tmp_path: Path, settings: dict[str, str], sentence: str
 ) -> None:
     store = BlobStore(bucket_on(s3, tmp_path, **settings), "blobs")
-    assert said(partial(store.put, BYTES)).startswith(sentence)
+    assert error_message(partial(store.put, BYTES)).startswith(sentence)
 
 
 def test_keys_and_endpoint_are_taken_from_the_environment(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: Bucket
 ) -> None:
-    told = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
-    for name, value in {**told, "ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}.items():
+    environment = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
+    for name, value in {**environment, "ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     digest = BlobStore(bucket, "blobs").put(BYTES)
     url = f"s3://{next(tmp_path.glob('*.made')).stem}/some/where"
@@ -137,13 +141,13 @@ def test_keys_and_endpoint_are_taken_from_the_environment(
 def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
     store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
-    assert said(partial(store.put, BYTES)) == FULL
+    assert error_message(partial(store.put, BYTES)) == FULL
     s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
 
 
 def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: S3, tmp_path: Path) -> None:
-    with relay_to(s3.port) as relay:
+    with run_relay(s3.port) as relay:
         store = BlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"), "blobs")
         store.put(b"something before")
         relay.lose = 1
@@ -155,7 +159,7 @@ def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: 
 
 
 def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3, tmp_path: Path) -> None:
-    with relay_to(s3.port) as relay:
+    with run_relay(s3.port) as relay:
         relay.silent = True
         objects = S3Store(
             "never",
@@ -165,7 +169,7 @@ def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3,
             retry_config={"max_retries": 1},
         )
         store = BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
-        assert said(partial(store.get, ABSENT)) == "The bucket is not responding."
+        assert error_message(partial(store.get, ABSENT)) == "The bucket is not responding."
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_not_kept() -> None:
@@ -186,9 +190,9 @@ def test_bytes_have_a_name_until_others_take_it(objects: NamedObjects) -> None:
     assert objects.get("a") is None
     objects.put("a", b"first")
     objects.put("a", b"second")
-    found = objects.get("a")
-    assert found is not None
-    assert found[0] == b"second"
+    stored = objects.get("a")
+    assert stored is not None
+    assert stored[0] == b"second"
     assert objects.create("a", b"third") is False
     assert objects.create("deep/b", b"third") is True
     names = dict(objects.names())
@@ -232,7 +236,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_a_process_that_was_forked_from_one_that_has_asked_is_told_so_rather_than_waiting_for_ever(
+def test_a_process_forked_after_a_request_gets_an_error_rather_than_waiting_forever(
     tmp_path: Path,
 ) -> None:
     line = [sys.executable, "-c", _FORKED, str(tmp_path / "made")]

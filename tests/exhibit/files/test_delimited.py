@@ -31,7 +31,7 @@ def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "lost", "read"),
+    ("text", "lost", "row_count"),
     [
         ('a,b\n1,"x\n2,y\n', [2], 1),
         ('a,b\n1,"x\n2,y"\n3,z\n', [2], 2),  # the quote closes in a valid row
@@ -42,10 +42,10 @@ def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
         ('a,b\n1,"' + "x\n" * (MAX_SPAN + 1) + '"\n2,z\n', [2, MAX_SPAN + 3], 1),
     ],
 )
-def test_a_quotation_mark_that_stays_open_costs_its_line_alone(text: str, lost: list[int], read: int) -> None:
-    told = problems(text)
-    assert [line for line, problem in told if problem is Problem.QUOTES] == lost
-    assert len(cells(text)) == read
+def test_a_quotation_mark_that_stays_open_costs_its_line_alone(text: str, lost: list[int], row_count: int) -> None:
+    reported = problems(text)
+    assert [line for line, problem in reported if problem is Problem.QUOTES] == lost
+    assert len(cells(text)) == row_count
 
 
 @pytest.mark.long
@@ -65,14 +65,14 @@ def test_lines_that_are_too_long_or_no_text_and_rows_of_another_length_say_so() 
 
 def test_a_table_may_say_what_parts_its_fields_and_else_known_headings_do() -> None:
     assert table("sep=;\na,b;c\n").heads == ["a,b", "c"]
-    found = Delimited(io.BytesIO(b"url;a, b, c\n"), known=lambda head: head == "url")
-    assert (found.separator, found.heads) == (";", ["url", "a, b, c"])
+    delimited = Delimited(io.BytesIO(b"url;a, b, c\n"), is_heading=lambda head: head == "url")
+    assert (delimited.separator, delimited.heads) == (";", ["url", "a, b, c"])
 
 
 def test_lines_before_the_headings_that_hold_nothing_are_passed_over() -> None:
-    found = table(b';;\r\n"";"";""\r\n\r\nname;place;day\r\na;b;c\r\n')
-    assert (found.separator, found.heads, found.first_line) == (";", ["name", "place", "day"], 4)
-    assert [row.cells for row in found] == [["a", "b", "c"]]
+    rows = table(b';;\r\n"";"";""\r\n\r\nname;place;day\r\na;b;c\r\n')
+    assert (rows.separator, rows.heads, rows.first_line) == (";", ["name", "place", "day"], 4)
+    assert [row.cells for row in rows] == [["a", "b", "c"]]
 
 
 def test_a_first_line_that_cannot_be_read_is_refused() -> None:
@@ -82,7 +82,7 @@ def test_a_first_line_that_cannot_be_read_is_refused() -> None:
     assert len(table(b"x" * 200_000 + b"\n1\n").heads[0]) == 200_000
 
 
-TOLD = [
+REPORTED = [
     ("Größe, “Café” – 100 €, Ñandú, São Tomé", "cp1252"),
     ("Größe", "utf-8"),
     ("Лев Толстой, қазақ, Nguyễn Phương, Зоё\u0308", "utf-8"),
@@ -91,8 +91,8 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "encoding"), TOLD)
-def test_an_encoding_is_told_by_its_words(text: str, encoding: str) -> None:
+@pytest.mark.parametrize(("text", "encoding"), REPORTED)
+def test_an_encoding_is_recognised_by_its_words(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == encoding
 
 
@@ -105,17 +105,17 @@ def test_an_encoding_is_told_by_its_words(text: str, encoding: str) -> None:
         ("山田太郎", "iso2022_jp"), ("a.jpg,小雪\n", "gbk"), ("Jiří Dvořák", "mac_latin2"),
     ],
 )  # fmt: skip
-def test_an_encoding_that_is_hardly_that_of_western_words_isnt_taken_for_it(text: str, encoding: str) -> None:
+def test_an_encoding_that_is_unlikely_for_western_words_is_not_chosen(text: str, encoding: str) -> None:
     assert encoding_of(text.encode(encoding)) == ""
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_rows_or_told(data: bytes) -> None:
+def test_any_bytes_give_rows_or_problems(data: bytes) -> None:
     try:
-        found = list(table(data))
+        rows = list(table(data))
     except RefusedError:
         return
-    assert all(row.problem is None or not row.cells or row.problem is Problem.FIELDS for row in found)
+    assert all(row.problem is None or not row.cells or row.problem is Problem.FIELDS for row in rows)
 
 
 def test_a_file_is_read_by_its_headings_and_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:

@@ -28,12 +28,12 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settling_asks_the_system_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settled: list[int] = []
-    monkeypatch.setattr("os.fsync", settled.append)
+def test_writing_to_disk_calls_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
     with (tmp_path / "file").open("wb") as file:
         file.write(b"bytes")
         settle(file)
-        assert (settled, (tmp_path / "file").read_bytes()) == ([file.fileno()], b"bytes")
+        assert (synced, (tmp_path / "file").read_bytes()) == ([file.fileno()], b"bytes")
     settle_path(tmp_path)
-    assert len(settled) == 2
+    assert len(synced) == 2

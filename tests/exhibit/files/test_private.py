@@ -36,6 +36,6 @@ def test_what_a_process_makes_is_its_users_alone(tmp_path: Path) -> None:
         keep_private()
         (tmp_path / "a").write_text("x")
         (tmp_path / "b").mkdir()
-        assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600, 0o700}
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600, 0o700}
     finally:
         os.umask(before)

@@ -47,25 +47,25 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
 def test_an_address_is_read_as_the_standard_reads_it(case: dict[str, Any]) -> None:
-    read = read_url(case["address"], case.get("base", ""))
-    assert (read and read.href) == case["href"]
-    assert read is None or read.hostname == case["host"]
+    parsed = read_url(case["address"], case.get("base", ""))
+    assert (parsed and parsed.href) == case["href"]
+    assert parsed is None or parsed.hostname == case["host"]
     if "base" not in case:
         assert host_of(case["address"]) == (case.get("host") or "").strip("[]")
-    elif read is not None:
+    elif parsed is not None:
         assert host_of(joined(case["base"], case["address"])) == case["host"].strip("[]")
 
 
 def test_a_browser_reads_every_address_alike(browser: Chromium) -> None:
-    found = browser.tab().ask(f"({BROWSERS})({json.dumps(CASES['read'])})")
-    assert len(found) == len(CASES["read"]) >= 150
-    for case, read in zip(CASES["read"], found, strict=True):
+    parsed = browser.tab().ask(f"({BROWSERS})({json.dumps(CASES['read'])})")
+    assert len(parsed) == len(CASES["read"]) >= 150
+    for case, parsed_url in zip(CASES["read"], parsed, strict=True):
         if "chromium" in case:
-            assert read[1] == case["chromium"], case
+            assert parsed_url[1] == case["chromium"], case
         elif case["href"] is None:
-            assert read is None, case
+            assert parsed_url is None, case
         else:
-            assert (normalise(read[0]), read[1]) == (normalise(case["href"]), case["host"])
+            assert (normalise(parsed_url[0]), parsed_url[1]) == (normalise(case["href"]), case["host"])
 
 
 @pytest.mark.parametrize("case", CASES["read"], ids=lambda case: ascii(case["address"])[:60])
@@ -83,18 +83,18 @@ def test_the_guard_sees_the_host_that_is_connected_to(case: dict[str, Any]) -> N
     assert plain_host(place["host"]) == plain_host(case["host"])
 
 
-@pytest.mark.parametrize(("one", "other"), CASES["same"])
-def test_spellings_of_one_address_have_one_key(one: str, other: str) -> None:
-    assert url_key(one) == url_key(other)
+@pytest.mark.parametrize(("first", "other"), CASES["same"])
+def test_spellings_of_one_address_have_one_key(first: str, other: str) -> None:
+    assert url_key(first) == url_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), CASES["apart"])
-def test_two_addresses_have_two_keys(one: str, other: str) -> None:
-    assert url_key(one) != url_key(other)
+@pytest.mark.parametrize(("first", "other"), CASES["apart"])
+def test_two_addresses_have_two_keys(first: str, other: str) -> None:
+    assert url_key(first) != url_key(other)
 
 
 @pytest.mark.parametrize(("host", "may_be_mistaken"), CASES["confusable"].items())
-def test_a_host_that_may_be_mistaken_for_another_is_told(host: str, may_be_mistaken: bool) -> None:  # noqa: FBT001 - a case
+def test_a_host_that_may_be_mistaken_for_another_is_reported(host: str, may_be_mistaken: bool) -> None:  # noqa: FBT001 - a case
     assert is_confusable(host) == may_be_mistaken
 
 
@@ -109,7 +109,7 @@ def test_what_people_read_of_an_address_holds_no_user_name() -> None:
     assert without_scheme("no address") == "no address"
 
 
-def test_a_host_is_within_a_party_or_not() -> None:
+def test_a_host_belongs_to_a_site_or_not() -> None:
     assert is_within("cdn.copies.example", "copies.example")
     assert is_within("copies.example.", "COPIES.example")
     assert is_within("www.bücher.example", "xn--bcher-kva.example")
@@ -175,7 +175,7 @@ def test_two_spellings_share_a_key_and_two_addresses_do_not() -> None:
         ("", ""),
     ],
 )
-def test_the_party_behind_a_host_is_what_somebody_registered(host: str, party: str) -> None:
+def test_the_site_of_a_host_is_its_registrable_domain(host: str, party: str) -> None:
     assert registrable_domain(host) == party
 
 
@@ -185,14 +185,14 @@ def test_the_host_of_a_url_has_no_port_and_lower_case() -> None:
     assert host_of("http://[::1") == ""
 
 
-def reason(host: str) -> str:
+def refusal_reason(host: str) -> str:
     with pytest.raises(RefusedError) as refused:
         literal_address(plain_host(host))
     return refused.value.reason
 
 
 @pytest.mark.parametrize(
-    ("written", "plain"),
+    ("spelling", "plain"),
     [
         ("EXAMPLE.org.", "example.org"),
         ("bücher.example", "xn--bcher-kva.example"),
@@ -201,8 +201,8 @@ def reason(host: str) -> str:
         ("a_b.example", "a_b.example"),
     ],
 )
-def test_a_host_has_one_plain_form(written: str, plain: str) -> None:
-    assert plain_host(written) == plain
+def test_a_host_has_one_plain_form(spelling: str, plain: str) -> None:
+    assert plain_host(spelling) == plain
     assert plain_host(plain) == plain
 
 
@@ -221,9 +221,9 @@ def test_a_number_is_a_dotted_quad_or_refused_by_what_others_read_in_it() -> Non
     assert literal_address("2606:4700::1") == ip_address("2606:4700::1")
     assert literal_address("1.example") is None
     for private in ("127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0"):
-        assert reason(private) == "private-address", private
+        assert refusal_reason(private) == "private-address", private
     for public in ("0x5db8d822", "8.8.2056", "256.1.1.1", "1.2.3.4.5", "08.8.8.8"):
-        assert reason(public) == "bad-url", public
+        assert refusal_reason(public) == "bad-url", public
 
 
 def test_the_machine_itself_is_known_by_name() -> None:

@@ -108,7 +108,7 @@ def test_an_allowed_network_opens_exactly_itself_on_every_port() -> None:
     assert refused.value.reason == "port"
 
 
-def _answering(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     """Make the system's resolver return these addresses for every name."""
 
     def answer(_host: str, port: int, **_: object) -> list[Any]:
@@ -118,13 +118,13 @@ def _answering(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 def test_every_answer_of_a_name_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    _answering(monkeypatch, "93.184.216.34", "93.184.216.34", "2606:2800:220:1::1")
+    _resolve_to(monkeypatch, "93.184.216.34", "93.184.216.34", "2606:2800:220:1::1")
     assert Guard().resolve("example.org", 443) == ["93.184.216.34", "2606:2800:220:1::1"]
-    _answering(monkeypatch, "93.184.216.34", "127.0.0.1")
+    _resolve_to(monkeypatch, "93.184.216.34", "127.0.0.1")
     with pytest.raises(RefusedError) as refused:
         Guard().resolve("example.org", 443)
     assert refused.value.reason == "private-address"
-    _answering(monkeypatch, "fe80::1%eth0")
+    _resolve_to(monkeypatch, "fe80::1%eth0")
     with pytest.raises(RefusedError):
         Guard().resolve("example.org", 443)
 
@@ -132,9 +132,9 @@ def test_every_answer_of_a_name_is_checked(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_name_on_an_odd_port_must_lie_in_an_allowed_network(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = Guard(allowed_networks=("127.0.0.0/8",))
     guard.check_url("http://sites.test:8201/")
-    _answering(monkeypatch, "127.0.0.1")
+    _resolve_to(monkeypatch, "127.0.0.1")
     assert guard.resolve("sites.test", 8201) == ["127.0.0.1"]
-    _answering(monkeypatch, "93.184.216.34")
+    _resolve_to(monkeypatch, "93.184.216.34")
     with pytest.raises(RefusedError) as refused:
         guard.resolve("sites.test", 8201)
     assert refused.value.reason == "port"
@@ -150,7 +150,7 @@ def test_a_name_without_an_address_is_unresolvable(monkeypatch: pytest.MonkeyPat
     assert refused.value.reason == "unresolvable"
 
 
-def _failing_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+def _fail_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
@@ -158,7 +158,7 @@ def _failing_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (OSError(errno.EMFILE, "too many"), "Too many files are open."),
         (socket.gaierror(socket.EAI_AGAIN, "no name server answers"), "This machine has no network connection."),
@@ -166,30 +166,30 @@ def _failing_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     ids=["descriptors", "name servers"],
 )
 def test_what_the_machine_lacks_is_not_the_hosts_fault(
-    monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+    monkeypatch: pytest.MonkeyPatch, error: OSError, message: str
 ) -> None:
-    _failing_with(monkeypatch, error)
+    _fail_with(monkeypatch, error)
     with pytest.raises(ServiceMissingError) as failed:
         Guard().resolve("shop.example", 443)
-    assert machine_fault(failed.value) == said
+    assert machine_fault(failed.value) == message
 
 
 def test_without_a_route_the_machine_reaches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    _answering(monkeypatch, "198.41.0.4")
+    _resolve_to(monkeypatch, "198.41.0.4")
     monkeypatch.setattr("exhibit.network.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
     with pytest.raises(ServiceMissingError, match="reaches no network"):
         Guard().check_network()
 
 
 def test_a_name_that_fails_is_its_own_fault_where_an_operators_network_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    _failing_with(monkeypatch, socket.gaierror(socket.EAI_AGAIN, "no name server answers"))
+    _fail_with(monkeypatch, socket.gaierror(socket.EAI_AGAIN, "no name server answers"))
     with pytest.raises(RefusedError) as refused:
         Guard(allowed_networks=("10.0.0.0/8",)).resolve("shop.example", 443)
     assert refused.value.reason == "unresolvable"
 
 
-def test_localhost_is_never_asked_of_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    _answering(monkeypatch, "93.184.216.34")
+def test_localhost_is_never_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve_to(monkeypatch, "93.184.216.34")
     with pytest.raises(RefusedError):
         Guard().resolve("localhost", 80)
     assert Guard(allowed_networks=("127.0.0.0/8",)).resolve("localhost.", 80) == ["127.0.0.1"]
@@ -221,7 +221,7 @@ def test_any_text_is_either_allowed_or_refused(text: str) -> None:
             Guard().check_url(url)
 
 
-def test_a_refusal_does_not_tell_what_a_name_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_does_not_reveal_the_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.11.12.13", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     with pytest.raises(RefusedError) as refused:

@@ -139,8 +139,8 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with guarded_session(LOOPBACK, timeout=5) as made:
-        yield made
+    with guarded_session(LOOPBACK, timeout=5) as http_session:
+        yield http_session
 
 
 def test_an_allowed_page_is_fetched_with_its_facts(site: str, session: requests.Session) -> None:
@@ -198,21 +198,21 @@ def test_allowed_redirects_are_followed_but_not_for_ever(site: str, session: req
 def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     site: str, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    resolved: list[str] = []
     real = socket.getaddrinfo
 
     def rebinding(host: str, port: int, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the real one
         if not host.endswith(".test"):
             return real(host, port, *args, **kwargs)
-        asked.append(host)
-        address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
+        resolved.append(host)
+        address = "127.0.0.1" if len(resolved) == 1 else "127.0.0.2"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = site.replace("127.0.0.1", "rebinding.test")
     response = session.get(f"{url}/picture")
     assert read_limited(response, 20_000) == PICTURE
-    assert asked == ["rebinding.test"]
+    assert resolved == ["rebinding.test"]
     assert connection_facts(response).answers == ("127.0.0.1",)
     assert _Site.seen[0][1].startswith("rebinding.test:")
     with guarded_session(LOOPBACK) as later, pytest.raises(RefusedError) as refused:
@@ -258,17 +258,17 @@ def test_a_body_that_drips_is_cut_off(site: str, session: requests.Session) -> N
     assert refused.value.reason == "too-slow"
 
 
-def test_a_head_that_drips_is_cut_off(site: str) -> None:
+def test_a_header_that_arrives_too_slowly_is_cut_off(site: str) -> None:
     with guarded_session(LOOPBACK, timeout=1) as session, pytest.raises(RefusedError) as refused:
         session.get(f"{site}/slow_head")
     assert refused.value.reason == "too-slow"
 
 
 def test_a_closed_port_is_an_error_of_the_connection() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
         with guarded_session(LOOPBACK) as session, pytest.raises(requests.ConnectionError):
-            session.get(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+            session.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
 
 def test_a_response_from_elsewhere_has_no_facts() -> None:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.pictures.decode import decode
-from tests.assets.badfiles import difference, photo, saved, with_orientation
+from tests.assets.badfiles import difference, encode, encode_with_orientation, generate_photo
 from tests.assets.browser import CHROMIUM, Tab, running_tab
 from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, grey_profile, inks, rgb_profile, srgb_curve, table_profile
 
-PICTURE = photo(240, 160)
+PICTURE = generate_photo(240, 160)
 GREY = PICTURE.convert("L")
 SHOW = """
 const show = async (packed, type) => {
@@ -50,12 +50,12 @@ def _translucent(mode: str = "RGB") -> Image.Image:
 def _turned(kind: str, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return saved(PICTURE, kind, exif=exif, lossless=True)
+    return encode(PICTURE, kind, exif=exif, lossless=True)
 
 
 def _files() -> dict[str, Callable[[], bytes]]:
     """Return functions that each make a file, by a name that starts with its format."""
-    jpeg, png = partial(saved, kind="JPEG", quality=92), partial(saved, kind="PNG")
+    jpeg, png = partial(encode, kind="JPEG", quality=92), partial(encode, kind="PNG")
     wide = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)
     files: dict[str, Callable[[], bytes]] = {
         "jpeg": partial(jpeg, PICTURE),
@@ -77,21 +77,21 @@ def _files() -> dict[str, Callable[[], bytes]]:
         "png translucent grey": partial(png, _translucent("L")),
         "png Display P3 version 4": partial(png, PICTURE, icc_profile=rgb_profile(srgb_curve(), DISPLAY_P3, 4)),
         "png of a table": partial(png, PICTURE, icc_profile=table_profile(b"RGB ", inks_of, 9)),
-        "webp": partial(saved, PICTURE, "WEBP", quality=92),
-        "webp Display P3": partial(saved, PICTURE, "WEBP", icc_profile=rgb_profile(srgb_curve(), DISPLAY_P3)),
-        "webp translucent": partial(saved, _translucent(), "WEBP", lossless=True),
-        "gif": partial(saved, PICTURE.quantize(64), "GIF"),
-        "gif clear": partial(saved, PICTURE.quantize(8), "GIF", transparency=3),
-        "bmp": partial(saved, PICTURE, "BMP"),
-        "avif": partial(saved, PICTURE, "AVIF", quality=95),
-        "avif translucent": partial(saved, _translucent(), "AVIF", quality=95),
-        "x-icon": partial(saved, PICTURE.resize((128, 128)), "ICO", sizes=[(16, 16), (48, 48), (128, 128)]),
+        "webp": partial(encode, PICTURE, "WEBP", quality=92),
+        "webp Display P3": partial(encode, PICTURE, "WEBP", icc_profile=rgb_profile(srgb_curve(), DISPLAY_P3)),
+        "webp translucent": partial(encode, _translucent(), "WEBP", lossless=True),
+        "gif": partial(encode, PICTURE.quantize(64), "GIF"),
+        "gif clear": partial(encode, PICTURE.quantize(8), "GIF", transparency=3),
+        "bmp": partial(encode, PICTURE, "BMP"),
+        "avif": partial(encode, PICTURE, "AVIF", quality=95),
+        "avif translucent": partial(encode, _translucent(), "AVIF", quality=95),
+        "x-icon": partial(encode, PICTURE.resize((128, 128)), "ICO", sizes=[(16, 16), (48, 48), (128, 128)]),
     }
     for kind in ("GIF", "PNG", "WEBP", "AVIF"):
         more = {"save_all": True, "append_images": [PICTURE.rotate(180)], "duration": 60_000, "lossless": True}
-        files[f"{kind.lower()} animated"] = partial(saved, PICTURE, kind, **more)
+        files[f"{kind.lower()} animated"] = partial(encode, PICTURE, kind, **more)
     for orientation in (2, 3, 5, 6, 8):
-        files[f"jpeg turned {orientation}"] = partial(with_orientation, PICTURE, orientation)
+        files[f"jpeg turned {orientation}"] = partial(encode_with_orientation, PICTURE, orientation)
     for kind in ("PNG", "WEBP", "AVIF"):
         files[f"{kind.lower()} turned"] = partial(_turned, kind, 6)
     return files
@@ -102,7 +102,7 @@ def inks_of(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     return inks(np.concatenate([1 - levels, np.zeros((len(levels), 1))], axis=1))
 
 
-def _shown(tab: Tab, data: bytes, kind: str) -> NDArray[np.uint8]:
+def _rendered_pixels(tab: Tab, data: bytes, kind: str) -> NDArray[np.uint8]:
     png = tab.ask(f"show('{base64.b64encode(data).decode()}', 'image/{kind}')")
     return np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGB"))
 
@@ -117,6 +117,6 @@ def test_ordinary_files_are_decoded_as_chromium_shows_them(tmp_path: Path) -> No
         tab.open(page.as_uri())
         for name, make in _files().items():
             data, kind = make(), name.partition(" ")[0]
-            away[name] = difference(decode(data).pixels, _shown(tab, data, kind))
+            away[name] = difference(decode(data).pixels, _rendered_pixels(tab, data, kind))
     limits = {name: AVIF_TOLERANCE if name.startswith("avif") else TOLERANCE for name in away}
-    assert {name: one for name, one in away.items() if one > limits[name]} == {}
+    assert {name: distance for name, distance in away.items() if distance > limits[name]} == {}

@@ -10,10 +10,10 @@ from PIL import Image, ImageCms
 from exhibit.pictures import colours
 from exhibit.pictures.colours import Conversion, conversion_of
 from exhibit.pictures.decode import Limits, decode
-from tests.assets.badfiles import difference, photo, saved
+from tests.assets.badfiles import difference, encode, generate_photo
 from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, grey_profile, inks, rgb_profile, srgb_curve, table_profile
 
-PICTURE = photo(240, 160)
+PICTURE = generate_photo(240, 160)
 PROFILES = {
     "Display P3": rgb_profile(srgb_curve(), DISPLAY_P3),
     "Display P3, version 4": rgb_profile(srgb_curve(), DISPLAY_P3, 4),
@@ -22,7 +22,7 @@ PROFILES = {
 
 
 def _conversion(profile: bytes, mode: str = "RGB") -> Conversion | None:
-    with Image.open(BytesIO(saved(PICTURE.convert(mode), "JPEG", icc_profile=profile))) as picture:
+    with Image.open(BytesIO(encode(PICTURE.convert(mode), "JPEG", icc_profile=profile))) as picture:
         return conversion_of(picture)
 
 
@@ -40,7 +40,7 @@ def test_levels_of_a_wide_profile_are_shown_in_srgb(kind: str, name: str) -> Non
     stored = _stored(PROFILES[name])
     subsampling = 0 if kind == "JPEG" else "4:4:4"
     options = {} if kind == "TIFF" else {"lossless": True, "quality": 98, "subsampling": subsampling}
-    data = saved(stored, kind, icc_profile=PROFILES[name], **options)
+    data = encode(stored, kind, icc_profile=PROFILES[name], **options)
     assert difference(decode(data).pixels, np.asarray(PICTURE)) < 2.5
     assert difference(decode(data, Limits(profiles=False)).pixels, np.asarray(stored)) < 2.5
     assert difference(np.asarray(stored), np.asarray(PICTURE)) > 5
@@ -48,7 +48,7 @@ def test_levels_of_a_wide_profile_are_shown_in_srgb(kind: str, name: str) -> Non
 
 def test_a_reduced_picture_is_converted() -> None:
     profile = PROFILES["Adobe RGB"]
-    data = saved(photo(1280, 960), "PNG", icc_profile=profile)
+    data = encode(generate_photo(1280, 960), "PNG", icc_profile=profile)
     whole = Image.fromarray(decode(data).pixels)
     assert difference(decode(data, at_least=640).pixels, np.asarray(whole.reduce(2))) < 1
 
@@ -58,9 +58,9 @@ def test_a_translucent_picture_is_converted() -> None:
     clear = PICTURE.copy()
     clear.putalpha(255)
     clear.putpixel((0, 0), (0, 0, 0, 0))
-    shown = decode(saved(clear, "PNG", icc_profile=profile)).pixels
-    assert (shown[0, 0] == 255).all()
-    assert difference(shown[1:], decode(saved(PICTURE, "PNG", icc_profile=profile)).pixels[1:]) < 0.1
+    pixels = decode(encode(clear, "PNG", icc_profile=profile)).pixels
+    assert (pixels[0, 0] == 255).all()
+    assert difference(pixels[1:], decode(encode(PICTURE, "PNG", icc_profile=profile)).pixels[1:]) < 0.1
 
 
 def test_profiles_of_srgb_cost_no_conversion() -> None:
@@ -76,10 +76,10 @@ def test_grey_and_inks_are_converted_by_their_own_profiles_alone() -> None:
     assert _conversion(press, "CMYK") is not None
     grey = PICTURE.convert("L")
     for picture in (grey, Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)):
-        shown = decode(saved(picture, "PNG", icc_profile=grey_profile(1.0))).pixels
+        pixels = decode(encode(picture, "PNG", icc_profile=grey_profile(1.0))).pixels
         light = (np.asarray(grey) / 255.0)[..., None]
         expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
-        assert np.abs(shown - expected).mean() < 2
+        assert np.abs(pixels - expected).mean() < 2
 
 
 def test_a_few_conversions_are_kept_and_no_large_profile() -> None:
@@ -96,5 +96,5 @@ def test_a_damaged_profile_breaks_no_picture() -> None:
         for _ in range(chance.choice((1, 3, 20))):
             place = chance.randrange(min(len(profile), 400) if chance.random() < 0.7 else len(profile))
             profile[place] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
-        kept = bytes(profile[: chance.randrange(len(profile))] if chance.random() < 0.2 else profile)
-        assert decode(saved(photo(), "JPEG", icc_profile=kept)).pixels.shape == (64, 96, 3)
+        damaged = bytes(profile[: chance.randrange(len(profile))] if chance.random() < 0.2 else profile)
+        assert decode(encode(generate_photo(), "JPEG", icc_profile=damaged)).pixels.shape == (64, 96, 3)

@@ -11,10 +11,10 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures import picture_file
 from exhibit.pictures.decode import Limits, decode, inspect
 from exhibit.pictures.metadata import read_metadata
-from tests.assets.badfiles import difference, photo, saved
+from tests.assets.badfiles import difference, encode, generate_photo
 from tests.assets.profiles import DISPLAY_P3, rgb_profile, srgb_curve
 
-PICTURE = photo(240, 160)
+PICTURE = generate_photo(240, 160)
 PIXELS = np.asarray(PICTURE)
 
 
@@ -26,17 +26,17 @@ def _png_with_metadata() -> bytes:
     exif = Image.Exif()
     exif[0x013B] = "Ann Example"
     profile = rgb_profile(srgb_curve(), DISPLAY_P3)
-    return saved(PICTURE, "PNG", pnginfo=texts, exif=exif, icc_profile=profile, dpi=(72, 72))
+    return encode(PICTURE, "PNG", pnginfo=texts, exif=exif, icc_profile=profile, dpi=(72, 72))
 
 
 def _chunks(data: bytes) -> list[tuple[str, int]]:
     """Return the name of each chunk of a PNG, and the offset of its checksum."""
-    found, place = [], 8
+    chunks, place = [], 8
     while place < len(data):
         (size,) = struct.unpack_from(">I", data, place)
-        found.append((str(data[place + 4 : place + 8], "ascii"), place + 8 + size))
+        chunks.append((str(data[place + 4 : place + 8], "ascii"), place + 8 + size))
         place += 12 + size
-    return found
+    return chunks
 
 
 SOUND = _png_with_metadata()
@@ -46,9 +46,9 @@ CHECKSUMS = [(name, place) for name, place in _chunks(SOUND) if name != "IHDR"]
 @pytest.mark.parametrize(("name", "place"), CHECKSUMS, ids=[name for name, _place in CHECKSUMS])
 def test_a_png_with_a_wrong_checksum_is_read(name: str, place: int) -> None:
     damaged = SOUND[:place] + bytes([SOUND[place] ^ 0xFF]) + SOUND[place + 1 :]
-    shown = decode(damaged)
-    assert np.array_equal(shown.pixels, decode(SOUND).pixels)
-    assert shown.info.incomplete == (name not in {"IDAT", "IEND"})
+    decoded = decode(damaged)
+    assert np.array_equal(decoded.pixels, decode(SOUND).pixels)
+    assert decoded.info.incomplete == (name not in {"IDAT", "IEND"})
     assert (inspect(damaged).width, inspect(damaged).height) == PICTURE.size
     assert read_metadata(damaged, Limits()).author == "Ann Example"
 
@@ -71,26 +71,26 @@ def test_the_png_has_a_chunk_of_each_kind_that_programs_write() -> None:
     ids=["JPEG", "progressive", "PNG", "GIF", "BMP", "TIFF"],
 )
 def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(kind: str, options: dict[str, object], share: float) -> None:
-    whole = saved(PICTURE, kind, **options)
+    whole = encode(PICTURE, kind, **options)
     cut = whole[: int(len(whole) * share)]
-    shown = decode(cut)
+    decoded = decode(cut)
     top = decode(whole).pixels[:30]
-    assert shown.pixels.shape == PIXELS.shape
+    assert decoded.pixels.shape == PIXELS.shape
     if kind != "BMP":  # BMP starts at the bottom
-        assert difference(shown.pixels[:30], top) < 16  # the first scans of a progressive JPEG are coarse
-    assert shown.info.incomplete
+        assert difference(decoded.pixels[:30], top) < 16  # the first scans of a progressive JPEG are coarse
+    assert decoded.info.incomplete
 
 
 @pytest.mark.parametrize(("kind", "size"), [("JPEG", 600), ("PNG", 60)])
 def test_a_file_of_which_nothing_can_be_seen_is_refused(kind: str, size: int) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
-        decode(saved(PICTURE, kind)[:size])
+        decode(encode(PICTURE, kind)[:size])
     assert refused.value.reason == "truncated"
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
 def test_a_cut_file_of_which_decoders_show_nothing_is_refused(kind: str) -> None:
-    whole = saved(PICTURE, kind)
+    whole = encode(PICTURE, kind)
     with pytest.raises(UnreadablePictureError) as refused:
         decode(whole[: len(whole) * 9 // 10])
     assert refused.value.reason in {"broken", "truncated"}
@@ -99,14 +99,14 @@ def test_a_cut_file_of_which_decoders_show_nothing_is_refused(kind: str) -> None
 def test_a_damaged_file_of_one_colour_is_read() -> None:
     texts = PngInfo()
     texts.add_text("Comment", "x")
-    data = saved(Image.new("RGB", (9, 9), (200, 30, 30)), "PNG", pnginfo=texts)
+    data = encode(Image.new("RGB", (9, 9), (200, 30, 30)), "PNG", pnginfo=texts)
     place = dict(_chunks(data))["tEXt"]
-    shown = decode(data[:place] + b"\0\0\0\0" + data[place + 4 :])
-    assert shown.info.incomplete
-    assert (shown.pixels == (200, 30, 30)).all()
+    decoded = decode(data[:place] + b"\0\0\0\0" + data[place + 4 :])
+    assert decoded.info.incomplete
+    assert (decoded.pixels == (200, 30, 30)).all()
 
 
 def test_the_tolerant_mode_ends_with_the_file() -> None:
-    whole = saved(PICTURE, "JPEG")
+    whole = encode(PICTURE, "JPEG")
     picture_file.decode(whole[: len(whole) // 2], Limits())
     assert not ImageFile.LOAD_TRUNCATED_IMAGES

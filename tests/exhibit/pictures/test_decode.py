@@ -15,13 +15,13 @@ from tests.assets.badfiles import (
     BAD_FILES,
     BadFile,
     difference,
-    photo,
-    saved,
-    with_orientation,
+    encode,
+    encode_with_orientation,
+    generate_photo,
 )
 from tests.assets.shared import shared_data
 
-PHOTO = np.asarray(photo())
+PHOTO = np.asarray(generate_photo())
 
 
 @pytest.mark.parametrize("bad", BAD_FILES, ids=lambda bad: bad.name)
@@ -41,7 +41,7 @@ def test_each_bad_file_is_decoded_or_refused_with_its_reason(bad: BadFile) -> No
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_allowed_format_is_decoded(kind: str) -> None:
-    data = saved(photo(), kind, quality=95, sizes=[(96, 64)])
+    data = encode(generate_photo(), kind, quality=95, sizes=[(96, 64)])
     picture = decode(data)
     assert picture.info == PictureInfo(96, 64, kind)
     assert picture.scale == 1
@@ -51,36 +51,36 @@ def test_every_allowed_format_is_decoded(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["TGA", "PPM", "JPEG2000"])
 def test_other_formats_are_refused_although_pillow_reads_them(kind: str) -> None:
     with pytest.raises(UnreadablePictureError) as refused:
-        decode(saved(photo(), kind))
+        decode(encode(generate_photo(), kind))
     assert refused.value.reason == "not-a-picture"
 
 
 @pytest.mark.long
 def test_a_reduced_decoding_keeps_the_asked_for_side_and_says_its_scale() -> None:
     for kind in ("JPEG", "PNG", "WEBP"):
-        picture = decode(saved(photo(1000, 600), kind), at_least=200)
+        picture = decode(encode(generate_photo(1000, 600), kind), at_least=200)
         assert picture.pixels.shape[:2] == (150, 250)
         assert picture.scale == pytest.approx(0.25)
         assert (picture.info.width, picture.info.height) == (1000, 600)
-        reference = np.asarray(photo(1000, 600).reduce(4))
+        reference = np.asarray(generate_photo(1000, 600).reduce(4))
         assert difference(picture.pixels, reference) < 6
-    assert decode(saved(photo(1000, 600), "JPEG"), at_least=600).scale == 1
-    assert decode(saved(photo(96, 64), "PNG"), at_least=5000).scale == 1
+    assert decode(encode(generate_photo(1000, 600), "JPEG"), at_least=600).scale == 1
+    assert decode(encode(generate_photo(96, 64), "PNG"), at_least=5000).scale == 1
 
 
 def test_a_reduced_decoding_of_a_turned_picture_is_turned() -> None:
-    picture = decode(with_orientation(photo(1000, 600), 6), at_least=200)
+    picture = decode(encode_with_orientation(generate_photo(1000, 600), 6), at_least=200)
     assert picture.pixels.shape[:2] == (250, 150)
     assert picture.scale == pytest.approx(0.25)
 
 
 def test_a_very_flat_picture_can_be_reduced() -> None:
-    assert decode(saved(Image.new("RGB", (2000, 1), "blue"), "JPEG"), at_least=100).pixels.shape[1] >= 100
+    assert decode(encode(Image.new("RGB", (2000, 1), "blue"), "JPEG"), at_least=100).pixels.shape[1] >= 100
 
 
 def test_bytes_beyond_the_limit_are_refused_unread() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
-        decode(saved(photo(), "PNG"), Limits(max_bytes=100))
+        decode(encode(generate_photo(), "PNG"), Limits(max_bytes=100))
     assert refused.value.reason == "too-many-bytes"
 
 

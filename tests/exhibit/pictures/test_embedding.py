@@ -13,9 +13,9 @@ from exhibit.pictures.embedding import PROHIBITED, RightsStatement, with_rights
 from exhibit.pictures.metadata import read_metadata
 from exhibit.pictures.xmp import MAX_XMP
 from tests.assets.metadata_files import XMP_NAME, app1, with_segments, xmp
-from tests.exhibit.pictures.test_metadata import MADE, XMP, exif, jpeg, png
+from tests.exhibit.pictures.test_metadata import GENERATED_XMP, XMP, exif, jpeg, png
 
-SAID = RightsStatement(
+STATEMENT = RightsStatement(
     "Hafen <1> & 港", "Ann Lee", "Ann Lee / Studio", "© Ann", "Studio", "https://a.example/l?a=1&b=2", no_mining=True
 )
 
@@ -27,7 +27,7 @@ def xmp_of(data: bytes) -> str:
     return packet if isinstance(packet, str) else bytes(packet).decode()
 
 
-def packed(packet: str, *, small: bool = False) -> bytes:
+def png_with_xmp(packet: str, *, small: bool = False) -> bytes:
     """Return a PNG with an XMP packet, compressed or not."""
     out, info = io.BytesIO(), PngInfo()
     info.add_itxt("XML:com.adobe.xmp", packet, zip=small)
@@ -42,26 +42,35 @@ def pixels(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("data", [jpeg(), jpeg(exif=exif(Artist="B")), png(), jpeg(xmp=XMP.encode()), png(AIGC="x")])
 def test_what_is_written_is_read_again_and_no_pixel_changes(data: bytes) -> None:
-    written = with_rights(data, SAID)
-    told = read_metadata(written, Limits())
-    assert (told.title, told.author, told.credit, told.rights) == (SAID.title, SAID.creator, SAID.credit, SAID.rights)
-    assert told.licence == SAID.licensor
-    assert PROHIBITED in xmp_of(written)
-    assert "<plus:CopyrightOwnerName>Studio<" in xmp_of(written)
-    assert (pixels(written) == pixels(data)).all()
-    again = xmp_of(with_rights(written, SAID))
+    embedded = with_rights(data, STATEMENT)
+    metadata = read_metadata(embedded, Limits())
+    assert (metadata.title, metadata.author, metadata.credit, metadata.rights) == (
+        STATEMENT.title,
+        STATEMENT.creator,
+        STATEMENT.credit,
+        STATEMENT.rights,
+    )
+    assert metadata.licence == STATEMENT.licensor
+    assert PROHIBITED in xmp_of(embedded)
+    assert "<plus:CopyrightOwnerName>Studio<" in xmp_of(embedded)
+    assert (pixels(embedded) == pixels(data)).all()
+    again = xmp_of(with_rights(embedded, STATEMENT))
     assert (again.count(PROHIBITED), again.count("plus:LicensorURL>")) == (1, 2)
 
 
 def test_what_the_file_says_besides_stays() -> None:
-    for data in (jpeg(xmp=MADE.encode()), packed(MADE), packed(MADE, small=True)):
-        said = read_metadata(with_rights(data, SAID), Limits())
-        assert (said.aigc, said.author) == (read_metadata(data, Limits()).aigc, "Ann Lee")
-    assert "trainedAlgorithmicMedia" in xmp_of(with_rights(jpeg(xmp=MADE.encode()), SAID))
-    kept = with_rights(jpeg(xmp=XMP.encode()), RightsStatement(credit="Studio"))
-    assert read_metadata(kept, Limits()).author == "Ann Lee, 陈明"
-    assert xmp_of(kept).count("photoshop:Credit>") == 2
-    assert "Agency" not in xmp_of(kept)
+    for data in (
+        jpeg(xmp=GENERATED_XMP.encode()),
+        png_with_xmp(GENERATED_XMP),
+        png_with_xmp(GENERATED_XMP, small=True),
+    ):
+        metadata = read_metadata(with_rights(data, STATEMENT), Limits())
+        assert (metadata.aigc, metadata.author) == (read_metadata(data, Limits()).aigc, "Ann Lee")
+    assert "trainedAlgorithmicMedia" in xmp_of(with_rights(jpeg(xmp=GENERATED_XMP.encode()), STATEMENT))
+    embedded = with_rights(jpeg(xmp=XMP.encode()), RightsStatement(credit="Studio"))
+    assert read_metadata(embedded, Limits()).author == "Ann Lee, 陈明"
+    assert xmp_of(embedded).count("photoshop:Credit>") == 2
+    assert "Agency" not in xmp_of(embedded)
 
 
 @pytest.mark.parametrize(
@@ -69,15 +78,15 @@ def test_what_the_file_says_besides_stays() -> None:
     [b"<a>" * 5_000, b"<unclosed", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"<a/>", b"\xff\xfe\0"],
 )
 def test_a_packet_that_cannot_be_read_makes_room(packet: bytes) -> None:
-    assert read_metadata(with_rights(jpeg(xmp=packet), SAID), Limits()).author == "Ann Lee"
-    bomb = with_rights(packed("<a>" + " " * (MAX_XMP << 1), small=True), SAID)
+    assert read_metadata(with_rights(jpeg(xmp=packet), STATEMENT), Limits()).author == "Ann Lee"
+    bomb = with_rights(png_with_xmp("<a>" + " " * (MAX_XMP << 1), small=True), STATEMENT)
     assert len(bomb) < 10_000
 
 
 def test_intact_properties_of_a_damaged_packet_stay() -> None:
     data = with_segments(app1(XMP_NAME + xmp().replace(b"Ann", b"Jos\xe9").replace(b"</rdf:Alt>", b"</rdf:A\xffl>")))
-    said = read_metadata(with_rights(data, RightsStatement(creator="Ann Lee")), Limits())
-    assert (said.author, said.credit, said.title, said.problems) == ("Ann Lee", "Agency", "", ())
+    metadata = read_metadata(with_rights(data, RightsStatement(creator="Ann Lee")), Limits())
+    assert (metadata.author, metadata.credit, metadata.title, metadata.problems) == ("Ann Lee", "Agency", "", ())
 
 
 def test_other_formats_and_damaged_files_are_refused() -> None:
@@ -90,6 +99,6 @@ def test_other_formats_and_damaged_files_are_refused() -> None:
         b"\xff\xd8\xff\xe1\0\0" * 9,
     ):
         with pytest.raises(RefusedError):
-            with_rights(data, SAID)
+            with_rights(data, STATEMENT)
     with pytest.raises(RefusedError, match="too long"):
         with_rights(jpeg(), RightsStatement(rights="x" * 70_000))

@@ -57,9 +57,9 @@ def test_each_hostile_picture_ends_within_time_and_memory(name: str) -> None:
     data = HOSTILE_PICTURES[name]()
     helper.close()  # earlier work of the helper is not counted here
     before = os.times()
-    for read in (partial(decode, at_least=512), read_metadata):
+    for read_file in (partial(decode, at_least=512), read_metadata):
         with suppress(UnreadablePictureError):
-            read(data, QUICK)
+            read_file(data, QUICK)
         assert _peak() < MAX_MIB
     helper.close()
     after = os.times()
@@ -78,18 +78,18 @@ def test_tiles_and_frames_are_limited_as_pictures_are(name: str) -> None:
 def test_a_later_frame_of_another_size_isnt_decoded() -> None:
     whole = decode(HOSTILE_PICTURES["second_frame_13300.gif"]())
     assert whole.pixels.shape == (64, 64, 3)
-    shown = gif(64, 64, [gif_frame(64, 64, lzw(4096)), gif_frame(70, 64, lzw(4480))])
-    assert decode(shown).pixels.shape == (64, 64, 3)
+    animation = gif(64, 64, [gif_frame(64, 64, lzw(4096)), gif_frame(70, 64, lzw(4480))])
+    assert decode(animation).pixels.shape == (64, 64, 3)
     assert _peak() < 100
 
 
 @pytest.mark.long
 def test_nobody_decodes_strangers_bytes_by_other_means() -> None:
     rooms = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
-    found = {
+    violations = {
         path.relative_to(CHECKOUT).as_posix()
         for room in rooms
         for path in (CHECKOUT / room).rglob("*.py")
         if re.search(r"\bImage\.open\(|\bimdecode\(|\bimread\(|ImageFile\(", path.read_text(encoding="utf-8"))
     }
-    assert found == OPENS.keys()
+    assert violations == OPENS.keys()

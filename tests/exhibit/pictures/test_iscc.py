@@ -11,17 +11,17 @@ from PIL import Image
 from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.iscc import Iscc, iscc_of, read_binding
-from tests.assets.badfiles import photo, saved
+from tests.assets.badfiles import encode, generate_photo
 
 LIMITS = Limits()
 
 
-def units_apart(one: str, other: str) -> int:
-    bits = [iscc_lib.iscc_decode(unit)[4] for unit in (one, other)]
+def units_apart(first: str, other: str) -> int:
+    bits = [iscc_lib.iscc_decode(unit)[4] for unit in (first, other)]
     return sum((a ^ b).bit_count() for a, b in zip(*bits, strict=True))
 
 
-def framed(picture: Image.Image) -> Image.Image:
+def with_frame(picture: Image.Image) -> Image.Image:
     whole = Image.new("RGB", (picture.width + 70, picture.height + 1100), (10, 200, 10))
     whole.paste(picture, (40, 600))
     return whole
@@ -29,55 +29,55 @@ def framed(picture: Image.Image) -> Image.Image:
 
 def test_the_codes_are_those_of_the_library_for_what_the_reference_prepares() -> None:
     assert iscc_lib.conformance_selftest()
-    picture = photo()
-    data = saved(picture, "PNG")
+    picture = generate_photo()
+    data = encode(picture, "PNG")
     grey = picture.convert("L").resize((32, 32), Image.Resampling.BICUBIC).tobytes()
-    found = iscc_of(data, LIMITS)
-    assert found.content == iscc_lib.gen_image_code_v0(grey, bits=256)["iscc"]
-    assert found.data == iscc_lib.gen_data_code_v0(BytesIO(data), bits=256)["iscc"]
-    assert found.instance == iscc_lib.gen_instance_code_v0(BytesIO(data), bits=256)["iscc"]
-    assert found.code == iscc_lib.gen_iscc_code_v0([found.content, found.data, found.instance])["iscc"]
+    code = iscc_of(data, LIMITS)
+    assert code.content == iscc_lib.gen_image_code_v0(grey, bits=256)["iscc"]
+    assert code.data == iscc_lib.gen_data_code_v0(BytesIO(data), bits=256)["iscc"]
+    assert code.instance == iscc_lib.gen_instance_code_v0(BytesIO(data), bits=256)["iscc"]
+    assert code.code == iscc_lib.gen_iscc_code_v0([code.content, code.data, code.instance])["iscc"]
 
 
 def test_a_border_a_rotation_and_transparency_change_nothing_of_the_content_code() -> None:
-    picture = photo()
-    plain = iscc_of(saved(picture, "PNG"), LIMITS)
-    bordered = iscc_of(saved(framed(picture), "PNG"), LIMITS)
+    picture = generate_photo()
+    plain = iscc_of(encode(picture, "PNG"), LIMITS)
+    bordered = iscc_of(encode(with_frame(picture), "PNG"), LIMITS)
     assert (bordered.content, bordered.instance == plain.instance) == (plain.content, False)
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = iscc_of(saved(picture.rotate(90, expand=True), "PNG", exif=exif), LIMITS)
+    turned = iscc_of(encode(picture.rotate(90, expand=True), "PNG", exif=exif), LIMITS)
     assert turned.content == plain.content
     clear = Image.new("RGBA", (picture.width + 8, picture.height + 8), (0, 0, 0, 0))
     clear.paste(picture, (4, 4))
-    assert iscc_of(saved(clear, "PNG"), LIMITS).content == plain.content
+    assert iscc_of(encode(clear, "PNG"), LIMITS).content == plain.content
 
 
 def test_an_edited_copy_is_near_another_picture_far_and_a_plain_one_has_a_code() -> None:
-    plain = iscc_of(saved(photo(), "PNG"), LIMITS)
-    copy = iscc_of(saved(photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
+    plain = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
+    copy = iscc_of(encode(generate_photo().resize((192, 128)), "JPEG", quality=60), LIMITS)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8))
     assert (
         units_apart(plain.content, copy.content)
         < 26
-        < units_apart(plain.content, iscc_of(saved(noise, "PNG"), LIMITS).content)
+        < units_apart(plain.content, iscc_of(encode(noise, "PNG"), LIMITS).content)
     )
-    assert iscc_of(saved(Image.new("RGB", (40, 40), "red"), "PNG"), LIMITS).code.startswith("ISCC:K")
+    assert iscc_of(encode(Image.new("RGB", (40, 40), "red"), "PNG"), LIMITS).code.startswith("ISCC:K")
 
 
 def test_what_is_no_picture_or_too_large_is_refused_in_the_helper() -> None:
     with pytest.raises(UnreadablePictureError):
         iscc_of(b"%PDF-1.7", LIMITS)
     with pytest.raises(UnreadablePictureError):
-        iscc_of(saved(photo(), "PNG"), Limits(max_pixels=100))
+        iscc_of(encode(generate_photo(), "PNG"), Limits(max_pixels=100))
 
 
 def test_a_binding_is_read_as_it_was_written() -> None:
-    made = iscc_of(saved(photo(), "PNG"), LIMITS)
-    assert read_binding(b64encode(made.binding).decode()) == made.bodies
-    assert read_binding(urlsafe_b64encode(made.binding).decode().rstrip("=")) == made.bodies
-    assert set(made.bodies) == {"content", "data", "instance"}
-    assert all(len(body) == 32 for body in made.bodies.values())
+    code = iscc_of(encode(generate_photo(), "PNG"), LIMITS)
+    assert read_binding(b64encode(code.binding).decode()) == code.bodies
+    assert read_binding(urlsafe_b64encode(code.binding).decode().rstrip("=")) == code.bodies
+    assert set(code.bodies) == {"content", "data", "instance"}
+    assert all(len(body) == 32 for body in code.bodies.values())
 
 
 VECTOR_2 = (
@@ -88,8 +88,8 @@ VECTOR_2 = (
 
 
 def test_shorter_units_are_passed_over() -> None:
-    found = read_binding(b64encode(bytes.fromhex(VECTOR_2)).decode())
-    assert {name: body.hex() for name, body in found.items()} == {"data": VECTOR_2[-64:]}
+    binding = read_binding(b64encode(bytes.fromhex(VECTOR_2)).decode())
+    assert {name: body.hex() for name, body in binding.items()} == {"data": VECTOR_2[-64:]}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_a_value_that_is_none_is_refused(value: str) -> None:
 
 
 def test_a_long_value_is_refused_before_it_is_read() -> None:
-    one = Iscc("", *("ISCC:" + "GADQLNA7GRZESMRF2J7NZPNWGI3II2ST5YUN5SS6GVQ2ZQGJXPPYDNI",) * 3).binding
+    binding = Iscc("", *("ISCC:" + "GADQLNA7GRZESMRF2J7NZPNWGI3II2ST5YUN5SS6GVQ2ZQGJXPPYDNI",) * 3).binding
     with pytest.raises(WrongUseError):
-        read_binding(b64encode(one * 40).decode())
+        read_binding(b64encode(binding * 40).decode())

@@ -25,13 +25,13 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 
 
 def exif(**tags: str | bytes) -> Image.Exif:
-    made = Image.Exif()
+    exif_data = Image.Exif()
     for name, value in tags.items():
         if name == "DateTimeOriginal":
-            made.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = value
+            exif_data.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = value
         else:
-            made[ExifTags.Base[name]] = value
-    return made
+            exif_data[ExifTags.Base[name]] = value
+    return exif_data
 
 
 def jpeg(**more: object) -> bytes:
@@ -40,10 +40,10 @@ def jpeg(**more: object) -> bytes:
     return out.getvalue()
 
 
-def with_iptc(data: bytes, **said: bytes) -> bytes:
+def with_iptc(data: bytes, **fields: bytes) -> bytes:
     """Add IPTC records 2:number in a Photoshop block to a JPEG."""
     records = b"".join(
-        b"\x1c\x02" + bytes([int(name[1:])]) + len(value).to_bytes(2, "big") + value for name, value in said.items()
+        b"\x1c\x02" + bytes([int(name[1:])]) + len(value).to_bytes(2, "big") + value for name, value in fields.items()
     )
     block = (
         b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(records).to_bytes(4, "big") + records + b"\0" * (len(records) % 2)
@@ -51,26 +51,26 @@ def with_iptc(data: bytes, **said: bytes) -> bytes:
     return data[:2] + b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
 
 
-def read(data: bytes) -> FileMetadata:
+def metadata_of(data: bytes) -> FileMetadata:
     return read_metadata(data, Limits())
 
 
 def test_exif_is_read_with_its_utf_8_and_its_day() -> None:
-    said = exif(Artist="陈明".encode(), Copyright="© Ann".encode(), DateTimeOriginal="2020:05:31 10:00:00")
-    told = read(jpeg(exif=said))
-    assert (told.author, told.rights, told.created) == ("陈明", "© Ann", "2020-05-31")
+    tags = exif(Artist="陈明".encode(), Copyright="© Ann".encode(), DateTimeOriginal="2020:05:31 10:00:00")
+    metadata = metadata_of(jpeg(exif=tags))
+    assert (metadata.author, metadata.rights, metadata.created) == ("陈明", "© Ann", "2020-05-31")
 
 
 def test_keywords_are_read_from_iptc_and_from_what_windows_writes() -> None:
-    assert read(with_iptc(jpeg(), n25=b"parrots")).keywords == "parrots"
-    said = Image.Exif()
-    said[0x9C9E] = tuple("harbour;dawn".encode("utf-16-le"))
-    assert read(jpeg(exif=said)).keywords == "harbour, dawn"
+    assert metadata_of(with_iptc(jpeg(), n25=b"parrots")).keywords == "parrots"
+    tags = Image.Exif()
+    tags[0x9C9E] = tuple("harbour;dawn".encode("utf-16-le"))
+    assert metadata_of(jpeg(exif=tags)).keywords == "harbour, dawn"
 
 
 def test_iptc_is_read() -> None:
     data = with_iptc(jpeg(), n5=b"Two parrots", n80=b"Ann Lee", n110=b"Agency", n116="© Ann".encode(), n55=b"20200531")
-    assert read(data) == FileMetadata("Two parrots", "Ann Lee", "2020-05-31", "© Ann", "Agency")
+    assert metadata_of(data) == FileMetadata("Two parrots", "Ann Lee", "2020-05-31", "© Ann", "Agency")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -84,15 +84,15 @@ def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
     if form == "TIFF":
         more = {"tiffinfo": {700: XMP.encode()}}
     picture.save(out, form, **more, **({"exif": exif(Artist="Somebody else")} if form == "JPEG" else {}))
-    told = read(out.getvalue())
-    assert (told.title, told.author, told.credit, told.created) == (
+    metadata = metadata_of(out.getvalue())
+    assert (metadata.title, metadata.author, metadata.credit, metadata.created) == (
         "Two parrots",
         "Ann Lee, 陈明",
         "Agency",
         "2020-05-31",
     )
-    assert (told.rights, told.licence) == ("© Ann Lee", "https://a.example/cc")
-    assert told.keywords == "parrots, red, green"
+    assert (metadata.rights, metadata.licence) == ("© Ann Lee", "https://a.example/cc")
+    assert metadata.keywords == "parrots, red, green"
 
 
 @pytest.mark.parametrize(
@@ -110,23 +110,23 @@ def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
     ],
 )
 def test_what_cannot_be_read_says_nothing(data: bytes) -> None:
-    told = read(data)
-    assert (told.author, told.rights) == ("", "")
-    assert told.created in ("", "9999")
+    metadata = metadata_of(data)
+    assert (metadata.author, metadata.rights) == ("", "")
+    assert metadata.created in ("", "9999")
 
 
 def test_words_are_limited_and_hold_nothing_that_does_not_print() -> None:
-    told = read(jpeg(exif=exif(Artist="A\nB\x07\x1b[31m " + "x" * 5_000)))
-    assert told.author.startswith("A B [31m x")
-    assert len(told.author) == 300
+    metadata = metadata_of(jpeg(exif=exif(Artist="A\nB\x07\x1b[31m " + "x" * 5_000)))
+    assert metadata.author.startswith("A B [31m x")
+    assert len(metadata.author) == 300
 
 
 LABEL = (
     '{"Label":"1","ContentProducer":"001191440300","ProduceID":"p-1",'
     '"ReservedCode1":"x","ContentPropagator":"","PropagateID":7}'
 )
-TOLD = "Label: 1, ContentProducer: 001191440300, ProduceID: p-1, PropagateID: 7"
-MADE = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+LABEL_TEXT = "Label: 1, ContentProducer: 001191440300, ProduceID: p-1, PropagateID: 7"
+GENERATED_XMP = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"
  Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia">
@@ -141,29 +141,29 @@ def png(**texts: str) -> bytes:
     return out.getvalue()
 
 
-def commented(comment: bytes) -> Image.Exif:
-    made = Image.Exif()
-    made.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    return made
+def exif_with_comment(comment: bytes) -> Image.Exif:
+    tags = Image.Exif()
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return tags
 
 
 def test_a_reference_to_an_unknown_name_is_no_author_and_is_reported() -> None:
-    told = read(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "&author;</rdf:li>").encode()))
-    assert (told.author, told.title) == ("陈明", "Two parrots")
-    assert ("author", "damaged") in [(one.field, one.reason) for one in told.problems]
-    assert read(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "Ann & Lee&nbsp;B</rdf:li>").encode())).author.startswith(
-        "Ann & Lee B"
-    )
+    metadata = metadata_of(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "&author;</rdf:li>").encode()))
+    assert (metadata.author, metadata.title) == ("陈明", "Two parrots")
+    assert ("author", "damaged") in [(problem.field, problem.reason) for problem in metadata.problems]
+    assert metadata_of(
+        jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "Ann & Lee&nbsp;B</rdf:li>").encode())
+    ).author.startswith("Ann & Lee B")
 
 
 def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> None:
-    said = read(jpeg(xmp=MADE.encode()))
-    assert said.source_type == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-    assert said.aigc == TOLD
-    as_attribute = MADE.replace(f"<TC260:AIGC>{LABEL}</TC260:AIGC>", "").replace(
+    metadata = metadata_of(jpeg(xmp=GENERATED_XMP.encode()))
+    assert metadata.source_type == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    assert metadata.aigc == LABEL_TEXT
+    as_attribute = GENERATED_XMP.replace(f"<TC260:AIGC>{LABEL}</TC260:AIGC>", "").replace(
         'rdf:about=""', "rdf:about='' TC260:AIGC='" + LABEL + "'"
     )
-    assert read(jpeg(xmp=as_attribute.encode())).aigc == TOLD
+    assert metadata_of(jpeg(xmp=as_attribute.encode())).aigc == LABEL_TEXT
 
 
 @pytest.mark.parametrize(
@@ -171,13 +171,13 @@ def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> N
     [
         png(AIGC=LABEL),
         png(AIGC='{"AIGC":' + LABEL + "}"),
-        jpeg(exif=commented(b"ASCII\0\0\0" + b'{"AIGC":' + LABEL.encode() + b"}")),
-        jpeg(exif=commented(b"UNICODE\0" + ('{"AIGC":' + LABEL + "}").encode("utf-16"))),
-        jpeg(exif=commented(b"\0" * 8 + b'{"AIGC":' + LABEL.encode() + b"}\0\0")),
+        jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + b'{"AIGC":' + LABEL.encode() + b"}")),
+        jpeg(exif=exif_with_comment(b"UNICODE\0" + ('{"AIGC":' + LABEL + "}").encode("utf-16"))),
+        jpeg(exif=exif_with_comment(b"\0" * 8 + b'{"AIGC":' + LABEL.encode() + b"}\0\0")),
     ],
 )
 def test_a_label_outside_xmp_is_read(data: bytes) -> None:
-    assert read(data).aigc == TOLD
+    assert metadata_of(data).aigc == LABEL_TEXT
 
 
 @pytest.mark.parametrize(
@@ -195,33 +195,33 @@ def test_a_label_outside_xmp_is_read(data: bytes) -> None:
     ],
 )
 def test_a_label_that_is_none_says_nothing(label: str) -> None:
-    for data in (png(AIGC=label), jpeg(exif=commented(b"ASCII\0\0\0" + label.encode()))):
-        assert read(data).aigc in ("", "Label: \ufffd")
+    for data in (png(AIGC=label), jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + label.encode()))):
+        assert metadata_of(data).aigc in ("", "Label: \ufffd")
 
 
 def test_a_long_label_is_cut() -> None:
-    assert len(read(png(AIGC='{"Label": "' + "1" * 9_000 + '", "ProduceID": "p"}')).aigc) == 300
+    assert len(metadata_of(png(AIGC='{"Label": "' + "1" * 9_000 + '", "ProduceID": "p"}')).aigc) == 300
 
 
 def test_a_comment_that_is_no_label_is_none() -> None:
-    assert read(jpeg(exif=commented(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""
+    assert metadata_of(jpeg(exif=exif_with_comment(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_sound_blocks_are_read_and_the_rest_is_reported(name: str) -> None:
     case = CASES[name]
-    said = read(case.make())
-    found = sorted((problem.block, problem.reason, problem.field) for problem in said.problems)
-    assert (said.as_dict(), found) == (case.fields, sorted(case.problems))
+    metadata = metadata_of(case.make())
+    problems = sorted((problem.block, problem.reason, problem.field) for problem in metadata.problems)
+    assert (metadata.as_dict(), problems) == (case.fields, sorted(case.problems))
 
 
 def test_undecoded_text_is_shown_without_a_guess() -> None:
-    (problem,) = read(with_iptc(jpeg(), n80=b"Zofia \xa3\xeacka")).problems
+    (problem,) = metadata_of(with_iptc(jpeg(), n80=b"Zofia \xa3\xeacka")).problems
     assert (problem.field, problem.text) == ("author", "Zofia \ufffd\ufffdcka")
 
 
 def test_a_file_that_cannot_be_opened_is_reported() -> None:
-    assert [problem.reason for problem in read(b"no picture").problems] == ["not-a-picture"]
+    assert [problem.reason for problem in metadata_of(b"no picture").problems] == ["not-a-picture"]
 
 
 @pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])

@@ -14,14 +14,14 @@ from tests.assets.badfiles import (
     BAD_FILES,
     blank_then_photo,
     difference,
-    photo,
+    encode,
+    encode_with_orientation,
+    generate_photo,
     png,
     png_header,
-    saved,
-    with_orientation,
 )
 
-PHOTO = np.asarray(photo())
+PHOTO = np.asarray(generate_photo())
 
 
 def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pyt
     ],
 )  # fmt: skip
 def test_the_orientation_is_applied(orientation: int, turned: NDArray[np.uint8]) -> None:
-    picture = decode(with_orientation(photo(), orientation))
+    picture = decode(encode_with_orientation(generate_photo(), orientation))
     assert (picture.info.height, picture.info.width) == turned.shape[:2]
     assert difference(picture.pixels, turned) < 6
 
@@ -53,7 +53,7 @@ def test_the_orientation_agrees_with_pillow() -> None:
     from PIL import ImageOps
 
     for orientation in range(1, 9):
-        data = with_orientation(photo(), orientation)
+        data = encode_with_orientation(generate_photo(), orientation)
         with Image.open(BytesIO(data)) as opened:
             expected = np.asarray(ImageOps.exif_transpose(opened))
         assert np.array_equal(decode(data).pixels, expected)
@@ -67,10 +67,10 @@ def test_the_first_frame_with_content_is_taken() -> None:
 
 def test_a_still_picture_outside_the_animation_is_passed_over() -> None:
     still = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
-    data = saved(still, "PNG", save_all=True, default_image=True, append_images=[photo(), still])
+    data = encode(still, "PNG", save_all=True, default_image=True, append_images=[generate_photo(), still])
     assert np.array_equal(decode(data).pixels, PHOTO)
     blank = Image.new("RGB", still.size, "white")
-    data = saved(still, "PNG", save_all=True, default_image=True, append_images=[blank])
+    data = encode(still, "PNG", save_all=True, default_image=True, append_images=[blank])
     assert np.array_equal(decode(data).pixels, np.asarray(still))
 
 
@@ -81,15 +81,15 @@ def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:
 
 def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
     limits = Limits(max_pixels=10_000)
-    assert decode(saved(photo(100, 100), "JPEG"), limits).info.width == 100
+    assert decode(encode(generate_photo(100, 100), "JPEG"), limits).info.width == 100
     for kind in ("WEBP", "GIF", "TIFF", "JPEG"):
         with pytest.raises(UnreadablePictureError) as refused:
-            inspect(saved(photo(100, 100), kind, progressive=True), limits)
+            inspect(encode(generate_photo(100, 100), kind, progressive=True), limits)
         assert refused.value.reason == "too-many-pixels"
 
 
 def test_decoding_leaves_no_warning_and_no_filter_behind() -> None:
-    pages = saved(photo(), "TIFF").replace(b"\x00\x01\x03\x00", b"\x00\x01\x0c\x00", 1)
+    pages = encode(generate_photo(), "TIFF").replace(b"\x00\x01\x03\x00", b"\x00\x01\x0c\x00", 1)
     huge = png(png_header(9500, 9500), (b"acTL", bytes(8)), (b"IDAT", b"\x00"), (b"IEND", b""))
     before = list(warnings.filters)
     with warnings.catch_warnings(record=True) as caught:

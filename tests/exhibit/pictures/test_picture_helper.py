@@ -10,13 +10,13 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode, helper
 from exhibit.pictures.picture_helper import answer
 from tests.assets.badfiles import (
-    photo,
-    saved,
+    encode,
+    generate_photo,
 )
 
 
 def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
-    whole = saved(Image.new("L", (6000, 6000), 90), "JPEG", progressive=True)
+    whole = encode(Image.new("L", (6000, 6000), 90), "JPEG", progressive=True)
     last_scan = whole[whole.rindex(b"\xff\xda") : -2]
     helper.close()  # its time is counted when it exits, also that for the files of earlier tests
     before = os.times()
@@ -29,10 +29,12 @@ def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
 
 
 def test_many_threads_decode_the_same() -> None:
-    data = saved(photo(), "PNG")
+    data = encode(generate_photo(), "PNG")
     results: list[bool] = []
     threads = [
-        threading.Thread(target=lambda: results.append(np.array_equal(decode(data).pixels, np.asarray(photo()))))
+        threading.Thread(
+            target=lambda: results.append(np.array_equal(decode(data).pixels, np.asarray(generate_photo())))
+        )
         for _ in range(8)
     ]
     for thread in threads:
@@ -42,13 +44,13 @@ def test_many_threads_decode_the_same() -> None:
     assert results == [True] * 8
 
 
-def test_the_helper_answers_each_question_in_words_that_travel() -> None:
-    asked = {"limits": asdict(Limits()), "at_least": None}
-    data = saved(photo(), "PNG")
-    told, pixels = answer({**asked, "what": "decode"}, data)
-    assert (told["shape"], told["scale"], len(pixels)) == ((64, 96, 3), 1, 64 * 96 * 3)
-    assert answer({**asked, "what": "inspect"}, data) == ({"info": {**told["info"], "incomplete": None}}, b"")
-    assert answer({**asked, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
-    refused, nothing = answer({**asked, "what": "decode"}, b"%PDF-1.7")
+def test_the_helper_returns_json_responses() -> None:
+    request = {"limits": asdict(Limits()), "at_least": None}
+    data = encode(generate_photo(), "PNG")
+    response, pixels = answer({**request, "what": "decode"}, data)
+    assert (response["shape"], response["scale"], len(pixels)) == ((64, 96, 3), 1, 64 * 96 * 3)
+    assert answer({**request, "what": "inspect"}, data) == ({"info": {**response["info"], "incomplete": None}}, b"")
+    assert answer({**request, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
+    refused, nothing = answer({**request, "what": "decode"}, b"%PDF-1.7")
     assert (refused["reason"], nothing) == ("not-a-picture", b"")
     assert "PDF" in refused["sentence"]

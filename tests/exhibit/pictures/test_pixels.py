@@ -12,54 +12,54 @@ from exhibit.pictures.pixels import is_blank, rgb_pixels
 from tests.assets.badfiles import (
     BAD_FILES,
     difference,
-    photo,
-    saved,
+    encode,
+    generate_photo,
 )
 from tests.assets.tiffs import RAW_PHOTOGRAPHS, tiff, tiff_in_tiff, tiff_pages
 
 
 def test_transparent_pictures_stand_on_white() -> None:
     clear = Image.new("RGBA", (4, 4), (200, 0, 0, 0))
-    assert (decode(saved(clear, "PNG")).pixels == 255).all()
+    assert (decode(encode(clear, "PNG")).pixels == 255).all()
     half = Image.new("RGBA", (4, 4), (0, 0, 0, 128))
-    assert (np.abs(decode(saved(half, "PNG")).pixels.astype(int) - 127) <= 1).all()
-    palette = photo().quantize(16)
-    seen = decode(saved(palette, "PNG", transparency=int(np.asarray(palette)[0, 0]))).pixels
-    assert (seen[0, 0] == 255).all()
-    grey = saved(Image.new("L", (4, 4), 77), "PNG", transparency=77)
+    assert (np.abs(decode(encode(half, "PNG")).pixels.astype(int) - 127) <= 1).all()
+    palette = generate_photo().quantize(16)
+    pixels = decode(encode(palette, "PNG", transparency=int(np.asarray(palette)[0, 0]))).pixels
+    assert (pixels[0, 0] == 255).all()
+    grey = encode(Image.new("L", (4, 4), 77), "PNG", transparency=77)
     assert (decode(grey).pixels == 255).all()
 
 
 def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> None:
-    grey = photo(300, 200).convert("L")
+    grey = generate_photo(300, 200).convert("L")
     white = Image.new("RGB", grey.size, "white")
     white.putalpha(grey)
-    assert np.array_equal(decode(saved(white, "PNG")).pixels[..., 0], np.asarray(grey))
+    assert np.array_equal(decode(encode(white, "PNG")).pixels[..., 0], np.asarray(grey))
     white.putpixel((3, 3), (255, 0, 0, 255))
-    assert (decode(saved(white, "PNG")).pixels[9:] == np.asarray(grey)[9:, :, None]).all(), "a speck changes nothing"
+    assert (decode(encode(white, "PNG")).pixels[9:] == np.asarray(grey)[9:, :, None]).all(), "a speck changes nothing"
     dark = Image.new("RGB", grey.size, "black")
     dark.putalpha(grey)
-    assert np.array_equal(decode(saved(dark, "PNG")).pixels[..., 0], 255 - np.asarray(grey))
+    assert np.array_equal(decode(encode(dark, "PNG")).pixels[..., 0], 255 - np.asarray(grey))
     same = Image.new("RGBA", grey.size, (255, 255, 255, 0))
-    assert (decode(saved(same, "PNG")).pixels == 255).all()
+    assert (decode(encode(same, "PNG")).pixels == 255).all()
 
 
 @pytest.mark.long
 def test_large_transparent_pictures_are_the_same_strip_by_strip() -> None:
-    picture = photo(1500, 1400).convert("RGBA")
+    picture = generate_photo(1500, 1400).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
     expected = np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
-    assert np.array_equal(decode(saved(picture, "PNG", compress_level=1)).pixels, expected)
+    assert np.array_equal(decode(encode(picture, "PNG", compress_level=1)).pixels, expected)
 
 
 def test_16_bit_grey_keeps_its_upper_bits() -> None:
     data = next(bad for bad in BAD_FILES if bad.name == "grey_16_bit.png").make()
-    grey = np.asarray(photo().convert("L"))
+    grey = np.asarray(generate_photo().convert("L"))
     assert np.array_equal(decode(data).pixels, np.repeat(grey[..., None], 3, axis=2))
 
 
-GREY = np.asarray(photo().convert("L"))
+GREY = np.asarray(generate_photo().convert("L"))
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ GREY = np.asarray(photo().convert("L"))
     ids=["0-255", "0-1", "signed", "8 of 16", "12 of 16", "16 of 16", "32"],
 )  # fmt: skip
 def test_a_tiff_of_many_bits_shows_the_picture(values: NDArray[np.generic]) -> None:
-    seen = decode(tiff(values)).pixels[..., 0].astype(float)
-    assert np.corrcoef(seen.ravel(), GREY.ravel())[0, 1] > 0.995
-    assert np.ptp(seen) > 0.85 * np.ptp(GREY)
+    pixels = decode(tiff(values)).pixels[..., 0].astype(float)
+    assert np.corrcoef(pixels.ravel(), GREY.ravel())[0, 1] > 0.995
+    assert np.ptp(pixels) > 0.85 * np.ptp(GREY)
 
 
 def test_values_that_are_no_numbers_break_no_tiff() -> None:
@@ -85,20 +85,24 @@ def test_values_that_are_no_numbers_break_no_tiff() -> None:
 
 def test_a_tiff_in_lab_or_inks_shows_its_colours() -> None:
     rgb = ImageCms.createProfile("sRGB")
-    lab = ImageCms.profileToProfile(photo(), rgb, ImageCms.createProfile("LAB"), outputMode="LAB")
+    lab = ImageCms.profileToProfile(generate_photo(), rgb, ImageCms.createProfile("LAB"), outputMode="LAB")
     assert lab is not None
-    assert difference(decode(saved(lab, "TIFF")).pixels, np.asarray(photo())) < 4
-    assert difference(decode(saved(photo().convert("CMYK"), "TIFF")).pixels, np.asarray(photo())) < 4
+    assert difference(decode(encode(lab, "TIFF")).pixels, np.asarray(generate_photo())) < 4
+    assert difference(decode(encode(generate_photo().convert("CMYK"), "TIFF")).pixels, np.asarray(generate_photo())) < 4
 
 
 def test_a_reduced_copy_or_a_mask_before_a_tiffs_picture_isnt_measured() -> None:
     small = np.ascontiguousarray(255 - GREY[::4, ::4])
     for marked in ({"subfile": 1}, {"subfile": 4}, {"old_subfile": 2}, {}):
         data = tiff_pages((small, marked), (GREY, {}), (small, {}))
-        seen = decode(data)
-        assert np.array_equal(seen.pixels[..., 0], GREY)
-        assert (inspect(data).width, inspect(data).height) == (seen.info.width, seen.info.height) == photo().size
-        assert seen.info.frames == 3
+        decoded = decode(data)
+        assert np.array_equal(decoded.pixels[..., 0], GREY)
+        assert (
+            (inspect(data).width, inspect(data).height)
+            == (decoded.info.width, decoded.info.height)
+            == generate_photo().size
+        )
+        assert decoded.info.frames == 3
     assert decode(tiff_pages((small, {"subfile": 1}))).pixels.shape[:2] == small.shape
     assert np.array_equal(decode(tiff_pages((small, {}), (GREY, {"subfile": 4}))).pixels[..., 0], small)
 
@@ -109,23 +113,23 @@ def test_of_equal_pages_the_first_counts_and_of_a_page_and_its_part_the_larger()
     for outer, inner in ((small, GREY), (GREY, small)):
         for data in (tiff_in_tiff(outer, inner), tiff_in_tiff(outer, inner, subfile=1)):
             assert np.array_equal(decode(data).pixels[..., 0], GREY)
-            assert (inspect(data).width, inspect(data).height) == photo().size
+            assert (inspect(data).width, inspect(data).height) == generate_photo().size
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
 def test_the_largest_page_counts_in_files_that_pillow_writes(compression: str) -> None:
-    pages = [photo(24, 16), photo(240, 160), photo(120, 80)]
+    pages = [generate_photo(24, 16), generate_photo(240, 160), generate_photo(120, 80)]
     for how in ({}, {"big_tiff": True}):
         out = BytesIO()
         pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:], compression=compression, **how)
-        seen = decode(out.getvalue())
-        assert (seen.info.width, seen.info.height, seen.info.frames) == (240, 160, 3)
-        assert difference(seen.pixels, np.asarray(pages[1])) < 4
+        decoded = decode(out.getvalue())
+        assert (decoded.info.width, decoded.info.height, decoded.info.frames) == (240, 160, 3)
+        assert difference(decoded.pixels, np.asarray(pages[1])) < 4
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
 def test_the_largest_part_of_a_page_counts_however_it_is_packed(compression: str) -> None:
-    pages, out = [photo(24, 16), photo(240, 160)], BytesIO()
+    pages, out = [generate_photo(24, 16), generate_photo(240, 160)], BytesIO()
     pages[0].save(
         out, "TIFF", save_all=True, append_images=pages[1:], compression=compression, tiffinfo={270: "the next page"}
     )
@@ -137,22 +141,22 @@ def test_the_largest_part_of_a_page_counts_however_it_is_packed(compression: str
     entry = next(place for place in range(first + 2, end, 12) if data[place : place + 2] == struct.pack("<H", 270))
     data[entry : entry + 12] = struct.pack("<HHII", 330, 4, 1, second)  # its description becomes a part
     data[end : end + 4] = bytes(4)
-    seen = decode(bytes(data))
-    assert (seen.info.width, seen.info.height, seen.info.frames) == (240, 160, 1)
-    assert difference(seen.pixels, np.asarray(pages[1])) < 4
+    decoded = decode(bytes(data))
+    assert (decoded.info.width, decoded.info.height, decoded.info.frames) == (240, 160, 1)
+    assert difference(decoded.pixels, np.asarray(pages[1])) < 4
 
 
 @pytest.mark.parametrize("name", sorted(RAW_PHOTOGRAPHS))
 def test_a_raw_photograph_is_refused_as_such_whatever_preview_it_holds(name: str) -> None:
-    for read in (decode, inspect):
+    for operation in (decode, inspect):
         with pytest.raises(UnreadablePictureError) as refused:
-            read(RAW_PHOTOGRAPHS[name]())
+            operation(RAW_PHOTOGRAPHS[name]())
         assert refused.value.reason == "raw-photograph"
         assert refused.value.hint
 
 
 def test_a_still_picture_of_one_colour_is_a_picture() -> None:
-    assert (decode(saved(Image.new("RGB", (9, 9), (1, 2, 3)), "PNG")).pixels == (1, 2, 3)).all()
+    assert (decode(encode(Image.new("RGB", (9, 9), (1, 2, 3)), "PNG")).pixels == (1, 2, 3)).all()
 
 
 def test_reducing_averages_blocks_and_keeps_the_smaller_ones_at_the_border() -> None:

@@ -3,11 +3,11 @@ import io
 from PIL import Image
 
 from exhibit.pictures.thumbnails import LARGEST, THUMBNAIL_SIDE, exif_with, small_jpeg, thumbnail_of
-from tests.assets.badfiles import photo
+from tests.assets.badfiles import generate_photo
 
 
 def test_a_thumbnail_comes_back_out_of_the_file_that_carries_it() -> None:
-    picture = photo(1200, 800)
+    picture = generate_photo(1200, 800)
     small = small_jpeg(picture, THUMBNAIL_SIDE)
     assert small == small_jpeg(picture, THUMBNAIL_SIDE)
     assert Image.open(io.BytesIO(small)).size == (400, 267)
@@ -18,7 +18,7 @@ def test_a_thumbnail_comes_back_out_of_the_file_that_carries_it() -> None:
 
 
 def test_a_small_picture_is_not_made_larger() -> None:
-    assert Image.open(io.BytesIO(small_jpeg(photo(96, 64), THUMBNAIL_SIDE))).size == (96, 64)
+    assert Image.open(io.BytesIO(small_jpeg(generate_photo(96, 64), THUMBNAIL_SIDE))).size == (96, 64)
 
 
 def test_one_that_is_too_large_for_its_segment_is_left_out() -> None:
@@ -26,7 +26,7 @@ def test_one_that_is_too_large_for_its_segment_is_left_out() -> None:
 
 
 def test_a_file_without_one_or_a_damaged_one_has_none() -> None:
-    plain, out = small_jpeg(photo(), 96), io.BytesIO()
-    photo().save(out, "JPEG", exif=exif_with(b"GIF89a" + bytes(50)))
+    plain, out = small_jpeg(generate_photo(), 96), io.BytesIO()
+    generate_photo().save(out, "JPEG", exif=exif_with(b"GIF89a" + bytes(50)))
     for data in (plain, b"", b"no picture", out.getvalue(), out.getvalue()[:60]):
         assert thumbnail_of(data) is None

@@ -7,57 +7,57 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.types import Decision
-from indexer.calibration.kept import FOLDER, KeptPairs, Said
+from indexer.calibration.kept import FOLDER, FiledPairs, Judgement
 from indexer.compare.decision import verify
 from indexer.search.why import Explanation, Gate
-from tests.assets.edited import PICTURE, jpeg, measured
+from tests.assets.edited import PICTURE, cached_features, jpeg
 
 ORIGINAL, COPY, OTHER = b"the original", b"a copy", b"another one"
-SEEN: Explanation[int] = Explanation(
-    Decision.NONE, (Gate("reading"),), 0, verify(measured(jpeg(PICTURE)), measured(jpeg(PICTURE)))
+SAMPLE_EXPLANATION: Explanation[int] = Explanation(
+    Decision.NONE, (Gate("reading"),), 0, verify(cached_features(jpeg(PICTURE)), cached_features(jpeg(PICTURE)))
 )
 
 
-def file(folder: Path, copy: bytes, said: Said, about: str = "ours / theirs") -> KeptPairs:
-    kept = KeptPairs(folder)
-    kept.keep(ORIGINAL, copy, said, SEEN, about=about, by="Ann")
-    return kept
+def store_pair(folder: Path, copy: bytes, label: Judgement, about: str = "ours / theirs") -> FiledPairs:
+    pairs = FiledPairs(folder)
+    pairs.keep(ORIGINAL, copy, label, SAMPLE_EXPLANATION, about=about, by="Ann")
+    return pairs
 
 
 def test_a_pair_is_kept_with_its_bytes_and_what_is_said_of_it(tmp_path: Path) -> None:
-    kept = file(tmp_path, COPY, Said.COPY, "ours.jpg,\n/ the\u202e irs.jpg")
-    (pair,) = KeptPairs(tmp_path).pairs()
+    pairs = store_pair(tmp_path, COPY, Judgement.COPY, "ours.jpg,\n/ the\u202e irs.jpg")
+    (pair,) = FiledPairs(tmp_path).pairs()
     assert (pair.said, pair.decision, pair.by) == ("copy", "none", "Ann")
     assert (pair.original, pair.copy) == (Digest.of(ORIGINAL).hex, Digest.of(COPY).hex)
     assert pair.about == "ours.jpg, / the irs.jpg"
-    assert kept.files_of(pair) == (ORIGINAL, COPY)
+    assert pairs.files_of(pair) == (ORIGINAL, COPY)
 
 
 def test_the_newest_word_on_a_pair_counts(tmp_path: Path) -> None:
-    for said in (Said.COPY, Said.DIFFERENT):
-        kept = file(tmp_path, COPY, said)
-    file(tmp_path, OTHER, Said.COPY)
-    assert [pair.said for pair in kept.pairs()] == ["different", "copy"]
+    for label in (Judgement.COPY, Judgement.DIFFERENT):
+        pairs = store_pair(tmp_path, COPY, label)
+    store_pair(tmp_path, OTHER, Judgement.COPY)
+    assert [pair.said for pair in pairs.pairs()] == ["different", "copy"]
 
 
 def test_what_is_purged_takes_its_pairs_along(tmp_path: Path) -> None:
-    kept = file(tmp_path, COPY, Said.COPY)
-    file(tmp_path, OTHER, Said.COPY)
-    kept.forget(Digest.of(COPY))
-    (left,) = kept.pairs()
-    assert kept.files_of(left) == (ORIGINAL, OTHER)
+    pairs = store_pair(tmp_path, COPY, Judgement.COPY)
+    store_pair(tmp_path, OTHER, Judgement.COPY)
+    pairs.forget(Digest.of(COPY))
+    (pair,) = pairs.pairs()
+    assert pairs.files_of(pair) == (ORIGINAL, OTHER)
     assert not [path for path in tmp_path.rglob("*") if path.name == Digest.of(COPY).hex]
     assert Digest.of(COPY).hex not in (tmp_path / FOLDER / "pairs.csv").read_text()
 
 
 def test_nothing_is_made_where_nothing_was_kept(tmp_path: Path) -> None:
-    assert KeptPairs(tmp_path).pairs() == []
-    KeptPairs(tmp_path).forget(Digest.of(COPY))
+    assert FiledPairs(tmp_path).pairs() == []
+    FiledPairs(tmp_path).forget(Digest.of(COPY))
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
     unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
     with pytest.raises(RefusedError, match="can be read"):
-        KeptPairs(tmp_path).keep(ORIGINAL, COPY, Said.COPY, unread, about="", by="Ann")
+        FiledPairs(tmp_path).keep(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")
     assert not list(tmp_path.iterdir())

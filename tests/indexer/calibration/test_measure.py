@@ -7,18 +7,23 @@ import pytest
 from indexer import edits
 from indexer.calibration.measure import NEAREST, Bench, Scene, read_photographs
 from indexer.picture.descriptor import BUILT_IN
-from tests.assets.archive import PLAN, archive_in, quiet
+from tests.assets.archive import PLAN, fill_archive, ignore_progress
 
 
 @pytest.mark.long
 def test_files_of_the_same_picture_take_no_strangers_place(tmp_path: Path) -> None:
-    archive = archive_in(tmp_path / "archive")
-    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)
+    archive = fill_archive(tmp_path / "archive")
+    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, ignore_progress)
     group = photographs[0].group
-    shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
-    shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
-    found = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
-    often, once = ({one.files: one.verification for one in samples if one.kind == NEAREST} for samples in found)
+    shown_often = [
+        replace(photograph, group=group) if photograph.path < "10" else photograph for photograph in photographs
+    ]
+    shown_once = [shown_often[0], *(photograph for photograph in shown_often if photograph.group != group)]
+    measurements = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
+    often, once = (
+        {photograph.files: photograph.verification for photograph in samples if photograph.kind == NEAREST}
+        for samples in measurements
+    )
     assert often == once
     assert len(often) >= 3
 

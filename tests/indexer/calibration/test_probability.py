@@ -13,24 +13,24 @@ from indexer.picture.spaces import PIPELINE
 BOUNDS = (Bound(200, 0), Bound(200, 3))
 
 
-def measured(inliers: int, dense: float, decision: Decision = Decision.REVIEW) -> Verification:
+def verification_with(inliers: int, dense: float, decision: Decision = Decision.REVIEW) -> Verification:
     return Verification(decision, 256, inliers, dense, None, False, 0, dense, dense, None, PIPELINE)  # noqa: FBT003
 
 
 def samples(photographs: int = 200, seed: int = 3) -> list[Sample]:
     """Return samples in which copies agree more than other pairs, with some overlap."""
     random = np.random.default_rng(seed)
-    made = []
+    rows = []
     for number in range(photographs):
         for copy, centre in ((True, 0.75), (True, 0.7), (False, 0.3), (False, 0.35), (False, 0.3)):
             dense = float(np.clip(random.normal(centre, 0.15), 0, 1))
-            made.append(Sample(f"photo {number}", copy, "made", measured(int(40 * dense), dense)))
-    return made
+            rows.append(Sample(f"photo {number}", copy, "made", verification_with(int(40 * dense), dense)))
+    return rows
 
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return fit(samples(), name="test", made="2026-11-20", data="made", bounds=BOUNDS)
+    return fit(samples(), name="test", date="2026-11-20", data="made", bounds=BOUNDS)
 
 
 def test_logistic_has_the_largest_penalised_likelihood() -> None:
@@ -42,8 +42,8 @@ def test_logistic_has_the_largest_penalised_likelihood() -> None:
         margins = (learned[0] + rows @ learned[1:]) * (2 * outcomes - 1)
         return float((weights * np.logaddexp(0, -margins)).sum() + (learned[1:] ** 2).sum() / 2)
 
-    known = optimize.minimize(loss, np.zeros(4), tol=1e-12).x
-    assert logistic(rows, outcomes, weights) == pytest.approx(known, abs=1e-4)
+    expected = optimize.minimize(loss, np.zeros(4), tol=1e-12).x
+    assert logistic(rows, outcomes, weights) == pytest.approx(expected, abs=1e-4)
 
 
 def test_perfect_separation_still_has_finite_weights() -> None:
@@ -55,8 +55,8 @@ def test_perfect_separation_still_has_finite_weights() -> None:
 
 def test_probabilities_are_those_that_are_observed(calibration: Calibration) -> None:
     fresh = samples(seed=11)
-    predicted = np.array([calibration.probability(one.verification) for one in fresh], float)
-    copies = np.array([one.copy for one in fresh], float)
+    predicted = np.array([calibration.probability(sample.verification) for sample in fresh], float)
+    copies = np.array([sample.copy for sample in fresh], float)
     weights = np.where(copies == 1, 1 / 2, 1 / 3)
     for low, high in ((0, 0.2), (0.2, 0.8), (0.8, 1.01)):
         inside = (predicted >= low) & (predicted < high)
@@ -66,8 +66,8 @@ def test_probabilities_are_those_that_are_observed(calibration: Calibration) -> 
 
 
 def test_a_probability_never_says_more_than_its_photographs_allow(calibration: Calibration) -> None:
-    best = calibration.probability(measured(5000, 1.0))
-    worst = calibration.probability(measured(0, 0.0))
+    best = calibration.probability(verification_with(5000, 1.0))
+    worst = calibration.probability(verification_with(0, 0.0))
     assert worst is not None
     assert best is not None
     assert 1 / 200 < worst < 0.02
@@ -75,25 +75,25 @@ def test_a_probability_never_says_more_than_its_photographs_allow(calibration: C
 
 
 def test_the_same_samples_give_the_same_calibration_in_any_process(calibration: Calibration) -> None:
-    again = fit(samples(), name="test", made="2026-11-20", data="made", bounds=BOUNDS)
+    again = fit(samples(), name="test", date="2026-11-20", data="made", bounds=BOUNDS)
     assert again.digest == calibration.digest
     assert Calibration.from_json(calibration.to_json()) == calibration
 
 
 def test_a_photograph_is_on_one_side_of_the_split_only() -> None:
-    doubled = [replace(one, photograph=f"photo {int(one.photograph[6:]) % 30}") for one in samples(60)]
-    assert fit(doubled, name="t", made="2026-11-20", data="made", bounds=BOUNDS).photographs == 30
+    doubled = [replace(sample, photograph=f"photo {int(sample.photograph[6:]) % 30}") for sample in samples(60)]
+    assert fit(doubled, name="t", date="2026-11-20", data="made", bounds=BOUNDS).photographs == 30
 
 
-def test_too_few_photographs_are_refused_in_words() -> None:
+def test_too_few_photographs_are_refused_with_a_message() -> None:
     with pytest.raises(WrongUseError, match="19 photographs don't suffice"):
-        fit(samples(19), name="t", made="2026-11-20", data="made", bounds=BOUNDS)
+        fit(samples(19), name="t", date="2026-11-20", data="made", bounds=BOUNDS)
     with pytest.raises(WrongUseError):
-        fit([one for one in samples() if one.copy], name="t", made="2026-11-20", data="made", bounds=BOUNDS)
+        fit([sample for sample in samples() if sample.copy], name="t", date="2026-11-20", data="made", bounds=BOUNDS)
 
 
 def test_a_photograph_with_several_false_alarms_counts_once() -> None:
-    wrong = [Sample("a", False, "nearest", measured(9, 0.4)) for _ in range(3)]  # noqa: FBT003
-    right = [Sample("b", True, "edit", measured(9, 0.4))]  # noqa: FBT003
+    wrong = [Sample("a", False, "nearest", verification_with(9, 0.4)) for _ in range(3)]  # noqa: FBT003
+    right = [Sample("b", True, "edit", verification_with(9, 0.4))]  # noqa: FBT003
     assert false_alarms([*wrong, *right], Decision.REVIEW, 100) == Bound(100, 1)
     assert false_alarms([*wrong, *right], Decision.CERTAIN, 100) == Bound(100, 0)

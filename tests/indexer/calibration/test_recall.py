@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from exhibit.errors import WrongUseError
-from indexer.calibration.recall import as_plain, measure, recall_of
+from indexer.calibration.recall import as_dict, measure, recall_from_dict
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import BUILT_IN, Descriptor, examined
+from indexer.picture.descriptor import BUILT_IN, Descriptor, examine
 from tests.assets.networks import CARD, network
 from tests.assets.textured import encoded, textured
 
@@ -15,16 +15,16 @@ PICTURE = textured(1, (300, 200))
 
 
 @pytest.mark.long
-def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> None:
+def test_recall_separates_a_network_that_finds_crops_from_one_that_does_not() -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
-    mine = examined(read_card(CARD), network())
+    descriptor = examine(read_card(CARD), network())
     edits = ("jpeg70", "crop50", "mirror")
-    ours, other = measure([BUILT_IN, mine], photos, most=4, edits=edits)
-    assert ours.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
-    assert ours.overall.first > other.overall.first
-    assert (ours.photos, ours.references, ours.pairs) == (4, 14, 4 * 13 * len(edits))
+    own_recall, other = measure([BUILT_IN, descriptor], photos, most=4, edits=edits)
+    assert own_recall.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
+    assert own_recall.overall.first > other.overall.first
+    assert (own_recall.photos, own_recall.references, own_recall.pairs) == (4, 14, 4 * 13 * len(edits))
     assert other.overall.never <= other.overall.rare <= other.overall.few
-    assert recall_of(as_plain(ours)) == ours
+    assert recall_from_dict(as_dict(own_recall)) == own_recall
 
 
 @pytest.mark.long
@@ -32,9 +32,9 @@ def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
     twice = [
         partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
     ]
-    found = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
-    assert found.overall.first == 1
-    assert found.pairs < 3 * (found.references - 1)
+    recall = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
+    assert recall.overall.first == 1
+    assert recall.pairs < 3 * (recall.references - 1)
 
 
 @pytest.mark.long
@@ -65,7 +65,7 @@ class Broken(Indifferent):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [Indifferent, Broken])
-def test_a_network_that_tells_no_picture_from_another_finds_nothing(kind: type[Descriptor]) -> None:
+def test_a_network_with_the_same_vector_for_all_pictures_finds_nothing(kind: type[Descriptor]) -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
-    found = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, most=3, edits=("jpeg70",))[0]
-    assert (found.overall.first, found.overall.few, found.overall.never) == (0, 0, 0)
+    recall = measure([kind(BUILT_IN.card, BUILT_IN.space, bytes)], photos, most=3, edits=("jpeg70",))[0]
+    assert (recall.overall.first, recall.overall.few, recall.overall.never) == (0, 0, 0)

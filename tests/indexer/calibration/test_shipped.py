@@ -3,7 +3,7 @@ from indexer.picture.spaces import PIPELINE
 
 
 def test_the_shipped_calibration_is_for_this_version_of_the_comparison() -> None:
-    made = shipped_calibration()
-    assert made is not None
-    assert made.pipeline == PIPELINE, "fit it anew: docs/reference/stand-alone.md says how"
-    assert made.photographs >= 100
+    calibration = shipped_calibration()
+    assert calibration is not None
+    assert calibration.pipeline == PIPELINE, "fit it anew: docs/reference/stand-alone.md says how"
+    assert calibration.photographs >= 100

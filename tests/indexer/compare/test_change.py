@@ -4,51 +4,51 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.compare.change import Change, Place, change_of
+from indexer.compare.change import Change, Place, derive_change
 
 WORK = (400, 200)
 HALF = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
 MIRROR = np.array([[-1, 0, 399], [0, 1, 0], [0, 0, 1.0]])
 
 
-def change(transform: NDArray[np.float64], size: tuple[int, int]) -> Change:
-    found = change_of(transform, size, WORK)
-    assert found is not None
-    return found
+def change_from(transform: NDArray[np.float64], size: tuple[int, int]) -> Change:
+    actual = derive_change(transform, size, WORK)
+    assert actual is not None
+    return actual
 
 
 def test_a_whole_copy_is_changed_in_nothing() -> None:
-    assert change(np.eye(3), WORK) == Change(1.0, Place.WHOLE, Place.WHOLE, False, 0, 1.0, 1.0, False)  # noqa: FBT003
+    assert change_from(np.eye(3), WORK) == Change(1.0, Place.WHOLE, Place.WHOLE, False, 0, 1.0, 1.0, False)  # noqa: FBT003
 
 
 def test_a_part_has_its_share_and_its_place() -> None:
-    right = change(np.array([[1, 0, 240], [0, 1, 0], [0, 0, 1.0]]), (160, 200))
+    right = change_from(np.array([[1, 0, 240], [0, 1, 0], [0, 0, 1.0]]), (160, 200))
     assert right.share == pytest.approx(0.4)
     assert (right.across, right.down) == (Place.LAST, Place.WHOLE)
-    middle = change(np.array([[1, 0, 100], [0, 1, 0], [0, 0, 1.0]]), (200, 50))
+    middle = change_from(np.array([[1, 0, 100], [0, 1, 0], [0, 0, 1.0]]), (200, 50))
     assert middle.share == pytest.approx(0.125)
     assert (middle.across, middle.down) == (Place.MIDDLE, Place.FIRST)
 
 
-def test_scale_stretch_and_perspective_are_told_apart() -> None:
-    reduced = change(HALF, (200, 100))
+def test_scale_stretch_and_perspective_are_distinguished() -> None:
+    reduced = change_from(HALF, (200, 100))
     assert (reduced.scale, reduced.stretch) == pytest.approx((0.5, 1))
     assert not reduced.perspective
-    wider = change(np.diag([0.5, 1, 1]), (800, 200))
+    wider = change_from(np.diag([0.5, 1, 1]), (800, 200))
     assert wider.stretch == pytest.approx(2)
     assert not wider.perspective
-    assert change(np.array([[1, 0, 0], [0, 1, 0], [0, 0.002, 1]]), (900, 900)).perspective
+    assert change_from(np.array([[1, 0, 0], [0, 1, 0], [0, 0.002, 1]]), (900, 900)).perspective
 
 
 def test_a_mirrored_copy_is_mirrored_before_it_is_turned() -> None:
-    assert (change(MIRROR, WORK).mirrored, change(MIRROR, WORK).rotation) == (True, 0)
+    assert (change_from(MIRROR, WORK).mirrored, change_from(MIRROR, WORK).rotation) == (True, 0)
     clockwise = np.array([[0, 1, 0], [-1, 0, 199], [0, 0, 1.0]])
-    assert (change(clockwise, (200, 400)).mirrored, change(clockwise, (200, 400)).rotation) == (False, -90)
+    assert (change_from(clockwise, (200, 400)).mirrored, change_from(clockwise, (200, 400)).rotation) == (False, -90)
 
 
 def test_pictures_that_share_no_pixel_have_no_change() -> None:
-    assert change_of(np.array([[1, 0, 500], [0, 1, 0], [0, 0, 1.0]]), WORK, WORK) is None
+    assert derive_change(np.array([[1, 0, 500], [0, 1, 0], [0, 0, 1.0]]), WORK, WORK) is None
 
 
 def test_a_transform_says_the_same_whatever_the_sign_of_its_matrix() -> None:
-    assert change_of(-HALF, (200, 100), WORK) == change_of(HALF, (200, 100), WORK)
+    assert derive_change(-HALF, (200, 100), WORK) == derive_change(HALF, (200, 100), WORK)

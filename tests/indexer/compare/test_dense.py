@@ -5,23 +5,23 @@ from PIL import Image, ImageFilter
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.pictures.decode import decode
 from indexer.compare.decision import verify
-from indexer.compare.dense import agreeing_area, another_part, dense_agreement, windows
+from indexer.compare.dense import agreeing_area, compare_windows, dense_agreement, largest_disagreement
 from indexer.picture.features import Features
-from tests.assets.edited import EDITS, PICTURE, edited, measured
+from tests.assets.edited import EDITS, PICTURE, cached_features, edited_copy
 from tests.assets.textured import encoded, textured
 
 
 @pytest.fixture(scope="module")
 def registered() -> Features:
-    return measured(encoded(PICTURE))
+    return cached_features(encoded(PICTURE))
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, edit: str) -> None:
-    data = edited(edit)
-    found = measured(data)
-    transform = np.array(verify(found, registered).transform)
-    fast = dense_agreement(found, registered, transform).share
+    data = edited_copy(edit)
+    features = cached_features(data)
+    transform = np.array(verify(features, registered).transform)
+    fast = dense_agreement(features, registered, transform).share
     slow = dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
     assert fast == pytest.approx(slow, abs=0.03)
 
@@ -29,21 +29,24 @@ def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, e
 def test_the_two_agree_of_a_work_that_is_smaller_than_their_frame() -> None:
     work, copy = (textured(31, (128, 96)).filter(blur) for blur in (ImageFilter.GaussianBlur(0), ImageFilter.EMBOSS))
     shift = np.array([[0.99, 0.005, 1.4], [-0.01, 0.99, -1.0], [0, 0, 1]])
-    fast = dense_agreement(measured(encoded(copy)), measured(encoded(work)), shift).share
+    fast = dense_agreement(cached_features(encoded(copy)), cached_features(encoded(work)), shift).share
     assert 0.1 < fast < 0.9
     assert fast == pytest.approx(dense_similarity(np.asarray(copy), np.asarray(work), shift), abs=0.03)
 
 
-def beneath(patch: Image.Image) -> Features:
+def with_patch(patch: Image.Image) -> Features:
     """Return features of the image with something else in its centre."""
     sheet = PICTURE.copy()
     sheet.paste(patch, (120, 100))
-    return measured(encoded(sheet))
+    return cached_features(encoded(sheet))
 
 
 def test_only_what_has_texture_in_both_is_another_part(registered: Features) -> None:
-    other, plain = (beneath(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
-    shares = [another_part(seen, seen) for seen in (windows(one, registered, np.eye(3)) for one in (other, plain))]
+    other, plain = (with_patch(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
+    shares = [
+        largest_disagreement(pair, pair)
+        for pair in (compare_windows(features, registered, np.eye(3)) for features in (other, plain))
+    ]
     assert shares == [pytest.approx(0.16, abs=0.05), pytest.approx(0, abs=0.03)]
 
 
@@ -51,16 +54,16 @@ def before_wall(wall: Image.Image) -> Features:
     """Return features of a small image in front of a wall."""
     sheet = wall.resize((480, 360)).convert("RGB")
     sheet.paste(textured(17, (150, 110)), (160, 120))
-    return measured(encoded(sheet))
+    return cached_features(encoded(sheet))
 
 
-def test_plain_surroundings_count_where_one_line_tells_how_bright_they_are() -> None:
+def test_plain_surroundings_count_where_one_line_gives_their_brightness() -> None:
     falling = Image.linear_gradient("L")
     rising = falling.rotate(90)
     work, brighter, other = (
         before_wall(wall)
         for wall in (rising.point(lambda grey: 40 + grey // 3), rising.point(lambda grey: 90 + grey // 4), falling)
     )
-    shares = [agreeing_area(windows(found, work, np.eye(3)), work) for found in (brighter, other)]
+    shares = [agreeing_area(compare_windows(features, work, np.eye(3)), work) for features in (brighter, other)]
     assert [agreeing < 0.25 for agreeing, _ in shares] == [True, True]
     assert [alike for _, alike in shares] == [pytest.approx(1, abs=0.05), pytest.approx(0.3, abs=0.15)]

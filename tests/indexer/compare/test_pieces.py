@@ -7,11 +7,11 @@ from PIL import Image
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.types import Decision
 from indexer.compare.decision import verify
-from indexer.compare.geometry import agreeing, correspondences
-from indexer.compare.pieces import laid_in_pieces
+from indexer.compare.geometry import find_agreeing, find_correspondences
+from indexer.compare.pieces import align_in_pieces
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
-from tests.assets.edited import PICTURE, measured
+from tests.assets.edited import PICTURE, cached_features
 from tests.assets.textured import encoded, textured
 
 PIXELS = np.asarray(PICTURE)
@@ -19,7 +19,7 @@ HEIGHT, WIDTH = PIXELS.shape[:2]
 AMPLITUDE = 5
 
 
-def bent(strength: float) -> Image.Image:
+def bend(strength: float) -> Image.Image:
     """Distort the image like a wide-angle lens."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     middle = np.array([WIDTH / 2, HEIGHT / 2], np.float32)
@@ -29,7 +29,7 @@ def bent(strength: float) -> Image.Image:
     return Image.fromarray(cv2.remap(PIXELS, *places, cv2.INTER_LINEAR))
 
 
-def waved() -> Image.Image:
+def wave_rows() -> Image.Image:
     """Shift the rows by a sine."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     return Image.fromarray(
@@ -37,7 +37,7 @@ def waved() -> Image.Image:
     )
 
 
-def apart() -> Image.Image:
+def separate_strips() -> Image.Image:
     """Return three strips in another order, at different heights, on white."""
     sheet = Image.new("RGB", (WIDTH + 80, HEIGHT + 80), "white")
     strip = WIDTH // 3
@@ -47,28 +47,28 @@ def apart() -> Image.Image:
     return sheet
 
 
-def mirrored_and_waved() -> Image.Image:
+def mirror_and_wave() -> Image.Image:
     """Return the mirrored waves."""
-    return waved().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return wave_rows().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 @pytest.fixture(scope="module")
 def registered() -> Features:
-    return measured(encoded(PICTURE))
+    return cached_features(encoded(PICTURE))
 
 
 COPIES = {
-    "barrel": bent(0.35),
-    "pincushion": bent(-0.3),
-    "waves": waved(),
-    "apart": apart(),
-    "mirrored": mirrored_and_waved(),
+    "barrel": bend(0.35),
+    "pincushion": bend(-0.3),
+    "waves": wave_rows(),
+    "apart": separate_strips(),
+    "mirrored": mirror_and_wave(),
 }
 
 
 @pytest.mark.parametrize("name", COPIES)
 def test_a_copy_that_no_single_transform_describes_is_found(registered: Features, name: str) -> None:
-    verification = verify(measured(encoded(COPIES[name], "JPEG", 80)), registered)
+    verification = verify(cached_features(encoded(COPIES[name], "JPEG", 80)), registered)
     assert verification.decision is (Decision.CERTAIN if name == "apart" else verification.decision)
     assert verification.decision is not Decision.NONE
     assert "pieces" in verification.reasons
@@ -81,7 +81,7 @@ def test_a_copy_that_no_single_transform_describes_is_found(registered: Features
 @pytest.mark.parametrize("name", COPIES)
 def test_what_pieces_are_said_to_show_follows_from_the_pictures(registered: Features, name: str) -> None:
     data = encoded(COPIES[name])
-    verification = verify(measured(data), registered)
+    verification = verify(cached_features(data), registered)
     pixels = np.asarray(COPIES[name].convert("RGB"))
     assert verification.transform is not None
     again = dense_similarity(pixels, PIXELS, verification.transform, verification.pieces)
@@ -89,23 +89,23 @@ def test_what_pieces_are_said_to_show_follows_from_the_pictures(registered: Feat
 
 
 def test_the_pieces_lie_where_the_picture_was_bent(registered: Features) -> None:
-    found = measured(encoded(waved()))
-    laid = laid_in_pieces(found, registered, correspondences(found, registered))
-    assert laid is not None
-    for piece in laid.pieces:
-        left, top, right, bottom = piece.box
-        there = np.linalg.inv(np.array(piece.transform)) @ [(left + right) / 2, (top + bottom) / 2, 1]
-        x, y = there[:2] / there[2]
+    features = cached_features(encoded(wave_rows()))
+    pieces = align_in_pieces(features, registered, find_correspondences(features, registered))
+    assert pieces is not None
+    for piece in pieces.pieces:
+        x0, top, right, bottom = piece.box
+        mapped = np.linalg.inv(np.array(piece.transform)) @ [(x0 + right) / 2, (top + bottom) / 2, 1]
+        x, y = mapped[:2] / mapped[2]
         assert y == pytest.approx((top + bottom) / 2, abs=0.7)
-        assert x + AMPLITUDE * np.sin(y / 40) == pytest.approx((left + right) / 2, abs=1)
+        assert x + AMPLITUDE * np.sin(y / 40) == pytest.approx((x0 + right) / 2, abs=1)
 
 
 @pytest.mark.long
 def test_strangers_have_no_neighbourhoods_that_agree(registered: Features) -> None:
     for seed in range(5):
-        found = measured(encoded(textured(900 + seed)))
-        assert laid_in_pieces(found, registered, correspondences(found, registered)) is None
-        assert verify(found, registered).decision is Decision.NONE
+        features = cached_features(encoded(textured(900 + seed)))
+        assert align_in_pieces(features, registered, find_correspondences(features, registered)) is None
+        assert verify(features, registered).decision is Decision.NONE
 
 
 def exposure(step: float, seed: int) -> Image.Image:
@@ -126,14 +126,14 @@ def exposure(step: float, seed: int) -> Image.Image:
 @pytest.mark.long
 @pytest.mark.parametrize("step", [0.5, 1.0])
 def test_another_exposure_of_a_scene_is_not_certain(step: float) -> None:
-    registered, found = (measured(encoded(exposure(*moment))) for moment in ((0, 1), (step, 2)))
-    laid = laid_in_pieces(found, registered, correspondences(found, registered))
-    assert laid is not None
-    assert verify(found, registered).decision is not Decision.CERTAIN
+    registered, picture = (cached_features(encoded(exposure(*moment))) for moment in ((0, 1), (step, 2)))
+    pieces = align_in_pieces(picture, registered, find_correspondences(picture, registered))
+    assert pieces is not None
+    assert verify(picture, registered).decision is not Decision.CERTAIN
 
 
 def test_few_matches_have_no_neighbourhoods() -> None:
     points = np.arange(20.0).reshape(10, 2)
-    agrees, linear = agreeing(points, points)
+    agrees, linear = find_agreeing(points, points)
     assert not agrees.any()
     assert linear.shape == (10, 2, 2)

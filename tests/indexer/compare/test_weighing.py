@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.types import Decision
 from indexer.compare.figures import Figures
-from indexer.compare.weighing import TERMS, read, shipped
+from indexer.compare.weighing import TERMS, parse_weighing, shipped
 from indexer.search.why import FIGURES
 
 COPY = Figures(
@@ -25,10 +25,10 @@ NOTHING = Figures(128)
 
 @pytest.mark.parametrize("name", BETTER)
 def test_more_agreement_never_makes_an_answer_worse(name: str) -> None:
-    for begun in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
-        better = replace(begun, **{name: getattr(begun, name) + BETTER[name]})
+    for start in (COPY, replace(COPY, excess=4.0, pieces_excess=4.0, another=0.3, pieces_another=0.2, drift=1.0)):
+        better = replace(start, **{name: getattr(start, name) + BETTER[name]})
         for question in (shipped().glance, shipped().related, shipped().exposure):
-            assert question.odds(better) >= question.odds(begun)
+            assert question.odds(better) >= question.odds(start)
 
 
 def test_a_copy_is_certain_and_nothing_is_none() -> None:
@@ -36,7 +36,7 @@ def test_a_copy_is_certain_and_nothing_is_none() -> None:
     assert shipped().decide(NOTHING).decision is Decision.NONE
 
 
-def test_what_has_to_do_with_a_work_but_lies_nowhere_precisely_resembles() -> None:
+def test_a_picture_with_common_content_but_no_precise_alignment_is_related() -> None:
     moved = replace(COPY, in_place=0.2, drift=3.0, excess=9.0, pieces_in_place=0.3, pieces_excess=6.0, another=0.3)
     assert shipped().decide(moved).decision is Decision.RESEMBLES
 
@@ -47,7 +47,7 @@ def test_among_more_works_more_is_needed() -> None:
     assert limits[0] == limits[1] < limits[2] < limits[3]
 
 
-def test_the_sum_is_told_term_by_term() -> None:
+def test_the_sum_is_listed_term_by_term() -> None:
     for question in (shipped().related, shipped().exposure):
         assert question.intercept + sum(question.sum_of(COPY).values()) == pytest.approx(question.odds(COPY))
     assert TERMS.keys() <= FIGURES.keys()
@@ -63,12 +63,12 @@ def document() -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("weights", "said"),
+    ("weights", "message"),
     [({"votes": 1.0}, "There is no term votes."), ({"dense": -0.1}, "more agreement would speak against a copy")],
 )
-def test_a_weighing_with_other_terms_or_against_agreement_is_refused(weights: dict[str, float], said: str) -> None:
-    told = document()
-    assert read(json.dumps(told)).related.odds(COPY) == pytest.approx(0.9)
-    told["related"]["weights"] = weights
-    with pytest.raises(ValueError, match=said):
-        read(json.dumps(told))
+def test_a_weighing_with_other_terms_or_against_agreement_is_refused(weights: dict[str, float], message: str) -> None:
+    weighing = document()
+    assert parse_weighing(json.dumps(weighing)).related.odds(COPY) == pytest.approx(0.9)
+    weighing["related"]["weights"] = weights
+    with pytest.raises(ValueError, match=message):
+        parse_weighing(json.dumps(weighing))

@@ -7,21 +7,23 @@ from PIL import Image
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
 from indexer.draw.draw import SUFFIXES, View, draw, draw_small, jpeg
 from indexer.draw.pair import Pair
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, drawn, laid, pair
+from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 from tests.assets.textured import encoded
 
 
 @pytest.mark.parametrize("view", View)
 def test_the_same_input_gives_the_same_bytes(view: View) -> None:
     small = encoded(PICTURE.crop(CROP))
-    assert draw(view, Pair.of(small, small, laid(IDENTITY))) == draw(view, Pair.of(small, small, laid(IDENTITY)))
+    assert draw(view, Pair.of(small, small, build_verification(IDENTITY))) == draw(
+        view, Pair.of(small, small, build_verification(IDENTITY))
+    )
 
 
 @pytest.mark.long
 def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> None:
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
-        assert max(drawn(view, Pair.of(large, large, laid(IDENTITY, IDENTITY))).shape) <= 1600
+        assert max(drawing_pixels(view, Pair.of(large, large, build_verification(IDENTITY, IDENTITY))).shape) <= 1600
 
 
 def test_noise_is_drawn_too() -> None:
@@ -32,7 +34,7 @@ def test_noise_is_drawn_too() -> None:
 @pytest.mark.parametrize("view", View)
 def test_what_is_drawn_small_shows_what_the_large_drawing_shows(view: View) -> None:
     large = encoded(PICTURE.resize((1600, 1200)), "JPEG")
-    pairs = [Pair.of(large, large, laid(IDENTITY), side=side) for side in (1600, 400)]
+    pairs = [Pair.of(large, large, build_verification(IDENTITY), side=side) for side in (1600, 400)]
     whole, small = (Image.open(BytesIO(data)) for data in (draw(view, pairs[0]), draw_small(view, pairs[1])))
     assert max(small.size) == 400
     again = whole.resize(small.size, Image.Resampling.LANCZOS)
@@ -47,17 +49,17 @@ def test_odd_transforms_are_drawn_too(view: View) -> None:
     behind = np.array([[1, 0, 0], [0, 1, 0], [-0.024, 0, 1]])
     apart = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
     for transform in (horizon, behind, apart):
-        assert max(drawn(view, Pair.of(small, small, laid(transform))).shape) <= 1600
+        assert max(drawing_pixels(view, Pair.of(small, small, build_verification(transform))).shape) <= 1600
 
 
 def test_files_are_written_as_their_names_end() -> None:
-    one = pair(PICTURE, IDENTITY)
-    assert SUFFIXES[".png"](View.OVERLAY, one).startswith(b"\x89PNG")
-    assert SUFFIXES[".jpg"](View.OVERLAY, one).startswith(b"\xff\xd8")
+    drawn_pair = build_pair(PICTURE, IDENTITY)
+    assert SUFFIXES[".png"](View.OVERLAY, drawn_pair).startswith(b"\x89PNG")
+    assert SUFFIXES[".jpg"](View.OVERLAY, drawn_pair).startswith(b"\xff\xd8")
 
 
 def test_a_drawing_brings_its_thumbnail_with_it() -> None:
-    data = draw(View.OVERLAY, pair(PICTURE.crop(CROP), CROPPED))
+    data = draw(View.OVERLAY, build_pair(PICTURE.crop(CROP), CROPPED))
     thumbnail = thumbnail_of(data)
     assert thumbnail is not None
     with Image.open(BytesIO(thumbnail)) as small, Image.open(BytesIO(data)) as whole:

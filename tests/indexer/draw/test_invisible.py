@@ -5,7 +5,7 @@ from PIL import Image
 
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Verification
-from indexer.draw.invisible import cells_of, chance, marked
+from indexer.draw.invisible import add_mark, chance_probability, compare_cells
 from indexer.draw.pair import Pair
 from tests.assets.textured import encoded, textured
 
@@ -13,17 +13,17 @@ SEEDS = [bytes([number % 256, number // 256]) * 16 for number in range(2000)]
 SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def laid(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
+def pair_of(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
     """Return a pair of images of one size, the sighted one shifted to the right by this many pixels."""
     transform = ((1.0, 0.0, shift), SAME[1], SAME[2])
-    said = Verification(Decision.CERTAIN, 0, 0, 1.0, transform, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
-    return Pair.of(found, registered, said)
+    verification = Verification(Decision.CERTAIN, 0, 0, 1.0, transform, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
+    return Pair.of(found, registered, verification)
 
 
 def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:
     registered = encoded(textured(1))
-    cells = cells_of(laid(encoded(textured(1), "JPEG"), registered))
-    by_chance = np.array([chance(cells, seed) for seed in SEEDS])
+    cells = compare_cells(pair_of(encoded(textured(1), "JPEG"), registered))
+    by_chance = np.array([chance_probability(cells, seed) for seed in SEEDS])
     for bound in (0.3, 0.1, 0.01, 0.001):
         assert (by_chance <= bound).mean() <= bound
     assert by_chance.min() > 1e-6
@@ -33,15 +33,15 @@ def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:
 def test_a_mark_is_faint_and_sure() -> None:
     registered = encoded(textured(1))
     pixels = decode(registered).pixels
-    made = marked(pixels, SEEDS[7])
-    assert 1 <= np.abs(made.astype(int) - pixels).mean() < 3
-    cells = cells_of(laid(encoded(Image.fromarray(made)), registered))
-    assert chance(cells, SEEDS[7]) < 1e-50
-    assert chance(cells, SEEDS[8]) > 1e-6
+    watermarked = add_mark(pixels, SEEDS[7])
+    assert 1 <= np.abs(watermarked.astype(int) - pixels).mean() < 3
+    cells = compare_cells(pair_of(encoded(Image.fromarray(watermarked)), registered))
+    assert chance_probability(cells, SEEDS[7]) < 1e-50
+    assert chance_probability(cells, SEEDS[8]) > 1e-6
 
 
 def test_where_nothing_is_shared_nothing_is_said() -> None:
     registered = encoded(textured(1))
-    cells = cells_of(laid(registered, registered, shift=5000.0))
+    cells = compare_cells(pair_of(registered, registered, shift=5000.0))
     assert not cells.any()
-    assert chance(cells, SEEDS[1]) == 1.0
+    assert chance_probability(cells, SEEDS[1]) == 1.0

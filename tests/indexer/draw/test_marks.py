@@ -10,39 +10,39 @@ def canvas() -> Pixels:
     return np.full((200, 200, 3), 90, np.uint8)
 
 
-def where(pixels: Pixels, colour: tuple[int, ...]) -> np.ndarray:
+def positions_of(pixels: Pixels, colour: tuple[int, ...]) -> np.ndarray:
     return np.argwhere((pixels == colour).all(axis=2))[:, ::-1]
 
 
 def test_an_outline_runs_along_its_points_with_a_light_edge() -> None:
-    drawn = canvas()
-    outline(drawn, SQUARE)
-    assert tuple(drawn[60, 100]) == tuple(drawn[100, 140]) == OUTLINE
-    assert drawn[57, 100].min() > 150 < drawn[63, 100].min()
-    assert tuple(drawn[100, 100]) == (90, 90, 90)
+    drawing = canvas()
+    outline(drawing, SQUARE)
+    assert tuple(drawing[60, 100]) == tuple(drawing[100, 140]) == OUTLINE
+    assert drawing[57, 100].min() > 150 < drawing[63, 100].min()
+    assert tuple(drawing[100, 100]) == (90, 90, 90)
 
 
 def test_fewer_than_three_points_draw_nothing() -> None:
-    drawn = canvas()
-    outline(drawn, SQUARE[:2])
-    corner_badges(drawn, SQUARE[:0])
-    assert (drawn == canvas()).all()
+    drawing = canvas()
+    outline(drawing, SQUARE[:2])
+    corner_badges(drawing, SQUARE[:0])
+    assert (drawing == canvas()).all()
 
 
 def test_letters_stand_outside_of_their_corners() -> None:
-    drawn = canvas()
-    corner_badges(drawn, SQUARE)
-    assert (drawn[80:120, 80:120] == 90).all()
-    middles = [np.median(where(drawn, colour), axis=0) for _, colour in CORNERS]
+    drawing = canvas()
+    corner_badges(drawing, SQUARE)
+    assert (drawing[80:120, 80:120] == 90).all()
+    middles = [np.median(positions_of(drawing, colour), axis=0) for _, colour in CORNERS]
     for middle, corner in zip(middles, SQUARE, strict=True):
         assert np.abs(middle - 100).min() > np.abs(corner - 100).min()
 
 
 def test_a_badge_is_kept_on_the_canvas_with_its_letter_in_it() -> None:
-    drawn = canvas()
-    badge(drawn, np.array([-50.0, 500]), "A", RED)
-    disc = where(drawn, RED)
+    drawing = canvas()
+    badge(drawing, np.array([-50.0, 500]), "A", RED)
+    disc = positions_of(drawing, RED)
     assert (disc.min(axis=0) >= 0).all()
     assert (disc.max(axis=0) < 200).all()
     assert (np.ptp(disc, axis=0) >= 2 * BADGE - 2).all()
-    assert len(where(drawn, HALO)) > 40
+    assert len(positions_of(drawing, HALO)) > 40

@@ -4,20 +4,20 @@ from PIL import Image
 
 from indexer.draw.draw import View
 from indexer.draw.marks import OUTLINE
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, around, drawn, pair, places
+from tests.assets.drawn import CROP, CROPPED, IDENTITY, bounding_box, build_pair, drawing_pixels, pixel_positions
 
 
 def test_an_overlay_shows_a_crop_where_it_belongs_and_fades_the_rest() -> None:
-    pixels = drawn(View.OVERLAY, pair(Image.new("RGB", (200, 150), "teal"), CROPPED))
+    pixels = drawing_pixels(View.OVERLAY, build_pair(Image.new("RGB", (200, 150), "teal"), CROPPED))
     factor = pixels.shape[1] / 480
     assert pixels.shape[:2] == (round(360 * factor), 1600)
     assert tuple(pixels[round(135 * factor), round(200 * factor)]) == (0, 128, 128)
     assert pixels[: round(50 * factor)].min() >= 150
-    assert around(places(pixels, OUTLINE)) == pytest.approx([value * factor for value in CROP], abs=4)
+    assert bounding_box(pixel_positions(pixels, OUTLINE)) == pytest.approx([value * factor for value in CROP], abs=4)
 
 
 def test_an_overlay_of_a_whole_copy_leaves_strips_of_the_registered_picture() -> None:
-    pixels = drawn(View.OVERLAY, pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))
+    pixels = drawing_pixels(View.OVERLAY, build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))
     teal = (pixels[600, 10:-10] == (0, 128, 128)).all(axis=1)
     assert 0.4 < teal.mean() < 0.6
     assert np.abs(np.diff(teal.astype(int))).sum() == 5

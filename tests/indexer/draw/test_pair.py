@@ -5,20 +5,20 @@ from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.types import Piece
 from indexer.draw.draw import View
 from indexer.draw.pair import Pair
-from tests.assets.drawn import DATA, IDENTITY, PICTURE, drawn, laid, pair
+from tests.assets.drawn import DATA, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 
 
 def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:
     with pytest.raises(UnreadablePictureError):
-        pair(b"nothing", IDENTITY)
+        build_pair(b"nothing", IDENTITY)
     with pytest.raises(UnreadablePictureError):
-        Pair.of(DATA, b"nothing", laid(IDENTITY))
+        Pair.of(DATA, b"nothing", build_verification(IDENTITY))
     with pytest.raises(WrongUseError):
-        pair(PICTURE, np.zeros((3, 3)))
+        build_pair(PICTURE, np.zeros((3, 3)))
 
 
 def test_what_is_shown_twice_in_one_size_is_resized_once() -> None:
-    source = pair(PICTURE, IDENTITY).found
+    source = build_pair(PICTURE, IDENTITY).found
     half = source.shown(source.frame, (240, 180))
     assert half.pixels is source.shown(source.frame, (240, 400)).pixels
     assert half.pixels is not source.shown(source.frame, (120, 90)).pixels
@@ -28,8 +28,8 @@ def test_what_is_shown_twice_in_one_size_is_resized_once() -> None:
 @pytest.mark.parametrize("view", View)
 def test_pieces_that_lie_or_reach_beyond_the_found_picture_are_drawn_as_far_as_they_are_there(view: View) -> None:
     moved = [Piece((120 * n, 0, 120 * n + 120, 360), ((1, 0, 300 * (n - 1)), (0, 1, 0), (0, 0, 1))) for n in range(4)]
-    one = Pair.of(DATA, DATA, laid(IDENTITY, pieces=moved))
-    assert drawn(view, one).size
-    shown = one.registered.shown(one.registered.frame, (480, 360))
-    _, there = one.laid(one.first, shown)
-    assert [bool(there[:, x].all()) for x in (60, 180, 270, 330, 420)] == [True, True, False, True, False]
+    drawn_pair = Pair.of(DATA, DATA, build_verification(IDENTITY, pieces=moved))
+    assert drawing_pixels(view, drawn_pair).size
+    shown_view = drawn_pair.registered.shown(drawn_pair.registered.frame, (480, 360))
+    _, point = drawn_pair.laid(drawn_pair.first, shown_view)
+    assert [bool(point[:, x].all()) for x in (60, 180, 270, 330, 420)] == [True, True, False, True, False]

@@ -4,15 +4,15 @@ from PIL import Image, ImageOps
 from exhibit.types import Piece
 from indexer.draw.draw import View
 from indexer.draw.pair import Pair
-from indexer.draw.points import MAX_POINTS, matched_details
-from tests.assets.drawn import DATA, IDENTITY, MIRRORED, PICTURE, drawn, laid, pair
+from indexer.draw.points import MAX_POINTS, find_matched_details
+from tests.assets.drawn import DATA, IDENTITY, MIRRORED, PICTURE, build_pair, build_verification, drawing_pixels
 from tests.assets.textured import encoded
 
 
 def test_numbered_points_are_the_same_details_in_both() -> None:
-    found, registered = matched_details(pair(ImageOps.mirror(PICTURE), MIRRORED))
-    assert 10 <= len(found) <= MAX_POINTS
-    assert np.abs(np.stack([479 - found[:, 0], found[:, 1]], axis=1) - registered).max() < 4
+    details, registered = find_matched_details(build_pair(ImageOps.mirror(PICTURE), MIRRORED))
+    assert 10 <= len(details) <= MAX_POINTS
+    assert np.abs(np.stack([479 - details[:, 0], details[:, 1]], axis=1) - registered).max() < 4
     apart = np.linalg.norm(registered[:, None] - registered[None], axis=2) + 1000 * np.eye(len(registered))
     assert apart.min() > 30
     spread = registered.max(axis=0) - registered.min(axis=0)
@@ -20,12 +20,16 @@ def test_numbered_points_are_the_same_details_in_both() -> None:
 
 
 def test_details_outside_all_pieces_have_no_number() -> None:
-    left = Piece((0, 0, 240, 360), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
-    _, registered = matched_details(Pair.of(encoded(PICTURE), DATA, laid(IDENTITY, pieces=[left])))
+    piece = Piece((0, 0, 240, 360), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    _, registered = find_matched_details(Pair.of(encoded(PICTURE), DATA, build_verification(IDENTITY, pieces=[piece])))
     assert len(registered) >= 10
     assert registered[:, 0].max() < 240
 
 
 def test_points_of_pictures_without_common_details_are_just_the_pictures() -> None:
-    assert len(matched_details(pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))[0]) == 0
-    assert drawn(View.POINTS, pair(Image.new("RGB", (480, 360), "teal"), IDENTITY)).shape == (620, 1600, 3)
+    assert len(find_matched_details(build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))[0]) == 0
+    assert drawing_pixels(View.POINTS, build_pair(Image.new("RGB", (480, 360), "teal"), IDENTITY)).shape == (
+        620,
+        1600,
+        3,
+    )

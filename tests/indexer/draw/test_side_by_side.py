@@ -5,35 +5,45 @@ from PIL import Image, ImageOps
 
 from indexer.draw.draw import View
 from indexer.draw.marks import CORNERS, OUTLINE
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, MIRRORED, PICTURE, around, drawn, pair, places
+from tests.assets.drawn import (
+    CROP,
+    CROPPED,
+    IDENTITY,
+    MIRRORED,
+    PICTURE,
+    bounding_box,
+    build_pair,
+    drawing_pixels,
+    pixel_positions,
+)
 
 
 def corners(half: NDArray[np.uint8]) -> str:
     """Return the letters in one image of a pair: top left, top right, bottom right, bottom left."""
-    middles = {letter: np.median(places(half, colour), axis=0) for letter, colour in CORNERS}
+    middles = {letter: np.median(pixel_positions(half, colour), axis=0) for letter, colour in CORNERS}
     centre = np.mean(list(middles.values()), axis=0)
-    seen = {tuple((place > centre).tolist()): letter for letter, place in middles.items()}
-    return "".join(seen[at] for at in ((False, False), (True, False), (True, True), (False, True)))
+    letters = {tuple((place > centre).tolist()): letter for letter, place in middles.items()}
+    return "".join(letters[at] for at in ((False, False), (True, False), (True, True), (False, True)))
 
 
 @pytest.mark.long
 def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it_is_small() -> None:
-    whole = drawn(View.SIDE_BY_SIDE, pair(PICTURE, IDENTITY))
-    crop = drawn(View.SIDE_BY_SIDE, pair(PICTURE.crop(CROP), CROPPED))
+    whole = drawing_pixels(View.SIDE_BY_SIDE, build_pair(PICTURE, IDENTITY))
+    crop = drawing_pixels(View.SIDE_BY_SIDE, build_pair(PICTURE.crop(CROP), CROPPED))
     assert whole.shape == (620, 1600, 3)
     assert crop.shape[1] == 1600
     assert crop.shape[0] > 1100
-    left, top, right, bottom = around(places(crop[:620, :800], OUTLINE))
-    assert (left - 40) / 720 == pytest.approx(100 / 480, abs=0.01)
+    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, :800], OUTLINE))
+    assert (x0 - 40) / 720 == pytest.approx(100 / 480, abs=0.01)
     assert (top - 40) / 540 == pytest.approx(60 / 360, abs=0.01)
-    assert (right - left, bottom - top) == pytest.approx((300, 225), abs=4)
-    left, top, right, bottom = around(places(crop[:620, 800:], OUTLINE))
-    assert (right - left, bottom - top) == pytest.approx((720, 540), abs=4)
+    assert (right - x0, bottom - top) == pytest.approx((300, 225), abs=4)
+    x0, top, right, bottom = bounding_box(pixel_positions(crop[:620, 800:], OUTLINE))
+    assert (right - x0, bottom - top) == pytest.approx((720, 540), abs=4)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("found", "transform", "letters"),
+    ("picture", "transform", "letters"),
     [
         (PICTURE, IDENTITY, "ABCD"),
         (ImageOps.mirror(PICTURE), MIRRORED, "BADC"),
@@ -45,20 +55,20 @@ def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it
     ids=["as it is", "mirrored", "upside down mirrored", "turned by 180", "turned by 90", "mirrored and cropped"],
 )
 def test_letters_at_corresponding_corners_tell_how_a_copy_was_turned(
-    found: Image.Image, transform: NDArray[np.float64], letters: str
+    picture: Image.Image, transform: NDArray[np.float64], letters: str
 ) -> None:
-    pixels = drawn(View.SIDE_BY_SIDE, pair(found, transform))
+    pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(picture, transform))
     upper = pixels if letters == "ABCD" else pixels[:-620]
     assert corners(upper[:, :800]) == "ABCD"
     assert corners(upper[:, 800:]) == letters
 
 
 def test_a_turned_copy_is_shown_below_as_it_was_before() -> None:
-    found = ImageOps.mirror(PICTURE)
-    pixels = drawn(View.SIDE_BY_SIDE, pair(found, MIRRORED))
+    mirrored = ImageOps.mirror(PICTURE)
+    pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(mirrored, MIRRORED))
     below = pixels[-620 + 60 : -60]
-    left, right = below[:, 60:740].astype(int), below[:, 860:1540].astype(int)
-    assert np.abs(left - right).mean() < 3
+    first_half, right = below[:, 60:740].astype(int), below[:, 860:1540].astype(int)
+    assert np.abs(first_half - right).mean() < 3
     assert corners(pixels[620:, 800:]) == "ABCD"
 
 
@@ -67,11 +77,11 @@ def test_several_copies_in_one_picture_are_each_outlined_and_shown() -> None:
     sheet.paste(PICTURE, (0, 0))
     sheet.paste(ImageOps.mirror(PICTURE), (510, 20))
     second = MIRRORED @ np.array([[1.0, 0, -510], [0, 1, -20], [0, 0, 1]])
-    pixels = drawn(View.SIDE_BY_SIDE, pair(sheet, IDENTITY, second))
+    pixels = drawing_pixels(View.SIDE_BY_SIDE, build_pair(sheet, IDENTITY, second))
     factor = 720 / 1000
-    outlined = places(pixels[:560, 840:1560], OUTLINE)
-    for left in (0, 510):
-        inside = outlined[(outlined[:, 0] > left * factor + 20) & (outlined[:, 0] < (left + 480) * factor - 20)]
+    outlined = pixel_positions(pixels[:560, 840:1560], OUTLINE)
+    for x in (0, 510):
+        inside = outlined[(outlined[:, 0] > x * factor + 20) & (outlined[:, 0] < (x + 480) * factor - 20)]
         assert len(inside) > 200
-    *_, right, _ = around(places(pixels[pixels.shape[0] - 200 :], OUTLINE))
+    *_, right, _ = bounding_box(pixel_positions(pixels[pixels.shape[0] - 200 :], OUTLINE))
     assert right > 1500

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from indexer.draw.overlay import TINTS, survives
+from indexer.draw.overlay import TINTS, draw_survival
 from tests.assets.drawn import DATA, PICTURE
 
 
 def test_each_cell_shows_what_survives_of_it() -> None:
-    drawn = survives(DATA, ("21", "0-"))
-    height, width = drawn.shape[0] // 2, drawn.shape[1] // 2
-    kept, structure, nothing, plain = (
-        drawn[row * height : (row + 1) * height, column * width : (column + 1) * width].astype(float)
+    drawing = draw_survival(DATA, ("21", "0-"))
+    height, width = drawing.shape[0] // 2, drawing.shape[1] // 2
+    preserved, structure, nothing, plain = (
+        drawing[row * height : (row + 1) * height, column * width : (column + 1) * width].astype(float)
         for row in (0, 1)
         for column in (0, 1)
     )
-    whole = np.asarray(PICTURE.resize(drawn.shape[1::-1])).astype(float)
-    assert np.abs(kept - whole[:height, :width]).mean() < 5
+    whole = np.asarray(PICTURE.resize(drawing.shape[1::-1])).astype(float)
+    assert np.abs(preserved - whole[:height, :width]).mean() < 5
     assert np.ptp(plain.mean(axis=(0, 1))) == 0
     for tinted, sign in ((structure, "1"), (nothing, "0")):
         away = tinted.mean(axis=(0, 1)) - np.array(TINTS[sign]) / 2

@@ -7,15 +7,15 @@ from PIL import Image
 from indexer import edits
 from tests.assets.textured import textured
 
-OTHERS = [textured(seed, (200, 150)) for seed in (2, 3, 4)]
+OTHER_PICTURES = [textured(seed, (200, 150)) for seed in (2, 3, 4)]
 
 
 SIZE = (200, 150)
 
 
 def pixels_of(name: str, picture: Image.Image, seed: int) -> np.ndarray:
-    with Image.open(io.BytesIO(edits.apply(name, picture, OTHERS, seed).data)) as shown:
-        return np.asarray(shown.convert("RGB"), np.int16)
+    with Image.open(io.BytesIO(edits.apply(name, picture, OTHER_PICTURES, seed).data)) as image:
+        return np.asarray(image.convert("RGB"), np.int16)
 
 
 def test_the_groups_hold_every_edit_once() -> None:
@@ -28,8 +28,8 @@ def test_the_groups_hold_every_edit_once() -> None:
 @pytest.mark.parametrize("name", [*edits.OVERLAYS, *edits.PAGES])
 def test_one_seed_lays_the_same_over_two_pictures(name: str) -> None:
     dark, light = (Image.new("RGB", SIZE, (level, level, level)) for level in (100, 140))
-    one, other = pixels_of(name, dark, 9), pixels_of(name, light, 9)
-    ground = (abs(one - 100).max(axis=2) < 30) & (abs(other - 140).max(axis=2) < 30)
-    same = abs(one - other).max(axis=2) < 12
+    first, other = pixels_of(name, dark, 9), pixels_of(name, light, 9)
+    ground = (abs(first - 100).max(axis=2) < 30) & (abs(other - 140).max(axis=2) < 30)
+    same = abs(first - other).max(axis=2) < 12
     assert (same | ground).mean() > 0.75
     assert (~ground).mean() > 0.01

@@ -11,25 +11,25 @@ from tests.assets.textured import textured
 SIZE = (200, 150)
 
 
-PICTURE, OTHERS = textured(1, SIZE), [textured(seed, SIZE) for seed in (2, 3, 4)]
+PICTURE, OTHER_PICTURES = textured(1, SIZE), [textured(seed, SIZE) for seed in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("name", edits.EDITS)
 def test_an_edit_makes_the_same_readable_picture_each_time(name: str) -> None:
     before = np.array(PICTURE)
-    made = edits.apply(name, PICTURE, OTHERS, 5)
-    assert made == edits.apply(name, PICTURE, OTHERS, 5)
-    shown = decode(made.data)
-    assert min(shown.pixels.shape[:2]) >= 20
-    assert shown.pixels.std() > 5
+    edited = edits.apply(name, PICTURE, OTHER_PICTURES, 5)
+    assert edited == edits.apply(name, PICTURE, OTHER_PICTURES, 5)
+    decoded = decode(edited.data)
+    assert min(decoded.pixels.shape[:2]) >= 20
+    assert decoded.pixels.std() > 5
     assert (np.array(PICTURE) == before).all()
 
 
 @pytest.mark.parametrize("name", ["text", "crop50", "bg40", "night", "chain2"])
 def test_another_seed_makes_another_picture(name: str) -> None:
-    assert edits.apply(name, PICTURE, OTHERS, 5) != edits.apply(name, PICTURE, OTHERS, 6)
+    assert edits.apply(name, PICTURE, OTHER_PICTURES, 5) != edits.apply(name, PICTURE, OTHER_PICTURES, 6)
 
 
 def test_an_edit_that_is_not_there_is_said_so() -> None:
     with pytest.raises(WrongUseError, match="no edit nonsense"):
-        edits.apply("nonsense", PICTURE, OTHERS, 1)
+        edits.apply("nonsense", PICTURE, OTHER_PICTURES, 1)

@@ -3,64 +3,64 @@ from PIL import Image, ImageOps
 
 from indexer.edits import placed
 from indexer.edits.scene import Change
-from tests.assets.scenes import PICTURE, SIZE, likeness, quarters, scene, shows_quarters
+from tests.assets.scenes import PICTURE, SIZE, compose_scene, correlation, has_ordered_quarters, quarters
 
 
-def best(sheet: Image.Image, tile: tuple[int, int], places: list[tuple[int, int]]) -> list[float]:
+def tile_likenesses(sheet: Image.Image, tile: tuple[int, int], places: list[tuple[int, int]]) -> list[float]:
     """Return the similarity of each tile of a sheet to the image."""
     fitted = ImageOps.fit(PICTURE, tile, Image.Resampling.LANCZOS)
-    return [likeness(fitted, sheet.crop((x, y, x + tile[0], y + tile[1]))) for x, y in places]
+    return [correlation(fitted, sheet.crop((x, y, x + tile[0], y + tile[1]))) for x, y in places]
 
 
 def test_a_collage_shows_the_picture_in_one_tile_and_others_in_the_rest() -> None:
-    sheet = placed.collage(2, 2, (100, 80), 10)(scene())
+    sheet = placed.collage(2, 2, (100, 80), 10)(compose_scene())
     assert sheet.size == (210, 170)
-    tiles = best(sheet, (100, 80), [(0, 0), (110, 0), (0, 90), (110, 90)])
-    assert sorted(one > 0.99 for one in tiles) == [False, False, False, True]
+    tiles = tile_likenesses(sheet, (100, 80), [(0, 0), (110, 0), (0, 90), (110, 90)])
+    assert sorted(score > 0.99 for score in tiles) == [False, False, False, True]
     assert set(sheet.crop((0, 82, 210, 88)).get_flattened_data()) == {(255, 255, 255)}
 
 
 def test_one_of_three_panels_is_the_picture() -> None:
-    tiles = best(placed.panels(scene()), (480, 280), [(0, 0), (0, 330), (0, 660)])
-    assert sorted(one > 0.99 for one in tiles) == [False, False, True]
+    tiles = tile_likenesses(placed.panels(compose_scene()), (480, 280), [(0, 0), (0, 330), (0, 660)])
+    assert sorted(score > 0.99 for score in tiles) == [False, False, True]
 
 
 def test_halves_stand_beside_one_another() -> None:
-    sheet = placed.beside(scene())
+    sheet = placed.place_beside(compose_scene())
     assert sheet.size == (726, 540)
-    assert sorted(one > 0.99 for one in best(sheet, (360, 540), [(0, 0), (366, 0)])) == [False, True]
+    assert sorted(score > 0.99 for score in tile_likenesses(sheet, (360, 540), [(0, 0), (366, 0)])) == [False, True]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("change", [placed.on_background(0.4), placed.inset])
+@pytest.mark.parametrize("change", [placed.place_on_background(0.4), placed.inset])
 def test_a_picture_on_another_one_is_small_and_whole(change: Change) -> None:
-    made = change(scene())
-    assert made.width == placed.BACKGROUND_WIDTH
+    edited = change(compose_scene())
+    assert edited.width == placed.BACKGROUND_WIDTH
     width = round(900 * (0.4 if change is not placed.inset else 0.36))
     small = PICTURE.resize((width, round(width * 0.75)), Image.Resampling.LANCZOS)
     corner = small.getpixel((0, 0))
-    places = [(x, y) for y in range(made.height - small.height + 1) for x in range(made.width - width + 1)]
-    found = [
-        made.crop((x, y, x + width, y + small.height)) == small
+    places = [(x, y) for y in range(edited.height - small.height + 1) for x in range(edited.width - width + 1)]
+    matches = [
+        edited.crop((x, y, x + width, y + small.height)) == small
         for x, y in places
-        if made.getpixel((x, y)) == corner and made.getpixel((x + 9, y + 9)) == small.getpixel((9, 9))
+        if edited.getpixel((x, y)) == corner and edited.getpixel((x + 9, y + 9)) == small.getpixel((9, 9))
     ]
-    assert found.count(True) == 1
+    assert matches.count(True) == 1
 
 
 def test_a_face_in_the_corner_leaves_the_rest_of_the_picture() -> None:
-    made = placed.with_inset(scene())
-    assert made.size == SIZE
+    edited = placed.add_inset(compose_scene())
+    assert edited.size == SIZE
     quarters = [(0, 0, 120, 90), (120, 0, 240, 90), (0, 90, 120, 180), (120, 90, 240, 180)]
-    same = [made.crop(box) == PICTURE.crop(box) for box in quarters]
+    same = [edited.crop(box) == PICTURE.crop(box) for box in quarters]
     assert same.count(True) >= 2
     assert same.count(False) >= 1
 
 
 def test_a_cut_out_keeps_the_middle_and_a_wall_shows_the_poster() -> None:
-    cut = placed.cut_out(scene())
+    cut = placed.cut_out_outline(compose_scene())
     assert cut.crop((100, 75, 140, 105)) == PICTURE.crop((100, 75, 140, 105))
     assert len(set(cut.crop((0, 0, 6, 6)).get_flattened_data())) == 1
-    wall = placed.on_wall(scene(picture=quarters()))
+    wall = placed.place_on_wall(compose_scene(picture=quarters()))
     assert wall.size == (900, 640)
-    assert shows_quarters(wall.crop((220, 110, 700, 530)))
+    assert has_ordered_quarters(wall.crop((220, 110, 700, 530)))

@@ -5,31 +5,31 @@ import pytest
 from PIL import Image
 
 from exhibit.pictures.decode import decode
-from indexer.edits.catalogue import Saving, exif_turned, gif, jpeg, webp
-from tests.assets.scenes import PICTURE, likeness
+from indexer.edits.catalogue import Saving, gif, jpeg, rotate_by_exif, webp
+from tests.assets.scenes import PICTURE, correlation
 
 
 @pytest.mark.parametrize(
     ("saving", "suffix", "kind"), [(jpeg(30), ".jpg", "JPEG"), (webp(40), ".webp", "WEBP"), (gif(64), ".gif", "GIF")]
 )
 def test_a_saving_writes_its_format_under_its_suffix(saving: Saving, suffix: str, kind: str) -> None:
-    with Image.open(io.BytesIO(saving.encode(PICTURE))) as made:
-        assert (saving.suffix, made.format, made.size) == (suffix, kind, PICTURE.size)
-        assert 0.9 < likeness(PICTURE, made) < 1
+    with Image.open(io.BytesIO(saving.encode(PICTURE))) as image:
+        assert (saving.suffix, image.format, image.size) == (suffix, kind, PICTURE.size)
+        assert 0.9 < correlation(PICTURE, image) < 1
 
 
 def test_a_lower_quality_takes_fewer_bytes_and_a_palette_has_its_colours() -> None:
     assert len(jpeg(10).encode(PICTURE)) < len(jpeg(70).encode(PICTURE)) < len(jpeg(95).encode(PICTURE))
-    with Image.open(io.BytesIO(gif(16).encode(PICTURE))) as made:
-        colours = made.convert("RGB").getcolors()
+    with Image.open(io.BytesIO(gif(16).encode(PICTURE))) as image:
+        colours = image.convert("RGB").getcolors()
     assert colours is not None
     assert 2 < len(colours) <= 16
 
 
 def test_pixels_on_their_side_are_upright_for_whoever_reads_the_orientation() -> None:
-    data = exif_turned().encode(PICTURE)
+    data = rotate_by_exif().encode(PICTURE)
     with Image.open(io.BytesIO(data)) as stored:
         assert stored.size == PICTURE.size[::-1]
-    shown = decode(data).pixels
-    assert shown.shape[1::-1] == PICTURE.size
-    assert np.abs(shown.astype(int) - np.asarray(PICTURE)).mean() < 12
+    pixels = decode(data).pixels
+    assert pixels.shape[1::-1] == PICTURE.size
+    assert np.abs(pixels.astype(int) - np.asarray(PICTURE)).mean() < 12

@@ -8,14 +8,14 @@ from indexer.edits.stickers import sticker
 
 @pytest.mark.parametrize("side", [0, 1, 60, 400])
 def test_a_sticker_is_a_square_of_its_side(side: int) -> None:
-    drawn = sticker(Random(1), side)
-    assert (drawn.mode, drawn.size) == ("RGBA", (max(1, side), max(1, side)))
+    picture = sticker(Random(1), side)
+    assert (picture.mode, picture.size) == ("RGBA", (max(1, side), max(1, side)))
 
 
 def test_chance_draws_different_ones_each_on_nothing() -> None:
-    drawn = [np.asarray(sticker(Random(seed), 80)) for seed in range(30)]
-    assert len({one.tobytes() for one in drawn}) == 8
-    assert (np.asarray(sticker(Random(3), 80)) == drawn[3]).all()
-    for one in drawn:
-        assert 0.2 < (one[..., 3] > 128).mean() < 0.9
-        assert one[0, 0, 3] == one[-1, -1, 3] == 0
+    pictures = [np.asarray(sticker(Random(seed), 80)) for seed in range(30)]
+    assert len({picture.tobytes() for picture in pictures}) == 8
+    assert (np.asarray(sticker(Random(3), 80)) == pictures[3]).all()
+    for picture in pictures:
+        assert 0.2 < (picture[..., 3] > 128).mean() < 0.9
+        assert picture[0, 0, 3] == picture[-1, -1, 3] == 0

@@ -4,56 +4,56 @@ from numpy.typing import NDArray
 
 from indexer.edits import tones
 from indexer.edits.scene import Change
-from tests.assets.scenes import PICTURE, SIZE, likeness, scene
+from tests.assets.scenes import PICTURE, SIZE, compose_scene, correlation
 
 BEFORE = np.asarray(PICTURE, np.float64)
 
 
-def after(change: Change) -> NDArray[np.float64]:
-    return np.asarray(change(scene()), np.float64)
+def apply_to_scene(change: Change) -> NDArray[np.float64]:
+    return np.asarray(change(compose_scene()), np.float64)
 
 
-def detail(values: NDArray[np.float64]) -> float:
+def mean_detail(values: NDArray[np.float64]) -> float:
     """Return the mean difference of neighbouring pixels."""
     return float(np.abs(np.diff(values, axis=1)).mean())
 
 
 def test_colours_go_turn_or_become_two() -> None:
-    grey = after(tones.grey)
+    grey = apply_to_scene(tones.to_grey)
     assert (np.ptp(grey, axis=2) == 0).all()
-    assert (after(tones.inverted) == 255 - BEFORE).all()
-    assert tones.inverted(scene(picture=tones.inverted(scene()))) == PICTURE
-    two = after(tones.duotone).reshape(-1, 3)
+    assert (apply_to_scene(tones.invert) == 255 - BEFORE).all()
+    assert tones.invert(compose_scene(picture=tones.invert(compose_scene()))) == PICTURE
+    two = apply_to_scene(tones.duotone).reshape(-1, 3)
     assert np.linalg.matrix_rank(np.cov((two - two.mean(0)).T), tol=30) <= 2
-    assert np.unique(after(tones.posterised)).size <= 4
+    assert np.unique(apply_to_scene(tones.posterise)).size <= 4
 
 
-@pytest.mark.parametrize("change", [tones.blurred(2.0), tones.motion_blurred])
+@pytest.mark.parametrize("change", [tones.blur(2.0), tones.blur_motion])
 def test_a_blur_takes_detail(change: Change) -> None:
-    assert detail(after(change)) < 0.7 * detail(BEFORE)
+    assert mean_detail(apply_to_scene(change)) < 0.7 * mean_detail(BEFORE)
 
 
 def test_sharpening_and_local_contrast_add_detail() -> None:
-    assert detail(after(tones.sharpened)) > 1.2 * detail(BEFORE)
-    assert detail(after(tones.local_contrast)) > 1.1 * detail(BEFORE)
+    assert mean_detail(apply_to_scene(tones.sharpen)) > 1.2 * mean_detail(BEFORE)
+    assert mean_detail(apply_to_scene(tones.local_contrast)) > 1.1 * mean_detail(BEFORE)
 
 
 def test_only_the_middle_stays_sharp() -> None:
-    made = after(tones.bokeh)
-    assert np.abs(made - BEFORE)[80:100, 110:130].max() <= 1
-    assert detail(made[:20]) < 0.6 * detail(BEFORE[:20])
+    blurred = apply_to_scene(tones.bokeh)
+    assert np.abs(blurred - BEFORE)[80:100, 110:130].max() <= 1
+    assert mean_detail(blurred[:20]) < 0.6 * mean_detail(BEFORE[:20])
 
 
 def test_night_is_dark_and_noise_is_the_same_in_all_channels() -> None:
-    assert after(tones.night).mean() < 0.5 * BEFORE.mean()
-    flat = tones.noisy(12)(scene(picture=PICTURE.point(lambda _: 128)))
+    assert apply_to_scene(tones.night).mean() < 0.5 * BEFORE.mean()
+    flat = tones.add_noise(12)(compose_scene(picture=PICTURE.point(lambda _: 128)))
     values = np.asarray(flat, np.float64)
     assert (np.ptp(values, axis=2) == 0).all()
     assert values.std() == pytest.approx(12, rel=0.1)
 
 
-@pytest.mark.parametrize("change", [tones.jittered, tones.vintage, tones.filtered, tones.upscaled])
+@pytest.mark.parametrize("change", [tones.jitter_colours, tones.vintage, tones.apply_filter, tones.upscale])
 def test_a_filter_leaves_the_picture_to_be_recognised(change: Change) -> None:
-    made = change(scene())
-    assert made.size == SIZE
-    assert 0.4 < likeness(PICTURE, made) < 0.999
+    filtered = change(compose_scene())
+    assert filtered.size == SIZE
+    assert 0.4 < correlation(PICTURE, filtered) < 0.999

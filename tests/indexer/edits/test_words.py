@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from indexer.edits.words import WORDS, fitting_font, font, paragraph, sentence
 
 
-def test_a_sentence_has_so_many_words_of_the_list() -> None:
+def test_a_sentence_has_the_requested_number_of_words() -> None:
     words = sentence(Random(1), 7).split()
     assert len(words) == 7
     assert set(words) <= set(WORDS)

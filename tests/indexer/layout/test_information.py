@@ -17,7 +17,7 @@ from tests.assets.textured import encoded, text_page, textured
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_pictures_that_cannot_be_told_apart_are_named(picture: Image.Image, reason: str) -> None:
+def test_indistinguishable_pictures_are_named(picture: Image.Image, reason: str) -> None:
     assert reason in extract(encoded(picture)).low_information
 
 

@@ -4,42 +4,42 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.compare.nearest_hash import nearest_hash
-from indexer.layout.insets import inset
+from indexer.compare.nearest_hash import find_nearest_hash
+from indexer.layout.insets import find_inset
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
-from indexer.search.candidates import hash_candidates
+from indexer.search.candidates import find_hash_candidates
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.textured import PLACE, SMALL, collage_with, encoded, textured, with_inset
 
 
-def found(picture: Image.Image) -> Box | None:
+def find_inset_in(picture: Image.Image) -> Box | None:
     grey = picture.convert("L")
     grey.thumbnail((512, 512))
-    return inset(np.asarray(grey), picture.size)
+    return find_inset(np.asarray(grey), picture.size)
 
 
 @pytest.mark.parametrize("seed", range(900, 904))
 @pytest.mark.parametrize("colour", ["white", "black"])
 def test_a_picture_laid_upon_another_is_an_inset(seed: int, colour: str) -> None:
-    box = found(with_inset(seed, colour=colour))
+    box = find_inset_in(with_inset(seed, colour=colour))
     assert box is not None
     assert box.likeness(Box(*PLACE, PLACE[0] + 300, PLACE[1] + 225)) > 0.9
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_photograph_has_none(seed: int) -> None:
-    assert found(textured(seed, (900, 675))) is None
+    assert find_inset_in(textured(seed, (900, 675))) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
 def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
-    assert inset(np.full(shape, 200, np.uint8), shape[::-1]) is None
+    assert find_inset(np.full(shape, 200, np.uint8), shape[::-1]) is None
 
 
 def test_what_is_small_in_the_original_is_none() -> None:
-    assert found(with_inset(900).resize((144, 108), Image.Resampling.LANCZOS)) is None
+    assert find_inset_in(with_inset(900).resize((144, 108), Image.Resampling.LANCZOS)) is None
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: F
     works = [extract(encoded(textured(seed, (640, 480)))) for seed in (5, 6)]
     index.upsert(np.arange(2), np.stack([work.hash_variants[0] for work in works]))
     small = extract(encoded(with_inset(900, textured(5, (640, 480)).resize((300, 225), Image.Resampling.LANCZOS))))
-    assert hash_candidates([small], index)[0][0].number == 0
+    assert find_hash_candidates([small], index)[0][0].number == 0
 
 
 def test_insets_are_kept_of_pictures_seen_not_of_works() -> None:
@@ -66,7 +66,7 @@ def test_insets_are_kept_of_pictures_seen_not_of_works() -> None:
 def test_the_inset_of_a_work_does_not_make_it_like_another_picture_with_the_same_inset(page: Features) -> None:
     stranger = extract(encoded(with_inset(903)))
     assert stranger.inset is not None
-    assert nearest_hash(stranger, page).hamming > 60
+    assert find_nearest_hash(stranger, page).hamming > 60
 
 
 def test_pictures_between_gutters_are_panels_not_insets() -> None:

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.layout.orientation import ORIENTATIONS, Box, alignment
-from tests.assets.edited import TURNED
+from indexer.layout.orientation import ORIENTATIONS, Box, compute_alignment
+from tests.assets.edited import ALL_ORIENTATIONS
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_the_alignment_of_an_orientation_maps_pixels_to_where_they_went(orientation: int) -> None:
     pixels = np.arange(5 * 7, dtype=np.uint8).reshape(5, 7)
-    turned = np.asarray(TURNED[orientation](Image.fromarray(pixels)))
-    transform = alignment(orientation, Box(0, 0, 7, 5), Box(0, 0, turned.shape[1], turned.shape[0]))
+    turned = np.asarray(ALL_ORIENTATIONS[orientation](Image.fromarray(pixels)))
+    transform = compute_alignment(orientation, Box(0, 0, 7, 5), Box(0, 0, turned.shape[1], turned.shape[0]))
     for y in range(5):
         for x in range(7):
             moved = transform @ (x, y, 1)

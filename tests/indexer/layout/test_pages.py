@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.layout.pages import COLLAGE, PAGE, composition
+from indexer.layout.pages import COLLAGE, PAGE, classify_composition
 from indexer.picture.features import extract
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
@@ -17,12 +17,12 @@ def grey_of(picture: Image.Image) -> np.ndarray:
     return np.asarray(grey)
 
 
-def saved_badly(picture: Image.Image) -> Image.Image:
+def recompress(picture: Image.Image) -> Image.Image:
     small = picture.resize((picture.width * 6 // 10, picture.height * 6 // 10))
     return Image.open(io.BytesIO(encoded(small, "JPEG", 40)))
 
 
-def under_a_sky(seed: int) -> Image.Image:
+def landscape_with_sky(seed: int) -> Image.Image:
     """Return a landscape under a clear sky with low clouds and birds, which are wide and low like lines of words."""
     height, width = 480, 640
     levels = np.linspace(166, 142, 280)[:, None] + np.linspace(0, 4, width)
@@ -37,26 +37,26 @@ def under_a_sky(seed: int) -> Image.Image:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_photograph_under_a_plain_sky_is_a_single_picture(seed: int) -> None:
-    assert composition(grey_of(under_a_sky(seed))) == ()
-    assert extract(encoded(under_a_sky(seed), "JPEG")).low_information == ()
+    assert classify_composition(grey_of(landscape_with_sky(seed))) == ()
+    assert extract(encoded(landscape_with_sky(seed), "JPEG")).low_information == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_page_of_words_around_a_picture_is_a_page_however_it_was_saved(seed: int) -> None:
     page = page_with(textured(seed))
-    assert composition(grey_of(page)) == (PAGE,)
-    assert composition(grey_of(saved_badly(page))) == (PAGE,)
+    assert classify_composition(grey_of(page)) == (PAGE,)
+    assert classify_composition(grey_of(recompress(page))) == (PAGE,)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_sheet_of_four_is_a_collage_however_it_was_saved(seed: int) -> None:
     collage = collage_with(textured(seed))
-    assert composition(grey_of(collage)) == (COLLAGE,)
-    assert composition(grey_of(saved_badly(collage))) == (COLLAGE,)
+    assert classify_composition(grey_of(collage)) == (COLLAGE,)
+    assert classify_composition(grey_of(recompress(collage))) == (COLLAGE,)
 
 
 def test_a_sheet_of_nine_with_thin_gutters_is_a_collage() -> None:
     sheet = Image.new("RGB", (912, 912), "white")
     for number in range(9):
         sheet.paste(textured(number, (300, 300)), (number % 3 * 306, number // 3 * 306))
-    assert composition(grey_of(sheet)) == (COLLAGE,)
+    assert classify_composition(grey_of(sheet)) == (COLLAGE,)

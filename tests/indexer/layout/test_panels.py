@@ -5,24 +5,24 @@ import pytest
 from PIL import Image
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import MAX_PANELS, MIN_PIXELS, panels, shows_something
+from indexer.layout.panels import MAX_PANELS, MIN_PIXELS, find_panels, has_content
 from tests.assets.textured import collage_with, page_with, textured
 
 PHOTO = (320, 240)
 
 
-def found(picture: Image.Image) -> tuple[Box, ...]:
+def panels_of(picture: Image.Image) -> tuple[Box, ...]:
     grey = picture.convert("L")
     grey.thumbnail((512, 512))
-    return panels(np.asarray(grey), picture.size)
+    return find_panels(np.asarray(grey), picture.size)
 
 
-def shared(one: Box, other: Box) -> float:
+def overlap_ratio(first: Box, other: Box) -> float:
     """Return intersection over union."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    width = min(first.right, other.right) - max(first.left, other.left)
+    height = min(first.bottom, other.bottom) - max(first.top, other.top)
     area = max(0, width) * max(0, height)
-    areas = [(box.right - box.left) * (box.bottom - box.top) for box in (one, other)]
+    areas = [(box.right - box.left) * (box.bottom - box.top) for box in (first, other)]
     return area / (sum(areas) - area)
 
 
@@ -36,15 +36,15 @@ def sheet(places: list[tuple[int, int]], size: tuple[int, int], colour: str = "w
 @pytest.mark.parametrize("colour", ["white", "black", "#7a8"])
 def test_each_picture_of_a_sheet_is_a_panel(colour: str) -> None:
     places = [(10, 10), (345, 10), (10, 265), (345, 265)]
-    boxes = found(sheet(places, (675, 515), colour))
+    boxes = panels_of(sheet(places, (675, 515), colour))
     assert len(boxes) == 4
-    for left, top in places:
-        assert max(shared(box, Box(left, top, left + 320, top + 240)) for box in boxes) > 0.9
+    for x, top in places:
+        assert max(overlap_ratio(box, Box(x, top, x + 320, top + 240)) for box in boxes) > 0.9
 
 
 def test_the_picture_on_a_page_of_text_is_the_largest_panel() -> None:
     page = page_with(textured(5, PHOTO))
-    boxes = found(page)
+    boxes = panels_of(page)
     grey = np.asarray(page.convert("L"), np.int16)
     best = boxes[0]
     inside = grey[int(best.top) : int(best.bottom), int(best.left) : int(best.right)]
@@ -55,34 +55,34 @@ def test_the_picture_on_a_page_of_text_is_the_largest_panel() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_photograph_has_none(seed: int) -> None:
-    assert found(textured(seed, (640, 480))) == ()
+    assert panels_of(textured(seed, (640, 480))) == ()
 
 
 def test_each_picture_of_a_collage_is_a_panel() -> None:
-    assert len(found(collage_with(textured(1, PHOTO)))) == 4
+    assert len(panels_of(collage_with(textured(1, PHOTO)))) == 4
 
 
 def test_no_more_than_the_largest_are_kept() -> None:
     places = [(10 + 335 * column, 10 + 255 * row) for column in range(4) for row in range(3)]
-    assert len(found(sheet(places, (1350, 775)))) == MAX_PANELS
+    assert len(panels_of(sheet(places, (1350, 775)))) == MAX_PANELS
 
 
 def test_thin_gutters_separate_the_pictures_of_a_sheet_of_nine() -> None:
     places = [(326 * column, 246 * row) for column in range(3) for row in range(3)]
-    assert len(found(sheet(places, (972, 732)))) == 9
+    assert len(panels_of(sheet(places, (972, 732)))) == 9
 
 
 def test_what_is_small_in_the_original_is_no_panel() -> None:
     icons = sheet([(10, 10), (345, 10)], (675, 260)).resize((108, MIN_PIXELS - 6))
-    assert found(icons) == ()
+    assert panels_of(icons) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (300, 400)])
 def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
-    assert panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()
+    assert find_panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()
 
 
-def test_what_shows_something_is_told_by_the_median() -> None:
+def test_content_is_recognised_by_the_median() -> None:
     rng = np.random.default_rng(3)
     for spread in (4, 20, 60):
         grey = rng.normal(120, spread, (40, 51)).clip(0, 255).astype(np.uint8)
@@ -90,5 +90,5 @@ def test_what_shows_something_is_told_by_the_median() -> None:
             inside = grey[region[0] : region[1], region[2] : region[3]].astype(float)
             for shades in (3, 10, 24, 100):
                 apart = (np.abs(inside - np.median(inside)) >= shades).mean()
-                assert shows_something(grey, region, shades) == (apart >= 0.1)
-    assert not shows_something(grey, (5, 5, 7, 7), 0)
+                assert has_content(grey, region, shades) == (apart >= 0.1)
+    assert not has_content(grey, (5, 5, 7, 7), 0)

@@ -5,19 +5,19 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from indexer.layout.orientation import Box
-from indexer.layout.regions import regions
+from indexer.layout.regions import find_regions
 from tests.assets.textured import textured
 
 CELL = (160, 120)
 
 
-def found(picture: Image.Image) -> tuple[Box, ...]:
+def regions_of(picture: Image.Image) -> tuple[Box, ...]:
     grey = picture.convert("L")
     grey.thumbnail((512, 512))
-    return regions(np.asarray(grey), picture.size)
+    return find_regions(np.asarray(grey), picture.size)
 
 
-def exposed(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
+def with_exposure(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
     """Return an image darker or brighter than the next one."""
     return ImageEnhance.Brightness(textured(seed, size)).enhance((0.3, 0.6, 1.1)[seed % 3])
 
@@ -27,15 +27,15 @@ def sheet(columns: int, rows: int, gap: int) -> tuple[Image.Image, list[Box]]:
     size = columns * (CELL[0] + gap) + gap, rows * (CELL[1] + gap) + gap
     page, boxes = Image.new("RGB", size, "white"), []
     for number in range(columns * rows):
-        left, top = gap + number % columns * (CELL[0] + gap), gap + number // columns * (CELL[1] + gap)
-        page.paste(ImageOps.fit(exposed(700 + number), CELL, Image.Resampling.LANCZOS), (left, top))
-        boxes.append(Box(left, top, left + CELL[0], top + CELL[1]))
+        x, top = gap + number % columns * (CELL[0] + gap), gap + number // columns * (CELL[1] + gap)
+        page.paste(ImageOps.fit(with_exposure(700 + number), CELL, Image.Resampling.LANCZOS), (x, top))
+        boxes.append(Box(x, top, x + CELL[0], top + CELL[1]))
     return page, boxes
 
 
 def share_found(boxes: list[Box], picture: Image.Image) -> float:
-    among = found(picture)
-    return float(np.mean([max((box.likeness(one) for one in among), default=0) > 0.75 for box in boxes]))
+    among = regions_of(picture)
+    return float(np.mean([max((box.likeness(match) for match in among), default=0) > 0.75 for box in boxes]))
 
 
 @pytest.mark.long
@@ -51,53 +51,53 @@ def test_nearly_all_tiles_of_a_wall_without_gutters_are_found() -> None:
 
 
 def test_a_picture_within_a_picture_within_a_picture_is_found() -> None:
-    within = exposed(21, (560, 420))
-    within.paste(exposed(23, (200, 150)), (30, 250))
-    picture = exposed(22, (1200, 900))
+    within = with_exposure(21, (560, 420))
+    within.paste(with_exposure(23, (200, 150)), (30, 250))
+    picture = with_exposure(22, (1200, 900))
     picture.paste(within, (600, 60))
-    boxes = found(picture)
+    boxes = regions_of(picture)
     for expected in (Box(600, 60, 1160, 480), Box(630, 310, 830, 460)):
         assert max(box.likeness(expected) for box in boxes) > 0.85
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_photograph_has_none(seed: int) -> None:
-    assert found(textured(seed, (900, 675))) == ()
+    assert regions_of(textured(seed, (900, 675))) == ()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
 def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
-    assert regions(np.full(shape, 200, np.uint8), shape[::-1]) == ()
+    assert find_regions(np.full(shape, 200, np.uint8), shape[::-1]) == ()
 
 
 def test_a_window_of_a_house_isnt_taken_for_a_picture() -> None:
-    picture = exposed(22, (1200, 900))
-    picture.paste(exposed(21, (80, 64)), (700, 300))
-    assert found(picture) == ()
+    picture = with_exposure(22, (1200, 900))
+    picture.paste(with_exposure(21, (80, 64)), (700, 300))
+    assert regions_of(picture) == ()
 
 
 def test_a_shadow_with_soft_edges_isnt_taken_for_a_picture() -> None:
     grain = np.random.default_rng(3).normal(0, 4, (384, 512, 1))
-    picture = Image.fromarray(np.clip(np.asarray(exposed(2, (512, 384))) + grain, 0, 255).astype(np.uint8))
+    picture = Image.fromarray(np.clip(np.asarray(with_exposure(2, (512, 384))) + grain, 0, 255).astype(np.uint8))
     mask = Image.new("L", picture.size)
     ImageDraw.Draw(mask).rectangle((120, 90, 340, 280), fill=255)
     dark = ImageEnhance.Brightness(picture).enhance(0.45)
     hard, soft = picture.copy(), picture.copy()
     hard.paste(dark, (0, 0), mask)
     soft.paste(dark, (0, 0), mask.filter(ImageFilter.GaussianBlur(2.2)))
-    assert found(hard)
-    assert found(soft) == ()
+    assert regions_of(hard)
+    assert regions_of(soft) == ()
 
 
 def test_what_covers_most_of_a_picture_isnt_asked_for_by_itself() -> None:
-    picture = exposed(2, (512, 384))
-    picture.paste(exposed(0, (430, 320)), (40, 30))
-    assert found(picture) == ()
+    picture = with_exposure(2, (512, 384))
+    picture.paste(with_exposure(0, (430, 320)), (40, 30))
+    assert regions_of(picture) == ()
 
 
 def test_a_thumbnail_has_none() -> None:
     picture, _ = sheet(3, 3, 0)
     picture.thumbnail((260, 260))
-    assert found(picture)
+    assert regions_of(picture)
     picture.thumbnail((250, 250))
-    assert found(picture) == ()
+    assert regions_of(picture) == ()

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from indexer.layout.scaling import at_most, size_of
+from indexer.layout.scaling import shrink_to, size_of
 
 
 def test_a_large_picture_is_reduced_to_means_of_areas_and_a_small_one_stays() -> None:
     pixels = np.array([[0, 100], [200, 40]], np.uint8).repeat(40, axis=0).repeat(60, axis=1)
-    assert at_most(pixels, 6).shape == (4, 6)
-    assert at_most(pixels, 6)[0, 0] == 0
-    assert at_most(pixels, 6)[3, 5] == 40
-    assert at_most(pixels, 120) is pixels
+    assert shrink_to(pixels, 6).shape == (4, 6)
+    assert shrink_to(pixels, 6)[0, 0] == 0
+    assert shrink_to(pixels, 6)[3, 5] == 40
+    assert shrink_to(pixels, 120) is pixels
 
 
 @pytest.mark.parametrize("shape", [(1, 900), (900, 1, 3), (7, 3)])
 def test_no_side_vanishes(shape: tuple[int, ...]) -> None:
-    small = at_most(np.zeros(shape, np.uint8), 4)
+    small = shrink_to(np.zeros(shape, np.uint8), 4)
     assert max(small.shape[:2]) == 4
     assert size_of(small) == (small.shape[1], small.shape[0])
     assert min(small.shape) >= 1

@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from indexer.picture.card import card_of, read_card, space_of
+from indexer.picture.card import card_from_dict, create_space, read_card
 from tests import CHECKOUT
 from tests.assets.networks import CARD
 
@@ -35,12 +35,12 @@ def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> N
 
 def test_a_card_survives_being_kept_and_names_its_space() -> None:
     card = read_card(CARD)
-    assert card_of(asdict(card)) == card
-    other = space_of(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
-    assert space_of(card, Digest.of(b"x")).parameters != other.parameters
+    assert card_from_dict(asdict(card)) == card
+    other = create_space(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
+    assert create_space(card, Digest.of(b"x")).parameters != other.parameters
 
 
 def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
     page = (CHECKOUT / "docs" / "reference" / "descriptors.md").read_text("utf-8")
-    shown = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
-    assert [read_card(dedent(block)).name for block in shown] == ["sscd", "sscd-int8", "dinov2-small"]
+    examples = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
+    assert [read_card(dedent(block)).name for block in examples] == ["sscd", "sscd-int8", "dinov2-small"]

@@ -11,28 +11,28 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.picture import descriptor as descriptors
-from indexer.picture.card import Card, Resize, read_card, space_of
+from indexer.picture.card import Card, Resize, create_space, read_card
 from indexer.picture.descriptor import (
     BUILT_IN,
     MODEL,
     WITHOUT_OVERFLOW,
     Descriptor,
     GuardedDescriptor,
-    examined,
-    prepared,
+    examine,
+    prepare,
 )
-from indexer.picture.features import extract, fingerprints
+from indexer.picture.features import compute_fingerprints, extract
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import DESCRIPTOR
-from tests.assets.networks import CARD, GRID, SIDE, WIDTH, heavy, network
+from tests.assets.networks import CARD, GRID, SIDE, WIDTH, heavy_network, network
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(1, (300, 200))
 
 
-def refused(text: str, data: bytes) -> str:
+def refusal_message(text: str, data: bytes) -> str:
     with pytest.raises(WrongUseError) as error:
-        examined(read_card(text), data)
+        examine(read_card(text), data)
     return str(error.value)
 
 
@@ -46,12 +46,12 @@ def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # in floating point
     session = onnxruntime.InferenceSession(MODEL.read_bytes(), options, providers=["CPUExecutionProvider"])
-    exact = session.run(None, {"x": prepared(pixels, BUILT_IN.card)})[0][0]
+    exact = session.run(None, {"x": prepare(pixels, BUILT_IN.card)})[0][0]
     assert float(BUILT_IN.vectors([pixels])[0] @ exact) > 0.99 * float(np.linalg.norm(exact))
 
 
 @pytest.mark.parametrize(
-    ("told", "has"),
+    ("expected", "has"),
     [
         ("flags\t\t: fpu sse2 avx2 avx512_vnni\nbugs: none\nflags\t\t: fpu avx512_vnni\n", True),
         ("flags : fpu avx2 avx_vnni\n", True),
@@ -62,16 +62,16 @@ def test_a_picture_has_the_vector_that_exact_arithmetic_gives_on_every_processor
         (None, False),
     ],
 )
-def test_only_a_processor_without_vnni_is_told_to_sum_without_overflow(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str | None, *, has: bool
+def test_only_a_processor_without_vnni_sums_without_overflow(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expected: str | None, *, has: bool
 ) -> None:
-    if told is not None:
-        (tmp_path / "cpuinfo").write_text(told)
+    if expected is not None:
+        (tmp_path / "cpuinfo").write_text(expected)
     monkeypatch.setattr(descriptors, "PROCESSORS", tmp_path / "cpuinfo")
     descriptors.has_vnni.cache_clear()
     try:
-        session = descriptors.opened(MODEL.read_bytes())
-        said = descriptors.kernel()
+        session = descriptors.open_session(MODEL.read_bytes())
+        choice = descriptors.describe_kernel()
     finally:
         descriptors.has_vnni.cache_clear()
     options = session.get_session_options()
@@ -80,7 +80,7 @@ def test_only_a_processor_without_vnni_is_told_to_sum_without_overflow(
             options.get_session_config_entry(WITHOUT_OVERFLOW)
     else:
         assert options.get_session_config_entry(WITHOUT_OVERFLOW) == "1"
-    assert ("without VNNI" in said) == (not has)
+    assert ("without VNNI" in choice) == (not has)
 
 
 @pytest.mark.long
@@ -88,38 +88,42 @@ def test_vectors_are_bit_for_bit_the_same_by_either_kernel(monkeypatch: pytest.M
     if not descriptors.has_vnni():
         pytest.skip("this processor has no VNNI")
     pictures = [np.asarray(textured(seed, (300, 200))) for seed in range(12)]
-    made = []
+    vectors = []
     for has in (True, False):
         monkeypatch.setattr(descriptors, "has_vnni", lambda has=has: has)
-        made.append(Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes).vectors(pictures))
-    assert (made[0] == made[1]).all()
+        vectors.append(Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes).vectors(pictures))
+    assert (vectors[0] == vectors[1]).all()
 
 
 def test_a_network_of_another_size_and_width_describes_pictures() -> None:
-    network_of_mine = examined(read_card(CARD), network())
+    network_of_mine = examine(read_card(CARD), network())
     vectors = network_of_mine.vectors([np.asarray(PICTURE), np.asarray(textured(2))])
     assert vectors.shape == (2, WIDTH)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
     assert vectors[0] @ vectors[1] < 0.9
     features = extract(encoded(PICTURE), descriptor=network_of_mine)
-    stored = [one for one in fingerprints(features.digest, features) if one.space == "colours@1"]
-    assert [one.part for one in stored] == ["whole"]
-    assert {len(one.vector) for one in stored} == {WIDTH * 4}
+    stored = [
+        fingerprint
+        for fingerprint in compute_fingerprints(features.digest, features)
+        if fingerprint.space == "colours@1"
+    ]
+    assert [fingerprint.part for fingerprint in stored] == ["whole"]
+    assert {len(fingerprint.vector) for fingerprint in stored} == {WIDTH * 4}
     again = from_bytes(to_bytes(features), lambda: features, network_of_mine.space)
     assert (again.embeddings["whole"] == features.embeddings["whole"]).all()
 
 
 def test_a_picture_without_any_direction_is_near_to_nothing() -> None:
     flat = np.full((80, 80, 3), 128, np.uint8)
-    assert not examined(read_card(CARD), network()).vectors([flat]).any()
+    assert not examine(read_card(CARD), network()).vectors([flat]).any()
 
 
 @pytest.mark.parametrize("take", ["first", "mean"])
 def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> None:
     text = CARD.replace(f"width = {WIDTH}", f'width = {GRID * GRID}\ntake = "{take}"')
-    vector = examined(read_card(text), network(rows=True)).vectors([np.asarray(PICTURE)])[0]
-    plane = prepared(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
+    vector = examine(read_card(text), network(rows=True)).vectors([np.asarray(PICTURE)])[0]
+    plane = prepare(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
     cells = plane.mean((2, 4)).reshape(3, -1)
     expected = cells[0] if take == "first" else cells.mean(0)
     assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
@@ -127,23 +131,23 @@ def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> N
 
 def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
     whole = network()
-    assert re.search(r"\b48\b.*\b64\b", refused(CARD.replace(f"width = {WIDTH}", "width = 64"), whole))
-    assert re.search(r"\b3x16\b.*\b48\b", refused(CARD, network(rows=True)))
-    assert "1x3x64x32" in refused(CARD.replace("width = 64", "width = 32", 1), whole)
-    assert "no output tokens" in refused(CARD + 'name = "tokens"', whole)
-    assert "weights in other files" in refused(CARD, network(elsewhere=True))
-    assert "float32 is needed" in refused(CARD, network(kind=10))
-    assert "isn't an ONNX file" in refused(CARD, b"<html>not found</html>")
-    assert "isn't an ONNX file" in refused(CARD, whole[:-7])
-    assert "can't open the file" in refused(CARD, b"")
+    assert re.search(r"\b48\b.*\b64\b", refusal_message(CARD.replace(f"width = {WIDTH}", "width = 64"), whole))
+    assert re.search(r"\b3x16\b.*\b48\b", refusal_message(CARD, network(rows=True)))
+    assert "1x3x64x32" in refusal_message(CARD.replace("width = 64", "width = 32", 1), whole)
+    assert "no output tokens" in refusal_message(CARD + 'name = "tokens"', whole)
+    assert "weights in other files" in refusal_message(CARD, network(elsewhere=True))
+    assert "float32 is needed" in refusal_message(CARD, network(kind=10))
+    assert "isn't an ONNX file" in refusal_message(CARD, b"<html>not found</html>")
+    assert "isn't an ONNX file" in refusal_message(CARD, whole[:-7])
+    assert "can't open the file" in refusal_message(CARD, b"")
 
 
 def test_a_network_that_scales_levels_by_itself_is_given_them_as_they_are() -> None:
     plain = CARD.replace("mean = [128, 128, 128]", "mean = [0, 0, 0]").replace("[64, 64, 64]", "[1, 1, 1]")
-    theirs, scaled = (examined(read_card(plain), network(kind=kind)) for kind in (2, 1))
+    unscaled, scaled = (examine(read_card(plain), network(kind=kind)) for kind in (2, 1))
     picture = [np.asarray(PICTURE)]
-    assert theirs.vectors(picture) == pytest.approx(scaled.vectors(picture), abs=1e-5)
-    assert "uint8" in refused(CARD, network(kind=2))
+    assert unscaled.vectors(picture) == pytest.approx(scaled.vectors(picture), abs=1e-5)
+    assert "uint8" in refusal_message(CARD, network(kind=2))
 
 
 def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
@@ -151,9 +155,9 @@ def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     red[..., 0] = 255
     red[:, :10] = 0
 
-    def input_of(**told: object) -> np.ndarray:
-        given = {"mean": (0.0, 0.0, 0.0), "deviation": (1.0, 1.0, 1.0), **told}
-        return prepared(red, Card("n", "1", "l", "s", 20, 20, 8, **given))  # type: ignore[arg-type]
+    def input_of(**settings: object) -> np.ndarray:
+        values = {"mean": (0.0, 0.0, 0.0), "deviation": (1.0, 1.0, 1.0), **settings}
+        return prepare(red, Card("n", "1", "l", "s", 20, 20, 8, **values))  # type: ignore[arg-type]
 
     assert input_of().shape == (1, 3, 20, 20)
     assert input_of(layout="nhwc").shape == (1, 20, 20, 3)
@@ -166,43 +170,44 @@ def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     assert (padded[5:15, 5:] == 246).all()
 
 
-def guarded(data: bytes, text: str = CARD) -> GuardedDescriptor:
+def guarded_descriptor(data: bytes, text: str = CARD) -> GuardedDescriptor:
     card = read_card(text)
-    return GuardedDescriptor(card, space_of(card, Digest.of(data)), lambda: data)
+    return GuardedDescriptor(card, create_space(card, Digest.of(data)), lambda: data)
 
 
 def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_same() -> None:
     descriptors.helper.close()
-    mine, other = guarded(network()), guarded(network(rows=True), CARD.replace("[output]", '[output]\ntake = "mean"')
+    by_rows, other = guarded_descriptor(network()), guarded_descriptor(network(rows=True),
+    CARD.replace("[output]", '[output]\ntake = "mean"')
                                               .replace(f"width = {WIDTH}", f"width = {GRID * GRID}"))  # fmt: skip
     pictures = [np.asarray(PICTURE), np.asarray(textured(2))]
-    expected = examined(mine.card, network()).vectors(pictures)
-    assert (mine.vectors(pictures) == expected).all()
+    expected = examine(by_rows.card, network()).vectors(pictures)
+    assert (by_rows.vectors(pictures) == expected).all()
     assert descriptors.helper.process is not None
     assert other.vectors(pictures).shape == (2, GRID * GRID)
-    larger = guarded(network(side=128), CARD.replace("= 64\n", "= 128\n"))
+    larger = guarded_descriptor(network(side=128), CARD.replace("= 64\n", "= 128\n"))
     assert larger.vectors(pictures).shape == (2, WIDTH)  # the helper holds two at a time
-    assert (mine.vectors(pictures) == expected).all()
+    assert (by_rows.vectors(pictures) == expected).all()
     descriptors.helper.process.kill()
-    assert (mine.vectors(pictures) == expected).all()
+    assert (by_rows.vectors(pictures) == expected).all()
 
 
 @pytest.mark.long
 def test_a_network_of_somebody_else_is_refused_when_it_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    guarded(heavy(2, 1)).open()
+    guarded_descriptor(heavy_network(2, 1)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 256 << 20)
     with pytest.raises(WrongUseError, match=r"ConstantOfShape|memory"):
-        guarded(heavy(12_000)).open()
+        guarded_descriptor(heavy_network(12_000)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 4 << 30)
     monkeypatch.setattr(descriptors, "SECONDS", 1.0)
     with pytest.raises(WrongUseError, match="seconds"):
-        guarded(heavy(2_500, 12)).open()
+        guarded_descriptor(heavy_network(2_500, 12)).open()
 
 
 def test_what_a_stranger_s_network_may_not_have_is_refused_where_one_s_own_may() -> None:
     with pytest.raises(WrongUseError, match="other files"):
-        guarded(network(elsewhere=True)).open()
+        guarded_descriptor(network(elsewhere=True)).open()
     with pytest.raises(WrongUseError, match="loops or branches"):
-        guarded(network() + b"\xca\x01\x00").open()
+        guarded_descriptor(network() + b"\xca\x01\x00").open()
     with pytest.raises(WrongUseError, match="its card says"):
-        guarded(network(), CARD.replace(f"width = {WIDTH}", "width = 40")).open()
+        guarded_descriptor(network(), CARD.replace(f"width = {WIDTH}", "width = 40")).open()

@@ -5,16 +5,16 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
-from indexer.picture.features import Features, extract, fingerprints, work_fingerprints
+from indexer.picture.features import Features, compute_fingerprints, compute_work_fingerprints, extract
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import PANELS, WHOLE, WORK_PARTS
-from tests.assets.edited import PICTURE, measured
+from tests.assets.edited import PICTURE, cached_features
 from tests.assets.textured import collage_with, encoded
 
 
 @pytest.fixture(scope="module")
 def features() -> Features:
-    return measured(encoded(PICTURE))
+    return cached_features(encoded(PICTURE))
 
 
 def test_embeddings_have_unit_length_and_find_a_panel_of_a_collage(features: Features) -> None:
@@ -40,14 +40,16 @@ class Counted(Descriptor):
         return super().given(ready)
 
 
-def test_the_network_runs_once_for_what_is_stored_of_a_work_and_for_its_parts_when_they_are_asked_for() -> None:
+def test_the_network_runs_once_for_the_stored_vectors_of_a_work_and_for_its_parts_on_request() -> None:
     network, data = Counted(), encoded(collage_with(PICTURE, 3))
     features = extract(data, descriptor=network)
-    stored = work_fingerprints(features.digest, features)
+    stored = compute_work_fingerprints(features.digest, features)
     again = from_bytes(to_bytes(features), partial(extract, data, descriptor=network))
     assert (again.embedding == features.embedding).all()
     assert network.runs == 1
-    assert stored == [one for one in fingerprints(features.digest, features) if one.part in WORK_PARTS]
+    assert stored == [
+        fingerprint for fingerprint in compute_fingerprints(features.digest, features) if fingerprint.part in WORK_PARTS
+    ]
     assert network.runs == 5
     assert (again.embeddings[PANELS[3]] == features.embeddings[PANELS[3]]).all()
     assert network.runs == 9

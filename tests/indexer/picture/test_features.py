@@ -8,15 +8,15 @@ from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.types import PictureInfo
-from indexer.picture.features import Detail, Features, extract, fingerprints, local_fingerprint
+from indexer.picture.features import Detail, Features, compute_fingerprints, compute_local_fingerprint, extract
 from indexer.picture.spaces import (
     DESCRIPTOR,
     PANELS,
     PHASH,
     PICTURE_PARTS,
     ROOTSIFT,
+    STORED_LOCAL_FEATURES,
     TRIMMED,
-    VOTES_KEPT,
     WHOLE,
     WORK_PARTS,
 )
@@ -94,24 +94,24 @@ def test_panels_have_hashes_and_rectangles_of_their_own(features: Features) -> N
 
 def test_of_an_icon_only_the_hash_is_kept() -> None:
     icon = extract(encoded(PICTURE.resize((32, 32))))
-    assert {one.space for one in fingerprints(icon.digest, icon)} == {PHASH.id}
+    assert {fingerprint.space for fingerprint in compute_fingerprints(icon.digest, icon)} == {PHASH.id}
 
 
 def test_local_features_of_a_work_are_kept_as_bytes(features: Features) -> None:
-    stored = local_fingerprint(features.digest, features)
+    stored = compute_local_fingerprint(features.digest, features)
     rows = np.frombuffer(stored.vector, np.uint8).reshape(-1, ROOTSIFT.width)
-    assert (stored.space, stored.part in WORK_PARTS, len(rows) <= VOTES_KEPT) == (ROOTSIFT.id, True, True)
+    assert (stored.space, stored.part in WORK_PARTS, len(rows) <= STORED_LOCAL_FEATURES) == (ROOTSIFT.id, True, True)
     assert (rows == features.local.descriptors[: len(rows)]).all()
 
 
 def test_fingerprints_are_rows_of_their_spaces(features: Features) -> None:
-    stored = fingerprints(features.digest, features)
-    assert {(one.space, len(one.vector)) for one in stored} == {
+    stored = compute_fingerprints(features.digest, features)
+    assert {(fingerprint.space, len(fingerprint.vector)) for fingerprint in stored} == {
         (PHASH.id, PHASH.vector_bytes),
         (DESCRIPTOR.id, DESCRIPTOR.vector_bytes),
     }
-    assert {one.part for one in stored} <= PICTURE_PARTS
-    assert [one.space for one in stored if one.part in WORK_PARTS] == [PHASH.id, DESCRIPTOR.id]
+    assert {fingerprint.part for fingerprint in stored} <= PICTURE_PARTS
+    assert [fingerprint.space for fingerprint in stored if fingerprint.part in WORK_PARTS] == [PHASH.id, DESCRIPTOR.id]
 
 
 def test_what_cannot_be_decoded_is_refused() -> None:

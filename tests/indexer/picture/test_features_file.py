@@ -9,13 +9,13 @@ from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import (
     PIPELINE,
 )
-from tests.assets.edited import PICTURE, measured
+from tests.assets.edited import PICTURE, cached_features
 from tests.assets.textured import encoded, with_inset
 
 
 @pytest.fixture(scope="module")
 def features() -> Features:
-    return measured(encoded(PICTURE))
+    return cached_features(encoded(PICTURE))
 
 
 def test_features_survive_being_written(features: Features) -> None:
@@ -64,6 +64,6 @@ def test_arrays_are_read_in_either_order_and_without_rows(features: Features) ->
 
 
 def test_an_inset_survives_being_written() -> None:
-    page = measured(encoded(with_inset(8), "JPEG"))
+    page = cached_features(encoded(with_inset(8), "JPEG"))
     assert page.inset is not None
     assert from_bytes(to_bytes(page), lambda: page).inset == page.inset

@@ -3,17 +3,17 @@ import pytest
 from indexer.picture.features import Lazy
 
 
-def test_a_value_is_made_when_it_is_asked_for_and_once() -> None:
-    made: list[int] = []
+def test_a_value_is_computed_on_first_use_and_once() -> None:
+    calls: list[int] = []
 
     def make() -> list[int]:
-        made.append(len(made))
-        return made
+        calls.append(len(calls))
+        return calls
 
     lazy = Lazy(make)
-    assert made == []
+    assert calls == []
     assert lazy.value is lazy.value
-    assert made == [0]
+    assert calls == [0]
 
 
 def test_what_could_not_be_made_is_tried_again() -> None:

@@ -4,60 +4,66 @@ import numpy as np
 import pytest
 
 from indexer.layout.single_thread import cv2
-from indexer.picture.local_features import CONTRAST, MIRROR, QUICK_KEYPOINTS, local_features, quick_features
-from tests.assets.sift import SIZE, grey
+from indexer.picture.local_features import (
+    CONTRAST,
+    MIRROR,
+    QUICK_KEYPOINTS,
+    compute_local_features,
+    compute_quick_features,
+)
+from tests.assets.sift import SIZE, grey_picture
 
 
 def test_a_mirrored_picture_has_the_mirrored_descriptors() -> None:
-    picture = grey(5)
-    straight = quick_features(picture, SIZE)
-    mirrored = quick_features(np.ascontiguousarray(picture[:, ::-1]), SIZE)
+    picture = grey_picture(5)
+    straight = compute_quick_features(picture, SIZE)
+    mirrored = compute_quick_features(np.ascontiguousarray(picture[:, ::-1]), SIZE)
     moved = straight.points * [-1, 1] + [SIZE[0] - 1, 0]
     away = np.linalg.norm(mirrored.points[:, None] - moved, axis=2)
     pairs = [(row, int(away[row].argmin())) for row in range(len(mirrored)) if away[row].min() < 0.3]
     assert len(pairs) > len(mirrored) * 0.6
-    unlike = [np.linalg.norm(mirrored.units[one] - straight.units[other, MIRROR]) for one, other in pairs]
+    unlike = [np.linalg.norm(mirrored.units[first] - straight.units[other, MIRROR]) for first, other in pairs]
     assert np.median(unlike) < 0.2
 
 
 def test_all_of_them_are_those_that_opencv_finds_and_describes() -> None:
-    picture = grey(4)
+    picture = grey_picture(4)
     opencv = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
-    keypoints, theirs = opencv.detectAndCompute(picture, None)
-    ours = local_features(picture, SIZE, len(keypoints))
-    near = np.linalg.norm(np.array([one.pt for one in keypoints])[:, None] - ours.points, axis=2) < 0.3
-    found = near.any(axis=1)
-    roots = np.sqrt(theirs / theirs.sum(axis=1, keepdims=True))  # of unit length
-    alike = np.where(near, roots @ ours.units.T, -1).max(axis=1)
+    keypoints, reference = opencv.detectAndCompute(picture, None)
+    actual = compute_local_features(picture, SIZE, len(keypoints))
+    near = np.linalg.norm(np.array([keypoint.pt for keypoint in keypoints])[:, None] - actual.points, axis=2) < 0.3
+    is_near = near.any(axis=1)
+    roots = np.sqrt(reference / reference.sum(axis=1, keepdims=True))  # of unit length
+    alike = np.where(near, roots @ actual.units.T, -1).max(axis=1)
     assert len(keypoints) > 300
-    assert found.mean() > 0.8
-    assert np.median(alike[found]) > 0.98
+    assert is_near.mean() > 0.8
+    assert np.median(alike[is_near]) > 0.98
 
 
 def test_another_picture_in_between_changes_nothing() -> None:
-    first = quick_features(grey(6), SIZE)
-    quick_features(grey(7, (700, 900)), (700, 900))
-    again = quick_features(grey(6), SIZE)
+    first = compute_quick_features(grey_picture(6), SIZE)
+    compute_quick_features(grey_picture(7, (700, 900)), (700, 900))
+    again = compute_quick_features(grey_picture(6), SIZE)
     assert np.array_equal(first.points, again.points)
     assert np.array_equal(first.descriptors, again.descriptors)
 
 
 def test_points_are_in_pixels_of_the_original() -> None:
-    picture = grey(8)
-    small, large = quick_features(picture, SIZE), quick_features(picture, (960, 720))
+    picture = grey_picture(8)
+    small, large = compute_quick_features(picture, SIZE), compute_quick_features(picture, (960, 720))
     assert np.allclose(large.points, (small.points + 0.5) * 2 - 0.5, atol=1e-3)
     assert len(small) <= QUICK_KEYPOINTS
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (8, 8), (9, 640), (300, 300)])
 def test_a_picture_without_anything_in_it_has_no_features(shape: tuple[int, int]) -> None:
-    assert len(quick_features(np.full(shape, 90, np.uint8), shape[::-1])) == 0
+    assert len(compute_quick_features(np.full(shape, 90, np.uint8), shape[::-1])) == 0
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 640), (33, 17), (1000, 40)])
 def test_odd_shapes_are_measured(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-    found = quick_features(noise, shape[::-1])
-    assert len(found.points) == len(found.descriptors)
-    assert (found.points >= -1).all()
-    assert (found.points <= np.array(shape[::-1])).all()
+    features = compute_quick_features(noise, shape[::-1])
+    assert len(features.points) == len(features.descriptors)
+    assert (features.points >= -1).all()
+    assert (features.points <= np.array(shape[::-1])).all()

@@ -5,38 +5,43 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.layout.orientation import ORIENTATIONS
-from indexer.picture.perceptual_hash import orientation_hashes, quality, shrink
-from tests.assets.edited import TURNED
+from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink
+from tests.assets.edited import ALL_ORIENTATIONS
 from tests.assets.textured import textured
 
 
-def bits(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    return int(np.bitwise_count(one ^ other).sum())
+def bit_distance(first: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    return int(np.bitwise_count(first ^ other).sum())
 
 
-def reference(picture: Image.Image) -> NDArray[np.uint8]:
+def imagehash_of(picture: Image.Image) -> NDArray[np.uint8]:
     return np.packbits(imagehash.phash(picture, hash_size=16).hash.ravel())
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_hash_is_imagehash_s_bit_for_bit(seed: int) -> None:
     picture = textured(seed, (400 + 7 * seed, 300 + 11 * seed))
-    assert bits(orientation_hashes(shrink(picture.convert("L")))[0], reference(picture)) == 0
+    assert bit_distance(compute_orientation_hashes(shrink(picture.convert("L")))[0], imagehash_of(picture)) == 0
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_every_orientation_s_hash_is_that_of_the_turned_picture(orientation: int) -> None:
     picture = textured(3)
-    turned = TURNED[orientation](picture)
+    turned = ALL_ORIENTATIONS[orientation](picture)
     # Lanczos rounds between its two passes, so that a transposed image differs by a level in some places
-    assert bits(orientation_hashes(shrink(picture.convert("L")))[orientation], reference(turned)) <= 4
+    assert (
+        bit_distance(compute_orientation_hashes(shrink(picture.convert("L")))[orientation], imagehash_of(turned)) <= 4
+    )
 
 
 def test_different_pictures_are_far_apart() -> None:
-    hashes = [orientation_hashes(shrink(textured(seed).convert("L"))) for seed in range(6)]
-    assert min(bits(row, other[0]) for k, one in enumerate(hashes) for row in one for other in hashes[k + 1 :]) > 70
+    hashes = [compute_orientation_hashes(shrink(textured(seed).convert("L"))) for seed in range(6)]
+    assert (
+        min(bit_distance(row, other[0]) for k, first in enumerate(hashes) for row in first for other in hashes[k + 1 :])
+        > 70
+    )
 
 
 def test_a_flat_picture_has_no_quality_and_a_textured_one_has() -> None:
-    assert quality(shrink(Image.new("L", (300, 200), 90))) == 0
-    assert quality(shrink(textured(1).convert("L"))) == 100
+    assert measure_structure(shrink(Image.new("L", (300, 200), 90))) == 0
+    assert measure_structure(shrink(textured(1).convert("L"))) == 100

@@ -38,8 +38,8 @@ class TestFeatureCache:
 
     def test_keeps_no_more_in_memory_than_it_may(self, tmp_path: Path) -> None:
         cache = FeatureCache(tmp_path, capacity_in_memory=1)
-        one, other = (encoded(textured(seed, (160, 120))) for seed in (1, 2))
-        cache.get(Digest.of(one), lambda: one)
+        first, other = (encoded(textured(seed, (160, 120))) for seed in (1, 2))
+        cache.get(Digest.of(first), lambda: first)
         cache.get(Digest.of(other), lambda: other)
         assert list(cache._recent) == [Digest.of(other)]
 

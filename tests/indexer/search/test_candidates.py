@@ -5,19 +5,19 @@ import pytest
 from PIL import Image, ImageOps
 
 from exhibit.types import Space
-from indexer.picture.features import Features, extract, fingerprints
-from indexer.picture.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
+from indexer.picture.features import Features, compute_fingerprints, extract
+from indexer.picture.spaces import DESCRIPTOR, PHASH, STORED_LOCAL_FEATURES, WORK_PARTS
 from indexer.search.candidates import (
     FEW_VOTED,
-    STANDS_OUT,
-    VOTED_MOST,
+    MAX_VOTED,
+    PROMINENCE,
     Candidate,
-    descriptor_candidates,
-    distinct,
-    hash_candidates,
-    in_turns,
-    standing_out,
-    vote_candidates,
+    find_descriptor_candidates,
+    find_hash_candidates,
+    find_vote_candidates,
+    interleave,
+    iterate_distinct,
+    select_prominent,
 )
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.votes.index import Vote, VoteIndex
@@ -33,9 +33,9 @@ def index_of(works: list[Features], space: Space) -> BruteForceIndex:
     index = BruteForceIndex(space)
     kind = np.uint8 if space is PHASH else np.float32
     for number, work in enumerate(works):
-        for one in fingerprints(work.digest, work):
-            if one.space == space.id and one.part in WORK_PARTS:
-                index.upsert(np.array([number]), np.frombuffer(one.vector, kind)[None])
+        for fingerprint in compute_fingerprints(work.digest, work):
+            if fingerprint.space == space.id and fingerprint.part in WORK_PARTS:
+                index.upsert(np.array([number]), np.frombuffer(fingerprint.vector, kind)[None])
     return index
 
 
@@ -57,23 +57,23 @@ def descriptors(works: list[Features]) -> BruteForceIndex:
 @pytest.fixture(scope="module")
 def votes(works: list[Features], tmp_path_factory: pytest.TempPathFactory) -> VoteIndex:
     index = VoteIndex(Path(tmp_path_factory.mktemp("votes")))
-    index.upsert(np.arange(len(works)), [work.local.descriptors[:VOTES_KEPT] for work in works])
+    index.upsert(np.arange(len(works)), [work.local.descriptors[:STORED_LOCAL_FEATURES] for work in works])
     return index
 
 
 def numbers(candidates: list[Candidate]) -> list[int]:
-    return [one.number for one in candidates]
+    return [candidate.number for candidate in candidates]
 
 
 def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
     mirrored = textured(7, SIZE).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    ((candidate,),) = hash_candidates([extract(encoded(mirrored))], hashes)
+    ((candidate,),) = find_hash_candidates([extract(encoded(mirrored))], hashes)
     assert candidate.number == 7
     assert candidate.distance <= 4
 
 
 @pytest.mark.parametrize("listed_from", [1, 1_000_000], ids=["in lists", "as a whole"])
-def test_several_pictures_asked_at_once_have_the_candidates_of_each(
+def test_several_pictures_queried_at_once_have_the_candidates_of_each(
     works: list[Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed_from: int
 ) -> None:
     monkeypatch.setattr("indexer.vectors.faiss_rows.HASH_LISTS_FROM", listed_from)
@@ -82,60 +82,60 @@ def test_several_pictures_asked_at_once_have_the_candidates_of_each(
     stored = np.concatenate([upright ^ np.uint8(1 << bit) for bit in range(8)])
     index = FaissIndex(PHASH, tmp_path)
     index.replace([(np.arange(len(stored)), stored)], len(stored))
-    shown = textured(3, SIZE), ImageOps.expand(textured(4, SIZE), 40), collage_with(textured(5, SIZE))
-    pictures = [extract(encoded(picture)) for picture in shown]
-    alone = [hash_candidates([one], index)[0] for one in pictures]
-    assert hash_candidates(pictures, index) == alone
+    pictures_shown = textured(3, SIZE), ImageOps.expand(textured(4, SIZE), 40), collage_with(textured(5, SIZE))
+    pictures = [extract(encoded(picture)) for picture in pictures_shown]
+    alone = [find_hash_candidates([features], index)[0] for features in pictures]
+    assert find_hash_candidates(pictures, index) == alone
     assert all(alone)
-    assert hash_candidates([], index) == []
+    assert find_hash_candidates([], index) == []
 
 
 @pytest.mark.parametrize("place", range(4))
 def test_each_picture_of_a_collage_is_found_by_the_hash_of_its_panel(hashes: BruteForceIndex, place: int) -> None:
     collage = extract(encoded(collage_with(textured(5, SIZE), place)))
-    assert numbers(*hash_candidates([collage], hashes))[:1] == [5]
+    assert numbers(*find_hash_candidates([collage], hashes))[:1] == [5]
 
 
 def test_the_picture_on_a_page_is_found_by_the_descriptor_of_its_panel(descriptors: BruteForceIndex) -> None:
     page = extract(encoded(page_with(textured(5, SIZE))))
     assert page.panels
-    assert 5 in numbers(descriptor_candidates(page, descriptors))
+    assert 5 in numbers(find_descriptor_candidates(page, descriptors))
 
 
 @pytest.mark.long
 def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: BruteForceIndex, votes: VoteIndex) -> None:
     picture = textured(900, (800, 600))
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
-    seen = extract(encoded(picture))
-    assert 5 not in numbers(*hash_candidates([seen], hashes))
-    assert numbers(vote_candidates(seen.quick, votes))[0] == 5
+    features = extract(encoded(picture))
+    assert 5 not in numbers(*find_hash_candidates([features], hashes))
+    assert numbers(find_vote_candidates(features.quick, votes))[0] == 5
 
 
 def test_a_number_is_named_once_and_no_further_than_the_reach(descriptors: BruteForceIndex) -> None:
-    candidates = descriptor_candidates(extract(encoded(textured(3, SIZE))), descriptors)
+    candidates = find_descriptor_candidates(extract(encoded(textured(3, SIZE))), descriptors)
     assert len(set(numbers(candidates))) == len(candidates)
-    assert all(one.distance <= 0.7 for one in candidates)
+    assert all(candidate.distance <= 0.7 for candidate in candidates)
 
 
 def test_votes_that_chance_accounts_for_name_nobody() -> None:
     chance = [Vote(number, 1.0) for number in range(40)]
-    assert standing_out(chance) == []
-    heavy = [Vote(99, STANDS_OUT + 0.1), *chance]
-    assert numbers(standing_out(heavy)) == [99]
+    assert select_prominent(chance) == []
+    heavy = [Vote(99, PROMINENCE + 0.1), *chance]
+    assert numbers(select_prominent(heavy)) == [99]
 
 
 def test_among_few_works_the_heaviest_are_looked_at() -> None:
     few = [Vote(number, 1.0) for number in range(FEW_VOTED)]
-    assert numbers(standing_out(few)) == [*range(VOTED_MOST)]
+    assert numbers(select_prominent(few)) == [*range(MAX_VOTED)]
 
 
 def test_voices_take_turns() -> None:
-    one, other = [Candidate("a@1", number, 0.0) for number in (1, 2, 3)], [Candidate("b@1", 9, 0.0)]
-    assert numbers(list(in_turns(one, other))) == [1, 9, 2, 3]
+    first, other = [Candidate("a@1", number, 0.0) for number in (1, 2, 3)], [Candidate("b@1", 9, 0.0)]
+    assert numbers(list(interleave(first, other))) == [1, 9, 2, 3]
 
 
 def test_distinct_pictures_keep_the_order_and_leave_out_what_has_gone() -> None:
     pictures = {1: "a", 2: "b", 3: "a", 5: "c"}
     candidates = [Candidate("s@1", number, 0.0) for number in (2, 1, 4, 3, 5)]
-    assert list(distinct(candidates, lambda one: pictures.get(one.number))) == ["b", "a", "c"]
-    assert list(distinct(candidates, lambda one: pictures.get(one.number), most=2)) == ["b", "a"]
+    assert list(iterate_distinct(candidates, lambda candidate: pictures.get(candidate.number))) == ["b", "a", "c"]
+    assert list(iterate_distinct(candidates, lambda candidate: pictures.get(candidate.number), limit=2)) == ["b", "a"]

@@ -9,5 +9,5 @@ def test_a_folder_of_icons_alone_is_matched_by_their_hashes(tmp_path: Path) -> N
     for folder in (works, pictures):
         folder.mkdir()
         (folder / "icon.png").write_bytes(encoded(textured(1, (36, 32))))
-    found = list(match_folders(works, pictures, tmp_path / "scratch", 1, lambda *_: None))
-    assert [(one.work, one.picture) for one in found if isinstance(one, Match)] == [("icon.png", "icon.png")]
+    results = list(match_folders(works, pictures, tmp_path / "scratch", 1, lambda *_: None))
+    assert [(match.work, match.picture) for match in results if isinstance(match, Match)] == [("icon.png", "icon.png")]

@@ -11,29 +11,40 @@ from exhibit.errors import RefusedError
 from exhibit.types import Decision, Json
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.features import extract
-from indexer.picture.perceptual_hash import orientation_hashes, shrink, turned_hashes
-from indexer.search.prints import MAX_FILE, MAX_WORKS, PRINTS, StatedFile, StatedPicture, read_prints, resembling
-from tests.assets.rows import jpeg, photograph
+from indexer.picture.perceptual_hash import compute_orientation_hashes, estimate_orientation_hashes, shrink
+from indexer.search.prints import (
+    MAX_FILE,
+    MAX_WORKS,
+    PRINTS,
+    StatedFile,
+    StatedPicture,
+    match_fingerprints,
+    parse_fingerprint_file,
+)
+from tests.assets.rows import encode_jpeg, photograph
 
 DATA = photograph(1)
 
 
-def told() -> StatedPicture:
+def stated_picture() -> StatedPicture:
     return StatedPicture.of("harbour.jpg", len(DATA), extract(DATA))
 
 
-def written(**changes: Json) -> bytes:
+def file_with(**changes: Json) -> bytes:
     """Return a file of one image, with some of its values changed."""
-    plain = json.loads(StatedFile(works=(told(),)).model_dump_json())
+    plain = json.loads(StatedFile(works=(stated_picture(),)).model_dump_json())
     plain["works"][0] |= changes
     return json.dumps(plain).encode()
 
 
-def test_a_file_that_was_written_is_read_as_it_was_told() -> None:
-    assert read_prints(written()) == (told(),)
+def test_a_written_file_is_read_back_unchanged() -> None:
+    assert parse_fingerprint_file(file_with()) == (stated_picture(),)
     features = extract(DATA)
-    assert told().whole == features.hashes["whole"].hex()
-    vectors = {(one.space, one.part): one.vector for one in told().fingerprints(features.digest)}
+    assert stated_picture().whole == features.hashes["whole"].hex()
+    vectors = {
+        (fingerprint.space, fingerprint.part): fingerprint.vector
+        for fingerprint in stated_picture().fingerprints(features.digest)
+    }
     assert np.allclose(np.frombuffer(vectors["descriptor@1", "whole"], "<f4"), features.embeddings["whole"])
 
 
@@ -77,43 +88,43 @@ UNIT[0] = 1.0
 )
 def test_nonsense_is_refused_with_what_to_do(wrong: dict[str, Json]) -> None:
     with pytest.raises(RefusedError, match=f"{next(iter(wrong))}") as refused:
-        read_prints(written(**wrong))
+        parse_fingerprint_file(file_with(**wrong))
     assert refused.value.reason == "fingerprints"
     assert "exhibit fingerprint" in str(refused.value.hint)
 
 
 def test_what_half_the_bits_and_length_one_make_is_taken() -> None:
-    assert read_prints(written(whole="ff" * 16 + "00" * 16, descriptor=floats(UNIT)))
+    assert parse_fingerprint_file(file_with(whole="ff" * 16 + "00" * 16, descriptor=floats(UNIT)))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"works": []}', b"[" * 100_000, DATA])
 def test_what_is_no_such_file_is_refused(data: bytes) -> None:
     with pytest.raises(RefusedError, match="aren't fingerprints"):
-        read_prints(data)
+        parse_fingerprint_file(data)
 
 
 def test_another_version_is_refused_with_what_to_do() -> None:
-    other = written().replace(PRINTS.encode(), b"prints-0")
+    other = file_with().replace(PRINTS.encode(), b"prints-0")
     with pytest.raises(RefusedError, match=r"prints-0.*prints-1") as refused:
-        read_prints(other)
+        parse_fingerprint_file(other)
     assert "exhibit fingerprint" in str(refused.value.hint)
 
 
 def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
     with pytest.raises(RefusedError, match="more than") as refused:
-        read_prints(b" " * (MAX_FILE + 1))
+        parse_fingerprint_file(b" " * (MAX_FILE + 1))
     assert refused.value.reason == "too-many-bytes"
-    plain = json.loads(written())
+    plain = json.loads(file_with())
     plain["works"] *= MAX_WORKS + 1
     with pytest.raises(RefusedError, match=r"works: .* at most"):
-        read_prints(json.dumps(plain).encode())
+        parse_fingerprint_file(json.dumps(plain).encode())
 
 
 @pytest.mark.parametrize(
     "picture", [Image.new("RGB", (320, 240), (90, 90, 90)), Image.linear_gradient("L"), Image.new("RGB", (30, 30))]
 )
-def test_a_picture_that_many_look_like_isnt_told(picture: Image.Image) -> None:
-    data = jpeg(picture.convert("RGB"))
+def test_a_picture_with_too_little_information_is_refused(picture: Image.Image) -> None:
+    data = encode_jpeg(picture.convert("RGB"))
     with pytest.raises(RefusedError) as refused:
         StatedPicture.of("flat.jpg", len(data), extract(data))
     assert refused.value.reason == "low-information"
@@ -122,17 +133,19 @@ def test_a_picture_that_many_look_like_isnt_told(picture: Image.Image) -> None:
 
 def test_turned_hashes_are_nearly_those_of_turned_pictures() -> None:
     for seed in range(3):
-        own = orientation_hashes(shrink(Image.open(io.BytesIO(photograph(seed))).convert("L")))
-        apart = np.unpackbits(turned_hashes(own[0]) ^ own, axis=1).sum(axis=1)
+        own = compute_orientation_hashes(shrink(Image.open(io.BytesIO(photograph(seed))).convert("L")))
+        apart = np.unpackbits(estimate_orientation_hashes(own[0]) ^ own, axis=1).sum(axis=1)
         assert len(apart) == len(ORIENTATIONS)
         assert apart.max() <= 24
         assert np.unpackbits(own[0] ^ own[1]).sum() > 60  # and they differ from the upright one
 
 
 def test_what_fingerprints_say_is_for_review_without_a_probability() -> None:
-    said = resembling({7: 12}, [8, 7], same=8)
-    assert {other: (one.hamming, one.reasons) for other, one in said.items()} == {
+    results = match_fingerprints({7: 12}, [8, 7], identical=8)
+    assert {other: (verification.hamming, verification.reasons) for other, verification in results.items()} == {
         7: (12, ("prints",)),
         8: (256, ("prints", "same-bytes")),
     }
-    assert {(one.decision, one.probability, one.pipeline) for one in said.values()} == {(Decision.REVIEW, None, PRINTS)}
+    assert {
+        (verification.decision, verification.probability, verification.pipeline) for verification in results.values()
+    } == {(Decision.REVIEW, None, PRINTS)}

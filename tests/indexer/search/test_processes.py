@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import ServiceMissingError
-from indexer.search.processes import in_processes
+from indexer.search.processes import run_in_processes
 
 
 def _die(status: int, _: int) -> None:
@@ -16,12 +16,12 @@ def _die(status: int, _: int) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_results_come_in_the_order_of_the_calls(jobs: int) -> None:
-    assert list(in_processes(jobs, (abs, -100), int.__add__, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
+    assert list(run_in_processes(jobs, (abs, -100), int.__add__, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
 
 
-def test_the_death_of_a_process_is_told_in_words() -> None:
+def test_the_death_of_a_process_is_reported_in_a_sentence() -> None:
     with pytest.raises(ServiceMissingError, match="A process died"):
-        list(in_processes(2, (abs, 1), _die, [1]))
+        list(run_in_processes(2, (abs, 1), _die, [1]))
 
 
 def _leave_a_file(folder: str, number: int) -> str:
@@ -29,7 +29,7 @@ def _leave_a_file(folder: str, number: int) -> str:
 
 
 def test_what_a_process_that_is_ended_leaves_behind_goes() -> None:
-    results = in_processes(2, (str, "left"), _leave_a_file, range(100))
+    results = run_in_processes(2, (str, "left"), _leave_a_file, range(100))
     folder = Path(next(results))
     assert folder.is_dir()
     results.close()  # type: ignore[attr-defined] # as an interruption does; the processes are killed

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from exhibit.types import Decision, Metric
-from indexer.picture.features import Features, extract, fingerprints
-from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
-from indexer.search.candidates import Candidate, hash_candidates
+from indexer.picture.features import Features, compute_fingerprints, extract
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, STORED_LOCAL_FEATURES, WORK_PARTS
+from indexer.search.candidates import Candidate, find_hash_candidates
 from indexer.search.search import compare_pictures, find_works
 from indexer.votes.index import Vote, VoteIndex
 from tests.assets.brute_force import BruteForceIndex
@@ -34,13 +34,13 @@ class Shelf:
         self._owners: dict[tuple[str, int], int] = {}
         self.asked: list[str] = []
         for number, work in enumerate(self.works):
-            for one in fingerprints(work.digest, work):
-                if one.part in WORK_PARTS:
-                    index, place = self._spaces[one.space], len(self._owners)
+            for fingerprint in compute_fingerprints(work.digest, work):
+                if fingerprint.part in WORK_PARTS:
+                    index, place = self._spaces[fingerprint.space], len(self._owners)
                     kind = np.uint8 if index.space.metric is Metric.HAMMING else np.float32
-                    index.upsert(np.array([place]), np.frombuffer(one.vector, kind)[None])
-                    self._owners[one.space, place] = number
-            self._votes.upsert(np.array([number]), [work.local.descriptors[:VOTES_KEPT]])
+                    index.upsert(np.array([place]), np.frombuffer(fingerprint.vector, kind)[None])
+                    self._owners[fingerprint.space, place] = number
+            self._votes.upsert(np.array([number]), [work.local.descriptors[:STORED_LOCAL_FEATURES]])
             self._owners[ROOTSIFT.id, number] = number
 
     @property
@@ -59,7 +59,10 @@ class Shelf:
         return self._votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        return {(one.space, one.number): self._owners[one.space, one.number] for one in candidates}
+        return {
+            (candidate.space, candidate.number): self._owners[candidate.space, candidate.number]
+            for candidate in candidates
+        }
 
     def features(self, work: int) -> Features:
         return self.works[work]
@@ -70,17 +73,21 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return Shelf(tmp_path_factory.mktemp("votes"))
 
 
-def shown(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
+def works_found_in(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
     """Return the works that an image shows, by the automatic decision."""
     data = encoded(picture, name)
     shelf.asked.clear()
-    return {work for work, one in find_works(extract(data), lambda: data, shelf) if one.decision is not Decision.NONE}
+    return {
+        work
+        for work, verification in find_works(extract(data), lambda: data, shelf)
+        if verification.decision is not Decision.NONE
+    }
 
 
 def test_two_registrations_of_one_picture_are_both_found(shelf: Shelf, tmp_path: Path) -> None:
     twice = Shelf(tmp_path, (*range(COUNT), 3))
-    assert shown(twice, textured(3, SIZE), "JPEG") == {3, COUNT}
-    assert shown(twice, collage_with(textured(3, SIZE)), "JPEG") == {3, COUNT}
+    assert works_found_in(twice, textured(3, SIZE), "JPEG") == {3, COUNT}
+    assert works_found_in(twice, collage_with(textured(3, SIZE)), "JPEG") == {3, COUNT}
 
 
 def test_what_is_said_of_a_work_does_not_hang_on_the_others(shelf: Shelf, tmp_path: Path) -> None:
@@ -90,22 +97,25 @@ def test_what_is_said_of_a_work_does_not_hang_on_the_others(shelf: Shelf, tmp_pa
 
 
 @pytest.mark.long
-def test_what_the_hashes_said_of_a_batch_is_not_asked_again(shelf: Shelf) -> None:
+def test_hash_results_of_a_batch_are_not_computed_again(shelf: Shelf) -> None:
     files = [encoded(textured(3, SIZE), "JPEG"), encoded(collage_with(textured(5, SIZE)))]
-    found = [extract(data) for data in files]
-    alone = [find_works(one, lambda data=data: data, shelf) for one, data in zip(found, files, strict=True)]  # type: ignore[misc]
-    hashed = hash_candidates(found, shelf.hashes)
+    features_list = [extract(data) for data in files]
+    alone = [
+        find_works(features, lambda data=data: data, shelf)  # type: ignore[misc]
+        for features, data in zip(features_list, files, strict=True)
+    ]
+    hashed = find_hash_candidates(features_list, shelf.hashes)
     shelf.asked.clear()
     together = [
-        find_works(one, lambda data=data: data, shelf, hashed=said)  # type: ignore[misc]
-        for one, data, said in zip(found, files, hashed, strict=True)
+        find_works(features, lambda data=data: data, shelf, hash_hits=hash_result)  # type: ignore[misc]
+        for features, data, hash_result in zip(features_list, files, hashed, strict=True)
     ]
     assert together == alone
     assert shelf.asked.count("hashes") == len(files)
 
 
-def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:
-    shown(shelf, textured(500, SIZE).resize((48, 36)))
+def test_only_the_hash_is_used_for_an_icon(shelf: Shelf) -> None:
+    works_found_in(shelf, textured(500, SIZE).resize((48, 36)))
     assert shelf.asked == ["hashes"]
 
 
@@ -118,40 +128,40 @@ def test_a_picture_that_promises_no_work_is_compared_with_none(shelf: Shelf) -> 
 
 def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: Shelf) -> None:
     data = encoded(textured(500, SIZE))  # similar to some works for the network
-    found = extract(data)
+    features = extract(data)
     shelf.asked.clear()
-    assert find_works(found, lambda: data, shelf) == []
+    assert find_works(features, lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes"]
-    assert "value" not in vars(found.later_whole)
+    assert "value" not in vars(features.later_whole)
 
 
 def test_a_thumbnail_has_one_set_of_local_features_and_by_them_alone_the_network_looks_at_it(shelf: Shelf) -> None:
     with Image.open(PHOTOGRAPHS / "boat-at-pier.jpg") as picture:
         picture.thumbnail((100, 100))
         data = encoded(picture)
-    found = extract(data)
+    features = extract(data)
     shelf.asked.clear()
-    assert find_works(found, lambda: data, shelf) == []
+    assert find_works(features, lambda: data, shelf) == []
     assert shelf.asked == ["hashes", "votes"]
-    assert not {"value"} & (vars(found.later_whole).keys() | vars(found.later_quick).keys())
-    assert shown(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
+    assert not {"value"} & (vars(features.later_whole).keys() | vars(features.later_quick).keys())
+    assert works_found_in(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
 
 
 def test_where_votes_hardly_promise_a_work_it_is_found_without_the_network(shelf: Shelf) -> None:
-    assert shown(shelf, textured(6, SIZE).crop((150, 100, 250, 175)).resize((240, 180))) == {6}
+    assert works_found_in(shelf, textured(6, SIZE).crop((150, 100, 250, 175)).resize((240, 180))) == {6}
     assert shelf.asked == ["hashes", "votes"]
 
 
 def test_a_negative_is_found(shelf: Shelf) -> None:
-    assert shown(shelf, ImageOps.invert(textured(4, SIZE))) == {4}
+    assert works_found_in(shelf, ImageOps.invert(textured(4, SIZE))) == {4}
 
 
 def test_a_small_piece_is_found_although_a_glance_shows_too_little(shelf: Shelf) -> None:
-    assert 6 in shown(shelf, textured(6, SIZE).crop((150, 100, 270, 210)))
+    assert 6 in works_found_in(shelf, textured(6, SIZE).crop((150, 100, 270, 210)))
 
 
 def test_a_piece_of_a_work_is_found(shelf: Shelf) -> None:
-    assert 7 in shown(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
+    assert 7 in works_found_in(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
 
 
 @pytest.mark.long
@@ -159,7 +169,7 @@ def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     sheet = collage_with(textured(5, SIZE), 0)
     for place, seed in ((1, 11), (2, 17), (3, 23)):
         sheet.paste(textured(seed, SIZE), (place % 2 * 410, place // 2 * 310))
-    assert shown(shelf, sheet) == {5, 11, 17, 23}
+    assert works_found_in(shelf, sheet) == {5, 11, 17, 23}
 
 
 @pytest.mark.long
@@ -168,7 +178,7 @@ def test_a_small_picture_that_lies_over_another_one_on_a_page_is_found(shelf: Sh
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
     page.paste(textured(3, SIZE).resize((160, 120), Image.Resampling.LANCZOS), (90, 20))
-    assert shown(shelf, page, "JPEG") == {3}
+    assert works_found_in(shelf, page, "JPEG") == {3}
 
 
 @pytest.mark.long
@@ -176,7 +186,7 @@ def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf:
     other = textured(800, (1100, 800))
     for place, seed in enumerate((2, 9)):
         other.paste(textured(seed, SIZE).rotate(90 * place, expand=True), (80 + 480 * place, 150))
-    assert shown(shelf, other) == {2, 9}
+    assert works_found_in(shelf, other) == {2, 9}
 
 
 @pytest.mark.long
@@ -186,7 +196,7 @@ def test_searching_twice_says_the_same(shelf: Shelf) -> None:
     assert first == second
 
 
-class Said(NamedTuple):
+class FixedVotes(NamedTuple):
     """A vote index that returns the same for every image."""
 
     said: list[Vote]
@@ -196,16 +206,16 @@ class Said(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    ("times", "next_work", "found"), [(4.0, 1.0, {7}), (2.0, 1.0, set()), (6.0, 3.0, {7}), (6.0, 4.0, set())]
+    ("times", "next_work", "expected"), [(4.0, 1.0, {7}), (2.0, 1.0, set()), (6.0, 3.0, {7}), (6.0, 4.0, set())]
 )
 def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_alone_are_loud(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, next_work: float, found: set[int]
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, next_work: float, expected: set[int]
 ) -> None:
     other = textured(707, (1000, 750))
     other.paste(ImageEnhance.Contrast(textured(7, SIZE).resize((260, 195))).enhance(0.6), (370, 250))
     by_chance = [Vote(100 + number, 1.0) for number in range(40)]
-    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times), Vote(8, next_work), *by_chance]))
-    assert shown(shelf, other, "JPEG") == found
+    monkeypatch.setattr(shelf, "_votes", FixedVotes([Vote(7, times), Vote(8, next_work), *by_chance]))
+    assert works_found_in(shelf, other, "JPEG") == expected
 
 
 def test_a_work_that_is_very_small_on_a_page_is_found() -> None:

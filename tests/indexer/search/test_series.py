@@ -9,7 +9,7 @@ from PIL import Image
 
 from exhibit.types import Decision, Piece, Relation, Verification
 from indexer.search.search import compare_pictures
-from indexer.search.series import SERIES, precision, relation_of, told_apart
+from indexer.search.series import SERIES, compute_precision, derive_relation, review_ambiguous
 from tests.assets.exposures import exposure
 from tests.assets.textured import encoded, textured
 
@@ -20,9 +20,11 @@ def pair(in_place: float, drift: float = 0.0, decision: Decision = Decision.CERT
     return replace(CERTAIN, in_place=in_place, drift=drift, decision=decision)
 
 
-def decided(compared: Sequence[Verification], series: Sequence[int]) -> list[str]:
-    told = told_apart(dict(enumerate(compared)), lambda work: [other for other in series if other != work])
-    return [str(said.decision) for said in told.values()]
+def decisions_of(verifications: Sequence[Verification], series: Sequence[int]) -> list[str]:
+    results = review_ambiguous(
+        dict(enumerate(verifications)), lambda work: [other for other in series if other != work]
+    )
+    return [str(verification.decision) for verification in results.values()]
 
 
 @pytest.mark.parametrize(
@@ -40,44 +42,44 @@ def decided(compared: Sequence[Verification], series: Sequence[int]) -> list[str
 def test_of_a_series_that_work_is_certain_on_which_the_picture_lies_clearly_best(
     precisions: tuple[float, ...], series: tuple[int, ...], decisions: list[str]
 ) -> None:
-    assert decided([pair(value) for value in precisions], series) == decisions
+    assert decisions_of([pair(value) for value in precisions], series) == decisions
 
 
 def test_a_sibling_that_shows_nothing_or_was_not_compared_takes_nothing() -> None:
     nothing = pair(0.99, decision=Decision.NONE)
-    assert decided([pair(0.6), nothing], (0, 1)) == ["certain", "none"]
-    assert decided([pair(0.6)], (0, 1)) == ["certain"]
+    assert decisions_of([pair(0.6), nothing], (0, 1)) == ["certain", "none"]
+    assert decisions_of([pair(0.6)], (0, 1)) == ["certain"]
 
 
 def test_the_same_bytes_outdo_every_other_exposure() -> None:
     same = replace(CERTAIN, in_place=None, drift=None, reasons=("same-bytes",))
-    told = told_apart({1: same, 2: pair(0.99)}, lambda work: [3 - work])
-    assert told[1] == same
-    assert (told[2].decision, told[2].reasons) == (Decision.REVIEW, (SERIES,))
+    results = review_ambiguous({1: same, 2: pair(0.99)}, lambda work: [3 - work])
+    assert results[1] == same
+    assert (results[2].decision, results[2].reasons) == (Decision.REVIEW, (SERIES,))
 
 
 def test_what_lies_on_a_work_in_pieces_gives_way_to_what_lies_there_as_a_whole() -> None:
     piece = Piece((0.0, 0.0, 9.0, 9.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     in_pieces = replace(pair(0.99), pieces=(piece,))
-    assert decided([pair(0.85), in_pieces], (0, 1)) == ["certain", "review"]
-    assert decided([in_pieces, in_pieces], (0, 1)) == ["review", "review"]
-    assert relation_of(in_pieces) is Relation.SERIES
+    assert decisions_of([pair(0.85), in_pieces], (0, 1)) == ["certain", "review"]
+    assert decisions_of([in_pieces, in_pieces], (0, 1)) == ["review", "review"]
+    assert derive_relation(in_pieces) is Relation.SERIES
 
 
 @pytest.mark.long
 def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
     copy = encoded(Image.open(BytesIO(exposure(1))), "JPEG", 60)
     own, other = (compare_pictures(exposure(number), copy) for number in (1, 0))
-    assert [said.decision for said in (own, other)] == [Decision.CERTAIN, Decision.CERTAIN]
-    assert precision(own) > precision(other) + 0.1
+    assert [verification.decision for verification in (own, other)] == [Decision.CERTAIN, Decision.CERTAIN]
+    assert compute_precision(own) > compute_precision(other) + 0.1
 
 
 @pytest.mark.long
 def test_what_a_work_is_to_another_follows_from_their_comparison() -> None:
     whole = textured(4)
     part = whole.crop((40, 30, 400, 320))
-    assert relation_of(compare_pictures(encoded(whole), encoded(whole, "JPEG", 80))) is Relation.DUPLICATE
-    assert relation_of(compare_pictures(encoded(whole), encoded(part, "JPEG"))) is Relation.PART
-    assert relation_of(compare_pictures(encoded(part), encoded(whole, "JPEG"))) is Relation.PART
-    assert relation_of(compare_pictures(exposure(0), exposure(1))) is Relation.SERIES
-    assert relation_of(compare_pictures(encoded(whole), encoded(textured(5)))) is None
+    assert derive_relation(compare_pictures(encoded(whole), encoded(whole, "JPEG", 80))) is Relation.DUPLICATE
+    assert derive_relation(compare_pictures(encoded(whole), encoded(part, "JPEG"))) is Relation.PART
+    assert derive_relation(compare_pictures(encoded(part), encoded(whole, "JPEG"))) is Relation.PART
+    assert derive_relation(compare_pictures(exposure(0), exposure(1))) is Relation.SERIES
+    assert derive_relation(compare_pictures(encoded(whole), encoded(textured(5)))) is None

@@ -17,7 +17,7 @@ from exhibit.types import Hit, Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.milvus_index import MilvusIndex
 from tests.assets.brute_force import BruteForceIndex
-from tests.assets.indexes import BITS, SPACES, Archive, Stored, numbers, vectors
+from tests.assets.indexes import BITS, SPACES, Archive, SeedSource, numbers, vectors
 
 MakeIndex = Callable[[Space], Any]
 
@@ -26,10 +26,10 @@ def expected(space: Space, model: dict[int, int], query: int, k: int, within: fl
     """Return the contract's result, computed in five lines."""
 
     def distance(seed: int) -> float:
-        one, other = vectors(space, [query])[0], vectors(space, [seed])[0]
+        first, other = vectors(space, [query])[0], vectors(space, [seed])[0]
         hamming = space.metric is Metric.HAMMING
-        exact = one.astype(np.float64), other.astype(np.float64)
-        return float(np.bitwise_count(one ^ other).sum()) if hamming else round(float(1 - exact[0] @ exact[1]), 6)
+        exact = first.astype(np.float64), other.astype(np.float64)
+        return float(np.bitwise_count(first ^ other).sum()) if hamming else round(float(1 - exact[0] @ exact[1]), 6)
 
     hits = sorted((Hit(number, distance(seed)) for number, seed in model.items()), key=lambda h: (h.distance, h.number))
     return [hit for hit in hits if within is None or hit.distance <= within][:k]
@@ -108,7 +108,7 @@ def place(request: pytest.FixtureRequest, make_place: Callable[[str, Space], Pla
     return make_place(request.param, BITS)
 
 
-def found(index: VectorIndex) -> list[int]:
+def numbers_in(index: VectorIndex) -> list[int]:
     """Return the numbers that a search returns, ascending."""
     return sorted(hit.number for hit in index.search(vectors(BITS, [5]), k=99)[0])
 
@@ -182,53 +182,53 @@ class TestStored:
         writer = place.open()
         writer.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
         writer.flush(2)
-        assert found(reader) == []
+        assert numbers_in(reader) == []
         assert reader.reopen()
-        assert (found(reader), reader.reopen()) == ([1, 2], False)
+        assert (numbers_in(reader), reader.reopen()) == ([1, 2], False)
 
     def test_reopening_drops_the_tail_that_will_be_replayed(self, place: Place) -> None:
-        place.open().rebuild(Stored(BITS, SEEDS))
-        one, other = place.open(), place.open()
-        one.upsert(numbers(4), vectors(BITS, [40]))
+        place.open().rebuild(SeedSource(BITS, SEEDS))
+        first, other = place.open(), place.open()
+        first.upsert(numbers(4), vectors(BITS, [40]))
         other.upsert(numbers(4, 5), vectors(BITS, [40, 50]))
-        one.flush(4)
+        first.flush(4)
         assert other.reopen()
-        assert (other.sequence, found(other)) == (4, [1, 2, 3, 4])
+        assert (other.sequence, numbers_in(other)) == (4, [1, 2, 3, 4])
 
     def test_a_writer_that_was_overtaken_opens_what_the_other_wrote(self, place: Place) -> None:
-        place.open().rebuild(Stored(BITS, SEEDS))
-        one, other = place.open(), place.open()
-        one.upsert(numbers(4), vectors(BITS, [40]))
+        place.open().rebuild(SeedSource(BITS, SEEDS))
+        first_writer, other = place.open(), place.open()
+        first_writer.upsert(numbers(4), vectors(BITS, [40]))
         other.upsert(numbers(4, 5), vectors(BITS, [40, 50]))
-        one.flush(4)
+        first_writer.flush(4)
         other.flush(5)
         assert (other.sequence, len(other)) == (4, 4)
         other.upsert(numbers(5), vectors(BITS, [50]))
         other.flush(5)
-        assert (place.open().sequence, found(place.open())) == (5, [1, 2, 3, 4, 5])
+        assert (place.open().sequence, numbers_in(place.open())) == (5, [1, 2, 3, 4, 5])
 
     def test_a_rebuild_replaces_everything_and_is_noticed(self, place: Place) -> None:
         reader = place.open()
         reader.upsert(numbers(1, 9), vectors(BITS, [60, 60]))
         reader.flush(9)
-        source = Stored(BITS, SEEDS, last=12)
+        source = SeedSource(BITS, SEEDS, last=12)
         place.open().rebuild(source)
         assert reader.reopen()
-        assert (reader.sequence, found(reader), reader.check(source)) == (12, [1, 2, 3], [])
+        assert (reader.sequence, numbers_in(reader), reader.check(source)) == (12, [1, 2, 3], [])
         stats = place.open().stats()
         assert (stats.count, stats.sequence, stats.size > 0) == (3, 12, True)
 
     def test_a_check_counts_entries_against_the_database(self, place: Place) -> None:
         index = place.open()
-        index.rebuild(Stored(BITS, SEEDS))
-        assert index.check(Stored(BITS, SEEDS)) == []
-        assert len(index.check(Stored(BITS, {**SEEDS, 0: 7}))) == 1
+        index.rebuild(SeedSource(BITS, SEEDS))
+        assert index.check(SeedSource(BITS, SEEDS)) == []
+        assert len(index.check(SeedSource(BITS, {**SEEDS, 0: 7}))) == 1
 
     def test_what_is_damaged_is_emptied_and_replayed(self, place: Place) -> None:
-        source = Stored(BITS, SEEDS)
+        source = SeedSource(BITS, SEEDS)
         reader = place.open()
         reader.rebuild(source)
-        assert (reader.repair(source), found(reader)) == ([], [1, 2, 3])
+        assert (reader.repair(source), numbers_in(reader)) == ([], [1, 2, 3])
         place.harm()
         assert len(place.open().check(source)) == 1
         repaired = place.open()
@@ -237,20 +237,20 @@ class TestStored:
         repaired.upsert(*next(source.batches(3)))
         repaired.flush(2)
         assert reader.reopen()
-        assert (found(reader), reader.sequence) == ([1, 2], 2)
+        assert (numbers_in(reader), reader.sequence) == ([1, 2], 2)
 
     def test_leftovers_of_killed_writers_go(self, place: Place) -> None:
-        source = Stored(BITS, SEEDS)
+        source = SeedSource(BITS, SEEDS)
         place.open().rebuild(source)
         place.litter()
         assert place.leftovers() == 2
         index = place.open()
         index.tidy(source)
-        assert (place.leftovers(), found(index)) == (1, [1, 2, 3])
+        assert (place.leftovers(), numbers_in(index)) == (1, [1, 2, 3])
 
     def test_a_cleared_index_is_empty(self, place: Place) -> None:
         index = place.open()
-        index.rebuild(Stored(BITS, SEEDS))
+        index.rebuild(SeedSource(BITS, SEEDS))
         index.clear()
         assert (len(index), index.sequence, index.stats().count, place.leftovers()) == (0, 0, 0, 0)
 
@@ -285,15 +285,17 @@ def test_after_any_history_searches_return_what_the_contract_says(
                     index.upsert(numbers(*rows), vectors(space, list(rows.values())))
                     model.update(rows)
                 elif name == "remove":
-                    assert index.remove(numbers(*rows)) == sum(model.pop(one, None) is not None for one in set(rows))
+                    assert index.remove(numbers(*rows)) == sum(
+                        model.pop(number, None) is not None for number in set(rows)
+                    )
                 else:
                     index.flush()
                     index = place.open() if name == "open" else index
             reach = None if within is None else within if space.metric is Metric.HAMMING else within / 100 + 5e-5
             assert len(index) == len(model)
-            wanted = [expected(space, model, query, k, reach) for query in queries]
-            assert index.search(vectors(space, queries), k=k, within=reach) == wanted
+            answers = [expected(space, model, query, k, reach) for query in queries]
+            assert index.search(vectors(space, queries), k=k, within=reach) == answers
             index.flush(99)
-            assert index.check(Stored(space, model, last=99)) == []
+            assert index.check(SeedSource(space, model, last=99)) == []
 
     follow()

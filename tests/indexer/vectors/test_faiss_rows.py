@@ -40,7 +40,7 @@ def test_a_row_has_one_distance_in_whatever_order_and_company(space: Space, tmp_
         rows = random.normal(size=(120, 256)).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     rows[40:70] = rows[40]  # so many equal rows that the results would be random
-    wanted = None
+    reference = None
     for order in (np.arange(120), np.arange(120)[::-1], random.permutation(120)):
         for pieces in (1, 3, 17):
             whole = BruteForceIndex(space), FaissIndex(space, tmp_path / f"{order[0]}-{order[1]}-{pieces}")
@@ -50,9 +50,9 @@ def test_a_row_has_one_distance_in_whatever_order_and_company(space: Space, tmp_
                     if isinstance(index, FaissIndex):
                         index.flush()
                 for queries in (rows[38:42], np.tile(rows[38:42], (9, 1))):
-                    found = index.search(queries, k=7)[:4]
-                    wanted = wanted or found
-                    assert found == wanted
+                    result = index.search(queries, k=7)[:4]
+                    reference = reference or result
+                    assert result == reference
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def both(small_lists: None, tmp_path: Path, hashes: NDArray[np.uint8]) -> tuple[
     return listed, brute
 
 
-def edited(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+def flip_bits(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     """Change this many bits of the hashes, the less robust ones more often, as edits do."""
     chance = np.random.default_rng(5)
     rates = np.full((16, 16), 0.23)
@@ -91,7 +91,7 @@ def edited(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 def test_who_wants_many_answers_gets_those_of_brute_force(
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], k: int, within: float | None
 ) -> None:
-    queries = edited(hashes[:12], 60)
+    queries = flip_bits(hashes[:12], 60)
     listed, brute = both
     assert listed.search(queries, k=k, within=within) == brute.search(queries, k=k, within=within)
 
@@ -100,15 +100,15 @@ def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_writte
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     listed, brute = both
-    gone, changed = np.arange(30, 600, 3), np.arange(900, 960, 3)
+    removed, changed = np.arange(30, 600, 3), np.arange(900, 960, 3)
     for index in both:
         index.upsert(changed, hashes[: len(changed)])
-    assert listed.remove(gone) == brute.remove(gone)
-    wanted = brute.search(hashes[:30], k=READ_ALL_FROM, within=115)
-    assert listed.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
+    assert listed.remove(removed) == brute.remove(removed)
+    reference = brute.search(hashes[:30], k=READ_ALL_FROM, within=115)
+    assert listed.search(hashes[:30], k=READ_ALL_FROM, within=115) == reference
     listed.flush(HASHED * 3)
     again = FaissIndex(PHASH, tmp_path)
-    assert again.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
+    assert again.search(hashes[:30], k=READ_ALL_FROM, within=115) == reference
     assert (len(again), again.check()) == (len(brute), [])
 
 
@@ -118,12 +118,12 @@ def test_few_copies_are_lost_of_those_that_brute_force_finds(
 ) -> None:
     listed, brute = both
     for bits, least in ((10, 0.99), (40, 0.98), (70, 0.93)):
-        queries = edited(hashes[:400], bits)
-        found, wanted = (
+        queries = flip_bits(hashes[:400], bits)
+        actual, expected = (
             [{hit.number for hit in row} for row in index.search(queries, k=3, within=90)] for index in (listed, brute)
         )
-        kept = [one <= other for one, other in zip(wanted, found, strict=True)]
-        assert np.mean(kept) >= least
+        retained = [first <= other for first, other in zip(expected, actual, strict=True)]
+        assert np.mean(retained) >= least
 
 
 def test_a_search_reads_a_share_of_the_lists_only(both: tuple[FaissIndex, BruteForceIndex]) -> None:
@@ -143,7 +143,7 @@ def vectors() -> NDArray[np.float32]:
     return of_unit_length(centres[chance.integers(0, 60, DESCRIBED)] + chance.normal(size=(DESCRIBED, 64)))
 
 
-def near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def add_noise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return of_unit_length(vectors + np.random.default_rng(4).normal(0, 0.08, vectors.shape))
 
 
@@ -153,18 +153,23 @@ def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDA
     cells, brute = FaissIndex(UNITS, tmp_path), BruteForceIndex(UNITS)
     cells.replace([(numbers, vectors)], DESCRIBED)
     brute.upsert(numbers, vectors)
-    gone = numbers[::7]
-    assert cells.remove(gone) == brute.remove(gone)
+    removed = numbers[::7]
+    assert cells.remove(removed) == brute.remove(removed)
     for k in (4, 100):
-        found, wanted = (index.search(near(vectors[1:100]), k=k, within=0.7) for index in (cells, brute))
-        assert np.mean([one[0].number == other[0].number for one, other in zip(found, wanted, strict=True)]) >= 0.98
-        kept = [
-            len({hit.number for hit in one} & {hit.number for hit in other}) / len(other)
-            for one, other in zip(found, wanted, strict=True)
+        actual, expected = (index.search(add_noise(vectors[1:100]), k=k, within=0.7) for index in (cells, brute))
+        assert (
+            np.mean([first[0].number == other[0].number for first, other in zip(actual, expected, strict=True)]) >= 0.98
+        )
+        overlap = [
+            len({hit.number for hit in first} & {hit.number for hit in other}) / len(other)
+            for first, other in zip(actual, expected, strict=True)
         ]
-        assert np.mean(kept) >= 0.9
-        assert max(abs(one[0].distance - other[0].distance) for one, other in zip(found, wanted, strict=True)) < 0.02
-    assert not {hit.number for row in found for hit in row} & set(gone.tolist())
+        assert np.mean(overlap) >= 0.9
+        assert (
+            max(abs(first[0].distance - other[0].distance) for first, other in zip(actual, expected, strict=True))
+            < 0.02
+        )
+    assert not {hit.number for row in actual for hit in row} & set(removed.tolist())
 
 
 @pytest.mark.usefixtures("small_lists")

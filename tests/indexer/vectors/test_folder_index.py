@@ -20,7 +20,7 @@ from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.manifest import Manifest, publish, read_manifest, write_lock
 from indexer.votes.index import VoteIndex
-from tests.assets.indexes import BITS, UNITS, Stored, filled, numbers, vectors
+from tests.assets.indexes import BITS, UNITS, SeedSource, filled_index, numbers, vectors
 from tests.assets.voters import works
 
 Opened = Callable[[], Any]
@@ -28,8 +28,8 @@ Opened = Callable[[], Any]
 
 @pytest.fixture(params=[BITS, ROOTSIFT], ids=lambda space: space.name)
 def space(request: pytest.FixtureRequest) -> Space:
-    made: Space = request.param
-    return made
+    vote_space: Space = request.param
+    return vote_space
 
 
 @pytest.fixture
@@ -38,7 +38,11 @@ def opened(space: Space, tmp_path: Path) -> Opened:
 
 
 def rows(index: Any, *some: int) -> Any:  # noqa: ANN401 - either
-    return works(*some) if isinstance(index, VoteIndex) else (numbers(*some), vectors(BITS, [10 * one for one in some]))
+    return (
+        works(*some)
+        if isinstance(index, VoteIndex)
+        else (numbers(*some), vectors(BITS, [10 * number for number in some]))
+    )
 
 
 def add(index: Any, *some: int) -> None:  # noqa: ANN401 - either
@@ -129,15 +133,15 @@ def test_an_index_that_another_process_has_repaired_is_left_alone(
             yield
 
     monkeypatch.setattr("indexer.vectors.folder_index.write_lock", held_by_another)
-    assert opened().repair(Stored(BITS, {3: 0})) == []
+    assert opened().repair(SeedSource(BITS, {3: 0})) == []
     assert len(opened()) == 3
 
 
 def test_an_index_that_is_ahead_of_a_restored_database_is_emptied(opened: Opened) -> None:
     index = opened()
     index.replace([rows(index, 1, 2, 3)], 4)
-    assert index.repair(Stored(BITS, {3: 0}, last=4)) == []
-    assert len(index.repair(Stored(BITS, {3: 0}))) == 1
+    assert index.repair(SeedSource(BITS, {3: 0}, last=4)) == []
+    assert len(index.repair(SeedSource(BITS, {3: 0}))) == 1
     assert (len(index), index.sequence) == (0, 0)
 
 
@@ -164,12 +168,12 @@ def test_numbers_that_are_present_twice_are_found(opened: Opened, tmp_path: Path
 
 
 def test_an_index_of_another_space_is_refused(tmp_path: Path) -> None:
-    filled(tmp_path)
+    filled_index(tmp_path)
     with pytest.raises(IntegrityError):
         len(FaissIndex(UNITS, tmp_path))
 
 
-def full(_: int) -> None:
+def raise_disk_full(_: int) -> None:
     """Fail like a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -181,7 +185,7 @@ def test_a_flush_that_failed_loses_nothing(opened: Opened, monkeypatch: pytest.M
     add(index, 3, 4)
     index.remove(numbers(1))
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.files.durable.os.fsync", full)
+        patch.setattr("exhibit.files.durable.os.fsync", raise_disk_full)
         with pytest.raises(ExhibitError) as failed:
             index.flush(4)
     assert isinstance(failed.value.__cause__, OSError)
@@ -193,13 +197,13 @@ def test_a_flush_that_failed_loses_nothing(opened: Opened, monkeypatch: pytest.M
 def test_all_files_are_on_the_disk_before_the_manifest_names_them(
     opened: Opened, tmp_path: Path, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index, settled = opened(), set[str]()
+    index, synced = opened(), set[str]()
     add(index, *range(1, 11))
     index.flush(10)
 
     def note(descriptor: int) -> None:
         if read_manifest(tmp_path, space.id).generation == 1:
-            settled.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+            synced.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr("exhibit.files.durable.os.fsync", note)
     add(index, 11)
@@ -207,7 +211,7 @@ def test_all_files_are_on_the_disk_before_the_manifest_names_them(
     index.flush(11)
     files = read_manifest(tmp_path, space.id).files
     assert any(name.startswith("removed-") for name in files)
-    assert settled >= {*files, tmp_path.name}
+    assert synced >= {*files, tmp_path.name}
 
 
 def change(index: Any) -> None:  # noqa: ANN401 - either
@@ -265,21 +269,21 @@ def test_a_rebuild_splits_rows_over_segments(tmp_path: Path, monkeypatch: pytest
     assert [hit.number for hit in index.search(vectors(BITS, [7]), k=3)[0]] == [7, 8, 9]
 
 
-def _found_elsewhere(folder: Path, results: "Queue[list[int]]") -> None:
+def _search_in_process(folder: Path, results: "Queue[list[int]]") -> None:
     index = FaissIndex(BITS, folder)
     results.put([hit.number for hit in index.search(vectors(BITS, [20]), k=1)[0]])
 
 
 @pytest.mark.long
 def test_another_process_maps_the_same_files(tmp_path: Path) -> None:
-    index = filled(tmp_path)
+    index = filled_index(tmp_path)
     assert len(index) == 3
     maps = Path("/proc/self/maps")
     if maps.exists():
         assert str(next(tmp_path.glob("segment-*.faiss"))) in maps.read_text()
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    child = context.Process(target=_found_elsewhere, args=(tmp_path, results))
+    child = context.Process(target=_search_in_process, args=(tmp_path, results))
     child.start()
     assert results.get(timeout=60) == [2]
     child.join()

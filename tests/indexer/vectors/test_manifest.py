@@ -34,8 +34,8 @@ def test_files_of_neither_manifest_are_deleted(tmp_path: Path) -> None:
     assert read_manifest(tmp_path, "bits@1") == new
     assert {path.stem for path in tmp_path.glob("segment-*")} == {"segment-1-0", "segment-2-0"}  # for a slow reader
     publish(tmp_path, new, new)
-    left = {MANIFEST_NAME, "segment-2-0.faiss", "segment-2-0.npy", removed}
-    assert {path.name for path in tmp_path.iterdir()} == left
+    remaining = {MANIFEST_NAME, "segment-2-0.faiss", "segment-2-0.npy", removed}
+    assert {path.name for path in tmp_path.iterdir()} == remaining
 
 
 def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from exhibit.machine import machine_fault
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors import milvus_index
-from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, Standing, correct_rows
+from indexer.vectors.milvus_index import NO_RESPONSE, Collections, IndexState, MilvusIndex, MilvusRows, correct_rows
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS, Archive, numbers, vectors
 from tests.assets.milvus_server import Server
@@ -33,7 +33,7 @@ def archive(milvus_server: Server, tmp_path: Path) -> Archive:
 class DeadlyArchive(Archive):
     """An archive whose writing process is killed after Milvus has everything, but before that is recorded."""
 
-    def write(self, standing: Standing) -> None:
+    def write(self, standing: IndexState) -> None:
         del standing
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -63,15 +63,15 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Arc
     again.remove(numbers(3))
     again.flush(5)
     assert index.reopen()
-    for one in (index, archive.index(BITS)):
-        assert (one.sequence, len(one), [hit.number for hit in one.search(vectors(BITS, [20]), k=9)[0]]) == (
+    for each in (index, archive.index(BITS)):
+        assert (each.sequence, len(each), [hit.number for hit in each.search(vectors(BITS, [20]), k=9)[0]]) == (
             5,
             3,
             [2, 1, 4],
         )
 
 
-def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
+def clustered_vectors(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
     """Return vectors of which some are near one another, like those of images, and a few are equal."""
     random = np.random.default_rng(seed)
     if space.metric is Metric.HAMMING:
@@ -84,45 +84,47 @@ def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def made(space: Space, archive: Archive, rows: NDArray[Any]) -> tuple[BruteForceIndex, MilvusIndex]:
+def make_indexes(space: Space, archive: Archive, rows: NDArray[Any]) -> tuple[BruteForceIndex, MilvusIndex]:
     """Return the same rows in the reference index and in a new one."""
-    known, order = BruteForceIndex(space), np.arange(1, len(rows) + 1)
-    known.upsert(order, rows)
+    reference, order = BruteForceIndex(space), np.arange(1, len(rows) + 1)
+    reference.upsert(order, rows)
     index = archive.index(space)
     for some in np.array_split(order, 3):
         index.upsert(some, rows[some - 1])
         index.flush()
-    return known, index
+    return reference, index
 
 
 @pytest.mark.parametrize(("k", "within"), [(1, None), (200, 60.0), (2_000, 90.0)])
 def test_hashes_are_found_as_by_brute_force(archive: Archive, k: int, within: float | None) -> None:
-    rows = clustered(PHASH, 6_000)
-    known, index = made(PHASH, archive, rows)
-    queries = np.concatenate([rows[:6], clustered(PHASH, 20, seed=8)[:2]])
-    for gone in (numbers(), numbers(*range(1, 1_000, 3))):
-        assert index.remove(gone) == known.remove(gone)
-        assert index.search(queries, k=k, within=within) == known.search(queries, k=k, within=within)
+    rows = clustered_vectors(PHASH, 6_000)
+    reference, index = make_indexes(PHASH, archive, rows)
+    queries = np.concatenate([rows[:6], clustered_vectors(PHASH, 20, seed=8)[:2]])
+    for removed in (numbers(), numbers(*range(1, 1_000, 3))):
+        assert index.remove(removed) == reference.remove(removed)
+        assert index.search(queries, k=k, within=within) == reference.search(queries, k=k, within=within)
 
 
 def test_nearly_all_descriptors_are_found_at_their_exact_distances(archive: Archive) -> None:
-    rows = clustered(DESCRIPTOR, 12_000)
-    known, index = made(DESCRIPTOR, archive, rows)
+    rows = clustered_vectors(DESCRIPTOR, 12_000)
+    reference, index = make_indexes(DESCRIPTOR, archive, rows)
     archive.server.ask("flush", archive.read().collection, timeout=60)
-    wanted, found = (one.search(rows[:50], k=200, within=0.6) for one in (known, index))
-    share = sum(len(set(one) & set(other)) for one, other in zip(wanted, found, strict=True)) / sum(map(len, wanted))
+    expected, actual = (each.search(rows[:50], k=200, within=0.6) for each in (reference, index))
+    share = sum(len(set(each) & set(other)) for each, other in zip(expected, actual, strict=True)) / sum(
+        map(len, expected)
+    )
     assert share > 0.98
 
 
 def test_more_than_a_message_holds_goes_in_pieces(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("SENT", 2_000), ("ANSWERED", 500), ("NAMED", 10)):
         monkeypatch.setattr(milvus_index, name, most)
-    rows = clustered(BITS, 300)
-    known, index = made(BITS, archive, rows)
-    gone = np.arange(1, 60, 2)
-    assert index.remove(gone) == known.remove(gone) == 30
-    assert len(index) == len(known)
-    assert index.search(rows[:12], k=5) == known.search(rows[:12], k=5)
+    rows = clustered_vectors(BITS, 300)
+    reference, index = make_indexes(BITS, archive, rows)
+    removed = np.arange(1, 60, 2)
+    assert index.remove(removed) == reference.remove(removed) == 30
+    assert len(index) == len(reference)
+    assert index.search(rows[:12], k=5) == reference.search(rows[:12], k=5)
 
 
 @dataclass(frozen=True)
@@ -146,19 +148,19 @@ class Rows:
 
 
 def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archive) -> None:
-    rows = clustered(BITS, 60)
-    known, index = made(BITS, archive, rows)
-    (there,) = index._opened.segments
-    there.delete(numbers(1, 2, 20, 60))
-    known.remove(numbers(9, 10, 11, 50))
+    rows = clustered_vectors(BITS, 60)
+    reference, index = make_indexes(BITS, archive, rows)
+    (segment,) = index._opened.segments
+    segment.delete(numbers(1, 2, 20, 60))
+    reference.remove(numbers(9, 10, 11, 50))
     living = np.setdiff1d(np.arange(1, 61), numbers(9, 10, 11, 50))
-    correct_rows(there, Rows(rows, living))
-    assert len(index) == len(known)
-    assert index.search(rows, k=60) == known.search(rows, k=60)
+    correct_rows(segment, Rows(rows, living))
+    assert len(index) == len(reference)
+    assert index.search(rows, k=60) == reference.search(rows, k=60)
 
 
-def test_a_collection_that_was_dropped_is_told(archive: Archive) -> None:
-    _, index = made(BITS, archive, clustered(BITS, 40))
+def test_a_dropped_collection_is_reported(archive: Archive) -> None:
+    _, index = make_indexes(BITS, archive, clustered_vectors(BITS, 40))
     (name,) = archive.server.names()
     archive.server.ask("drop_collection", name)
     for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
@@ -166,12 +168,12 @@ def test_a_collection_that_was_dropped_is_told(archive: Archive) -> None:
             ask()
 
 
-def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_server: Server, archive: Archive) -> None:
+def test_a_milvus_that_dies_is_reported_at_once_and_resumes(milvus_server: Server, archive: Archive) -> None:
     index = archive.index(BITS)
     index.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
     index.flush()
     index.upsert(numbers(3), vectors(BITS, [30]))
-    searching, told = archive.index(BITS), []
+    searching, errors = archive.index(BITS), []
     assert len(searching) == 2
 
     def search_on() -> None:
@@ -179,17 +181,17 @@ def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_serv
             while True:
                 searching.search(vectors(BITS, [5]), k=1)
         except StorageError as error:
-            told.append(error.message)
+            errors.append(error.message)
 
     thread = Thread(target=search_on)
     thread.start()
     milvus_server.kill()
     thread.join(60)
-    assert told == [SILENT]
+    assert errors == [NO_RESPONSE]
     for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(StorageError) as failed:
             ask()
-        assert machine_fault(failed.value) == failed.value.message == SILENT
+        assert machine_fault(failed.value) == failed.value.message == NO_RESPONSE
     milvus_server.start()
     assert len(archive.index(BITS)) == 2  # waits until it is loaded
     assert [hit.number for hit in index.search(vectors(BITS, [30]), k=9)[0]] == [3, 2, 1]
@@ -197,7 +199,7 @@ def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_serv
     assert (index.sequence, len(archive.index(BITS))) == (3, 3)
 
 
-def test_a_milvus_that_answers_nobody_is_told(milvus_server: Server, archive: Archive) -> None:
+def test_an_unresponsive_milvus_is_reported(milvus_server: Server, archive: Archive) -> None:
     assert archive.server.ask("get_server_version").startswith("v2")
     milvus_server.freeze()
     try:
@@ -208,7 +210,7 @@ def test_a_milvus_that_answers_nobody_is_told(milvus_server: Server, archive: Ar
     assert archive.server.names() == []
 
 
-def test_a_missing_library_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported_with_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(StorageError, match=r"bootstrap\.py runtime milvus"):
         MilvusRows(BITS, Collections("http://127.0.0.1:1", ""), "t", 0)

@@ -1,6 +1,13 @@
 import numpy as np
 
-from indexer.vectors.robust_bits import MAX_BITS, ROBUST, key_bits, keys, likeliest_flips, likely_lists
+from indexer.vectors.robust_bits import (
+    MAX_BITS,
+    ROBUST,
+    choose_lists,
+    compute_keys,
+    count_key_bits,
+    find_likeliest_flips,
+)
 
 
 def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
@@ -8,18 +15,18 @@ def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
     for place, _ in ROBUST[:3]:
         square[place] = 1
     packed = np.packbits(square.reshape(1, 256), axis=1)
-    assert keys(packed, MAX_BITS).tolist() == [0b111]
-    assert likeliest_flips(10, 1).tolist() == [0]
-    assert sorted(likeliest_flips(5, 32).tolist()) == list(range(32))
+    assert compute_keys(packed, MAX_BITS).tolist() == [0b111]
+    assert find_likeliest_flips(10, 1).tolist() == [0]
+    assert sorted(find_likeliest_flips(5, 32).tolist()) == list(range(32))
 
 
 def test_the_own_list_is_read_first_and_a_share_of_all() -> None:
     hashes = np.random.default_rng(1).integers(0, 256, (5, 32), np.uint8)
-    lists = likely_lists(hashes, 6, 0.42)
-    assert (lists[:, 0] == keys(hashes, 6)).all()
+    lists = choose_lists(hashes, 6, 0.42)
+    assert (lists[:, 0] == compute_keys(hashes, 6)).all()
     assert [len(set(row)) for row in lists.tolist()] == [27] * 5
-    assert (np.sort(likely_lists(hashes, 6, 1)) == np.arange(64)).all()
+    assert (np.sort(choose_lists(hashes, 6, 1)) == np.arange(64)).all()
 
 
 def test_large_segments_have_more_lists() -> None:
-    assert [key_bits(rows) for rows in (1_000, 2_000_000, 10**9)] == [1, 9, MAX_BITS]
+    assert [count_key_bits(rows) for rows in (1_000, 2_000_000, 10**9)] == [1, 9, MAX_BITS]

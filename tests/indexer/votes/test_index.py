@@ -12,35 +12,35 @@ from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from exhibit.errors import WrongUseError
-from indexer.picture.local_features import MIRROR, units_of
+from indexer.picture.local_features import MIRROR, to_unit_rows
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
-from indexer.votes.codec import CODE_PARTS, PART_BITS, codec_digest, shipped_codec, train_codec
+from indexer.votes.codec import CODE_PARTS, PART_BITS, compute_codec_digest, shipped_codec, train_codec
 from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, count_votes
-from tests.assets.voters import descriptors, filled, numbers, works
+from tests.assets.voters import descriptors, filled_index, numbers, works
 
 EVERY_LIST = 1024
 
 
-def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]:
+def expected_votes(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]:
     """Count votes over all codes of all works, for the image and its mirror image."""
     codes, owners = [], []
     for number, seed in works.items():
-        rows = units_of(descriptors(seed))
+        rows = to_unit_rows(descriptors(seed))
         codes.append(shipped_codec().pq.compute_codes(rows))
         owners += [number] * len(rows)
     if not owners:
         return {}
-    found: dict[int, float] = {}
-    for asked in (query, query[: -(-len(query) // 2), MIRROR]):
-        away = apart(units_of(asked), np.concatenate(codes))
+    votes: dict[int, float] = {}
+    for part in (query, query[: -(-len(query) // 2), MIRROR]):
+        away = squared_distances(to_unit_rows(part), np.concatenate(codes))
         nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOURS]
         for vote in count_votes(np.take_along_axis(away, nearest, axis=1), np.array(owners)[nearest]):
-            found[vote.number] = max(found.get(vote.number, 0), vote.weight * len(query) / len(asked))
-    return found
+            votes[vote.number] = max(votes.get(vote.number, 0), vote.weight * len(query) / len(part))
+    return votes
 
 
-def apart(queries: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+def squared_distances(queries: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return squared distances of descriptors and codes, as sums over tables of integers, 255 for a query's widest."""
     centres = vector_to_array(shipped_codec().pq.centroids).reshape(CODE_PARTS, 1 << PART_BITS, -1)
     tables = ((queries.reshape(len(queries), CODE_PARTS, 1, -1) - centres) ** 2).sum(axis=3)
@@ -77,32 +77,34 @@ def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[t
                 index.upsert(numbers(*rows), [descriptors(seed) for seed in rows.values()])
                 model.update(rows)
             elif name == "remove":
-                assert index.remove(numbers(*rows)) == sum(model.pop(one, None) is not None for one in rows)
+                assert index.remove(numbers(*rows)) == sum(model.pop(number, None) is not None for number in rows)
             else:
                 index.flush(step)
                 index = VoteIndex(Path(folder)) if name == "open" else index
         assert len(index) == len(model)
-        asked = descriptors(query, 12)
-        assert weights(index.votes(asked)) == pytest.approx(by_hand(model, asked), rel=1e-3, abs=1e-3)
+        query_vectors = descriptors(query, 12)
+        assert weights(index.votes(query_vectors)) == pytest.approx(
+            expected_votes(model, query_vectors), rel=1e-3, abs=1e-3
+        )
         assert index.check() == []
 
 
 def test_a_work_is_named_first_by_a_part_of_its_own_descriptors(tmp_path: Path) -> None:
-    index = filled(tmp_path, *range(1, 40))
+    index = filled_index(tmp_path, *range(1, 40))
     best, second = index.votes(descriptors(7)[:10])[:2]
     assert best.number == 7
     assert best.weight > 3 * second.weight
 
 
 def test_the_mirrored_descriptors_name_the_same_work(tmp_path: Path) -> None:
-    index = filled(tmp_path, *range(1, 40))
+    index = filled_index(tmp_path, *range(1, 40))
     straight, mirrored = index.votes(descriptors(7)), index.votes(descriptors(7)[:, MIRROR])
     assert mirrored[0].number == straight[0].number == 7
     assert mirrored[0].weight == pytest.approx(straight[0].weight, rel=0.2)
 
 
 def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path: Path) -> None:
-    index, again = filled(tmp_path / "once", 1, 2, 3), VoteIndex(tmp_path / "again")
+    index, again = filled_index(tmp_path / "once", 1, 2, 3), VoteIndex(tmp_path / "again")
     again.upsert(*works(1, 2, 3))
     again.upsert(numbers(2, 3), [descriptors(7), descriptors(3)])
     again.upsert(*works(2))
@@ -123,18 +125,18 @@ def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_p
             parts.flush(sequence)
     assert len(read_manifest(tmp_path / "parts", ROOTSIFT.id).segments) == 2
     for seed in range(6):
-        asked = descriptors(seed, 80)
-        assert whole.votes(asked) == parts.votes(asked) != []
+        query_vectors = descriptors(seed, 80)
+        assert whole.votes(query_vectors) == parts.votes(query_vectors) != []
 
 
 def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path: Path) -> None:
-    index, asked = filled(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
+    index, query_vectors = filled_index(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
     index.upsert(numbers(4), [descriptors(2)])
-    before, hidden = index.votes(asked), index.without(numbers(2, 4)).votes(asked)
-    assert index.votes(asked) == before
+    before, without_works = index.votes(query_vectors), index.without(numbers(2, 4)).votes(query_vectors)
+    assert index.votes(query_vectors) == before
     assert index.remove(numbers(2, 4)) == 2
-    assert index.votes(asked) == hidden
-    assert hidden != before
+    assert index.votes(query_vectors) == without_works
+    assert without_works != before
 
 
 def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> None:
@@ -152,7 +154,7 @@ def test_what_is_no_descriptor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError):
         index.upsert(numbers(1), [np.zeros((3, 64), np.uint8)])
     with pytest.raises(WrongUseError):
-        filled(tmp_path / "other", 1).votes(np.zeros((3, 128), np.uint16))
+        filled_index(tmp_path / "other", 1).votes(np.zeros((3, 128), np.uint16))
 
 
 @pytest.mark.parametrize("graph_from", [8, 64])
@@ -160,12 +162,12 @@ def test_it_can_be_made_again_with_a_codec_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph_from: int
 ) -> None:
     monkeypatch.setattr("indexer.votes.codec.GRAPH_FROM", graph_from)
-    reader = filled(tmp_path, 1, 2)
+    reader = filled_index(tmp_path, 1, 2)
     codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
     VoteIndex(tmp_path).replace([works(1), works(2, 5)], 5, codec)
     assert reader.votes(descriptors(1))[0].number == 1
     assert reader.reopen()
-    assert codec_digest(reader.codec) == codec_digest(codec) != codec_digest(shipped_codec())
+    assert compute_codec_digest(reader.codec) == compute_codec_digest(codec) != compute_codec_digest(shipped_codec())
     reader.upsert(*works(9))
     reader.flush(9)
     again = VoteIndex(tmp_path)
@@ -184,7 +186,7 @@ def test_it_can_be_made_again_with_a_codec_of_its_own(
     ],
 )
 def test_a_check_finds_damaged_lists(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
-    index = filled(tmp_path, 1, 2, 3)
+    index = filled_index(tmp_path, 1, 2, 3)
     (path,) = tmp_path.glob("segment-*.lists")
     path.write_bytes(change(path.read_bytes()))
     assert index.check()

@@ -3,25 +3,25 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from indexer.picture.local_features import MIRROR, units_of
+from indexer.picture.local_features import MIRROR, to_unit_rows
 from indexer.votes.codec import empty_like, faiss, shipped_codec
-from indexer.votes.rows import BLOCK, PROBES, VoteRows, nearest_lists, packed, unpacked
-from tests.assets.voters import descriptors, filled, works
+from indexer.votes.rows import BLOCK, PROBES, VoteRows, find_nearest_lists, pack_codes, unpack_codes
+from tests.assets.voters import descriptors, filled_index, works
 
 
 def test_codes_are_packed_as_faiss_packs_them() -> None:
-    index, rows = empty_like(shipped_codec()), units_of(descriptors(1, 3_000))
+    index, rows = empty_like(shipped_codec()), to_unit_rows(descriptors(1, 3_000))
     index.add_with_ids(rows, np.arange(len(rows)))
     lists, codes = index.quantizer.search(rows, 1)[1].ravel(), index.pq.compute_codes(rows)
     for number in np.flatnonzero(np.bincount(lists) > BLOCK // 2):
-        ours = packed(codes[lists == number])
-        theirs = faiss.rev_swig_ptr(index.invlists.get_codes(int(number)), ours.size)
-        assert (ours.ravel() == theirs).all()
-        assert (unpacked(theirs)[: (lists == number).sum()] == codes[lists == number]).all()
+        actual = pack_codes(codes[lists == number])
+        expected = faiss.rev_swig_ptr(index.invlists.get_codes(int(number)), actual.size)
+        assert (actual.ravel() == expected).all()
+        assert (unpack_codes(expected)[: (lists == number).sum()] == codes[lists == number]).all()
 
 
 def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
-    index = filled(tmp_path, 1)
+    index = filled_index(tmp_path, 1)
     (path,) = tmp_path.glob("segment-*.lists")
     mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
     assert index.votes(descriptors(1))
@@ -31,19 +31,21 @@ def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
 def test_lists_and_neighbours_are_those_of_faiss_itself() -> None:
     rows = VoteRows.in_memory(shipped_codec())
     rows.add(*works(*range(1, 9)))
-    for given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
-        queries = units_of(given)
-        probed = nearest_lists(rows.index, queries)
+    for vectors_given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
+        queries = to_unit_rows(vectors_given)
+        probed = find_nearest_lists(rows.index, queries)
         assert (probed[1] == rows.index.quantizer.search(queries, PROBES)[1]).all()
         expected = rows.index.search(queries, 5, params=faiss.SearchParametersIVF(nprobe=PROBES))
-        for ours, theirs in zip(rows.search(queries, probed, 5), expected, strict=True):
-            assert (ours == theirs).all()
+        for actual, reference in zip(rows.search(queries, probed, 5), expected, strict=True):
+            assert (actual == reference).all()
 
 
-def test_faiss_is_asked_where_centres_are_too_close_to_tell() -> None:
+def test_faiss_decides_where_centres_are_too_close() -> None:
     centres = faiss.IndexFlatL2(128)
-    centre = units_of(descriptors(1, 1))
+    centre = to_unit_rows(descriptors(1, 1))
     centres.add(centre + np.random.default_rng(2).normal(0, 1e-7, (64, 128)).astype(np.float32))
-    queries = units_of(descriptors(3, 200))
-    probed = nearest_lists(SimpleNamespace(quantizer=centres), queries)
-    assert all((ours == theirs).all() for ours, theirs in zip(probed, centres.search(queries, PROBES), strict=True))
+    queries = to_unit_rows(descriptors(3, 200))
+    probed = find_nearest_lists(SimpleNamespace(quantizer=centres), queries)
+    assert all(
+        (actual == reference).all() for actual, reference in zip(probed, centres.search(queries, PROBES), strict=True)
+    )

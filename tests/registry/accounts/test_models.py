@@ -25,8 +25,8 @@ def test_a_person_has_one_role_with_an_owner_and_one_open_invitation_an_address(
     studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
 
     def invited(number: int) -> Invitation:
-        given = {"made_at": now(), "expires_at": now(), "digest": Digest.of(bytes([number]))}
-        return Invitation.objects.create(owner=studio, email="bob@example.org", **given)
+        settings = {"made_at": now(), "expires_at": now(), "digest": Digest.of(bytes([number]))}
+        return Invitation.objects.create(owner=studio, email="bob@example.org", **settings)
 
     Membership.objects.create(user=ann, owner=studio)
     with pytest.raises(IntegrityError, match="membership_identity"), transaction.atomic():

@@ -13,25 +13,25 @@ from pytest_django.live_server_helper import LiveServer
 from evidence.facts.cocapture import Cocapture, PartnerAnswer
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log.append_only import Log
-from evidence.log.notes import cosigner_key
+from evidence.log.notes import format_cosigner_key
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.alliance import cocaptures, partners
-from registry.alliance.cocaptures import visit_for
+from registry.alliance.cocaptures import visit_for_partner
 from registry.bundles.capture import capture_sightings
 from registry.crawls import denylists
 from registry.log.own_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, LogSubmission, Partner, Sighting
 from registry.services.services import Services
-from tests.assets.cocaptures import new_log, told_by_a_liar
+from tests.assets.cocaptures import create_log, lying_partner
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site import Answer, ReceivedRequest, Site
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
-COPY = copy_of(photograph(1))
+COPY = recompress(photograph(1))
 PAGE = b'<html lang="en"><p>Sale</p><img src="image-0.jpg"></html>'
 LOOPBACK = ("127.0.0.0/8",)
 CHALLENGE = bytes(32)
@@ -55,67 +55,78 @@ def shop() -> Iterator[Site]:
 def case(services: Services, shop: Site) -> Case:
     studio = owner("studio")
     register(services, studio, photograph(1))
-    planned, epoch = claimed_slice(studio)
-    match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     return studio.cases.get()
 
 
-def visitor(visits: int = 5) -> Partner:
+def add_visiting_partner(visits: int = 5) -> Partner:
     row = partner_of(new_signer())
     partners.set_captures(row, visits=visits, by="operator")
     return row
 
 
-def called(row: Partner, count: int = 1) -> None:
+def record_calls(row: Partner, count: int = 1) -> None:
     for _ in range(count):
-        partners.note_call(row, secrets.token_hex(16), "capture")
+        partners.record_call(row, secrets.token_hex(16), "capture")
 
 
-def captured(services: Services, case: Case) -> tuple[Capture, Cocapture | None]:
+def capture_case(services: Services, case: Case) -> tuple[Capture, Cocapture | None]:
     Capture.objects.update(state="todo", attempts=0)
     capture_sightings(services, [case.captures.get().pk])
     row = case.captures.get()
-    kept = [services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files if one["role"] == "cocapture"]
-    told = [from_plain(Cocapture, parse_json(data, what="it"), where="it") for data in kept]
-    return row, told[0] if told else None
+    contents = [
+        services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files if file["role"] == "cocapture"
+    ]
+    results = [from_plain(Cocapture, parse_json(data, what="it"), where="it") for data in contents]
+    return row, results[0] if results else None
 
 
 # visits for others
 
 
 def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, shop: Site) -> None:
-    row = visitor()
-    sealed = visit_for(services, row, shop.url("/page-0"), shop.url("/image-0.jpg"), CHALLENGE)
-    said = sealed.statement
-    assert said.picture is not None
-    assert (said.page.status, said.page.sha256, said.picture.sha256) == (200, Digest.of(PAGE), Digest.of(COPY))
-    assert (said.asked_by, said.language, said.content_language, said.consent) == ("b.example/log", "en", "en", False)
-    assert said.text == Digest.of(b"Sale")
+    row = add_visiting_partner()
+    signed = visit_for_partner(services, row, shop.url("/page-0"), shop.url("/image-0.jpg"), CHALLENGE)
+    statement = signed.statement
+    assert statement.picture is not None
+    assert (statement.page.status, statement.page.sha256, statement.picture.sha256) == (
+        200,
+        Digest.of(PAGE),
+        Digest.of(COPY),
+    )
+    assert (statement.asked_by, statement.language, statement.content_language, statement.consent) == (
+        "b.example/log",
+        "en",
+        "en",
+        False,
+    )
+    assert statement.text == Digest.of(b"Sale")
     [entry] = LogSubmission.objects.filter(type="cocapture")
-    assert entry.opening.content == to_plain(said)
-    assert [one.path for one in shop.seen] == ["/page-0", "/image-0.jpg"]
+    assert entry.opening.content == to_plain(statement)
+    assert [request.path for request in shop.seen] == ["/page-0", "/image-0.jpg"]
 
 
 def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop: Site) -> None:
-    row = visitor(visits=2)
-    called(row, 2)
-    visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
-    called(row)
+    row = add_visiting_partner(visits=2)
+    record_calls(row, 2)
+    visit_for_partner(services, row, shop.url("/page-0"), "", CHALLENGE)
+    record_calls(row)
     with pytest.raises(RefusedError, match="2"):
-        visit_for(services, row, shop.url("/page-0"), "", CHALLENGE)
-    nobody = visitor_without()
-    called(nobody)
+        visit_for_partner(services, row, shop.url("/page-0"), "", CHALLENGE)
+    nobody = add_partner_without_visits()
+    record_calls(nobody)
     with pytest.raises(RefusedError, match="0"):
-        visit_for(services, nobody, shop.url("/page-0"), "", CHALLENGE)
+        visit_for_partner(services, nobody, shop.url("/page-0"), "", CHALLENGE)
     assert len(shop.seen) == 1
 
 
-def visitor_without() -> Partner:
+def add_partner_without_visits() -> Partner:
     return partner_of(new_signer(), "c")
 
 
 def test_a_friend_reaches_no_private_network_through_us(services: Services, shop: Site) -> None:
-    row = visitor()
+    row = add_visiting_partner()
     services.config = replace(services.config, cocapture_networks=())  # the crawler's networks do not count
     for url in (
         shop.url("/page-0"),
@@ -123,10 +134,10 @@ def test_a_friend_reaches_no_private_network_through_us(services: Services, shop
         "http://localhost/",
         "ftp://a.example/",
     ):
-        said = visit_for(services, row, url, url, CHALLENGE).statement
-        assert said.picture is not None
-        assert (said.page.status, said.page.sha256, said.page.reason) == (0, None, "not-visited")
-        assert (said.picture.status, said.picture.reason) == (0, "not-visited")
+        statement = visit_for_partner(services, row, url, url, CHALLENGE).statement
+        assert statement.picture is not None
+        assert (statement.page.status, statement.page.sha256, statement.page.reason) == (0, None, "not-visited")
+        assert (statement.picture.status, statement.picture.reason) == (0, "not-visited")
     assert shop.seen == []
 
 
@@ -135,24 +146,25 @@ def test_a_redirect_into_a_private_network_is_not_followed(services: Services, s
         inner.routes["/secret"] = Answer(b"secret")
         shop.routes["/away"] = Answer(b"", status=302, headers=(("Location", inner.url("/secret")),))
         services.config = replace(services.config, cocapture_networks=("127.0.0.1/32",))
-        said = visit_for(services, visitor(), shop.url("/away"), "", CHALLENGE).statement
-        assert (said.page.status, said.page.sha256, said.page.reason) == (302, None, "not-visited")
-        assert said.page.final_url == shop.url("/away")
+        statement = visit_for_partner(services, add_visiting_partner(), shop.url("/away"), "", CHALLENGE).statement
+        assert (statement.page.status, statement.page.sha256, statement.page.reason) == (302, None, "not-visited")
+        assert statement.page.final_url == shop.url("/away")
         assert inner.seen == []
 
 
 def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services, shop: Site) -> None:
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
-    assert visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason == "not-visited"
+    assert (
+        visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason
+        == "not-visited"
+    )
     assert shop.seen == []
 
 
-def test_a_page_beyond_all_limits_is_told_as_such(
-    services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_beyond_limits_is_reported(services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cocaptures, "PAGE_BYTES", 20)
-    said = visit_for(services, visitor(), shop.url("/page-0"), "", CHALLENGE).statement
-    assert (said.page.reason, said.page.sha256, said.text) == ("too-many-bytes", None, None)
+    statement = visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement
+    assert (statement.page.reason, statement.page.sha256, statement.text) == ("too-many-bytes", None, None)
 
 
 # requests
@@ -165,31 +177,33 @@ def test_a_partner_that_runs_sees_the_same(
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: services)  # one installation queries itself
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add("itself", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+    row = partners.add(
+        "itself", url, get_log(services).vkey(), format_cosigner_key("b/w", new_signer().public_key), by=""
+    )
     partners.set_captures(row, ask=True, visits=1, by="operator")
-    _, told = captured(services, case)
-    assert told is not None
-    [answer] = told.answers
+    _, cocapture = capture_case(services, case)
+    assert cocapture is not None
+    [answer] = cocapture.answers
     assert (answer.missing, answer.differs) == ("", ())
     assert set(answer.agrees) >= {"picture", "page", "text", "status", "server", "language"}
     # the daily limit is used up
-    _, told = captured(services, case)
-    assert told is not None
-    assert [one.missing for one in told.answers] == ["refused"]
+    _, cocapture = capture_case(services, case)
+    assert cocapture is not None
+    assert [reply.missing for reply in cocapture.answers] == ["refused"]
 
 
-def test_nobody_is_asked_of_private_sources_or_when_nobody_is_to_be(services: Services, case: Case) -> None:
-    assert captured(services, case)[1] is None
+def test_no_partner_is_queried_for_private_sources_or_when_disabled(services: Services, case: Case) -> None:
+    assert capture_case(services, case)[1] is None
     partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
     Sighting.objects.update(private_to=case.owner)
-    assert captured(services, case)[1] is None
+    assert capture_case(services, case)[1] is None
 
 
-def test_a_dead_partner_is_told_and_stops_nothing(services: Services, case: Case) -> None:
+def test_unreachable_partner_is_recorded_and_does_not_stop_the_capture(services: Services, case: Case) -> None:
     partners.set_captures(partner_of(new_signer()), ask=True, by="operator")
-    visit, told = captured(services, case)
-    assert told is not None
-    assert (visit.outcome, [one.missing for one in told.answers]) == ("captured", ["no-answer"])
+    visit, cocapture = capture_case(services, case)
+    assert cocapture is not None
+    assert (visit.outcome, [answer.missing for answer in cocapture.answers]) == ("captured", ["no-answer"])
 
 
 def test_a_slow_partner_is_not_waited_for(
@@ -198,48 +212,48 @@ def test_a_slow_partner_is_not_waited_for(
     monkeypatch.setattr(cocaptures, "SECONDS", 0.3)
     over = threading.Event()
 
-    def slow(_: Seen) -> Answer:
+    def slow(_: ReceivedRequest) -> Answer:
         over.wait(20)
         return Answer(b"{}")
 
     shop.routes["/api/v1/alliance/capture"] = slow
     partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
-    _, told = captured(services, case)
+    _, cocapture = capture_case(services, case)
     assert not over.is_set()
     over.set()
-    assert told is not None
-    assert [one.missing for one in told.answers] in (["too-slow"], ["no-answer"])
+    assert cocapture is not None
+    assert [answer.missing for answer in cocapture.answers] in (["too-slow"], ["no-answer"])
 
 
 def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, case: Case, shop: Site) -> None:
     row = partner_of(new_signer(), url=shop.url(""))
     partners.set_captures(row, ask=True, by="operator")
-    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
-    assert asking is not None
+    pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
+    assert pending_answers is not None
     partners.revoke(row, by="operator", reason="Its log has forked")
     visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
-    captured_by_us = asking.join(visit)
+    captured_by_us = pending_answers.join(visit)
     [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
     assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
-    assert cocaptures.ask_partners(services, case.captures.get().sighting) is None
+    assert cocaptures.request_visits(services, case.captures.get().sighting) is None
 
 
-def answer_of(services: Services, case: Case) -> PartnerAnswer:
-    _, told = captured(services, case)
-    assert told is not None
-    [answer] = told.answers
+def get_partner_answer(services: Services, case: Case) -> PartnerAnswer:
+    _, cocapture = capture_case(services, case)
+    assert cocapture is not None
+    [answer] = cocapture.answers
     return answer
 
 
 @pytest.mark.long
-def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
+def test_false_partner_statements_are_detected(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
     signer = new_signer()
-    log, other_key = (new_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
+    log, other_key = (create_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
     partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
 
-    def answered(used: Log = log, /, **lie: object) -> PartnerAnswer:
-        shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(used, COPY, PAGE, **lie)
-        return answer_of(services, case)
+    def answered(used_log: Log = log, /, **lie: object) -> PartnerAnswer:
+        shop.routes["/api/v1/alliance/capture"] = lying_partner(used_log, COPY, PAGE, **lie)
+        return get_partner_answer(services, case)
 
     honest = answered()
     assert (honest.missing, "picture" in honest.agrees) == ("", True)
@@ -259,13 +273,13 @@ def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop:
 def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
     signer = new_signer()
     partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
-    shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(new_log(tmp_path, "b.example/log", signer), COPY, PAGE)
-    asking = cocaptures.ask_partners(services, case.captures.get().sighting)
-    assert asking is not None
+    shop.routes["/api/v1/alliance/capture"] = lying_partner(create_log(tmp_path, "b.example/log", signer), COPY, PAGE)
+    pending_answers = cocaptures.request_visits(services, case.captures.get().sighting)
+    assert pending_answers is not None
     visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
     files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
     with pytest.raises(FormatError):
-        asking.join(replace(visit, files=files))
+        pending_answers.join(replace(visit, files=files))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +287,7 @@ def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, 
     [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}', b'{"path":' + b"[" * 970 + b"]" * 970 + b"}"],
     ids=lambda body: body[:20].decode(),
 )
-def test_nonsense_is_told(services: Services, case: Case, shop: Site, body: bytes) -> None:
+def test_invalid_response_is_reported(services: Services, case: Case, shop: Site, body: bytes) -> None:
     shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
     partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")
-    assert answer_of(services, case).missing in {"nonsense", "no-answer"}
+    assert get_partner_answer(services, case).missing in {"nonsense", "no-answer"}

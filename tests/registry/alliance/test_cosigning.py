@@ -15,7 +15,7 @@ from desk.texts.sentences import in_words
 from evidence.keys.ed25519 import KeySigner
 from evidence.log import merkle
 from evidence.log.append_only import Log
-from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
+from evidence.log.notes import format_cosigner_key, parse_note, sign_note, verify_cosignature
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import cosigning, partners
@@ -24,10 +24,10 @@ from registry.alliance.cosigning import (
     SILENT,
     NotCosignedError,
     add_checkpoint,
-    compare_heads,
-    forks_known,
+    compare_checkpoints,
     has_forked,
-    heads_seen,
+    list_cosigned_checkpoints,
+    list_forks,
 )
 from registry.log.log import submit
 from registry.log.own_log import get_log, get_witness_signer, witness_name
@@ -49,73 +49,75 @@ def services(inline: SyncRunner) -> Services:
 
 @pytest.fixture
 def log(db: None, tmp_path: Path) -> Log:
-    made = log_of(tmp_path)
-    partners.add("b", "https://b.example", made.vkey(), cosigner_key("b/witness", new_signer().public_key), by="")
-    return made
+    new_log = log_of(tmp_path)
+    partners.add(
+        "b", "https://b.example", new_log.vkey(), format_cosigner_key("b/witness", new_signer().public_key), by=""
+    )
+    return new_log
 
 
-def grown(log: Log, count: int, old: int) -> bytes:
+def grow_log(log: Log, count: int, old: int) -> bytes:
     """Return a request after ``count`` further entries."""
     log.append([Entry(EntryType.SLICE, now(), bytes([number % 256]) * 32) for number in range(count)])
     path = [base64.b64encode(step).decode() for step in log.consistency(old, log.size())]
     return "\n".join([f"old {old}", *path, "", log.checkpoint().note]).encode()
 
 
-def refused(services: Services, body: bytes) -> tuple[HTTPStatus, int | None]:
+def get_refusal(services: Services, body: bytes) -> tuple[HTTPStatus, int | None]:
     with pytest.raises(NotCosignedError) as caught:
         add_checkpoint(services, body)
     return caught.value.status, caught.value.size
 
 
-def test_each_head_has_to_continue_the_last(services: Services, log: Log) -> None:
-    vkey = cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+def test_each_checkpoint_must_extend_the_last(services: Services, log: Log) -> None:
+    vkey = format_cosigner_key(witness_name(services), get_witness_signer(services).public_key)
     for count, old in ((3, 0), (4, 3), (0, 7), (300, 7)):
-        body = grown(log, count, old)
+        body = grow_log(log, count, old)
         note = body.decode().partition("\n\n")[2]
         line = add_checkpoint(services, body)
-        assert abs(now() - cosigned_at(parse_note(note + line), vkey)).total_seconds() < 60
-        assert heads_seen() == [note]
-    assert refused(services, grown(log, 1, 3)) == (HTTPStatus.CONFLICT, 307)
-    assert refused(services, grown(log, 1, 0)) == (HTTPStatus.CONFLICT, 307)
+        assert abs(now() - verify_cosignature(parse_note(note + line), vkey)).total_seconds() < 60
+        assert list_cosigned_checkpoints() == [note]
+    assert get_refusal(services, grow_log(log, 1, 3)) == (HTTPStatus.CONFLICT, 307)
+    assert get_refusal(services, grow_log(log, 1, 0)) == (HTTPStatus.CONFLICT, 307)
 
 
-def test_a_log_may_begin_with_the_head_of_no_entries(services: Services, log: Log) -> None:
+def test_log_may_start_with_an_empty_checkpoint(services: Services, log: Log) -> None:
     empty = b"old 0\n\n" + log.checkpoint().note.encode()
-    for body in (empty, empty, grown(log, 3, 0)):
+    for body in (empty, empty, grow_log(log, 3, 0)):
         assert add_checkpoint(services, body)
     assert not LogFork.objects.exists()
 
 
-def test_a_first_head_that_no_log_can_have_is_refused(services: Services) -> None:
+def test_impossible_first_checkpoint_is_refused(services: Services) -> None:
     signer = new_signer()
     partner = partner_of(signer)
     impossible = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
-    assert refused(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
+    assert get_refusal(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
     beyond = sign_note(partner.origin, 1 << 63, b"\x01" * 32, signer).note
-    assert refused(services, b"old 0\n\n" + beyond.encode()) == (HTTPStatus.BAD_REQUEST, None)
+    assert get_refusal(services, b"old 0\n\n" + beyond.encode()) == (HTTPStatus.BAD_REQUEST, None)
     assert not LogFork.objects.exists()  # it contradicts no other checkpoint
 
 
 def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
-    witness = LocalWitness("")
-    witness.know(log.vkey())
+    cosigner = LocalWitness("")
+    cosigner.know(log.vkey())
     for count, old in ((2, 0), (5, 2), (9, 7)):
-        body = grown(log, count, old)
-        assert witness.asked_for(body)[0] == HTTPStatus.OK
+        body = grow_log(log, count, old)
+        assert cosigner.asked_for(body)[0] == HTTPStatus.OK
         assert add_checkpoint(services, body)
 
 
 def test_what_is_not_signed_not_known_or_not_shown_is_refused(services: Services, log: Log, tmp_path: Path) -> None:
     stranger = log_of(tmp_path, "stranger.example")
-    assert refused(services, grown(stranger, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
-    add_checkpoint(services, grown(log, 3, 0))
-    body = grown(log, 5, 3)
+    assert get_refusal(services, grow_log(stranger, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
+    add_checkpoint(services, grow_log(log, 3, 0))
+    body = grow_log(log, 5, 3)
     forged = sign_note(log.origin, 8, b"\x01" * 32, new_signer()).note
-    assert refused(services, b"old 3\n\n" + forged.encode()) == (HTTPStatus.FORBIDDEN, None)
-    assert refused(services, b"old 3\n\n" + body.partition(b"\n\n")[2]) == (HTTPStatus.UNPROCESSABLE_ENTITY, None)
+    assert get_refusal(services, b"old 3\n\n" + forged.encode()) == (HTTPStatus.FORBIDDEN, None)
+    assert get_refusal(services, b"old 3\n\n" + body.partition(b"\n\n")[2]) == (HTTPStatus.UNPROCESSABLE_ENTITY, None)
     for broken in (b"", b"old 9\n\n" + body.partition(b"\n\n")[2], b"old 3\nAA==\n\n" + body.partition(b"\n\n")[2]):
-        assert refused(services, broken) == (HTTPStatus.BAD_REQUEST, None)
-    assert refused(services, b"\xff" + body) == (HTTPStatus.BAD_REQUEST, None)
+        assert get_refusal(services, broken) == (HTTPStatus.BAD_REQUEST, None)
+    assert get_refusal(services, b"\xff" + body) == (HTTPStatus.BAD_REQUEST, None)
     assert not LogFork.objects.exists()
     assert WitnessedHead.objects.get().size == 3
     add_checkpoint(services, body)
@@ -126,39 +128,41 @@ def test_a_log_that_signs_two_histories_is_caught_and_cosigned_no_more(services:
     partner = partner_of(signer)
     first, other = (sign_note(partner.origin, 5, bytes([root]) * 32, signer).note for root in (1, 2))
     add_checkpoint(services, b"old 0\n\n" + first.encode())
-    assert refused(services, b"old 5\n\n" + other.encode()) == (HTTPStatus.CONFLICT, 5)
-    assert refused(services, b"old 5\n\n" + first.encode()) == (HTTPStatus.FORBIDDEN, None)
+    assert get_refusal(services, b"old 5\n\n" + other.encode()) == (HTTPStatus.CONFLICT, 5)
+    assert get_refusal(services, b"old 5\n\n" + first.encode()) == (HTTPStatus.FORBIDDEN, None)
     fork = LogFork.objects.get()
     assert (fork.known, fork.other, fork.partner) == (first, other, partner)
-    told = LogOpening.objects.filter(content__what="log of a partner forked").get()
-    assert told.details is not None
-    assert (told.details["known"], told.details["other"]) == (first, other)
+    opening = LogOpening.objects.filter(content__what="log of a partner forked").get()
+    assert opening.details is not None
+    assert (opening.details["known"], opening.details["other"]) == (first, other)
 
 
-def test_a_revoked_partner_is_not_witnessed(services: Services, log: Log) -> None:
+def test_revoked_partner_is_not_cosigned(services: Services, log: Log) -> None:
     partners.revoke(Partner.objects.get(), by="operator", reason="")
-    assert refused(services, grown(log, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
+    assert get_refusal(services, grow_log(log, 1, 0)) == (HTTPStatus.NOT_FOUND, None)
 
 
 def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
     client = Client(enforce_csrf_checks=True)
-    body = grown(log, 3, 0)
+    body = grow_log(log, 3, 0)
     answer = client.post("/witness/add-checkpoint", body, "text/plain")
     assert (answer.status_code, answer.content.decode().startswith("— ")) == (HTTPStatus.OK, True)
     answer = client.post("/witness/add-checkpoint", body, "text/plain")
     assert (answer.status_code, answer.content, answer["Content-Type"]) == (409, b"3\n", "text/x.tlog.size")
     assert client.post("/witness/add-checkpoint", b"?" * 200_000, "text/plain").status_code == HTTPStatus.BAD_REQUEST
     card = client.get("/witness/card").json()
-    shown = wiring.services()
-    assert card["witness"] == cosigner_key(witness_name(shown), get_witness_signer(shown).public_key)
+    own_services = wiring.services()
+    assert card["witness"] == format_cosigner_key(
+        witness_name(own_services), get_witness_signer(own_services).public_key
+    )
 
 
 @pytest.mark.long
 def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
     cache.clear()
-    client, body = Client(), grown(log, 3, 0)
-    told = [client.post("/witness/add-checkpoint", body, "text/plain").status_code for _ in range(61)]
-    assert told == [HTTPStatus.OK, *[HTTPStatus.CONFLICT] * 59, HTTPStatus.TOO_MANY_REQUESTS]
+    client, body = Client(), grow_log(log, 3, 0)
+    status_codes = [client.post("/witness/add-checkpoint", body, "text/plain").status_code for _ in range(61)]
+    assert status_codes == [HTTPStatus.OK, *[HTTPStatus.CONFLICT] * 59, HTTPStatus.TOO_MANY_REQUESTS]
     other = client.post("/witness/add-checkpoint", body, "text/plain", REMOTE_ADDR="192.0.2.7")
     assert other.status_code == HTTPStatus.CONFLICT
     cards = [client.get("/witness/card").status_code for _ in range(61)]
@@ -170,7 +174,9 @@ def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
 def itself(services: Services, live_server: LiveServer) -> Partner:
     """A partner whose site and log are the test's own, with 300 entries and two checkpoints."""
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add("b", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="operator")
+    row = partners.add(
+        "b", url, get_log(services).vkey(), format_cosigner_key("b/w", new_signer().public_key), by="operator"
+    )
     for count in (20, 280):
         for number in range(count):
             submit(EntryType.SETTING, {"what": number}, None)
@@ -180,11 +186,11 @@ def itself(services: Services, live_server: LiveServer) -> Partner:
     return row
 
 
-def cosigned(partner: Partner, note: str) -> None:
+def assert_cosigned(partner: Partner, note: str) -> None:
     """Record this checkpoint as cosigned."""
-    read = parse_note(note)
+    parsed = parse_note(note)
     WitnessedHead.objects.create(
-        origin=partner.origin, partner=partner, size=read.size, root=read.root, note=note, cosigned_at=now()
+        origin=partner.origin, partner=partner, size=parsed.size, root=parsed.root, note=note, cosigned_at=now()
     )
 
 
@@ -197,15 +203,15 @@ def own_signer(services: Services) -> KeySigner:
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itself: Partner) -> None:
-    assert compare_heads(services) == {}
-    cosigned(itself, sign_note(itself.origin, 20, get_log(services).root(20), own_signer(services)).note)
-    assert compare_heads(services) == {}
+    assert compare_checkpoints(services) == {}
+    assert_cosigned(itself, sign_note(itself.origin, 20, get_log(services).root(20), own_signer(services)).note)
+    assert compare_checkpoints(services) == {}
     row = Partner.objects.get()
     assert row.fault == ""
     assert row.looked_at is not None
 
 
-def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
+def compute_roots(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
     """Compute both trees' roots from a consistency proof alone (RFC 9162, 2.1.4.2, from step 3)."""
     first, second = old - 1, new - 1
     while first & 1:
@@ -213,11 +219,11 @@ def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
     small = large = path[0]
     for step in path[1:]:
         if first & 1 or first == second:
-            small, large = merkle.node_hash(step, small), merkle.node_hash(step, large)
+            small, large = merkle.compute_node_hash(step, small), merkle.compute_node_hash(step, large)
             while first and not first & 1:
                 first, second = first >> 1, second >> 1
         else:
-            large = merkle.node_hash(large, step)
+            large = merkle.compute_node_hash(large, step)
         first, second = first >> 1, second >> 1
     return small, large
 
@@ -227,33 +233,33 @@ def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("size", [1, 256, 299])
 def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, itself: Partner, size: int) -> None:
     lie = sign_note(itself.origin, size, b"\x01" * 32, own_signer(services)).note
-    cosigned(itself, lie)
-    assert compare_heads(services)["b"].startswith(FORKED)
+    assert_cosigned(itself, lie)
+    assert compare_checkpoints(services)["b"].startswith(FORKED)
     fork = LogFork.objects.get()
-    known, other = parse_note(fork.known), parse_note(fork.other)
-    assert (known.root, known.size) == (b"\x01" * 32, size)
+    known_note, other = parse_note(fork.known), parse_note(fork.other)
+    assert (known_note.root, known_note.size) == (b"\x01" * 32, size)
     # without a query: the larger root contains another tree of the smaller size
-    small, large = roots_of(known.size, other.size, [bytes.fromhex(step) for step in fork.path])
+    small, large = compute_roots(known_note.size, other.size, [bytes.fromhex(step) for step in fork.path])
     assert (small, large) == (get_log(services).root(size), other.root)
-    assert small != known.root
+    assert small != known_note.root
     assert has_forked(itself.origin)
-    assert compare_heads(services)["b"].startswith(FORKED)
+    assert compare_checkpoints(services)["b"].startswith(FORKED)
     assert LogFork.objects.count() == 1
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_log_that_shows_less_than_it_has_signed_is_told(services: Services, itself: Partner) -> None:
-    cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
-    assert "4000" in compare_heads(services)["b"]
+def test_log_smaller_than_its_signed_checkpoint_is_reported(services: Services, itself: Partner) -> None:
+    assert_cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+    assert "4000" in compare_checkpoints(services)["b"]
     assert not LogFork.objects.exists()
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services, itself: Partner) -> None:
-    cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, new_signer()).note)
-    assert compare_heads(services) == {}
+    assert_cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, new_signer()).note)
+    assert compare_checkpoints(services) == {}
     assert not LogFork.objects.exists()
 
 
@@ -261,8 +267,8 @@ def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services
 @pytest.mark.django_db(transaction=True)
 def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partner) -> None:
     partner_of(new_signer(), "away")
-    cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, own_signer(services)).note)
-    wrong = compare_heads(services)
+    assert_cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, own_signer(services)).note)
+    wrong = compare_checkpoints(services)
     assert "http://127.0.0.1:9/log/checkpoint" in wrong["away"]
     assert "ConnectionError" in wrong["away"]
     assert wrong["b"].startswith(FORKED)
@@ -270,60 +276,60 @@ def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partn
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Partner) -> None:
-    cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
-    told = compare_heads(services)["b"]
-    assert "4000" in told
+def test_rollback_of_the_own_log_is_reported(services: Services, itself: Partner) -> None:
+    assert_cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
+    outcome = compare_checkpoints(services)["b"]
+    assert "4000" in outcome
     with translation.override("zh-hans"):  # the row keeps the values for both sentences
-        said = in_words(Partner.objects.get(name="b").fault)
-    assert "4000" in said
-    assert said != told
+        fault = in_words(Partner.objects.get(name="b").fault)
+    assert "4000" in fault
+    assert fault != outcome
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "told",
+    "reply",
     [{"heads": 7}, {"heads": None}, {"heads": [7, None, {}, "x" * 100_000]}, {}, "[" * 50_000],
     ids=lambda told: str(told)[:30],
 )
-def test_a_partner_that_tells_nonsense_stops_nothing(services: Services, told: object) -> None:
-    data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
+def test_invalid_partner_response_does_not_stop_the_comparison(services: Services, reply: object) -> None:
+    data = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
     with Site(host="127.0.0.9") as site:
         site.routes["/api/v1/alliance/heads"] = Answer(data, "application/json")
         partner_of(new_signer(), "odd", site.url(""))
-        assert compare_heads(services)["odd"].endswith("/log/checkpoint can't be read: HTTPError.")
+        assert compare_checkpoints(services)["odd"].endswith("/log/checkpoint can't be read: HTTPError.")
 
 
-def told_by(site: Site, *heads: str, forks: object = ()) -> None:
+def serve_checkpoints(site: Site, *notes: str, forks: object = ()) -> None:
     """Set the response of a partner's site to a request for checkpoints."""
-    said = json.dumps({"heads": heads, "forks": forks}).encode()
-    site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json")
+    body = json.dumps({"heads": notes, "forks": forks}).encode()
+    site.routes["/api/v1/alliance/heads"] = Answer(body, "application/json")
 
 
-def rogue_and_friend(friend: Site, rogue: Site) -> tuple[KeySigner, Partner]:
+def add_rogue_and_friend(friend: Site, rogue: Site) -> tuple[KeySigner, Partner]:
     """Create a partner that hides its log from comparisons, its key, and a partner that has seen its checkpoints."""
     partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
     key = new_signer()
     return key, partner_of(key, "rogue", rogue.url("").rstrip("/"))
 
 
-def head_of(partner: Partner, size: int, signer: KeySigner, root: int) -> str:
+def checkpoint_of(partner: Partner, size: int, signer: KeySigner, root: int) -> str:
     return sign_note(partner.origin, size, bytes([root]) * 32, signer).note
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(services: Services) -> None:
     with Site() as friend, Site() as site:
-        key, rogue = rogue_and_friend(friend, site)
-        cosigned(rogue, head_of(rogue, 5, key, 1))
-        told_by(friend, head_of(rogue, 5, key, 2))
-        assert compare_heads(services)["rogue"].startswith(FORKED)
+        key, rogue = add_rogue_and_friend(friend, site)
+        assert_cosigned(rogue, checkpoint_of(rogue, 5, key, 1))
+        serve_checkpoints(friend, checkpoint_of(rogue, 5, key, 2))
+        assert compare_checkpoints(services)["rogue"].startswith(FORKED)
     fork = LogFork.objects.get()
-    assert {fork.known, fork.other} == {head_of(rogue, 5, key, root) for root in (1, 2)}
-    assert refused(services, f"old 5\n\n{head_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
+    assert {fork.known, fork.other} == {checkpoint_of(rogue, 5, key, root) for root in (1, 2)}
+    assert get_refusal(services, f"old 5\n\n{checkpoint_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
 
 
-def forged_for(vkey: str, character: str) -> str:
+def forge_signature(vkey: str, character: str) -> str:
     """Return an unsigned checkpoint under the name of a key, with a character that is not permitted in one."""
     name, identity, _ = vkey.split("+", 2)
     line = base64.b64encode(bytes.fromhex(identity) + bytes(64)).decode()
@@ -334,120 +340,129 @@ def forged_for(vkey: str, character: str) -> str:
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
 def test_what_one_partner_makes_up_hides_no_fork_of_another(services: Services, character: str) -> None:
     with Site() as friend, Site() as site, Site() as odd:
-        key, rogue = rogue_and_friend(friend, site)
+        key, rogue = add_rogue_and_friend(friend, site)
         partner_of(new_signer(), "a", odd.url("").rstrip("/"))
-        cosigned(rogue, head_of(rogue, 5, key, 1))
-        told_by(friend, head_of(rogue, 5, key, 2))
-        made_up = [forged_for(vkey, character) for vkey in (rogue.log_key, get_log(services).vkey())]
+        assert_cosigned(rogue, checkpoint_of(rogue, 5, key, 1))
+        serve_checkpoints(friend, checkpoint_of(rogue, 5, key, 2))
+        made_up = [forge_signature(vkey, character) for vkey in (rogue.log_key, get_log(services).vkey())]
         lie = {"known": f"x{character}", "other": "", "path": []}
-        told_by(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
-        assert compare_heads(services)["rogue"].startswith(FORKED)
+        serve_checkpoints(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
+        assert compare_checkpoints(services)["rogue"].startswith(FORKED)
     assert not Partner.objects.filter(looked_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whoever_breaks_the_comparison_is_told_and_the_others_are_looked_at(
+def test_failed_comparison_is_reported_and_other_partners_are_compared(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log, look = log_of(tmp_path), cosigning._look
+    log, look = log_of(tmp_path), cosigning._check_log
 
-    def broken(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
+    def broken(services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes) -> tuple[str, str]:
         if partner.name == "a":
             raise LookupError
-        return look(services, partner, known)
+        return look(services, partner, checkpoint)
 
-    monkeypatch.setattr(cosigning, "_look", broken)
+    monkeypatch.setattr(cosigning, "_check_log", broken)
     with Site() as site:
         partner_of(new_signer(), "a")
-        partners.add("b", site.url("").rstrip("/"), log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+        partners.add(
+            "b", site.url("").rstrip("/"), log.vkey(), format_cosigner_key("b/w", new_signer().public_key), by=""
+        )
         site.routes["/log/checkpoint"] = Answer(log.checkpoint().note.encode())
-        told_by(site)
-        [(name, said)] = compare_heads(services).items()
-        assert (name, "LookupError" in said) == ("a", True)
+        serve_checkpoints(site)
+        [(name, message)] = compare_checkpoints(services).items()
+        assert (name, "LookupError" in message) == ("a", True)
         site.routes["/api/v1/alliance/heads"] = Answer(b'"\\ud800"', "application/json")
-        assert compare_heads(services)["b"].startswith(SILENT)
-        told_no = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
-        site.routes["/api/v1/alliance/heads"] = told_no  # which does not cooperate
-        assert "b" not in compare_heads(services)
+        assert compare_checkpoints(services)["b"].startswith(SILENT)
+        refusal = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
+        site.routes["/api/v1/alliance/heads"] = refusal  # which does not cooperate
+        assert "b" not in compare_checkpoints(services)
     assert "LookupError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_head_that_is_explained_while_others_are_asked_stays_explained(
+def test_checkpoint_explained_during_comparison_stays_explained(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, look = log_of(tmp_path), cosigning._look
+    log, look = log_of(tmp_path), cosigning._check_log
     with Site() as friend:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
-        keys = log.vkey(), cosigner_key("honest/witness", new_signer().public_key)
+        keys = log.vkey(), format_cosigner_key("honest/witness", new_signer().public_key)
         row = partners.add("honest", "http://127.0.0.1:9", *keys, by="")
-        add_checkpoint(services, grown(log, 3, 0))
-        body = grown(log, 4, 3)
-        told_by(friend, body.decode().partition("\n\n")[2])
+        add_checkpoint(services, grow_log(log, 3, 0))
+        body = grow_log(log, 4, 3)
+        serve_checkpoints(friend, body.decode().partition("\n\n")[2])
 
-        def brought_meanwhile(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
-            found = look(services, partner, known)
+        def brought_meanwhile(
+            services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes
+        ) -> tuple[str, str]:
+            result = look(services, partner, checkpoint)
             if partner == row:
                 add_checkpoint(services, body)
-            return found
+            return result
 
-        def another_key_meanwhile(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
-            found = look(services, partner, known)
+        def another_key_meanwhile(
+            services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes
+        ) -> tuple[str, str]:
+            outcome = look(services, partner, checkpoint)
             if partner == row:
                 partner_of(new_signer(), "honest")
-            return found
+            return outcome
 
-        monkeypatch.setattr(cosigning, "_look", brought_meanwhile)
-        compare_heads(services)
-        assert add_checkpoint(services, grown(log, 2, 7))
-        told_by(friend, sign_note(log.origin, 20, b"\x02" * 32, log._signer).note)
-        monkeypatch.setattr(cosigning, "_look", another_key_meanwhile)
-        compare_heads(services)
+        monkeypatch.setattr(cosigning, "_check_log", brought_meanwhile)
+        compare_checkpoints(services)
+        assert add_checkpoint(services, grow_log(log, 2, 7))
+        serve_checkpoints(friend, sign_note(log.origin, 20, b"\x02" * 32, log._signer).note)
+        monkeypatch.setattr(cosigning, "_check_log", another_key_meanwhile)
+        compare_checkpoints(services)
     row.refresh_from_db()
     assert (row.unexplained, row.fault, row.looked_at is None) == ("", "", False)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_cosigned_while_a_larger_head_is_unexplained(services: Services, tmp_path: Path) -> None:
+def test_nothing_is_cosigned_while_a_larger_checkpoint_is_unexplained(services: Services, tmp_path: Path) -> None:
     log = log_of(tmp_path)
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
-        witness = cosigner_key("rogue/witness", new_signer().public_key)
-        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), witness, by="")
-        add_checkpoint(services, grown(log, 3, 0))
-        told_by(friend, sign_note(log.origin, 7, b"\x02" * 32, log._signer).note)
-        compare_heads(services)
-        assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
-        told_by(friend)  # that it is no longer reported explains nothing
-        compare_heads(services)
-        assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
+        cosigner = format_cosigner_key("rogue/witness", new_signer().public_key)
+        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        add_checkpoint(services, grow_log(log, 3, 0))
+        serve_checkpoints(friend, sign_note(log.origin, 7, b"\x02" * 32, log._signer).note)
+        compare_checkpoints(services)
+        assert get_refusal(services, grow_log(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
+        serve_checkpoints(friend)  # that it is no longer reported explains nothing
+        compare_checkpoints(services)
+        assert get_refusal(services, grow_log(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
         assert not LogFork.objects.exists()
-        assert refused(services, grown(log, 2, 3)) == (HTTPStatus.FORBIDDEN, None)  # of that size, with another root
+        assert get_refusal(services, grow_log(log, 2, 3)) == (
+            HTTPStatus.FORBIDDEN,
+            None,
+        )  # of that size, with another root
     assert LogFork.objects.get().source == "brought to be cosigned"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_larger_head_that_the_log_brings_itself_is_explained(services: Services, tmp_path: Path) -> None:
+def test_larger_checkpoint_submitted_by_its_log_is_explained(services: Services, tmp_path: Path) -> None:
     log = log_of(tmp_path)
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
-        witness = cosigner_key("honest/witness", new_signer().public_key)
-        row = partners.add("honest", site.url("").rstrip("/"), log.vkey(), witness, by="")
-        add_checkpoint(services, grown(log, 3, 0))
-        body = grown(log, 4, 3)
-        told_by(friend, body.decode().partition("\n\n")[2])
-        compare_heads(services)  # while it does not respond
+        cosigner = format_cosigner_key("honest/witness", new_signer().public_key)
+        row = partners.add("honest", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        add_checkpoint(services, grow_log(log, 3, 0))
+        body = grow_log(log, 4, 3)
+        serve_checkpoints(friend, body.decode().partition("\n\n")[2])
+        compare_checkpoints(services)  # while it does not respond
         row.refresh_from_db()
         assert row.unexplained
         assert add_checkpoint(services, body)
-        assert add_checkpoint(services, grown(log, 2, 7))
+        assert add_checkpoint(services, grow_log(log, 2, 7))
     assert not LogFork.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services, tmp_path: Path) -> None:
     log, other = log_of(tmp_path), log_of(tmp_path, "other.example/log")
-    grown(log, 300, 0)
+    grow_log(log, 300, 0)
     small = {size: sign_note(log.origin, size, b"\x01" * 32, log._signer).note for size in (256, 299)}
     true = sign_note(log.origin, 299, log.root(299), log._signer).note
     large = log.checkpoint().note
@@ -469,14 +484,14 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
     ]
     with Site() as friend, Site() as site:
         partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
-        witness = cosigner_key("rogue/witness", new_signer().public_key)
-        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), witness, by="")
-        told_by(friend, forks=[*lies, 7, None])
-        compare_heads(services)
+        cosigner = format_cosigner_key("rogue/witness", new_signer().public_key)
+        partners.add("rogue", site.url("").rstrip("/"), log.vkey(), cosigner, by="")
+        serve_checkpoints(friend, forks=[*lies, 7, None])
+        compare_checkpoints(services)
         assert not LogFork.objects.exists()
         for size, note in small.items():
-            told_by(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
-            assert compare_heads(services)["rogue"].startswith(FORKED)
+            serve_checkpoints(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
+            assert compare_checkpoints(services)["rogue"].startswith(FORKED)
             assert LogFork.objects.get().source == "told by friend"
-            assert [(fork["known"], fork["other"]) for fork in forks_known()] == [(note, large)]  # and forwarded
+            assert [(fork["known"], fork["other"]) for fork in list_forks()] == [(note, large)]  # and forwarded
             LogFork.objects.all().delete()

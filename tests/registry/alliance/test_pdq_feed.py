@@ -13,15 +13,15 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from evidence.keys.ed25519 import KeySigner, holds
-from evidence.log.notes import parse_verifier_key, signed_note, strict_base64
+from evidence.keys.ed25519 import KeySigner, is_valid_signature
+from evidence.log.notes import decode_strict_base64, parse_verifier_key, sign_text
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
 from registry.alliance import pdq_feed
-from registry.alliance.pdq_feed import MAX_FEED, feed, near, pdq_of, publish, read_feed, withdraw
-from registry.crawls.sightings import seen_publicly
+from registry.alliance.pdq_feed import MAX_FEED, compute_pdq, feed, find_near, publish, read_feed, withdraw
+from registry.crawls.sightings import list_public_pictures
 from registry.log.own_log import get_log
 from registry.models import LogOpening, Partner, Picture
 from registry.services.services import Services
@@ -29,9 +29,9 @@ from registry.works.opened import open_work
 from registry.works.registration import remove_work
 from registry.works.stated import register_stated
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, Site
-from tests.assets.site_browser import use_house
+from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = pytest.mark.django_db
@@ -57,8 +57,8 @@ def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any
     work.refresh_from_db()
     assert page.endswith(f"/id/{work.public_name}/")
     assert feed(services)["feed.txt"] == f"pdq {code}\n"  # a line of a file that the library's exchange reads
-    logged = [one.content for one in LogOpening.objects.order_by("pk") if "pdq_feed" in one.content]
-    assert [(one["work"], one["pdq_feed"]) for one in logged] == [(1, True), (2, True), (2, False)]
+    logged = [entry.content for entry in LogOpening.objects.order_by("pk") if "pdq_feed" in entry.content]
+    assert [(entry["work"], entry["pdq_feed"]) for entry in logged] == [(1, True), (2, True), (2, False)]
     Picture.objects.filter(work_pictures__work=work).update(bytes_state="purged")
     assert feed(services)["feed.txt"] == ""
     Picture.objects.update(bytes_state="stored")
@@ -68,10 +68,10 @@ def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any
 
 
 def test_the_hash_is_that_of_the_reference_and_near_that_of_a_copy(inline: SyncRunner) -> None:
-    code, quality = pdq_of(photograph(1), inline.services.limits)
+    code, quality = compute_pdq(photograph(1), inline.services.limits)
     bits, same = pdqhash.compute(np.asarray(Image.open(io.BytesIO(photograph(1))).convert("RGB")))
     assert (bytes.fromhex(code), quality) == (np.packbits(bits).tobytes(), same)
-    copied, _ = pdq_of(copy_of(photograph(1)), inline.services.limits)
+    copied, _ = compute_pdq(recompress(photograph(1)), inline.services.limits)
     assert (int(code, 16) ^ int(copied, 16)).bit_count() <= 31  # ThreatExchange's threshold of a match
 
 
@@ -80,28 +80,28 @@ def test_the_logs_key_signs_what_the_feed_says_and_when(inline: SyncRunner) -> N
     publish(services, register(services, owner("studio"), photograph(1)).work, by="Ann")
     files = feed(services)
     body, _, tail = files["feed.note"].rpartition("\n\n")
-    form, origin, _time, *named = body.split("\n")
+    form, origin, _time, *entries = body.split("\n")
     assert (form, origin) == ("exhibit-pdq-feed/1", get_log(services).origin)
-    told = {line.partition(" ")[2]: line.partition(" ")[0] for line in named}
-    assert told == {name: hashlib.sha256(files[name].encode()).hexdigest() for name in ("feed.csv", "feed.txt")}
+    fields = {line.partition(" ")[2]: line.partition(" ")[0] for line in entries}
+    assert fields == {name: hashlib.sha256(files[name].encode()).hexdigest() for name in ("feed.csv", "feed.txt")}
     name, key = parse_verifier_key(get_log(services).vkey())
     dash, signer, encoded = tail.rstrip("\n").split(" ")
-    raw = strict_base64(encoded)
+    raw = decode_strict_base64(encoded)
     assert (dash, signer) == ("—", name)
     assert raw is not None
-    assert holds(key, raw[4:], f"{body}\n".encode())
-    assert not holds(key, raw[4:], f"{body}\n".replace("exhibit", "Exhibit").encode())
+    assert is_valid_signature(key, raw[4:], f"{body}\n".encode())
+    assert not is_valid_signature(key, raw[4:], f"{body}\n".replace("exhibit", "Exhibit").encode())
 
 
 def test_what_is_plain_or_not_held_isnt_published(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
-    plain = register(services, studio, jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))).work
+    plain = register(services, studio, encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))).work
     with pytest.raises(RefusedError, match="50"):
         publish(services, plain, by="Ann")
     data = photograph(1)
-    stated = register_stated(services, studio, StatedPicture.of("a.jpg", len(data), extract(data))).work
+    work = register_stated(services, studio, StatedPicture.of("a.jpg", len(data), extract(data))).work
     with pytest.raises(RefusedError):
-        publish(services, stated, by="Ann")
+        publish(services, work, by="Ann")
     assert feed(services)["feed.txt"] == ""
 
 
@@ -117,7 +117,7 @@ def test_without_the_optional_part_it_is_said_what_to_install(
 
 def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     answers = {kind: client.get(f"/pdq/feed.{kind}") for kind in ("csv", "txt", "note")}
     assert client.get("/pdq/feed.exe").status_code == 404
     assert [answer.status_code for answer in answers.values()] == [200, 200, 200]
@@ -133,12 +133,12 @@ class Publisher:
         self.site, self.signer = site, new_signer()
         self.row = partner_of(self.signer, url=site.url(""))
 
-    def shows(self, *lines: str, at: str = "", by: KeySigner | None = None, signed: str | None = None) -> None:
-        """Publish these hash lines; ``signed`` is the text over which the note is signed, if different."""
+    def shows(self, *lines: str, at: str = "", signer: KeySigner | None = None, signed_text: str | None = None) -> None:
+        """Publish these hash lines; ``signed_text`` is the text over which the note is signed, if different."""
         text = "".join(f"{line}\n" for line in ("hash,quality,page", *lines))
-        digest = hashlib.sha256((text if signed is None else signed).encode()).hexdigest()
+        digest = hashlib.sha256((text if signed_text is None else signed_text).encode()).hexdigest()
         body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or rfc3339(now())}\n{digest} feed.csv\n"
-        self.shows_text(text.encode(), signed_note(body, self.row.origin, by or self.signer))
+        self.shows_text(text.encode(), sign_text(body, self.row.origin, signer or self.signer))
 
     def shows_text(self, data: bytes, note: str) -> None:
         self.site.routes["/pdq/feed.csv"] = Answer(data, "text/csv")
@@ -151,20 +151,20 @@ def publisher() -> Iterator[Publisher]:
         yield Publisher(site)
 
 
-def line_of(services: Services, data: bytes, page: str = "") -> str:
-    code, quality = pdq_of(data, services.limits)
+def format_row(services: Services, data: bytes, page: str = "") -> str:
+    code, quality = compute_pdq(data, services.limits)
     return f"{code},{quality},{page}"
 
 
-def seen(services: Services, *pictures: bytes, private: bool = False) -> None:
-    to, epoch = claimed_slice(owner(f"seer{private}".lower()), f"watch{private}".lower(), private=private)
-    bring(services, to, epoch, list(pictures))
+def add_seen_pictures(services: Services, *pictures: bytes, private: bool = False) -> None:
+    to, epoch = claim_new_slice(owner(f"seer{private}".lower()), f"watch{private}".lower(), private=private)
+    record_sightings(services, to, epoch, list(pictures))
 
 
-def refused(services: Services, partner: Partner) -> ExhibitError:
-    with pytest.raises(ExhibitError) as told:
+def get_refusal(services: Services, partner: Partner) -> ExhibitError:
+    with pytest.raises(ExhibitError) as error_info:
         read_feed(services, partner)
-    return told.value
+    return error_info.value
 
 
 HASH = "0123456789abcdef" * 4
@@ -177,51 +177,55 @@ def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
     inline: SyncRunner, publisher: Publisher
 ) -> None:
     services, page = inline.services, "https://b.example/id/abc/"
-    flat = jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
-    seen(services, copy_of(photograph(1)), private=True)
-    seen(services, copy_of(photograph(1)), photograph(2), flat, b"no picture")
-    publisher.shows(line_of(services, photograph(3)), line_of(services, photograph(1), page))
-    read = read_feed(services, publisher.row)
-    found, compared = near(services, read, seen_publicly().order_by("pk"))
-    ((bits, theirs, where),) = found
-    assert (theirs, where.picture.digest, compared) == (page, extract(copy_of(photograph(1))).digest, 2)
+    flat = encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
+    add_seen_pictures(services, recompress(photograph(1)), private=True)
+    add_seen_pictures(services, recompress(photograph(1)), photograph(2), flat, b"no picture")
+    publisher.shows(format_row(services, photograph(3)), format_row(services, photograph(1), page))
+    partner_feed = read_feed(services, publisher.row)
+    matches, comparisons = find_near(services, partner_feed, list_public_pictures().order_by("pk"))
+    ((bits, feed_entry, where),) = matches
+    assert (feed_entry, where.picture.digest, comparisons) == (page, extract(recompress(photograph(1))).digest, 2)
     assert (0 < bits <= 31, where.private_to) == (True, None)
     logged = dict(LogOpening.objects.get(content__what="feed of a partner read").details or {})
     assert logged.pop("salt")
-    assert logged == {"by": "", "partner": "b", "log": publisher.row.log_key, "feed": rfc3339(read.at), "hashes": 2}
+    assert logged == {
+        "by": "",
+        "partner": "b",
+        "log": publisher.row.log_key,
+        "feed": rfc3339(partner_feed.at),
+        "hashes": 2,
+    }
 
 
 def test_the_limit_of_thirty_one_bits_counts_and_the_nearest_comes_first(
     inline: SyncRunner, publisher: Publisher
 ) -> None:
     services = inline.services
-    seen(services, photograph(1), photograph(2))
+    add_seen_pictures(services, photograph(1), photograph(2))
     for bits, number in ((32, 0), (31, 1), (5, 1)):
-        far = int(pdq_of(photograph(1), services.limits)[0], 16) ^ ((1 << bits) - 1)
-        publisher.shows(f"{far:064x},60,", line_of(services, photograph(2)))
-        found, _ = near(services, read_feed(services, publisher.row), seen_publicly())
-        assert [bits for bits, *_ in found] == [0, bits][: number + 1]
+        far = int(compute_pdq(photograph(1), services.limits)[0], 16) ^ ((1 << bits) - 1)
+        publisher.shows(f"{far:064x},60,", format_row(services, photograph(2)))
+        matches, _ = find_near(services, read_feed(services, publisher.row), list_public_pictures())
+        assert [bits for bits, *_ in matches] == [0, bits][: number + 1]
 
 
-def test_what_is_private_reported_or_gone_isnt_compared_and_an_empty_feed_finds_nothing(
-    inline: SyncRunner, publisher: Publisher
-) -> None:
+def test_private_reported_or_removed_pictures_are_not_compared(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
-    seen(services, photograph(1), private=True)
-    assert not seen_publicly().exists()
-    seen(services, photograph(2))
+    add_seen_pictures(services, photograph(1), private=True)
+    assert not list_public_pictures().exists()
+    add_seen_pictures(services, photograph(2))
     publisher.shows()
-    assert near(services, read_feed(services, publisher.row), seen_publicly()) == ([], 1)
+    assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 1)
     services.blobs.remove(Picture.objects.latest("pk").digest)
-    assert near(services, read_feed(services, publisher.row), seen_publicly()) == ([], 0)
+    assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 0)
 
 
 def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: SyncRunner, publisher: Publisher) -> None:
     services, other = inline.services, new_signer()
-    publisher.shows(f"{HASH},60,", by=other)
-    assert isinstance(refused(services, publisher.row), IntegrityError)
-    publisher.shows(f"{HASH},60,", signed="another text")
-    assert isinstance(refused(services, publisher.row), IntegrityError)
+    publisher.shows(f"{HASH},60,", signer=other)
+    assert isinstance(get_refusal(services, publisher.row), IntegrityError)
+    publisher.shows(f"{HASH},60,", signed_text="another text")
+    assert isinstance(get_refusal(services, publisher.row), IntegrityError)
     publisher.shows(f"{HASH},60,")
     assert len(read_feed(services, publisher.row).pages) == 1
     note = publisher.site.routes["/pdq/feed.note"]
@@ -236,11 +240,11 @@ def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: Sync
         "— b —\n\n— b",
     ):
         publisher.shows_text(data, broken)
-        assert "hasn't signed" in str(refused(services, publisher.row))
+        assert "hasn't signed" in str(get_refusal(services, publisher.row))
     origin = publisher.row.origin
     for body in ("x\n", f"exhibit-pdq-feed/2\n{origin}\n", "exhibit-pdq-feed/1\nc.example/log\n"):
-        publisher.shows_text(data, signed_note(body, origin, publisher.signer))  # the key also signs checkpoints
-        assert "hasn't signed" in str(refused(services, publisher.row))
+        publisher.shows_text(data, sign_text(body, origin, publisher.signer))  # the key also signs checkpoints
+        assert "hasn't signed" in str(get_refusal(services, publisher.row))
 
 
 def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_future(
@@ -253,25 +257,25 @@ def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_f
         read_feed(services, publisher.row)
     for at in (ago[1], ago[0]):
         publisher.shows(at=at)
-        assert ago[2] in str(refused(services, publisher.row))
+        assert ago[2] in str(get_refusal(services, publisher.row))
     publisher.shows(at=rfc3339(now() + timedelta(minutes=6)))
-    assert isinstance(refused(services, publisher.row), RefusedError)
+    assert isinstance(get_refusal(services, publisher.row), RefusedError)
     publisher.shows(at="yesterday")
-    assert isinstance(refused(services, publisher.row), RefusedError)
+    assert isinstance(get_refusal(services, publisher.row), RefusedError)
     with Site() as site:  # nothing was read of another partner
-        another = Publisher.__new__(Publisher)
-        another.site, another.signer = site, new_signer()
-        another.row = partner_of(another.signer, "c", site.url(""))
-        another.shows(at=ago[0])
-        assert read_feed(services, another.row).pages == []
+        second_publisher = Publisher.__new__(Publisher)
+        second_publisher.site, second_publisher.signer = site, new_signer()
+        second_publisher.row = partner_of(second_publisher.signer, "c", site.url(""))
+        second_publisher.shows(at=ago[0])
+        assert read_feed(services, second_publisher.row).pages == []
 
 
 @pytest.mark.parametrize("line", BAD_LINES)
 def test_a_feed_with_a_line_that_is_none_is_refused(inline: SyncRunner, publisher: Publisher, line: str) -> None:
     publisher.shows(f"{HASH},100,https://b.example/id/a/", line)
-    told = refused(inline.services, publisher.row)
-    assert isinstance(told, RefusedError)
-    assert told.hint
+    message = get_refusal(inline.services, publisher.row)
+    assert isinstance(message, RefusedError)
+    assert message.hint
 
 
 def test_a_feed_that_is_too_long_is_refused(
@@ -282,24 +286,24 @@ def test_a_feed_that_is_too_long_is_refused(
     publisher.shows(*[f"{HASH},60,"] * 3)
     assert len(read_feed(services, publisher.row).pages) == 3
     publisher.shows(*[f"{HASH},60,"] * 4)
-    assert re.search(r"\b3\b", str(refused(services, publisher.row)))
+    assert re.search(r"\b3\b", str(get_refusal(services, publisher.row)))
     publisher.site.routes["/pdq/feed.csv"] = Answer(b"x" * (MAX_FEED + 1), "text/csv")
-    assert "16,777,216" in str(refused(services, publisher.row))
+    assert "16,777,216" in str(get_refusal(services, publisher.row))
     publisher.site.routes["/pdq/feed.note"] = Answer(b"x" * 70_000, "text/plain")
-    assert "65,536" in str(refused(services, publisher.row))
+    assert "65,536" in str(get_refusal(services, publisher.row))
 
 
-def test_a_partner_that_is_away_or_sends_elsewhere_is_told(inline: SyncRunner, publisher: Publisher) -> None:
+def test_unreachable_or_redirecting_partner_is_reported(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
-    assert isinstance(refused(services, publisher.row), ServiceMissingError)  # 404
+    assert isinstance(get_refusal(services, publisher.row), ServiceMissingError)  # 404
     publisher.shows()
     moved = publisher.site.routes["/pdq/feed.note"]
     publisher.site.routes["/elsewhere"] = moved
     publisher.site.routes["/pdq/feed.note"] = Answer(status=302, headers=(("Location", "/elsewhere"),))
-    assert "hasn't signed" in str(refused(services, publisher.row))
-    assert not any(one.path == "/elsewhere" for one in publisher.site.seen)
+    assert "hasn't signed" in str(get_refusal(services, publisher.row))
+    assert not any(request.path == "/elsewhere" for request in publisher.site.seen)
     dead = partner_of(new_signer(), "dead")
-    assert "http://127.0.0.1:9/pdq/feed.note can't be read" in str(refused(services, dead))
+    assert "http://127.0.0.1:9/pdq/feed.note can't be read" in str(get_refusal(services, dead))
 
 
 def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:
@@ -307,7 +311,7 @@ def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunne
     whole = publisher.site.routes["/pdq/feed.csv"]
     assert isinstance(whole, Answer)
     answers = iter([Answer(b"hash,quality,page\n", "text/csv"), whole])
-    publisher.site.routes["/pdq/feed.csv"] = lambda _seen: next(answers)
+    publisher.site.routes["/pdq/feed.csv"] = lambda _request: next(answers)
     assert len(read_feed(inline.services, publisher.row).pages) == 1
 
 

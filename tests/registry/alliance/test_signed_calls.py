@@ -7,11 +7,11 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from evidence.keys.ed25519 import KeySigner
-from evidence.log.notes import cosigner_key
+from evidence.log.notes import format_cosigner_key
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners
-from registry.alliance.signed_calls import HEAD, ask, receive
+from registry.alliance.signed_calls import SIGNATURE_PREFIX, call_partner, receive
 from registry.log.own_log import get_log
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
@@ -19,10 +19,10 @@ from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
 
-def request_of(services: Services, signer: KeySigner, **other: object) -> tuple[bytes, str]:
-    asked = {"from": "b.example/log", "to": get_log(services).origin, "call": "heads"}
-    body = json.dumps({**asked, "at": rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
-    return body, signer.sign(HEAD + body).hex()
+def sign_request(services: Services, signer: KeySigner, **other: object) -> tuple[bytes, str]:
+    request_body = {"from": "b.example/log", "to": get_log(services).origin, "call": "heads"}
+    body = json.dumps({**request_body, "at": rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
+    return body, signer.sign(SIGNATURE_PREFIX + body).hex()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def signer() -> KeySigner:
 
 def test_a_request_of_a_partner_is_let_in_once(services: Services, signer: KeySigner) -> None:
     row = partner_of(signer)
-    body, signature = request_of(services, signer)
+    body, signature = sign_request(services, signer)
     assert receive(services, body, signature, "heads") == row
     assert partners.calls_since(row, "heads", now() - timedelta(hours=1)) == 1
     with pytest.raises(ConflictError):
@@ -61,15 +61,15 @@ def test_what_is_meant_for_another_or_old_is_refused(
 ) -> None:
     partner_of(signer)
     with pytest.raises(RefusedError):
-        receive(services, *request_of(services, signer, **other), "heads")
+        receive(services, *sign_request(services, signer, **other), "heads")
 
 
 def test_nobody_signs_for_a_partner_nor_changes_what_it_asks(services: Services, signer: KeySigner) -> None:
     partner_of(signer)
-    body, signature = request_of(services, new_signer())
+    body, signature = sign_request(services, new_signer())
     with pytest.raises(RefusedError):
         receive(services, body, signature, "heads")
-    body, signature = request_of(services, signer)
+    body, signature = sign_request(services, signer)
     with pytest.raises(RefusedError):
         receive(services, body.replace(b"heads", b"heads "), signature, "heads")
     for broken in (b"", b"[]", b"{}", b"{" * 100_000, b"\xff"):
@@ -80,41 +80,43 @@ def test_nobody_signs_for_a_partner_nor_changes_what_it_asks(services: Services,
 def test_a_revoked_partner_asks_for_nothing(services: Services, signer: KeySigner) -> None:
     partners.revoke(partner_of(signer), by="operator", reason="Its log has forked")
     with pytest.raises(RefusedError):
-        receive(services, *request_of(services, signer), "heads")
+        receive(services, *sign_request(services, signer), "heads")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_installations_ask_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
     url = live_server.url.replace("localhost", "127.0.0.1")
-    itself = partners.add("itself", url, get_log(services).vkey(), cosigner_key("b/witness", signer.public_key), by="")
-    assert ask(services, itself, "heads", {}) == {"heads": [], "forks": []}
+    itself = partners.add(
+        "itself", url, get_log(services).vkey(), format_cosigner_key("b/witness", signer.public_key), by=""
+    )
+    assert call_partner(services, itself, "heads", {}) == {"heads": [], "forks": []}
     with pytest.raises(RefusedError):
-        ask(services, itself, "nothing", {})
+        call_partner(services, itself, "nothing", {})
     partners.revoke(itself, by="operator", reason="")
     with pytest.raises(RefusedError):
-        ask(services, itself, "heads", {})
+        call_partner(services, itself, "heads", {})
 
 
 @pytest.mark.parametrize(
-    "said", [b'{"heads":' + b"[" * 64 + b"]" * 64 + b"}", b'{"heads": "\\ud800"}', b'{"heads": 1e999}', b"[]"]
+    "body", [b'{"heads":' + b"[" * 64 + b"]" * 64 + b"}", b'{"heads": "\\ud800"}', b'{"heads": 1e999}', b"[]"]
 )
-def test_an_answer_is_plain_json_of_a_few_levels(services: Services, signer: KeySigner, said: bytes) -> None:
+def test_an_answer_is_plain_json_of_a_few_levels(services: Services, signer: KeySigner, body: bytes) -> None:
     with Site() as site:
-        site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json")
+        site.routes["/api/v1/alliance/heads"] = Answer(body, "application/json")
         row = partner_of(signer, url=site.url(""))
         with pytest.raises(ServiceMissingError):
-            ask(services, row, "heads", {})
+            call_partner(services, row, "heads", {})
 
 
 def test_what_a_partner_says_against_a_request_is_one_line(services: Services, signer: KeySigner) -> None:
     with Site() as site:
-        said = b'{"detail": "Not\\u0000\\n now"}'
-        site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json", status=403)
+        body = b'{"detail": "Not\\u0000\\n now"}'
+        site.routes["/api/v1/alliance/heads"] = Answer(body, "application/json", status=403)
         row = partner_of(signer, url=site.url(""))
         with pytest.raises(RefusedError, match=r"\bb\b.*Not now$"):
-            ask(services, row, "heads", {})
+            call_partner(services, row, "heads", {})
 
 
-def test_a_partner_that_is_away_is_told(services: Services, signer: KeySigner) -> None:
+def test_unreachable_partner_is_reported(services: Services, signer: KeySigner) -> None:
     with pytest.raises(ServiceMissingError, match=r"\bb\b"):
-        ask(services, partner_of(signer), "heads", {}, seconds=2)
+        call_partner(services, partner_of(signer), "heads", {}, seconds=2)

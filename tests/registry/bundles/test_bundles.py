@@ -17,7 +17,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import DeclaredWork
 from indexer.picture.spaces import PIPELINE
-from registry.bundles.bundles import assemble, file_countersignature, sealed_case, sealed_facts
+from registry.bundles.bundles import assemble, load_sealed_case, load_sealed_facts, store_countersignature
 from registry.bundles.deposits import assemble_deposit, make_deposit
 from registry.bundles.facts import weighing_file
 from registry.bundles.make_package import make_packages
@@ -26,10 +26,10 @@ from registry.bundles.seal import seal_bundles
 from registry.keys.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening, Work
 from registry.retention.purge import purge
-from registry.works.declarations import attach, detach, edit
-from tests.assets.sealed import asked_bundle
+from registry.works.declarations import attach_document, detach_document, edit_work
+from tests.assets.sealed import request_bundle
 from tests.assets.stage import inline, stage
-from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.tampering import read_files, update_bag, write_zip
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -42,14 +42,14 @@ FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """A sealed bundle about a work with two documents; a third one was removed before."""
-    row = asked_bundle(stage)
+    row = request_bundle(stage)
     work = Work.objects.get()
     registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
-    declared = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
-    edit(work, declared, by="Ann")
-    attach(stage.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
-    detach(attach(stage.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
-    attach(stage.services, work, "scan.with space", SCAN, about="", by="Ann")
+    declared_work = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
+    edit_work(work, declared_work, by="Ann")
+    attach_document(stage.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
+    detach_document(attach_document(stage.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
+    attach_document(stage.services, work, "scan.with space", SCAN, about="", by="Ann")
     seal_bundles(stage.services, [row.pk])
     row.refresh_from_db()
     assert row.seal_digest is not None, row.error
@@ -70,7 +70,7 @@ def device(bundle: Bundle, tmp_path: Path) -> DeviceKey:
 @pytest.fixture
 def manifest(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> Path:
     path = tmp_path / "manifest.json"
-    path.write_bytes(sealed_case(inline.services, bundle).manifest.to_json())
+    path.write_bytes(load_sealed_case(inline.services, bundle).manifest.to_json())
     return path
 
 
@@ -83,12 +83,12 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)]) == ExitCode.DONE
-    said = capsys.readouterr().out
-    assert str(bundle.seal_digest) in said
-    assert "case 1 of Studio" in said.replace("case C-1", "case 1")
+    output = capsys.readouterr().out
+    assert str(bundle.seal_digest) in output
+    assert "case 1 of Studio" in output.replace("case C-1", "case 1")
     signature = (tmp_path / "manifest.json.sig").read_bytes()
-    kept = file_countersignature(inline.services, bundle, signature)
-    assert file_countersignature(inline.services, bundle, signature) == kept
+    countersignature = store_countersignature(inline.services, bundle, signature)
+    assert store_countersignature(inline.services, bundle, signature) == countersignature
     [opening] = LogOpening.objects.filter(content__what="countersignature")
     assert opening.content["signature"] == signature.hex()
     path = tmp_path / "bundle.zip"
@@ -96,7 +96,7 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
         assemble(inline.services, bundle, out)
     public = bytes(device.public_key)
     pinned = TrustedKey("Studio", public, development=False, label="", use="device")
-    checks = {one.name: one for one in Verifier(replace(load_trust(), keys=(pinned,))).verify(path).checks}
+    checks = {check.name: check for check in Verifier(replace(load_trust(), keys=(pinned,))).verify(path).checks}
     assert checks[f"countersignature:{public.hex()[:16]}"].state is State.PASSED
 
 
@@ -107,7 +107,7 @@ def test_openssl_alone_signs_and_checks_it_too(
     key, signature = str(tmp_path / "device.key"), tmp_path / "by-openssl.sig"
     sign = ["openssl", "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", str(manifest), "-out", str(signature)]
     subprocess.run(sign, check=True, capture_output=True)
-    assert file_countersignature(inline.services, bundle, signature.read_bytes()).key == device
+    assert store_countersignature(inline.services, bundle, signature.read_bytes()).key == device
     public = ["-pubin", "-inkey", f"{key}.pub", "-rawin", "-in", str(manifest), "-sigfile", str(signature)]
     subprocess.run(["openssl", "pkeyutl", "-verify", *public], check=True, capture_output=True)
 
@@ -116,11 +116,11 @@ def test_a_signature_of_nobody_known_or_of_a_revoked_device_is_refused(
     inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(WrongUseError):
-        file_countersignature(inline.services, bundle, bytes(64))
+        store_countersignature(inline.services, bundle, bytes(64))
     main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)])
     revoke(device, by="Ann", reason="lost")
     with pytest.raises(WrongUseError):
-        file_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
+        store_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
 
 
 def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
@@ -137,71 +137,73 @@ def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_private_key_is_refused_where_a_public_one_is_asked_for(device: DeviceKey, tmp_path: Path) -> None:
+def test_private_key_is_refused_as_public_key(device: DeviceKey, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError):
         read_public_key((tmp_path / "device.key").read_bytes())
 
 
-def written(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
+def write_bundle(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
     with path.open("wb") as out:
         assemble(inline.services, bundle, out)
     return path
 
 
-def states(path: Path) -> dict[str, State]:
-    return {one.name: one.state for one in Verifier(load_trust()).verify(path).checks}
+def run_checks(path: Path) -> dict[str, State]:
+    return {check.name: check.state for check in Verifier(load_trust()).verify(path).checks}
 
 
-def by_the_verifier_inside(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_bundled_verifier(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the bundle's own ``verify.py``."""
     program = folder / "verify.py"
-    program.write_bytes(files_of(path)["verify.py"])
+    program.write_bytes(read_files(path)["verify.py"])
     return subprocess.run([sys.executable, str(program), str(path)], capture_output=True, text=True, check=False)
 
 
 def test_documents_are_sealed_as_files_of_their_own_beside_what_is_declared(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:
-    sealed = sealed_case(inline.services, bundle)
-    documents = {one.path: one for one in sealed.manifest.files if one.role == "title-document"}
-    assert {path: (one.sha256, one.media_type) for path, one in documents.items()} == {
+    contents = load_sealed_case(inline.services, bundle)
+    documents = {item.path: item for item in contents.manifest.files if item.role == "title-document"}
+    assert {path: (item.sha256, item.media_type) for path, item in documents.items()} == {
         FIRST: (Digest.of(CONTRACT), "application/pdf"),
         SECOND: (Digest.of(SCAN), "application/octet-stream"),
     }
-    work = sealed_facts(inline.services, sealed).work
-    assert [one.title for one in work.attachments] == ["Assignment of 2021 (Vertrag ü.PDF)", "scan.with space"]
+    work = load_sealed_facts(inline.services, contents).work
+    assert [item.title for item in work.attachments] == ["Assignment of 2021 (Vertrag ü.PDF)", "scan.with space"]
     assert (work.first_publication, work.registrations[0].number) == ("2019-04", "VA 1")
-    path = written(inline, bundle, tmp_path / "whole.zip")
-    assert files_of(path)[FIRST] == CONTRACT
-    assert b'"first_publication":"2019-04"' in files_of(path)["data/work/registration.json"]
-    told = states(path)
-    assert (told[f"file:{FIRST}"], told[f"file:{SECOND}"]) == (State.PASSED, State.PASSED)
-    assert State.FAILED not in told.values()
+    path = write_bundle(inline, bundle, tmp_path / "whole.zip")
+    assert read_files(path)[FIRST] == CONTRACT
+    assert b'"first_publication":"2019-04"' in read_files(path)["data/work/registration.json"]
+    check_states = run_checks(path)
+    assert (check_states[f"file:{FIRST}"], check_states[f"file:{SECOND}"]) == (State.PASSED, State.PASSED)
+    assert State.FAILED not in check_states.values()
 
 
 def test_odds_of_the_comparison_are_summed_again_from_what_is_sealed(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:
-    facts = sealed_facts(inline.services, sealed_case(inline.services, bundle))
-    [match], [stated] = facts.matches, facts.weighings
-    path = written(inline, bundle, tmp_path / "whole.zip")
+    facts = load_sealed_facts(inline.services, load_sealed_case(inline.services, bundle))
+    [match], [weighing] = facts.matches, facts.weighings
+    path = write_bundle(inline, bundle, tmp_path / "whole.zip")
     used = weighing_file(inline.services, PIPELINE)
     assert used is not None
-    assert files_of(path)[stated.file] == used.to_json()
-    assert (match.verification.pipeline, match.verification.related is None) == (stated.pipeline, False)
-    assert states(path)["odds:01"] is State.PASSED
-    inside = by_the_verifier_inside(path, tmp_path)
+    assert read_files(path)[weighing.file] == used.to_json()
+    assert (match.verification.pipeline, match.verification.related is None) == (weighing.pipeline, False)
+    assert run_checks(path)["odds:01"] is State.PASSED
+    inside = run_bundled_verifier(path, tmp_path)
     assert "FAILED" not in inside.stdout + inside.stderr
 
 
 def test_a_changed_document_is_named_by_the_verifier_and_by_the_one_inside(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:
-    whole = written(inline, bundle, tmp_path / "whole.zip")
-    assert by_the_verifier_inside(whole, tmp_path).returncode == 0
-    changed = packed(tmp_path / "changed.zip", rebagged({**files_of(whole), FIRST: CONTRACT + b" of 2022"}))
-    assert states(changed)[f"file:{FIRST}"] is State.FAILED
-    inside = by_the_verifier_inside(changed, tmp_path)
+    bundle_path = write_bundle(inline, bundle, tmp_path / "whole.zip")
+    assert run_bundled_verifier(bundle_path, tmp_path).returncode == 0
+    changed = write_zip(
+        tmp_path / "changed.zip", update_bag({**read_files(bundle_path), FIRST: CONTRACT + b" of 2022"})
+    )
+    assert run_checks(changed)[f"file:{FIRST}"] is State.FAILED
+    inside = run_bundled_verifier(changed, tmp_path)
     assert inside.returncode == 1
     assert FIRST in inside.stdout + inside.stderr
 
@@ -212,14 +214,14 @@ def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
         assemble(inline.services, bundle, out, without_originals="")
-    files = files_of(path)
+    files = read_files(path)
     assert not {FIRST, SECOND} & set(files)
     assert not any(CONTRACT in data or SCAN in data for data in files.values())
     assert Digest.of(CONTRACT).hex.encode() in files["data/manifest.json"]
-    told = states(path)
-    assert told[f"file:{FIRST}"] is State.NOT_CHECKED
-    assert State.FAILED not in told.values()
-    assert by_the_verifier_inside(path, tmp_path).returncode != 1
+    check_states = run_checks(path)
+    assert check_states[f"file:{FIRST}"] is State.NOT_CHECKED
+    assert State.FAILED not in check_states.values()
+    assert run_bundled_verifier(path, tmp_path).returncode != 1
 
 
 @pytest.mark.long
@@ -229,15 +231,15 @@ def test_a_purged_document_leaves_bundles_and_packages_and_later_seals(
     package = request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")
     make_packages(inline.services, [package.pk])
     package.refresh_from_db()
-    [packaged] = [Digest.from_hex(one["digest"]) for one in package.files if "bundle" in one]
+    [packaged] = [Digest.from_hex(file["digest"]) for file in package.files if "bundle" in file]
     purge(inline.services, Digest.of(CONTRACT), by="op", reason="An order.")
     assert packaged not in inline.services.blobs
-    path = written(inline, bundle, tmp_path / "after.zip")
-    assert b"An order." in files_of(path)["proofs/withheld.json"]
-    assert FIRST not in files_of(path)
-    assert State.FAILED not in states(path).values()
+    path = write_bundle(inline, bundle, tmp_path / "after.zip")
+    assert b"An order." in read_files(path)["proofs/withheld.json"]
+    assert FIRST not in read_files(path)
+    assert State.FAILED not in run_checks(path).values()
     deposit = tmp_path / "deposit.zip"
     with deposit.open("wb") as out:
         assemble_deposit(inline.services, make_deposit(inline.services, Work.objects.get(), by="Ann"), out)
-    assert FIRST not in files_of(deposit)
-    assert files_of(deposit)[SECOND] == SCAN
+    assert FIRST not in read_files(deposit)
+    assert read_files(deposit)[SECOND] == SCAN

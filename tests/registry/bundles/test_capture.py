@@ -11,19 +11,19 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.ports import Captured
-from registry.bundles.capture import ASIDE, BLOCKED, USED_UP, capture_sightings
-from registry.cases.decisions import clear, confirm, reopen
+from registry.bundles.capture import BLOCKED, CASE_SNOOZED, VISITS_USED_UP, capture_sightings
+from registry.cases.decisions import confirm, dismiss, reopen
 from registry.crawls import denylists
-from registry.crawls.budgets import VISITS_A_DAY
-from registry.due_times import bring_back
+from registry.crawls.budgets import VISITS_PER_DAY
+from registry.due_times import correct_times
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Owner, Sighting, Watch
 from registry.services.disk import NEARLY_FULL
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
-COPY = copy_of(photograph(1))
+COPY = recompress(photograph(1))
 
 
 @pytest.fixture
@@ -40,24 +40,26 @@ def case(inline: SyncRunner, site: Site) -> Case:
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [COPY], host=f"127.0.0.1:{site.port}"))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(
+        inline.services, record_sightings(inline.services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{site.port}")
+    )
     return studio.cases.get()
 
 
-def visited(inline: SyncRunner, case: Case) -> Capture:
+def visit_case(inline: SyncRunner, case: Case) -> Capture:
     capture_sightings(inline.services, [case.captures.get().pk])
     return case.captures.get()
 
 
 @pytest.mark.long
 def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) -> None:
-    row = visited(inline, case)
+    row = visit_case(inline, case)
     assert (row.state, row.outcome, row.number) == ("done", "captured", 1)
     assert row.next_at is not None
-    kept = {one["role"]: inline.services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files}
-    assert COPY in kept.values()
-    assert b'<img src="image-0.jpg">' in b"".join(kept.values())
+    contents = {file["role"]: inline.services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
+    assert COPY in contents.values()
+    assert b'<img src="image-0.jpg">' in b"".join(contents.values())
     assert Digest.of(COPY).hex in row.digests
     assert case.events.filter(kind="captured").count() == 1
 
@@ -65,7 +67,7 @@ def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) ->
 @pytest.mark.long
 def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
-    row = visited(inline, case)
+    row = visit_case(inline, case)
     assert (row.outcome, "127.0.0.1" in row.sentence) == ("unreachable", True)
     assert site.seen == []
 
@@ -73,16 +75,16 @@ def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: C
 @pytest.mark.long
 def test_bytes_that_may_not_be_stored_are_left_out_and_that_is_said(inline: SyncRunner, case: Case) -> None:
     denylists.block(Digest.of(COPY), by="Ann", reason="asked")
-    row = visited(inline, case)
+    row = visit_case(inline, case)
     assert BLOCKED in row.sentence
-    assert {one["role"] for one in row.kept} == {"network", "page"}
-    lacking = {one["role"]: one["because"] for one in row.files if one not in row.kept}
-    assert lacking == dict.fromkeys(("exchange", "captured-image"), Digest.of(COPY).hex)
+    assert {file["role"] for file in row.kept} == {"network", "page"}
+    missing = {file["role"]: file["because"] for file in row.files if file not in row.kept}
+    assert missing == dict.fromkeys(("exchange", "captured-image"), Digest.of(COPY).hex)
 
 
 def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: Case) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    row = visited(inline, case)
+    row = visit_case(inline, case)
     assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL, "")
 
 
@@ -91,14 +93,16 @@ def gallery(inline: SyncRunner, site: Site) -> list[Case]:
     """Two cases of one owner with images on the same page."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
     site.page("/page-0", '<img src="image-0.jpg"><img src="image-1.jpg">')
-    other = copy_of(photograph(2))
+    other = recompress(photograph(2))
     site.routes["/image-1.jpg"] = Answer(other, media_type="image/jpeg")
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     register(inline.services, studio, photograph(2))
-    planned, epoch = claimed_slice(studio)
+    crawl_slice, epoch = claim_new_slice(studio)
     host = f"127.0.0.1:{site.port}"
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [COPY, other], host=host, one_page=True))
+    match_pictures(
+        inline.services, record_sightings(inline.services, crawl_slice, epoch, [COPY, other], host=host, one_page=True)
+    )
     return [*studio.cases.order_by("pk")]
 
 
@@ -106,17 +110,17 @@ def gallery(inline: SyncRunner, site: Site) -> list[Case]:
 def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_own_record(
     inline: SyncRunner, gallery: list[Case], site: Site
 ) -> None:
-    visited(inline, gallery[0])  # the other one is included
+    visit_case(inline, gallery[0])  # the other one is included
     assert sorted(site.paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
-    for case, own, others in zip(
+    for case, own_path, other in zip(
         gallery, ("/image-0.jpg", "/image-1.jpg"), ("/image-1.jpg", "/image-0.jpg"), strict=True
     ):
         row = case.captures.get()
         assert (row.state, row.outcome) == ("done", "captured")
-        kept = {one["role"]: inline.services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files}
-        asked = kept["exchange"]
-        assert [f"GET {path} ".encode() in asked for path in ("/page-0", own, others)] == [True, True, False]
-        assert case.case_sightings.get().sighting.picture.digest == Digest.of(kept["captured-image"])
+        contents = {file["role"]: inline.services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files}
+        exchange = contents["exchange"]
+        assert [f"GET {path} ".encode() in exchange for path in ("/page-0", own_path, other)] == [True, True, False]
+        assert case.case_sightings.get().sighting.picture.digest == Digest.of(contents["captured-image"])
     assert Watch.objects.get().visits_made == 1
 
 
@@ -125,33 +129,31 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
     Watch.objects.update(budget={"visits": 3}, visits_on=now().astimezone(UTC).date(), visits_made=3)
-    row = visited(inline, case)
-    assert (row.state, row.error, row.attempts, site.seen) == ("todo", USED_UP, 0, [])
+    row = visit_case(inline, case)
+    assert (row.state, row.error, row.attempts, site.seen) == ("todo", VISITS_USED_UP, 0, [])
     assert row.not_before is not None
     assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
     Capture.objects.update(not_before=now() + timedelta(hours=20))
-    assert bring_back(7) == 0, "it waits on purpose"
+    assert correct_times(7) == 0, "it waits on purpose"
     confirm(inline.services, case, by="Ann", reason="")
-    assert visited(inline, case).outcome == "captured"
+    assert visit_case(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 3
 
 
 @pytest.mark.long
-def test_nothing_is_visited_for_a_case_that_is_put_aside_until_it_is_opened_again(
-    inline: SyncRunner, case: Case, site: Site
-) -> None:
-    clear(case, by="Ann", reason="Not ours.")
-    row = visited(inline, case)
-    assert (row.state, row.error, site.seen, Watch.objects.get().visits_made) == ("todo", ASIDE, [], 0)
-    assert bring_back(7) == 0, "it waits on purpose"
+def test_dismissed_case_is_not_visited_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
+    dismiss(case, by="Ann", reason="Not ours.")
+    row = visit_case(inline, case)
+    assert (row.state, row.error, site.seen, Watch.objects.get().visits_made) == ("todo", CASE_SNOOZED, [], 0)
+    assert correct_times(7) == 0, "it waits on purpose"
     reopen(case, by="Ann", reason="A copy.")
-    assert visited(inline, case).outcome == "captured"
+    assert visit_case(inline, case).outcome == "captured"
 
 
 def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
     yesterday = now().astimezone(UTC).date() - timedelta(days=1)
     Watch.objects.update(budget={"visits": 3}, visits_on=yesterday, visits_made=3)
-    assert visited(inline, case).outcome == "captured"
+    assert visit_case(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 1
 
 
@@ -162,11 +164,11 @@ def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases
     other, today = owner("other"), now().astimezone(UTC).date()
     Watch.objects.update(owner=other, budget={"visits": 0})
     assert other.cases.count() == 0
-    Owner.objects.filter(pk=case.owner_id).update(visits_on=today, visits_made=VISITS_A_DAY)
-    assert visited(inline, case).error == USED_UP
+    Owner.objects.filter(pk=case.owner_id).update(visits_on=today, visits_made=VISITS_PER_DAY)
+    assert visit_case(inline, case).error == VISITS_USED_UP
     Capture.objects.update(not_before=None)
     Owner.objects.update(visits_made=2)
-    assert visited(inline, case).outcome == "captured"
+    assert visit_case(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 0
     assert dict(Owner.objects.values_list("slug", "visits_made")) == {"studio": 3, "other": 2}
 
@@ -175,26 +177,26 @@ def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases
 def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_has_visits_left(
     inline: SyncRunner, gallery: list[Case]
 ) -> None:
-    second, _ = claimed_slice(gallery[0].owner, "second")
+    second, _ = claim_new_slice(gallery[0].owner, "second")
     Sighting.objects.filter(image_url__endswith="/image-1.jpg").update(crawl=second.crawl_id)
     Watch.objects.filter(name="watch").update(budget={"visits": 0})
-    assert visited(inline, gallery[0]).outcome == "captured"
+    assert visit_case(inline, gallery[0]).outcome == "captured"
     assert dict(Watch.objects.values_list("name", "visits_made")) == {"watch": 0, "second": 1}
 
 
 @pytest.mark.long
-def test_what_came_of_a_picture_is_recorded_before_the_next_one_is_asked_for(
+def test_result_is_recorded_before_the_next_picture_is_requested(
     inline: SyncRunner, gallery: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:
         """A capturer that is killed after its first image."""
 
-        def capture_all(self, *given: Any) -> Iterator[Captured]:  # noqa: ANN401
-            yield next(capturer.capture_all(*given))
+        def capture_all(self, *args: Any) -> Iterator[Captured]:  # noqa: ANN401
+            yield next(capturer.capture_all(*args))
             raise InterruptedError
 
     capturer = inline.services.capturer
     monkeypatch.setattr(inline.services, "capturer", Broken())
     with suppress(InterruptedError):
-        visited(inline, gallery[0])
+        visit_case(inline, gallery[0])
     assert [case.captures.get().outcome for case in gallery] == ["captured", ""]

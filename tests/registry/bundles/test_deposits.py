@@ -10,7 +10,7 @@ import pypdf
 import pytest
 
 from desk.cli.trust import own_trust
-from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.bag import compute_checkpoint_digest
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import State
@@ -24,9 +24,9 @@ from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from registry.retention.purge import purge
-from registry.works.declarations import edit
+from registry.works.declarations import edit_work
 from registry.works.opened import close_work, open_work
-from registry.works.registration import registration_opening
+from registry.works.registration import make_registration_opening
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -39,7 +39,7 @@ def work(inline: SyncRunner) -> Work:
     return register(inline.services, owner("studio"), PICTURE, title="Autumn hills").work
 
 
-def assembled(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
+def write_deposit(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
     path = folder / f"{deposit_name(deposit)}.zip"
     with path.open("wb") as file:
         assemble_deposit(inline.services, deposit, file)
@@ -49,7 +49,7 @@ def assembled(inline: SyncRunner, deposit: Deposit, folder: Path) -> Path:
 def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
-    path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
+    path = write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
     verdict = Verifier(makers=MAKERS).verify(path)
     assert [check for check in verdict.checks if check.state is State.FAILED] == []
     passed = {check.name for check in verdict.checks if check.state is State.PASSED}
@@ -71,18 +71,18 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
     more = [register(inline.services, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
-    named = (
+    names = (
         "owner",
         "owner_name",
         "picture",
         "work",
     )  # the declaration may change later; that it belongs to the work may not
-    opening = registration_opening(work, more[0].digest)
-    submit(EntryType.REGISTRATION, {name: opening[name] for name in named}, work.owner)
+    opening = make_registration_opening(work, more[0].digest)
+    submit(EntryType.REGISTRATION, {name: opening[name] for name in names}, work.owner)
     work.work_pictures.create(picture=more[0])
     work.work_pictures.create(picture=more[1])  # bypasses everything that writes to the log
-    edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
-    path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
+    edit_work(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
+    path = write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
     verdict = Verifier(own_trust(inline.services, "")).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}
     assert states == {
@@ -96,7 +96,7 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
 
 
 def test_it_holds_the_exact_bytes_and_what_was_declared(inline: SyncRunner, work: Work, tmp_path: Path) -> None:
-    with zipfile.ZipFile(assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)) as archive:
+    with zipfile.ZipFile(write_deposit(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)) as archive:
         assert archive.read("data/work/01.jpg") == PICTURE
         facts = CaseFacts.from_json(archive.read(FACTS_PATH))
     assert facts.work.title == "Autumn hills"
@@ -104,7 +104,7 @@ def test_it_holds_the_exact_bytes_and_what_was_declared(inline: SyncRunner, work
     assert (facts.sightings, facts.matches, facts.party.kind) == ((), (), "none")
 
 
-def test_a_known_earlier_registration_is_told_with_its_date_and_nothing_more(inline: SyncRunner, work: Work) -> None:
+def test_earlier_registration_is_reported_with_its_date_only(inline: SyncRunner, work: Work) -> None:
     later = register(inline.services, owner("agency"), PICTURE, title="Hills").work
     ((_, pdf),) = record_files(inline.services, make_deposit(inline.services, later, by="Bob")).items()
     text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
@@ -118,8 +118,8 @@ def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gon
 ) -> None:
     deposit = make_deposit(inline.services, work, by="Ann")
     purge(inline.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
-    verdict = Verifier().verify(assembled(inline, deposit, tmp_path))
-    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    verdict = Verifier().verify(write_deposit(inline, deposit, tmp_path))
+    withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert withheld == {"file:data/work/01.jpg", "file:data/deposit-record.pdf"}
     assert not verdict.failures
     with pytest.raises(NotFoundError):
@@ -129,18 +129,18 @@ def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gon
 def test_a_record_holds_what_renews_its_proofs(
     inline: SyncRunner, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
+    monkeypatch.setattr(proofs, "MIN_RENEWAL_AGE", timedelta(0))
     deposit = make_deposit(inline.services, work, by="Ann")
-    assembled(inline, deposit, tmp_path)
+    write_deposit(inline, deposit, tmp_path)
     first = LogCheckpoint.objects.order_by("-size")[0]
     register(inline.services, owner("later"), photograph(2))
     sequence_log(inline.services)
     later = sign_checkpoint(inline.services)
     assert later is not None
-    for one in (first, later):
-        row = {"kind": "evm", "witness": "Chain", "digest": checkpoint_digest(one.note), "proof": b"{}"}
-        AnchorReceipt.objects.create(**row, checkpoint=one, state="done", time=one.made_at)
-    with zipfile.ZipFile(assembled(inline, deposit, tmp_path)) as archive:
+    for record in (first, later):
+        row = {"kind": "evm", "witness": "Chain", "digest": compute_checkpoint_digest(record.note), "proof": b"{}"}
+        AnchorReceipt.objects.create(**row, checkpoint=record, state="done", time=record.made_at)
+    with zipfile.ZipFile(write_deposit(inline, deposit, tmp_path)) as archive:
         assert f"proofs/log/checkpoint-{later.size}" in archive.namelist()
 
 
@@ -162,7 +162,7 @@ def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_a
     assert make_deposit(inline.services, opened, by="Ann").number == 1
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example.org")
     second = make_deposit(inline.services, opened, by="Ann")
-    path = assembled(inline, second, tmp_path)
+    path = write_deposit(inline, second, tmp_path)
     with zipfile.ZipFile(path) as archive:
         facts = CaseFacts.from_json(archive.read(FACTS_PATH))
     assert (second.number, facts.work.public_page) == (2, f"https://exhibit.example.org/id/{opened.public_name}/")
@@ -172,7 +172,7 @@ def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_a
     close_work(opened, by="Ann")
     opened.refresh_from_db()
     third = make_deposit(inline.services, opened, by="Ann")
-    with zipfile.ZipFile(assembled(inline, third, tmp_path)) as archive:
+    with zipfile.ZipFile(write_deposit(inline, third, tmp_path)) as archive:
         assert CaseFacts.from_json(archive.read(FACTS_PATH)).work.public_page == ""
 
 

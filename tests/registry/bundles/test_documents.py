@@ -8,19 +8,19 @@ import pytest
 
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
-from registry.bundles.documents import LazyPictures, in_each_language, languages_of
+from registry.bundles.documents import LazyPictures, languages_of, render_in_each_language
 
 
-def services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - some of the ports
+def make_services(folder: Path, *languages: str) -> Any:  # noqa: ANN401 - some of the ports
     return SimpleNamespace(blobs=FolderBlobStore(folder), config=SimpleNamespace(languages=languages))
 
 
 def test_the_first_language_has_the_plain_name_and_the_others_say_theirs(tmp_path: Path) -> None:
-    here = services(tmp_path, "en", "zh-hans")
-    assert languages_of(here) == ["en", "zh-Hans"]
-    made = in_each_language(here, str.encode, "data/exhibit.pdf", "sheet")
-    assert [one.path for one in made] == ["data/exhibit.pdf", "data/exhibit.zh-Hans.pdf"]
-    assert [here.blobs.get(one.digest) for one in made] == [b"en", b"zh-Hans"]
+    current_services = make_services(tmp_path, "en", "zh-hans")
+    assert languages_of(current_services) == ["en", "zh-Hans"]
+    files = render_in_each_language(current_services, str.encode, "data/exhibit.pdf", "sheet")
+    assert [file.path for file in files] == ["data/exhibit.pdf", "data/exhibit.zh-Hans.pdf"]
+    assert [current_services.blobs.get(file.digest) for file in files] == [b"en", b"zh-Hans"]
 
 
 def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_path: Path) -> None:
@@ -29,18 +29,18 @@ def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_pa
             raise ServiceMissingError("No font.")
         return b"pdf"
 
-    made = in_each_language(services(tmp_path, "en", "zh-hans"), rendered, "a.pdf", "sheet")
-    assert [one.path for one in made] == ["a.pdf"]
+    files = render_in_each_language(make_services(tmp_path, "en", "zh-hans"), rendered, "a.pdf", "sheet")
+    assert [file.path for file in files] == ["a.pdf"]
     with pytest.raises(ServiceMissingError):
-        in_each_language(services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
+        render_in_each_language(make_services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
 
 
 @pytest.mark.long
-def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_there() -> None:
-    asked: list[str] = []
+def test_picture_is_generated_on_demand_and_missing_ones_are_omitted() -> None:
+    requests: list[str] = []
 
     def made(name: str, error: Exception | None = None) -> bytes:
-        asked.append(name)
+        requests.append(name)
         if error is not None:
             raise error
         return name.encode()
@@ -53,8 +53,8 @@ def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_ther
             "later": lambda: made("later", ServiceMissingError("Not now.")),
         }
     )
-    assert (list(pictures), len(pictures), asked) == (["a", "gone", "damaged", "later"], 4, [])
+    assert (list(pictures), len(pictures), requests) == (["a", "gone", "damaged", "later"], 4, [])
     assert (pictures["a"], pictures.get("gone"), pictures.get("damaged")) == (b"a", None, None)
-    assert asked == ["a", "gone", "damaged"]
+    assert requests == ["a", "gone", "damaged"]
     with pytest.raises(ServiceMissingError):  # a temporary failure is not treated as a loss
         pictures.get("later")

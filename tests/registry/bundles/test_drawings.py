@@ -7,19 +7,19 @@ from PIL import Image, ImageOps
 
 from exhibit.digests import Digest
 from indexer.draw.draw import View
-from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.seal import seal_bundles
 from registry.models import Bundle, Case
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from tests.assets.rows import jpeg
-from tests.assets.sealed import WORK, asked_bundle
+from tests.assets.rows import encode_jpeg
+from tests.assets.sealed import WORK, request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
-def sealed(inline: SyncRunner, found: bytes = b"") -> Bundle:
+def seal_bundle(inline: SyncRunner, picture: bytes = b"") -> Bundle:
     """Return a sealed bundle about a mirrored copy, or about this image."""
-    bundle = asked_bundle(inline, found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70))
+    bundle = request_bundle(inline, picture or encode_jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70))
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     return bundle
@@ -27,9 +27,9 @@ def sealed(inline: SyncRunner, found: bytes = b"") -> Bundle:
 
 @pytest.mark.long
 def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: SyncRunner) -> None:
-    bundle = sealed(inline)
-    case = sealed_case(inline.services, bundle)
-    (match,) = sealed_facts(inline.services, case).matches
+    bundle = seal_bundle(inline)
+    case = load_sealed_case(inline.services, bundle)
+    (match,) = load_sealed_facts(inline.services, case).matches
     assert match.drawings == {str(view): f"data/matches/01/{view.file_name}" for view in View}
     assert match.verification.mirrored
     for role, path in match.drawings.items():
@@ -37,17 +37,17 @@ def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: Syn
         assert file is not None
         assert (file.role, file.media_type) == (role, "image/jpeg")
         assert file.size < 1_000_000
-        with Image.open(BytesIO(inline.services.blobs.get(file.sha256))) as drawn:
-            assert max(drawn.size) <= 1600
+        with Image.open(BytesIO(inline.services.blobs.get(file.sha256))) as drawing:
+            assert max(drawing.size) <= 1600
 
 
 @pytest.mark.long
 def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: SyncRunner) -> None:
-    sealed(inline)
+    seal_bundle(inline)
     Case.objects.update(decision=Case.Decision.OPEN)
     report = request_report(Case.objects.get().owner, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.error) == ("done", "")
-    pdf = next(one for one in report.files if one["name"].endswith(".pdf"))
+    pdf = next(file for file in report.files if file["name"].endswith(".pdf"))
     assert inline.services.blobs.get(Digest.from_hex(pdf["digest"])).count(b"/DCTDecode") == 3

@@ -10,9 +10,9 @@ from registry.bundles.links import (
     FREE_TRIES,
     MAX_DAYS,
     check_link_password,
-    found_by,
+    find_by_token,
     make_link,
-    note_use,
+    record_download,
     revoke_link,
 )
 from registry.models import DownloadLink, LogOpening, Owner, Report
@@ -32,17 +32,17 @@ def report(studio: Owner) -> Report:
 
 def test_a_link_is_found_by_its_token_until_its_day_or_until_it_is_taken_back(studio: Owner, report: Report) -> None:
     link, token = make_link(studio, report, days=3, by="Ann")
-    assert found_by(token) == link
-    assert found_by(token[:-1]) is None
-    note_use(link, "a.pdf")
+    assert find_by_token(token) == link
+    assert find_by_token(token[:-1]) is None
+    record_download(link, "a.pdf")
     assert DownloadLink.objects.get().downloads == 1
-    assert not any(token in str((one.content, one.details)) for one in LogOpening.objects.all())
+    assert not any(token in str((opening.content, opening.details)) for opening in LogOpening.objects.all())
     DownloadLink.objects.update(expires_at=now())
-    assert found_by(token) is None
+    assert find_by_token(token) is None
     DownloadLink.objects.update(expires_at=now() + timedelta(days=1))
     revoke_link(studio, 1, by="Ann")
     revoke_link(studio, 1, by="Ann")
-    assert found_by(token) is None
+    assert find_by_token(token) is None
     assert LogOpening.objects.filter(content__what="link revoked").count() == 1
     with pytest.raises(NotFoundError):
         revoke_link(owner("agency"), 1, by="Bob")

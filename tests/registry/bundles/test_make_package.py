@@ -13,11 +13,11 @@ from registry.bundles.seal import seal_bundles
 from registry.jobs import job_of
 from registry.models import Bundle, Package, Work
 from registry.services.disk import NEARLY_FULL
-from registry.works.declarations import attach
+from registry.works.declarations import attach_document
 from tests.assets.bundles import empty_pdf
 from tests.assets.rows import owner
-from tests.assets.sealed import asked_bundle, sealed_bundle
-from tests.evidence.formats.test_pdf_content import written
+from tests.assets.sealed import create_sealed_bundle, request_bundle
+from tests.evidence.formats.test_pdf_content import pdf_with
 from workers.tasks.sync_runner import SyncRunner
 
 SEAL = Digest.of(b"seal")
@@ -27,11 +27,11 @@ SEAL = Digest.of(b"seal")
 def package(inline: SyncRunner) -> Package:
     """A requested package of one sealed bundle."""
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    bundle = sealed_bundle(inline)
+    bundle = create_sealed_bundle(inline)
     return request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")
 
 
-def made(inline: SyncRunner, package: Package) -> Package:
+def generate_package(inline: SyncRunner, package: Package) -> Package:
     Package.objects.update(not_before=None)
     make_packages(inline.services, [package.pk])
     package.refresh_from_db()
@@ -41,24 +41,24 @@ def made(inline: SyncRunner, package: Package) -> Package:
 def test_a_package_waits_for_room_and_for_seals_and_is_made_once(inline: SyncRunner, package: Package) -> None:
     floor = inline.services.config.disk_floor_bytes
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    assert (made(inline, package).state, package.error) == ("todo", NEARLY_FULL)
+    assert (generate_package(inline, package).state, package.error) == ("todo", NEARLY_FULL)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=floor)
     seal = Bundle.objects.get().seal_digest
     Bundle.objects.update(seal_digest=None)
-    assert (made(inline, package).state, package.files) == ("todo", [])
+    assert (generate_package(inline, package).state, package.files) == ("todo", [])
     Bundle.objects.update(seal_digest=seal)
-    assert made(inline, package).state == "done"
+    assert generate_package(inline, package).state == "done"
     assert package.made_at is not None
     assert package.expires_at is not None
-    assert all(Digest.from_hex(one["digest"]) in inline.services.blobs for one in package.files)
-    assert [one.get("bundle") for one in package.files if "bundle" in one] == [Bundle.objects.get().pk]
+    assert all(Digest.from_hex(file["digest"]) in inline.services.blobs for file in package.files)
+    assert [file.get("bundle") for file in package.files if "bundle" in file] == [Bundle.objects.get().pk]
     files = list(package.files)
-    assert made(inline, package).files == files
+    assert generate_package(inline, package).files == files
 
 
 def test_a_bundle_that_will_never_be_sealed_ends_it_with_a_sentence(inline: SyncRunner, package: Package) -> None:
     Bundle.objects.update(seal_digest=None, state="failed", error="Opened again.")
-    assert made(inline, package).state == "failed"
+    assert generate_package(inline, package).state == "failed"
     assert "Opened again." in package.error
 
 
@@ -68,7 +68,7 @@ def test_what_another_process_took_over_is_left_to_it(
     monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # its time is over at once
     hints: list[tuple[str, Sequence[int]]] = []
     inline.services.enqueue = lambda rows, ids, **_: hints.append((job_of(rows).name, ids))
-    assert (made(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
+    assert (generate_package(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
 
 
 def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: SyncRunner) -> None:
@@ -86,22 +86,22 @@ def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: Syn
     assert list(files) == ["CONTENTS.txt", "CONTENTS.zh-Hans.txt"]
     for name, data in files.items():
         text = data.decode()
-        assert all(one in text for one in ("seven.zip", "12,345", "ab" * 32, SEAL.hex, "They stay.", "shop.example")), (
-            name
-        )
+        assert all(
+            part in text for part in ("seven.zip", "12,345", "ab" * 32, SEAL.hex, "They stay.", "shop.example")
+        ), name
         assert "\x1b" not in text
 
 
 @pytest.mark.long
 def test_what_documents_of_the_owner_hold_is_listed_for_the_court_alone(inline: SyncRunner) -> None:
-    row = asked_bundle(inline)
-    attach(inline.services, Work.objects.get(), "deed.pdf", written("script"), about="Deed", by="Ann")
-    attach(inline.services, Work.objects.get(), "letter.pdf", empty_pdf(), about="", by="Ann")
+    row = request_bundle(inline)
+    attach_document(inline.services, Work.objects.get(), "deed.pdf", pdf_with("script"), about="Deed", by="Ann")
+    attach_document(inline.services, Work.objects.get(), "letter.pdf", empty_pdf(), about="", by="Ann")
     seal_bundles(inline.services, [row.pk])
     studio = row.case.owner
-    for recipient, held in (("court", True), ("other-side", False)):
-        package = made(inline, request_package(studio, [row.case.number], recipient, by="Ann", reason=""))
+    for recipient, has_documents in (("court", True), ("other-side", False)):
+        package = generate_package(inline, request_package(studio, [row.case.number], recipient, by="Ann", reason=""))
         [digest] = [file["digest"] for file in package.files if file["name"] == "CONTENTS.txt"]
         text = inline.services.blobs.get(Digest.from_hex(digest)).decode()
-        assert ("JavaScript" in text) == held
+        assert ("JavaScript" in text) == has_documents
         assert "02.pdf" not in text

@@ -7,7 +7,7 @@ from django.db.models import ProtectedError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, DownloadLink, Package, Report
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -26,7 +26,7 @@ def test_a_link_leads_to_one_package_or_one_report(db: None) -> None:
 
 
 def test_what_is_sealed_holds_its_case_and_two_seals_are_never_the_same(inline: SyncRunner) -> None:
-    case = found_case(inline.services, owner("studio"))
+    case = create_case(inline.services, owner("studio"))
     seal = Digest.of(b"seal")
     bundle = Bundle.objects.create(case=case, number=1, seal_digest=seal)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -35,6 +35,6 @@ def test_what_is_sealed_holds_its_case_and_two_seals_are_never_the_same(inline: 
     AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal, bundle=bundle)
     with pytest.raises(IntegrityError, match="anchor_receipt_identity"), transaction.atomic():
         AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal)
-    for held in (bundle, case):
+    for row in (bundle, case):
         with pytest.raises(ProtectedError), transaction.atomic():
-            held.delete()
+            row.delete()

@@ -5,11 +5,11 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
-from registry.bundles.papers import draft_paper, paper_name, signed_copy
+from registry.bundles.papers import draft_document_name, render_draft_document, sign_copy
 from registry.bundles.seal import seal_bundles
 from tests.assets.bundles import empty_pdf
 from tests.assets.rows import owner
-from tests.assets.sealed import asked_bundle
+from tests.assets.sealed import request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -19,21 +19,21 @@ def pdf_text(pdf: bytes) -> str:
 
 
 @pytest.mark.long
-def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: SyncRunner) -> None:
-    bundle = asked_bundle(inline)
+def test_documents_are_drafted_from_a_sealed_bundle_and_its_captures(inline: SyncRunner) -> None:
+    bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    text = pdf_text(draft_paper(inline.services, bundle, "us-902"))
+    text = pdf_text(render_draft_document(inline.services, bundle, "us-902"))
     assert bundle.seal_digest is not None
     assert bundle.seal_digest.hex in text.replace(" ", "")
     assert "data/facts.json" in text
-    assert draft_paper(inline.services, bundle, "cn-environment", "en").startswith(b"%PDF")
-    assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
+    assert render_draft_document(inline.services, bundle, "cn-environment", "en").startswith(b"%PDF")
+    assert draft_document_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
 
 
 def test_a_signed_copy_is_the_same_document_with_a_signature_in_the_owners_name(inline: SyncRunner) -> None:
     pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
-    signed = signed_copy(inline.services, owner("studio"), empty_pdf(), "Sealed with the digest 00.")
+    signed = sign_copy(inline.services, owner("studio"), empty_pdf(), "Sealed with the digest 00.")
     assert signed.startswith(empty_pdf())
     (field,) = (PdfReader(BytesIO(signed)).get_fields() or {}).values()
     signature = field["/V"]

@@ -19,9 +19,9 @@ from registry.bundles.bundles import assemble
 from registry.bundles.facts import weighing_file
 from registry.bundles.seal import seal_bundles
 from registry.models import Bundle, Match
-from tests.assets.sealed import asked_bundle
+from tests.assets.sealed import request_bundle
 from tests.assets.stage import inline, stage
-from tests.assets.tampering import files_of
+from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -32,37 +32,37 @@ EARLIER = "match-of-a-year-ago"
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """A confirmed case that is not sealed yet."""
-    asked_bundle(stage)
+    request_bundle(stage)
 
 
 @pytest.fixture
 def folder(inline: SyncRunner, tmp_path: Path) -> Path:
     """The current weights, and others with which an earlier version decided."""
-    made = tmp_path / "weights"
-    made.mkdir()
-    today = (weighing.KEPT / f"{PIPELINE}.json").read_text("utf-8")
-    (made / f"{PIPELINE}.json").write_text(today, "utf-8")
-    (made / f"{EARLIER}.json").write_text(json.dumps(heavier(json.loads(today))), "utf-8")
-    inline.services.weighings = made
-    return made
+    new_folder = tmp_path / "weights"
+    new_folder.mkdir()
+    today = (weighing.WEIGHTS_FOLDER / f"{PIPELINE}.json").read_text("utf-8")
+    (new_folder / f"{PIPELINE}.json").write_text(today, "utf-8")
+    (new_folder / f"{EARLIER}.json").write_text(json.dumps(increase_weights(json.loads(today))), "utf-8")
+    inline.services.weighings = new_folder
+    return new_folder
 
 
-def heavier(told: Mapping[str, Any]) -> dict[str, Any]:
+def increase_weights(statement: Mapping[str, Any]) -> dict[str, Any]:
     """Return the weighing with all weights increased by a tenth."""
     return {
         name: {**of, "weights": {term: round(weight * 1.1, 4) for term, weight in of["weights"].items()}}
-        for name, of in told.items()
+        for name, of in statement.items()
         if name != "provenance"
     }
 
 
-def decided_by(folder: Path) -> None:
+def decide_with(folder: Path) -> None:
     """Attribute the only match to the earlier version."""
     match = Match.objects.get()
-    one = weighing.kept(EARLIER, folder)
-    assert one is not None
+    stored_weights = weighing.load_weighing(EARLIER, folder)
+    assert stored_weights is not None
     figures = Figures.told(match.figures)
-    answers = one.decide(figures)
+    answers = stored_weights.decide(figures)
     assert answers.decision == match.decision == "certain"
     assert abs(answers.related - weighing.shipped().related.odds(figures)) > 0.1
     Match.objects.update(
@@ -74,7 +74,7 @@ def decided_by(folder: Path) -> None:
     )
 
 
-def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, Any], dict[str, bytes]]:
+def seal_and_verify(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, Any], dict[str, bytes]]:
     """Return the verifier's checks of the bundle, its facts, and its files."""
     bundle = Bundle.objects.get()
     seal_bundles(inline.services, [bundle.pk])
@@ -83,9 +83,9 @@ def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, 
     out = BytesIO()
     assemble(inline.services, bundle, out)
     path.write_bytes(out.getvalue())
-    files = files_of(path)
-    checks = {one.name: one for one in Verifier().verify(path).checks}
-    assert not [one for one in checks.values() if one.state is State.FAILED]
+    files = read_files(path)
+    checks = {check.name: check for check in Verifier().verify(path).checks}
+    assert not [check for check in checks.values() if check.state is State.FAILED]
     return checks, json.loads(files[FACTS_PATH]), files
 
 
@@ -93,12 +93,12 @@ def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, 
 def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_it(
     inline: SyncRunner, folder: Path, tmp_path: Path
 ) -> None:
-    decided_by(folder)
-    checks, facts, files = sealed(inline, tmp_path / "bundle.zip")
-    [stated] = facts["weighings"]
+    decide_with(folder)
+    checks, facts, files = seal_and_verify(inline, tmp_path / "bundle.zip")
+    [weighing_facts] = facts["weighings"]
     earlier, today = (weighing_file(inline.services, pipeline) for pipeline in (EARLIER, PIPELINE))
-    assert stated["pipeline"] == EARLIER
-    assert files[stated["file"]] == earlier.to_json() != today.to_json()
+    assert weighing_facts["pipeline"] == EARLIER
+    assert files[weighing_facts["file"]] == earlier.to_json() != today.to_json()
     assert checks["odds:01"].state is State.NOT_CHECKED  # these weights ship with no software
     assert checks["odds:01"].sentence.startswith(f"unknown weights: The figures and the weights of {EARLIER}")
 
@@ -109,14 +109,14 @@ def test_weights_that_are_missing_stop_the_seal(inline: SyncRunner, folder: Path
         weighing_file(inline.services, EARLIER)
 
 
-@pytest.mark.parametrize("pipeline", [path.stem for path in weighing.KEPT.iterdir()])
+@pytest.mark.parametrize("pipeline", [path.stem for path in weighing.WEIGHTS_FOLDER.iterdir()])
 def test_weights_that_are_kept_can_be_read_and_sealed(inline: SyncRunner, pipeline: str) -> None:
-    kept, sealed = weighing.kept(pipeline), weighing_file(inline.services, pipeline)
-    assert kept is not None
-    assert sealed.pipeline == pipeline
-    assert kept.provenance is not None
+    stored_weights, weights_file = weighing.load_weighing(pipeline), weighing_file(inline.services, pipeline)
+    assert stored_weights is not None
+    assert weights_file.pipeline == pipeline
+    assert stored_weights.provenance is not None
 
 
 @pytest.mark.parametrize("pipeline", ["../weighing/match-1", "match-0", "", "."])
 def test_only_a_name_that_lies_in_the_folder_names_weights(pipeline: str) -> None:
-    assert weighing.kept(pipeline) is None
+    assert weighing.load_weighing(pipeline) is None

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.witnessed import Witnessed, tell_witnessed, usual_waits, witnessed
+from registry.bundles.witnessed import TimestampCount, count_timestamps, mark_timestamped, median_waits
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -26,7 +26,7 @@ SEAL = Digest.of(b"seal")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
+def test_second_of_two_simultaneous_timestamps_completes_the_bundle() -> None:
     studio = owner("studio")
     work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
     case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
@@ -36,31 +36,31 @@ def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
     ]
     first, second = threading.Event(), threading.Event()
 
-    def answered(receipt: AnchorReceipt, mine: threading.Event, until: threading.Event) -> None:
+    def answered(receipt: AnchorReceipt, own_event: threading.Event, until: threading.Event) -> None:
         with transaction.atomic():
             AnchorReceipt.objects.filter(pk=receipt.pk).update(state=StepState.DONE)
-            mine.set()
+            own_event.set()
             until.wait(10)  # the other row must be written, too
-            tell_witnessed(receipt, needed=2)
+            mark_timestamped(receipt, needed=2)
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
         done = [pool.submit(answered, receipts[0], first, second), pool.submit(answered, receipts[1], second, first)]
-        for one in done:
-            one.result()
+        for future in done:
+            future.result()
     assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
 
 
-def test_a_witness_counts_once_whatever_it_was_asked_and_only_with_its_whole_answer() -> None:
+def test_service_counts_once_and_only_with_a_complete_receipt() -> None:
     def told(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
     facts = (told("a", "complete"), told("a", "complete", "manifest"), told("b", "pending"), told("c", "asked"))
-    assert witnessed(facts, 1) == Witnessed(complete=1, asked=3, needed=1)
-    assert [witnessed(facts, needed).enough for needed in (1, 2)] == [True, False]
+    assert count_timestamps(facts, 1) == TimestampCount(complete=1, asked=3, needed=1)
+    assert [count_timestamps(facts, needed).enough for needed in (1, 2)] == [True, False]
 
 
-def answered(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
+def add_answer(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
     AnchorReceipt.objects.create(
         kind="evm", witness=witness, digest=Digest.of(f"{checkpoint.pk} {witness}".encode()), checkpoint=checkpoint,
         state="done", grown_at=checkpoint.made_at + timedelta(hours=hours),
@@ -68,9 +68,9 @@ def answered(checkpoint: LogCheckpoint, witness: str, hours: float) -> None:
 
 
 @pytest.mark.django_db
-def test_a_witness_usually_takes_the_middle_of_what_it_took_lately() -> None:
+def test_usual_delay_of_a_service_is_the_recent_median() -> None:
     for size, hours in enumerate((1, 2, 9), 1):
-        made = LogCheckpoint.objects.create(origin="a/log", size=size, root=b"", note="")
-        answered(made, "chain", hours)
-    answered(made, "other", 5)
-    assert usual_waits() == {("evm", "chain"): timedelta(hours=2), ("evm", "other"): timedelta(hours=5)}
+        checkpoint = LogCheckpoint.objects.create(origin="a/log", size=size, root=b"", note="")
+        add_answer(checkpoint, "chain", hours)
+    add_answer(checkpoint, "other", 5)
+    assert median_waits() == {("evm", "chain"): timedelta(hours=2), ("evm", "other"): timedelta(hours=5)}

@@ -4,23 +4,23 @@ import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import assigning
-from registry.cases.queue import NOBODY, State, Wanted, chosen
+from registry.cases.queue import UNASSIGNED, CaseFilter, State, filter_cases
 from registry.members import people
 from registry.models import Case, CaseEvent, Owner
 from tests.assets.rows import owner
-from tests.desk.web.cases.test_queue import cases_of
+from tests.desk.web.cases.test_queue import create_cases
 from workers.tasks.sync_runner import SyncRunner
 
 PASSWORD = "a long and good password"
 
 
-def assigned(studio: Owner) -> dict[int, int | None]:
+def list_assignments(studio: Owner) -> dict[int, int | None]:
     return dict(studio.cases.order_by("number").values_list("number", "assigned_to"))
 
 
 @pytest.mark.long
 def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_member_leaves(inline: SyncRunner) -> None:
-    studio = cases_of(inline, 3)
+    studio = create_cases(inline, 3)
     ann, bob = (people.add_member(studio, f"{name}@example.org", "owner", PASSWORD).user.pk for name in ("ann", "bob"))
     eve = people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD).user.pk
     for numbers, person in (([1, 2], eve), ([1, 99], ann)):
@@ -28,22 +28,22 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
             assigning.assign(studio, numbers, person, by="ann")
     with pytest.raises(WrongUseError):
         assigning.assign(studio, range(1, 300), ann, by="ann")
-    assert set(assigned(studio).values()) == {None}
+    assert set(list_assignments(studio).values()) == {None}
 
     assigning.assign(studio, [1], bob, by="ann")
     changes = assigning.assign(studio, [1, 2, 3], ann, by="ann")
     assert assigning.assign(studio, [3], ann, by="ann") == []  # no history entry without a change
-    assert assigning.counts(studio, State.WAITING) == {ann: 3}
+    assert assigning.count_by_member(studio, State.WAITING) == {ann: 3}
     assigning.assign(studio, [2], bob, by="bob")
-    assigning.take_back(studio, changes, by="ann")
-    assert assigned(studio) == {1: bob, 2: bob, 3: None}  # Bob's later assignments remain
-    assert list(chosen(studio, Wanted(assigned=NOBODY)).values_list("number", flat=True)) == [3]
-    assert chosen(studio, Wanted(assigned=str(bob))).count() == 2
+    assigning.undo_assignments(studio, changes, by="ann")
+    assert list_assignments(studio) == {1: bob, 2: bob, 3: None}  # Bob's later assignments remain
+    assert list(filter_cases(studio, CaseFilter(assigned=UNASSIGNED)).values_list("number", flat=True)) == [3]
+    assert filter_cases(studio, CaseFilter(assigned=str(bob))).count() == 2
 
     people.remove_member(studio, bob, by="ann")
-    assert set(assigned(studio).values()) == {None}
-    assigning.take_back(studio, [assigning.Change(1, bob, None)], by="ann")  # a member who has left gets none
-    assert set(assigned(studio).values()) == {None}
+    assert set(list_assignments(studio).values()) == {None}
+    assigning.undo_assignments(studio, [assigning.Change(1, bob, None)], by="ann")  # a member who has left gets none
+    assert set(list_assignments(studio).values()) == {None}
     lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")
     assert [(line.actor, line.said) for line in lines] == [
         ("ann", [["assigned", {"who": "ann@example.org"}]]),

@@ -3,32 +3,32 @@
 import pytest
 
 from exhibit.errors import ConflictError, WrongUseError
-from registry.cases.decisions import Choice, Wish, decide_each, dispute, note, settle
+from registry.cases.decisions import Choice, DecisionRequest, add_note, decide_each, dispute, uphold
 from registry.models import Case
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def case(inline: SyncRunner) -> Case:
-    return found_case(inline.services, owner("studio"))
+    return create_case(inline.services, owner("studio"))
 
 
 def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
-    note(case, by="Ann", words="Ask the gallery first.")
+    add_note(case, by="Ann", text="Ask the gallery first.")
     event = case.events.get(kind="note")
     assert event.actor == "Ann"
     assert "Ask the gallery first." in str(event.said) + event.sentence
     with pytest.raises(WrongUseError):
-        note(case, by="Ann", words=" ")
+        add_note(case, by="Ann", text=" ")
 
 
 def test_a_dispute_stands_until_it_is_settled(inline: SyncRunner, case: Case) -> None:
     with pytest.raises(ConflictError):
         dispute(case, by="Ben", reason="It is ours.")
-    decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ann"))
+    decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.CLEAR, "Ann"))
     case.refresh_from_db()
     dispute(case, by="Ben", reason="It is ours.")
     assert Case.objects.exclude(disputed_at=None).exists()
-    settle(Case.objects.get(), by="Ann", reason="I asked.")
+    uphold(Case.objects.get(), by="Ann", reason="I asked.")
     assert Case.objects.filter(disputed_at=None, decision="cleared").exists()

@@ -6,24 +6,24 @@ from exhibit.errors import ConflictError
 from registry.cases import jobs as cases_jobs
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.models import Case, CaseSighting, Event, Flood, LookAlike, Owner, Picture, Work, WorkChange
-from registry.services.services import leave_to_the_tick
-from tests.assets.flooded import found_on_sites, stranger, with_floor
+from registry.services.services import skip_enqueue
+from tests.assets.flooded import find_on_sites, picture_with_mark, set_flood_floor
 from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
-SEEN, OPENED = 7, 3
+SEEN_COUNT, OPENED = 7, 3
 
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """An owner with a held work: three cases are open, four unrelated images wait."""
-    made = owner("studio")
-    register(with_floor(stage.services, OPENED), made, photograph(1))
+    new_owner = owner("studio")
+    register(set_flood_floor(stage.services, OPENED), new_owner, photograph(1))
     stage.run_until_idle()  # its search of past sightings has finished
-    found_on_sites(stage.services, made, [stranger(number, photograph(1)) for number in range(SEEN)])
+    find_on_sites(stage.services, new_owner, [picture_with_mark(number, photograph(1)) for number in range(SEEN_COUNT)])
 
 
 @pytest.fixture
@@ -31,25 +31,25 @@ def work(inline: SyncRunner) -> Work:
     return Work.objects.get()
 
 
-def say(inline: SyncRunner, work: Work, answer: Answer) -> None:
+def answer_question(inline: SyncRunner, work: Work, answer: Answer) -> None:
     answer_flood(inline.services, work, answer, by="Ann", reason="I looked.")
 
 
-def taken_up() -> tuple[int, int]:
+def count_opened() -> tuple[int, int]:
     return Case.objects.count(), CaseSighting.objects.count()
 
 
 @pytest.mark.long
 def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> None:
-    assert taken_up() == (OPENED, OPENED)
-    say(inline, work, Answer.OPEN)
+    assert count_opened() == (OPENED, OPENED)
+    answer_question(inline, work, Answer.OPEN)
     inline.run_until_idle()
-    assert taken_up() == (SEEN, SEEN)
+    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
     assert not Picture.objects.exclude(state="done").exists()
     Flood.objects.update(state="todo")  # as if the worker had died before the end
     Picture.objects.update(state="todo")
     inline.run_until_idle()
-    assert taken_up() == (SEEN, SEEN)
+    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
     assert Event.objects.filter(kind="work.held").count() == 1
     change = WorkChange.objects.get()
     assert (change.kind, change.by, change.reason) == ("open", "Ann", "I looked.")
@@ -57,36 +57,40 @@ def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> Non
 
 @pytest.mark.long
 def test_what_was_opened_is_the_past_from_then_on(inline: SyncRunner, work: Work) -> None:
-    say(inline, work, Answer.OPEN)
-    found_on_sites(inline.services, work.owner, [stranger(20 + number, photograph(1)) for number in range(8)], "more")
+    answer_question(inline, work, Answer.OPEN)
+    find_on_sites(
+        inline.services, work.owner, [picture_with_mark(20 + number, photograph(1)) for number in range(8)], "more"
+    )
     inline.run_until_idle()
-    assert taken_up() == (SEEN + 8, SEEN + 8)
-    found_on_sites(inline.services, work.owner, [stranger(40 + number, photograph(1)) for number in range(8)], "most")
-    assert Flood.in_force().get().limit == 3 * SEEN
-    assert Case.objects.count() == 3 * SEEN
+    assert count_opened() == (SEEN_COUNT + 8, SEEN_COUNT + 8)
+    find_on_sites(
+        inline.services, work.owner, [picture_with_mark(40 + number, photograph(1)) for number in range(8)], "most"
+    )
+    assert Flood.in_force().get().limit == 3 * SEEN_COUNT
+    assert Case.objects.count() == 3 * SEEN_COUNT
 
 
 @pytest.mark.long
-def test_an_answer_that_nobody_was_told_of_is_found_by_the_tick(inline: SyncRunner, work: Work) -> None:
-    inline.services.enqueue = leave_to_the_tick
-    say(inline, work, Answer.OPEN)
-    assert taken_up() == (OPENED, OPENED)
+def test_unprocessed_answer_is_found_by_the_tick(inline: SyncRunner, work: Work) -> None:
+    inline.services.enqueue = skip_enqueue
+    answer_question(inline, work, Answer.OPEN)
+    assert count_opened() == (OPENED, OPENED)
     runner = SyncRunner(inline.services.config)
     runner.run_until_idle()
-    assert taken_up() == (SEEN, SEEN)
+    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
 
 
 @pytest.mark.long
 def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work: Work) -> None:
-    say(inline, work, Answer.DISMISS)
-    assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN - OPENED
-    again = [stranger(number, photograph(1)) for number in range(OPENED, SEEN)]
-    found_on_sites(inline.services, work.owner, again, "elsewhere")
-    found_on_sites(inline.services, work.owner, [stranger(20, photograph(1))], "new")  # the work stays held
+    answer_question(inline, work, Answer.DISMISS)
+    assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN_COUNT - OPENED
+    more_copies = [picture_with_mark(number, photograph(1)) for number in range(OPENED, SEEN_COUNT)]
+    find_on_sites(inline.services, work.owner, more_copies, "elsewhere")
+    find_on_sites(inline.services, work.owner, [picture_with_mark(20, photograph(1))], "new")  # the work stays held
     inline.run_until_idle()
-    assert taken_up() == (OPENED, OPENED)
+    assert count_opened() == (OPENED, OPENED)
     assert Event.objects.filter(kind="work.held").count() == 1
-    say(inline, work, Answer.OPEN)
+    answer_question(inline, work, Answer.OPEN)
     inline.run_until_idle()
     assert set(Case.objects.values_list("party", flat=True)) == {
         *(f"site-{n}.example" for n in range(3)),
@@ -96,24 +100,24 @@ def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work:
 
 @pytest.mark.long
 def test_a_dismissal_is_taken_back(inline: SyncRunner, work: Work) -> None:
-    say(inline, work, Answer.DISMISS)
-    say(inline, work, Answer.UNDO)
+    answer_question(inline, work, Answer.DISMISS)
+    answer_question(inline, work, Answer.UNDO)
     assert not LookAlike.objects.exists()
-    say(inline, work, Answer.OPEN)
+    answer_question(inline, work, Answer.OPEN)
     inline.run_until_idle()
-    assert taken_up() == (SEEN, SEEN)
+    assert count_opened() == (SEEN_COUNT, SEEN_COUNT)
 
 
-def test_whoever_comes_second_is_told(inline: SyncRunner, work: Work) -> None:
+def test_second_answer_is_reported(inline: SyncRunner, work: Work) -> None:
     with pytest.raises(ConflictError):
-        say(inline, work, Answer.UNDO)
-    say(inline, work, Answer.DISMISS)
+        answer_question(inline, work, Answer.UNDO)
+    answer_question(inline, work, Answer.DISMISS)
     with pytest.raises(ConflictError):
-        say(inline, work, Answer.DISMISS)
-    say(inline, work, Answer.OPEN)
+        answer_question(inline, work, Answer.DISMISS)
+    answer_question(inline, work, Answer.OPEN)
     for answer in Answer:
         with pytest.raises(ConflictError):
-            say(inline, work, answer)
+            answer_question(inline, work, answer)
     assert Owner.objects.get().works.get().changes.count() == 2
 
 
@@ -121,4 +125,4 @@ def test_whoever_comes_second_is_told(inline: SyncRunner, work: Work) -> None:
 def test_a_step_that_is_not_due_takes_nothing_up(inline: SyncRunner, work: Work) -> None:
     cases_jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()
-    assert taken_up() == (OPENED, OPENED)
+    assert count_opened() == (OPENED, OPENED)

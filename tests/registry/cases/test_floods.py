@@ -7,26 +7,26 @@ import pytest
 from exhibit.clock import now
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Event, Flood, FoundDay, Match, Owner, Work
-from tests.assets.flooded import found_on_sites, reposted, stranger, with_floor
-from tests.assets.rows import bring, claimed_slice, owner, photograph, register
+from tests.assets.flooded import find_on_sites, picture_with_mark, recompressed_copy, set_flood_floor
+from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner with one work, which is held back if more than three different images match it in a day."""
-    made = owner("studio")
-    register(with_floor(inline.services, 3), made, photograph(1))
-    return made
+    new_owner = owner("studio")
+    register(set_flood_floor(inline.services, 3), new_owner, photograph(1))
+    return new_owner
 
 
-def strangers(count: int, first: int = 0) -> list[bytes]:
-    return [stranger(first + number, photograph(1)) for number in range(count)]
+def make_copies(count: int, first: int = 0) -> list[bytes]:
+    return [picture_with_mark(first + number, photograph(1)) for number in range(count)]
 
 
 @pytest.mark.long
 def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: SyncRunner, studio: Owner) -> None:
-    found_on_sites(inline.services, studio, [reposted(number, photograph(1)) for number in range(12)])
+    find_on_sites(inline.services, studio, [recompressed_copy(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == Capture.objects.count() == 12
     today = FoundDay.objects.get()
     assert (today.sites, today.different, today.day) == (12, 0, now().date())
@@ -36,50 +36,50 @@ def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: Sync
 @pytest.mark.long
 def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(2))
-    found_on_sites(inline.services, studio, strangers(7))
+    find_on_sites(inline.services, studio, make_copies(7))
     assert Case.objects.count() == Capture.objects.count() == 3
     assert Match.objects.exclude(decision="none").count() == 7
     flood = Flood.objects.get()
     assert (flood.work.number, flood.sites, flood.different, flood.limit, flood.state) == (1, 4, 4, 3, "done")
-    told = Event.objects.get(kind="work.held")
-    assert told.about == {"work": 1, "sites": 4, "different": 4, "limit": 3}
-    found_on_sites(inline.services, studio, [photograph(2)], "other")  # the owner's other works are not affected
+    event = Event.objects.get(kind="work.held")
+    assert event.about == {"work": 1, "sites": 4, "different": 4, "limit": 3}
+    find_on_sites(inline.services, studio, [photograph(2)], "other")  # the owner's other works are not affected
     assert Case.objects.filter(work__number=2).count() == 1
 
 
 @pytest.mark.long
 def test_one_picture_on_very_many_sites_is_looked_at_too(inline: SyncRunner, studio: Owner) -> None:
-    with_floor(inline.services, 1)
-    found_on_sites(inline.services, studio, [reposted(number, photograph(1)) for number in range(12)])
+    set_flood_floor(inline.services, 1)
+    find_on_sites(inline.services, studio, [recompressed_copy(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == 10
     assert (Flood.objects.get().sites, Flood.objects.get().different) == (11, 0)
 
 
 @pytest.mark.long
 def test_many_places_of_one_site_are_one_case_and_count_once(inline: SyncRunner, studio: Owner) -> None:
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, strangers(6)))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, make_copies(6)))
     assert Case.objects.get().case_sightings.count() == 6
     assert (FoundDay.objects.get().sites, FoundDay.objects.get().different) == (1, 1)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("whose", ["its own", "that of other works"])
+@pytest.mark.parametrize("work_owner", ["its own", "that of other works"])
 def test_as_many_as_three_times_on_the_best_day_are_nothing_unusual(
-    inline: SyncRunner, studio: Owner, whose: str
+    inline: SyncRunner, studio: Owner, work_owner: str
 ) -> None:
-    work = Work.objects.get() if whose == "its own" else register(inline.services, studio, photograph(2)).work
+    work = Work.objects.get() if work_owner == "its own" else register(inline.services, studio, photograph(2)).work
     FoundDay.objects.create(work=work, day=now().date() - timedelta(days=40), sites=2, different=2)
-    found_on_sites(inline.services, studio, strangers(8))
+    find_on_sites(inline.services, studio, make_copies(8))
     assert Case.objects.count() == 6
     assert Flood.objects.get().limit == 6
 
 
 @pytest.mark.long
 def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncRunner, studio: Owner) -> None:
-    found_on_sites(inline.services, studio, strangers(5))
+    find_on_sites(inline.services, studio, make_copies(5))
     before = Case.objects.count()
-    found_on_sites(inline.services, studio, strangers(5))
+    find_on_sites(inline.services, studio, make_copies(5))
     assert Case.objects.count() == before == 3
     assert [case.case_sightings.count() for case in Case.objects.all()] == [2, 2, 2]
 
@@ -87,7 +87,7 @@ def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncR
 @pytest.mark.long
 def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline: SyncRunner, studio: Owner) -> None:
     mark = photograph(3)
-    found_on_sites(inline.services, studio, [stranger(number, mark) for number in range(6)])
+    find_on_sites(inline.services, studio, [picture_with_mark(number, mark) for number in range(6)])
     register(inline.services, studio, mark)
     inline.run_until_idle()
     assert not Case.objects.exists()
@@ -97,5 +97,5 @@ def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline:
 
 @pytest.mark.long
 def test_a_day_that_was_held_back_makes_no_past(inline: SyncRunner, studio: Owner) -> None:
-    found_on_sites(inline.services, studio, strangers(6))
+    find_on_sites(inline.services, studio, make_copies(6))
     assert (FoundDay.objects.get().sites, FoundDay.objects.get().different) == (3, 3)

@@ -3,34 +3,34 @@
 from django.utils import translation
 
 from registry.cases import history
-from registry.cases.history import PHRASES, in_english, in_words, joined
+from registry.cases.history import PHRASES, join_sentences, render_english, render_localized
 from registry.models import CaseEvent
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_line_keeps_names_and_values_and_is_said_in_the_readers_language(inline: SyncRunner) -> None:
-    case = found_case(inline.services, owner("studio"))
-    history.record(case, "decided", "Ann", ("covered", {"numbers": "3, 4"}), ("undone", {}), words="See the order.")
+    case = create_case(inline.services, owner("studio"))
+    history.record(case, "decided", "Ann", ("covered", {"numbers": "3, 4"}), ("undone", {}), text="See the order.")
     row = CaseEvent.objects.latest("pk")
     assert row.said == [["covered", {"numbers": "3, 4"}], ["undone", {}]]
-    assert in_english(row.said, row.sentence) == " ".join(
+    assert render_english(row.said, row.sentence) == " ".join(
         [history.PHRASES["covered"] % {"numbers": "3, 4"}, history.PHRASES["undone"], "See the order."]
     )
     with translation.override("zh-hans"):
-        chinese = in_words(row.said)
+        chinese = render_localized(row.said)
     assert "3, 4" in chinese
-    assert chinese != in_english(row.said)
+    assert chinese != render_english(row.said)
 
 
 def test_sentences_stand_apart_by_a_space_unless_their_script_has_none() -> None:
-    assert joined(["One.", "", "Two."]) == "One. Two."
-    assert joined(["一。", "二。", "Three."]) == "一。二。Three."
-    assert joined([]) == ""
+    assert join_sentences(["One.", "", "Two."]) == "One. Two."
+    assert join_sentences(["一。", "二。", "Three."]) == "一。二。Three."
+    assert join_sentences([]) == ""
 
 
 def test_a_translated_phrase_takes_the_values_of_the_english_one() -> None:
     with translation.override("zh-hans"):
         for name, phrase in PHRASES.items():
-            values = {one.split(")")[0]: "VALUE" for one in phrase.split("%(")[1:]}
-            assert in_words([(name, values)]).count("VALUE") == phrase.count("%("), name
+            values = {part.split(")")[0]: "VALUE" for part in phrase.split("%(")[1:]}
+            assert render_localized([(name, values)]).count("VALUE") == phrase.count("%("), name

@@ -6,20 +6,20 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import licence_check
-from registry.cases.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
+from registry.cases.licence_check import Gap, Ledger, country_of, find_fitting, find_obstacle, load_ledger
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Licence, Sighting
-from registry.works.licences import NewLicence, keep_licences
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.registry.matches.test_match import see
+from registry.works.licences import NewLicence, add_licences
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.registry.matches.test_match import crawl_pictures
 from workers.tasks.sync_runner import SyncRunner
 
-SEEN = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SEEN_AT = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
-def place(page: str, host: str = "", party: str = "") -> Sighting:
-    named = host or page.split("/")[2]
-    return Sighting(page_url=page, image_url=f"{page}.jpg", host=named, party=party or named, last_seen=SEEN)
+def make_sighting(page: str, host: str = "", site_name: str = "") -> Sighting:
+    site = host or page.split("/")[2]
+    return Sighting(page_url=page, image_url=f"{page}.jpg", host=site, party=site_name or site, last_seen=SEEN_AT)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def place(page: str, host: str = "", party: str = "") -> Sighting:
     ],
 )
 def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, page: str, gap: Gap | None) -> None:
-    found = obstacle(licence, place(page))
-    assert (None if found is None else found.gap) == gap
+    reason = find_obstacle(licence, make_sighting(page))
+    assert (None if reason is None else reason.gap) == gap
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, 
 def test_a_licence_for_a_time_covers_what_was_seen_surely_within_it(
     licence: Licence, period: str, gap: Gap | None
 ) -> None:
-    seen = place("https://shop.de/a")
-    seen.last_seen, seen.period = None, period
-    found = obstacle(licence, seen)
-    assert (None if found is None else found.gap) == gap
+    shop_place = make_sighting("https://shop.de/a")
+    shop_place.last_seen, shop_place.period = None, period
+    reason = find_obstacle(licence, shop_place)
+    assert (None if reason is None else reason.gap) == gap
 
 
 def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
-    assert [country_of(one) for one in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
+    assert [country_of(host) for host in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
         "DE",
         "GB",
         "",
@@ -85,9 +85,12 @@ def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
 def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1)), photograph(1)]))
-    keep_licences(
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(
+        inline.services,
+        record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1)), photograph(1)]),
+    )
+    add_licences(
         studio,
         [
             NewLicence("Elsewhere", domain="other.example"),
@@ -97,9 +100,9 @@ def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
             NewLicence("All of it", domain="shop.example"),
         ],
     )
-    fits = fitting(Case.objects.get())
-    assert [one.licence.licensee for one in fits] == ["All of it", "One page", "Over", "Elsewhere"]
-    assert [(one.covered, one.of) for one in fits] == [(2, 2), (1, 2), (0, 2), (0, 2)]
+    fits = find_fitting(Case.objects.get())
+    assert [fit.licence.licensee for fit in fits] == ["All of it", "One page", "Over", "Elsewhere"]
+    assert [(fit.covered, fit.of) for fit in fits] == [(2, 2), (1, 2), (0, 2), (0, 2)]
     assert fits[0].obstacle is None
     assert fits[2].obstacle is not None
     assert fits[2].obstacle.words == "it ended on 2020-01-01"
@@ -108,11 +111,12 @@ def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
 def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
-    planned, epoch = claimed_slice(studio)
+    crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(
-        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], host="a.shop.example")
+        inline.services,
+        record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))], host="a.shop.example"),
     )
-    keep_licences(
+    add_licences(
         studio,
         [
             NewLicence("Of another work", (other,), "shop.example"),
@@ -121,13 +125,13 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
             NewLicence("By domain", (first,), "shop.example"),
         ],
     )
-    seen = Sighting.objects.get()
-    found = ledger_of(studio.pk).covering(first.pk, seen)
-    assert found is not None
-    assert found.licensee == "By pattern"
-    left = ledger_of(studio.pk, without=frozenset({found.pk})).covering(first.pk, seen)
-    assert left is not None
-    assert left.licensee == "By domain"
+    sighting = Sighting.objects.get()
+    found_licence = load_ledger(studio.pk).covering(first.pk, sighting)
+    assert found_licence is not None
+    assert found_licence.licensee == "By pattern"
+    remaining = load_ledger(studio.pk, excluded=frozenset({found_licence.pk})).covering(first.pk, sighting)
+    assert remaining is not None
+    assert remaining.licensee == "By domain"
 
 
 @pytest.mark.parametrize(
@@ -143,33 +147,33 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
     ],
 )
 def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(pattern: str, covers: bool) -> None:  # noqa: FBT001
-    seen = Sighting(
+    sighting = Sighting(
         page_url="http://shop.example/page-7",
         image_url="http://images.example/a.jpg",
         host="shop.example",
         party="shop.example",
-        last_seen=SEEN,
+        last_seen=SEEN_AT,
     )
     licence = Licence(number=1, url_pattern=pattern)
-    assert (obstacle(licence, seen) is None) == covers
-    assert (Ledger([(licence, frozenset())]).covering(1, seen) is not None) == covers
+    assert (find_obstacle(licence, sighting) is None) == covers
+    assert (Ledger([(licence, frozenset())]).covering(1, sighting) is not None) == covers
 
 
 def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
     sighting = CaseSighting.objects.get().sighting
     today, day = now().date(), timedelta(days=1)
-    assert licence_check.why_not(Licence(domain="shop.example"), sighting) == ""
-    assert licence_check.why_not(Licence(domain="op.example"), sighting).endswith("op.example")
-    assert licence_check.why_not(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
+    assert licence_check.explain_obstacle(Licence(domain="shop.example"), sighting) == ""
+    assert licence_check.explain_obstacle(Licence(domain="op.example"), sighting).endswith("op.example")
+    assert licence_check.explain_obstacle(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
         "it begins"
     )
-    assert licence_check.why_not(Licence(domain="shop.example", valid_until=today - day), sighting).startswith(
+    assert licence_check.explain_obstacle(Licence(domain="shop.example", valid_until=today - day), sighting).startswith(
         "it ended"
     )
-    assert licence_check.why_not(Licence(url_pattern="shop.example/page-*"), sighting) == ""
-    assert licence_check.why_not(Licence(url_pattern="shop.example/other-*"), sighting) != ""
-    assert licence_check.why_not(Licence(), sighting) != ""
+    assert licence_check.explain_obstacle(Licence(url_pattern="shop.example/page-*"), sighting) == ""
+    assert licence_check.explain_obstacle(Licence(url_pattern="shop.example/other-*"), sighting) != ""
+    assert licence_check.explain_obstacle(Licence(), sighting) != ""

@@ -7,9 +7,9 @@ from registry.cases import licence_trial
 from registry.cases.decisions import confirm
 from registry.cases.licence_trial import try_licences
 from registry.models import LogSubmission
-from registry.works.licences import NewLicence, checked, keep_licences
+from registry.works.licences import NewLicence, add_licences, normalise
 from tests.assets.rows import owner, photograph, register
-from tests.registry.cases.test_ledger import DAY, case_at, looked_at
+from tests.registry.cases.test_ledger import DAY, make_case, review_ledger
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -18,7 +18,7 @@ def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     wide, narrow, other = (
-        case_at(inline, studio, host, name)
+        make_case(inline, studio, host, name)
         for host, name in (("a.shop.example", "a"), ("print.example", "b"), ("elsewhere.example", "c"))
     )
     confirm(inline.services, narrow, by="Ann", reason="")
@@ -37,16 +37,16 @@ def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: SyncRunner, monk
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     for name in ("a", "b", "c"):
-        case_at(inline, studio, f"{name}.example", name)
-    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="a.example")])
-    looked_at(inline, studio)
-    new = checked(NewLicence("A", url_pattern="*c.example/*"))
-    whole = try_licences(studio, [new], instead_of=licence)
+        make_case(inline, studio, f"{name}.example", name)
+    (licence,), _ = add_licences(studio, [NewLicence("A", domain="a.example")])
+    review_ledger(inline, studio)
+    new = normalise(NewLicence("A", url_pattern="*c.example/*"))
+    whole = try_licences(studio, [new], replaced_licence=licence)
     assert whole.counts == {"reopened": 1, "licensed": 1, "decided": 0, "partly": 0}
     assert whole.effects == {1: "reopened", 3: "licensed"}
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
-    pieces, found = 0, licence_trial.NOTHING
-    while found.after is not None:
-        found = try_licences(studio, [new], instead_of=licence, so_far=found, seconds=0)
+    pieces, trial = 0, licence_trial.EMPTY_TRIAL
+    while trial.after is not None:
+        trial = try_licences(studio, [new], replaced_licence=licence, previous=trial, seconds=0)
         pieces += 1
-    assert (found, pieces) == (whole, 4)
+    assert (trial, pieces) == (whole, 4)

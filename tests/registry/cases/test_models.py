@@ -6,13 +6,13 @@ from django.db.models import ProtectedError
 
 from exhibit.clock import now
 from registry.models import Case, CaseEvent, CaseSighting, Licence
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_case_is_one_matter_of_one_owner_and_keeps_what_it_is_about(inline: SyncRunner) -> None:
     studio = owner("studio")
-    case = found_case(inline.services, studio)
+    case = create_case(inline.services, studio)
     with pytest.raises(IntegrityError, match="case_identity"), transaction.atomic():
         Case.objects.create(owner=studio, work=case.work, party=case.party, number=2, opened_at=now())
     other = Case.objects.create(owner=studio, work=case.work, party="other.example", number=2, opened_at=now())
@@ -26,7 +26,7 @@ def test_a_case_is_one_matter_of_one_owner_and_keeps_what_it_is_about(inline: Sy
 
 @pytest.mark.long
 def test_a_sighting_loses_its_licence_and_no_more_when_that_goes(inline: SyncRunner) -> None:
-    case = found_case(inline.services, owner("studio"))
+    case = create_case(inline.services, owner("studio"))
     licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
     case.case_sightings.update(licence=licence)
     licence.delete()
@@ -34,8 +34,8 @@ def test_a_sighting_loses_its_licence_and_no_more_when_that_goes(inline: SyncRun
 
 
 def test_the_newest_line_of_a_history_comes_first(inline: SyncRunner) -> None:
-    case = found_case(inline.services, owner("studio"))
+    case = create_case(inline.services, owner("studio"))
     moment = now()
     for kind in ("one", "two"):
         CaseEvent.objects.create(case=case, at=moment, kind=kind)
-    assert [one.kind for one in case.events.all()[:2]] == ["two", "one"]
+    assert [event.kind for event in case.events.all()[:2]] == ["two", "one"]

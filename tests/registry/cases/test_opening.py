@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, CaseSighting, Licence, LogSubmission, Match, Picture
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.registry.matches.test_match import see
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.registry.matches.test_match import crawl_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -15,11 +15,11 @@ def test_matching_twice_gives_the_same_rows(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    waiting = see(inline, studio, copy_of(data))
-    match_pictures(inline.services, waiting)
+    picture_ids = crawl_pictures(inline, studio, recompress(data))
+    match_pictures(inline.services, picture_ids)
     before = (Match.objects.count(), CaseSighting.objects.count(), Capture.objects.count())
     Picture.objects.update(state="todo")
-    match_pictures(inline.services, waiting)
+    match_pictures(inline.services, picture_ids)
     assert (Match.objects.count(), CaseSighting.objects.count(), Capture.objects.count()) == before
 
 
@@ -28,8 +28,8 @@ def test_a_matched_picture_that_is_seen_again_extends_its_case(inline: SyncRunne
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    match_pictures(inline.services, see(inline, studio, copy_of(data)))
-    match_pictures(inline.services, see(inline, studio, photograph(3), copy_of(data), name="again"))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, photograph(3), recompress(data), name="again"))
     assert Case.objects.get().case_sightings.count() == 2
 
 
@@ -39,9 +39,9 @@ def test_a_public_sighting_concerns_every_owner_and_a_private_one_only_its_own(i
     data = photograph(1)
     register(inline.services, studio, data)
     register(inline.services, agency, data)
-    match_pictures(inline.services, see(inline, studio, copy_of(data), name="import", private=True))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data), name="import", private=True))
     assert [case.owner for case in Case.objects.all()] == [studio]
-    match_pictures(inline.services, see(inline, studio, copy_of(data), name="public"))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data), name="public"))
     assert {case.owner for case in Case.objects.all()} == {studio, agency}
 
 
@@ -51,11 +51,11 @@ def test_a_licence_decides_a_case_and_a_sighting_outside_of_it_takes_that_back(i
     data = photograph(1)
     register(inline.services, studio, data)
     Licence.objects.create(owner=studio, number=7, licensee="A shop", url_pattern="*/page-0", domain="shop.example")
-    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
     case = Case.objects.get()
     assert (case.decision, "7" in str(case.reason)) == ("licensed", True)
     assert not Capture.objects.exists()
-    match_pictures(inline.services, see(inline, studio, photograph(5), copy_of(data), name="again"))
+    match_pictures(inline.services, crawl_pictures(inline, studio, photograph(5), recompress(data), name="again"))
     case.refresh_from_db()
     assert case.decision == "open"
 
@@ -65,26 +65,28 @@ def test_registrations_and_decisions_are_submitted_to_the_log(inline: SyncRunner
     data = photograph(1)
     register(inline.services, studio, data)
     Licence.objects.create(owner=studio, number=1, licensee="A shop", domain="shop.example")
-    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
     assert [row.type for row in LogSubmission.objects.order_by("pk")] == ["registration", "case", "case", "decision"]
 
 
 @pytest.mark.long
 def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_fewer(inline: SyncRunner) -> None:
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    waiting = []
+    crawl_slice, epoch = claim_new_slice(studio)
+    picture_ids = []
     for number in range(1, 6):
         register(inline.services, studio, photograph(number))
         host = f"shop-{number}.example"
-        waiting += bring(inline.services, planned, epoch, [copy_of(photograph(number))], host)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [photograph(9)], "other.example"))
+        picture_ids += record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(number))], host)
+    match_pictures(
+        inline.services, record_sightings(inline.services, crawl_slice, epoch, [photograph(9)], "other.example")
+    )
     with CaptureQueriesContext(connection) as first:
-        match_pictures(inline.services, waiting[:1])
-    with CaptureQueriesContext(connection) as others:
-        match_pictures(inline.services, waiting[1:])
+        match_pictures(inline.services, picture_ids[:1])
+    with CaptureQueriesContext(connection) as other_queries:
+        match_pictures(inline.services, picture_ids[1:])
     assert [case.party for case in Case.objects.order_by("number")] == [
         f"shop-{number}.example" for number in range(1, 6)
     ]
     assert len(first) <= 70
-    assert len(others) - len(first) <= 3 * 12
+    assert len(other_queries) - len(first) <= 3 * 12

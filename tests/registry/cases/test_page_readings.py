@@ -5,23 +5,23 @@ import time
 from registry.bundles.capture import capture_sightings
 from registry.cases.page_readings import MAX_BYTES, NOT_STORED, read_pages, request_reading
 from registry.models import Capture, Case, Owner, PageReading
-from registry.notices.claims import check
+from registry.notices.claims import check_cases
 from tests.assets.noticed import read_captured_pages
 from tests.assets.noticed_once import inline, stage, studio, two_cases
-from tests.registry.notices.test_claims import keep_page
+from tests.registry.notices.test_claims import store_page
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
-CREDITED = '<img src="/image-0.jpg" alt="by Pexels"> <a href="mailto:Legal@shop.example">write</a>'
+CREDITED_PAGE = '<img src="/image-0.jpg" alt="by Pexels"> <a href="mailto:Legal@shop.example">write</a>'
 
 
 def test_what_a_page_states_is_kept_and_the_check_reads_no_page(studio: Owner, inline: SyncRunner) -> None:
-    keep_page(inline, CREDITED)
+    store_page(inline, CREDITED_PAGE)
     row = PageReading.objects.get(capture__case__number=1)
-    assert [each["name"] for each in row.statements] == ["Pexels"]
+    assert [statement["name"] for statement in row.statements] == ["Pexels"]
     assert row.addresses == ["legal@shop.example"]
-    (checked,) = check([studio.cases.get(number=1)]).values()
+    (checked,) = check_cases([studio.cases.get(number=1)]).values()
     assert (checked.pages, checked.pending) == (1, 0)
     assert {point.kind for point in checked.points} == {"reseller"}
 
@@ -30,21 +30,21 @@ def test_a_page_that_holds_the_helper_up_is_refused_once_and_the_check_goes_on(
     studio: Owner, inline: SyncRunner
 ) -> None:
     tag = "<b" + "".join(f" a{number}=1" for number in range(2_000)) + ">"
-    keep_page(inline, CREDITED + tag)
+    store_page(inline, CREDITED_PAGE + tag)
     row = PageReading.objects.get(capture__case__number=1)
     assert row.state == "done"
     assert row.refusal
     assert row.statements == row.addresses == []
-    (checked,) = check([studio.cases.get(number=1)]).values()
+    (checked,) = check_cases([studio.cases.get(number=1)]).values()
     assert (checked.pages, checked.pending) == (0, 0)
 
 
 def test_no_page_is_long_for_a_request(studio: Owner, inline: SyncRunner) -> None:
-    keep_page(inline, f"<img src='/image-0.jpg'><script>{{{'a.' * (MAX_BYTES // 2)}}}</script> Pexels")
+    store_page(inline, f"<img src='/image-0.jpg'><script>{{{'a.' * (MAX_BYTES // 2)}}}</script> Pexels")
     case = studio.cases.get(number=1)
-    begun = time.thread_time()
-    check([case])
-    assert time.thread_time() - begun < 1.0
+    start = time.thread_time()
+    check_cases([case])
+    assert time.thread_time() - start < 1.0
     assert PageReading.objects.get(capture__case__number=1).is_read
 
 
@@ -60,7 +60,7 @@ def test_a_visit_has_its_page_read_once_and_one_without_a_page_none(studio: Owne
     capture_sightings(inline.services, [visit.pk for visit in visits])  # no server responds: no page is stored
     assert not PageReading.objects.exists()
     assert Case.objects.filter(owner=studio).exists()
-    keep_page(inline, CREDITED)
+    store_page(inline, CREDITED_PAGE)
     visit = Capture.objects.get(case__number=1)
     request_reading(inline.services, visit)
     (row,) = PageReading.objects.all()

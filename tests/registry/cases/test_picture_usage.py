@@ -11,10 +11,19 @@ from exhibit.files.blobs import FolderBlobStore
 from registry.cases.decisions import confirm
 from registry.cases.picture_usage import captured_files
 from registry.models import BlockedDigest, Bundle, Capture, Case
-from registry.retention.purge import purge, touched
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.sealed import verified
-from tests.assets.shop import ANOTHER, COPY, LOOPBACK, Shop, holding, page_with_another_inside, settle, watch
+from registry.retention.purge import find_affected_files, purge
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.sealed import verify
+from tests.assets.shop import (
+    COPY,
+    EMBEDDED_PICTURE,
+    LOOPBACK,
+    Shop,
+    change_settings,
+    create_watch,
+    find_files_with,
+    serve_embedded_picture,
+)
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
@@ -25,24 +34,24 @@ __all__ = ["inline", "stage"]
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """A captured page that shows a copy beside an embedded second image; the case is sealed."""
-    settle(stage, allowed_networks=(LOOPBACK,))
+    change_settings(stage, allowed_networks=(LOOPBACK,))
     studio = owner("studio")
     register(stage.services, studio, photograph(1))
     with Site(host="127.0.0.7") as site:
         shop = Shop(site)
-        shop.image(COPY, copy_of(photograph(1)))
-        page_with_another_inside(shop)
-        watch(studio, shop.url())
+        shop.image(COPY, recompress(photograph(1)))
+        serve_embedded_picture(shop)
+        create_watch(studio, shop.url())
         stage.run_until_idle()
     confirm(stage.services, Case.objects.get(), by="Ann", reason="A copy.")
     stage.run_until_idle()
 
 
-def test_a_purge_finds_captures_of_pages_that_show_the_picture_beside_another(inline: SyncRunner) -> None:
+def test_purge_includes_captures_of_pages_that_also_show_the_picture(inline: SyncRunner) -> None:
     roles = {Digest.from_hex(file["digest"]): file["role"] for file in Capture.objects.get().files}
-    assert holding(inline, ANOTHER)
-    purge(inline.services, Digest.of(ANOTHER), by="Ann", reason="An order of a court.")
-    assert not holding(inline, ANOTHER)
+    assert find_files_with(inline, EMBEDDED_PICTURE)
+    purge(inline.services, Digest.of(EMBEDDED_PICTURE), by="Ann", reason="An order of a court.")
+    assert not find_files_with(inline, EMBEDDED_PICTURE)
     assert {role for digest, role in roles.items() if digest in inline.services.blobs} == {
         "network",
         "captured-image",
@@ -52,24 +61,24 @@ def test_a_purge_finds_captures_of_pages_that_show_the_picture_beside_another(in
 def test_purging_an_ordinary_picture_of_a_page_takes_no_evidence_of_anybody_else_but_its_bytes(
     inline: SyncRunner, tmp_path: Path
 ) -> None:
-    found = Digest.of(copy_of(photograph(1)))
-    before = {one: inline.services.blobs.get(one) for one in inline.services.blobs}
-    along = {one.digest: one for one in touched(inline.services, Digest.of(ANOTHER))}
-    assert {(one.owner, one.what) for one in along.values()} == {("studio", "case 1")}
+    digest = Digest.of(recompress(photograph(1)))
+    before = {item: inline.services.blobs.get(item) for item in inline.services.blobs}
+    usages = {item.digest: item for item in find_affected_files(inline.services, Digest.of(EMBEDDED_PICTURE))}
+    assert {(item.owner, item.what) for item in usages.values()} == {("studio", "case 1")}
     roles = {Digest.from_hex(file["digest"]): file["role"] for file in Capture.objects.get().files}
-    assert {roles[one] for one in along if one in roles} == {"page", "exchange"}
+    assert {roles[item] for item in usages if item in roles} == {"page", "exchange"}
 
-    purge(inline.services, Digest.of(ANOTHER), by="Olga", reason="An order of a court.")
+    purge(inline.services, Digest.of(EMBEDDED_PICTURE), by="Olga", reason="An order of a court.")
 
-    assert set(BlockedDigest.objects.values_list("digest", flat=True)) == {Digest.of(ANOTHER)}
-    assert found in inline.services.blobs
-    gone = {one for one in before if one not in inline.services.blobs}
-    assert gone - {Digest.of(ANOTHER)} <= set(along)
-    aside = FolderBlobStore(inline.services.config.data_dir / "withheld")
-    assert {one for one in along if one in aside} == {one for one, said in along.items() if said.kept}
-    assert not holding(inline, ANOTHER)
-    verdict = verified(inline, Bundle.objects.get(), tmp_path)
-    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert set(BlockedDigest.objects.values_list("digest", flat=True)) == {Digest.of(EMBEDDED_PICTURE)}
+    assert digest in inline.services.blobs
+    missing = {item for item in before if item not in inline.services.blobs}
+    assert missing - {Digest.of(EMBEDDED_PICTURE)} <= set(usages)
+    withheld_store = FolderBlobStore(inline.services.config.data_dir / "withheld")
+    assert {item for item in usages if item in withheld_store} == {item for item, usage in usages.items() if usage.kept}
+    assert not find_files_with(inline, EMBEDDED_PICTURE)
+    verdict = verify(inline, Bundle.objects.get(), tmp_path)
+    withheld = {item.name for item in verdict.checks if item.sentence.startswith("Withheld from this copy")}
     assert "file:data/sightings/01/image.jpg" not in withheld
     assert not verdict.failures
     assert Case.objects.get().decision == "confirmed"

@@ -7,13 +7,13 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import queue
-from registry.cases.queue import Wanted
+from registry.cases.queue import CaseFilter
 from registry.models import Case, Owner
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
 
-def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
+def make_cases(inline: SyncRunner, studio: Owner, count: int) -> None:
     """Create waiting cases of a few parties, many of them with equal odds and numbers of pages."""
     chance = random.Random(3)
     works = [register(inline.services, studio, photograph(seed)).work for seed in range(1, 6)]
@@ -24,42 +24,42 @@ def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
             owner=studio,
             work=work,
             number=number,
-            party=party,
+            party=site,
             opened_at=now(),
             waits=True,
             likelihood=chance.choice((0.5, 0.75)),
             places=chance.randint(1, 2),
         )
-        for number, (work, party) in enumerate(places[:count], 1)
+        for number, (work, site) in enumerate(places[:count], 1)
     )
 
 
 @pytest.mark.long
 def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: SyncRunner) -> None:
     studio = owner("studio")
-    cases(inline, studio, 40)
-    listed = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]
+    make_cases(inline, studio, 40)
+    listed = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)]
     assert len(listed) == 40
     numbers = [case.number for case in listed]
-    assert [queue.following(case) for case in listed] == [*numbers[1:], None]
+    assert [queue.next_case_number(case) for case in listed] == [*numbers[1:], None]
 
 
 def test_after_a_decided_case_comes_the_first_that_waits(inline: SyncRunner) -> None:
     studio = owner("studio")
-    cases(inline, studio, 3)
-    first, second, third = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]
+    make_cases(inline, studio, 3)
+    first, second, third = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)]
     Case.objects.filter(pk=first.pk).update(waits=False)
     first.refresh_from_db()
-    assert queue.following(first) == second.number
+    assert queue.next_case_number(first) == second.number
     Case.objects.filter(owner=studio).update(waits=False)
     third.refresh_from_db()
-    assert queue.following(third) is None
+    assert queue.next_case_number(third) is None
 
 
 def test_a_case_that_was_decided_since_it_was_read_has_the_first_behind_it(inline: SyncRunner) -> None:
     studio = owner("studio")
-    cases(inline, studio, 2)
-    last = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)][-1]
+    make_cases(inline, studio, 2)
+    last = [entry.case for entry in queue.list_in_groups(studio, CaseFilter(), 0, 100)][-1]
     Case.objects.filter(owner=studio).update(waits=False)
     assert last.waits
-    assert queue.following(last) is None
+    assert queue.next_case_number(last) is None

@@ -4,10 +4,10 @@ import pytest
 
 from exhibit.clock import now
 from registry.cases import queue
-from registry.cases.queue import State, Wanted
+from registry.cases.queue import CaseFilter, State
 from registry.cases.search import url_parts
 from registry.models import Case, CaseSighting, Owner, Sighting
-from tests.assets.rows import found_studio
+from tests.assets.rows import create_studio
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "https://shop.example/Prints/caf%C3%A9?id=31"
@@ -16,16 +16,16 @@ IMAGE = "https://cdn.example/img/Harbour-9.jpg"
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    made = found_studio(inline)
+    new_owner = create_studio(inline)
     Sighting.objects.update(page_url=PAGE, image_url=IMAGE)
-    case = made.cases.get()
-    Case.objects.create(owner=made, work=case.work, number=312, party="other.example", opened_at=now())
-    return made
+    case = new_owner.cases.get()
+    Case.objects.create(owner=new_owner, work=case.work, number=312, party="other.example", opened_at=now())
+    return new_owner
 
 
-def find(of: Owner, words: str) -> list[int]:
-    found = queue.chosen(of, Wanted(state=State.ALL, words=words))
-    return sorted(found.values_list("number", flat=True))
+def search_cases(of: Owner, words: str) -> list[int]:
+    cases = queue.filter_cases(of, CaseFilter(state=State.ALL, words=words))
+    return sorted(cases.values_list("number", flat=True))
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def find(of: Owner, words: str) -> list[int]:
         "harbour-9.JPG", "/prints/café", "cdn.example/img", "img/Harbour",
     ],
 )  # fmt: skip
-def test_a_part_of_the_url_of_a_page_or_an_image_finds_the_case(studio: Owner, words: str) -> None:
-    assert find(studio, words) == [1]
+def test_case_is_found_by_part_of_a_page_or_image_url(studio: Owner, words: str) -> None:
+    assert search_cases(studio, words) == [1]
 
 
 @pytest.mark.parametrize(
@@ -46,28 +46,26 @@ def test_a_part_of_the_url_of_a_page_or_an_image_finds_the_case(studio: Owner, w
         ("other.example", [312]), ("nowhere.example/prints", []), ("%", []), ("prints café", []), ("1", [1]),
     ],
 )  # fmt: skip
-def test_a_number_finds_its_case_alone_and_other_words_find_nothing(
-    studio: Owner, words: str, numbers: list[int]
-) -> None:
+def test_case_is_found_by_its_number_only(studio: Owner, words: str, numbers: list[int]) -> None:
     studio.works.update(title="Harbour at dawn")
-    assert find(studio, words) == numbers
+    assert search_cases(studio, words) == numbers
 
 
 def test_a_case_of_another_owner_is_not_found_by_its_url(studio: Owner) -> None:
     other = Owner.objects.create(slug="other", name="Other")
-    assert find(other, "shop.example/prints") == find(other, "#1") == []
+    assert search_cases(other, "shop.example/prints") == search_cases(other, "#1") == []
 
 
-def test_a_host_in_letters_is_found_in_its_ascii_form(studio: Owner) -> None:
+def test_host_in_unicode_is_found_by_its_ascii_form(studio: Owner) -> None:
     Sighting.objects.update(page_url="https://xn--bcher-kva.example/a")
-    assert find(studio, "bücher.example/a") == [1]
+    assert search_cases(studio, "bücher.example/a") == [1]
     assert url_parts("https://bücher.example/a") == ["xn--bcher-kva.example/a"]
 
 
 def test_a_case_with_several_sightings_is_listed_once(studio: Owner) -> None:
     row = CaseSighting.objects.get()
-    seen = row.sighting
-    seen.pk, seen.page_key, seen.page_url = None, b"another", f"{PAGE}&page=2"
-    seen.save()
-    CaseSighting.objects.create(case=row.case, match=row.match, sighting=seen)
-    assert find(studio, "shop.example/prints") == [1]
+    sighting = row.sighting
+    sighting.pk, sighting.page_key, sighting.page_url = None, b"another", f"{PAGE}&page=2"
+    sighting.save()
+    CaseSighting.objects.create(case=row.case, match=row.match, sighting=sighting)
+    assert search_cases(studio, "shop.example/prints") == [1]

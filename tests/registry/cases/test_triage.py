@@ -7,31 +7,31 @@ import pytest
 from PIL import Image
 
 from registry.cases import decisions
-from registry.cases.decisions import Choice, Wish, clear, confirm, license_use, reopen
+from registry.cases.decisions import Choice, DecisionRequest, confirm, dismiss, license_use, reopen
 from registry.matches.match import match_pictures
 from registry.models import Case, LookAlike, Owner
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 
-def see(inline: SyncRunner, of: Owner, *pictures: bytes, host: str = "shop.example") -> None:
-    planned, epoch = claimed_slice(of, f"watch {of.watches.count()}")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, pictures, host=host))
+def crawl_pictures(inline: SyncRunner, rights_holder: Owner, *pictures: bytes, host: str = "shop.example") -> None:
+    crawl_slice, epoch = claim_new_slice(rights_holder, f"watch {rights_holder.watches.count()}")
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, pictures, host=host))
 
 
-def waiting(of: Owner) -> list[str]:
+def list_waiting_sites(of: Owner) -> list[str]:
     return sorted(of.cases.filter(waits=True).values_list("party", flat=True))
 
 
-def half_of(data: bytes) -> bytes:
+def crop_half(data: bytes) -> bytes:
     picture = Image.open(io.BytesIO(data))
-    return jpeg(picture.crop((0, 0, picture.width * 3 // 4, picture.height)))
+    return encode_jpeg(picture.crop((0, 0, picture.width * 3 // 4, picture.height)))
 
 
 def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data), data)
+    crawl_pictures(inline, studio, recompress(data), data)
     case = Case.objects.get()
     assert (case.waits, case.places) == (True, 2)
     assert case.likelihood >= 0.9
@@ -40,64 +40,66 @@ def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: SyncRunner) -> N
 
 
 @pytest.mark.long
-def test_a_cleared_case_waits_again_when_it_gains_another_picture(inline: SyncRunner) -> None:
+def test_dismissed_case_waits_again_after_another_picture(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, half_of(data))
-    clear(Case.objects.get(), by="Ann", reason="")
-    see(inline, studio, half_of(data))
-    assert waiting(studio) == []
-    see(inline, studio, data)
-    assert waiting(studio) == ["shop.example"]
-    (outcome,) = decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ben", "A copy now."))
+    crawl_pictures(inline, studio, crop_half(data))
+    dismiss(Case.objects.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, crop_half(data))
+    assert list_waiting_sites(studio) == []
+    crawl_pictures(inline, studio, data)
+    assert list_waiting_sites(studio) == ["shop.example"]
+    (outcome,) = decisions.decide_each(
+        inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben", "A copy now.")
+    )
     assert outcome.done
     assert outcome.case.decision == "confirmed"
-    assert waiting(studio) == []
+    assert list_waiting_sites(studio) == []
 
 
 @pytest.mark.long
 def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
+    crawl_pictures(inline, studio, recompress(data))
     licence = studio.licences.create(number=1, licensee="Harbour Prints", valid_until=date(2020, 1, 1))
     license_use(Case.objects.get(), licence, by="Ann", reason="")
-    assert waiting(studio) == []
-    see(inline, studio, copy_of(data))
-    assert waiting(studio) == ["shop.example"]
+    assert list_waiting_sites(studio) == []
+    crawl_pictures(inline, studio, recompress(data))
+    assert list_waiting_sites(studio) == ["shop.example"]
 
 
 @pytest.mark.long
 def test_a_confirmed_case_asks_nobody_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
+    crawl_pictures(inline, studio, recompress(data))
     confirm(inline.services, Case.objects.get(), by="Ann", reason="")
-    see(inline, studio, data)
-    assert waiting(studio) == []
+    crawl_pictures(inline, studio, data)
+    assert list_waiting_sites(studio) == []
 
 
 @pytest.mark.long
 def test_a_case_can_be_taken_out_of_the_drawer(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
-    clear(Case.objects.get(), by="Ann", reason="")
-    see(inline, studio, copy_of(data), host="other.example")
-    decisions.take_out(Case.objects.get(party="other.example"), by="Ben")
-    assert waiting(studio) == ["other.example"]
+    crawl_pictures(inline, studio, recompress(data))
+    dismiss(Case.objects.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, recompress(data), host="other.example")
+    decisions.return_to_queue(Case.objects.get(party="other.example"), by="Ben")
+    assert list_waiting_sites(studio) == ["other.example"]
 
 
 @pytest.mark.long
-def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: SyncRunner) -> None:
+def test_dismissed_pair_needs_no_further_decision(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
-    see(inline, studio, copy_of(data), host="other.example")
-    clear(Case.objects.get(party="shop.example"), by="Ann", reason="Another bridge.")
-    assert waiting(studio) == []
-    see(inline, studio, copy_of(data), host="third.example")
-    assert waiting(studio) == []
+    crawl_pictures(inline, studio, recompress(data))
+    crawl_pictures(inline, studio, recompress(data), host="other.example")
+    dismiss(Case.objects.get(party="shop.example"), by="Ann", reason="Another bridge.")
+    assert list_waiting_sites(studio) == []
+    crawl_pictures(inline, studio, recompress(data), host="third.example")
+    assert list_waiting_sites(studio) == []
     drawer = Case.objects.get(party="third.example")
     assert (drawer.decision, drawer.captures.count()) == ("open", 0)
     learned = drawer.owner.look_alikes.get()
@@ -109,12 +111,12 @@ def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: Sy
 def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, half_of(data))
-    clear(Case.objects.get(), by="Ann", reason="")
-    see(inline, studio, copy_of(half_of(data)), host="near.example")
-    assert waiting(studio) == []
-    see(inline, studio, data, host="copy.example")
-    assert waiting(studio) == ["copy.example"]
+    crawl_pictures(inline, studio, crop_half(data))
+    dismiss(Case.objects.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, recompress(crop_half(data)), host="near.example")
+    assert list_waiting_sites(studio) == []
+    crawl_pictures(inline, studio, data, host="copy.example")
+    assert list_waiting_sites(studio) == ["copy.example"]
 
 
 @pytest.mark.long
@@ -122,30 +124,30 @@ def test_what_one_owner_learned_is_nothing_to_another(inline: SyncRunner) -> Non
     studio, agency, data = owner("studio"), owner("agency"), photograph(1)
     register(inline.services, studio, data)
     register(inline.services, agency, data)
-    see(inline, studio, copy_of(data))
-    clear(studio.cases.get(), by="Ann", reason="")
-    see(inline, studio, copy_of(data), host="other.example")
-    assert (waiting(studio), waiting(agency)) == ([], ["other.example", "shop.example"])
+    crawl_pictures(inline, studio, recompress(data))
+    dismiss(studio.cases.get(), by="Ann", reason="")
+    crawl_pictures(inline, studio, recompress(data), host="other.example")
+    assert (list_waiting_sites(studio), list_waiting_sites(agency)) == ([], ["other.example", "shop.example"])
 
 
 @pytest.mark.long
 def test_opening_the_case_again_forgets_what_it_taught(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
-    see(inline, studio, copy_of(data), host="other.example")
+    crawl_pictures(inline, studio, recompress(data))
+    crawl_pictures(inline, studio, recompress(data), host="other.example")
     case = Case.objects.get(party="shop.example")
-    clear(case, by="Ann", reason="")
+    dismiss(case, by="Ann", reason="")
     reopen(case, by="Ben", reason="It is ours.")
     assert not LookAlike.objects.exists()
-    assert waiting(studio) == ["other.example", "shop.example"]
+    assert list_waiting_sites(studio) == ["other.example", "shop.example"]
 
 
 @pytest.mark.long
 def test_a_use_that_nobody_minds_teaches_nothing(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
-    see(inline, studio, copy_of(data))
-    clear(Case.objects.get(), by="Ann", reason="A quotation.", copies=True)
-    see(inline, studio, copy_of(data), host="other.example")
-    assert waiting(studio) == ["other.example"]
+    crawl_pictures(inline, studio, recompress(data))
+    dismiss(Case.objects.get(), by="Ann", reason="A quotation.", copies=True)
+    crawl_pictures(inline, studio, recompress(data), host="other.example")
+    assert list_waiting_sites(studio) == ["other.example"]

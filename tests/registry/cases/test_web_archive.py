@@ -12,21 +12,21 @@ from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.bundles.capture import ASIDE, capture_sightings
+from registry.bundles.capture import CASE_SNOOZED, capture_sightings
 from registry.cases import decisions, web_archive
 from registry.matches.match import match_pictures
 from registry.members import people
 from registry.models import Bundle, Capture, Case, LogSubmission, Owner, Sighting
 from registry.services.services import Services
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site import Answer, Seen, Site
-from tests.assets.web_archive import JOB, KEYS, saving, told
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site import Answer, ReceivedRequest, Site
+from tests.assets.web_archive import JOB, KEYS, json_response, serve_save_requests
 from workers.tasks.sync_runner import SyncRunner
 
-COPY = copy_of(photograph(1))
+COPY = recompress(photograph(1))
 LOOPBACK = ("127.0.0.0/8",)
 PENDING = {"status": "pending"}
-STAMP = f"{now():%Y%m%d%H%M%S}"
+TIMESTAMP = f"{now():%Y%m%d%H%M%S}"
 
 
 ODD: list[tuple[dict[str, object] | Answer, str]] = [
@@ -36,19 +36,20 @@ ODD: list[tuple[dict[str, object] | Answer, str]] = [
     ({"status": "done"}, "nonsense"),
     ({"status": "success", "original_url": "https://a.example/"}, "nonsense"),
     ({"status": "success", "timestamp": "yesterday", "original_url": "https://a.example/"}, "nonsense"),
-    ({"status": "success", "timestamp": f"../{STAMP}", "original_url": "https://a.example/"}, "nonsense"),
-    ({"status": "success", "timestamp": STAMP, "original_url": "javascript:alert(1)"}, "nonsense"),
-    ({"status": "success", "timestamp": STAMP, "original_url": 5}, "nonsense"),
-    ({"status": "success", "timestamp": STAMP, "original_url": "https://a.example/" + "a" * 9_000}, "nonsense"),
+    ({"status": "success", "timestamp": f"../{TIMESTAMP}", "original_url": "https://a.example/"}, "nonsense"),
+    ({"status": "success", "timestamp": TIMESTAMP, "original_url": "javascript:alert(1)"}, "nonsense"),
+    ({"status": "success", "timestamp": TIMESTAMP, "original_url": 5}, "nonsense"),
+    ({"status": "success", "timestamp": TIMESTAMP, "original_url": "https://a.example/" + "a" * 9_000}, "nonsense"),
     ({"status": ["success"]}, "nonsense"),
     ({"status": "pending", "job_id": "../../elsewhere"}, "nonsense"),
     (Answer(b"<html>", "text/html"), "nonsense"),
     (Answer(b"[]", "application/json"), "nonsense"),
     (Answer(b"[" * 100_000, "application/json"), "nonsense"),
-    (Answer(b'{"status": "error", "status_ext": "x"}' + b" " * web_archive.MAX_ANSWER, "application/json"), "nonsense"),
-    (told({"message": "Too many requests."}, 429), "refused"),
-    (told({}, 503), "no-answer"),
-    (told({}, 404), "no-answer"),
+    (Answer(b'{"status": "error", "status_ext": "x"}' + b" " * web_archive.MAX_RESPONSE,
+    "application/json"), "nonsense"),
+    (json_response({"message": "Too many requests."}, 429), "refused"),
+    (json_response({}, 503), "no-answer"),
+    (json_response({}, 404), "no-answer"),
 ]  # fmt: skip
 """How an archive's job may end otherwise, and what is recorded."""
 
@@ -80,56 +81,58 @@ def shop() -> Iterator[Site]:
 def studio(services: Services) -> Owner:
     studio = owner("studio")
     register(services, studio, photograph(1))
-    people.ask_for(studio, "web_archive", wanted=True, by="Ann")
+    people.set_option(studio, "web_archive", enabled=True, by="Ann")
     return studio
 
 
 @pytest.fixture
 def case(services: Services, studio: Owner, shop: Site) -> Case:
     """A confirmed case whose only page has not been visited."""
-    planned, epoch = claimed_slice(studio)
-    match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     case = studio.cases.get()
     decisions.confirm(services, case, by="Ann", reason="A copy.")
     case.refresh_from_db()
     return case
 
 
-def captured(services: Services, case: Case) -> tuple[Capture, WebArchive | None]:
+def capture_case(services: Services, case: Case) -> tuple[Capture, WebArchive | None]:
     Capture.objects.update(state="todo", attempts=0, not_before=None)
     row = case.captures.order_by("-number")[0]
     capture_sightings(services, [row.pk])
     row.refresh_from_db()
     assert (row.state, row.outcome) == ("done", "captured")
-    kept = [services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files if one["role"] == "web-archive"]
-    read = [from_plain(WebArchive, parse_json(data, what="it"), where="it") for data in kept]
-    return row, read[0] if read else None
+    contents = [
+        services.blobs.get(Digest.from_hex(file["digest"])) for file in row.files if file["role"] == "web-archive"
+    ]
+    archives = [from_plain(WebArchive, parse_json(data, what="it"), where="it") for data in contents]
+    return row, archives[0] if archives else None
 
 
 def record(services: Services, case: Case) -> WebArchive:
-    found = captured(services, case)[1]
-    assert found is not None
-    return found
+    archive_record = capture_case(services, case)[1]
+    assert archive_record is not None
+    return archive_record
 
 
-def success(page: str, **other: object) -> dict[str, object]:
-    return {"status": "success", "timestamp": STAMP, "original_url": page, "http_status": 200, **other}
+def make_success(page: str, **other: object) -> dict[str, object]:
+    return {"status": "success", "timestamp": TIMESTAMP, "original_url": page, "http_status": 200, **other}
 
 
 @pytest.mark.long
-def test_what_the_archive_tells_is_kept_as_its_word(services: Services, case: Case, archive: Site, shop: Site) -> None:
-    forms = saving(archive, PENDING, PENDING, success(shop.url("/page-0")))
-    row, said = captured(services, case)
-    address = f"{archive.url('')}/web/{STAMP}/{shop.url('/page-0')}"
-    assert said == WebArchive(archive.url(""), JOB, "", address)
+def test_archive_response_is_stored_as_its_statement(services: Services, case: Case, archive: Site, shop: Site) -> None:
+    forms = serve_save_requests(archive, PENDING, PENDING, make_success(shop.url("/page-0")))
+    row, archive_record = capture_case(services, case)
+    address = f"{archive.url('')}/web/{TIMESTAMP}/{shop.url('/page-0')}"
+    assert archive_record == WebArchive(archive.url(""), JOB, "", address)
     assert address in row.sentence
     assert forms == [{"url": [shop.url("/page-0")], "capture_all": ["1"], "skip_first_archive": ["1"]}]
     assert archive.paths() == ["/save", *[f"/save/status/{JOB}"] * 3]
-    assert {one.headers["accept"] for one in archive.seen} == {"application/json"}
+    assert {request.headers["accept"] for request in archive.seen} == {"application/json"}
 
 
 @pytest.mark.long
-def test_the_keys_are_taken_from_their_file_and_are_told_to_nobody_else(
+def test_keys_are_read_from_their_file_and_sent_to_the_archive_only(
     services: Services,
     case: Case,
     archive: Site,
@@ -142,20 +145,25 @@ def test_the_keys_are_taken_from_their_file_and_are_told_to_nobody_else(
     file.parent.mkdir(parents=True, exist_ok=True)
     with caplog.at_level(logging.DEBUG):
         file.write_text("access2:secret2\n")
-        saving(archive)
-        _, said = captured(services, case)
-        assert said is not None
-        assert said.missing == "refused"
+        serve_save_requests(archive)
+        _, archive_record = capture_case(services, case)
+        assert archive_record is not None
+        assert archive_record.missing == "refused"
         file.write_text("access2:\nsecret2\x00")  # not a valid header
         assert record(services, case).missing == "no-answer"
         file.write_text(KEYS + "\n")
-        saving(archive, success(shop.url("/page-0")))
-        row, said = captured(services, case)
-    assert said is not None
-    assert said.address
-    everything = [caplog.text, row.sentence, said.to_json().decode(), *map(str, LogSubmission.objects.values_list())]
+        serve_save_requests(archive, make_success(shop.url("/page-0")))
+        row, archive_record = capture_case(services, case)
+    assert archive_record is not None
+    assert archive_record.address
+    everything = [
+        caplog.text,
+        row.sentence,
+        archive_record.to_json().decode(),
+        *map(str, LogSubmission.objects.values_list()),
+    ]
     assert not [text for text in everything if "secret" in text]
-    assert not [one for one in shop.seen if "authorization" in one.headers]
+    assert not [request for request in shop.seen if "authorization" in request.headers]
 
 
 @pytest.mark.long
@@ -167,27 +175,27 @@ def test_keys_follow_no_redirect(services: Services, case: Case, archive: Site) 
 
 
 @pytest.mark.long
-def test_whatever_else_it_says_is_told_as_missing(services: Services, case: Case, archive: Site) -> None:
+def test_other_responses_are_recorded_as_missing(services: Services, case: Case, archive: Site) -> None:
     for answer, missing in ODD:
-        saving(archive, PENDING, answer)
-        row, said = captured(services, case)
-        assert said == WebArchive(archive.url(""), JOB, missing, ""), answer
+        serve_save_requests(archive, PENDING, answer)
+        row, archive_record = capture_case(services, case)
+        assert archive_record == WebArchive(archive.url(""), JOB, missing, ""), answer
         assert "<" not in row.sentence
 
 
 @pytest.mark.long
-def test_an_address_is_told_in_ascii(services: Services, case: Case, archive: Site) -> None:
-    saving(archive, success("https://a.example/b c?d=é&e=%20"))
+def test_url_is_sent_in_ascii(services: Services, case: Case, archive: Site) -> None:
+    serve_save_requests(archive, make_success("https://a.example/b c?d=é&e=%20"))
     assert record(services, case).address.endswith("/https://a.example/b%20c?d=%C3%A9&e=%20")
 
 
 @pytest.mark.long
-def test_an_archive_that_is_away_is_told_and_stops_nothing(services: Services, case: Case) -> None:
-    with Site() as gone:
-        address = gone.url("")
+def test_unreachable_archive_is_recorded_and_does_not_stop_the_capture(services: Services, case: Case) -> None:
+    with Site() as offline_site:
+        address = offline_site.url("")
     services.config = replace(services.config, web_archive_url=address)
-    _, said = captured(services, case)
-    assert said == WebArchive(address, "", "no-answer", "")
+    _, archive_record = capture_case(services, case)
+    assert archive_record == WebArchive(address, "", "no-answer", "")
 
 
 def test_a_slow_archive_is_not_waited_for(
@@ -196,17 +204,17 @@ def test_a_slow_archive_is_not_waited_for(
     monkeypatch.setattr(web_archive, "SECONDS", 0.3)
     over = threading.Event()
 
-    def slow(_: Seen) -> Answer:
+    def slow(_: ReceivedRequest) -> Answer:
         over.wait(20)
-        return told(PENDING)
+        return json_response(PENDING)
 
-    saving(archive)
+    serve_save_requests(archive)
     archive.routes[f"/save/status/{JOB}"] = slow
-    said = record(services, case)
+    archive_record = record(services, case)
     assert not over.is_set()
     over.set()
-    assert (said.job, said.address) == (JOB, "")
-    assert said.missing in {"too-slow", "no-answer"}
+    assert (archive_record.job, archive_record.address) == (JOB, "")
+    assert archive_record.missing in {"too-slow", "no-answer"}
 
 
 @pytest.mark.long
@@ -215,28 +223,28 @@ def test_one_that_never_ends_is_too_slow(
 ) -> None:
     monkeypatch.setattr(web_archive, "SECONDS", 0.3)
     before = set(threading.enumerate())
-    saving(archive, *[PENDING] * 1000)
+    serve_save_requests(archive, *[PENDING] * 1000)
     assert record(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
-    asked = len(archive.seen)
-    assert 1 < asked < 40  # with pauses, and not after the work is done
+    request_count = len(archive.seen)
+    assert 1 < request_count < 40  # with pauses, and not after the work is done
 
 
 # which archive is queried, and when
 
 
 @pytest.mark.long
-def test_nobody_is_asked_unless_the_owner_wants_it_and_the_operator_has_set_one(
+def test_archive_is_used_only_if_owner_and_operator_enable_it(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
     assert not owner("agency").web_archive
-    people.ask_for(owner("other"), "web_archive", wanted=True, by="Bob")
-    people.ask_for(studio, "web_archive", wanted=False, by="Ann")
-    assert captured(services, case)[1] is None
-    people.ask_for(studio, "web_archive", wanted=True, by="Ann")
+    people.set_option(owner("other"), "web_archive", enabled=True, by="Bob")
+    people.set_option(studio, "web_archive", enabled=False, by="Ann")
+    assert capture_case(services, case)[1] is None
+    people.set_option(studio, "web_archive", enabled=True, by="Ann")
     services.config = replace(services.config, web_archive_url="")
-    assert captured(services, case)[1] is None
+    assert capture_case(services, case)[1] is None
     assert archive.seen == []
     entries = LogSubmission.objects.filter(type="setting", opening__content__what="web archive asked for")
     assert entries.count() == 4
@@ -249,11 +257,11 @@ def test_no_page_is_made_public_that_a_person_has_not_decided_about(
     usual = {"decision": "confirmed", "waits": False, "demonstration": False}
     for other in ({"decision": "open"}, {"waits": True}, {"demonstration": True}):
         Case.objects.update(**usual | other)
-        assert captured(services, case)[1] is None, other
+        assert capture_case(services, case)[1] is None, other
     Case.objects.update(**usual | {"decision": "cleared"})
     Capture.objects.update(state="todo")
     capture_sightings(services, [case.captures.get().pk])
-    assert case.captures.get().error == ASIDE, "nobody visits it at all"
+    assert case.captures.get().error == CASE_SNOOZED, "nobody visits it at all"
     assert archive.seen == []
 
 
@@ -262,10 +270,10 @@ def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
     Sighting.objects.update(private_to=studio)
-    assert captured(services, case)[1] is None
+    assert capture_case(services, case)[1] is None
     Sighting.objects.update(private_to=None)
     services.config = replace(services.config, cocapture_networks=())
-    assert captured(services, case)[1] is None
+    assert capture_case(services, case)[1] is None
     assert archive.seen == []
 
 
@@ -273,42 +281,44 @@ def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
 def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     services: Services, studio: Owner, shop: Site, archive: Site
 ) -> None:
-    planned, epoch = claimed_slice(studio)
-    match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(services, record_sightings(services, crawl_slice, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     case = studio.cases.get()
-    assert captured(services, case)[1] is None  # likely, and captured at once
+    assert capture_case(services, case)[1] is None  # likely, and captured at once
     decisions.confirm(services, case, by="Ann", reason="A copy.", undo_for=timedelta(seconds=20))
-    again = case.captures.get(number=2)
-    assert again.not_before is not None
-    assert again.not_before > now()
-    capture_sightings(services, [again.pk])
-    assert (Capture.objects.get(pk=again.pk).state, archive.seen) == ("todo", [])
+    second_capture = case.captures.get(number=2)
+    assert second_capture.not_before is not None
+    assert second_capture.not_before > now()
+    capture_sightings(services, [second_capture.pk])
+    assert (Capture.objects.get(pk=second_capture.pk).state, archive.seen) == ("todo", [])
     assert Bundle.objects.get().sealed_at is None
-    saving(archive, success(shop.url("/page-0")))
+    serve_save_requests(archive, make_success(shop.url("/page-0")))
     assert record(services, case).address
     decisions.reopen(case, by="Ann", reason="No.")
-    people.ask_for(studio, "web_archive", wanted=False, by="Ann")
+    people.set_option(studio, "web_archive", enabled=False, by="Ann")
     decisions.confirm(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2
 
 
 @pytest.mark.long
-def test_a_page_of_a_private_and_a_public_sighting_is_told_for_the_public_one_alone(
+def test_only_the_public_sighting_of_a_page_is_archived(
     services: Services, studio: Owner, archive: Site, shop: Site
 ) -> None:
-    other = copy_of(photograph(2))
+    other = recompress(photograph(2))
     shop.page("/page-0", '<img src="image-0.jpg"><img src="image-1.jpg">')
     shop.routes["/image-1.jpg"] = Answer(other, media_type="image/jpeg")
     register(services, studio, photograph(2))
     host = f"127.0.0.1:{shop.port}"
-    match_pictures(services, bring(services, *claimed_slice(studio), [COPY, other], host=host, one_page=True))
+    match_pictures(
+        services, record_sightings(services, *claim_new_slice(studio), [COPY, other], host=host, one_page=True)
+    )
     private, public = studio.cases.order_by("pk")
     for case in (private, public):
         decisions.confirm(services, case, by="Ann", reason="A copy.")
     Sighting.objects.filter(captures__case=private).update(private_to=studio)
-    saving(archive, success(shop.url("/page-0")))
+    serve_save_requests(archive, make_success(shop.url("/page-0")))
     Capture.objects.update(state="todo", attempts=0, not_before=None)
     capture_sightings(services, [row.pk for row in Capture.objects.order_by("pk")])
-    roles = [{one["role"] for one in case.captures.get().files} for case in (private, public)]
-    assert ["web-archive" in of for of in roles] == [False, True]
+    roles = [{file["role"] for file in case.captures.get().files} for case in (private, public)]
+    assert ["web-archive" in rights_holder for rights_holder in roles] == [False, True]
     assert archive.times("/save") == 1

@@ -6,22 +6,22 @@ from exhibit.clock import now
 from registry.cases import work_search
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def studio(db: None) -> Owner:
-    made = owner("studio")
+    new_owner = owner("studio")
     for number, (title, author) in enumerate((("Two parrots", "Ann"), ("Harbour 12", ""), ("Gone", "Ann")), 1):
-        made.works.create(number=number, title=title, author=author, registered_at=now())
-    made.works.filter(number=3).update(removed_at=now())
-    made.works.filter(number=2).update(low_information=["flat"])
-    return made
+        new_owner.works.create(number=number, title=title, author=author, registered_at=now())
+    new_owner.works.filter(number=3).update(removed_at=now())
+    new_owner.works.filter(number=2).update(low_information=["flat"])
+    return new_owner
 
 
 @pytest.mark.parametrize(
-    ("words", "only", "found"),
+    ("words", "only", "numbers"),
     [
         ("", "", [2, 1]),
         ("PARROT ann", "", [1]),
@@ -35,22 +35,22 @@ def studio(db: None) -> Owner:
         ("", "seen", []),
     ],
 )
-def test_works_are_found_by_words_numbers_and_what_is_asked_for(
-    studio: Owner, words: str, only: str, found: list[int]
-) -> None:
+def test_works_are_found_by_words_numbers_and_filter(studio: Owner, words: str, only: str, numbers: list[int]) -> None:
     OwnershipRemark.objects.create(work=studio.works.get(number=1), kind="credit", noted_at=now())
-    assert [one.number for one in work_search.search(studio, words, only)] == found
-    assert not work_search.search(owner("agency"), words, only).exists()
+    assert [work.number for work in work_search.search_works(studio, words, only)] == numbers
+    assert not work_search.search_works(owner("agency"), words, only).exists()
 
 
 def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: SyncRunner) -> None:
-    made = owner("studio")
+    new_owner = owner("studio")
     for seed in (1, 2):
-        register(inline.services, made, photograph(seed))
-    planned, epoch = claimed_slice(made)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))] * 2))
-    first = made.works.get(number=1)
-    assert work_search.case_counts(made.works.all()) == {first.pk: 1}
-    assert list(work_search.search(made, only="seen")) == [first]
-    seen = vars(work_search.seen_in(made.cases.all()).get())
-    assert seen["first_seen"] <= seen["last_seen"]
+        register(inline.services, new_owner, photograph(seed))
+    crawl_slice, epoch = claim_new_slice(new_owner)
+    match_pictures(
+        inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))] * 2)
+    )
+    first = new_owner.works.get(number=1)
+    assert work_search.case_counts(new_owner.works.all()) == {first.pk: 1}
+    assert list(work_search.search_works(new_owner, only="seen")) == [first]
+    counts = vars(work_search.annotate_seen_times(new_owner.cases.all()).get())
+    assert counts["first_seen"] <= counts["last_seen"]

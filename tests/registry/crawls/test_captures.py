@@ -13,13 +13,13 @@ from registry.crawls import captures, crawling, watching
 from registry.crawls.watches import arrange
 from registry.db import steps
 from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Pace, Refusal, Sighting, Watch
-from tests.assets.captured import Archived, Kept, digest
-from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.captured import ArchivedCapture, WebArchive, digest
+from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import FAST, LOOPBACK
 from tests.assets.site import Answer, Site, picture
 from workers.tasks.sync_runner import SyncRunner
 
-COPY = copy_of(photograph(1))
+COPY = recompress(photograph(1))
 URL = "http://photos.example/copy.jpg"
 BOTH = pytest.mark.parametrize("name", captures.NAMES)
 
@@ -40,26 +40,26 @@ def site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def archived(site: Site) -> Archived:
+def archived(site: Site) -> WebArchive:
     """Serve one copy of a work at three times, and another image."""
-    made = Archived([Kept(URL, f"20{year}0303120000", COPY) for year in ("24", "19", "20")])
-    made.kept.append(Kept("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
-    made.serve(site)
-    return made
+    archive = WebArchive([ArchivedCapture(URL, f"20{year}0303120000", COPY) for year in ("24", "19", "20")])
+    archive.kept.append(ArchivedCapture("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
+    archive.serve(site)
+    return archive
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    made = owner("studio")
-    register(inline.services, made, photograph(1))
-    return made
+    new_owner = owner("studio")
+    register(inline.services, new_owner, photograph(1))
+    return new_owner
 
 
-def over(inline: SyncRunner, of: Owner, name: str, pages: int = 100, **asked: str) -> Watch:
-    said = {"domains": ["photos.example"], **asked}
+def add_archive_watch(inline: SyncRunner, rights_holder: Owner, name: str, pages: int = 100, **options: str) -> Watch:
+    subject = {"domains": ["photos.example"], **options}
     times = {"every": timedelta(days=7), "by": "Ann"}
     limits = {"budget": {"pages": pages}, "politeness": FAST}
-    return arrange(inline.services, of, name, [("archive", name)], **times, **limits, **said)  # type: ignore[arg-type]
+    return arrange(inline.services, rights_holder, name, [("archive", name)], **times, **limits, **subject)  # type: ignore[arg-type]
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
@@ -75,34 +75,39 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
 def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_and_a_case(
     name: str, inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
-    crawl, inquiry = run(inline, over(inline, studio, name))
+    crawl, inquiry = run(inline, add_archive_watch(inline, studio, name))
     assert (crawl.state, crawl.reason, crawl.pages, inquiry.outcome) == ("done", "finished", 2, "")
-    seen = Sighting.objects.get(image_url=URL)
-    assert (seen.first_seen, seen.last_seen, seen.period) == (None, None, "2019-03-03T12:00Z")
-    (stated,) = seen.elsewhere
-    told = ("search-saw", captures.TITLES[name], "2019-03-03T12:00:00Z")
-    assert (stated["kind"], stated["by"], stated["stated"]) == told
-    shown = f"/web/20190303120000/{seen.image_url}" if name == "wayback" else ""
-    assert stated.get("where", "").endswith(shown)
-    assert (seen.found_in, seen.page_url, seen.party, seen.private_to) == (name, URL, "photos.example", studio)
-    assert seen.final_url.startswith(site.url("/web/20190303120000id_/" if name == "wayback" else "/crawl-data/"))
-    assert seen.peer == f"127.0.0.13:{site.port}"
-    assert (seen.status, seen.media_type) == (200, "image/jpeg")
-    assert seen.picture.digest == Digest.of(COPY)
+    sighting = Sighting.objects.get(image_url=URL)
+    assert (sighting.first_seen, sighting.last_seen, sighting.period) == (None, None, "2019-03-03T12:00Z")
+    (statement,) = sighting.elsewhere
+    expected = ("search-saw", captures.TITLES[name], "2019-03-03T12:00:00Z")
+    assert (statement["kind"], statement["by"], statement["stated"]) == expected
+    archive_path = f"/web/20190303120000/{sighting.image_url}" if name == "wayback" else ""
+    assert statement.get("where", "").endswith(archive_path)
+    assert (sighting.found_in, sighting.page_url, sighting.party, sighting.private_to) == (
+        name,
+        URL,
+        "photos.example",
+        studio,
+    )
+    assert sighting.final_url.startswith(site.url("/web/20190303120000id_/" if name == "wayback" else "/crawl-data/"))
+    assert sighting.peer == f"127.0.0.13:{site.port}"
+    assert (sighting.status, sighting.media_type) == (200, "image/jpeg")
+    assert sighting.picture.digest == Digest.of(COPY)
     assert inline.services.blobs.get(Digest.of(COPY)) == COPY
     assert Case.objects.get().owner == studio
     assert Sighting.objects.count() == 2
     assert not any("robots" in path for path in site.paths())
-    assert {one.headers["user-agent"].partition("/")[0] for one in site.seen} == {"ExhibitBot"}
+    assert {request.headers["user-agent"].partition("/")[0] for request in site.seen} == {"ExhibitBot"}
 
 
 @pytest.mark.long
 @BOTH
 def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
-    name: str, inline: SyncRunner, studio: Owner, archived: Archived
+    name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
-    archived.kept[:] = [Kept(URL, "20190303120000", COPY, digest=digest(b"other"))]
-    crawl, _ = run(inline, over(inline, studio, name))
+    archived.kept[:] = [ArchivedCapture(URL, "20190303120000", COPY, digest=digest(b"other"))]
+    crawl, _ = run(inline, add_archive_watch(inline, studio, name))
     refusal = Refusal.objects.get()
     assert (crawl.reason, refusal.reason, refusal.page_url) == ("finished", "wrong-digest", URL)
     assert not Sighting.objects.exists()
@@ -110,7 +115,7 @@ def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
 
 @pytest.mark.long
 def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
-    inline: SyncRunner, studio: Owner, archived: Archived
+    inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
     later = (("Memento-Datetime", "Mon, 04 Mar 2024 00:00:00 GMT"),)
     answers = {
@@ -119,11 +124,11 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
         "2021": Answer(b"", status=403),
     }
     archived.kept[:] = [
-        Kept(f"http://photos.example/{year}.jpg", f"{year}0303120000", COPY, digest=digest(year.encode()))
+        ArchivedCapture(f"http://photos.example/{year}.jpg", f"{year}0303120000", COPY, digest=digest(year.encode()))
         for year in answers
     ]
-    archived.answer = lambda seen: answers.get(seen.path[5:9]) if seen.path.startswith("/web/") else None
-    run(inline, over(inline, studio, "wayback"))
+    archived.answer = lambda request: answers.get(request.path[5:9]) if request.path.startswith("/web/") else None
+    run(inline, add_archive_watch(inline, studio, "wayback"))
     reasons = dict(Refusal.objects.values_list("page_url", "reason"))
     assert [reasons[f"http://photos.example/{year}.jpg"] for year in answers] == [
         "other-capture", "other-capture", "excluded",
@@ -132,47 +137,47 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
 
 
 def test_a_record_that_a_rate_limit_keeps_back_waits_and_is_not_called_excluded(
-    inline: SyncRunner, studio: Owner, archived: Archived, site: Site
+    inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site
 ) -> None:
-    archived.answer = lambda seen: Answer(b"blocked", status=403) if seen.path.startswith("/crawl-data/") else None
-    crawl = watching.start_now(over(inline, studio, "common-crawl"))
+    archived.answer = lambda request: (
+        Answer(b"blocked", status=403) if request.path.startswith("/crawl-data/") else None
+    )
+    crawl = watching.start_now(add_archive_watch(inline, studio, "common-crawl"))
     inline.run_until_idle()
     assert not Refusal.objects.filter(reason="excluded").exists()
     assert crawl.frontier.filter(kind="capture", state=FrontierUrl.State.PENDING).exists()
-    assert crawling.resting(crawl)
-    asked = [one.headers["range"] for one in site.seen if one.path.startswith("/crawl-data/")]
-    assert asked
-    assert len(asked) == len(set(asked)), "no record is requested again at once"
+    assert crawling.list_resting_hosts(crawl)
+    ranges = [call.headers["range"] for call in site.seen if call.path.startswith("/crawl-data/")]
+    assert ranges
+    assert len(ranges) == len(set(ranges)), "no record is requested again at once"
 
 
 @pytest.mark.long
 @BOTH
 def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_comes_twice(
-    name: str, inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
+    name: str, inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(captures, "PAGE", 4)
+    monkeypatch.setattr(captures, "PAGE_SIZE", 4)
     archived.kept[:] = [
-        Kept(f"http://photos.example/{number:02}.jpg", f"2019030312{again}000", picture(number))
+        ArchivedCapture(f"http://photos.example/{number:02}.jpg", f"2019030312{attempt}000", picture(number))
         for number in range(7)
-        for again in (1, 2)
+        for attempt in (1, 2)
     ]
-    watch = over(inline, studio, name, pages=3)
+    watch = add_archive_watch(inline, studio, name, pages=3)
     ends = [(*run(inline, watch),) for _ in range(3)]
     assert [crawl.pages for crawl, _ in ends] == [3, 3, 1]
     assert ends[0][1].outcome == "more"
-    asked = [path for path in site.paths() if path.startswith("/web/")]
-    asked += [one.headers["range"] for one in site.seen if one.path.startswith("/crawl-data/")]
-    assert len(asked) == len(set(asked)) == 7
+    requests = [path for path in site.paths() if path.startswith("/web/")]
+    requests += [request.headers["range"] for request in site.seen if request.path.startswith("/crawl-data/")]
+    assert len(requests) == len(set(requests)) == 7
     assert Sighting.objects.values("picture").distinct().count() == 7
 
 
 @pytest.mark.long
-def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says(
-    inline: SyncRunner, studio: Owner, archived: Archived
-) -> None:
+def test_archive_retry_after_is_respected(inline: SyncRunner, studio: Owner, archived: WebArchive) -> None:
     busy = iter([Answer(b"", status=429, headers=(("Retry-After", "900"),))])
-    archived.answer = lambda seen: next(busy, None) if seen.path.startswith("/cdx") else None
-    watching.start_now(over(inline, studio, "wayback"))
+    archived.answer = lambda request: next(busy, None) if request.path.startswith("/cdx") else None
+    watching.start_now(add_archive_watch(inline, studio, "wayback"))
     inline.run_until_idle()
     row = Inquiry.objects.get()
     assert row.not_before is not None
@@ -189,11 +194,11 @@ def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says
 def test_two_watches_ask_an_archive_one_after_the_other(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = watching.start_now(over(inline, studio, "wayback")).inquiries.get()
+    row = watching.start_now(add_archive_watch(inline, studio, "wayback")).inquiries.get()
     steps.claim(Inquiry, [row.pk], inline.services.stale_after)
     with monkeypatch.context() as patch:
         patch.setattr(captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
-        captures.ask_on(inline.services, row)
+        captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
     assert (row.state, row.asked, len(site.seen)) == ("todo", 0, 0)
     assert row.not_before is not None
@@ -201,43 +206,45 @@ def test_two_watches_ask_an_archive_one_after_the_other(
 
 @pytest.mark.long
 def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
-    inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(captures, "PAGE", 2)
-    archived.kept[:] = [Kept(f"http://photos.example/{n}.jpg", "20190303120000", picture(n)) for n in range(6)]
+    monkeypatch.setattr(captures, "PAGE_SIZE", 2)
+    archived.kept[:] = [
+        ArchivedCapture(f"http://photos.example/{n}.jpg", "20190303120000", picture(n)) for n in range(6)
+    ]
 
-    crawl = watching.start_now(over(inline, studio, "wayback"))
+    crawl = watching.start_now(add_archive_watch(inline, studio, "wayback"))
     with monkeypatch.context() as patch:
-        kept = captures._keep
+        original = captures._store_captures
 
-        def keep_and_die(*given: object) -> bool:
-            kept(*given)  # type: ignore[arg-type]
+        def keep_and_die(*args: object) -> bool:
+            original(*args)  # type: ignore[arg-type]
             raise KeyboardInterrupt
 
-        patch.setattr(captures, "_keep", keep_and_die)
+        patch.setattr(captures, "_store_captures", keep_and_die)
         row = crawl.inquiries.get()
         steps.claim(Inquiry, [row.pk], inline.services.stale_after)
         with pytest.raises(KeyboardInterrupt):
-            captures.ask_on(inline.services, row)
+            captures.continue_inquiry(inline.services, row)
         Inquiry.objects.update(state="todo", claimed_at=None)
     inline.run_until_idle()
     assert Sighting.objects.count() == 6
-    asked = [path for path in site.paths() if path.startswith("/cdx")]
-    assert len(asked) == len(set(asked)) == 3
+    queries = [path for path in site.paths() if path.startswith("/cdx")]
+    assert len(queries) == len(set(queries)) == 3
 
 
 @BOTH
-def test_an_archive_without_a_picture_says_so(name: str, inline: SyncRunner, studio: Owner, archived: Archived) -> None:
+def test_an_archive_without_a_picture_says_so(
+    name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
+) -> None:
     archived.kept.clear()
-    crawl, inquiry = run(inline, over(inline, studio, name))
+    crawl, inquiry = run(inline, add_archive_watch(inline, studio, name))
     assert (crawl.reason, inquiry.outcome, inquiry.found) == ("finished", "nothing", 0)
 
 
-def test_a_domain_that_an_archive_doesnt_give_out_is_told(
-    inline: SyncRunner, studio: Owner, archived: Archived
-) -> None:
+def test_domain_excluded_by_an_archive_is_reported(inline: SyncRunner, studio: Owner, archived: WebArchive) -> None:
     archived.answer = lambda _: Answer(b"Blocked Site Error", status=403)
-    run(inline, over(inline, studio, "wayback"))
+    run(inline, add_archive_watch(inline, studio, "wayback"))
     refusal = Refusal.objects.get()
     assert (refusal.reason, refusal.url) == ("excluded", "search:wayback?photos.example")
 
@@ -248,19 +255,21 @@ def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
     HostDenial.objects.create(host="www.photos.example", reason="asked us")
-    run(inline, over(inline, studio, "wayback"))
+    run(inline, add_archive_watch(inline, studio, "wayback"))
     assert list(Sighting.objects.values_list("image_url", flat=True)) == [URL]
     assert Refusal.objects.get().reason == "denied-host"
     assert not any("other.jpg" in path for path in site.paths())
 
 
 @pytest.mark.usefixtures("archived")
-def test_what_a_run_would_ask_is_told_without_a_capture_being_fetched(inline: SyncRunner, site: Site) -> None:
-    (one,) = captures.estimate(
-        inline.services, ["wayback"], {"pages": 1}, captures.subjects(["photos.example"], "", "")
+def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) -> None:
+    (estimate,) = captures.estimate(
+        inline.services, ["wayback"], {"pages": 1}, captures.make_subjects(["photos.example"], "", "")
     )
-    assert (one.pictures, one.more, one.indexes, one.seconds) == (2, False, 1, 1)
-    (other,) = captures.estimate(inline.services, ["common-crawl"], {}, captures.subjects(["photos.example"], "", ""))
+    assert (estimate.pictures, estimate.more, estimate.indexes, estimate.seconds) == (2, False, 1, 1)
+    (other,) = captures.estimate(
+        inline.services, ["common-crawl"], {}, captures.make_subjects(["photos.example"], "", "")
+    )
     assert (other.pictures, other.more, other.indexes) == (1, True, 2)
     assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.paths())
     assert not FrontierUrl.objects.exists()
@@ -268,10 +277,10 @@ def test_what_a_run_would_ask_is_told_without_a_capture_being_fetched(inline: Sy
 
 @pytest.mark.long
 def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
-    inline: SyncRunner, studio: Owner, archived: Archived, site: Site
+    inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site
 ) -> None:
     archived.kept[:] = [
-        Kept(
+        ArchivedCapture(
             f"http://photos.example/{number}.jpg",
             f"2019{1 + number % 12:02}01000000",
             b"",
@@ -279,10 +288,10 @@ def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
         )
         for number in range(10_000)
     ]
-    crawl = watching.start_now(over(inline, studio, "wayback"))
+    crawl = watching.start_now(add_archive_watch(inline, studio, "wayback"))
     row = crawl.inquiries.get()
     steps.claim(Inquiry, [row.pk], inline.services.stale_after)
-    captures.ask_on(inline.services, row)
+    captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
     assert (row.asked, row.found, FrontierUrl.objects.count()) == (2, 5, 5)
     assert len(site.seen) == 2
@@ -294,7 +303,7 @@ def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
 )
 def test_what_is_no_domain_of_a_site_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(WrongUseError) as error:
-        captures.domain_of(text)
+        captures.parse_domain(text)
     assert "example.com" in str(error.value)
 
 
@@ -307,7 +316,7 @@ def test_what_is_no_domain_of_a_site_is_refused_with_what_to_write(text: str) ->
     ],
 )
 def test_a_domain_may_be_named_by_an_address_there(text: str, domain: str) -> None:
-    assert captures.domain_of(text) == domain
+    assert captures.parse_domain(text) == domain
 
 
 @pytest.mark.parametrize(
@@ -316,30 +325,30 @@ def test_a_domain_may_be_named_by_an_address_there(text: str, domain: str) -> No
 )
 def test_a_time_that_is_none_is_refused(since: str, until: str) -> None:
     with pytest.raises(WrongUseError):
-        captures.subjects(["example.com"], since, until)
+        captures.make_subjects(["example.com"], since, until)
 
 
 @pytest.mark.usefixtures("archived")
-def test_a_time_is_kept_as_people_write_it_and_asked_for_in_digits(inline: SyncRunner, site: Site) -> None:
-    asked = captures.subjects(["photos.example"], "201903", "2020-01-31")
-    assert (asked["since"], asked["until"]) == ("2019-03", "2020-01-31")
-    (one,) = captures.estimate(inline.services, ["wayback"], {}, asked)
-    assert one.pictures == 1
+def test_time_is_stored_as_entered_and_requested_in_digits(inline: SyncRunner, site: Site) -> None:
+    subject = captures.make_subjects(["photos.example"], "201903", "2020-01-31")
+    assert (subject["since"], subject["until"]) == ("2019-03", "2020-01-31")
+    (estimate,) = captures.estimate(inline.services, ["wayback"], {}, subject)
+    assert estimate.pictures == 1
     assert "from=201903&to=20200131" in site.seen[0].path
 
 
-def test_a_watch_is_refused_that_no_archive_could_be_asked_for(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    def made(sources: list[tuple[str, str]], **asked: object) -> ExhibitError:
+def test_watch_that_no_archive_supports_is_refused(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    def made(sources: list[tuple[str, str]], **options: object) -> ExhibitError:
         times = {"every": timedelta(days=7), "by": "Ann", "budget": {}, "politeness": {}}
         with pytest.raises(ExhibitError) as error:
-            arrange(inline.services, studio, "w", sources, **times, **asked)  # type: ignore[arg-type]
+            arrange(inline.services, studio, "w", sources, **times, **options)  # type: ignore[arg-type]
         return error.value
 
     assert isinstance(made([("archive", "memento")], domains=["example.com"]), NotFoundError)
     assert isinstance(made([("archive", "wayback")]), WrongUseError)
     assert isinstance(made([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
-    mixed = [("archive", "wayback"), ("site", "https://example.com/")]
-    assert isinstance(made(mixed, domains=["example.com"]), WrongUseError)
+    mixed_sources = [("archive", "wayback"), ("site", "https://example.com/")]
+    assert isinstance(made(mixed_sources, domains=["example.com"]), WrongUseError)
     HostDenial.objects.create(host="example.com", reason="")
     assert isinstance(made([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
     inline.services.config = replace(inline.services.config, wayback_url="")

@@ -6,7 +6,7 @@ from registry.crawls import forecasts
 from registry.crawls.forecasts import Hosts
 
 
-def test_the_largest_hosts_are_told_with_the_time_that_their_pace_takes() -> None:
+def test_largest_hosts_are_listed_with_their_estimated_time() -> None:
     hosts = Hosts(delay=2.0)
     for number in range(12):
         hosts.add(f"http://{number:02}.example/{n}.jpg" for n in range(number + 1))
@@ -20,7 +20,7 @@ def test_the_largest_hosts_are_told_with_the_time_that_their_pace_takes() -> Non
 
 
 def test_of_very_many_hosts_those_with_few_addresses_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecasts, "MOST_HOSTS", 10)
+    monkeypatch.setattr(forecasts, "MAX_HOSTS", 10)
     hosts = Hosts()
     for number in range(40):
         hosts.add([f"http://{number}.example/1.jpg", "http://large.example/1.jpg"])

@@ -6,7 +6,7 @@ from django.db.models import ProtectedError
 
 from exhibit.clock import now
 from registry.models import CrawlSlice, FrontierUrl, HostLease, Picture, Watch
-from tests.assets.rows import bring, claimed_slice, owner, photograph
+from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -16,23 +16,23 @@ def test_a_watch_has_its_name_alone_until_it_is_removed(db: None) -> None:
     with pytest.raises(IntegrityError, match="watch_name"), transaction.atomic():
         Watch.objects.create(owner=studio, number=2, name="shop", sources=[])
     Watch.objects.update(removed_at=now())
-    again = Watch.objects.create(owner=studio, number=2, name="shop", sources=[])
-    assert (str(again), again.interval_seconds, again.paused) == ("shop", 86_400, False)
+    second_watch = Watch.objects.create(owner=studio, number=2, name="shop", sources=[])
+    assert (str(second_watch), second_watch.interval_seconds, second_watch.paused) == ("shop", 86_400, False)
     Watch.objects.create(owner=owner("agency"), number=1, name="shop", sources=[])
 
 
 def test_a_slice_that_goes_lets_go_of_its_hosts_and_addresses(db: None) -> None:
-    planned, _ = claimed_slice(owner("studio"))
-    assert FrontierUrl.objects.get().slice == planned
-    assert HostLease.objects.get().slice == planned
+    crawl_slice, _ = claim_new_slice(owner("studio"))
+    assert FrontierUrl.objects.get().slice == crawl_slice
+    assert HostLease.objects.get().slice == crawl_slice
     CrawlSlice.objects.all().delete()
     assert (FrontierUrl.objects.get().slice, HostLease.objects.get().slice) == (None, None)
 
 
 def test_a_picture_stays_while_it_was_seen_and_a_sighting_goes_with_its_crawl(inline: SyncRunner) -> None:
-    planned, epoch = claimed_slice(owner("studio"))
-    [pk] = bring(inline.services, planned, epoch, [photograph(1)])
+    crawl_slice, epoch = claim_new_slice(owner("studio"))
+    [pk] = record_sightings(inline.services, crawl_slice, epoch, [photograph(1)])
     with pytest.raises(ProtectedError), transaction.atomic():
         Picture.objects.get(pk=pk).delete()
-    planned.crawl.delete()
+    crawl_slice.crawl.delete()
     assert Picture.objects.get(pk=pk).sightings.count() == 0

@@ -3,11 +3,11 @@
 import pytest
 
 from exhibit.errors import WrongUseError
-from registry.crawls.own_places import Place, Places, check
+from registry.crawls.own_places import Place, Places, check_sources
 
 
 @pytest.mark.parametrize(
-    ("kind", "url", "there", "elsewhere"),
+    ("kind", "url", "inside", "elsewhere"),
     [
         ("site", "https://www.studio.example/index.html", "https://shop.studio.example/a", "https://astudio.example/"),
         ("site", "https://shared.example/ann", "https://shared.example/ann/7?a=b", "https://shared.example/anna"),
@@ -23,9 +23,9 @@ from registry.crawls.own_places import Place, Places, check
         ("folder", "/export/a b", "file:///export/a%20b/c/d.jpg", "file:///export/a%20bc/d.jpg"),
     ],
 )
-def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewhere: str) -> None:
+def test_a_place_holds_what_lies_there(kind: str, url: str, inside: str, elsewhere: str) -> None:
     places = Places([Place.of(kind, url)])
-    assert places.hold(there)
+    assert places.hold(inside)
     assert not places.hold(elsewhere)
 
 
@@ -49,9 +49,9 @@ def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewher
 )
 def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
     with pytest.raises(WrongUseError):
-        check([(kind, url)])
-    check([("site", "https://www.flickr.com/photos/ann/"), ("site", "https://www.instagram.com/ann.lee")])
-    check([("site", "https://intranet/"), ("site", "https://pixiv.net/en/users/1"), ("folder", "/")])
+        check_sources([(kind, url)])
+    check_sources([("site", "https://www.flickr.com/photos/ann/"), ("site", "https://www.instagram.com/ann.lee")])
+    check_sources([("site", "https://intranet/"), ("site", "https://pixiv.net/en/users/1"), ("folder", "/")])
 
 
 def test_places_are_few_steps_away_from_any_address() -> None:

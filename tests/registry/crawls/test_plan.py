@@ -12,7 +12,7 @@ from registry.models import (
     Crawl,
     Watch,
 )
-from tests.assets.watched import HOUR, due, ended, shop, studio
+from tests.assets.watched import HOUR, end_crawl, make_due, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]
@@ -20,22 +20,22 @@ __all__ = ["shop", "studio"]
 
 def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
-    due(shop)
+    make_due(shop)
     start_due_crawls(inline.services)
     shop.refresh_from_db()
     assert shop.next_run_at is not None
     assert now() < shop.next_run_at <= now() + HOUR
-    ended(crawl)
+    end_crawl(crawl)
     start_due_crawls(inline.services)
     assert Crawl.objects.count() == 1
-    due(shop)
+    make_due(shop)
     start_due_crawls(inline.services)
     assert Crawl.objects.count() == 2
 
 
 def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunner, shop: Watch) -> None:
-    ended(watching.start_now(shop))
-    due(shop)
+    end_crawl(watching.start_now(shop))
+    make_due(shop)
     for _round in range(2):
         start_due_crawls(inline.services)
     assert Crawl.objects.count() == 2
@@ -45,7 +45,7 @@ def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
     inline: SyncRunner, shop: Watch
 ) -> None:
     watching.pause(shop, by="Ann")
-    due(shop)
+    make_due(shop)
     start_due_crawls(inline.services)
     watching.resume(shop, by="Ann")
     start_due_crawls(inline.services)
@@ -63,7 +63,7 @@ def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: Sync
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.slices.count()) == ("doing", 0)
-    watching.stop(crawl, by="Ann")
+    watching.stop_crawl(crawl, by="Ann")
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason) == ("done", "stopped")

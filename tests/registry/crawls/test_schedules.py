@@ -8,28 +8,28 @@ import pytest
 
 from exhibit.clock import now
 from registry.crawls import schedules, watching
-from registry.due_times import bring_back
+from registry.due_times import correct_times
 from registry.models import Crawl, StepState, Watch
 from tests.assets.clocks import set_clock
 from tests.assets.rows import owner
-from tests.assets.shop import watch
+from tests.assets.shop import create_watch
 
 __all__ = ["set_clock"]
 
 
 def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set_clock: Any) -> None:  # noqa: ANN401
-    made = watch(owner("studio"), "http://127.0.0.7/")
+    new_watch = create_watch(owner("studio"), "http://127.0.0.7/")
     Watch.objects.update(interval_seconds=30 * 86_400)
-    assert schedules.start_crawl(made.pk) is not None
+    assert schedules.start_crawl(new_watch.pk) is not None
     Crawl.objects.update(state=StepState.DONE)
     set_clock(timedelta(days=-1))
-    assert bring_back(7)
+    assert correct_times(7)
     set_clock(timedelta(0))
-    assert schedules.due_watches() == [made.pk]
-    assert schedules.start_crawl(made.pk) is None
-    made.refresh_from_db()
-    assert made.next_run_at is not None
-    assert timedelta(days=29) < made.next_run_at - now() <= timedelta(days=30)
+    assert schedules.list_due_watches() == [new_watch.pk]
+    assert schedules.start_crawl(new_watch.pk) is None
+    new_watch.refresh_from_db()
+    assert new_watch.next_run_at is not None
+    assert timedelta(days=29) < new_watch.next_run_at - now() <= timedelta(days=30)
 
 
 ZONES = {  # a time that is skipped there, and the changes in 2027 to summer time and back
@@ -46,41 +46,45 @@ ZONES = {  # a time that is skipped there, and the changes in 2027 to summer tim
 @pytest.mark.parametrize("days", [1, 3, 7, 28])
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_time_that_the_clock_skips_is_later_on_that_day_and_as_it_was_from_then_on(zone: str, days: int) -> None:
-    at, change, back = ZONES[zone]
+    at, change, back_change = ZONES[zone]
     when = schedules.TimeOfDay(time.fromisoformat(at), ZoneInfo(zone))
-    for day in (date.fromisoformat(f"2027-{change}"), date.fromisoformat(f"2027-{back}")):
+    for day in (date.fromisoformat(f"2027-{change}"), date.fromisoformat(f"2027-{back_change}")):
         first = day - 2 * timedelta(days=days)
         runs = [when.on(first)]
         for _ in range(4):
-            runs.append(schedules.following(runs[-1], timedelta(days=days), runs[-1], when))
+            runs.append(schedules.compute_next_run(runs[-1], timedelta(days=days), runs[-1], when))
         assert runs == [when.on(first + turn * timedelta(days=days)) for turn in range(5)]
         wall = [run.astimezone(when.zone).replace(tzinfo=None) for run in runs]
-        wanted = [datetime.combine(first + turn * timedelta(days=days), when.at) for turn in range(5)]
-        late = [there - asked for there, asked in zip(wall, wanted, strict=True)]
+        expected = [datetime.combine(first + turn * timedelta(days=days), when.at) for turn in range(5)]
+        delays = [actual - due for actual, due in zip(wall, expected, strict=True)]
         skipped = timedelta(minutes=30 if zone == "Australia/Lord_Howe" else 60)
-        assert late == [timedelta(0)] * 2 + [skipped if f"{day:%m-%d}" == change else timedelta(0)] + [timedelta(0)] * 2
+        assert (
+            delays == [timedelta(0)] * 2 + [skipped if f"{day:%m-%d}" == change else timedelta(0)] + [timedelta(0)] * 2
+        )
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_time_that_comes_twice_on_a_day_is_run_at_once(zone: str) -> None:
-    _at, _change, back = ZONES[zone]
-    day, where = date.fromisoformat(f"2027-{back}"), ZoneInfo(zone)
-    twice = [time(hour, 30) for hour in (0, 1, 2, 23) if _comes_twice(day, time(hour, 30), where)] or [time(1, 45)]
-    when = schedules.TimeOfDay(twice[0], where)
+    _at, _change, back_change = ZONES[zone]
+    day, where = date.fromisoformat(f"2027-{back_change}"), ZoneInfo(zone)
+    ambiguous_times = [time(hour, 30) for hour in (0, 1, 2, 23) if _occurs_twice(day, time(hour, 30), where)] or [
+        time(1, 45)
+    ]
+    when = schedules.TimeOfDay(ambiguous_times[0], where)
     runs = [when.on(day - schedules.DAY)]
     for _ in range(3):
-        runs.append(schedules.following(runs[-1], schedules.DAY, runs[-1] + timedelta(minutes=1), when))
+        runs.append(schedules.compute_next_run(runs[-1], schedules.DAY, runs[-1] + timedelta(minutes=1), when))
     assert [run.astimezone(where).date() for run in runs] == [day + turn * schedules.DAY for turn in range(-1, 3)]
-    assert {run.astimezone(where).time() for run in runs} == {twice[0]}
+    assert {run.astimezone(where).time() for run in runs} == {ambiguous_times[0]}
 
 
 @pytest.mark.parametrize("hours", [1, 6, 12, 36])
 def test_periods_of_hours_are_counted_in_hours_whatever_the_clock_does(hours: int) -> None:
     every, last = timedelta(hours=hours), _utc("2027-03-27T02:30+01:00")
     for _ in range(50):
-        came = schedules.following(last, every, last)
-        assert came - last == every
-        last = came
+        next_time = schedules.compute_next_run(last, every, last)
+        assert next_time - last == every
+        last = next_time
 
 
 def test_a_watch_keeps_its_time_of_day_through_both_changes(
@@ -92,7 +96,7 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     berlin = ZoneInfo("Europe/Berlin")
     set_clock(_utc("2027-03-26T12:00+01:00") - datetime.now(UTC))
     when = schedules.TimeOfDay(time(2, 30), berlin)
-    made = watching.add_watch(
+    new_watch = watching.add_watch(
         owner("studio"),
         "shop",
         [("site", "http://127.0.0.7/")],
@@ -101,32 +105,34 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
         politeness={},
         when=when,
     )
-    seen = []
+    moments = []
     for day in ("2027-03-27", "2027-03-28", "2027-03-29", "2027-10-30", "2027-10-31", "2027-11-01"):
         set_clock(_utc(f"{day}T04:30:00+02:00") - datetime.now(UTC))
-        schedules.move_on(made, now() - timedelta(hours=12))  # as before that day
-        assert made.next_run_at is not None
-        seen.append(made.next_run_at.astimezone(berlin).strftime("%m-%d %H:%M"))
-        assert schedules.start_crawl(made.pk) is not None
+        schedules.advance(new_watch, now() - timedelta(hours=12))  # as before that day
+        assert new_watch.next_run_at is not None
+        moments.append(new_watch.next_run_at.astimezone(berlin).strftime("%m-%d %H:%M"))
+        assert schedules.start_crawl(new_watch.pk) is not None
         Crawl.objects.update(state=StepState.DONE)
-        made.refresh_from_db()
-    assert seen == ["03-27 02:30", "03-28 03:30", "03-29 02:30", "10-30 02:30", "10-31 02:30", "11-01 02:30"]
+        new_watch.refresh_from_db()
+    assert moments == ["03-27 02:30", "03-28 03:30", "03-29 02:30", "10-30 02:30", "10-31 02:30", "11-01 02:30"]
 
 
 def test_a_watch_whose_zone_this_machine_does_not_know_goes_on_by_the_hour() -> None:
     last = _utc("2027-03-27T02:30+01:00")
     row = Watch(interval_seconds=86_400, next_run_at=last, time_of_day=time(2, 30), time_zone="Mars/Olympus")
-    assert schedules.kept(row) is None
-    assert schedules.following(last, schedules.DAY, last, schedules.kept(row)) == last + schedules.DAY
+    assert schedules.load_time_of_day(row) is None
+    assert (
+        schedules.compute_next_run(last, schedules.DAY, last, schedules.load_time_of_day(row)) == last + schedules.DAY
+    )
 
 
-def _comes_twice(day: date, at: time, zone: ZoneInfo) -> bool:
+def _occurs_twice(day: date, at: time, zone: ZoneInfo) -> bool:
     moment = datetime.combine(day, at, zone)
     return moment.utcoffset() > moment.replace(fold=1).utcoffset()  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
-    ("zone", "last", "moment", "wanted"),
+    ("zone", "last", "moment", "expected"),
     [
         ("Europe/Berlin", "2026-03-28T06:00+01:00", "2026-03-28T12:00+01:00", "2026-03-29T06:00+02:00"),
         ("Europe/Berlin", "2026-10-24T06:00+02:00", "2026-10-24T12:00+02:00", "2026-10-25T06:00+01:00"),
@@ -134,10 +140,10 @@ def _comes_twice(day: date, at: time, zone: ZoneInfo) -> bool:
     ],
 )
 def test_a_schedule_keeps_its_time_of_day_through_changes_of_the_clock_and_leap_days(
-    zone: str, last: str, moment: str, wanted: str
+    zone: str, last: str, moment: str, expected: str
 ) -> None:
     when = schedules.TimeOfDay.of(_utc(last), ZoneInfo(zone))
-    assert schedules.following(_utc(last), timedelta(days=1), _utc(moment), when) == _utc(wanted)
+    assert schedules.compute_next_run(_utc(last), timedelta(days=1), _utc(moment), when) == _utc(expected)
 
 
 def _utc(text: str) -> datetime:

@@ -8,7 +8,14 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.configuration import load_config
-from registry.crawls.search_services import SHIPPED, broken, own_mappings, services, services_for, words_of
+from registry.crawls.search_services import (
+    SHIPPED,
+    get_services_for,
+    list_broken,
+    list_own_mappings,
+    load_services,
+    split_queries,
+)
 from tests.assets.searches import MARKET
 from workers.operations.checks import search_check
 
@@ -20,38 +27,38 @@ def installed(tmp_path: Path) -> Config:
     return load_config({"EXHIBIT_DATA": str(tmp_path)})
 
 
-def test_a_mapping_that_cant_be_read_is_told_to_the_operator(installed: Config) -> None:
+def test_unreadable_mapping_is_reported_to_the_operator(installed: Config) -> None:
     folder = installed.data_dir / "searches"
     (folder / "wrong.toml").write_text("name = 7", encoding="utf-8")
     (folder / "市场.toml").write_text((folder / "market.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert set(services(installed)) == {path.stem for path in SHIPPED.glob("*.toml")} | {"market"}
-    assert set(broken(installed)) == {"wrong.toml", "市场.toml"}
+    assert set(load_services(installed)) == {path.stem for path in SHIPPED.glob("*.toml")} | {"market"}
+    assert set(list_broken(installed)) == {"wrong.toml", "市场.toml"}
     check = search_check(installed)
     assert not check.ok
     assert "wrong.toml" in check.sentence
     with pytest.raises(NotFoundError, match=r"wrong.*mapping\.request"):
-        services_for(installed, ["wrong"], ["wave"], [])
+        get_services_for(installed, ["wrong"], ["wave"], [])
     assert "市场.toml" in check.sentence
     for name in ("wrong.toml", "市场.toml"):
         (folder / name).unlink()
     assert search_check(installed).ok
 
 
-def test_an_own_mapping_takes_the_place_of_a_shipped_one_and_is_read_anew_when_it_changes(installed: Config) -> None:
+def test_own_mapping_replaces_a_shipped_one_and_is_reloaded(installed: Config) -> None:
     path = installed.data_dir / "searches" / "tineye.toml"
     path.write_text(MARKET.format(url="http://a.example"), encoding="utf-8")
-    assert services(installed)["tineye"].name == "The market"
+    assert load_services(installed)["tineye"].name == "The market"
     path.write_text(MARKET.format(url="http://a.example").replace("The market", "Another"), encoding="utf-8")
     os.utime(path, ns=(1, 1))
-    assert services(installed)["tineye"].name == "Another"
-    assert [one.name for one in own_mappings(installed)] == ["market.toml", "tineye.toml"]
+    assert load_services(installed)["tineye"].name == "Another"
+    assert [mapping.name for mapping in list_own_mappings(installed)] == ["market.toml", "tineye.toml"]
 
 
 def test_a_search_for_pictures_takes_no_words_and_one_for_words_needs_some(installed: Config) -> None:
-    assert words_of(" wave \n\nfuji\nwave") == ["wave", "fuji"]
-    assert [one.name for one in services_for(installed, ["market"], ["wave"], [])] == ["The market"]
+    assert split_queries(" wave \n\nfuji\nwave") == ["wave", "fuji"]
+    assert [service.name for service in get_services_for(installed, ["market"], ["wave"], [])] == ["The market"]
     for name, words, error in (
         ("market", [], WrongUseError), ("tineye", ["wave"], WrongUseError), ("nothing", [], NotFoundError),
     ):  # fmt: skip
         with pytest.raises(error):
-            services_for(installed, [name], words, [])
+            get_services_for(installed, [name], words, [])

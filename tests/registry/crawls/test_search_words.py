@@ -6,22 +6,22 @@ from registry.models import Collection, Owner
 from tests.assets.rows import owner
 
 
-def add(of: Owner, *titles: str, author: str = "", keywords: str = "") -> None:
+def add_works(rights_holder: Owner, *titles: str, author: str = "", keywords: str = "") -> None:
     for title in titles:
-        number = of.works.count() + 1
+        number = rights_holder.works.count() + 1
         metadata = {"keywords": keywords} if keywords else {}
-        of.works.create(number=number, title=title, author=author, metadata=metadata, registered_at=now())
+        rights_holder.works.create(number=number, title=title, author=author, metadata=metadata, registered_at=now())
 
 
 def test_authors_keywords_collections_and_titles_are_proposed_and_numbers_of_cameras_are_not(db: None) -> None:
     studio = owner("studio")
-    assert search_words.words(studio) == []
-    add(studio, "DSC_0012", "IMG-20240101-WA0003", "P1010101", "12345", "–", "Picture 1", author="Ann Lee, Bob")
-    assert search_words.words(studio) == ["Ann Lee"]
-    add(studio, "Route 66", "red_wave-02", "red wave (2)", "红色的海浪", keywords="Harbour, dawn")
+    assert search_words.propose_queries(studio) == []
+    add_works(studio, "DSC_0012", "IMG-20240101-WA0003", "P1010101", "12345", "–", "Picture 1", author="Ann Lee, Bob")
+    assert search_words.propose_queries(studio) == ["Ann Lee"]
+    add_works(studio, "Route 66", "red_wave-02", "red wave (2)", "红色的海浪", keywords="Harbour, dawn")
     Collection.objects.create(owner=studio, number=1, name="Harbours of Kent", made_at=now())
-    assert search_words.words(studio) == [
+    assert search_words.propose_queries(studio) == [
         "Ann Lee", "红色的海浪", "Harbour", "Harbours of Kent", "red wave", "dawn", "Route 66",
     ]  # fmt: skip
-    add(studio, *(f"Title {letter * 3}" for letter in "abcdefghijklmnop"))
-    assert len(search_words.words(studio)) == search_words.MOST
+    add_works(studio, *(f"Title {letter * 3}" for letter in "abcdefghijklmnop"))
+    assert len(search_words.propose_queries(studio)) == search_words.MAX_QUERIES

@@ -22,11 +22,11 @@ from registry.models import (
     Sighting,
     StepState,
 )
-from tests.assets.crawling import Forked
+from tests.assets.crawling import ForkedCrawl
 from tests.assets.rows import owner, photograph
 from tests.assets.scripted import GALLERY, page
-from tests.assets.shop import LOOPBACK, Shop, watch
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.shop import LOOPBACK, Shop, create_watch
+from tests.assets.site import Answer, ReceivedRequest, Site
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -41,9 +41,9 @@ def shop(inline: SyncRunner) -> Iterator[Shop]:
         yield shop
 
 
-def kill_the_crawler(_: Seen) -> Answer:
+def kill_the_crawler(_: ReceivedRequest) -> Answer:
     """Serve a page that kills the crawler."""
-    for pid in Forked.running:
+    for pid in ForkedCrawl.running:
         os.kill(pid, signal.SIGKILL)
     return Answer(b"")
 
@@ -51,14 +51,14 @@ def kill_the_crawler(_: Seen) -> Answer:
 @pytest.mark.long
 def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/2"] = kill_the_crawler
-    watch(owner("studio"), shop.url("/0"))
+    create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     refusal = Refusal.objects.get()
     assert (refusal.url, refusal.reason) == (shop.url("/2"), "broke-off")
     assert FrontierUrl.objects.get(state="refused").url == shop.url("/2")
-    seen = set(Sighting.objects.values_list("image_url", flat=True))
-    assert seen == {shop.url(f"/{number}.jpg") for number in (0, 1, 3)}
+    image_urls = set(Sighting.objects.values_list("image_url", flat=True))
+    assert image_urls == {shop.url(f"/{number}.jpg") for number in (0, 1, 3)}
     assert not HostLease.objects.exclude(slice=None).exists()
 
 
@@ -72,19 +72,23 @@ def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: S
     for number in (1, 2):
         shop.image(f"/gallery/{number}", photograph(90 + number))
     inline.services.config = replace(inline.services.config, capture_browser="")
-    watch(owner("studio"), shop.url("/gallery.html"), render="always", render_pages=1)
+    create_watch(owner("studio"), shop.url("/gallery.html"), render="always", render_pages=1)
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
-    seen = dict(Sighting.objects.values_list("image_url", "found_in"))
-    assert seen == {shop.url("/gallery/1"): "rendered", shop.url("/gallery/2"): "rendered", shop.url("/1.jpg"): "img"}
+    sources = dict(Sighting.objects.values_list("image_url", "found_in"))
+    assert sources == {
+        shop.url("/gallery/1"): "rendered",
+        shop.url("/gallery/2"): "rendered",
+        shop.url("/1.jpg"): "img",
+    }
     counts = list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
-    assert sum(one["rendered"] for one in counts) == 1
-    assert sum(one["gained"] for one in counts) == 2
-    assert sum(one["unrendered"].get("budget", 0) for one in counts) >= 1
+    assert sum(row["rendered"] for row in counts) == 1
+    assert sum(row["gained"] for row in counts) == 2
+    assert sum(row["unrendered"].get("budget", 0) for row in counts) >= 1
 
 
 @pytest.mark.long
-def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRunner, shop: Shop) -> None:
+def test_endless_calendar_is_skipped_and_reported(inline: SyncRunner, shop: Shop) -> None:
     """Test more months than the budget has pages, each with links to all, listed before the goods."""
     months = [f"/calendar/{number // 12}/{number % 12}" for number in range(120)]
     goods = [f"/goods/{number}" for number in range(30)]
@@ -95,20 +99,20 @@ def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRu
     for number, path in enumerate(goods):
         shop.site.page(path, f"<img src=/goods/{number}.jpg>")
         shop.site.image(f"/goods/{number}.jpg", number)
-    watch(owner("studio"), shop.url("/"), pages=90)
+    create_watch(owner("studio"), shop.url("/"), pages=90)
     inline.run_until_idle()
     crawl = Crawl.objects.get()
     assert crawl.reason == "finished"
-    of_goods = Sighting.objects.filter(page_url__contains="/goods/").values("page_url").distinct().count()
-    assert of_goods == 30
-    told = Refusal.objects.get(reason="repetitive")
+    goods_page_count = Sighting.objects.filter(page_url__contains="/goods/").values("page_url").distinct().count()
+    assert goods_page_count == 30
+    refusal = Refusal.objects.get(reason="repetitive")
     visited = shop.site.paths()
-    asked = sum(path in months for path in visited)
-    assert asked <= 60
+    request_count = sum(path in months for path in visited)
+    assert request_count <= 60
     pattern = f"127.0.0.10:{shop.site.port}/calendar/#/#"
-    sentence = f"{120 - asked} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
-    assert (told.url, told.sentence) == (pattern, sentence)
-    assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 120 - asked
+    sentence = f"{120 - request_count} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
+    assert (refusal.url, refusal.sentence) == (pattern, sentence)
+    assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 120 - request_count
     first = [path for path in visited if path in {*months, *goods}][:40]
     assert 10 <= sum(path in goods for path in first) <= 30  # patterns take turns
 
@@ -120,7 +124,7 @@ def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, s
     for number, path in enumerate(goods):
         shop.site.page(path, f"<img src=/0.jpg><img src=/goods/{number}.jpg>")
         shop.site.image(f"/goods/{number}.jpg", number)
-    watch(owner("studio"), shop.url("/"))
+    create_watch(owner("studio"), shop.url("/"))
     inline.run_until_idle()
     assert Sighting.objects.filter(image_url__contains="/goods/").count() == 50
     assert not FrontierUrl.objects.filter(state="left-out").exists()
@@ -135,21 +139,21 @@ def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_
     answers = [later, later, Answer(b"User-agent: *\nDisallow: /3", media_type="text/plain")]
     shop.site.routes["/robots.txt"] = lambda _: answers[0] if len(answers) == 1 else answers.pop(0)
     shop.page("/", *(f"/{number}" for number in range(4)))
-    watch(owner("studio"), shop.url("/0"))
+    create_watch(owner("studio"), shop.url("/0"))
     for _ in range(2):
-        begun = now()
+        start = now()
         inline.run_until_idle()
         crawl = Crawl.objects.get()
-        ((host, until),) = crawling.resting(crawl).items()
+        ((host, until),) = crawling.list_resting_hosts(crawl).items()
         assert (crawl.state, host) == (StepState.DOING, "127.0.0.10")
-        assert timedelta(seconds=550) < until - begun < timedelta(seconds=660)
+        assert timedelta(seconds=550) < until - start < timedelta(seconds=660)
         assert set(shop.site.paths()) == {"/robots.txt"}
         assert not Refusal.objects.exists()
         HostLease.objects.update(expires_at=now())
         plan_crawls(inline.services, [crawl.pk])
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
-    assert crawling.resting(crawl) == {}
+    assert crawling.list_resting_hosts(crawl) == {}
     assert Sighting.objects.exists()
     assert Refusal.objects.get(reason="robots").url == shop.url("/3")
 
@@ -160,11 +164,11 @@ def test_a_page_that_is_to_be_had_later_is_visited_by_the_same_crawl_when_its_ho
 ) -> None:
     pages = [Answer(status=503, headers=(("Retry-After", "600"),)), Answer(b'<img src="/1.jpg">')]
     shop.site.routes["/1"] = lambda _: pages.pop(0)
-    watch(owner("studio"), shop.url("/0"))
+    create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
     crawl = Crawl.objects.get()
     assert crawl.state == StepState.DOING
-    assert timedelta(seconds=550) < crawling.resting(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
+    assert timedelta(seconds=550) < crawling.list_resting_hosts(crawl)["127.0.0.10"] - now() < timedelta(seconds=660)
     assert not Refusal.objects.exists()
     HostLease.objects.update(expires_at=now())
     plan_crawls(inline.services, [crawl.pk])
@@ -175,15 +179,15 @@ def test_a_page_that_is_to_be_had_later_is_visited_by_the_same_crawl_when_its_ho
 
 
 @pytest.mark.long
-def test_a_site_that_stays_without_robots_is_given_up_by_the_crawl_and_told(inline: SyncRunner, shop: Shop) -> None:
+def test_site_without_robots_is_abandoned_and_reported(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=500)
-    watch(owner("studio"), shop.url("/0"))
+    create_watch(owner("studio"), shop.url("/0"))
     for rest in (1, 2, 4, None):
         inline.run_until_idle()
         crawl = Crawl.objects.get()
         if rest is None:
             break
-        (until,) = crawling.resting(crawl).values()
+        (until,) = crawling.list_resting_hosts(crawl).values()
         assert timedelta(minutes=rest - 0.5) < until - now() <= timedelta(minutes=rest)
         HostLease.objects.update(expires_at=now())
         plan_crawls(inline.services, [crawl.pk])
@@ -195,7 +199,7 @@ def test_a_site_that_stays_without_robots_is_given_up_by_the_crawl_and_told(inli
 
 def test_a_site_that_asks_to_be_left_alone_for_a_day_is_left_to_the_next_crawl(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=429, headers=(("Retry-After", "86400"),))
-    watch(owner("studio"), shop.url("/0"))
+    create_watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     assert Refusal.objects.get().reason == "robots-unavailable"

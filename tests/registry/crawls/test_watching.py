@@ -9,11 +9,11 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from registry import scoped
 from registry.crawls import canaries, crawling, schedules, watching
 from registry.crawls.plan import start_due_crawls
-from registry.crawls.watches import change
+from registry.crawls.watches import update_watch
 from registry.models import Crawl, FrontierUrl, Owner, Watch
-from registry.reports.works import coverage_of
+from registry.reports.works import build_coverage
 from tests.assets.rows import owner, photograph, register
-from tests.assets.watched import DAY, HOUR, NEWS, SHOP, due, ended, logged, shop, studio
+from tests.assets.watched import DAY, HOUR, NEWS, SHOP, end_crawl, logged_openings, make_due, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]
@@ -25,19 +25,19 @@ def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: 
     watching.pause(shop, by="Ann")
     with pytest.raises(WrongUseError):
         watching.start_now(shop)
-    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is not None
+    assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is not None
     watching.resume(shop, by="Ann")
     assert watching.start_now(shop) == crawl
 
 
 def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
-    assert watching.stop(crawl, by="Ann")
-    assert not watching.stop(crawl, by="Bob")
-    assert [one["by"] for one in logged("crawl stopped")] == ["Ann"]
+    assert watching.stop_crawl(crawl, by="Ann")
+    assert not watching.stop_crawl(crawl, by="Bob")
+    assert [entry["by"] for entry in logged_openings("crawl stopped")] == ["Ann"]
     with pytest.raises(ConflictError):
         watching.start_now(shop)
-    ended(crawl)
+    end_crawl(crawl)
     assert watching.start_now(shop).number == 2
 
 
@@ -45,24 +45,24 @@ def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, 
     work = register(inline.services, studio, photograph(1)).work
     seen_before = Watch.objects.get(pk=shop.pk)
     watching.remove_watch(shop, by="Ann")
-    deeds = (
+    actions = (
         lambda: watching.resume(seen_before, by="Bob"),
         lambda: watching.change_watch(seen_before, name="new", every=DAY, budget={}, politeness={}, by="Bob"),
         lambda: watching.change_sources(seen_before, add=[NEWS], by="Bob"),
         lambda: watching.remove_watch(seen_before, by="Bob"),
-        lambda: canaries.plant(work, seen_before, "http://shop.example/hidden", by="Bob"),
+        lambda: canaries.add_known_copy(work, seen_before, "http://shop.example/hidden", by="Bob"),
     )
-    for deed in deeds:
+    for action in actions:
         with pytest.raises(NotFoundError):
-            deed()
-    due(shop)
+            action()
+    make_due(shop)
     start_due_crawls(inline.services)
     assert not Crawl.objects.exists()
-    assert not canaries.active(studio).exists()
+    assert not canaries.list_active(studio).exists()
 
 
 def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRunner, shop: Watch) -> None:
-    due(shop)
+    make_due(shop)
     seen_before = Watch.objects.get(pk=shop.pk)
     start_due_crawls(inline.services)
     watching.change_watch(seen_before, name="shop", every=HOUR, budget={"pages": 7}, politeness={}, by="Ann")
@@ -73,31 +73,31 @@ def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRu
 
 def test_another_period_counts_from_now_on_and_the_same_one_moves_nothing(inline: SyncRunner, shop: Watch) -> None:
     Watch.objects.update(next_run_at=now() + timedelta(minutes=7))
-    for every, least, most in ((HOUR, timedelta(0), timedelta(minutes=7)), (DAY, 23 * HOUR, DAY)):
-        change(inline.services, shop, every=every, budget={}, politeness={}, by="Ann")
+    for every, least, limit in ((HOUR, timedelta(0), timedelta(minutes=7)), (DAY, 23 * HOUR, DAY)):
+        update_watch(inline.services, shop, every=every, budget={}, politeness={}, by="Ann")
         shop.refresh_from_db()
         assert shop.next_run_at is not None
-        assert least < shop.next_run_at - now() <= most
+        assert least < shop.next_run_at - now() <= limit
 
 
 def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> None:
     crawl = watching.start_now(shop)
     watching.change_sources(shop, add=[NEWS, SHOP], by="Ann")
     shop.refresh_from_db()
-    assert [(one["kind"], one["url"]) for one in shop.sources] == [SHOP, NEWS]
+    assert [(source["kind"], source["url"]) for source in shop.sources] == [SHOP, NEWS]
     crawl.refresh_from_db()
     assert crawl.reason == ""
-    (told,) = coverage_of([crawl])
-    assert ((told.kind, told.source), told.further) == (SHOP, ())
-    ended(crawl)
-    again = watching.start_now(shop)
-    assert set(FrontierUrl.objects.filter(crawl=again).values_list("url", flat=True)) == {SHOP[1], NEWS[1]}
-    (entry,) = logged("watch's sources changed")
+    (coverage,) = build_coverage([crawl])
+    assert ((coverage.kind, coverage.source), coverage.further) == (SHOP, ())
+    end_crawl(crawl)
+    second_crawl = watching.start_now(shop)
+    assert set(FrontierUrl.objects.filter(crawl=second_crawl).values_list("url", flat=True)) == {SHOP[1], NEWS[1]}
+    (entry,) = logged_openings("watch's sources changed")
     assert (entry["by"], entry["added"], entry["removed"]) == ("Ann", [list(NEWS)], [])
 
 
 @pytest.mark.parametrize(
-    ("add", "remove", "said"),
+    ("add", "remove", "message"),
     [
         ([], [SHOP], "at least one place"),
         ([("folder", "/pictures")], [], "can't mix"),
@@ -106,26 +106,26 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
     ],
 )
 def test_places_that_cant_be_change_nothing(
-    shop: Watch, add: list[tuple[str, str]], remove: list[tuple[str, str]], said: str
+    shop: Watch, add: list[tuple[str, str]], remove: list[tuple[str, str]], message: str
 ) -> None:
-    with pytest.raises(WrongUseError, match=said):
+    with pytest.raises(WrongUseError, match=message):
         watching.change_sources(shop, add=add, remove=remove, by="Ann")
     assert Watch.objects.get().sources == shop.sources
-    assert not logged("watch's sources changed")
+    assert not logged_openings("watch's sources changed")
 
 
 def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> None:
     market = [("search", "market")]
-    made = watching.add_watch(studio, "m", market, every=DAY, budget={}, politeness={}, words=["wave"])
-    watching.change_subjects(made, words=["fuji", "wave"], by="Ann")
-    made.refresh_from_db()
-    assert watching.searched_words(made) == ["fuji", "wave"]
-    assert watching.start_now(made).inquiries.get().words == ["fuji", "wave"]
+    new_watch = watching.add_watch(studio, "m", market, every=DAY, budget={}, politeness={}, words=["wave"])
+    watching.change_subjects(new_watch, words=["fuji", "wave"], by="Ann")
+    new_watch.refresh_from_db()
+    assert watching.list_search_words(new_watch) == ["fuji", "wave"]
+    assert watching.start_now(new_watch).inquiries.get().words == ["fuji", "wave"]
     with pytest.raises(WrongUseError):
-        watching.change_subjects(made, words=[], by="Ann")
+        watching.change_subjects(new_watch, words=[], by="Ann")
     with pytest.raises(WrongUseError):
-        watching.change_sources(made, add=[("search", "tineye")], by="Ann")
-    assert schedules.due_watches() == []
+        watching.change_sources(new_watch, add=[("search", "tineye")], by="Ann")
+    assert schedules.list_due_watches() == []
 
 
 def test_watches_have_names_sources_and_periods_that_make_sense(db: None) -> None:

@@ -4,15 +4,15 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.db.bulk import copy_into, storable
+from registry.db.bulk import copy_into, to_storable
 from registry.models import Picture
 
 
-def picture(name: bytes, size: int) -> Picture:
+def make_picture(name: bytes, size: int) -> Picture:
     return Picture(digest=Digest.of(name), size=size, first_seen=now())
 
 
-def sizes() -> dict[object, int]:
+def list_sizes() -> dict[object, int]:
     return dict(Picture.objects.values_list("digest", "size"))
 
 
@@ -20,15 +20,15 @@ def test_rows_that_are_there_stay_or_take_later_values(db: None) -> None:
     a, b = Digest.of(b"a"), Digest.of(b"b")
     with transaction.atomic():
         assert copy_into([], conflict=("digest",)) == 0
-        assert copy_into([picture(b"a", 1)], conflict=("digest",)) == 1
-        assert copy_into([picture(b"a", 2), picture(b"b", 2)], conflict=("digest",)) == 1
-        assert sizes() == {a: 1, b: 2}
+        assert copy_into([make_picture(b"a", 1)], conflict=("digest",)) == 1
+        assert copy_into([make_picture(b"a", 2), make_picture(b"b", 2)], conflict=("digest",)) == 1
+        assert list_sizes() == {a: 1, b: 2}
         later = "registry_picture.size < EXCLUDED.size"
-        assert copy_into([picture(b"a", 3), picture(b"b", 1)], conflict=("digest",), overwrite=later) == 1
-    assert sizes() == {a: 3, b: 2}
+        assert copy_into([make_picture(b"a", 3), make_picture(b"b", 1)], conflict=("digest",), overwrite=later) == 1
+    assert list_sizes() == {a: 3, b: 2}
     assert Picture.objects.get(digest=a).waits_since is not None  # its default is the database's
 
 
 def test_a_strangers_text_is_made_storable() -> None:
-    assert storable("a\0b\ud800c", 4) == "a\ufffdb?"
-    assert storable("日本", 1) == "日"
+    assert to_storable("a\0b\ud800c", 4) == "a\ufffdb?"
+    assert to_storable("日本", 1) == "日"

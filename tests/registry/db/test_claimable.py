@@ -18,9 +18,9 @@ def test_a_row_is_put_off_only_while_it_waits_for_a_moment() -> None:
 
 
 def test_every_model_that_waits_has_a_step_and_every_step_a_model_that_waits() -> None:
-    waiting = {model for model in apps.get_app_config("registry").get_models() if issubclass(model, Claimable)}
-    assert waiting - {step.rows for step in jobs.with_rows()} == set()
-    assert all(issubclass(step.rows, Claimable) for step in jobs.with_rows())
+    claimable_models = {model for model in apps.get_app_config("registry").get_models() if issubclass(model, Claimable)}
+    assert claimable_models - {step.rows for step in jobs.periodic_jobs()} == set()
+    assert all(issubclass(step.rows, Claimable) for step in jobs.periodic_jobs())
 
 
 def test_a_steps_time_is_one_row_a_day(db: None) -> None:

@@ -13,18 +13,20 @@ REQUEST = Digest.of(b"POST /works")
 
 
 def test_an_answer_is_given_again_to_its_caller_alone_until_it_is_old(db: None) -> None:
-    assert idempotency.begin("token:1", "k", REQUEST) is None
-    idempotency.keep("token:1", "k", 201, "{}")
-    again = idempotency.begin("token:1", "k", Digest.of(b"another request"))
-    assert again is not None
-    assert (again.status, again.body, again.request) == (201, "{}", REQUEST)
-    assert idempotency.begin("token:2", "k", REQUEST) is None
-    KeptAnswer.objects.filter(caller="token:1").update(made_at=now() - idempotency.KEPT_FOR - timedelta(seconds=1))
-    assert idempotency.forget_old() == 1
+    assert idempotency.start_request("token:1", "k", REQUEST) is None
+    idempotency.store_response("token:1", "k", 201, "{}")
+    second_result = idempotency.start_request("token:1", "k", Digest.of(b"another request"))
+    assert second_result is not None
+    assert (second_result.status, second_result.body, second_result.request) == (201, "{}", REQUEST)
+    assert idempotency.start_request("token:2", "k", REQUEST) is None
+    KeptAnswer.objects.filter(caller="token:1").update(
+        made_at=now() - idempotency.RESPONSE_RETENTION - timedelta(seconds=1)
+    )
+    assert idempotency.delete_old_responses() == 1
 
 
 def test_what_failed_left_nothing_and_is_begun_again(db: None) -> None:
     with transaction.atomic():
-        assert idempotency.begin("token:1", "k", REQUEST) is None
+        assert idempotency.start_request("token:1", "k", REQUEST) is None
         transaction.set_rollback(True)
-    assert idempotency.begin("token:1", "k", REQUEST) is None
+    assert idempotency.start_request("token:1", "k", REQUEST) is None

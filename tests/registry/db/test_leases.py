@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.machine import this_process
-from registry.db.leases import LASTS, Turn
+from registry.db.leases import LEASE_SECONDS, Turn
 from registry.models import Lease
 from tests.assets.clocks import YEAR, set_clock
 
@@ -16,12 +16,12 @@ __all__ = ["set_clock"]
 ELSEWHERE = "elsewhere|pid:[1]|7|7"
 
 
-def given_to(holder: str, *, until: timedelta) -> None:
+def give_lease(holder: str, *, until: timedelta) -> None:
     Lease.objects.update_or_create(name="tick", defaults={"holder": holder, "epoch": 3, "expires_at": now() + until})
 
 
 def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
-    given_to(ELSEWHERE, until=timedelta(seconds=LASTS - 5))
+    give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
     assert not Turn("tick").is_ours()
     assert Turn("another").is_ours()
     assert Lease.objects.get(name="tick").holder == ELSEWHERE
@@ -37,24 +37,24 @@ def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
     ids=["over", "ahead", "killed"],
 )
 def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: timedelta) -> None:
-    given_to(holder, until=until)
+    give_lease(holder, until=until)
     turn = Turn("tick")
     assert turn.is_ours()
     assert turn.epoch == 4
-    left = Lease.objects.get().expires_at - now()
-    assert timedelta(seconds=LASTS - 10) < left <= timedelta(seconds=LASTS)
+    time_left = Lease.objects.get().expires_at - now()
+    assert timedelta(seconds=LEASE_SECONDS - 10) < time_left <= timedelta(seconds=LEASE_SECONDS)
 
 
 def test_the_clock_of_the_machine_gives_nobody_the_turn(db: None, set_clock: Any) -> None:  # noqa: ANN401
-    given_to(ELSEWHERE, until=timedelta(seconds=LASTS - 5))
+    give_lease(ELSEWHERE, until=timedelta(seconds=LEASE_SECONDS - 5))
     set_clock(timedelta(minutes=10))
     assert not Turn("tick").is_ours()
 
 
-def test_a_holder_that_was_late_finds_that_another_has_the_turn(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_holder_learns_that_another_holds_the_lease(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     turn = Turn("tick")
     assert turn.is_ours()
-    given_to(ELSEWHERE, until=timedelta(seconds=20))
+    give_lease(ELSEWHERE, until=timedelta(seconds=20))
     assert turn.is_ours()  # it does not query so soon
     monkeypatch.setattr("registry.db.leases.RENEWED", 0.0)
     assert not turn.is_ours()

@@ -15,8 +15,8 @@ def test_a_lock_is_held_until_the_transaction_ends_and_is_nobody_elses(config: C
     with psycopg.connect(database_url(config), autocommit=True, dbname=connection.settings_dict["NAME"]) as other:
 
         def free(lock: Lock) -> bool:
-            held = other.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
-            return (int(lock),) not in held
+            locks = other.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
+            return (int(lock),) not in locks
 
         with transaction.atomic():
             hold(Lock.INDEX)
@@ -29,18 +29,18 @@ def test_a_lock_is_held_until_the_transaction_ends_and_is_nobody_elses(config: C
 def test_a_long_lock_is_one_connection_s_until_the_block_or_the_connection_ends(db: None) -> None:
     other = connection.copy()
     try:
-        with hold_long(Lock.INDEX, -7) as ours, hold_long(Lock.INDEX, -7, within=0) as again:
-            assert (ours, again, _taken(other)) == (True, True, False)
-        assert _taken(other)
-        with hold_long(Lock.INDEX, -7, within=0.15) as ours, hold_long(Lock.INDEX, 8, within=0) as another:
-            assert (ours, another) == (False, True)
+        with hold_long(Lock.INDEX, -7) as own_lock, hold_long(Lock.INDEX, -7, timeout=0) as second_attempt:
+            assert (own_lock, second_attempt, _can_lock(other)) == (True, True, False)
+        assert _can_lock(other)
+        with hold_long(Lock.INDEX, -7, timeout=0.15) as own_lock, hold_long(Lock.INDEX, 8, timeout=0) as other_lock:
+            assert (own_lock, other_lock) == (False, True)
     finally:
         other.close()
-    with hold_long(Lock.INDEX, -7, within=10) as ours:
-        assert ours
+    with hold_long(Lock.INDEX, -7, timeout=10) as own_lock:
+        assert own_lock
 
 
-def _taken(other: BaseDatabaseWrapper) -> bool:
+def _can_lock(other: BaseDatabaseWrapper) -> bool:
     """Return True if another connection can take the lock."""
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [0x45584900 + int(Lock.INDEX), -7])

@@ -1,16 +1,16 @@
 import pytest
 
 from exhibit.errors import NotFoundError
-from registry.db.rows import there, write
+from registry.db.rows import require, write
 from registry.models import Owner
 
 pytestmark = pytest.mark.django_db
 
 
-def test_what_is_there_is_handed_over_and_what_isnt_is_told_with_a_hint() -> None:
-    assert there(0, "It isn't there.") == 0
+def test_existing_row_is_returned_and_missing_row_is_reported_with_a_hint() -> None:
+    assert require(0, "It isn't there.") == 0
     with pytest.raises(NotFoundError, match=r"It isn't there\. Look elsewhere\."):
-        there(None, "It isn't there.", "Look elsewhere.")
+        require(None, "It isn't there.", "Look elsewhere.")
 
 
 def test_only_what_is_given_is_written() -> None:

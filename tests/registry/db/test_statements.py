@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from registry.db import running
-from registry.db.statements import MOMENT, Statement, any_of
+from registry.db.statements import MOMENT, Statement, exists_query
 from registry.models import Heartbeat
 from tests.assets.clocks import YEAR, set_clock
 
@@ -13,15 +13,15 @@ __all__ = ["set_clock"]
 
 def test_a_moment_is_that_of_asking_and_not_that_of_putting_together(db: None, set_clock: Any) -> None:  # noqa: ANN401
     rows, hour = Heartbeat.objects.all(), timedelta(hours=1)
-    asked = Statement(
+    statement = Statement(
         [
-            any_of(rows.filter(seen_at__lt=MOMENT - hour), "long ago"),
-            any_of(rows.filter(seen_at__range=(MOMENT - hour, MOMENT + hour)), "now"),
+            exists_query(rows.filter(seen_at__lt=MOMENT - hour), "long ago"),
+            exists_query(rows.filter(seen_at__range=(MOMENT - hour, MOMENT + hour)), "now"),
         ]
     )
-    assert asked.rows() == []
-    running.beat("one")
-    running.beat("another")
-    assert asked.rows() == [("now",)]
+    assert statement.rows() == []
+    running.record_heartbeat("one")
+    running.record_heartbeat("another")
+    assert statement.rows() == [("now",)]
     set_clock(YEAR)
-    assert asked.rows() == [("long ago",)]
+    assert statement.rows() == [("long ago",)]

@@ -12,11 +12,11 @@ def test_a_name_belongs_to_one_contributor_until_it_is_removed() -> None:
     row, token = contributors.invite("Ann", by="operator")
     with pytest.raises(WrongUseError):
         contributors.invite("Ann", by="operator")
-    assert contributors.find(token) == row
-    contributors.throw_out(row, by="operator", drop=False)
-    assert contributors.find(token) is None
+    assert contributors.find_by_token(token) == row
+    contributors.remove_contributor(row, by="operator", drop=False)
+    assert contributors.find_by_token(token) is None
     with pytest.raises(NotFoundError):
-        contributors.named("Ann")
+        contributors.get_contributor("Ann")
     assert contributors.invite("Ann", by="operator")[0] != row
 
 
@@ -28,6 +28,6 @@ def test_a_key_is_named_once_and_belongs_to_one_alone() -> None:
         contributors.enrol(ann, b"b" * 32)
     with pytest.raises(ConflictError):
         contributors.enrol(bob, b"a" * 32)
-    contributors.throw_out(bob, by="operator", drop=False)
+    contributors.remove_contributor(bob, by="operator", drop=False)
     with pytest.raises(NotFoundError):
         contributors.enrol(bob, b"c" * 32)

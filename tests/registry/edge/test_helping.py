@@ -10,10 +10,10 @@ from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from registry.crawls import denylists
 from registry.crawls.plan import plan_crawls
 from registry.edge import leases
-from registry.edge.helping import helping
+from registry.edge.helping import help_installation
 from registry.models import Case, Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
-from tests.assets.helped import Helped, helped
-from tests.assets.rows import copy_of, photograph, register
+from tests.assets.helped import ContributorInstallation, helped
+from tests.assets.rows import photograph, recompress, register
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
@@ -21,10 +21,10 @@ __all__ = ["helped"]
 
 
 @pytest.mark.long
-def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_itself(helped: Helped) -> None:
+def test_contributor_result_becomes_a_case_after_own_verification(helped: ContributorInstallation) -> None:
     register(helped.inline.services, helped.studio, photograph(1))
     helped.inline.run_until_idle()
-    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+    helped.shop.image("/copy.jpg", recompress(photograph(1)))
     for number in range(4):
         helped.shop.image(f"/{number}.jpg", photograph(50 + number))
     crawl = helped.waiting(["/copy.jpg", *(f"/{number}.jpg" for number in range(4))])
@@ -49,10 +49,12 @@ def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_its
 
 
 @pytest.mark.long
-def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhile(helped: Helped) -> None:
+def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhile(
+    helped: ContributorInstallation,
+) -> None:
     register(helped.inline.services, helped.studio, photograph(1))
     helped.inline.run_until_idle()
-    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+    helped.shop.image("/copy.jpg", recompress(photograph(1)))
     crawl = helped.waiting(["/copy.jpg"])
     _, machine = helped.invited()
     assert next(machine) == 1
@@ -64,8 +66,8 @@ def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhi
 
 
 @pytest.mark.long
-def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helped: Helped) -> None:
-    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+def test_later_work_matches_pictures_measured_by_a_contributor(helped: ContributorInstallation) -> None:
+    helped.shop.image("/copy.jpg", recompress(photograph(1)))
     helped.shop.image("/other.jpg", photograph(50))
     helped.waiting(["/copy.jpg", "/other.jpg"])
     _, machine = helped.invited()
@@ -79,7 +81,9 @@ def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helpe
 
 
 @pytest.mark.long
-def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(helped: Helped) -> None:
+def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
+    helped: ContributorInstallation,
+) -> None:
     paths = [f"/{number}.jpg" for number in range(6)]
     for number, path in enumerate(paths):
         helped.shop.image(path, photograph(50 + number))
@@ -93,7 +97,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
     helped.lie()
     helped.inline.run_until_idle()
     row.refresh_from_db()
-    assert row.reason == leases.FALSE
+    assert row.reason == leases.FALSE_MEASUREMENTS
     assert (row.pictures, row.seconds) == (0, 0)
     assert set(EdgeResult.objects.values_list("outcome", flat=True)) == {"dropped"}
     assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 6
@@ -106,7 +110,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
 
 
 @pytest.mark.long
-def test_bytes_that_lie_here_already_convict_at_once(helped: Helped) -> None:
+def test_bytes_that_lie_here_already_convict_at_once(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     helped.inline.run_until_idle()
@@ -124,7 +128,9 @@ def test_bytes_that_lie_here_already_convict_at_once(helped: Helped) -> None:
 
 
 @pytest.mark.long
-def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted(helped: Helped) -> None:
+def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted(
+    helped: ContributorInstallation,
+) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     row, machine = helped.invited()
@@ -135,7 +141,7 @@ def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted
     assert (row.revoked_at, row.checked, row.wrong, row.suspicion) == (None, 1, 1, 1)
 
 
-def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Helped) -> None:
+def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     row, machine = helped.invited()
@@ -148,7 +154,7 @@ def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Helped) 
 
 
 @pytest.mark.long
-def test_a_picture_that_does_not_come_there_is_fetched_here(helped: Helped) -> None:
+def test_a_picture_that_does_not_come_there_is_fetched_here(helped: ContributorInstallation) -> None:
     helped.waiting(["/late.jpg", "/0.jpg"])
     helped.shop.image("/0.jpg", photograph(50))
     _, machine = helped.invited()
@@ -158,7 +164,9 @@ def test_a_picture_that_does_not_come_there_is_fetched_here(helped: Helped) -> N
     assert Sighting.objects.get().image_url == helped.shop.url("/late.jpg")
 
 
-def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_there_once(helped: Helped) -> None:
+def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_there_once(
+    helped: ContributorInstallation,
+) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     row, machine = helped.invited()
@@ -168,38 +176,42 @@ def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_th
     assert EdgeResult.objects.count() == 1
 
 
-def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_results_are_refused(helped: Helped) -> None:
+def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_results_are_refused(
+    helped: ContributorInstallation,
+) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     row, _ = helped.invited()
-    found = helped.hand_out(row)
-    assert found is not None
+    lease = helped.hand_out(row)
+    assert lease is not None
     CrawlSlice.objects.update(claimed_at=now() - 2 * helped.inline.services.stale_after)
     helped.inline.run_until_idle()
     assert Sighting.objects.count() == 1
     with pytest.raises(NotFoundError):
-        leases.deliver(row, found[0].pk, found[0].epoch, [], 2)
+        leases.deliver(row, lease[0].pk, lease[0].epoch, [], 2)
     assert helped.hand_out(row) is None
     assert CrawlSlice.objects.count() == 1
 
 
-def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(helped: Helped) -> None:
+def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(
+    helped: ContributorInstallation,
+) -> None:
     crawl = helped.waiting([f"/{number}.jpg" for number in range(60)])
     ann, bob = helped.invited("Ann")[0], helped.invited("Bob")[0]
     first = helped.hand_out(ann)
     assert first is not None
     assert len(first[1]) == leases.MAX_TARGETS
     assert helped.hand_out(bob) is None
-    again = helped.hand_out(ann)
-    assert again is not None
-    assert again[1] == first[1]
+    second_lease = helped.hand_out(ann)
+    assert second_lease is not None
+    assert second_lease[1] == first[1]
     plan_crawls(helped.inline.services, [crawl.pk])
     assert CrawlSlice.objects.count() == 1
     assert HostLease.objects.get().slice_id == first[0].pk
 
 
 @pytest.mark.parametrize("kind", ["private", "past", "search", "denied", "page"])
-def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Helped, kind: str) -> None:
+def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: ContributorInstallation, kind: str) -> None:
     crawl = helped.waiting(["/0.jpg"])
     if kind == "private":
         crawl.watch.private = True
@@ -214,7 +226,7 @@ def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Helped, 
     assert helped.hand_out(helped.invited()[0]) is None
 
 
-def test_an_address_on_the_machines_own_network_is_refused_there(helped: Helped) -> None:
+def test_an_address_on_the_machines_own_network_is_refused_there(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
     _, machine = helped.invited(networks=("127.0.0.1/32", "::1/128"))  # the installation's own networks
@@ -223,9 +235,9 @@ def test_an_address_on_the_machines_own_network_is_refused_there(helped: Helped)
     assert helped.shop.site.times("/0.jpg") == 0
 
 
-def test_an_answer_without_an_end_to_its_brackets_is_told(inline: SyncRunner, tmp_path: Path) -> None:
+def test_deeply_nested_response_is_reported(inline: SyncRunner, tmp_path: Path) -> None:
     config = replace(inline.services.config, data_dir=tmp_path, allowed_networks=("127.0.0.0/8",))
     with Site() as site:
         site.routes["/api/v1/edge/leases"] = Answer(b"[" * 100_000, "application/json")
         with pytest.raises(ServiceMissingError, match="FormatError"):
-            next(helping(config, site.url(""), "token"))
+            next(help_installation(config, site.url(""), "token"))

@@ -9,7 +9,7 @@ import pytest
 from registry.edge import contributors, leases
 from registry.models import Contributor
 
-LEASE, LEASES, LIARS = 50, 4, 100
+LEASE, LEASES, LIAR_COUNT = 50, 4, 100
 
 
 @pytest.mark.long
@@ -24,21 +24,26 @@ LEASE, LEASES, LIARS = 50, 4, 100
 )
 def test_a_liar_is_found_within_two_hundred_results(checked: int, *, invents: bool, lies: float) -> None:
     chance = Random(f"{checked} {invents} {lies}")
-    found = sum(results_until_found(chance, lies, checked=checked, invents=invents) is not None for _ in range(LIARS))
-    assert found >= 0.99 * LIARS
+    count = sum(
+        count_results_until_detection(chance, lies, checked=checked, invents=invents) is not None
+        for _ in range(LIAR_COUNT)
+    )
+    assert count >= 0.99 * LIAR_COUNT
 
 
 @pytest.mark.django_db
 def test_whoever_always_lies_about_bytes_is_found_with_the_first_check() -> None:
-    assert results_until_found(Random(1), 1.0, checked=1000, invents=False) == LEASE
+    assert count_results_until_detection(Random(1), 1.0, checked=1000, invents=False) == LEASE
 
 
 @pytest.mark.django_db
 def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
-    assert results_until_found(Random(2), 0.1, checked=0, invents=True, times=100) is None
+    assert count_results_until_detection(Random(2), 0.1, checked=0, invents=True, times=100) is None
 
 
-def results_until_found(chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES) -> int | None:
+def count_results_until_detection(
+    chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES
+) -> int | None:
     """Return how many results a contributor sent before it was excluded; None if it was not.
 
     A falsified result states wrong values for real bytes, or invents both, like an image that has changed.
@@ -47,34 +52,34 @@ def results_until_found(chance: Random, lies: float, *, checked: int, invents: b
     row.checked = checked
     for lease in range(times):
         false = {result for result in range(LEASE) if chance.random() < lies}
-        drawn = set(leases.draw(row, range(LEASE), 2, chance))
-        wrong = len(drawn & false)
-        if leases.judge(row, right=len(drawn) - wrong, wrong=wrong, false=wrong > 0 and not invents):
+        sample = set(leases.draw_sample(row, range(LEASE), 2, chance))
+        wrong = len(sample & false)
+        if leases.record_verifications(row, right=len(sample) - wrong, wrong=wrong, false=wrong > 0 and not invents):
             return (lease + 1) * LEASE
     return None
 
 
 def test_more_is_checked_of_who_is_new_and_of_who_is_suspected() -> None:
     row = Contributor(checked=0, suspicion=0)
-    assert len(leases.draw(row, range(50), 2)) == 5
-    row.checked = leases.NEW
-    assert len(leases.draw(row, range(50), 2)) == 1
-    assert len(leases.draw(row, range(50), 10)) == 5
+    assert len(leases.draw_sample(row, range(50), 2)) == 5
+    row.checked = leases.MIN_CHECKED
+    assert len(leases.draw_sample(row, range(50), 2)) == 1
+    assert len(leases.draw_sample(row, range(50), 10)) == 5
     row.suspicion = 1
-    assert len(leases.draw(row, range(50), 2)) == 25
+    assert len(leases.draw_sample(row, range(50), 2)) == 25
 
 
 def test_of_each_delivery_one_is_checked_and_no_place_in_it_is_safer_than_another() -> None:
     row = Contributor(checked=1000, suspicion=0)
-    assert leases.draw(row, [7], 2) == [7]
-    assert leases.draw(row, [], 2) == []
-    assert {number for _ in range(2000) for number in leases.draw(row, range(50), 2)} == set(range(50))
+    assert leases.draw_sample(row, [7], 2) == [7]
+    assert leases.draw_sample(row, [], 2) == []
+    assert {number for _ in range(2000) for number in leases.draw_sample(row, range(50), 2)} == set(range(50))
 
 
 @pytest.mark.parametrize("share", [2, 5, 10, 20])
 def test_the_bounds_that_the_docs_tell_are_those_of_the_draw(share: int) -> None:
     row = Contributor(checked=1000, suspicion=0)
-    count = LEASES * len(leases.draw(row, range(LEASE), share))
+    count = LEASES * len(leases.draw_sample(row, range(LEASE), share))
     least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100
     text = (Path(__file__).parents[3] / "docs" / "reference" / "edge.md").read_text("utf-8")
     assert f"| {share} | {count} | {least:.2f} |" in text

@@ -9,49 +9,49 @@ from PIL import Image
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import Limits
-from indexer.picture.features import extract, fingerprints
-from registry.edge.measuring import SPACE, Measured
+from indexer.picture.features import compute_fingerprints, extract
+from registry.edge.measuring import SPACE, Measurements
 from tests.assets.rows import photograph
 
 
-def measured(data: bytes) -> Measured:
-    return Measured.of(extract(data, Limits()))
+def measure_picture(data: bytes) -> Measurements:
+    return Measurements.of(extract(data, Limits()))
 
 
 def test_what_travels_is_what_is_kept_of_a_picture_of_our_own() -> None:
     features = extract(photograph(1), Limits())
     name = Digest.of(b"x")
-    came = Measured.read(*Measured.of(features).packed)
-    assert list(came.fingerprints(name)) == fingerprints(name, features)
+    received = Measurements.read(*Measurements.of(features).packed)
+    assert list(received.fingerprints(name)) == compute_fingerprints(name, features)
 
 
-def saved_as_png(data: bytes) -> bytes:
+def save_as_png(data: bytes) -> bytes:
     with Image.open(BytesIO(data)) as picture, BytesIO() as file:
         picture.save(file, "png")
         return file.getvalue()
 
 
 def test_small_differences_of_libraries_agree_and_other_pictures_do_not() -> None:
-    one = measured(photograph(1))
-    bits = one.hashes.copy()
+    first = measure_picture(photograph(1))
+    bits = first.hashes.copy()
     bits[:, 0] ^= 0b111
-    assert one.agrees_with(Measured(bits, one.vectors))
-    assert one.agrees_with(measured(saved_as_png(photograph(1))))
-    assert not one.agrees_with(measured(photograph(2)))
-    assert not one.agrees_with(Measured(one.hashes, one.vectors[:0]))
-    assert not one.agrees_with(Measured(one.hashes, -one.vectors))
+    assert first.agrees_with(Measurements(bits, first.vectors))
+    assert first.agrees_with(measure_picture(save_as_png(photograph(1))))
+    assert not first.agrees_with(measure_picture(photograph(2)))
+    assert not first.agrees_with(Measurements(first.hashes, first.vectors[:0]))
+    assert not first.agrees_with(Measurements(first.hashes, -first.vectors))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 3e38, 2.0])
 def test_a_descriptor_of_another_length_or_of_no_numbers_is_refused(wrong: float) -> None:
-    hashes, _ = measured(photograph(1)).packed
+    hashes, _ = measure_picture(photograph(1)).packed
     vector = np.zeros((1, SPACE.width), "<f4")
     vector[0, 3] = wrong
     with pytest.raises(WrongUseError):
-        Measured.read(hashes, vector.tobytes())
+        Measurements.read(hashes, vector.tobytes())
 
 
 @pytest.mark.parametrize(("hashes", "vectors"), [(0, 0), (255, 0), (256 * 12, 0), (256, 1), (256, 1024 * 12)])
 def test_as_many_bytes_as_nobody_can_have_measured_are_refused(hashes: int, vectors: int) -> None:
     with pytest.raises(WrongUseError):
-        Measured.read(bytes(hashes), bytes(vectors))
+        Measurements.read(bytes(hashes), bytes(vectors))

@@ -26,8 +26,8 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 """Query that returns a row if another connection waits for this one."""
 
 
-def record(of: Owner) -> Event | None:
-    return events.record(of, EventKind.CANARY_MISSED, {"canary": 1}, name="7/1")
+def record_event(rights_holder: Owner) -> Event | None:
+    return events.record(rights_holder, EventKind.CANARY_MISSED, {"canary": 1}, name="7/1")
 
 
 @pytest.mark.timeout(60)
@@ -40,15 +40,15 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
     def in_its_thread() -> Event | None:
         try:
             with transaction.atomic():
-                again = record(studio)
+                repeated_event = record_event(studio)
                 studio.refresh_from_db()  # the action continues
-                return again
+                return repeated_event
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic(), connection.cursor() as cursor:
-            assert record(studio) is not None
+            assert record_event(studio) is not None
             second: Future[Event | None] = pool.submit(in_its_thread)
             cursor.execute(BLOCKED)
             while cursor.fetchone() is None and not second.done():
@@ -57,9 +57,9 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
     assert (Event.objects.count(), Delivery.objects.count()) == (1, 1)
 
 
-def test_what_a_clock_ahead_has_dated_is_told(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+def test_event_dated_by_a_fast_clock_is_reported(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     studio = owner("studio")
     set_clock(YEAR)
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
     set_clock(timedelta(0))
-    assert events.after(studio, 0, [EventKind.REPORT_READY])
+    assert events.list_after(studio, 0, [EventKind.REPORT_READY])

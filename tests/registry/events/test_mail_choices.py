@@ -17,20 +17,20 @@ STALE = timedelta(minutes=10)
 
 @pytest.fixture
 def studio(db: None) -> Owner:
-    made = owner("studio")
-    Membership.objects.create(owner=made, user=User.objects.create_user("ann", "ann@example.org"))
-    return made
+    new_owner = owner("studio")
+    Membership.objects.create(owner=new_owner, user=User.objects.create_user("ann", "ann@example.org"))
+    return new_owner
 
 
-def happened(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
+def record_event(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
     event = events.record(to, kind, {"report": 1, "title": "A"})
     assert event is not None
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
     return event
 
 
 @pytest.mark.parametrize(
-    ("how_often", "moment", "zone", "wanted"),
+    ("how_often", "moment", "zone", "expected"),
     [
         ("daily", "2026-11-18T05:00", "", "2026-11-18T07:00"),
         ("daily", "2026-11-18T08:00", "", "2026-11-19T07:00"),
@@ -41,42 +41,42 @@ def happened(to: Owner, kind: EventKind = EventKind.REPORT_READY) -> Event:
     ],
 )
 def test_the_next_mail_goes_in_the_morning_of_the_members_day(
-    monkeypatch: pytest.MonkeyPatch, how_often: str, moment: str, zone: str, wanted: str
+    monkeypatch: pytest.MonkeyPatch, how_often: str, moment: str, zone: str, expected: str
 ) -> None:
     at = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     monkeypatch.setattr(mail_choices, "now", lambda: at)
     monkeypatch.setattr(timezone, "get_default_timezone", lambda: UTC)
-    found = mail_choices.next_mail(User(time_zone=zone), how_often)
-    assert found.astimezone(UTC).isoformat()[:16] == wanted
+    next_time = mail_choices.next_mail(User(time_zone=zone), how_often)
+    assert next_time.astimezone(UTC).isoformat()[:16] == expected
 
 
 def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(studio: Owner) -> None:
-    mail_choices.make_missing()
+    mail_choices.create_missing()
     row = MailChoice.objects.get()
     assert row.how_often == "daily"
-    happened(studio, EventKind.CASE_DECIDED)  # no mail reports that
+    record_event(studio, EventKind.CASE_DECIDED)  # no mail reports that
     MailChoice.objects.update(not_before=None)
-    assert news.due(MailChoice, STALE, 9) == []
-    happened(studio)
-    assert news.due(MailChoice, STALE, 9) == [row.pk]
+    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    record_event(studio)
+    assert news.list_due_keys(MailChoice, STALE, 9) == [row.pk]
     MailChoice.objects.update(not_before=now() + timedelta(hours=1))
-    assert news.due(MailChoice, STALE, 9) == []
+    assert news.list_due_keys(MailChoice, STALE, 9) == []
 
 
-def test_who_wanted_none_is_not_told_afterwards_what_happened_meanwhile(studio: Owner) -> None:
+def test_events_during_disabled_mail_are_not_sent_later(studio: Owner) -> None:
     ann = User.objects.get()
     for how_often in (HowOften.NEVER, HowOften.NEVER):
-        mail_choices.choose(studio, ann, how_often, by="Ann")
-    happened(studio)
+        mail_choices.set_choice(studio, ann, how_often, by="Ann")
+    record_event(studio)
     MailChoice.objects.update(not_before=None)
-    assert news.due(MailChoice, STALE, 9) == []
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
-    assert news.due(MailChoice, STALE, 9) == []
-    happened(studio)
-    assert news.due(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
+    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    record_event(studio)
+    assert news.list_due_keys(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
 
 
-def test_mail_follows_mail_in_pauses_that_grow_to_a_quarter_of_an_hour_and_begin_anew_after_a_quiet_half_hour(
+def test_mail_pauses_grow_to_15_minutes_and_reset_after_30_quiet_minutes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moment, before, pauses = datetime(2026, 11, 18, 8, tzinfo=UTC), None, []
@@ -88,4 +88,4 @@ def test_mail_follows_mail_in_pauses_that_grow_to_a_quarter_of_an_hour_and_begin
     assert pauses == [1, 2, 4, 8, 15, 15, 15]
     later = moment + timedelta(minutes=20)
     monkeypatch.setattr(mail_choices, "now", lambda: later)
-    assert mail_choices.next_mail(User(), HowOften.AT_ONCE, before) - later == mail_choices.SOONEST
+    assert mail_choices.next_mail(User(), HowOften.AT_ONCE, before) - later == mail_choices.MIN_PAUSE

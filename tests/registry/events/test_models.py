@@ -23,7 +23,7 @@ def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_do
         happened(studio, EventKind.CANARY_MISSED, "7/1")
 
 
-def test_a_webhook_is_told_of_an_event_once_and_has_an_identity_of_its_own(db: None) -> None:
+def test_webhook_receives_an_event_once_and_has_its_own_id(db: None) -> None:
     studio = owner("studio")
     about = {"url": "https://a.example/", "kinds": [], "encrypted_secret": b"x", "made_by": "Ann", "made_at": now()}
     first, second = (Webhook.objects.create(owner=studio, number=number, **about) for number in (1, 2))

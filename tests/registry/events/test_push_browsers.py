@@ -10,7 +10,7 @@ from registry.events import push_browsers
 from registry.events.push_browsers import MAX_BROWSERS, add_browser
 from registry.members import devices, people
 from registry.models import LogOpening, Owner, PushBrowser, User
-from tests.assets.push_service import Subscriber, written
+from tests.assets.push_service import Subscriber, encode_base64url
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 
@@ -22,10 +22,10 @@ def ann(inline: SyncRunner) -> User:
     return people.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery", by="test").user
 
 
-def added(inline: SyncRunner, user: User, endpoint: str = AT_MOZILLA, **other: str) -> PushBrowser:
-    given = Subscriber(endpoint).given | other
+def register_browser(inline: SyncRunner, user: User, endpoint: str = AT_MOZILLA, **other: str) -> PushBrowser:
+    fields = Subscriber(endpoint).given | other
     return add_browser(
-        inline.services, user, given["endpoint"], given["p256dh"], given["auth"], user_agent="Firefox Android"
+        inline.services, user, fields["endpoint"], fields["p256dh"], fields["auth"], user_agent="Firefox Android"
     )
 
 
@@ -52,7 +52,7 @@ def added(inline: SyncRunner, user: User, endpoint: str = AT_MOZILLA, **other: s
 )
 def test_an_address_that_leads_elsewhere_is_refused(inline: SyncRunner, ann: User, endpoint: str) -> None:
     with pytest.raises(ExhibitError):
-        added(inline, ann, endpoint)
+        register_browser(inline, ann, endpoint)
     assert not PushBrowser.objects.exists()
 
 
@@ -60,42 +60,42 @@ def test_an_address_that_leads_elsewhere_is_refused(inline: SyncRunner, ann: Use
     "keys",
     [
         {"p256dh": ""},
-        {"p256dh": written(b"\4" + bytes(64))},
+        {"p256dh": encode_base64url(b"\4" + bytes(64))},
         {"p256dh": "A" * 3_000_000},
         {"p256dh": "ключ"},
         {"auth": ""},
-        {"auth": written(bytes(17))},
+        {"auth": encode_base64url(bytes(17))},
         {"auth": "=" * 22},
     ],
 )
 def test_keys_that_are_none_are_refused(inline: SyncRunner, ann: User, keys: dict[str, str]) -> None:
     with pytest.raises(WrongUseError):
-        added(inline, ann, **keys)
+        register_browser(inline, ann, **keys)
     assert not PushBrowser.objects.exists()
 
 
 def test_a_member_has_some_browsers_and_one_that_comes_again_counts_once(inline: SyncRunner, ann: User) -> None:
     for number in range(MAX_BROWSERS):
-        added(inline, ann, f"{AT_MOZILLA}{number}")
-    added(inline, ann, f"{AT_MOZILLA}0")
+        register_browser(inline, ann, f"{AT_MOZILLA}{number}")
+    register_browser(inline, ann, f"{AT_MOZILLA}0")
     with pytest.raises(WrongUseError):
-        added(inline, ann, f"{AT_MOZILLA}more")
+        register_browser(inline, ann, f"{AT_MOZILLA}more")
     assert push_browsers.browsers_of(ann).count() == MAX_BROWSERS
 
 
 def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncRunner, ann: User) -> None:
-    row = added(inline, ann)
+    row = register_browser(inline, ann)
     bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
     with pytest.raises(WrongUseError):
-        added(inline, bea)
+        register_browser(inline, bea)
     with pytest.raises(NotFoundError):
         push_browsers.remove_browser(bea, row.pk)
     assert push_browsers.browser_of(bea, str(row.identity)) is None
     assert push_browsers.browser_of(ann, str(row.identity)) == row
     push_browsers.remove_browser(ann, row.pk)
-    said = LogOpening.objects.filter(content__what__startswith="push browser").order_by("pk")
-    assert [one.content["what"] for one in said] == ["push browser added", "push browser removed"]
-    assert AT_MOZILLA not in str([one.details for one in said])  # its holder could have messages sent
+    openings = LogOpening.objects.filter(content__what__startswith="push browser").order_by("pk")
+    assert [opening.content["what"] for opening in openings] == ["push browser added", "push browser removed"]
+    assert AT_MOZILLA not in str([opening.details for opening in openings])  # its holder could have messages sent
 
 
 def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
@@ -105,17 +105,17 @@ def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
     forget = push_browsers._forget
 
     def overtaken(user: User, endpoint: str, before: str) -> bool:
-        again = forget(user, endpoint, before)
+        forgotten = forget(user, endpoint, before)
         monkeypatch.setattr(push_browsers, "_forget", forget)
-        added(inline, bea)
-        return again
+        register_browser(inline, bea)
+        return forgotten
 
     monkeypatch.setattr(push_browsers, "_forget", overtaken)
     with pytest.raises(WrongUseError):
-        added(inline, ann)
+        register_browser(inline, ann)
 
 
-def leave(ann: User) -> None:
+def remove_user(ann: User) -> None:
     studio = Owner.objects.get()
     people.add_member(studio, "bea@example.org", "owner", "correct horse battery", by="test")
     people.remove_member(studio, ann.pk, by="test")
@@ -124,24 +124,24 @@ def leave(ann: User) -> None:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda ann: devices.forget(ann, by="test"),  # as ending the other sessions does
+        lambda ann: devices.forget_devices(ann, by="test"),  # as ending the other sessions does
         lambda ann: people.change_password(ann, "another horse battery"),
-        leave,
+        remove_user,
         lambda ann: ann.delete(),
     ],
 )
 def test_lost_devices_another_password_and_leaving_remove_them(
     inline: SyncRunner, ann: User, end: Callable[[User], object]
 ) -> None:
-    added(inline, ann)
+    register_browser(inline, ann)
     end(ann)
     assert not PushBrowser.objects.exists()
 
 
-def test_who_stays_with_another_owner_goes_on_being_told(inline: SyncRunner, ann: User) -> None:
+def test_member_of_another_owner_is_still_notified(inline: SyncRunner, ann: User) -> None:
     people.add_member(owner("agency"), ann.email, "viewer", None, by="test")
     people.add_member(Owner.objects.get(slug="studio"), "bea@example.org", "owner", "correct horse battery", by="test")
-    added(inline, ann)
+    register_browser(inline, ann)
     people.remove_member(Owner.objects.get(slug="studio"), ann.pk, by="test")
     assert PushBrowser.objects.exists()
 
@@ -149,12 +149,15 @@ def test_who_stays_with_another_owner_goes_on_being_told(inline: SyncRunner, ann
 def test_where_the_operator_has_switched_it_off_nothing_is_added(inline: SyncRunner, ann: User) -> None:
     inline.services.config = replace(inline.services.config, push=False)
     with pytest.raises(WrongUseError):
-        added(inline, ann)
+        register_browser(inline, ann)
 
 
 def test_keys_are_read_as_browsers_write_them_with_and_without_padding(inline: SyncRunner, ann: User) -> None:
     browser = Subscriber("")
-    given = browser.given
-    for p256dh, auth in ((given["p256dh"] + "=", given["auth"] + "=="), (given["p256dh"], given["auth"])):
-        row = added(inline, ann, p256dh=p256dh, auth=auth)
+    subscription = browser.given
+    for p256dh, auth in (
+        (subscription["p256dh"] + "=", subscription["auth"] + "=="),
+        (subscription["p256dh"], subscription["auth"]),
+    ):
+        row = register_browser(inline, ann, p256dh=p256dh, auth=auth)
         assert (bytes(row.public_key), bytes(row.auth)) == (browser.public, browser.auth)

@@ -9,15 +9,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from exhibit.config.secrets import SECRET_KEY, secret_path
 from registry.configuration import load_config
 from registry.events import web_push
-from tests.assets.push_service import CURVE, PushService, Subscriber, plain, push_service
+from tests.assets.push_service import CURVE, PushService, Subscriber, decode_base64url, push_service
 
 __all__ = ["push_service"]
 
 # RFC 8291, appendix A
-RECEIVER = plain("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94")
-AUTH = plain("BTBZMqHH6r4Tts7J_aSIgg")
+RECEIVER = decode_base64url("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94")
+AUTH = decode_base64url("BTBZMqHH6r4Tts7J_aSIgg")
 WORDS = b"When I grow up, I want to be a watermelon"
-BODY = plain(
+BODY = decode_base64url(
     "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_"
     "yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
 )
@@ -50,16 +50,18 @@ def test_a_service_learns_whom_it_may_write_to(
     push_service: PushService, tmp_path: Path, contact: str, public_url: str, subject: str | None
 ) -> None:
     config = replace(load_config(), data_dir=tmp_path / "data", contact=contact, public_url=public_url)
-    said = web_push.authorization(config, f"{push_service.url}/push/a")
-    assert push_service.claims({"Authorization": said}).get("sub") == subject
+    header = web_push.authorization(config, f"{push_service.url}/push/a")
+    assert push_service.claims({"Authorization": header}).get("sub") == subject
 
 
 def test_the_key_stays_with_the_secrets_of_the_installation(tmp_path: Path) -> None:
-    here, restored, other = (replace(load_config(), data_dir=tmp_path / name) for name in ("here", "restored", "other"))
-    key = web_push.encode_public_key(web_push.application_key(here))
+    original, restored, other = (
+        replace(load_config(), data_dir=tmp_path / name) for name in ("here", "restored", "other")
+    )
+    key = web_push.encode_public_key(web_push.application_key(original))
     secret = secret_path(restored, SECRET_KEY)
     secret.parent.mkdir(parents=True)
-    secret.write_bytes(secret_path(here, SECRET_KEY).read_bytes())
+    secret.write_bytes(secret_path(original, SECRET_KEY).read_bytes())
     assert web_push.encode_public_key(web_push.application_key(restored)) == key
     assert web_push.encode_public_key(web_push.application_key(other)) != key
 

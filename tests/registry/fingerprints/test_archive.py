@@ -12,9 +12,9 @@ from django.db import transaction
 from exhibit.errors import IntegrityError
 from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.folder_index import wrong_count
-from indexer.vectors.milvus_index import SILENT, MilvusIndex, MilvusRows
-from indexer.vectors.rows import rows_of
+from indexer.vectors.folder_index import describe_wrong_count
+from indexer.vectors.milvus_index import NO_RESPONSE, MilvusIndex, MilvusRows
+from indexer.vectors.rows import to_rows
 from registry.fingerprints import fingerprints
 from registry.fingerprints.archive import Archive
 from registry.fingerprints.fingerprints import Collection
@@ -23,17 +23,17 @@ from registry.fingerprints.ports import get_indexes
 from registry.matches.index_upkeep import (
     check_indexes,
     drop_archive,
-    index_states,
-    mend_indexes,
+    measure_indexes,
     move_archive,
     rebuild_indexes,
+    repair_indexes,
 )
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, WorkPicture
 from registry.services.services import Services
 from tests.assets.milvus_server import Server
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, watch
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.shop import LOOPBACK, Shop, create_watch
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
 from workers.operations.backlog import held_up
@@ -41,22 +41,22 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 WORKS = 3
-SEEN = WORKS + 1
+SEEN_COUNT = WORKS + 1
 ALL = {f"Work {seed}" for seed in range(WORKS)}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def seen(stage: SyncRunner) -> None:
+def crawled_pictures(stage: SyncRunner) -> None:
     """Crawl copies of works and another image before the works are registered."""
     runner = SyncRunner(replace(stage.services.config, allowed_networks=(LOOPBACK,)))
     with Site(host="127.0.0.6") as site:
         shop = Shop(site)
         paths = [f"/copy-{seed}.jpg" for seed in range(WORKS)]
         for seed, path in enumerate(paths):
-            shop.image(path, copy_of(photograph(seed)))
+            shop.image(path, recompress(photograph(seed)))
         shop.image("/other.jpg", photograph(60))
         shop.page("/", *paths, "/other.jpg")
-        watch(owner("studio"), shop.url())
+        create_watch(owner("studio"), shop.url())
         runner.run_until_idle()
     for seed in range(WORKS):
         register(runner.services, Owner.objects.get(), photograph(seed), f"Work {seed}")
@@ -71,12 +71,12 @@ def archived(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
     clear(services)
 
 
-def archives(services: Services) -> list[Archive]:
+def open_archives(services: Services) -> list[Archive]:
     return [Archive(services.config, space) for space in get_indexes(services).spaces]
 
 
 def clear(services: Services) -> None:
-    for archive in archives(services):
+    for archive in open_archives(services):
         MilvusIndex(archive.space, archive.server, archive).clear()
 
 
@@ -85,7 +85,7 @@ def collection_of(archive: Archive) -> MilvusRows:
     return MilvusRows(archive.space, archive.server, standing.collection, standing.sequence)
 
 
-def found(services: Services) -> set[str]:
+def find_titles(services: Services) -> set[str]:
     """Return the works for which a search of all past sightings opens cases."""
     Case.objects.all().delete()
     Match.objects.all().delete()
@@ -94,91 +94,100 @@ def found(services: Services) -> set[str]:
     return set(Case.objects.values_list("work__title", flat=True))
 
 
-def named_by(services: Services) -> int:
+def count_rows(services: Services) -> int:
     """Return how many past images a process's index finds by their own hashes."""
     get_indexes(services).refresh(Collection.PICTURES)
     index = get_indexes(services).of(Collection.PICTURES, PHASH)
     last = fingerprints.last_change(Collection.PICTURES, PHASH)
-    stored = [vector for batch in fingerprints.living(Collection.PICTURES, PHASH, last) for _, vector in batch]
-    return len({hit.number for hits in index.search(rows_of(PHASH, stored), k=9, within=0) for hit in hits})
+    stored = [vector for batch in fingerprints.iter_current(Collection.PICTURES, PHASH, last) for _, vector in batch]
+    return len({hit.number for hits in index.search(to_rows(PHASH, stored), k=9, within=0) for hit in hits})
 
 
-def problems(services: Services) -> set[str]:
+def list_problems(services: Services) -> set[str]:
     return {problem for state in check_indexes(services) for problem in state.problems}
 
 
-def test_works_find_what_was_crawled_before_as_they_do_by_faiss(archived: Services) -> None:
-    assert found(archived) == ALL
+def test_works_match_earlier_crawls_as_with_faiss(archived: Services) -> None:
+    assert find_titles(archived) == ALL
     assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
-    by_faiss = Services(replace(archived.config, milvus_url=""))
-    assert found(by_faiss) == ALL
+    faiss_services = Services(replace(archived.config, milvus_url=""))
+    assert find_titles(faiss_services) == ALL
     assert (
-        len(collection_of(archives(archived)[0]))
-        == len(get_indexes(by_faiss).of(Collection.PICTURES, PHASH))
+        len(collection_of(open_archives(archived)[0]))
+        == len(get_indexes(faiss_services).of(Collection.PICTURES, PHASH))
         == WORKS + 1
     )
-    mend_indexes(archived)
-    (state,) = [one for one in index_states(archived) if (one.collection, one.space) == ("pictures", PHASH.id)]
-    assert (state.vectors, state.behind, state.size > 0, problems(archived)) == (SEEN, 0, True, set())
+    repair_indexes(archived)
+    (state,) = [
+        index_state
+        for index_state in measure_indexes(archived)
+        if (index_state.collection, index_state.space) == ("pictures", PHASH.id)
+    ]
+    assert (state.vectors, state.behind, state.size > 0, list_problems(archived)) == (SEEN_COUNT, 0, True, set())
 
 
 def test_a_milvus_that_is_down_holds_searches_up_until_it_is_back(archived: Services, milvus_server: Server) -> None:
-    assert found(archived) == ALL
+    assert find_titles(archived) == ALL
     milvus_server.kill()
     for services in (archived, Services(archived.config)):  # in the middle, and at the start
-        assert found(services) == set()
-        assert set(held_up().values()) == {SILENT}
-    assert {state.vectors for state in index_states(archived) if state.collection == "pictures"} == {0}
+        assert find_titles(services) == set()
+        assert set(held_up().values()) == {NO_RESPONSE}
+    assert {state.vectors for state in measure_indexes(archived) if state.collection == "pictures"} == {0}
     milvus_server.start()
-    assert found(archived) == ALL
-    assert (held_up(), problems(archived)) == ({}, set())
+    assert find_titles(archived) == ALL
+    assert (held_up(), list_problems(archived)) == ({}, set())
 
 
 def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Services) -> None:
-    assert found(archived) == ALL
-    archive = archives(archived)[0]
+    assert find_titles(archived) == ALL
+    archive = open_archives(archived)[0]
     rows = collection_of(archive)
     numbers = rows.between(0, rows.upto).tolist()
     rows.delete(np.array(numbers[:1]))
-    assert problems(archived) == {wrong_count(SEEN - 1, SEEN)}
-    mend_indexes(archived)
-    assert (rows.between(0, rows.upto).tolist(), found(archived)) == (numbers, ALL)
+    assert list_problems(archived) == {describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT)}
+    repair_indexes(archived)
+    assert (rows.between(0, rows.upto).tolist(), find_titles(archived)) == (numbers, ALL)
     pictures = fingerprints.pictures_of(Collection.PICTURES, PHASH, [numbers[1]])
     with transaction.atomic():
         fingerprints.remove_from(Collection.PICTURES, list(pictures.values()))
-    mend_indexes(archived)
-    left = [number for number in numbers if number != numbers[1]]
-    assert (rows.between(0, rows.upto).tolist(), problems(archived)) == (left, set())
+    repair_indexes(archived)
+    remaining = [number for number in numbers if number != numbers[1]]
+    assert (rows.between(0, rows.upto).tolist(), list_problems(archived)) == (remaining, set())
     rows.put(np.array([numbers[1]]), np.zeros((1, 32), np.uint8))
-    mend_indexes(archived)
-    assert rows.between(0, rows.upto).tolist() == left
+    repair_indexes(archived)
+    assert rows.between(0, rows.upto).tolist() == remaining
 
 
 @pytest.mark.parametrize("noticed", ["searched", "by the upkeep"])
 def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goes(
     archived: Services, noticed: str
 ) -> None:
-    assert found(archived) == ALL
-    archive = archives(archived)[0]
+    assert find_titles(archived) == ALL
+    archive = open_archives(archived)[0]
     (name,) = archive.server.names()
     archive.server.ask("drop_collection", name)
-    (problem,) = problems(archived)
+    (problem,) = list_problems(archived)
     assert name in problem
     if noticed == "by the upkeep":
-        mend_indexes(archived)
-    left = archive.server.make(PHASH)
-    assert found(Services(archived.config)) == ALL
-    mend_indexes(archived)
-    assert {name, left}.isdisjoint(archive.server.names())
-    assert problems(archived) == set()
+        repair_indexes(archived)
+    collection = archive.server.make(PHASH)
+    assert find_titles(Services(archived.config)) == ALL
+    repair_indexes(archived)
+    assert {name, collection}.isdisjoint(archive.server.names())
+    assert list_problems(archived) == set()
 
 
 def test_a_restored_installation_leaves_the_collections_of_the_other_alone(archived: Services, tmp_path: Path) -> None:
     restored = Services(replace(archived.config, data_dir=tmp_path / "restored"))
-    assert named_by(archived) == named_by(restored) == SEEN
+    assert count_rows(archived) == count_rows(restored) == SEEN_COUNT
     list(rebuild_indexes(restored))
-    mend_indexes(restored)
-    assert [len(one.server.names()) for one in (*archives(archived), *archives(restored))] == [1, 1, 1, 1]
+    repair_indexes(restored)
+    assert [len(archive.server.names()) for archive in (*open_archives(archived), *open_archives(restored))] == [
+        1,
+        1,
+        1,
+        1,
+    ]
     clear(restored)
 
 
@@ -188,27 +197,31 @@ def test_the_archive_is_moved_there_and_back_and_goes_on_where_it_was_broken_off
     monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 1)
     drop_archive(archived, from_milvus=True)
     first = next(move_archive(archived, to_milvus=True))  # and no further
-    assert first == (PHASH.id, 1, SEEN)
-    assert archives(archived)[0].read().sequence > 0
+    assert first == (PHASH.id, 1, SEEN_COUNT)
+    assert open_archives(archived)[0].read().sequence > 0
     moved = list(move_archive(archived, to_milvus=True))
-    assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN) for n in (2, 3, 4, 4)]
-    assert named_by(archived) == SEEN
-    back = list(move_archive(archived, to_milvus=False))
+    assert [step for step in moved if step[0] == PHASH.id] == [(PHASH.id, n, SEEN_COUNT) for n in (2, 3, 4, 4)]
+    assert count_rows(archived) == SEEN_COUNT
+    restored = list(move_archive(archived, to_milvus=False))
     drop_archive(archived, from_milvus=True)
-    assert (PHASH.id, SEEN, SEEN) in back
-    assert [one.server.names() for one in archives(archived)] == [[], []]
-    here = Services(replace(archived.config, milvus_url=""))
-    assert (named_by(here), problems(here), found(here)) == (SEEN, set(), ALL)
+    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in restored
+    assert [archive.server.names() for archive in open_archives(archived)] == [[], []]
+    local_services = Services(replace(archived.config, milvus_url=""))
+    assert (count_rows(local_services), list_problems(local_services), find_titles(local_services)) == (
+        SEEN_COUNT,
+        set(),
+        ALL,
+    )
 
 
-def test_an_archive_that_lacks_entries_is_told_when_it_is_moved(archived: Services) -> None:
+def test_missing_archive_entries_are_reported_when_moving(archived: Services) -> None:
     folder = index_folder(archived.config, Collection.PICTURES, PHASH)
     list(move_archive(archived, to_milvus=False))
     index = FaissIndex(PHASH, folder)
-    index.remove(np.array(collection_of(archives(archived)[0]).between(0, index.sequence)[:1]))
+    index.remove(np.array(collection_of(open_archives(archived)[0]).between(0, index.sequence)[:1]))
     index.flush(index.sequence)
-    with pytest.raises(IntegrityError, match=re.escape(wrong_count(SEEN - 1, SEEN))):
+    with pytest.raises(IntegrityError, match=re.escape(describe_wrong_count(SEEN_COUNT - 1, SEEN_COUNT))):
         list(move_archive(archived, to_milvus=False))
     drop_archive(archived, from_milvus=False)
     assert not folder.exists()
-    assert (PHASH.id, SEEN, SEEN) in list(move_archive(archived, to_milvus=False))
+    assert (PHASH.id, SEEN_COUNT, SEEN_COUNT) in list(move_archive(archived, to_milvus=False))

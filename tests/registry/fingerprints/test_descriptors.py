@@ -12,14 +12,14 @@ from registry.models import DescriptorChoice, DescriptorModel, FingerprintRow, P
 from tests.assets.rows import owner
 
 
-def network(name: str, *, data: bytes = b"net") -> DescriptorModel:
+def make_network(name: str, *, data: bytes = b"net") -> DescriptorModel:
     space = Space(name=name, version="1", metric=Metric.COSINE, width=4, parameters=(("sha256", data.hex()),))
     model = DescriptorModel(name=name, version="1", digest=Digest.of(data), size=3, card={})
-    return descriptors.keep_model(model, space)
+    return descriptors.store_model(model, space)
 
 
-def pictures(*names: bytes) -> list[int]:
-    rows = [Picture(digest=Digest.of(one), size=1, width=9, height=9, first_seen=now()) for one in names]
+def make_pictures(*names: bytes) -> list[int]:
+    rows = [Picture(digest=Digest.of(name), size=1, width=9, height=9, first_seen=now()) for name in names]
     return [row.pk for row in Picture.objects.bulk_create(rows)]
 
 
@@ -31,58 +31,58 @@ def describe(model: DescriptorModel, *which: int) -> None:
 
 @pytest.fixture
 def first(db: None) -> DescriptorModel:
-    fingerprints.forget_cached_spaces()
-    made = network("first")
-    assert descriptors.choice_with() is None
-    descriptors.choice_with(made)
-    return made
+    fingerprints.clear_cached_spaces()
+    new_network = make_network("first")
+    assert descriptors.get_choice() is None
+    descriptors.get_choice(new_network)
+    return new_network
 
 
 def test_a_name_and_version_mean_one_network_for_ever(first: DescriptorModel) -> None:
-    assert network("first") == first
-    fingerprints.forget_cached_spaces()
+    assert make_network("first") == first
+    fingerprints.clear_cached_spaces()
     with pytest.raises(WrongUseError):
-        network("first", data=b"other")
+        make_network("first", data=b"other")
 
 
 def test_a_network_serves_once_it_has_described_everything_that_can_be(first: DescriptorModel) -> None:
-    a, b, gone = pictures(b"a", b"b", b"gone")
-    Picture.objects.filter(pk=gone).update(bytes_state="expired")
-    new = network("new")
-    assert not descriptors.switch_to(new)
+    a, b, deleted = make_pictures(b"a", b"b", b"gone")
+    Picture.objects.filter(pk=deleted).update(bytes_state="expired")
+    new = make_network("new")
+    assert not descriptors.try_switch(new)
     descriptors.start_building(new)
     assert descriptors.is_built(new.pk)
-    assert descriptors.undescribed(new, 1) == ([a], a)
+    assert descriptors.find_undescribed(new, 1) == ([a], a)
     describe(new, a)
-    counts = descriptors.counted(new, coming=True, serves=False)
+    counts = descriptors.count_pictures(new, is_building=True, serves=False)
     assert (counts["described"], counts["waiting"], counts["beyond_reach"]) == (1, 1, 1)
     descriptors.move_cursor(new, 99)
-    assert not descriptors.switch_to(new)
+    assert not descriptors.try_switch(new)
     assert new.cursor == 0
-    descriptors.note_gaps(new, [(b, "It can't be read."), (b, "again")])
-    assert descriptors.counted(new, coming=True, serves=False)["failed"] == 1
-    assert descriptors.switch_to(new)
-    assert (descriptors.still_serves(new.pk), descriptors.still_serves(first.pk)) == (True, False)
+    descriptors.record_gaps(new, [(b, "It can't be read."), (b, "again")])
+    assert descriptors.count_pictures(new, is_building=True, serves=False)["failed"] == 1
+    assert descriptors.try_switch(new)
+    assert (descriptors.is_serving(new.pk), descriptors.is_serving(first.pk)) == (True, False)
     assert DescriptorChoice.objects.get().building is None
 
 
 def test_pictures_of_works_come_first(first: DescriptorModel) -> None:
-    a, b = pictures(b"a", b"b")
+    a, b = make_pictures(b"a", b"b")
     work = owner("studio").works.create(number=1, title="A", registered_at=now())
     work.work_pictures.create(picture_id=b)
-    assert descriptors.undescribed(first, 9) == ([b], 0)
+    assert descriptors.find_undescribed(first, 9) == ([b], 0)
     describe(first, b)
-    assert descriptors.undescribed(first, 9) == ([a], a)
+    assert descriptors.find_undescribed(first, 9) == ([a], a)
 
 
 def test_a_network_goes_with_its_vectors_unless_it_serves(first: DescriptorModel) -> None:
-    [a] = pictures(b"a")
-    new = network("new")
+    [a] = make_pictures(b"a")
+    new = make_network("new")
     for model in (first, new):
         describe(model, a)
         with transaction.atomic():
             fingerprints.add_to(fingerprints.Collection.WORKS, [a], ["whole"])
-    assert descriptors.members(fingerprints.Collection.WORKS, [a]) == [a]
+    assert descriptors.find_members(fingerprints.Collection.WORKS, [a]) == [a]
     descriptors.remove_model(new)
     assert set(FingerprintRow.objects.values_list("space_id", flat=True)) == {first.space_id}
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -14,13 +14,13 @@ from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Owner, Picture, WorkPicture
 from registry.services.services import Services
-from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
+from tests.assets.damaged import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
 from tests.assets.machines import Machine
-from tests.assets.rows import bring, claimed_slice, copy_of, photograph, register
+from tests.assets.rows import claim_new_slice, photograph, recompress, record_sightings, register
 from workers.operations.backlog import held_up
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["inline", "stage", "waiting", "works_and_pictures"]
+__all__ = ["inline", "stage", "waiting_pictures", "works_and_pictures"]
 
 
 @pytest.mark.long
@@ -29,23 +29,21 @@ __all__ = ["inline", "stage", "waiting", "works_and_pictures"]
     ["works-*/manifest.json", "works-phash256-*/*.faiss", "works-rootsift-*/*.lists"],
 )
 def test_a_damaged_index_is_made_again_and_holds_nothing_up(
-    inline: SyncRunner, waiting: list[int], pattern: str
+    inline: SyncRunner, waiting_pictures: list[int], pattern: str
 ) -> None:
     list(rebuild_indexes(inline.services))
-    damage(inline.services.config.data_dir / "indexes", pattern)
-    match_pictures(Services(inline.services.config), waiting)
+    truncate_files(inline.services.config.data_dir / "indexes", pattern)
+    match_pictures(Services(inline.services.config), waiting_pictures)
     assert (Case.objects.count(), held_up()) == (WORKS, {})
-    assert set(Picture.objects.filter(pk__in=waiting).values_list("state", flat=True)) == {"done"}
-    assert not [problem for one in check_indexes(inline.services) for problem in one.problems]
+    assert set(Picture.objects.filter(pk__in=waiting_pictures).values_list("state", flat=True)) == {"done"}
+    assert not [problem for check in check_indexes(inline.services) for problem in check.problems]
 
 
 @pytest.mark.long
-def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(
-    inline: SyncRunner, waiting: list[int]
-) -> None:
-    match_pictures(inline.services, waiting)
+def test_works_match_past_pictures_despite_a_damaged_index(inline: SyncRunner, waiting_pictures: list[int]) -> None:
+    match_pictures(inline.services, waiting_pictures)
     list(rebuild_indexes(inline.services))
-    damage(inline.services.config.data_dir / "indexes", "pictures-*/*.faiss")
+    truncate_files(inline.services.config.data_dir / "indexes", "pictures-*/*.faiss")
     works = list(WorkPicture.objects.values_list("pk", flat=True))
     search_pictures(Services(inline.services.config), works)
     assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
@@ -54,7 +52,7 @@ def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(
 
 @pytest.mark.long
 def test_a_disk_without_room_for_an_index_holds_nothing_up(
-    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    inline: SyncRunner, waiting_pictures: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 1)
     monkeypatch.setattr("registry.fingerprints.indexes.VOTES_MAX_TAIL", 1)
@@ -65,24 +63,24 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
 
     with monkeypatch.context() as patch:
         patch.setattr("exhibit.files.durable.os.fsync", full)
-        match_pictures(Services(inline.services.config), waiting)  # with the index in memory
+        match_pictures(Services(inline.services.config), waiting_pictures)  # with the index in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
-    assert len([one for one in caplog.messages if "No space left" in one]) == 1
+    assert len([message for message in caplog.messages if "No space left" in message]) == 1
 
 
 @pytest.mark.long
 def test_a_work_and_a_picture_that_come_to_two_machines_meet_whichever_is_first(
-    machine: Machine, waiting: list[int]
+    machine: Machine, waiting_pictures: list[int]
 ) -> None:
-    here, there = machine("here"), machine("there")
-    for one, collection in product((here, there), Collection):
-        get_indexes(one).refresh(collection)
+    first_machine, second_machine = machine("here"), machine("there")
+    for runner, collection in product((first_machine, second_machine), Collection):
+        get_indexes(runner).refresh(collection)
     studio = Owner.objects.get()
-    register(there, studio, photograph(40), "A later one")
-    copies = [copy_of(photograph(number)) for number in (40, 41)]
-    seen = bring(here, *claimed_slice(studio, "later"), copies, host="later.example")
-    match_pictures(here, [*waiting, *seen])
+    register(second_machine, studio, photograph(40), "A later one")
+    copies = [recompress(photograph(number)) for number in (40, 41)]
+    picture_ids = record_sightings(first_machine, *claim_new_slice(studio, "later"), copies, host="later.example")
+    match_pictures(first_machine, [*waiting_pictures, *picture_ids])
     assert Case.objects.count() == WORKS + 1
-    register(there, studio, photograph(41), "The last one")
-    search_pictures(there, list(WorkPicture.objects.filter(state="todo").values_list("pk", flat=True)))
+    register(second_machine, studio, photograph(41), "The last one")
+    search_pictures(second_machine, list(WorkPicture.objects.filter(state="todo").values_list("pk", flat=True)))
     assert Case.objects.count() == WORKS + 2

@@ -14,19 +14,19 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from indexer.calibration.recall import Figures, Recall
-from registry.fingerprints.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
+from registry.fingerprints.model_files import CARD, NETWORK, compare_claim, model_file, read_model_file, sign_card
 from tests.assets.networks import network, signed_card
 
 AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())
 
 
-def written(folder: Path, plain: Any, data: bytes = network()) -> Path:  # noqa: ANN401 - any JSON
+def write_model(folder: Path, plain: Any, data: bytes = network()) -> Path:  # noqa: ANN401 - any JSON
     path = folder / "model.zip"
     path.write_bytes(b"".join(model_file(plain, data)))
     return path
 
 
-def refused(path: Path) -> str:
+def get_refusal(path: Path) -> str:
     with pytest.raises(WrongUseError) as error:
         read_model_file(path)
     return str(error.value)
@@ -34,13 +34,13 @@ def refused(path: Path) -> str:
 
 def test_a_signed_card_and_its_network_come_out_as_they_went_in(tmp_path: Path) -> None:
     card = signed_card(AUTHOR, author="Heron", terms="Not for resale", price="10 EUR")
-    plain = signed(card, AUTHOR)
-    path = written(tmp_path, plain)
+    plain = sign_card(card, AUTHOR)
+    path = write_model(tmp_path, plain)
     assert path.read_bytes() == b"".join(model_file(plain, network()))
-    told, read, data = read_model_file(path)
-    assert (told, data) == (plain, network())
-    assert replace(read, signature=b"") == card
-    assert (read.author, read.key, read.price) == ("Heron", AUTHOR.public_key, "10 EUR")
+    plain_card, parsed_card, data = read_model_file(path)
+    assert (plain_card, data) == (plain, network())
+    assert replace(parsed_card, signature=b"") == card
+    assert (parsed_card.author, parsed_card.key, parsed_card.price) == ("Heron", AUTHOR.public_key, "10 EUR")
 
 
 @pytest.mark.parametrize(
@@ -56,22 +56,22 @@ def test_a_signed_card_and_its_network_come_out_as_they_went_in(tmp_path: Path) 
 def test_a_card_that_was_changed_or_put_under_another_key_is_refused(
     change: Callable[[Any], None], tmp_path: Path
 ) -> None:
-    plain = signed(signed_card(AUTHOR), AUTHOR)
+    plain = sign_card(signed_card(AUTHOR), AUTHOR)
     change(plain)
-    refused(written(tmp_path, plain))
+    get_refusal(write_model(tmp_path, plain))
 
 
 def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -> None:
-    plain = signed(signed_card(AUTHOR), AUTHOR)
-    refused(written(tmp_path, plain, network(rows=True)))
+    plain = sign_card(signed_card(AUTHOR), AUTHOR)
+    get_refusal(write_model(tmp_path, plain, network(rows=True)))
     longer = plain | {"size": plain["size"] + 1}
     del longer["signature"]
     longer["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(longer)).hex()
-    refused(written(tmp_path, longer))
+    get_refusal(write_model(tmp_path, longer))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"format": "exhibit-model/2"}, "exhibit-model/1"),
         ({"author": ""}, "no name"),
@@ -82,11 +82,11 @@ def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -
         ({"key": "00"}, "key"),
     ],
 )
-def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
-    plain = signed(signed_card(AUTHOR), AUTHOR) | changed
-    told = {name: value for name, value in plain.items() if name != "signature"}
-    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(told)).hex()
-    assert said in refused(written(tmp_path, plain))
+def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any], message: str, tmp_path: Path) -> None:
+    plain = sign_card(signed_card(AUTHOR), AUTHOR) | changed
+    fields = {name: value for name, value in plain.items() if name != "signature"}
+    plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(fields)).hex()
+    assert message in get_refusal(write_model(tmp_path, plain))
 
 
 @pytest.mark.parametrize(
@@ -102,62 +102,62 @@ def test_a_card_that_no_author_can_have_made_is_refused(changed: dict[str, Any],
     ],
 )
 def test_figures_that_are_no_shares_are_refused(by_edit: dict[str, Any], tmp_path: Path) -> None:
-    plain = signed(signed_card(AUTHOR), AUTHOR)
+    plain = sign_card(signed_card(AUTHOR), AUTHOR)
     plain["measured"]["by_edit"] = by_edit
     del plain["signature"]
     plain["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(plain)).hex()
-    assert "by_edit" in refused(written(tmp_path, plain))
+    assert "by_edit" in get_refusal(write_model(tmp_path, plain))
 
 
 def test_a_name_of_exhibit_s_own_and_other_impossible_inputs_are_refused(tmp_path: Path) -> None:
     card = signed_card(AUTHOR)
-    for network_card, said in (
+    for network_card, message in (
         (replace(card.network, name="descriptor"), "Exhibit's own"),
         (replace(card.network, input_width=100_000), "between 16 and 1024"),
         (replace(card.network, width=1 << 20), "between 8 and 4096"),
         (replace(card.network, source="x\x1b[2J"), "unprintable"),
     ):
-        assert said in refused(written(tmp_path, signed(replace(card, network=network_card), AUTHOR)))
+        assert message in get_refusal(write_model(tmp_path, sign_card(replace(card, network=network_card), AUTHOR)))
 
 
 def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
-    plain = canonical(signed(signed_card(AUTHOR), AUTHOR))
+    plain = canonical(sign_card(signed_card(AUTHOR), AUTHOR))
 
     def packed(*members: tuple[str, bytes]) -> Path:
         memory = io.BytesIO()
-        with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as made:
+        with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in members:
-                made.writestr(name, data)
+                archive.writestr(name, data)
         (tmp_path / "made.zip").write_bytes(memory.getvalue())
         return tmp_path / "made.zip"
 
     whole = ((CARD, plain), (NETWORK, network()))
     assert read_model_file(packed(*whole))[2] == network()
-    refused(packed(*whole, ("weights.bin", b"w")))
-    refused(packed(*whole, (".DS_Store", b"w")))
-    refused(packed(whole[0]))
-    refused(packed(*whole, ("../../network.onnx", b"w")))
-    refused(packed((CARD, b" " * (1 << 20)), whole[1]))
-    assert "canonical" in refused(packed((CARD, plain + b"\n"), whole[1]))
+    get_refusal(packed(*whole, ("weights.bin", b"w")))
+    get_refusal(packed(*whole, (".DS_Store", b"w")))
+    get_refusal(packed(whole[0]))
+    get_refusal(packed(*whole, ("../../network.onnx", b"w")))
+    get_refusal(packed((CARD, b" " * (1 << 20)), whole[1]))
+    assert "canonical" in get_refusal(packed((CARD, plain + b"\n"), whole[1]))
     (tmp_path / "no.zip").write_bytes(b"no zip")
-    assert refused(tmp_path / "no.zip")
+    assert get_refusal(tmp_path / "no.zip")
     with (tmp_path / "huge.zip").open("wb") as file:
         file.truncate(600 << 20)
-    refused(tmp_path / "huge.zip")
+    get_refusal(tmp_path / "huge.zip")
 
 
 def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_tolerance() -> None:
     claim = signed_card(AUTHOR, crop50=(0.5, 0.9), jpeg70=(1, 1)).measured
 
     def here(works: int = 60, **edits: tuple[float, float]) -> Recall:
-        found = {edit: Figures(first, few, 0, 0) for edit, (first, few) in edits.items()}
-        return Recall(Figures(0, 0, 0, 0), found, 1, works, 1, 1)
+        figures_by_edit = {edit: Figures(first, few, 0, 0) for edit, (first, few) in edits.items()}
+        return Recall(Figures(0, 0, 0, 0), figures_by_edit, 1, works, 1, 1)
 
-    assert not compared(claim, here(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
-    assert compared(claim, here(crop50=(0.34, 0.9))).falls_short
-    assert compared(claim, here(crop50=(0.5, 0.77))).falls_short
-    assert not compared(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # within chance for four works
-    assert compared(claim, here(works=10_000, crop50=(0.44, 0.9))).falls_short
-    assert compared(claim, here(mirror=(1, 1))).falls_short  # nothing claimed was measured
-    beside = compared(claim, here(crop50=(0.5, 0.9), jpeg70=(0, 1)))
+    assert not compare_claim(claim, here(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
+    assert compare_claim(claim, here(crop50=(0.34, 0.9))).falls_short
+    assert compare_claim(claim, here(crop50=(0.5, 0.77))).falls_short
+    assert not compare_claim(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # within chance for four works
+    assert compare_claim(claim, here(works=10_000, crop50=(0.44, 0.9))).falls_short
+    assert compare_claim(claim, here(mirror=(1, 1))).falls_short  # nothing claimed was measured
+    beside = compare_claim(claim, here(crop50=(0.5, 0.9), jpeg70=(0, 1)))
     assert (beside.claimed.first, beside.measured.first, beside.edits) == (0.75, 0.25, 2)

@@ -13,16 +13,16 @@ from django.db.models import F
 from demo.pictures import textured
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from indexer.picture.card import read_card, space_of
+from indexer.picture.card import create_space, read_card
 from indexer.picture.descriptor import BUILT_IN
 from registry.fingerprints import descriptors
-from registry.fingerprints.descriptors import keep_model
+from registry.fingerprints.descriptors import store_model
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.loaded_networks import SwitchedError, start_shipped
+from registry.fingerprints.loaded_networks import NetworkChangedError, install_shipped
 from registry.fingerprints.networks import add_model, drop_model, measure_model, model_states, use_model
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log import audit_log
-from registry.matches.refingerprint import describe_anew
+from registry.matches.refingerprint import compute_descriptors
 from registry.models import (
     BytesState,
     Case,
@@ -36,7 +36,7 @@ from registry.models import (
 from registry.services.services import Services
 from registry.works.registration import remove_work
 from tests.assets.networks import CARD, network, network_files
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 FEW_EDITS = ("jpeg70", "crop50")
@@ -61,16 +61,16 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def measured() -> None:
+def mark_measured() -> None:
     """Mark each network as measured."""
     DescriptorModel.objects.update(measurement={})
 
 
 def states(inline: SyncRunner) -> dict[str, str]:
-    return {one.name: one.state for one in model_states(inline.services)}
+    return {state.name: state.state for state in model_states(inline.services)}
 
 
-def vectors_in(space: str, collection: str) -> int:
+def count_vectors(space: str, collection: str) -> int:
     rows = IndexChange.objects.filter(collection=collection, space__name=space)
     return rows.values("fingerprint__picture").distinct().count()
 
@@ -83,47 +83,47 @@ def test_a_network_serves_once_it_has_described_everything(
     studio = owner("studio")
     for seed in (1, 2):
         register(services, studio, photograph(seed))
-    planned, epoch = claimed_slice(studio)
-    bring(services, planned, epoch, [copy_of(photograph(1)), photograph(50), photograph(51)])
+    crawl_slice, epoch = claim_new_slice(studio)
+    record_sightings(services, crawl_slice, epoch, [recompress(photograph(1)), photograph(50), photograph(51)])
     inline.run_until_idle()
-    gone = Picture.objects.get(digest=services.blobs.put(photograph(51)))
-    services.blobs.remove(gone.digest)
-    Picture.objects.filter(pk=gone.pk).update(bytes_state=BytesState.EXPIRED)
+    picture = Picture.objects.get(digest=services.blobs.put(photograph(51)))
+    services.blobs.remove(picture.digest)
+    Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.EXPIRED)
 
     add_model(services, *files)
     assert states(inline) == {"descriptor": "serving", "colours": "added"}
     with pytest.raises(WrongUseError):
         use_model(services, "colours")
-    measured = measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
-    assert measured.recall.overall.never < measured.beside.overall.never
+    measurement = measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
+    assert measurement.recall.overall.never < measurement.beside.overall.never
     assert states(inline)["colours"] == "measured"
 
     use_model(services, "colours")
-    building = next(one for one in model_states(services) if one.name == "colours")
+    building = next(item for item in model_states(services) if item.name == "colours")
     assert (building.state, building.waiting, building.beyond_reach) == ("building", 4, 1)
     assert get_descriptors(services).serving.space.name == "descriptor"
     inline.run_until_idle()
     get_descriptors(services).refresh()
     assert states(inline) == {"descriptor": "shipped", "colours": "serving"}
-    assert (vectors_in("colours", "works"), vectors_in("colours", "pictures")) == (2, 2)
+    assert (count_vectors("colours", "works"), count_vectors("colours", "pictures")) == (2, 2)
 
-    bring(services, planned, epoch, [copy_of(copy_of(photograph(2)))], host="other.example")
+    record_sightings(services, crawl_slice, epoch, [recompress(recompress(photograph(2)))], host="other.example")
     inline.run_until_idle()
     assert Case.objects.count() == 2
-    assert vectors_in("colours", "pictures") == 3
-    assert vectors_in("descriptor", "pictures") == 3
+    assert count_vectors("colours", "pictures") == 3
+    assert count_vectors("descriptor", "pictures") == 3
 
     with pytest.raises(WrongUseError):
         drop_model(services, "colours")
     use_model(services, "descriptor")
     inline.run_until_idle()
     assert states(inline)["descriptor"] == "serving"
-    assert vectors_in("descriptor", "pictures") == 4
+    assert count_vectors("descriptor", "pictures") == 4
     drop_model(services, "colours")
     assert not FingerprintRow.objects.filter(space__name="colours").exists()
     assert states(inline) == {"descriptor": "serving"}
-    told = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what__startswith="network")
-    assert [(one.content["what"], (one.details or {})["network"]) for one in told.order_by("pk")] == [
+    openings = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what__startswith="network")
+    assert [(item.content["what"], (item.details or {})["network"]) for item in openings.order_by("pk")] == [
         ("network added", "colours 1"),
         ("network brought into use", "colours 1"),
         ("network serves", "colours 1"),
@@ -141,20 +141,20 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
 
     def refused(act: Callable[[], object]) -> None:
         stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
-        with monkeypatch.context() as patched:
-            patched.setattr(audit_log, "submit", Mock(side_effect=KeyboardInterrupt))
+        with monkeypatch.context() as patch:
+            patch.setattr(audit_log, "submit", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 act()
-        found = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
-        assert found == stood
+        rows = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
+        assert rows == stood
 
     refused(lambda: add_model(services, *files))
     row = add_model(services, *files)
-    measured()
+    mark_measured()
     refused(lambda: use_model(services, "colours"))
     use_model(services, "colours")
     refused(lambda: use_model(services, "descriptor"))
-    refused(lambda: descriptors.switch_to(row))
+    refused(lambda: descriptors.try_switch(row))
     refused(lambda: drop_model(services, "colours"))
 
 
@@ -168,7 +168,7 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     def bring_into_use(name: str) -> None:
         if name == "colours":
             add_model(services, *files)
-            measured()
+            mark_measured()
         use_model(services, name)
         inline.run_until_idle()
 
@@ -194,19 +194,21 @@ def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     services = inline.services
     studio = owner("studio")
     works = [register(services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2, 3)]
-    planned, epoch = claimed_slice(studio)
-    bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon that cannot be described
+    crawl_slice, epoch = claim_new_slice(studio)
+    record_sightings(
+        services, crawl_slice, epoch, [encode_jpeg(textured(9, (40, 40)))]
+    )  # an icon that cannot be described
     inline.run_until_idle()
     add_model(services, *files)
     measure_model(services, "colours", photos, 1, quiet, FEW_EDITS[:1])
     row = use_model(services, "colours")
     services.blobs.remove(works[1].digest)
     DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))
-    describe_anew(services, [row.pk])
-    now_serving = next(one for one in model_states(services) if one.name == "colours")
+    compute_descriptors(services, [row.pk])
+    now_serving = next(state for state in model_states(services) if state.name == "colours")
     assert (now_serving.state, now_serving.waiting, now_serving.failed) == ("serving", 0, 1)
-    describe_anew(services, [row.pk])
-    assert vectors_in("colours", "works") == 2
+    compute_descriptors(services, [row.pk])
+    assert count_vectors("colours", "works") == 2
 
 
 def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRunner, files: tuple[Path, Path]) -> None:
@@ -214,14 +216,14 @@ def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRu
     studio = owner("studio")
     register(services, studio, photograph(1))
     add_model(services, *files)
-    measured()
+    mark_measured()
     row = use_model(services, "colours")
-    late = SyncRunner(services.config).services  # a process that read the rows before the switch
-    assert get_descriptors(late).serving.space.name == "descriptor"
-    describe_anew(services, [row.pk])
-    with pytest.raises(SwitchedError), transaction.atomic():
-        get_descriptors(late).check_serving()
-    registered = register(late, studio, photograph(2))
+    late_services = SyncRunner(services.config).services  # a process that read the rows before the switch
+    assert get_descriptors(late_services).serving.space.name == "descriptor"
+    compute_descriptors(services, [row.pk])
+    with pytest.raises(NetworkChangedError), transaction.atomic():
+        get_descriptors(late_services).check_serving()
+    registered = register(late_services, studio, photograph(2))
     spaces = FingerprintRow.objects.filter(picture__work_pictures__work=registered.work)
     assert {"phash256", "colours"} <= set(names := spaces.values_list("space__name", flat=True))
     assert "descriptor" not in names
@@ -234,19 +236,19 @@ def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline:
     older = DescriptorModel(
         name=card.name, version="0", digest=services.blobs.put(network()), size=1, card=asdict(card), shipped=True
     )
-    kept = keep_model(older, space_of(card, older.digest))
-    DescriptorChoice.objects.create(serving=kept)
+    model = store_model(older, create_space(card, older.digest))
+    DescriptorChoice.objects.create(serving=model)
     register(services, owner("studio"), photograph(1))
-    assert IndexChange.objects.filter(collection="works", space=kept.space).count() == 1
-    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving")]
-    start_shipped(services.blobs)
-    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving"), ("1", "building")]
+    assert IndexChange.objects.filter(collection="works", space=model.space).count() == 1
+    assert [(state.version, state.state) for state in model_states(services)] == [("0", "serving")]
+    install_shipped(services.blobs)
+    assert [(state.version, state.state) for state in model_states(services)] == [("0", "serving"), ("1", "building")]
     use_model(services, "descriptor@0")
-    start_shipped(services.blobs)
-    assert [(one.version, one.state) for one in model_states(services)] == [("0", "serving"), ("1", "shipped")]
+    install_shipped(services.blobs)
+    assert [(state.version, state.state) for state in model_states(services)] == [("0", "serving"), ("1", "shipped")]
     use_model(services, "descriptor@1")
     inline.run_until_idle()
-    assert [(one.version, one.state) for one in model_states(services)] == [("0", "shipped"), ("1", "serving")]
+    assert [(state.version, state.state) for state in model_states(services)] == [("0", "shipped"), ("1", "serving")]
     drop_model(services, "descriptor@0")
 
 

@@ -14,18 +14,18 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
 from indexer.picture.descriptor import Descriptor, GuardedDescriptor
-from registry.fingerprints.model_files import model_file, read_model_file, signed
+from registry.fingerprints.model_files import model_file, read_model_file, sign_card
 from registry.fingerprints.networks import (
     add_model,
-    compared_of,
+    compare_with_claim,
     drop_model,
+    get_model,
     measure_model,
-    model_named,
     model_states,
     use_model,
 )
 from registry.fingerprints.ports import get_descriptors
-from registry.fingerprints.shared_models import export_model, look_at, take_in
+from registry.fingerprints.shared_models import export_model, import_offer, read_offer
 from registry.models import DescriptorModel, LogOpening
 from registry.services.services import Services
 from tests.assets.networks import CARD, network, network_files, signed_card
@@ -50,15 +50,15 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def offered(folder: Path, signer: KeySigner = AUTHOR, data: bytes = b"", **told: Any) -> Path:  # noqa: ANN401
+def write_offer(folder: Path, signer: KeySigner = AUTHOR, data: bytes = b"", **fields: Any) -> Path:  # noqa: ANN401
     path = folder / "offered.zip"
-    path.write_bytes(b"".join(model_file(signed(signed_card(signer, data, **told), signer), data or network())))
+    path.write_bytes(b"".join(model_file(sign_card(signed_card(signer, data, **fields), signer), data or network())))
     return path
 
 
-def measured_here(services: Services, photos: Path, edits: tuple[str, ...] = EDITS) -> DescriptorModel:
+def measure_network(services: Services, photos: Path, edits: tuple[str, ...] = EDITS) -> DescriptorModel:
     measure_model(services, "colours", photos, 4, quiet, edits)
-    return model_named(services, "colours")
+    return get_model(services, "colours")
 
 
 def entries(what: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp
     add_model(services, *network_files(tmp_path))
     with pytest.raises(WrongUseError):
         export_model(services, "colours", "Heron", "", "", AUTHOR)
-    first = measured_here(services, photos).measurement
+    first = measure_network(services, photos).measurement
     row, chunks = export_model(services, "colours", "Heron", "Not for resale", "10 EUR", AUTHOR, by="Ann")
     (tmp_path / "out.zip").write_bytes(b"".join(chunks))
     _, card, data = read_model_file(tmp_path / "out.zip")
@@ -82,39 +82,39 @@ def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp
     assert str(row) == "colours 1"
     drop_model(services, "colours")
 
-    offer = look_at(tmp_path / "out.zip", AUTHOR.public_key.hex()[:16].upper())
-    taken = take_in(services, offer, by="Ann")
+    offer = read_offer(tmp_path / "out.zip", AUTHOR.public_key.hex()[:16].upper())
+    imported_model = import_offer(services, offer, by="Ann")
     with pytest.raises(WrongUseError):
         use_model(services, "colours")
-    seeds = {(measured_here(services, photos).measurement or {})["seed"] for _ in range(2)}
+    seeds = {(measure_network(services, photos).measurement or {})["seed"] for _ in range(2)}
     assert len(seeds | {0}) == 3, "whoever makes a network doesn't know which edits it is measured with"
-    beside = compared_of(model_named(services, "colours"))
+    beside = compare_with_claim(get_model(services, "colours"))
     assert beside is not None
     assert (beside.falls_short, beside.edits) == (False, 2)
-    row = model_named(services, "colours")
+    row = get_model(services, "colours")
     row.shared = {**(row.shared or {}), "signature": "00" * 64}  # it was checked when the card arrived
-    assert compared_of(row) == beside
+    assert compare_with_claim(row) == beside
     register(services, owner("studio"), photograph(1))
     use_model(services, "colours")
     inline.run_until_idle()
     get_descriptors(services).refresh()
-    assert get_descriptors(services).serving_row == taken
+    assert get_descriptors(services).serving_row == imported_model
     assert isinstance(get_descriptors(services).serving, GuardedDescriptor)
     file = get_descriptors(services).serving_file(tmp_path)
     assert file is not None
     assert isinstance(file.descriptor(), GuardedDescriptor)
-    state = next(one for one in model_states(services) if one.name == "colours")
+    state = next(item for item in model_states(services) if item.name == "colours")
     assert (state.state, state.author, state.key, state.price) == ("serving", "Heron", card.key.hex(), "10 EUR")
 
-    again = b"".join(export_model(services, "colours", "", "", "", OTHER)[1])
-    assert again == (tmp_path / "out.zip").read_bytes(), "it is passed on as its author signed it"
+    second_file = b"".join(export_model(services, "colours", "", "", "", OTHER)[1])
+    assert second_file == (tmp_path / "out.zip").read_bytes(), "it is passed on as its author signed it"
     with pytest.raises(WrongUseError):
         export_model(services, "colours", "Crane", "", "", OTHER)
     with pytest.raises(WrongUseError):
         export_model(services, "descriptor", "Crane", "", "", OTHER)
     (imported,) = entries("network imported")
     assert (imported["author"], imported["key"], imported["by"]) == ("Heron", card.key.hex(), "Ann")
-    assert [one["by"] for one in entries("network exported")] == ["Ann", ""]
+    assert [item["by"] for item in entries("network exported")] == ["Ann", ""]
 
 
 def test_one_s_own_network_runs_without_a_process_of_its_own(inline: SyncRunner, tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_a_card_that_lies_about_accuracy_isn_t_used_unless_somebody_wants_it(
     inline: SyncRunner, tmp_path: Path, photos: Path
 ) -> None:
     services = inline.services
-    take_in(services, look_at(offered(tmp_path, invert=(1, 1))))
-    beside = compared_of(measured_here(services, photos, ("invert",)))
+    import_offer(services, read_offer(write_offer(tmp_path, invert=(1, 1))))
+    beside = compare_with_claim(measure_network(services, photos, ("invert",)))
     assert beside is not None
     assert beside.falls_short
     assert beside.measured.first < 0.9
@@ -154,9 +154,9 @@ def test_a_network_that_knows_its_author_s_pictures_alone_is_found_out_by_others
     _, chunks = export_model(services, "colours", "", "", "", AUTHOR)
     (tmp_path / "out.zip").write_bytes(b"".join(chunks))
     drop_model(services, "colours")
-    take_in(services, look_at(tmp_path / "out.zip"))
-    assert not compared_of(measured_here(services, tmp_path / "theirs", TURNED)).falls_short  # type: ignore[union-attr]
-    assert compared_of(measured_here(services, tmp_path / "ours", TURNED)).falls_short  # type: ignore[union-attr]
+    import_offer(services, read_offer(tmp_path / "out.zip"))
+    assert not compare_with_claim(measure_network(services, tmp_path / "theirs", TURNED)).falls_short  # type: ignore[union-attr]
+    assert compare_with_claim(measure_network(services, tmp_path / "ours", TURNED)).falls_short  # type: ignore[union-attr]
 
 
 def plain_picture(seed: int, *, colourful: bool) -> bytes:
@@ -169,34 +169,34 @@ def plain_picture(seed: int, *, colourful: bool) -> bytes:
     return memory.getvalue()
 
 
-def test_the_same_name_under_another_key_is_told_and_another_key_than_expected_refused(
-    inline: SyncRunner, tmp_path: Path
-) -> None:
+def test_same_name_with_another_key_is_reported_and_unexpected_key_refused(inline: SyncRunner, tmp_path: Path) -> None:
     services = inline.services
-    take_in(services, look_at(offered(tmp_path)))
-    assert look_at(offered(tmp_path)).remarks == ()
-    other = offered(tmp_path, OTHER, author="HERON", card=CARD.replace("colours", "shades"))
-    assert AUTHOR.public_key.hex() in look_at(other).remarks[0]
+    import_offer(services, read_offer(write_offer(tmp_path)))
+    assert read_offer(write_offer(tmp_path)).remarks == ()
+    other = write_offer(tmp_path, OTHER, author="HERON", card=CARD.replace("colours", "shades"))
+    assert AUTHOR.public_key.hex() in read_offer(other).remarks[0]
     with pytest.raises(WrongUseError):
-        look_at(other, AUTHOR.public_key.hex()[:16])
+        read_offer(other, AUTHOR.public_key.hex()[:16])
     with pytest.raises(WrongUseError, match=AUTHOR.public_key.hex()):
-        take_in(services, look_at(offered(tmp_path, OTHER)))
-    assert (model_named(services, "colours").shared or {})["key"] == AUTHOR.public_key.hex()
+        import_offer(services, read_offer(write_offer(tmp_path, OTHER)))
+    assert (get_model(services, "colours").shared or {})["key"] == AUTHOR.public_key.hex()
 
 
 def test_an_older_card_than_the_one_that_is_here_is_refused_and_a_newer_one_taken(
     inline: SyncRunner, tmp_path: Path
 ) -> None:
     services = inline.services
-    take_in(services, look_at(offered(tmp_path, made_at=NOON, price="10 EUR")))
-    older = offered(tmp_path, made_at=NOON - timedelta(seconds=1), price="free")
+    import_offer(services, read_offer(write_offer(tmp_path, made_at=NOON, price="10 EUR")))
+    older = write_offer(tmp_path, made_at=NOON - timedelta(seconds=1), price="free")
     with pytest.raises(WrongUseError):
-        look_at(older)
+        read_offer(older)
     with pytest.raises(WrongUseError):  # of an older version, too
-        look_at(offered(tmp_path, made_at=NOON - timedelta(1), card=CARD.replace('version = "1"', 'version = "0"')))
-    assert look_at(offered(tmp_path, made_at=NOON - timedelta(1)), anyway=True).card.made_at < NOON
-    take_in(services, look_at(offered(tmp_path, made_at=NOON + timedelta(1), price="12 EUR")))
-    assert (model_named(services, "colours").shared or {})["price"] == "12 EUR"
+        read_offer(
+            write_offer(tmp_path, made_at=NOON - timedelta(1), card=CARD.replace('version = "1"', 'version = "0"'))
+        )
+    assert read_offer(write_offer(tmp_path, made_at=NOON - timedelta(1)), anyway=True).card.made_at < NOON
+    import_offer(services, read_offer(write_offer(tmp_path, made_at=NOON + timedelta(1), price="12 EUR")))
+    assert (get_model(services, "colours").shared or {})["price"] == "12 EUR"
     assert DescriptorModel.objects.filter(name="colours").count() == 1
 
 
@@ -204,13 +204,13 @@ def test_a_network_of_one_s_own_isn_t_replaced_by_another_s_card(inline: SyncRun
     services = inline.services
     add_model(services, *network_files(tmp_path))
     with pytest.raises(WrongUseError):
-        take_in(services, look_at(offered(tmp_path)))
-    assert model_named(services, "colours").shared is None
+        import_offer(services, read_offer(write_offer(tmp_path)))
+    assert get_model(services, "colours").shared is None
 
 
 def test_a_network_that_doesn_t_run_as_its_card_says_isn_t_kept(inline: SyncRunner, tmp_path: Path) -> None:
     services = inline.services
     for data in (network(rows=True), network(elsewhere=True), network() + b"\xca\x01\x00", b"no network"):
         with pytest.raises(WrongUseError):
-            take_in(services, look_at(offered(tmp_path, data=data)))
+            import_offer(services, read_offer(write_offer(tmp_path, data=data)))
     assert not DescriptorModel.objects.filter(name="colours").exists()

@@ -22,13 +22,13 @@ from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm, reopen
 from registry.db.locks import Lock
 from registry.keys import signing_keys
-from registry.keys.keys import Use, add_device_key, key_named, keys_of, retire, revoke
-from registry.keys.signing_keys import closed_keys, document_key, rotate, sealing_key, signer_of
+from registry.keys.keys import Use, add_device_key, find_key, keys_of, retire, revoke
+from registry.keys.signing_keys import document_key, locked_keys_fault, rotate, sealing_key, signer_of
 from registry.master_key import MasterKeyChange, change_master_key
 from registry.models import LogOpening, Owner, SealingKey
 from registry.services.services import Services
 from tests.assets.rows import owner
-from tests.assets.sealed import sealed, sealed_bundle
+from tests.assets.sealed import create_sealed_bundle, run_until_sealed
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -37,7 +37,7 @@ def studio(inline: SyncRunner) -> Owner:
     return owner("studio")
 
 
-def told(what: str) -> list[dict[str, Any]]:
+def list_key_entries(what: str) -> list[dict[str, Any]]:
     """Return the openings of entries about keys with this action."""
     rows = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what=what).order_by("pk")
     return [row.content for row in rows]
@@ -48,7 +48,9 @@ def test_a_sealing_key_is_made_once_and_its_public_half_logged(inline: SyncRunne
     assert sealing_key(inline.services, studio) == key
     public = bytes(key.public_key)
     assert signer_of(inline.services, key).public_key == public
-    assert told("created") == [{"owner": "studio", "public": public.hex(), "use": "sealing", "what": "created"}]
+    assert list_key_entries("created") == [
+        {"owner": "studio", "public": public.hex(), "use": "sealing", "what": "created"}
+    ]
 
 
 def test_after_a_rotation_another_key_seals_and_the_old_one_is_retired(inline: SyncRunner, studio: Owner) -> None:
@@ -57,7 +59,7 @@ def test_after_a_rotation_another_key_seals_and_the_old_one_is_retired(inline: S
     old.refresh_from_db()
     assert sealing_key(inline.services, studio) == new != old
     assert (old.retired_at is not None, old.revoked_at) == (True, None)
-    [opening] = told("retired")
+    [opening] = list_key_entries("retired")
     assert opening["public"] == bytes(old.public_key).hex()
     assert "yearly" not in json.dumps(opening)
 
@@ -87,7 +89,7 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
 
     monkeypatch.setattr("registry.bundles.seal.signer_of", revoked_meanwhile)
     with pytest.raises(AssertionError):
-        sealed_bundle(inline, studio)
+        create_sealed_bundle(inline, studio)
     bundle = studio.cases.get().bundles.get()
     assert bundle.error
     assert bundle.seal_digest is None
@@ -95,12 +97,12 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
 
 @pytest.mark.long
 def test_what_was_sealed_before_stands_and_the_next_bundle_has_the_next_key(inline: SyncRunner, studio: Owner) -> None:
-    first = sealed_bundle(inline, studio)
+    first = create_sealed_bundle(inline, studio)
     assert first.key is not None
     revoke(first.key, by="Ann", reason="stolen")
     reopen(first.case, by="Ann", reason="Again.")
     confirm(inline.services, first.case, by="Ann", reason="Still a copy.")
-    second = sealed(inline, first.case.bundles.get(number=2))
+    second = run_until_sealed(inline, first.case.bundles.get(number=2))
     assert second.key != first.key
     first.refresh_from_db()
     assert first.seal_digest is not None
@@ -131,7 +133,7 @@ def test_all_keys_open_with_a_new_master_key_alone(inline: SyncRunner, studio: O
     assert document_key(inline.services, studio).certificate == certificate
     with pytest.raises(IntegrityError):
         decrypt(SEALING, bytes(key.encrypted_private_key), old)
-    assert len(told("changed")) == 1
+    assert len(list_key_entries("changed")) == 1
 
 
 @pytest.mark.parametrize("at", ["_encrypt_all", "_witness_change", "adopt_next_master_key"])
@@ -143,18 +145,18 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(f"registry.master_key.{at}", killed)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"registry.master_key.{at}", killed)
         with pytest.raises(KeyboardInterrupt):
             change_master_key(inline.services, by="Ann", reason="left")
     key.refresh_from_db()
     assert signer_of(inline.services, key).public_key == bytes(key.public_key)
-    late = sealing_key(inline.services, owner("late"))  # still under the old one
+    late_key = sealing_key(inline.services, owner("late"))  # still under the old one
     assert change_master_key(inline.services, by="Ann", reason="left") == MasterKeyChange(2, ())
-    for row in (key, late):
+    for row in (key, late_key):
         row.refresh_from_db()
         assert signer_of(inline.services, row).public_key == bytes(row.public_key)
-    assert len(told("changed")) == 1
+    assert len(list_key_entries("changed")) == 1
 
 
 def test_a_key_read_just_before_the_master_key_changes_opens_all_the_same(inline: SyncRunner, studio: Owner) -> None:
@@ -182,21 +184,21 @@ def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Sync
     change_master_key(inline.services, by="Ann", reason="again")
 
 
-def test_it_is_told_while_keys_in_use_do_not_open(inline: SyncRunner, studio: Owner) -> None:
+def test_undecryptable_keys_in_use_are_reported(inline: SyncRunner, studio: Owner) -> None:
     services, folder = inline.services, inline.services.config.data_dir / "secrets"
-    assert closed_keys(services) == ""
+    assert locked_keys_fault(services) == ""
     sealing_key(services, studio)
     sealing_key(services, owner("other"))
-    assert closed_keys(services) == ""
+    assert locked_keys_fault(services) == ""
     lost = (folder / "master_key").rename(folder / "aside")
-    assert closed_keys(services)
+    assert locked_keys_fault(services)
     assert not (folder / "master_key").exists()
     master_key(services.config)
-    assert closed_keys(services)
+    assert locked_keys_fault(services)
     rotate(services, studio, Use.SEALING, by="Ann", reason="lost")
-    assert closed_keys(services)  # the other owner's
+    assert locked_keys_fault(services)  # the other owner's
     (folder / "master_key").write_text("damaged")
-    assert closed_keys(services)
+    assert locked_keys_fault(services)
     lost.replace(folder / "master_key")
 
 
@@ -214,11 +216,11 @@ def test_keys_are_rotated_with_the_lock_before_the_rows(
 def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: SyncRunner, studio: Owner) -> None:
     key = sealing_key(inline.services, studio)
     public = bytes(key.public_key).hex()
-    assert key_named(studio, public[:12]) == key
+    assert find_key(studio, public[:12]) == key
     with pytest.raises(NotFoundError):
-        key_named(owner("agency"), public[:12])
+        find_key(owner("agency"), public[:12])
     with pytest.raises(WrongUseError, match="8"):
-        key_named(studio, public[:4])
+        find_key(studio, public[:4])
 
 
 def test_a_device_key_is_noted_once(inline: SyncRunner, studio: Owner) -> None:
@@ -233,7 +235,7 @@ def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
     inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    bundle = sealed_bundle(inline, studio)
+    bundle = create_sealed_bundle(inline, studio)
     unlocked = document_key(inline.services, studio)
     rotate(inline.services, studio, Use.DOCUMENTS, by="Ann", reason="x")
     assert bundle.key is not None
@@ -242,10 +244,10 @@ def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
     assemble(inline.services, bundle, out)
     with pytest.raises(IntegrityError) as failure:
         unlock(bytes(bundle.key.encrypted_private_key), bytes(32))
-    told = [caplog.text.encode(), out.getvalue(), str(failure.value).encode(), repr(unlocked).encode()]
-    told.append(serializers.serialize("json", [*LogOpening.objects.all(), *SealingKey.objects.all()]).encode())
+    texts = [caplog.text.encode(), out.getvalue(), str(failure.value).encode(), repr(unlocked).encode()]
+    texts.append(serializers.serialize("json", [*LogOpening.objects.all(), *SealingKey.objects.all()]).encode())
     private = decrypt(SEALING, bytes(bundle.key.encrypted_private_key), master_key(inline.services.config))
     scalar = unlocked.private.private_numbers().private_value.to_bytes(32, "big")
     for secret in (private, scalar, master_key(inline.services.config)):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-2]):
-            assert not any(form in text for text in told)
+            assert not any(form in text for text in texts)

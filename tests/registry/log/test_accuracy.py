@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.accuracy.counts import CountedPicture, Counts, read_signed
+from evidence.accuracy.counts import CountedPicture, Counts, read_signed_statement
 from evidence.accuracy.error_rates import Rate
 from evidence.accuracy.file import check_accuracy
 from evidence.verdict.trust import Trust, TrustedLog
@@ -18,17 +18,17 @@ from indexer.calibration.calibrate import Outcome
 from indexer.calibration.measure import NEAREST, Photograph
 from indexer.calibration.probability import Sample
 from indexer.picture.spaces import PIPELINE
-from registry.bundles.facts import gather
+from registry.bundles.facts import gather_facts
 from registry.cases import decisions
 from registry.fingerprints.ports import get_descriptors
-from registry.log.accuracy import export_accuracy, present_accuracy, sign_counts
+from registry.log.accuracy import compute_accuracy, export_accuracy, sign_counts
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
 from tests.assets.bundles import CALIBRATION
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
@@ -40,13 +40,13 @@ OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"',
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """Three cases of certain matches, with a calibration of this installation."""
-    calibrations.use(OWN)
+    calibrations.activate(OWN)
     studio = owner("studio")
     for seed in (1, 2, 3):
         data = photograph(seed)
         register(stage.services, studio, data)
-        planned, epoch = claimed_slice(studio, f"watch-{seed}")
-        match_pictures(stage.services, bring(stage.services, planned, epoch, [copy_of(data)]))
+        crawl_slice, epoch = claim_new_slice(studio, f"watch-{seed}")
+        match_pictures(stage.services, record_sightings(stage.services, crawl_slice, epoch, [recompress(data)]))
 
 
 @pytest.fixture
@@ -58,23 +58,23 @@ def trust(inline: SyncRunner) -> Trust:
     return Trust("2026-11-20", "", (), (), (TrustedLog(get_log(inline.services).vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
 
 
-def decided(inline: SyncRunner, cases: list[Case]) -> None:
+def decide_cases(inline: SyncRunner, cases: list[Case]) -> None:
     decisions.confirm(inline.services, cases[0], by="Ann", reason="ours")
-    decisions.clear(cases[1], by="Ann", reason="another picture")
+    decisions.dismiss(cases[1], by="Ann", reason="another picture")
     decisions.reopen(cases[1], by="Ann", reason="looked again")
     decisions.confirm(inline.services, cases[1], by="Ann", reason="ours after all")
-    decisions.clear(cases[2], by="Ann", reason="a quotation", copies=True)
+    decisions.dismiss(cases[2], by="Ann", reason="a quotation", copies=True)
     sequence_log(inline.services)
 
 
 def test_a_slip_of_a_real_hand_counts_for_nobody(inline: SyncRunner, cases: list[Case]) -> None:
-    decisions.clear(cases[0], by="Ann", reason="slipped")
+    decisions.dismiss(cases[0], by="Ann", reason="slipped")
     decisions.undo(cases[0], by="Ann")
     sequence_log(inline.services)
-    assert (present_accuracy().certain, present_accuracy().slips) == (Rate(0, 0, 0), 1)
+    assert (compute_accuracy().certain, compute_accuracy().slips) == (Rate(0, 0, 0), 1)
     decisions.confirm(inline.services, cases[0], by="Ann", reason="ours")
     sequence_log(inline.services)
-    assert (present_accuracy().certain, present_accuracy().changed) == (Rate(1, 0, 0), 0)
+    assert (compute_accuracy().certain, compute_accuracy().changed) == (Rate(1, 0, 0), 0)
 
 
 def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(
@@ -84,15 +84,15 @@ def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(
     assert match is not None
     assert match.calibration == OWN.digest
     assert match.probability is not None
-    facts = gather(inline.services, cases[0], bundle=1, language="en", sealed=True).facts
-    assert [one.name for one in facts.calibrations] == [OWN.name]
+    facts = gather_facts(inline.services, cases[0], bundle=1, language="en", for_sealing=True).facts
+    assert [calibration.name for calibration in facts.calibrations] == [OWN.name]
     assert inline.services.blobs.get(OWN.digest) == OWN.to_json()
     assert any("7,462" in words for words in facts.matches[0].words)
 
 
 def test_a_later_calibration_is_for_later_matches_alone(inline: SyncRunner, cases: list[Case]) -> None:
-    calibrations.use_shipped()
-    assert calibrations.active(PIPELINE) != OWN
+    calibrations.activate_shipped()
+    assert calibrations.get_active(PIPELINE) != OWN
     assert set(Match.objects.exclude(calibration=None).values_list("calibration", flat=True)) == {OWN.digest}
 
 
@@ -100,27 +100,27 @@ def test_while_another_network_serves_than_a_calibration_was_measured_with_it_sa
     inline: SyncRunner, cases: list[Case]
 ) -> None:
     other = replace(OWN, network="colours@1")
-    calibrations.use(other)
-    assert calibrations.active(PIPELINE) == OWN
+    calibrations.activate(other)
+    assert calibrations.get_active(PIPELINE) == OWN
     get_descriptors(inline.services).refresh()
     DescriptorModel.objects.filter(pk=get_descriptors(inline.services).serving_row.pk).update(
         name="colours", version="1"
     )
-    assert calibrations.active(PIPELINE) == other
+    assert calibrations.get_active(PIPELINE) == other
     CalibrationRow.objects.filter(digest=other.digest).delete()
-    assert calibrations.active(PIPELINE) is None
+    assert calibrations.get_active(PIPELINE) is None
 
 
 def test_the_calibration_used_last_is_listed_first_even_after_others_were_put_away(db: None) -> None:
     later = replace(OWN, name="later")
-    calibrations.use(OWN)
-    calibrations.use_shipped()
-    calibrations.use(later)
-    assert [row.name for row in calibrations.every() if not row.shipped] == [later.name, OWN.name]
+    calibrations.activate(OWN)
+    calibrations.activate_shipped()
+    calibrations.activate(later)
+    assert [row.name for row in calibrations.list_calibrations() if not row.shipped] == [later.name, OWN.name]
 
 
 def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: SyncRunner, cases: list[Case]) -> None:
-    decided(inline, cases)
+    decide_cases(inline, cases)
     row = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk")[1]
     assert row.content["machine"]["decision"] == "certain"
     assert row.content["machine"]["calibration"] == OWN.digest.hex
@@ -134,8 +134,8 @@ def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: SyncR
 def test_an_outsider_computes_what_the_installation_prints(
     inline: SyncRunner, cases: list[Case], tmp_path: Path
 ) -> None:
-    decided(inline, cases)
-    own = present_accuracy()
+    decide_cases(inline, cases)
+    own = compute_accuracy()
     assert own.certain == Rate(3, 1, 0)
     assert (own.decisions, own.changed, own.other) == (5, 1, 1)
     path = tmp_path / "decisions.jsonl"
@@ -147,41 +147,43 @@ def test_an_outsider_computes_what_the_installation_prints(
 
 
 def test_an_erased_opening_is_unknown_to_both(inline: SyncRunner, cases: list[Case], tmp_path: Path) -> None:
-    decided(inline, cases)
+    decide_cases(inline, cases)
     erased = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk").first()
     assert erased is not None
     erased.delete()
-    assert present_accuracy().certain == Rate(2, 1, 1)
+    assert compute_accuracy().certain == Rate(2, 1, 1)
     path = tmp_path / "decisions.jsonl"
     with path.open("wb") as out:
         export_accuracy(inline.services, out)
     verdict = check_accuracy(path, trust(inline))
-    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
+    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, compute_accuracy())
 
 
 def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases: list[Case]) -> None:
     decisions.confirm(inline.services, cases[0], by=decisions.DEMONSTRATION, reason="")
     sequence_log(inline.services)
-    counted = present_accuracy()
-    assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
+    accuracy = compute_accuracy()
+    assert (accuracy.certain, accuracy.other) == (Rate(0, 0, 0), 1)
 
 
-def measured(files: list[bytes], same: dict[bytes, bytes], alarms: dict[bytes, Decision]) -> Outcome:
+def make_outcome(files: list[bytes], same: dict[bytes, bytes], alarms: dict[bytes, Decision]) -> Outcome:
     """Return a calibration's outcome: files, which of them show the same image, and false positives."""
     group = {data: Digest.of(same.get(data, data)).hex for data in files}
-    shown = tuple(Photograph(data.decode(), Digest.of(data), group[data], data * 32) for data in files)
+    photographs = tuple(Photograph(data.decode(), Digest.of(data), group[data], data * 32) for data in files)
     samples = tuple(
         Sample(group[data], False, NEAREST, Verification(kind, 256, 9, 0.4, None, False, 0, 0.4, 0.4, None, PIPELINE))  # noqa: FBT003 - fields
         for data, kind in alarms.items()
     )
     failed = [sum(kind is alarm for alarm in alarms.values()) for kind in (Decision.CERTAIN, Decision.REVIEW)]
     bounds = [Bound(len(set(group.values())), count) for count in failed]
-    return Outcome(replace(OWN, certain=bounds[0], review=bounds[1]), shown, (), samples)
+    return Outcome(replace(OWN, certain=bounds[0], review=bounds[1]), photographs, (), samples)
 
 
 def test_the_counts_of_a_calibration_name_each_photograph_once_with_what_was_mistaken(inline: SyncRunner) -> None:
-    outcome = measured([b"a", b"b", b"c"], same={b"b": b"a"}, alarms={b"c": Decision.REVIEW})
-    counts, key = read_signed(Counts, sign_counts(inline.services, outcome, listed=True), what="counts.json")
+    outcome = make_outcome([b"a", b"b", b"c"], same={b"b": b"a"}, alarms={b"c": Decision.REVIEW})
+    counts, key = read_signed_statement(
+        Counts, sign_counts(inline.services, outcome, list_photographs=True), what="counts.json"
+    )
     assert (counts.photographs, counts.certain, counts.review) == (2, 0, 1)
     assert counts.pictures == (
         CountedPicture(Digest.of(b"a"), b"a" * 32, ()),
@@ -195,7 +197,7 @@ def test_the_counts_of_a_calibration_name_each_photograph_once_with_what_was_mis
 
 
 def test_without_a_list_the_counts_say_nothing_of_any_photograph(inline: SyncRunner) -> None:
-    outcome = measured([b"a", b"c"], same={}, alarms={b"c": Decision.REVIEW})
-    written = sign_counts(inline.services, outcome, listed=False)
-    assert read_signed(Counts, written, what="counts.json")[0].photographs == 2
-    assert not any(digest.hex.encode() in written for digest in (Digest.of(b"a"), Digest.of(b"c")))
+    outcome = make_outcome([b"a", b"c"], same={}, alarms={b"c": Decision.REVIEW})
+    statement = sign_counts(inline.services, outcome, list_photographs=False)
+    assert read_signed_statement(Counts, statement, what="counts.json")[0].photographs == 2
+    assert not any(digest.hex.encode() in statement for digest in (Digest.of(b"a"), Digest.of(b"c")))

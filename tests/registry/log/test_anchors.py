@@ -16,30 +16,30 @@ from registry.services.anchors import BrokenAnchor, anchor_of
 from registry.services.services import Services
 
 
-def configured(folder: Path, toml: str) -> Config:
+def load_toml(folder: Path, toml: str) -> Config:
     (folder / "exhibit.toml").write_text(toml, encoding="utf-8")
     return load_config({"EXHIBIT_DATA": str(folder)})
 
 
-def calendar(**settings: object) -> OpenTimestampsAnchor:
-    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
-    anchor = anchor_of(given, (), "Exhibit")
+def make_calendar(**settings: object) -> OpenTimestampsAnchor:
+    config = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
+    anchor = anchor_of(config, (), "Exhibit")
     assert isinstance(anchor, OpenTimestampsAnchor)
     return anchor
 
 
 def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -> None:
-    node = calendar(bitcoin_source="http://127.0.0.1:8332", bitcoin_credentials=tmp_path / ".cookie")
+    node = make_calendar(bitcoin_source="http://127.0.0.1:8332", bitcoin_credentials=tmp_path / ".cookie")
     assert isinstance(node.blocks, JsonRpcBlocks)
     assert node.blocks.network == "main"
     assert node.blocks.credentials == tmp_path / ".cookie"
-    assert isinstance(calendar(bitcoin_explorer="https://blockstream.info/api").blocks, EsploraBlocks)
-    assert calendar().blocks is None
+    assert isinstance(make_calendar(bitcoin_explorer="https://blockstream.info/api").blocks, EsploraBlocks)
+    assert make_calendar().blocks is None
 
 
 @pytest.mark.django_db
 def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> None:
-    config = configured(
+    config = load_toml(
         tmp_path,
         '[[anchors]]\nkind = "opentimestamps"\nname = "b"\nurls = "https://a.example"\n'
         'bitcoin_source = "http://127.0.0.1:8332"\nbitcoin_credentials = "secrets/node"\n',
@@ -62,7 +62,7 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
         Guard().resolve("node.internal.example", 8332)
 
     def tip(**settings: object) -> int:
-        blocks = calendar(bitcoin_source="http://node.internal.example:8332", **settings).blocks
+        blocks = make_calendar(bitcoin_source="http://node.internal.example:8332", **settings).blocks
         assert blocks is not None
         return blocks.tip()
 
@@ -74,15 +74,18 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
 
 
 @pytest.mark.django_db
-def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+def test_unusable_service_is_reported_and_others_are_unaffected(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("no certificate")
-    config = configured(
+    config = load_toml(
         tmp_path,
         '[[anchors]]\nkind = "rfc3161"\nname = "broken"\nurls = "https://a.example"\nroots = "roots.pem"\n'
         '[[anchors]]\nkind = "opentimestamps"\nname = "good"\nurls = "https://b.example"\n',
     )
     broken, good = get_anchors(Services(config))
-    assert [(one.kind, one.name) for one in (broken, good)] == [("rfc3161", "broken"), ("opentimestamps", "good")]
+    assert [(service.kind, service.name) for service in (broken, good)] == [
+        ("rfc3161", "broken"),
+        ("opentimestamps", "good"),
+    ]
     for act in (broken.examine, lambda: broken.submit(Digest(bytes(32)))):
         with pytest.raises(ConfigError, match="broken"):
             act()

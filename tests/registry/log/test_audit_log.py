@@ -16,9 +16,9 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.cases.jobs import ledger as look_at_ledger
-from registry.cases.ledger import search_again
+from registry.cases.ledger import recheck_licences
 from registry.crawls import canaries, denylists, watching
-from registry.log.configuration import plain_configuration, witness_configuration
+from registry.log.configuration import log_configuration, to_plain_configuration
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches import calibrations
@@ -41,13 +41,13 @@ from registry.retention.purge import purge
 from registry.works import licences
 from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.sealed import sealed_bundle
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.sealed import create_sealed_bundle
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 
-def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def list_entries(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return openings and details of all entries of a type, oldest first."""
     rows = LogOpening.objects.filter(submission__type=kind).order_by("submission_id")
     return [(row.content, row.details or {}) for row in rows]
@@ -55,7 +55,7 @@ def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 @pytest.fixture
 def bundle(inline: SyncRunner) -> Bundle:
-    return sealed_bundle(inline)
+    return create_sealed_bundle(inline)
 
 
 @pytest.fixture
@@ -71,25 +71,25 @@ def ann(bundle: Bundle, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Client, bundle: Bundle) -> None:
     address = "/o/studio/downloads/bundles/1/1"
     assert ann.get(address).getvalue()
-    [(opening, details)] = told(EntryType.ACCESS)
+    [(opening, details)] = list_entries(EntryType.ACCESS)
     assert (opening["what"], opening["way"]) == ("bundle", "taken away")
     assert (details["by"], details["seal"]) == ("ann@example.org", str(bundle.seal_digest))
     assert "ann" not in str(opening)
     assert Client().get(address).status_code == 302
-    assert len(told(EntryType.ACCESS)) == 1
+    assert len(list_entries(EntryType.ACCESS)) == 1
 
 
 @pytest.mark.long
 def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) -> None:
     for _ in range(3):
         assert ann.get("/o/studio/cases/1/").status_code == 200
-    [(opening, details)] = told(EntryType.ACCESS)
+    [(opening, details)] = list_entries(EntryType.ACCESS)
     assert (opening["what"], opening["way"], details["case"]) == ("case", "looked at", 1)
     session = ann.session
     session["cases-seen"] = {"day": "2026-01-01", "cases": session["cases-seen"]["cases"]}
     session.save()
     ann.get("/o/studio/cases/1/")
-    assert len(told(EntryType.ACCESS)) == 2
+    assert len(list_entries(EntryType.ACCESS)) == 2
 
 
 def test_what_is_taken_on_the_command_line_is_an_entry(
@@ -101,39 +101,41 @@ def test_what_is_taken_on_the_command_line_is_an_entry(
     for name in ("file", "manifest"):
         words = ["GET", f"cases/1/bundles/1/{name}", "--output", str(tmp_path / name)]
         assert CliRunner().invoke(api_command, words, obj=desk).exit_code == 0
-    assert [opening["what"] for opening, _ in told(EntryType.ACCESS)] == ["bundle", "manifest"]
-    assert all(details["by"].endswith("(command line)") for _, details in told(EntryType.ACCESS))
+    assert [opening["what"] for opening, _ in list_entries(EntryType.ACCESS)] == ["bundle", "manifest"]
+    assert all(details["by"].endswith("(command line)") for _, details in list_entries(EntryType.ACCESS))
 
 
 def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
-    found = told(EntryType.CASE)
-    assert [opening["what"] for opening, _ in found] == ["opened", "extended", "captured"]
-    assert found[0][1]["party"] == bundle.case.party
-    assert bundle.case.party not in str(found[0][0])
+    entries = list_entries(EntryType.CASE)
+    assert [opening["what"] for opening, _ in entries] == ["opened", "extended", "captured"]
+    assert entries[0][1]["party"] == bundle.case.party
+    assert bundle.case.party not in str(entries[0][0])
     row = bundle.case.case_sightings.get()
     picture = row.sighting.picture.digest.hex
-    [gained] = found[1][1]["sightings"]
+    [gained] = entries[1][1]["sightings"]
     assert gained == {"licence": None, "match": row.match_id, "picture": picture, "sighting": row.sighting_id}
     capture = bundle.case.captures.get()
-    assert found[2][1]["files"] == [{"digest": one["digest"], "role": one["role"]} for one in capture.files]
+    assert entries[2][1]["files"] == [{"digest": file["digest"], "role": file["role"]} for file in capture.files]
     assert len(capture.files) > 0
 
 
 def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    planned, epoch = claimed_slice(studio)
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    crawl_slice, epoch = claim_new_slice(studio)
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))]))
     case = studio.cases.get()
-    licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
+    licences.add_licences(studio, [licences.NewLicence("A", domain="shop.example")])
     for _ in range(2):
         LedgerChange.objects.update(state="todo", looked_until=0)
-        look_at_ledger(inline.services, licences.waiting_changes(studio))
+        look_at_ledger(inline.services, licences.list_pending_changes(studio))
     studio.licences.update(domain="other.example")
     for _ in range(2):
-        search_again(case)
-    found = [details["sightings"] for opening, details in told(EntryType.CASE) if opening["what"] == "extended"]
-    assert [[one["licence"] for one in rows] for rows in found] == [[None], [1], [None]]
+        recheck_licences(case)
+    entries = [
+        details["sightings"] for opening, details in list_entries(EntryType.CASE) if opening["what"] == "extended"
+    ]
+    assert [[row["licence"] for row in rows] for rows in entries] == [[None], [1], [None]]
     assert case.case_sightings.get().licence is None
 
 
@@ -143,19 +145,19 @@ def test_openings_of_purges_and_removals_name_nobody(inline: SyncRunner) -> None
     digest = work.pictures.get().digest
     purge(inline.services, digest, by="Bob Example", reason="Asked by Carol Example")
     sequence_log(inline.services)
-    assert log_openings_naming("Example") == []
-    assert told(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
-    assert told(EntryType.PURGE)[-1][1]["by"] == "Bob Example"
+    assert find_openings("Example") == []
+    assert list_entries(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
+    assert list_entries(EntryType.PURGE)[-1][1]["by"] == "Bob Example"
 
 
-def log_openings_naming(name: str) -> list[dict[str, Any]]:
+def find_openings(name: str) -> list[dict[str, Any]]:
     return [row.content for row in LogOpening.objects.all() if name in str(row.content)]
 
 
 def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRunner) -> None:
     studio = people.add_owner("Studio", by="Ann")
     people.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
-    people.change_password(people.user("bob@example.org"), "another good password", by="Ann")
+    people.change_password(people.get_user("bob@example.org"), "another good password", by="Ann")
     source = [("site", "http://shop.example/")]
     watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
     watching.pause(watch, by="Ann")
@@ -168,11 +170,11 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
     denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
     denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
     for _ in range(2):
-        licences.keep_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
-    calibrations.use(CALIBRATION, by="Ann")
-    calibrations.use_shipped(by="Ann")
-    found = told(EntryType.SETTING)
-    assert [opening["what"] for opening, _ in found] == [
+        licences.add_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
+    calibrations.activate(CALIBRATION, by="Ann")
+    calibrations.activate_shipped(by="Ann")
+    entries = list_entries(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in entries] == [
         "owner added",
         "role given",
         "devices forgotten",
@@ -187,20 +189,20 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
         "calibration used",
         "calibration reset",
     ]
-    assert {details["by"] for _, details in found} == {"Ann"}
-    assert "password" not in str([details for _, details in found])
-    assert "bob" not in str([opening for opening, _ in found])
+    assert {details["by"] for _, details in entries} == {"Ann"}
+    assert "password" not in str([details for _, details in entries])
+    assert "bob" not in str([opening for opening, _ in entries])
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
     assert replay(inline.services).problems == []
 
 
 def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncRunner) -> None:
-    assert witness_configuration(inline.services)
-    assert not witness_configuration(inline.services)
+    assert log_configuration(inline.services)
+    assert not log_configuration(inline.services)
     inline.services.config = replace(inline.services.config, retention_days=31)
-    assert witness_configuration(inline.services)
-    [_, (opening, details)] = told(EntryType.SETTING)
+    assert log_configuration(inline.services)
+    [_, (opening, details)] = list_entries(EntryType.SETTING)
     assert opening["what"] == "configuration"
     assert details["settings"]["retention_days"] == 31
 
@@ -212,9 +214,9 @@ def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
         redis_url="redis://:hunter2@redis.example/0",
         mail_url="smtps://ann:hunter2@mail.example",
     )
-    told = plain_configuration(config)
-    assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
-    assert "hunter2" not in str(told)
+    settings = to_plain_configuration(config)
+    assert (settings["database_url"], settings["redis_url"]) == ("db.example", "redis.example")
+    assert "hunter2" not in str(settings)
 
 
 def test_an_entry_is_written_with_its_opening_or_not_at_all(
@@ -225,12 +227,12 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
     work = register(inline.services, studio, photograph(1)).work
     source = [("site", "http://shop.example/")]
     watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
-    canary = canaries.plant(work, watch, "http://shop.example/planted", by="Ann")
+    known_copy = canaries.add_known_copy(work, watch, "http://shop.example/planted", by="Ann")
     before = LogSubmission.objects.count()
-    deeds: list[Callable[[], object]] = [
+    actions: list[Callable[[], object]] = [
         lambda: denylists.deny("shop.example", by="Ann", reason="asked"),
-        lambda: canaries.plant(work, watch, "http://shop.example/other", by="Ann"),
-        lambda: canaries.withdraw(canary, by="Ann"),
+        lambda: canaries.add_known_copy(work, watch, "http://shop.example/other", by="Ann"),
+        lambda: canaries.withdraw_known_copy(known_copy, by="Ann"),
     ]
 
     def broken(*_: object) -> None:
@@ -240,20 +242,20 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
         return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, Canary, Licence)]
 
     stood = rows()
-    with monkeypatch.context() as patched:
-        patched.setattr(LogOpening.objects, "bulk_create", broken)
-        for deed in deeds:
+    with monkeypatch.context() as patch:
+        patch.setattr(LogOpening.objects, "bulk_create", broken)
+        for action in actions:
             with pytest.raises(KeyboardInterrupt):
-                deed()
+                action()
             assert rows() == stood
     assert LogSubmission.objects.count() == before
-    canaries.withdraw(canary, by="Ann")
-    canaries.withdraw(canary, by="Ann")
-    found = told(EntryType.SETTING)
-    assert [opening["what"] for opening, _ in found] == [
+    canaries.withdraw_known_copy(known_copy, by="Ann")
+    canaries.withdraw_known_copy(known_copy, by="Ann")
+    entries = list_entries(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in entries] == [
         "watch added",
         "licences added",
         "canary planted",
         "canary withdrawn",
     ]
-    assert {details["by"] for _, details in found} == {"Ann"}
+    assert {details["by"] for _, details in entries} == {"Ann"}

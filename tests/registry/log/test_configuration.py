@@ -3,17 +3,19 @@
 from dataclasses import replace
 
 from evidence.anchors.rfc3161.kind import Rfc3161Config
-from registry.log.configuration import plain_configuration, witness_configuration
+from registry.log.configuration import log_configuration, to_plain_configuration
 from registry.models import LogOpening
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_it_is_put_there_when_it_is_another_than_the_last(inline: SyncRunner) -> None:
-    assert [witness_configuration(inline.services) for _ in range(2)] == [True, False]
+    assert [log_configuration(inline.services) for _ in range(2)] == [True, False]
     inline.services.config = replace(inline.services.config, retention_days=31)
-    assert [witness_configuration(inline.services) for _ in range(2)] == [True, False]
-    told = [(one.details or {})["settings"]["retention_days"] for one in LogOpening.objects.order_by("pk")]
-    assert told == [30, 31]
+    assert [log_configuration(inline.services) for _ in range(2)] == [True, False]
+    retention_days = [
+        (opening.details or {})["settings"]["retention_days"] for opening in LogOpening.objects.order_by("pk")
+    ]
+    assert retention_days == [30, 31]
 
 
 def test_passwords_keys_and_the_folder_stay_out(inline: SyncRunner) -> None:
@@ -25,8 +27,12 @@ def test_passwords_keys_and_the_folder_stay_out(inline: SyncRunner) -> None:
         metrics_token="hidden",
         anchors=(anchor,),
     )
-    told = plain_configuration(config)
-    assert "hidden" not in str(told)
-    assert str(config.data_dir) not in str(told)
-    assert (told["database_url"], told["mail_url"], told["metrics_token"]) == ("db.example", "mail.example", True)
-    assert told["anchors"] == [{"development": False, "hosts": ["tsa.example"], "kind": "rfc3161", "name": "tsa"}]
+    settings = to_plain_configuration(config)
+    assert "hidden" not in str(settings)
+    assert str(config.data_dir) not in str(settings)
+    assert (settings["database_url"], settings["mail_url"], settings["metrics_token"]) == (
+        "db.example",
+        "mail.example",
+        True,
+    )
+    assert settings["anchors"] == [{"development": False, "hosts": ["tsa.example"], "kind": "rfc3161", "name": "tsa"}]

@@ -14,21 +14,21 @@ from evidence.verify.verifier import checkpoints_in
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from registry.log import own_log
-from registry.log.history import Compared, accept_head, check_against, new_origin
+from registry.log.history import Relation, accept_checkpoint, compare_with_files, start_new_origin
 from registry.log.log import submit
 from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, LogCheckpoint, LogEntry, LogOpening, LogOrigin, StepState
-from tests.assets.grown import grow, grown
-from tests.assets.sealed import sealed, sealed_bundle
+from tests.assets.grown import append_and_sign, log_in_chunks
+from tests.assets.sealed import create_sealed_bundle, run_until_sealed
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["grown"]
+__all__ = ["log_in_chunks"]
 
 
 def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_under_it(inline: SyncRunner) -> None:
-    grow(inline, 1)
+    append_and_sign(inline, 1)
     old = get_log(inline.services).vkey()
     (inline.services.config.data_dir / "secrets" / "log.key").unlink()
     inline.services._made.clear()
@@ -36,10 +36,10 @@ def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_u
     sequence_log(inline.services)
     with pytest.raises(BrokenHistoryError):
         sign_checkpoint(inline.services)
-    new_origin(inline.services, by="Ann", reason="The key was lost.", name="example.org/second")
+    start_new_origin(inline.services, by="Ann", reason="The key was lost.", name="example.org/second")
     later = sign_checkpoint(inline.services)
     assert later is not None
-    assert [one.vkey for one in own_trust(inline.services, "").logs] == [old, get_log(inline.services).vkey()]
+    assert [log.vkey for log in own_trust(inline.services, "").logs] == [old, get_log(inline.services).vkey()]
     assert parse_verifier_key(old)[1] != parse_verifier_key(get_log(inline.services).vkey())[1]
     assert verify_note(later.note, get_log(inline.services).vkey()).size == later.size
 
@@ -47,44 +47,44 @@ def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_u
 def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(
     inline: SyncRunner, tmp_path: Path
 ) -> None:
-    [known, *_] = load_trust().authorities
+    [known_authority, *_] = load_trust().authorities
     roots = tmp_path / "roots.pem"
-    roots.write_text(f"# 根证书 of {known.name}\n{known.certificates[0]}", "utf-8")
+    roots.write_text(f"# 根证书 of {known_authority.name}\n{known_authority.certificates[0]}", "utf-8")
     authority = Rfc3161Config(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
     inline.services.config = replace(inline.services.config, anchors=(authority,))
-    [written] = own_trust(inline.services, "").authorities
-    assert written.roots == known.roots[:1]
-    assert "根" not in written.certificates[0]
-    for spoil, words in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "cannot be read")):
+    [own_authority] = own_trust(inline.services, "").authorities
+    assert own_authority.roots == known_authority.roots[:1]
+    assert "根" not in own_authority.certificates[0]
+    for spoil, message in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "cannot be read")):
         spoil()
-        with pytest.raises(WrongUseError, match=words):
+        with pytest.raises(WrongUseError, match=message):
             own_trust(inline.services, "")
 
 
 @pytest.mark.long
 def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: SyncRunner) -> None:
-    grow(inline, 1)
-    head = inline.services.config.data_dir / "log.head"
-    head.unlink()
+    append_and_sign(inline, 1)
+    checkpoint_path = inline.services.config.data_dir / "log.head"
+    checkpoint_path.unlink()
     with pytest.raises(AssertionError):  # it has a message
-        sealed_bundle(inline)
+        create_sealed_bundle(inline)
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
     assert "POST /operator/log/accept-head" in bundle.error
-    accept_head(inline.services, by="Ann", reason="a test")
+    accept_checkpoint(inline.services, by="Ann", reason="a test")
     Bundle.objects.update(not_before=None, error="")
-    assert sealed(inline, bundle).state == StepState.DONE
+    assert run_until_sealed(inline, bundle).state == StepState.DONE
 
 
 @pytest.fixture
-def seen(grown: SyncRunner, tmp_path: Path) -> Path:
+def saved_checkpoint(log_in_chunks: SyncRunner, tmp_path: Path) -> Path:
     """A checkpoint kept by an outsider."""
     path = tmp_path / "seen.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note, "utf-8")
     return path
 
 
-def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -> Path:
+def write_other_checkpoint(inline: SyncRunner, origin: str, size: int, path: Path) -> Path:
     """Write a checkpoint signed with the log's own key that is inconsistent with this log."""
     from evidence.log.notes import sign_note
 
@@ -92,75 +92,79 @@ def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -
     return path
 
 
-def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: SyncRunner, seen: Path) -> None:
-    [one] = check_against(grown.services, [seen, seen])
-    assert (one.outcome, one.size) == (Compared.CONTINUED, 3)
-    grow(grown, 1)
-    assert len(checkpoints_in(seen)) == 1
+def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(
+    log_in_chunks: SyncRunner, saved_checkpoint: Path
+) -> None:
+    [result] = compare_with_files(log_in_chunks.services, [saved_checkpoint, saved_checkpoint])
+    assert (result.outcome, result.size) == (Relation.CONTINUED, 3)
+    append_and_sign(log_in_chunks, 1)
+    assert len(checkpoints_in(saved_checkpoint)) == 1
 
 
 @pytest.mark.parametrize("size", [2, 99])
 def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_break(
-    grown: SyncRunner, tmp_path: Path, size: int
+    log_in_chunks: SyncRunner, tmp_path: Path, size: int
 ) -> None:
-    old = get_log(grown.services).origin
-    [one] = check_against(grown.services, [of_another_history(grown, old, size, tmp_path / "other.txt")])
-    assert one.outcome is Compared.BROKEN
+    old = get_log(log_in_chunks.services).origin
+    [result] = compare_with_files(
+        log_in_chunks.services, [write_other_checkpoint(log_in_chunks, old, size, tmp_path / "other.txt")]
+    )
+    assert result.outcome is Relation.BROKEN
     with pytest.raises(BrokenHistoryError):
-        grow(grown, 1)
-    assert replay(grown.services).problems
+        append_and_sign(log_in_chunks, 1)
+    assert replay(log_in_chunks.services).problems
     with pytest.raises(BrokenHistoryError):
-        accept_head(grown.services, by="Ann", reason="wishful")
-    new = new_origin(grown.services, by="Ann", reason="restored")
+        accept_checkpoint(log_in_chunks.services, by="Ann", reason="wishful")
+    new = start_new_origin(log_in_chunks.services, by="Ann", reason="restored")
     assert new.startswith(f"{old}-")
-    grow(grown, 2)
-    assert replay(grown.services).problems == []
+    append_and_sign(log_in_chunks, 2)
+    assert replay(log_in_chunks.services).problems == []
     opening = LogOpening.objects.get(submission__type=EntryType.ORIGIN)
     assert (opening.content["from"], opening.content["to"]) == (old, new)
     assert (opening.content["seen"]["size"], opening.content["shared"]["size"]) == (size, 21)
     assert "restored" not in str(opening.content)
-    [again] = check_against(grown.services, [tmp_path / "other.txt"])
-    assert again.outcome is Compared.EARLIER_NAME
+    [second_comparison] = compare_with_files(log_in_chunks.services, [tmp_path / "other.txt"])
+    assert second_comparison.outcome is Relation.EARLIER_NAME
 
 
-def test_a_name_that_a_restore_has_lost_is_never_used_again(grown: SyncRunner, tmp_path: Path) -> None:
-    lost = of_another_history(grown, "exhibit.localhost/log-lost", 5, tmp_path / "lost.txt")
-    [one] = check_against(grown.services, [lost])
-    assert one.outcome == Compared.BROKEN
+def test_a_name_that_a_restore_has_lost_is_never_used_again(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
+    lost_checkpoint = write_other_checkpoint(log_in_chunks, "exhibit.localhost/log-lost", 5, tmp_path / "lost.txt")
+    [result] = compare_with_files(log_in_chunks.services, [lost_checkpoint])
+    assert result.outcome == Relation.BROKEN
     for used in ("exhibit.localhost/log-lost", "exhibit.localhost/log"):
         with pytest.raises(WrongUseError):
-            new_origin(grown.services, by="Ann", reason="x", name=used)
-    new_origin(grown.services, by="Ann", reason="x", name="exhibit.localhost/third")
-    grow(grown, 1)
+            start_new_origin(log_in_chunks.services, by="Ann", reason="x", name=used)
+    start_new_origin(log_in_chunks.services, by="Ann", reason="x", name="exhibit.localhost/third")
+    append_and_sign(log_in_chunks, 1)
     names = ["exhibit.localhost/log", "exhibit.localhost/log-lost", "exhibit.localhost/third"]
     assert list(LogOrigin.objects.order_by("pk").values_list("name", flat=True)) == names
     assert LogCheckpoint.objects.order_by("-pk").first().origin == names[-1]  # type: ignore[union-attr]
 
 
-def test_a_checkpoint_of_somebody_else_says_nothing(grown: SyncRunner, tmp_path: Path) -> None:
+def test_a_checkpoint_of_somebody_else_says_nothing(log_in_chunks: SyncRunner, tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note.replace("localhost", "elsewhere"), "utf-8")
-    [one] = check_against(grown.services, [path])
-    assert one.outcome is Compared.OF_ANOTHER
+    [result] = compare_with_files(log_in_chunks.services, [path])
+    assert result.outcome is Relation.OF_ANOTHER
     path.write_text("nothing", "utf-8")
     with pytest.raises(IntegrityError):
-        check_against(grown.services, [path])
+        compare_with_files(log_in_chunks.services, [path])
 
 
-def test_after_a_head_was_lost_the_operator_decides_and_the_log_records_it(grown: SyncRunner) -> None:
-    head = grown.services.config.data_dir / "log.head"
-    copy = head.with_name("copy")
-    copy.write_bytes(head.read_bytes())
-    head.unlink()
+def test_operator_decides_after_a_lost_checkpoint_and_the_log_records_it(log_in_chunks: SyncRunner) -> None:
+    checkpoint_path = log_in_chunks.services.config.data_dir / "log.head"
+    copy = checkpoint_path.with_name("copy")
+    copy.write_bytes(checkpoint_path.read_bytes())
+    checkpoint_path.unlink()
     with pytest.raises(BrokenHistoryError):
-        grow(grown, 1)
-    copy.rename(head)
+        append_and_sign(log_in_chunks, 1)
+    copy.rename(checkpoint_path)
     with pytest.raises(BrokenHistoryError):
-        grow(grown, 1)
-    accepted = accept_head(grown.services, by="Ann", reason="moved to a new disk")
+        append_and_sign(log_in_chunks, 1)
+    accepted = accept_checkpoint(log_in_chunks.services, by="Ann", reason="moved to a new disk")
     assert accepted is not None
     assert accepted.size == 21
-    grow(grown, 1)
-    assert replay(grown.services).problems == []
+    append_and_sign(log_in_chunks, 1)
+    assert replay(log_in_chunks.services).problems == []
     assert LogOpening.objects.get(submission__type=EntryType.ORIGIN).content["what"] == "kept"
     assert LogEntry.objects.count() >= 22

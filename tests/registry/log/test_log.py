@@ -7,7 +7,7 @@ from django.db import transaction
 
 from evidence.log import merkle
 from exhibit.entries import EntryType
-from registry.log.log import PostgresLogStore, submit, unsequenced
+from registry.log.log import PostgresLogStore, load_unsequenced, submit
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import (
@@ -22,15 +22,15 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["set_clock"]
 
 
-def logged(inline: SyncRunner, count: int) -> None:
+def add_entries(inline: SyncRunner, count: int) -> None:
     for number in range(count):
         submit(EntryType.CASE, {"number": number})
     assert sequence_log(inline.services) == count
 
 
 def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -> None:
-    logged(inline, 5)
-    logged(inline, 3)
+    add_entries(inline, 5)
+    add_entries(inline, 3)
     rows = LogEntry.objects.order_by("sequence")
     assert [row.sequence for row in rows] == list(range(8))
     assert [row.submission_id for row in rows] == list(
@@ -39,7 +39,7 @@ def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -
 
 
 def test_erasing_an_opening_leaves_the_proofs_whole(inline: SyncRunner) -> None:
-    logged(inline, 7)
+    add_entries(inline, 7)
     LogOpening.objects.filter(submission=LogEntry.objects.get(sequence=3).submission_id).delete()
     checkpoint = sign_checkpoint(inline.services)
     assert checkpoint is not None
@@ -48,22 +48,22 @@ def test_erasing_an_opening_leaves_the_proofs_whole(inline: SyncRunner) -> None:
     assert merkle.verify_inclusion(leaf, 3, 7, path, bytes(checkpoint.root))
 
 
-def test_a_signed_head_is_not_signed_again_while_nothing_came(inline: SyncRunner) -> None:
-    logged(inline, 4)
+def test_unchanged_checkpoint_is_not_signed_again(inline: SyncRunner) -> None:
+    add_entries(inline, 4)
     assert sign_checkpoint(inline.services) == sign_checkpoint(inline.services)
 
 
 def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: SyncRunner) -> None:
-    logged(inline, 3)
+    add_entries(inline, 3)
     assert not LogWaiting.objects.exists()
     with transaction.atomic():
         submit(EntryType.CASE, {"number": 3})
         transaction.set_rollback(True)
     assert not LogWaiting.objects.exists()
     rows = [submit(EntryType.CASE, {"number": number}) for number in range(4, 6)]
-    late = [row.pk for row in rows if row]
-    assert [pk for pk, _ in unsequenced(10)] == late == list(LogWaiting.objects.values_list("pk", flat=True))
-    assert [pk for pk, _ in unsequenced(1)] == late[:1]
+    late_pks = [row.pk for row in rows if row]
+    assert [pk for pk, _ in load_unsequenced(10)] == late_pks == list(LogWaiting.objects.values_list("pk", flat=True))
+    assert [pk for pk, _ in load_unsequenced(1)] == late_pks[:1]
     with transaction.atomic():
         assert sequence_log(inline.services) == 2
         transaction.set_rollback(True)

@@ -7,14 +7,14 @@ from registry.log.sequencer import sign_checkpoint
 from registry.models import (
     LogEntry,
 )
-from tests.registry.log.test_log import logged
+from tests.registry.log.test_log import add_entries
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.parametrize("table", ["logentry", "lognode", "logsubmission", "logcheckpoint"])
 @pytest.mark.parametrize("act", ["DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"])
 def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRunner, table: str, act: str) -> None:
-    logged(inline, 2)
+    add_entries(inline, 2)
     sign_checkpoint(inline.services)
     column = {"lognode": "hash", "logcheckpoint": "note"}.get(table, "commitment")
     with pytest.raises(Error, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
@@ -22,7 +22,7 @@ def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRu
 
 
 def test_the_database_refuses_a_gap(inline: SyncRunner) -> None:
-    logged(inline, 2)
+    add_entries(inline, 2)
     row = LogEntry.objects.get(sequence=1)
     with pytest.raises(Error, match="no gaps"), transaction.atomic():
         LogEntry.objects.create(sequence=3, type=row.type, time=row.time, commitment=b"x" * 32)

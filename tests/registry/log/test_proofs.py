@@ -13,13 +13,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.bundles.bundles import assemble
-from registry.crawls.sightings import record_of
+from registry.crawls.sightings import to_record
 from registry.log import proofs
-from registry.log.history import Compared, check_against, new_origin
+from registry.log.history import Relation, compare_with_files, start_new_origin
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
-from tests.assets.sealed import sealed_bundle
+from tests.assets.sealed import create_sealed_bundle
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
@@ -29,8 +29,8 @@ __all__ = ["inline", "stage"]
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """A sealed bundle, and a later break of the log."""
-    sealed_bundle(stage)
-    new_origin(stage.services, by="Ann", reason="restored", name="example.org/second")
+    create_sealed_bundle(stage)
+    start_new_origin(stage.services, by="Ann", reason="restored", name="example.org/second")
     sign_checkpoint(stage.services)
 
 
@@ -38,7 +38,7 @@ def scene(stage: SyncRunner) -> None:
 def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The bundle, whose facts contain checkpoints of the old name, proven under the new one."""
     newest = LogCheckpoint.objects.get(origin="example.org/second")
-    monkeypatch.setattr(proofs, "best_covering", lambda _: newest)
+    monkeypatch.setattr(proofs, "get_best_checkpoint", lambda _: newest)
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
         assemble(inline.services, Bundle.objects.get(), out)
@@ -60,7 +60,7 @@ def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: SyncRunner) 
         cursor.execute(aged, [old.pk])
         cursor.execute("SET session_replication_role = DEFAULT")
     old.refresh_from_db()
-    assert proofs.renewal_of(old) == later
+    assert proofs.find_renewal(old) == later
 
 
 def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inline: SyncRunner, broken: Path) -> None:
@@ -82,11 +82,11 @@ def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: 
 
 def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: SyncRunner, broken: Path) -> None:
     assert len(checkpoints_in(broken)) >= 2
-    outcomes = {one.outcome for one in check_against(inline.services, [broken])}
-    assert outcomes == {Compared.CONTINUED, Compared.EARLIER_NAME}
+    outcomes = {result.outcome for result in compare_with_files(inline.services, [broken])}
+    assert outcomes == {Relation.CONTINUED, Relation.EARLIER_NAME}
 
 
-def answered(checkpoint: LogCheckpoint, witness: str) -> None:
+def add_receipt(checkpoint: LogCheckpoint, witness: str) -> None:
     digest = Digest.of(f"{checkpoint.pk} {witness}".encode())
     AnchorReceipt.objects.create(kind="evm", witness=witness, digest=digest, checkpoint=checkpoint, state="done")
 
@@ -94,20 +94,20 @@ def answered(checkpoint: LogCheckpoint, witness: str) -> None:
 def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it_best(inline: SyncRunner) -> None:
     seal = submit(EntryType.SEAL, {"manifest": "00"})
     assert seal is not None
-    assert proofs.best_checkpoints([seal.pk]) == {}
-    made = []
+    assert proofs.select_best_checkpoints([seal.pk]) == {}
+    checkpoints = []
     for number in range(3):
         submit(EntryType.CASE, {"number": number})
         sequence_log(inline.services)
         checkpoint = sign_checkpoint(inline.services)
         assert checkpoint is not None
-        made.append(checkpoint)
-    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[0].pk}
-    for checkpoint in made[1:]:
-        answered(checkpoint, "chain")
-    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[1].pk}
-    answered(made[2], "other")
-    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[2].pk}
+        checkpoints.append(checkpoint)
+    assert proofs.select_best_checkpoints([seal.pk]) == {seal.pk: checkpoints[0].pk}
+    for checkpoint in checkpoints[1:]:
+        add_receipt(checkpoint, "chain")
+    assert proofs.select_best_checkpoints([seal.pk]) == {seal.pk: checkpoints[1].pk}
+    add_receipt(checkpoints[2], "other")
+    assert proofs.select_best_checkpoints([seal.pk]) == {seal.pk: checkpoints[2].pk}
 
 
 def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -> None:
@@ -124,7 +124,7 @@ def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -
         first_seen=moment.replace(year=2020),
         last_seen=moment,
     )
-    record = record_of(row)
+    record = to_record(row)
     assert (record.picture, record.final_url, record.status) == (Digest.of(b"x"), "https://cdn.example/a.jpg", 206)
     assert record.headers == tuple((name, value) for name, value in headers)
     assert (record.peer, record.seen) == ("192.0.2.1:443", moment)

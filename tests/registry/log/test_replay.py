@@ -16,18 +16,18 @@ from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log import replay as log_replay
-from registry.log.accuracy import export_accuracy, present_accuracy
+from registry.log.accuracy import compute_accuracy, export_accuracy
 from registry.log.log import erase_openings, submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry, LogOpening
-from tests.assets.grown import grow, grown
+from tests.assets.grown import append_and_sign, log_in_chunks
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["grown"]
+__all__ = ["log_in_chunks"]
 
 
-def forced(statement: str) -> None:
+def run_statement(statement: str) -> None:
     """Execute a statement with the triggers disabled, which only the database's owner can do."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
@@ -35,31 +35,31 @@ def forced(statement: str) -> None:
         cursor.execute("SET session_replication_role = DEFAULT")
 
 
-def test_a_whole_log_is_whole(grown: SyncRunner) -> None:
+def test_a_whole_log_is_whole(log_in_chunks: SyncRunner) -> None:
     submit(EntryType.CASE, {"number": "last"})
-    found = replay(grown.services)
-    assert found.problems == []
-    assert (found.entries, found.checkpoints, found.openings, found.erased, found.waiting) == (21, 2, 21, 0, 1)
+    result = replay(log_in_chunks.services)
+    assert result.problems == []
+    assert (result.entries, result.checkpoints, result.openings, result.erased, result.waiting) == (21, 2, 21, 0, 1)
 
 
 def test_an_empty_log_is_whole(inline: SyncRunner) -> None:
     assert replay(inline.services).problems == []
 
 
-def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(grown: SyncRunner) -> None:
+def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(log_in_chunks: SyncRunner) -> None:
     assert erase_openings([9, 5, 5], by="Ann", reason="asked for by mail") == [5, 9]
     assert erase_openings([5], by="Ann", reason="again") == []
     with pytest.raises(NotFoundError, match="99"):
         erase_openings([7, 99], by="Ann", reason="x")
-    sequence_log(grown.services)
-    sign_checkpoint(grown.services)
-    found = replay(grown.services)
-    assert (found.problems, found.entries, found.erased) == ([], 22, 2)
-    [told] = LogOpening.objects.filter(submission__type=EntryType.PURGE)
-    assert told.content["entries"] == [5, 9]
+    sequence_log(log_in_chunks.services)
+    sign_checkpoint(log_in_chunks.services)
+    result = replay(log_in_chunks.services)
+    assert (result.problems, result.entries, result.erased) == ([], 22, 2)
+    [opening] = LogOpening.objects.filter(submission__type=EntryType.PURGE)
+    assert opening.content["entries"] == [5, 9]
 
 
-FORCED = (
+TAMPERING_CASES = (
     ("UPDATE registry_logentry SET time = time + interval '1 day' WHERE sequence = 4", "isn't what was submitted"),
     ("UPDATE registry_logentry SET type = 'seal' WHERE sequence = 4", "subtree 4 at level 0"),
     ("DELETE FROM registry_logentry WHERE sequence = 4", "Entry 4 is missing"),
@@ -91,13 +91,13 @@ FORCED = (
 
 
 @pytest.mark.long
-def test_whatever_was_changed_by_force_is_named(grown: SyncRunner) -> None:
-    for statement, words in FORCED:
+def test_whatever_was_changed_by_force_is_named(log_in_chunks: SyncRunner) -> None:
+    for statement, message in TAMPERING_CASES:
         with transaction.atomic():
-            forced(statement)
-            problems = replay(grown.services).problems
+            run_statement(statement)
+            problems = replay(log_in_chunks.services).problems
             transaction.set_rollback(True)
-        assert any(words in one for one in problems), (statement, problems)
+        assert any(message in problem for problem in problems), (statement, problems)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,36 +106,36 @@ def test_a_log_that_grows_while_it_is_read_is_whole(
 ) -> None:
     inline = SyncRunner(replace(config, data_dir=tmp_path))
     monkeypatch.setattr(log_replay, "CHUNK", 8)
-    grow(inline, 20)
-    chunks = log_replay._chunks
+    append_and_sign(inline, 20)
+    chunks = log_replay._iterate_chunks
 
     def growing() -> Iterator[list[LogEntry]]:
         for rows in chunks():
             yield rows
-            grower = Thread(target=in_another_session, args=[lambda: grow(inline, 3)])
+            grower = Thread(target=run_in_other_session, args=[lambda: append_and_sign(inline, 3)])
             grower.start()
             grower.join()
 
-    monkeypatch.setattr(log_replay, "_chunks", growing)
-    found = replay(inline.services)
-    assert (found.problems, found.entries, found.checkpoints) == ([], 20, 1)
+    monkeypatch.setattr(log_replay, "_iterate_chunks", growing)
+    result = replay(inline.services)
+    assert (result.problems, result.entries, result.checkpoints) == ([], 20, 1)
     assert LogEntry.objects.count() == 29
 
 
-def in_another_session(act: Callable[[], None]) -> None:
+def run_in_other_session(act: Callable[[], None]) -> None:
     try:
         act()
     finally:
         connection.close()
 
 
-def test_a_submission_that_never_got_an_entry_is_named(grown: SyncRunner) -> None:
+def test_a_submission_that_never_got_an_entry_is_named(log_in_chunks: SyncRunner) -> None:
     left_out = submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
     assert left_out is not None
-    assert any(re.search(rf"\b{left_out.pk}\b", one) for one in replay(grown.services).problems)
+    assert any(re.search(rf"\b{left_out.pk}\b", problem) for problem in replay(log_in_chunks.services).problems)
 
 
 def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
-    assert present_accuracy().decisions == 0
+    assert compute_accuracy().decisions == 0
     with pytest.raises(NotFoundError):
         export_accuracy(inline.services, io.BytesIO())

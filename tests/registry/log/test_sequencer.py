@@ -1,7 +1,7 @@
 """Test that submissions are numbered in order, and a checkpoint is signed when the log has grown."""
 
 from exhibit.entries import EntryType
-from registry.bundles.witness import checkpoint_due
+from registry.bundles.witness import is_checkpoint_due
 from registry.log import sequencer
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
@@ -19,21 +19,21 @@ def test_numbers_follow_the_order_of_submission_over_batches(inline: SyncRunner,
     )
 
 
-def test_a_head_is_signed_once_for_each_size(inline: SyncRunner) -> None:
+def test_checkpoint_is_signed_once_for_each_size(inline: SyncRunner) -> None:
     assert sign_checkpoint(inline.services) is None
-    assert not checkpoint_due(inline.services)
+    assert not is_checkpoint_due(inline.services)
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
-    assert checkpoint_due(inline.services)
+    assert is_checkpoint_due(inline.services)
     first = sign_checkpoint(inline.services)
     assert first is not None
     assert sign_checkpoint(inline.services) == first
     submit(EntryType.CASE, {"number": 2})
     sequence_log(inline.services)
-    assert not checkpoint_due(inline.services)  # not before its time
+    assert not is_checkpoint_due(inline.services)  # not before its time
     submit(EntryType.SEAL, {"manifest": "00"})
     sequence_log(inline.services)
-    assert checkpoint_due(inline.services)  # a seal does not wait
+    assert is_checkpoint_due(inline.services)  # a seal does not wait
     second = sign_checkpoint(inline.services)
     assert second is not None
     assert (first.size, second.size) == (1, 3)

@@ -6,12 +6,12 @@ from PIL import Image, ImageDraw, ImageOps
 from exhibit.entries import EntryType
 from exhibit.errors import UnreadablePictureError
 from registry.matches import find_owner
-from registry.matches.find_owner import Verdict, Whose, brought_limits, change_map, whose
+from registry.matches.find_owner import OwnerSearchResult, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.models import LogOpening, Match, Owner, Picture, Work
 from registry.works.opened import close_work, open_work
 from registry.works.registration import remove_work
 from tests.assets.exposures import exposure
-from tests.assets.rows import copy_of, owner, register
+from tests.assets.rows import owner, recompress, register
 from tests.assets.stage import inline, stage
 from tests.assets.textured import encoded, textured
 from workers.tasks.sync_runner import SyncRunner
@@ -38,19 +38,21 @@ def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
-def opened(inline: SyncRunner, of: Owner, data: bytes, title: str = "A work") -> Work:
-    return open_work(inline.services, register(inline.services, of, data, title).work, contact="", by=of.name)
+def open_picture(inline: SyncRunner, rights_holder: Owner, data: bytes, title: str = "A work") -> Work:
+    return open_work(
+        inline.services, register(inline.services, rights_holder, data, title).work, contact="", by=rights_holder.name
+    )
 
 
-def told(answer: Whose) -> list[tuple[str, str, str]]:
+def list_claims(answer: OwnerSearchResult) -> list[tuple[str, str, str]]:
     return [(claim.work.owner.slug, claim.work.title, str(claim.verdict)) for claim in answer.claims]
 
 
-def changed(picture: Image.Image) -> Image.Image:
+def draw_object(picture: Image.Image) -> Image.Image:
     """Return the image with an object drawn into it."""
-    drawn = picture.copy()
-    ImageDraw.Draw(drawn).ellipse((200, 120, 280, 200), fill="white", outline="red", width=6)
-    return drawn
+    new_picture = picture.copy()
+    ImageDraw.Draw(new_picture).ellipse((200, 120, 280, 200), fill="white", outline="red", width=6)
+    return new_picture
 
 
 @pytest.mark.parametrize(
@@ -58,13 +60,13 @@ def changed(picture: Image.Image) -> Image.Image:
     [
         (encoded(HARBOUR), "same-file"),
         (encoded(HARBOUR, "JPEG"), "changed"),
-        (encoded(ImageOps.mirror(changed(HARBOUR)), "JPEG"), "changed"),
+        (encoded(ImageOps.mirror(draw_object(HARBOUR)), "JPEG"), "changed"),
         (CROPPED, "part"),
     ],
 )
 def test_what_a_picture_is_to_an_opened_work(inline: SyncRunner, data: bytes, verdict: str) -> None:
-    answer = whose(inline.services, data)
-    assert told(answer) == [("studio", "harbour", verdict)]
+    answer = find_owners(inline.services, data)
+    assert list_claims(answer) == [("studio", "harbour", verdict)]
     assert (str(answer.verdict), answer.owners, answer.more, answer.complete) == (verdict, 1, 0, True)
 
 
@@ -73,19 +75,19 @@ def test_the_map_shows_what_differs_and_where_a_part_lies_and_nothing_of_the_reg
     inline: SyncRunner,
 ) -> None:
     def shares(data: bytes) -> tuple[float, list[list[int]]]:
-        (claim,) = whose(inline.services, data).claims
-        drawn = change_map(inline.services, claim, data)
-        assert drawn is not None
-        assert drawn.image.startswith(b"\xff\xd8")
-        return drawn.differing, drawn.place
+        (claim,) = find_owners(inline.services, data).claims
+        difference_map = make_change_map(inline.services, claim, data)
+        assert difference_map is not None
+        assert difference_map.image.startswith(b"\xff\xd8")
+        return difference_map.differing, difference_map.place
 
-    assert shares(encoded(HARBOUR, "JPEG", 95))[0] < find_owner.NO_CHANGE
-    assert 0.01 < shares(encoded(changed(HARBOUR), "JPEG", 95))[0] < 0.1
+    assert shares(encoded(HARBOUR, "JPEG", 95))[0] < find_owner.MIN_DIFFERENCE
+    assert 0.01 < shares(encoded(draw_object(HARBOUR), "JPEG", 95))[0] < 0.1
     place = shares(CROPPED)[1]
     edges = [min(x for x, _ in place), min(y for _, y in place), max(x for x, _ in place), max(y for _, y in place)]
     assert edges == pytest.approx([40, 30, 300, 250], abs=4)
-    (same,) = whose(inline.services, encoded(HARBOUR)).claims
-    assert change_map(inline.services, same, encoded(HARBOUR)) is None
+    (same,) = find_owners(inline.services, encoded(HARBOUR)).claims
+    assert make_change_map(inline.services, same, encoded(HARBOUR)) is None
 
 
 @pytest.mark.parametrize(("how", "data"), [("closed", CROPPED), ("removed", encoded(HARBOUR))])
@@ -96,70 +98,77 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
     # Another owner's closed work keeps the image in the index, and hides and reveals nothing.
     register(inline.services, owner("rival"), encoded(HARBOUR))
     close_work(row, by="Ann") if how == "closed" else remove_work(row, by="Ann")
-    answer = whose(inline.services, data)
+    answer = find_owners(inline.services, data)
     assert (answer.claims, answer.more, answer.owners, answer.verdict) == ((), 0, 0, Verdict.UNKNOWN)
-    unknown = whose(inline.services, encoded(textured(77), "JPEG"))
+    unknown = find_owners(inline.services, encoded(textured(77), "JPEG"))
     assert (answer.complete, answer.too_plain) == (unknown.complete, unknown.too_plain)
 
 
 @pytest.mark.long
 def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline: SyncRunner, studio: Owner) -> None:
-    hidden, shown = copy_of(exposure(1)), studio.works.get(title="moment")
-    assert told(whose(inline.services, hidden)) == [("studio", "moment", "changed")]  # as if no other existed
+    hidden_picture, visible_work = recompress(exposure(1)), studio.works.get(title="moment")
+    assert list_claims(find_owners(inline.services, hidden_picture)) == [
+        ("studio", "moment", "changed")
+    ]  # as if no other existed
     open_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
-    assert told(whose(inline.services, hidden))[0] == ("studio", "next moment", "changed")
-    assert {title: verdict for _, title, verdict in told(whose(inline.services, hidden))}["moment"] == "perhaps"
-    close_work(shown, by="Ann")
-    assert told(whose(inline.services, hidden)) == [("studio", "next moment", "changed")]
+    assert list_claims(find_owners(inline.services, hidden_picture))[0] == ("studio", "next moment", "changed")
+    assert {title: verdict for _, title, verdict in list_claims(find_owners(inline.services, hidden_picture))}[
+        "moment"
+    ] == "perhaps"
+    close_work(visible_work, by="Ann")
+    assert list_claims(find_owners(inline.services, hidden_picture)) == [("studio", "next moment", "changed")]
 
 
 @pytest.mark.long
 def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner) -> None:
     thief, services = owner("thief"), inline.services
     for stolen in (CROPPED, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
-        mine = opened(inline, thief, stolen, "Mine")
-        answer = whose(services, stolen)
-        assert [slug for slug, *_ in told(answer)] == ["studio", "thief"]  # the first registrant is first
+        own_work = open_picture(inline, thief, stolen, "Mine")
+        answer = find_owners(services, stolen)
+        assert [slug for slug, *_ in list_claims(answer)] == ["studio", "thief"]  # the first registrant is first
         assert [claim.verdict for claim in answer.claims][1] is Verdict.SAME
         assert (answer.owners, answer.complete) == (2, True)
-        close_work(mine, by="thief")
-        assert told(whose(services, stolen))[0][0] == "studio"
-    assert [slug for slug, *_ in told(whose(services, encoded(HARBOUR)))] == ["studio"]
+        close_work(own_work, by="thief")
+        assert list_claims(find_owners(services, stolen))[0][0] == "studio"
+    assert [slug for slug, *_ in list_claims(find_owners(services, encoded(HARBOUR)))] == ["studio"]
 
 
 @pytest.mark.long
 def test_many_copies_of_one_owner_hide_nobody(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     flood = owner("flood")
     for number in range(14):
-        opened(inline, flood, encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG", 60 + number), f"Copy {number}")
+        open_picture(inline, flood, encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG", 60 + number), f"Copy {number}")
     rival = owner("rival")
-    opened(inline, rival, encoded(HARBOUR.resize((300, 225)), "JPEG"), "Small")
-    monkeypatch.setattr(find_owner, "MAX_NAMED", 3)
-    answer = whose(inline.services, CROPPED)
-    assert [slug for slug, *_ in told(answer)] == ["studio", "flood", "rival"]
-    assert answer.claims[1].work.title == min(title for slug, title, _ in told(answer) if slug == "flood")
+    open_picture(inline, rival, encoded(HARBOUR.resize((300, 225)), "JPEG"), "Small")
+    monkeypatch.setattr(find_owner, "MAX_LISTED_WORKS", 3)
+    answer = find_owners(inline.services, CROPPED)
+    assert [slug for slug, *_ in list_claims(answer)] == ["studio", "flood", "rival"]
+    assert answer.claims[1].work.title == min(title for slug, title, _ in list_claims(answer) if slug == "flood")
     assert answer.more == 13
     assert answer.owners == 3
 
 
 @pytest.mark.long
 def test_a_picture_of_two_works_names_both(inline: SyncRunner) -> None:
-    opened(inline, Owner.objects.get(), encoded(ALLEY), "alley")
+    open_picture(inline, Owner.objects.get(), encoded(ALLEY), "alley")
     sheet = Image.new("RGB", (980, 360), "white")
     sheet.paste(HARBOUR, (0, 0))
     sheet.paste(ALLEY, (500, 0))
-    assert sorted(title for _, title, _ in told(whose(inline.services, encoded(sheet, "JPEG")))) == ["alley", "harbour"]
+    assert sorted(title for _, title, _ in list_claims(find_owners(inline.services, encoded(sheet, "JPEG")))) == [
+        "alley",
+        "harbour",
+    ]
 
 
-def test_what_is_asked_is_an_entry_of_the_log_and_nothing_else_is_kept(inline: SyncRunner, studio: Owner) -> None:
+def test_lookup_is_logged_and_nothing_else_is_stored(inline: SyncRunner, studio: Owner) -> None:
     rows = Picture.objects.count()
-    asked = LogOpening.objects.filter(submission__type=EntryType.ACCESS).order_by("pk")
-    before = asked.count()
-    found, unknown = whose(inline.services, CROPPED), whose(inline.services, encoded(textured(77)))
+    openings = LogOpening.objects.filter(submission__type=EntryType.ACCESS).order_by("pk")
+    before = openings.count()
+    known_answer, unknown = find_owners(inline.services, CROPPED), find_owners(inline.services, encoded(textured(77)))
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
-    first, second = list(asked)[before:]
+    first, second = list(openings)[before:]
     name = studio.works.get(title="harbour").public_name
-    for row, answer, works in ((first, found, [name]), (second, unknown, [])):
+    for row, answer, works in ((first, known_answer, [name]), (second, unknown, [])):
         details = dict(row.details or {})
         assert details.pop("salt")
         assert details == {"digest": answer.digest.hex, "verdict": str(answer.verdict), "works": works}
@@ -169,16 +178,16 @@ def test_what_is_asked_is_an_entry_of_the_log_and_nothing_else_is_kept(inline: S
 
 def test_a_search_that_is_ended_says_so(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_owner, "MAX_ROUNDS", 1)
-    answer = whose(inline.services, CROPPED)
-    assert (told(answer), answer.complete) == ([("studio", "harbour", "part")], False)
+    answer = find_owners(inline.services, CROPPED)
+    assert (list_claims(answer), answer.complete) == ([("studio", "harbour", "part")], False)
 
 
 def test_what_is_no_picture_or_too_large_is_refused_before_it_is_decoded(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UnreadablePictureError):
-        whose(inline.services, b"\xff\xd8\xff no picture")
-    monkeypatch.setattr(find_owner, "MAX_BROUGHT", 1000)
-    assert brought_limits(inline.services).max_bytes == 1000
+        find_owners(inline.services, b"\xff\xd8\xff no picture")
+    monkeypatch.setattr(find_owner, "MAX_UPLOAD_BYTES", 1000)
+    assert get_upload_limits(inline.services).max_bytes == 1000
     with pytest.raises(UnreadablePictureError, match="1,000"):
-        whose(inline.services, CROPPED)
+        find_owners(inline.services, CROPPED)

@@ -15,7 +15,7 @@ from desk.cli import identify as command
 from desk.cli.common.frame import Desk
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
-from indexer.compare.wording import as_plain
+from indexer.compare.wording import as_dict
 from registry.matches.identify import fetch, identify
 from registry.models import HostDenial, Match, Owner, Picture
 from registry.works.registration import remove_work
@@ -29,12 +29,12 @@ from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
 
-FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
+MEASUREMENT_FIELDS = set(as_dict(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
 """Fields of a match in the output."""
-HARBOUR, ALLEY, THEIRS = textured(1), textured(2), textured(3)
+HARBOUR, ALLEY, OTHER_PICTURE = textured(1), textured(2), textured(3)
 
 
-def copied(picture: Image.Image) -> bytes:
+def make_copy(picture: Image.Image) -> bytes:
     """Return a mirrored, cropped copy."""
     return encoded(ImageOps.mirror(picture).crop((40, 30, 440, 330)), "JPEG")
 
@@ -54,14 +54,14 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 @pytest.mark.long
-def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: SyncRunner, studio: Owner) -> None:
+def test_only_works_of_the_requesting_owner_are_searched(inline: SyncRunner, studio: Owner) -> None:
     services, rival = inline.services, owner("rival")
-    register(services, rival, encoded(THEIRS))
-    same = register(services, rival, encoded(HARBOUR)).work
-    assert identify(services, studio, copied(THEIRS)).works == ()
-    for of, work in ((studio, studio.works.get(number=1)), (rival, same)):
-        (found,) = identify(services, of, encoded(HARBOUR)).works
-        assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
+    register(services, rival, encoded(OTHER_PICTURE))
+    rival_work = register(services, rival, encoded(HARBOUR)).work
+    assert identify(services, studio, make_copy(OTHER_PICTURE)).works == ()
+    for rights_holder, work in ((studio, studio.works.get(number=1)), (rival, rival_work)):
+        (match,) = identify(services, rights_holder, encoded(HARBOUR)).works
+        assert (match.work, match.verification.decision) == (work, Decision.CERTAIN)
 
 
 @pytest.mark.long
@@ -70,15 +70,15 @@ def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: 
     for number in range(13):
         register(services, studio, encoded(HARBOUR.resize((320 + number, 240))))
     register(services, agency, encoded(ImageOps.expand(HARBOUR, 3)))
-    (found,) = identify(services, agency, encoded(HARBOUR)).works
-    assert found.work.owner == agency
+    (match,) = identify(services, agency, encoded(HARBOUR)).works
+    assert match.work.owner == agency
 
 
 @pytest.mark.long
-def test_every_registration_of_a_picture_is_told(inline: SyncRunner, studio: Owner) -> None:
+def test_every_registration_of_a_picture_is_returned(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
-    found = identify(inline.services, studio, copied(HARBOUR)).works
-    assert [(one.work.title, one.verification.decision) for one in found] == [
+    matches = identify(inline.services, studio, make_copy(HARBOUR)).works
+    assert [(match.work.title, match.verification.decision) for match in matches] == [
         ("harbour", Decision.CERTAIN),
         ("registered twice", Decision.CERTAIN),
     ]
@@ -89,9 +89,9 @@ def test_a_removed_work_is_found_no_more(inline: SyncRunner, studio: Owner) -> N
     assert identify(inline.services, studio, encoded(HARBOUR)).works == ()
 
 
-def test_nothing_is_kept_of_what_was_asked(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
+def test_nothing_is_stored_of_a_lookup(inline: SyncRunner, studio: Owner, tmp_path: Path) -> None:
     rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
-    assert identify(inline.services, studio, copied(HARBOUR)).works
+    assert identify(inline.services, studio, make_copy(HARBOUR)).works
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
     assert set((tmp_path / "blobs").rglob("*")) == files
 
@@ -102,16 +102,16 @@ def test_an_address_is_fetched_through_the_guard_only(inline: SyncRunner) -> Non
             fetch(inline.services, url)
 
 
-def test_a_host_that_the_operator_denies_is_not_asked_when_another_redirects_to_it(inline: SyncRunner) -> None:
+def test_denied_host_is_not_requested_after_a_redirect(inline: SyncRunner) -> None:
     with Site(host="127.0.0.7") as shop, Site(host="127.0.0.8") as denied:
         shop.routes["/a.jpg"] = Answer(b"", status=302, headers=(("Location", denied.url("/a.jpg")),))
         denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
         assert fetch(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
         HostDenial.objects.create(host="127.0.0.8", reason="opted out")
-        asked = len(denied.seen)
+        count = len(denied.seen)
         with pytest.raises(RefusedError, match=r"127\.0\.0\.8"):
             fetch(inline.services, shop.url("/a.jpg"))
-        assert len(denied.seen) == asked == 1
+        assert len(denied.seen) == count == 1
 
 
 def test_what_is_no_picture_is_refused(inline: SyncRunner, studio: Owner) -> None:
@@ -119,39 +119,39 @@ def test_what_is_no_picture_is_refused(inline: SyncRunner, studio: Owner) -> Non
         identify(inline.services, studio, b"\xff\xd8\xff no picture")
 
 
-Asked = Callable[..., Result]
+RunIdentify = Callable[..., Result]
 
 
 @pytest.fixture
-def asked(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def run_identify(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> RunIdentify:
     """A function that runs `exhibit identify`."""
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     monkeypatch.setattr(command, "open_desk", lambda: desk)
 
-    def run(*words: object, code: int = 0, told: bytes = b"") -> Result:
-        ran = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=told)
+    def run(*words: object, code: int = 0, stdin: bytes = b"") -> Result:
+        ran = CliRunner().invoke(command.identify_command, [str(word) for word in words], input=stdin)
         assert ran.exit_code == code, (ran.output, ran.exception)
         return ran
 
     return run
 
 
-def images_in(ran: Result) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(ran.stdout)["images"]
-    return told
+def parse_images(ran: Result) -> list[dict[str, Any]]:
+    images: list[dict[str, Any]] = json.loads(ran.stdout)["images"]
+    return images
 
 
 @pytest.mark.long
-def test_each_copy_is_named_with_its_work_drawings_and_proofs(asked: Asked, tmp_path: Path) -> None:
-    seen, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
-    seen.write_bytes(copied(ALLEY))
+def test_each_copy_is_named_with_its_work_drawings_and_proofs(run_identify: RunIdentify, tmp_path: Path) -> None:
+    picture_path, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
+    picture_path.write_bytes(make_copy(ALLEY))
     page.write_bytes(encoded(page_with(HARBOUR)))
-    images = images_in(asked(seen, page, "--out", out, "--json"))
+    images = parse_images(run_identify(picture_path, page, "--out", out, "--json"))
     assert [[work["title"] for work in image["works"]] for image in images] == [["alley"], ["harbour"]]
-    assert images[0]["digest"] == sha256(seen.read_bytes()).hexdigest()
+    assert images[0]["digest"] == sha256(picture_path.read_bytes()).hexdigest()
     (work,) = images[0]["works"]
-    assert set(work) - FIGURES == json_keys("work found by `identify`")
+    assert set(work) - MEASUREMENT_FIELDS == json_keys("work found by `identify`")
     assert (work["number"], work["mirrored"], work["decision"]) == (2, True, "certain")
     folder = out / f"seen-here-{images[0]['digest'][:8]}-work-2"
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
@@ -159,46 +159,50 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(asked: Asked, tmp_
         "registration/entry.json", "registration/inclusion.json", "side-by-side.jpg",
     ]  # fmt: skip
     assert {Path(name) for name in work["files"]} == {path for path in folder.rglob("*") if path.is_file()}
-    with Image.open(folder / "overlay.jpg") as drawn:
-        assert max(drawn.size) == 1600
+    with Image.open(folder / "overlay.jpg") as overlay:
+        assert max(overlay.size) == 1600
 
 
 @pytest.mark.long
-def test_two_pictures_of_one_name_are_written_beside_each_other(asked: Asked, tmp_path: Path) -> None:
-    seen = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
-    for path, quality in zip(seen, (90, 60), strict=True):
+def test_two_pictures_of_one_name_are_written_beside_each_other(run_identify: RunIdentify, tmp_path: Path) -> None:
+    paths = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
+    for path, quality in zip(paths, (90, 60), strict=True):
         path.parent.mkdir()
         ALLEY.save(path, quality=quality)
-    images = images_in(asked(*seen, "--out", tmp_path / "proofs", "--json"))
+    images = parse_images(run_identify(*paths, "--out", tmp_path / "proofs", "--json"))
     files = [name for image in images for work in image["works"] for name in work["files"]]
     assert len(set(files)) == len(files) == 16
-    unread = images_in(asked(tmp_path, "--json", code=2))
+    unread = parse_images(run_identify(tmp_path, "--json", code=2))
     assert {*images[0], *unread[0]} == json_keys("result of `identify`")
 
 
 @pytest.mark.long
-def test_what_cannot_be_read_is_named_and_the_others_are_answered(asked: Asked, tmp_path: Path) -> None:
-    seen, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
-    seen.write_bytes(copied(ALLEY))
+def test_what_cannot_be_read_is_named_and_the_others_are_answered(run_identify: RunIdentify, tmp_path: Path) -> None:
+    picture_path, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
+    picture_path.write_bytes(make_copy(ALLEY))
     broken.write_bytes(b"\xff\xd8\xff no picture")
     with Site(host="127.0.0.7") as site:
-        site.routes["/seen.jpg"] = Answer(copied(ALLEY), media_type="image/jpeg")
+        site.routes["/seen.jpg"] = Answer(make_copy(ALLEY), media_type="image/jpeg")
         urls = site.url("/seen.jpg"), site.url("/gone.jpg"), "http://10.0.0.1/a.jpg"
-        mixed = asked(broken, tmp_path / "absent.jpg", *urls, "http://127.0.0.7:1/a.jpg", seen, code=3)
-    for image in (seen, urls[0]):
-        assert f"{image}: work 2, alley" in mixed.stdout
-    assert "broken.jpg: " in mixed.stderr
-    assert "absent.jpg: It isn't a file." in mixed.stderr
-    assert "status 404" in mixed.stderr
-    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 can't be reached." in mixed.stderr
-    assert "http://10.0.0.1/a.jpg: " in mixed.stderr
+        mixed_result = run_identify(
+            broken, tmp_path / "absent.jpg", *urls, "http://127.0.0.7:1/a.jpg", picture_path, code=3
+        )
+    for image in (picture_path, urls[0]):
+        assert f"{image}: work 2, alley" in mixed_result.stdout
+    assert "broken.jpg: " in mixed_result.stderr
+    assert "absent.jpg: It isn't a file." in mixed_result.stderr
+    assert "status 404" in mixed_result.stderr
+    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 can't be reached." in mixed_result.stderr
+    assert "http://10.0.0.1/a.jpg: " in mixed_result.stderr
 
 
 @pytest.mark.long
-def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(asked: Asked, tmp_path: Path) -> None:
+def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(
+    run_identify: RunIdentify, tmp_path: Path
+) -> None:
     other = tmp_path / "other.jpg"
     other.write_bytes(encoded(textured(50), "JPEG"))
     page, wall = tmp_path / "page.png", encoded(Image.new("RGB", (320, 240), "white"))
     page.write_bytes(encoded(text_page(1)))
-    none = asked(other, page, "-", code=1, told=wall)
+    none = run_identify(other, page, "-", code=1, told=wall)
     assert none.stdout.count("flat") == 1

@@ -10,14 +10,16 @@ from desk.schemas.cases import Use
 from registry.bundles.facts import picture_facts
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Match, Owner, Picture
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from tests.assets.textured import text_page
 from workers.tasks.sync_runner import SyncRunner
 
 
-def see(inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watch", private: bool = False) -> list[int]:
-    planned, epoch = claimed_slice(watcher, name, private=private)
-    return bring(inline.services, planned, epoch, pictures)
+def crawl_pictures(
+    inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watch", private: bool = False
+) -> list[int]:
+    crawl_slice, epoch = claim_new_slice(watcher, name, private=private)
+    return record_sightings(inline.services, crawl_slice, epoch, pictures)
 
 
 @pytest.mark.long
@@ -25,7 +27,7 @@ def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunn
     studio = owner("studio")
     data = photograph(1)
     work = register(inline.services, studio, data).work
-    match_pictures(inline.services, see(inline, studio, copy_of(data), photograph(2)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data), photograph(2)))
     case = Case.objects.get()
     assert (case.owner, case.work, case.party, case.decision) == (studio, work, "shop.example", "open")
     assert case.case_sightings.get().match.decision == "certain"
@@ -33,10 +35,10 @@ def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunn
 
 
 @pytest.mark.long
-def test_a_new_work_finds_the_pictures_already_seen(inline: SyncRunner) -> None:
+def test_new_work_matches_pictures_already_seen(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
-    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, recompress(data)))
     assert not Case.objects.exists()
     register(inline.services, studio, data)
     inline.run_until_idle()
@@ -46,34 +48,34 @@ def test_a_new_work_finds_the_pictures_already_seen(inline: SyncRunner) -> None:
 def test_what_a_found_picture_was_compared_with_in_vain_leaves_no_row(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work
-    seen = see(inline, studio, photograph(2), copy_of(photograph(1)))
-    match_pictures(inline.services, seen)
+    picture_ids = crawl_pictures(inline, studio, photograph(2), recompress(photograph(1)))
+    match_pictures(inline.services, picture_ids)
     match = Match.objects.get()
-    assert (match.registered, match.found_id) == (work.pictures.get(), seen[1])
-    assert set(Picture.objects.filter(pk__in=seen).values_list("state", flat=True)) == {"done"}
+    assert (match.registered, match.found_id) == (work.pictures.get(), picture_ids[1])
+    assert set(Picture.objects.filter(pk__in=picture_ids).values_list("state", flat=True)) == {"done"}
 
 
 def test_the_very_same_bytes_are_matched_too(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    match_pictures(inline.services, see(inline, studio, data))
+    match_pictures(inline.services, crawl_pictures(inline, studio, data))
     assert Case.objects.get().case_sightings.get().match.decision == "certain"
 
 
-def test_a_registration_conflict_tells_only_that_an_earlier_one_exists(inline: SyncRunner) -> None:
+def test_registration_conflict_reveals_only_that_an_earlier_one_exists(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     data = photograph(1)
     first = register(inline.services, studio, data)
     assert first.earlier is None
     assert register(inline.services, agency, data).earlier == first.work.registered_at
-    assert register(inline.services, agency, copy_of(data)).earlier == first.work.registered_at
+    assert register(inline.services, agency, recompress(data)).earlier == first.work.registered_at
 
 
 def test_registering_the_same_picture_twice_gives_the_same_work(inline: SyncRunner) -> None:
     studio = owner("studio")
-    first, again = (register(inline.services, studio, photograph(1)) for _ in range(2))
-    assert (first.work, first.new, again.new) == (again.work, True, False)
+    first, second_registration = (register(inline.services, studio, photograph(1)) for _ in range(2))
+    assert (first.work, first.new, second_registration.new) == (second_registration.work, True, False)
 
 
 @pytest.mark.long
@@ -81,14 +83,14 @@ def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunne
     from demo.pictures import flat
 
     studio = owner("studio")
-    assert register(inline.services, studio, jpeg(flat())).low_information == ("flat",)
-    page = register(inline.services, studio, jpeg(text_page(1)))
+    assert register(inline.services, studio, encode_jpeg(flat())).low_information == ("flat",)
+    page = register(inline.services, studio, encode_jpeg(text_page(1)))
     assert (page.low_information, page.work.low_information) == ((), [])
     assert "two-tone" in page.work.pictures.get().low_information  # its hash alone does not distinguish it
 
 
 def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRunner) -> None:
-    match_pictures(inline.services, see(inline, owner("studio"), b"\xff\xd8\xff\xe0 no picture"))
+    match_pictures(inline.services, crawl_pictures(inline, owner("studio"), b"\xff\xd8\xff\xe0 no picture"))
     picture = Picture.objects.get()
     assert picture.state == "done"
     assert picture.refusal != ""
@@ -99,15 +101,15 @@ def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunne
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    whole, copy = BytesIO(), Image.open(BytesIO(copy_of(data)))
+    whole, copy = BytesIO(), Image.open(BytesIO(recompress(data)))
     copy.save(whole, "JPEG", quality=90, progressive=True)
-    match_pictures(inline.services, see(inline, studio, whole.getvalue()[:-2]))
+    match_pictures(inline.services, crawl_pictures(inline, studio, whole.getvalue()[:-2]))
     case = Case.objects.get()
     use = case.case_sightings.get()
     match = use.match
     assert (match.decision, match.found.incomplete, match.registered.incomplete) == ("certain", True, False)
     assert (match.found.format, match.found.width, match.found.height) == ("JPEG", *copy.size)
     assert picture_facts(match.found, "data/seen/01.jpg").incomplete
-    assert [told.incomplete for told in Use.of_case(case)] == [True]
+    assert [row.incomplete for row in Use.of_case(case)] == [True]
     assert render_to_string("web/broken-off.html", {"picture": match.found}).strip()
     assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()

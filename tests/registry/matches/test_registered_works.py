@@ -10,13 +10,13 @@ from indexer.picture.features import Lazy
 from indexer.picture.local_features import LocalFeatures
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_indexes
-from registry.matches.registered_works import note_relations, registered_features
+from registry.matches.registered_works import load_registered_features, record_relations
 from registry.models import Owner, WorkPicture, WorkRelation
 from registry.services.services import Services
 from registry.works.registration import remove_work
-from tests.assets.collection import found_in, sheet
-from tests.assets.marked import thing, under_words
-from tests.assets.rows import copy_of, jpeg, owner, photograph, register
+from tests.assets.collection import collage, find_titles
+from tests.assets.marked import cover_with_text, object_picture
+from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
@@ -26,9 +26,9 @@ __all__ = ["inline", "stage"]
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """An owner with some works."""
-    made = owner("studio")
+    new_owner = owner("studio")
     for number in (4, 9):
-        register(stage.services, made, photograph(number), f"Work {number}")
+        register(stage.services, new_owner, photograph(number), f"Work {number}")
 
 
 @pytest.fixture
@@ -38,34 +38,34 @@ def studio(inline: SyncRunner) -> Owner:
 
 @pytest.mark.long
 def test_every_work_of_which_a_picture_shows_a_piece_is_found(inline: SyncRunner, studio: Owner) -> None:
-    assert found_in(inline.services, sheet(4, 9)) == {"Work 4", "Work 9"}
+    assert find_titles(inline.services, collage(4, 9)) == {"Work 4", "Work 9"}
 
 
 @pytest.mark.long
 def test_a_work_that_is_added_is_found_at_once_by_another_process(inline: SyncRunner, studio: Owner) -> None:
-    other, asked = Services(inline.services.config), sheet(77)
-    assert found_in(other, asked) == set()
+    other, query = Services(inline.services.config), collage(77)
+    assert find_titles(other, query) == set()
     started = time.monotonic()
     work = register(inline.services, studio, photograph(77), "New").work
-    assert found_in(other, asked) == {"New"}
+    assert find_titles(other, query) == {"New"}
     assert time.monotonic() - started < 5
     remove_work(work, by="Ann")
-    assert found_in(other, asked) == set()
+    assert find_titles(other, query) == set()
 
 
-def marked(seed: int) -> bytes:
-    return jpeg(under_words(thing(seed)))
+def make_marked_copy(seed: int) -> bytes:
+    return encode_jpeg(cover_with_text(object_picture(seed)))
 
 
 @pytest.mark.long
 def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRunner, studio: Owner) -> None:
-    data = marked(1)
+    data = make_marked_copy(1)
     register(inline.services, studio, data)
     rival = owner("rival")
-    for one in (marked(2), marked(3), data):
-        register(inline.services, rival, one)
+    for picture in (make_marked_copy(2), make_marked_copy(3), data):
+        register(inline.services, rival, picture)
     assert WorkPicture.objects.filter(picture__digest=Digest.of(data)).exclude(marks=[]).get().work.owner == rival
-    assert registered_features(inline.services, Digest.of(data)).marked == ()
+    assert load_registered_features(inline.services, Digest.of(data)).marked == ()
 
 
 def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline: SyncRunner, studio: Owner) -> None:
@@ -73,9 +73,9 @@ def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline
         raise AssertionError("quick features were measured")
 
     register(inline.services, studio, photograph(5), "Original")
-    copy = register(inline.services, studio, copy_of(photograph(5)), "Copy").work
+    copy = register(inline.services, studio, recompress(photograph(5)), "Copy").work
     row = copy.work_pictures.select_related("work", "picture").get()
     get_indexes(inline.services).refresh(Collection.WORKS)
-    features = replace(registered_features(inline.services, row.digest), later_quick=Lazy(never))
-    assert note_relations(inline.services, row, features) == 1
+    features = replace(load_registered_features(inline.services, row.digest), later_quick=Lazy(never))
+    assert record_relations(inline.services, row, features) == 1
     assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

@@ -21,13 +21,13 @@ from registry.crawls import revisits
 from registry.db.steps import due_ids
 from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
-from registry.matches.keep_matches import keep_matches
+from registry.matches.keep_matches import store_matches
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
 from registry.retention.expiry import expire_bytes
-from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from tests.assets.shop import FAST, LOOPBACK, Shop, watch
+from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
+from tests.assets.shop import FAST, LOOPBACK, Shop, create_watch
 from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, textured
 from workers.tasks.sync_runner import SyncRunner
@@ -47,9 +47,9 @@ class World:
 
     def age(self) -> None:
         """Date all sightings far back, and let their bytes expire."""
-        then = now() - LONG_AGO
-        Picture.objects.update(first_seen=then)
-        Sighting.objects.update(first_seen=then, last_seen=then)
+        past = now() - LONG_AGO
+        Picture.objects.update(first_seen=past)
+        Sighting.objects.update(first_seen=past, last_seen=past)
         assert expire_bytes(self.inline.services) == Picture.objects.count()
 
     def register(self, *seeds: int) -> None:
@@ -62,60 +62,60 @@ class World:
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
     """Copies of three photographs and another image on a site that was crawled long ago."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     inline = SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
     with Site(host="127.0.0.6") as site:
         shop = Shop(site)
         for seed in range(WORKS):
-            shop.image(f"/copy-{seed}.jpg", copy_of(photograph(seed)))
+            shop.image(f"/copy-{seed}.jpg", recompress(photograph(seed)))
         shop.image("/other.jpg", photograph(60))
         shop.page("/", *(f"/copy-{seed}.jpg" for seed in range(WORKS)), "/other.jpg")
         studio = owner("studio")
-        watch(studio, shop.url())
+        create_watch(studio, shop.url())
         Watch.objects.create(
             owner=studio, number=9, name=revisits.NAME, sources=[revisits.SOURCE], politeness=FAST, paused=True
         )
         inline.run_until_idle()
-        made = World(inline, shop, studio)
-        made.age()
+        new_world = World(inline, shop, studio)
+        new_world.age()
         site.seen.clear()
-        yield made
-    fingerprints.forget_cached_spaces()
+        yield new_world
+    fingerprints.clear_cached_spaces()
 
 
-def outcomes() -> dict[str, str]:
+def list_outcomes() -> dict[str, str]:
     """Return the result of each new request, by the path of the image."""
-    found = {}
+    result = {}
     for row in Revisit.objects.all():
         sighting = Sighting.objects.filter(picture_id=row.found_id).order_by("first_seen")[0]
-        found[sighting.image_url.rsplit("/", 1)[-1]] = row.outcome
-    return found
+        result[sighting.image_url.rsplit("/", 1)[-1]] = row.outcome
+    return result
 
 
 @pytest.mark.long
 def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_recorded(world: World) -> None:
-    world.shop.image("/copy-1.jpg", jpeg(Image.open(BytesIO(photograph(1))), quality=35))
+    world.shop.image("/copy-1.jpg", encode_jpeg(Image.open(BytesIO(photograph(1))), quality=35))
     world.shop.site.routes["/copy-2.jpg"] = Answer(b"gone", "text/plain", status=404)
     world.register(*range(WORKS))
 
-    assert outcomes() == {"copy-0.jpg": Outcome.CAME, "copy-1.jpg": Outcome.CHANGED, "copy-2.jpg": Outcome.GONE}
+    assert list_outcomes() == {"copy-0.jpg": Outcome.CAME, "copy-1.jpg": Outcome.CHANGED, "copy-2.jpg": Outcome.GONE}
     assert sorted(Case.objects.values_list("work__title", flat=True)) == ["Work 0", "Work 1"]
     assert set(Match.objects.exclude(decision="none").values_list("decision", flat=True)) == {"certain"}
 
-    came = Sighting.objects.filter(picture__digest=Digest.of(copy_of(photograph(0)))).order_by("first_seen")
-    assert [one.found_in for one in came] == ["img", "seen-before"]
-    seen = [one.first_seen for one in came if one.first_seen is not None]
-    assert seen[0] < now() - LONG_AGO / 2 < seen[1]
-    assert came[1].page_url == world.shop.url("/")
-    changed = Picture.objects.get(digest=Digest.of(jpeg(Image.open(BytesIO(photograph(1))), quality=35)))
-    again = changed.sightings.get().first_seen
-    assert again is not None
-    assert again > now() - timedelta(hours=1)
+    sightings = Sighting.objects.filter(picture__digest=Digest.of(recompress(photograph(0)))).order_by("first_seen")
+    assert [sighting.found_in for sighting in sightings] == ["img", "seen-before"]
+    first_seen_times = [sighting.first_seen for sighting in sightings if sighting.first_seen is not None]
+    assert first_seen_times[0] < now() - LONG_AGO / 2 < first_seen_times[1]
+    assert sightings[1].page_url == world.shop.url("/")
+    changed = Picture.objects.get(digest=Digest.of(encode_jpeg(Image.open(BytesIO(photograph(1))), quality=35)))
+    first_seen_again = changed.sightings.get().first_seen
+    assert first_seen_again is not None
+    assert first_seen_again > now() - timedelta(hours=1)
 
-    gone = Revisit.objects.get(outcome=Outcome.GONE)
-    assert world.shop.url("/copy-2.jpg") in gone.sentence
-    assert "404" in gone.sentence
-    assert not Match.objects.filter(found_id=gone.found_id).exists()
+    revisit = Revisit.objects.get(outcome=Outcome.GONE)
+    assert world.shop.url("/copy-2.jpg") in revisit.sentence
+    assert "404" in revisit.sentence
+    assert not Match.objects.filter(found_id=revisit.found_id).exists()
 
 
 @pytest.mark.long
@@ -138,14 +138,14 @@ def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) ->
     assert not [path for path in world.shop.site.paths() if path.endswith(".jpg")]
 
 
-def test_what_another_owner_saw_in_private_is_neither_asked_for_nor_told(world: World) -> None:
+def test_private_sightings_of_another_owner_are_neither_requested_nor_shown(world: World) -> None:
     Sighting.objects.filter(image_url__endswith="copy-0.jpg").update(private_to=owner("rival"))
     world.register(0)
     assert not Revisit.objects.exists()
     assert world.shop.site.paths() == []
 
 
-class Dying(FolderBlobStore):
+class DyingBlobStore(FolderBlobStore):
     """A store whose process dies at the nth read."""
 
     def __init__(self, root: Path, reads: int) -> None:
@@ -163,24 +163,24 @@ class Dying(FolderBlobStore):
 def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("registry.matches.search_past.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("registry.matches.search_past.STORE_BATCH_SIZE", 1)
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    copies = [jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
-    bring(inline.services, planned, epoch, copies)
+    crawl_slice, epoch = claim_new_slice(studio)
+    copies = [encode_jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
+    record_sightings(inline.services, crawl_slice, epoch, copies)
     inline.run_until_idle()
     register(inline.services, studio, photograph(0))
     pk = WorkPicture.objects.get().pk
     services = inline.services
-    kept = []
+    match_counts = []
     for reads in range(2, 8):
         WorkPicture.objects.filter(pk=pk).update(state="todo", attempts=0)
-        services.blobs = Dying(tmp_path / "blobs", reads)
+        services.blobs = DyingBlobStore(tmp_path / "blobs", reads)
         with suppress(KeyboardInterrupt):
             search_pictures(services, [pk])
-        kept.append(Match.objects.count())
-    assert kept[0] < len(copies)
-    assert (kept[-1], sorted(kept)) == (len(copies), kept)
+        match_counts.append(Match.objects.count())
+    assert match_counts[0] < len(copies)
+    assert (match_counts[-1], sorted(match_counts)) == (len(copies), match_counts)
     assert WorkPicture.objects.get().state == "done"
     assert Case.objects.get().case_sightings.count() == len(copies)
 
@@ -189,19 +189,24 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
 def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.matches.search_past.SECONDS", -1.0)
-    monkeypatch.setattr("registry.matches.search_past.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("registry.matches.search_past.MAX_STEP_SECONDS", -1.0)
+    monkeypatch.setattr("registry.matches.search_past.STORE_BATCH_SIZE", 1)
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    bring(inline.services, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
+    crawl_slice, epoch = claim_new_slice(studio)
+    record_sightings(
+        inline.services,
+        crawl_slice,
+        epoch,
+        [encode_jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (50, 70)],
+    )
     inline.run_until_idle()
     register(inline.services, studio, photograph(0))
     pk = WorkPicture.objects.get().pk
-    kept = []
+    progress = []
     for _ in range(3):
         search_pictures(inline.services, [pk])
-        kept.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
-    assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
+        progress.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
+    assert progress == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
 
 
 def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of_any(
@@ -209,19 +214,24 @@ def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of
 ) -> None:
     monkeypatch.setattr("registry.matches.search_past.MAX_AT_ONCE", 1)
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
+    crawl_slice, epoch = claim_new_slice(studio)
     pictures = [Image.open(BytesIO(photograph(seed))) for seed in range(2)]
-    bring(inline.services, planned, epoch, [jpeg(one, quality=quality) for one in pictures for quality in (50, 80)])
+    record_sightings(
+        inline.services,
+        crawl_slice,
+        epoch,
+        [encode_jpeg(picture, quality=quality) for picture in pictures for quality in (50, 80)],
+    )
     inline.run_until_idle()
     for seed in range(2):
         register(inline.services, studio, photograph(seed), f"Work {seed}")
     job = JOBS["search"]
-    seen = []
+    calls = []
     for _ in range(3):
         for ids in job.batches(due_ids(job.rows, LONG_AGO, 1, job.owner, fresh_first=job.fresh_first)):
             job(inline.services, ids)
-        seen.append(sorted(Match.objects.values_list("registered__work_pictures__work__title", flat=True)))
-    assert seen == [["Work 0"], ["Work 0", "Work 1"], ["Work 0", "Work 0", "Work 1"]]
+        calls.append(sorted(Match.objects.values_list("registered__work_pictures__work__title", flat=True)))
+    assert calls == [["Work 0"], ["Work 0", "Work 1"], ["Work 0", "Work 0", "Work 1"]]
     assert Case.objects.count() == 2
     inline.run_until_idle()
     assert sorted(row.case_sightings.count() for row in Case.objects.all()) == [2, 2]
@@ -232,10 +242,10 @@ def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of
 def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.matches.search_past.SECONDS", -1.0)
+    monkeypatch.setattr("registry.matches.search_past.MAX_STEP_SECONDS", -1.0)
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
+    crawl_slice, epoch = claim_new_slice(studio)
+    record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(seed)) for seed in range(2)])
     inline.run_until_idle()
     for seed in range(2):
         register(inline.services, studio, photograph(seed), f"Work {seed}")
@@ -254,7 +264,7 @@ def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first
     small = textured(3, (400, 300)).resize((160, 120), Image.Resampling.LANCZOS)
     page.paste(small, (90, 20))
     studio, data = owner("studio"), encoded(page, "JPEG")
-    bring(inline.services, *claimed_slice(studio), [data])
+    record_sightings(inline.services, *claim_new_slice(studio), [data])
     inline.run_until_idle()
     register(inline.services, studio, encoded(textured(3, (400, 300))))
     inline.run_until_idle()
@@ -262,34 +272,34 @@ def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first
     assert Case.objects.count() == 1
 
 
-def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_keeps_that(inline: SyncRunner) -> None:
+def test_unmatched_pair_takes_and_keeps_a_later_result(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(0)).work.pictures.get()
-    (found,) = bring(inline.services, *claimed_slice(studio), [copy_of(photograph(0))])
-    one = Verification(Decision.NONE, 200, 0, 0.0, None, False, 0, 0.0, 0.0, None, PIPELINE)  # noqa: FBT003 - a field
-    said = []
+    (picture_id,) = record_sightings(inline.services, *claim_new_slice(studio), [recompress(photograph(0))])
+    verification = Verification(Decision.NONE, 200, 0, 0.0, None, False, 0, 0.0, 0.0, None, PIPELINE)  # noqa: FBT003 - a field
+    decisions = []
     for decision in (Decision.NONE, Decision.REVIEW, Decision.CERTAIN, Decision.NONE):
         with transaction.atomic():
-            keep_matches([(work.pk, found, replace(one, decision=decision))])
-        said.append(Match.objects.get().decision)
-    assert said == ["none", "review", "review", "review"]
+            store_matches([(work.pk, picture_id, replace(verification, decision=decision))])
+        decisions.append(Match.objects.get().decision)
+    assert decisions == ["none", "review", "review", "review"]
 
 
-def seen_again(inline: SyncRunner, data: bytes) -> None:
+def crawl_again(inline: SyncRunner, data: bytes) -> None:
     """Let another crawl see an image."""
     studio = Owner.objects.get()
-    planned, epoch = claimed_slice(studio, f"again-{studio.watches.count()}")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host="again.example"))
+    crawl_slice, epoch = claim_new_slice(studio, f"again-{studio.watches.count()}")
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [data], host="again.example"))
 
 
 @pytest.mark.long
 def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: SyncRunner) -> None:
-    studio, data = owner("studio"), copy_of(photograph(0))
-    bring(inline.services, *claimed_slice(studio), [data])
+    studio, data = owner("studio"), recompress(photograph(0))
+    record_sightings(inline.services, *claim_new_slice(studio), [data])
     inline.run_until_idle()
     register(inline.services, studio, photograph(0))
     WorkPicture.objects.update(state="failed")
-    seen_again(inline, data)
+    crawl_again(inline, data)
     assert sorted(Case.objects.values_list("party", flat=True)) == ["again.example", "shop.example"]
 
 
@@ -298,9 +308,9 @@ def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_a
 def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    studio, data = owner("studio"), copy_of(photograph(0))
+    studio, data = owner("studio"), recompress(photograph(0))
     nearer = photograph(0) + b"as it is"
-    bring(inline.services, *claimed_slice(studio), [data, nearer])
+    record_sightings(inline.services, *claim_new_slice(studio), [data, nearer])
     inline.run_until_idle()
     if why == "too many":
         monkeypatch.setattr("registry.matches.search_past.MAX_PICTURES", 1)
@@ -309,22 +319,24 @@ def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     register(inline.services, studio, photograph(0))
     inline.run_until_idle()
     assert not Match.objects.filter(found__digest=Digest.of(data)).exists()
-    seen_again(inline, data)
+    crawl_again(inline, data)
     assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
 
 
 @pytest.mark.long
 def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: SyncRunner) -> None:
     studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    mirrored = [jpeg(Image.open(BytesIO(photograph(seed))).transpose(Image.Transpose.ROTATE_90)) for seed in range(3)]
-    bring(inline.services, planned, epoch, mirrored)
+    crawl_slice, epoch = claim_new_slice(studio)
+    mirrored = [
+        encode_jpeg(Image.open(BytesIO(photograph(seed))).transpose(Image.Transpose.ROTATE_90)) for seed in range(3)
+    ]
+    record_sightings(inline.services, crawl_slice, epoch, mirrored)
     inline.run_until_idle()
     for seed in range(3):
         register(inline.services, studio, photograph(seed), f"Work {seed}")
     search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
-    found = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
-    assert found == {(Digest.of(photograph(seed)), Digest.of(mirrored[seed])) for seed in range(3)}
+    pairs = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
+    assert pairs == {(Digest.of(photograph(seed)), Digest.of(mirrored[seed])) for seed in range(3)}
     assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {1}
-    told = {"related", "vectors", "alike", "compared", "expired", "asked_again"}
-    assert set(WorkPicture.objects.all()[0].progress) == told
+    expected_keys = {"related", "vectors", "alike", "compared", "expired", "asked_again"}
+    assert set(WorkPicture.objects.all()[0].progress) == expected_keys

@@ -4,15 +4,15 @@ import pytest
 from django.db import transaction
 
 from exhibit.types import Metric, Space
-from registry.fingerprints.fingerprints import forget_cached_spaces, space_id
+from registry.fingerprints.fingerprints import clear_cached_spaces, space_id
 from registry.models import SpaceRow
 
 SPACE = Space("trial", "1", Metric.HAMMING, 256)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_space_whose_transaction_is_taken_back_is_made_anew() -> None:
-    forget_cached_spaces()
+def test_space_is_recreated_after_a_rollback() -> None:
+    clear_cached_spaces()
     with transaction.atomic():
         space_id(SPACE)
         transaction.set_rollback(True)

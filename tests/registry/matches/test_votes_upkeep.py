@@ -7,16 +7,16 @@ import pytest
 
 from indexer.picture.features import extract
 from indexer.picture.spaces import LOCAL, ROOTSIFT
-from indexer.votes.codec import codec_digest, shipped_codec
+from indexer.votes.codec import compute_codec_digest, shipped_codec
 from registry.fingerprints import indexes
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import CollectionVectors
 from registry.fingerprints.ports import get_indexes
 from registry.matches import votes_upkeep
-from registry.matches.index_upkeep import mend_indexes, rebuild_indexes
+from registry.matches.index_upkeep import rebuild_indexes, repair_indexes
 from registry.models import FingerprintRow, Owner
 from registry.services.services import Services
-from tests.assets.collection import found_in, sheet
+from tests.assets.collection import collage, find_titles
 from tests.assets.rows import owner, photograph, register
 from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
@@ -30,9 +30,9 @@ STORED = CollectionVectors(Collection.WORKS, ROOTSIFT)
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
     """An owner with some works."""
-    made = owner("studio")
+    new_owner = owner("studio")
     for number in range(WORKS):
-        register(stage.services, made, photograph(number), f"Work {number}")
+        register(stage.services, new_owner, photograph(number), f"Work {number}")
 
 
 @pytest.fixture
@@ -47,28 +47,28 @@ def test_works_from_before_there_were_votes_are_measured_in_the_background(inlin
     services = Services(inline.services.config)
     get_indexes(services).refresh(Collection.WORKS)
     assert len(get_indexes(services).votes) == 0
-    votes_upkeep.keep_up(services)
+    votes_upkeep.maintain(services)
     get_indexes(services).refresh(Collection.WORKS)
-    best, *_ = get_indexes(services).votes.votes(extract(sheet(4)).quick.descriptors)
+    best, *_ = get_indexes(services).votes.votes(extract(collage(4)).quick.descriptors)
     assert (len(get_indexes(services).votes), best.weight > 10) == (WORKS, True)
     assert votes_upkeep.measure_missing(services) == 0
 
 
-def problems(inline: SyncRunner) -> list[str]:
-    return votes_upkeep.votes_of(inline.services).check(STORED)
+def list_problems(inline: SyncRunner) -> list[str]:
+    return votes_upkeep.get_vote_index(inline.services).check(STORED)
 
 
 def test_a_work_with_fewer_local_features_than_the_database_is_found(inline: SyncRunner, studio: Owner) -> None:
     last = STORED.last_change()
     ((numbers, sets),) = STORED.batches(last)
-    votes_upkeep.votes_of(inline.services).replace([(numbers, [sets[0][:0], *sets[1:]])], last)
-    (problem,) = problems(inline)
+    votes_upkeep.get_vote_index(inline.services).replace([(numbers, [sets[0][:0], *sets[1:]])], last)
+    (problem,) = list_problems(inline)
     assert f"Number {numbers[0]} has 0" in problem
     list(rebuild_indexes(inline.services))
-    assert problems(inline) == []
+    assert list_problems(inline) == []
 
 
-def as_by_another_version(folder: Path) -> None:
+def write_other_version(folder: Path) -> None:
     """Mark an index as written by an unknown version."""
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 99}))
@@ -79,23 +79,23 @@ def test_an_index_of_an_unknown_version_is_rebuilt_when_works_are_searched_with_
     inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
     list(rebuild_indexes(inline.services))
-    as_by_another_version(votes_upkeep.votes_of(inline.services).folder)
-    assert len(problems(inline)) == 1
-    assert found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
-    assert problems(inline) == []
-    assert len([one for one in caplog.records if one.name == indexes.LOGGER.name]) == 1
+    write_other_version(votes_upkeep.get_vote_index(inline.services).folder)
+    assert len(list_problems(inline)) == 1
+    assert find_titles(Services(inline.services.config), collage(4)) == {"Work 4"}
+    assert list_problems(inline) == []
+    assert len([record for record in caplog.records if record.name == indexes.LOGGER.name]) == 1
 
 
 @pytest.mark.long
 def test_one_that_serves_meanwhile_is_rebuilt_by_the_upkeep_and_goes_on(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
     serving = Services(inline.services.config)
-    assert found_in(serving, sheet(4)) == {"Work 4"}
-    as_by_another_version(votes_upkeep.votes_of(inline.services).folder)
-    assert found_in(serving, sheet(4)) == {"Work 4"}
-    mend_indexes(inline.services)
-    assert found_in(serving, sheet(4)) == found_in(Services(inline.services.config), sheet(4)) == {"Work 4"}
-    assert problems(inline) == []
+    assert find_titles(serving, collage(4)) == {"Work 4"}
+    write_other_version(votes_upkeep.get_vote_index(inline.services).folder)
+    assert find_titles(serving, collage(4)) == {"Work 4"}
+    repair_indexes(inline.services)
+    assert find_titles(serving, collage(4)) == find_titles(Services(inline.services.config), collage(4)) == {"Work 4"}
+    assert list_problems(inline) == []
 
 
 @pytest.mark.long
@@ -104,21 +104,23 @@ def test_a_large_installation_gets_a_codec_of_its_own(
 ) -> None:
     list(rebuild_indexes(inline.services))
     reader = Services(inline.services.config)
-    assert found_in(reader, sheet(4)) == {"Work 4"}
+    assert find_titles(reader, collage(4)) == {"Work 4"}
     monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORKS - 1)
-    monkeypatch.setattr("indexer.votes.index.lists_for", lambda _: 1100)
-    monkeypatch.setattr("indexer.votes.index.FOR_EACH_LIST", 2)
-    votes_upkeep.keep_up(inline.services)
-    assert found_in(reader, sheet(4)) == {"Work 4"}
+    monkeypatch.setattr("indexer.votes.index.choose_list_count", lambda _: 1100)
+    monkeypatch.setattr("indexer.votes.index.SAMPLES_PER_LIST", 2)
+    votes_upkeep.maintain(inline.services)
+    assert find_titles(reader, collage(4)) == {"Work 4"}
     assert get_indexes(reader).votes.codec.nlist == 1100
-    assert not votes_upkeep.votes_of(inline.services).is_outgrown
+    assert not votes_upkeep.get_vote_index(inline.services).is_outgrown
 
 
 def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexer.votes.index.MIN_FOR_A_CODEC", WORKS - 1)
-    monkeypatch.setattr("indexer.votes.index.lists_for", lambda _: 100_000)
+    monkeypatch.setattr("indexer.votes.index.choose_list_count", lambda _: 100_000)
     list(rebuild_indexes(inline.services))
-    assert codec_digest(votes_upkeep.votes_of(inline.services).codec) == codec_digest(shipped_codec())
-    assert not votes_upkeep.votes_of(inline.services).is_outgrown
+    assert compute_codec_digest(votes_upkeep.get_vote_index(inline.services).codec) == compute_codec_digest(
+        shipped_codec()
+    )
+    assert not votes_upkeep.get_vote_index(inline.services).is_outgrown

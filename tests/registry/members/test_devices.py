@@ -24,15 +24,15 @@ def ann(db: None) -> User:
     return user
 
 
-def lets_in(signed: str) -> bool:
-    found = devices.read(signed)
-    assert found is not None
-    assert found.path == PATH
-    return found.membership is not None
+def opens_page(signed: str) -> bool:
+    result = devices.read_link(signed)
+    assert result is not None
+    assert result.path == PATH
+    return result.membership is not None
 
 
-def lose(ann: User) -> None:
-    devices.forget(ann, by="ann")
+def forget_devices(ann: User) -> None:
+    devices.forget_devices(ann, by="ann")
     ann.refresh_from_db()
 
 
@@ -43,45 +43,49 @@ def lose(ann: User) -> None:
         lambda ann: setattr(ann, "email", "ann@elsewhere.example"),
         lambda ann: setattr(ann, "is_active", False),
         lambda ann: ann.memberships.all().delete(),
-        lose,
+        forget_devices,
     ],
 )
 def test_a_link_ends_with_password_address_account_membership_and_lost_devices(
     ann: User, end: Callable[[User], object]
 ) -> None:
-    signed = devices.link(Owner.objects.get(), ann, PATH)
-    assert lets_in(signed)
+    signed = devices.make_link(Owner.objects.get(), ann, PATH)
+    assert opens_page(signed)
     end(ann)
     ann.save()
-    assert not lets_in(signed)
+    assert not opens_page(signed)
 
 
 def test_a_link_ends_after_three_days_and_a_mark_after_half_a_year(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed, kept, begun = devices.link(Owner.objects.get(), ann, PATH), devices.mark(ann), time.time()
-    moment = begun
+    signed, device_mark, start = (
+        devices.make_link(Owner.objects.get(), ann, PATH),
+        devices.make_device_mark(ann),
+        time.time(),
+    )
+    moment = start
     monkeypatch.setattr(time, "time", lambda: moment)
     for span, link, mark in ((2.9, True, True), (3.1, False, True), (179, False, True), (181, False, False)):
-        moment = begun + timedelta(days=span).total_seconds()
-        assert (lets_in(signed), devices.knows(kept, ann)) == (link, mark), span
+        moment = start + timedelta(days=span).total_seconds()
+        assert (opens_page(signed), devices.is_known_device(device_mark, ann)) == (link, mark), span
 
 
 def test_neither_is_the_other_nor_somebody_elses(ann: User) -> None:
-    signed, kept = devices.link(Owner.objects.get(), ann, PATH), devices.mark(ann)
-    assert devices.read(kept) is None
-    assert devices.read(signing.dumps([ann.pk, 1, PATH, "x"], salt="another")) is None
-    assert not devices.knows(signed, ann)
-    assert not devices.knows(kept, User.objects.create_user("bob", "bob@example.org"))
+    signed, mark = devices.make_link(Owner.objects.get(), ann, PATH), devices.make_device_mark(ann)
+    assert devices.read_link(mark) is None
+    assert devices.read_link(signing.dumps([ann.pk, 1, PATH, "x"], salt="another")) is None
+    assert not devices.is_known_device(signed, ann)
+    assert not devices.is_known_device(mark, User.objects.create_user("bob", "bob@example.org"))
 
 
 def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
-    kept = devices.mark(ann)
-    devices.forget(ann, by="operator")
+    mark = devices.make_device_mark(ann)
+    devices.forget_devices(ann, by="operator")
     ann.refresh_from_db()
-    assert not devices.knows(kept, ann)
-    said = LogOpening.objects.get(content__what="devices forgotten")
-    assert said.details is not None
-    assert {name for name in said.details if name != "salt"} == {"by", "user"}
-    assert (said.details["by"], said.details["user"]) == ("operator", "ann")
+    assert not devices.is_known_device(mark, ann)
+    opening = LogOpening.objects.get(content__what="devices forgotten")
+    assert opening.details is not None
+    assert {name for name in opening.details if name != "salt"} == {"by", "user"}
+    assert (opening.details["by"], opening.details["user"]) == ("operator", "ann")
 
 
 def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:
@@ -90,6 +94,6 @@ def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:
         Session.objects.create(session_key=key, session_data="", expire_date=now() + timedelta(hours=hours))
     for key in ("ended", "lives", "signed-out"):
         UserSession.objects.create(user=ann, ip="192.0.2.1", session_key=key, user_agent="", data={})
-    assert devices.forget_ended() == 1
-    assert [one.session_key for one in Session.objects.all()] == ["lives"]
-    assert [one.session_key for one in UserSession.objects.all()] == ["lives"]
+    assert devices.delete_expired_sessions() == 1
+    assert [session.session_key for session in Session.objects.all()] == ["lives"]
+    assert [session.session_key for session in UserSession.objects.all()] == ["lives"]

@@ -15,23 +15,23 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.mark.django_db
 def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
     studio, person = owner("studio"), User.objects.create_user("ann")
-    samples.refuse(studio)
+    samples.check_not_sample(studio)
     with pytest.raises(WrongUseError):
         sample_removal.delete_owner(studio)
-    assert samples.sample_of(person) is None
-    made = samples.make(person)
-    assert (samples.sample_of(person), made.sample, made.name) == (made, True, "Sample (ann)")
+    assert samples.get_sample(person) is None
+    sample = samples.create_sample(person)
+    assert (samples.get_sample(person), sample.sample, sample.name) == (sample, True, "Sample (ann)")
     with pytest.raises(WrongUseError):
-        samples.refuse(made)
+        samples.check_not_sample(sample)
     assert not LogSubmission.objects.exists()
-    sample_removal.delete_owner(made)
+    sample_removal.delete_owner(sample)
     assert list(Owner.objects.all()) == [studio]
 
 
 @pytest.mark.django_db
 def test_only_whoever_runs_it_takes_it_away(inline: SyncRunner) -> None:
     person = User.objects.create_user("ann", "ann@example.org")
-    ann = samples.make(person)
+    ann = samples.create_sample(person)
     eve = Client()
     eve.force_login(User.objects.create_user("eve", "eve@example.org"))
     assert eve.post(f"/o/{ann.slug}/sample/remove").status_code == 404

@@ -13,10 +13,10 @@ from tests.assets.rows import owner
 
 @pytest.fixture
 def studio(db: None) -> Owner:
-    made = owner("studio")
+    new_owner = owner("studio")
     user = User.objects.create_user("ann@example.org", "ann@example.org")
-    Membership.objects.create(owner=made, user=user, role=Role.REVIEWER)
-    return made
+    Membership.objects.create(owner=new_owner, user=user, role=Role.REVIEWER)
+    return new_owner
 
 
 @pytest.fixture
@@ -25,33 +25,35 @@ def ann(studio: Owner) -> User:
 
 
 def test_a_token_permits_what_its_members_role_permits_at_this_moment(studio: Owner, ann: User) -> None:
-    row, secret = tokens.make(studio, ann, name="script", scopes=[Scope.WRITE, Scope.READ], days=30)
+    row, secret = tokens.create_token(studio, ann, name="script", scopes=[Scope.WRITE, Scope.READ], days=30)
     assert row.scopes == ["read", "write"]
     assert secret not in str(ApiToken.objects.values())
-    found = tokens.find(secret)
-    assert found is not None
-    assert found == (row, frozenset({Scope.READ, Scope.WRITE}))
+    token = tokens.find_token(secret)
+    assert token is not None
+    assert token == (row, frozenset({Scope.READ, Scope.WRITE}))
     Membership.objects.update(role=Role.VIEWER)
-    found = tokens.find(secret)
-    assert found is not None
-    assert found[1] == frozenset({Scope.READ})
+    token = tokens.find_token(secret)
+    assert token is not None
+    assert token[1] == frozenset({Scope.READ})
     Membership.objects.all().delete()
-    assert tokens.find(secret) is None
-    assert tokens.permitted(studio, ann) == frozenset()
+    assert tokens.find_token(secret) is None
+    assert tokens.list_permitted_scopes(studio, ann) == frozenset()
 
 
 def test_a_token_that_is_unknown_over_or_revoked_opens_nothing(studio: Owner, ann: User) -> None:
-    row, secret = tokens.make(studio, ann, name="script", scopes=[Scope.READ], days=1)
-    assert [tokens.find(one) for one in (secret[:-1], secret.removeprefix(tokens.START), secret * 9)] == [None] * 3
+    row, secret = tokens.create_token(studio, ann, name="script", scopes=[Scope.READ], days=1)
+    assert [
+        tokens.find_token(candidate) for candidate in (secret[:-1], secret.removeprefix(tokens.PREFIX), secret * 9)
+    ] == [None] * 3
     ApiToken.objects.update(expires_at=now())
-    assert tokens.find(secret) is None
+    assert tokens.find_token(secret) is None
     ApiToken.objects.update(expires_at=now() + timedelta(days=1))
     with pytest.raises(NotFoundError):
         tokens.revoke(owner("agency"), row.pk, by="Eve")
-    assert tokens.find(secret) is not None
+    assert tokens.find_token(secret) is not None
     tokens.revoke(studio, row.pk, by="Ann")
-    assert tokens.find(secret) is None
-    assert not tokens.tokens_of(studio).exists()
+    assert tokens.find_token(secret) is None
+    assert not tokens.list_tokens(studio).exists()
 
 
 @pytest.mark.parametrize(
@@ -67,21 +69,21 @@ def test_a_token_that_is_unknown_over_or_revoked_opens_nothing(studio: Owner, an
 )
 def test_what_cannot_be_a_token_is_refused(studio: Owner, ann: User, name: str, scopes: list[str], days: int) -> None:
     with pytest.raises(WrongUseError):
-        tokens.make(studio, ann, name=name, scopes=scopes, days=days)
+        tokens.create_token(studio, ann, name=name, scopes=scopes, days=days)
     assert not ApiToken.objects.exists()
 
 
 def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(studio: Owner, ann: User) -> None:
-    row, _ = tokens.make(studio, ann, name="script", scopes=[Scope.READ], days=30)
+    row, _ = tokens.create_token(studio, ann, name="script", scopes=[Scope.READ], days=30)
 
     def uses() -> int:
         return LogOpening.objects.filter(content__what="token used").count()
 
     for _ in range(3):
-        tokens.used(ApiToken.objects.get())
+        tokens.record_use(ApiToken.objects.get())
     assert uses() == 1
     ApiToken.objects.update(used_at=now() - timedelta(days=1))
-    tokens.used(ApiToken.objects.get())
+    tokens.record_use(ApiToken.objects.get())
     assert uses() == 2
     row.refresh_from_db()
     assert row.used_at is not None
@@ -91,18 +93,18 @@ def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(s
 def test_an_address_is_good_until_another_is_made_it_is_revoked_or_its_member_leaves(db: None) -> None:
     studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
     membership = Membership.objects.create(owner=studio, user=ann)
-    first = tokens.make_feed(studio, ann, by="Ann")
-    found = tokens.feed_of(first)
-    assert found is not None
-    assert (found.owner, found.user) == (studio, ann)
-    second = tokens.make_feed(studio, ann, by="Ann")
-    assert (tokens.feed_of(first), tokens.feed_of("guessed")) == (None, None)
+    first = tokens.create_feed(studio, ann, by="Ann")
+    feed = tokens.find_feed(first)
+    assert feed is not None
+    assert (feed.owner, feed.user) == (studio, ann)
+    second = tokens.create_feed(studio, ann, by="Ann")
+    assert (tokens.find_feed(first), tokens.find_feed("guessed")) == (None, None)
     membership.delete()
-    assert tokens.feed_of(second) is None
+    assert tokens.find_feed(second) is None
     Membership.objects.create(owner=studio, user=ann)
-    assert tokens.feed_of(second) is not None
+    assert tokens.find_feed(second) is not None
     User.objects.update(is_active=False)
-    assert tokens.feed_of(second) is None
+    assert tokens.find_feed(second) is None
     User.objects.update(is_active=True)
     tokens.revoke_feed(studio, ann, by="Ann")
-    assert tokens.feed_of(second) is None
+    assert tokens.find_feed(second) is None

@@ -14,68 +14,73 @@ FILE = {"name": "mail.eml", "digest": "00" * 32, "size": 1}
 @pytest.fixture
 def notice(db: None) -> Notice:
     about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
-    of: Owner = owner("studio")
-    return Notice.objects.create(owner=of, number=1, state="signed", **about)
+    rights_holder: Owner = owner("studio")
+    return Notice.objects.create(owner=rights_holder, number=1, state="signed", **about)
 
 
-def asked(notice: Notice, state: str = "doing") -> NoticeMail:
+def request_mail(notice: Notice, state: str = "doing") -> NoticeMail:
     """Create a mail in this state."""
-    made = mail.ask(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
-    NoticeMail.objects.filter(pk=made.pk).update(state=state)
-    made.refresh_from_db()
-    return made
+    notice_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
+    NoticeMail.objects.filter(pk=notice_mail.pk).update(state=state)
+    notice_mail.refresh_from_db()
+    return notice_mail
 
 
 def test_it_is_begun_once_and_only_while_its_notice_waits_for_it(notice: Notice) -> None:
-    made = asked(notice)
-    assert [mail.begin(made.pk, FILE) for _ in range(2)] == [True, False]
-    mail.refused(made.pk, "451 Later", for_good=False)
-    made.refresh_from_db()
-    assert (made.state, made.begun_at, made.file, made.error) == ("todo", None, {}, "451 Later")
-    assert not mail.begin(made.pk, FILE)  # nobody has claimed it
-    asked(notice)
+    notice_mail = request_mail(notice)
+    assert [mail.record_handover(notice_mail.pk, FILE) for _ in range(2)] == [True, False]
+    mail.record_refusal(notice_mail.pk, "451 Later", is_permanent=False)
+    notice_mail.refresh_from_db()
+    assert (notice_mail.state, notice_mail.begun_at, notice_mail.file, notice_mail.error) == (
+        "todo",
+        None,
+        {},
+        "451 Later",
+    )
+    assert not mail.record_handover(notice_mail.pk, FILE)  # nobody has claimed it
+    request_mail(notice)
     Notice.objects.update(state="sent")
-    assert not mail.begin(made.pk, FILE)
+    assert not mail.record_handover(notice_mail.pk, FILE)
 
 
-def test_asked_for_twice_it_is_one_mail_and_a_refused_one_is_tried_again(notice: Notice) -> None:
-    made = asked(notice)
-    mail.begin(made.pk, FILE)
-    mail.refused(made.pk, "550 Nobody", for_good=True)
-    made.refresh_from_db()
-    assert (made.state, mail.may_have_left(made)) == ("failed", False)
-    again = mail.ask(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
-    again.refresh_from_db()
-    assert (again.pk, again.state) == (made.pk, "todo")
+def test_mail_requested_twice_is_sent_once_and_refused_mail_is_retried(notice: Notice) -> None:
+    notice_mail = request_mail(notice)
+    mail.record_handover(notice_mail.pk, FILE)
+    mail.record_refusal(notice_mail.pk, "550 Nobody", is_permanent=True)
+    notice_mail.refresh_from_db()
+    assert (notice_mail.state, mail.is_in_doubt(notice_mail)) == ("failed", False)
+    second_mail = mail.queue_mail(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
+    second_mail.refresh_from_db()
+    assert (second_mail.pk, second_mail.state) == (notice_mail.pk, "todo")
 
 
 def test_of_a_mail_that_may_have_left_only_a_person_says_what_became_of_it(notice: Notice) -> None:
-    for say in (mail.has_left, mail.never_left):
+    for say in (mail.complete_in_doubt, mail.delete_in_doubt):
         with pytest.raises(WrongUseError):
             say(notice)
-    made = asked(notice)
+    notice_mail = request_mail(notice)
     with pytest.raises(WrongUseError):
-        mail.stop(notice)
-    mail.begin(made.pk, FILE)
-    mail.unknown(made.pk)
-    made.refresh_from_db()
-    assert mail.may_have_left(made)
-    assert mail.ask(notice, made.to, made.message_id, by="Ann").state == "failed"
+        mail.cancel_mail(notice)
+    mail.record_handover(notice_mail.pk, FILE)
+    mail.record_doubt(notice_mail.pk)
+    notice_mail.refresh_from_db()
+    assert mail.is_in_doubt(notice_mail)
+    assert mail.queue_mail(notice, notice_mail.to, notice_mail.message_id, by="Ann").state == "failed"
     with pytest.raises(WrongUseError):
-        mail.stop(notice)
-    assert mail.has_left(notice).state == "done"
+        mail.cancel_mail(notice)
+    assert mail.complete_in_doubt(notice).state == "done"
     NoticeMail.objects.update(state="failed")
-    mail.never_left(notice)
+    mail.delete_in_doubt(notice)
     assert not NoticeMail.objects.exists()
 
 
 def test_a_restore_doubts_what_waits_and_a_mail_that_waits_can_be_stopped(notice: Notice) -> None:
-    mail.stop(notice)
-    asked(notice, "todo")
-    mail.stop(notice)
+    mail.cancel_mail(notice)
+    request_mail(notice, "todo")
+    mail.cancel_mail(notice)
     assert not NoticeMail.objects.exists()
-    made = asked(notice, "todo")
-    mail.doubt_waiting()
-    made.refresh_from_db()
-    assert mail.may_have_left(made)
-    assert made.error == mail.MAYBE
+    notice_mail = request_mail(notice, "todo")
+    mail.mark_pending_as_in_doubt()
+    notice_mail.refresh_from_db()
+    assert mail.is_in_doubt(notice_mail)
+    assert notice_mail.error == mail.DOUBT_MESSAGE

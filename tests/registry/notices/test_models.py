@@ -6,12 +6,12 @@ from django.db.models import ProtectedError
 
 from exhibit.clock import now
 from registry.models import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_notice_has_one_mail_and_holds_its_cases(inline: SyncRunner) -> None:
-    case = found_case(inline.services, owner("studio"))
+    case = create_case(inline.services, owner("studio"))
     about = {"kind": "dmca", "language": "en", "party": case.party, "created_by": "Ann", "created_at": now()}
     row = Notice.objects.create(owner=case.owner, number=1, **about)
     assert row.state == Notice.State.DRAFT
@@ -26,7 +26,7 @@ def test_a_notice_has_one_mail_and_holds_its_cases(inline: SyncRunner) -> None:
     moment = now()
     for kind in ("signed", "sent"):
         NoticeEvent.objects.create(notice=row, at=moment, kind=kind)
-    assert [one.kind for one in row.events.all()] == ["sent", "signed"]
+    assert [event.kind for event in row.events.all()] == ["sent", "signed"]
     row.delete()
     assert not NoticeMail.objects.exists()
 

@@ -26,22 +26,29 @@ from registry.models import (
     Work,
 )
 from registry.notices import addressees, notices, wording
-from registry.notices.checker import gaps, us_unregistered
-from registry.notices.claims import check
-from registry.notices.contents import QUESTIONS, items_of, letter, parts_of
-from registry.notices.signing import file_of, read_mark, sign
-from registry.works.licences import NewLicence, keep_licences
-from registry.works.ownership import answer, note
-from tests.assets.noticed import ANSWERS, answer_all, begun, lacking, read_captured_pages, signed
+from registry.notices.checker import list_gap_sentences, list_unregistered_in_us
+from registry.notices.claims import check_cases
+from registry.notices.contents import QUESTIONS, build_items, build_letter, split_letter
+from registry.notices.signing import compute_read_mark, load_file, sign_draft
+from registry.works.licences import NewLicence, add_licences
+from registry.works.ownership import record_answer, record_remarks
+from tests.assets.noticed import (
+    ANSWERS,
+    answer_open_points,
+    create_draft,
+    missing_fields,
+    read_captured_pages,
+    sign_notice,
+)
 from tests.assets.noticed_once import inline, stage, studio, two_cases
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:
-    text = letter(begun(studio)).text
+    text = build_letter(create_draft(studio)).text
     for element in (
         "____________________ (not signed)",
         "Ann Example, ",
@@ -75,58 +82,64 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
     ],
 )
 def test_each_kind_says_what_it_must(studio: Owner, kind: str, language: str, element: str) -> None:
-    row = begun(studio, kind, language)
-    notices.fill(row, {"fee": "EUR 200"}, ["fee"])
-    text = letter(notices.notice(studio, row.number)).text
+    row = create_draft(studio, kind, language)
+    notices.save_fields(row, {"fee": "EUR 200"}, ["fee"])
+    text = build_letter(notices.get_notice(studio, row.number)).text
     assert element in text
     assert "{" not in text
     assert "侵权成立" not in text
 
 
 def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio: Owner, inline: SyncRunner) -> None:
-    row = notices.draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
-    assert {"addressee_name", "case-2"} <= set(lacking(row))
+    row = notices.create_draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
+    assert {"addressee_name", "case-2"} <= set(missing_fields(row))
     with pytest.raises(WrongUseError):
-        sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann@example.org")
-    row = begun(studio)
+        sign_draft(
+            inline.services,
+            row,
+            typed_name="Ann Example",
+            shown_mark=compute_read_mark(build_letter(row)),
+            by="ann@example.org",
+        )
+    row = create_draft(studio)
     for name in QUESTIONS:
-        notices.consider(row, 1, {**ANSWERS, name: ""})
-        assert lacking(row) == ["case-1"]
-    notices.consider(row, 1, {**ANSWERS, "purpose": "comment"})
-    assert lacking(row) == ["case-1"]
-    notices.consider(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."})
-    assert gaps(row, items_of(row)) == []
+        notices.save_considerations(row, 1, {**ANSWERS, name: ""})
+        assert missing_fields(row) == ["case-1"]
+    notices.save_considerations(row, 1, {**ANSWERS, "purpose": "comment"})
+    assert missing_fields(row) == ["case-1"]
+    notices.save_considerations(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."})
+    assert list_gap_sentences(row, build_items(row)) == []
 
 
 def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: SyncRunner) -> None:
-    row = begun(studio)
-    draft = letter(row)
+    row = create_draft(studio)
+    draft = build_letter(row)
     assert "/s/" not in draft.whole
-    row = signed(inline, row)
-    found = file_of(inline.services, row, "notice.txt")
-    assert found is not None
-    assert "/s/ Ann Example\nAnn Example, owner\n" in found[0].decode()
-    kept, read = found[0].decode(), draft.whole
-    assert kept.split("/s/")[0] == read.split("____")[0]
+    row = sign_notice(inline, row)
+    stored_file = load_file(inline.services, row, "notice.txt")
+    assert stored_file is not None
+    assert "/s/ Ann Example\nAnn Example, owner\n" in stored_file[0].decode()
+    text, draft_text = stored_file[0].decode(), draft.whole
+    assert text.split("/s/")[0] == draft_text.split("____")[0]
 
 
 @pytest.mark.parametrize(
     ("kind", "language"), [("dsa", "en"), ("offer", "en"), ("prc", "zh-Hans"), ("offer", "zh-Hans")]
 )
 def test_no_kind_of_draft_looks_signed(studio: Owner, kind: str, language: str) -> None:
-    text = letter(begun(studio, kind, language)).whole
+    text = build_letter(create_draft(studio, kind, language)).whole
     assert "____________________" in text
-    assert not any(words in text for words in ("Signed electronically", "电子签署", "/s/"))
+    assert not any(phrase in text for phrase in ("Signed electronically", "电子签署", "/s/"))
 
 
 def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studio: Owner) -> None:
-    row = begun(studio, "dsa")
-    none_entered = wording.shipped("dsa", "en").words["licences_none"].partition("{day}")[0]
-    text = letter(row).text
+    row = create_draft(studio, "dsa")
+    none_entered = wording.load_shipped("dsa", "en").words["licences_none"].partition("{day}")[0]
+    text = build_letter(row).text
     assert text.count(none_entered) == 2
     harbour = Case.objects.get(number=2).work
     Licence.objects.create(owner=studio, number=1, licensee="Acme", domain="other.example").works.set([harbour])
-    text = letter(notices.notice(studio, row.number)).text
+    text = build_letter(notices.get_notice(studio, row.number)).text
     assert text.count(none_entered) == 1
 
 
@@ -134,82 +147,88 @@ def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studi
 def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_recorded_with_it(
     studio: Owner, inline: SyncRunner
 ) -> None:
-    row = begun(studio)
+    row = create_draft(studio)
     case = Case.objects.get(number=1)
     type(case.work).objects.filter(pk=case.work_id).update(metadata={"author": "Somebody Else"}, author="Ann Example")
     earlier = register(inline.services, owner("agency"), photograph(7)).work
     about = {"kind": "same", "earlier_registered_at": now()}
     RegistrationConflict.objects.create(work=case.work, earlier=earlier, **about)
     case = Case.objects.get(number=1)
-    points = check([case])[1].points
+    points = check_cases([case])[1].points
     assert [point.kind for point in points] == ["credit", "earlier"]
     with pytest.raises(WrongUseError, match="2"):
-        signed(inline, row)
-    answer_all(studio, "An agency of ours.")
-    signed(inline, row)
+        sign_notice(inline, row)
+    answer_open_points(studio, "An agency of ours.")
+    sign_notice(inline, row)
     details = LogOpening.objects.filter(details__notice=row.number, details__case=1).get().details
     assert details is not None
-    assert [(one["point"], one["words"], one["by"]) for one in details["claims"]] == [
+    assert [(claim["point"], claim["words"], claim["by"]) for claim in details["claims"]] == [
         ("credit", "An agency of ours.", "ann"),
         ("earlier", "An agency of ours.", "ann"),
     ]
-    (remark,) = note(type(case.work).objects.get(pk=case.work_id))
-    answer(remark, by="Ann", reason="A mix-up of names.")
-    assert [point.kind for point in check([Case.objects.get(number=1)])[1].points] == ["earlier"]
+    (remark,) = record_remarks(type(case.work).objects.get(pk=case.work_id))
+    record_answer(remark, by="Ann", reason="A mix-up of names.")
+    assert [point.kind for point in check_cases([Case.objects.get(number=1)])[1].points] == ["earlier"]
 
 
 @pytest.mark.long
 def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
-    row = begun(studio)
-    read = read_mark(letter(row))
-    notices.fill(row, {"further": "One more thing."}, ["further"])
-    row = notices.notice(studio, row.number)
+    row = create_draft(studio)
+    mark = compute_read_mark(build_letter(row))
+    notices.save_fields(row, {"further": "One more thing."}, ["further"])
+    row = notices.get_notice(studio, row.number)
     with pytest.raises(WrongUseError):
-        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
+        sign_draft(inline.services, row, typed_name="Ann Example", shown_mark=mark, by="ann@example.org")
     with pytest.raises(WrongUseError):
-        sign(inline.services, row, typed="Bob", read=read_mark(letter(row)), by="ann@example.org")
+        sign_draft(
+            inline.services,
+            row,
+            typed_name="Bob",
+            shown_mark=compute_read_mark(build_letter(row)),
+            by="ann@example.org",
+        )
     assert row.files == []
-    row = signed(inline, row)
+    row = sign_notice(inline, row)
     with pytest.raises(WrongUseError):
-        notices.fill(row, {"further": "x"}, ["further"])
+        notices.save_fields(row, {"further": "x"}, ["further"])
 
 
 @pytest.mark.long
 def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
-    row = signed(inline, begun(studio))
-    text, pdf = file_of(inline.services, row, "notice.txt"), file_of(inline.services, row, "notice.pdf")
+    row = sign_notice(inline, create_draft(studio))
+    text, pdf = load_file(inline.services, row, "notice.txt"), load_file(inline.services, row, "notice.pdf")
     assert text is not None
     assert pdf is not None
     assert "One more" not in text[0].decode()
     assert Digest.of(text[0]) == row.text
     assert "Ann Example" in "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf[0])).pages)
-    told = [one for one in LogOpening.objects.all() if one.content.get("what") == "notice signed"]
-    assert len(told) == 2
-    for one in told:
-        assert one.details is not None
-        assert one.details["files"] == [{"digest": each["digest"], "name": each["name"]} for each in row.files]
-        assert one.details["considered"]["market"] == "replaces"
-        assert "ann" not in str(one.content)
+    openings = [opening for opening in LogOpening.objects.all() if opening.content.get("what") == "notice signed"]
+    assert len(openings) == 2
+    for opening in openings:
+        assert opening.details is not None
+        assert opening.details["files"] == [{"digest": file["digest"], "name": file["name"]} for file in row.files]
+        assert opening.details["considered"]["market"] == "replaces"
+        assert "ann" not in str(opening.content)
     assert Case.objects.get(number=1).events.filter(kind="notice").count() == 1
-    assert told[0].submission.type == EntryType.CASE
+    assert openings[0].submission.type == EntryType.CASE
 
 
-def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline: SyncRunner) -> None:
+def test_notice_accepts_confirmed_cases_of_one_site_only(studio: Owner, inline: SyncRunner) -> None:
     Case.objects.filter(number=2).update(party="other.example")
     with pytest.raises(WrongUseError):
-        notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
+        notices.create_draft(studio, (1, 2), "dmca", "en", by="Ann")
     Case.objects.filter(number=1).update(decision="open")
     with pytest.raises(WrongUseError, match="1"):
-        notices.draft(studio, (1,), "dmca", "en", by="Ann")
+        notices.create_draft(studio, (1,), "dmca", "en", by="Ann")
     with pytest.raises(WrongUseError):
-        notices.draft(owner("agency"), (2,), "dmca", "en", by="Ann")
+        notices.create_draft(owner("agency"), (2,), "dmca", "en", by="Ann")
 
 
 def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
-    row = begun(studio, "offer", "en", 1)
+    row = create_draft(studio, "offer", "en", 1)
     Capture.objects.filter(case__number=1).update(state="done", outcome="page-gone", finished_at=now())
-    assert "Page:" not in letter(row).text
-    assert lacking(row) == ["case-1"]
+    assert "Page:" not in build_letter(row).text
+    assert missing_fields(row) == ["case-1"]
 
 
 @pytest.mark.long
@@ -217,47 +236,47 @@ def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio
     work = Case.objects.get(number=1).work
     work.author_died, work.first_publication = 1900, "1890"
     work.save()
-    row = begun(studio)
+    row = create_draft(studio)
     with pytest.raises(WrongUseError, match="1"):
-        signed(inline, row)
-    answer_all(studio, "The dates are those of another artist of this name.")
-    assert signed(inline, row).state == "signed"
+        sign_notice(inline, row)
+    answer_open_points(studio, "The dates are those of another artist of this name.")
+    assert sign_notice(inline, row).state == "signed"
 
 
 def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> None:
-    row = begun(studio, "dsa")
-    keep_licences(studio, [NewLicence("The shop", domain="shop.example", url_pattern="*/page-0")])
-    text = letter(row).text
+    row = create_draft(studio, "dsa")
+    add_licences(studio, [NewLicence("The shop", domain="shop.example", url_pattern="*/page-0")])
+    text = build_letter(row).text
     assert "page-1" in text
     assert "page-0" not in text
     assert f"{now():%-d %B %Y}" in text
-    assert lacking(row) == ["case-1"]
+    assert missing_fields(row) == ["case-1"]
 
 
 def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers_no_more(
     studio: Owner, inline: SyncRunner
 ) -> None:
     today = now().date()
-    keep_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
-    row = begun(studio, "dsa", "en", 1)
-    assert "page-0" not in letter(row).text
-    planned, epoch = claimed_slice(studio, "later")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    add_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
+    row = create_draft(studio, "dsa", "en", 1)
+    assert "page-0" not in build_letter(row).text
+    crawl_slice, epoch = claim_new_slice(studio, "later")
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))]))
     first, later = Sighting.objects.filter(page_url="http://shop.example/page-0").order_by("pk")
     Sighting.objects.filter(pk=first.pk).update(first_seen=now() - timedelta(days=9))
     Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
-    text = letter(row).text
+    text = build_letter(row).text
     assert text.count("Page URL: http://shop.example/page-0") == 1
     begun_on, ended_on = (f"{day:%-d %B %Y}" for day in (today - timedelta(days=9), today + timedelta(days=2)))
     assert re.search(f"{begun_on} \\d\\d:\\d\\d.*{ended_on}", text)
 
 
-def test_the_letter_says_only_of_pictures_that_are_there_that_they_are_shown(studio: Owner) -> None:
-    row, words = begun(studio, "dsa"), wording.shipped("dsa", "en").words
-    assert words["shown_all"] in letter(row).text
-    seen = Case.objects.get(number=1).case_sightings.get()
-    Picture.objects.filter(pk=seen.match.found_id).update(bytes_state="purged")
-    assert words["shown_some"].format(n=1, count=2) in letter(row).text
+def test_notice_claims_only_existing_pictures_are_shown(studio: Owner) -> None:
+    row, phrase = create_draft(studio, "dsa"), wording.load_shipped("dsa", "en").words
+    assert phrase["shown_all"] in build_letter(row).text
+    case_sighting = Case.objects.get(number=1).case_sightings.get()
+    Picture.objects.filter(pk=case_sighting.match.found_id).update(bytes_state="purged")
+    assert phrase["shown_some"].format(n=1, count=2) in build_letter(row).text
     PictureReport.objects.create(
         owner=studio,
         picture=Case.objects.get(number=2).case_sightings.get().match.found,
@@ -266,45 +285,47 @@ def test_the_letter_says_only_of_pictures_that_are_there_that_they_are_shown(stu
         reason="x",
         reported_at=now(),
     )
-    assert not any(words["shown_some"].format(n=n, count=2) in letter(row).text for n in (0, 1, 2))
+    assert not any(phrase["shown_some"].format(n=n, count=2) in build_letter(row).text for n in (0, 1, 2))
 
 
 def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
     Work.objects.filter(number=1).update(holder="Bea Holder")
-    assert "著作权人（权利人声明）：Bea Holder" in letter(begun(studio, "prc", "zh-Hans")).text
-    text = letter(begun(studio, "dsa")).text
+    assert "著作权人（权利人声明）：Bea Holder" in build_letter(create_draft(studio, "prc", "zh-Hans")).text
+    text = build_letter(create_draft(studio, "dsa")).text
     assert text.count("Bea Holder") == 1
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("fields", "message"),
     [
         ({"sender_email": "ann@example.org\nBcc: all@example.org"}, "isn't an e-mail address"),
         ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” isn't an e-mail address"),
     ],
 )
-def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, given: dict[str, str], said: str) -> None:
-    row = begun(studio)
-    notices.fill(row, given, given)
-    (missing,) = gaps(row, items_of(row))
-    assert said in missing
+def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, fields: dict[str, str], message: str) -> None:
+    row = create_draft(studio)
+    notices.save_fields(row, fields, fields)
+    (missing,) = list_gap_sentences(row, build_items(row))
+    assert message in missing
 
 
 def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: SyncRunner) -> None:
-    row = begun(studio)
-    read = read_mark(letter(row))
-    notices.fill(notices.notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"])
+    row = create_draft(studio)
+    mark = compute_read_mark(build_letter(row))
+    notices.save_fields(
+        notices.get_notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"]
+    )
     with pytest.raises(WrongUseError):  # although this row was read before
-        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
+        sign_draft(inline.services, row, typed_name="Ann Example", shown_mark=mark, by="ann@example.org")
 
 
-def test_a_long_letter_comes_in_parts_that_are_the_letter() -> None:
+def test_parts_of_a_long_notice_form_the_notice() -> None:
     text = "\n\n".join(f"{n}. " + "a line\n" * 400 for n in range(40))
-    parts = parts_of(text)
+    parts = split_letter(text)
     assert len(parts) > 2
     assert max(map(len, parts)) <= 30_000
     assert "".join(parts) == text
-    assert parts_of("one\n\ntwo") == ["one\n\ntwo"]
+    assert split_letter("one\n\ntwo") == ["one\n\ntwo"]
 
 
 def test_works_without_a_registration_in_the_united_states_are_named(studio: Owner) -> None:
@@ -312,13 +333,13 @@ def test_works_without_a_registration_in_the_united_states_are_named(studio: Own
     for office, unregistered in (("U.S. Copyright Office", [2]), ("United Kingdom IPO", [1, 2])):
         work.registrations = [{"office": office, "number": "VA 1", "date": ""}]
         work.save()
-        assert us_unregistered(items_of(begun(studio))) == unregistered
+        assert list_unregistered_in_us(build_items(create_draft(studio))) == unregistered
 
 
 def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> None:
-    base = wording.shipped("dmca", "en")
+    base = wording.load_shipped("dmca", "en")
     texts = {"subject": base.subject, "body": base.body, "item": base.item}
-    for changed, said in (
+    for changed, message in (
         ({"body": base.body.replace("{good_faith}", "")}, "{good_faith} is missing"),
         ({"body": base.body + "{ownr}"}, "Did you mean {owner}"),
         ({"body": base.body + " } "}, "has no partner"),
@@ -327,12 +348,12 @@ def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> No
         ({"body": base.body + "{owner.pk}"}, "There is no {owner.pk}"),
     ):
         with pytest.raises(WrongUseError) as caught:
-            wording.keep(studio, "dmca", "en", {**texts, **changed}, by="Ann")
-        assert said in str(caught.value)
-    wording.keep(studio, "dmca", "en", {**texts, "body": "Hello {party},\r\n\r\n" + base.body}, by="Ann")
-    assert letter(begun(studio)).text.startswith("Hello shop.example,\n")
-    wording.restore(studio, "dmca", "en", by="Ann")
-    assert letter(begun(studio)).text.startswith("To: Copyright Agent")
+            wording.save_wording(studio, "dmca", "en", {**texts, **changed}, by="Ann")
+        assert message in str(caught.value)
+    wording.save_wording(studio, "dmca", "en", {**texts, "body": "Hello {party},\r\n\r\n" + base.body}, by="Ann")
+    assert build_letter(create_draft(studio)).text.startswith("Hello shop.example,\n")
+    wording.restore_shipped(studio, "dmca", "en", by="Ann")
+    assert build_letter(create_draft(studio)).text.startswith("To: Copyright Agent")
 
 
 def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: SyncRunner) -> None:
@@ -345,15 +366,19 @@ def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: 
     }
     Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())
     read_captured_pages(inline)
-    row = begun(studio)
-    found = addressees.proposals(row)
-    assert [(one.kind, one.email) for one in found] == [
+    row = create_draft(studio)
+    proposals = addressees.propose_addressees(row)
+    assert [(proposal.kind, proposal.email) for proposal in proposals] == [
         ("page", "copyright@shop.example"),
         ("page", "info@agency.example"),
         ("office", ""),
     ]
-    assert found[0].source.startswith("http://shop.example/page-")
+    assert proposals[0].source.startswith("http://shop.example/page-")
     Notice.objects.update(party="taobao.com", kind="prc")
-    (known, *_) = addressees.proposals(notices.notice(studio, row.number))
-    assert (known.kind, known.email, known.first_hand) == ("table", "ipr@alibaba-inc.com", True)
-    assert known.day is not None
+    (first_proposal, *_) = addressees.propose_addressees(notices.get_notice(studio, row.number))
+    assert (first_proposal.kind, first_proposal.email, first_proposal.first_hand) == (
+        "table",
+        "ipr@alibaba-inc.com",
+        True,
+    )
+    assert first_proposal.day is not None

@@ -16,15 +16,15 @@ from registry.bundles.bundles import assemble
 from registry.bundles.deposits import make_deposit
 from registry.models import Notice
 from registry.notices import notices
-from registry.notices.packet import packet, packet_name
-from registry.notices.signing import PDF_NAME, file_of
+from registry.notices.packet import build_packet, get_packet_name
+from registry.notices.signing import PDF_NAME, load_file
 from tests.assets.fonts import needs_chinese
-from tests.assets.noticed import SENDER, answer_all, begun, filing, signed
+from tests.assets.noticed import SENDER, answer_open_points, create_draft, create_filing, sign_notice
 from tests.assets.rows import owner
-from tests.assets.sealed import sealed_bundle
+from tests.assets.sealed import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
-FILED = {
+FILING_FIELDS = {
     "addressee_name": "某区人民法院",
     "respondent_name": "某某公司",
     "respondent_address": "某路一号",
@@ -34,49 +34,49 @@ FILED = {
 
 
 def taken(inline: SyncRunner, row: Notice) -> bytes:
-    return b"".join(packet(inline.services, notices.notice(row.owner, row.number))[0])
+    return b"".join(build_packet(inline.services, notices.get_notice(row.owner, row.number))[0])
 
 
 @pytest.mark.long
 @needs_chinese
-def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inline: SyncRunner) -> None:
-    bundle = sealed_bundle(inline)
+def test_packet_holds_the_document_its_enclosures_and_bundles(inline: SyncRunner) -> None:
+    bundle = create_sealed_bundle(inline)
     case = bundle.case
     make_deposit(inline.services, case.work, by="ann")
-    row = notices.draft(case.owner, (case.number,), "court", "zh-Hans", by="ann")
-    notices.fill(row, SENDER | FILED, SENDER | FILED)
+    row = notices.create_draft(case.owner, (case.number,), "court", "zh-Hans", by="ann")
+    notices.save_fields(row, SENDER | FILING_FIELDS, SENDER | FILING_FIELDS)
     with pytest.raises(NotFoundError):
         taken(inline, row)  # not signed
-    row = signed(inline, notices.notice(case.owner, row.number))
+    row = sign_notice(inline, notices.get_notice(case.owner, row.number))
     case.bundles.create(number=2, seal_digest=Digest.of(b"later"), sealed_at=now() + timedelta(minutes=1))
-    data, seals = taken(inline, row), packet(inline.services, row)[1]
+    data, seals = taken(inline, row), build_packet(inline.services, row)[1]
     assert seals == [str(bundle.seal_digest)]
-    assert packet_name(row) == "studio-court-packet-1.zip"
+    assert get_packet_name(row) == "studio-court-packet-1.zip"
     with ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == [
             "studio-notice-1-deposit-record-1.pdf", "studio-notice-1.pdf", "studio-notice-1.txt",
             "studio-case-1-bundle-1.zip",
         ]  # fmt: skip
-        out, pdf = io.BytesIO(), file_of(inline.services, row, PDF_NAME)
+        out, pdf = io.BytesIO(), load_file(inline.services, row, PDF_NAME)
         assemble(inline.services, bundle, out)
         assert archive.read("studio-case-1-bundle-1.zip") == out.getvalue()
         assert pdf is not None
         assert archive.read("studio-notice-1.pdf") == pdf[0]
     assert taken(inline, row) == data
-    pieces = list(packet(inline.services, row)[0])
+    pieces = list(build_packet(inline.services, row)[0])
     assert len(pieces) > len(row.files) + 1  # it is sent in parts
-    letter = signed(inline, begun(case.owner, "dsa", "en", case.number))
+    signed_notice = sign_notice(inline, create_draft(case.owner, "dsa", "en", case.number))
     with pytest.raises(NotFoundError):
-        taken(inline, letter)  # goes to the other side, which gets no originals
+        taken(inline, signed_notice)  # goes to the other side, which gets no originals
 
 
 @pytest.mark.long
 def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
-    seals = [sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
-    answer_all(studio, "It isn't.")
-    row = signed(inline, filing(studio))
+    seals = [create_sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
+    answer_open_points(studio, "It isn't.")
+    row = sign_notice(inline, create_filing(studio))
     (tmp_path / "packet.zip").write_bytes(taken(inline, row))
     verdicts = [verified(Verifier(), place) for place in places_of(tmp_path / "packet.zip")]
     assert [(verdict.bundle, verdict.seal, verdict.failures) for verdict in verdicts] == [

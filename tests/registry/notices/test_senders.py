@@ -7,13 +7,13 @@ from registry.models import LogSubmission, Sender
 from registry.notices import senders
 from tests.assets.rows import owner
 
-GIVEN = {"name": " Ann\nExample ", "capacity": "owner", "code": "9144 0300 7152 6726 xg", "telephone": "1" * 99}
+SENDER_FIELDS = {"name": " Ann\nExample ", "capacity": "owner", "code": "9144 0300 7152 6726 xg", "telephone": "1" * 99}
 
 
 def test_a_credit_code_is_checked_by_its_last_character() -> None:
-    for known in ("9144030071526726XG", "91110000802100433B", "91350100M000100Y43"):
-        assert senders.is_credit_code(known)
-        for wrong in (known[:-1] + "7", known[:3] + known[4] + known[3] + known[5:], known[:-1], "I" + known[1:], ""):
+    for code in ("9144030071526726XG", "91110000802100433B", "91350100M000100Y43"):
+        assert senders.is_credit_code(code)
+        for wrong in (code[:-1] + "7", code[:3] + code[4] + code[3] + code[5:], code[:-1], "I" + code[1:], ""):
             assert not senders.is_credit_code(wrong)
 
 
@@ -21,21 +21,26 @@ def test_a_credit_code_is_checked_by_its_last_character() -> None:
 def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
     studio = owner("studio")
     before = LogSubmission.objects.filter(type="setting").count()
-    made = senders.keep(studio, None, GIVEN, by="ann", file=b"%PDF-1.7", name="licence.pdf")
-    assert (made.number, made.name, made.code, len(made.telephone)) == (1, "Ann Example", "9144030071526726XG", 60)
-    for given, file, said in (
+    sender = senders.save_sender(studio, None, SENDER_FIELDS, by="ann", file=b"%PDF-1.7", name="licence.pdf")
+    assert (sender.number, sender.name, sender.code, len(sender.telephone)) == (
+        1,
+        "Ann Example",
+        "9144030071526726XG",
+        60,
+    )
+    for fields, file, message in (
         ({"name": " "}, b"", "Write the name"),
         ({"name": "A", "code": "9144030071526726XX"}, b"", "isn't a unified social credit code"),
         ({"name": "A"}, b"<html>", "neither a PDF"),
         ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE), "larger than 2 MB"),
     ):
-        with pytest.raises(WrongUseError, match=said):
-            senders.keep(studio, None, given, by="ann", file=file)
-    senders.keep(studio, 1, {"name": "Ann B."}, by="ann")
+        with pytest.raises(WrongUseError, match=message):
+            senders.save_sender(studio, None, fields, by="ann", file=file)
+    senders.save_sender(studio, 1, {"name": "Ann B."}, by="ann")
     assert bytes(Sender.objects.get().file or b"") == b"%PDF-1.7"
     with pytest.raises(NotFoundError):
-        senders.keep(owner("agency"), 1, GIVEN, by="bob")
-    senders.remove(studio, 1, by="ann")
+        senders.save_sender(owner("agency"), 1, SENDER_FIELDS, by="bob")
+    senders.remove_sender(studio, 1, by="ann")
     assert not Sender.objects.exists()
     assert LogSubmission.objects.filter(type="setting").count() == before + 3
 
@@ -44,7 +49,7 @@ def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
 def test_an_owner_has_only_so_many_senders(monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     monkeypatch.setattr(senders, "MAX_SENDERS", 1)
-    senders.keep(studio, None, GIVEN, by="ann")
-    senders.keep(studio, 1, GIVEN, by="ann")
+    senders.save_sender(studio, None, SENDER_FIELDS, by="ann")
+    senders.save_sender(studio, 1, SENDER_FIELDS, by="ann")
     with pytest.raises(WrongUseError, match="1"):
-        senders.keep(studio, None, GIVEN, by="ann")
+        senders.save_sender(studio, None, SENDER_FIELDS, by="ann")

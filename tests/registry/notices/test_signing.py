@@ -6,36 +6,36 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Owner, PageReading
 from registry.notices import notices
-from registry.notices.claims import check, unread
-from registry.notices.contents import letter
-from registry.notices.signing import file_of, read_mark, send_by_mail, sign
-from tests.assets.noticed import begun, read_captured_pages, signed
+from registry.notices.claims import check_cases, list_unread_sentences
+from registry.notices.contents import build_letter
+from registry.notices.signing import compute_read_mark, load_file, send_by_mail, sign_draft
+from tests.assets.noticed import create_draft, read_captured_pages, sign_notice
 from tests.assets.noticed_once import inline, stage, studio, two_cases
-from tests.registry.notices.test_claims import keep_page
+from tests.registry.notices.test_claims import store_page
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
-    row = begun(studio)
-    mark = read_mark(letter(row))
+def test_other_notice_or_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
+    row = create_draft(studio)
+    mark = compute_read_mark(build_letter(row))
     with pytest.raises(WrongUseError, match="Ann Example"):
-        sign(inline.services, row, typed="Bob", read=mark, by="bob")
-    notices.fill(row, {"further": "One more word."}, ["further"])
+        sign_draft(inline.services, row, typed_name="Bob", shown_mark=mark, by="bob")
+    notices.save_fields(row, {"further": "One more word."}, ["further"])
     with pytest.raises(WrongUseError):
-        sign(inline.services, row, typed="Ann Example", read=mark, by="ann")
-    assert notices.notice(studio, row.number).state == "draft"
+        sign_draft(inline.services, row, typed_name="Ann Example", shown_mark=mark, by="ann")
+    assert notices.get_notice(studio, row.number).state == "draft"
 
 
 def test_nothing_is_signed_or_sent_while_a_captured_page_is_still_to_be_read(studio: Owner, inline: SyncRunner) -> None:
-    row = begun(studio)
-    keep_page(inline, "<html>A shop</html>")
+    row = create_draft(studio)
+    store_page(inline, "<html>A shop</html>")
     PageReading.objects.update(state="todo")
-    with pytest.raises(WrongUseError, match=unread(check([studio.cases.get(number=1)]))[0]):
-        signed(inline, row)
+    with pytest.raises(WrongUseError, match=list_unread_sentences(check_cases([studio.cases.get(number=1)]))[0]):
+        sign_notice(inline, row)
     read_captured_pages(inline)
-    row = signed(inline, row)
+    row = sign_notice(inline, row)
     PageReading.objects.update(state="doing")
     with pytest.raises(WrongUseError):
         send_by_mail(inline.services, row, by="ann")
@@ -45,13 +45,13 @@ def test_nothing_is_signed_or_sent_while_a_captured_page_is_still_to_be_read(stu
 
 @pytest.mark.long
 def test_what_was_signed_is_kept_with_its_digest_and_leaves_as_one_mail(studio: Owner, inline: SyncRunner) -> None:
-    row = signed(inline, begun(studio))
-    text, pdf = (file_of(inline.services, row, name) for name in ("notice.txt", "notice.pdf"))
+    row = sign_notice(inline, create_draft(studio))
+    text, pdf = (load_file(inline.services, row, name) for name in ("notice.txt", "notice.pdf"))
     assert text is not None
     assert pdf is not None
     assert row.text == Digest.of(text[0])
     assert b"Ann Example" in text[0]
     assert pdf[0].startswith(b"%PDF-")
-    assert file_of(inline.services, row, "mail.eml") is None
+    assert load_file(inline.services, row, "mail.eml") is None
     first = send_by_mail(inline.services, row, by="ann")
     assert send_by_mail(inline.services, row, by="ann").message_id == first.message_id

@@ -5,45 +5,53 @@ import pytest
 from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.notices import wording
-from registry.notices.wording import FOLDER, check, filled, keep, restore, shipped, without
+from registry.notices.wording import (
+    FOLDER,
+    check_wording,
+    fill_in,
+    load_shipped,
+    remove_empty,
+    restore_shipped,
+    save_wording,
+)
 from tests.assets.rows import owner
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
 def test_what_is_shipped_has_all_that_its_kind_needs(name: str) -> None:
     kind, language = name.split(".")
-    words = shipped(kind, language)
-    check(kind, language, words.subject, words.body, words.item)
+    words = load_shipped(kind, language)
+    check_wording(kind, language, words.subject, words.body, words.item)
 
 
 def test_a_wording_that_lacks_something_or_names_what_there_is_not_is_refused() -> None:
-    words = shipped("dmca", "en")
-    for subject, body, item, said in (
+    words = load_shipped("dmca", "en")
+    for subject, body, item, message in (
         ("", words.body, words.item, "empty"),
         ("two\nlines", words.body, words.item, "more than one line"),
         (words.subject, words.body.replace("{signature}", ""), words.item, "signature"),
         (words.subject, words.body, words.item.replace("{places}", ""), "places"),
         (words.subject, words.body + "{ownr}", words.item, "no {ownr}"),
     ):
-        with pytest.raises(WrongUseError, match=said):
-            check("dmca", "en", subject, body, item)
+        with pytest.raises(WrongUseError, match=message):
+            check_wording("dmca", "en", subject, body, item)
 
 
 @pytest.mark.django_db
 def test_an_own_wording_holds_until_the_shipped_one_is_taken_back() -> None:
     studio: Owner = owner("studio")
-    base = shipped("dmca", "en")
-    keep(studio, "dmca", "en", {"subject": "Ours", "body": base.body + "\r\nBye", "item": base.item}, by="Ann")
-    own = wording.wording(studio, "dmca", "en")
+    base = load_shipped("dmca", "en")
+    save_wording(studio, "dmca", "en", {"subject": "Ours", "body": base.body + "\r\nBye", "item": base.item}, by="Ann")
+    own = wording.get_wording(studio, "dmca", "en")
     assert (own.subject, own.own, own.statements) == ("Ours", True, base.statements)
     assert own.body.endswith("\nBye")
-    assert wording.wording(owner("agency"), "dmca", "en") == base
-    restore(studio, "dmca", "en", by="Ann")
-    assert wording.wording(studio, "dmca", "en") == base
+    assert wording.get_wording(owner("agency"), "dmca", "en") == base
+    restore_shipped(studio, "dmca", "en", by="Ann")
+    assert wording.get_wording(studio, "dmca", "en") == base
 
 
 @pytest.mark.parametrize(
-    ("line", "left"),
+    ("line", "expected"),
     [
         ("{n}. {title}, by {author}", "{n}. {title}"),
         ("{n}. {title}，作者：{author}", "{n}. {title}"),
@@ -58,11 +66,11 @@ def test_an_own_wording_holds_until_the_shipped_one_is_taken_back() -> None:
         ("作者（权利人声明）：{author}", "作者（权利人声明）：not stated"),
     ],
 )
-def test_a_name_without_a_value_leaves_a_sentence_with_what_leads_to_it(line: str, left: str) -> None:
+def test_a_name_without_a_value_leaves_a_sentence_with_what_leads_to_it(line: str, expected: str) -> None:
     values = dict.fromkeys(("n", "title", "places"), "x") | {"author": ""}
-    assert without(line, values, "not stated") == left
-    assert without(line, {**values, "author": "Ann"}, "not stated") == line
+    assert remove_empty(line, values, "not stated") == expected
+    assert remove_empty(line, {**values, "author": "Ann"}, "not stated") == line
 
 
 def test_names_are_filled_in_and_empty_lines_do_not_pile_up() -> None:
-    assert filled("{a}\n\n{b}\n\n{c}  \n", {"a": "A {b}", "b": "", "c": "C"}) == "A {b}\n\nC\n"
+    assert fill_in("{a}\n\n{b}\n\n{c}  \n", {"a": "A {b}", "b": "", "c": "C"}) == "A {b}\n\nC\n"

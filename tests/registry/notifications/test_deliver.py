@@ -9,13 +9,13 @@ from exhibit.clock import now
 from registry.events import events
 from registry.models import Delivery, Event, EventKind, Owner, Webhook
 from registry.notifications import webhooks
-from registry.notifications.deliver import ALONE, IN_TURN, PATIENCE, deliver
+from registry.notifications.deliver import MAX_BATCH, MAX_FAILURE_PERIOD, PAUSED_MESSAGE, deliver
 from tests.assets.rows import owner
-from tests.assets.webhook_receiver import Receiver, receiver, verified
+from tests.assets.webhook_receiver import Receiver, receiver, verify_message
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["receiver"]
-NOBODY = "http://127.0.0.1:9/"
+DEAD_URL = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
@@ -24,46 +24,46 @@ def studio(inline: SyncRunner) -> Owner:
     return owner("studio")
 
 
-def told(inline: SyncRunner, of: Owner, url: str, messages: int = 1) -> tuple[Webhook, str]:
+def add_webhook(inline: SyncRunner, rights_holder: Owner, url: str, messages: int = 1) -> tuple[Webhook, str]:
     """Create a webhook with this many waiting messages."""
-    hook, secret = webhooks.add_webhook(inline.services, of, url, [], by="Ann")
+    hook, secret = webhooks.add_webhook(inline.services, rights_holder, url, [], by="Ann")
     for number in range(messages):
-        events.record(of, EventKind.REPORT_READY, {"report": number, "title": "A"})
+        events.record(rights_holder, EventKind.REPORT_READY, {"report": number, "title": "A"})
     return hook, secret
 
 
-def sent(inline: SyncRunner) -> list[str]:
+def list_sent(inline: SyncRunner) -> list[str]:
     deliver(inline.services, list(Delivery.objects.order_by("pk").values_list("pk", flat=True)))
     return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
 
 
 def test_messages_are_signed_and_come_in_their_order(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
-    _hook, secret = told(inline, studio, receiver.url, IN_TURN + 1)
-    assert sent(inline) == ["done"] * IN_TURN + ["todo"]
-    assert [verified(one, secret)["data"]["report"] for one in receiver.got] == list(range(IN_TURN))
+    _hook, secret = add_webhook(inline, studio, receiver.url, MAX_BATCH + 1)
+    assert list_sent(inline) == ["done"] * MAX_BATCH + ["todo"]
+    assert [verify_message(request, secret)["data"]["report"] for request in receiver.got] == list(range(MAX_BATCH))
 
 
 def test_one_that_is_not_taken_puts_off_those_behind_it_until_it_is_paused(inline: SyncRunner, studio: Owner) -> None:
-    hook, _ = told(inline, studio, NOBODY, 2)
-    assert sent(inline) == ["todo", "todo"]
+    hook, _ = add_webhook(inline, studio, DEAD_URL, 2)
+    assert list_sent(inline) == ["todo", "todo"]
     hook.refresh_from_db()
     assert (hook.misses, hook.paused_at) == (1, None)
     assert hook.ask_after is not None
     assert [row.tries for row in Delivery.objects.order_by("pk")] == [1, 0]
     assert {row.not_before for row in Delivery.objects.all()} == {hook.ask_after}
-    Webhook.objects.update(ask_after=None, failing_since=now() - PATIENCE - timedelta(hours=1))
+    Webhook.objects.update(ask_after=None, failing_since=now() - MAX_FAILURE_PERIOD - timedelta(hours=1))
     Delivery.objects.update(not_before=None)
-    sent(inline)
+    list_sent(inline)
     hook.refresh_from_db()
     assert hook.paused_at is not None
     assert Event.objects.filter(kind=EventKind.WEBHOOK_PAUSED).count() == 1
     Delivery.objects.update(not_before=None)
-    sent(inline)
-    assert set(Delivery.objects.values_list("error", flat=True)) == {ALONE}
+    list_sent(inline)
+    assert set(Delivery.objects.values_list("error", flat=True)) == {PAUSED_MESSAGE}
 
 
-def test_a_webhook_that_was_removed_is_told_nothing(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
-    told(inline, studio, receiver.url)
+def test_removed_webhook_receives_nothing(inline: SyncRunner, studio: Owner, receiver: Receiver) -> None:
+    add_webhook(inline, studio, receiver.url)
     Webhook.objects.update(removed_at=now())
-    assert sent(inline) == []
+    assert list_sent(inline) == []
     assert receiver.got == []

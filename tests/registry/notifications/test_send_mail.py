@@ -18,9 +18,9 @@ from registry.models import (
     Work,
 )
 from registry.notifications import webhooks
-from tests.assets.planted import inline, planted, shop, work
+from tests.assets.planted import inline, plant_copies, shop, work
 from tests.assets.shop import Shop
-from tests.assets.webhook_receiver import Receiver, receiver, verified
+from tests.assets.webhook_receiver import Receiver, receiver, verify_message
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
@@ -33,18 +33,20 @@ def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=ann, owner=work.owner)
-    mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_choice(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
     kinds = [EventKind.CANARY_MISSED]
     _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
-    made = planted(work, shop, "/empty")
+    new_watch = plant_copies(work, shop, "/empty")
     Watch.objects.update(paused=True)
-    Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now(), state="done", reason="finished")
+    Crawl.objects.create(
+        watch=new_watch, number=1, started_at=now(), finished_at=now(), state="done", reason="finished"
+    )
     inline.run_until_idle()
     (got,) = receiver.got
-    told = verified(got, secret)
-    assert told["type"] == "watch.missed-canary"
-    assert (told["data"]["canary"], told["data"]["page"]) == (1, shop.url("/empty"))
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    payload = verify_message(got, secret)
+    assert payload["type"] == "watch.missed-canary"
+    assert (payload["data"]["canary"], payload["data"]["page"]) == (1, shop.url("/empty"))
+    Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
     inline.run_until_idle()
     (sent,) = mail.outbox
     assert sent.subject.startswith("Studio: ")

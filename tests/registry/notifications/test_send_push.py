@@ -15,7 +15,7 @@ from registry.events.push_browsers import add_browser
 from registry.members import invitations, people
 from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
 from registry.notifications import news, send_push, webhooks
-from registry.notifications.deliver import PATIENCE, PAUSES
+from registry.notifications.deliver import MAX_FAILURE_PERIOD, PAUSES
 from tests.assets.push_service import PushService, Subscriber, push_service
 from tests.assets.rows import owner
 from workers.operations.backlog import backlog
@@ -38,29 +38,36 @@ def ann(studio: Owner) -> User:
     return user
 
 
-def added(inline: SyncRunner, user: User, browser: Subscriber) -> PushBrowser:
-    given = browser.given
-    return add_browser(inline.services, user, given["endpoint"], given["p256dh"], given["auth"], user_agent="Firefox")
+def register_browser(inline: SyncRunner, user: User, browser: Subscriber) -> PushBrowser:
+    subscription = browser.given
+    return add_browser(
+        inline.services,
+        user,
+        subscription["endpoint"],
+        subscription["p256dh"],
+        subscription["auth"],
+        user_agent="Firefox",
+    )
 
 
-def found(of: Owner, *numbers: int) -> None:
+def add_matches(of: Owner, *numbers: int) -> None:
     """Open cases, and let their events settle."""
     for number in numbers:
         work = of.works.create(number=number, title="A", registered_at=now())
         Case.objects.create(owner=of, work=work, number=number, party="shop.example", waits=True, opened_at=now())
         events.record(of, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": number})
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
 
-def test_a_browser_is_told_how_many_finds_are_new_and_nothing_else(
+def test_browser_receives_only_the_number_of_new_matches(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
-    found(studio, 1)  # before the browser was added: not reported
+    add_matches(studio, 1)  # before the browser was added: not reported
     browser = push_service.subscriber()
-    added(inline, ann, browser)
+    register_browser(inline, ann, browser)
     inline.run_until_idle()
     assert push_service.got == []
-    found(studio, 2, 3, 4)
+    add_matches(studio, 2, 3, 4)
     Case.objects.filter(number=4).update(decision="cleared", waits=False)
     assert backlog()["push"]["waiting"] == 1
     inline.run_until_idle()
@@ -68,75 +75,75 @@ def test_a_browser_is_told_how_many_finds_are_new_and_nothing_else(
     assert path == "/push/a"
     assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
     assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
-    told = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/o/studio/finds/"}
-    assert json.loads(browser.read(body)) == told
+    expected = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/o/studio/finds/"}
+    assert json.loads(browser.read(body)) == expected
     row = PushBrowser.objects.get()
     assert row.used_at is not None
     assert backlog()["push"]["waiting"] == 0
 
 
-def test_what_is_found_within_an_hour_of_a_message_is_told_together_in_the_members_language(
+def test_matches_within_an_hour_are_sent_together_in_the_member_language(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     User.objects.update(language="zh-hans")
     browser = push_service.subscriber()
-    added(inline, ann, browser)
+    register_browser(inline, ann, browser)
     for number in (1, 2, 3):
-        found(studio, number)
+        add_matches(studio, number)
         inline.run_until_idle()
     assert len(push_service.got) == 1
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    told = json.loads(browser.read(push_service.got[1][2]))
-    assert told["title"] == "2 项新发现"
-    assert told["lang"] == "zh-hans"
+    payload = json.loads(browser.read(push_service.got[1][2]))
+    assert payload["title"] == "2 项新发现"
+    assert payload["lang"] == "zh-hans"
 
 
-def test_nobody_is_told_of_another_owners_finds_or_of_what_is_decided_meanwhile(
+def test_matches_of_other_owners_and_decided_ones_are_not_notified(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
-    added(inline, ann, push_service.subscriber())
-    found(owner("agency"), 1)
-    found(studio, 1)
+    register_browser(inline, ann, push_service.subscriber())
+    add_matches(owner("agency"), 1)
+    add_matches(studio, 1)
     Case.objects.update(decision="cleared", waits=False)
     inline.run_until_idle()
     assert push_service.got == []
-    assert news.due(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
+    assert news.list_due_keys(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
 
 
-def test_a_message_leads_to_where_its_numbers_are_seen_and_tells_nothing_from_before_a_member_came(
+def test_message_links_to_its_matches_and_omits_those_before_membership(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     browser, agency = push_service.subscriber(), owner("agency")
-    added(inline, ann, browser)
-    found(agency, 1, 2)
+    register_browser(inline, ann, browser)
+    add_matches(agency, 1, 2)
     people.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     assert push_service.got == []
     third = owner("third")
-    found(third, 1)
+    add_matches(third, 1)
     invitations.accept(invitations.invite(third, ann.email, "viewer", by="test")[0], ann)
-    found(studio, 1)
+    add_matches(studio, 1)
     inline.run_until_idle()
-    found(studio, 2)
-    found(agency, 3)
+    add_matches(studio, 2)
+    add_matches(agency, 3)
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    told = [json.loads(browser.read(body)) for _, _, body in push_service.got]
-    assert [(one["title"], one["body"], one["page"]) for one in told] == [
+    payloads = [json.loads(browser.read(body)) for _, _, body in push_service.got]
+    assert [(payload["title"], payload["body"], payload["page"]) for payload in payloads] == [
         ("1 new find", "1 to decide", "/o/studio/finds/"),
         ("2 new finds", "6 to decide", "/finds/"),
     ]
 
 
-def test_whoever_joins_an_owner_is_still_told_what_another_owner_found_before(
+def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     browser, agency = push_service.subscriber(), owner("agency")
-    added(inline, ann, browser)
-    found(agency, 1, 2)
-    found(studio, 1)
-    found(agency, 3)
+    register_browser(inline, ann, browser)
+    add_matches(agency, 1, 2)
+    add_matches(studio, 1)
+    add_matches(agency, 3)
     people.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     ((_, _, body),) = push_service.got
@@ -148,17 +155,17 @@ def test_whoever_joins_an_owner_is_still_told_what_another_owner_found_before(
 def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_says_why(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
 ) -> None:
-    added(inline, ann, push_service.subscriber())
+    register_browser(inline, ann, push_service.subscriber())
     push_service.status = status
-    found(studio, 1)
+    add_matches(studio, 1)
     inline.run_until_idle()
-    waited = timedelta()
+    total_wait = timedelta()
     while not (row := PushBrowser.objects.get()).ended:
         assert row.not_before is not None
-        waited += row.not_before - now()
+        total_wait += row.not_before - now()
         PushBrowser.objects.update(not_before=now())
         inline.run_until_idle()
-    assert PATIENCE <= waited < PATIENCE + timedelta(days=1)
+    assert MAX_FAILURE_PERIOD <= total_wait < MAX_FAILURE_PERIOD + timedelta(days=1)
     assert str(status) in str(row.error)
     assert backlog()["push"]["waiting"] == 0
 
@@ -167,9 +174,9 @@ def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_sa
 def test_a_browser_that_takes_no_more_is_removed(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
 ) -> None:
-    added(inline, ann, push_service.subscriber())
+    register_browser(inline, ann, push_service.subscriber())
     push_service.status = status
-    found(studio, 1)
+    add_matches(studio, 1)
     inline.run_until_idle()
     assert not PushBrowser.objects.exists()
 
@@ -182,9 +189,9 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int, headers: dict[str, str]
 ) -> None:
     browser = push_service.subscriber()
-    added(inline, ann, browser)
+    register_browser(inline, ann, browser)
     push_service.status, push_service.headers = status, headers
-    found(studio, 1)
+    add_matches(studio, 1)
     inline.run_until_idle()
     assert len(push_service.got) == 1  # redirects are not followed
     row = PushBrowser.objects.get()
@@ -193,7 +200,7 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     assert timedelta(0) <= now() + pause - row.not_before < timedelta(minutes=1)
     assert str(status) in str(row.error)
     assert (row.misses, row.used_at) == (1, None)
-    found(studio, 2)
+    add_matches(studio, 2)
     push_service.status = 201
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
@@ -205,15 +212,15 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
 def test_one_that_is_removed_while_a_message_is_on_its_way_stays_removed(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = added(inline, ann, push_service.subscriber())
-    found(studio, 1)
-    keep = send_push._keep
+    row = register_browser(inline, ann, push_service.subscriber())
+    add_matches(studio, 1)
+    keep = send_push._record_result
 
-    def removed(*told: Any) -> None:  # noqa: ANN401 - those of the function
+    def removed(*args: Any) -> None:  # noqa: ANN401 - those of the function
         PushBrowser.objects.filter(pk=row.pk).delete()
-        keep(*told)
+        keep(*args)
 
-    monkeypatch.setattr(send_push, "_keep", removed)
+    monkeypatch.setattr(send_push, "_record_result", removed)
     inline.run_until_idle()
     assert len(push_service.got) == 1
     assert not PushBrowser.objects.exists()
@@ -223,21 +230,21 @@ def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = push_service.subscriber()
-    added(inline, ann, browser)
-    found(studio, 1)
+    register_browser(inline, ann, browser)
+    add_matches(studio, 1)
 
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(send_push, "_keep", dies)
+        patch.setattr(send_push, "_record_result", dies)
         with pytest.raises(KeyboardInterrupt):
             send_push.send_messages(inline.services, [PushBrowser.objects.get().pk])
     PushBrowser.objects.update(claimed_at=now() - timedelta(hours=1))
     inline.run_until_idle()
-    (_, first, one), (_, second, other) = push_service.got
+    (_, first, first_body), (_, second, other) = push_service.got
     assert first["Topic"] == second["Topic"]
-    assert browser.read(one) == browser.read(other)
+    assert browser.read(first_body) == browser.read(other)
     inline.run_until_idle()
     assert len(push_service.got) == 2
 
@@ -245,9 +252,9 @@ def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first
 def test_a_name_that_leads_inwards_is_not_reached(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
-    added(inline, ann, push_service.subscriber())
+    register_browser(inline, ann, push_service.subscriber())
     inline.services.__dict__["guard"] = Guard()  # as without allowed networks
-    found(studio, 1)
+    add_matches(studio, 1)
     inline.run_until_idle()
     assert push_service.got == []
     assert "127.0.0.1" in str(PushBrowser.objects.get().error)
@@ -258,9 +265,9 @@ def test_one_silent_service_keeps_no_other_from_its_messages(
 ) -> None:
     monkeypatch.setattr(webhooks, "SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
-        added(inline, ann, Subscriber(f"https://127.0.0.1:{silent.getsockname()[1]}/silent"))
-        added(inline, ann, push_service.subscriber())
-        found(studio, 1)
+        register_browser(inline, ann, Subscriber(f"https://127.0.0.1:{silent.getsockname()[1]}/silent"))
+        register_browser(inline, ann, push_service.subscriber())
+        add_matches(studio, 1)
         inline.run_until_idle()
     assert [path for path, _, _ in push_service.got] == ["/push/a"]
     assert PushBrowser.objects.get(used_at=None).error
@@ -269,8 +276,8 @@ def test_one_silent_service_keeps_no_other_from_its_messages(
 def test_nothing_is_sent_to_whoever_is_disabled_or_where_the_operator_has_switched_it_off(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
-    added(inline, ann, push_service.subscriber())
-    found(studio, 1)
+    register_browser(inline, ann, push_service.subscriber())
+    add_matches(studio, 1)
     whole = inline.services.config
     inline.services.config = replace(whole, push=False)
     inline.run_until_idle()

@@ -13,10 +13,10 @@ from registry.parties.demands import (
     MAX_AMOUNT,
     NewDemand,
     NewEntry,
-    checked_amount,
-    currency_named,
-    in_units,
-    read_amount,
+    check_amount,
+    parse_amount,
+    parse_currency,
+    to_units,
 )
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
@@ -24,66 +24,72 @@ from tests.assets.rows import owner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def fee_of(of: Owner, currency: str = "EUR") -> Fee:
-    made = demands.keep_fees(of, "Own", currency, [Fee(use="Website", duration="1 year", amount=5000)], by="ann")
-    return demands.fee(of, made.number, 1)
+def make_fee(rights_holder: Owner, currency: str = "EUR") -> Fee:
+    fees = demands.save_fee_table(
+        rights_holder, "Own", currency, [Fee(use="Website", duration="1 year", amount=5000)], by="ann"
+    )
+    return demands.get_fee(rights_holder, fees.number, 1)
 
 
 def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
-    made = demands.begin(studio, NewDemand("shop.example", [1], fee_of(studio)), by="ann")
-    assert (made.currency, made.basis, made.asked) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
-    other = demands.begin(studio, NewDemand("shop.example", [2], fee_of(studio), amount=9, basis="Half"), by="ann")
+    demand = demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio)), by="ann")
+    assert (demand.currency, demand.basis, demand.asked) == ("EUR", "Own · Website · 1 year", 5000)  # type: ignore[attr-defined]
+    other = demands.create_demand(
+        studio, NewDemand("shop.example", [2], make_fee(studio), amount=9, basis="Half"), by="ann"
+    )
     assert (other.number, other.basis, other.asked) == (2, "Half", 9)  # type: ignore[attr-defined]
     with pytest.raises(WrongUseError, match="EUR"):
-        demands.begin(studio, NewDemand("shop.example", [1], fee_of(studio), currency="USD"), by="ann")
+        demands.create_demand(studio, NewDemand("shop.example", [1], make_fee(studio), currency="USD"), by="ann")
 
 
 def test_a_demand_is_of_all_its_cases_or_there_is_none(studio: Owner) -> None:
-    wanted = NewDemand("shop.example", [1, 2], fee_of(studio))
+    new_demand = NewDemand("shop.example", [1, 2], make_fee(studio))
 
-    def reopened(**_said: object) -> None:
+    def reopened(**_kwargs: object) -> None:
         Case.objects.filter(owner=studio, number=2).update(decision=Case.Decision.OPEN)
 
     post_save.connect(reopened, sender=Demand)
     try:
-        made = demands.begin(studio, wanted, by="ann")
+        demand = demands.create_demand(studio, new_demand, by="ann")
     finally:
         post_save.disconnect(reopened, sender=Demand)
-    assert [case.number for case in made.cases.order_by("number")] == [1, 2], "which it was asked for"
+    assert [case.number for case in demand.cases.order_by("number")] == [1, 2], "which it was asked for"
     with pytest.raises(WrongUseError):
-        demands.begin(studio, wanted, by="ann")
+        demands.create_demand(studio, new_demand, by="ann")
     assert Demand.objects.count() == 1
 
 
 def test_the_last_day_named_counts_and_sums_are_by_currency(studio: Owner) -> None:
     for currency, amount in (("EUR", 100), ("EUR", 50), ("CNY", 7)):
-        demands.begin(studio, NewDemand("shop.example", [1], None, currency, amount, "Fee", localdate()), by="ann")
-    row = demands.demand(studio, 1)
+        demands.create_demand(
+            studio, NewDemand("shop.example", [1], None, currency, amount, "Fee", localdate()), by="ann"
+        )
+    row = demands.get_demand(studio, 1)
     demands.add_entry(row, NewEntry("agreed", 80, localdate()), by="ann")
-    assert demands.demand(studio, 1).due_on is None  # type: ignore[attr-defined]
+    assert demands.get_demand(studio, 1).due_on is None  # type: ignore[attr-defined]
     demands.add_entry(row, NewEntry("received", 30, localdate()), by="ann")
-    assert list(demands.totals(studio)) == [("CNY", 7, None, None), ("EUR", 150, 80, 30)]
+    assert list(demands.sum_by_currency(studio)) == [("CNY", 7, None, None), ("EUR", 150, 80, 30)]
 
 
 def test_fees_and_demands_of_another_owner_are_not_there(studio: Owner) -> None:
     agency = owner("agency")
-    fee_of(studio)
-    demands.begin(studio, NewDemand("shop.example", [1], None, "EUR", 1, "Fee"), by="ann")
-    for ask in (lambda: demands.fee(agency, 1, 1), lambda: demands.demand(agency, 1)):
+    make_fee(studio)
+    demands.create_demand(studio, NewDemand("shop.example", [1], None, "EUR", 1, "Fee"), by="ann")
+    for ask in (lambda: demands.get_fee(agency, 1, 1), lambda: demands.get_demand(agency, 1)):
         with pytest.raises(NotFoundError):
             ask()
-    assert list(demands.ledger(agency)) == [demands.HEAD]
-    assert not demands.fees(agency)
+    assert list(demands.iterate_ledger(agency)) == [demands.LEDGER_COLUMNS]
+    assert not demands.list_fees(agency)
 
 
 def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
     from django.db.models import ProtectedError
 
-    fee = fee_of(studio)
-    demands.begin(studio, NewDemand("shop.example", [1], fee), by="ann")
-    for thing in (fee, Demand.objects.get()):
+    fee = make_fee(studio)
+    demands.create_demand(studio, NewDemand("shop.example", [1], fee), by="ann")
+    for row in (fee, Demand.objects.get()):
         with pytest.raises(ProtectedError):
-            thing.delete()
+            row.delete()
 
 
 @pytest.mark.parametrize(
@@ -91,8 +97,8 @@ def test_rows_of_money_keep_what_they_rest_on(studio: Owner) -> None:
     [("1200.5", "EUR", 120_050), (" 0.01 ", "EUR", 1), ("800", "JPY", 800), ("1.234", "KWD", 1234), ("3", "BHD", 3000)],
 )
 def test_an_amount_is_read_exactly_and_written_as_it_was(text: str, currency: str, amount: int) -> None:
-    assert read_amount(text, currency) == amount
-    assert in_units(amount, currency) == Decimal(text.strip())
+    assert parse_amount(text, currency) == amount
+    assert to_units(amount, currency) == Decimal(text.strip())
 
 
 @pytest.mark.parametrize(
@@ -101,19 +107,19 @@ def test_an_amount_is_read_exactly_and_written_as_it_was(text: str, currency: st
 )
 def test_what_isnt_an_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
     with pytest.raises(WrongUseError, match=currency):
-        read_amount(text, currency)
+        parse_amount(text, currency)
 
 
 def test_an_amount_has_its_bounds() -> None:
-    assert checked_amount(MAX_AMOUNT) == MAX_AMOUNT
+    assert check_amount(MAX_AMOUNT) == MAX_AMOUNT
     for amount in (MAX_AMOUNT + 1, -1):
         with pytest.raises(WrongUseError):
-            checked_amount(amount)
+            check_amount(amount)
 
 
 def test_currencies_are_those_of_the_standard() -> None:
-    assert currency_named(" cny ") == "CNY"
+    assert parse_currency(" cny ") == "CNY"
     for text in ("EU", "EUX", "", "R U", "AED\n", "DAFN"[:3]):
         if text.strip() != "AED":
             with pytest.raises(WrongUseError):
-                currency_named(text)
+                parse_currency(text)

@@ -11,8 +11,8 @@ from exhibit.errors import WrongUseError
 from registry.models import Owner
 from registry.parties import demands
 from registry.parties.demands import NewDemand, NewEntry
-from registry.parties.periods import Sums, period_named, periods_of, sums
-from registry.parties.tables import ledger_bytes, ledger_xlsx
+from registry.parties.periods import Sums, compute_sums, list_periods, parse_period
+from registry.parties.tables import export_ledger_csv, export_ledger_xlsx
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
 
@@ -20,8 +20,8 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
 def test_a_period_has_its_first_and_its_last_day_and_anything_else_is_refused() -> None:
-    days = {name: period_named(name) for name in ("2024", "2024-Q1", "2024-02", "2023-Q4")}
-    assert [(one.first.isoformat(), one.last.isoformat()) for one in days.values()] == [
+    days = {name: parse_period(name) for name in ("2024", "2024-Q1", "2024-02", "2023-Q4")}
+    assert [(day.first.isoformat(), day.last.isoformat()) for day in days.values()] == [
         ("2024-01-01", "2024-12-31"),
         ("2024-01-01", "2024-03-31"),
         ("2024-02-01", "2024-02-29"),
@@ -29,14 +29,16 @@ def test_a_period_has_its_first_and_its_last_day_and_anything_else_is_refused() 
     ]
     for wrong in ("", "2024-Q5", "2024-13", "0000", "2024-1", "２０２４", "2024\n"):
         with pytest.raises(WrongUseError):
-            period_named(wrong)
+            parse_period(wrong)
 
 
 def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Owner) -> None:
     year = localdate().year - 1
     for currency, amount in (("EUR", 500), ("JPY", 7)):
-        demands.begin(studio, NewDemand("shop.example", [1], None, currency, amount, '=HYPERLINK("x")'), by="ann")
-    euros = demands.demand(studio, 1)
+        demands.create_demand(
+            studio, NewDemand("shop.example", [1], None, currency, amount, '=HYPERLINK("x")'), by="ann"
+        )
+    euros = demands.get_demand(studio, 1)
     for kind, amount, day, corrects, why in (
         ("agreed", 400, date(year, 2, 1), None, ""),
         ("received", 999, date(year, 3, 31), None, ""),
@@ -44,24 +46,28 @@ def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Own
         ("received", 50, date(year, 4, 1), None, ""),
     ):
         demands.add_entry(euros, NewEntry(kind, amount, day, None, why, corrects), by="ann")
-    assert sums(studio, period_named(f"{year}-Q1")) == [Sums("EUR", 0, 400, 0, 100, 300)]
-    assert sums(studio, period_named(f"{year}-04")) == [Sums("EUR", 0, 0, 0, 50, 250)]
-    assert sums(studio, period_named(f"{year - 1}")) == []
-    this = {one.currency: one for one in sums(studio, period_named(str(localdate().year)))}
+    assert compute_sums(studio, parse_period(f"{year}-Q1")) == [Sums("EUR", 0, 400, 0, 100, 300)]
+    assert compute_sums(studio, parse_period(f"{year}-04")) == [Sums("EUR", 0, 0, 0, 50, 250)]
+    assert compute_sums(studio, parse_period(f"{year - 1}")) == []
+    this = {total.currency: total for total in compute_sums(studio, parse_period(str(localdate().year)))}
     assert (this["EUR"].asked, this["JPY"]) == (500, Sums("JPY", 7, 0, 0, 0, 0))
-    assert f"{year}-Q1" in periods_of(studio)
-    assert sums(owner("agency"), period_named(f"{year}-Q1")) == []
+    assert f"{year}-Q1" in list_periods(studio)
+    assert compute_sums(owner("agency"), parse_period(f"{year}-Q1")) == []
 
     demands.add_entry(euros, NewEntry("asked", 450, None, None, "a slip, too", 1), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 410, date(year, 5, 1)), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 390, None, None, "once more", 2), by="ann")
-    assert vars(demands.demand(studio, 1))["agreed"] == 410  # the correction of an earlier entry is not the last word
-    assert sums(studio, period_named(f"{year}-Q1"))[0].agreed == 390
-    quarter = period_named(f"{year}-Q1")
     assert (
-        ledger_bytes(studio, quarter).count(b"\r\n") == 5
+        vars(demands.get_demand(studio, 1))["agreed"] == 410
+    )  # the correction of an earlier entry is not the last word
+    assert compute_sums(studio, parse_period(f"{year}-Q1"))[0].agreed == 390
+    quarter = parse_period(f"{year}-Q1")
+    assert (
+        export_ledger_csv(studio, quarter).count(b"\r\n") == 5
     )  # headers, what was agreed and the slip, each with its correction
-    (head, first, *_rest) = load_workbook(io.BytesIO(ledger_xlsx(studio, quarter))).worksheets[0].iter_rows()
-    assert [cell.value for cell in head][:4] == ["demand", "party", "cases", "basis"]
+    (header_row, first, *_rest) = (
+        load_workbook(io.BytesIO(export_ledger_xlsx(studio, quarter))).worksheets[0].iter_rows()
+    )
+    assert [cell.value for cell in header_row][:4] == ["demand", "party", "cases", "basis"]
     assert (first[3].value, first[3].data_type, first[8].value) == ('=HYPERLINK("x")', "s", 4)
     assert str(first[9].value) == f"{year}-02-01 00:00:00"

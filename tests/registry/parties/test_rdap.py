@@ -8,9 +8,9 @@ import pytest
 
 from registry.models import RdapAnswer
 from registry.parties import rdap
-from registry.parties.rdap import ask_registries, read_answer
+from registry.parties.rdap import parse_response, query_registries
 from registry.services.services import Services
-from tests.assets.registries import HOST_ADDRESS, answering, card, told
+from tests.assets.registries import HOST_ADDRESS, card, respond, serve_registries
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.fixture
 def registries() -> Iterator[Site]:
     with Site() as site:
-        answering(site)
+        serve_registries(site)
         yield site
     rdap._registers.clear()
 
@@ -31,10 +31,10 @@ def services(inline: SyncRunner, registries: Site) -> Services:
 
 
 def asked(services: Services, party: str = "shop.example", peer: str = HOST_ADDRESS) -> list[RdapAnswer]:
-    return ask_registries(services, party, peer)
+    return query_registries(services, party, peer)
 
 
-def test_a_domain_its_registrar_and_the_network_of_its_host_are_asked(services: Services, registries: Site) -> None:
+def test_domain_registrar_and_host_network_are_queried(services: Services, registries: Site) -> None:
     domain, registrar, network = asked(services)
     assert (domain["registrar"], domain["abuse"]) == ("Registrar Ltd", ["abuse@registrar.example"])
     assert (domain["since"], domain["missing"], domain["registrant"]) == ("2019-03-04", "", "")
@@ -57,31 +57,31 @@ def test_registers_are_fetched_once_a_day(
     assert registries.times("/dns.json") == 2
 
 
-def test_a_name_below_a_platform_is_asked_of_as_what_was_registered(services: Services, registries: Site) -> None:
+def test_platform_subdomain_is_queried_as_its_registered_domain(services: Services, registries: Site) -> None:
     asked(services, "shop.example/seller-7")
     assert "/reg/domain/shop.example" in registries.paths()
     rdap._registers.clear()
-    registries.routes["/dns.json"] = told({"services": [[["io"], [registries.url("/reg/")]]]})
+    registries.routes["/dns.json"] = respond({"services": [[["io"], [registries.url("/reg/")]]]})
     asked(services, "somebody.github.io")
     assert "/reg/domain/github.io" in registries.paths()
     assert not [path for path in registries.paths() if "somebody" in path]
 
 
-def test_the_operators_own_addresses_are_told_to_nobody(services: Services, registries: Site) -> None:
+def test_operator_addresses_are_sent_to_nobody(services: Services, registries: Site) -> None:
     networks = {"services": [[["0.0.0.0/0"], [registries.url("/net/")]]]}
-    registries.routes["/ipv4.json"] = told(networks)
-    assert [one["about"] for one in asked(services, peer="10.0.0.7")] == ["domain", "domain"]
+    registries.routes["/ipv4.json"] = respond(networks)
+    assert [answer["about"] for answer in asked(services, peer="10.0.0.7")] == ["domain", "domain"]
     assert not [path for path in registries.paths() if path.startswith("/net/")]
 
 
-def test_who_has_no_registry_or_gets_no_answer_is_told_so(services: Services, registries: Site) -> None:
+def test_missing_registry_or_response_is_reported(services: Services, registries: Site) -> None:
     assert asked(services, "shop.nowhere", "")[0]["missing"] == "nobody"
     for answer, missing in (
-        (told({}, 404), "not-found"),
-        (told({}, 500), "no-answer"),
+        (respond({}, 404), "not-found"),
+        (respond({}, 500), "no-answer"),
         (Answer(b"<html>"), "nonsense"),
         (Answer(b"[1]"), "nonsense"),
-        (Answer(b" " * (rdap.MAX_ANSWER + 1)), "no-answer"),
+        (Answer(b" " * (rdap.MAX_RESPONSE_BYTES + 1)), "no-answer"),
         (Answer(status=302, headers=(("Location", "http://10.0.0.1/"),)), "no-answer"),
     ):
         registries.routes["/reg/domain/shop.example"] = answer
@@ -91,9 +91,9 @@ def test_who_has_no_registry_or_gets_no_answer_is_told_so(services: Services, re
     assert asked(services)[0]["missing"] == "nonsense"
 
 
-def test_servers_on_private_addresses_are_not_asked(services: Services, registries: Site) -> None:
+def test_servers_on_private_addresses_are_not_queried(services: Services, registries: Site) -> None:
     with Site(host="127.0.0.9") as inside:
-        registries.routes["/dns.json"] = told({"services": [[["example"], [inside.url()]]]})
+        registries.routes["/dns.json"] = respond({"services": [[["example"], [inside.url()]]]})
         assert asked(services)[0]["missing"] == "no-answer"
         assert inside.seen == []
 
@@ -108,8 +108,9 @@ def test_whatever_an_answer_holds_is_read_as_far_as_it_can_be() -> None:
     nested = {"roles": ["abuse"], "vcardArray": card(email="no address", fn="x\u202e" * 500)}
     for _ in range(50):
         nested = {"entities": [nested], "roles": ["registrar"], "vcardArray": card(fn="Line\nbreak " * 100)}
-    found = read_answer("domain", "a.example", "https://r.example/", {**wild, "entities": [*wild["entities"], nested]})  # type: ignore[misc]
-    assert found["abuse"] == []
-    assert len(found["registrar"]) == 300
-    assert "\n" not in found["registrar"]
-    assert json.dumps(found)
+    entities = [*wild["entities"], nested]  # type: ignore[misc]
+    answer = parse_response("domain", "a.example", "https://r.example/", {**wild, "entities": entities})
+    assert answer["abuse"] == []
+    assert len(answer["registrar"]) == 300
+    assert "\n" not in answer["registrar"]
+    assert json.dumps(answer)

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from registry.models import Notice, Owner
-from registry.parties.spread import cases_of, newly_seen, notices_sent
+from registry.parties.spread import count_new_places, list_cases, list_notice_times
 from tests.assets.rows import owner
-from tests.desk.web.works.test_spread import JUNE, another, seen, spread_out
+from tests.desk.web.works.test_spread import JUNE, add_case, add_sightings, add_spread_case
 from tests.desk.web.works.test_uploads import studio
 from workers.tasks.sync_runner import SyncRunner
 
@@ -13,22 +13,22 @@ __all__ = ["studio"]
 
 
 def test_new_places_are_counted_by_period_and_by_what_a_notice_came_before(inline: SyncRunner, studio: Owner) -> None:
-    case = spread_out(inline, studio)
-    seen(case, JUNE + timedelta(days=19), JUNE + timedelta(days=21))
-    found = cases_of(studio, case.work)
-    assert [row.party for row in found] == ["shop.example", "laden.de"]  # cleared cases are excluded
-    steps = newly_seen(found, "month")[case.pk]
+    case = add_spread_case(inline, studio)
+    add_sightings(case, JUNE + timedelta(days=19), JUNE + timedelta(days=21))
+    cases = list_cases(studio, case.work)
+    assert [row.party for row in cases] == ["shop.example", "laden.de"]  # cleared cases are excluded
+    steps = count_new_places(cases, "month")[case.pk]
     assert [(step.begins.month, step.after_notice, step.places) for step in steps] == [
         (6, False, 5), (6, True, 1), (7, True, 2),
     ]  # fmt: skip
-    assert notices_sent(found) == {case.pk: [JUNE + timedelta(days=20)]}
+    assert list_notice_times(cases) == {case.pk: [JUNE + timedelta(days=20)]}
     Notice.objects.update(sent_at=None)
-    assert notices_sent(found) == {}
-    assert not any(step.after_notice for step in newly_seen(found, "month")[case.pk])
+    assert list_notice_times(cases) == {}
+    assert not any(step.after_notice for step in count_new_places(cases, "month")[case.pk])
 
 
 def test_a_case_without_a_sighting_and_another_owners_are_left_out(inline: SyncRunner, studio: Owner) -> None:
-    case = spread_out(inline, studio)
-    another(case, "empty.example")
-    assert cases_of(studio, case.work).count() == 2
-    assert not cases_of(owner("rival"), case.work).exists()
+    case = add_spread_case(inline, studio)
+    add_case(case, "empty.example")
+    assert list_cases(studio, case.work).count() == 2
+    assert not list_cases(owner("rival"), case.work).exists()

@@ -4,15 +4,15 @@ import pytest
 
 from exhibit.digests import Digest
 from registry.bundles.file_removal import remove_unused
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.models import Report, WithheldFile
-from registry.pictures.file_removal import all_kept, as_they_lie, let_go, remove_everywhere
+from registry.pictures.file_removal import are_all_stored, read_unverified, remove_everywhere, remove_or_withhold
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def kept(inline: SyncRunner) -> KeptFile:
+def stored_file(inline: SyncRunner) -> StoredFile:
     return {
         "name": "a.csv",
         "media_type": "text/csv",
@@ -21,27 +21,27 @@ def kept(inline: SyncRunner) -> KeptFile:
     }
 
 
-def test_bytes_are_removed_when_the_last_row_lets_go_of_them(inline: SyncRunner, kept: KeptFile) -> None:
+def test_bytes_are_removed_when_the_last_row_lets_go_of_them(inline: SyncRunner, stored_file: StoredFile) -> None:
     studio, digest = owner("studio"), Digest.of(b"a table")
     for number in (1, 2):
-        Report.objects.create(owner=studio, number=number, files=[kept])
-    for number, there in ((1, True), (2, False)):
+        Report.objects.create(owner=studio, number=number, files=[stored_file])
+    for number, exists in ((1, True), (2, False)):
         Report.objects.filter(number=number).update(files=[])
-        remove_unused(inline.services, [kept])
-        assert (digest in inline.services.blobs, all_kept(inline.services, [kept])) == (there, there)
+        remove_unused(inline.services, [stored_file])
+        assert (digest in inline.services.blobs, are_all_stored(inline.services, [stored_file])) == (exists, exists)
 
 
-def test_what_is_set_aside_is_handed_out_no_more_and_can_still_be_removed(inline: SyncRunner, kept: KeptFile) -> None:
+def test_withheld_file_is_not_served_and_can_be_removed(inline: SyncRunner, stored_file: StoredFile) -> None:
     services, digest = inline.services, Digest.of(b"a table")
     other = services.blobs.put(b"the bytes themselves")
     rows = [
-        WithheldFile.objects.create(digest=one, because=Digest.of(b"x"), kept=keep)
-        for one, keep in ((digest, True), (other, False))
+        WithheldFile.objects.create(digest=item, because=Digest.of(b"x"), kept=keep)
+        for item, keep in ((digest, True), (other, False))
     ]
     for _ in range(2):
-        let_go(services, rows)
-    aside = services.withheld
-    assert [one in services.blobs for one in (digest, other)] == [False, False]
-    assert [one in aside for one in (digest, other)] == [True, False]
-    assert [as_they_lie(services, one) for one in (digest, other)] == [b"a table", b""]
+        remove_or_withhold(services, rows)
+    withheld_store = services.withheld
+    assert [item in services.blobs for item in (digest, other)] == [False, False]
+    assert [item in withheld_store for item in (digest, other)] == [True, False]
+    assert [read_unverified(services, item) for item in (digest, other)] == [b"a table", b""]
     assert [remove_everywhere(services, digest) for _ in range(2)] == [True, False]

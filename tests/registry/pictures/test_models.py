@@ -10,10 +10,10 @@ from registry.models import BlockedDigest, BytesState, Picture, WithheldFile
 
 def test_the_same_bytes_are_one_picture_and_a_new_one_waits(db: None) -> None:
     digest = Digest.of(b"a")
-    made = Picture.objects.create(digest=digest, size=1, first_seen=now())
-    made.refresh_from_db()
-    assert (made.state, made.bytes_state, made.refusal) == ("todo", BytesState.STORED, "")
-    assert made.waits_since <= now()
+    picture = Picture.objects.create(digest=digest, size=1, first_seen=now())
+    picture.refresh_from_db()
+    assert (picture.state, picture.bytes_state, picture.refusal) == ("todo", BytesState.STORED, "")
+    assert picture.waits_since <= now()
     with pytest.raises(IntegrityError), transaction.atomic():
         Picture.objects.create(digest=digest, size=2, first_seen=now())
 

@@ -13,7 +13,7 @@ from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.pictures.decode import Limits
 from registry.models import Picture
-from registry.pictures.previews import LARGE, SMALL, drop_kept, kept_preview, preview, shown
+from registry.pictures.previews import LARGE, SMALL, delete_cached, get_preview, get_viewable_bytes, make_preview
 from tests.assets.textured import textured
 
 
@@ -35,32 +35,32 @@ def data() -> bytes:
 
 def test_a_preview_is_upright_small_and_says_nothing_of_its_maker(data: bytes) -> None:
     for side in (SMALL, LARGE):
-        small = preview(data, Limits(), side)
+        small = make_preview(data, Limits(), side)
         with Image.open(io.BytesIO(small)) as picture:
             assert (picture.format, picture.size) == ("JPEG", (side // 2, side))
             assert not picture.getexif()
     with pytest.raises(UnreadablePictureError):
-        preview(b"no picture", Limits())
+        make_preview(b"no picture", Limits())
 
 
 def test_it_is_made_once_and_goes_with_the_picture(services: Any, data: bytes) -> None:  # noqa: ANN401
     digest = services.blobs.put(data)
-    first = kept_preview(services, digest)
+    first = get_preview(services, digest)
     services.blobs.remove(digest)
-    assert kept_preview(services, digest) == first
-    drop_kept(services, {digest})
+    assert get_preview(services, digest) == first
+    delete_cached(services, {digest})
     with pytest.raises(NotFoundError):
-        kept_preview(services, digest)
+        get_preview(services, digest)
 
 
 def test_of_an_expired_picture_the_small_one_is_shown(services: Any) -> None:  # noqa: ANN401
     small = services.blobs.put(b"small")
     row = Picture(digest=Digest.of(b"gone"), bytes_state="expired", thumbnail=small)
-    assert shown(services, row) == b"small"
+    assert get_viewable_bytes(services, row) == b"small"
 
 
 def test_what_another_machine_purged_is_shown_by_no_cache_of_this_one(services: Any, data: bytes) -> None:  # noqa: ANN401
     digest = services.blobs.put(data)
-    kept_preview(services, digest)
+    get_preview(services, digest)
     with pytest.raises(NotFoundError):
-        shown(services, Picture(digest=digest, bytes_state="purged"))
+        get_viewable_bytes(services, Picture(digest=digest, bytes_state="purged"))

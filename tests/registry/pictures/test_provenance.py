@@ -6,23 +6,23 @@ import pytest
 from PIL import Image
 
 from evidence.facts.case import MakingFacts
-from registry.bundles.bundles import sealed_case, sealed_facts
+from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.seal import seal_bundles
-from tests.assets.rows import copy_of
-from tests.assets.sealed import WORK, asked_bundle
+from tests.assets.rows import recompress
+from tests.assets.sealed import WORK, request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.mark.long
 def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
-    from tests.assets.c2pa_signed import SIGNER, with_manifest
+    from tests.assets.c2pa_signed import SIGNER, embed_manifest
 
-    bundle = asked_bundle(inline, with_manifest(copy_of(WORK)))
+    bundle = request_bundle(inline, embed_manifest(recompress(WORK)))
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    case = sealed_case(inline.services, bundle)
-    provenance = sealed_facts(inline.services, case).sightings[0].provenance
+    case = load_sealed_case(inline.services, bundle)
+    provenance = load_sealed_facts(inline.services, case).sightings[0].provenance
     assert provenance is not None
     assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
     file = case.manifest.file(provenance.file)
@@ -34,12 +34,12 @@ def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: Sync
 @pytest.mark.long
 def test_what_a_found_file_says_of_its_making_is_sealed(inline: SyncRunner) -> None:
     out, label = io.BytesIO(), b"ASCII\0\0\0" + b'{"AIGC": {"Label": "2", "ContentProducer": "Studio"}}'
-    with Image.open(io.BytesIO(copy_of(WORK))) as picture:
-        said = Image.Exif()
-        said.get_ifd(0x8769)[0x9286] = label
-        picture.save(out, "JPEG", quality=95, exif=said)
-    bundle = asked_bundle(inline, out.getvalue())
+    with Image.open(io.BytesIO(recompress(WORK))) as picture:
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9286] = label
+        picture.save(out, "JPEG", quality=95, exif=exif)
+    bundle = request_bundle(inline, out.getvalue())
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    sighting = sealed_facts(inline.services, sealed_case(inline.services, bundle)).sightings[0]
+    sighting = load_sealed_facts(inline.services, load_sealed_case(inline.services, bundle)).sightings[0]
     assert sighting.making == MakingFacts("", "Label: 2, ContentProducer: Studio")

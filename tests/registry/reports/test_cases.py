@@ -10,28 +10,28 @@ from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
 from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.draw.draw import View
-from registry.bundles.drawings import kept_drawing
+from registry.bundles.drawings import load_drawing
 from registry.bundles.seal import seal_bundles
 from registry.cases.decisions import confirm, reopen
 from registry.models import Capture, Case, Report
-from registry.pictures.previews import drop_kept
-from registry.reports.cases import shown_case
+from registry.pictures.previews import delete_cached
+from registry.reports.cases import load_case_content
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
 from registry.retention.purge import purge
-from tests.assets.sealed import asked_bundle
+from tests.assets.sealed import request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(inline: SyncRunner) -> None:
-    bundle = asked_bundle(inline)
+    bundle = request_bundle(inline)
     case = Case.objects.get()
     registered = case.work.pictures.get()
     path = inline.services.blobs.path(registered.digest)  # type: ignore[attr-defined]  # a folder's
     path.chmod(0o600)
     path.write_bytes(b"damaged")
     bundle.delete()
-    pictures = shown_case(inline.services, case, "en").pictures
+    pictures = load_case_content(inline.services, case, "en").pictures
     assert set(pictures) >= {"data/work/01.jpg", "data/matches/01/overlay.jpg"}
     assert pictures.get("data/work/01.jpg") is None
     assert pictures.get("data/matches/01/overlay.jpg") is None
@@ -42,62 +42,66 @@ def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(i
 
 
 def test_a_case_without_a_seal_is_drawn_once_as_small_as_it_is_shown_and_a_purge_drops_that(inline: SyncRunner) -> None:
-    asked_bundle(inline).delete()
+    request_bundle(inline).delete()
     services, case = inline.services, Case.objects.get()
-    found = case.case_sightings.get().match.found.digest
+    digest = case.case_sightings.get().match.found.digest
 
     def overlay(side: int) -> bytes | None:
-        return shown_case(services, case, "en", side).pictures.get("data/matches/01/overlay.jpg")
+        return load_case_content(services, case, "en", side).pictures.get("data/matches/01/overlay.jpg")
 
     first = overlay(CARD_SIDE)
     assert first is not None
-    with Image.open(io.BytesIO(first)) as drawn:
-        assert max(drawn.size) == CARD_SIDE
-    [kept] = (services.config.data_dir / "drawings").rglob("*.jpg")
-    made = kept.stat().st_mtime_ns
+    with Image.open(io.BytesIO(first)) as drawing:
+        assert max(drawing.size) == CARD_SIDE
+    [path] = (services.config.data_dir / "drawings").rglob("*.jpg")
+    modified_at = path.stat().st_mtime_ns
     assert overlay(CARD_SIDE) == first
-    assert kept.stat().st_mtime_ns == made
+    assert path.stat().st_mtime_ns == modified_at
     assert overlay(PICTURE_SIDE) != first
-    purge(services, found, by="Ann", reason="An order.")
+    purge(services, digest, by="Ann", reason="An order.")
     assert overlay(CARD_SIDE) is None
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
 def test_what_is_kept_of_a_work_goes_with_its_picture_and_a_whole_folder_may_go(inline: SyncRunner) -> None:
-    asked_bundle(inline).delete()
+    request_bundle(inline).delete()
     services, match = inline.services, Case.objects.get().case_sightings.get().match
-    drawing = kept_drawing(services, match, View.OVERLAY, CARD_SIDE)
+    drawing = load_drawing(services, match, View.OVERLAY, CARD_SIDE)
     shutil.rmtree(services.config.data_dir / "drawings")
-    assert kept_drawing(services, match, View.OVERLAY, CARD_SIDE) == drawing
-    drop_kept(services, {Digest.of(b"another")})
+    assert load_drawing(services, match, View.OVERLAY, CARD_SIDE) == drawing
+    delete_cached(services, {Digest.of(b"another")})
     assert [*(services.config.data_dir / "drawings").rglob("*.jpg")]
-    drop_kept(services, {match.registered.digest})
+    delete_cached(services, {match.registered.digest})
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
 @pytest.mark.long
 def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
-    bundle = asked_bundle(inline)
+    bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     case = Case.objects.get()
-    shown = shown_case(inline.services, case, "en").case
-    assert (shown.seal, shown.earlier, shown.facts.bundle) == (bundle.seal_digest, False, 1)
+    case_data = load_case_content(inline.services, case, "en").case
+    assert (case_data.seal, case_data.earlier, case_data.facts.bundle) == (bundle.seal_digest, False, 1)
     reopen(case, by="Ann", reason="A mistake.")
     case.refresh_from_db()
-    again = shown_case(inline.services, case, "en").case
-    assert (again.seal, again.earlier, again.facts.decision.decision) == (bundle.seal_digest, True, "open")
+    second_view = load_case_content(inline.services, case, "en").case
+    assert (second_view.seal, second_view.earlier, second_view.facts.decision.decision) == (
+        bundle.seal_digest,
+        True,
+        "open",
+    )
     confirm(inline.services, case, by="Bob", reason="No mistake.")
     case.refresh_from_db()
-    third = shown_case(inline.services, case, "en").case
+    third = load_case_content(inline.services, case, "en").case
     assert (third.earlier, third.facts.decision.by) == (True, "Bob")
 
 
 @pytest.mark.long
 def test_a_sealed_case_says_how_its_place_stands_since(inline: SyncRunner) -> None:
-    bundle = asked_bundle(inline)
+    bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     moment = now()
     Capture.objects.update(state="done", outcome="page-gone", started_at=moment, finished_at=moment)
-    [place] = shown_case(inline.services, Case.objects.get(), "en").case.standings
+    [place] = load_case_content(inline.services, Case.objects.get(), "en").case.standings
     assert (place.standing, place.at, place.page_url) == ("removed", moment, "http://shop.example/page-0")

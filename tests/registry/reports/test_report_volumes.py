@@ -11,7 +11,7 @@ from evidence.documents.report import volumes
 from evidence.documents.report.volumes import MadeFile
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.db.steps import MAX_ATTEMPTS
 from registry.models import Case, Owner, Report
 from registry.reports import make_report as step
@@ -31,18 +31,18 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     for module in (volumes, step):
         monkeypatch.setattr(module, "IN_A_VOLUME", IN_A_VOLUME)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    made = owner("studio")
-    work = register(inline.services, made, photograph(1)).work
+    new_owner = owner("studio")
+    work = register(inline.services, new_owner, photograph(1)).work
     Case.objects.bulk_create(
-        Case(owner=made, work=work, number=number, party=f"shop-{number}.example", opened_at=now())
+        Case(owner=new_owner, work=work, number=number, party=f"shop-{number}.example", opened_at=now())
         for number in range(1, CASES + 1)
     )
-    return made
+    return new_owner
 
 
-def numbers_in(inline: SyncRunner, report: Report) -> list[str]:
+def list_numbers(inline: SyncRunner, report: Report) -> list[str]:
     """Return the cases in the report's JSON."""
-    (file,) = [one for one in report.files if one["name"].endswith(".json")]
+    (file,) = [row for row in report.files if row["name"].endswith(".json")]
     plain = json.loads(inline.services.blobs.get(Digest.from_hex(file["digest"])))
     return [case["facts"]["number"] for case in plain["cases"]]
 
@@ -53,14 +53,14 @@ def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, stu
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.error) == ("done", "")
-    assert [one["name"].removeprefix("studio-report-1") for one in report.files] == [
+    assert [file["name"].removeprefix("studio-report-1") for file in report.files] == [
         ".json",
         ".csv",
         ".xlsx",
         "-volume-1.pdf",
         "-volume-2.pdf",
     ]
-    assert numbers_in(inline, report) == [str(number) for number in range(1, CASES + 1)]
+    assert list_numbers(inline, report) == [str(number) for number in range(1, CASES + 1)]
     assert not (inline.services.config.data_dir / "reports" / str(report.pk)).exists()
 
 
@@ -68,32 +68,32 @@ def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, stu
 def test_a_report_whose_time_is_over_is_gone_on_with(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(step, "MAX_WORK_SECONDS", 0.0)
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.files, report.progress["begun"]) == ("todo", [], 1)
     folder = inline.services.config.data_dir / "reports" / str(report.pk)
-    assert sorted(one.suffix for one in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
+    assert sorted(path.suffix for path in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
     assert not list(folder.rglob("volume-2.*"))
     Case.objects.filter(number=CASES).update(decision=Case.Decision.CLEARED)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.progress["begun"]) == ("done", 2)
-    assert len(numbers_in(inline, report)) == CASES  # as when it was started
+    assert len(list_numbers(inline, report)) == CASES  # as when it was started
 
 
 @pytest.mark.long
 def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     report = request_report(studio, preparer="Ann")
-    kept = step._kept
+    original = step._store_file
 
-    def purged_at_the_end(services: Services, file: MadeFile) -> KeptFile:
-        monkeypatch.setattr(step, "_kept", kept)
+    def purged_at_the_end(services: Services, file: MadeFile) -> StoredFile:
+        monkeypatch.setattr(step, "_store_file", original)
         Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
-        return kept(services, file)
+        return original(services, file)
 
-    monkeypatch.setattr(step, "_kept", purged_at_the_end)
+    monkeypatch.setattr(step, "_store_file", purged_at_the_end)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.files, report.progress) == ("todo", [], {})
@@ -106,7 +106,7 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
 def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_elsewhere(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(step, "MAX_WORK_SECONDS", 0.0)
     other = SyncRunner(replace(inline.services.config, data_dir=tmp_path / "elsewhere"))
     other.services.__dict__["blobs"] = inline.services.blobs  # as in a bucket
     report = request_report(studio, preparer="Ann")
@@ -118,7 +118,7 @@ def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_els
         assert report.state == "todo"
         make_reports(machine.services, [report.pk])
     report.refresh_from_db()
-    assert (report.state, numbers_in(inline, report)) == ("done", ["2", "3", "4", "5"])
+    assert (report.state, list_numbers(inline, report)) == ("done", ["2", "3", "4", "5"])
 
 
 def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
@@ -129,7 +129,7 @@ def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
     def killed(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(step, "shown_case", killed)
+    monkeypatch.setattr(step, "load_case_content", killed)
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(SystemExit):
             make_reports(inline.services, [report.pk])

@@ -12,33 +12,33 @@ from registry.models import Case, Sighting
 from registry.reports.scope import (
     EVERYTHING,
     MAX_WORKS,
-    Wanted,
-    cases_in,
-    check,
-    crawls_in,
-    numbers_of,
-    period_of,
-    wanted_of,
-    works_in,
+    ReportRequest,
+    check_request,
+    get_period,
+    list_cases,
+    list_crawls,
+    list_works,
+    parse_request,
+    parse_work_numbers,
 )
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
 
 ZONE = "Asia/Shanghai"
 
 
 def test_numbers_are_read_as_people_type_them() -> None:
-    assert numbers_of(" 3, 7–9、12，3 ") == (3, 7, 8, 9, 12)
-    assert numbers_of("") == ()
+    assert parse_work_numbers(" 3, 7–9、12，3 ") == (3, 7, 8, 9, 12)
+    assert parse_work_numbers("") == ()
     for text in ("x", "3-", "-3", "3-x", f"1-{MAX_WORKS + 1}", "9" * 10):
         with pytest.raises(WrongUseError):
-            numbers_of(text)
+            parse_work_numbers(text)
 
 
 @pytest.mark.django_db
 def test_what_cannot_be_meant_is_refused() -> None:
     studio = owner("studio")
-    check(studio, Wanted())
+    check_request(studio, ReportRequest())
     for scope in (
         replace(EVERYTHING, decisions=()),
         replace(EVERYTHING, first="2026-11-20", last="2026-11-19"),
@@ -46,37 +46,37 @@ def test_what_cannot_be_meant_is_refused() -> None:
         replace(EVERYTHING, works=(1,)),
     ):
         with pytest.raises(WrongUseError):
-            check(studio, Wanted(scope))
-    for wanted in (Wanted(formats=()), Wanted(formats=("doc",)), Wanted(languages=("xx",))):
+            check_request(studio, ReportRequest(scope))
+    for options in (ReportRequest(formats=()), ReportRequest(formats=("doc",)), ReportRequest(languages=("xx",))):
         with pytest.raises(WrongUseError):
-            check(studio, wanted)
+            check_request(studio, options)
     with pytest.raises(NotFoundError):
-        check(studio, Wanted(replace(EVERYTHING, watch="nothing")))
+        check_request(studio, ReportRequest(replace(EVERYTHING, watch="nothing")))
 
 
 def test_a_row_says_what_was_wanted() -> None:
-    wanted = Wanted(replace(EVERYTHING, works=(3,)), formats=("csv",))
-    assert wanted_of(to_plain(wanted)) == wanted
-    assert wanted_of({"title": "An earlier version's"}) == Wanted()
+    options = ReportRequest(replace(EVERYTHING, works=(3,)), formats=("csv",))
+    assert parse_request(to_plain(options)) == options
+    assert parse_request({"title": "An earlier version's"}) == ReportRequest()
 
 
 def test_a_case_counts_on_the_days_of_the_reports_zone(inline: SyncRunner) -> None:
     studio = owner("studio")
-    found_case(inline.services, studio)
+    create_case(inline.services, studio)
     moment = datetime(2026, 11, 19, 17, tzinfo=UTC)  # already the 20th in Shanghai
     Sighting.objects.update(first_seen=moment, last_seen=moment)
 
     def listed(scope: ReportScope, zone: str = ZONE) -> int:
-        return cases_in(studio, scope, zone).count()
+        return list_cases(studio, scope, zone).count()
 
-    on_the_20th = replace(EVERYTHING, first="2026-11-20", last="2026-11-20")
-    assert (listed(on_the_20th), listed(on_the_20th, "UTC")) == (1, 0)
-    assert period_of(on_the_20th, ZONE) == (
+    one_day_scope = replace(EVERYTHING, first="2026-11-20", last="2026-11-20")
+    assert (listed(one_day_scope), listed(one_day_scope, "UTC")) == (1, 0)
+    assert get_period(one_day_scope, ZONE) == (
         datetime(2026, 11, 19, 16, tzinfo=UTC),
         datetime(2026, 11, 20, 16, tzinfo=UTC),
     )
     assert (listed(replace(EVERYTHING, works=(2,))), listed(replace(EVERYTHING, watch="watch"))) == (0, 1)
     Case.objects.update(decision="cleared")
     assert (listed(EVERYTHING), listed(replace(EVERYTHING, decisions=("cleared",)))) == (0, 1)
-    assert [crawls_in(studio, replace(EVERYTHING, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
-    assert [work.number for work in works_in(studio, EVERYTHING)] == [1]
+    assert [list_crawls(studio, replace(EVERYTHING, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
+    assert [work.number for work in list_works(studio, EVERYTHING)] == [1]

@@ -15,7 +15,7 @@ from exhibit.files.blobs import BlobStore
 from registry.models import Picture, StepState
 from registry.retention.expiry import expire_bytes
 from registry.services.services import Services
-from tests.assets.badfiles import saved
+from tests.assets.badfiles import encode
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -28,13 +28,13 @@ def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
     services = Services(config)
     months_ago = now() - timedelta(days=90)
     for number in range(40):
-        data = saved(Image.new("RGB", (64, 64), (number, 0, 0)), "PNG")
+        data = encode(Image.new("RGB", (64, 64), (number, 0, 0)), "PNG")
         digest = services.blobs.put(data)
         Picture.objects.create(digest=digest, size=len(data), first_seen=months_ago, state=StepState.DONE)
     return services
 
 
-class Deadly(BlobStore):
+class DyingBlobStore(BlobStore):
     """A store whose process is killed after some bytes have been removed."""
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
@@ -52,18 +52,18 @@ def test_of_bytes_that_expire_a_small_picture_stays_wherever_they_lie(expiring: 
 
 
 def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: Services) -> None:
-    whole = expiring.blobs
-    assert isinstance(whole, BlobStore)
-    expiring.blobs = Deadly(whole.place, whole._folder)
+    original_store = expiring.blobs
+    assert isinstance(original_store, BlobStore)
+    expiring.blobs = DyingBlobStore(original_store.place, original_store._folder)
     with pytest.raises(KeyboardInterrupt):
         expire_bytes(expiring)
     assert Picture.objects.filter(bytes_state="expired").count() == 0
-    expiring.blobs = whole
+    expiring.blobs = original_store
     assert expire_bytes(expiring) == 40
-    assert set(whole) == set(Picture.objects.values_list("thumbnail", flat=True))
+    assert set(original_store) == set(Picture.objects.values_list("thumbnail", flat=True))
 
 
-class Full(BlobStore):
+class FullBlobStore(BlobStore):
     """A store on a full disk."""
 
     def put(self, data: bytes) -> Digest:
@@ -72,9 +72,9 @@ class Full(BlobStore):
 
 
 def test_where_not_even_small_pictures_fit_bytes_expire_still(expiring: Services) -> None:
-    whole = expiring.blobs
-    assert isinstance(whole, BlobStore)
-    expiring.blobs = Full(whole.place, whole._folder)
+    original_store = expiring.blobs
+    assert isinstance(original_store, BlobStore)
+    expiring.blobs = FullBlobStore(original_store.place, original_store._folder)
     assert expire_bytes(expiring) == 40
-    assert list(whole) == []
+    assert list(original_store) == []
     assert set(Picture.objects.values_list("bytes_state", "thumbnail")) == {("expired", None)}

@@ -9,7 +9,7 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.files.blobs import FolderBlobStore
-from registry.bundles.bundles import purged, sealed_case
+from registry.bundles.bundles import find_purged, load_sealed_case
 from registry.bundles.deposits import make_deposit, record_files
 from registry.cases.decisions import confirm
 from registry.crawls import denylists
@@ -25,11 +25,21 @@ from registry.models import (
     WithheldFile,
 )
 from registry.reports.requests import request_report
-from registry.retention.purge import purge, touched
-from registry.retention.reported import goes_along
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.sealed import verified
-from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, holding, run_now, settle, stored, watch
+from registry.retention.purge import find_affected_files, purge
+from registry.retention.reported import list_affected_objects
+from tests.assets.rows import owner, photograph, recompress, register
+from tests.assets.sealed import verify
+from tests.assets.shop import (
+    COPY,
+    LOOPBACK,
+    OTHER,
+    Shop,
+    change_settings,
+    create_watch,
+    find_files_with,
+    is_stored,
+    run_now,
+)
 from tests.assets.site import Site
 from tests.assets.stage import inline, stage
 from workers.operations.cleanup import sweep, sweep_here
@@ -47,20 +57,20 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def shop(site: Site) -> Shop:
     """A page with a copy of the first work and an unrelated image."""
-    made = Shop(site)
-    made.image(COPY, copy_of(photograph(1)))
-    made.image(OTHER, photograph(50))
-    made.page("/", COPY, OTHER)
-    return made
+    new_shop = Shop(site)
+    new_shop.image(COPY, recompress(photograph(1)))
+    new_shop.image(OTHER, photograph(50))
+    new_shop.page("/", COPY, OTHER)
+    return new_shop
 
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner, shop: Shop) -> None:
     """An owner whose work was found in the shop, and whose confirmed case is sealed."""
-    settle(stage, allowed_networks=(LOOPBACK,))
+    change_settings(stage, allowed_networks=(LOOPBACK,))
     studio = owner("studio")
     register(stage.services, studio, photograph(1))
-    watch(studio, shop.url())
+    create_watch(studio, shop.url())
     stage.run_until_idle()
     confirm(stage.services, Case.objects.get(), by="Ann", reason="A copy.")
     stage.run_until_idle()
@@ -82,7 +92,7 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
 ) -> None:
     report = request_report(crawled, preparer="Ann")
     services.run_until_idle()
-    copy = copy_of(photograph(1))
+    copy = recompress(photograph(1))
     carrying = [
         path for path in services.services.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()
     ]
@@ -90,26 +100,26 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
 
     assert purge(services.services, Digest.of(copy), by="Ann", reason="An order of a court.")
 
-    left = [
+    remaining = [
         path for path in services.services.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()
     ]
-    assert left == []
+    assert remaining == []
     assert LogSubmission.objects.get(type="purge").opening.content["digest"] == Digest.of(copy).hex
-    verdict = verified(services, Bundle.objects.get(), tmp_path)
+    verdict = verify(services, Bundle.objects.get(), tmp_path)
     withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert {"file:data/sightings/01/image.jpg", "file:data/exhibit.pdf"} <= withheld
     assert not verdict.failures
     assert not purge(services.services, Digest.of(copy), by="Ann", reason="Again.")
 
-    again = request_report(crawled, preparer="Ann")
+    second_report = request_report(crawled, preparer="Ann")
     run_now(crawled.watches.get())
     services.run_until_idle()
-    again.refresh_from_db()
-    assert (again.state, again.error) == ("done", "")
-    assert not stored(services, copy)
+    second_report.refresh_from_db()
+    assert (second_report.state, second_report.error) == ("done", "")
+    assert not is_stored(services, copy)
     assert not Sighting.objects.filter(crawl__number=2, image_url=shop.url(COPY)).exists()
     assert Refusal.objects.get(crawl__number=2, reason="blocked").url == shop.url(COPY)
-    pdf = next(one for one in Report.objects.get(pk=report.pk).files if one["media_type"] == "application/pdf")
+    pdf = next(file for file in Report.objects.get(pk=report.pk).files if file["media_type"] == "application/pdf")
     assert Digest.from_hex(pdf["digest"]) not in services.services.blobs
 
 
@@ -117,36 +127,36 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
 def test_a_purge_leaves_no_picture_of_a_registered_work(services: SyncRunner, crawled: Owner, tmp_path: Path) -> None:
     work = crawled.works.get()
     deposit = make_deposit(services.services, work, by="Ann")
-    begun = request_report(crawled, preparer="Ann")
-    begun.progress = {"cases": [1], "volumes": 1, "begun": 1}
-    begun.save()
-    folder = services.services.config.data_dir / "reports" / str(begun.pk)
+    report = request_report(crawled, preparer="Ann")
+    report.progress = {"cases": [1], "volumes": 1, "begun": 1}
+    report.save()
+    folder = services.services.config.data_dir / "reports" / str(report.pk)
     folder.mkdir(parents=True)
     (folder / "volume-1.en.pdf").write_bytes(b"shows it")
 
     purge(services.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
 
-    verdict = verified(services, Bundle.objects.get(), tmp_path)
-    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    verdict = verify(services, Bundle.objects.get(), tmp_path)
+    withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
     assert {"file:data/work/01.jpg", "file:data/work/01-reduced.jpg", "file:data/exhibit.pdf"} <= withheld
     assert not verdict.failures
     with pytest.raises(NotFoundError):
         record_files(services.services, deposit)
     assert not folder.exists()
     services.run_until_idle()
-    begun.refresh_from_db()
-    assert (begun.state, begun.progress["cases"]) == ("done", [1])
+    report.refresh_from_db()
+    assert (report.state, report.progress["cases"]) == ("done", [1])
 
 
 def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_next_sweep(
     services: SyncRunner, crawled: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy, only_blocked = copy_of(photograph(1)), crawled.works.get().pictures.get().digest
-    with monkeypatch.context() as patched:
-        patched.setattr(FolderBlobStore, "remove", Mock(side_effect=KeyboardInterrupt))
+    copy, only_blocked = recompress(photograph(1)), crawled.works.get().pictures.get().digest
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderBlobStore, "remove", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             purge(services.services, Digest.of(copy), by="Ann", reason="An order of a court.")
-    assert stored(services, copy)
+    assert is_stored(services, copy)
     denylists.block(only_blocked, by="Ann", reason="asked")
     sweep(services.services)
     assert not any(
@@ -156,18 +166,18 @@ def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_nex
 
 
 def test_a_machine_on_which_no_purge_ran_forgets_the_picture_by_itself(services: SyncRunner, crawled: Owner) -> None:
-    digest, folder = Digest.of(copy_of(photograph(1))), services.services.config.data_dir
+    digest, folder = Digest.of(recompress(photograph(1))), services.services.config.data_dir
     purge(services.services, digest, by="Ann", reason="An order of a court.")
-    kept = [folder / "previews" / digest.hex[:2] / f"{digest.hex}-256.jpg"]
-    kept += [folder / "features" / "1" / digest.hex[:2] / f"{digest.hex}.npz"]
-    kept += [folder / "drawings" / digest.hex[:2] / f"{digest.hex}-{'0' * 64}-overlay.jpg"]
-    others = [path.with_name(path.name.replace(digest.hex, "f" * 64)) for path in kept]
-    for path in (*kept, *others):
+    previews = [folder / "previews" / digest.hex[:2] / f"{digest.hex}-256.jpg"]
+    previews += [folder / "features" / "1" / digest.hex[:2] / f"{digest.hex}.npz"]
+    previews += [folder / "drawings" / digest.hex[:2] / f"{digest.hex}-{'0' * 64}-overlay.jpg"]
+    other_previews = [path.with_name(path.name.replace(digest.hex, "f" * 64)) for path in previews]
+    for path in (*previews, *other_previews):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"of another machine")
     sweep_here(services.services)
-    assert not any(path.exists() for path in kept)
-    assert all(path.exists() for path in others)
+    assert not any(path.exists() for path in previews)
+    assert all(path.exists() for path in other_previews)
 
 
 def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_not_stand(
@@ -182,80 +192,82 @@ def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_no
     assert all(Digest.from_hex(file["digest"]) in services.services.blobs for file in visit.files)
 
 
-def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not_destroyed(
+def test_files_of_other_owners_with_a_purged_picture_are_withheld(
     services: SyncRunner, crawled: Owner, tmp_path: Path
 ) -> None:
-    found = Digest.of(copy_of(photograph(1)))
-    shown = {one.digest for one in touched(services.services, found) if one.kept}
-    assert shown
-    listed = goes_along(services.services, Case.objects.get())
-    assert {what for what, _kept, _files in listed} == {"case 1"}
-    assert [files for _what, kept, files in listed if kept] == [len(shown)]
-    kept = {one: services.services.blobs.get(one) for one in shown}
-    purge(services.services, found, by="Olga", reason="An order of a court.")
-    aside = FolderBlobStore(services.services.config.data_dir / "withheld")
-    assert {one: aside.get(one) for one in shown} == kept
-    assert not any(one in services.services.blobs for one in shown)
-    verdict = verified(services, Bundle.objects.get(), tmp_path)
+    found_digest = Digest.of(recompress(photograph(1)))
+    kept_digests = {item.digest for item in find_affected_files(services.services, found_digest) if item.kept}
+    assert kept_digests
+    listed = list_affected_objects(services.services, Case.objects.get())
+    assert {what for what, _is_kept, _files in listed} == {"case 1"}
+    assert [files for _what, retained, files in listed if retained] == [len(kept_digests)]
+    retained = {item: services.services.blobs.get(item) for item in kept_digests}
+    purge(services.services, found_digest, by="Olga", reason="An order of a court.")
+    withheld_store = FolderBlobStore(services.services.config.data_dir / "withheld")
+    assert {item: withheld_store.get(item) for item in kept_digests} == retained
+    assert not any(item in services.services.blobs for item in kept_digests)
+    verdict = verify(services, Bundle.objects.get(), tmp_path)
     assert not verdict.failures
-    sealed = sealed_case(services.services, Bundle.objects.get())
-    withheld = purged(services.services, sealed)
+    contents = load_sealed_case(services.services, Bundle.objects.get())
+    withheld = find_purged(services.services, contents)
     assert withheld is not None
     assert withheld.reason.count("An order of a court.") == 2
 
 
 @pytest.mark.long
-def test_damaged_bytes_are_purged_and_so_is_what_lies_aside(
+def test_damaged_and_withheld_bytes_are_purged(
     services: SyncRunner, crawled: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_deposit(services.services, crawled.works.get(), by="Ann")
-    found, work = Digest.of(copy_of(photograph(1))), crawled.works.get().pictures.get().digest
-    along = {one.digest: one for one in touched(services.services, found)}
-    damaged, *others = (one for one, said in along.items() if said.kept)
-    blocked = next(one for one in others if one.hex[:2] not in {damaged.hex[:2], found.hex[:2]})
-    blobs, aside = (FolderBlobStore(services.services.config.data_dir / name) for name in ("blobs", "withheld"))
-    for one in (found, damaged):
-        blobs.path(one).chmod(0o600)
-        blobs.path(one).write_bytes(b"changed")
-    in_the_way = aside.root / blocked.hex[:2]
-    in_the_way.write_text("")  # nothing can be set aside in this folder, as on a full disk
+    found_digest, work = Digest.of(recompress(photograph(1))), crawled.works.get().pictures.get().digest
+    usages = {item.digest: item for item in find_affected_files(services.services, found_digest)}
+    damaged, *other_digests = (item for item, usage in usages.items() if usage.kept)
+    blocked = next(item for item in other_digests if item.hex[:2] not in {damaged.hex[:2], found_digest.hex[:2]})
+    blobs, withheld_store = (
+        FolderBlobStore(services.services.config.data_dir / name) for name in ("blobs", "withheld")
+    )
+    for item in (found_digest, damaged):
+        blobs.path(item).chmod(0o600)
+        blobs.path(item).write_bytes(b"changed")
+    blocking_file = withheld_store.root / blocked.hex[:2]
+    blocking_file.write_text("")  # nothing can be set aside in this folder, as on a full disk
 
-    assert {one.digest for one in touched(services.services, found)} == set(along)
-    assert purge(services.services, found, by="Olga", reason="An order of a court.")
+    assert {item.digest for item in find_affected_files(services.services, found_digest)} == set(usages)
+    assert purge(services.services, found_digest, by="Olga", reason="An order of a court.")
 
-    left = {one for one in along if one in blobs}
-    assert found not in blobs
-    assert left == {one for one, said in along.items() if said.kept and one.hex[:2] == blocked.hex[:2]}
-    assert aside.path(damaged).read_bytes() == b"changed"
+    remaining = {item for item in usages if item in blobs}
+    assert found_digest not in blobs
+    assert remaining == {item for item, usage in usages.items() if usage.kept and item.hex[:2] == blocked.hex[:2]}
+    assert withheld_store.path(damaged).read_bytes() == b"changed"
     assert str(blocked) in caplog.text
-    in_the_way.unlink()
+    blocking_file.unlink()
     sweep(services.services)
-    assert not any(one in blobs for one in along)
-    assert {one for one in along if one in aside} == {one for one, said in along.items() if said.kept}
+    assert not any(item in blobs for item in usages)
+    assert {item for item in usages if item in withheld_store} == {item for item, usage in usages.items() if usage.kept}
 
     manifest = Bundle.objects.get().manifest
     assert manifest is not None
     blobs.path(manifest).unlink()  # its contents are unknown now; the image is deleted regardless
     assert purge(services.services, blocked, by="Olga", reason="It shows it.")
-    assert blocked not in aside
+    assert blocked not in withheld_store
     assert purge(services.services, work, by="Olga", reason="Another order.")
     assert "case 1" in caplog.text
     sweep(services.services)
-    assert blocked not in aside
+    assert blocked not in withheld_store
 
 
-def test_what_lies_aside_and_holds_bytes_that_are_purged_later_is_removed(services: SyncRunner, crawled: Owner) -> None:
-    found = Digest.of(copy_of(photograph(1)))
+def test_withheld_file_with_later_purged_bytes_is_removed(services: SyncRunner, crawled: Owner) -> None:
+    found_digest = Digest.of(recompress(photograph(1)))
     beside = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
     picture_of_page = services.services.blobs.put(b"a screenshot with " + photograph(50))
     visit.files = [*visit.files, {"role": "screenshot", "name": "", "digest": picture_of_page.hex, "size": 1}]
     visit.digests = [*visit.digests, beside.hex]
     visit.save()
-    purge(services.services, found, by="Olga", reason="An order of a court.")
-    assert holding(services, photograph(50)) != []
+    purge(services.services, found_digest, by="Olga", reason="An order of a court.")
+    assert find_files_with(services, photograph(50)) != []
     purge(services.services, beside, by="Olga", reason="Another order.")
-    assert holding(services, photograph(50)) == []
+    assert find_files_with(services, photograph(50)) == []
     withheld = WithheldFile.objects.get(digest=picture_of_page)
     assert (withheld.kept, withheld.reason) == (False, "Another order.")
-    assert WithheldFile.objects.filter(because=found, kept=True).exists()
+    assert WithheldFile.objects.filter(because=found_digest, kept=True).exists()

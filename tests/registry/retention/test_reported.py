@@ -14,7 +14,7 @@ from registry import scoped
 from registry.bundles.bundles import assemble
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import package_chunks, request_package
-from registry.bundles.papers import signed_sheet
+from registry.bundles.papers import sign_exhibit_sheet
 from registry.bundles.seal import seal_bundles
 from registry.cases.decisions import reopen
 from registry.cases.picture_usage import is_hidden
@@ -31,26 +31,26 @@ from registry.models import (
     Role,
     User,
 )
-from registry.reports.cases import shown_case
+from registry.reports.cases import load_case_content
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from registry.retention.reported import let_stay, report_picture, waiting_reports
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.sealed import WORK, asked_bundle
-from tests.assets.tampering import files_of
+from registry.retention.reported import dismiss_reports, list_open_reports, report_picture
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.sealed import WORK, request_bundle
+from tests.assets.tampering import read_files
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
 
 def with_a_case(inline: SyncRunner, *owners: Owner) -> Picture:
     data = photograph(1)
-    for one in owners:
-        register(inline.services, one, data)
-    planned, epoch = claimed_slice(owners[0])
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
-    shown = Case.objects.filter(owner=owners[0]).get().shown
-    assert shown is not None
-    return shown.match.found
+    for holder in owners:
+        register(inline.services, holder, data)
+    crawl_slice, epoch = claim_new_slice(owners[0])
+    match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(data)]))
+    case_sighting = Case.objects.filter(owner=owners[0]).get().shown
+    assert case_sighting is not None
+    return case_sighting.match.found
 
 
 def test_a_reported_picture_of_one_owner_alone_is_removed_at_once(inline: SyncRunner) -> None:
@@ -64,7 +64,7 @@ def test_a_reported_picture_of_one_owner_alone_is_removed_at_once(inline: SyncRu
     assert picture.bytes_state == "purged"
     assert picture.digest not in inline.services.blobs
     assert not scoped.may_see_picture(studio, picture)
-    assert waiting_reports() == []
+    assert list_open_reports() == []
 
 
 def test_where_others_have_evidence_of_it_the_operator_decides(inline: SyncRunner) -> None:
@@ -74,24 +74,24 @@ def test_where_others_have_evidence_of_it_the_operator_decides(inline: SyncRunne
     assert picture.digest in inline.services.blobs
     assert not scoped.may_see_picture(studio, picture)
     assert scoped.may_see_picture(agency, picture)
-    assert waiting_reports() == [picture.digest.hex]
+    assert list_open_reports() == [picture.digest.hex]
 
 
-def test_the_operator_may_find_that_a_reported_picture_stays(inline: SyncRunner) -> None:
+def test_operator_may_decide_that_a_reported_picture_stays(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     picture = with_a_case(inline, studio, agency)
     with pytest.raises(NotFoundError):
-        let_stay(picture.digest, by="Olga", reason="A portrait.")
+        dismiss_reports(picture.digest, by="Olga", reason="A portrait.")
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
     assert not scoped.may_see_picture(studio, picture)
-    assert let_stay(picture.digest, by="Olga", reason="A portrait.") == 1
+    assert dismiss_reports(picture.digest, by="Olga", reason="A portrait.") == 1
     assert scoped.may_see_picture(studio, picture)
-    assert waiting_reports() == []
+    assert list_open_reports() == []
     last = studio.cases.get().events.order_by("pk").last()
     assert last is not None
     assert (last.actor, last.said, last.sentence) == ("Olga", [["stays-shown", {}]], "A portrait.")
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
-    assert waiting_reports() == [picture.digest.hex]
+    assert list_open_reports() == [picture.digest.hex]
 
 
 def test_what_was_removed_cannot_stay(inline: SyncRunner) -> None:
@@ -99,7 +99,7 @@ def test_what_was_removed_cannot_stay(inline: SyncRunner) -> None:
     picture = with_a_case(inline, studio)
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
     with pytest.raises(NotFoundError):
-        let_stay(picture.digest, by="Olga", reason="A portrait.")
+        dismiss_reports(picture.digest, by="Olga", reason="A portrait.")
 
 
 @pytest.mark.long
@@ -125,17 +125,17 @@ def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
 @pytest.fixture
 def reported_elsewhere(inline: SyncRunner) -> Bundle:
     """Create a sealed bundle about an image in which another owner is involved."""
-    bundle = asked_bundle(inline)
+    bundle = request_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     agency = owner("agency")
     register(inline.services, agency, WORK)
-    match_pictures(inline.services, bring(inline.services, *claimed_slice(agency), [copy_of(WORK)]))
+    match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(agency), [recompress(WORK)]))
     bundle.refresh_from_db()
     assert (bundle.state, agency.cases.count()) == ("done", 1)
     return bundle
 
 
-SHOWING = {"data/sightings/01/image.jpg", "data/matches/01/overlay.jpg", "data/exhibit.pdf"}
+FILES_WITH_PICTURE = {"data/sightings/01/image.jpg", "data/matches/01/overlay.jpg", "data/exhibit.pdf"}
 
 
 @pytest.mark.long
@@ -143,19 +143,19 @@ def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
     inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
 ) -> None:
     bundle = reported_elsewhere
-    assert set(files_of(written(inline, bundle, tmp_path))) >= SHOWING
+    assert set(read_files(write_bundle(inline, bundle, tmp_path))) >= FILES_WITH_PICTURE
     report_picture(inline.services, bundle.case, by="Ann", reason="It may not be kept.")
-    left = written(inline, bundle, tmp_path)
-    assert not SHOWING & set(files_of(left))
-    assert "data/work/01.jpg" in files_of(left)
-    verdict = Verifier().verify(left)
-    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
-    assert withheld >= {f"file:{path}" for path in SHOWING}
+    bundle_path = write_bundle(inline, bundle, tmp_path)
+    assert not FILES_WITH_PICTURE & set(read_files(bundle_path))
+    assert "data/work/01.jpg" in read_files(bundle_path)
+    verdict = Verifier().verify(bundle_path)
+    withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
+    assert withheld >= {f"file:{path}" for path in FILES_WITH_PICTURE}
     assert not verdict.failures
     with pytest.raises(NotFoundError):
-        signed_sheet(inline.services, bundle)
+        sign_exhibit_sheet(inline.services, bundle)
     PictureReport.objects.update(owner=Owner.objects.get(slug="agency"))
-    assert set(files_of(written(inline, bundle, tmp_path))) >= SHOWING
+    assert set(read_files(write_bundle(inline, bundle, tmp_path))) >= FILES_WITH_PICTURE
 
 
 @pytest.mark.long
@@ -169,29 +169,29 @@ def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_pict
     make_reports(inline.services, [report.pk])
     package.refresh_from_db()
     report.refresh_from_db()
-    pdf = next(Digest.from_hex(one["digest"]) for one in report.files if one["media_type"] == "application/pdf")
-    copies = {pdf, *(Digest.from_hex(one["digest"]) for one in package.files if "bundle" in one)}
+    pdf = next(Digest.from_hex(item["digest"]) for item in report.files if item["media_type"] == "application/pdf")
+    copies = {pdf, *(Digest.from_hex(item["digest"]) for item in package.files if "bundle" in item)}
     assert len(copies) == 2
-    assert all(one in inline.services.blobs for one in copies)
+    assert all(item in inline.services.blobs for item in copies)
     report_picture(inline.services, case, by="Ann", reason="It may not be kept.")
-    assert not any(one in inline.services.blobs for one in copies)
+    assert not any(item in inline.services.blobs for item in copies)
     with pytest.raises(NotFoundError):
         package_chunks(inline.services, Package.objects.get())
-    assert "application/pdf" not in {one["media_type"] for one in Report.objects.get().files}
+    assert "application/pdf" not in {item["media_type"] for item in Report.objects.get().files}
     case = Case.objects.get(pk=case.pk)
-    for one in (case, reopened(case)):
-        pictures = shown_case(inline.services, one, "en").pictures
+    for item in (case, reopen_case(case)):
+        pictures = load_case_content(inline.services, item, "en").pictures
         assert pictures.get("data/work/01.jpg") is not None
         assert not [path for path in pictures if path.startswith(("data/sightings", "data/matches"))]
 
 
-def reopened(case: Case) -> Case:
+def reopen_case(case: Case) -> Case:
     """Reopen the case, which differs from the sealed decision then."""
     reopen(case, by="Ann", reason="A mistake.")
     return Case.objects.get(pk=case.pk)
 
 
-def written(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
+def write_bundle(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
     out = BytesIO()
     assemble(inline.services, bundle, out)
     path = folder / "bundle.zip"
@@ -216,13 +216,15 @@ def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline:
 @pytest.mark.long
 def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    for one, seed in ((studio, 1), (agency, 2)):
-        register(inline.services, one, photograph(seed))
-        planned, epoch = claimed_slice(one, f"watch of {one.slug}")
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed))]))
-    found = studio.cases.get().shown
-    assert found is not None
-    agency.cases.get().captures.update(digests=[found.match.found.digest.hex])
+    for holder, seed in ((studio, 1), (agency, 2)):
+        register(inline.services, holder, photograph(seed))
+        crawl_slice, epoch = claim_new_slice(holder, f"watch of {holder.slug}")
+        match_pictures(
+            inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(seed))])
+        )
+    case_sighting = studio.cases.get().shown
+    assert case_sighting is not None
+    agency.cases.get().captures.update(digests=[case_sighting.match.found.digest.hex])
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
-    assert found.match.found.digest in inline.services.blobs
-    assert waiting_reports() == [found.match.found.digest.hex]
+    assert case_sighting.match.found.digest in inline.services.blobs
+    assert list_open_reports() == [case_sighting.match.found.digest.hex]

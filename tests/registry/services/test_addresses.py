@@ -8,7 +8,7 @@ import pytest
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
 from registry.services import addresses
-from tests.assets.own_servers import remember
+from tests.assets.own_servers import write_value
 from workers.servers.embedded import EmbeddedServers
 
 
@@ -19,7 +19,7 @@ def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> N
     try:
         with EmbeddedServers(config):
             assert not folder.is_relative_to(config.data_dir)
-            remember(config, "a")
+            write_value(config, "a")
     finally:
         shutil.rmtree(folder)
 

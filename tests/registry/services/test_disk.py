@@ -13,7 +13,7 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.machine import files_left, keep_in_cache
 from registry.configuration import load_config
-from registry.services.disk import disk_is_full, room_of
+from registry.services.disk import disk_is_full, get_free_space
 from registry.services.services import Services
 from workers.operations.checks import disk_check
 
@@ -58,13 +58,13 @@ def test_a_disk_on_which_no_more_files_fit_is_full_though_bytes_are_free(few_fil
     assert not disk_is_full(services)
     assert disk_check(config).ok
     (few_files / "data").mkdir()
-    left = files_left(few_files) or 0
-    for number in range(left - 40):
+    free_files = files_left(few_files) or 0
+    for number in range(free_files - 40):
         (few_files / f"{number}").touch()
     assert disk_is_full(services)
     assert not disk_is_full(services, share=0.5)
     assert re.findall(r"\d+", disk_check(config).sentence) == ["40", "50"]
-    assert room_of(config).free > 100 << 20
+    assert get_free_space(config).free > 100 << 20
     for number in range(20):
         (few_files / f"more-{number}").touch()
     assert disk_is_full(services, share=0.5)
@@ -81,8 +81,8 @@ def test_bytes_that_lie_on_another_disk_count_with_its_files(few_files: Path, tm
 
 def test_a_file_system_that_knows_no_limit_of_files_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.statvfs(tmp_path)
-    told = list(real)
-    told[5] = told[6] = told[7] = 0  # f_files, f_ffree and f_favail, as btrfs reports them
-    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([*told, 0]))
-    assert room_of(_config(tmp_path)).files is None
+    values = list(real)
+    values[5] = values[6] = values[7] = 0  # f_files, f_ffree and f_favail, as btrfs reports them
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([*values, 0]))
+    assert get_free_space(_config(tmp_path)).files is None
     assert not disk_is_full(Services(_config(tmp_path)))

@@ -15,7 +15,7 @@ from exhibit.errors import ConfigError, ServiceMissingError
 from registry.keys.signing_keys import sealing_key, signer_of
 from registry.master_key import change_master_key
 from registry.models import SecretMark
-from registry.services.same_secrets import check_secrets, encrypting_key, forget_marks, keep_marks
+from registry.services.same_secrets import check_secrets, delete_fingerprints, encrypting_key, store_fingerprints
 from registry.services.services import Services
 from tests.assets.rows import owner
 from workers.operations.doctor import examine
@@ -27,62 +27,60 @@ Machine = Callable[[str], Config]
 @pytest.fixture
 def machine(config: Config, tmp_path: Path) -> Machine:
     """Machines with the operator's own database, by name."""
-    told = connection.settings_dict
-    url = f"postgresql://{told['USER']}@/{told['NAME']}?host={told['HOST']}"
+    database_settings = connection.settings_dict
+    url = f"postgresql://{database_settings['USER']}@/{database_settings['NAME']}?host={database_settings['HOST']}"
     return lambda name: replace(config, data_dir=tmp_path / name, database_url=url)
 
 
 @pytest.fixture
 def first(machine: Machine) -> Config:
     """The machine that was started first."""
-    made = machine("first")
-    check_secrets(made)
-    secret_key(made)
-    master_key(made)
-    FileSigner(made.data_dir / "secrets" / "log.key")
-    keep_marks(made)
-    return made
+    new_machine = machine("first")
+    check_secrets(new_machine)
+    secret_key(new_machine)
+    master_key(new_machine)
+    FileSigner(new_machine.data_dir / "secrets" / "log.key")
+    store_fingerprints(new_machine)
+    return new_machine
 
 
-def copied(config: Config, to: Config) -> Config:
+def copy_secrets(config: Config, to: Config) -> Config:
     shutil.copytree(config.data_dir / "secrets", to.data_dir / "secrets")
     return to
 
 
 @pytest.mark.long
-def test_a_machine_without_the_secrets_makes_none_and_is_told_where_to_take_them_from(
-    first: Config, machine: Machine
-) -> None:
+def test_machine_without_secrets_creates_none_and_names_their_source(first: Config, machine: Machine) -> None:
     second = machine("second")
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error_info:
         check_secrets(second)
-    assert "EXHIBIT_SECRETS_DIR" in refused.value.hint
+    assert "EXHIBIT_SECRETS_DIR" in error_info.value.hint
     assert not (second.data_dir / "secrets").exists()
-    assert [one.ok for one in examine(second) if one.name == "secrets"] == [False]
+    assert [item.ok for item in examine(second) if item.name == "secrets"] == [False]
     mounted = replace(second, secrets_dir=str(first.data_dir / "secrets"))
-    for one in (first, mounted, copied(first, second)):
-        check_secrets(one)
-        assert [told.ok for told in examine(one) if told.name == "secrets"] == [True]
+    for item in (first, mounted, copy_secrets(first, second)):
+        check_secrets(item)
+        assert [check.ok for check in examine(item) if check.name == "secrets"] == [True]
 
 
 @pytest.mark.parametrize("name", ["secret_key", "master_key", "log.key"])
 def test_a_secret_of_another_installation_is_named(first: Config, machine: Machine, name: str) -> None:
-    second = copied(first, machine("second"))
+    second = copy_secrets(first, machine("second"))
     (second.data_dir / "secrets" / name).write_text("cd" * 32)
     with pytest.raises(ConfigError, match=name):
         check_secrets(second)
     with pytest.raises(ConfigError, match=name):
-        keep_marks(second)
+        store_fingerprints(second)
     check_secrets(first)
 
 
 def test_secrets_that_were_lost_everywhere_are_others_when_the_operator_says_so(
     first: Config, machine: Machine
 ) -> None:
-    second = copied(first, machine("second"))
+    second = copy_secrets(first, machine("second"))
     (second.data_dir / "secrets" / "master_key").write_text("cd" * 32)
-    forget_marks(second)
-    keep_marks(second)
+    delete_fingerprints(second)
+    store_fingerprints(second)
     check_secrets(second)
     with pytest.raises(ConfigError):
         check_secrets(first)
@@ -100,7 +98,7 @@ def test_while_the_database_is_silent_a_machine_starts_with_all_secrets_and_make
 def test_after_a_change_of_the_master_key_a_machine_with_the_old_one_encrypts_nothing(
     first: Config, machine: Machine
 ) -> None:
-    second, studio = copied(first, machine("second")), owner("studio")
+    second, studio = copy_secrets(first, machine("second")), owner("studio")
     key = sealing_key(Services(first), studio)
     change_master_key(Services(first), by="Ann", reason="yearly")
     assert encrypting_key(first) == master_key(first) != master_key(second)
@@ -119,8 +117,8 @@ def test_a_change_that_was_interrupted_leaves_a_machine_that_starts(
     sealing_key(Services(first), studio)
     coming = next_master_key(first)
     check_secrets(first)
-    with monkeypatch.context() as patched:
-        patched.setattr("registry.master_key.adopt_next_master_key", _interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr("registry.master_key.adopt_next_master_key", _interrupted)
         with pytest.raises(InterruptedError):
             change_master_key(Services(first), by="Ann", reason="yearly")
     check_secrets(first)
@@ -135,7 +133,7 @@ def _interrupted(_: Config) -> None:
     raise InterruptedError
 
 
-def test_with_an_embedded_database_nothing_is_asked_and_secrets_are_made(machine: Machine) -> None:
+def test_secrets_are_created_with_an_embedded_database(machine: Machine) -> None:
     alone = replace(machine("alone"), database_url="")
     check_secrets(alone)
     assert len(encrypting_key(alone)) == 32

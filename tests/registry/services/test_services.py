@@ -42,17 +42,17 @@ def test_ports_are_made_once_and_by_the_configuration(fresh: Config) -> None:
 def test_a_process_keeps_as_many_measured_pictures_in_memory_as_it_is_given(fresh: Config) -> None:
     services = Services(fresh)
     services.features_in_memory = 1
-    one, other = photograph(1), photograph(2)
-    first = get_features(services).get(Digest.of(one), lambda: one)
-    assert get_features(services).get(Digest.of(one), lambda: one) is first
+    first_picture, other = photograph(1), photograph(2)
+    first = get_features(services).get(Digest.of(first_picture), lambda: first_picture)
+    assert get_features(services).get(Digest.of(first_picture), lambda: first_picture) is first
     get_features(services).get(Digest.of(other), lambda: other)
-    assert get_features(services).get(Digest.of(one), lambda: one) is not first
+    assert get_features(services).get(Digest.of(first_picture), lambda: first_picture) is not first
 
 
 def test_pages_are_captured_by_a_browser_where_there_is_one(fresh: Config) -> None:
     assert isinstance(Services(fresh).capturer, HttpCapturer)
-    named = Services(replace(fresh, capture_browser=sys.executable)).capturer
-    assert not isinstance(named, HttpCapturer)
+    capturer = Services(replace(fresh, capture_browser=sys.executable)).capturer
+    assert not isinstance(capturer, HttpCapturer)
 
 
 def test_who_visits_names_a_contact(fresh: Config) -> None:
@@ -65,6 +65,6 @@ def test_who_visits_names_a_contact(fresh: Config) -> None:
 @pytest.mark.parametrize("first", ["exhibit.pictures.decode", "indexer.picture.features", "evidence.facts.provenance"])
 def test_linear_algebra_keeps_to_one_thread_whichever_room_is_loaded_first(first: str) -> None:
     unset = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    told = f"import os, {first}, numpy; print(len(os.listdir('/proc/self/task')))"
-    asked = subprocess.run([sys.executable, "-c", told], env=unset, capture_output=True, check=True)
-    assert asked.stdout == b"1\n"
+    code = f"import os, {first}, numpy; print(len(os.listdir('/proc/self/task')))"
+    result = subprocess.run([sys.executable, "-c", code], env=unset, capture_output=True, check=True)
+    assert result.stdout == b"1\n"

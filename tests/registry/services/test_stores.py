@@ -14,7 +14,7 @@ from exhibit.machine import machine_fault
 from registry.configuration import load_config
 from registry.services.disk import free_bytes
 from registry.services.services import Services
-from registry.services.stores import WITHHELD, Rooms, examine, store_at
+from registry.services.stores import WITHHELD, NumberedStores, check_store, store_at
 from tests.assets.swift_server import S3, bucket_on
 from workers.operations.background import going_on
 from workers.operations.doctor import examine as examine_machine
@@ -45,9 +45,9 @@ def test_bytes_lie_in_the_data_folder_unless_a_url_says_otherwise(fresh: Config,
 def test_a_folder_elsewhere_belongs_to_one_installation(elsewhere: Config, tmp_path: Path) -> None:
     store_at(elsewhere, elsewhere.blobs_url)
     other = replace(elsewhere, data_dir=tmp_path / "other")
-    with pytest.raises(StorageError) as refused:
+    with pytest.raises(StorageError) as error_info:
         store_at(other, other.blobs_url)
-    assert machine_fault(refused.value) == refused.value.message
+    assert machine_fault(error_info.value) == error_info.value.message
 
 
 def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, tmp_path: Path) -> None:
@@ -59,43 +59,43 @@ def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, t
     for name in ("blobs", WITHHELD):
         with pytest.raises(StorageError):
             store_at(elsewhere, elsewhere.blobs_url, name)
-    with pytest.raises(OSError, match="file handle") as gone:
+    with pytest.raises(OSError, match="file handle") as error_info:
         store.get(digest)
-    assert gone.value.errno == errno.ESTALE
+    assert error_info.value.errno == errno.ESTALE
     assert list((tmp_path / "big disk").iterdir()) == []
 
 
 @pytest.mark.parametrize("where", ["fresh", "elsewhere"])
-@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("is_empty_mount", [False, True])
 def test_doctor_says_that_the_place_of_the_bytes_is_away(
-    request: pytest.FixtureRequest, where: str, *, left: bool
+    request: pytest.FixtureRequest, where: str, *, is_empty_mount: bool
 ) -> None:
     """Test a folder that was moved away, and the empty mount point of a lost disk."""
     config: Config = request.getfixturevalue(where)
-    examine(config)
+    check_store(config)
     store = store_at(config, config.blobs_url)
     assert isinstance(store, FolderBlobStore)
     for _ in range(2):
-        examine(config)
+        check_store(config)
         store.put(b"bytes")
     place = store.root.parent if config.blobs_url else store.root
     place.rename(place.with_name("away"))
-    if left:
+    if is_empty_mount:
         place.mkdir()
-    with pytest.raises(StorageError) as gone:
-        examine(config)
-    assert gone.value.hint
-    told = next(one for one in examine_machine(config) if one.name == "exact bytes")
-    assert (told.ok, told.needed, str(place) in told.sentence) == (False, True, True)
-    assert (place.exists(), list(place.iterdir()) if left else []) == (left, [])
+    with pytest.raises(StorageError) as error_info:
+        check_store(config)
+    assert error_info.value.hint
+    blob_check = next(check for check in examine_machine(config) if check.name == "exact bytes")
+    assert (blob_check.ok, blob_check.needed, str(place) in blob_check.sentence) == (False, True, True)
+    assert (place.exists(), list(place.iterdir()) if is_empty_mount else []) == (is_empty_mount, [])
 
 
 @pytest.mark.django_db
-def test_what_rows_say_is_told_while_the_place_of_the_bytes_is_away(elsewhere: Config, tmp_path: Path) -> None:
+def test_status_is_available_while_the_blob_store_is_unreachable(elsewhere: Config, tmp_path: Path) -> None:
     before = status_of(Services(elsewhere))
     (tmp_path / "big disk").rename(tmp_path / "away")
     services = Services(elsewhere)
-    assert [one.space for one in status_of(services).indexes] == [one.space for one in before.indexes]
+    assert [index.space for index in status_of(services).indexes] == [index.space for index in before.indexes]
     assert going_on(services) == []
 
 
@@ -113,14 +113,18 @@ def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config
 @pytest.mark.django_db
 def test_a_second_installation_is_refused_the_bucket_and_doctor_says_so(s3: S3, fresh: Config, tmp_path: Path) -> None:
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
-    examine(config)
+    check_store(config)
     assert sorted(path.name for path in config.data_dir.rglob("*")) == ["bucket.toml", "secrets"]
     Services(config).blobs.put(b"bytes")
     other = replace(config, data_dir=tmp_path / "other")
     (other.data_dir / "secrets").mkdir(parents=True)
     (other.data_dir / "secrets" / "bucket.toml").write_text(s3.settings())
-    told = {one.name: one for one in (*examine_machine(config), *examine_machine(other)) if one.name == "exact bytes"}
-    assert not told["exact bytes"].ok
+    checks = {
+        check.name: check
+        for check in (*examine_machine(config), *examine_machine(other))
+        if check.name == "exact bytes"
+    }
+    assert not checks["exact bytes"].ok
     with pytest.raises(StorageError):
         Services(other).blobs.put(b"theirs")
     assert len(list(Services(config).blobs)) == 1
@@ -129,19 +133,19 @@ def test_a_second_installation_is_refused_the_bucket_and_doctor_says_so(s3: S3, 
 def test_a_bucket_without_its_library_is_said_to_need_it(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.delitem(sys.modules, "exhibit.files.bucket")
-    with pytest.raises(StorageError, match="bucket") as refused:
+    with pytest.raises(StorageError, match="bucket") as error_info:
         store_at(fresh, "s3://bucket/exhibit")
-    assert "bootstrap.py runtime bucket" in refused.value.hint
+    assert "bootstrap.py runtime bucket" in error_info.value.hint
 
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
-def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> Rooms:
+def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> NumberedStores:
     if request.param == "folder":
-        return Rooms(Folder(tmp_path / "uploads"))
-    return Rooms(bucket_on(request.getfixturevalue("s3"), tmp_path), "uploads")
+        return NumberedStores(Folder(tmp_path / "uploads"))
+    return NumberedStores(bucket_on(request.getfixturevalue("s3"), tmp_path), "uploads")
 
 
-def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: Rooms) -> None:
+def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: NumberedStores) -> None:
     first, second = rooms.room(1).put(b"first"), rooms.room(20).put(b"second")
     assert (list(rooms.room(1)), list(rooms.room(2)), rooms.room(20).get(second)) == ([first], [], b"second")
     rooms.room(20).remove(first)
@@ -150,7 +154,7 @@ def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: Rooms) -> No
     assert (first in rooms.room(1), list(rooms.room(20))) == (True, [])
 
 
-def test_a_room_is_idle_when_nothing_came_for_a_while_and_goes_with_all_that_is_in_it(rooms: Rooms) -> None:
+def test_a_room_is_idle_when_nothing_came_for_a_while_and_goes_with_all_that_is_in_it(rooms: NumberedStores) -> None:
     for data in (b"one", b"two"):
         rooms.room(1).put(data)
     rooms.room(2).put(b"three")

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from registry.works.copyright_terms import By, Dates, Standing, rules, screen
+from registry.works.copyright_terms import Basis, Dates, Standing, assess, load_rules
 
 OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
 
 
-def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa: ANN401 - any field
-    found = {one.country: one.standing for one in screen(Dates(**dates), year)}
-    return found[country]
+def get_standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa: ANN401 - any field
+    standings = {finding.country: finding.standing for finding in assess(Dates(**dates), year)}
+    return standings[country]
 
 
 @pytest.mark.parametrize(
@@ -47,42 +47,42 @@ def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa:
     ],
 )
 def test_the_dates_decide_where_they_can(country: str, dates: dict[str, Any], expected: Standing) -> None:
-    assert standing(country, **dates) == expected
+    assert get_standing(country, **dates) == expected
 
 
 def test_a_gap_decides_nothing() -> None:
-    assert {one.standing for one in screen(Dates(), 2026)} == {UNKNOWN}
-    assert {one.standing for one in screen(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
-    assert standing("EU", published=1900) == UNKNOWN  # the author may have lived long
+    assert {finding.standing for finding in assess(Dates(), 2026)} == {UNKNOWN}
+    assert {finding.standing for finding in assess(Dates(published=1940), 2026)} <= {UNKNOWN, OVER}
+    assert get_standing("EU", published=1900) == UNKNOWN  # the author may have lived long
 
 
 def test_terms_end_with_the_year() -> None:
-    assert standing("EU", 2026, died=1956) == RUNNING
-    assert standing("EU", 2027, died=1956) == OVER
-    assert standing("US", 2027, published=1931) == OVER
+    assert get_standing("EU", 2026, died=1956) == RUNNING
+    assert get_standing("EU", 2027, died=1956) == OVER
+    assert get_standing("US", 2027, published=1931) == OVER
 
 
 def test_each_rule_names_its_source() -> None:
-    assert all(one.source and one.life >= 50 for one in rules())
-    assert len({one.code for one in rules()}) == len(rules()) >= 7
+    assert all(rule.source and rule.life >= 50 for rule in load_rules())
+    assert len({rule.code for rule in load_rules()}) == len(load_rules()) >= 7
 
 
 @pytest.mark.parametrize(
     ("country", "dates", "by", "number"),
     [
-        ("EU", {"died": 1955}, By.DEATH, 70),
-        ("EU", {"created": 2001}, By.DEATH, 70),
-        ("EU", {}, By.GAP, 0),
-        ("US", {"published": 1930}, By.PUBLICATION, 95),
-        ("US", {"published": 1960, "died": 1960}, By.RECORDS, 1990),
-        ("US", {"author": "organisation", "created": 1990, "published": 2020}, By.CREATION, 120),
-        ("CN", {"published": 1970, "photograph": True, "died": 2000}, By.PHOTOGRAPHS_UNTIL, 1970),
-        ("JP", {"died": 1967}, By.DEAD_UNTIL, 1967),
-        ("JP", {"died": 1968}, By.DEATH, 70),
+        ("EU", {"died": 1955}, Basis.DEATH, 70),
+        ("EU", {"created": 2001}, Basis.DEATH, 70),
+        ("EU", {}, Basis.GAP, 0),
+        ("US", {"published": 1930}, Basis.PUBLICATION, 95),
+        ("US", {"published": 1960, "died": 1960}, Basis.RECORDS, 1990),
+        ("US", {"author": "organisation", "created": 1990, "published": 2020}, Basis.CREATION, 120),
+        ("CN", {"published": 1970, "photograph": True, "died": 2000}, Basis.PHOTOGRAPHS_UNTIL, 1970),
+        ("JP", {"died": 1967}, Basis.DEAD_UNTIL, 1967),
+        ("JP", {"died": 1968}, Basis.DEATH, 70),
     ],
 )
 def test_a_finding_says_which_part_of_the_rule_answered(
-    country: str, dates: dict[str, Any], by: By, number: int
+    country: str, dates: dict[str, Any], by: Basis, number: int
 ) -> None:
-    [found] = [one for one in screen(Dates(**dates), 2026) if one.country == country]
-    assert (found.by, found.number) == (by, number)
+    [finding] = [item for item in assess(Dates(**dates), 2026) if item.country == country]
+    assert (finding.by, finding.number) == (by, number)

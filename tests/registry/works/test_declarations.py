@@ -6,14 +6,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
-from registry.bundles.bundles import sealed_facts
-from registry.bundles.deposits import make_deposit, sealed_deposit
+from registry.bundles.bundles import load_sealed_facts
+from registry.bundles.deposits import load_sealed_deposit, make_deposit
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, Picture, Work
 from registry.retention.expiry import expire_bytes
 from registry.retention.purge import purge
 from registry.works import declarations
-from registry.works.declarations import attach, detach, edit
-from registry.works.registration_proofs import registration_of
+from registry.works.declarations import attach_document, detach_document, edit_work
+from registry.works.registration_proofs import get_registration
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -25,11 +25,11 @@ def studio(db: None) -> Owner:
 
 def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
-    before = registration_of(work)
+    before = get_registration(work)
     registration = {"office": "USCO", "number": "VA 1", "date": ""}
     new = DeclaredWork(title="Two parrots", author="Ann Lee", registrations=(registration,))
-    assert edit(work, new, by="ann", reason="Typing error.", version=0)
-    assert not edit(work, new, by="ann")
+    assert edit_work(work, new, by="ann", reason="Typing error.", version=0)
+    assert not edit_work(work, new, by="ann")
     change = work.changes.get()
     assert change.details["title"] == {"before": "A work", "after": "Two parrots"}
     assert (change.by, change.reason, set(change.details)) == (
@@ -41,12 +41,12 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     opening = work.declaration.opening
     assert (opening.content["title"], opening.content["edited"]) == ("Two parrots", 1)
     assert (opening.details or {})["by"] == "ann"
-    after = registration_of(Work.objects.get())
+    after = get_registration(Work.objects.get())
     assert before is not None
     assert after is not None
     assert after.submission == before.submission  # its registration date does not change
     with pytest.raises(ConflictError):
-        edit(work, DeclaredWork(title="B"), by="bob", version=0)
+        edit_work(work, DeclaredWork(title="B"), by="bob", version=0)
     assert Work.objects.get().declared.title == "Two parrots"
 
 
@@ -54,7 +54,7 @@ def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner) -
     work = register(inline.services, studio, photograph(1)).work
     for wrong in ({"title": ""}, {"created": "May"}, {"author_died": 9999}, {"author_kind": "cat"}, {"medium": "song"}):
         with pytest.raises(WrongUseError):
-            edit(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")
+            edit_work(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")
     assert not work.changes.exists()
 
 
@@ -63,11 +63,11 @@ def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline
 
     work = register(inline.services, studio, photograph(1)).work
     make_deposit(inline.services, work, by="ann")
-    edit(
+    edit_work(
         work, DeclaredWork(title="Two parrots", created="2020", holder="Heirs of Ann", credit="Ann / Studio"), by="ann"
     )
     second = make_deposit(inline.services, Work.objects.get(), by="ann")
-    facts = sealed_facts(inline.services, sealed_deposit(inline.services, second))
+    facts = load_sealed_facts(inline.services, load_sealed_deposit(inline.services, second))
     assert (second.number, facts.work.title) == (2, "Two parrots")
     assert (facts.work.created, facts.work.holder, facts.work.credit) == ("2020", "Heirs of Ann", "Ann / Studio")
     assert facts.work.registration is not None
@@ -79,27 +79,29 @@ def test_documents_are_kept_exactly_named_in_the_log_and_limited(
 ) -> None:
     services = inline.services
     work = register(services, studio, photograph(1)).work
-    made = attach(services, work, "contract.pdf", b"%PDF-1.7 exact", about="Assignment of 2021", by="ann")
+    attachment = attach_document(
+        services, work, "contract.pdf", b"%PDF-1.7 exact", about="Assignment of 2021", by="ann"
+    )
     assert services.blobs.get(Digest.of(b"%PDF-1.7 exact")) == b"%PDF-1.7 exact"
-    told = LogOpening.objects.get(content__what="work attachment added")
-    assert (told.details or {})["digest"] == Digest.of(b"%PDF-1.7 exact").hex
+    opening = LogOpening.objects.get(content__what="work attachment added")
+    assert (opening.details or {})["digest"] == Digest.of(b"%PDF-1.7 exact").hex
     BlockedDigest.objects.create(digest=Digest.of(b"blocked"))
-    for data in (b"", b"x" * (declarations.MAX_ATTACHMENT + 1), b"blocked"):
+    for data in (b"", b"x" * (declarations.MAX_ATTACHMENT_BYTES + 1), b"blocked"):
         with pytest.raises(RefusedError):
-            attach(services, work, "a", data, about="", by="ann")
+            attach_document(services, work, "a", data, about="", by="ann")
     monkeypatch.setattr(declarations, "MAX_ATTACHMENTS", 1)
     with pytest.raises(RefusedError, match="1"):
-        attach(services, work, "b", b"b", about="", by="ann")
-    detach(made, by="ann")
-    detach(made, by="ann")
+        attach_document(services, work, "b", b"b", about="", by="ann")
+    detach_document(attachment, by="ann")
+    detach_document(attachment, by="ann")
     assert LogSubmission.objects.filter(opening__content__what="work attachment removed").count() == 1
-    assert [one.kind for one in work.changes.all()] == ["detached", "attached"]
+    assert [change.kind for change in work.changes.all()] == ["detached", "attached"]
 
 
 def test_a_document_outlives_the_picture_with_the_same_bytes(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     data = photograph(2)
-    attach(inline.services, work, "scan.jpg", data, about="", by="ann")
+    attach_document(inline.services, work, "scan.jpg", data, about="", by="ann")
     old = now().replace(year=now().year - 1)
     Picture.objects.create(digest=Digest.of(data), size=len(data), first_seen=old, state="done")
     expire_bytes(inline.services)

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import pytest
 
 from registry.works import licence_tables, tables
-from registry.works.headings import HEADINGS, aliases_of
-from registry.works.spreadsheets import column_of
+from registry.works.headings import HEADINGS, list_aliases
+from registry.works.spreadsheets import get_column
 
 
 @pytest.mark.parametrize("columns", [tables.WORK_COLUMNS, licence_tables.COLUMNS])
 def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> None:
-    named = [heading for column in columns for heading in HEADINGS[column]]
-    assert len(named) == len(set(named))
-    assert {column_of(heading, aliases_of(columns)) for heading in named} == set(columns)
+    headings = [heading for column in columns for heading in HEADINGS[column]]
+    assert len(headings) == len(set(headings))
+    assert {get_column(heading, list_aliases(columns)) for heading in headings} == set(columns)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> 
     ],
 )
 def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
-    assert [column_of(heading, tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
+    assert [get_column(heading, tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
     ],
 )
 def test_usual_headings_of_licences_are_known(headings: str, columns: str) -> None:
-    assert [column_of(heading, licence_tables.ALIASES) for heading in headings.split(";")] == columns.split()
+    assert [get_column(heading, licence_tables.ALIASES) for heading in headings.split(";")] == columns.split()

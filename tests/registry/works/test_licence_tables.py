@@ -9,31 +9,31 @@ from openpyxl import Workbook
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Work
-from registry.works.licence_tables import licences_in_table, works_named
+from registry.works.licence_tables import parse_licence_table, parse_works
 from registry.works.spreadsheets import Heading, WrongRowsError
-from registry.works.tables import day
+from registry.works.tables import parse_day
 from tests.assets.rows import owner
 
 
 @pytest.fixture
 def studio(db: None) -> Owner:
-    made = owner("studio")
+    new_owner = owner("studio")
     for number, name in ((1, "a.jpg"), (2, "shoot/b.jpg"), (3, "a.jpg")):
-        Work.objects.create(owner=made, number=number, title="A", registered_at=now(), source_name=name)
+        Work.objects.create(owner=new_owner, number=number, title="A", registered_at=now(), source_name=name)
     Work.objects.create(owner=owner("agency"), number=9, title="A", registered_at=now(), source_name="c.jpg")
-    return made
+    return new_owner
 
 
 def test_works_are_named_by_number_or_file_and_only_the_owners_own(studio: Owner) -> None:
-    assert [one.number for one in works_named(studio, "2；1,\nshoot/b.jpg")] == [2, 1, 2]
-    assert works_named(studio, " ") == ()
-    for text, said in (
+    assert [work.number for work in parse_works(studio, "2；1,\nshoot/b.jpg")] == [2, 1, 2]
+    assert parse_works(studio, " ") == ()
+    for text, message in (
         ("a.jpg", "Several works of Studio"),
         ("9", "No work of Studio"),
         ("c.jpg", "No work of Studio"),
     ):
-        with pytest.raises(WrongUseError, match=said):
-            works_named(studio, text)
+        with pytest.raises(WrongUseError, match=message):
+            parse_works(studio, text)
 
 
 def test_works_that_came_in_a_folder_are_named_by_their_bare_files(studio: Owner) -> None:
@@ -48,45 +48,45 @@ def test_works_that_came_in_a_folder_are_named_by_their_bare_files(studio: Owner
     for text, numbers in (
         ("b.jpg", [2]), ("2023/x/c.jpg", [11]), ("d.jpg", [14]), ("2024\\x\\c.jpg", [12]), ("e\u0301.jpg", [15]),
     ):  # fmt: skip
-        assert [one.number for one in works_named(studio, text)] == numbers
+        assert [item.number for item in parse_works(studio, text)] == numbers
     for text in ("c.jpg", "x/c.jpg"):
-        with pytest.raises(WrongUseError) as raised:
-            works_named(studio, text)
-        assert "2023/x/c.jpg (11)" in raised.value.message
-        assert "2024/x/c.jpg (12)" in raised.value.message
+        with pytest.raises(WrongUseError) as error_info:
+            parse_works(studio, text)
+        assert "2023/x/c.jpg (11)" in error_info.value.message
+        assert "2024/x/c.jpg (12)" in error_info.value.message
     for text in ("g.jpg", "jpg", "shoot"):
         with pytest.raises(WrongUseError):
-            works_named(studio, text)
-    table = licences_in_table(studio, "l.csv", b"works,licensee,domain\nb.jpg; d.jpg,X,x.example\n")
-    assert [[work.number for work in one.works] for one in table] == [[2, 14]]
+            parse_works(studio, text)
+    table = parse_licence_table(studio, "l.csv", b"works,licensee,domain\nb.jpg; d.jpg,X,x.example\n")
+    assert [[work.number for work in item.works] for item in table] == [[2, 14]]
 
 
 def test_all_lines_of_a_table_of_licences_that_cannot_be_used_are_errors_at_once(studio: Owner) -> None:
     table = (
         b"works,licensee,domain,from\n2,A,a.example,\nnone.jpg,B,b.example,\n,C,c.example,soon\n,D,,\n,E,http://x/y,\n"
     )
-    with pytest.raises(WrongRowsError) as raised:
-        licences_in_table(studio, "l.csv", table)
-    assert ([line for line, _problem in raised.value.rows], raised.value.sound) == ([3, 4, 5, 6], 1)
-    read = licences_in_table(studio, "l.csv", table, skips=True)
-    assert [one.licensee for one in read] == ["A"]
-    assert [line for line, _problem in read.understood.skipped] == [3, 4, 5, 6]
+    with pytest.raises(WrongRowsError) as error_info:
+        parse_licence_table(studio, "l.csv", table)
+    assert ([line for line, _problem in error_info.value.rows], error_info.value.sound) == ([3, 4, 5, 6], 1)
+    licences = parse_licence_table(studio, "l.csv", table, skips_invalid=True)
+    assert [licence.licensee for licence in licences] == ["A"]
+    assert [line for line, _problem in licences.understood.skipped] == [3, 4, 5, 6]
     with pytest.raises(WrongUseError):
-        licences_in_table(studio, "l.csv", b"works,licensee,domain\n")
+        parse_licence_table(studio, "l.csv", b"works,licensee,domain\n")
 
 
 def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -> None:
     table = "works,licensee,domain\n2,Shop,Shop.Example\n,Press,press.example\n"
-    first, second = licences_in_table(studio, "l.csv", table.encode())
-    assert ([one.number for one in first.works], first.domain, second.works) == ([2], "shop.example", ())
+    first, second = parse_licence_table(studio, "l.csv", table.encode())
+    assert ([work.number for work in first.works], first.domain, second.works) == ([2], "shop.example", ())
     with pytest.raises(WrongUseError, match=r"l\.csv.*3.*nine"):
-        licences_in_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
+        parse_licence_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
 
 
 def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
-    head, line = "works,licensee,domain,valid_from,valid_until", "shoot/b.jpg; 1 ;,Shop,Shop.Example"
-    (new,) = licences_in_table(studio, "table.csv", f"{head}\n{line},2024-01-01,2024-12-31\n".encode())
-    assert ([one.number for one in new.works], new.licensee, new.domain) == ([2, 1], "Shop", "shop.example")
+    header, line = "works,licensee,domain,valid_from,valid_until", "shoot/b.jpg; 1 ;,Shop,Shop.Example"
+    (new,) = parse_licence_table(studio, "table.csv", f"{header}\n{line},2024-01-01,2024-12-31\n".encode())
+    assert ([work.number for work in new.works], new.licensee, new.domain) == ([2, 1], "Shop", "shop.example")
     assert (new.valid_from, new.valid_until, new.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
 
 
@@ -104,10 +104,10 @@ def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
 def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
     studio: Owner, text: str, sentence: str
 ) -> None:
-    with pytest.raises(WrongUseError) as raised:
-        licences_in_table(studio, "table.csv", text.encode())
-    assert sentence in raised.value.message
-    assert "line 2" in raised.value.message or "discount" in text
+    with pytest.raises(WrongUseError) as error_info:
+        parse_licence_table(studio, "table.csv", text.encode())
+    assert sentence in error_info.value.message
+    assert "line 2" in error_info.value.message or "discount" in text
 
 
 @pytest.mark.parametrize(
@@ -120,38 +120,38 @@ def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
 )
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
 def test_a_spreadsheet_of_customers_is_read_as_people_keep_it(studio: Owner, text: str, encoding: str) -> None:
-    table = licences_in_table(studio, "customers.csv", text.encode(encoding), takes_likely=True)
+    table = parse_licence_table(studio, "customers.csv", text.encode(encoding), accepts_likely=True)
     (new,) = table
     assert (new.licensee, new.domain, new.reason) == ("Müller & Söhne", "shop.example", "Größe")
     assert (new.valid_from, new.valid_until) == (date(2026, 2, 1), date(2026, 12, 31))
-    heads = text.splitlines()[0].split(";")
+    headings = text.splitlines()[0].split(";")
     columns = ("licensee", "domain", "valid_from", "valid_until", "reason")
     fields = text.splitlines()[1].split(";")
-    assert table.understood.headings == tuple(map(Heading, heads, columns, fields))
+    assert table.understood.headings == tuple(map(Heading, headings, columns, fields))
     assert table.understood.likely is (encoding == "cp1252")
 
 
 def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
     text = "客户名称,域名,生效日期,到期日期,备注\n海港版画,shop.example,2026年1月1日,2026年12月31日,订单\n"
     for encoding in ("gbk", "utf-8"):
-        (new,) = licences_in_table(studio, "l.csv", text.encode(encoding))
+        (new,) = parse_licence_table(studio, "l.csv", text.encode(encoding))
         assert (new.licensee, new.valid_until) == ("海港版画", date(2026, 12, 31))
-    for heads in ("客户,网站,有效期至", "Kunde,Domain,Gueltig bis"):
-        (new,) = licences_in_table(studio, "l.csv", f"{heads}\nA,a.example,2026/12/31\n".encode())
+    for headings in ("客户,网站,有效期至", "Kunde,Domain,Gueltig bis"):
+        (new,) = parse_licence_table(studio, "l.csv", f"{headings}\nA,a.example,2026/12/31\n".encode())
         assert new.valid_until == date(2026, 12, 31)
     book, out = Workbook(), io.BytesIO()
     book.worksheets[0].append(["Customer", "Web site", "From"])
     book.worksheets[0].append(["Müller", "shop.example", datetime(2026, 2, 1)])  # noqa: DTZ001 - as workbooks have them
     book.worksheets[0].append(["Shop", "a.example", "31.12.2026"])
     book.save(out)
-    first, second = licences_in_table(studio, "l.xlsx", out.getvalue())
+    first, second = parse_licence_table(studio, "l.xlsx", out.getvalue())
     assert (first.valid_from, second.valid_from) == (date(2026, 2, 1), date(2026, 12, 31))
 
 
 def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(studio: Owner) -> None:
     text = "Customer;URL\nA;Shop.example\nB;https://shop.example/a\nC;*.shop.example/*"
-    kept = licences_in_table(studio, "customers.csv", text.encode())
-    assert [(one.domain, one.url_pattern) for one in kept] == [
+    licences = parse_licence_table(studio, "customers.csv", text.encode())
+    assert [(licence.domain, licence.url_pattern) for licence in licences] == [
         ("shop.example", ""),
         ("", "https://shop.example/a"),
         ("", "*.shop.example/*"),
@@ -160,23 +160,27 @@ def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(stu
 
 def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
     text = "Customer,Discount,Domain\nShop,7,shop.example\n"
-    table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Discount")
-    assert [one.column for one in table.understood.headings] == ["licensee", "", "domain"]
-    table = licences_in_table(
-        studio, "l.csv", b"Customer,Invoice,Domain\nShop,7,a.example\n", left_out="Invoice".__eq__
+    table = parse_licence_table(studio, "l.csv", text.encode(), is_ignored=lambda heading: heading == "Discount")
+    assert [item.column for item in table.understood.headings] == ["licensee", "", "domain"]
+    table = parse_licence_table(
+        studio, "l.csv", b"Customer,Invoice,Domain\nShop,7,a.example\n", is_ignored="Invoice".__eq__
     )
-    assert [one.invoice for one in table] == [""]
+    assert [item.invoice for item in table] == [""]
 
 
 def test_the_order_of_days_is_said_and_not_guessed(studio: Owner) -> None:
     text = b"Customer,Domain,From\nShop,shop.example,01/02/2026\nShop,a.example,13/02/2026\n"
     with pytest.raises(WrongUseError, match=r"2.*01/02/2026"):
-        licences_in_table(studio, "l.csv", text)
-    first, _second = licences_in_table(studio, "l.csv", text, order="day-month")
+        parse_licence_table(studio, "l.csv", text)
+    first, _second = parse_licence_table(studio, "l.csv", text, order="day-month")
     assert first.valid_from == date(2026, 2, 1)
 
 
 def test_a_day_is_whole() -> None:
-    assert (day("2024-05-31"), day("2024/5/31"), day("")) == (date(2024, 5, 31), date(2024, 5, 31), None)
+    assert (parse_day("2024-05-31"), parse_day("2024/5/31"), parse_day("")) == (
+        date(2024, 5, 31),
+        date(2024, 5, 31),
+        None,
+    )
     with pytest.raises(WrongUseError):
-        day("5.2024")
+        parse_day("5.2024")

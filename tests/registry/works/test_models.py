@@ -12,23 +12,28 @@ from tests.assets.rows import owner
 
 
 def test_the_words_of_a_work_follow_what_is_declared(db: None) -> None:
-    made = Work.objects.create(owner=owner("studio"), number=1, title="Two PARROTS", author="Ann", registered_at=now())
-    made.source_name = "IMG_7.JPG"
-    made.holder = "Bea"
-    made.save()
-    made.refresh_from_db()
-    assert made.words == "two parrots ann bea img_7.jpg"
-    assert str(made) == "1: Two PARROTS"
+    work = Work.objects.create(owner=owner("studio"), number=1, title="Two PARROTS", author="Ann", registered_at=now())
+    work.source_name = "IMG_7.JPG"
+    work.holder = "Bea"
+    work.save()
+    work.refresh_from_db()
+    assert work.words == "two parrots ann bea img_7.jpg"
+    assert str(work) == "1: Two PARROTS"
 
 
 def test_what_is_declared_is_read_from_the_row() -> None:
     registration = {"office": "USCO", "number": "VA 1", "date": ""}
     row = Work(number=1, title="A", author="Ann", author_died=1900, registrations=[registration], medium="photograph")
-    declared = row.declared
-    assert (declared.title, declared.author, declared.author_died, declared.medium) == ("A", "Ann", 1900, "photograph")
-    assert declared.registrations == (registration,)
-    said = DeclaredWork(title="A", holder="Bea", credit="© Ann", created="1999", medium="other")
-    assert Work(**asdict(said)).declared == said
+    declaration = row.declared
+    assert (declaration.title, declaration.author, declaration.author_died, declaration.medium) == (
+        "A",
+        "Ann",
+        1900,
+        "photograph",
+    )
+    assert declaration.registrations == (registration,)
+    declared_work = DeclaredWork(title="A", holder="Bea", credit="© Ann", created="1999", medium="other")
+    assert Work(**asdict(declared_work)).declared == declared_work
 
 
 def test_the_same_file_is_one_row_of_an_upload_even_without_bytes(db: None) -> None:

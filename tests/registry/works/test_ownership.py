@@ -8,8 +8,8 @@ from PIL import Image
 from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
-from registry.works.declarations import edit
-from registry.works.ownership import PROBLEMS, answer, names_one_of, terms, warnings_of
+from registry.works.declarations import edit_work
+from registry.works.ownership import PROBLEMS, assess_terms, is_any_name, list_warnings, record_answer
 from registry.works.registration import NewWork, register_work
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import owner, photograph, register
@@ -22,37 +22,40 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def signed(seed: int, **tags: str | bytes) -> bytes:
+def make_signed_picture(seed: int, **tags: str | bytes) -> bytes:
     out = io.BytesIO()
     Image.open(io.BytesIO(photograph(seed))).save(out, "JPEG", exif=exif(**tags))
     return out.getvalue()
 
 
-def kinds(work: Work) -> set[str]:
+def list_kinds(work: Work) -> set[str]:
     return set(work.remarks.values_list("kind", flat=True))
 
 
 def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRunner, studio: Owner) -> None:
     tags = {"Artist": "Ann Lee", "Copyright": "Copyright Ann Lee", "DateTimeOriginal": "2020:05:31 10:00:00"}
-    first = register_work(inline.services, studio, signed(1, **tags), NewWork(source_name="x/a.jpg")).work
+    first = register_work(inline.services, studio, make_signed_picture(1, **tags), NewWork(source_name="x/a.jpg")).work
     second = register_work(
-        inline.services, studio, signed(2, **tags), NewWork(DeclaredWork(rights_statement="Ours"), reads_metadata=True)
+        inline.services,
+        studio,
+        make_signed_picture(2, **tags),
+        NewWork(DeclaredWork(rights_statement="Ours"), reads_metadata=True),
     ).work
     assert (first.title, first.author, first.metadata["author"]) == ("a", "", "Ann Lee")
     assert (second.author, second.created, second.rights_statement) == ("Ann Lee", "2020-05-31", "Ours")
 
 
 def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inline: SyncRunner, studio: Owner) -> None:
-    data = signed(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
+    data = make_signed_picture(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(title="A", author="Ann Lee"))).work
     remark = work.remarks.get()
     assert remark.details == {"stated": {"author": "Bo Chan", "rights": "(c) 2020 Bo Chan. All rights reserved"}}
-    told = LogOpening.objects.filter(content__what="ownership check").get()
-    assert (told.details or {})["found"] == {"credit": remark.details}
+    opening = LogOpening.objects.filter(content__what="ownership check").get()
+    assert (opening.details or {})["found"] == {"credit": remark.details}
     with pytest.raises(WrongUseError):
-        answer(remark, by="ann", reason="")
-    answer(remark, by="ann", reason="We bought the rights in 2021.")
-    edit(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
+        record_answer(remark, by="ann", reason="")
+    record_answer(remark, by="ann", reason="We bought the rights in 2021.")
+    edit_work(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
     remark.refresh_from_db()
     assert (remark.reason, remark.answered_by) == ("We bought the rights in 2021.", "ann")
 
@@ -60,18 +63,20 @@ def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inl
 def test_an_undecoded_name_is_neither_declared_nor_held_against_the_owner(inline: SyncRunner, studio: Owner) -> None:
     data = with_iptc_of(photograph(1), dataset(80, "Łęcka".encode("cp1250")), dataset(116, b"Ours"))
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(author="Łęcka"))).work
-    assert (work.metadata.get("author"), kinds(work)) == (None, {"credit"})
+    assert (work.metadata.get("author"), list_kinds(work)) == (None, {"credit"})
     assert work.remarks.get().details == {"stated": {"rights": "Ours"}}
-    assert [one["field"] for one in work.metadata[PROBLEMS]] == ["author"]
+    assert [problem["field"] for problem in work.metadata[PROBLEMS]] == ["author"]
 
 
 def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:
-    work = register_work(inline.services, studio, signed(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))).work
-    assert kinds(work) == {"credit"}
-    edit(work, DeclaredWork(title="A", author="Bo Chan"), by="ann")
-    assert kinds(work) == set()
-    edit(work, DeclaredWork(title="A", author="Ann Lee"), by="ann")
-    assert kinds(work) == {"credit"}
+    work = register_work(
+        inline.services, studio, make_signed_picture(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))
+    ).work
+    assert list_kinds(work) == {"credit"}
+    edit_work(work, DeclaredWork(title="A", author="Bo Chan"), by="ann")
+    assert list_kinds(work) == set()
+    edit_work(work, DeclaredWork(title="A", author="Ann Lee"), by="ann")
+    assert list_kinds(work) == {"credit"}
 
 
 @pytest.mark.parametrize(
@@ -89,26 +94,28 @@ def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, st
     ],
 )
 def test_names_are_compared_as_people_write_them(text: str, names: list[str], same: bool) -> None:  # noqa: FBT001
-    assert names_one_of(text, names) is same
+    assert is_any_name(text, names) is same
 
 
 def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
-    assert warnings_of(work) == {}
-    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
-    assert list(warnings_of(Work.objects.get())) == ["term", "dedication"]
+    assert list_warnings(work) == {}
+    edit_work(
+        work, DeclaredWork(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann"
+    )
+    assert list(list_warnings(Work.objects.get())) == ["term", "dedication"]
     countries = work.remarks.get(kind="term").details["countries"]
     assert "EU" in countries
     assert "US" not in countries  # no publication was entered
-    for one in work.remarks.filter(kind__in=["term", "dedication"]):
-        answer(one, by="ann", reason="Our own photograph of it; see the contract.")
-    assert warnings_of(Work.objects.get()) == {}
-    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
-    assert list(warnings_of(Work.objects.get())) == ["term"]  # now expired in the United States, too
-    assert {one.standing for one in terms(Work.objects.get())} == {"over"}
+    for item in work.remarks.filter(kind__in=["term", "dedication"]):
+        record_answer(item, by="ann", reason="Our own photograph of it; see the contract.")
+    assert list_warnings(Work.objects.get()) == {}
+    edit_work(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
+    assert list(list_warnings(Work.objects.get())) == ["term"]  # now expired in the United States, too
+    assert {item.standing for item in assess_terms(Work.objects.get())} == {"over"}
 
 
-def test_an_earlier_registration_by_another_is_told_with_its_date_alone(inline: SyncRunner, studio: Owner) -> None:
+def test_earlier_registration_by_another_owner_is_shown_with_its_date_only(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, owner("agency"), photograph(1))
     work = register(inline.services, studio, photograph(1)).work
     conflict = work.conflicts.get()

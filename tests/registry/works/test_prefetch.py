@@ -14,7 +14,7 @@ from indexer.picture.spaces import PIPELINE
 from registry.fingerprints.networks import add_model, use_model
 from registry.models import DescriptorModel
 from registry.works import prefetch
-from registry.works.prefetch import measured_ahead
+from registry.works.prefetch import measure_ahead
 from tests.assets.networks import network_files
 from tests.assets.rows import photograph
 from workers.tasks.sync_runner import SyncRunner
@@ -28,31 +28,31 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def test_many_works_are_measured_ahead_with_the_network_that_serves(
     inline: SyncRunner, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(prefetch, "WORTH_IT", 2)
+    monkeypatch.setattr(prefetch, "MIN_FILES", 2)
     inline.services.config = replace(inline.services.config, workers=1)
-    services, given = inline.services, [tmp_path / "1.jpg", tmp_path / "2.jpg"]
-    for seed, path in enumerate(given):
+    services, paths = inline.services, [tmp_path / "1.jpg", tmp_path / "2.jpg"]
+    for seed, path in enumerate(paths):
         path.write_bytes(photograph(100 + seed))
     add_model(services, *files)
     DescriptorModel.objects.update(measurement={})
     use_model(services, "colours")
     inline.run_until_idle()
-    with measured_ahead(services.config, given) as wait:
-        for _ in given:
+    with measure_ahead(services.config, paths) as wait:
+        for _ in paths:
             wait()
-    measured = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
-    assert measured == [f"{PIPELINE}-colours@1"] * len(given)
+    names = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
+    assert names == [f"{PIPELINE}-colours@1"] * len(paths)
 
 
 def test_pipes_are_left_alone_and_no_process_outlives_an_interrupt(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(prefetch, "WORTH_IT", 1)
-    config, others = replace(inline.services.config, workers=1), multiprocessing.active_children()
+    monkeypatch.setattr(prefetch, "MIN_FILES", 1)
+    config, children_before = replace(inline.services.config, workers=1), multiprocessing.active_children()
     os.mkfifo(pipe := tmp_path / "x.jpg")
-    with suppress(KeyboardInterrupt), measured_ahead(config, [pipe]) as wait:
+    with suppress(KeyboardInterrupt), measure_ahead(config, [pipe]) as wait:
         wait()
-        children = [child for child in multiprocessing.active_children() if child not in others]
+        children = [child for child in multiprocessing.active_children() if child not in children_before]
         for child in children:
             os.kill(child.pid or 0, signal.SIGSTOP)
         raise KeyboardInterrupt
@@ -62,6 +62,6 @@ def test_pipes_are_left_alone_and_no_process_outlives_an_interrupt(
 
 
 def test_for_a_few_works_no_process_is_started(config: Config, tmp_path: Path) -> None:
-    with measured_ahead(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
+    with measure_ahead(replace(config, data_dir=tmp_path), [tmp_path / "1.jpg"]) as wait:
         wait()
     assert list(tmp_path.iterdir()) == []

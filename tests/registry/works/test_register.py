@@ -14,25 +14,27 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def brought(inline: SyncRunner, of: Owner, **files: bytes) -> dict[str, UploadFile]:
+def upload_files(inline: SyncRunner, rights_holder: Owner, **files: bytes) -> dict[str, UploadFile]:
     """Register files, and return their results."""
-    upload = uploads.begin(of, uploads.Declaration(author="Ann"), by="Ann", table=None, announced=len(files))
-    sent = [uploads.Sent(f"{name}.jpg", len(data), lambda data=data: data) for name, data in files.items()]  # type: ignore[misc]
-    uploads.receive(inline.services, upload, sent)
+    upload = uploads.start_upload(
+        rights_holder, uploads.Declaration(author="Ann"), by="Ann", table=None, announced=len(files)
+    )
+    sent = [uploads.SentFile(f"{name}.jpg", len(data), lambda data=data: data) for name, data in files.items()]  # type: ignore[misc]
+    uploads.receive_files(inline.services, upload, sent)
     import_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
     return {row.name.removesuffix(".jpg"): row for row in upload.files.all()}
 
 
 @pytest.mark.long
 def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -> None:
-    known = register(inline.services, studio, photograph(1)).work
-    files = brought(inline, studio, known=photograph(1), new=photograph(2), broken=b"\xff\xd8\xff\xe0 no picture")
+    work = register(inline.services, studio, photograph(1)).work
+    files = upload_files(inline, studio, known=photograph(1), new=photograph(2), broken=b"\xff\xd8\xff\xe0 no picture")
     assert {name: row.outcome for name, row in files.items()} == {
         "known": "known",
         "new": "registered",
         "broken": "refused",
     }
-    assert (files["known"].work, files["new"].work) == (known, Work.objects.get(number=2))
+    assert (files["known"].work, files["new"].work) == (work, Work.objects.get(number=2))
     assert Work.objects.get(number=2).author == "Ann"
     assert files["broken"].reason
     assert files["broken"].error
@@ -40,7 +42,7 @@ def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -
 
 
 def test_bytes_wait_no_longer_than_they_are_needed(inline: SyncRunner, studio: Owner) -> None:
-    files = brought(inline, studio, new=photograph(2))
+    files = upload_files(inline, studio, new=photograph(2))
     room = inline.services.uploads.room(files["new"].upload_id)
     assert files["new"].digest not in room
     UploadFile.objects.update(state="todo", outcome="", work=None)

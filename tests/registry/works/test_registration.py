@@ -16,7 +16,7 @@ from exhibit.config.config import Config
 from exhibit.errors import RefusedError
 from indexer.picture.features import extract
 from registry.fingerprints import fingerprints
-from registry.fingerprints.descriptors import members, start_building
+from registry.fingerprints.descriptors import find_members, start_building
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.networks import add_model, drop_model
 from registry.fingerprints.ports import get_indexes
@@ -25,18 +25,18 @@ from registry.models import Case, DescriptorChoice, DescriptorModel, Owner, Pict
 from registry.services.services import Services
 from registry.works.registration import remove_work
 from tests.assets.networks import network_files
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
-PATIENCE = 30.0
+MAX_WAIT_SECONDS = 30.0
 
 
 @pytest.fixture
 def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[Services]]:
     """Two sets of services, as in two processes."""
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
     yield [SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2)]
-    fingerprints.forget_cached_spaces()
+    fingerprints.clear_cached_spaces()
 
 
 class Stop:
@@ -47,14 +47,14 @@ class Stop:
         self._function = function
         monkeypatch.setattr(place, self)
 
-    def __call__(self, *given: object, **named: object) -> object:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         if not self.reached.is_set():
             self.reached.set()
-            assert self.may_go_on.wait(PATIENCE)
-        return self._function(*given, **named)
+            assert self.may_go_on.wait(MAX_WAIT_SECONDS)
+        return self._function(*args, **kwargs)
 
 
-def together(stop: Stop, first: Callable[[], object], second: Callable[[], object]) -> None:
+def run_together(stop: Stop, first: Callable[[], object], second: Callable[[], object]) -> None:
     """Start the first action, and the second once the first has paused; continue the first when the second waits.
 
     The second waits when its connection waits for a lock, or when it has ended without waiting.
@@ -67,24 +67,24 @@ def together(stop: Stop, first: Callable[[], object], second: Callable[[], objec
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(closing, first)
-        assert stop.reached.wait(PATIENCE)
+        first_future = pool.submit(closing, first)
+        assert stop.reached.wait(MAX_WAIT_SECONDS)
         other = pool.submit(closing, second)
         try:
-            until_waiting(other)
+            wait_for_lock(other)
         finally:
             stop.may_go_on.set()
-        one.result(PATIENCE)
-        other.result(PATIENCE)
+        first_future.result(MAX_WAIT_SECONDS)
+        other.result(MAX_WAIT_SECONDS)
 
 
-def until_waiting(other: Future[None]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not other.done() and not somebody_waits():
+def wait_for_lock(other: Future[None]) -> None:
+    until = time.monotonic() + MAX_WAIT_SECONDS
+    while not other.done() and not is_lock_awaited():
         assert time.monotonic() < until
 
 
-def somebody_waits() -> bool:
+def is_lock_awaited() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -96,49 +96,49 @@ def somebody_waits() -> bool:
 def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_stays_in_the_search(
     houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = houses
-    first = register(one, owner("studio"), photograph(1)).work
+    first_house, other = houses
+    first = register(first_house, owner("studio"), photograph(1)).work
     rival = owner("rival")
     stop = Stop(monkeypatch, "registry.works.registration.vectors.remove_from", fingerprints.remove_from)
-    together(stop, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
-    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+    run_together(stop, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
+    assert find_members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
 
 def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_picture_stays_in_the_search(
     houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = houses
-    first = register(one, owner("studio"), photograph(1)).work
+    first_house, other = houses
+    first = register(first_house, owner("studio"), photograph(1)).work
     rival = owner("rival")
     from registry.works import ownership
 
-    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
-    together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
-    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+    stop = Stop(monkeypatch, "registry.works.registration.record_remarks", ownership.record_remarks)
+    run_together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
+    assert find_members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
 
 def test_one_picture_that_is_registered_twice_at_once_is_one_work(
     houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = houses
-    studio, told = owner("studio"), []
+    first_house, other = houses
+    studio, messages = owner("studio"), []
     from registry.works import ownership
 
-    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
-    together(
+    stop = Stop(monkeypatch, "registry.works.registration.record_remarks", ownership.record_remarks)
+    run_together(
         stop,
-        lambda: told.append(register(one, studio, photograph(1))),
-        lambda: told.append(register(other, studio, photograph(1))),
+        lambda: messages.append(register(first_house, studio, photograph(1))),
+        lambda: messages.append(register(other, studio, photograph(1))),
     )
     assert Work.objects.count() == 1
-    assert sorted(registered.new for registered in told) == [False, True]
-    assert {registered.work.pk for registered in told} == {Work.objects.get().pk}
+    assert sorted(registered.new for registered in messages) == [False, True]
+    assert {registered.work.pk for registered in messages} == {Work.objects.get().pk}
 
 
 def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_that_is_left(
     houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = houses
+    first_house, other = houses
     studio, refused = owner("studio"), []
     studio.quota_bytes = len(photograph(1)) + len(photograph(2)) - 1
     studio.save()
@@ -150,8 +150,8 @@ def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_tha
         except RefusedError as error:
             refused.append(error.reason)
 
-    stop = Stop(monkeypatch, "registry.works.registration.note", ownership.note)
-    together(stop, lambda: register(one, studio, photograph(1)), second)
+    stop = Stop(monkeypatch, "registry.works.registration.record_remarks", ownership.record_remarks)
+    run_together(stop, lambda: register(first_house, studio, photograph(1)), second)
     assert (Work.objects.count(), refused) == (1, ["quota"])
     assert Owner.objects.get().used_bytes == len(photograph(1))
 
@@ -159,13 +159,13 @@ def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_tha
 def test_a_network_is_dropped_while_pictures_are_matched(
     houses: list[Services], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    one, other = houses
+    first_house, other = houses
     studio = owner("studio")
-    register(one, studio, photograph(1))
-    waiting = bring(one, *claimed_slice(studio), [copy_of(photograph(1))])
+    register(first_house, studio, photograph(1))
+    picture_ids = record_sightings(first_house, *claim_new_slice(studio), [recompress(photograph(1))])
     start_building(add_model(other, *network_files(tmp_path)))
-    stop = Stop(monkeypatch, "registry.matches.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
-    together(stop, lambda: match_pictures(one, waiting), lambda: drop_model(other, "colours"))
+    stop = Stop(monkeypatch, "registry.matches.match.vectors.keep_fingerprints", fingerprints.store_fingerprints)
+    run_together(stop, lambda: match_pictures(first_house, picture_ids), lambda: drop_model(other, "colours"))
     assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)
     assert DescriptorChoice.objects.get().building is None
 

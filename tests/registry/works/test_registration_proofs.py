@@ -8,7 +8,7 @@ import pytest
 from evidence.formats.codec import parse_json
 from exhibit.digests import Digest
 from registry.models import LogCheckpoint, Work
-from registry.works.registration_proofs import proof_files, registration_of
+from registry.works.registration_proofs import get_registration, make_proof_files
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -19,25 +19,25 @@ def work(inline: SyncRunner) -> Work:
 
 
 def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: SyncRunner, work: Work) -> None:
-    waiting = registration_of(work)
-    assert waiting is not None
-    assert (waiting.entry, waiting.checkpoint) == (None, None)
-    files = proof_files(inline.services, work)
+    registration = get_registration(work)
+    assert registration is not None
+    assert (registration.entry, registration.checkpoint) == (None, None)
+    files = make_proof_files(inline.services, work)
     assert sorted(files) == ["READ-ME.txt", "checkpoint", "entry.json", "inclusion.json"]
-    logged = registration_of(work)
+    logged = get_registration(work)
     assert logged is not None
     assert (logged.entry, logged.checkpoint) == (0, LogCheckpoint.objects.get())
     opening = parse_json(files["entry.json"], what="entry.json")["opening"]
     assert opening["picture"] == sha256(photograph(1)).hexdigest()
-    assert proof_files(inline.services, work) == files
+    assert make_proof_files(inline.services, work) == files
 
 
 def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: SyncRunner, work: Work) -> None:
-    proof_files(inline.services, work)
+    make_proof_files(inline.services, work)
     checkpoint = LogCheckpoint.objects.get()
     for kind in ("rfc3161", "opentimestamps", "evm"):
         checkpoint.receipts.all().delete()
         checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.of(b"checkpoint"), proof=b"proof")
-        files = proof_files(inline.services, work)
-        named = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
-        assert named == set(files) - {"READ-ME.txt", "checkpoint"}, kind
+        files = make_proof_files(inline.services, work)
+        file_names = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
+        assert file_names == set(files) - {"READ-ME.txt", "checkpoint"}, kind

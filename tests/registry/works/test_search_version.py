@@ -4,33 +4,33 @@ import pytest
 
 from exhibit.digests import Digest
 from indexer.picture.spaces import LOCAL, PIPELINE
-from registry.bundles.facts import gather
+from registry.bundles.facts import gather_facts
 from registry.matches import votes_upkeep
 from registry.matches.match import match_pictures
 from registry.models import Case, FingerprintRow, Match, Owner, Picture
 from registry.works import search_version
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner with a work."""
-    made = owner("studio")
-    register(inline.services, made, photograph(3))
-    return made
+    new_owner = owner("studio")
+    register(inline.services, new_owner, photograph(3))
+    return new_owner
 
 
 @pytest.mark.long
 def test_a_picture_that_is_seen_again_is_not_measured_again(inline: SyncRunner, studio: Owner) -> None:
-    data = copy_of(photograph(3))
-    first, second = claimed_slice(studio, "first"), claimed_slice(studio, "second")
-    match_pictures(inline.services, bring(inline.services, *first, [data]))
+    data = recompress(photograph(3))
+    first, second = claim_new_slice(studio, "first"), claim_new_slice(studio, "second")
+    match_pictures(inline.services, record_sightings(inline.services, *first, [data]))
     case = Case.objects.get()
-    (waiting,) = bring(inline.services, *second, [data], host="shop.example")
+    (picture_id,) = record_sightings(inline.services, *second, [data], host="shop.example")
     inline.services.blobs.remove(Digest.of(data))
-    match_pictures(inline.services, [waiting])
-    assert Picture.objects.get(pk=waiting).state == "done"
+    match_pictures(inline.services, [picture_id])
+    assert Picture.objects.get(pk=picture_id).state == "done"
     assert case.case_sightings.count() == 2
 
 
@@ -41,26 +41,26 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
     services, data = inline.services, photograph(500)
 
     def again(name: str) -> list[int]:
-        return bring(services, *claimed_slice(studio, name), [data])
+        return record_sightings(services, *claim_new_slice(studio, name), [data])
 
     FingerprintRow.objects.filter(part=LOCAL).delete()
-    search_version.count_anew()
+    search_version.reset_count()
     match_pictures(services, again("first"))
     assert again("second") == []
     votes_upkeep.measure_missing(services)
-    (waiting,) = again("third")
-    match_pictures(services, [waiting])
+    (picture_id,) = again("third")
+    match_pictures(services, [picture_id])
     assert again("fourth") == []
 
 
 @pytest.mark.long
 def test_a_new_version_of_matching_measures_what_it_sees_again(inline: SyncRunner, studio: Owner) -> None:
-    data = copy_of(photograph(3))
-    match_pictures(inline.services, bring(inline.services, *claimed_slice(studio, "first"), [data]))
+    data = recompress(photograph(3))
+    match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio, "first"), [data]))
     Picture.objects.filter(digest=Digest.of(data)).update(searched="match-0 descriptor@0")
     Match.objects.update(pipeline="match-0")
-    match_pictures(inline.services, bring(inline.services, *claimed_slice(studio, "second"), [data]))
+    match_pictures(inline.services, record_sightings(inline.services, *claim_new_slice(studio, "second"), [data]))
     assert Match.objects.filter(pipeline=PIPELINE, decision="certain").count() == 1
     case = Case.objects.get()
-    assert [one.match.pipeline for one in case.case_sightings.all()] == [PIPELINE, PIPELINE]
-    assert len(gather(inline.services, case, bundle=1, language="en", sealed=False).facts.matches) == 1
+    assert [case_sighting.match.pipeline for case_sighting in case.case_sightings.all()] == [PIPELINE, PIPELINE]
+    assert len(gather_facts(inline.services, case, bundle=1, language="en", for_sealing=False).facts.matches) == 1

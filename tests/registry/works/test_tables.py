@@ -6,20 +6,20 @@ import pytest
 from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from registry.works.spreadsheets import MAX_BYTES
-from registry.works.tables import as_date, plain_name, read_works, table_bytes
+from registry.works.tables import normalise_name, parse_works_table, read_table_bytes, to_iso_date
 
 
-def works(text: str | bytes) -> dict[str, DeclaredWork]:
-    return read_works("table.csv", text if isinstance(text, bytes) else text.encode())
+def read_table(text: str | bytes) -> dict[str, DeclaredWork]:
+    return parse_works_table("table.csv", text if isinstance(text, bytes) else text.encode())
 
 
 def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
     text = (
         '\ufefffile, title,first_publication,registrations\na.jpg,"One, ""and""\ntwo",1870,USCO|VA 1|2024-05-31;CN|7\n'
     )
-    ((file, one),) = works(text).items()
-    assert (file, one.title, one.author, one.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
-    assert one.registrations == (
+    ((file, work),) = read_table(text).items()
+    assert (file, work.title, work.author, work.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
+    assert work.registrations == (
         {"office": "USCO", "number": "VA 1", "date": "2024-05-31"},
         {"office": "CN", "number": "7", "date": ""},
     )
@@ -55,26 +55,26 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
     ],
 )
 def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(text: str | bytes, sentence: str) -> None:
-    with pytest.raises(WrongUseError) as raised:
-        works(text)
-    assert sentence in raised.value.message
+    with pytest.raises(WrongUseError) as error_info:
+        read_table(text)
+    assert sentence in error_info.value.message
 
 
 def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError):
-        table_bytes(tmp_path / "missing.csv")
+        read_table_bytes(tmp_path / "missing.csv")
 
 
 def test_columns_may_have_chinese_names_and_excels_first_line_counts_for_nothing() -> None:
-    ((file, one),) = works("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).items()
-    assert (file, one.title, one.first_publication) == ("a.jpg", "鸟", "2020-05")
+    ((file, work),) = read_table("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).items()
+    assert (file, work.title, work.first_publication) == ("a.jpg", "鸟", "2020-05")
 
 
 def test_holder_credit_and_creation_are_declared_too() -> None:
-    (one,) = works("file,rights holder,credit,创作完成日期\na.jpg,Heirs,Agency,1950\n").values()
-    assert (one.holder, one.credit, one.created) == ("Heirs", "Agency", "1950")
+    (work,) = read_table("file,rights holder,credit,创作完成日期\na.jpg,Heirs,Agency,1950\n").values()
+    assert (work.holder, work.credit, work.created) == ("Heirs", "Agency", "1950")
     with pytest.raises(WrongUseError, match=r"2.*soon"):
-        works("file,created\na.jpg,soon\n")
+        read_table("file,created\na.jpg,soon\n")
 
 
 @pytest.mark.parametrize(
@@ -111,26 +111,29 @@ def test_holder_credit_and_creation_are_declared_too() -> None:
     ],
 )
 def test_dates_are_read_in_the_forms_that_programs_write_where_they_can_mean_one_day_only(text: str, iso: str) -> None:
-    assert as_date(text) == iso
+    assert to_iso_date(text) == iso
 
 
 @pytest.mark.parametrize("unknown", ["0000:00:00 00:00:00", "    :  :     :  :  ", "0000:00:00"])
 def test_a_date_that_exif_states_as_unknown_declares_none(unknown: str) -> None:
-    read = works(f"file,title,created\na.jpg,One,{unknown}\nb.jpg,Two,2024:05:31 14:30:00\n")
-    assert [(one.title, one.created) for one in read.values()] == [("One", ""), ("Two", "2024-05-31")]
+    works_by_file = read_table(f"file,title,created\na.jpg,One,{unknown}\nb.jpg,Two,2024:05:31 14:30:00\n")
+    assert [(work.title, work.created) for work in works_by_file.values()] == [("One", ""), ("Two", "2024-05-31")]
 
 
 def test_the_order_that_a_person_says_settles_what_two_numbers_mean() -> None:
-    assert (as_date("01/02/2026", "day-month"), as_date("01/02/2026", "month-day")) == ("2026-02-01", "2026-01-02")
-    assert (as_date("31/05/2024", "month-day"), as_date("05/31/2024", "day-month")) == ("", "")
-    assert as_date("01.02.2026", "month-day") == "2026-02-01"
+    assert (to_iso_date("01/02/2026", "day-month"), to_iso_date("01/02/2026", "month-day")) == (
+        "2026-02-01",
+        "2026-01-02",
+    )
+    assert (to_iso_date("31/05/2024", "month-day"), to_iso_date("05/31/2024", "day-month")) == ("", "")
+    assert to_iso_date("01.02.2026", "month-day") == "2026-02-01"
 
 
 def test_names_are_compared_as_files_are_named() -> None:
     decomposed = unicodedata.normalize("NFD", "Müller.jpg")
-    assert list(works(f"file\n shoot\\{decomposed}\n")) == ["shoot/Müller.jpg"]
-    assert plain_name("\u202ea\x00b.jpg") == "ab.jpg"
-    assert plain_name("\x00") == "?"
+    assert list(read_table(f"file\n shoot\\{decomposed}\n")) == ["shoot/Müller.jpg"]
+    assert normalise_name("\u202ea\x00b.jpg") == "ab.jpg"
+    assert normalise_name("\x00") == "?"
 
 
 @pytest.mark.parametrize(
@@ -141,11 +144,11 @@ def test_names_are_compared_as_files_are_named() -> None:
     ],
 )  # fmt: skip
 def test_a_day_with_a_time_is_read_as_cameras_and_programs_write_it(text: str) -> None:
-    assert as_date(text) == "2024-05-31"
-    ((_file, one),) = works(f"file,created\na.jpg,{text}\n").items()
-    assert one.created == "2024-05-31"
+    assert to_iso_date(text) == "2024-05-31"
+    ((_file, work),) = read_table(f"file,created\na.jpg,{text}\n").items()
+    assert work.created == "2024-05-31"
 
 
 @pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "2024:05", "20241331", "14:30:00", "2024 14:30"])
 def test_what_is_no_day_is_none(text: str) -> None:
-    assert as_date(text) == ""
+    assert to_iso_date(text) == ""

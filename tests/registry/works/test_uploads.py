@@ -15,28 +15,28 @@ from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Uplo
 from registry.retention.purge import purge
 from registry.works import register as step, uploads
 from registry.works.register import import_uploads
-from registry.works.tables import read_works
-from registry.works.uploads import Declaration, Sent
+from registry.works.tables import parse_works_table
+from registry.works.uploads import Declaration, SentFile
 from tests.assets.rows import owner, photograph
-from tests.registry.works.test_ownership import signed
+from tests.registry.works.test_ownership import make_signed_picture
 from workers.tasks.sync_runner import SyncRunner
 
 
-def sent(name: str, data: bytes) -> Sent:
-    return Sent(name, len(data), lambda: data)
+def make_file(name: str, data: bytes) -> SentFile:
+    return SentFile(name, len(data), lambda: data)
 
 
-def begun(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
-    given = read_works("works.csv", table.encode(encoding)) if table else None
-    return uploads.begin(of, Declaration(author="Ann Lee"), by="ann", table=given, announced=announced)
+def start_upload(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
+    table_works = parse_works_table("works.csv", table.encode(encoding)) if table else None
+    return uploads.start_upload(of, Declaration(author="Ann Lee"), by="ann", table=table_works, announced=announced)
 
 
-def results(of: Upload) -> dict[str, tuple[str, str]]:
-    return {one.name: (one.outcome, one.reason) for one in of.files.all()}
+def list_results(upload: Upload) -> dict[str, tuple[str, str]]:
+    return {file.name: (file.outcome, file.reason) for file in upload.files.all()}
 
 
-def worked_off(inline: SyncRunner, of: Upload) -> None:
-    import_uploads(inline.services, list(of.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
+def process_upload(inline: SyncRunner, upload: Upload) -> None:
+    import_uploads(inline.services, list(upload.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
 
 
 @pytest.fixture
@@ -55,39 +55,43 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
         "empty.jpg": b"",
         "noise.jpg": b"\xff\xd8\xff" + b"x" * 500,
     }
-    upload = begun(studio, announced=10)
-    uploads.receive(inline.services, upload, [sent(name, data) for name, data in {**good, **broken}.items()])
-    uploads.receive(inline.services, upload, [sent("shoot/0.jpg", good["shoot/0.jpg"])])  # a response was lost
-    uploads.receive(inline.services, upload, [sent("again/0.jpg", good["shoot/0.jpg"])])
-    uploads.close(upload)
-    worked_off(inline, upload)
-    worked_off(inline, upload)
-    told = results(upload)
-    assert {name for name, (outcome, _) in told.items() if outcome == "registered"} == set(good)
-    assert told["again/0.jpg"] == ("known", "")
-    assert {name: told[name] for name in broken} == {
+    upload = start_upload(studio, announced=10)
+    uploads.receive_files(inline.services, upload, [make_file(name, data) for name, data in {**good, **broken}.items()])
+    uploads.receive_files(
+        inline.services, upload, [make_file("shoot/0.jpg", good["shoot/0.jpg"])]
+    )  # a response was lost
+    uploads.receive_files(inline.services, upload, [make_file("again/0.jpg", good["shoot/0.jpg"])])
+    uploads.close_upload(upload)
+    process_upload(inline, upload)
+    process_upload(inline, upload)
+    outcomes = list_results(upload)
+    assert {name for name, (outcome, _) in outcomes.items() if outcome == "registered"} == set(good)
+    assert outcomes["again/0.jpg"] == ("known", "")
+    assert {name: outcomes[name] for name in broken} == {
         "cut.jpg": ("refused", "truncated"),
         "page.html": ("refused", "not-a-picture"),
         "empty.jpg": ("refused", "empty"),
         "noise.jpg": ("refused", "broken"),
     }
     assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
-    far = uploads.progress_of([Upload.objects.get()])[upload.pk]
+    far = uploads.compute_progress([Upload.objects.get()])[upload.pk]
     assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
     assert list(inline.services.uploads.room(upload.pk)) == []
 
 
 def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: SyncRunner, studio: Owner) -> None:
     table = "文件名;作品名称;作者\na.jpg;两只鹦鹉;陈明\ndeep/b.jpg;灯塔;\nc.jpg;海;\n"
-    upload = begun(studio, table, "gbk")
-    uploads.receive(inline.services, upload, [sent("x/a.jpg", photograph(1)), sent("deep/b.jpg", photograph(2))])
-    uploads.close(upload)
-    worked_off(inline, upload)
+    upload = start_upload(studio, table, "gbk")
+    uploads.receive_files(
+        inline.services, upload, [make_file("x/a.jpg", photograph(1)), make_file("deep/b.jpg", photograph(2))]
+    )
+    uploads.close_upload(upload)
+    process_upload(inline, upload)
     assert list(Work.objects.order_by("title").values_list("title", "author", "source_name")) == [
         ("两只鹦鹉", "陈明", "x/a.jpg"),
         ("灯塔", "Ann Lee", "deep/b.jpg"),
     ]
-    assert [line.file for line in uploads.lines_without_files(upload)] == ["c.jpg"]
+    assert [line.file for line in uploads.list_lines_without_files(upload)] == ["c.jpg"]
 
 
 @pytest.mark.parametrize(("reads", "title", "author"), [(True, "p", "Bo Chan"), (False, "p", "")])
@@ -98,16 +102,16 @@ def test_what_files_state_is_declared_only_if_their_sender_wishes(
     title: str,
     author: str,
 ) -> None:
-    upload = uploads.begin(studio, Declaration(reads_metadata=reads), by="ann", table=None, announced=1)
-    uploads.receive(inline.services, upload, [sent("x/p.jpg", signed(1, Artist="Bo Chan"))])
-    worked_off(inline, upload)
+    upload = uploads.start_upload(studio, Declaration(reads_metadata=reads), by="ann", table=None, announced=1)
+    uploads.receive_files(inline.services, upload, [make_file("x/p.jpg", make_signed_picture(1, Artist="Bo Chan"))])
+    process_upload(inline, upload)
     work = Work.objects.get()
     assert (work.title, work.author, work.metadata) == (title, author, {"author": "Bo Chan"})
 
 
 def test_a_table_that_cannot_be_used_begins_nothing(studio: Owner) -> None:
     with pytest.raises(WrongUseError, match="2"):
-        begun(studio, "file,title\n,nothing\n")
+        start_upload(studio, "file,title\n,nothing\n")
     assert not Upload.objects.exists()
 
 
@@ -117,11 +121,11 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
     BlockedDigest.objects.create(digest=Digest.of(blocked))
     Owner.objects.update(quota_bytes=len(fits) + 10)
     studio.refresh_from_db()
-    upload = begun(studio)
-    given = [sent("blocked.jpg", blocked), sent("large.jpg", large), sent("fits.jpg", fits)]
+    upload = start_upload(studio)
+    files = [make_file("blocked.jpg", blocked), make_file("large.jpg", large), make_file("fits.jpg", fits)]
     huge = uploads.LeftOut("huge.tif", 10**9, "too-many-bytes")
-    uploads.receive(services, upload, [*given, sent("over.jpg", photograph(3))], left_out=[huge])
-    assert results(upload) == {
+    uploads.receive_files(services, upload, [*files, make_file("over.jpg", photograph(3))], left_out=[huge])
+    assert list_results(upload) == {
         "blocked.jpg": ("refused", "blocked"),
         "large.jpg": ("refused", "too-many-bytes"),
         "huge.tif": ("refused", "too-many-bytes"),
@@ -130,95 +134,97 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
     }
     assert set(services.uploads.room(upload.pk)) == {Digest.of(fits)}
     Owner.objects.update(quota_bytes=None)
-    uploads.receive(services, Upload.objects.get(), [sent("over.jpg", photograph(3)), sent("blocked.jpg", blocked)])
-    assert results(upload)["over.jpg"] == ("", "")
-    assert results(upload)["blocked.jpg"] == ("refused", "blocked")
+    uploads.receive_files(
+        services, Upload.objects.get(), [make_file("over.jpg", photograph(3)), make_file("blocked.jpg", blocked)]
+    )
+    assert list_results(upload)["over.jpg"] == ("", "")
+    assert list_results(upload)["blocked.jpg"] == ("refused", "blocked")
 
 
 def test_a_mended_file_takes_the_place_of_the_broken_one(inline: SyncRunner, studio: Owner) -> None:
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1)[:600])])
-    worked_off(inline, upload)
-    assert results(upload)["a.jpg"][0] == "refused"
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
-    worked_off(inline, upload)
-    assert results(upload) == {"a.jpg": ("registered", "")}
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1)[:600])])
+    process_upload(inline, upload)
+    assert list_results(upload)["a.jpg"][0] == "refused"
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
+    process_upload(inline, upload)
+    assert list_results(upload) == {"a.jpg": ("registered", "")}
 
 
 def test_a_full_disk_takes_nothing_and_says_so(inline: SyncRunner, studio: Owner) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=1 << 60)
-    upload = begun(studio)
+    upload = start_upload(studio)
     with pytest.raises(RefusedError):
-        uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+        uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     assert not upload.files.exists()
 
 
 @pytest.mark.long
 def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio: Owner) -> None:
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(3)])
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(3)])
     ids = list(upload.files.values_list("pk", flat=True))
     assert steps.claim(UploadFile, ids, inline.services.stale_after) == ids  # and its process is killed
     import_uploads(inline.services, ids)
     assert not Work.objects.exists()
     UploadFile.objects.update(claimed_at=now() - inline.services.stale_after - timedelta(seconds=1))
     inline.run_until_idle()
-    assert {outcome for outcome, _ in results(upload).values()} == {"registered"}
+    assert {outcome for outcome, _ in list_results(upload).values()} == {"registered"}
     assert Work.objects.count() == 3
 
 
 def test_the_time_left_follows_the_pace_of_the_last_minutes(inline: SyncRunner, studio: Owner) -> None:
-    upload = uploads.begin(studio, Declaration(), by="Ann", table=None, announced=10)
-    uploads.receive(inline.services, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(6)])
-    assert uploads.progress_of([upload])[upload.pk].seconds_left is None
+    upload = uploads.start_upload(studio, Declaration(), by="Ann", table=None, announced=10)
+    uploads.receive_files(inline.services, upload, [make_file(f"{n}.jpg", photograph(n)) for n in range(6)])
+    assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
     first = list(upload.files.order_by("pk").values_list("pk", flat=True))[:4]
     import_uploads(inline.services, first)
     upload.files.filter(pk__in=first).update(claimed_at=now() - timedelta(seconds=60))
-    far = uploads.progress_of([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 announced ones are missing
+    far = uploads.compute_progress([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 announced ones are missing
     assert far.seconds_left is not None
     assert far.seconds_left == pytest.approx(90, abs=10)
     assert far.minutes_left == 2
     upload.files.filter(pk__in=first).update(claimed_at=now() - uploads.RATE_WINDOW)
-    assert uploads.progress_of([upload])[upload.pk].seconds_left is None
-    uploads.close(upload)
-    worked_off(inline, upload)
+    assert uploads.compute_progress([upload])[upload.pk].seconds_left is None
+    uploads.close_upload(upload)
+    process_upload(inline, upload)
     upload.refresh_from_db()
-    assert uploads.progress_of([upload])[upload.pk].seconds_left == 0
+    assert uploads.compute_progress([upload])[upload.pk].seconds_left == 0
 
 
 def test_a_claimer_that_comes_late_changes_no_result(inline: SyncRunner, studio: Owner) -> None:
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
-    late = UploadFile.objects.select_related("upload__owner", "line").get()
-    worked_off(inline, upload)
-    step._take_in(inline.services, late)
-    assert results(upload) == {"a.jpg": ("registered", "")}
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
+    late_file = UploadFile.objects.select_related("upload__owner", "line").get()
+    process_upload(inline, upload)
+    step._register_file(inline.services, late_file)
+    assert list_results(upload) == {"a.jpg": ("registered", "")}
 
 
 def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: SyncRunner, studio: Owner) -> None:
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     stale = now() - inline.services.stale_after * 2
     UploadFile.objects.update(state=StepState.DOING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
     inline.run_until_idle()
-    far = uploads.progress_of([upload])[upload.pk]
-    assert (far.refused, far.waiting, [one.name for one in uploads.problems(upload)]) == (1, 0, ["a.jpg"])
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])  # sending it again retries
-    assert results(upload) == {"a.jpg": ("", "")}
+    far = uploads.compute_progress([upload])[upload.pk]
+    assert (far.refused, far.waiting, [problem.name for problem in uploads.list_refused(upload)]) == (1, 0, ["a.jpg"])
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])  # sending it again retries
+    assert list_results(upload) == {"a.jpg": ("", "")}
     UploadFile.objects.update(state=StepState.FAILED)
-    assert uploads.try_again(inline.services, upload) == 1
+    assert uploads.retry_failed(inline.services, upload) == 1
     inline.run_until_idle()
-    assert results(upload) == {"a.jpg": ("registered", "")}
+    assert list_results(upload) == {"a.jpg": ("registered", "")}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_one_picture_register_it_once(inline: SyncRunner) -> None:
     studio = owner("studio")
-    first, second = begun(studio), begun(studio)
+    first, second = start_upload(studio), start_upload(studio)
     for upload in (first, second):
-        uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+        uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     ids = [[upload.files.get().pk] for upload in (first, second)]
-    threads = [threading.Thread(target=_closing(inline, one)) for one in ids]
+    threads = [threading.Thread(target=_make_closing(inline, pk)) for pk in ids]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -227,7 +233,7 @@ def test_two_workers_at_one_picture_register_it_once(inline: SyncRunner) -> None
     assert Work.objects.count() == 1
 
 
-def _closing(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
+def _make_closing(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
     def run() -> None:
         from django.db import connection
 
@@ -240,28 +246,28 @@ def _closing(inline: SyncRunner, ids: Sequence[int]) -> Callable[[], None]:
 
 
 def test_a_purge_reaches_what_waits(inline: SyncRunner, studio: Owner) -> None:
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     purge(inline.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
     assert list(inline.services.uploads.room(upload.pk)) == []
-    worked_off(inline, upload)
-    assert results(upload)["a.jpg"] == ("refused", "missing")
+    process_upload(inline, upload)
+    assert list_results(upload)["a.jpg"] == ("refused", "missing")
 
 
 @pytest.fixture
 def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
     import os
 
-    upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
+    upload = start_upload(studio)
+    uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     os.utime(inline.services.config.data_dir / "uploads" / str(upload.pk), (0, 0))
     return upload
 
 
 def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: SyncRunner, old_folder: Upload) -> None:
     room = inline.services.uploads.room(old_folder.pk)
-    uploads.sweep(inline.services)
+    uploads.delete_idle(inline.services)
     assert len(list(room)) == 1
     UploadFile.objects.update(state=StepState.DONE)
-    uploads.sweep(inline.services)
+    uploads.delete_idle(inline.services)
     assert not (inline.services.config.data_dir / "uploads" / str(old_folder.pk)).exists()

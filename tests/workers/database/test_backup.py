@@ -11,31 +11,31 @@ from pytest_django import DjangoDbBlocker
 from desk.cli.backup import _say
 from exhibit.errors import WrongUseError
 from registry.services.services import Services
-from tests.assets.backed_up import SETTINGS, Made, made, nothing
+from tests.assets.backed_up import SETTINGS, BackedUpInstallation, backed_up, ignore_message
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
 from workers.database.backup_format import blob_name, members, verify_backup
 from workers.servers.embedded import EmbeddedServers
 
-__all__ = ["made"]
+__all__ = ["backed_up"]
 
 pytestmark = pytest.mark.timeout(900)
 PICTURE = b"a picture"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _running(made: Made, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def _running(backed_up: BackedUpInstallation, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Run the servers of the backed-up installation, and connect this process's Django to them."""
-    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
+    with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
         yield
 
 
 @pytest.fixture
-def picture(made: Made) -> Iterator[str]:
+def picture(backed_up: BackedUpInstallation) -> Iterator[str]:
     """The name of a blob in a backup and in the data folder, which a test damages."""
-    digest = made.services.blobs.put(PICTURE)
+    digest = backed_up.services.blobs.put(PICTURE)
     yield blob_name(digest.hex)
-    made.services.blobs.remove(digest)
+    backed_up.services.blobs.remove(digest)
 
 
 def change(path: Path, data: bytes) -> None:
@@ -50,159 +50,163 @@ def make_unreadable(path: Path) -> None:
 
 @pytest.mark.long
 def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
-    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    place, settings = tmp_path / "kept", made.config.data_dir / "exhibit.toml"
-    made.back_up(place)
+    place, settings = tmp_path / "kept", backed_up.config.data_dir / "exhibit.toml"
+    backed_up.back_up(place)
     earlier = verify_backup(place)
-    kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
-    made.services.blobs.put(str(place).encode())
-    with monkeypatch.context() as patched:
-        patched.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
+    inodes = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
+    backed_up.services.blobs.put(str(place).encode())
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
         settings.write_text("retention_days = 7\n")
         with pytest.raises(ZeroDivisionError):
-            made.back_up(place)
+            backed_up.back_up(place)
         settings.write_text(SETTINGS)
     assert verify_backup(place) == earlier
     stray = place / "blobs" / "ab" / "cd" / ("ab" * 32)
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"purged since")
-    later = made.back_up(place)
+    later = backed_up.back_up(place)
     assert (verify_backup(place), later.blobs) == (later, earlier.blobs + 1)
     assert len(list(place.glob("database-*"))) == 1
     assert [path.read_text() for path in place.glob("files/exhibit.toml*")] == [SETTINGS]
     assert not stray.exists()
-    assert {path: path.stat().st_ino for path in kept} == kept
+    assert {path: path.stat().st_ino for path in inodes} == inodes
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["good", "good.tar"])
-def test_a_damaged_file_takes_the_place_of_no_good_copy(made: Made, picture: str, name: str) -> None:
-    made.back_up(name)
-    change(made.config.data_dir / picture, PICTURE[:-1])
-    told = made.back_up(name)
-    assert (verify_backup(made.folder / name), told.damaged) == (told, ())
-    assert [stream.read() for member, stream in members(made.folder / name) if member == picture] == [PICTURE]
+def test_a_damaged_file_takes_the_place_of_no_good_copy(
+    backed_up: BackedUpInstallation, picture: str, name: str
+) -> None:
+    backed_up.back_up(name)
+    change(backed_up.config.data_dir / picture, PICTURE[:-1])
+    result = backed_up.back_up(name)
+    assert (verify_backup(backed_up.folder / name), result.damaged) == (result, ())
+    assert [stream.read() for member, stream in members(backed_up.folder / name) if member == picture] == [PICTURE]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["lacking", "lacking.tar"])
 @pytest.mark.parametrize("spoil", [lambda path: change(path, PICTURE[:-1]), make_unreadable], ids=["cut", "unreadable"])
 def test_a_file_that_is_damaged_everywhere_is_named_and_all_else_is_in_the_backup(
-    made: Made, tmp_path: Path, picture: str, name: str, spoil: Callable[[Path], None]
+    backed_up: BackedUpInstallation, tmp_path: Path, picture: str, name: str, spoil: Callable[[Path], None]
 ) -> None:
     place = tmp_path / name
-    spoil(made.config.data_dir / picture)
-    told = made.back_up(place)
-    assert (verify_backup(place), told.damaged) == (told, (Path(picture).name,))
+    spoil(backed_up.config.data_dir / picture)
+    result = backed_up.back_up(place)
+    assert (verify_backup(place), result.damaged) == (result, (Path(picture).name,))
     assert picture not in {member for member, _ in members(place)}
-    made.services.blobs.put(PICTURE)
-    healed = made.back_up(place)
-    assert (verify_backup(place), healed.damaged, healed.blobs) == (healed, (), told.blobs + 1)
+    backed_up.services.blobs.put(PICTURE)
+    healed = backed_up.back_up(place)
+    assert (verify_backup(place), healed.damaged, healed.blobs) == (healed, (), result.blobs + 1)
 
 
 @pytest.mark.long
-def test_a_copy_that_has_changed_in_the_backup_is_made_anew_and_stays_while_there_is_no_better_one(
-    made: Made, picture: str
+def test_changed_copy_in_the_backup_is_replaced_only_by_a_good_one(
+    backed_up: BackedUpInstallation, picture: str
 ) -> None:
-    copy = made.folder / "rotten" / picture
-    made.back_up("rotten")
+    copy = backed_up.folder / "rotten" / picture
+    backed_up.back_up("rotten")
     change(copy, PICTURE.swapcase())
-    told = made.back_up("rotten")
-    assert (verify_backup(made.folder / "rotten"), copy.read_bytes()) == (told, PICTURE)
+    result = backed_up.back_up("rotten")
+    assert (verify_backup(backed_up.folder / "rotten"), copy.read_bytes()) == (result, PICTURE)
     change(copy, PICTURE.swapcase())
-    change(made.config.data_dir / picture, PICTURE[:-1])
-    told = made.back_up("rotten")
-    assert (verify_backup(made.folder / "rotten"), told.damaged) == (told, (copy.name,))
+    change(backed_up.config.data_dir / picture, PICTURE[:-1])
+    result = backed_up.back_up("rotten")
+    assert (verify_backup(backed_up.folder / "rotten"), result.damaged) == (result, (copy.name,))
     assert copy.read_bytes() == PICTURE.swapcase()
 
 
 @pytest.mark.long
-def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_isnt_whole_leaves_no_file(backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        made.back_up("never.tar")
-    assert list(made.folder.glob("never*")) == []
+        backed_up.back_up("never.tar")
+    assert list(backed_up.folder.glob("never*")) == []
 
 
 @pytest.mark.long
-def test_a_file_of_any_length_is_whole(made: Made) -> None:
-    settings = made.config.data_dir / "exhibit.toml"
+def test_a_file_of_any_length_is_whole(backed_up: BackedUpInstallation) -> None:
+    settings = backed_up.config.data_dir / "exhibit.toml"
     for more in range(0, 10_240, 2048):  # a TAR file ends at a multiple of ten kilobytes
         settings.write_text(SETTINGS + "#" * more)
-        told = made.back_up("of-a-length.tar")
-        assert verify_backup(made.folder / "of-a-length.tar") == told
+        result = backed_up.back_up("of-a-length.tar")
+        assert verify_backup(backed_up.folder / "of-a-length.tar") == result
     settings.write_text(SETTINGS)
 
 
 @pytest.mark.long
-def test_without_keys_there_are_none_in_it(made: Made) -> None:
-    told = made.back_up("without", keys=False)
-    assert told.left_out == ("secrets/",)
-    key = (made.config.data_dir / "secrets" / "master_key").read_bytes()
-    assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
+def test_without_keys_there_are_none_in_it(backed_up: BackedUpInstallation) -> None:
+    result = backed_up.back_up("without", keys=False)
+    assert result.left_out == ("secrets/",)
+    key = (backed_up.config.data_dir / "secrets" / "master_key").read_bytes()
+    assert all(key not in stream.read() for _, stream in members(backed_up.folder / "without"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("keys", [True, False])
 def test_secrets_that_lie_elsewhere_are_named_as_left_out(
-    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, keys: bool
+    backed_up: BackedUpInstallation, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, keys: bool
 ) -> None:
     mount = tmp_path / "mount"
-    shutil.copytree(made.config.data_dir / "secrets", mount)
-    (made.config.data_dir / "secrets").rename(tmp_path / "aside")
+    shutil.copytree(backed_up.config.data_dir / "secrets", mount)
+    (backed_up.config.data_dir / "secrets").rename(tmp_path / "aside")
     try:
-        services = Services(replace(made.config, secrets_dir=str(mount)))
-        told = back_up(services, tmp_path / "backup", keys=keys, tell=nothing)
+        services = Services(replace(backed_up.config, secrets_dir=str(mount)))
+        result = back_up(services, tmp_path / "backup", keys=keys, tell=ignore_message)
     finally:
-        (tmp_path / "aside").rename(made.config.data_dir / "secrets")
-    assert [Path(name).name for name in told.left_out if name.startswith(str(mount))] == ["master_key", "log.key"]
-    assert not any(part.path.startswith("secrets/") for part in told.files)
-    _say(told, tmp_path / "backup")
-    said = capsys.readouterr().out
-    assert str(mount / "master_key") in said
-    _say(made.told, made.folder / "backup")
+        (tmp_path / "aside").rename(backed_up.config.data_dir / "secrets")
+    assert [Path(name).name for name in result.left_out if name.startswith(str(mount))] == ["master_key", "log.key"]
+    assert not any(part.path.startswith("secrets/") for part in result.files)
+    _say(result, tmp_path / "backup")
+    output = capsys.readouterr().out
+    assert str(mount / "master_key") in output
+    _say(backed_up.told, backed_up.folder / "backup")
     assert "It holds" in capsys.readouterr().out
 
 
 @pytest.mark.long
-def test_joined_counts_that_the_site_shows_are_in_it(made: Made) -> None:
-    shown = made.config.data_dir / "joined.json"
-    shown.write_bytes(b"{}")
-    told = made.back_up("with-joined")
-    [name] = [part.name for part in told.files if part.path == "joined.json"]
-    assert (made.folder / "with-joined" / name).read_bytes() == b"{}"
-    shown.unlink()
+def test_joined_counts_that_the_site_shows_are_in_it(backed_up: BackedUpInstallation) -> None:
+    joined_path = backed_up.config.data_dir / "joined.json"
+    joined_path.write_bytes(b"{}")
+    result = backed_up.back_up("with-joined")
+    [name] = [part.name for part in result.files if part.path == "joined.json"]
+    assert (backed_up.folder / "with-joined" / name).read_bytes() == b"{}"
+    joined_path.unlink()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
-def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(made: Made, where: str) -> None:
+def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(
+    backed_up: BackedUpInstallation, where: str
+) -> None:
     with pytest.raises(WrongUseError, match="one within the other"):
-        back_up(made.services, made.config.data_dir / where, keys=True, tell=nothing)
+        back_up(backed_up.services, backed_up.config.data_dir / where, keys=True, tell=ignore_message)
 
 
 @pytest.mark.long
-def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(made: Made) -> None:
-    place = made.folder / "home"
+def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(backed_up: BackedUpInstallation) -> None:
+    place = backed_up.folder / "home"
     letter = place / "files" / "letter.txt"
     letter.parent.mkdir(parents=True)
     letter.write_text("mine")
-    made.back_up("home")
+    backed_up.back_up("home")
     assert letter.read_text() == "mine"
     (place / "photo.jpg").write_bytes(b"mine too")
     with pytest.raises(WrongUseError, match=r"photo\.jpg"):
-        made.back_up("home")
+        backed_up.back_up("home")
     assert (place / "photo.jpg").exists()
 
 
 @pytest.mark.long
-def test_nobody_else_reads_a_backup_in_a_folder_that_others_may_read(made: Made) -> None:
-    place = made.folder / "open"
+def test_nobody_else_reads_a_backup_in_a_folder_that_others_may_read(backed_up: BackedUpInstallation) -> None:
+    place = backed_up.folder / "open"
     place.mkdir()
     place.chmod(0o755)
     (place / ".backup-killed").mkdir()
-    made.back_up("open")
+    backed_up.back_up("open")
     assert {path.stat().st_mode & 0o077 for path in place.rglob("*.dump")} == {0}
     assert {path.stat().st_mode & 0o077 for path in (place / "files" / "secrets").iterdir()} == {0}
     assert not (place / ".backup-killed").exists()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import IntegrityError
-from tests.assets.backed_up import Made, made
+from tests.assets.backed_up import BackedUpInstallation, backed_up
 from workers.database.backup_format import DESCRIPTION, FORMAT, parse_description, verify_backup
 
-__all__ = ["made"]
+__all__ = ["backed_up"]
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.mark.long
 @pytest.mark.parametrize("what", ["blobs/*/*/*", "database-*.dump", "files/secrets/log.*", "backup.json", "blobs-*"])
 @pytest.mark.parametrize("change", ["damaged", "missing"])
-def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: str) -> None:
-    place = Path(tempfile.mkdtemp(dir=made.folder)) / "backup"
-    subprocess.run(["cp", "--archive", made.folder / "backup", place], check=True)
+def test_whatever_is_damaged_or_missing_is_named(backed_up: BackedUpInstallation, what: str, change: str) -> None:
+    place = Path(tempfile.mkdtemp(dir=backed_up.folder)) / "backup"
+    subprocess.run(["cp", "--archive", backed_up.folder / "backup", place], check=True)
     victim = next(place.glob(what))
     data = victim.read_bytes()
     victim.unlink()

@@ -23,7 +23,7 @@ from workers.database.restore import FOLDER, _bytes_back
 
 
 @pytest.fixture
-def there(config: Config, transactional_db: None) -> Config:
+def database_config(config: Config, transactional_db: None) -> Config:
     """The configuration of this test's database."""
     assert config.database_url
     name = str(connection.settings_dict["NAME"])
@@ -31,23 +31,23 @@ def there(config: Config, transactional_db: None) -> Config:
 
 
 def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_where_there_are_none(
-    there: Config, tmp_path: Path
+    database_config: Config, tmp_path: Path
 ) -> None:
-    assert is_empty(there)
+    assert is_empty(database_config)
     Owner.objects.create(slug="studio", name="Studio")
     Picture.objects.create(digest=Digest.of(b"a"), size=1, first_seen=now())
     dump = tmp_path / "rows.dump"
-    with psycopg.connect(there.database_url) as other:
+    with psycopg.connect(database_config.database_url) as other:
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         [snapshot] = other.execute("SELECT pg_export_snapshot()").fetchone() or [""]
         Owner.objects.create(slug="later", name="Later")
-        dump_rows(there, str(snapshot), dump)
+        dump_rows(database_config, str(snapshot), dump)
     assert "0001_initial" in migrations_in(dump, "registry")
     assert migrations_in(dump, "nothing") == set()
-    assert not is_empty(there)
+    assert not is_empty(database_config)
     with pytest.raises(WrongUseError, match="There are rows"):
-        restore_rows(there, dump)
-    elsewhere = empty_database(there)
+        restore_rows(database_config, dump)
+    elsewhere = empty_database(database_config)
     restore_rows(elsewhere, dump)
     with psycopg.connect(elsewhere.database_url) as restored:
         assert restored.execute("SELECT slug FROM registry_owner").fetchall() == [("studio",)]
@@ -58,14 +58,14 @@ def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_wh
 
 @pytest.mark.long
 def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
-    there: Config, s3: S3, tmp_path: Path
+    database_config: Config, s3: S3, tmp_path: Path
 ) -> None:
-    config = replace(there, data_dir=tmp_path / "data", blobs_url=s3.url_for(tmp_path / "data"))
+    config = replace(database_config, data_dir=tmp_path / "data", blobs_url=s3.url_for(tmp_path / "data"))
     (config.data_dir / "locks").mkdir(parents=True)
-    services, given = Services(config), [bytes([number]) * 1000 for number in range(1, 9)]
-    services.blobs.put_all(given)
+    services, contents = Services(config), [bytes([number]) * 1000 for number in range(1, 9)]
+    services.blobs.put_all(contents)
     services.blobs.put(b"a document")
-    services.blobs.remove(Digest.of(given[0]))
+    services.blobs.remove(Digest.of(contents[0]))
     described = back_up(services, tmp_path / "backup", keys=True, tell=print)
     assert (verify_backup(tmp_path / "backup"), described.blobs) == (described, 8)
     new = replace(empty_database(config), data_dir=tmp_path / "new", blobs_url=s3.url_for(tmp_path / "new"))
@@ -73,13 +73,13 @@ def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
     _bytes_back(new, tmp_path / "backup")
     restore_rows(new, tmp_path / "backup" / described.rows.name)
     store = store_at(new, new.blobs_url)
-    assert set(store) == {*map(Digest.of, given[1:]), Digest.of(b"a document")}
+    assert set(store) == {*map(Digest.of, contents[1:]), Digest.of(b"a document")}
     assert all(map(store.is_whole, store))
 
 
 def empty_database(config: Config) -> Config:
     """Create another database on the same server, which is deleted with it."""
-    with psycopg.connect(config.database_url, autocommit=True) as made:
-        made.execute("DROP DATABASE IF EXISTS elsewhere")
-        made.execute("CREATE DATABASE elsewhere TEMPLATE template0")
+    with psycopg.connect(config.database_url, autocommit=True) as database:
+        database.execute("DROP DATABASE IF EXISTS elsewhere")
+        database.execute("CREATE DATABASE elsewhere TEMPLATE template0")
     return replace(config, database_url=psycopg.conninfo.make_conninfo(config.database_url, dbname="elsewhere"))

@@ -24,90 +24,92 @@ from workers.servers.embedded import lock_folder
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Config:
+def source_config(tmp_path: Path) -> Config:
     (tmp_path / "data").mkdir()
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data")})
 
 
-def nothing(_: Moved) -> None:
+def ignore_progress(_: Moved) -> None:
     """Ignore progress."""
 
 
 @pytest.mark.long
-def test_bytes_go_into_a_bucket_and_back_with_those_that_were_set_aside(s3: S3, here: Config, tmp_path: Path) -> None:
-    url = s3.url_for(here.data_dir)
-    blobs, aside = blob_store(here.data_dir), store_at(here, "", WITHHELD)
+def test_bytes_move_to_a_bucket_and_back_including_withheld_ones(s3: S3, source_config: Config, tmp_path: Path) -> None:
+    url = s3.url_for(source_config.data_dir)
+    blobs, withheld_store = blob_store(source_config.data_dir), store_at(source_config, "", WITHHELD)
     large = tmp_path / "large"
     large.write_bytes(b"x" * (PIECE + 1))
     digests = {*(blobs.put(bytes([number])) for number in range(30)), blobs.put_file(large), blobs.put(b"")}
-    hidden = aside.put(b"withheld")
-    told: list[int] = []
-    moved = take_to(here, "", url, lambda moved: told.append(moved.files))
-    assert (moved.files, moved.damaged, told) == (33, [], list(range(1, 34)))
+    withheld_digest = withheld_store.put(b"withheld")
+    progress: list[int] = []
+    moved = take_to(source_config, "", url, lambda moved: progress.append(moved.files))
+    assert (moved.files, moved.damaged, progress) == (33, [], list(range(1, 34)))
     assert moved.size == sum(map(blobs.size, digests)) + len(b"withheld")
-    assert set(store_at(here, url)) == digests
-    assert list(store_at(here, url, WITHHELD)) == [hidden]
-    assert store_at(here, url).is_whole(Digest.of_file(large))
-    assert take_to(here, "", url, nothing).copied == 0
+    assert set(store_at(source_config, url)) == digests
+    assert list(store_at(source_config, url, WITHHELD)) == [withheld_digest]
+    assert store_at(source_config, url).is_whole(Digest.of_file(large))
+    assert take_to(source_config, "", url, ignore_progress).copied == 0
 
-    other = replace(here, data_dir=tmp_path / "other")
+    other = replace(source_config, data_dir=tmp_path / "other")
     (tmp_path / "other").mkdir()
-    (here.data_dir / "secrets").rename(tmp_path / "other" / "secrets")
-    assert take_to(other, url, "", nothing).files == 33
+    (source_config.data_dir / "secrets").rename(tmp_path / "other" / "secrets")
+    assert take_to(other, url, "", ignore_progress).files == 33
     assert set(blob_store(other.data_dir)) == digests
     assert not (other.data_dir / "moving").exists()
 
 
-def test_what_is_damaged_where_it_lay_is_left_and_what_is_damaged_there_is_written_anew(
-    here: Config, tmp_path: Path
+def test_damaged_source_bytes_are_left_and_damaged_target_bytes_rewritten(
+    source_config: Config, tmp_path: Path
 ) -> None:
-    blobs, url = blob_store(here.data_dir), (tmp_path / "there").as_uri()
+    blobs, url = blob_store(source_config.data_dir), (tmp_path / "there").as_uri()
     whole, changed = blobs.put(b"whole"), blobs.put(b"as it was")
-    take_to(here, "", url, nothing)
-    there = FolderBlobStore(tmp_path / "there" / "blobs")
-    for store, digest in ((blobs, changed), (there, whole), (there, changed)):
+    take_to(source_config, "", url, ignore_progress)
+    target = FolderBlobStore(tmp_path / "there" / "blobs")
+    for store, digest in ((blobs, changed), (target, whole), (target, changed)):
         store.path(digest).chmod(0o600)
         store.path(digest).write_bytes(b"changed")
-    moved = take_to(here, "", url, nothing)
+    moved = take_to(source_config, "", url, ignore_progress)
     assert (moved.damaged, moved.files, moved.copied) == ([changed], 1, 1)
-    assert there.get(whole) == b"whole"
+    assert target.get(whole) == b"whole"
 
 
 @pytest.mark.long
-def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, here: Config, tmp_path: Path) -> None:
-    blob_store(here.data_dir).put(b"bytes")
-    url = s3.url_for(here.data_dir)
-    take_to(here, "", url, nothing)
-    other = replace(here, data_dir=tmp_path / "other")
+def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, source_config: Config, tmp_path: Path) -> None:
+    blob_store(source_config.data_dir).put(b"bytes")
+    url = s3.url_for(source_config.data_dir)
+    take_to(source_config, "", url, ignore_progress)
+    other = replace(source_config, data_dir=tmp_path / "other")
     (other.data_dir / "secrets").mkdir(parents=True)
     (other.data_dir / "secrets" / "bucket.toml").write_text(s3.settings())
-    for to, said in ((url, "another installation"), ("s3://never-made/x", "isn't there")):
-        with pytest.raises(StorageError, match=said):
-            take_to(other, "", to, nothing)
+    for to, message in ((url, "another installation"), ("s3://never-made/x", "isn't there")):
+        with pytest.raises(StorageError, match=message):
+            take_to(other, "", to, ignore_progress)
 
 
-def test_two_do_not_move_at_once(here: Config, tmp_path: Path) -> None:
-    blob_store(here.data_dir)
-    lock = FileLock(lock_folder(here) / "moving.lock")
+def test_two_do_not_move_at_once(source_config: Config, tmp_path: Path) -> None:
+    blob_store(source_config.data_dir)
+    lock = FileLock(lock_folder(source_config) / "moving.lock")
     assert lock.take()
     with pytest.raises(WrongUseError, match="already"):
-        take_to(here, "", (tmp_path / "there").as_uri(), nothing)
+        take_to(source_config, "", (tmp_path / "there").as_uri(), ignore_progress)
     lock.release()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_after_a_sudden_end_the_same_command_goes_on(here: Config, tmp_path: Path, how: int, code: int) -> None:
-    digests = {blob_store(here.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}
-    url, there = (tmp_path / "there").as_uri(), tmp_path / "there" / "blobs"
+def test_after_a_sudden_end_the_same_command_goes_on(
+    source_config: Config, tmp_path: Path, how: int, code: int
+) -> None:
+    digests = {blob_store(source_config.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}
+    url, target = (tmp_path / "there").as_uri(), tmp_path / "there" / "blobs"
     command = [sys.executable, "-m", "desk", "blobs", "move", "--to", url]
-    environ = {**os.environ, "EXHIBIT_DATA": str(here.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    environ = {**os.environ, "EXHIBIT_DATA": str(source_config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     with subprocess.Popen(command, env=environ, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as moving:
-        wait_until(lambda: len(list(there.glob("[0-9a-f]*/*/*"))) > 5)
+        wait_until(lambda: len(list(target.glob("[0-9a-f]*/*/*"))) > 5)
         moving.send_signal(how)
         _, err = moving.communicate()
     assert (moving.returncode, "Traceback" in err) == (code, False), err
-    store = FolderBlobStore(there)
+    store = FolderBlobStore(target)
     assert 5 < len(list(store)) < 500
     assert all(map(store.is_whole, store))
     assert subprocess.run(command, env=environ, cwd=CHECKOUT, check=True).returncode == 0

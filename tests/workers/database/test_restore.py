@@ -21,16 +21,16 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.configuration import load_config
-from registry.keys.signing_keys import closed_keys
+from registry.keys.signing_keys import locked_keys_fault
 from registry.log.log import submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import NoticeMail
 from registry.notices import mail as notice_mail
 from registry.services.services import Services
-from tests.assets.backed_up import MAPPING, SETTINGS, Made, answers, made, nothing
-from tests.assets.command_line import CommandLine, forking
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.backed_up import MAPPING, SETTINGS, BackedUpInstallation, backed_up, ignore_message, summarize
+from tests.assets.command_line import CommandLine, forking_command_line
+from tests.assets.processes import find_processes, wait_until
 from tests.assets.stack import connected_to
 from workers.database.backup import log_state
 from workers.database.backup_format import DESCRIPTION, blob_name, members as members_of
@@ -38,70 +38,70 @@ from workers.database.restore import put_back
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 
-__all__ = ["made"]
+__all__ = ["backed_up"]
 
 pytestmark = pytest.mark.timeout(900)
 Members = dict[str, bytes]
 
 
 @pytest.fixture
-def own(made: Made) -> Members:
+def own(backed_up: BackedUpInstallation) -> Members:
     """Return the files of a backup by name."""
-    with tarfile.open(made.folder / "all.tar") as tar:
-        return {one.name: file.read() for one in tar if (file := tar.extractfile(one)) is not None}
+    with tarfile.open(backed_up.folder / "all.tar") as tar:
+        return {member.name: file.read() for member in tar if (file := tar.extractfile(member)) is not None}
 
 
-def tar_of(members: Members, to: Path) -> Path:
+def make_tar(members: Members, to: Path) -> Path:
     with tarfile.open(to, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in members.items():
-            told = tarfile.TarInfo(name)
-            told.size = len(data)
-            tar.addfile(told, BytesIO(data))
+            tar_info = tarfile.TarInfo(name)
+            tar_info.size = len(data)
+            tar.addfile(tar_info, BytesIO(data))
     return to
 
 
-def cut_short(members: Members, to: Path) -> Path:
-    tar = tar_of(members, to)
+def make_truncated_tar(members: Members, to: Path) -> Path:
+    tar = make_tar(members, to)
     os.truncate(tar, tar.stat().st_size * 2 // 3)
     return tar
 
 
-def without_a_blob(members: Members, to: Path) -> Path:
-    gone = next(name for name in members if name.startswith("blobs/"))
-    return tar_of({name: data for name, data in members.items() if name != gone}, to)
+def make_tar_without_blob(members: Members, to: Path) -> Path:
+    missing_name = next(name for name in members if name.startswith("blobs/"))
+    return make_tar({name: data for name, data in members.items() if name != missing_name}, to)
 
 
-def with_a_damaged_list(members: Members, to: Path) -> Path:
-    return tar_of(
+def make_tar_with_damaged_list(members: Members, to: Path) -> Path:
+    return make_tar(
         {name: data.replace(b"a", b"x") if name[:6] == "blobs-" else data for name, data in members.items()}, to
     )
 
 
-def of_another_format(members: Members, to: Path) -> Path:
-    told = json.loads(members[DESCRIPTION]) | {"format": "exhibit-backup/2"}
-    return tar_of(members | {DESCRIPTION: json.dumps(told).encode()}, to)
+def make_tar_of_other_format(members: Members, to: Path) -> Path:
+    description = json.loads(members[DESCRIPTION]) | {"format": "exhibit-backup/2"}
+    return make_tar(members | {DESCRIPTION: json.dumps(description).encode()}, to)
 
 
-def no_archive(_: Members, to: Path) -> Path:
+def make_invalid_tar(_: Members, to: Path) -> Path:
     to.write_bytes(lzma.compress(b"no archive"))
     return to
 
 
-def with_settings(members: Members, to: Path, settings: str) -> Path:
-    told, data = json.loads(members[DESCRIPTION]), settings.encode()
+def make_tar_with_settings(members: Members, to: Path, settings: str) -> Path:
+    description, data = json.loads(members[DESCRIPTION]), settings.encode()
     digest = Digest.of(data).hex
     name, path = f"files/exhibit.toml-{digest[:16]}", "exhibit.toml"
     described = {"name": name, "digest": digest, "size": len(data), "mode": 0o600, "path": path}
-    told["files"] = [described, *(one for one in told["files"] if one["path"] != path)]
-    return tar_of(members | {name: data, DESCRIPTION: json.dumps(told).encode()}, to)
+    description["files"] = [described, *(entry for entry in description["files"] if entry["path"] != path)]
+    return make_tar(members | {name: data, DESCRIPTION: json.dumps(description).encode()}, to)
 
 
 REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
-    (no_archive, "no whole TAR file"),
-    (cut_short, "no whole TAR file"),
-    (without_a_blob, "missing or hold other bytes"),
-    (with_a_damaged_list, "missing or hold other bytes"),
-    (of_another_format, "another version"),
+    (make_invalid_tar, "no whole TAR file"),
+    (make_truncated_tar, "no whole TAR file"),
+    (make_tar_without_blob, "missing or hold other bytes"),
+    (make_tar_with_damaged_list, "missing or hold other bytes"),
+    (make_tar_of_other_format, "another version"),
 ]
 
 
@@ -111,43 +111,43 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
 ) -> None:
     cli = CommandLine(open_folder / "data", {"EXHIBIT_LANGUAGES": "en"})
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
-    for spoil, words in REFUSALS:
-        with pytest.raises(ExhibitError, match=words):
-            put_back(config, spoil(own, open_folder / "spoiled.tar"), nothing)
-        assert left(cli) <= {"locks"}, spoil
-    assert words in cli.run("restore", open_folder / "spoiled.tar", code=1).err
-    whole = tar_of(own, open_folder / "whole.tar")
-    with cli.started("restore", whole) as victim:
+    for spoil, message in REFUSALS:
+        with pytest.raises(ExhibitError, match=message):
+            put_back(config, spoil(own, open_folder / "spoiled.tar"), ignore_message)
+        assert list_files(cli) <= {"locks"}, spoil
+    assert message in cli.run("restore", open_folder / "spoiled.tar", code=1).err
+    tar_path = make_tar(own, open_folder / "whole.tar")
+    with cli.started("restore", tar_path) as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
-    wait_until(lambda: not processes_of(cli.data))
+    wait_until(lambda: not find_processes(cli.data))
     # Other commands run in between, and create their own secrets.
-    with forking(cli) as quick, EmbeddedServers(config):
-        work_goes_on(quick, own, open_folder)
+    with forking_command_line(cli) as quick, EmbeddedServers(config):
+        assert_restore_continues(quick, own, open_folder)
 
 
 @pytest.mark.long
 def test_a_backup_with_the_schema_of_another_version_is_refused_before_anything_is_put_back(
-    made: Made, open_folder: Path, django_db_blocker: DjangoDbBlocker
+    backed_up: BackedUpInstallation, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
+    with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
         MigrationRecorder(connection).record_applied("registry", "0105_squashed_0001_0104")
-        made.back_up("other-schema")
+        backed_up.back_up("other-schema")
         MigrationRecorder(connection).record_unapplied("registry", "0105_squashed_0001_0104")
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    with pytest.raises(WrongUseError, match=r"0105_squashed_0001_0104.*: nothing was restored") as refused:
-        put_back(config, made.folder / "other-schema", nothing)
-    assert refused.value.hint
-    assert not {"blobs", "restoring", "exhibit.toml"} & left(CommandLine(config.data_dir))
+    with pytest.raises(WrongUseError, match=r"0105_squashed_0001_0104.*: nothing was restored") as error_info:
+        put_back(config, backed_up.folder / "other-schema", ignore_message)
+    assert error_info.value.hint
+    assert not {"blobs", "restoring", "exhibit.toml"} & list_files(CommandLine(config.data_dir))
 
 
-def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
+def assert_restore_continues(cli: CommandLine, members: Members, folder: Path) -> None:
     assert cli.api("GET", "/owners")["items"] == []
     assert not (cli.data / "restoring").exists()
     cli.run("backup", folder / "empty.tar")
     settings = "[[anchors]]\nkind = 'rfc3161'\nname = 'a'\nurls = ['https://a.example']\nroots = '/gone.pem'\n"
-    told = cli.ask("restore", with_settings(members, folder / "with.tar", settings))
-    assert told["settings_aside"] is True
+    result = cli.ask("restore", make_tar_with_settings(members, folder / "with.tar", settings))
+    assert result["settings_aside"] is True
     assert (cli.data / "exhibit.toml.restored").read_text() == settings
     assert len(cli.ask("log", "verify", code=1)["problems"]) == 1  # the log's checkpoint file is missing
     assert len(cli.api("GET", "works")["items"]) == 1
@@ -156,130 +156,134 @@ def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
     assert not (cli.data / "restoring").exists()
 
 
-def left(cli: CommandLine) -> set[str]:
+def list_files(cli: CommandLine) -> set[str]:
     return {path.name for path in cli.data.iterdir()} if cli.data.exists() else set()
 
 
 @pytest.mark.parametrize("place", ["backup", pytest.param("all.tar", marks=pytest.mark.long)])
 def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
-    made: Made, place: str, django_db_blocker: DjangoDbBlocker
+    backed_up: BackedUpInstallation, place: str, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    cli = CommandLine(made.folder / f"from-{place}")
-    said = cli.run("restore", made.folder / place).out
-    assert "/operator/log/new-origin" in said
-    assert "exhibit log verify --against" in said
+    cli = CommandLine(backed_up.folder / f"from-{place}")
+    output = cli.run("restore", backed_up.folder / place).out
+    assert "/operator/log/new-origin" in output
+    assert "exhibit log verify --against" in output
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
-        assert answers(services) == made.answers
+        assert summarize(services) == backed_up.answers
         assert len(replay(services).problems) == 1  # the log's checkpoint file is missing
         mail = NoticeMail.objects.get()
-        assert notice_mail.may_have_left(mail)
+        assert notice_mail.is_in_doubt(mail)
         submit(EntryType.CASE, {"number": 1})
         sequence_log(services)
         with pytest.raises(BrokenHistoryError):
             sign_checkpoint(services)
-        assert log_state(services).checkpoint == made.told.log.checkpoint
+        assert log_state(services).checkpoint == backed_up.told.log.checkpoint
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
     assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
-    kept = [path for path in (cli.data / "benchmark").rglob("*") if path.is_file()]
-    assert [path.read_bytes() for path in kept] == [b"of a pair"]
+    paths = [path for path in (cli.data / "benchmark").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in paths] == [b"of a pair"]
     assert (cli.data / "secrets" / "master_key").stat().st_mode & 0o777 == 0o600
     assert not (cli.data / "restoring").exists()
     assert not (cli.data / "log.head").exists()
 
 
 @pytest.mark.long
-def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restored(made: Made) -> None:
-    digest, rotten, place = made.services.blobs.put(b"a picture"), b"A picture", made.folder / "lacking"
-    stored = made.config.data_dir / blob_name(digest.hex)
+def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restored(
+    backed_up: BackedUpInstallation,
+) -> None:
+    digest, rotten, place = backed_up.services.blobs.put(b"a picture"), b"A picture", backed_up.folder / "lacking"
+    stored = backed_up.config.data_dir / blob_name(digest.hex)
     stored.chmod(0o600)
     stored.write_bytes(rotten)
-    told = made.cli.ask("backup", place, code=4)
-    made.services.blobs.remove(digest)
-    assert told["damaged"] == [digest.hex]
+    result = backed_up.cli.ask("backup", place, code=4)
+    backed_up.services.blobs.remove(digest)
+    assert result["damaged"] == [digest.hex]
     (place / blob_name(digest.hex)).parent.mkdir(parents=True, exist_ok=True)
     (place / blob_name(digest.hex)).write_bytes(rotten)
-    cli = CommandLine(made.folder / "lacks")
+    cli = CommandLine(backed_up.folder / "lacks")
     assert digest.hex in cli.run("restore", place, code=4).out
-    assert len(list((cli.data / "blobs").glob("*/*/*"))) == told["blobs"]
+    assert len(list((cli.data / "blobs").glob("*/*/*"))) == result["blobs"]
 
 
 @pytest.mark.long
-def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(made: Made, django_db_blocker: DjangoDbBlocker) -> None:
-    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
-        made.back_up("keyless", keys=False)
-    cli = CommandLine(made.folder / "from-keyless")
-    said = cli.run("restore", made.folder / "keyless").out
-    assert ("secrets/" in said, "exhibit key rotate" in said) == (True, True)
-    shutil.copytree(made.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
+def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(
+    backed_up: BackedUpInstallation, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock(), EmbeddedServers(backed_up.config), connected_to(backed_up.config):
+        backed_up.back_up("keyless", keys=False)
+    cli = CommandLine(backed_up.folder / "from-keyless")
+    output = cli.run("restore", backed_up.folder / "keyless").out
+    assert ("secrets/" in output, "exhibit key rotate" in output) == (True, True)
+    shutil.copytree(backed_up.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
-        assert closed_keys(Services(config)) == ""
+        assert locked_keys_fault(Services(config)) == ""
 
 
 @pytest.mark.long
-def test_it_is_refused_where_there_are_rows(made: Made) -> None:
-    assert "There are rows" in made.cli.run("restore", made.folder / "backup", code=2).err
+def test_it_is_refused_where_there_are_rows(backed_up: BackedUpInstallation) -> None:
+    assert "There are rows" in backed_up.cli.run("restore", backed_up.folder / "backup", code=2).err
 
 
 @pytest.mark.long
-def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(made: Made) -> None:
-    cli = CommandLine(made.folder / "interrupted")
+def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(backed_up: BackedUpInstallation) -> None:
+    cli = CommandLine(backed_up.folder / "interrupted")
     cli.data.mkdir(mode=0o755)
     (cli.data / "exhibit.toml").write_text("retention_days = 7\n")
-    with cli.started("restore", made.folder / "backup") as victim:
+    with cli.started("restore", backed_up.folder / "backup") as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
-    wait_until(lambda: not processes_of(cli.data))
+    wait_until(lambda: not find_processes(cli.data))
     assert (cli.data / "restoring").exists()
-    told = cli.ask("restore", made.folder / "backup")
-    assert told["log"]["root"] == made.told.log.root
-    assert told["settings_aside"] is True
+    result = cli.ask("restore", backed_up.folder / "backup")
+    assert result["log"]["root"] == backed_up.told.log.root
+    assert result["settings_aside"] is True
     assert (cli.data / "exhibit.toml").read_text() == "retention_days = 7\n"
     assert (cli.data / "exhibit.toml.restored").read_text() == SETTINGS
 
 
 @pytest.mark.long
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
-    made: Made, monkeypatch: pytest.MonkeyPatch
+    backed_up: BackedUpInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = load_config({"EXHIBIT_DATA": str(made.folder / "small")})
-    usage = shutil.disk_usage(made.folder)
+    config = load_config({"EXHIBIT_DATA": str(backed_up.folder / "small")})
+    usage = shutil.disk_usage(backed_up.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     with pytest.raises(WrongUseError, match="nothing was restored"):
-        put_back(config, made.folder / "backup", nothing)
+        put_back(config, backed_up.folder / "backup", ignore_message)
     assert not (config.data_dir / "postgres").exists()
     assert not (config.data_dir / "blobs").exists()
-    assert made.told.database > 1_000_000
+    assert backed_up.told.database > 1_000_000
 
 
 @pytest.mark.long
-def test_a_damaged_backup_isnt_restored(made: Made) -> None:
-    place = made.folder / "damaged.tar"
-    data = (made.folder / "all.tar").read_bytes()
+def test_a_damaged_backup_isnt_restored(backed_up: BackedUpInstallation) -> None:
+    place = backed_up.folder / "damaged.tar"
+    data = (backed_up.folder / "all.tar").read_bytes()
     place.write_bytes(data[: len(data) // 2])
-    cli = CommandLine(made.folder / "untouched")
+    cli = CommandLine(backed_up.folder / "untouched")
     cli.run("restore", place, code=1)
     assert not (cli.data / "postgres").exists()
     assert not (cli.data / "blobs").exists()
 
 
 @pytest.mark.long
-def test_a_backup_that_leads_out_of_the_data_folder_is_refused(made: Made) -> None:
-    told = json.loads((made.folder / "backup" / DESCRIPTION).read_bytes())
-    [part] = [one for one in told["files"] if one["path"] == "exhibit.toml"]
+def test_a_backup_that_leads_out_of_the_data_folder_is_refused(backed_up: BackedUpInstallation) -> None:
+    description = json.loads((backed_up.folder / "backup" / DESCRIPTION).read_bytes())
+    [part] = [entry for entry in description["files"] if entry["path"] == "exhibit.toml"]
     part["path"] = "../../evil"
-    tar = made.folder / "hostile.tar"
+    tar = backed_up.folder / "hostile.tar"
     with tarfile.open(tar, "w") as file:
-        for name, stream in members_of(made.folder / "backup"):
-            data = json.dumps(told).encode() if name == DESCRIPTION else stream.read()
+        for name, stream in members_of(backed_up.folder / "backup"):
+            data = json.dumps(description).encode() if name == DESCRIPTION else stream.read()
             inner = tarfile.TarInfo(name)
             inner.size = len(data)
             file.addfile(inner, io.BytesIO(data))
-    cli = CommandLine(made.folder / "victim" / "data")
+    cli = CommandLine(backed_up.folder / "victim" / "data")
     assert "../../evil" in cli.run("restore", tar, code=1).err
-    assert not (made.folder / "evil").exists()
+    assert not (backed_up.folder / "evil").exists()

@@ -26,9 +26,9 @@ def test_a_database_that_lacks_a_migration_is_behind(db: None) -> None:
 @pytest.mark.parametrize("name", ["0045_ledger_effects", "0105_squashed_0001_0104", "9999_of_a_later_version"])
 def test_a_database_with_the_schema_of_another_version_is_refused(name: str, db: None) -> None:
     MigrationRecorder(connection).record_applied("registry", name)
-    with pytest.raises(ServiceMissingError, match=name) as refused:
+    with pytest.raises(ServiceMissingError, match=name) as error_info:
         schema.migrate()
-    assert refused.value.hint
+    assert error_info.value.hint
 
 
 def test_the_migrations_make_what_the_models_say(db: None) -> None:
@@ -39,7 +39,7 @@ def test_a_database_that_refuses_is_said_in_a_sentence(db: None) -> None:
     with transaction.atomic():
         with pytest.raises(DatabaseError), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM nothing")
-        with pytest.raises(ServiceMissingError) as refused:
+        with pytest.raises(ServiceMissingError) as error_info:
             schema.migrate()
-        assert isinstance(refused.value.__cause__, DatabaseError)
+        assert isinstance(error_info.value.__cause__, DatabaseError)
         transaction.set_rollback(True)

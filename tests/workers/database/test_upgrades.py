@@ -14,7 +14,7 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
 from registry.configuration import load_config
-from registry.log.history import Compared, check_against
+from registry.log.history import Relation, compare_with_files
 from registry.log.replay import replay
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
 from registry.services.services import Services
@@ -26,8 +26,8 @@ from tests.assets.upgrade_backup import bundle_of
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 
-KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
-RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in KEPT.glob("*.tar.xz"))
+BACKUPS = CHECKOUT / "tests" / "assets" / "upgrades"
+RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in BACKUPS.glob("*.tar.xz"))
 
 
 @pytest.mark.long
@@ -36,11 +36,11 @@ RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in KEPT.glob("*.tar
 def test_a_backup_of_this_version_or_a_release_is_restored_whole(
     version: str, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    kept, tar = KEPT / f"{version}.tar.xz", open_folder / "backup.tar"
-    if not kept.exists():
-        kept = open_folder / "made.tar.xz"
-        subprocess.run([sys.executable, "-m", "tests.assets.upgrade_backup", kept], cwd=CHECKOUT, check=True)
-    tar.write_bytes(lzma.decompress(kept.read_bytes()))
+    archive, tar = BACKUPS / f"{version}.tar.xz", open_folder / "backup.tar"
+    if not archive.exists():
+        archive = open_folder / "made.tar.xz"
+        subprocess.run([sys.executable, "-m", "tests.assets.upgrade_backup", archive], cwd=CHECKOUT, check=True)
+    tar.write_bytes(lzma.decompress(archive.read_bytes()))
     cli = CommandLine(open_folder / "data", {"EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"})
     cli.run("restore", tar)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
@@ -55,20 +55,22 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
         assemble(services, Bundle.objects.get(), out)
         assembled, handed_out = open_folder / "assembled.zip", open_folder / "handed-out.zip"
         assembled.write_bytes(out.getvalue())
-        handed_out.write_bytes(lzma.decompress(bundle_of(kept).read_bytes()))
+        handed_out.write_bytes(lzma.decompress(bundle_of(archive).read_bytes()))
         for bundle in (assembled, handed_out):
-            checks = {one.name: one.state for one in Verifier().verify(bundle).checks}
+            checks = {item.name: item.state for item in Verifier().verify(bundle).checks}
             assert State.FAILED not in checks.values()
             assert checks["tools"] is State.PASSED
-        assert {one.outcome for one in check_against(services, [handed_out])} == {Compared.CONTINUED}
-        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
+        assert {item.outcome for item in compare_with_files(services, [handed_out])} == {Relation.CONTINUED}
+        assert ["file of the log's head is missing" in item for item in replay(services).problems] == [True]
         connections["default"].close()
 
 
 def test_every_tagged_version_has_left_a_backup() -> None:
     try:
-        told = subprocess.run(["git", "tag", "--list", "v*"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        result = subprocess.run(
+            ["git", "tag", "--list", "v*"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this checkout has no history")
-    versions = {tag.removeprefix("v") for tag in told.stdout.split()}
+    versions = {tag.removeprefix("v") for tag in result.stdout.split()}
     assert versions <= set(RELEASES)

@@ -24,15 +24,15 @@ def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: SyncRunner)
     assert going_on(inline.services) == []
     WorkPicture.objects.update(state="doing", progress={"alike": 2000, "compared": 450})
     FingerprintRow.objects.filter(part="local").delete()
-    assert [(one.done, one.total) for one in going_on(inline.services)] == [(450, 2000), (0, 1)]
+    assert [(progress.done, progress.total) for progress in going_on(inline.services)] == [(450, 2000), (0, 1)]
 
 
 def test_uploads_say_how_many_files_are_registered_and_how_long_the_rest_takes(inline: SyncRunner) -> None:
-    upload = uploads.begin(owner("studio"), uploads.Declaration(), by="Ann", table=None, announced=3)
-    files = [uploads.Sent(f"{seed}.jpg", len(photograph(seed)), partial(photograph, seed)) for seed in (1, 2)]
-    uploads.receive(inline.services, upload, files)
-    (waiting,) = going_on(inline.services)
-    assert (waiting.done, waiting.total, waiting.seconds_left) == (0, 3, None)
+    upload = uploads.start_upload(owner("studio"), uploads.Declaration(), by="Ann", table=None, announced=3)
+    files = [uploads.SentFile(f"{seed}.jpg", len(photograph(seed)), partial(photograph, seed)) for seed in (1, 2)]
+    uploads.receive_files(inline.services, upload, files)
+    (progress,) = going_on(inline.services)
+    assert (progress.done, progress.total, progress.seconds_left) == (0, 3, None)
     first = upload.files.earliest("pk").pk
     import_uploads(inline.services, [first])
     upload.files.filter(pk=first).update(claimed_at=now() - timedelta(minutes=1))
@@ -50,8 +50,8 @@ def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: 
     get_features(inline.services).remove(damaged.digest)
     inline.services.blobs.remove(damaged.digest)
     assert votes_upkeep.measure_missing(inline.services) == 1
-    (told,) = going_on(inline.services)
-    assert (told.done, told.total) == (1, 2)
+    (progress,) = going_on(inline.services)
+    assert (progress.done, progress.total) == (1, 2)
     assert votes_upkeep.measure_missing(inline.services) == 0
     inline.services.blobs.put(photograph(1))
     list(rebuild_indexes(inline.services))

@@ -8,66 +8,68 @@ import pytest
 
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import SENTENCES, tell_once
-from registry.bundles.witness import ask_witnesses
+from registry.bundles.witness import request_timestamps
 from registry.db import steps
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.matches.match import match_pictures
 from registry.models import AnchorReceipt, Case, Picture, UploadFile
-from registry.pictures.previews import kept_preview
+from registry.pictures.previews import get_preview
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.register import import_uploads
-from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
-from tests.assets.moody import MoodyAnchor, moody
-from tests.assets.rows import asked_for, owner, photograph
+from tests.assets.damaged import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
+from tests.assets.moody import UnreliableAnchor, unreliable_anchor
+from tests.assets.rows import create_pending_receipts, owner, photograph
 from workers.operations.backlog import held_up
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["inline", "moody", "stage", "waiting", "works_and_pictures"]
+__all__ = ["inline", "stage", "unreliable_anchor", "waiting_pictures", "works_and_pictures"]
 
 
-def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: SyncRunner, moody: MoodyAnchor) -> None:
-    moody.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-    rows = asked_for(b"1")
+def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    unreliable_anchor.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+    rows = create_pending_receipts(b"1")
     with pytest.raises(OSError, match="down") as down:
-        ask_witnesses(inline.services, rows)
-    steps.break_off(AnchorReceipt, rows, down.value)
+        request_timestamps(inline.services, rows)
+    steps.release_after_error(AnchorReceipt, rows, down.value)
     assert held_up() == {"witness": SENTENCES[errno.ENETDOWN]}
-    moody.mood = ServiceMissingError("Nobody is there.")
+    unreliable_anchor.mood = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
-    ask_witnesses(inline.services, rows)
+    request_timestamps(inline.services, rows)
     assert held_up() == {}
 
 
 @pytest.mark.long
 def test_what_a_damaged_index_is_needed_for_makes_it_again_and_is_not_held_up(
-    inline: SyncRunner, waiting: list[int]
+    inline: SyncRunner, waiting_pictures: list[int]
 ) -> None:
     list(rebuild_indexes(inline.services))
-    damage(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
+    truncate_files(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
     services = Services(inline.services.config)
-    upload = uploads.begin(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
-    uploads.receive(services, upload, [uploads.Sent("a.jpg", len(photograph(70)), lambda: photograph(70))])
+    upload = uploads.start_upload(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
+    uploads.receive_files(services, upload, [uploads.SentFile("a.jpg", len(photograph(70)), lambda: photograph(70))])
     import_uploads(services, list(UploadFile.objects.values_list("pk", flat=True)))
-    match_pictures(services, waiting)
+    match_pictures(services, waiting_pictures)
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert UploadFile.objects.get().outcome == "registered"
 
 
 @pytest.mark.long
 def test_without_room_for_caches_work_goes_on_and_it_is_said_once(
-    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    inline: SyncRunner, waiting_pictures: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("exhibit.machine.CACHE_RESERVE", 2**62)
     tell_once.cache_clear()
     for folder in ("features", "previews"):
         shutil.rmtree(inline.services.config.data_dir / folder, ignore_errors=True)
     services = Services(inline.services.config)
-    match_pictures(services, waiting)
+    match_pictures(services, waiting_pictures)
     assert (Case.objects.count(), held_up()) == (WORKS, {})
-    for picture in Picture.objects.filter(pk__in=waiting):
-        assert kept_preview(services, picture.digest)
+    for picture in Picture.objects.filter(pk__in=waiting_pictures):
+        assert get_preview(services, picture.digest)
     assert not [
         path for folder in ("features", "previews") for path in (services.config.data_dir / folder).rglob("*.*")
     ]
-    assert len([one for one in caplog.messages if "without the cache" in one]) == 2
+    assert len([message for message in caplog.messages if "without the cache" in message]) == 2

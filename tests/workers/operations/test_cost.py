@@ -7,30 +7,30 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Money
 from registry.db import running
-from registry.db.running import Taken
+from registry.db.running import StepUsage
 from registry.models import Picture
 from workers.operations import capacity
 from workers.operations.capacity import ENOUGH, MIN_PICTURES, costs_of, laws_here, shipped_laws
 from workers.tasks.sync_runner import SyncRunner
 
 
-def taken(rows: int, core: float) -> Taken:
-    return Taken(rows=rows, seconds=2 * core, processor_seconds=core, last_at=now())
+def make_usage(rows: int, core: float) -> StepUsage:
+    return StepUsage(rows=rows, seconds=2 * core, processor_seconds=core, last_at=now())
 
 
 def test_a_million_pictures_cost_what_all_steps_took_for_those_that_were_found() -> None:
-    found = costs_of({"seal": taken(3, 36.0), "match": taken(1000, 360.0)}, "0.02 EUR")
-    assert found.price == Money(20_000, "EUR")
-    assert found.total is not None
-    assert (found.pictures, round(found.total.hours), found.total.money) == (1000, 110, Decimal("2.20"))
-    assert [(one.step, round(one.hours)) for one in found.steps] == [("match", 100), ("seal", 10)]
+    costs = costs_of({"seal": make_usage(3, 36.0), "match": make_usage(1000, 360.0)}, "0.02 EUR")
+    assert costs.price == Money(20_000, "EUR")
+    assert costs.total is not None
+    assert (costs.pictures, round(costs.total.hours), costs.total.money) == (1000, 110, Decimal("2.20"))
+    assert [(step.step, round(step.hours)) for step in costs.steps] == [("match", 100), ("seal", 10)]
 
 
 def test_without_a_price_or_enough_pictures_nothing_is_made_up() -> None:
     assert costs_of({}, "").pictures == 0
-    few = costs_of({"match": taken(MIN_PICTURES - 1, 9.0)}, "0.02 EUR")
+    few = costs_of({"match": make_usage(MIN_PICTURES - 1, 9.0)}, "0.02 EUR")
     assert (few.total, few.steps) == (None, ())
-    free = costs_of({"match": taken(MIN_PICTURES, 9.0)}, "")
+    free = costs_of({"match": make_usage(MIN_PICTURES, 9.0)}, "")
     assert free.total is not None
     assert (free.price, free.total.money) == (None, None)
 
@@ -54,7 +54,7 @@ def test_what_was_counted_here_goes_before_what_came_with_the_software(
     running.add_time("seal", rows=10, seconds=9, processor_seconds=5)
     laws = laws_here(inline.services)
     own = {name: law.own for name, law in laws.items() if law.own}
-    assert {name: round(one.value, 3) for name, one in own.items() if name != "rows"} == {
+    assert {name: round(figure.value, 3) for name, figure in own.items() if name != "rows"} == {
         "fetch": 50.0,
         "match": 200.0,
         "picture": 1005.5,
@@ -62,5 +62,5 @@ def test_what_was_counted_here_goes_before_what_came_with_the_software(
         "case": 500_000.0,
     }
     assert own["rows"].value > 1000
-    assert {(one.since, one.works, one.pictures) for one in own.values()} == {(str(now().date()), 0, 12)}
+    assert {(figure.since, figure.works, figure.pictures) for figure in own.values()} == {(str(now().date()), 0, 12)}
     assert laws["match"].at(works=0, pictures=12) == pytest.approx(200.0)

@@ -32,9 +32,9 @@ def queues(servers: EmbeddedServers) -> Iterator["redis.Redis"]:
 def test_the_upkeep_that_is_sent_is_a_task_and_is_heard_by_a_worker_whose_clock_is_ahead(queues: "redis.Redis") -> None:
     send_upkeep()
     [message] = queues.lrange("upkeep", 0, -1)
-    head = json.loads(message)["headers"]
-    assert head["task"] == tasks.expire_bytes.name
-    assert parse_rfc3339(head["expires"]) > now() + timedelta(seconds=UPKEEP_SECONDS) + SLACK
+    header = json.loads(message)["headers"]
+    assert header["task"] == tasks.expire_bytes.name
+    assert parse_rfc3339(header["expires"]) > now() + timedelta(seconds=UPKEEP_SECONDS) + SLACK
 
 
 def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.Redis") -> None:
@@ -70,7 +70,7 @@ def test_a_redis_that_stalls_holds_nobody_and_an_acknowledgement_that_is_lost_fr
 
 
 def test_every_process_waits_for_redis_for_a_bounded_time() -> None:
-    given = make_app(load_config()).conf.broker_transport_options
-    assert 0 < given["socket_timeout"] < HANG_SECONDS / 2
-    assert 0 < given["socket_connect_timeout"] < HANG_SECONDS / 2
-    assert given["socket_keepalive"]
+    options = make_app(load_config()).conf.broker_transport_options
+    assert 0 < options["socket_timeout"] < HANG_SECONDS / 2
+    assert 0 < options["socket_connect_timeout"] < HANG_SECONDS / 2
+    assert options["socket_keepalive"]

@@ -7,7 +7,7 @@ import pytest
 from exhibit.clock import now
 from registry.db import running
 from registry.models import Picture, StepTime
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.pipeline.meter import metered
 from workers.tasks.sync_runner import SyncRunner
 
@@ -16,7 +16,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
-    bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    record_sightings(inline.services, *claim_new_slice(studio), [recompress(photograph(1)), photograph(2)])
     inline.run_until_idle()
     row = StepTime.objects.get(step="match")
     assert row.rows == Picture.objects.filter(state="done", sightings__isnull=False).count() == 2
@@ -27,7 +27,7 @@ def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
     assert (later.runs, later.rows) == (row.runs + 1, 5)
     assert later.processor_seconds == pytest.approx(row.processor_seconds + 2)
     StepTime.objects.create(step="seal", day=now().date() - timedelta(days=40), rows=1, last_at=now())
-    assert set(running.taken_since(now() - timedelta(days=30))) == set(
+    assert set(running.usage_since(now() - timedelta(days=30))) == set(
         StepTime.objects.exclude(step="seal").values_list("step", flat=True)
     )
 

@@ -13,8 +13,8 @@ import redis
 from exhibit.config.config import Config
 from registry.configuration import load_config
 from registry.services import addresses
-from tests.assets.own_servers import own, remember, remembered, run_by_another
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.own_servers import own, read_values, run_in_own_process, write_value
+from tests.assets.processes import find_processes, wait_until
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
 
 pytestmark = pytest.mark.root
@@ -26,10 +26,10 @@ __all__ = ["own"]
 def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> None:
     own = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(own):
-        remember(own, "a")
+        write_value(own, "a")
     assert not servers_answer(own)
     with EmbeddedServers(own):
-        assert remembered(own) == (["a"], ["a"])
+        assert read_values(own) == (["a"], ["a"])
 
 
 @pytest.mark.long
@@ -43,7 +43,7 @@ def test_nothing_listens_beyond_this_user(own: Config) -> None:
         assert addresses.socket_folder(own).stat().st_mode & 0o077 == 0
 
 
-ASKED_BY_ANOTHER = """
+CONNECT_SCRIPT = """
 import socket, sys
 connection = socket.socket(socket.AF_UNIX)
 try:
@@ -64,11 +64,11 @@ def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None
         users = {psutil.Process(number).uids().real for number in servers.processes.values()}
         assert not users & {0, nobody}
         for user in (nobody, 12_345):
-            who = {"user": user, "group": user, "extra_groups": []}
+            user_options = {"user": user, "group": user, "extra_groups": []}
             for name in (".s.PGSQL.5432", "redis.sock"):
-                command = ["/usr/bin/python3", "-I", "-c", ASKED_BY_ANOTHER, str(folder / name)]
-                said = subprocess.run(command, cwd="/", text=True, capture_output=True, check=True, **who)  # type: ignore[call-overload]
-                assert said.stdout == "refused\n", (user, name)
+                command = ["/usr/bin/python3", "-I", "-c", CONNECT_SCRIPT, str(folder / name)]
+                result = subprocess.run(command, cwd="/", text=True, capture_output=True, check=True, **user_options)  # type: ignore[call-overload]
+                assert result.stdout == "refused\n", (user, name)
 
 
 @pytest.mark.long
@@ -87,43 +87,43 @@ def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_thi
             program = f"import psycopg; psycopg.connect({addresses.database_url(own)!r}, dbname='postgres')"
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_read_search"]
             command += ["--securebits=+no_setuid_fixup", "--ambient-caps=+dac_read_search"]  # it may read this checkout
-            said = subprocess.run(
+            result = subprocess.run(
                 [*command, sys.executable, "-c", program], text=True, capture_output=True, check=False
             )
-            assert "Peer authentication failed" in said.stderr
+            assert "Peer authentication failed" in result.stderr
 
 
 @pytest.mark.long
 def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
     with EmbeddedServers(own) as servers:
-        remember(own, "a")
+        write_value(own, "a")
         for number in servers.processes.values():
             os.kill(number, signal.SIGKILL)
-        revived: set[str] = set()
-        while revived != {"postgres", "redis"}:  # limited by the test's timeout
-            revived |= set(servers.revive())
+        restarted_servers: set[str] = set()
+        while restarted_servers != {"postgres", "redis"}:  # limited by the test's timeout
+            restarted_servers |= set(servers.revive())
         wait_until(lambda: servers_answer(own))
-        assert remembered(own)[0] == ["a"]
+        assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
 def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -> None:
     with EmbeddedServers(own) as servers:
-        remember(own, "a")
+        write_value(own, "a")
         assert servers.revive() == []
         shutil.rmtree(addresses.socket_folder(own))
-        revived: set[str] = set()
-        while revived != {"postgres", "redis"}:  # limited by the test's timeout
-            revived |= set(servers.revive())
+        restarted_servers: set[str] = set()
+        while restarted_servers != {"postgres", "redis"}:  # limited by the test's timeout
+            restarted_servers |= set(servers.revive())
         wait_until(lambda: servers_answer(own))
-        assert remembered(own)[0] == ["a"]
+        assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
 def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place(own: Config) -> None:
     control = own.data_dir / "postgres" / "global" / "pg_control"
     with EmbeddedServers(own):
-        remember(own, "a")
+        write_value(own, "a")
     first = own.data_dir.rename(own.data_dir.with_name("first"))
     with EmbeddedServers(own) as second:
         assert second.has_folder()
@@ -132,24 +132,24 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
         before = control.read_bytes()
         assert not second.has_folder()
     assert control.read_bytes() == before
-    wait_until(lambda: not processes_of(own.data_dir.parent))
+    wait_until(lambda: not find_processes(own.data_dir.parent))
     with EmbeddedServers(own):
-        assert remembered(own)[0] == ["a"]
+        assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
 def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(own: Config) -> None:
-    with run_by_another(own):
-        remember(own, "a")
+    with run_in_own_process(own):
+        write_value(own, "a")
     with EmbeddedServers(own):  # while the orphans may still be ending
-        assert remembered(own)[0] == ["a"]
+        assert read_values(own)[0] == ["a"]
 
 
 @pytest.mark.long
 def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
-    with run_by_another(own):
-        assert processes_of(own.data_dir)
-    wait_until(lambda: not processes_of(own.data_dir), 20)
+    with run_in_own_process(own):
+        assert find_processes(own.data_dir)
+    wait_until(lambda: not find_processes(own.data_dir), 20)
 
 
 @pytest.mark.long

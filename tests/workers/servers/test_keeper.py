@@ -18,8 +18,8 @@ from exhibit.machine import SENTENCES
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import CHECKOUT
-from tests.assets.own_servers import own, remember, remembered, run_by_another
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.own_servers import own, read_values, run_in_own_process, write_value
+from tests.assets.processes import find_processes, wait_until
 from workers.servers.embedded import EmbeddedServers, servers_answer
 from workers.servers.keeper import ensure_servers
 
@@ -31,36 +31,36 @@ def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ev
     own: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.servers.keeper._SECONDS_FOR_ANOTHER", 3.0)
-    with run_by_another(own):
+    with run_in_own_process(own):
         shutil.rmtree(addresses.socket_folder(own))
         with pytest.raises(ServiceMissingError, match="don't start"), ensure_servers(own):
             pass
-    wait_until(lambda: not processes_of(own.data_dir))
+    wait_until(lambda: not find_processes(own.data_dir))
 
 
 @pytest.mark.long
 def test_on_a_full_disk_silent_servers_are_not_waited_for(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(own.data_dir)
-    begun = time.monotonic()
-    with run_by_another(own):
+    start = time.monotonic()
+    with run_in_own_process(own):
         shutil.rmtree(addresses.socket_folder(own))
         monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1))
         with pytest.raises(ServiceMissingError, match=re.escape(SENTENCES[errno.ENOSPC])), ensure_servers(own):
             pass
-    assert time.monotonic() - begun < 60
-    wait_until(lambda: not processes_of(own.data_dir))
+    assert time.monotonic() - start < 60
+    wait_until(lambda: not find_processes(own.data_dir))
 
 
 @pytest.mark.long
 def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Config) -> None:
     with ensure_servers(own):
         with ensure_servers(own):
-            remember(own, "a")
-        assert remembered(own)[0] == ["a"]
-    wait_until(lambda: not processes_of(own.data_dir))
+            write_value(own, "a")
+        assert read_values(own)[0] == ["a"]
+    wait_until(lambda: not find_processes(own.data_dir))
     with ensure_servers(own):
-        assert remembered(own) == (["a"], ["a"])
-    wait_until(lambda: not processes_of(own.data_dir))
+        assert read_values(own) == (["a"], ["a"])
+    wait_until(lambda: not find_processes(own.data_dir))
 
 
 @pytest.mark.long
@@ -75,28 +75,28 @@ def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(use, range(8))) == ["up\n"] * 8
-    wait_until(lambda: not processes_of(own.data_dir))
+    wait_until(lambda: not find_processes(own.data_dir))
 
 
 @pytest.mark.long
 def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
     with ensure_servers(own):
-        remember(own, "a")
+        write_value(own, "a")
         keeper = next(
-            process for process in processes_of(own.data_dir) if "workers.servers.keeper" in process.cmdline()
+            process for process in find_processes(own.data_dir) if "workers.servers.keeper" in process.cmdline()
         )
         keeper.kill()
         keeper.wait(10)
         with ensure_servers(own):
-            assert remembered(own)[0] == ["a"]
-    wait_until(lambda: not processes_of(own.data_dir))
+            assert read_values(own)[0] == ["a"]
+    wait_until(lambda: not find_processes(own.data_dir))
 
 
 @pytest.mark.long
 def test_servers_that_somebody_else_runs_are_used_and_left_alone(own: Config) -> None:
     with EmbeddedServers(own):
         with ensure_servers(own):
-            remember(own, "a")
+            write_value(own, "a")
         assert servers_answer(own)
 
 

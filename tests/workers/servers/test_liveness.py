@@ -15,13 +15,13 @@ from registry.configuration import load_config
 from tests.assets.processes import wait_until
 from workers.servers.liveness import SHOWN_FOR, HangDetector, record_replacement, replacements
 
-WAKES = "import time\nwhile True: time.sleep(0.02)"
-BUSY = "while True: pass"
-WAITS = "import time; time.sleep(600)"
+WAKING_PROGRAM = "import time\nwhile True: time.sleep(0.02)"
+BUSY_PROGRAM = "while True: pass"
+SLEEPING_PROGRAM = "import time; time.sleep(600)"
 
 
 @contextmanager
-def program(code: str) -> Iterator[psutil.Process]:
+def run_program(code: str) -> Iterator[psutil.Process]:
     with subprocess.Popen([sys.executable, "-c", f"print(flush=True)\n{code}"], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -32,7 +32,7 @@ def program(code: str) -> Iterator[psutil.Process]:
 
 
 def test_a_process_that_is_stopped_hangs_until_it_goes_on() -> None:
-    with program(WAKES) as process:
+    with run_program(WAKING_PROGRAM) as process:
         detector = HangDetector(process.pid, limit=0.5)
         process.suspend()
         wait_until(detector.is_hung, 30)
@@ -41,15 +41,15 @@ def test_a_process_that_is_stopped_hangs_until_it_goes_on() -> None:
 
 
 def test_a_process_that_waits_for_something_without_a_limit_hangs() -> None:
-    with program(WAITS) as process:
+    with run_program(SLEEPING_PROGRAM) as process:
         wait_until(HangDetector(process.pid, limit=0.5).is_hung, 30)
 
 
-@pytest.mark.parametrize("code", [WAKES, BUSY])
+@pytest.mark.parametrize("code", [WAKING_PROGRAM, BUSY_PROGRAM])
 def test_a_process_that_wakes_or_works_does_not_hang(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    with program(code) as process:
+    with run_program(code) as process:
         detector, switches = HangDetector(process.pid, limit=60), process.num_ctx_switches
         for _ in range(5):
             before = switches()
@@ -61,20 +61,20 @@ def test_a_process_that_wakes_or_works_does_not_hang(code: str, monkeypatch: pyt
 def test_while_the_process_that_checks_is_stopped_no_other_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    with program(WAITS) as process:
+    with run_program(SLEEPING_PROGRAM) as process:
         wait_until(lambda: process.status() == psutil.STATUS_SLEEPING)
         detector = HangDetector(process.pid, limit=60)
-        found = []
+        results = []
         for seconds in (1, 600, *[20] * 4):
             moment[0] += seconds
-            found.append(detector.is_hung())
-        assert found == [False, False, False, False, False, True]
+            results.append(detector.is_hung())
+        assert results == [False, False, False, False, False, True]
 
 
 def test_a_process_that_has_ended_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    with program(WAITS) as process:
+    with run_program(SLEEPING_PROGRAM) as process:
         detector = HangDetector(process.pid, limit=60)
     for _ in range(5):
         moment[0] += 20
@@ -85,9 +85,9 @@ def test_replacements_are_kept_for_a_day(tmp_path: Path, monkeypatch: pytest.Mon
     config = load_config({"EXHIBIT_DATA": str(tmp_path)})
     assert replacements(config) == []
     (tmp_path / "locks").mkdir()
-    made = [record_replacement(config, name, number) for number, name in enumerate(("web", "beat"), 1)]
-    assert replacements(config) == made
-    monkeypatch.setattr("workers.servers.liveness.now", lambda: made[-1].at + SHOWN_FOR + timedelta(seconds=1))
+    records = [record_replacement(config, name, number) for number, name in enumerate(("web", "beat"), 1)]
+    assert replacements(config) == records
+    monkeypatch.setattr("workers.servers.liveness.now", lambda: records[-1].at + SHOWN_FOR + timedelta(seconds=1))
     assert replacements(config) == []
 
 
@@ -95,5 +95,5 @@ def test_a_record_that_is_damaged_hides_nothing_that_comes_after_it(tmp_path: Pa
     config = load_config({"EXHIBIT_DATA": str(tmp_path)})
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "replacements.json").write_text('[{"name": "we')
-    made = record_replacement(config, "web", 1)
-    assert replacements(config) == [made]
+    record = record_replacement(config, "web", 1)
+    assert replacements(config) == [record]

@@ -11,7 +11,7 @@ import pytest
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
 from registry.configuration import load_config
-from tests.assets.own_servers import own, remember, remembered
+from tests.assets.own_servers import own, read_values, write_value
 from workers.servers.embedded import EmbeddedServers, servers_answer
 from workers.servers.postgres import postgres_programs
 from workers.servers.processes import service_user
@@ -25,14 +25,14 @@ __all__ = ["own"]
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's servers were always its own")
 def test_servers_that_trusted_everybody_as_nobody_are_mended_at_their_next_start(own: Config) -> None:
     with EmbeddedServers(own):
-        remember(own, "a")
+        write_value(own, "a")
     (own.data_dir / "postgres" / "pg_hba.conf").write_text("local all all trust\n")
     own.data_dir.chmod(0o755)
     for name in ("postgres", "redis", "run"):
         for path in (own.data_dir / name, *(own.data_dir / name).rglob("*")):
             os.chown(path, 65_534, 65_534)
     with EmbeddedServers(own):
-        assert remembered(own) == (["a"], ["a"])
+        assert read_values(own) == (["a"], ["a"])
         user = service_user(own.data_dir)
         assert user is not None
         assert {path.stat().st_uid for path in (own.data_dir / "postgres").rglob("*")} == {user.user}
@@ -64,7 +64,7 @@ def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
     shutil.move(own.data_dir / "postgres", own.data_dir / "postgres.new")
     (own.data_dir / "postgres.new" / "PG_VERSION").unlink()
     with EmbeddedServers(own):
-        remember(own, "a")
+        write_value(own, "a")
 
 
 @pytest.mark.long
@@ -91,5 +91,5 @@ def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others
     monkeypatch.setattr("workers.servers.postgres.postgres_programs", lambda: programs)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(config) as servers:
-        remember(config, "a")
+        write_value(config, "a")
         assert 0 not in psutil.Process(servers.processes["postgres"]).uids()

@@ -18,7 +18,7 @@ from workers.servers.processes import Child, Kept, ServiceUser, open_log, pauses
 pytestmark = pytest.mark.root
 
 
-def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
+def test_long_log_is_rotated_while_its_process_keeps_writing(tmp_path: Path) -> None:
     with open_log(tmp_path, "worker") as log:
         log.write(b"x" * (11 * 1024**2))
         trim_logs(tmp_path)
@@ -37,14 +37,14 @@ def test_a_short_log_stays(tmp_path: Path) -> None:
 
 
 def test_a_pause_ends_at_once_when_a_child_has_ended_before_it_or_during_it() -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     with pauses() as pause:
         for order in ("exit 0", "sleep 0.3"):
             with subprocess.Popen(["/bin/sh", "-c", order]) as child:
                 while child.poll() is None:
                     pause(60)
         pause(0.01)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - start < 30
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
@@ -107,17 +107,17 @@ def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(
 ) -> None:
     moment = [1000.0]
     monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    kept = Kept(Child(name="x", command=("/bin/false",)), tmp_path)
+    child = Kept(Child(name="x", command=("/bin/false",)), tmp_path)
     pauses = []
     for _ in range(7):
-        kept.process.wait()
-        assert (kept.has_died(), kept.has_died()) == (True, False)
+        child.process.wait()
+        assert (child.has_died(), child.has_died()) == (True, False)
         died_at = moment[0]
-        while not kept.revive():
+        while not child.revive():
             moment[0] += 1
         pauses.append(moment[0] - died_at)
     assert pauses == [0, 1, 3, 7, 15, 30, 30]
-    kept.process.wait()
+    child.process.wait()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
@@ -127,8 +127,8 @@ def test_a_child_of_root_has_no_rights_of_root(tmp_path: Path) -> None:
     with open_log(tmp_path, "x") as log:
         assert child.start(log).wait(20) == 0
     assert user is not None
-    said = (tmp_path / "x.log").read_text().split()
-    assert said == [str(user.user), "CapEff:", "0" * 16]
+    words = (tmp_path / "x.log").read_text().split()
+    assert words == [str(user.user), "CapEff:", "0" * 16]
 
 
 @pytest.mark.parametrize("is_root", [True, False])

@@ -11,12 +11,12 @@ from workers.servers.product import ONE_THREAD, environment, services, start_det
 
 
 def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(tmp_path: Path) -> None:
-    given = {"EXHIBIT_DATA": str(tmp_path), "DATABASE_URL": "postgresql://db/x", "REDIS_URL": "redis://r/0"}
-    config = load_config(given | {"EXHIBIT_WORKERS": "3", "EXHIBIT_WEB_PORT": "8123"})
+    environ = {"EXHIBIT_DATA": str(tmp_path), "DATABASE_URL": "postgresql://db/x", "REDIS_URL": "redis://r/0"}
+    config = load_config(environ | {"EXHIBIT_WORKERS": "3", "EXHIBIT_WEB_PORT": "8123"})
     children = {child.name: child for child in services(config)}
     for child in children.values():
         assert child.environ is not None
-        assert given.items() <= child.environ.items()
+        assert environ.items() <= child.environ.items()
         assert load_config(child.environ).data_dir == tmp_path
     assert next(iter(children)) == "web"
     assert "8123" in children["web"].command
@@ -24,8 +24,8 @@ def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(
     for worker in workers:
         assert ONE_THREAD.items() <= (worker.environ or {}).items()
     assert "--autoscale 11,1" in " ".join(children["worker-background"].command)
-    taken = [queue for worker in workers for queue in worker.command[worker.command.index("-Q") + 1].split(",")]
-    assert Counter(taken) == Counter([*all_queues(), "sweep"])
+    queues = [queue for worker in workers for queue in worker.command[worker.command.index("-Q") + 1].split(",")]
+    assert Counter(queues) == Counter([*all_queues(), "sweep"])
     assert environment(replace(config, database_url=""))["DATABASE_URL"] == ""
 
 

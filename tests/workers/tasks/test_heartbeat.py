@@ -12,7 +12,7 @@ from celery.signals import worker_before_create_process, worker_process_init, wo
 
 from registry.models import Heartbeat
 from tests.assets.processes import wait_until
-from tests.workers.servers.test_liveness import WAITS, WAKES, program
+from tests.workers.servers.test_liveness import SLEEPING_PROGRAM, WAKING_PROGRAM, run_program
 from workers.servers.liveness import HangDetector
 from workers.tasks import heartbeat
 
@@ -56,7 +56,7 @@ def test_a_process_of_the_pool_that_hangs_is_killed_and_recorded(monkeypatch: py
     recorded: list[tuple[str, int]] = []
     monkeypatch.setattr(heartbeat, "HangDetector", partial(HangDetector, limit=2.0))
     monkeypatch.setattr(heartbeat, "record_replacement", lambda _config, name, pid: recorded.append((name, pid)))
-    with program(WAKES) as well, program(WAITS) as hung:
+    with run_program(WAKING_PROGRAM) as well, run_program(SLEEPING_PROGRAM) as hung:
         pool = SimpleNamespace(info={"processes": [well.pid, hung.pid]})
         worker, detectors = SimpleNamespace(pool=pool, hostname="worker-background@here"), dict[int, HangDetector]()
 

@@ -27,7 +27,7 @@ from registry.configuration import load_config
 from registry.services import addresses
 from tests import CHECKOUT
 from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.processes import find_processes, free_port, wait_until
 from workers.servers.embedded import lock_folder, servers_answer
 from workers.servers.keeper import ensure_servers
 from workers.servers.liveness import SECONDS_VARIABLE, replacements
@@ -57,15 +57,15 @@ class Product:
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[Product]:
+def run_product(folder: Path, **settings: str) -> Iterator[Product]:
     own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": "", **settings}
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
     if not (folder / "data" / "postgres").exists():
         install(folder / "data")
     with (
-        (folder / "said").open("w") as said,
-        subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=said) as process,
+        (folder / "said").open("w") as log,
+        subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=log) as process,
     ):
         try:
             assert process.stdout is not None
@@ -74,14 +74,14 @@ def running(folder: Path, **settings: str) -> Iterator[Product]:
         finally:
             process.terminate()
             process.wait(120)
-    wait_until(lambda: not processes_of(folder))
+    wait_until(lambda: not find_processes(folder))
 
 
 @pytest.fixture
 def product(open_folder: Path) -> Iterator[Product]:
     """A product that the test may stop."""
-    with running(open_folder) as made:
-        yield made
+    with run_product(open_folder) as running_product:
+        yield running_product
 
 
 @pytest.fixture(scope="module")
@@ -89,26 +89,26 @@ def lasting() -> Iterator[Product]:
     """A product that keeps running whatever a test does to parts of it, until the last test stops it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
         Path(name).chmod(0o755)
-        with running(Path(name)) as made:
-            yield made
+        with run_product(Path(name)) as running_product:
+            yield running_product
 
 
-def heard_of(product: Product, since: datetime) -> set[str]:
+def list_replaced(product: Product, since: datetime) -> set[str]:
     """Return the names of workers and scheduler with a heartbeat since a time."""
     with psycopg.connect(addresses.database_url(product.config)) as connection:
         rows = connection.execute("SELECT name FROM registry_heartbeat WHERE seen_at > %s", [since]).fetchall()
     return {name.partition("@")[0] for (name,) in rows}
 
 
-def server(product: Product, name: str) -> psutil.Process:
-    return next(one for one in psutil.Process(product.process.pid).children() if one.name() == name)
+def find_server(product: Product, name: str) -> psutil.Process:
+    return next(child for child in psutil.Process(product.process.pid).children() if child.name() == name)
 
 
-def has_begun(product: Product) -> bool:
+def has_started(product: Product) -> bool:
     """Return True if all processes started last are working."""
     processes = {name: psutil.Process(number) for name, number in product.status.processes.items()}
     beat, _web = processes.pop("beat"), processes.pop("web")  # the site responds from the start
-    return all(one.children() for one in processes.values()) and bool(beat.net_connections("unix"))
+    return all(process.children() for process in processes.values()) and bool(beat.net_connections("unix"))
 
 
 def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
@@ -116,9 +116,9 @@ def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
     assert lasting.answers()
     assert status.pid == lasting.process.pid
     assert {child.name for child in services(lasting.config)} == set(status.processes)
-    said = (lasting.config.data_dir.parent / "said").read_text().splitlines()
-    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S", line) for line in said), said
-    assert said
+    lines = (lasting.config.data_dir.parent / "said").read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S", line) for line in lines), lines
+    assert lines
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
@@ -133,7 +133,7 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
 @pytest.mark.long
 def test_what_is_killed_comes_back(lasting: Product) -> None:
     before = lasting.status.processes
-    database = server(lasting, "postgres")
+    database = find_server(lasting, "postgres")
     for number in (*before.values(), database.pid):
         os.kill(number, signal.SIGKILL)
     wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
@@ -144,43 +144,43 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
 
 @pytest.mark.long
 def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Path) -> None:
-    with running(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
-        wait_until(lambda: has_begun(product))
+    with run_product(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
+        wait_until(lambda: has_started(product))
         before = product.status.processes
         pooled = psutil.Process(before["worker-background"]).children()[0]
         for hung in ([("worker-background", pooled.pid)], list(before.items())):
-            begun = time.monotonic()
+            start = time.monotonic()
             for _, number in hung:
                 os.kill(number, signal.SIGSTOP)
             wait_until(lambda hung=hung: not any(map(psutil.pid_exists, dict(hung).values())))  # type: ignore[misc]
-            assert time.monotonic() - begun < 60
+            assert time.monotonic() - start < 60
             wait_until(product.answers)
-            assert set(hung) <= {(one.name, one.pid) for one in replacements(product.config)}
+            assert set(hung) <= {(replacement.name, replacement.pid) for replacement in replacements(product.config)}
         wait_until(lambda: not set(before.values()) & set(product.status.processes.values()))
-        wait_until(lambda: has_begun(product))
+        wait_until(lambda: has_started(product))
         command = [sys.executable, "-m", "desk", "status", "--json"]
-        told = subprocess.run(command, env=product.environ, cwd=CHECKOUT, capture_output=True, check=True).stdout
-        assert {one["pid"] for one in json.loads(told)["replaced"]} >= {pooled.pid, *before.values()}
+        stdout = subprocess.run(command, env=product.environ, cwd=CHECKOUT, capture_output=True, check=True).stdout
+        assert {replacement["pid"] for replacement in json.loads(stdout)["replaced"]} >= {pooled.pid, *before.values()}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["redis-server", "postgres"])
 def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(name: str, open_folder: Path) -> None:
-    with running(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
-        wait_until(lambda: has_begun(product))
+    with run_product(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
+        wait_until(lambda: has_started(product))
         before = product.status.processes
-        first = server(product, name)
+        first = find_server(product, name)
         stopped = [first, *first.children()]
-        for one in stopped:
-            one.suspend()
+        for process in stopped:
+            process.suspend()
         until = time.monotonic() + 50
         try:
             wait_until(lambda: time.monotonic() > until)
         finally:
-            for one in stopped:
-                one.resume()
+            for process in stopped:
+                process.resume()
         resumed = now()
-        wait_until(lambda: heard_of(product, resumed) >= {"tick", *jobs.QUEUES_OF}, 90)
+        wait_until(lambda: list_replaced(product, resumed) >= {"tick", *jobs.QUEUES_OF}, 90)
         assert product.answers()
         assert product.status.processes == before
         assert replacements(product.config) == []
@@ -189,17 +189,17 @@ def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(n
 @pytest.mark.long
 def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
     data = lasting.config.data_dir
-    wait_until(lambda: has_begun(lasting))  # a starting process creates its folder
-    aside = data.rename(data.with_name("aside"))
+    wait_until(lambda: has_started(lasting))  # a starting process creates its folder
+    withheld_store = data.rename(data.with_name("aside"))
     wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
     assert not data.exists()
-    aside.rename(data)
+    withheld_store.rename(data)
     wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
 
 
 @pytest.mark.long
 def test_a_command_that_uses_the_database_keeps_it_beyond_the_end(open_folder: Path) -> None:
-    with running(open_folder) as product:
+    with run_product(open_folder) as product:
         with ensure_servers(product.config):
             assert stop_running(product.config)
             assert running_status(product.config) is None
@@ -214,7 +214,7 @@ def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(o
     with ensure_servers(config):
         keeper = holder(lock_folder(config) / "servers.lock")
         assert keeper is not None
-        with running(open_folder) as product:
+        with run_product(open_folder) as product:
             assert holder(lock_folder(config) / "servers.lock") == keeper
             os.kill(keeper, signal.SIGKILL)
             wait_until(lambda: holder(lock_folder(config) / "servers.lock") == product.process.pid)
@@ -227,11 +227,11 @@ def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(o
 
 @pytest.mark.long
 def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     assert stop_running(lasting.config)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - start < 10
     assert lasting.process.wait(5) == 0
-    assert processes_of(lasting.config.data_dir) == []
+    assert find_processes(lasting.config.data_dir) == []
     assert running_status(lasting.config) is None
     assert not stop_running(lasting.config)
 
@@ -240,7 +240,7 @@ def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
     product.process.kill()
     product.process.wait(10)
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not find_processes(open_folder))
     assert running_status(product.config) is None
 
 
@@ -256,15 +256,15 @@ def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
         assert running_status(config) is None
         assert stop_running(config)
         assert process.wait(120) == 0
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not find_processes(open_folder))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
 def test_a_host_on_which_nothing_can_listen_names_its_setting(host: str, tmp_path: Path) -> None:
     config = replace(load_config({"EXHIBIT_DATA": str(tmp_path)}), web_host=host)
-    with pytest.raises(ConfigError, match=f"can't listen on {host} port") as refused:
+    with pytest.raises(ConfigError, match=f"can't listen on {host} port") as error_info:
         _refuse_taken_port(config)
-    assert "EXHIBIT_WEB_HOST" in refused.value.hint
+    assert "EXHIBIT_WEB_HOST" in error_info.value.hint
 
 
 def test_a_taken_port_is_named(open_folder: Path) -> None:
@@ -276,4 +276,4 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
         run = subprocess.run(command, env=environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert run.returncode == ExitCode.WRONG_USE
     assert f"port {port}" in run.stderr
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not find_processes(open_folder))

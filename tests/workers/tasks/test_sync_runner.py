@@ -7,19 +7,19 @@ from django.db import OperationalError, connection
 
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.sentences import Sentence
-from registry.db.steps import BROKE_OFF
+from registry.db.steps import STEP_BROKE_OFF
 from registry.models import Picture
-from tests.assets.rows import bring, claimed_slice, owner, photograph
+from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def waiting(inline: SyncRunner) -> list[int]:
-    return bring(inline.services, *claimed_slice(owner("studio")), [photograph(seed) for seed in (1, 2)])
+def pending_ids(inline: SyncRunner) -> list[int]:
+    return record_sightings(inline.services, *claim_new_slice(owner("studio")), [photograph(seed) for seed in (1, 2)])
 
 
 @pytest.mark.long
-def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, waiting: list[int]) -> None:
+def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, pending_ids: list[int]) -> None:
     inline.run_until(lambda: Picture.objects.filter(state="done").exists())
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
     Picture.objects.update(state="todo")
@@ -27,23 +27,23 @@ def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, wa
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
 
 
-def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, waiting: list[int]) -> None:
+def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, pending_ids: list[int]) -> None:
     blobs = inline.services.blobs
     assert isinstance(blobs, FolderBlobStore)
-    path = blobs.path(Picture.objects.get(pk=waiting[0]).digest)
+    path = blobs.path(Picture.objects.get(pk=pending_ids[0]).digest)
     path.unlink()
     path.mkdir()  # an error that no step expects
     with pytest.raises(IsADirectoryError):
         inline.run_until_idle()
-    broke_off = str(Sentence(BROKE_OFF, what="IsADirectoryError"))
+    broke_off = str(Sentence(STEP_BROKE_OFF, what="IsADirectoryError"))
     assert set(Picture.objects.values_list("state", "error")) == {("todo", broke_off)}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_interrupt_that_costs_the_connection_stays_an_interrupt(
-    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, pending_ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_asked: object) -> None:
+    def interrupted(*_args: object) -> None:
         with suppress(OperationalError), connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         raise KeyboardInterrupt

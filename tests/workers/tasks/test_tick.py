@@ -38,14 +38,14 @@ from registry.reports.requests import request_report
 from registry.services.addresses import redis_url
 from registry.services.services import Services
 from tests.assets.clocks import YEAR, set_clock
-from tests.assets.rows import asked_for, found_case, owner, photograph, register
+from tests.assets.rows import create_case, create_pending_receipts, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import send_next, tick
 
 __all__ = ["set_clock"]
 
 
-class Told(Services):
+class RecordingServices(Services):
     """An installation that records its hints, with one queue for all steps."""
 
     def __init__(self, inline: SyncRunner) -> None:
@@ -53,31 +53,31 @@ class Told(Services):
         self.messages = 0
         super().__init__(inline.services.config, self._remember, lambda _step: self.messages)
 
-    def _remember(self, rows: type[Model], ids: Sequence[int], *, asked: bool = False) -> None:
+    def _remember(self, rows: type[Model], ids: Sequence[int], *, by_user: bool = False) -> None:
         job = jobs.job_of(rows)
         if ids:
-            self.rows.setdefault(job.task(asked=asked), []).extend(ids)
+            self.rows.setdefault(job.task(is_requested=by_user), []).extend(ids)
             self.messages += -(-len(ids) // job.batch)
 
 
 @pytest.fixture
-def told(inline: SyncRunner) -> Told:
-    return Told(inline)
+def recording_services(inline: SyncRunner) -> RecordingServices:
+    return RecordingServices(inline)
 
 
-def files(of: Owner, count: int) -> list[int]:
+def make_files(rights_holder: Owner, count: int) -> list[int]:
     """Create files of an upload that wait to be registered."""
-    upload = Upload.objects.create(owner=of, number=1, started_by="Ann", started_at=now())
+    upload = Upload.objects.create(owner=rights_holder, number=1, started_by="Ann", started_at=now())
     rows = [UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.of(b"%d" % n), size=1) for n in range(count)]
     return [row.pk for row in UploadFile.objects.bulk_create(rows)]
 
 
-def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
-    most = jobs.JOBS["register"].batch * jobs.MAX_MESSAGES
-    large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
-    tick(told)
-    assert told.rows["register"] == [
-        large[0], small[0], large[1], small[1], large[2], small[2], *large[3 : most - 3]
+def test_a_small_upload_does_not_wait_behind_anothers_large_one(recording_services: RecordingServices) -> None:
+    limit = jobs.JOBS["register"].batch * jobs.MAX_MESSAGES
+    large, small = make_files(owner("agency"), limit * 2), make_files(owner("studio"), 3)
+    tick(recording_services)
+    assert recording_services.rows["register"] == [
+        large[0], small[0], large[1], small[1], large[2], small[2], *large[3 : limit - 3]
     ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: pytest.LogCaptureFixture) -> None:
+def test_checkpoint_write_error_does_not_end_the_tick(inline: SyncRunner, caplog: pytest.LogCaptureFixture) -> None:
     services = Services(replace(inline.services.config, checkpoint_seconds=0))
     register(services, owner("studio"), photograph(1))
     tick(services)
@@ -106,36 +106,36 @@ def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: 
     assert LogCheckpoint.objects.count() == 2
 
 
-def test_one_owner_alone_has_every_place(told: Told) -> None:
-    large = files(owner("agency"), jobs.JOBS["register"].batch * jobs.MAX_MESSAGES * 2)
-    tick(told)
-    assert told.rows["register"] == large[: jobs.JOBS["register"].batch * jobs.MAX_MESSAGES]
+def test_one_owner_alone_has_every_place(recording_services: RecordingServices) -> None:
+    large = make_files(owner("agency"), jobs.JOBS["register"].batch * jobs.MAX_MESSAGES * 2)
+    tick(recording_services)
+    assert recording_services.rows["register"] == large[: jobs.JOBS["register"].batch * jobs.MAX_MESSAGES]
 
 
-def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
-    receipts = asked_for(*(b"%d" % n for n in range(jobs.JOBS["witness"].batch * jobs.MAX_MESSAGES)))
+def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(recording_services: RecordingServices) -> None:
+    receipts = create_pending_receipts(*(b"%d" % n for n in range(jobs.JOBS["witness"].batch * jobs.MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
-    tick(told)
-    assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
-    tick(told)  # no worker has confirmed, so nothing is repeated
-    assert Counter(told.rows["witness"]) == Counter(receipts)
+    tick(recording_services)
+    assert (recording_services.rows["witness"], recording_services.rows["ledger"]) == (receipts, [change.pk])
+    tick(recording_services)  # no worker has confirmed, so nothing is repeated
+    assert Counter(recording_services.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
 
 
-def test_a_free_process_is_told_the_next_rows_of_its_queue_alone_unless_a_message_waits(told: Told) -> None:
+def test_free_process_gets_the_next_rows_of_its_queue_only(recording_services: RecordingServices) -> None:
     studio = owner("studio")
     [first, second] = [request_report(studio, preparer="Ann") for _ in range(2)]
-    asked_for(b"a receipt")
-    told.rows.clear()
-    told.messages = 0
-    send_next(told, jobs.FILES)
-    assert told.rows == {"report": [first.pk]}
-    send_next(told, jobs.FILES)
-    assert told.rows == {"report": [first.pk]}
-    told.messages = 0
+    create_pending_receipts(b"a receipt")
+    recording_services.rows.clear()
+    recording_services.messages = 0
+    send_next(recording_services, jobs.FILES)
+    assert recording_services.rows == {"report": [first.pk]}
+    send_next(recording_services, jobs.FILES)
+    assert recording_services.rows == {"report": [first.pk]}
+    recording_services.messages = 0
     type(first).objects.filter(pk=first.pk).update(state="done")
-    send_next(told, jobs.FILES)
-    assert told.rows == {"report": [first.pk, second.pk]}
+    send_next(recording_services, jobs.FILES)
+    assert recording_services.rows == {"report": [first.pk, second.pk]}
 
 
 def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: SyncRunner) -> None:
@@ -143,9 +143,9 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     sent: list[str] = []
     ann = User.objects.create_user("ann", "ann@example.org")
     Membership.objects.create(owner=studio, user=ann)
-    mail_choices.choose(studio, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_choice(studio, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
     def queued(step: str) -> int:
         return (
@@ -162,13 +162,13 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     assert sent == ["mail"]
 
 
-def test_where_nothing_waits_four_questions_are_asked_and_redis_none(
+def test_idle_tick_makes_four_queries_and_none_to_redis(
     inline: SyncRunner, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    asked: list[str] = []
+    queries: list[str] = []
 
     def queued(step: str) -> int:
-        asked.append(step)
+        queries.append(step)
         return 0
 
     services = Services(inline.services.config, queued=queued)
@@ -176,21 +176,23 @@ def test_where_nothing_waits_four_questions_are_asked_and_redis_none(
     tick(services)
     with django_assert_num_queries(4):
         tick(services)
-    assert asked == []
+    assert queries == []
 
 
 @pytest.mark.long
-def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message_was_lost(told: Told) -> None:
-    case = found_case(told, owner("studio"))
+def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message_was_lost(
+    recording_services: RecordingServices,
+) -> None:
+    case = create_case(recording_services, owner("studio"))
     captures = list(case.captures.values_list("pk", flat=True))
-    told.rows.clear()
-    tick(told)
-    assert told.rows.pop("capture") == captures
-    assert "capture_asked" not in told.rows
-    told.messages = 0  # all are confirmed
-    confirm(Services(told.config), case, by="Ann", reason="A copy.")
-    tick(told)
-    assert told.rows["capture_asked"] == captures
+    recording_services.rows.clear()
+    tick(recording_services)
+    assert recording_services.rows.pop("capture") == captures
+    assert "capture_asked" not in recording_services.rows
+    recording_services.messages = 0  # all are confirmed
+    confirm(Services(recording_services.config), case, by="Ann", reason="A copy.")
+    tick(recording_services)
+    assert recording_services.rows["capture_asked"] == captures
 
 
 def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(

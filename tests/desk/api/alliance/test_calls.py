@@ -6,11 +6,11 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now, rfc3339
-from registry.alliance.signed_calls import HEAD, SIGNATURE
+from registry.alliance.signed_calls import SIGNATURE, SIGNATURE_PREFIX
 from registry.log.own_log import get_log
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.programs import program, scene_of_programs
+from tests.assets.programs import create_program, scene_of_programs
 from workers import wiring
 
 __all__ = ["scene", "scene_of_programs"]
@@ -18,29 +18,29 @@ __all__ = ["scene", "scene_of_programs"]
 ADDRESS = "/api/v1/alliance/heads"
 
 
-def test_a_partner_is_let_in_once(db: None) -> None:
+def test_partner_request_is_accepted_only_once(db: None) -> None:
     signer = new_signer()
     partner_of(signer)
-    asked = {"from": "b.example/log", "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
-    body = json.dumps(asked | {"nonce": "ab" * 16})
-    headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
-    answer = Client().post(ADDRESS, body, "application/json", headers=headers)
-    assert (answer.status_code, answer.json()) == (200, {"heads": [], "forks": []})
+    payload = {"from": "b.example/log", "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
+    body = json.dumps(payload | {"nonce": "ab" * 16})
+    headers = {SIGNATURE: signer.sign(SIGNATURE_PREFIX + body.encode()).hex()}
+    response = Client().post(ADDRESS, body, "application/json", headers=headers)
+    assert (response.status_code, response.json()) == (200, {"heads": [], "forks": []})
     assert Client().post(ADDRESS, body, "application/json", headers=headers).status_code == 409
     other = body.replace("ab" * 16, "cd" * 16)
     assert Client().post(ADDRESS, other, "application/json", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["\0", "\ud800", "b%", "x" * 100_000, ["b.example/log"]])
-def test_whoever_gives_a_strange_name_is_nobody(db: None, name: object) -> None:
+def test_unknown_partner_name_is_rejected(db: None, name: object) -> None:
     partner_of(new_signer())
-    asked = {"from": name, "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
-    answer = Client().post(ADDRESS, json.dumps(asked | {"nonce": "ab" * 16}), "application/json")
-    assert answer.status_code == 403
+    payload = {"from": name, "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
+    response = Client().post(ADDRESS, json.dumps(payload | {"nonce": "ab" * 16}), "application/json")
+    assert response.status_code == 403
 
 
 @pytest.mark.long
-def test_no_token_opens_it(scene_of_programs: Scene) -> None:
-    member = program(scene_of_programs.studio, "alice")
+def test_api_tokens_do_not_authorise_partner_requests(scene_of_programs: Scene) -> None:
+    member = create_program(scene_of_programs.studio, "alice")
     for client in (member.client, Client()):
         assert client.post(ADDRESS, "{}", content_type="application/json").status_code == 403

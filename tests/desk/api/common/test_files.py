@@ -11,13 +11,13 @@ __all__ = ["decider", "scene", "scene_of_programs"]
 
 
 @pytest.mark.long
-def test_what_is_taken_is_an_entry_of_the_log(scene_of_programs: Scene, decider: Program) -> None:
-    taken = LogSubmission.objects.filter(type="access")
-    before = taken.count()
-    answer = decider.client.get(ROOT + "/reports/1/files/a.csv")
-    assert answer.getvalue() == b"a"
-    assert taken.count() == before + 1
-    details = taken.latest("pk").opening.details
+def test_file_downloads_are_logged(scene_of_programs: Scene, decider: Program) -> None:
+    submissions = LogSubmission.objects.filter(type="access")
+    before = submissions.count()
+    response = decider.client.get(ROOT + "/reports/1/files/a.csv")
+    assert response.getvalue() == b"a"
+    assert submissions.count() == before + 1
+    details = submissions.latest("pk").opening.details
     assert details is not None
     assert details["by"] == "alice@example.org (token program)"
     assert Digest.from_hex(Report.objects.get().files[0]["digest"]) == Digest.of(b"a")

@@ -17,7 +17,7 @@ from exhibit.config.config import Config
 from registry.db import idempotency
 from registry.members import tokens
 from registry.models import KeptAnswer, Membership, Owner, Report, Role, Scope, User
-from tests.assets.programs import Program, alice, program, studio
+from tests.assets.programs import Program, alice, create_program, studio
 from tests.assets.rows import owner
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
@@ -25,20 +25,20 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["alice", "studio"]
 
 
-def test_a_repeated_request_is_done_once_and_answered_the_same(studio: Owner, alice: Program) -> None:
+def test_repeated_request_runs_once_and_returns_the_same_response(studio: Owner, alice: Program) -> None:
     before = Report.objects.count()
     first = alice.post("/reports", {"title": "November"}, key="one")
-    again = alice.post("/reports", {"title": "November"}, key="one")
-    assert first == again
+    result = alice.post("/reports", {"title": "November"}, key="one")
+    assert first == result
     assert first[0] == 202
     assert Report.objects.count() == before + 1
     assert alice.post("/reports", {"title": "December"}, key="one")[0] == 422
     assert alice.post("/reports", {"title": "November"}, key="two")[1]["number"] == first[1]["number"] + 1
-    other = program(studio, "alice")
+    other = create_program(studio, "alice")
     assert other.post("/reports", {"title": "November"}, key="one")[1]["number"] == first[1]["number"] + 2
 
 
-def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
+def test_every_owner_post_accepts_a_key_with_listed_exceptions() -> None:
     without = {
         f"/api/v1/owners/{{owner}}/{end}"
         for end in (
@@ -69,23 +69,23 @@ def test_a_request_that_failed_may_be_sent_again_with_its_key(studio: Owner, ali
     assert alice.post("/licences", {"licensee": "Shop", "domain": "shop.example"}, key="k")[0] == 201
 
 
-def test_kept_answers_are_forgotten_in_time(studio: Owner, alice: Program) -> None:
+def test_stored_responses_expire(studio: Owner, alice: Program) -> None:
     alice.post("/reports", {}, key="old")
-    assert idempotency.forget_old() == 0
-    KeptAnswer.objects.update(made_at=now() - 2 * idempotency.KEPT_FOR)
-    assert idempotency.forget_old() == 1
+    assert idempotency.delete_old_responses() == 0
+    KeptAnswer.objects.update(made_at=now() - 2 * idempotency.RESPONSE_RETENTION)
+    assert idempotency.delete_old_responses() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_request_twice_at_once_is_done_once(
+def test_concurrent_identical_requests_run_once(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = SyncRunner(replace(config, data_dir=tmp_path)).services
     monkeypatch.setattr(wiring, "services", lambda: services)
-    made = owner("studio")
+    new_owner = owner("studio")
     user = User.objects.create_user(username="alice", email="alice@example.org", password="not used")
-    Membership.objects.create(user=user, owner=made, role=Role.OWNER)
-    secret = tokens.make(made, user, name="program", scopes=list(Scope), days=1)[1]
+    Membership.objects.create(user=user, owner=new_owner, role=Role.OWNER)
+    secret = tokens.create_token(new_owner, user, name="program", scopes=list(Scope), days=1)[1]
     start = threading.Barrier(4)
 
     def ask() -> tuple[int, Any]:
@@ -96,7 +96,7 @@ def test_the_same_request_twice_at_once_is_done_once(
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
-        answers = [one.result() for one in [pool.submit(ask) for _ in range(4)]]
+        responses = [item.result() for item in [pool.submit(ask) for _ in range(4)]]
     assert Report.objects.count() == 1
-    assert {status for status, _ in answers} == {202}
-    assert len({json.dumps(body, sort_keys=True) for _, body in answers}) == 1
+    assert {status for status, _ in responses} == {202}
+    assert len({json.dumps(body, sort_keys=True) for _, body in responses}) == 1

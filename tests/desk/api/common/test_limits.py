@@ -15,33 +15,33 @@ from tests.assets.programs import PROBLEM, ROOT, Program, alice, file_of, studio
 __all__ = ["alice", "studio"]
 
 
-def test_too_many_requests_are_told_to_wait(studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_requests_return_retry_after(studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
     limit = settings.CONFIG.api_requests_a_minute
-    key = f"exhibit:api:token:{tokens.tokens_of(studio).get().pk}:{int(time.time()) // 60}"
+    key = f"exhibit:api:token:{tokens.list_tokens(studio).get().pk}:{int(time.time()) // 60}"
     limits._redis().set(key, limit - 1, ex=60)
     last = alice.client.get(ROOT)
     assert (last.status_code, last.headers["RateLimit"].split(";")[1]) == (200, "r=0")
-    over = alice.client.get(ROOT)
-    assert over.status_code == 429
-    assert 0 < int(over.headers["Retry-After"]) <= 60
-    assert over.headers["Content-Type"] == PROBLEM
+    response = alice.client.get(ROOT)
+    assert response.status_code == 429
+    assert 0 < int(response.headers["Retry-After"]) <= 60
+    assert response.headers["Content-Type"] == PROBLEM
 
 
-def test_asking_for_what_belongs_to_others_counts_as_well(
+def test_requests_for_other_owners_count_towards_the_limit(
     studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
-    key = f"exhibit:api:token:{tokens.tokens_of(studio).get().pk}:{int(time.time()) // 60}"
+    key = f"exhibit:api:token:{tokens.list_tokens(studio).get().pk}:{int(time.time()) // 60}"
     limits._redis().delete(key)
-    for place in range(1, 3):
-        answer = alice.client.get("/api/v1/owners/somebody-else")
-        assert answer.status_code == 404
-        left = settings.CONFIG.api_requests_a_minute - place
-        assert answer.headers["RateLimit"].split(";")[1] == f"r={left}"
+    for index in range(1, 3):
+        response = alice.client.get("/api/v1/owners/somebody-else")
+        assert response.status_code == 404
+        remaining = settings.CONFIG.api_requests_a_minute - index
+        assert response.headers["RateLimit"].split(";")[1] == f"r={remaining}"
 
 
-def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
+def test_identification_is_limited_to_one_at_a_time_and_a_rate(
     studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked() -> Any:  # noqa: ANN401 - Django's answer in tests
@@ -55,6 +55,6 @@ def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
     few = replace(settings.CONFIG, identifications_a_minute=2)
     monkeypatch.setattr(settings, "CONFIG", few)
-    answers = [asked() for _ in range(3)]
-    assert [one.status_code for one in answers] == [422, 422, 429]
-    assert 0 < int(answers[2].headers["Retry-After"]) <= 60
+    responses = [asked() for _ in range(3)]
+    assert [answer.status_code for answer in responses] == [422, 422, 429]
+    assert 0 < int(responses[2].headers["Retry-After"]) <= 60

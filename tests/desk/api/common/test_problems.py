@@ -20,18 +20,18 @@ __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
     [("get", "/nothing", 404), ("put", "/cases", 405), ("get", "/cases?desicion=open", 400)],
 )
 def test_every_error_is_a_problem(studio: Owner, alice: Program, method: str, path: str, status: int) -> None:
-    answer = getattr(alice.client, method)(ROOT + path)
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == PROBLEM
-    assert Problem.model_validate_json(answer.content).status == status
+    response = getattr(alice.client, method)(ROOT + path)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == PROBLEM
+    assert Problem.model_validate_json(response.content).status == status
 
 
-def test_a_service_that_is_missing_is_said_to_be() -> None:
-    answer = as_problems(lambda _: HttpResponse(status=503))(RequestFactory().get(ROOT + "/cases"))
-    assert (json.loads(answer.content)["status"], answer["Content-Type"]) == (503, PROBLEM)  # type: ignore[attr-defined]
+def test_missing_service_is_reported() -> None:
+    response = as_problems(lambda _: HttpResponse(status=503))(RequestFactory().get(ROOT + "/cases"))
+    assert (json.loads(response.content)["status"], response["Content-Type"]) == (503, PROBLEM)  # type: ignore[attr-defined]
 
 
-def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: Program) -> None:
+def test_oversized_body_or_invalid_json_is_a_problem(studio: Owner, alice: Program) -> None:
     large = alice.client.post(ROOT + "/reports", b" " * 5_000_000, content_type="application/json")
     assert (large.status_code, large.headers["Content-Type"]) == (413, PROBLEM)
     broken = alice.client.post(ROOT + "/reports", b"{", content_type="application/json")
@@ -55,38 +55,38 @@ NO_BASE64 = (
 def test_a_form_that_cant_be_read_is_said_to_be_broken(
     studio: Owner, alice: Program, path: str, says: str, body: bytes
 ) -> None:
-    answer = alice.client.generic("POST", ROOT + path, body or b"--x", content_type=f"multipart/form-data{says}")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+    response = alice.client.generic("POST", ROOT + path, body or b"--x", content_type=f"multipart/form-data{says}")
+    assert (response.status_code, response.headers["Content-Type"]) == (400, PROBLEM)
 
 
-def test_a_host_that_nobody_named_is_refused_with_what_to_do(studio: Owner, alice: Program) -> None:
-    answer = alice.client.get(ROOT + "/cases", headers={"Host": "elsewhere.example"})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
-    assert "`allowed_hosts`" in answer.json()["detail"]
+def test_unknown_host_is_rejected_with_a_hint(studio: Owner, alice: Program) -> None:
+    response = alice.client.get(ROOT + "/cases", headers={"Host": "elsewhere.example"})
+    assert (response.status_code, response.headers["Content-Type"]) == (400, PROBLEM)
+    assert "`allowed_hosts`" in response.json()["detail"]
 
 
-def test_a_body_that_nobody_reads_is_refused_unless_it_says_nothing(scene_of_programs: Scene, decider: Program) -> None:
+def test_unexpected_body_is_rejected_unless_empty(scene_of_programs: Scene, decider: Program) -> None:
     for body in (b"", b"{}", b" {}\n", b"null"):
-        answer = decider.client.generic("POST", ROOT + "/cases/1/undo", body, content_type="application/json")
-        assert answer.status_code == 409, body
+        response = decider.client.generic("POST", ROOT + "/cases/1/undo", body, content_type="application/json")
+        assert response.status_code == 409, body
     assert decider.client.post(ROOT + "/cases/1/undo").status_code == 409  # an empty form
     for body in (b'{"reason": "Ours"}', b"[]", b"reason=Ours"):
         for method, path in (("POST", "/cases/1/undo"), ("DELETE", "/works/1"), ("GET", "/works")):
-            answer = decider.client.generic(method, ROOT + path, body, content_type="application/json")
-            assert (answer.status_code, "no request body" in answer.json()["detail"]) == (400, True), (method, body)
+            response = decider.client.generic(method, ROOT + path, body, content_type="application/json")
+            assert (response.status_code, "no request body" in response.json()["detail"]) == (400, True), (method, body)
     assert decider.client.post(ROOT + "/cases/1/undo", {"reason": "Ours"}).status_code == 400
 
 
-def test_what_is_wrong_with_a_request_is_said_in_words_and_without_patterns(studio: Owner, alice: Program) -> None:
-    given = {
+def test_validation_errors_are_readable_and_name_no_patterns(studio: Owner, alice: Program) -> None:
+    payload = {
         "licensee": "A\x07",
         "works": ["x"],
         "valid_from": "2026-13-01",
         "valid_till": "",
         "territories": ["Germany"],
     }
-    answer = alice.client.post(ROOT + "/licences", json.dumps(given), content_type="application/json")
-    assert answer.status_code == 400
-    told = {one["where"].rpartition("/new/")[2]: one["detail"] for one in answer.json()["errors"]}
-    assert set(told) == {"licensee", "works/0", "valid_from", "valid_till", "territories/0"}
-    assert "^[A-Z]{2}$" in told["territories/0"]
+    response = alice.client.post(ROOT + "/licences", json.dumps(payload), content_type="application/json")
+    assert response.status_code == 400
+    details = {error["where"].rpartition("/new/")[2]: error["detail"] for error in response.json()["errors"]}
+    assert set(details) == {"licensee", "works/0", "valid_from", "valid_till", "territories/0"}
+    assert "^[A-Z]{2}$" in details["territories/0"]

@@ -15,15 +15,15 @@ from tests.assets.command_line import Terminal
 OPERATIONS = [
     (method.upper(), path)
     for path, methods in api.get_openapi_schema()["paths"].items()
-    for method, one in methods.items()
-    if "operator" in one["tags"]
+    for method, operation in methods.items()
+    if "operator" in operation["tags"]
 ]
 
 
-def numbered(path: str, studio: str) -> str:
+def fill_path(path: str, studio: str) -> str:
     """Return the path with values for its parameters."""
     values = {"owner": studio, "digest": "0" * 64, "key": "0" * 8, "number": "1", "bundle": "1"}
-    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[1]), path)
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[1]), path)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def ann(studio: str) -> User:
     return user
 
 
-def test_the_paths_below_operator_are_all_guarded() -> None:
+def test_operator_paths_are_all_guarded() -> None:
     every = {
         (method.upper(), path)
         for path, methods in api.get_openapi_schema()["paths"].items()
@@ -45,8 +45,8 @@ def test_the_paths_below_operator_are_all_guarded() -> None:
     assert len(OPERATIONS) > 50
 
 
-def test_no_token_and_no_session_opens_them(cli: Terminal, studio: str, ann: User) -> None:
-    secret = tokens.make(Owner.objects.get(), ann, name="all", scopes=list(Scope), days=1)[1]
+def test_tokens_and_sessions_do_not_open_operator_paths(cli: Terminal, studio: str, ann: User) -> None:
+    secret = tokens.create_token(Owner.objects.get(), ann, name="all", scopes=list(Scope), days=1)[1]
     session = Client()
     session.force_login(ann)
     clients: dict[str, tuple[Client, dict[str, Any]]] = {
@@ -55,14 +55,14 @@ def test_no_token_and_no_session_opens_them(cli: Terminal, studio: str, ann: Use
     }
     for who, (client, headers) in clients.items():
         for method, path in OPERATIONS:
-            answer = client.generic(method, numbered(path, studio), "{}", "application/json", headers=headers)
-            assert answer.status_code == 403, (who, method, path, answer.content)
+            response = client.generic(method, fill_path(path, studio), "{}", "application/json", headers=headers)
+            assert response.status_code == 403, (who, method, path, response.content)
     for method, path in OPERATIONS:
-        answer = Client().generic(method, numbered(path, studio), "{}", "application/json")
-        assert answer.status_code == 401, (method, path)
+        response = Client().generic(method, fill_path(path, studio), "{}", "application/json")
+        assert response.status_code == 401, (method, path)
 
 
-def test_the_operator_who_acts_as_a_member_is_a_member(cli: Terminal, studio: str, ann: User) -> None:
+def test_operator_acting_as_a_member_has_member_rights(cli: Terminal, studio: str, ann: User) -> None:
     cli.run("api", "GET", "/operator/log", "--as", ann.email, code=2)
     assert cli.api("GET", "/operator/log")["entries"] >= 0
-    assert people.user(ann.email) == ann
+    assert people.get_user(ann.email) == ann

@@ -6,21 +6,29 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors import public_witnesses
-from evidence.development.authority import running_authority
-from evidence.keys.ed25519 import holds
-from evidence.log.notes import cosigner_key, verifier_key
+from evidence.development.authority import run_authority
+from evidence.keys.ed25519 import is_valid_signature
+from evidence.log.notes import format_cosigner_key, format_verifier_key
 from exhibit.clock import now
 from exhibit.entries import canonical
 from registry.alliance import partners
-from registry.alliance.cosigning import note_fork
+from registry.alliance.cosigning import record_fork
 from registry.alliance.pdq_feed import feed, publish
 from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.models import Contributor, LogOpening, Partner, WitnessState
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.rows import asked_for, bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import (
+    claim_new_slice,
+    create_pending_receipts,
+    owner,
+    photograph,
+    recompress,
+    record_sightings,
+    register,
+)
 from tests.assets.site import Answer, Site
-from tests.registry.log.test_added_witnesses import offer_it
+from tests.registry.log.test_added_witnesses import offer_service
 from workers import wiring
 
 
@@ -30,35 +38,35 @@ def add(cli: Terminal, card: dict[str, str], name: str = "anna", code: int = 0) 
     cli.run("api", "POST", "/operator/partners", *fields, code=code)
 
 
-def card_of(name: str = "b.example/log", url: str = "https://b.example") -> dict[str, str]:
+def new_card(name: str = "b.example/log", url: str = "https://b.example") -> dict[str, str]:
     key = new_signer().public_key
-    witness = cosigner_key(f"{name}/witness", new_signer().public_key)
-    return {"url": url, "log": verifier_key(name, key), "witness": witness}
+    witness = format_cosigner_key(f"{name}/witness", new_signer().public_key)
+    return {"url": url, "log": format_verifier_key(name, key), "witness": witness}
 
 
-def test_the_own_card_names_address_and_keys(cli: Terminal) -> None:
-    told, services = cli.api("GET", "/operator/card"), wiring.services()
-    assert told["log"] == get_log(services).vkey()
-    assert told["witness"] == cosigner_key(witness_name(services), get_witness_signer(services).public_key)
-    assert told["url"].startswith("http")
+def test_own_card_contains_url_and_keys(cli: Terminal) -> None:
+    card, services = cli.api("GET", "/operator/card"), wiring.services()
+    assert card["log"] == get_log(services).vkey()
+    assert card["witness"] == format_cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+    assert card["url"].startswith("http")
 
 
 def test_a_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
-    card = card_of()
+    card = new_card()
     add(cli, card)
     add(cli, card | {"url": "https://c.example"})
-    (told,) = cli.api("GET", "/operator/partners")["items"]
-    assert (told["url"], told["log"], told["has_fork"]) == ("https://c.example", card["log"], False)
-    revoked = cli.api("POST", "/operator/partners/anna/revoke", reason="The agreement has ended")
-    assert (revoked["reason"], revoked["revoked_at"] is None) == ("The agreement has ended", False)
+    (partner,) = cli.api("GET", "/operator/partners")["items"]
+    assert (partner["url"], partner["log"], partner["has_fork"]) == ("https://c.example", card["log"], False)
+    data = cli.api("POST", "/operator/partners/anna/revoke", reason="The agreement has ended")
+    assert (data["reason"], data["revoked_at"] is None) == ("The agreement has ended", False)
     cli.run("api", "POST", "/operator/partners/anna/revoke", "--field", "reason=x", code=2)
     whats = LogOpening.objects.filter(content__what__startswith="partner").values_list("content__what", flat=True)
     assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
 
 
-def test_a_card_is_fetched_and_has_to_name_its_own_address(cli: Terminal) -> None:
+def test_fetched_card_must_name_its_own_url(cli: Terminal) -> None:
     with Site() as site:
-        plain = card_of(url=site.url("")) | {"format": "exhibit-partner/1"}
+        plain = new_card(url=site.url("")) | {"format": "exhibit-partner/1"}
         site.routes["/witness/card"] = Answer(json.dumps(plain).encode(), "application/json")
         assert cli.api("GET", "/operator/partner-card", url=site.url("")) == plain
         other = plain | {"url": "https://10.0.0.7:8443"}
@@ -72,24 +80,24 @@ def test_a_card_is_fetched_and_has_to_name_its_own_address(cli: Terminal) -> Non
 def test_impossible_names_addresses_and_logs_are_refused(cli: Terminal) -> None:
     own = get_log(wiring.services()).origin
     for card in (
-        card_of(url="http://b.example"),
-        card_of(own),
-        card_of() | {"witness": card_of()["log"]},
-        card_of() | {"name": "Anna Smith"},
+        new_card(url="http://b.example"),
+        new_card(own),
+        new_card() | {"witness": new_card()["log"]},
+        new_card() | {"name": "Anna Smith"},
     ):
         add(cli, card, code=2)
     assert not Partner.objects.exists()
 
 
-def test_visits_with_a_partner_are_switched_each_by_itself(cli: Terminal) -> None:
+def test_partner_captures_are_switched_individually(cli: Terminal) -> None:
     partner_of(new_signer())
     for fields, captures, visits in (
         ({"requests_visits": "true"}, True, 0),
         ({"daily_visits": 7}, True, 7),
         ({"requests_visits": "false"}, False, 7),
     ):
-        told = cli.api("PATCH", "/operator/partners/b/captures", **fields)
-        assert (told["requests_visits"], told["daily_visits"]) == (captures, visits)
+        partner = cli.api("PATCH", "/operator/partners/b/captures", **fields)
+        assert (partner["requests_visits"], partner["daily_visits"]) == (captures, visits)
     cli.api("PATCH", "/operator/partners/c/captures", code=2, ask="true")
     cli.api("PATCH", "/operator/partners/b/captures", code=2, visits=-1)
 
@@ -97,7 +105,7 @@ def test_visits_with_a_partner_are_switched_each_by_itself(cli: Terminal) -> Non
 def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/partners/compare") == {"faults": {}}
     row = partner_of(new_signer())
-    note_fork(row, "one", "other", "a test", (b"\x01" * 32,))
+    record_fork(row, "one", "other", "a test", (b"\x01" * 32,))
     assert set(cli.api("POST", "/operator/partners/compare")["faults"]) == {"b"}
     (fork,) = cli.api("GET", "/operator/forks")["forks"]
     assert fork == {"log": row.log_key, "known": "one", "other": "other", "path": ["01" * 32]}
@@ -107,8 +115,8 @@ def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
 @pytest.mark.long
 def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
     services = wiring.services()
-    to, epoch = claimed_slice(owner("seer"))
-    bring(services, to, epoch, [photograph(1), copy_of(photograph(2))], host="shop.invalid")
+    to, epoch = claim_new_slice(owner("seer"))
+    record_sightings(services, to, epoch, [photograph(1), recompress(photograph(2))], host="shop.invalid")
     publish(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
     files = feed(services)
     with Site() as site:
@@ -116,9 +124,9 @@ def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
         Partner.objects.update(log_key=get_log(services).vkey())
         for kind in ("csv", "note"):
             site.routes[f"/pdq/feed.{kind}"] = Answer(files[f"feed.{kind}"].encode(), "text/plain")
-        told = cli.api("GET", "/operator/partners/b/feed")
-        assert (told["hashes"], told["compared"], len(told["found"])) == (1, 2, 1)
-        assert told["found"][0]["bits"] <= 31
+        feed_entry = cli.api("GET", "/operator/partners/b/feed")
+        assert (feed_entry["hashes"], feed_entry["compared"], len(feed_entry["found"])) == (1, 2, 1)
+        assert feed_entry["found"][0]["bits"] <= 31
         assert cli.api("GET", "/operator/partners/b/feed", most=1)["compared"] == 1
     cli.run("api", "GET", "/operator/partners/b/feed", code=3)
     partners.revoke(row, by="operator", reason="over")
@@ -130,14 +138,19 @@ def test_an_agreement_is_made_listed_and_ended(cli: Terminal) -> None:
     terms = json.dumps({"partner": "anna", "fields": ["page", "seen"], "valid_until": "2090-01-01", "queries": 100})
     number = cli.api("POST", "/operator/agreements", "--json", terms)["number"]
     cli.run("api", "POST", "/operator/agreements", "--json", terms, code=2)
-    (told,) = cli.api("GET", "/operator/agreements")["items"]
-    assert (told["partner"], told["queries"], told["used"], told["ended_at"]) == ("anna", 100, 0, None)
+    (agreement,) = cli.api("GET", "/operator/agreements")["items"]
+    assert (agreement["partner"], agreement["queries"], agreement["used"], agreement["ended_at"]) == (
+        "anna",
+        100,
+        0,
+        None,
+    )
     cli.api("DELETE", f"/operator/agreements/{number}")
     cli.run("api", "DELETE", f"/operator/agreements/{number}", code=2)
     cli.run("api", "POST", "/operator/agreements", "--json", terms.replace("seen", "all"), code=2)
 
 
-def test_a_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
+def test_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/contributors", name="Ann")["token"].startswith("exe_")
     cli.api("POST", "/operator/contributors", code=2, name="Ann")
     cli.api("DELETE", "/operator/contributors/Ann", discard_results="true")
@@ -156,20 +169,20 @@ def test_an_account_of_contributors_is_signed_by_the_log_and_verified(cli: Termi
     text, key = json.dumps(account), get_log(wiring.services()).vkey()
     signature = bytes.fromhex(account.pop("signature"))
     assert account["key"] == key
-    assert holds(get_log(wiring.services()).public_key, signature, canonical(account))
+    assert is_valid_signature(get_log(wiring.services()).public_key, signature, canonical(account))
     assert cli.api("POST", "/operator/contributors/check", account=text, key=key) == account
     cli.api("POST", "/operator/contributors/check", code=1, account=text, key=key[:-4])
     cli.api("POST", "/operator/contributors/check", code=1, account=text.replace("48", "49"))
     cli.api("GET", "/operator/contributors", code=2, name="Eve")
 
 
-def test_a_silent_timestamp_service_is_listed_with_what_it_owes(cli: Terminal) -> None:
-    asked_for(b"one", b"two")
+def test_silent_timestamp_service_is_listed_with_missing_receipts(cli: Terminal) -> None:
+    create_pending_receipts(b"one", b"two")
     WitnessState.objects.create(
         kind="rfc3161", witness="moody", question="submit", silent_since=now(), error="Status 503."
     )
-    (told,) = cli.api("GET", "/operator/witnesses")["items"]
-    assert (told["name"], told["configured"], told["pending_receipts"], told["error"]) == (
+    (service,) = cli.api("GET", "/operator/witnesses")["items"]
+    assert (service["name"], service["configured"], service["pending_receipts"], service["error"]) == (
         "moody",
         False,
         2,
@@ -178,16 +191,16 @@ def test_a_silent_timestamp_service_is_listed_with_what_it_owes(cli: Terminal) -
     cli.run("api", "POST", "/operator/witnesses/consortium/contract", code=2)
 
 
-def test_a_timestamp_service_is_added_once_it_has_responded(
+def test_timestamp_service_is_added_after_its_first_response(
     cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered = cli.api("GET", "/operator/witnesses/offered")["items"]
-    assert [one["name"] for one in offered] == [offer.name for offer in public_witnesses.OFFERS]
+    assert [item["name"] for item in offered] == [offer.name for offer in public_witnesses.OFFERS]
     cli.api("POST", "/operator/witnesses", code=2, name="mine")
-    with running_authority(tmp_path) as authority:
-        offer_it(monkeypatch, authority)
+    with run_authority(tmp_path) as authority:
+        offer_service(monkeypatch, authority)
         cli.api("POST", "/operator/witnesses", name="near")
-    (told,) = cli.api("GET", "/operator/witnesses")["items"]
-    assert (told["name"], told["configured"]) == ("near", True)
+    (service,) = cli.api("GET", "/operator/witnesses")["items"]
+    assert (service["name"], service["configured"]) == ("near", True)
     cli.api("DELETE", "/operator/witnesses/near")
     cli.run("api", "DELETE", "/operator/witnesses/near", code=2)

@@ -9,7 +9,7 @@ from evidence.__main__ import main
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Owner
 from tests.assets.command_line import Terminal
-from tests.assets.rows import found_case
+from tests.assets.rows import create_case
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -25,8 +25,8 @@ def test_the_state_of_the_log_and_its_entries_are_shown(cli: Terminal, logged: N
     state = cli.api("GET", "/operator/log")
     assert (state["waiting"], state["stopped"], state["head"]["size"]) == (0, "", state["entries"])
     entries = cli.api("GET", "/operator/log/entries", last=1)["items"]
-    assert [one["sequence"] for one in entries] == [state["entries"] - 1]
-    assert {one["type"] for one in cli.api("GET", "/operator/log/entries", type="key")["items"]} == {"key"}
+    assert [item["sequence"] for item in entries] == [state["entries"] - 1]
+    assert {item["type"] for item in cli.api("GET", "/operator/log/entries", type="key")["items"]} == {"key"}
     cli.run("api", "GET", "/operator/log/entries", "--field", "type=seals", code=2)
 
 
@@ -39,21 +39,21 @@ def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, logged: 
     cli.run("api", "POST", "/operator/log/erasures", "--json", '{"sequences": [0]}', code=2)
 
 
-def test_signing_goes_on_under_the_same_name_or_a_new_one(cli: Terminal, logged: None) -> None:
+def test_signing_continues_under_the_same_or_a_new_name(cli: Terminal, logged: None) -> None:
     before = cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
     after = cli.api("POST", "/operator/log/new-origin", reason="restored Monday", name="example.org/new")
     assert (before["origin"] == after["origin"], after["origin"], after["stopped"]) == (False, "example.org/new", "")
-    again = {"reason": "again", "name": before["origin"]}
-    cli.run("api", "POST", "/operator/log/new-origin", "--json", json.dumps(again), code=2)
+    body = {"reason": "again", "name": before["origin"]}
+    cli.run("api", "POST", "/operator/log/new-origin", "--json", json.dumps(body), code=2)
 
 
-def test_the_accuracy_is_exported_for_others_to_recompute(cli: Terminal, studio: str, folder: Path) -> None:
-    found_case(cli.desk.services, Owner.objects.get())
+def test_accuracy_is_exported_for_recomputation(cli: Terminal, studio: str, folder: Path) -> None:
+    create_case(cli.desk.services, Owner.objects.get())
     cli.api("POST", "cases/1/decisions", decision="cleared", reason="It is not ours.")
     sequence_log(cli.desk.services)
     sign_checkpoint(cli.desk.services)
-    told = cli.api("GET", "/operator/accuracy")
-    assert told["decisions"] == 1
+    accuracy = cli.api("GET", "/operator/accuracy")
+    assert accuracy["decisions"] == 1
     cli.run("api", "GET", "/operator/accuracy/decisions", "--output", folder / "decisions.jsonl")
     cli.run("trust", folder / "keys.json")
     assert main(["accuracy", str(folder / "decisions.jsonl"), "--trust", str(folder / "keys.json")]) == 0

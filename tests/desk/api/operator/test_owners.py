@@ -12,7 +12,7 @@ from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
 
 
-def test_options_are_switched_each_by_itself(cli: Terminal, studio: str) -> None:
+def test_options_are_switched_individually(cli: Terminal, studio: str) -> None:
     assert cli.api("PATCH", "options", derived_works="true") == {
         "derived_works": True,
         "web_archive": False,
@@ -30,8 +30,8 @@ def test_a_key_is_listed_revoked_and_exported_as_a_certificate(cli: Terminal, st
     cli.run("key", "rotate", "--reason", "the first one")
     (first,) = cli.api("GET", "keys")["items"]
     assert (first["owner"], first["use"], first["state"]) == (studio, "sealing", "in use")
-    revoked = cli.api("POST", f"keys/{first['public'][:8]}/revoke", reason="the disk was stolen")
-    assert (revoked["state"], revoked["revoked_reason"]) == ("revoked", "the disk was stolen")
+    data = cli.api("POST", f"keys/{first['public'][:8]}/revoke", reason="the disk was stolen")
+    assert (data["state"], data["revoked_reason"]) == ("revoked", "the disk was stolen")
     cli.run("api", "POST", "keys/00000000/revoke", "--field", "reason=x", code=2)
     cli.run("api", "GET", "certificate", "--output", folder / "studio.pem", code=2)
     cli.run("key", "rotate", "--use", "documents", "--reason", "yearly")
@@ -66,9 +66,9 @@ def test_the_hash_of_a_work_is_published_and_withdrawn(cli: Terminal, studio: st
 def test_a_password_is_replaced_and_an_operator_gets_a_link(cli: Terminal, studio: str) -> None:
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org")
     Membership.objects.create(user=user, owner=Owner.objects.get(), role=Role.OWNER)
-    shown = cli.api("POST", "/operator/passwords", email="Ann@example.org")
+    data = cli.api("POST", "/operator/passwords", email="Ann@example.org")
     user.refresh_from_db()
-    assert user.check_password(shown["password"])
+    assert user.check_password(data["password"])
     cli.run("api", "POST", "/operator/passwords", "--field", "email=bob@example.org", code=2)
     links = {cli.api("POST", "/operator/links")["link"] for _ in range(2)}
     assert len(links) == 2

@@ -7,24 +7,24 @@ import pytest
 
 from exhibit.digests import Digest
 from indexer.calibration.shipped import shipped_calibration
-from registry.fingerprints.loaded_networks import start_shipped
+from registry.fingerprints.loaded_networks import install_shipped
 from registry.fingerprints.networks import measure_model
-from registry.matches.calibrations import keep_shipped
+from registry.matches.calibrations import store_shipped
 from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
 from registry.retention.reported import report_picture
 from tests.assets.command_line import Terminal
 from tests.assets.networks import network_files
-from tests.assets.rows import bring, claimed_slice, copy_of, found_case, owner, photograph, register
+from tests.assets.rows import claim_new_slice, create_case, owner, photograph, recompress, record_sightings, register
 
 
 def test_failed_jobs_are_listed_dismissed_and_retried(cli: Terminal) -> None:
     assert cli.api("GET", "/operator/failures") == {"items": []}
-    planned, epoch = claimed_slice(owner("studio"))
-    bring(cli.desk.services, planned, epoch, [photograph(1)])
+    crawl_slice, epoch = claim_new_slice(owner("studio"))
+    record_sightings(cli.desk.services, crawl_slice, epoch, [photograph(1)])
     Picture.objects.update(state="failed", error="The step broke off.")
-    (failed,) = cli.api("GET", "/operator/failures")["items"]
-    assert (failed["step"], failed["count"], failed["error"], failed["dismissed"]) == (
+    (failure,) = cli.api("GET", "/operator/failures")["items"]
+    assert (failure["step"], failure["count"], failure["error"], failure["dismissed"]) == (
         "match", 1, "The step broke off.", False,
     )  # fmt: skip
     assert cli.api("POST", "/operator/failures/match/dismiss") == {"rows": 1}
@@ -37,36 +37,38 @@ def test_failed_jobs_are_listed_dismissed_and_retried(cli: Terminal) -> None:
 def test_a_host_is_denied_with_a_reason_listed_and_allowed(cli: Terminal) -> None:
     cli.run("api", "PUT", "/operator/denied-hosts/shop.example", code=2)
     cli.api("PUT", "/operator/denied-hosts/Shop.example", reason="Asked to be left out")
-    (denied,) = cli.api("GET", "/operator/denied-hosts")["items"]
-    assert (denied["host"], denied["reason"]) == ("shop.example", "Asked to be left out")
+    (denied_host,) = cli.api("GET", "/operator/denied-hosts")["items"]
+    assert (denied_host["host"], denied_host["reason"]) == ("shop.example", "Asked to be left out")
     cli.api("DELETE", "/operator/denied-hosts/shop.example")
     assert cli.api("GET", "/operator/denied-hosts") == {"items": []}
     cli.run("api", "DELETE", "/operator/denied-hosts/shop.example", code=2)
 
 
-def test_bytes_are_blocked_and_not_registered_any_more(cli: Terminal, studio: str, folder: Path) -> None:
+def test_blocked_bytes_cannot_be_registered_again(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "picture.jpg").write_bytes(photograph(77))
     digest = Digest.of(photograph(77)).hex
     cli.api("PUT", f"/operator/blocked-bytes/{digest}", reason="Opt-out")
     (blocked,) = cli.api("GET", "/operator/blocked-bytes")["items"]
     assert (blocked["digest"], blocked["reason"]) == (digest, "Opt-out")
-    (failed,) = cli.ask("work", "add", folder / "picture.jpg", code=4)["failed"]
-    assert failed["reason"] == "blocked"
+    (failure,) = cli.ask("work", "add", folder / "picture.jpg", code=4)["failed"]
+    assert failure["reason"] == "blocked"
 
 
-def test_a_reported_picture_may_stay_and_is_seen_again(cli: Terminal, studio: str) -> None:
+def test_reported_picture_can_be_allowed_and_is_visible_again(cli: Terminal, studio: str) -> None:
     cli.run("api", "POST", f"/operator/pictures/{'0' * 64}/keep", "--field", "reason=no", code=2)
-    case = found_case(cli.desk.services, Owner.objects.get())
+    case = create_case(cli.desk.services, Owner.objects.get())
     rival = owner("rival")  # shared with another owner's case, it is not purged at once
     register(cli.desk.services, rival, photograph(1))
-    planned, epoch = claimed_slice(rival, "other")
-    match_pictures(cli.desk.services, bring(cli.desk.services, planned, epoch, [copy_of(photograph(1))]))
+    crawl_slice, epoch = claim_new_slice(rival, "other")
+    match_pictures(
+        cli.desk.services, record_sightings(cli.desk.services, crawl_slice, epoch, [recompress(photograph(1))])
+    )
     report_picture(cli.desk.services, case, by="Ann", reason="It shows a child.")
-    digest = Digest.of(copy_of(photograph(1))).hex
+    digest = Digest.of(recompress(photograph(1))).hex
     assert cli.api("POST", f"/operator/pictures/{digest}/keep", reason="A portrait") == {"rows": 1}
 
 
-def test_a_purged_picture_is_gone_and_does_not_come_back(cli: Terminal, studio: str, folder: Path) -> None:
+def test_purged_picture_does_not_return(cli: Terminal, studio: str, folder: Path) -> None:
     picture = folder / "purged.jpg"
     picture.write_bytes(photograph(78))
     digest = Digest.of(photograph(78))
@@ -76,25 +78,25 @@ def test_a_purged_picture_is_gone_and_does_not_come_back(cli: Terminal, studio: 
     assert digest in cli.desk.services.blobs
     assert cli.api("POST", f"/operator/pictures/{digest.hex}/purge", reason="Order") == {"removed": True}
     assert digest not in cli.desk.services.blobs
-    (failed,) = cli.ask("work", "add", picture, code=4)["failed"]
-    assert failed["reason"] == "blocked"
+    (failure,) = cli.ask("work", "add", picture, code=4)["failed"]
+    assert failure["reason"] == "blocked"
 
 
 def test_calibrations_are_listed_and_reset(cli: Terminal) -> None:
-    shipped = shipped_calibration()
-    assert shipped is not None
-    keep_shipped(shipped)
-    told = cli.api("GET", "/operator/calibrations")
-    assert [one["shipped"] for one in told["items"]] == [True]
-    assert cli.api("POST", "/operator/calibrations/reset")["in_use"] == told["items"][0]["digest"]
+    calibration = shipped_calibration()
+    assert calibration is not None
+    store_shipped(calibration)
+    calibrations = cli.api("GET", "/operator/calibrations")
+    assert [item["shipped"] for item in calibrations["items"]] == [True]
+    assert cli.api("POST", "/operator/calibrations/reset")["in_use"] == calibrations["items"][0]["digest"]
 
 
 @pytest.mark.long
 def test_a_network_is_used_exported_and_removed(cli: Terminal, folder: Path) -> None:
-    start_shipped(cli.desk.services.blobs)
-    (shipped,) = cli.api("GET", "/operator/models")["items"]
-    assert shipped["state"] == "serving"
-    cli.run("api", "DELETE", f"/operator/models/{shipped['name']}", code=2)
+    install_shipped(cli.desk.services.blobs)
+    (model,) = cli.api("GET", "/operator/models")["items"]
+    assert model["state"] == "serving"
+    cli.run("api", "DELETE", f"/operator/models/{model['name']}", code=2)
     (folder / "photos").mkdir()
     for seed in range(20):
         (folder / "photos" / f"{seed}.jpg").write_bytes(photograph(100 + seed))
@@ -106,8 +108,8 @@ def test_a_network_is_used_exported_and_removed(cli: Terminal, folder: Path) -> 
     cli.run("api", "GET", "/operator/models/colours/file", *key, "--output", folder / "out.zip")
     cli.api("DELETE", "/operator/models/colours")
     cli.run("model", "add", folder / "out.zip", code=2)
-    answer = cli.ask("model", "add", folder / "out.zip", "--yes", "--photos", folder / "photos", "--works", 4)
-    assert answer["compared"]["falls_short"] is False
+    data = cli.ask("model", "add", folder / "out.zip", "--yes", "--photos", folder / "photos", "--works", 4)
+    assert data["compared"]["falls_short"] is False
     assert cli.api("POST", "/operator/models/colours/use")["state"] in {"building", "serving"}
-    measured = {"photos": str(folder / "nowhere"), "works": 4}
-    cli.run("api", "POST", "/operator/models/colours/measure", "--json", json.dumps(measured), code=2)
+    options = {"photos": str(folder / "nowhere"), "works": 4}
+    cli.run("api", "POST", "/operator/models/colours/measure", "--json", json.dumps(options), code=2)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from registry.models import Case, Owner, PartyLookup
-from tests.assets.noticed import begun, studio
+from tests.assets.noticed import create_draft, studio
 from tests.assets.programs import Program
 from tests.desk.api.resources.test_notices import program
 from workers import wiring
@@ -11,24 +11,24 @@ from workers import wiring
 __all__ = ["program", "studio"]
 
 
-def test_parties_are_listed_and_shown(program: Program, studio: Owner) -> None:
-    begun(studio)
+def test_sites_are_listed_and_shown(program: Program, studio: Owner) -> None:
+    create_draft(studio)
     Case.objects.filter(number=2).update(party="zoo.example/seller")
-    status, found = program.get("/sites?limit=1")
-    assert (status, [one["site"] for one in found["items"]], found["next"]) == (200, ["shop.example"], 1)
-    assert [one["site"] for one in program.get("/sites?offset=1")[1]["items"]] == ["zoo.example/seller"]
+    status, body = program.get("/sites?limit=1")
+    assert (status, [item["site"] for item in body["items"]], body["next"]) == (200, ["shop.example"], 1)
+    assert [item["site"] for item in program.get("/sites?offset=1")[1]["items"]] == ["zoo.example/seller"]
     assert program.get("/sites?q=nobody")[1] == {"items": [], "next": None}
-    status, one = program.get("/sites/shop.example")
-    assert (status, one["case_numbers"], one["works"], one["notices"], one["lookup"]) == (200, [1], [1], [1], None)
-    assert one["seen_at"][0]["page_url"] == "http://shop.example/page-0"
-    assert one["contacts"][0]["email"] == "agent@shop.example"
+    status, item = program.get("/sites/shop.example")
+    assert (status, item["case_numbers"], item["works"], item["notices"], item["lookup"]) == (200, [1], [1], [1], None)
+    assert item["seen_at"][0]["page_url"] == "http://shop.example/page-0"
+    assert item["contacts"][0]["email"] == "agent@shop.example"
     assert program.get("/sites/zoo.example/seller")[0] == 200
     assert program.get("/sites/nobody.example")[0] == 404
     assert program.get("/sites/%00")[0] == 400
     assert program.get("/notice-statistics") == (200, {"items": []})
 
 
-def test_registries_are_asked_where_the_operator_lets_them(program: Program, studio: Owner) -> None:
+def test_registries_are_queried_where_the_operator_allows_it(program: Program, studio: Owner) -> None:
     status, row = program.post("/site-lookups", {"site": "shop.example"})
     assert (status, row["state"], row["answers"]) == (201, "todo", [])
     assert program.get("/sites/shop.example")[1]["lookup"]["state"] == "todo"

@@ -17,22 +17,24 @@ from registry.models import (
 )
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.pages import numbers_in
-from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
-from tests.assets.rows import jpeg, owner, photograph, register
+from tests.assets.programs import ROOT, Program, create_program, decider, scene_of_programs
+from tests.assets.rows import encode_jpeg, owner, photograph, register
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
-def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, decider: Program) -> None:
-    status, told = decider.post(
+def test_cases_are_decided_in_bulk_and_undone(scene_of_programs: Scene, decider: Program) -> None:
+    status, body = decider.post(
         "/cases/decisions", {"cases": [1], "decision": "cleared", "reason": "Ours", "is_copy": True}
     )
-    assert (status, [one["applied"] for one in told["outcomes"]], told["remaining"]) == (200, [True], 0)
-    again = decider.post("/cases/decisions", {"cases": [1], "decision": "confirmed"})[1]
-    assert [(one["applied"], one["case"]["decision"]) for one in again["outcomes"]] == [(False, "cleared")]
-    other = program(scene_of_programs.studio, "alice")
+    assert (status, [outcome["applied"] for outcome in body["outcomes"]], body["remaining"]) == (200, [True], 0)
+    second_result = decider.post("/cases/decisions", {"cases": [1], "decision": "confirmed"})[1]
+    assert [(outcome["applied"], outcome["case"]["decision"]) for outcome in second_result["outcomes"]] == [
+        (False, "cleared")
+    ]
+    other = create_program(scene_of_programs.studio, "alice")
     Membership.objects.filter(user__username="bob@example.org").update(role=Role.REVIEWER)
-    assert program(scene_of_programs.studio, "bob").post("/cases/1/undo", {})[0] == 409
+    assert create_program(scene_of_programs.studio, "bob").post("/cases/1/undo", {})[0] == 409
     assert other.post("/cases/1/undo", {})[1]["decision"] == "open"  # same user, same token name
     status, open_already = other.post("/cases/1/undo", {})
     assert (status, numbers_in(open_already["detail"])) == (409, ["1"])
@@ -42,10 +44,10 @@ def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, dec
     assert Case.objects.get(number=1).decision == "open"
 
 
-def test_cases_are_listed_by_a_part_of_a_url_or_by_number(scene_of_programs: Scene, decider: Program) -> None:
-    seen = Case.objects.get(number=1).case_sightings.select_related("sighting")[0].sighting
-    for words, numbers in ((seen.page_url, [1]), (seen.image_url, [1]), ("#1", [1]), ("nowhere.example/x", [])):
-        assert [one["number"] for one in decider.get(f"/cases?{urlencode({'q': words})}")[1]["items"]] == numbers
+def test_cases_are_filtered_by_part_of_a_url_or_number(scene_of_programs: Scene, decider: Program) -> None:
+    sighting = Case.objects.get(number=1).case_sightings.select_related("sighting")[0].sighting
+    for text, numbers in ((sighting.page_url, [1]), (sighting.image_url, [1]), ("#1", [1]), ("nowhere.example/x", [])):
+        assert [item["number"] for item in decider.get(f"/cases?{urlencode({'q': text})}")[1]["items"]] == numbers
 
 
 @pytest.mark.long
@@ -53,22 +55,20 @@ def test_a_decision_is_disputed_settled_and_noted(scene_of_programs: Scene, deci
     assert decider.post("/cases/1/dispute", {"reason": "Wrong"})[0] == 409  # it is open
     decider.post("/cases/1/decisions", {"decision": "cleared", "reason": "Ours", "is_copy": True})
     assert decider.post("/cases/1/dispute", {"reason": "It isn't ours."})[1]["disputed_at"] is not None
-    assert [one["number"] for one in decider.get("/cases?state=disputed")[1]["items"]] == [1]
+    assert [item["number"] for item in decider.get("/cases?state=disputed")[1]["items"]] == [1]
     assert decider.post("/cases/1/settle", {"reason": "It is."})[1]["disputed_at"] is None
     assert decider.post("/cases/1/notes", {"text": "Asked Ann."})[0] == 201
     history = decider.get("/cases/1")[1]["history"]
-    assert {"note", "disputed", "settled"} <= {one["kind"] for one in history}
-    assert {one["by"] for one in history if one["kind"] == "note"} == {"alice@example.org (token program)"}
+    assert {"note", "disputed", "settled"} <= {item["kind"] for item in history}
+    assert {item["by"] for item in history if item["kind"] == "note"} == {"alice@example.org (token program)"}
 
 
-def test_cases_are_assigned_to_members_and_listed_by_whom_they_are_assigned_to(
-    scene_of_programs: Scene, decider: Program
-) -> None:
-    members = {one["email"]: one["person"] for one in decider.get("/members")[1]["items"]}
+def test_cases_are_assigned_to_members_and_filtered_by_assignee(scene_of_programs: Scene, decider: Program) -> None:
+    members = {item["email"]: item["person"] for item in decider.get("/members")[1]["items"]}
     alice = members["alice@example.org"]
-    told = decider.post("/cases/assignments", {"cases": [1], "member": alice})[1]
-    assert told["changes"] == [{"case": 1, "before": None, "after": alice}]
-    assert [one["assigned_to"] for one in decider.get(f"/cases?assigned_to={alice}")[1]["items"]] == [alice]
+    body = decider.post("/cases/assignments", {"cases": [1], "member": alice})[1]
+    assert body["changes"] == [{"case": 1, "before": None, "after": alice}]
+    assert [item["assigned_to"] for item in decider.get(f"/cases?assigned_to={alice}")[1]["items"]] == [alice]
     assert decider.get("/cases?assigned_to=nobody")[1]["items"] == []
     assert decider.get("/cases?assigned_to=x")[0] == 400
     for stranger in (User.objects.exclude(pk__in=members.values()).first(), None):
@@ -77,52 +77,52 @@ def test_cases_are_assigned_to_members_and_listed_by_whom_they_are_assigned_to(
     assert decider.post("/cases/assignments", {"cases": [1], "member": None})[1]["changes"][0]["after"] is None
 
 
-def test_an_agency_is_asked_about_a_case_and_its_answer_is_kept(scene_of_programs: Scene, decider: Program) -> None:
+def test_case_is_referred_to_an_agency_and_its_reply_is_stored(scene_of_programs: Scene, decider: Program) -> None:
     assert decider.post("/cases/1/agency-inquiry", {"agency": "Alamy"})[1]["agency"] == "Alamy"
     assert decider.post("/cases/1/agency-inquiry", {"agency": "Alamy"})[0] == 409
-    assert [one["number"] for one in decider.get("/cases?state=asked")[1]["items"]] == [1]
+    assert [item["number"] for item in decider.get("/cases?state=asked")[1]["items"]] == [1]
     assert decider.post("/cases/1/agency-inquiry/reply", {"text": "No."})[1]["agency_asked_at"] is None
     assert decider.post("/cases/99/agency-inquiry", {"agency": "Alamy"})[0] == 404
 
 
-def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(
+def test_related_picture_is_listed_separately_until_a_program_opens_a_case(
     scene_of_programs: Scene, decider: Program
 ) -> None:
     figures = {"cosine": 0.25, "drift": None}
     Match.objects.update(decision="resembles", probability=None, related=8.99, exposure=-0.5, figures=figures)
     case = Case.objects.get(number=1)
     Case.objects.filter(pk=case.pk).update(waits=False)
-    triage.look_again(case.pk)
-    (told,) = decider.get("/cases?state=resembles")[1]["items"]
-    assert (told["number"], told["needs_review"], told["is_related"]) == (1, False, True)
+    triage.update_case(case.pk)
+    (related,) = decider.get("/cases?state=resembles")[1]["items"]
+    assert (related["number"], related["needs_review"], related["is_related"]) == (1, False, True)
     assert decider.get("/cases?state=look-alikes")[1]["items"] == []
-    assert [one["number"] for one in decider.get("/cases?certainty=resembles")[1]["items"]] == [1]
+    assert [item["number"] for item in decider.get("/cases?certainty=resembles")[1]["items"]] == [1]
     (use,) = decider.get("/cases/1")[1]["uses"]
     assert (use["match"], use["related"], use["exposure"], use["figures"]) == ("resembles", 8.99, -0.5, figures)
     assert decider.post("/cases/1/queue-for-review", {})[1]["needs_review"]
     assert decider.get("/cases?state=resembles")[1]["items"] == []
 
 
-def test_a_case_names_other_works_of_its_owner_that_its_picture_shows_and_none_of_others(
-    scene_of_programs: Scene, decider: Program
-) -> None:
+def test_case_lists_other_works_of_its_owner_that_the_picture_shows(scene_of_programs: Scene, decider: Program) -> None:
     assert decider.get("/cases/1")[1]["also_shown"] == []
     services, match = scene_of_programs.inline.services, Match.objects.get()
-    for of, title in ((scene_of_programs.studio, "Registered twice"), (owner("others"), "Somebody else's")):
-        work = register(services, of, jpeg(Image.open(io.BytesIO(photograph(1))), 70 + len(title)), title).work
+    for rights_holder, title in ((scene_of_programs.studio, "Registered twice"), (owner("others"), "Somebody else's")):
+        work = register(
+            services, rights_holder, encode_jpeg(Image.open(io.BytesIO(photograph(1))), 70 + len(title)), title
+        ).work
         match.pk, match.registered = None, work.work_pictures.get().picture
         match.save(force_insert=True)
-    (told,) = decider.get("/cases/1")[1]["also_shown"]
-    assert (told["title"], told["decision"]) == ("Registered twice", "certain")
+    (shown_work,) = decider.get("/cases/1")[1]["also_shown"]
+    assert (shown_work["title"], shown_work["decision"]) == ("Registered twice", "certain")
 
 
-def test_the_former_name_of_the_grade_is_refused_and_the_new_one_named(decider: Program) -> None:
-    status, told = decider.get("/cases?certainty=derived")
+def test_former_name_of_a_grade_is_rejected_with_the_new_name(decider: Program) -> None:
+    status, body = decider.get("/cases?certainty=derived")
     assert status == 400
-    assert "resembles" in str(told)
+    assert "resembles" in str(body)
 
 
-def test_what_was_reported_as_illegal_is_shown_no_more(scene_of_programs: Scene, decider: Program) -> None:
+def test_pictures_reported_as_illegal_are_not_shown(scene_of_programs: Scene, decider: Program) -> None:
     case = decider.get("/cases/1")[1]
     (use,) = case["uses"]
     (capture,) = case["captures"]

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from registry.members import tokens
 from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
 from registry.notices import notices
-from tests.assets.noticed import SENDER, begun, filing, signed, studio
+from tests.assets.noticed import SENDER, create_draft, create_filing, sign_notice, studio
 from tests.assets.pages import numbers_in
 from tests.assets.programs import ROOT, Program
 from workers import wiring
@@ -25,32 +25,32 @@ def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     user = User.objects.create_user(username="alice@example.org", email="alice@example.org", password="not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
-    return Program(tokens.make(studio, user, name="program", scopes=list(Scope), days=1)[1])
+    return Program(tokens.create_token(studio, user, name="program", scopes=list(Scope), days=1)[1])
 
 
 def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Owner) -> None:
     assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # none exists in English
     assert program.post("/notices", {"kind": "dmca", "cases": [1, 99]})[0] == 404
-    status, made = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
-    assert (status, made["number"], made["state"], made["created_by"]) == (
+    status, notice = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
+    assert (status, notice["number"], notice["state"], notice["created_by"]) == (
         201,
         1,
         "draft",
         "alice@example.org (token program)",
     )
-    assert len(made["missing"]) > 2
-    status, changed = program.send("PATCH", "/notices/1", SENDER)
+    assert len(notice["missing"]) > 2
+    status, body = program.send("PATCH", "/notices/1", SENDER)
     assert status == 200
-    assert "Copyright Agent" in changed["text"]
-    assert [numbers_in(one) for one in changed["missing"]] == [["1"], ["2"]]
+    assert "Copyright Agent" in body["text"]
+    assert [numbers_in(item) for item in body["missing"]] == [["1"], ["2"]]
     assert program.send("PATCH", "/notices/1", {"sender_name": "Ann\nBcc: all@example.org"})[0] == 400
-    assert [one["number"] for one in program.get("/notices?state=draft")[1]["items"]] == [1]
+    assert [item["number"] for item in program.get("/notices?state=draft")[1]["items"]] == [1]
     assert program.get("/notices?site=other.example")[1]["items"] == []
     assert program.send("DELETE", "/notices/1") == (204, None)
     assert program.get("/notices")[1]["items"] == []
 
 
-def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, studio: Owner) -> None:
+def test_no_operation_signs_or_sends_a_notice(program: Program, studio: Owner) -> None:
     paths = {path for path in api.get_openapi_schema()["paths"] if "/notices" in path}
     assert {path.rsplit("/notices", 1)[1] for path in paths} == {
         "",
@@ -65,43 +65,41 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
 
 
 @pytest.mark.long
-def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
-    row = signed(inline, begun(studio))
+def test_events_of_a_notice_are_recorded(program: Program, studio: Owner, inline: SyncRunner) -> None:
+    row = sign_notice(inline, create_draft(studio))
     assert program.send("PATCH", "/notices/1", {"fee": "1"})[0] == 422
     assert program.post("/notices/1/events", {"state": "removed"})[0] == 422
-    notices.sent_by_hand(row, by="Ann")
-    status, told = program.post("/notices/1/events", {"state": "countered", "day": now().date().isoformat()})
-    assert (status, told["state"], told["due_reason"]) == (201, "countered", "dmca-counter")
-    assert told["events"][-1]["by"] == "alice@example.org (token program)"
-    assert "/s/ Ann Example" in told["text"]
+    notices.record_sent_by_hand(row, by="Ann")
+    status, body = program.post("/notices/1/events", {"state": "countered", "day": now().date().isoformat()})
+    assert (status, body["state"], body["due_reason"]) == (201, "countered", "dmca-counter")
+    assert body["events"][-1]["by"] == "alice@example.org (token program)"
+    assert "/s/ Ann Example" in body["text"]
     before = LogSubmission.objects.filter(type="access").count()
-    answer = program.client.get(f"{ROOT}/notices/1/files/notice.txt")
-    assert answer.content.decode() == told["text"]
+    response = program.client.get(f"{ROOT}/notices/1/files/notice.txt")
+    assert response.content.decode() == body["text"]
     path = "/api/v1/owners/{owner}/notices/{number}/files/{name}"
     content = api.get_openapi_schema()["paths"][path]["get"]["responses"][200]["content"]
-    kept = {file["media_type"] for file in Notice.objects.get().files}
-    assert kept | {answer.headers["Content-Type"]} <= set(content)
+    media_types = {file["media_type"] for file in Notice.objects.get().files}
+    assert media_types | {response.headers["Content-Type"]} <= set(content)
     assert LogSubmission.objects.filter(type="access").count() == before + 1
     assert program.get("/notices/1/files/nothing.txt")[0] == 404
 
 
 def test_a_token_that_may_not_send_reads_only(program: Program, studio: Owner) -> None:
     user = User.objects.get(username="alice@example.org")
-    reads = Program(tokens.make(studio, user, name="reads", scopes=[Scope.READ, Scope.WRITE], days=1)[1])
-    assert reads.post("/notices", {"kind": "dmca", "cases": [1]})[0] == 403
-    assert reads.get("/notices")[0] == 200
+    reader = Program(tokens.create_token(studio, user, name="reads", scopes=[Scope.READ, Scope.WRITE], days=1)[1])
+    assert reader.post("/notices", {"kind": "dmca", "cases": [1]})[0] == 403
+    assert reader.get("/notices")[0] == 200
     assert not Notice.objects.exists()
 
 
-def test_a_signed_filing_is_had_as_one_zip_and_told_to_the_log(
-    program: Program, studio: Owner, inline: SyncRunner
-) -> None:
-    row = filing(studio)
+def test_signed_filing_is_downloaded_as_a_zip_and_logged(program: Program, studio: Owner, inline: SyncRunner) -> None:
+    row = create_filing(studio)
     assert program.get(f"/notices/{row.number}/filing")[0] == 404
-    signed(inline, row)
+    sign_notice(inline, row)
     before = LogSubmission.objects.filter(type="access").count()
-    answer = program.client.get(f"{ROOT}/notices/{row.number}/filing")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
-    with ZipFile(io.BytesIO(answer.getvalue())) as archive:
+    response = program.client.get(f"{ROOT}/notices/{row.number}/filing")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
+    with ZipFile(io.BytesIO(response.getvalue())) as archive:
         assert archive.namelist() == ["studio-notice-1.pdf", "studio-notice-1.txt"]
     assert LogSubmission.objects.filter(type="access").count() == before + 1

@@ -11,7 +11,7 @@ from registry.models import (
     Package,
 )
 from tests.assets.programs import ROOT, Program, alice, studio
-from tests.assets.sealed import sealed_bundle
+from tests.assets.sealed import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]
@@ -20,21 +20,21 @@ __all__ = ["alice", "studio"]
 @pytest.mark.long
 def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    sealed_bundle(inline, studio)
+    create_sealed_bundle(inline, studio)
     assert alice.post("/packages", {"cases": [2]})[0] == 422
-    status, told = alice.post("/packages", {"cases": [1], "recipient": "other-side", "reason": "Kept here."})
-    assert (status, told["cases"], told["is_ready"]) == (202, [1], False)
+    status, body = alice.post("/packages", {"cases": [1], "recipient": "other-side", "reason": "Kept here."})
+    assert (status, body["cases"], body["is_ready"]) == (202, [1], False)
     assert alice.get("/packages/1/file")[0] == 404
     inline.run_until_idle()
     assert alice.get("/packages/1")[1]["is_ready"]
-    answer = alice.client.get(ROOT + "/packages/1/file")
-    data = answer.getvalue()
+    response = alice.client.get(ROOT + "/packages/1/file")
+    data = response.getvalue()
     assert data.startswith(b"PK")
-    assert int(answer.headers["Content-Length"]) == len(data)
+    assert int(response.headers["Content-Length"]) == len(data)
     [pdf] = alice.get("/packages/1")[1]["pdfs"]
-    answer = alice.client.get(f"{ROOT}/packages/1/pdfs/{pdf}")
-    assert answer.getvalue().startswith(b"%PDF")
-    assert (answer.headers["Content-Type"], "attachment" in answer.headers["Content-Disposition"]) == (PDF, True)
+    response = alice.client.get(f"{ROOT}/packages/1/pdfs/{pdf}")
+    assert response.getvalue().startswith(b"%PDF")
+    assert (response.headers["Content-Type"], "attachment" in response.headers["Content-Disposition"]) == (PDF, True)
     assert alice.get("/packages/1/pdfs/another.pdf")[0] == 404
     assert alice.client.get(f"/api/v1/owners/other/packages/1/pdfs/{pdf}").status_code == 404
     assert alice.post("/packages/1/regenerate", {})[1]["number"] == 2

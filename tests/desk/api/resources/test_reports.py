@@ -8,18 +8,18 @@ from desk.api.api import api
 from evidence.documents.report.volumes import FORMATS
 from registry.models import DownloadLink, KeptAnswer, Report, Scope
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
+from tests.assets.programs import ROOT, Program, create_program, decider, scene_of_programs
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
 def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
-    wanted = {
+    fields = {
         "title": "November", "works": [1], "decisions": ["confirmed"], "formats": ["csv"], "languages": ["en"],
         "start_date": "2026-11-01", "end_date": "2026-11-30", "all_works": True,
     }  # fmt: skip
-    status, told = decider.post("/reports", wanted)
-    assert (status, told["formats"], told["languages"]) == (202, ["csv"], ["en"])
+    status, body = decider.post("/reports", fields)
+    assert (status, body["formats"], body["languages"]) == (202, ["csv"], ["en"])
     scope: dict[str, object] = {
         "watch": "",
         "works": [1],
@@ -28,11 +28,15 @@ def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Sc
         "end_date": "2026-11-30",
     }
     scope["all_works"] = True
-    assert told["scope"] == scope
+    assert body["scope"] == scope
     assert decider.post("/reports", {"start_date": "2026-11-30", "end_date": "2026-11-01"})[0] == 422
-    again = decider.post(f"/reports/{told['number']}/regenerate", {})[1]
-    assert (again["scope"], again["title"], again["number"]) == (scope, "November", told["number"] + 1)
-    assert decider.post(f"/reports/{told['number']}/links", {"valid_days": 7})[0] == 422  # there is no file yet
+    second_report = decider.post(f"/reports/{body['number']}/regenerate", {})[1]
+    assert (second_report["scope"], second_report["title"], second_report["number"]) == (
+        scope,
+        "November",
+        body["number"] + 1,
+    )
+    assert decider.post(f"/reports/{body['number']}/links", {"valid_days": 7})[0] == 422  # there is no file yet
     Report.objects.filter(number=1).update(state="done")
     status, link = decider.post("/reports/1/links", {"valid_days": 7, "note": "Clerk", "password": "open sesame"})
     assert (status, link["report"], link["has_password"]) == (201, 1, True)
@@ -52,24 +56,24 @@ def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Sc
     assert not KeptAnswer.objects.exists()
 
 
-def test_files_of_reports_are_of_the_types_that_the_document_names(scene_of_programs: Scene, decider: Program) -> None:
+def test_report_files_have_the_documented_types(scene_of_programs: Scene, decider: Program) -> None:
     row = Report.objects.get(number=1)
-    (kept, *_) = row.files
-    made = [{**kept, "name": f"a.{end}", "media_type": media_type} for end, media_type in FORMATS.items()]
-    Report.objects.filter(pk=row.pk).update(files=made)
+    (stored_file, *_) = row.files
+    files = [{**stored_file, "name": f"a.{end}", "media_type": media_type} for end, media_type in FORMATS.items()]
+    Report.objects.filter(pk=row.pk).update(files=files)
     path = "/api/v1/owners/{owner}/reports/{number}/files/{name}"
-    named = set(api.get_openapi_schema()["paths"][path]["get"]["responses"][200]["content"])
-    told = set()
-    for file in made:
-        answer = decider.client.get(f"{ROOT}/reports/1/files/{file['name']}")
-        assert answer.getvalue()
-        told.add(answer.headers["Content-Type"])
-    assert told == named
+    expected = set(api.get_openapi_schema()["paths"][path]["get"]["responses"][200]["content"])
+    media_types = set()
+    for file in files:
+        response = decider.client.get(f"{ROOT}/reports/1/files/{file['name']}")
+        assert response.getvalue()
+        media_types.add(response.headers["Content-Type"])
+    assert media_types == expected
 
 
-def test_only_who_may_send_makes_links(scene_of_programs: Scene) -> None:
-    writes = program(scene_of_programs.studio, "alice", Scope.READ, Scope.WRITE)
+def test_only_tokens_with_send_scope_create_links(scene_of_programs: Scene) -> None:
+    writer = create_program(scene_of_programs.studio, "alice", Scope.READ, Scope.WRITE)
     for path in ("/reports/1/links", "/packages/1/links"):
-        status, told = writes.post(path, {})
-        assert (status, told["scope"]) == (403, "send")
+        status, body = writer.post(path, {})
+        assert (status, body["scope"]) == (403, "send")
     assert DownloadLink.objects.count() == 1  # the scene's link

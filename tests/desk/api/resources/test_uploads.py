@@ -4,7 +4,7 @@ import pytest
 
 from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
-from registry.works.column_mappings import choose
+from registry.works.column_mappings import remember_choice
 from tests.assets.programs import Program, alice, file_of, studio
 from tests.assets.rows import owner, photograph, register
 from tests.assets.tiffs import RAW_PHOTOGRAPHS
@@ -14,39 +14,39 @@ __all__ = ["alice", "studio"]
 
 
 @pytest.mark.long
-def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+def test_works_are_uploaded_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
     status, upload = alice.form("/uploads", {"expected": "3", "rights": "Mine", "table": file_of("w.csv", table)})
     assert (status, upload["expected"], upload["is_complete"]) == (201, 3, False)
     assert upload["started_by"] == "alice@example.org (token program)"
-    one = f"/uploads/{upload['number']}"
+    upload_url = f"/uploads/{upload['number']}"
     portion = [
         file_of("a.jpg", photograph(1)),
         file_of("b.jpg", b"not a picture"),
         file_of("c.nef", RAW_PHOTOGRAPHS["NEF"]()),
     ]
-    status, told = alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg", "x/c.nef"]})
-    assert (status, told["received"]) == (202, 3)
-    assert alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg"]})[0] == 422
-    assert alice.form(f"{one}/files", {"files": [file_of("a.jpg", photograph(1))]})[0] == 202
-    assert alice.post(f"{one}/close", {})[0] == 200
+    status, body = alice.form(f"{upload_url}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg", "x/c.nef"]})
+    assert (status, body["received"]) == (202, 3)
+    assert alice.form(f"{upload_url}/files", {"files": portion, "names": ["x/a.jpg"]})[0] == 422
+    assert alice.form(f"{upload_url}/files", {"files": [file_of("a.jpg", photograph(1))]})[0] == 202
+    assert alice.post(f"{upload_url}/close", {})[0] == 200
     inline.run_until_idle()
-    status, told = alice.get(one)
-    assert (told["registered"], told["already_registered"], told["refused"], told["is_complete"]) == (1, 1, 2, True)
-    files = {row["name"]: row for row in alice.get(f"{one}/files")[1]["items"]}
+    status, body = alice.get(upload_url)
+    assert (body["registered"], body["already_registered"], body["refused"], body["is_complete"]) == (1, 1, 2, True)
+    files = {row["name"]: row for row in alice.get(f"{upload_url}/files")[1]["items"]}
     assert files["x/a.jpg"]["work"] == 1
     assert files["x/b.jpg"]["reason"] == "not-a-picture"
     assert files["x/b.jpg"]["remedy"]
     assert files["x/c.nef"]["reason"] == "raw-photograph"
     assert files["x/c.nef"]["remedy"] not in ("", files["x/b.jpg"]["remedy"])
-    assert [row["name"] for row in alice.get(f"{one}/files?only=refused")[1]["items"]] == ["x/b.jpg", "x/c.nef"]
-    assert [row["file"] for row in alice.get(f"{one}/lines")[1]["items"]] == ["missing.jpg"]
+    assert [row["name"] for row in alice.get(f"{upload_url}/files?only=refused")[1]["items"]] == ["x/b.jpg", "x/c.nef"]
+    assert [row["file"] for row in alice.get(f"{upload_url}/lines")[1]["items"]] == ["missing.jpg"]
     assert alice.get("/works?only=authorless")[1]["items"] == []
     work = alice.get("/works/1")[1]
     assert (work["title"], work["author"], work["rights"]) == ("Harbour", "A. Example", "Mine")
 
 
-def test_a_line_about_a_work_that_is_registered_already_is_told_not_to_be_taken(
+def test_table_row_of_a_registered_work_is_reported_as_skipped(
     studio: Owner, alice: Program, inline: SyncRunner
 ) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
@@ -65,57 +65,55 @@ def test_a_line_about_a_work_that_is_registered_already_is_told_not_to_be_taken(
     assert alice.get("/uploads/1/files?only=known")[1]["items"][0]["explanation"] == ""
 
 
-def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what_it_holds(
-    studio: Owner, alice: Program
-) -> None:
-    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred,1\n")})
+def test_unreadable_table_starts_no_upload_until_columns_are_mapped(studio: Owner, alice: Program) -> None:
+    status, body = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred,1\n")})
     assert status == 422
-    assert told["hint"]
+    assert body["hint"]
     assert alice.get("/uploads")[1]["items"] == []
     mapping = {"kind": "works", "columns": [{"heading": "colour ", "column": "file"}, {"heading": "size"}]}
     assert alice.post("/column-mappings", mapping)[0] == 201
-    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred.jpg,1\n")})
-    assert (status, told["columns_chosen_by"]) == (201, "alice@example.org (token program)")
-    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"file\nred.jpg\n")})
-    assert (status, told["columns_chosen_by"]) == (201, "")
+    status, body = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred.jpg,1\n")})
+    assert (status, body["columns_chosen_by"]) == (201, "alice@example.org (token program)")
+    status, body = alice.form("/uploads", {"table": file_of("w.csv", b"file\nred.jpg\n")})
+    assert (status, body["columns_chosen_by"]) == (201, "")
 
 
-def test_what_headings_mean_is_chosen_listed_and_forgotten_by_its_owner_alone(studio: Owner, alice: Program) -> None:
+def test_column_mappings_are_saved_listed_and_deleted_by_their_owner(studio: Owner, alice: Program) -> None:
     mapping = {
         "kind": "licences",
         "columns": [{"heading": "<b>", "column": "licensee"}, {"heading": "=1", "column": ""}],
     }
-    status, made = alice.post("/column-mappings", mapping)
-    assert (status, made["kind"], made["columns"], made["by"]) == (
+    status, body = alice.post("/column-mappings", mapping)
+    assert (status, body["kind"], body["columns"], body["by"]) == (
         201,
         "licences",
         mapping["columns"],
         "alice@example.org (token program)",
     )
-    assert alice.post("/column-mappings", mapping)[1]["number"] == made["number"], (
+    assert alice.post("/column-mappings", mapping)[1]["number"] == body["number"], (
         "it stands in the earlier one's place"
     )
     assert alice.get("/column-mappings")[1]["items"] == [
-        made | {"at": alice.get("/column-mappings")[1]["items"][0]["at"]}
+        body | {"at": alice.get("/column-mappings")[1]["items"][0]["at"]}
     ]
     for columns in (
         [{"heading": "a", "column": "domain"}],
         [{"heading": "a", "column": "licensee"}, {"heading": "b", "column": "licensee"}],
         [{"heading": "a", "column": "licensee"}, {"heading": "b", "column": "<script>"}],
     ):
-        status, told = alice.post("/column-mappings", {"kind": "licences", "columns": columns})
-        assert (status, "licensee" in told["hint"]) == (422, True), columns
+        status, data = alice.post("/column-mappings", {"kind": "licences", "columns": columns})
+        assert (status, "licensee" in data["hint"]) == (422, True), columns
     wrongs: tuple[dict[str, Json], ...] = (
         {"kind": "fees"},
         {"columns": []},
         {"columns": [{"heading": "a" * 301}]},
         {"columns": [{}] * 101},
     )
-    for wrong in wrongs:
-        assert alice.post("/column-mappings", mapping | wrong)[0] == 400
-    theirs = choose(owner("agency"), ColumnMapping.Kind.WORKS, [("Bild", "file")], by="eve").pk
-    assert [row["number"] for row in alice.get("/column-mappings")[1]["items"]] == [made["number"]]
-    for number in (theirs, 0, 10**30):
+    for value in wrongs:
+        assert alice.post("/column-mappings", mapping | value)[0] == 400
+    other_id = remember_choice(owner("agency"), ColumnMapping.Kind.WORKS, [("Bild", "file")], by="eve").pk
+    assert [row["number"] for row in alice.get("/column-mappings")[1]["items"]] == [body["number"]]
+    for number in (other_id, 0, 10**30):
         assert alice.send("DELETE", f"/column-mappings/{number}")[0] == 404
-    assert alice.send("DELETE", f"/column-mappings/{made['number']}")[0] == 204
-    assert ColumnMapping.objects.get().pk == theirs
+    assert alice.send("DELETE", f"/column-mappings/{body['number']}")[0] == 204
+    assert ColumnMapping.objects.get().pk == other_id

@@ -15,7 +15,7 @@ from exhibit.errors import WrongUseError
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, Terminal
 from tests.assets.installed import install
-from tests.assets.processes import processes_of, wait_until
+from tests.assets.processes import find_processes, wait_until
 
 LISTING = """
 import sys
@@ -27,7 +27,7 @@ sys.exit(code or " ".join(heavy) or 0)
 
 
 @pytest.mark.long
-def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind_nor_loads_what_it_does_without(
+def test_command_runs_its_own_servers_and_stops_them(
     open_folder: Path,
 ) -> None:
     alone = CommandLine(open_folder / "data")
@@ -36,24 +36,24 @@ def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind_n
     run = subprocess.run(command, cwd=CHECKOUT, env=alone.environ, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout)["owner"] == "the-studio"
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not find_processes(open_folder))
 
 
-def test_the_only_owner_there_is_need_not_be_named(cli: Terminal) -> None:
+def test_only_owner_need_not_be_named(cli: Terminal) -> None:
     assert "exhibit owner add" in cli.run("case", "list", code=2).err
     cli.run("owner", "add", "The Studio")
-    for named in ((), ("--owner", "the-studio"), ("--owner", "The Studio")):
-        assert cli.ask("case", "list", *named) == {"cases": []}
+    for options in ((), ("--owner", "the-studio"), ("--owner", "The Studio")):
+        assert cli.ask("case", "list", *options) == {"cases": []}
     assert "exhibit api GET /owners" in cli.run("case", "list", "--owner", "nobody", code=2).err
 
 
-def test_where_nobody_can_be_asked_nothing_is_done() -> None:
-    with CliRunner().isolation(), pytest.raises(WrongUseError) as refused:
+def test_without_a_terminal_a_confirmation_is_refused() -> None:
+    with CliRunner().isolation(), pytest.raises(WrongUseError) as error:
         ask("Delete it?")
-    assert "--yes" in refused.value.hint
+    assert "--yes" in error.value.hint
 
 
-def test_the_record_names_who_gave_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_records_the_command_line_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ann")
     assert person() == "ann (command line)"
 
@@ -62,5 +62,5 @@ def test_the_record_names_who_gave_the_command(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert person().startswith("user ")
-    shown = CliRunner().invoke(click.Command("x", epilog=examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
-    assert "Examples:\n    exhibit x 1\n    exhibit x 2\n" in shown
+    output = CliRunner().invoke(click.Command("x", epilog=examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
+    assert "Examples:\n    exhibit x 1\n    exhibit x 2\n" in output

@@ -18,7 +18,7 @@ def test_tables_are_aligned_also_with_wide_characters(capsys: pytest.CaptureFixt
     ]
 
 
-def test_words_of_strangers_cannot_act_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_foreign_text_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     show.table(("title",), [("\x1b[2J\u202egpj\r\n",)])
     show.say("a\x1b]0;title\x07b")
     out = capsys.readouterr().out
@@ -31,7 +31,7 @@ def test_fields_leave_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.splitlines() == ["title              A", "first publication  1870"]
 
 
-def test_sizes_numbers_and_times_are_in_a_readers_form() -> None:
+def test_sizes_numbers_and_times_are_formatted() -> None:
     assert [show.size(count) for count in (0, 1023, 1024, 5 * 1024**2, 3 * 1024**4)] == [
         "0 bytes",
         "1023 bytes",
@@ -45,9 +45,9 @@ def test_sizes_numbers_and_times_are_in_a_readers_form() -> None:
     assert show.moment(None, ZoneInfo("UTC")) == ""
 
 
-def test_a_list_is_a_table_json_or_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_is_printed_as_table_json_or_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     def shown(*rows: str, as_json: bool = False) -> str:
-        show.listed("names", rows, ("name",), lambda one: [one], nothing="There is none.", as_json=as_json)
+        show.listed("names", rows, ("name",), lambda row: [row], nothing="There is none.", as_json=as_json)
         return capsys.readouterr().out
 
     assert shown("Ann", "Bo") == "name\nAnn\nBo\n"

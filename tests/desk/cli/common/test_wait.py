@@ -10,34 +10,34 @@ from django.db import connection
 from desk.cli.common.wait import through_a_restart
 from registry.configuration import load_config
 from registry.models import Owner
-from tests.assets.command_line import CommandLine, Terminal, forking
+from tests.assets.command_line import CommandLine, Terminal, forking_command_line
 from tests.assets.installed import install
 from tests.assets.shop import LOOPBACK, Shop
 from workers.servers.embedded import EmbeddedServers
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_command_looks_again_when_the_database_has_restarted() -> None:
-    looks: list[int] = []
+def test_command_retries_after_a_database_restart() -> None:
+    calls: list[int] = []
 
     def look() -> bool:
-        looks.append(len(looks))
-        if len(looks) < 3:
+        calls.append(len(calls))
+        if len(calls) < 3:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return not Owner.objects.exists()
 
     assert through_a_restart(look)
-    assert looks == [0, 1, 2]
+    assert calls == [0, 1, 2]
 
 
 @pytest.mark.long
 def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Terminal, studio: str, shop: Shop) -> None:
-    sent, go_on = threading.Event(), threading.Event()
+    request_sent, go_on = threading.Event(), threading.Event()
 
     def interrupt() -> None:
-        if not sent.is_set():
-            sent.set()
+        if not request_sent.is_set():
+            request_sent.set()
             signal.pthread_kill(main_thread.ident or 0, signal.SIGINT)
             go_on.wait(60)
 
@@ -45,35 +45,35 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Termin
     shop.pause = interrupt
     cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
     try:
-        ran = cli.run("watch", "run", "slow", "--wait", code=130)
+        result = cli.run("watch", "run", "slow", "--wait", code=130)
     finally:
         go_on.set()
-    assert (ran.out, ran.err.splitlines()[-1]) == ("", "Interrupted.")
+    assert (result.out, result.err.splitlines()[-1]) == ("", "Interrupted.")
     assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1
 
 
 @pytest.mark.long  # the same with a separate process, which starts Python and servers
 def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: Path, shop: Shop) -> None:
-    data, asked, go_on = open_folder / "data", threading.Event(), threading.Event()
+    data, request_event, go_on = open_folder / "data", threading.Event(), threading.Event()
     install(data)
     line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CAPTURE_BROWSER": "none"})
 
     def hold() -> None:
-        asked.set()
+        request_event.set()
         go_on.wait(60)
 
     shop.pause = hold
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as cli:
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking_command_line(line) as cli:
         cli.run("owner", "add", "Studio")
         cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
-        waiting = cli.started("watch", "run", "slow", "--wait")
+        process = cli.started("watch", "run", "slow", "--wait")
         try:
-            assert asked.wait(60)
-            waiting.send_signal(signal.SIGINT)
-            out, err = waiting.communicate(timeout=60)
+            assert request_event.wait(60)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
         finally:
-            waiting.kill()
+            process.kill()
             go_on.set()
-        assert (waiting.returncode, out) == (130, ""), err
+        assert (process.returncode, out) == (130, ""), err
         assert err.splitlines()[-1] == "Interrupted."
         assert "Traceback" not in err

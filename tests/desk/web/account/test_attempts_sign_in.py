@@ -23,7 +23,7 @@ PASSWORD = "a long one of words"
 
 
 @pytest.fixture(autouse=True)
-def no_count_of_tries() -> Iterator[None]:
+def reset_attempt_counts() -> Iterator[None]:
     """Reset the counts of other tests' attempts."""
     cache.clear()
     yield
@@ -45,74 +45,76 @@ def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) ->
 
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["it is frozen", "it is gone"])
-def test_a_page_that_needs_redis_says_that_it_fails(ann: User, open_folder: Path, *, frozen: bool) -> None:
+def test_page_that_needs_redis_reports_its_failure(ann: User, open_folder: Path, *, frozen: bool) -> None:
     """Test with a frozen server, whose socket accepts connections and does not respond."""
-    place = str(open_folder / "redis.sock")
+    socket_path = str(open_folder / "redis.sock")
     default: dict[str, Any] = dict(settings.CACHES["default"])
     assert default["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
     short = {"socket_timeout": 0.1, "socket_connect_timeout": 0.1}
-    caches = {"default": {**default, "LOCATION": f"unix://{place}", "OPTIONS": short}}
+    caches = {"default": {**default, "LOCATION": f"unix://{socket_path}", "OPTIONS": short}}
     browser = Client(raise_request_exception=False)
-    with closing(socket.socket(socket.AF_UNIX)) as silent, override_settings(CACHES=caches):
+    with closing(socket.socket(socket.AF_UNIX)) as silent_server, override_settings(CACHES=caches):
         if frozen:
-            silent.bind(place)
-            silent.listen()
-        answer = browser.post("/sign-in/", {"login": ann.email, "password": PASSWORD})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+            silent_server.bind(socket_path)
+            silent_server.listen()
+        response = browser.post("/sign-in/", {"login": ann.email, "password": PASSWORD})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
 
 
-def test_a_session_that_was_planted_is_not_the_one_after_signing_in(ann: User) -> None:
+def test_session_id_changes_on_sign_in(ann: User) -> None:
     victim = Client()
     victim.cookies[settings.SESSION_COOKIE_NAME] = "planted0planted0planted0planted0"
     victim.get("/sign-in/")
     before = victim.cookies[settings.SESSION_COOKIE_NAME].value
     assert sign_in(victim, ann) == 302
     assert victim.cookies[settings.SESSION_COOKIE_NAME].value != before
-    intruder = Client()
-    intruder.cookies[settings.SESSION_COOKIE_NAME] = before
-    assert intruder.get("/o/studio/cases/").status_code == 302
+    attacker = Client()
+    attacker.cookies[settings.SESSION_COOKIE_NAME] = before
+    assert attacker.get("/o/studio/cases/").status_code == 302
 
 
-def test_a_session_is_of_no_use_after_signing_out_or_a_new_password(ann: User) -> None:
+def test_session_is_invalid_after_signing_out_or_a_new_password(ann: User) -> None:
     first, second = Client(), Client()
     for client in (first, second):
         assert sign_in(client, ann) == 302
         assert client.get("/o/studio/cases/").status_code == 200
-    kept = first.cookies[settings.SESSION_COOKIE_NAME].value
+    cookie = first.cookies[settings.SESSION_COOKIE_NAME].value
     first.post("/sign-out/")
-    thief = Client()
-    thief.cookies[settings.SESSION_COOKIE_NAME] = kept
-    assert thief.get("/o/studio/cases/").status_code == 302
+    attacker = Client()
+    attacker.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    assert attacker.get("/o/studio/cases/").status_code == 302
     ann.set_password("another long one of words")
     ann.save()
     assert second.get("/o/studio/cases/").status_code == 302
 
 
 @pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
-def test_nobody_is_led_elsewhere_after_signing_in(ann: User, next_: str) -> None:
+def test_sign_in_never_redirects_to_another_site(ann: User, next_: str) -> None:
     client = Client()
-    answer = client.post("/sign-in/", {"login": ann.email, "password": PASSWORD, "next": next_})
-    assert answer.headers["Location"] == "/"
+    response = client.post("/sign-in/", {"login": ann.email, "password": PASSWORD, "next": next_})
+    assert response.headers["Location"] == "/"
 
 
-@pytest.mark.parametrize("where", ["//evil.example/x", "https://evil.example/o/", "http://testserver@evil.example/"])
-def test_choosing_a_language_leads_nowhere_else(db: None, where: str) -> None:
-    answer = Client().post("/language", {"language": "en"}, headers={"Referer": where})
-    assert answer.headers["Location"] == "/"
+@pytest.mark.parametrize(
+    "target_url", ["//evil.example/x", "https://evil.example/o/", "http://testserver@evil.example/"]
+)
+def test_language_choice_never_redirects_to_another_site(db: None, target_url: str) -> None:
+    response = Client().post("/language", {"language": "en"}, headers={"Referer": target_url})
+    assert response.headers["Location"] == "/"
 
 
 @pytest.mark.long
-def test_another_address_in_a_header_does_not_make_tries_uncounted(ann: User) -> None:
+def test_forged_address_header_does_not_evade_attempt_counts(ann: User) -> None:
     """Guessing a password with ever new X-Forwarded-For headers."""
     for number in range(40):
-        answer = Client(headers={"X-Forwarded-For": f"203.0.113.{number}"}).post(
+        response = Client(headers={"X-Forwarded-For": f"203.0.113.{number}"}).post(
             "/sign-in/", {"login": ann.email, "password": f"wrong {number}"}
         )
-    assert answer.status_code == 429 or "Too many" in answer.content.decode()
+    assert response.status_code == 429 or "Too many" in response.content.decode()
     assert sign_in(Client(headers={"X-Forwarded-For": "198.51.100.1"}), ann) != 302
 
 
-def test_who_has_an_account_is_told_by_no_page(ann: User, mailoutbox: list[object]) -> None:
+def test_pages_do_not_reveal_who_has_an_account(ann: User, mailoutbox: list[object]) -> None:
     """Enumeration: password reset, sign-in and sign-up respond alike."""
     with override_settings(CONFIG=replace(settings.CONFIG, sign_up="open")):
         for path, fields in (
@@ -120,22 +122,24 @@ def test_who_has_an_account_is_told_by_no_page(ann: User, mailoutbox: list[objec
             ("/sign-in/", {"password": "wrong wrong wrong"}),
             ("/sign-up/", {"password1": "seventeen horses run"}),
         ):
-            told = []
+            responses = []
             for email in (ann.email, "stranger@example.org"):
                 cache.clear()
-                answer = Client().post(path, {"email": email, "login": email, **fields}, follow=True)
-                told.append((answer.status_code, answer.redirect_chain, answer.content.decode().replace(email, "")))
-            assert told[0][:2] == told[1][:2], path
+                response = Client().post(path, {"email": email, "login": email, **fields}, follow=True)
+                responses.append(
+                    (response.status_code, response.redirect_chain, response.content.decode().replace(email, ""))
+                )
+            assert responses[0][:2] == responses[1][:2], path
 
 
-def test_a_password_of_nobody_is_checked_as_long_as_one_of_somebody(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_check_takes_as_long_for_unknown_users(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing: the same number of hashes is computed."""
     counts: list[int] = []
-    made = hashers.MD5PasswordHasher.encode
+    original_encode = hashers.MD5PasswordHasher.encode
 
     def counted(self: hashers.MD5PasswordHasher, password: str, salt: str) -> str:
         counts.append(1)
-        return made(self, password, salt)
+        return original_encode(self, password, salt)
 
     monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", counted)
     computed = []
@@ -147,10 +151,10 @@ def test_a_password_of_nobody_is_checked_as_long_as_one_of_somebody(ann: User, m
 
 
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "Forwarded"])
-def test_links_in_mails_follow_no_header(
+def test_mail_links_ignore_host_headers(
     ann: User, header: str, mailoutbox: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Poisoned password resets and caches."""
-    answer = Client().post("/account/password/reset/", {"email": ann.email}, headers={header: "evil.example"})
-    assert answer.status_code == (400 if header == "Host" else 302)
-    assert "evil.example" not in str([getattr(one, "body", "") for one in mailoutbox])
+    response = Client().post("/account/password/reset/", {"email": ann.email}, headers={header: "evil.example"})
+    assert response.status_code == (400 if header == "Host" else 302)
+    assert "evil.example" not in str([getattr(message, "body", "") for message in mailoutbox])

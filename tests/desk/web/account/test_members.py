@@ -30,7 +30,7 @@ __all__ = ["ann"]
 MEMBERS = "/o/studio/members/"
 
 
-class People:
+class Members:
     """An owner with ann as owner and bob as viewer."""
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class People:
 
 
 @pytest.fixture(autouse=True)
-def nothing_counted_yet(servers: EmbeddedServers) -> None:
+def reset_rate_limits(servers: EmbeddedServers) -> None:
     """Reset rate limits: openings of links are counted by address, across tests."""
     cache.clear()
 
 
 @pytest.fixture
-def studio(db: None) -> People:
-    return People()
+def studio(db: None) -> Members:
+    return Members()
 
 
 @pytest.fixture
@@ -68,109 +68,107 @@ def browser(person: User | None = None) -> Client:
 def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
     """Submit the invitation form; returns the browser, and the page that asks for the password again."""
     client = browser(person)
-    asked = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
-    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    response = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
+    assert response.headers["Location"].startswith("/account/reauthenticate/")
     assert not Invitation.objects.exists()
-    return client, asked.headers["Location"]
+    return client, response.headers["Location"]
 
 
-def invited(studio: People, email: str = "dora@example.org", role: str = "reviewer") -> str:
+def invitation_path(studio: Members, email: str = "dora@example.org", role: str = "reviewer") -> str:
     """Return the path of an invitation's link."""
     return f"/invitations/{invitations.invite(studio.studio, email, role, by=studio.ann.email)[1]}/"
 
 
-def role_of(email: str) -> str | None:
+def get_role(email: str) -> str | None:
     return Membership.objects.filter(user__email=email).values_list("role", flat=True).first()
 
 
-def logged() -> list[str]:
+def read_log() -> list[str]:
     rows = LogOpening.objects.filter(submission__type=EntryType.SETTING).order_by("submission_id")
     return [row.content["what"] for row in rows]
 
 
 def test_an_invitation_by_mail_makes_an_account_and_a_member(
-    studio: People, mailing: Config, mailoutbox: list[EmailMessage]
+    studio: Members, mailing: Config, mailoutbox: list[EmailMessage]
 ) -> None:
     with override_settings(CONFIG=mailing):
-        ann, again = invite(studio.ann, "Dora@example.org", "reviewer")
-        answer = ann.post(again, {"password": PASSWORD})
+        ann, confirm_url = invite(studio.ann, "Dora@example.org", "reviewer")
+        response = ann.post(confirm_url, {"password": PASSWORD})
     [mail] = mailoutbox
     [secret] = re.findall(r"https://exhibit\.example/invitations/(\S+)/", str(mail.body))
-    assert (mail.to, answer.status_code) == (["dora@example.org"], 302)
-    assert secret not in answer.content.decode()
+    assert (mail.to, response.status_code) == (["dora@example.org"], 302)
+    assert secret not in response.content.decode()
     dora = browser()
     assert "ann@example.org invites dora@example.org" in dora.get(f"/invitations/{secret}/").content.decode()
     assert not User.objects.filter(email="dora@example.org").exists()
     other = dora.post("/sign-up/", {"email": "eve@example.org", "password1": PASSWORD})
     assert "dora@example.org" in select(other, ".errorlist").get("")
     dora.post("/sign-up/", {"email": "dora@example.org", "password1": PASSWORD})
-    assert role_of("dora@example.org") == "reviewer"
+    assert get_role("dora@example.org") == "reviewer"
     assert EmailAddress.objects.get(email="dora@example.org").verified
     assert dora.get("/o/studio/cases/").status_code == 200
     assert browser().get(f"/invitations/{secret}/").status_code == 404
-    assert logged()[-2:] == ["member invited", "member joined"]
+    assert read_log()[-2:] == ["member invited", "member joined"]
     assert "dora" not in str(list(LogOpening.objects.values_list("content", flat=True)))
 
 
-def test_where_no_mail_is_sent_the_link_is_shown_once(studio: People) -> None:
-    ann, again = invite(studio.ann, "dora@example.org")
-    shown = ann.post(again, {"password": PASSWORD})
-    assert "no-store" in shown.headers["Cache-Control"]
-    [secret] = re.findall(r"/invitations/(\S+)/<", shown.content.decode())
+def test_without_mail_the_invitation_link_is_shown_once(studio: Members) -> None:
+    ann, confirm_url = invite(studio.ann, "dora@example.org")
+    response = ann.post(confirm_url, {"password": PASSWORD})
+    assert "no-store" in response.headers["Cache-Control"]
+    [secret] = re.findall(r"/invitations/(\S+)/<", response.content.decode())
     assert "no-store" in browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
-    assert invitations.find(secret) is not None
+    assert invitations.find_open(secret) is not None
     assert secret not in ann.get(MEMBERS).content.decode()
 
 
-def test_when_the_mail_cannot_be_sent_nobody_is_invited(
-    studio: People, mailing: Config, monkeypatch: pytest.MonkeyPatch
+def test_failed_invitation_mail_cancels_the_invitation(
+    studio: Members, mailing: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> int:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(EmailBackend, "send_messages", refused)
     with override_settings(CONFIG=mailing):
-        ann, again = invite(studio.ann, "d@example.org")
-        ann.post(again, {"password": PASSWORD})
+        ann, confirm_url = invite(studio.ann, "d@example.org")
+        ann.post(confirm_url, {"password": PASSWORD})
     assert message_levels(ann.get(MEMBERS)) == ["error"]
     assert not Invitation.objects.exists()
 
 
-def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
-    studio: People, monkeypatch: pytest.MonkeyPatch
+def test_open_invitations_are_limited_and_members_cannot_be_invited(
+    studio: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "MAX_OPEN", 2)
     for name in ("dora", "emma"):
-        invited(studio, f"{name}@example.org")
-    invited(studio, "emma@example.org")  # replaces the earlier invitation
+        invitation_path(studio, f"{name}@example.org")
+    invitation_path(studio, "emma@example.org")  # replaces the earlier invitation
     with pytest.raises(ExhibitError):
-        invited(studio, "finn@example.org")
+        invitation_path(studio, "finn@example.org")
     with pytest.raises(ExhibitError):
-        invited(studio, "Bob@example.org")
+        invitation_path(studio, "Bob@example.org")
     with pytest.raises(ExhibitError):
-        invited(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
+        invitation_path(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
 
 
-def test_a_later_invitation_and_taking_back_and_time_end_a_link(
-    studio: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = invited(studio), invited(studio, role="viewer")
+def test_newer_invitation_revocation_and_expiry_end_a_link(studio: Members, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = invitation_path(studio), invitation_path(studio, role="viewer")
     assert browser().get(first).status_code == 404
     assert browser().get(second).status_code == 200
-    [row] = invitations.open_ones(studio.studio)
+    [row] = invitations.list_open(studio.studio)
     browser(studio.ann).post(f"/o/studio/invitations/{row.pk}/revoke")
     assert browser().get(second).status_code == 404
-    third = invited(studio)
+    third = invitation_path(studio)
 
     def later() -> datetime:
         return clock.now() + timedelta(days=14, seconds=1)
 
     monkeypatch.setattr(invitations, "now", later)
     assert browser().get(third).status_code == 404
-    assert browser().get(invited(studio)).status_code == 200
+    assert browser().get(invitation_path(studio)).status_code == 200
 
 
-def test_invitations_that_ended_are_forgotten(studio: People) -> None:
+def test_expired_invitations_are_deleted(studio: Members) -> None:
     used, still = (invitations.invite(studio.studio, f"{n}@example.org", "viewer", by="test") for n in ("dora", "emma"))
     taken_back, _ = invitations.invite(studio.studio, "finn@example.org", "viewer", by="test")
     over, _ = invitations.invite(studio.studio, "gabe@example.org", "viewer", by="test")
@@ -178,26 +176,26 @@ def test_invitations_that_ended_are_forgotten(studio: People) -> None:
     invitations.accept(used[0], dora)
     invitations.revoke(studio.studio, taken_back.pk, by="test")
     Invitation.objects.filter(pk=over.pk).update(expires_at=clock.now())
-    assert invitations.forget_ended() == 3
+    assert invitations.delete_ended() == 3
     assert browser().get(f"/invitations/{still[1]}/").status_code == 200
     assert browser().get(f"/invitations/{used[1]}/").status_code == 404
 
 
-def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: People) -> None:
+def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: Members) -> None:
     ann = browser(studio.ann)
-    _, secret = tokens.make(studio.studio, studio.bob, name="Nightly", scopes=["read"], days=1)
+    _, secret = tokens.create_token(studio.studio, studio.bob, name="Nightly", scopes=["read"], days=1)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "reviewer"})
-    assert role_of("bob@example.org") == "reviewer"
+    assert get_role("bob@example.org") == "reviewer"
     assert b"Choose a role" in ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "king"}, follow=True).content
     ann.post(f"{MEMBERS}{studio.bob.pk}/remove")
-    assert role_of("bob@example.org") is None
-    assert tokens.find(secret) is None
-    assert not tokens.tokens_of(studio.studio).exists()
+    assert get_role("bob@example.org") is None
+    assert tokens.find_token(secret) is None
+    assert not tokens.list_tokens(studio.studio).exists()
     assert browser(studio.bob).get(MEMBERS).status_code == 404
-    assert logged()[-3:] == ["role given", "token revoked", "member removed"]
+    assert read_log()[-3:] == ["role given", "token revoked", "member removed"]
 
 
-def test_the_last_owner_stays_one(studio: People) -> None:
+def test_last_owner_cannot_be_demoted(studio: Members) -> None:
     ann = browser(studio.ann)
     for address, values in (
         (f"{MEMBERS}leave", {"sure": "on"}),
@@ -205,7 +203,7 @@ def test_the_last_owner_stays_one(studio: People) -> None:
         (f"{MEMBERS}{studio.ann.pk}/remove", {}),
     ):
         assert message_levels(ann.post(address, values, follow=True)) == ["error"]
-        assert role_of("ann@example.org") == "owner"
+        assert get_role("ann@example.org") == "owner"
     with pytest.raises(WrongUseError):
         people.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
@@ -213,14 +211,14 @@ def test_the_last_owner_stays_one(studio: People) -> None:
     assert b"left in the role of owner" in ann.post(f"{MEMBERS}leave", {"sure": "on"}, follow=True).content
     User.objects.filter(pk=studio.bob.pk).update(is_active=True)
     ann.post(f"{MEMBERS}leave")
-    assert role_of("ann@example.org") == "owner"  # an unconfirmed change has no effect
+    assert get_role("ann@example.org") == "owner"  # an unconfirmed change has no effect
     assert ann.post(f"{MEMBERS}leave", {"sure": "on"}).headers["Location"] == "/owners/"
-    assert role_of("ann@example.org") is None
+    assert get_role("ann@example.org") is None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None:
-    studio = People()
+def test_concurrent_removal_of_two_owners_keeps_one() -> None:
+    studio = Members()
     dora = studio.add("dora", "owner")
 
     def removed(person: User) -> str:
@@ -233,8 +231,8 @@ def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None
         return ""
 
     with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(removed, (studio.ann, dora)))
-    assert sorted(map(bool, said)) == [False, True]
+        outcomes = list(pool.map(removed, (studio.ann, dora)))
+    assert sorted(map(bool, outcomes)) == [False, True]
     assert Membership.objects.filter(owner=studio.studio, role=Role.OWNER).count() == 1
 
 
@@ -242,12 +240,12 @@ def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None
 @pytest.mark.parametrize(
     ("names", "slugs"), [(("Pictures", "Pictures!"), ["pictures", "pictures-2"]), (("Pictures",) * 2, ["", "pictures"])]
 )
-def test_owners_who_are_added_at_the_same_moment_are_told_apart(names: tuple[str, str], slugs: list[str]) -> None:
-    studio = People()
+def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], slugs: list[str]) -> None:
+    studio = Members()
 
     def added(person: User, name: str) -> str:
         try:
-            return people.add_owner_of(person, name).slug
+            return people.create_owner_for(person, name).slug
         except WrongUseError:
             return ""
         finally:
@@ -257,23 +255,23 @@ def test_owners_who_are_added_at_the_same_moment_are_told_apart(names: tuple[str
         assert sorted(pool.map(added, (studio.ann, studio.bob), names)) == slugs
 
 
-def test_a_token_is_made_once_its_person_has_given_the_password_again_and_is_shown_once(ann: User) -> None:
+def test_token_requires_the_password_again_and_is_shown_once(ann: User) -> None:
     client = Client(REMOTE_ADDR="2001:db8:5::1")
     client.force_login(ann)
-    typed = {"name": "<b>Nightly</b>", "scopes": "read", "days": "7"}
-    asked = client.post("/o/studio/tokens/make", typed)
-    assert asked.headers["Location"].startswith("/account/reauthenticate/")
-    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    form = {"name": "<b>Nightly</b>", "scopes": "read", "days": "7"}
+    response = client.post("/o/studio/tokens/make", form)
+    assert response.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(response.headers["Location"], {"password": "wrong wrong wrong"})
     assert not ApiToken.objects.exists()
-    made = client.post(asked.headers["Location"], {"password": PASSWORD})
-    assert "no-store" in made.headers["Cache-Control"]
-    page = made.content.decode()
+    confirmation = client.post(response.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in confirmation.headers["Cache-Control"]
+    page = confirmation.content.decode()
     assert "exh_" in page
     assert "<b>" not in page
     secret = page.split("<code>")[1].split("</code>")[0]
-    assert tokens.find(secret) is not None
+    assert tokens.find_token(secret) is not None
     assert secret not in client.get("/o/studio/tokens/").content.decode()
-    assert client.post("/o/studio/tokens/make", typed).status_code == 200  # once is enough for some minutes
+    assert client.post("/o/studio/tokens/make", form).status_code == 200  # once is enough for some minutes
     with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=0):
-        assert client.post("/o/studio/tokens/make", typed).status_code == 302
+        assert client.post("/o/studio/tokens/make", form).status_code == 302
     assert ApiToken.objects.count() == 2

@@ -19,15 +19,15 @@ from registry.keys.keys import add_device_key
 from registry.members import people
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
-from tests.assets.noticed import answer_all, begun
-from tests.assets.passkeys import Maker
+from tests.assets.noticed import answer_open_points, create_draft
+from tests.assets.passkeys import DeviceMaker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
 from tests.desk.web.notices.test_views import sign_letter
-from tests.registry.keys.test_passkeys import found
+from tests.registry.keys.test_passkeys import make_case
 
 
-def with_passkey(site: Site) -> Visitor:
+def add_passkey_user(site: Site) -> Visitor:
     """Ann, signed in, with a passkey on a device that verifies her."""
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.nobody()
@@ -52,20 +52,20 @@ def with_passkey(site: Site) -> Visitor:
 
 
 @pytest.mark.long
-def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp_path: Path) -> None:
-    ann, roots = with_passkey(site), tmp_path / "root.pem"
+def test_browser_sends_attestation_where_the_operator_requires_it(site: Site, tmp_path: Path) -> None:
+    ann, roots = add_passkey_user(site), tmp_path / "root.pem"
     page = ann.page
-    roots.write_bytes(Maker().pem)
+    roots.write_bytes(DeviceMaker().pem)
     with override_settings(CONFIG=replace(settings.CONFIG, passkey_roots=str(roots))):
         Authenticator.objects.filter(type="webauthn").delete()
         ann.open("/account/2fa/webauthn/add/")
-        with page.expect_request(lambda request: request.method == "POST") as sent:
+        with page.expect_request(lambda request: request.method == "POST") as request_info:
             page.get_by_role("button", name="Add").click()
         page.locator(".errorlist").wait_for()
         ann.check()
-        told = json.loads(parse_qs(sent.value.post_data or "")["credential"][0])
-        found = AttestationObject(websafe_decode(told["response"]["attestationObject"]))
-        of_device = load_der_x509_certificate(found.att_stmt["x5c"][-1])  # self-signed: the root of this device
+        credential = json.loads(parse_qs(request_info.value.post_data or "")["credential"][0])
+        attestation = AttestationObject(websafe_decode(credential["response"]["attestationObject"]))
+        of_device = load_der_x509_certificate(attestation.att_stmt["x5c"][-1])  # self-signed: the root of this device
         roots.write_bytes(of_device.public_bytes(Encoding.PEM))
         page.get_by_role("button", name="Add").click()
         page.wait_for_url("**/2fa/")
@@ -74,17 +74,17 @@ def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp
         ann.check()
 
 
-def entries(**content: object) -> int:
+def count_entries(**content: object) -> int:
     return LogOpening.objects.filter(**{f"content__{name}": value for name, value in content.items()}).count()
 
 
 @pytest.mark.long
-def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
-    ann = with_passkey(site)
+def test_sensitive_actions_are_signed_in_the_browser(site: Site) -> None:
+    ann = add_passkey_user(site)
     page, studio = ann.page, Owner.objects.get()
-    assert entries(use="passkey", what="created", member="ann@example.org") == 1
+    assert count_entries(use="passkey", what="created", member="ann@example.org") == 1
     add_device_key(studio, "laptop", bytes(32), by="ann@example.org")
-    case = found(site.inline, studio)
+    case = make_case(site.inline, studio)
     ann.open(reverse("security", args=["studio"]))
     ann.check()
     page.locator("button[name=wanted][value=on]").click()
@@ -93,28 +93,37 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
 
     ann.open(reverse("case", args=["studio", case.number]))
     page.locator("details.confirm summary").click()
-    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/decide")) as sent:
+    with page.expect_request(
+        lambda request: request.method == "POST" and request.url.endswith("/decide")
+    ) as request_info:
         page.locator("button[value=confirmed]").click()
     page.locator("#done").wait_for()
     assert Case.objects.get().decision == "confirmed"
     row = PasskeyQuestion.objects.get(entry__isnull=False)
     assert row.statement["subject"]["case"] == str(case.number)
     assert row.key_entry is not None
-    assert entries(assertion__isnull=False, decision="confirmed") == 1
+    assert count_entries(assertion__isnull=False, decision="confirmed") == 1
 
-    letter = begun(studio, "dmca", "en", case.number)
-    answer_all(studio, "Nothing of it holds.")
+    letter = create_draft(studio, "dmca", "en", case.number)
+    answer_open_points(studio, "Nothing of it holds.")
     ann.open(reverse("notice", args=["studio", letter.number]))
     sign_letter(ann, letter.number)
     assert PasskeyQuestion.objects.exclude(answer="").get(statement__act="sign").statement["subject"]["notice"] == 1
     ann.open(reverse("case", args=["studio", case.number]))
 
-    thief = Client()  # with only the session and the response that was sent
-    thief.force_login(User.objects.get())
+    attacker = Client()  # with only the session and the response that was sent
+    attacker.force_login(User.objects.get())
     page.locator("button[value=undo]").first.click()
     page.locator(".message.success").wait_for()
-    for passkey in ("", parse_qs(sent.value.post_data or "")["passkey"][0], '{"id": 1}', "[]", "{", "[" * 10_000):
-        thief.post(reverse("decide", args=["studio", case.number]), {"decision": "confirmed", "passkey": passkey})
+    for passkey in (
+        "",
+        parse_qs(request_info.value.post_data or "")["passkey"][0],
+        '{"id": 1}',
+        "[]",
+        "{",
+        "[" * 10_000,
+    ):
+        attacker.post(reverse("decide", args=["studio", case.number]), {"decision": "confirmed", "passkey": passkey})
         assert Case.objects.get().decision == "open"
 
     ann.open(reverse("security", args=["studio"]))
@@ -124,7 +133,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     revoking.locator("button").click()
     page.locator(".message.success").wait_for()
     assert studio.device_keys.get().revoked_at is not None
-    thief.post(reverse("choose-passkeys", args=["studio"]), {"wanted": "off"})
+    attacker.post(reverse("choose-passkeys", args=["studio"]), {"wanted": "off"})
     assert Owner.objects.get().passkeys
     page.locator("button[name=wanted][value=off]").click()
     page.locator("button[name=wanted][value=on]").wait_for()
@@ -132,10 +141,10 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(site: Site) -> None:
-    ann = with_passkey(site)
+def test_cancelled_passkey_prompt_decides_nothing_and_its_removal_is_notified(site: Site) -> None:
+    ann = add_passkey_user(site)
     page, studio = ann.page, Owner.objects.get()
-    case = found(site.inline, studio)
+    case = make_case(site.inline, studio)
     Owner.objects.update(passkeys=True)
     ann.open(reverse("case", args=["studio", case.number]))
     page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('no')) }")
@@ -146,7 +155,7 @@ def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(s
     ann.open(f"/account/2fa/webauthn/keys/{key.pk}/remove/")
     page.get_by_role("button", name="Remove").click()
     page.wait_for_url("**/webauthn/")
-    assert entries(use="passkey", what="removed", member="ann@example.org") == 1
+    assert count_entries(use="passkey", what="removed", member="ann@example.org") == 1
     ann.open(reverse("case", args=["studio", case.number]))
     page.locator("details.confirm summary").click()
     page.locator("button[value=confirmed]").click()

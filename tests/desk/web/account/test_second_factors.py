@@ -13,13 +13,13 @@ from django.test import Client, override_settings
 from exhibit.errors import IntegrityError
 from registry.members import people
 from registry.models import User
-from tests.assets.accounts import PASSWORD, ann, browser, code_of, signed_in, try_in
+from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser, sign_in, totp_code
 from tests.assets.rows import owner
 
 __all__ = ["ann", "browser"]
 
 
-def test_a_second_factor_is_taken_away_once_its_person_has_shown_one_again(ann: User) -> None:
+def test_removing_a_second_factor_requires_it_again(ann: User) -> None:
     TOTP.activate(ann, generate_totp_secret())
     codes = RecoveryCodes.activate(ann)
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
@@ -37,62 +37,62 @@ def test_a_second_factor_is_taken_away_once_its_person_has_shown_one_again(ann: 
     assert not Authenticator.objects.filter(user=ann, type__in=["totp", "webauthn"]).exists()
 
 
-def test_a_security_key_of_somebody_else_is_not_there(ann: User) -> None:
+def test_security_key_of_another_user_is_not_found(ann: User) -> None:
     people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
     eve = Client()
     eve.force_login(User.objects.get(email="eve@example.org"))
-    for what in ("edit", "remove"):
-        answer = eve.get(f"/account/2fa/webauthn/keys/{key.pk}/{what}/")
-        assert answer.status_code in (302, 404)
-        assert b"Key" not in answer.content
+    for operation in ("edit", "remove"):
+        response = eve.get(f"/account/2fa/webauthn/keys/{key.pk}/{operation}/")
+        assert response.status_code in (302, 404)
+        assert b"Key" not in response.content
     assert Authenticator.objects.filter(pk=key.pk).exists()
 
 
 @pytest.mark.long
-def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, browser: Callable[[], Client]) -> None:
+def test_second_factor_is_requested_and_its_secret_is_encrypted(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
-    try_in(client, ann.email)
+    attempt_sign_in(client, ann.email)
     page = client.get("/account/2fa/totp/activate/", follow=True)
     if page.redirect_chain:
         page = client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
     secret = str(client.session["mfa.totp.secret"])
     assert secret in page.content.decode()
-    client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
+    client.post("/account/2fa/totp/activate/", {"code": totp_code(secret)})
     row = Authenticator.objects.get(type=Authenticator.Type.TOTP)
     assert secret not in str(row.data)
     assert get_adapter().decrypt(row.data["secret"]) == secret
     other = browser()
-    try_in(other, ann.email)
-    assert not signed_in(other)
+    attempt_sign_in(other, ann.email)
+    assert not sign_in(other)
     other.post("/account/2fa/authenticate/", {"code": "000000"})
-    assert not signed_in(other)
+    assert not sign_in(other)
     codes = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap().get_unused_codes()
     other.post("/account/2fa/authenticate/", {"code": codes[0]})
-    assert signed_in(other)
+    assert sign_in(other)
     third = browser()
-    try_in(third, ann.email)
+    attempt_sign_in(third, ann.email)
     third.post("/account/2fa/authenticate/", {"code": codes[0]})
-    assert not signed_in(third)
+    assert not sign_in(third)
 
 
 @pytest.mark.long
-def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User, browser: Callable[[], Client]) -> None:
+def test_codes_work_once_including_the_setup_code(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
-    try_in(client, ann.email)
+    attempt_sign_in(client, ann.email)
     page = client.get("/account/2fa/totp/activate/", follow=True)
     if page.redirect_chain:
         client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
     secret = str(client.session["mfa.totp.secret"])
-    first, later = code_of(secret), code_of(secret, 1)
+    first, later = totp_code(secret), totp_code(secret, 1)
     client.post("/account/2fa/totp/activate/", {"code": first})
     assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).exists()
 
     def comes_in(code: str) -> bool:
         other = browser()
-        try_in(other, ann.email)
+        attempt_sign_in(other, ann.email)
         other.post("/account/2fa/authenticate/", {"code": code})
-        return signed_in(other)
+        return sign_in(other)
 
     assert not comes_in(first)
     assert comes_in(later)
@@ -102,11 +102,11 @@ def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User,
     assert not comes_in(f" {later[:3]} {later[3:]} ")
 
 
-def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
-    kept = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
+def test_undecryptable_secret_is_reported_with_a_hint() -> None:
+    ciphertext = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
     with (
         override_settings(SECRET_KEY="00" * 32),
-        pytest.raises(IntegrityError) as caught,
+        pytest.raises(IntegrityError) as error,
     ):
-        get_adapter().decrypt(kept)
-    assert "secrets/secret_key" in caught.value.hint
+        get_adapter().decrypt(ciphertext)
+    assert "secrets/secret_key" in error.value.hint

@@ -40,60 +40,60 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     return shifted
 
 
-def said(what: str) -> list[dict[str, object]]:
+def read_details(what: str) -> list[dict[str, object]]:
     rows = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=what)
     return [row.details or {} for row in rows.order_by("pk")]
 
 
-def test_a_token_is_found_by_what_was_shown_and_by_nothing_that_is_kept(studio: Owner, ann: User) -> None:
-    row, secret = tokens.make(studio, ann, name="Nightly", scopes=["read", "write"], days=30)
-    found = tokens.find(secret)
-    assert found is not None
-    assert (found[0], found[1]) == (row, frozenset({Scope.READ, Scope.WRITE}))
-    kept = str(ApiToken.objects.values().get()) + row.digest.hex
-    assert secret not in kept
+def test_token_is_found_by_its_secret_which_is_not_stored(studio: Owner, ann: User) -> None:
+    row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read", "write"], days=30)
+    result = tokens.find_token(secret)
+    assert result is not None
+    assert (result[0], result[1]) == (row, frozenset({Scope.READ, Scope.WRITE}))
+    stored_text = str(ApiToken.objects.values().get()) + row.digest.hex
+    assert secret not in stored_text
     for other in (row.begins, row.digest.hex, f"exh_{row.digest.hex}", secret[:-1], f"{secret}x", "", "exh_"):
-        assert tokens.find(other) is None
-    assert secret not in str(said("token made"))
+        assert tokens.find_token(other) is None
+    assert secret not in str(read_details("token made"))
 
 
-def test_an_expired_token_permits_nothing(studio: Owner, ann: User, later: Callable[[timedelta], None]) -> None:
-    _, secret = tokens.make(studio, ann, name="Nightly", scopes=["read"], days=30)
+def test_expired_token_grants_nothing(studio: Owner, ann: User, later: Callable[[timedelta], None]) -> None:
+    _, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     later(timedelta(days=29, hours=23))
-    assert tokens.find(secret) is not None
+    assert tokens.find_token(secret) is not None
     later(timedelta(days=30, seconds=1))
-    assert tokens.find(secret) is None
+    assert tokens.find_token(secret) is None
 
 
-def test_a_revoked_token_permits_nothing_and_the_log_says_who_revoked_it(studio: Owner, ann: User) -> None:
-    row, secret = tokens.make(studio, ann, name="Nightly", scopes=["read"], days=30)
+def test_revoked_token_grants_nothing_and_the_log_names_who_revoked_it(studio: Owner, ann: User) -> None:
+    row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     with pytest.raises(NotFoundError):
         tokens.revoke(owner("agency"), row.pk, by="charlie@example.org")
     tokens.revoke(studio, row.pk, by="bob@example.org")
-    assert tokens.find(secret) is None
-    [details] = said("token revoked")
+    assert tokens.find_token(secret) is None
+    [details] = read_details("token revoked")
     assert (details["by"], details["user"], details["name"]) == ("bob@example.org", "ann@example.org", "Nightly")
     with pytest.raises(NotFoundError):
         tokens.revoke(studio, row.pk, by="bob@example.org")
 
 
-def test_a_token_permits_no_more_than_its_members_role_does_now(studio: Owner, ann: User) -> None:
-    _, secret = tokens.make(studio, ann, name="Everything", scopes=ALL, days=30)
+def test_token_grants_no_more_than_the_members_current_role(studio: Owner, ann: User) -> None:
+    _, secret = tokens.create_token(studio, ann, name="Everything", scopes=ALL, days=30)
     for role, permitted in ((Role.REVIEWER, set(Scope) - {Scope.MANAGE}), (Role.VIEWER, {Scope.READ})):
         Membership.objects.update(role=role)
-        found = tokens.find(secret)
-        assert found is not None
-        assert found[1] == permitted
+        result = tokens.find_token(secret)
+        assert result is not None
+        assert result[1] == permitted
     Membership.objects.all().delete()
-    assert tokens.find(secret) is None
+    assert tokens.find_token(secret) is None
 
 
-def test_a_person_who_may_not_sign_in_has_no_tokens(studio: Owner, ann: User) -> None:
-    _, secret = tokens.make(studio, ann, name="Nightly", scopes=["read"], days=30)
+def test_inactive_user_has_no_tokens(studio: Owner, ann: User) -> None:
+    _, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     User.objects.update(is_active=False)
     ann.refresh_from_db()
-    assert tokens.find(secret) is None
-    assert tokens.permitted(studio, ann) == frozenset()
+    assert tokens.find_token(secret) is None
+    assert tokens.list_permitted_scopes(studio, ann) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -107,46 +107,46 @@ def test_a_person_who_may_not_sign_in_has_no_tokens(studio: Owner, ann: User) ->
         ("x", ["decide"], 1),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_with_what_to_do(
+def test_invalid_token_request_is_rejected_with_a_hint(
     studio: Owner, ann: User, name: str, scopes: list[str], days: int
 ) -> None:
     Membership.objects.update(role=Role.VIEWER)
     with pytest.raises(WrongUseError):
-        tokens.make(studio, ann, name=name, scopes=scopes, days=days)
+        tokens.create_token(studio, ann, name=name, scopes=scopes, days=days)
     assert not ApiToken.objects.exists()
 
 
-def test_a_stranger_makes_no_token(studio: Owner, ann: User) -> None:
+def test_non_member_cannot_create_a_token(studio: Owner, ann: User) -> None:
     with pytest.raises(WrongUseError):
-        tokens.make(owner("agency"), ann, name="x", scopes=["read"], days=1)
+        tokens.create_token(owner("agency"), ann, name="x", scopes=["read"], days=1)
 
 
-def test_use_is_noted_to_the_minute_and_logged_once_a_day(
+def test_token_use_is_recorded_to_the_minute_and_logged_daily(
     studio: Owner, ann: User, later: Callable[[timedelta], None]
 ) -> None:
-    row, secret = tokens.make(studio, ann, name="Nightly", scopes=["read"], days=30)
+    row, secret = tokens.create_token(studio, ann, name="Nightly", scopes=["read"], days=30)
     for _ in range(3):
-        found = tokens.find(secret)
-        assert found is not None
-        tokens.used(found[0])
+        result = tokens.find_token(secret)
+        assert result is not None
+        tokens.record_use(result[0])
     row.refresh_from_db()
     assert row.used_at is not None
-    assert [details["by"] for details in said("token used")] == ["ann@example.org (token Nightly)"]
+    assert [details["by"] for details in read_details("token used")] == ["ann@example.org (token Nightly)"]
     later(timedelta(days=1))
-    found = tokens.find(secret)
-    assert found is not None
-    tokens.used(found[0])
-    assert len(said("token used")) == 2
+    result = tokens.find_token(secret)
+    assert result is not None
+    tokens.record_use(result[0])
+    assert len(read_details("token used")) == 2
 
 
 def test_an_owner_lists_its_own_tokens_only(studio: Owner, ann: User) -> None:
     agency = owner("agency")
     Membership.objects.create(user=ann, owner=agency, role=Role.OWNER)
-    kept, _ = tokens.make(studio, ann, name="Kept", scopes=["read"], days=30)
-    gone, _ = tokens.make(studio, ann, name="Gone", scopes=["read"], days=30)
-    tokens.make(agency, ann, name="Elsewhere", scopes=["read"], days=30)
-    tokens.revoke(studio, gone.pk, by="ann@example.org")
-    assert list(tokens.tokens_of(studio)) == [kept]
+    active_token, _ = tokens.create_token(studio, ann, name="Kept", scopes=["read"], days=30)
+    revoked_token, _ = tokens.create_token(studio, ann, name="Gone", scopes=["read"], days=30)
+    tokens.create_token(agency, ann, name="Elsewhere", scopes=["read"], days=30)
+    tokens.revoke(studio, revoked_token.pk, by="ann@example.org")
+    assert list(tokens.list_tokens(studio)) == [active_token]
     tokens.revoke_all(studio, ann, by="ann@example.org")
-    assert [row.name for row in tokens.tokens_of(agency)] == ["Elsewhere"]
-    assert not tokens.tokens_of(studio).exists()
+    assert [row.name for row in tokens.list_tokens(agency)] == ["Elsewhere"]
+    assert not tokens.list_tokens(studio).exists()

@@ -7,25 +7,25 @@ from django.test import Client, override_settings
 from exhibit.config.config import Config
 from registry.members import invitations, people
 from registry.models import Membership, Owner, User
-from registry.notifications.invitations import operator_link
+from registry.notifications.invitations import create_operator_link
 from tests.assets.accounts import PASSWORD
 from tests.assets.pages import Answer, has_test_id, select
 from tests.assets.rows import owner
 from tests.desk.web.account.test_members import (
-    People,
+    Members,
     browser,
-    invited,
-    logged,
-    nothing_counted_yet,
-    role_of,
+    get_role,
+    invitation_path,
+    read_log,
+    reset_rate_limits,
     studio,
 )
 
-__all__ = ["nothing_counted_yet", "studio"]
+__all__ = ["reset_rate_limits", "studio"]
 
 
-def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: People) -> None:
-    link = invited(studio)
+def test_invitation_is_bound_to_its_address_and_must_be_accepted(studio: Members) -> None:
+    link = invitation_path(studio)
     people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     people.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
     eve, dora = (browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
@@ -38,7 +38,7 @@ def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: Peop
     assert Membership.objects.filter(owner=studio.studio, user__email="dora@example.org", role="reviewer").exists()
 
 
-def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: Config) -> None:
+def test_form_creates_an_owner_where_permitted(studio: Members, config: Config) -> None:
     ann = browser(studio.ann)
     ann.post("/owners/", {"name": "Second"})
     assert Owner.objects.count() == 1
@@ -52,46 +52,46 @@ def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: C
     assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
 
 
-def problems(page: Answer) -> list[str]:
+def error_messages(page: Answer) -> list[str]:
     return select(page, ".message.error::text").getall()
 
 
-def test_nobody_takes_the_name_of_another_owner_and_hears_whose_it_is(studio: People, config: Config) -> None:
+def test_owner_name_must_be_unique_and_its_holder_is_not_revealed(studio: Members, config: Config) -> None:
     dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
     with override_settings(CONFIG=replace(config, sign_up="open")):
         for name in ("Studio", "studio", " STUDIO\u00a0"):
-            [refused] = problems(dora.post("/owners/", {"name": name}))
-            assert name.strip() not in refused
+            [problem] = error_messages(dora.post("/owners/", {"name": name}))
+            assert name.strip() not in problem
         dora.post("/owners/", {"name": "Pictures"})
-        [twice] = problems(dora.post("/owners/", {"name": "Pictures"}))
-        [endless] = problems(dora.post("/owners/", {"name": "x" * 201}))
+        [duplicate_problem] = error_messages(dora.post("/owners/", {"name": "Pictures"}))
+        [endless] = error_messages(dora.post("/owners/", {"name": "x" * 201}))
     assert Owner.objects.get(name__iexact="studio").slug == "studio"
-    assert "Pictures" in twice
+    assert "Pictures" in duplicate_problem
     assert "200" in endless
     assert not Owner.objects.filter(name__startswith="xx").exists()
 
 
-def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Config) -> None:
-    early, link = (operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
+def test_first_link_creates_the_operator_once(db: None, config: Config) -> None:
+    early, link = (create_operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
     assert browser().get(early).status_code == 404
     client = browser()
     weak = client.post(link, {"email": "ann@example.org", "password": "short", "owner": "Studio"})
     assert "too short" in weak.content.decode()
     assert not User.objects.exists()
-    answer = client.post(link, {"email": "Ann@example.org", "password": PASSWORD, "owner": "Studio"})
-    assert answer.headers["Location"] == "/o/studio/works/"
+    response = client.post(link, {"email": "Ann@example.org", "password": PASSWORD, "owner": "Studio"})
+    assert response.headers["Location"] == "/o/studio/works/"
     ann = User.objects.get()
-    assert (ann.email, people.is_operator(ann), role_of(ann.email)) == ("ann@example.org", True, "owner")
+    assert (ann.email, people.is_operator(ann), get_role(ann.email)) == ("ann@example.org", True, "owner")
     assert client.get("/o/studio/works/").status_code == 200
     assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
     assert b"2001:db8::7" in client.get("/account/sessions/").content
     assert browser().get(link).status_code == 404
     assert invitations.has_operator()
-    assert "operator added" in logged()
+    assert "operator added" in read_log()
 
 
-def test_somebody_with_an_account_becomes_the_operator_only_by_saying_so(studio: People, config: Config) -> None:
-    link = operator_link(config, by="test").removeprefix("http://127.0.0.1:8080")
+def test_existing_user_becomes_operator_only_by_confirming(studio: Members, config: Config) -> None:
+    link = create_operator_link(config, by="test").removeprefix("http://127.0.0.1:8080")
     browser().post(link, {"email": "ann@example.org", "password": PASSWORD})
     assert not invitations.has_operator()
     ann = browser(studio.ann)

@@ -15,13 +15,13 @@ from playwright.sync_api import Page
 
 from registry.members import people
 from registry.models import Membership, Role, User
-from tests.assets.accounts import PASSWORD, code_of
+from tests.assets.accounts import PASSWORD, totp_code
 from tests.assets.rows import owner
-from tests.assets.site_browser import PHONE, Look, Site, Visitor
+from tests.assets.site_browser import PHONE, BrowserSettings, Site, Visitor
 
 EMAIL = "dora@example.org"
-CHINESE = Look(language="zh-CN", size=PHONE)
-OTHERS_WORDS = {
+CHINESE = BrowserSettings(language="zh-CN", size=PHONE)
+AVOIDED_TERMS = {
     "zh-hans": re.compile(
         "登出|注销|[Pp]asskey|Email|帐|账号|恢复代码|双因素|认证器|token|APP|你的|Name|Passwordless"
         "|[\u4e00-\u9fff] ?[,.:!?;]"
@@ -40,7 +40,7 @@ def open_site(site: Site) -> Iterator[Site]:
         yield site
 
 
-def with_a_device(visitor: Visitor) -> None:
+def add_passkey_device(visitor: Visitor) -> None:
     """Give the browser a passkey device with a user present."""
     device = visitor.page.context.new_cdp_session(visitor.page)
     device.send("WebAuthn.enable")
@@ -55,16 +55,16 @@ def send(page: Page, field: str, text: str) -> None:
     page.locator(f"form:has([name={field}]) button").first.click()
 
 
-def look(visitor: Visitor) -> None:
+def check_page(visitor: Visitor) -> None:
     """Verify a page: the requirements of every page, and consistent terms."""
     visitor.check()
-    others = OTHERS_WORDS[visitor.page.evaluate("document.documentElement.lang")]
+    pattern = AVOIDED_TERMS[visitor.page.evaluate("document.documentElement.lang")]
     commands = visitor.page.locator("main code").all_inner_texts()  # they have the names of fields
-    shown = visitor.page.locator("main").inner_text()
+    text = visitor.page.locator("main").inner_text()
     for command in commands:
-        shown = shown.replace(command, "")
-    found = others.findall(shown)
-    assert found == [], (visitor.page.url, found)
+        text = text.replace(command, "")
+    matches = pattern.findall(text)
+    assert matches == [], (visitor.page.url, matches)
 
 
 def sign_out(page: Page) -> None:
@@ -76,7 +76,7 @@ def sign_out(page: Page) -> None:
 def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
     """Authenticate again."""
     visitor.page.wait_for_url("**/reauthenticate/**")
-    look(visitor)
+    check_page(visitor)
     send(visitor.page, "password", password)
 
 
@@ -84,76 +84,81 @@ def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
 def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMessage]) -> None:
     """Test a verified address, an authenticator app, a recovery code in its place, and a passkey that suffices."""
     dora = open_site.nobody(**CHINESE)
-    with_a_device(dora)
+    add_passkey_device(dora)
     sign_up(dora, mailoutbox)
-    codes = add_an_app(dora)
+    codes = add_authenticator_app(dora)
     sign_out(dora.page)
     sign_in_with(dora, codes[0])
     add_a_passkey(dora)
     sign_out(dora.page)
-    with dora.page.expect_request(lambda one: one.method == "POST" and "webauthn" in one.url) as asked:
+    with dora.page.expect_request(
+        lambda request: request.method == "POST" and "webauthn" in request.url
+    ) as request_info:
         dora.page.locator("#passkey_login").click()
     dora.page.wait_for_url("**/owners/")
-    where, answer = urlsplit(asked.value.url).path, parse_qs(asked.value.post_data or "")["credential"][0]
-    thief = Client()  # with the response, but without a session, then with a session and another challenge
+    path, credential = (
+        urlsplit(request_info.value.url).path,
+        parse_qs(request_info.value.post_data or "")["credential"][0],
+    )
+    attacker = Client()  # with the response, but without a session, then with a session and another challenge
     for _ in range(2):
-        thief.post(where, {"credential": answer})
-        assert "_auth_user_id" not in thief.session
-        thief.get(where)
+        attacker.post(path, {"credential": credential})
+        assert "_auth_user_id" not in attacker.session
+        attacker.get(path)
     for page in ("sessions/", "email/", "password/change/", "password/reset/"):
         dora.open(f"/account/{page}")
-        look(dora)
+        check_page(dora)
     dora.open("/account/2fa/totp/deactivate/")
-    look(dora)
+    check_page(dora)
     assert "/reauthenticate/" in dora.page.url  # signing in with a passkey is not enough to remove a factor
 
 
 def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
     page = dora.page
     dora.open("/sign-in/")
-    look(dora)
+    check_page(dora)
     page.locator("a[href*='sign-up']").first.click()
     page.wait_for_url("**/sign-up/**")
-    look(dora)
+    check_page(dora)
     page.locator("[name=email]").fill(EMAIL)
     send(page, "password1", PASSWORD)
     page.wait_for_url("**/confirm-email/")
-    look(dora)
+    check_page(dora)
     mail = f"{mailoutbox[-1].subject}\n{mailoutbox[-1].body}"
     [link] = re.findall(r"https?://\S+", mail)
     language = page.evaluate("document.documentElement.lang")
-    assert OTHERS_WORDS[language].findall(mail.replace(link, "")) == []
+    assert AVOIDED_TERMS[language].findall(mail.replace(link, "")) == []
     dora.open(re.sub("^https?://[^/]+", "", link))
-    look(dora)
+    check_page(dora)
     page.locator("main form button").first.click()
     page.wait_for_url("**/sign-in/**")
-    look(dora)
+    check_page(dora)
     assert EmailAddress.objects.get().verified
     page.locator("[name=login]").fill(EMAIL)
     send(page, "password", PASSWORD)
     page.wait_for_url("**/owners/")
-    look(dora)
+    check_page(dora)
 
 
-def add_an_app(dora: Visitor) -> list[str]:
+def add_authenticator_app(dora: Visitor) -> list[str]:
     """Add an authenticator app; returns the recovery codes that come with it."""
     page = dora.page
     dora.open("/account/")
-    look(dora)
+    check_page(dora)
     page.locator("dl a[href*='2fa']").click()
     page.wait_for_url("**/2fa/")
-    look(dora)
+    check_page(dora)
     page.locator("a[href*='totp/activate']").click()
     confirm(dora)
     page.wait_for_url("**/totp/activate/")
-    look(dora)
+    check_page(dora)
     secret = page.locator("#authenticator_secret").input_value()
-    send(page, "code", code_of(secret))
+    send(page, "code", totp_code(secret))
     page.wait_for_url("**/recovery-codes/**")
-    look(dora)
+    check_page(dora)
     codes: list[str] = page.locator("#recovery_codes").input_value().split()
-    kept = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap()
-    assert codes == kept.get_unused_codes()
+    authenticator = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap()
+    assert codes == authenticator.get_unused_codes()
     return codes
 
 
@@ -163,10 +168,10 @@ def sign_in_with(dora: Visitor, code: str) -> None:
     page.locator("[name=login]").fill(EMAIL)
     send(page, "password", PASSWORD)
     page.wait_for_url("**/2fa/authenticate/")
-    look(dora)
+    check_page(dora)
     send(page, "code", "000000")
     page.wait_for_selector(".errorlist, [role=alert]")
-    look(dora)
+    check_page(dora)
     send(page, "code", code)
     page.wait_for_url("**/owners/")
 
@@ -174,45 +179,45 @@ def sign_in_with(dora: Visitor, code: str) -> None:
 def add_a_passkey(dora: Visitor) -> None:
     page = dora.page
     dora.open("/account/2fa/webauthn/")
-    look(dora)
+    check_page(dora)
     page.locator("a[href*='webauthn/add']").click()
     confirm(dora)
     page.wait_for_url("**/webauthn/add/")
-    look(dora)
+    check_page(dora)
     page.locator("#id_passwordless").check()
     page.locator("#mfa_webauthn_add").click()
     page.wait_for_url("**/2fa/")
-    look(dora)
+    check_page(dora)
     dora.open("/account/2fa/webauthn/")
-    look(dora)
+    check_page(dora)
 
 
 @pytest.mark.long
 def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     """Test that an owner invites a colleague who joins and gets another role, invisibly to strangers."""
-    studio, how = owner("studio"), Look(scheme="dark")
-    ann, charlie = site.member(studio, **how), site.member(owner("agency"), name="charlie", **how)
+    studio, appearance = owner("studio"), BrowserSettings(scheme="dark")
+    ann, charlie = site.member(studio, **appearance), site.member(owner("agency"), name="charlie", **appearance)
     ann.open("/o/studio/members/")
-    look(ann)
+    check_page(ann)
     send(ann.page, "email", "dora@example.org")
     confirm(ann, "not used at all")
     ann.page.wait_for_selector("main code")
-    look(ann)
+    check_page(ann)
     link = re.sub("^https?://[^/]+", "", ann.page.locator("main code").inner_text())
 
     charlie.open(link)
-    look(charlie)
+    check_page(charlie)
     assert charlie.page.locator("main form[method=post]:not([action])").count() == 0
-    dora = site.nobody(**how)
+    dora = site.nobody(**appearance)
     dora.open(link)
-    look(dora)
+    check_page(dora)
     dora.page.locator("main a[href*='sign-up']").click()
     dora.page.locator("[name=email]").fill("dora@example.org")
     send(dora.page, "password1", PASSWORD)
     dora.page.wait_for_url("**/o/studio/cases/")
-    look(dora)
+    check_page(dora)
     dora.open("/o/studio/members/")
-    look(dora)
+    check_page(dora)
     assert dora.page.locator("select[name=role]").count() == 0  # a reviewer cannot change roles
 
     ann.open("/o/studio/members/")
@@ -220,20 +225,20 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     ann.page.locator(f"#role-{person.pk}").select_option("viewer")
     ann.page.locator(f"form:has(#role-{person.pk}) button").click()
     ann.page.wait_for_selector("[role=status]")
-    look(ann)
+    check_page(ann)
     assert Membership.objects.get(user=person).role == Role.VIEWER
-    for somebody, seen in ((charlie, 404), (site.nobody(**how), 200)):
-        answer = somebody.page.goto(site.base + "/o/studio/members/")
-        assert answer is not None
-        assert answer.status == seen
-        somebody.errors.clear()  # the browser also reports 404 in the console
-        look(somebody)
-        assert "dora" not in somebody.page.content()
-    answer = dora.page.goto(site.base + link)
-    assert answer is not None
-    assert answer.status == 404
+    for client, expected_status in ((charlie, 404), (site.nobody(**appearance), 200)):
+        response = client.page.goto(site.base + "/o/studio/members/")
+        assert response is not None
+        assert response.status == expected_status
+        client.errors.clear()  # the browser also reports 404 in the console
+        check_page(client)
+        assert "dora" not in client.page.content()
+    response = dora.page.goto(site.base + link)
+    assert response is not None
+    assert response.status == 404
     dora.errors.clear()
-    look(dora)
+    check_page(dora)
 
 
 @pytest.mark.long
@@ -241,9 +246,9 @@ def test_a_token_is_made_after_the_password(site: Site) -> None:
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.signed_in(User.objects.get(), **CHINESE)
     ann.open("/o/studio/tokens/")
-    look(ann)
+    check_page(ann)
     send(ann.page, "name", "Nightly")
     confirm(ann)
     ann.page.wait_for_selector("main code")
-    look(ann)
+    check_page(ann)
     assert ann.page.locator("main code").first.inner_text().startswith("exh_")

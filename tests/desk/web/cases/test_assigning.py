@@ -9,8 +9,8 @@ from exhibit.clock import now
 from registry.members import people
 from registry.models import Case, Membership, Owner, User
 from tests.assets.rows import owner
-from tests.assets.site_browser import PHONE, Site, use_house
-from tests.desk.web.cases.test_queue import cases_of, queue, settled
+from tests.assets.site_browser import PHONE, Site, use_services
+from tests.desk.web.cases.test_queue import create_cases, open_queue, wait_for_decisions
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -21,10 +21,10 @@ def member(of: Owner, name: str, role: str = "reviewer") -> User:
 
 
 @pytest.mark.long
-def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_key_assigns_and_unassigns_a_case_and_another_key_undoes(site: Site) -> None:
+    studio = create_cases(site, 2)
     bob = member(studio, "bob")
-    ann = queue(site.member(studio, language="zh-CN"))
+    ann = open_queue(site.member(studio, language="zh-CN"))
     page, first = ann.page, ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
     page.keyboard.press("a")
@@ -34,18 +34,18 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
     page.keyboard.press("u")
     expect(first.locator(".assigned")).to_contain_text("ann@example.org")
     ann.check()
-    queue(ann, f"?for={User.objects.get(email='ann@example.org').pk}")
+    open_queue(ann, f"?for={User.objects.get(email='ann@example.org').pk}")
     expect(page.locator(".item")).to_have_count(1)
-    settled(ann, 1)  # of her own cases
+    wait_for_decisions(ann, 1)  # of her own cases
     page.keyboard.press("c")
-    settled(ann, 0)
+    wait_for_decisions(ann, 0)
     page.keyboard.press("u")
-    settled(ann, 1)
+    wait_for_decisions(ann, 1)
     page.keyboard.press("a")  # unassigned again
-    settled(ann, 0)
+    wait_for_decisions(ann, 0)
     page.keyboard.press("u")
-    settled(ann, 1)
-    for box in queue(ann).page.locator(".pick input").all():
+    wait_for_decisions(ann, 1)
+    for box in open_queue(ann).page.locator(".pick input").all():
         box.check()
     page.locator("#take button:visible").click()
     ann.check()
@@ -60,8 +60,8 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
 
 
 @pytest.mark.long
-def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Site) -> None:
-    studio = cases_of(site, 1)
+def test_case_is_assigned_on_a_phone_without_scripts(site: Site) -> None:
+    studio = create_cases(site, 1)
     member(studio, "bob")
     ann = site.member(studio, size=PHONE, javascript=False)
     page = ann.open(reverse("case", args=["studio", 1]))
@@ -75,9 +75,9 @@ def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Si
 
 
 @pytest.mark.long
-def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_house(monkeypatch, inline.services)
-    studio = cases_of(inline, 1)
+def test_queue_offers_only_available_filters(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_services(monkeypatch, inline.services)
+    studio = create_cases(inline, 1)
     ann, client = member(studio, "ann"), Client()
     client.force_login(ann)
 
@@ -86,7 +86,7 @@ def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, mo
 
     rare = [f"?state={state}" for state in ("disputed", "asked", "resembles", "look-alikes")]
     alone = shown()
-    assert not any(words in alone for words in ('id="assign"', "Assign to me", "?for=", *rare))
+    assert not any(text in alone for text in ('id="assign"', "Assign to me", "?for=", *rare))
     assert rare[0] in shown(rare[0])
     member(studio, "bob")
     assert "Assign to me" in shown()
@@ -98,11 +98,11 @@ def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, mo
     assert rare[1] not in both
 
 
-def test_nothing_is_assigned_to_strangers_by_viewers_or_of_others(
+def test_non_members_and_viewers_cannot_be_assigned_or_assign(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_house(monkeypatch, inline.services)
-    studio = cases_of(inline, 1)
+    use_services(monkeypatch, inline.services)
+    studio = create_cases(inline, 1)
     ann, viewer = member(studio, "ann"), member(studio, "vic", "viewer")
     eve = member(owner("agency"), "eve")
     address = reverse("assign-cases", args=["studio"])
@@ -120,11 +120,11 @@ def test_nothing_is_assigned_to_strangers_by_viewers_or_of_others(
 
 
 @pytest.mark.long
-def test_undo_stays_until_it_is_used_and_who_has_left_is_nobody(
+def test_assignment_undo_remains_until_used_and_former_members_are_unassigned(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_house(monkeypatch, inline.services)
-    studio = cases_of(inline, 2)
+    use_services(monkeypatch, inline.services)
+    studio = create_cases(inline, 2)
     ann, bob = member(studio, "ann"), member(studio, "bob")
     client, address, page = Client(), reverse("assign-cases", args=["studio"]), reverse("cases", args=["studio"])
     client.force_login(ann)

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from tests.assets.site_browser import Site
-from tests.desk.web.cases.test_queue import cases_of
+from tests.desk.web.cases.test_queue import create_cases
 
-COVERED = """() => {
+COVERED_ELEMENTS = """() => {
   const bar = [...document.querySelectorAll('body *')].find((one) => {
     const style = getComputedStyle(one), box = one.getBoundingClientRect();
     return style.position === 'fixed' && box.height > 0 && box.width > 300 && Math.abs(box.bottom - innerHeight) < 2;
@@ -26,7 +26,7 @@ COVERED = """() => {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["cases", "case", "finds"])
-def test_every_link_can_be_scrolled_clear_of_the_bar(site: Site, name: str) -> None:
-    ann = site.member(cases_of(site, 2), size=(390, 844))
+def test_every_link_can_be_scrolled_above_the_bottom_bar(site: Site, name: str) -> None:
+    ann = site.member(create_cases(site, 2), size=(390, 844))
     ann.open(reverse(name, args=["studio", *([1] if name == "case" else [])]))
-    assert ann.page.evaluate(COVERED) == []
+    assert ann.page.evaluate(COVERED_ELEMENTS) == []

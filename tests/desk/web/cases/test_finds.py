@@ -12,8 +12,8 @@ from registry.models import Case, Role, User
 from tests.assets.pages import message_levels
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, tap
-from tests.desk.web.cases.test_queue import cases_of
-from tests.desk.web.cases.test_views import IN_SIGHT
+from tests.desk.web.cases.test_queue import create_cases
+from tests.desk.web.cases.test_views import IS_VISIBLE
 
 SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:not([type=hidden]), summary)')]
   .filter((one) => one.checkVisibility())
@@ -24,22 +24,22 @@ SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:n
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("width", "language", "words"),
+    ("width", "language", "texts"),
     [
         (360, "en", ("Not licensed", "Undo", "Dismiss: not a copy")),
         (390, "zh-CN", ("未获许可", "撤销", "已排除：不是复制件")),
     ],
 )
-def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
-    site: Site, width: int, language: str, words: tuple[str, str, str]
+def test_matches_are_decided_by_one_tap_and_the_last_is_undone(
+    site: Site, width: int, language: str, texts: tuple[str, str, str]
 ) -> None:
-    confirm, undo, clear = words
-    ann = site.member(cases_of(site, 2), size=(width, 740), language=language)
+    confirm, undo, clear = texts
+    ann = site.member(create_cases(site, 2), size=(width, 740), language=language)
     page = ann.open("/finds/")  # the app's start page
     assert page.url.endswith("/o/studio/finds/")
     expect(page.get_by_role("slider")).to_be_visible()
     for name in (confirm, clear):
-        assert page.get_by_role("button", name=name).evaluate(IN_SIGHT)
+        assert page.get_by_role("button", name=name).evaluate(IS_VISIBLE)
     assert page.evaluate(SMALL, 44) == []
     ann.check()
     tap(page.get_by_role("button", name=confirm))
@@ -58,25 +58,25 @@ def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
 
 
 @pytest.mark.long
-def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays_put_off(site: Site) -> None:
-    studio, (client, bea) = cases_of(site, 3), (Client(), Client())
+def test_concurrent_decisions_are_reported_and_skipped_matches_stay_skipped(site: Site) -> None:
+    studio, (client, bea) = create_cases(site, 3), (Client(), Client())
     for name, browser in (("ann", client), ("bea", bea)):
         user = User.objects.create_user(name, f"{name}@example.org", "not used")
         studio.memberships.create(user=user)
         browser.force_login(user)
-    mine, theirs, other = Case.objects.order_by("number")
-    answer = client.post("/o/studio/finds/decide", {"decide": f"cleared {mine.number}", "skip": "1"})
-    assert answer.headers["Location"].endswith("/o/studio/finds/?skip=1")
-    bea.post("/o/studio/finds/decide", {"decide": f"confirmed {theirs.number}"})
-    answer = client.post("/o/studio/finds/decide", {"decide": f"cleared {theirs.number}"}, follow=True)
-    assert message_levels(answer) == ["warning"]
-    assert f"undo {mine.number}" in answer.content.decode()  # the last decision can still be undone
+    own_case, colleague_case, other = Case.objects.order_by("number")
+    response = client.post("/o/studio/finds/decide", {"decide": f"cleared {own_case.number}", "skip": "1"})
+    assert response.headers["Location"].endswith("/o/studio/finds/?skip=1")
+    bea.post("/o/studio/finds/decide", {"decide": f"confirmed {colleague_case.number}"})
+    response = client.post("/o/studio/finds/decide", {"decide": f"cleared {colleague_case.number}"}, follow=True)
+    assert message_levels(response) == ["warning"]
+    assert f"undo {own_case.number}" in response.content.decode()  # the last decision can still be undone
     assert Case.objects.get(pk=other.pk).decision == "open"
 
 
 @pytest.mark.long
-def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> None:
-    studio = cases_of(site, 1)
+def test_viewer_cannot_decide_and_non_member_sees_no_matches(site: Site) -> None:
+    studio = create_cases(site, 1)
     bea = site.member(studio, Role.VIEWER, name="bea")
     page = bea.open("/o/studio/finds/")
     expect(page.get_by_role("slider")).to_be_visible()
@@ -91,15 +91,15 @@ def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> No
 
 
 @pytest.mark.long
-def test_a_browser_may_install_the_site_and_each_icon_is_there(site: Site) -> None:
-    ann = site.member(cases_of(site, 1))
+def test_site_is_installable_and_its_icons_exist(site: Site) -> None:
+    ann = site.member(create_cases(site, 1))
     page = ann.open("/o/studio/finds/")
-    read = page.context.new_cdp_session(page).send("Page.getAppManifest")
-    assert read["errors"] == []
+    app_manifest = page.context.new_cdp_session(page).send("Page.getAppManifest")
+    assert app_manifest["errors"] == []
     manifest = Client().get("/app.webmanifest").json()
     assert urljoin(site.base, manifest["start_url"]) == f"{site.base}/finds/"
     for icon in manifest["icons"]:
         picture = Image.open(io.BytesIO(page.request.get(urljoin(site.base, icon["src"])).body()))
         assert f"{picture.width}x{picture.height}" == icon["sizes"]
     faults = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")
-    assert [one["errorId"] for one in faults["installabilityErrors"] if one["errorId"] != "in-incognito"] == []
+    assert [error["errorId"] for error in faults["installabilityErrors"] if error["errorId"] != "in-incognito"] == []

@@ -11,17 +11,17 @@ from desk.web.cases import queue as test_queue_rows
 from registry.models import GroupDecision, User
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site
-from tests.desk.web.cases.test_queue import cases_of, queue
+from tests.desk.web.cases.test_queue import create_cases, open_queue
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
-def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
+def test_bulk_snooze_beyond_one_page_can_be_undone(
     site: Site, monkeypatch: pytest.MonkeyPatch, *, javascript: bool
 ) -> None:
     monkeypatch.setattr(test_queue_rows, "ROWS", 2)
-    studio = cases_of(site, 3)
-    ann = queue(site.member(studio, javascript=javascript, size=PHONE))
+    studio = create_cases(site, 3)
+    ann = open_queue(site.member(studio, javascript=javascript, size=PHONE))
     page = ann.page
     reason = page.locator("#reason")
     reason.focus()
@@ -39,7 +39,7 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     expect(page.locator("#group")).to_contain_text(re.compile(r"\b3\D+3\b"), timeout=20_000)
     assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}
     assert set(studio.cases.values_list("reason", flat=True)) == {"A logo."}
-    queue(ann)
+    open_queue(ann)
     expect(page.locator(".message")).to_contain_text("ann@example.org")
     number = GroupDecision.objects.get().pk
     ann.links_to("group-decision", "studio", number).click()
@@ -53,11 +53,11 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
 
 
 @pytest.mark.long
-def test_what_a_filter_shows_is_put_aside_and_nothing_else(site: Site) -> None:
-    studio = cases_of(site, 1, ("a.example", "b.example"))
-    ann = queue(site.member(studio))
+def test_bulk_snooze_applies_to_the_filter_only(site: Site) -> None:
+    studio = create_cases(site, 1, ("a.example", "b.example"))
+    ann = open_queue(site.member(studio))
     expect(ann.page.locator("button[formaction*=put-aside]")).to_have_count(0)
-    queue(ann, "?q=b.ex")
+    open_queue(ann, "?q=b.ex")
     ann.page.locator("button[formaction*=put-aside]").click()
     ann.page.locator("#group").wait_for()
     site.inline.run_until_idle()

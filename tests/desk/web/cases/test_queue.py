@@ -11,71 +11,74 @@ from playwright.sync_api import Locator, Request, Route, expect
 
 from exhibit.clock import now
 from registry.cases import decisions, recaptures, triage
-from registry.cases.decisions import Choice, Wish
-from registry.cases.queue import Wanted, in_groups
+from registry.cases.decisions import Choice, DecisionRequest
+from registry.cases.queue import CaseFilter, list_in_groups
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Match, Owner, User
-from tests.assets.laid_down import once
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import PHONE, Site, Visitor, use_house
+from tests.assets.laid_down import restore_scene
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import PHONE, Site, Visitor, use_services
 from workers.tasks.sync_runner import SyncRunner
 
 
-def cases_of(at: Site | SyncRunner, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
+def create_cases(at: Site | SyncRunner, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
     """Create an owner with a case for each work at each host."""
-    return once(at.inline if isinstance(at, Site) else at, _cases_of, works, hosts)
+    return restore_scene(at.inline if isinstance(at, Site) else at, _create_cases, works, hosts)
 
 
-def _cases_of(inline: SyncRunner, works: int, hosts: tuple[str, ...]) -> Owner:
+def _create_cases(inline: SyncRunner, works: int, hosts: tuple[str, ...]) -> Owner:
     services, studio = inline.services, owner("studio")
     pictures = [photograph(seed) for seed in range(1, works + 1)]
     for number, data in enumerate(pictures, 1):
         register(services, studio, data, f"Work {number}")
     for host in hosts:
-        planned, epoch = claimed_slice(studio, host)
-        match_pictures(services, bring(services, planned, epoch, [copy_of(one) for one in pictures], host=host))
+        crawl_slice, epoch = claim_new_slice(studio, host)
+        match_pictures(
+            services,
+            record_sightings(services, crawl_slice, epoch, [recompress(picture) for picture in pictures], host=host),
+        )
     return studio
 
 
-def decided(of: Owner) -> dict[int, str]:
-    return dict(of.cases.order_by("number").values_list("number", "decision"))
+def decisions_by_number(rights_holder: Owner) -> dict[int, str]:
+    return dict(rights_holder.cases.order_by("number").values_list("number", "decision"))
 
 
-def queue(of: Visitor, query: str = "") -> Visitor:
-    of.open(reverse("cases", args=["studio"]) + query)
-    return of
+def open_queue(visitor: Visitor, query: str = "") -> Visitor:
+    visitor.open(reverse("cases", args=["studio"]) + query)
+    return visitor
 
 
-def settled(of: Visitor, left: int) -> None:
-    expect(of.page.locator("#left strong")).to_have_text(str(left), timeout=90_000)
+def wait_for_decisions(visitor: Visitor, count: int) -> None:
+    expect(visitor.page.locator("#left strong")).to_have_text(str(count), timeout=90_000)
 
 
 @pytest.mark.long
-def test_the_queue_can_be_read_by_everybody(site: Site) -> None:
-    ann = site.member(cases_of(site, 2), size=PHONE, scheme="dark", language="zh-CN")
+def test_queue_is_accessible(site: Site) -> None:
+    ann = site.member(create_cases(site, 2), size=PHONE, scheme="dark", language="zh-CN")
     for query in ("", "?state=look-alikes", "?state=all&group=work", "?q=nowhere"):
-        queue(ann, query).check()
+        open_queue(ann, query).check()
 
 
 def test_keys_decide_undo_and_count(site: Site) -> None:
-    studio = cases_of(site, 4)
-    ann = queue(site.member(studio))
+    studio = create_cases(site, 4)
+    ann = open_queue(site.member(studio))
     page = ann.page
-    order = [int(one.get_attribute("data-number") or 0) for one in page.locator(".item").all()]
+    order = [int(element.get_attribute("data-number") or 0) for element in page.locator(".item").all()]
     page.keyboard.press("r")
     page.keyboard.type("No permission.")
     page.keyboard.press("Enter")
     page.keyboard.press("c")
     page.keyboard.press("x")
-    settled(ann, 2)
-    assert (decided(studio)[order[0]], decided(studio)[order[1]]) == ("confirmed", "cleared")
+    wait_for_decisions(ann, 2)
+    assert (decisions_by_number(studio)[order[0]], decisions_by_number(studio)[order[1]]) == ("confirmed", "cleared")
     assert Case.objects.get(number=order[0]).reason == "No permission."
     assert Case.objects.get(number=order[1]).reason == ""
     page.keyboard.press("u")
-    settled(ann, 3)
+    wait_for_decisions(ann, 3)
     page.keyboard.press("u")
-    settled(ann, 4)
-    assert set(decided(studio).values()) == {"open"}
+    wait_for_decisions(ann, 4)
+    assert set(decisions_by_number(studio).values()) == {"open"}
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     ann.check()
@@ -85,78 +88,78 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
 
 
-def many(at: Site, count: int) -> Owner:
+def add_cases(at: Site, count: int) -> Owner:
     """Create an owner with ``count`` cases, which repeat three works and fill several pages of the queue."""
-    studio = cases_of(at, 3)
+    studio = create_cases(at, 3)
     firsts = list(studio.cases.order_by("number"))
     for number in range(len(firsts) + 1, count + 1):
         first = firsts[number % len(firsts)]
         case = Case.objects.get(pk=first.pk)
-        shown = CaseSighting.objects.filter(case=first)[0]
+        use = CaseSighting.objects.filter(case=first)[0]
         case.pk, case.number, case.party, case.shown = None, number, f"shop{number // 3}.example", None
         case.save()
-        shown.pk, shown.case = None, case
-        shown.save()
-        case.shown = shown
+        use.pk, use.case = None, case
+        use.save()
+        case.shown = use
         case.save()
     return studio
 
 
-def follow(of: Visitor) -> list[tuple[str, list[int]]]:
+def record_decisions(visitor: Visitor) -> list[tuple[str, list[int]]]:
     """Return a list that collects the decisions that the page sends from now on: the choice, and the cases."""
-    sent: list[tuple[str, list[int]]] = []
+    requests: list[tuple[str, list[int]]] = []
 
     def heard(request: Request) -> None:
         if request.url.endswith("/cases/decide"):
-            found = re.search(r'name="decide"\r\n\r\n(\w+)([\d ]*)', request.post_data or "")
-            assert found is not None
-            sent.append((found[1], [int(one) for one in found[2].split()]))
+            match = re.search(r'name="decide"\r\n\r\n(\w+)([\d ]*)', request.post_data or "")
+            assert match is not None
+            requests.append((match[1], [int(number) for number in match[2].split()]))
 
-    of.page.on("request", heard)
-    return sent
+    visitor.page.on("request", heard)
+    return requests
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)  # a busy machine takes minutes for some hundred decisions
-def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in_order(site: Site) -> None:
-    studio = many(site, 100)
-    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
-    ann = queue(site.member(studio))
-    sent = follow(ann)
+def test_fast_keys_decide_consecutive_cases(site: Site) -> None:
+    studio = add_cases(site, 100)
+    order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
+    ann = open_queue(site.member(studio))
+    requests = record_decisions(ann)
     ann.page.keyboard.type("c" * len(order), delay=30)
     expect(ann.page.locator("#left strong")).to_have_text("0", timeout=900_000)
-    assert sorted(number for _choice, [number] in sent) == sorted(order)
-    assert [number for _choice, [number] in sent][:30] == order[:30]
-    assert set(decided(studio).values()) == {"confirmed"}
+    assert sorted(number for _choice, [number] in requests) == sorted(order)
+    assert [number for _choice, [number] in requests][:30] == order[:30]
+    assert set(decisions_by_number(studio).values()) == {"confirmed"}
     ann.check_behaviour()
 
 
 @pytest.mark.long
-def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_and_stays(site: Site) -> None:
-    studio = many(site, 36)
-    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
-    ann = queue(site.member(studio))
-    sent = follow(ann)
+def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> None:
+    studio = add_cases(site, 36)
+    order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
+    ann = open_queue(site.member(studio))
+    requests = record_decisions(ann)
 
-    held: list[Route] = []
+    routes: list[Route] = []
 
     def slow(route: Route) -> None:
-        if not held:  # until all keys were pressed
-            held.append(route)
-        elif len(sent) == 5:
+        if not routes:  # until all keys were pressed
+            routes.append(route)
+        elif len(requests) == 5:
             route.fulfill(status=400, json={"error": "Not now."})
-        elif len(sent) == 9 and not away:
-            away.append(sent.pop())
+        elif len(requests) == 9 and not away:
+            away.append(requests.pop())
             route.fulfill(status=503, body="")
         else:
             route.continue_()
 
-    asked: list[str] = []
+    urls: list[str] = []
     away: list[object] = []
 
     def slow_page(route: Route) -> None:
-        asked.append(route.request.url)
-        if len(asked) == 1:
+        urls.append(route.request.url)
+        if len(urls) == 1:
             route.fulfill(status=503, body="")
         else:
             route.continue_()
@@ -165,34 +168,32 @@ def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_a
     ann.page.route("**/cases/?*", slow_page)
     for _ in order:
         ann.page.keyboard.press("c")
-    held[0].continue_()
+    routes[0].continue_()
     expect(ann.page.locator("#left strong")).to_have_text("1", timeout=90_000)
     stay = ann.page.locator("#said").get_attribute("data-stay")
     expect(ann.page.locator("#said")).to_have_text(f"{stay} {order[4]}. Not now.")
     row = ann.page.locator(f"#case-{order[4]}")
     expect(row.locator(".outcome")).to_have_text("Not now.")
     expect(row).not_to_have_attribute("data-decided", "")
-    assert [number for number, how in decided(studio).items() if how != "confirmed"] == [order[4]]
-    assert [number for _choice, [number] in sent][:30] == order[:30]
+    assert [number for number, decision in decisions_by_number(studio).items() if decision != "confirmed"] == [order[4]]
+    assert [number for _choice, [number] in requests][:30] == order[:30]
     ann.page.unroute("**/cases/decide")
     ann.page.keyboard.press("k")
     expect(ann.page.locator(".item.current")).to_have_attribute("data-number", str(order[4]))
     ann.page.keyboard.press("c")
-    settled(ann, 0)
+    wait_for_decisions(ann, 0)
     expect(ann.page.locator("#said")).to_have_text(str(ann.page.locator("#said").get_attribute("data-all")))
-    assert decided(studio)[order[4]] == "confirmed"
+    assert decisions_by_number(studio)[order[4]] == "confirmed"
     ann.errors.clear()  # the console reported the refusal
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("meanwhile", [False, True])
-def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_seen_then(
-    site: Site, *, meanwhile: bool
-) -> None:
-    studio = cases_of(site, 5)
+def test_keys_after_undo_reason_or_licence_apply_to_the_visible_case(site: Site, *, meanwhile: bool) -> None:
+    studio = create_cases(site, 5)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
-    order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
-    ann = queue(site.member(studio))
+    order = [row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000)]
+    ann = open_queue(site.member(studio))
     ann.page.evaluate(
         """() => { for (const key of ["c", "c", "u", "x", "l", "Enter", "c"]) document.activeElement.dispatchEvent(
           new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
@@ -200,67 +201,73 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     ann.page.keyboard.press("r")
     ann.page.keyboard.type("cx")
     if meanwhile:
-        settled(ann, 1)  # the decision typed before is made
+        wait_for_decisions(ann, 1)  # the decision typed before is made
     ann.page.keyboard.type("u")
     ann.page.keyboard.press("Enter")
     ann.page.keyboard.press("x")
-    settled(ann, 0)
-    assert [decided(studio)[number] for number in order] == ["confirmed", "cleared", "licensed", "confirmed", "cleared"]
+    wait_for_decisions(ann, 0)
+    assert [decisions_by_number(studio)[number] for number in order] == [
+        "confirmed",
+        "cleared",
+        "licensed",
+        "confirmed",
+        "cleared",
+    ]
     reasons = dict(studio.cases.values_list("number", "reason"))
     assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
 
 
 @pytest.mark.long
-def test_enter_takes_no_licence_of_a_case_that_was_left(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_enter_does_not_apply_a_licence_of_a_previous_case(site: Site) -> None:
+    studio = create_cases(site, 2)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
-    page = queue(site.member(studio)).page
+    page = open_queue(site.member(studio)).page
     page.evaluate(
         """() => { for (const key of ["l", "j", "Enter", "c"]) document.activeElement.dispatchEvent(
           new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })); }"""
     )
-    first, second = (row.case.number for row in in_groups(studio, Wanted(), 0, 1000))
+    first, second = (row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000))
     expect(page.locator(f"#case-{second}")).to_have_attribute("data-decided", "")
-    assert decided(studio) == {first: "open", second: "confirmed"}
+    assert decisions_by_number(studio) == {first: "open", second: "confirmed"}
 
 
 @pytest.mark.long
-def test_keys_that_come_while_the_page_of_a_case_loads_do_nothing(site: Site) -> None:
-    studio = cases_of(site, 3)
-    first, second, third = (row.case.number for row in in_groups(studio, Wanted(), 0, 1000))
-    page = queue(site.member(studio)).page
+def test_keys_are_ignored_while_a_case_page_loads(site: Site) -> None:
+    studio = create_cases(site, 3)
+    first, second, third = (row.case.number for row in list_in_groups(studio, CaseFilter(), 0, 1000))
+    page = open_queue(site.member(studio)).page
     pages = re.compile(r"/cases/\d+/(decide)?$")
-    held: list[Route] = []
+    routes: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route)
+        routes.append(route)
 
     page.route(pages, hold)
 
-    def leads_to(keys: str, meanwhile: str, seen: Locator) -> None:
+    def leads_to(keys: str, meanwhile: str, target: Locator) -> None:
         with page.expect_request(pages):
             for key in keys:
                 page.keyboard.press(key)
         for key in meanwhile:
             page.keyboard.press(key)
-        held.pop().continue_()
-        expect(seen).to_be_visible()
+        routes.pop().continue_()
+        expect(target).to_be_visible()
         page.wait_for_load_state()  # its script is loaded
 
     leads_to("o", "ccxx", page.locator("h1", has_text=f"Case {first}"))
     leads_to("cc", "xxuj", page.locator("#done-said"))
     leads_to("j", "ccjj", page.locator("h1", has_text=f"Case {second}"))
     expect(page.locator("#decision details[open]")).to_have_count(0)
-    assert held == []
-    assert decided(studio) == {first: "confirmed", second: "open", third: "open"}
+    assert routes == []
+    assert decisions_by_number(studio) == {first: "confirmed", second: "open", third: "open"}
 
 
 @pytest.mark.long
-def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site) -> None:
-    studio = cases_of(site, 1)
+def test_back_button_restores_pages_and_typed_text(site: Site) -> None:
+    studio = create_cases(site, 1)
     page = site.member(studio).open("/o/studio/watches/")
     expect(page.get_by_text("A second one")).to_have_count(0)
-    claimed_slice(studio, "A second one")
+    claim_new_slice(studio, "A second one")
     page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     expect(page.get_by_text("A second one").first).to_be_visible()
     page.goto(page.url.replace("watches/", "downloads/new-report"))
@@ -272,101 +279,105 @@ def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site)
 
 
 @pytest.mark.long
-def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
-    studio = cases_of(site, 3, ("a.example", "b.example"))
-    ann = queue(site.member(studio))
+def test_group_is_decided_and_undone(site: Site) -> None:
+    studio = create_cases(site, 3, ("a.example", "b.example"))
+    ann = open_queue(site.member(studio))
     ann.page.keyboard.press("g")
     ann.page.keyboard.press("c")
-    settled(ann, 3)
+    wait_for_decisions(ann, 3)
     assert sorted(studio.cases.filter(decision="confirmed").values_list("party", flat=True)) == ["a.example"] * 3
     ann.page.keyboard.press("u")
-    settled(ann, 6)
-    assert set(decided(studio).values()) == {"open"}
+    wait_for_decisions(ann, 6)
+    assert set(decisions_by_number(studio).values()) == {"open"}
 
 
 @pytest.mark.long
-def test_who_comes_second_is_told_on_the_spot_and_back_shows_the_queue_as_it_is(site: Site) -> None:
-    studio = cases_of(site, 4)
-    ann = queue(site.member(studio))
+def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: Site) -> None:
+    studio = create_cases(site, 4)
+    ann = open_queue(site.member(studio))
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
-    decisions.decide_each(site.services, studio, [number], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    decisions.decide_each(
+        site.services, studio, [number], DecisionRequest(Choice.CLEAR, "ben@example.org", "Not ours.")
+    )
     ann.page.keyboard.press("c")
     expect(first.locator(".outcome")).to_contain_text("ben@example.org decided it before you")
     expect(first.locator(".outcome")).to_contain_text("Not ours.")
-    assert decided(studio)[number] == "cleared"
-    settled(ann, 3)
-    others = [one for one in (1, 2, 3, 4) if one != number]
-    decisions.decide_each(site.services, studio, others[:2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    assert decisions_by_number(studio)[number] == "cleared"
+    wait_for_decisions(ann, 3)
+    other_numbers = [candidate for candidate in (1, 2, 3, 4) if candidate != number]
+    decisions.decide_each(
+        site.services, studio, other_numbers[:2], DecisionRequest(Choice.CLEAR, "ben@example.org", "Not ours.")
+    )
     # What a browser tells a page restored from its back/forward cache; Playwright's browsers have none.
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    settled(ann, 1)
+    wait_for_decisions(ann, 1)
     assert ann.page.locator(".item").count() == 1
 
 
 @pytest.mark.long
-def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -> None:
-    studio = cases_of(site, 3)
-    ann = queue(site.member(studio))
-    held: list[Route] = []
-    ann.page.route("**/cases/decide", lambda route: held.append(route) if not held else route.continue_())
+def test_failed_decisions_are_undone_resent_or_reported(site: Site) -> None:
+    studio = create_cases(site, 3)
+    ann = open_queue(site.member(studio))
+    routes: list[Route] = []
+    ann.page.route("**/cases/decide", lambda route: routes.append(route) if not routes else route.continue_())
     with ann.page.expect_request("**/cases/decide"):
         ann.page.keyboard.press("c")
     expect(ann.page.locator(".item[data-decided]")).to_have_count(1)
     ann.page.keyboard.press("u")
-    held[0].continue_()
+    routes[0].continue_()
     expect(ann.page.locator(".outcome").filter(visible=True).filter(has_text=re.compile(r"\w"))).to_have_count(1)
-    settled(ann, 3)
-    assert set(decided(studio).values()) == {"open"}
+    wait_for_decisions(ann, 3)
+    assert set(decisions_by_number(studio).values()) == {"open"}
     ann.page.unroute("**/cases/decide")
 
-    queue(ann)
-    refused: list[Route] = []
+    open_queue(ann)
+    refused_routes: list[Route] = []
 
     def refuse_once(route: Route) -> None:
-        if refused:
+        if refused_routes:
             route.continue_()
         else:
-            refused.append(route)
+            refused_routes.append(route)
             route.abort()
 
     ann.page.route("**/cases/decide", refuse_once)
     ann.page.keyboard.press("c")
-    settled(ann, 2)
-    assert sorted(decided(studio).values()) == ["confirmed", "open", "open"]
+    wait_for_decisions(ann, 2)
+    assert sorted(decisions_by_number(studio).values()) == ["confirmed", "open", "open"]
     ann.errors.clear()  # the console reported that the first try failed
     ann.page.unroute("**/cases/decide")
 
-    queue(ann)
+    open_queue(ann)
     cookies = ann.page.context.cookies()
     ann.page.context.clear_cookies(name="sessionid")
     ann.page.keyboard.press("c")
     expect(ann.page.locator("#said")).to_contain_text(str(ann.page.locator("#said").get_attribute("data-refused")))
     expect(ann.page.locator(".item[data-decided]")).to_have_count(0)
-    ann.page.context.add_cookies([one for one in cookies if one["name"] == "sessionid"])  # type: ignore[misc]
+    ann.page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == "sessionid"])  # type: ignore[misc]
     ann.page.keyboard.press("c")
-    settled(ann, 1)
+    wait_for_decisions(ann, 1)
 
 
 @pytest.mark.long
-def test_l_proposes_the_licence_that_fits_and_what_was_just_confirmed_can_be_ticked(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_licence_key_proposes_a_match_and_confirmed_cases_can_be_selected(site: Site) -> None:
+    studio = create_cases(site, 2)
     studio.licences.create(number=1, licensee="Elsewhere", domain="elsewhere.example")
     studio.licences.create(number=2, licensee="Harbour Prints", domain="shop.example")
-    ann = queue(site.member(studio))
+    ann = open_queue(site.member(studio))
     ann.page.locator("details.account summary").click()
     ann.buttons_to("blur").click()
-    found = ann.page.locator(".found").first
-    assert "blur" in found.evaluate("(one) => getComputedStyle(one).filter")
+    picture = ann.page.locator(".found").first
+    assert "blur" in picture.evaluate("(one) => getComputedStyle(one).filter")
     ann.page.keyboard.press("v")
-    assert found.evaluate("(one) => getComputedStyle(one).filter") == "none"
+    assert picture.evaluate("(one) => getComputedStyle(one).filter") == "none"
     ann.page.keyboard.press("l")
     first = ann.page.locator(".licences button").first
     expect(first).to_be_focused()
     expect(first).to_contain_text("Harbour Prints")
     ann.check()
     ann.page.keyboard.press("Enter")
-    settled(ann, 1)
+    wait_for_decisions(ann, 1)
     licensed = Case.objects.get(decision="licensed")
     assert licensed.reason == "Licence 2."
     expect(ann.page.locator(".pick").first).to_be_hidden()
@@ -374,27 +385,27 @@ def test_l_proposes_the_licence_that_fits_and_what_was_just_confirmed_can_be_tic
     ann.page.locator(".pick:visible input").check()
     expect(ann.page.locator("#take")).to_be_visible()
     ann.page.keyboard.press("u")
-    settled(ann, 1)
+    wait_for_decisions(ann, 1)
     expect(ann.page.locator("#take")).to_be_hidden()
     expect(ann.page.locator(".pick input:checked")).to_have_count(0)
 
 
 @pytest.mark.long
-def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
+def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_house(monkeypatch, inline.services)
-    studio = cases_of(inline, 1, ("alpha.example", "beta.example"))
+    use_services(monkeypatch, inline.services)
+    studio = create_cases(inline, 1, ("alpha.example", "beta.example"))
     client, user = Client(), User.objects.create_user("ann", "ann@example.org", "not used")
     studio.memberships.create(user=user)
     client.force_login(user)
 
     def parties(query: dict[str, str]) -> list[str]:
         page = client.get(reverse("cases", args=["studio"]), query).content.decode()
-        return [one for one in ("alpha.example", "beta.example") if one in re.sub('value="[^"]*"', "", page)]
+        return [host for host in ("alpha.example", "beta.example") if host in re.sub('value="[^"]*"', "", page)]
 
     assert parties({"q": "beta"}) == ["beta.example"]
-    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "ann"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "ann"))
     [alike] = parties({"state": "look-alikes"})
     assert parties({}) == []
     client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
@@ -402,22 +413,22 @@ def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
 
 
 @pytest.mark.long
-def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismissed_by_a_key(site: Site) -> None:
-    studio = cases_of(site, 3)
+def test_related_pictures_are_counted_and_opened_or_dismissed_by_key(site: Site) -> None:
+    studio = create_cases(site, 3)
     for case in studio.cases.all():
-        found = Match.objects.filter(case_sightings__case=case)
-        found.update(decision="resembles", probability=None, related=case.number)
+        matches = Match.objects.filter(case_sightings__case=case)
+        matches.update(decision="resembles", probability=None, related=case.number)
         Case.objects.filter(pk=case.pk).update(waits=False)
     for case in studio.cases.all():
-        triage.look_again(case.pk)
-    ann = queue(site.member(studio))
+        triage.update_case(case.pk)
+    ann = open_queue(site.member(studio))
     ann.page.locator("a[href='?state=resembles']").first.click()
-    items = [one.get_attribute("data-number") for one in ann.page.locator(".item").all()]
+    items = [element.get_attribute("data-number") for element in ann.page.locator(".item").all()]
     assert items == ["3", "2", "1"]  # sorted by the odds
     ann.check()
     ann.page.keyboard.press("x")
     expect(ann.page.locator('[data-decided=""]')).to_have_count(1)
-    assert decided(studio)[3] == "cleared"
+    assert decisions_by_number(studio)[3] == "cleared"
     ann.page.keyboard.press("u")
     expect(ann.page.locator("[data-decided]")).to_have_count(0)
     assert studio.cases.get(number=3).resembles
@@ -429,23 +440,23 @@ def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismi
 
 
 def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None:
-    studio = cases_of(site, 2)
-    ann = queue(site.member(studio, javascript=False))
+    studio = create_cases(site, 2)
+    ann = open_queue(site.member(studio, javascript=False))
     ann.page.locator("#reason").fill("No permission.")
     ann.page.locator(".item").first.locator("[value^=confirmed]").click()
     expect(ann.page.locator(".message.success")).to_be_visible()
-    assert sorted(decided(studio).values()) == ["confirmed", "open"]
+    assert sorted(decisions_by_number(studio).values()) == ["confirmed", "open"]
     ann.page.locator("#undo").click()
     expect(ann.page.locator(".message.success")).to_be_visible()
     expect(ann.page.locator("#left strong")).to_have_text("2")
-    assert set(decided(studio).values()) == {"open"}
+    assert set(decisions_by_number(studio).values()) == {"open"}
 
 
 @pytest.mark.long
-def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(site: Site) -> None:
-    studio = cases_of(site, 2, ("a.example", "b.example"))
-    decisions.decide_each(site.services, studio, [1, 2, 3, 4], Wish(Choice.CONFIRM, "ben@example.org"))
-    ann = queue(site.member(studio), "?state=confirmed")
+def test_confirmed_cases_are_selected_for_a_bundle_or_notice_by_keys(site: Site) -> None:
+    studio = create_cases(site, 2, ("a.example", "b.example"))
+    decisions.decide_each(site.services, studio, [1, 2, 3, 4], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    ann = open_queue(site.member(studio), "?state=confirmed")
     for key in "jtjt":
         ann.page.keyboard.press(key)
     expect(ann.page.locator("#ticked")).to_have_text("2 ticked")
@@ -454,7 +465,7 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
     ann.page.keyboard.press("b")
     ann.page.wait_for_url("**/bundles/**")
     expect(ann.page.locator("input[name=case]:checked")).to_have_count(2)
-    queue(ann, "?state=confirmed")
+    open_queue(ann, "?state=confirmed")
     for key in "jgn":
         ann.page.keyboard.press(key)
     expect(ann.page.get_by_role("heading", name="A notice about a.example")).to_be_visible()
@@ -462,10 +473,10 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
 
 
 @pytest.mark.long
-def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest_is_named(site: Site) -> None:
-    studio = cases_of(site, 1, ("a.example", "b.example"))
-    decisions.decide_each(site.services, studio, [1, 2], Wish(Choice.CONFIRM, "ben@example.org"))
-    page = queue(site.member(studio, javascript=False), "?state=confirmed").page
+def test_selected_cases_of_two_sites_work_without_javascript(site: Site) -> None:
+    studio = create_cases(site, 1, ("a.example", "b.example"))
+    decisions.decide_each(site.services, studio, [1, 2], DecisionRequest(Choice.CONFIRM, "ben@example.org"))
+    page = open_queue(site.member(studio, javascript=False), "?state=confirmed").page
     for box in page.locator(".pick input").all():
         box.check()
     page.locator("#take [data-key=n]").click()
@@ -473,12 +484,12 @@ def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest
 
 
 @pytest.mark.long
-def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_queue_shows_and_filters_by_the_last_visit(site: Site) -> None:
+    studio = create_cases(site, 2)
     for case, outcome in zip(studio.cases.order_by("number"), ("captured", "page-gone"), strict=True):
         case.captures.update(state="done", outcome=outcome, finished_at=now())
-        recaptures.look_after(case)
-    ann = queue(site.member(studio))
+        recaptures.update_standing(case)
+    ann = open_queue(site.member(studio))
     ann.page.locator("form.search summary").click()
     ann.page.locator("#now").select_option("removed")
     ann.page.locator("form.search button").click()
@@ -488,30 +499,30 @@ def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Si
 
 
 @pytest.mark.long  # measures latency, which says little while other tests use the processors
-def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Site) -> None:
+def test_each_case_takes_one_key_and_the_next_picture_is_preloaded(site: Site) -> None:
     works = 5
-    studio = cases_of(site, works, ("a.example", "b.example"))
-    ann = queue(site.member(studio))
+    studio = create_cases(site, works, ("a.example", "b.example"))
+    ann = open_queue(site.member(studio))
     page = ann.page
     page.wait_for_load_state("networkidle")
-    seen: list[float] = []
+    durations: list[float] = []
     keys = 0
-    begun = time.monotonic()
+    start = time.monotonic()
     for _ in range(2 * works):
         keys += 1
-        page.evaluate(CALM)
+        page.evaluate(WAIT_UNTIL_IDLE)
         page.evaluate(MEASURE)
         page.keyboard.press("c")
-        seen.append(page.evaluate("window.measured"))
-    settled(ann, 0)
-    took = time.monotonic() - begun
-    assert set(decided(studio).values()) == {"confirmed"}
-    print(f"{keys} keys, {took:.1f} s; ms until the next pictures: {sorted(map(round, seen))}")  # noqa: T201
-    assert sorted(seen)[-2] <= 100
-    assert median(seen) <= 50
+        durations.append(page.evaluate("window.measured"))
+    wait_for_decisions(ann, 0)
+    elapsed = time.monotonic() - start
+    assert set(decisions_by_number(studio).values()) == {"confirmed"}
+    print(f"{keys} keys, {elapsed:.1f} s; ms until the next pictures: {sorted(map(round, durations))}")  # noqa: T201
+    assert sorted(durations)[-2] <= 100
+    assert median(durations) <= 50
 
 
-CALM = """() => new Promise((told) => {
+WAIT_UNTIL_IDLE = """() => new Promise((told) => {
   let [last, calm, all] = [performance.now(), 0, 0];
   const frame = (now) => {
     calm = now - last < 34 ? calm + 1 : 0;
@@ -540,28 +551,30 @@ MEASURE = """() => {
 
 
 @pytest.mark.long
-def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
-    studio = cases_of(site, 2, ("a.example", "b.example"))
+def test_next_case_follows_in_queue_order(site: Site) -> None:
+    studio = create_cases(site, 2, ("a.example", "b.example"))
     for number, likelihood in zip((1, 2, 3, 4), (0.9, 0.1, 0.6, 0.6), strict=True):
         Case.objects.filter(number=number).update(likelihood=likelihood)
-    ann = queue(site.member(studio))
-    first, *others = [int(one.get_attribute("data-number") or 0) for one in ann.page.locator(".item").all()]
+    ann = open_queue(site.member(studio))
+    first, *other_numbers = [
+        int(element.get_attribute("data-number") or 0) for element in ann.page.locator(".item").all()
+    ]
     assert first in (3, 4)  # of the party with most cases, not the likeliest of all
     ann.open(reverse("case", args=["studio", first]))
-    for number in others:
+    for number in other_numbers:
         ann.page.keyboard.press("j")
         ann.page.wait_for_url(f"**{reverse('case', args=['studio', number])}")
     expect(ann.page.locator("a.next")).to_have_count(0)
-    decisions.decide_each(site.services, studio, [others[-1]], Wish(Choice.CONFIRM, "ann"))
+    decisions.decide_each(site.services, studio, [other_numbers[-1]], DecisionRequest(Choice.CONFIRM, "ann"))
     ann.page.reload()
     assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
 
 
 @pytest.mark.long
-def test_a_case_without_a_picture_to_show_can_be_read_by_everybody(site: Site) -> None:
-    ann = site.member(cases_of(site, 1))
+def test_case_without_a_picture_is_accessible(site: Site) -> None:
+    ann = site.member(create_cases(site, 1))
     Case.objects.update(shown=None)
-    queue(ann).check()
+    open_queue(ann).check()
     expect(ann.page.locator(".item .gone")).to_be_visible()
     CaseSighting.objects.all().delete()
     ann.open(reverse("case", args=["studio", 1]))

@@ -9,7 +9,7 @@ from tests.assets.noticed_once import inline, stage, studio, two_cases
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
-def test_a_search_that_finds_nothing_leads_to_decided_cases(studio: Owner, client: Client) -> None:
+def test_empty_search_offers_decided_cases(studio: Owner, client: Client) -> None:
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     user.memberships.create(owner=studio, role=Role.REVIEWER)
     client.force_login(user)

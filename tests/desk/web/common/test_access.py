@@ -24,7 +24,7 @@ from registry.models import (
     Sighting,
     Watch,
 )
-from registry.notifications.digests import SALT
+from registry.notifications.digests import UNSUBSCRIBE_SALT
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, patterns, scene
 from tests.assets.pages import has_test_id
@@ -68,11 +68,19 @@ POSTED |= {"look-up", "add-entry", "new-invoice", "cancel-invoice"}  # of partie
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of decisions that need a passkey
 
 
-OWN = {"leave", "make-token", "choose-mail", "change-feed"}
+OWN_ACCOUNT_FORMS = {"leave", "make-token", "choose-mail", "change-feed"}
 """Actions of each member, whatever the role."""
 
 
-POSTED |= {"remove-sample", "invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
+POSTED |= {
+    "remove-sample",
+    "invite",
+    "member-role",
+    "remove-member",
+    "revoke-invitation",
+    "revoke-token",
+    *OWN_ACCOUNT_FORMS,
+}
 
 
 SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}
@@ -88,13 +96,13 @@ POSTED |= {"add-webhook", "change-webhook"}  # of notifications
 POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
 
 
-def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() -> None:
+def test_download_uses_the_foreign_file_name_safely() -> None:
     assert (
         download(b"", "letter.pdf", "text/plain").headers["Content-Disposition"] == 'attachment; filename="letter.pdf"'
     )
     for name in ("a\"; filename*=UTF-8''evil.html; x=\"b.txt", "许可.pdf"):
-        told = download(b"", name, "text/plain").headers["Content-Disposition"]
-        assert parse_header_parameters(told) == ("attachment", {"filename": name})
+        header = download(b"", name, "text/plain").headers["Content-Disposition"]
+        assert parse_header_parameters(header) == ("attachment", {"filename": name})
 
 
 @pytest.mark.long
@@ -102,9 +110,9 @@ def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
         expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
         expected = 302 if name == "new-demand" else expected  # which is about the cases in its URL
-        answer = scene.alice.get(address)
-        assert answer.getvalue() is not None
-        assert answer.status_code == expected, address
+        response = scene.alice.get(address)
+        assert response.getvalue() is not None
+        assert response.status_code == expected, address
 
 
 NO_EVIDENCE = {"upload-results", "money-ledger", "invoice-file"}
@@ -112,25 +120,25 @@ NO_EVIDENCE = {"upload-results", "money-ledger", "invoice-file"}
 
 
 @pytest.mark.long
-def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> None:
-    taken = LogSubmission.objects.filter(type=EntryType.ACCESS)
+def test_each_download_by_a_member_is_logged(scene: Scene) -> None:
+    submissions = LogSubmission.objects.filter(type=EntryType.ACCESS)
     for name, address in scene.addresses().items():
-        before = taken.count()
-        answer = scene.alice.get(address)
-        assert answer.getvalue() is not None
-        if answer.headers.get("Content-Disposition", "").startswith("attachment") and name not in NO_EVIDENCE:
-            assert taken.count() == before + 1, name
+        before = submissions.count()
+        response = scene.alice.get(address)
+        assert response.getvalue() is not None
+        if response.headers.get("Content-Disposition", "").startswith("attachment") and name not in NO_EVIDENCE:
+            assert submissions.count() == before + 1, name
 
 
-def test_a_record_that_no_head_can_cover_is_explained(scene: Scene) -> None:
+def test_record_that_no_checkpoint_can_cover_is_explained(scene: Scene) -> None:
     address = scene.addresses()["deposit"]
     (scene.inline.services.config.data_dir / "log.head").unlink()
-    answer = scene.alice.get(address, follow=True)
-    assert answer.status_code == 200
-    assert "/operator/log/accept-head" in answer.content.decode()
+    response = scene.alice.get(address, follow=True)
+    assert response.status_code == 200
+    assert "/operator/log/accept-head" in response.content.decode()
 
 
-def test_a_case_says_how_its_places_stand_and_shows_how_the_page_looked(scene: Scene) -> None:
+def test_case_shows_the_status_of_its_pages_and_screenshots(scene: Scene) -> None:
     page = scene.alice.get(scene.addresses()["case"]).content.decode()
     assert str(STANDINGS[Standing.ONLINE]) in page
     assert f'<img class="page" src="{scene.addresses()["captured"]}"' in page
@@ -139,58 +147,58 @@ def test_a_case_says_how_its_places_stand_and_shows_how_the_page_looked(scene: S
     assert file.headers["Content-Disposition"].startswith("attachment")
 
 
-def test_a_stranger_gets_404_on_every_page_and_file(scene: Scene) -> None:
+def test_non_member_gets_404_on_every_page_and_file(scene: Scene) -> None:
     for address in scene.addresses().values():
-        for answer in (scene.charlie.get(address), scene.charlie.post(address)):
-            assert answer.status_code in (404, 405), address
-            assert b"studio" not in answer.content.lower(), address
+        for response in (scene.charlie.get(address), scene.charlie.post(address)):
+            assert response.status_code in (404, 405), address
+            assert b"studio" not in response.content.lower(), address
 
 
-def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
+def test_anonymous_visitor_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
     for name, address in scene.addresses().items():
-        answer = Client().post(address) if name in POSTED else Client().get(address)
-        assert answer.status_code == 302, address
-        assert answer.headers["Location"].startswith("/sign-in/"), address
+        response = Client().post(address) if name in POSTED else Client().get(address)
+        assert response.status_code == 302, address
+        assert response.headers["Location"].startswith("/sign-in/"), address
 
 
-NOBODYS = {"edit-wording", *SEARCHES, "new-search-watch", "try-search", "keep-trial"}
+FORBIDDEN_FORMS = {"edit-wording", *SEARCHES, "new-search-watch", "try-search", "keep-trial"}
 """Pages that exist for every owner from the start, with the same name."""
 
 
-SAID = {"member-role", "remove-member"}
+EXPLAINED_PAGES = {"member-role", "remove-member"}
 """Pages that report that the user is not a member, as after a removal in another tab."""
 
 
 @pytest.mark.long
-def test_what_is_named_below_the_owner_of_somebody_else_is_not_there(scene: Scene) -> None:
+def test_objects_of_another_owner_are_not_found(scene: Scene) -> None:
     owners_own = {pattern.name for pattern in patterns() if pattern.pattern.converters.keys() == {"slug"}}
     for name, address in scene.addresses("agency").items():
-        if name not in owners_own | NOBODYS:
+        if name not in owners_own | FORBIDDEN_FORMS:
             assert scene.charlie.get(address).status_code in (404, 405), address
-            answer = scene.charlie.post(address, {"sure": "on"}, follow=True)
-            assert answer.status_code in (404, 405) or name in SAID, address
+            response = scene.charlie.post(address, {"sure": "on"}, follow=True)
+            assert response.status_code in (404, 405) or name in EXPLAINED_PAGES, address
     assert Membership.objects.count() == 3
     assert ApiToken.objects.get().revoked_at is None
     assert Invitation.objects.get().revoked_at is None
 
 
-def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
+def test_viewer_reads_and_changes_nothing(scene: Scene) -> None:
     addresses = scene.addresses()
     assert addresses.keys() >= POSTED
     for name, address in addresses.items():
-        seen = scene.bob.get(address)
-        assert seen.getvalue() is not None
-        assert seen.status_code in (200, 403, 404, 405), name
-        if name in {*OWN, "mine"}:  # which queries and changes nothing
+        response = scene.bob.get(address)
+        assert response.getvalue() is not None
+        assert response.status_code in (200, 403, 404, 405), name
+        if name in {*OWN_ACCOUNT_FORMS, "mine"}:  # which queries and changes nothing
             continue
-        answer = scene.bob.post(address, {"decision": "confirmed", "sure": "on"})
-        assert answer.status_code == 403 or (answer.status_code == 405 and name not in POSTED), name
-        assert answer.status_code == 405 or has_test_id(answer, "not-permitted"), name
+        other_response = scene.bob.post(address, {"decision": "confirmed", "sure": "on"})
+        assert other_response.status_code == 403 or (other_response.status_code == 405 and name not in POSTED), name
+        assert other_response.status_code == 405 or has_test_id(other_response, "not-permitted"), name
     scene.case.refresh_from_db()
     assert scene.case.decision == "open"
 
 
-OF_OWNERS = {
+OWNER_ONLY = {
     *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
     *("choose-passkeys", "revoke-key", "web-archive", "remove-sample"),
     *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
@@ -199,36 +207,36 @@ OF_OWNERS = {
 
 
 @pytest.mark.long
-def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None:
+def test_reviewer_can_do_everything_except_owner_actions(scene: Scene) -> None:
     rita = scene.person("rita", scene.studio, Role.REVIEWER)
     for name, address in scene.addresses().items():
         with transaction.atomic():
             status = rita.post(address, {"sure": "on"}).status_code
             transaction.set_rollback(True)
-        assert (status == 403) == (name in OF_OWNERS - {"webhook"}), (name, status)
+        assert (status == 403) == (name in OWNER_ONLY - {"webhook"}), (name, status)
     assert rita.get(scene.addresses()["webhook"]).status_code == 403  # its deliveries are for owners, too
 
 
 @pytest.mark.long
-def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_nobody_else(scene: Scene) -> None:
+def test_secret_urls_work_for_anyone_who_has_them_and_for_nobody_else(scene: Scene) -> None:
     secret = {
         "link": scene.link_token,
-        "feed": tokens.make_feed(scene.studio, scene.ann, by="alice@example.org"),
+        "feed": tokens.create_feed(scene.studio, scene.ann, by="alice@example.org"),
         "invitation": invitations.invite(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[1],
-        "unsubscribe": signing.dumps(mail_choices.choice(scene.studio, scene.ann).pk, salt=SALT),
+        "unsubscribe": signing.dumps(mail_choices.get_choice(scene.studio, scene.ann).pk, salt=UNSUBSCRIBE_SALT),
     }
-    for name, known in secret.items():
+    for name, secret_value in secret.items():
         for person in (scene.charlie, Client()):
-            assert person.get(reverse(name, args=[known])).status_code == 200, name
-            for wrong in (known[:-1], known + "x", known[::-1]):
-                answer = person.get(reverse(name, args=[wrong]))
-                assert answer.status_code == 404, name
-                assert b"studio" not in answer.content.lower(), name
+            assert person.get(reverse(name, args=[secret_value])).status_code == 200, name
+            for value in (secret_value[:-1], secret_value + "x", secret_value[::-1]):
+                response = person.get(reverse(name, args=[value]))
+                assert response.status_code == 404, name
+                assert b"studio" not in response.content.lower(), name
     scene.charlie.post(reverse("invitation", args=[secret["invitation"]]))
     assert not scene.studio.memberships.filter(user__username="charlie@example.org").exists()
 
 
-def test_confirming_records_who_and_why_and_asks_for_a_bundle(scene: Scene) -> None:
+def test_confirmation_records_author_and_reason_and_requests_a_bundle(scene: Scene) -> None:
     scene.bundle.delete()
     scene.alice.post(scene.addresses()["decide"], {"decision": "confirmed", "reason": "Not ours"})
     scene.case.refresh_from_db()
@@ -249,44 +257,44 @@ def test_running_a_watch_now_starts_its_next_crawl(scene: Scene) -> None:
 
 def test_a_paused_watch_stays_paused(scene: Scene) -> None:
     Watch.objects.update(next_run_at=None, paused=True)
-    answer = scene.alice.post(scene.addresses()["run-watch"], follow=True)
-    assert b"is paused" in answer.content
+    response = scene.alice.post(scene.addresses()["run-watch"], follow=True)
+    assert b"is paused" in response.content
     watch = Watch.objects.get()
     assert (watch.paused, watch.next_run_at) == (True, None)
 
 
-def test_a_case_of_a_removed_work_points_nowhere(scene: Scene) -> None:
+def test_case_of_a_removed_work_has_no_broken_link(scene: Scene) -> None:
     remove_work(scene.work, by="Ann")
     Bundle.objects.update(state="failed", error="Nobody knows.")
-    answer = scene.alice.get(scene.addresses()["case"])
-    assert f'href="{scene.addresses()["work"]}"'.encode() not in answer.content
-    assert b"Not sealed. Nobody knows." in answer.content
+    response = scene.alice.get(scene.addresses()["case"])
+    assert f'href="{scene.addresses()["work"]}"'.encode() not in response.content
+    assert b"Not sealed. Nobody knows." in response.content
 
 
-def test_a_found_picture_is_never_sent_as_it_is(scene: Scene) -> None:
-    answer = scene.alice.get(scene.addresses()["picture"])
-    assert answer.headers["Content-Type"] == "image/jpeg"
-    assert answer.content != scene.inline.services.blobs.get(scene.work.pictures.get().digest)
+def test_found_picture_is_never_served_unmodified(scene: Scene) -> None:
+    response = scene.alice.get(scene.addresses()["picture"])
+    assert response.headers["Content-Type"] == "image/jpeg"
+    assert response.content != scene.inline.services.blobs.get(scene.work.pictures.get().digest)
 
 
-def test_what_no_row_can_hold_is_left_out_of_what_was_typed(scene: Scene) -> None:
+def test_characters_that_cannot_be_stored_are_removed(scene: Scene) -> None:
     assert scene.alice.get(scene.addresses()["works"], {"q": "A\0 work"}).status_code == 200
-    typed = {"decision": "cleared", "reason": "It is\0 ours. " + "x" * 5_000}
-    assert scene.alice.post(scene.addresses()["decide"], typed).status_code == 302
+    form = {"decision": "cleared", "reason": "It is\0 ours. " + "x" * 5_000}
+    assert scene.alice.post(scene.addresses()["decide"], form).status_code == 302
     scene.case.refresh_from_db()
     assert scene.case.reason.startswith("It is ours. x")
     assert len(scene.case.reason) == 1_000
 
 
-def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
+def test_foreign_text_is_escaped(scene: Scene) -> None:
     Sighting.objects.update(page_url="javascript:alert(1)", page_title="<script>alert(1)</script>")
-    answer = scene.alice.get(scene.addresses()["case"])
-    assert b"<script>" not in answer.content
-    assert b'"javascript:' not in answer.content
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    response = scene.alice.get(scene.addresses()["case"])
+    assert b"<script>" not in response.content
+    assert b'"javascript:' not in response.content
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
-def test_bytes_are_kept_under_a_name() -> None:
-    answer = download(b"%PDF", "sheet.pdf", "application/pdf")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
-    assert (answer.getvalue(), answer.headers["Content-Type"]) == (b"%PDF", "application/pdf")
+def test_downloads_have_a_file_name() -> None:
+    response = download(b"%PDF", "sheet.pdf", "application/pdf")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
+    assert (response.getvalue(), response.headers["Content-Type"]) == (b"%PDF", "application/pdf")

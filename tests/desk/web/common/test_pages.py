@@ -6,7 +6,7 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
-from desk.web.common.pages import Telling, page_of
+from desk.web.common.pages import ErrorMessages, page_of
 from desk.web.urls import pages
 from exhibit.errors import WrongUseError
 from registry.models import Owner
@@ -16,14 +16,14 @@ from tests.assets.rows import owner
 __all__ = ["scene"]
 
 
-def test_each_address_and_each_name_stands_once() -> None:
-    named = [page.name for page in pages if page.name is not None]
-    assert len(set(named)) == len(named)
+def test_each_url_and_name_is_unique() -> None:
+    names = [page.name for page in pages if page.name is not None]
+    assert len(set(names)) == len(names)
     assert len({str(page.pattern) for page in pages}) == len(pages)
 
 
 @pytest.mark.long
-def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Scene) -> None:
+def test_truncated_url_redirects_to_the_nearest_page(scene: Scene) -> None:
     for cut, above in (
         ("", "cases/"),
         ("cases/1/papers/", "cases/1/"),
@@ -38,12 +38,15 @@ def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Sce
         ("party/", "parties/"),
         ("pictures/", "works/"),
     ):
-        led = scene.alice.get(f"/o/studio/{cut}", follow=True)
-        assert (led.redirect_chain[-1:], led.status_code) == ([(f"/o/studio/{above}", 302)], 200), cut
+        other_response = scene.alice.get(f"/o/studio/{cut}", follow=True)
+        assert (other_response.redirect_chain[-1:], other_response.status_code) == (
+            [(f"/o/studio/{above}", 302)],
+            200,
+        ), cut
         assert scene.charlie.get(f"/o/studio/{cut}").status_code == 404, cut
         assert scene.alice.get(f"/o/nobody/{cut}").status_code == 404, cut
-        asked = Client().get(f"/o/studio/{cut}")
-        assert (asked.status_code, asked.headers["Location"][:9]) == (302, "/sign-in/"), cut
+        response = Client().get(f"/o/studio/{cut}")
+        assert (response.status_code, response.headers["Location"][:9]) == (302, "/sign-in/"), cut
         assert scene.alice.post(f"/o/studio/{cut}").status_code in (404, 405), cut
     assert scene.alice.get("/o/studio").headers["Location"] == "/o/studio/"
     assert scene.alice.get("/o/studio/cases").headers["Location"] == "/o/studio/cases/"
@@ -52,35 +55,37 @@ def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Sce
         assert scene.alice.get(nonsense).status_code == 404, nonsense
 
 
-def test_a_deed_leads_back_to_the_page_above_it_and_says_what_was_refused(scene: Scene) -> None:
-    where = scene.addresses()
-    done = scene.alice.post(where["close-work"], follow=True)
-    assert done.redirect_chain == [(where["work"], 302)]
-    assert b"The public page is closed." in done.content
-    refused = scene.alice.post(where["answer-held"], {"answer": "perhaps"}, follow=True)
-    assert refused.redirect_chain == [(where["work"], 302)]
-    assert b"is no answer." in refused.content
+def test_action_redirects_to_its_page_and_reports_rejections(scene: Scene) -> None:
+    urls = scene.addresses()
+    response = scene.alice.post(urls["close-work"], follow=True)
+    assert response.redirect_chain == [(urls["work"], 302)]
+    assert b"The public page is closed." in response.content
+    refused_response = scene.alice.post(urls["answer-held"], {"answer": "perhaps"}, follow=True)
+    assert refused_response.redirect_chain == [(urls["work"], 302)]
+    assert b"is no answer." in refused_response.content
 
 
-def test_a_page_that_is_not_there_is_the_nearest_one(db: None) -> None:
+def test_page_number_out_of_range_shows_the_nearest_page(db: None) -> None:
     for name in "abc":
         owner(name)
     rows = Owner.objects.filter(slug__in="abc").order_by("slug")  # beside those of the scene
-    for asked, number in (("2", 2), ("9", 2), ("-1", 2), ("x", 1), ("", 1)):
-        page = page_of(RequestFactory().get("/", {"visits": asked}), rows, "visits", size=2)
-        assert (page.number, page.paginator.num_pages) == (number, 2), asked
-    assert [one.slug for one in page_of(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
+    for value, number in (("2", 2), ("9", 2), ("-1", 2), ("x", 1), ("", 1)):
+        page = page_of(RequestFactory().get("/", {"visits": value}), rows, "visits", size=2)
+        assert (page.number, page.paginator.num_pages) == (number, 2), value
+    assert [row.slug for row in page_of(RequestFactory().get("/", {"visits": "2"}), rows, size=2)] == ["a", "b"]
 
 
-def test_a_refusal_is_told_on_the_next_page_and_a_mistake_of_ours_is_none() -> None:
+def test_rejection_is_reported_on_the_next_page_and_a_bug_is_not() -> None:
     def request() -> HttpRequest:
-        made = RequestFactory().post("/")
-        made._messages = CookieStorage(made)  # type: ignore[attr-defined] # as the middleware does
-        return made
+        new_request = RequestFactory().post("/")
+        new_request._messages = CookieStorage(new_request)  # type: ignore[attr-defined] # as the middleware does
+        return new_request
 
-    asked = request()
-    with Telling(asked):
+    http_request = request()
+    with ErrorMessages(http_request):
         raise WrongUseError("No case was specified.")
-    assert [(one.level_tag, str(one)) for one in get_messages(asked)] == [("error", "No case was specified.")]
-    with pytest.raises(ZeroDivisionError), Telling(request()):
+    assert [(message.level_tag, str(message)) for message in get_messages(http_request)] == [
+        ("error", "No case was specified.")
+    ]
+    with pytest.raises(ZeroDivisionError), ErrorMessages(request()):
         raise ZeroDivisionError

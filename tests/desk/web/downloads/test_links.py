@@ -15,57 +15,70 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError, WrongUseError
-from registry.bundles.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
+from registry.bundles.links import (
+    FREE_TRIES,
+    USE_COUNT_RETENTION,
+    check_link_password,
+    delete_ended,
+    make_link,
+    revoke_link,
+)
 from registry.bundles.packages import expire_packages
 from registry.models import DownloadLink, LogOpening, LogSubmission, Owner, Package, Report, Role, User
 from tests import CHECKOUT
 from tests.assets.rows import owner
-from tests.assets.site_browser import PHONE, Site, use_house
+from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
-SEALED = b"a sealed bundle"
+BUNDLE_BYTES = b"a sealed bundle"
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with a package and a report."""
     cache.clear()
-    use_house(monkeypatch, inline.services)
-    made, digest = owner("studio"), inline.services.blobs.put(SEALED).hex
-    file = {"name": "one.zip", "digest": digest, "size": len(SEALED), "crc": zlib.crc32(SEALED), "bundle": 1}
+    use_services(monkeypatch, inline.services)
+    new_owner, digest = owner("studio"), inline.services.blobs.put(BUNDLE_BYTES).hex
+    file = {
+        "name": "one.zip",
+        "digest": digest,
+        "size": len(BUNDLE_BYTES),
+        "crc": zlib.crc32(BUNDLE_BYTES),
+        "bundle": 1,
+    }
     until = now() + timedelta(days=3)
-    done = {"state": "done", "files": [file]}
+    fields = {"state": "done", "files": [file]}
     Package.objects.create(
-        owner=made, number=1, recipient="court", asked_by="Ann", made_at=now(), expires_at=until, **done
+        owner=new_owner, number=1, recipient="court", asked_by="Ann", made_at=now(), expires_at=until, **fields
     )
     csv = {"name": "a.csv", "media_type": "text/csv", "digest": inline.services.blobs.put(b"a,b").hex, "size": 3}
-    Report.objects.create(owner=made, number=1, parameters={"title": "May"}, files=[csv], state="done")
-    return made
+    Report.objects.create(owner=new_owner, number=1, parameters={"title": "May"}, files=[csv], state="done")
+    return new_owner
 
 
-def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
+def sign_in(rights_holder: Owner, role: str = Role.REVIEWER) -> Client:
     user = User.objects.create_user(f"{role}@example.org", f"{role}@example.org", "not used at all")
-    user.memberships.create(owner=of, role=role)
+    user.memberships.create(owner=rights_holder, role=role)
     client = Client()
     client.force_login(user)
     return client
 
 
-def token_to(of: Owner, what: str = "package", *, password: str = "") -> str:
+def make_link_token(rights_holder: Owner, what: str = "package", *, password: str = "") -> str:
     to: Package | Report = Package.objects.get() if what == "package" else Report.objects.get()
-    return make_link(of, to, days=7, by="Ann", password=password)[1]
+    return make_link(rights_holder, to, days=7, by="Ann", password=password)[1]
 
 
-def gone(address: str) -> bytes:
+def fetch_error_page(address: str) -> bytes:
     """Return the response to an invalid link."""
-    answer = Client().get(address)
-    assert answer.status_code == 404
-    assert b"leads nowhere" in answer.content
-    return re.sub(rb"[A-Za-z0-9]{64}", b"", answer.content)  # CSRF tokens
+    response = Client().get(address)
+    assert response.status_code == 404
+    assert b"leads nowhere" in response.content
+    return re.sub(rb"[A-Za-z0-9]{64}", b"", response.content)  # CSRF tokens
 
 
-def test_whoever_has_a_link_takes_the_file_without_signing_in(studio: Owner) -> None:
-    token = token_to(studio)
+def test_anyone_with_the_link_downloads_without_signing_in(studio: Owner) -> None:
+    token = make_link_token(studio)
     page = Client().get(f"/d/{token}")
     assert b"Files from Studio" in page.content
     assert b"</time> (UTC)" in page.content
@@ -73,54 +86,60 @@ def test_whoever_has_a_link_takes_the_file_without_signing_in(studio: Owner) -> 
     name = f"studio-court-1-case-{now().date().isoformat()}.zip"
     assert name in page.content.decode()
     file = Client().get(f"/d/{token}/{name}")
-    assert SEALED in file.getvalue()
-    for answer in (page, file):
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
-        assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert BUNDLE_BYTES in file.getvalue()
+    for response in (page, file):
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Robots-Tag"] == "noindex, nofollow"
+        assert response.headers["Referrer-Policy"] == "same-origin"
     assert DownloadLink.objects.get().downloads == 1
-    used = LogSubmission.objects.get(type=EntryType.ACCESS)
-    details = LogOpening.objects.get(submission=used).details or {}
+    submission = LogSubmission.objects.get(type=EntryType.ACCESS)
+    details = LogOpening.objects.get(submission=submission).details or {}
     assert (details["link"], details["package"]) == (1, 1)
 
 
-def test_a_link_to_a_report_gives_its_files_and_no_others(studio: Owner) -> None:
-    token = token_to(studio, "report")
+def test_report_link_serves_only_its_own_files(studio: Owner) -> None:
+    token = make_link_token(studio, "report")
     assert Client().get(f"/d/{token}/a.csv").getvalue() == b"a,b"
     assert Client().get(f"/d/{token}/b.csv").status_code == 404
     assert Client().head(f"/d/{token}/a.csv").status_code == 200
     assert DownloadLink.objects.get().downloads == 1
 
 
-def test_wrong_expired_and_revoked_links_have_one_and_the_same_answer(studio: Owner) -> None:
-    wrong = gone("/d/nothing")
-    revoked, over, removed = token_to(studio), token_to(studio), token_to(studio, "report")
-    unpacked = token_to(studio)
+def test_wrong_expired_and_revoked_links_return_the_same_response(studio: Owner) -> None:
+    error_page = fetch_error_page("/d/nothing")
+    revoked_token, expired_token, removed_token = (
+        make_link_token(studio),
+        make_link_token(studio),
+        make_link_token(studio, "report"),
+    )
+    unpacked_token = make_link_token(studio)
     revoke_link(studio, 1, by="Ann")
     DownloadLink.objects.filter(number=2).update(expires_at=now())
     Report.objects.update(removed_at=now())
-    assert {gone(f"/d/{one}") for one in (revoked, over, removed)} == {wrong}
-    assert Client().get(f"/d/{unpacked}").status_code == 200
+    assert {fetch_error_page(f"/d/{item}") for item in (revoked_token, expired_token, removed_token)} == {error_page}
+    assert Client().get(f"/d/{unpacked_token}").status_code == 200
     Package.objects.update(removed_at=now())
-    assert gone(f"/d/{unpacked}") == wrong
-    assert {gone(f"/d/{one}/a.csv") for one in (revoked, over, removed, "nothing")} == {wrong}
+    assert fetch_error_page(f"/d/{unpacked_token}") == error_page
+    assert {
+        fetch_error_page(f"/d/{item}/a.csv") for item in (revoked_token, expired_token, removed_token, "nothing")
+    } == {error_page}
     assert not LogSubmission.objects.filter(type=EntryType.ACCESS).exists()
 
 
-def test_the_token_is_kept_nowhere(studio: Owner) -> None:
-    token = token_to(studio, password="open sesame")
+def test_link_token_is_not_stored(studio: Owner) -> None:
+    token = make_link_token(studio, password="open sesame")
     row = str(DownloadLink.objects.values().get())
     assert token not in row
     assert "open sesame" not in row
-    assert not [one for one in LogOpening.objects.all() if token in f"{one.content}{one.details}"]
+    assert not [opening for opening in LogOpening.objects.all() if token in f"{opening.content}{opening.details}"]
 
 
-def test_a_password_is_asked_for_and_wrong_ones_cost_pauses(studio: Owner) -> None:
-    token = token_to(studio, "report", password="open sesame")
+def test_link_password_is_required_and_failures_are_throttled(studio: Owner) -> None:
+    token = make_link_token(studio, "report", password="open sesame")
     outside = Client()
     assert outside.get(f"/d/{token}/a.csv").status_code == 302
-    refused = outside.post(f"/d/{token}/a.csv", {"password": "open"})
-    assert refused.status_code == 403
+    refused_response = outside.post(f"/d/{token}/a.csv", {"password": "open"})
+    assert refused_response.status_code == 403
     assert outside.post(f"/d/{token}/a.csv", {"password": "open sesame"}).getvalue() == b"a,b"
     link = DownloadLink.objects.get()
     for _ in range(FREE_TRIES):
@@ -134,25 +153,25 @@ def test_a_password_is_asked_for_and_wrong_ones_cost_pauses(studio: Owner) -> No
 
 
 @pytest.mark.long
-def test_an_address_that_asks_too_often_waits_whichever_process_it_asked(studio: Owner) -> None:
-    token, guess = token_to(studio), "/d/guess"
+def test_throttling_applies_across_processes(studio: Owner) -> None:
+    token, guess = make_link_token(studio), "/d/guess"
     with override_settings(ACCOUNT_RATE_LIMITS={"link": "3/m/ip"}):
-        run_elsewhere("for _ in range(2): consume()")
+        run_in_process("for _ in range(2): consume()")
         assert [Client().get(guess).status_code, Client().get(f"/d/{token}").status_code] == [404, 429]
         assert Client(REMOTE_ADDR="192.0.2.7").get(f"/d/{token}").status_code == 200
 
 
-def test_visitors_behind_our_proxy_are_told_apart(studio: Owner) -> None:
-    token = token_to(studio)
+def test_visitors_behind_our_proxy_are_distinguished(studio: Owner) -> None:
+    token = make_link_token(studio)
     with override_settings(ACCOUNT_RATE_LIMITS={"link": "1/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
-        asked = [
-            Client(headers={"X-Forwarded-For": f"198.51.100.1, {one}"}).get(f"/d/{token}").status_code
-            for one in ("192.0.2.8", "192.0.2.9", "192.0.2.8")
+        statuses = [
+            Client(headers={"X-Forwarded-For": f"198.51.100.1, {ip}"}).get(f"/d/{token}").status_code
+            for ip in ("192.0.2.8", "192.0.2.9", "192.0.2.8")
         ]
-    assert asked == [200, 200, 429]
+    assert statuses == [200, 200, 429]
 
 
-def run_elsewhere(lines: str) -> None:
+def run_in_process(lines: str) -> None:
     """Run lines in another process of the site, in which ``consume`` counts a request from 127.0.0.1 for a link."""
     begin = (
         "import django; django.setup()\n"
@@ -166,62 +185,62 @@ def run_elsewhere(lines: str) -> None:
     subprocess.run([sys.executable, "-c", begin + lines], cwd=CHECKOUT, check=True)
 
 
-def test_a_package_is_kept_for_as_long_as_a_link_leads_to_it(studio: Owner, inline: SyncRunner) -> None:
-    token_to(studio)
+def test_package_is_stored_as_long_as_it_is_linked(studio: Owner, inline: SyncRunner) -> None:
+    make_link_token(studio)
     Package.objects.filter(expires_at__lt=now() + timedelta(days=6)).update(expires_at=now())
     assert expire_packages(inline.services) == 0
     with pytest.raises(WrongUseError, match="90"):
         make_link(studio, Package.objects.get(), days=91, by="Ann")
     Package.objects.update(state="doing")
     with pytest.raises(WrongUseError):
-        token_to(studio)
+        make_link_token(studio)
 
 
-def test_links_long_over_are_forgotten_and_no_number_is_given_twice(studio: Owner) -> None:
-    tokens = [token_to(studio) for _ in range(5)]
+def test_expired_links_are_deleted_and_numbers_are_not_reused(studio: Owner) -> None:
+    tokens = [make_link_token(studio) for _ in range(5)]
     revoke_link(studio, 2, by="Ann")
-    DownloadLink.objects.filter(number=2).update(revoked_at=now() - KEPT_FOR)
-    DownloadLink.objects.filter(number__in=[1, 5]).update(expires_at=now() - KEPT_FOR)
+    DownloadLink.objects.filter(number=2).update(revoked_at=now() - USE_COUNT_RETENTION)
+    DownloadLink.objects.filter(number__in=[1, 5]).update(expires_at=now() - USE_COUNT_RETENTION)
     DownloadLink.objects.filter(number=3).update(expires_at=now())
-    assert forget_ended() == 2
+    assert delete_ended() == 2
     assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 5]
     assert Client().get(f"/d/{tokens[3]}").status_code == 200
-    token_to(studio)
-    assert forget_ended() == 1
+    make_link_token(studio)
+    assert delete_ended() == 1
     assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 6]
 
 
-def test_members_make_links_see_their_use_and_take_them_back(studio: Owner, inline: SyncRunner) -> None:
-    reviewer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
+def test_members_create_view_and_revoke_links(studio: Owner, inline: SyncRunner) -> None:
+    reviewer, viewer = sign_in(studio), sign_in(studio, Role.VIEWER)
     address = reverse("link-package", args=["studio", 1])
     assert viewer.post(address, {"days": "7"}).status_code == 403
     with override_settings(CONFIG=replace(inline.services.config, public_url="https://exhibit.example")):
-        made = reviewer.post(address, {"days": "7", "note": "Counsel"})
-    assert "https://exhibit.example/d/" in made.content.decode()
-    assert made.headers["Cache-Control"] == "no-store"
-    token = made.content.decode().split("/d/")[1].split('"')[0]
+        response = reviewer.post(address, {"days": "7", "note": "Counsel"})
+    assert "https://exhibit.example/d/" in response.content.decode()
+    assert response.headers["Cache-Control"] == "no-store"
+    token = response.content.decode().split("/d/")[1].split('"')[0]
     assert Client().get(f"/d/{token}").status_code == 200
     listed = reviewer.get(reverse("links", args=["studio"])).content.decode()
     assert "Counsel" in listed
     assert token not in listed
     assert viewer.post(reverse("revoke-link", args=["studio", 1])).status_code == 403
-    agency = signed_in(owner("agency"), Role.OWNER)
+    agency = sign_in(owner("agency"), Role.OWNER)
     assert agency.post(reverse("revoke-link", args=["studio", 1])).status_code == 404
     assert agency.post(reverse("revoke-link", args=["agency", 1])).status_code == 404
     assert Client().get(f"/d/{token}").status_code == 200
     reviewer.post(reverse("revoke-link", args=["studio", 1]))
-    gone(f"/d/{token}")
-    told = LogOpening.objects.filter(content__what__in=["link made", "link revoked"])
-    assert told.count() == 2
+    fetch_error_page(f"/d/{token}")
+    openings = LogOpening.objects.filter(content__what__in=["link made", "link revoked"])
+    assert openings.count() == 2
 
 
 @pytest.mark.long
-def test_somebody_outside_sees_a_page_that_everybody_can_use(studio: Owner, site: Site) -> None:
-    token = token_to(studio, password="open sesame")
+def test_public_link_page_is_accessible(studio: Owner, site: Site) -> None:
+    token = make_link_token(studio, password="open sesame")
     counsel = site.nobody(size=PHONE)
     page = counsel.open(f"/d/{token}")
     counsel.check()
     page.get_by_label("Password").fill("open sesame")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
-    assert SEALED in download.value.path().read_bytes()
+    assert BUNDLE_BYTES in download.value.path().read_bytes()

@@ -16,22 +16,22 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.bundles.make_package import make_packages
 from registry.models import Case, LogSubmission, Owner, Package, Role, User
-from tests.assets.laid_down import once
+from tests.assets.laid_down import restore_scene
 from tests.assets.pages import has_test_id, message_levels, select
 from tests.assets.rows import owner
-from tests.assets.sealed import sealed_bundle
-from tests.assets.site_browser import PHONE, Site, use_house
+from tests.assets.sealed import create_sealed_bundle
+from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def empty(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner without any data."""
-    use_house(monkeypatch, inline.services)
-    return _nothing(inline)
+    use_services(monkeypatch, inline.services)
+    return _empty_owner(inline)
 
 
-def _nothing(inline: SyncRunner) -> Owner:
+def _empty_owner(inline: SyncRunner) -> Owner:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     return owner("studio")
 
@@ -39,39 +39,39 @@ def _nothing(inline: SyncRunner) -> Owner:
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with three sealed cases: two of shop.invalid, one of another party."""
-    use_house(monkeypatch, inline.services)
-    return once(inline, _sealed_thrice)
+    use_services(monkeypatch, inline.services)
+    return restore_scene(inline, _sealed_owner)
 
 
-def _sealed_thrice(inline: SyncRunner) -> Owner:
-    made = _nothing(inline)
+def _sealed_owner(inline: SyncRunner) -> Owner:
+    new_owner = _empty_owner(inline)
     for seed in (1, 2, 3):
-        sealed_bundle(inline, made, seed)
+        create_sealed_bundle(inline, new_owner, seed)
     Case.objects.filter(number=3).update(party="gallery.example")
-    return made
+    return new_owner
 
 
-def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
+def sign_in(rights_holder: Owner, role: str = Role.REVIEWER) -> Client:
     user = User.objects.create_user(f"{role}@example.org", f"{role}@example.org", "not used at all")
-    user.memberships.create(owner=of, role=role)
+    user.memberships.create(owner=rights_holder, role=role)
     client = Client()
     client.force_login(user)
     return client
 
 
-def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(empty: Owner) -> None:
+def test_cases_are_filtered_by_site_name_and_selected(empty: Owner) -> None:
     for number, party in enumerate(("shop.invalid", "shop.invalid", "gallery.example"), start=1):
         work = empty.works.create(number=number, title=f"Work {number}", registered_at=now())
-        about = {"owner": empty, "work": work, "party": party, "opened_at": now(), "decision": "confirmed"}
+        fields = {"owner": empty, "work": work, "party": party, "opened_at": now(), "decision": "confirmed"}
         seal = Digest.of(bytes([number]))
-        Case.objects.create(number=number, **about).bundles.create(number=1, state="done", seal_digest=seal)
-    lawyer, address = signed_in(empty), reverse("bundles", args=["studio"])
+        Case.objects.create(number=number, **fields).bundles.create(number=1, state="done", seal_digest=seal)
+    lawyer, address = sign_in(empty), reverse("bundles", args=["studio"])
     everything = lawyer.get(address).content.decode()
     assert everything.count('name="case"') == 3
     assert " checked>" not in everything
-    found = lawyer.get(address, {"q": "SHOP"}).content.decode()
-    assert found.count('name="case"') == 2
-    assert "gallery.example" not in found
+    page = lawyer.get(address, {"q": "SHOP"}).content.decode()
+    assert page.count('name="case"') == 2
+    assert "gallery.example" not in page
     ticked = lawyer.get(address, {"party": "shop.invalid"}).content.decode()
     assert ticked.count(" checked>") == 2
     assert select(lawyer.get(address, {"q": "nobody"}), "p.empty")
@@ -80,44 +80,44 @@ def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(empty: Owner)
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
+    "form", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
 )
-def test_nothing_chosen_is_said(empty: Owner, asked: dict[str, object]) -> None:
-    answer = signed_in(empty).post(reverse("request-package", args=["studio"]), asked, follow=True)
-    assert message_levels(answer) == ["error"]
+def test_empty_selection_is_reported(empty: Owner, form: dict[str, object]) -> None:
+    response = sign_in(empty).post(reverse("request-package", args=["studio"]), form, follow=True)
+    assert message_levels(response) == ["error"]
     assert not Package.objects.exists()
 
 
 @pytest.mark.long
-def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: Owner, inline: SyncRunner) -> None:
-    lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
-    asked = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}
-    answer = lawyer.post(reverse("request-package", args=["studio"]), asked)
+def test_zip_is_requested_generated_downloaded_listed_and_removed(studio: Owner, inline: SyncRunner) -> None:
+    lawyer, viewer = sign_in(studio), sign_in(studio, Role.VIEWER)
+    form = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}
+    response = lawyer.post(reverse("request-package", args=["studio"]), form)
     page = reverse("package", args=["studio", 1])
-    assert answer.headers["Location"] == page
-    waiting = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
-    assert "hx-trigger" in waiting
+    assert response.headers["Location"] == page
+    pending_page = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert "hx-trigger" in pending_page
     make_packages(inline.services, [Package.objects.get().pk])
-    there = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
-    assert "hx-trigger" not in there
+    ready_page = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert "hx-trigger" not in ready_page
     assert "For the court." in lawyer.get(page).content.decode()
     [pdf] = [file["name"] for file in Package.objects.get().files if "exhibits" in file]
-    assert pdf in there
-    assert not has_test_id(there, "lacks-pdf")
+    assert pdf in ready_page
+    assert not has_test_id(ready_page, "lacks-pdf")
     Package.objects.update(progress={"without": ["zh-Hans"]})
-    there = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
-    assert has_test_id(there, "lacks-pdf")
+    ready_page = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert has_test_id(ready_page, "lacks-pdf")
     address = reverse("package-pdf", args=["studio", 1, pdf])
     assert lawyer.get(address).getvalue().startswith(b"%PDF")
     assert lawyer.get(reverse("package-pdf", args=["studio", 1, "CONTENTS.txt"])).status_code == 302
-    assert signed_in(owner("other"), Role.OWNER).get(address).status_code == 404
+    assert sign_in(owner("other"), Role.OWNER).get(address).status_code == 404
     file = lawyer.get(reverse("package-file", args=["studio", 1]))
     data = file.getvalue()
     assert len(data) == int(file.headers["Content-Length"])
     assert "studio-shop.invalid-other-side-2-cases-" in file.headers["Content-Disposition"]
     assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 3
-    taken = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
-    assert taken.count() == 2
+    submissions = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
+    assert submissions.count() == 2
 
     # a viewer downloads existing files and cannot request others
     assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content
@@ -149,7 +149,7 @@ class Clicks:
 
 
 @pytest.mark.long
-def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_phone(
+def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
     studio: Owner, site: Site, tmp_path: Path
 ) -> None:
     ann = site.member(studio)
@@ -176,7 +176,7 @@ def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_p
     text = pypdf.PdfReader(sheet)
     assert len(text.pages) == 1
     assert "Case" in text.pages[0].extract_text()
-    seals = [str(one.bundles.get().seal_digest) for one in studio.cases.filter(party="shop.invalid")]
+    seals = [str(case.bundles.get().seal_digest) for case in studio.cases.filter(party="shop.invalid")]
     assert all(seal in "".join(text.pages[0].extract_text().split()) for seal in seals)
     page.emulate_media(media="screen", color_scheme="dark")
     ann.resize(PHONE)
@@ -188,11 +188,9 @@ def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_p
     ann.check()
 
 
-def test_whoever_runs_the_owner_has_a_web_archive_asked_and_is_told_what_that_means(
-    empty: Owner, inline: SyncRunner
-) -> None:
+def test_manager_enables_archive_requests_after_an_explanation(empty: Owner, inline: SyncRunner) -> None:
     page, post = reverse("bundles", args=["studio"]), reverse("web-archive", args=["studio"])
-    manager, reviewer = signed_in(empty, Role.OWNER), signed_in(empty)
+    manager, reviewer = sign_in(empty, Role.OWNER), sign_in(empty)
     assert (
         reverse("web-archive", args=["studio"]) not in manager.get(page).content.decode()
     )  # the operator has set none
@@ -200,9 +198,9 @@ def test_whoever_runs_the_owner_has_a_web_archive_asked_and_is_told_what_that_me
     assert "web.archive.org" not in reviewer.get(page).content.decode()
     assert reviewer.post(post, {"wanted": "on"}).status_code in (403, 404)
     assert not Owner.objects.get().web_archive
-    told = manager.get(page).content.decode()
-    assert "https://web.archive.org" in told
-    assert 'name="wanted" value="on"' in told
+    text = manager.get(page).content.decode()
+    assert "https://web.archive.org" in text
+    assert 'name="wanted" value="on"' in text
     assert 'name="wanted" value="off"' in manager.post(post, {"wanted": "on"}, follow=True).content.decode()
     assert Owner.objects.get().web_archive
     for _ in range(2):  # a page opened before it was turned off does not turn anything on again

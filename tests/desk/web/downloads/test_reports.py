@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from desk.texts.cases import OFFERED
+from desk.texts.cases import DECISION_LABELS
 from desk.web.downloads.reports import files_of, heading_of, limits_of, title_of
 from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import MadeFile
@@ -18,20 +18,20 @@ from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from registry.db.fields import KeptFile
+from registry.db.fields import StoredFile
 from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
 from registry.reports import make_report as step
 from registry.reports.make_report import make_reports
-from registry.reports.requests import numbered_title
+from registry.reports.requests import make_default_title
 from registry.services.services import Services
-from tests.assets.laid_down import once
+from tests.assets.laid_down import restore_scene
 from tests.assets.pages import select
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import PHONE, Site, use_house
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
-ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}
+BASE_FORM = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}
 
 
 class Desk:
@@ -44,16 +44,19 @@ class Desk:
         for number in (1, 2):
             data = photograph(number)
             register(inline.services, self.studio, data, f"Work {number}")
-            planned, epoch = claimed_slice(self.studio, f"watch-{number}")
+            crawl_slice, epoch = claim_new_slice(self.studio, f"watch-{number}")
             match_pictures(
-                inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host=f"shop-{number}.example")
+                inline.services,
+                record_sightings(
+                    inline.services, crawl_slice, epoch, [recompress(data)], host=f"shop-{number}.example"
+                ),
             )
         self.client = member(self.studio, Role.REVIEWER)
 
     def ask(self, **asked: str | list[str]) -> Report:
         """Request a report as the form does, and generate it."""
-        answer = self.client.post("/o/studio/downloads/report", ASKED | asked)
-        assert answer.status_code == 302, answer.content.decode()
+        response = self.client.post("/o/studio/downloads/report", BASE_FORM | asked)
+        assert response.status_code == 302, response.content.decode()
         report = Report.objects.order_by("number").last()
         assert report is not None
         make_reports(self.inline.services, [report.pk])
@@ -67,9 +70,9 @@ class Desk:
     def plain(self, report: Report) -> dict[str, Any]:
         """Return the contents of a report."""
         assert (report.state, report.error) == ("done", "")
-        (file,) = [one for one in report.files if one["name"].endswith(".json")]
-        plain: dict[str, Any] = json.loads(self.inline.services.blobs.get(Digest.from_hex(file["digest"])))
-        return plain
+        (file,) = [item for item in report.files if item["name"].endswith(".json")]
+        data: dict[str, Any] = json.loads(self.inline.services.blobs.get(Digest.from_hex(file["digest"])))
+        return data
 
 
 def member(of: Owner, role: Role) -> Client:
@@ -82,12 +85,12 @@ def member(of: Owner, role: Role) -> Client:
 
 @pytest.fixture
 def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    use_house(monkeypatch, inline.services)
-    return once(inline, Desk)
+    use_services(monkeypatch, inline.services)
+    return restore_scene(inline, Desk)
 
 
 @pytest.mark.long
-def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
+def test_report_lists_every_work_on_request(desk: Desk) -> None:
     register(desk.inline.services, desk.studio, photograph(3), "Nowhere")
     page = desk.client.get("/o/studio/downloads/new-report").content.decode()
     assert 'name="every_work">' in page
@@ -96,17 +99,17 @@ def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
     )
     assert desk.plain(desk.ask())["works"] == []
     report = desk.ask(every_work="on")
-    plain = desk.plain(report)
-    assert [(work["title"], bool(work["cases"])) for work in plain["works"]] == [
+    data = desk.plain(report)
+    assert [(work["title"], bool(work["cases"])) for work in data["works"]] == [
         ("Work 1", True), ("Work 2", True), ("Nowhere", False),
     ]  # fmt: skip
-    assert (plain["looked"]["works"], plain["looked"]["found"]) == (3, 2)
+    assert (data["looked"]["works"], data["looked"]["found"]) == (3, 2)
     assert len(list(limits_of(report))) == 1
     assert [work["title"] for work in desk.plain(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
 
 
 @pytest.mark.long
-def test_a_report_has_what_was_asked_for_and_nothing_else(desk: Desk) -> None:
+def test_report_contains_only_what_was_requested(desk: Desk) -> None:
     assert desk.listed() == ["1", "2"]
     assert desk.listed(watch="watch-2") == ["2"]
     assert desk.listed(works="1") == ["1"]
@@ -116,7 +119,7 @@ def test_a_report_has_what_was_asked_for_and_nothing_else(desk: Desk) -> None:
     assert desk.listed(decision=["cleared"]) == ["1"]
 
 
-def test_days_limit_a_report_to_what_was_seen_then(desk: Desk) -> None:
+def test_date_range_limits_a_report(desk: Desk) -> None:
     early = now() - timedelta(days=10)
     Sighting.objects.filter(host="shop-1.example").update(first_seen=early, last_seen=early)
     day = early.date().isoformat()
@@ -125,10 +128,10 @@ def test_days_limit_a_report_to_what_was_seen_then(desk: Desk) -> None:
     assert desk.listed(first=(early + timedelta(days=1)).date().isoformat()) == ["2"]
 
 
-def test_the_report_says_what_it_was_limited_to(desk: Desk) -> None:
+def test_report_states_its_limits(desk: Desk) -> None:
     report = desk.ask(watch="watch-2", works="2", first="2026-01-01")
-    plain = desk.plain(report)
-    assert plain["scope"] == {
+    data = desk.plain(report)
+    assert data["scope"] == {
         "decisions": ["open", "confirmed", "licensed"],
         "every_work": False,
         "first": "2026-01-01",
@@ -136,8 +139,8 @@ def test_the_report_says_what_it_was_limited_to(desk: Desk) -> None:
         "watch": "watch-2",
         "works": [2],
     }
-    assert plain["summary"]["works"] == 1
-    assert [one["source"] for one in plain["coverage"]] == ["http://watch-2.example/"]
+    assert data["summary"]["works"] == 1
+    assert [item["source"] for item in data["coverage"]] == ["http://watch-2.example/"]
     page = desk.client.get("/o/studio/downloads/").content.decode()
     assert "watch “watch-2”" in page
     assert "work 2" in page
@@ -145,8 +148,8 @@ def test_the_report_says_what_it_was_limited_to(desk: Desk) -> None:
 
 
 @pytest.mark.long
-def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk) -> None:
-    assert [one["name"] for one in desk.ask(format=["csv", "pdf"]).files] == [
+def test_only_requested_formats_and_languages_are_generated(desk: Desk) -> None:
+    assert [file["name"] for file in desk.ask(format=["csv", "pdf"]).files] == [
         "studio-report-1.csv",
         "studio-report-1.pdf",
     ]
@@ -155,7 +158,7 @@ def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "fields",
     [
         {"works": "three"},
         {"works": "99"},
@@ -167,27 +170,27 @@ def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk)
         {"format": ["exe"]},
     ],
 )
-def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any]) -> None:
-    answer = desk.client.post("/o/studio/downloads/report", ASKED | {"title": "My title"} | asked)
-    assert answer.status_code == 422
-    page = answer.content.decode()
+def test_invalid_report_request_is_explained_and_keeps_typed_text(desk: Desk, fields: dict[str, Any]) -> None:
+    response = desk.client.post("/o/studio/downloads/report", BASE_FORM | {"title": "My title"} | fields)
+    assert response.status_code == 422
+    page = response.content.decode()
     assert select(page, "[role=alert]")
     assert 'value="My title"' in page
     assert not Report.objects.exists()
 
 
-def test_how_far_a_report_is_is_asked_for_until_it_is_there(desk: Desk) -> None:
-    desk.client.post("/o/studio/downloads/report", ASKED)
-    waiting = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
-    assert "hx-trigger" in waiting
+def test_report_progress_is_polled_until_it_is_ready(desk: Desk) -> None:
+    desk.client.post("/o/studio/downloads/report", BASE_FORM)
+    pending_page = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
+    assert "hx-trigger" in pending_page
     make_reports(desk.inline.services, [Report.objects.get().pk])
-    there = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
-    assert "studio-report-1.json" in there
-    assert "hx-trigger" not in there
+    ready_page = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
+    assert "studio-report-1.json" in ready_page
+    assert "hx-trigger" not in ready_page
 
 
-def test_a_report_that_failed_is_made_when_it_is_asked_for_again(desk: Desk) -> None:
-    desk.client.post("/o/studio/downloads/report", ASKED)
+def test_failed_report_is_regenerated_on_request(desk: Desk) -> None:
+    desk.client.post("/o/studio/downloads/report", BASE_FORM)
     Report.objects.update(state="failed", error="The disk was full.", attempts=5)
     page = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
     assert "The disk was full." in page
@@ -200,7 +203,7 @@ def test_a_report_that_failed_is_made_when_it_is_asked_for_again(desk: Desk) -> 
     assert (report.state, report.error) == ("done", "")
 
 
-def test_a_report_that_is_there_is_asked_for_again_as_another_one(desk: Desk) -> None:
+def test_finished_report_is_regenerated_as_a_new_one(desk: Desk) -> None:
     desk.ask(watch="watch-2")
     desk.client.post("/o/studio/downloads/reports/1/again")
     first, second = Report.objects.order_by("number")
@@ -212,9 +215,9 @@ def test_a_report_that_is_there_is_asked_for_again_as_another_one(desk: Desk) ->
     assert "Report 2" not in page
 
 
-def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk: Desk) -> None:
-    one, two = (desk.ask(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
-    digests = {file["name"]: Digest.from_hex(file["digest"]) for report in (one, two) for file in report.files}
+def test_removed_report_loses_its_files_and_its_number_is_not_reused(desk: Desk) -> None:
+    first, two = (desk.ask(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
+    digests = {file["name"]: Digest.from_hex(file["digest"]) for report in (first, two) for file in report.files}
     assert digests["studio-report-1.csv"] == digests["studio-report-2.csv"]  # no case, only column names
     desk.client.post("/o/studio/downloads/reports/2/remove")
     assert desk.client.get("/o/studio/downloads/reports/2/files/studio-report-2.csv").status_code == 404
@@ -224,40 +227,40 @@ def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk
     desk.client.post("/o/studio/downloads/reports/1/remove")
     assert digests["studio-report-1.csv"] not in desk.inline.services.blobs
     assert desk.ask().number == 3
-    removed = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what="report removed")
-    assert removed.count() == 2
+    removals = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what="report removed")
+    assert removals.count() == 2
 
 
-def test_a_report_that_is_removed_while_it_is_made_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    put = step._kept
-    made: list[Digest] = []
+def test_report_removed_during_generation_leaves_no_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_file = step._store_file
+    digests: list[Digest] = []
 
-    def removed_meanwhile(services: Services, file: MadeFile) -> KeptFile:
-        kept = put(services, file)
-        made.append(Digest.from_hex(str(kept["digest"])))
+    def removed_meanwhile(services: Services, file: MadeFile) -> StoredFile:
+        stored_file = store_file(services, file)
+        digests.append(Digest.from_hex(str(stored_file["digest"])))
         desk.client.post("/o/studio/downloads/reports/1/remove")
-        return kept
+        return stored_file
 
-    monkeypatch.setattr(step, "_kept", removed_meanwhile)
-    desk.client.post("/o/studio/downloads/report", ASKED)
+    monkeypatch.setattr(step, "_store_file", removed_meanwhile)
+    desk.client.post("/o/studio/downloads/report", BASE_FORM)
     make_reports(desk.inline.services, [Report.objects.get().pk])
-    assert made
-    assert not any(digest in desk.inline.services.blobs for digest in made)
+    assert digests
+    assert not any(digest in desk.inline.services.blobs for digest in digests)
     assert Report.objects.get().files == []
 
 
-def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    put = step._kept
-    times: list[KeptFile] = []
+def test_bytes_lost_before_recording_are_stored_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_file = step._store_file
+    times: list[StoredFile] = []
 
-    def gone_once(services: Services, file: MadeFile) -> KeptFile:
-        kept = put(services, file)
+    def gone_once(services: Services, file: MadeFile) -> StoredFile:
+        stored_file = store_file(services, file)
         if not times:
-            services.blobs.remove(Digest.from_hex(str(kept["digest"])))
-        times.append(kept)
-        return kept
+            services.blobs.remove(Digest.from_hex(str(stored_file["digest"])))
+        times.append(stored_file)
+        return stored_file
 
-    monkeypatch.setattr(step, "_kept", gone_once)
+    monkeypatch.setattr(step, "_store_file", gone_once)
     report = desk.ask()
     assert (report.state, report.files) == ("todo", [])
     Report.objects.update(not_before=None)
@@ -267,7 +270,7 @@ def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, mon
 
 
 @pytest.mark.long
-def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
+def test_report_form_is_accessible(site: Site) -> None:
     register(site.services, owner("studio"), photograph(1))
     ann = site.member(Owner.objects.get(), size=PHONE, scheme="dark")
     page = ann.open("/o/studio/downloads/")
@@ -282,11 +285,11 @@ def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
     ann.check()
 
 
-def report(scope: ReportScope, title: str = numbered_title(3, "Studio")) -> Report:
+def report(scope: ReportScope, title: str = make_default_title(3, "Studio")) -> Report:
     return Report(owner=Owner(name="Studio"), number=3, parameters={"title": title, "scope": to_plain(scope)})
 
 
-def test_a_title_that_nobody_gave_is_in_the_readers_language() -> None:
+def test_default_title_is_in_the_readers_language() -> None:
     title = title_of(report(ReportScope()))
     assert {"3", "Studio"} <= set(title.split())
     assert heading_of(report(ReportScope(), "<November>")).startswith("<November>: ")
@@ -295,18 +298,24 @@ def test_a_title_that_nobody_gave_is_in_the_readers_language() -> None:
         assert title_of(report(ReportScope(), "November")) == "November"
 
 
-def test_each_limit_is_a_phrase_and_a_report_of_everything_has_none() -> None:
+def test_each_report_limit_has_a_phrase() -> None:
     assert list(limits_of(report(ReportScope()))) == []
     limited = ReportScope(
         watch="shop", works=tuple(range(1, 11)), first="2026-11-01", last="2026-11-20", decisions=("confirmed",)
     )
-    said = list(limits_of(report(limited)))
-    values = ("shop", "1, 2, 3, 4, 5, 6, 7, 8 …", "1 Nov 2026", "20 Nov 2026", str(OFFERED[Case.Decision.CONFIRMED]))
-    assert [value in one for value, one in zip(values, said, strict=True)] == [True] * len(values)
+    phrases = list(limits_of(report(limited)))
+    values = (
+        "shop",
+        "1, 2, 3, 4, 5, 6, 7, 8 …",
+        "1 Nov 2026",
+        "20 Nov 2026",
+        str(DECISION_LABELS[Case.Decision.CONFIRMED]),
+    )
+    assert [value in phrase for value, phrase in zip(values, phrases, strict=True)] == [True] * len(values)
 
 
-def test_files_are_told_by_what_they_are() -> None:
+def test_report_files_have_descriptive_labels() -> None:
     names = ("s-report-1.csv", "s-report-1-works.csv", "s-report-1-volume-02.pdf", "s-report-1-volume-02.zh-Hans.pdf")
     row = Report(files=[{"name": name, "media_type": "", "digest": "00", "size": 1} for name in names])
-    words = ["CSV", "CSV, one row per work", "PDF, volume 2", "PDF, volume 2, Chinese"]
-    assert [said for _file, said in files_of(row)] == words
+    labels = ["CSV", "CSV, one row per work", "PDF, volume 2", "PDF, volume 2, Chinese"]
+    assert [phrase for _file, phrase in files_of(row)] == labels

@@ -9,12 +9,12 @@ from django.core import signing
 from desk.web.licences import forms
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.cases.licence_trial import NOTHING
+from registry.cases.licence_trial import EMPTY_TRIAL
 from registry.models import Owner, Work
-from registry.works.licences import keep_licences
+from registry.works.licences import add_licences
 from tests.assets.rows import owner
 
-TYPED = dict.fromkeys(forms.FIELDS, "") | {
+FORM_VALUES = dict.fromkeys(forms.FIELDS, "") | {
     "licensee": "Harbour Prints", "domain": "shop.example", "territories": "DE, AT;FR", "valid_from": "2026-01-31",
 }  # fmt: skip
 
@@ -24,47 +24,47 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
-def test_fields_become_a_licence_and_a_licence_the_same_fields(studio: Owner) -> None:
-    new = forms.from_fields(studio, TYPED)
+def test_fields_and_licence_convert_both_ways(studio: Owner) -> None:
+    new = forms.from_fields(studio, FORM_VALUES)
     assert (new.licensee, new.domain, new.valid_from) == ("Harbour Prints", "shop.example", date(2026, 1, 31))
     assert new.territories == ("AT", "DE", "FR")
-    keep_licences(studio, [new])
-    assert forms.values_of(studio.licences.get()) == TYPED | {"territories": "AT DE FR"}
+    add_licences(studio, [new])
+    assert forms.values_of(studio.licences.get()) == FORM_VALUES | {"territories": "AT DE FR"}
 
 
-def test_a_field_that_is_too_long_is_refused_and_never_cut(studio: Owner) -> None:
-    for wrong in ({"reason": "x" * 100_000}, {"works": "1;" * 50_000}, {"valid_from": "yesterday"}):
+def test_overlong_field_is_rejected_not_truncated(studio: Owner) -> None:
+    for value in ({"reason": "x" * 100_000}, {"works": "1;" * 50_000}, {"valid_from": "yesterday"}):
         with pytest.raises(WrongUseError):
-            forms.from_fields(studio, TYPED | wrong)
+            forms.from_fields(studio, FORM_VALUES | value)
 
 
-def test_a_trial_goes_on_with_the_same_words_alone(studio: Owner) -> None:
-    mark = forms.tried(studio, TYPED, None)
-    assert mark == forms.tried(studio, dict(reversed(TYPED.items())), None)
-    other = forms.tried(studio, TYPED | {"domain": "other.example"}, None)
-    assert len({mark, other, forms.tried(owner("agency"), TYPED, None)}) == 3
-    trial = replace(NOTHING, effects={7: "licensed"})
-    sent = forms.on_its_way(trial, mark)
-    assert forms.so_far(sent, mark) == trial
-    for wrong in ((sent, other), (sent[:-1], mark), ("", mark)):
-        assert forms.so_far(*wrong) == NOTHING
+def test_licence_test_continues_only_with_the_same_text(studio: Owner) -> None:
+    mark = forms.trial_digest(studio, FORM_VALUES, None)
+    assert mark == forms.trial_digest(studio, dict(reversed(FORM_VALUES.items())), None)
+    other = forms.trial_digest(studio, FORM_VALUES | {"domain": "other.example"}, None)
+    assert len({mark, other, forms.trial_digest(owner("agency"), FORM_VALUES, None)}) == 3
+    trial = replace(EMPTY_TRIAL, effects={7: "licensed"})
+    payload = forms.pack_trial(trial, mark)
+    assert forms.unpack_trial(payload, mark) == trial
+    for value in ((payload, other), (payload[:-1], mark), ("", mark)):
+        assert forms.unpack_trial(*value) == EMPTY_TRIAL
 
 
-def test_licences_of_a_table_come_back_to_their_owner_alone(studio: Owner) -> None:
-    new = forms.from_fields(studio, TYPED)
-    text = forms.packed(studio, [new])
-    assert forms.unpacked(studio, text) == [new]
-    for of, wrong in ((owner("agency"), text), (studio, text[:-1])):
+def test_licence_table_is_returned_only_to_its_owner(studio: Owner) -> None:
+    new = forms.from_fields(studio, FORM_VALUES)
+    text = forms.pack_licences(studio, [new])
+    assert forms.unpack_licences(studio, text) == [new]
+    for rights_holder, value in ((owner("agency"), text), (studio, text[:-1])):
         with pytest.raises(signing.BadSignature):
-            forms.unpacked(of, wrong)
+            forms.unpack_licences(rights_holder, value)
 
 
-def test_a_licence_whose_works_are_gone_is_refused_and_doesnt_cover_all(
+def test_licence_for_deleted_works_is_rejected(
     studio: Owner,
 ) -> None:
     works = (Work.objects.create(owner=studio, number=1, title="Harbour", registered_at=now(), opened_at=now()),)
-    text = forms.packed(studio, [replace(forms.from_fields(studio, TYPED), works=works)])
-    assert len(forms.unpacked(studio, text)[0].works) == 1
+    text = forms.pack_licences(studio, [replace(forms.from_fields(studio, FORM_VALUES), works=works)])
+    assert len(forms.unpack_licences(studio, text)[0].works) == 1
     studio.works.all().delete()
     with pytest.raises(signing.BadSignature):
-        forms.unpacked(studio, text)
+        forms.unpack_licences(studio, text)

@@ -16,10 +16,10 @@ from registry.cases.decisions import confirm
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.matches.match import match_pictures
 from registry.models import Case, Licence, Owner, Role, User, Work
-from registry.works.licences import NewLicence, keep_licences, waiting_changes
+from registry.works.licences import NewLicence, add_licences, list_pending_changes
 from tests.assets.pages import has_test_id, message_levels, numbers_at, numbers_in, select
-from tests.assets.rows import bring, claimed_slice, copy_of, found_studio, photograph, register
-from tests.assets.site_browser import PHONE, Site, use_house
+from tests.assets.rows import claim_new_slice, create_studio, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
 LEDGER = "/o/studio/licences/"
@@ -28,8 +28,8 @@ LEDGER = "/o/studio/licences/"
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with a work and an open case at shop.example."""
-    use_house(monkeypatch, inline.services)
-    return found_studio(inline)
+    use_services(monkeypatch, inline.services)
+    return create_studio(inline)
 
 
 @pytest.fixture
@@ -42,94 +42,96 @@ def ann(studio: Owner) -> Client:
 
 
 def field(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', page)
-    assert found is not None
-    return found[1]
+    match = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert match is not None
+    return match[1]
 
 
-def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio: Owner, inline: SyncRunner) -> None:
-    words = {"licensee": "Harbour Prints", "domain": "https://shop.example/", "reason": "Order 7"}
-    page = ann.post(f"{LEDGER}new", words).content.decode()
+def test_licence_is_tested_and_saved_and_the_case_gives_the_reason(
+    ann: Client, studio: Owner, inline: SyncRunner
+) -> None:
+    form = {"licensee": "Harbour Prints", "domain": "https://shop.example/", "reason": "Order 7"}
+    page = ann.post(f"{LEDGER}new", form).content.decode()
     assert counted(1, "cases to license") in page
     assert not Licence.objects.exists()
-    answer = ann.post(f"{LEDGER}new", {**words, "save": "1", "tried": field(page, "tried")}, follow=True)
-    assert answer.redirect_chain == [(f"{LEDGER}1/", 302)]
-    assert message_levels(answer) == ["success"]
-    look_at_ledger(inline.services, waiting_changes(studio))
+    response = ann.post(f"{LEDGER}new", {**form, "save": "1", "tried": field(page, "tried")}, follow=True)
+    assert response.redirect_chain == [(f"{LEDGER}1/", 302)]
+    assert message_levels(response) == ["success"]
+    look_at_ledger(inline.services, list_pending_changes(studio))
     page = ann.get(f"{LEDGER}1/").content.decode()
     assert counted(1, "licensed") in page
     assert numbers_in(str(Case.objects.get().reason)) == ["1"]
 
 
-def test_words_that_were_changed_after_the_trial_are_tried_again(ann: Client) -> None:
-    words = {"licensee": "Harbour Prints", "domain": "other.example"}
-    mark = field(ann.post(f"{LEDGER}new", words).content.decode(), "tried")
-    changed = {**words, "domain": "shop.example", "save": "1", "tried": mark}
-    page = ann.post(f"{LEDGER}new", changed).content.decode()
+def test_changed_text_is_tested_again(ann: Client) -> None:
+    form = {"licensee": "Harbour Prints", "domain": "other.example"}
+    mark = field(ann.post(f"{LEDGER}new", form).content.decode(), "tried")
+    changed_form = {**form, "domain": "shop.example", "save": "1", "tried": mark}
+    page = ann.post(f"{LEDGER}new", changed_form).content.decode()
     assert counted(1, "cases to license") in page
     assert not Licence.objects.exists()
 
 
-def test_a_trial_that_takes_long_shows_how_far_it_is_and_goes_on(
+def test_long_licence_test_shows_progress_and_resumes(
     ann: Client, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    like = Case.objects.get()
-    more = {"owner": studio, "work": like.work, "opened_at": like.opened_at}
+    template_case = Case.objects.get()
+    more = {"owner": studio, "work": template_case.work, "opened_at": template_case.opened_at}
     Case.objects.bulk_create(Case(number=n, party=f"party-{n}.example", **more) for n in (2, 3))
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
     monkeypatch.setattr(views, "MOMENT", 0)
-    words = {"licensee": "Harbour Prints", "domain": "shop.example"}
-    page = ann.post(f"{LEDGER}new", words).content.decode()
+    form = {"licensee": "Harbour Prints", "domain": "shop.example"}
+    page = ann.post(f"{LEDGER}new", form).content.decode()
     assert numbers_at(page, "so-far") == ["1", "3"]
-    further = {**words, "further": "1", "so-far": field(page, "so-far")}
+    further = {**form, "further": "1", "so-far": field(page, "so-far")}
     piece = ann.post(f"{LEDGER}new", further, headers={"HX-Request": "true"}).content.decode()
     assert piece.lstrip().startswith("<section")
     assert numbers_at(piece, "so-far") == ["2", "3"]
     assert counted(1, "cases to license") in piece
-    changed = {**further, "domain": "party-2.example", "so-far": field(piece, "so-far")}
-    assert numbers_at(ann.post(f"{LEDGER}new", changed), "so-far") == ["1", "3"]
+    changed_form = {**further, "domain": "party-2.example", "so-far": field(piece, "so-far")}
+    assert numbers_at(ann.post(f"{LEDGER}new", changed_form), "so-far") == ["1", "3"]
     table = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\n")
     page = ann.post(f"{LEDGER}import", {"file": table}).content.decode()
     for _ in range(3):
-        sent = {"further": "1", "so-far": field(page, "so-far"), "table": field(page, "table")}
-        page = ann.post(f"{LEDGER}import", sent).content.decode()
+        next_form = {"further": "1", "so-far": field(page, "so-far"), "table": field(page, "table")}
+        page = ann.post(f"{LEDGER}import", next_form).content.decode()
     assert not has_test_id(page, "so-far")
     assert counted(1, "cases to license") in page
 
 
-def test_fields_that_cannot_be_meant_are_explained_and_stay(ann: Client) -> None:
-    for words in (
+def test_implausible_fields_are_explained_and_kept(ann: Client) -> None:
+    for text in (
         {"licensee": "A", "domain": "not a domain"},
         {"licensee": "A<b>", "domain": "shop.example", "works": "77"},
         {"licensee": "A", "domain": "shop.example", "valid_from": "soon"},
         {"licensee": "A"},
         {"licensee": "A", "url_pattern": "shop.example/" + "a" * 1000},
     ):
-        page = ann.post(f"{LEDGER}new", words).content.decode()
-        assert select(page, "[role=alert]"), words
-        assert f'value="{words["licensee"].replace("<b>", "&lt;b&gt;")}"' in page
+        page = ann.post(f"{LEDGER}new", text).content.decode()
+        assert select(page, "[role=alert]"), text
+        assert f'value="{text["licensee"].replace("<b>", "&lt;b&gt;")}"' in page
 
 
 def test_a_licence_for_many_works_keeps_all_of_them_when_it_is_changed(ann: Client, studio: Owner) -> None:
     works = Work.objects.bulk_create(
         Work(owner=studio, number=n, title=f"Work {n}", registered_at=now()) for n in range(2, 402)
     )
-    keep_licences(studio, [NewLicence("A", tuple(works), "shop.example")])
+    add_licences(studio, [NewLicence("A", tuple(works), "shop.example")])
     page = ann.get(f"{LEDGER}1/edit").content.decode()
-    words = {"licensee": "B", "domain": "shop.example", "works": field(page, "works")}
-    assert len(words["works"]) > 1_000
-    mark = field(ann.post(f"{LEDGER}1/edit", words).content.decode(), "tried")
-    ann.post(f"{LEDGER}1/edit", {**words, "save": "1", "tried": mark})
+    form = {"licensee": "B", "domain": "shop.example", "works": field(page, "works")}
+    assert len(form["works"]) > 1_000
+    mark = field(ann.post(f"{LEDGER}1/edit", form).content.decode(), "tried")
+    ann.post(f"{LEDGER}1/edit", {**form, "save": "1", "tried": mark})
     assert Licence.objects.get(licensee="B").works.count() == 400
 
 
-def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio: Owner, inline: SyncRunner) -> None:
-    keep_licences(studio, [NewLicence("A", domain="shop.example")])
-    look_at_ledger(inline.services, waiting_changes(studio))
+def test_ended_licence_releases_later_sightings(ann: Client, studio: Owner, inline: SyncRunner) -> None:
+    add_licences(studio, [NewLicence("A", domain="shop.example")])
+    look_at_ledger(inline.services, list_pending_changes(studio))
     day = (now() - timedelta(days=2)).date().isoformat()
     assert select(ann.post(f"{LEDGER}1/end", {"day": day, "reason": " "}), "[role=alert]")
     ann.post(f"{LEDGER}1/end", {"day": day, "reason": "Terminated"})
-    look_at_ledger(inline.services, waiting_changes(studio))
+    look_at_ledger(inline.services, list_pending_changes(studio))
     page = ann.get(f"{LEDGER}1/").content.decode()
     assert counted(1, "reopened") in page
     assert "Terminated" in page
@@ -138,16 +140,16 @@ def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio:
     assert f'href="{LEDGER}1/"' in ann.get(LEDGER, {"standing": "over"}).content.decode()
 
 
-def test_a_table_is_tried_then_saved_as_a_whole(ann: Client, studio: Owner) -> None:
+def test_licence_table_is_tested_and_saved_as_a_whole(ann: Client, studio: Owner) -> None:
     table = "被许可人,域名,地区\n海港印刷,shop.example,\nB,b.de,DE\n".encode("gbk")
     file = SimpleUploadedFile("licences.csv", table)
     page = ann.post(f"{LEDGER}import", {"file": file}).content.decode()
     assert counted(2, "licences read") in page
     assert counted(1, "cases to license") in page
     assert not Licence.objects.exists()
-    signed = field(page, "table")
-    assert select(ann.post(f"{LEDGER}import", {"save": "1", "table": signed + "x"}), "[role=alert]")
-    ann.post(f"{LEDGER}import", {"save": "1", "table": signed})
+    signed_table = field(page, "table")
+    assert select(ann.post(f"{LEDGER}import", {"save": "1", "table": signed_table + "x"}), "[role=alert]")
+    ann.post(f"{LEDGER}import", {"save": "1", "table": signed_table})
     assert list(studio.licences.values_list("licensee", "territories")) == [("海港印刷", []), ("B", ["DE"])]
     broken = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\nB,\n")
     page = ann.post(f"{LEDGER}import", {"file": broken}).content.decode()
@@ -155,10 +157,10 @@ def test_a_table_is_tried_then_saved_as_a_whole(ann: Client, studio: Owner) -> N
     assert studio.licences.count() == 2
 
 
-def test_the_list_of_a_large_ledger_is_paged_found_by_words_and_cheap(
+def test_large_ledger_is_paginated_searchable_and_fast(
     ann: Client, studio: Owner, django_assert_max_num_queries: pytest.FixtureRequest
 ) -> None:
-    keep_licences(studio, [NewLicence(f"Shop {n}", domain=f"shop-{n}.example") for n in range(120)])
+    add_licences(studio, [NewLicence(f"Shop {n}", domain=f"shop-{n}.example") for n in range(120)])
     with django_assert_max_num_queries(15):  # type: ignore[operator]
         page = ann.get(LEDGER).content.decode()
     assert page.count('<a href="/o/studio/licences/1') > 0
@@ -169,22 +171,22 @@ def test_the_list_of_a_large_ledger_is_paged_found_by_words_and_cheap(
 
 
 @pytest.mark.long
-def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence_is_saved(
+def test_licence_test_continues_until_all_cases_are_checked(
     site: Site, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = photograph(2)
     register(site.services, studio, data, "Work 2")
-    planned, epoch = claimed_slice(studio, "again")
-    match_pictures(site.services, bring(site.services, planned, epoch, [copy_of(data)]))
+    crawl_slice, epoch = claim_new_slice(studio, "again")
+    match_pictures(site.services, record_sightings(site.services, crawl_slice, epoch, [recompress(data)]))
     confirm(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
-    keep_licences(studio, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
+    add_licences(studio, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
     monkeypatch.setattr(views, "MOMENT", 0)
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("new-licence", args=["studio"]))
     page.locator("#licensee").fill("The shop")
     page.locator("#domain").fill("shop.example")
-    with page.expect_response(lambda answer: "so-far" not in answer.text()):
+    with page.expect_response(lambda response: "so-far" not in response.text()):
         page.locator("button[name=try]").click()
     page.get_by_test_id("so-far").wait_for(state="detached")
     assert page.get_by_text(counted(1, "cases to license")).is_visible()
@@ -197,26 +199,24 @@ def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence
     assert Case.objects.get(number=1).decision == "licensed"
 
 
-def test_the_encoding_of_a_table_is_asked_first_and_rows_with_errors_are_skipped_on_demand(
-    ann: Client, studio: Owner
-) -> None:
+def test_table_encoding_is_confirmed_and_invalid_rows_are_skipped_on_request(ann: Client, studio: Owner) -> None:
     table = "Abnehmer;Domain;Ab\nGroß;a.example;\nMüller;b.example;bald\n".encode("cp1252")
     page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table)}).content.decode()
     assert 'name="column"' not in page
     names = ("answers-of", "carried", "carried-name")
-    given = {name: field(page, name) for name in names} | {"encoding": "windows-1252"}
-    page = ann.post(f"{LEDGER}import", given).content.decode()
-    given |= {"headings": field(page, "headings")}
-    page = ann.post(f"{LEDGER}import", {**given, "column": ["licensee", "domain", "valid_from"]}).content.decode()
+    form = {name: field(page, name) for name in names} | {"encoding": "windows-1252"}
+    page = ann.post(f"{LEDGER}import", form).content.decode()
+    form |= {"headings": field(page, "headings")}
+    page = ann.post(f"{LEDGER}import", {**form, "column": ["licensee", "domain", "valid_from"]}).content.decode()
     assert 'name="skip-rows" type="checkbox"' in page
-    page = ann.post(f"{LEDGER}import", {**given, "skip-rows": "1"}).content.decode()
+    page = ann.post(f"{LEDGER}import", {**form, "skip-rows": "1"}).content.decode()
     ann.post(f"{LEDGER}import", {"save": "1", "table": field(page, "table")})
     assert list(studio.licences.values_list("licensee", flat=True)) == ["Groß"]
-    page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table), **given}).content.decode()
+    page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table), **form}).content.decode()
     assert 'name="skip-rows" type="checkbox"' in page
 
 
-def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, studio: Owner) -> None:
+def test_column_mapping_is_saved_once_and_can_be_deleted(ann: Client, studio: Owner) -> None:
     table = b"Client name,Site,<b>Extra</b>\nHarbour Prints,shop.example,=1+1\n"
 
     def bring() -> str:
@@ -226,8 +226,8 @@ def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, st
     assert has_test_id(page, "choose-columns")
     assert "&lt;b&gt;Extra&lt;/b&gt;" in page
     assert re.search(r'<option value="domain" selected>', page)
-    carried = {name: field(page, name) for name in ("headings", "carried", "carried-name")}
-    page = ann.post(f"{LEDGER}import", {**carried, "column": ["licensee", "domain", ""]}).content.decode()
+    table_fields = {name: field(page, name) for name in ("headings", "carried", "carried-name")}
+    page = ann.post(f"{LEDGER}import", {**table_fields, "column": ["licensee", "domain", ""]}).content.decode()
     assert "&lt;b&gt;Extra&lt;/b&gt;" in page
     assert not has_test_id(bring(), "choose-columns")
     columns = ann.get("/o/studio/columns/").content.decode()
@@ -235,4 +235,4 @@ def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, st
     assert ann.post(forget.replace("studio", "other")).status_code == 404
     assert ann.post(forget).status_code == 302
     assert has_test_id(bring(), "choose-columns")
-    assert select(ann.post(f"{LEDGER}import", {**carried, "carried": "%%%"}), "[role=alert]")
+    assert select(ann.post(f"{LEDGER}import", {**table_fields, "carried": "%%%"}), "[role=alert]")

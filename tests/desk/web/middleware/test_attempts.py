@@ -14,15 +14,15 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
-from registry.cases.licence_check import Place, _matches
+from registry.cases.licence_check import Place, _is_match
 from registry.members import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
 from registry.notices import wording
 from registry.notifications import webhooks
 from registry.services.services import Services
-from registry.works.licences import NewLicence, keep_licences
+from registry.works.licences import NewLicence, add_licences
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
+from tests.assets.programs import ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 from tests.desk.web.common.test_access import POSTED
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
@@ -30,7 +30,7 @@ XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture(autouse=True)
-def no_count_of_tries() -> Iterator[None]:
+def reset_attempt_counts() -> Iterator[None]:
     """Reset the counts of other tests' attempts."""
     cache.clear()
     yield
@@ -43,29 +43,29 @@ def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(scene.ann)
     for name, address in scene.addresses().items():
-        answer = browser.post(address, {"sure": "on"}, headers={"Origin": "https://evil.example"})
-        assert answer.status_code in (403, 405), name
-        assert answer.status_code == 403 or name not in POSTED, name
+        response = browser.post(address, {"sure": "on"}, headers={"Origin": "https://evil.example"})
+        assert response.status_code in (403, 405), name
+        assert response.status_code == 403 or name not in POSTED, name
 
 
-def test_no_other_origin_may_read_anything(scene: Scene) -> None:
+def test_cross_origin_reads_are_forbidden(scene: Scene) -> None:
     """CORS and embedding."""
     for address in ("/", "/api/v1/owners", f"/d/{scene.link_token}", scene.addresses()["case"]):
-        answer = scene.alice.get(address, headers={"Origin": "https://evil.example"})
-        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
-        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        response = scene.alice.get(address, headers={"Origin": "https://evil.example"})
+        assert not [name for name in response.headers if name.lower().startswith("access-control")]
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.long
-def test_what_depends_on_a_person_is_kept_by_no_shared_cache(scene: Scene) -> None:
+def test_personal_pages_are_not_cached_publicly(scene: Scene) -> None:
     for name, address in scene.addresses().items():
-        answer = scene.alice.get(address)
-        assert answer.getvalue() is not None
-        if answer.status_code == 200:
-            kept = answer.headers.get("Cache-Control", "")
-            assert "private" in kept or "no-store" in kept, (name, kept)
+        response = scene.alice.get(address)
+        assert response.getvalue() is not None
+        if response.status_code == 200:
+            cache_control = response.headers.get("Cache-Control", "")
+            assert "private" in cache_control or "no-store" in cache_control, (name, cache_control)
     for address in ("/api/v1/owners/studio/cases", "/api/v1/owners"):
         assert scene.alice.get(address).headers["Cache-Control"] == "no-store"
 
@@ -80,48 +80,50 @@ PATHS = (
 )  # fmt: skip
 
 
-def test_no_path_leads_out_of_its_folder(scene: Scene) -> None:
+def test_path_traversal_is_rejected(scene: Scene) -> None:
     for client, path in product((scene.alice, Client()), PATHS):
-        answer = client.get(path.replace("{token}", scene.link_token))
-        assert answer.status_code in (302, 400, 404), path
-        assert scene.link_token not in answer.headers.get("Location", "") or answer.status_code == 302, path
+        response = client.get(path.replace("{token}", scene.link_token))
+        assert response.status_code in (302, 400, 404), path
+        assert scene.link_token not in response.headers.get("Location", "") or response.status_code == 302, path
 
 
 @pytest.mark.long
-def test_a_title_is_a_text_on_every_page(scene: Scene) -> None:
+def test_title_is_escaped_on_every_page(scene: Scene) -> None:
     """Stored XSS: titles, names, parties, file names."""
     Work.objects.update(title=XSS, author=XSS, source_name=XSS, holder=XSS, rights_statement=XSS, credit=XSS)
     Owner.objects.filter(slug="studio").update(name=XSS, contact="a@example.org")
     scene.studio.cases.update(party=XSS)
     addresses = scene.addresses()
-    shown = 0
+    count = 0
     for address in (*addresses.values(), f"/d/{scene.link_token}", "/owners/"):
-        answer = scene.alice.get(address)
-        assert answer.getvalue() is not None
-        if answer.headers.get("Content-Type", "").startswith("text/html"):
-            page = answer.content.decode()
+        response = scene.alice.get(address)
+        assert response.getvalue() is not None
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            page = response.content.decode()
             assert XSS[2:27] not in page, address
             assert "<img src=x" not in page, address
-            shown += "&lt;script&gt;alert(1)" in page
-    assert shown > 10
+            count += "&lt;script&gt;alert(1)" in page
+    assert count > 10
 
 
-def test_a_name_of_a_file_stays_in_its_header(scene: Scene) -> None:
+def test_file_name_cannot_break_its_header(scene: Scene) -> None:
     """Header injection through Content-Disposition, and a type that a browser would run."""
     evil = 'a".html\r\nSet-Cookie: x=1\r\n\r\n<script>'
     row = scene.work.attachments.get()
     type(row).objects.filter(pk=row.pk).update(name=evil)
-    answer = scene.alice.get(scene.addresses()["attachment"])
-    assert answer.getvalue() == b"%PDF"
-    assert "x" not in answer.cookies
-    told = answer.headers["Content-Disposition"]
-    assert told.startswith("attachment")
-    assert "\n" not in told
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "text/html" not in answer.headers["Content-Type"] or "sandbox" in answer.headers["Content-Security-Policy"]
+    response = scene.alice.get(scene.addresses()["attachment"])
+    assert response.getvalue() == b"%PDF"
+    assert "x" not in response.cookies
+    header = response.headers["Content-Disposition"]
+    assert header.startswith("attachment")
+    assert "\n" not in header
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        "text/html" not in response.headers["Content-Type"] or "sandbox" in response.headers["Content-Security-Policy"]
+    )
 
 
-def test_no_cell_of_a_list_is_computed(scene: Scene) -> None:
+def test_csv_cells_are_not_formulas(scene: Scene) -> None:
     """Formula injection through file names."""
     for sign in ("=", "+", "-", "@", "\t", "\r"):
         scene.studio.uploads.get().files.update(name=f"{sign}HYPERLINK(1)", outcome="refused", reason="empty")
@@ -138,7 +140,9 @@ URLS = (
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_no_address_that_a_program_names_leads_inwards(scene_of_programs: Scene, decider: Program, url: str) -> None:
+def test_urls_given_by_programs_cannot_reach_private_addresses(
+    scene_of_programs: Scene, decider: Program, url: str
+) -> None:
     """SSRF through webhooks and the sources of watches."""
     services = replace_guard(scene_of_programs)
     with pytest.raises(RefusedError):
@@ -154,19 +158,19 @@ def replace_guard(scene: Scene) -> Services:
     return scene.inline.services
 
 
-def test_a_role_is_not_raised_by_its_holder(scene: Scene) -> None:
+def test_member_cannot_raise_their_own_role(scene: Scene) -> None:
     """Viewer to owner, reviewer to owner, owner to operator."""
     rita = scene.person("rita", scene.studio, Role.REVIEWER)
     for name, client in (("bob", scene.bob), ("rita", rita)):
-        who = User.objects.get(username=f"{name}@example.org")
-        before = who.memberships.get().role
+        user = User.objects.get(username=f"{name}@example.org")
+        before = user.memberships.get().role
         for fields in ({"role": "owner"}, {"role": "owner", "is_staff": "on", "sure": "on"}):
-            address = reverse("member-role", args=["studio", who.pk])
+            address = reverse("member-role", args=["studio", user.pk])
             assert client.post(address, fields).status_code == 403
             assert client.post(
                 reverse("make-token", args=["studio"]), {"name": "x", "scopes": ["manage"], "days": "9"}
             ).status_code in (200, 302, 400)
-        assert who.memberships.get().role == before
+        assert user.memberships.get().role == before
     assert not ApiToken.objects.filter(scopes__contains=["manage"]).exists()
     for address in ("/operator/", "/operator/retry", "/operator/leave"):
         assert scene.alice.get(address).status_code in (403, 404, 405)
@@ -174,7 +178,7 @@ def test_a_role_is_not_raised_by_its_holder(scene: Scene) -> None:
     assert not User.objects.filter(is_staff=True).exists()
 
 
-def test_a_program_can_not_give_itself_more(scene_of_programs: Scene, decider: Program) -> None:
+def test_program_cannot_extend_its_own_scopes(scene_of_programs: Scene, decider: Program) -> None:
     """Mass assignment: fields that rows have and requests do not."""
     for body in ({"owner": 2}, {"number": 7}, {"registered_at": "2001-01-01T00:00:00Z"}, {"holder": "x", "pk": 9}):
         assert decider.send("patch", "/works/1", body)[0] == 400, body
@@ -182,65 +186,65 @@ def test_a_program_can_not_give_itself_more(scene_of_programs: Scene, decider: P
     assert decider.post("/cases/1/decisions", body)[0] == 400
 
 
-def test_what_one_program_was_answered_is_not_told_to_another(scene_of_programs: Scene, decider: Program) -> None:
+def test_stored_response_of_one_program_is_not_returned_to_another(scene_of_programs: Scene, decider: Program) -> None:
     """A guessed idempotency key."""
-    made = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
-    assert made[0] in (201, 202)
-    charlie = program(Owner.objects.get(slug="agency"), "charlie")
-    asked = charlie.client.post(
+    response = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
+    assert response[0] in (201, 202)
+    charlie = create_program(Owner.objects.get(slug="agency"), "charlie")
+    other_response = charlie.client.post(
         ROOT + "/reports", json.dumps({"title": "Secret title", "formats": ["csv"]}), content_type="application/json",
         headers={"Idempotency-Key": "k1"},
     )  # fmt: skip
-    assert asked.status_code == 404
-    assert "Secret" not in asked.content.decode()
+    assert other_response.status_code == 404
+    assert "Secret" not in other_response.content.decode()
 
 
 CURSORS = ("1 OR 1=1", "'; --", "%00", "AAAA", "-1", "9" * 400, "eyJhIjoxfQ==")
 
 
-def test_a_made_up_cursor_is_refused(scene_of_programs: Scene, decider: Program) -> None:
+def test_forged_cursor_is_rejected(scene_of_programs: Scene, decider: Program) -> None:
     for path, cursor in product(("/cases", "/works", "/uploads"), CURSORS):
         assert decider.client.get(ROOT + path, {"cursor": cursor}).status_code in (200, 400), (path, cursor)
 
 
-WORDS = ("' OR 1=1 --", "%", "_", "\\", "a" * 200, "(((((", "*" * 100, "{{7*7}}", "${7*7}")
+SEARCH_TEXTS = ("' OR 1=1 --", "%", "_", "\\", "a" * 200, "(((((", "*" * 100, "{{7*7}}", "${7*7}")
 
 
 @pytest.mark.long
-def test_a_search_finds_words_and_runs_nothing(scene: Scene) -> None:
+def test_search_text_is_not_executed(scene: Scene) -> None:
     """Injection into SQL and templates through search terms."""
-    for name, words in product(("works", "cases"), WORDS):
-        answer = scene.alice.get(scene.addresses()[name], {"q": words})
-        assert answer.status_code == 200, words
-        assert "49" not in answer.content.decode().split("</form>")[-1] or "7*7" not in words, words
+    for name, text in product(("works", "cases"), SEARCH_TEXTS):
+        response = scene.alice.get(scene.addresses()[name], {"q": text})
+        assert response.status_code == 200, text
+        assert "49" not in response.content.decode().split("</form>")[-1] or "7*7" not in text, text
 
 
 @pytest.mark.parametrize("text", ["{party.__class__}", "{0}", "{party!r}", "{party[0]}", "{settings}", "{}"])
-def test_a_wording_fills_in_names_and_nothing_else(text: str) -> None:
+def test_wording_template_only_replaces_names(text: str) -> None:
     """Template injection through letters."""
-    base = wording.shipped("dmca", "en")
+    base = wording.load_shipped("dmca", "en")
     with pytest.raises(WrongUseError):
-        wording.check("dmca", "en", base.subject, base.body + text, base.item)
+        wording.check_wording("dmca", "en", base.subject, base.body + text, base.item)
 
 
-def test_a_pattern_of_stars_takes_no_time(scene: Scene) -> None:
+def test_wildcard_pattern_is_fast(scene: Scene) -> None:
     """ReDoS through licences."""
-    begun = time.process_time()
+    start = time.process_time()
     pattern = "https://" + "*a" * 450 + "*b"
     url = "https://" + "a" * 8_000
-    assert not _matches(cast("Place", SimpleNamespace(page_url=url, image_url=url)), pattern)
-    assert time.process_time() - begun < 2
-    keep_licences(scene.studio, [NewLicence("A", domain="a.example", url_pattern=pattern)])
+    assert not _is_match(cast("Place", SimpleNamespace(page_url=url, image_url=url)), pattern)
+    assert time.process_time() - start < 2
+    add_licences(scene.studio, [NewLicence("A", domain="a.example", url_pattern=pattern)])
 
 
 @pytest.mark.long
-def test_what_is_made_without_end_is_refused_at_some_number(scene_of_programs: Scene, decider: Program) -> None:
+def test_unlimited_creation_is_rejected_at_a_limit(scene_of_programs: Scene, decider: Program) -> None:
     """Tokens, webhooks and invitations by the thousand."""
     studio, person = scene_of_programs.studio, scene_of_programs.ann
-    for number in range(tokens.MAX_TOKENS - tokens.tokens_of(studio).count()):
-        tokens.make(studio, person, name=f"t{number}", scopes=[Scope.READ], days=1)
+    for number in range(tokens.MAX_TOKENS - tokens.list_tokens(studio).count()):
+        tokens.create_token(studio, person, name=f"t{number}", scopes=[Scope.READ], days=1)
     with pytest.raises(WrongUseError):
-        tokens.make(studio, person, name="one more", scopes=[Scope.READ], days=1)
+        tokens.create_token(studio, person, name="one more", scopes=[Scope.READ], days=1)
     for number in range(invitations.MAX_OPEN):
         invitations.invite(studio, f"a{number}@example.org", "viewer", by="Ann")
     with pytest.raises(WrongUseError):
@@ -257,7 +261,7 @@ def test_what_is_made_without_end_is_refused_at_some_number(scene_of_programs: S
     assert decider.post("/webhooks", {"url": "https://example.org/", "kinds": []})[0] == 422
 
 
-def test_an_invitation_lets_one_person_in_once(scene: Scene) -> None:
+def test_invitation_admits_one_person_once(scene: Scene) -> None:
     row, secret = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
     for client in (scene.bob, Client()):
         client.post(f"/invitations/{secret}/")
@@ -270,37 +274,37 @@ def test_an_invitation_lets_one_person_in_once(scene: Scene) -> None:
     assert row.digest.raw not in secret.encode()
 
 
-def test_an_invitation_with_lines_in_its_address_is_refused(scene: Scene, mailoutbox: list[object]) -> None:
+def test_invitation_address_with_line_breaks_is_rejected(scene: Scene, mailoutbox: list[object]) -> None:
     """Header injection into mails."""
     for email in ("a@example.org\r\nBcc: b@example.org", "a@example.org%0aBcc: b", "a@example.org,b@example.org"):
         scene.alice.post(reverse("invite", args=["studio"]), {"email": email, "role": "viewer"})
-    for one in mailoutbox:
-        assert "Bcc" not in str(getattr(one, "extra_headers", "")) + str(getattr(one, "subject", ""))
-        assert len(getattr(one, "to", [])) == 1
+    for message in mailoutbox:
+        assert "Bcc" not in str(getattr(message, "extra_headers", "")) + str(getattr(message, "subject", ""))
+        assert len(getattr(message, "to", [])) == 1
 
 
-def test_methods_that_nobody_needs_do_nothing(scene: Scene) -> None:
+def test_unneeded_methods_do_nothing(scene: Scene) -> None:
     for name, method in product(("case", "works", "tokens"), ("TRACE", "CONNECT", "PROPFIND", "DEBUG")):
-        answer = scene.alice.generic(method, scene.addresses()[name])
-        assert answer.status_code in (403, 405), (name, method)
+        response = scene.alice.generic(method, scene.addresses()[name])
+        assert response.status_code in (403, 405), (name, method)
 
 
-def test_another_method_in_a_header_is_not_taken(scene: Scene) -> None:
-    answer = scene.bob.post(
+def test_method_override_header_is_ignored(scene: Scene) -> None:
+    response = scene.bob.post(
         reverse("member-role", args=["studio", scene.ann.pk]), {"_method": "GET", "role": "viewer"},
         headers={"X-HTTP-Method-Override": "GET"},
     )  # fmt: skip
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert Membership.objects.get(user=scene.ann).role == Role.OWNER
 
 
-def test_the_last_owner_stays(scene: Scene) -> None:
+def test_last_owner_remains(scene: Scene) -> None:
     scene.alice.post(reverse("leave", args=["studio"]), {"sure": "on"})
     scene.alice.post(reverse("member-role", args=["studio", scene.ann.pk]), {"role": "viewer"})
     assert Membership.objects.get(user=scene.ann).role == Role.OWNER
 
 
-def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
+def test_concurrent_acceptance_of_an_invitation_admits_one(scene: Scene) -> None:
     """The same link twice at the same moment: the second request finds it used."""
     row, _ = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
     charlie = User.objects.get(username="charlie@example.org")
@@ -311,7 +315,7 @@ def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
 
 
 @pytest.mark.long
-def test_a_cookie_is_for_this_host_and_tls_alone_behind_tls() -> None:
+def test_cookies_use_the_host_prefix_behind_tls() -> None:
     """Cookies under ``https``, read from the settings in a separate process."""
     import os
     import subprocess
@@ -319,12 +323,14 @@ def test_a_cookie_is_for_this_host_and_tls_alone_behind_tls() -> None:
     import tempfile
 
     names = ("SESSION_COOKIE", "CSRF_COOKIE", "LANGUAGE_COOKIE")
-    wanted = [*(f"s.{name}_NAME" for name in names), *(f"s.{name}_SECURE" for name in names)]
-    wanted += ["s.SESSION_COOKIE_HTTPONLY", "s.CSRF_COOKIE_HTTPONLY"]
-    program = f"from desk import settings as s; print({', '.join(wanted)})"
+    expressions = [*(f"s.{name}_NAME" for name in names), *(f"s.{name}_SECURE" for name in names)]
+    expressions += ["s.SESSION_COOKIE_HTTPONLY", "s.CSRF_COOKIE_HTTPONLY"]
+    program = f"from desk import settings as s; print({', '.join(expressions)})"
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "EXHIBIT_DATA": folder, "EXHIBIT_PUBLIC_URL": "https://exhibit.example"}
-        said = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    told, flags = said.stdout.split()[:3], said.stdout.split()[3:]
-    assert all(name.startswith("__Host-") for name in told)
+        result = subprocess.run(
+            [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+        )
+    cookie_names, flags = result.stdout.split()[:3], result.stdout.split()[3:]
+    assert all(name.startswith("__Host-") for name in cookie_names)
     assert set(flags) == {"True"}

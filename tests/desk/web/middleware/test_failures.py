@@ -6,30 +6,30 @@ import threading
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from desk.web.middleware.failures import each_within, failed
+from desk.web.middleware.failures import failed, run_checks
 
 
-def answer_to(error: Exception) -> HttpResponse:
+def respond_to(error: Exception) -> HttpResponse:
     try:
         raise error
     except type(error):
         return failed(RequestFactory().get("/"))
 
 
-def test_a_machine_that_fails_is_told_apart_from_a_mistake_of_ours() -> None:
-    full = answer_to(OSError(errno.ENOSPC, "No space left on device", "/data/blobs"))
+def test_infrastructure_failure_is_distinguished_from_a_bug() -> None:
+    full = respond_to(OSError(errno.ENOSPC, "No space left on device", "/data/blobs"))
     assert (full.status_code, full.headers["Retry-After"]) == (503, "10")
-    ours = answer_to(KeyError("secret"))
-    assert ours.status_code == 500
-    assert "Retry-After" not in ours.headers
-    assert full.content != ours.content
-    for page in (full.content.decode(), ours.content.decode()):
+    error_response = respond_to(KeyError("secret"))
+    assert error_response.status_code == 500
+    assert "Retry-After" not in error_response.headers
+    assert full.content != error_response.content
+    for page in (full.content.decode(), error_response.content.decode()):
         assert "/data/blobs" not in page
         assert "secret" not in page
 
 
-def test_what_has_not_answered_in_time_or_breaks_counts_as_no() -> None:
-    held = threading.Event()
-    told = each_within(0.2, well=lambda: 1, not_well=lambda: 0, broken=lambda: 1 / 0, silent=lambda: held.wait(30))
-    held.set()
-    assert told == {"well": True, "not_well": False, "broken": False, "silent": False}
+def test_timeouts_and_errors_count_as_failed_checks() -> None:
+    event = threading.Event()
+    results = run_checks(0.2, well=lambda: 1, not_well=lambda: 0, broken=lambda: 1 / 0, silent=lambda: event.wait(30))
+    event.set()
+    assert results == {"well": True, "not_well": False, "broken": False, "silent": False}

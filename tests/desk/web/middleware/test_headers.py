@@ -11,7 +11,7 @@ __all__ = ["ann"]
 
 
 @pytest.mark.long
-def test_every_answer_forbids_what_does_not_belong_to_the_site(ann: User) -> None:
+def test_every_response_forbids_foreign_resources(ann: User) -> None:
     client = Client()
     client.force_login(ann)
     for name, address in addresses().items():
@@ -27,7 +27,7 @@ def test_every_answer_forbids_what_does_not_belong_to_the_site(ann: User) -> Non
         assert "camera=()" in headers["Permissions-Policy"], name
 
 
-def test_what_a_person_sees_is_kept_by_no_proxy(ann: User) -> None:
+def test_personal_pages_are_not_cached_by_proxies(ann: User) -> None:
     client = Client()
     client.force_login(ann)
     for address in ("/account/", "/o/studio/members/", "/o/studio/works/"):

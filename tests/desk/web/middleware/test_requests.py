@@ -15,22 +15,22 @@ from tests.assets.desk_scene import Scene, scene
 __all__ = ["scene"]
 
 
-def test_what_is_pasted_into_the_site_is_kept_without_it(scene: Scene) -> None:
+def test_control_characters_in_pasted_text_are_removed(scene: Scene) -> None:
     address = scene.addresses()["edit-work"]
-    given = {
+    form = {
         "title": "Har\x1bbour\r\n at \u202edawn",
         "author": "Ann\x00",
         "rights_statement": "one\r\ntwo\x9b",
         "reason": "w",
     }
-    given |= {"author_kind": "person", "medium": ""}
-    assert scene.alice.post(address, given).status_code == 302
+    form |= {"author_kind": "person", "medium": ""}
+    assert scene.alice.post(address, form).status_code == 302
     row = Work.objects.get()
     assert (row.title, row.author) == ("Harbour at dawn", "Ann")
     assert row.rights_statement.split() == ["one", "two"]
 
 
-def test_a_request_has_one_id_in_its_answer_and_its_log_lines_without_what_is_in_the_address(
+def test_request_id_is_in_response_and_log_without_secrets_of_the_url(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     within: list[str] = []
@@ -41,24 +41,24 @@ def test_a_request_has_one_id_in_its_answer_and_its_log_lines_without_what_is_in
         return HttpResponse(status=204)
 
     with caplog.at_level(logging.INFO, "exhibit.request"):
-        answers = [traced(view)(RequestFactory().get("/feeds/the-secret/cases.atom?q=me")) for _ in range(2)]
-    assert [one.headers["X-Request-ID"] for one in answers] == within
+        responses = [traced(view)(RequestFactory().get("/feeds/the-secret/cases.atom?q=me")) for _ in range(2)]
+    assert [answer.headers["X-Request-ID"] for answer in responses] == within
     assert within[0] != within[1]
-    assert [one.getMessage() for one in caplog.records] == ["/feeds/<str:secret>/cases.atom"] * 2
-    assert {one.__dict__["status"] for one in caplog.records} == {204}
-    assert "the-secret" not in str([one.__dict__ for one in caplog.records])
+    assert [answer.getMessage() for answer in caplog.records] == ["/feeds/<str:secret>/cases.atom"] * 2
+    assert {answer.__dict__["status"] for answer in caplog.records} == {204}
+    assert "the-secret" not in str([answer.__dict__ for answer in caplog.records])
 
 
-def test_what_acts_is_taken_out_of_forms_but_not_out_of_passwords() -> None:
-    seen: list[QueryDict] = []
+def test_control_characters_are_removed_from_forms_but_not_passwords() -> None:
+    forms: list[QueryDict] = []
 
     def view(request: HttpRequest) -> HttpResponse:
-        seen.append(request.POST)
+        forms.append(request.POST)
         return HttpResponse()
 
-    typed = {"note": ["a\x1b[2Jb", "\u202ec"], "password1": "pass\x07word"}
-    plain_words(view)(RequestFactory().post("/o/studio/works/add", typed))
-    assert seen[0].getlist("note") == ["a[2Jb", "c"]
-    assert seen[0]["password1"] == "pass\x07word"
-    plain_words(view)(RequestFactory().post("/api/v1/owners/studio/works", typed))
-    assert seen[1]["note"] == "\u202ec"  # programs get an error instead
+    form = {"note": ["a\x1b[2Jb", "\u202ec"], "password1": "pass\x07word"}
+    plain_words(view)(RequestFactory().post("/o/studio/works/add", form))
+    assert forms[0].getlist("note") == ["a[2Jb", "c"]
+    assert forms[0]["password1"] == "pass\x07word"
+    plain_words(view)(RequestFactory().post("/api/v1/owners/studio/works", form))
+    assert forms[1]["note"] == "\u202ec"  # programs get an error instead

@@ -16,12 +16,12 @@ from registry.cases.history import PHRASES
 from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
 from registry.notices import notices, wording
-from tests.assets.laid_down import once
-from tests.assets.noticed import filing, signed
+from tests.assets.laid_down import restore_scene
+from tests.assets.noticed import create_filing, sign_notice
 from tests.assets.pages import has_test_id, message_levels, numbers_at, numbers_in, select
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import PHONE, Site, Visitor, use_house
-from tests.assets.source import flat
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import PHONE, Site, Visitor, use_services
+from tests.assets.source import collapse_whitespace
 from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/notices/"
@@ -43,21 +43,22 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two confirmed cases of shop.example."""
-    use_house(monkeypatch, inline.services)
-    return once(inline, _studio)
+    use_services(monkeypatch, inline.services)
+    return restore_scene(inline, _confirmed_owner)
 
 
-def _studio(inline: SyncRunner) -> Owner:
-    made = owner("studio")
+def _confirmed_owner(inline: SyncRunner) -> Owner:
+    new_owner = owner("studio")
     for seed in (1, 2):
-        register(inline.services, made, photograph(seed), f"Work {seed}")
-    planned, epoch = claimed_slice(made)
+        register(inline.services, new_owner, photograph(seed), f"Work {seed}")
+    crawl_slice, epoch = claim_new_slice(new_owner)
     match_pictures(
-        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)])
+        inline.services,
+        record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(seed)) for seed in (1, 2)]),
     )
     for case in Case.objects.all():
         confirm(inline.services, case, by="Ann", reason="No order.")
-    return made
+    return new_owner
 
 
 @pytest.fixture
@@ -73,25 +74,25 @@ def person(of: Owner, name: str, role: Role) -> Client:
     return client
 
 
-def test_the_list_shows_of_each_notice_a_work_and_whom_it_is_to(ann: Client) -> None:
-    drafted(ann)
-    page = flat(ann.get(PAGE).content.decode())
+def test_notice_list_shows_a_work_and_the_addressee(ann: Client) -> None:
+    draft_page(ann)
+    page = collapse_whitespace(ann.get(PAGE).content.decode())
     assert '<img class="thumb" src="/o/studio/pictures/' in page
     assert "Copyright Agent" in page
 
 
-def drafted(ann: Client) -> str:
+def draft_page(ann: Client) -> str:
     """Return the page of a draft with complete fields and considered uses."""
-    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
-    considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
-    ann.post(answer.headers["Location"], {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
+    response = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
+    answer_fields = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
+    ann.post(response.headers["Location"], {**FIELDS, **answer_fields, "case-1": "1", "case-2": "1"})
     return f"{PAGE}1/"
 
 
-def mark(page: str) -> str:
-    found = re.search(r'name="read" value="([0-9a-f]{64})"', page)
-    assert found is not None
-    return found[1]
+def read_mark(page: str) -> str:
+    match = re.search(r'name="read" value="([0-9a-f]{64})"', page)
+    assert match is not None
+    return match[1]
 
 
 SENDER = {
@@ -103,7 +104,7 @@ SENDER = {
     "Email": "ann@example.org",
 }
 
-CHOSEN = {
+CHOICES = {
     "For what purpose is the picture used?": "commercial",
     "What kind of work is it?": "creative",
     "How much of the work is used?": "whole",
@@ -112,24 +113,26 @@ CHOSEN = {
 
 
 @pytest.mark.long
-def test_a_notice_is_drafted_read_signed_sent_and_followed(ann: Client, studio: Owner) -> None:
-    address = drafted(ann)
+def test_notice_is_drafted_read_signed_sent_and_followed_up(ann: Client, studio: Owner) -> None:
+    address = draft_page(ann)
     page = ann.get(address).content.decode()
     assert numbers_at(page, "unregistered")[:2] == ["1", "2"]
-    signing = {"read": mark(page), "name": "Ann Example"}
+    signing = {"read": read_mark(page), "name": "Ann Example"}
     assert message_levels(ann.post(f"{address}sign", signing, follow=True)) == ["error"]
-    wrong = {**signing, "name": "Bob", "have-read": "1", "authorised": "1"}
-    assert message_levels(ann.post(f"{address}sign", wrong, follow=True)) == ["error"]
-    assert message_levels(ann.post(f"{address}sign", {**wrong, "name": "Ann Example"}, follow=True)) == ["success"]
-    taken = ann.get(f"{address}files/notice.txt")
-    assert b"/s/ Ann Example" in taken.content
-    assert taken.headers["Content-Disposition"] == 'attachment; filename="studio-notice-1.txt"'
+    invalid_form = {**signing, "name": "Bob", "have-read": "1", "authorised": "1"}
+    assert message_levels(ann.post(f"{address}sign", invalid_form, follow=True)) == ["error"]
+    assert message_levels(ann.post(f"{address}sign", {**invalid_form, "name": "Ann Example"}, follow=True)) == [
+        "success"
+    ]
+    response = ann.get(f"{address}files/notice.txt")
+    assert b"/s/ Ann Example" in response.content
+    assert response.headers["Content-Disposition"] == 'attachment; filename="studio-notice-1.txt"'
     page = ann.post(f"{address}send", {"how": "hand"}, follow=True).content.decode()
     assert str(WAYS["by hand"]) in page
-    day = notices.notice(studio, 1).sent_at
+    day = notices.get_notice(studio, 1).sent_at
     assert day is not None
-    told = {"what": "countered", "day": day.date().isoformat(), "words": "They object."}
-    page = ann.post(f"{address}happened", told, follow=True).content.decode()
+    form = {"what": "countered", "day": day.date().isoformat(), "words": "They object."}
+    page = ann.post(f"{address}happened", form, follow=True).content.decode()
     assert has_test_id(page, "paused")
     assert "512(g)(2)(C)" in page
     assert str(STATES[Notice.State.COUNTERED]) in ann.get(PAGE).content.decode()
@@ -137,37 +140,35 @@ def test_a_notice_is_drafted_read_signed_sent_and_followed(ann: Client, studio: 
     assert Notice.objects.count() == 1
 
 
-def test_a_point_of_the_claim_check_is_answered_on_the_notice_before_it_can_be_signed(
-    ann: Client, studio: Owner
-) -> None:
+def test_claim_check_is_answered_before_signing(ann: Client, studio: Owner) -> None:
     Work.objects.filter(number=1).update(rights_statement="CC BY 4.0 <script>")
-    address = drafted(ann)
-    page = flat(ann.get(address).content.decode())
+    address = draft_page(ann)
+    page = collapse_whitespace(ann.get(address).content.decode())
     assert numbers_in(select(page, '[data-testid="gaps"] li').xpath("string()").get("")) == ["1", "1"]
     assert "Creative Commons BY 4.0" in page
     assert 'href="/o/studio/notices/new?kind=offer.en&amp;case=1&amp;case=2"' in page
     assert "<script>”" not in page
     assert 'name="read"' not in page
-    shown = re.search(r'name="mark" value="([0-9a-f]{64})"', page)
-    assert shown is not None
-    given = {"mark": shown[1], "point": "stated-licence", "notice": "1", "words": "Their copy lacks the credit."}
-    assert person(studio, "eve", Role.VIEWER).post("/o/studio/cases/1/claims", given).status_code == 403
-    page = flat(ann.post("/o/studio/cases/1/claims", given, follow=True).content.decode())
+    match = re.search(r'name="mark" value="([0-9a-f]{64})"', page)
+    assert match is not None
+    form = {"mark": match[1], "point": "stated-licence", "notice": "1", "words": "Their copy lacks the credit."}
+    assert person(studio, "eve", Role.VIEWER).post("/o/studio/cases/1/claims", form).status_code == 403
+    page = collapse_whitespace(ann.post("/o/studio/cases/1/claims", form, follow=True).content.decode())
     assert "Their copy lacks the credit." in select(page, "#claims").get("")
     assert 'name="read"' in page
-    page = flat(ann.get("/o/studio/cases/1/").content.decode())
+    page = collapse_whitespace(ann.get("/o/studio/cases/1/").content.decode())
     assert "Their copy lacks the credit." in select(page, "#claims").get("")
     assert PHRASES["claim-answered"] in page
 
 
-def test_warnings_about_ownership_stand_where_it_is_signed_answered_or_not(ann: Client, studio: Owner) -> None:
-    address = drafted(ann)
+def test_ownership_warnings_are_shown_before_signing(ann: Client, studio: Owner) -> None:
+    address = draft_page(ann)
     work = Work.objects.get(number=1)
     Work.objects.filter(pk=work.pk).update(rights_statement="Public domain")
-    told = {"details": {"stated": {"credit": "Bob <b>"}}, "noted_at": now()}
-    given = {"answered_at": now(), "answered_by": "carol", "reason": "Bob signed the rights over."}
-    OwnershipRemark.objects.create(work=work, kind="credit", **told, **given)
-    page = flat(ann.get(address).content.decode())
+    fields = {"details": {"stated": {"credit": "Bob <b>"}}, "noted_at": now()}
+    answer_fields = {"answered_at": now(), "answered_by": "carol", "reason": "Bob signed the rights over."}
+    OwnershipRemark.objects.create(work=work, kind="credit", **fields, **answer_fields)
+    page = collapse_whitespace(ann.get(address).content.decode())
     near = page[page.index('id="doubts"') :]
     assert page.index('id="letter"') < page.index('id="doubts"')
     assert "Bob signed the rights over." in near
@@ -176,20 +177,20 @@ def test_warnings_about_ownership_stand_where_it_is_signed_answered_or_not(ann: 
     assert "(not signed)" in page
 
 
-def test_a_text_that_changed_after_it_was_read_is_read_again(ann: Client, studio: Owner) -> None:
-    address = drafted(ann)
-    read = mark(ann.get(address).content.decode())
+def test_changed_text_must_be_read_again(ann: Client, studio: Owner) -> None:
+    address = draft_page(ann)
+    mark_value = read_mark(ann.get(address).content.decode())
     ann.post(f"{address}edit", {"further": "One more <b>word</b>."})
-    signing = {"read": read, "name": "Ann Example", "have-read": "1", "authorised": "1"}
-    answer = ann.post(f"{address}sign", signing, follow=True)
-    page = answer.content.decode()
-    assert message_levels(answer) == ["error"]
+    signing = {"read": mark_value, "name": "Ann Example", "have-read": "1", "authorised": "1"}
+    response = ann.post(f"{address}sign", signing, follow=True)
+    page = response.content.decode()
+    assert message_levels(response) == ["error"]
     assert "One more &lt;b&gt;word&lt;/b&gt;." in page
-    assert notices.notice(studio, 1).state == Notice.State.DRAFT
+    assert notices.get_notice(studio, 1).state == Notice.State.DRAFT
 
 
-def test_a_viewer_reads_and_does_nothing_and_wording_is_for_owners(ann: Client, studio: Owner) -> None:
-    drafted(ann)
+def test_viewer_is_read_only_and_wording_requires_an_owner(ann: Client, studio: Owner) -> None:
+    draft_page(ann)
     bob = person(studio, "bob", Role.VIEWER)
     assert bob.get(f"{PAGE}1/").status_code == 200
     for address in (f"{PAGE}new", f"{PAGE}1/edit", f"{PAGE}wording/dmca.en"):
@@ -198,21 +199,25 @@ def test_a_viewer_reads_and_does_nothing_and_wording_is_for_owners(ann: Client, 
     assert "dmca.en" not in ann.get(f"{PAGE}wording/").content.decode()
 
 
-def test_the_pages_cost_the_same_for_many_cases(
-    ann: Client, django_assert_max_num_queries: pytest.FixtureRequest
-) -> None:
-    address = drafted(ann)
+def test_notice_pages_need_constant_queries(ann: Client, django_assert_max_num_queries: pytest.FixtureRequest) -> None:
+    address = draft_page(ann)
     for page in (PAGE, f"{PAGE}new?case=1", address, f"{address}edit"):
         with django_assert_max_num_queries(36):  # type: ignore[operator]
             assert ann.get(page).status_code == 200
 
 
-def test_a_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owner) -> None:
+def test_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owner) -> None:
     Work.objects.filter(number=1).update(title="A long title. " * 35)
-    address = drafted(ann)
-    whole = {"body": "\n\n".join(["{items}"] * 40 + ["{contact}{good_faith}{accuracy}{signature}"])}
-    shipped = wording.shipped("dmca", "en")
-    wording.keep(studio, "dmca", "en", {"subject": shipped.subject, "item": shipped.item, **whole}, by="Ann")
+    address = draft_page(ann)
+    wording_form = {"body": "\n\n".join(["{items}"] * 40 + ["{contact}{good_faith}{accuracy}{signature}"])}
+    default_wording = wording.load_shipped("dmca", "en")
+    wording.save_wording(
+        studio,
+        "dmca",
+        "en",
+        {"subject": default_wording.subject, "item": default_wording.item, **wording_form},
+        by="Ann",
+    )
     first = ann.get(address).content.decode()
     count = int(first.split("Part 1 of ")[1].split(" ")[0])
     assert count > 1
@@ -221,19 +226,24 @@ def test_a_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Ow
 
 
 @pytest.mark.long
-def test_a_mail_that_may_have_left_is_said_and_resolved_on_the_page(ann: Client, studio: Owner) -> None:
-    address = drafted(ann)
-    told = {"read": mark(ann.get(address).content.decode()), "name": "Ann Example", "have-read": "1", "authorised": "1"}
-    ann.post(f"{address}sign", told)
+def test_uncertain_mail_delivery_is_reported_and_resolved(ann: Client, studio: Owner) -> None:
+    address = draft_page(ann)
+    form = {
+        "read": read_mark(ann.get(address).content.decode()),
+        "name": "Ann Example",
+        "have-read": "1",
+        "authorised": "1",
+    }
+    ann.post(f"{address}sign", form)
     mail = NoticeMail.objects.create(notice=Notice.objects.get(), to="a@b.example", by="Ann", message_id="<notice-1>")
-    for state, error, said in (
+    for state, error, expected in (
         ("todo", "", "On its way by mail to a@b.example."),
         ("todo", "451 Later", "451 Later"),
         ("doing", "", "at this moment"),
         ("failed", "550 Nobody", "hasn't left for a@b.example"),
     ):
         NoticeMail.objects.update(state=state, error=error, not_before=now())
-        assert said in ann.get(address).content.decode()
+        assert expected in ann.get(address).content.decode()
     NoticeMail.objects.update(begun_at=now(), file={"name": "mail.eml", "digest": "00", "size": 1, "media_type": "x/y"})
     page = ann.get(address).content.decode()
     assert "a@b.example" in select(page, '[data-testid="may-have-left"]').get("")
@@ -244,8 +254,8 @@ def test_a_mail_that_may_have_left_is_said_and_resolved_on_the_page(ann: Client,
     assert mail.notice.events.filter(kind="sent", by="ann@example.org").exists()
 
 
-def test_what_is_due_stands_on_the_first_page_that_a_member_sees(ann: Client, studio: Owner) -> None:
-    drafted(ann)
+def test_due_notices_are_shown_on_the_first_page(ann: Client, studio: Owner) -> None:
+    draft_page(ann)
     assert not select(ann.get("/o/studio/cases/"), "#notices-due")
     Notice.objects.update(state="sent", due_on=now().date() - timedelta(days=2), due_what="reminder")
     page = ann.get("/", follow=True).content.decode()
@@ -267,13 +277,13 @@ def sign_letter(visitor: Visitor, number: int) -> None:
 
 @pytest.mark.long
 def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
-    notices.draft(studio, (2,), "dmca", "en", by="Ann")
+    notices.create_draft(studio, (2,), "dmca", "en", by="Ann")
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("edit-notice", args=["studio", 1]))
     ann.check()
     for label, text in SENDER.items():
         page.get_by_label(label, exact=True).fill(text)
-    for question, choice in CHOSEN.items():
+    for question, choice in CHOICES.items():
         page.get_by_label(question).select_option(choice)
     page.locator("button[name=read]:visible").click()
     page.locator("#letter").wait_for()
@@ -287,34 +297,34 @@ def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> Non
     ann.check()
 
 
-def test_an_own_wording_is_saved_and_a_broken_one_explained(ann: Client, studio: Owner) -> None:
-    boss, address = person(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
+def test_own_wording_is_saved_and_an_invalid_one_explained(ann: Client, studio: Owner) -> None:
+    manager, address = person(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
     texts = {
         "subject": "Pictures of {owner}",
         "body": "Hello\n{items}\n{offer}\n{contact}\n{signature}",
         "item": "{title}\n{places}",
     }
-    page = boss.post(address, {**texts, "body": "{itmes}"}).content.decode()
+    page = manager.post(address, {**texts, "body": "{itmes}"}).content.decode()
     assert "{itmes}</textarea>" in page
     before = LogSubmission.objects.filter(type="setting").count()
-    boss.post(address, texts)
+    manager.post(address, texts)
     assert LogSubmission.objects.filter(type="setting").count() == before + 1
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
     assert "Pictures of Studio\n\nHello\nWork 1\n" in ann.get(f"{PAGE}1/").content.decode()
-    boss.post(address, {"restore": "1"})
+    manager.post(address, {"restore": "1"})
     assert "Dear Sir or Madam" in ann.get(f"{PAGE}1/").content.decode()
 
 
 @pytest.mark.long
-def test_a_signed_filing_offers_its_zip_to_its_owner_alone(studio: Owner, ann: Client, inline: SyncRunner) -> None:
-    row, address = filing(studio), f"{PAGE}1/"
+def test_filing_zip_is_offered_only_to_its_owner(studio: Owner, ann: Client, inline: SyncRunner) -> None:
+    row, address = create_filing(studio), f"{PAGE}1/"
     assert f"{address}packet" not in ann.get(address).content.decode()
     assert ann.get(f"{address}packet").status_code == 404
-    signed(inline, row)
+    sign_notice(inline, row)
     assert f"{address}packet" in ann.get(address).content.decode()
-    answer = ann.get(f"{address}packet")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
-    assert answer.getvalue().startswith(b"PK")
+    response = ann.get(f"{address}packet")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
+    assert response.getvalue().startswith(b"PK")
     assert LogSubmission.objects.filter(type="access").exists()
     stranger = person(owner("agency"), "charlie", Role.OWNER)
     assert stranger.get(f"{address}packet").status_code == 404

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import Settings
 
-from desk.texts.cases import SURE
+from desk.texts.cases import CERTAINTY_LABELS
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Decision
@@ -38,7 +38,7 @@ from registry.notifications.send_mail import send_digests
 from registry.retention.purge import purge
 from registry.services.mail import mail_folder
 from tests.assets.mail_server import mail_server
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers import wiring
 from workers.operations.backlog import backlog, failures, try_again
 from workers.operations.cleanup import sweep_here
@@ -61,77 +61,78 @@ def member(of: Owner, name: str) -> User:
     return user
 
 
-def opened(inline: SyncRunner, of: Owner, pictures: int) -> None:
+def open_cases(inline: SyncRunner, rights_holder: Owner, pictures: int) -> None:
     """Open a case for each of ``pictures`` works, and let their events settle."""
     data = [photograph(seed) for seed in range(1, pictures + 1)]
-    for number, one in enumerate(data):
-        register(inline.services, of, one, f"Work {number + 1}")
-    match_pictures(inline.services, bring(inline.services, *claimed_slice(of), [copy_of(one) for one in data]))
+    for number, picture in enumerate(data):
+        register(inline.services, rights_holder, picture, f"Work {number + 1}")
+    match_pictures(
+        inline.services,
+        record_sightings(inline.services, *claim_new_slice(rights_holder), [recompress(picture) for picture in data]),
+    )
     settle()
 
 
-def pages(said: str) -> list[str]:
+def linked_pages(text: str) -> list[str]:
     """Return the pages to which the links of a mail lead, in order."""
-    found = [devices.read(signed) for signed in re.findall(r'/mail/open/([^\s"<]+)', said)]
-    return [link.path for link in found if link is not None]
+    links = [devices.read_link(token) for token in re.findall(r'/mail/open/([^\s"<]+)', text)]
+    return [link.path for link in links if link is not None]
 
 
 def settle() -> None:
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
 
 def send_due(inline: SyncRunner) -> list[Any]:
     before = len(mail.outbox)
-    send_digests(inline.services, news.due(MailChoice, inline.services.stale_after, 100))
+    send_digests(inline.services, news.list_due_keys(MailChoice, inline.services.stale_after, 100))
     return mail.outbox[before:]
 
 
 @pytest.mark.long
-def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: SyncRunner, studio: Owner) -> None:
+def test_mail_contains_the_picture_and_one_link_per_case(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
-    opened(inline, studio, 2)
-    (sent,) = send_due(inline)
-    assert sent.to == ["ann@example.org"]
-    assert sent.subject == "Studio: 2 likely copies"
-    whole: EmailMessage = sent.message()
-    html = sent.alternatives[0].content
-    for said in (html, sent.body):
-        assert [page for page in pages(said) if "/cases/" in page] == [f"/o/studio/cases/{n}/" for n in (1, 2)]
-    images = {part["Content-ID"]: part for part in whole.walk() if part.get_content_type() == "image/jpeg"}
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    open_cases(inline, studio, 2)
+    (email,) = send_due(inline)
+    assert email.to == ["ann@example.org"]
+    assert email.subject == "Studio: 2 likely copies"
+    message: EmailMessage = email.message()
+    html = email.alternatives[0].content
+    for text in (html, email.body):
+        assert [page for page in linked_pages(text) if "/cases/" in page] == [f"/o/studio/cases/{n}/" for n in (1, 2)]
+    images = {part["Content-ID"]: part for part in message.walk() if part.get_content_type() == "image/jpeg"}
     assert {f"<{name}>" for name in re.findall(r'src="cid:([^"]+)"', html)} == set(images)
     assert len(images) == 4
     assert all(len(part.get_payload(decode=True)) < 60_000 for part in images.values())
-    assert str(SURE[Decision.CERTAIN]) in html
+    assert str(CERTAINTY_LABELS[Decision.CERTAIN]) in html
     assert "http" not in re.sub(r"http://127\.0\.0\.1:8080[^\"\s]*", "", html)  # loads nothing external
-    assert whole["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert send_due(inline) == []
 
 
-def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: SyncRunner, studio: Owner) -> None:
+def test_due_notice_is_notified_with_a_localised_date(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
     User.objects.filter(pk=ann.pk).update(language="zh-hans")
-    about = {"notice": 4, "party": "shop.example", "due": "2026-12-04", "what": "dmca-counter"}
-    events.record(studio, EventKind.NOTICE_DUE, about)
+    fields = {"notice": 4, "party": "shop.example", "due": "2026-12-04", "what": "dmca-counter"}
+    events.record(studio, EventKind.NOTICE_DUE, fields)
     settle()
-    (sent,) = send_due(inline)
-    assert sent.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再查看。"
-    assert "/o/studio/notices/4/" in pages(sent.body)
+    (email,) = send_due(inline)
+    assert email.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再查看。"
+    assert "/o/studio/notices/4/" in linked_pages(email.body)
 
 
 @pytest.mark.long
-def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morning(
-    inline: SyncRunner, studio: Owner
-) -> None:
+def test_reply_to_a_notice_is_notified_immediately(inline: SyncRunner, studio: Owner) -> None:
     ann, ben, cy = (member(studio, name) for name in ("ann", "ben", "cy"))
-    for one, often in ((ann, HowOften.DAILY), (ben, HowOften.WEEKLY)):
-        mail_choices.choose(studio, one, often, by="them")
-    mail_choices.choose(studio, cy, HowOften.DAILY, by="cy", answers_at_once=False)
+    for item, frequency in ((ann, HowOften.DAILY), (ben, HowOften.WEEKLY)):
+        mail_choices.set_choice(studio, item, frequency, by="them")
+    mail_choices.set_choice(studio, cy, HowOften.DAILY, by="cy", answers_at_once=False)
     never, newcomer = member(studio, "never"), member(studio, "newcomer")
-    mail_choices.choose(studio, never, HowOften.NEVER, by="never")
+    mail_choices.set_choice(studio, never, HowOften.NEVER, by="never")
     MailChoice.objects.update(not_before=now() + timedelta(hours=9))
-    opened(inline, studio, 1)
+    open_cases(inline, studio, 1)
     notice = Notice.objects.create(
         owner=studio, number=4, kind="offer", language="en", party="shop.example", created_at=now(), created_by="Ann"
     )
@@ -139,129 +140,127 @@ def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morni
     Notice.objects.filter(pk=notice.pk).update(state="sent", reply_token=token, reply_until=now() + timedelta(days=1))
     notice.refresh_from_db()
     assert send_due(inline) == []
-    replies.keep(notice, "removed", "")
+    replies.save_reply(notice, "removed", "")
     assert send_due(inline) == []  # not settled
     MailChoice.objects.filter(user=ben).update(not_before=now() + timedelta(days=3))  # a mail was sent at this moment
     assert abs(mail_choices.after_mail(MailChoice.objects.get(user=ben), 0) - now()) < timedelta(minutes=2)
-    MailChoice.objects.filter(user=ben).update(not_before=now() + events.SETTLING)
+    MailChoice.objects.filter(user=ben).update(not_before=now() + events.SETTLING_PERIOD)
     settle()
     MailChoice.objects.filter(not_before__lt=now() + timedelta(hours=1)).update(not_before=now())
-    sent = {one.to[0]: one for one in send_due(inline)}
-    assert set(sent) == {"ann@example.org", "ben@example.org", "newcomer@example.org"}
-    first = sent["ann@example.org"]
+    mails = {item.to[0]: item for item in send_due(inline)}
+    assert set(mails) == {"ann@example.org", "ben@example.org", "newcomer@example.org"}
+    first = mails["ann@example.org"]
     assert first.subject.startswith("Studio: ")
     assert "shop.example" in first.subject
     assert first.body.index("/mail/open/") < first.body.index("Work 1")
-    assert pages(first.body)[0] == "/o/studio/notices/4/"
+    assert linked_pages(first.body)[0] == "/o/studio/notices/4/"
     assert newcomer.mail_choices.get().how_often == HowOften.DAILY
     assert send_due(inline) == []
 
-    replies.keep(notice, "removed", "")
-    replies.see(notice, by="ann")
+    replies.save_reply(notice, "removed", "")
+    replies.mark_read(notice, by="ann")
     settle()
     MailChoice.objects.exclude(user=cy).update(not_before=now())
     assert send_due(inline) == []  # read in the meantime
 
 
-def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(
-    inline: SyncRunner, studio: Owner
-) -> None:
+def test_mail_language_follows_the_choice_or_the_browser(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
     browser = Client(headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     browser.force_login(ann)
     assert browser.get("/o/studio/told/").status_code == 200
-    opened(inline, studio, 1)
-    (sent,) = send_due(inline)
-    assert sent.subject == "Studio：1 件疑似复制件"
+    open_cases(inline, studio, 1)
+    (email,) = send_due(inline)
+    assert email.subject == "Studio：1 件疑似复制件"
     browser.post("/language", {"language": "en"})
     ann.refresh_from_db()
     assert (ann.reads, ann.browser_language) == ("en", "zh-hans")
 
 
-def test_what_was_decided_meanwhile_is_no_mail(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
-    opened(inline, studio, 1)
+def test_decided_cases_are_not_mailed(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.set_choice(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    open_cases(inline, studio, 1)
     Case.objects.update(decision="cleared", waits=False)
     assert send_due(inline) == []
 
 
-def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: SyncRunner, studio: Owner) -> None:
+def test_mails_omit_pictures_for_members_who_blur_them(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     User.objects.filter(pk=ann.pk).update(blurs=True)
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
-    opened(inline, studio, 1)
-    (sent,) = send_due(inline)
-    assert "cid:" not in sent.alternatives[0].content
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
+    open_cases(inline, studio, 1)
+    (email,) = send_due(inline)
+    assert "cid:" not in email.alternatives[0].content
 
 
 @pytest.mark.long
-def test_a_picture_that_was_reported_is_not_in_the_mail(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
-    opened(inline, studio, 2)
+def test_reported_picture_is_not_mailed(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.set_choice(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    open_cases(inline, studio, 2)
     case = studio.cases.get(number=1)
     assert case.shown is not None
-    told = {"picture": case.shown.match.found, "case": case, "reported_by": "Ann", "reason": "x"}
-    PictureReport.objects.create(owner=studio, reported_at=now(), **told)
-    (sent,) = send_due(inline)
-    own, named = re.findall(r'src="cid:([^"]+)"', sent.alternatives[0].content)
-    assert (own[:5], named[:7]) == ("work-", "case-2-")
+    fields = {"picture": case.shown.match.found, "case": case, "reported_by": "Ann", "reason": "x"}
+    PictureReport.objects.create(owner=studio, reported_at=now(), **fields)
+    (email,) = send_due(inline)
+    own, other_image = re.findall(r'src="cid:([^"]+)"', email.alternatives[0].content)
+    assert (own[:5], other_image[:7]) == ("work-", "case-2-")
 
 
 @pytest.mark.long
-def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: SyncRunner, studio: Owner) -> None:
+def test_stored_mail_is_deleted_with_its_removed_picture(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     User.objects.filter(pk=bob.pk).update(blurs=True)
     for person in (ann, bob):
-        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
-    opened(inline, studio, 2)
+        mail_choices.set_choice(studio, person, HowOften.AT_ONCE, by="Ann")
+    open_cases(inline, studio, 2)
     folder = mail_folder(inline.services.config)
     with override_settings(EMAIL_BACKEND="registry.services.mail.MailFiles", CONFIG=inline.services.config):
-        send_digests(inline.services, news.due(MailChoice, inline.services.stale_after, 100))
+        send_digests(inline.services, news.list_due_keys(MailChoice, inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2
     case = studio.cases.get(number=1)
     assert case.shown is not None
     purge(inline.services, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
-    left = [path for path, data in mails.items() if b"bob@example.org" in data]
-    assert [*folder.glob("*.eml")] == left
+    paths = [path for path, data in mails.items() if b"bob@example.org" in data]
+    assert [*folder.glob("*.eml")] == paths
     for path, data in mails.items():  # written during the purge
         path.write_bytes(data)
     sweep_here(inline.services)
-    assert [*folder.glob("*.eml")] == left
+    assert [*folder.glob("*.eml")] == paths
 
 
-def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inline: SyncRunner, studio: Owner) -> None:
+def test_failed_mails_are_reported_to_the_operator_and_retried(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     for person in (ann, bob):
-        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
+        mail_choices.set_choice(studio, person, HowOften.AT_ONCE, by="Ann")
     assert backlog()["mail"] == {"waiting": 0, "under_way": 0, "given_up": 0}
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     assert backlog()["mail"]["waiting"] == 2
     MailChoice.objects.update(state="failed", attempts=steps.MAX_ATTEMPTS, error="KeyError.")
     assert send_due(inline) == []
-    (told,) = failures()
-    assert (told.step, told.error, told.count) == ("mail", "KeyError.", 2)
-    mail_choices.choose(studio, bob, HowOften.DAILY, by="Bob")
+    (failure,) = failures()
+    assert (failure.step, failure.error, failure.count) == ("mail", "KeyError.", 2)
+    mail_choices.set_choice(studio, bob, HowOften.DAILY, by="Bob")
     MailChoice.objects.filter(user=bob).update(not_before=None)
-    assert [one.to for one in send_due(inline)] == [["bob@example.org"]]
+    assert [message.to for message in send_due(inline)] == [["bob@example.org"]]
     hinted: list[int] = []
     assert try_again(lambda _rows, ids, **_: hinted.extend(ids), "mail") == 1
     assert hinted == list(MailChoice.objects.filter(user=ann).values_list("pk", flat=True))
-    assert [one.to for one in send_due(inline)] == [["ann@example.org"]]
+    assert [message.to for message in send_due(inline)] == [["ann@example.org"]]
 
 
-def test_each_member_is_told_as_often_as_chosen(inline: SyncRunner, studio: Owner) -> None:
-    people = {how: member(studio, how.value) for how in HowOften}
-    for how, person in people.items():
-        mail_choices.choose(studio, person, how, by="Ann")
-    assert mail_choices.choice(studio, member(studio, "new")).how_often == HowOften.DAILY
+def test_notification_frequency_follows_each_member(inline: SyncRunner, studio: Owner) -> None:
+    people = {frequency: member(studio, frequency.value) for frequency in HowOften}
+    for frequency, person in people.items():
+        mail_choices.set_choice(studio, person, frequency, by="Ann")
+    assert mail_choices.get_choice(studio, member(studio, "new")).how_often == HowOften.DAILY
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
-    assert [one.to for one in send_due(inline)] == [["at-once@example.org"]]
+    assert [message.to for message in send_due(inline)] == [["at-once@example.org"]]
     MailChoice.objects.filter(how_often=HowOften.DAILY).update(not_before=now())
-    assert {one.to[0] for one in send_due(inline)} == {"daily@example.org", "new@example.org"}
+    assert {message.to[0] for message in send_due(inline)} == {"daily@example.org", "new@example.org"}
     rows = {row.how_often: row for row in MailChoice.objects.exclude(user__username="new@example.org")}
     weekly = rows[HowOften.WEEKLY].not_before
     assert weekly is not None
@@ -271,7 +270,7 @@ def test_each_member_is_told_as_often_as_chosen(inline: SyncRunner, studio: Owne
     assert now() < daily <= now() + timedelta(days=1)
 
 
-def test_the_morning_is_the_members_own_or_the_installations(studio: Owner, settings: Settings) -> None:
+def test_daily_mail_time_uses_the_members_or_the_installations_zone(studio: Owner, settings: Settings) -> None:
     ann = member(studio, "ann")
     settings.TIME_ZONE = "Asia/Tokyo"
     for zone, minutes in (("", 540), ("Asia/Shanghai", 480)):
@@ -280,9 +279,9 @@ def test_the_morning_is_the_members_own_or_the_installations(studio: Owner, sett
         assert moment.astimezone(timezone.get_fixed_timezone(minutes)).hour == 7
 
 
-def test_who_left_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
+def test_former_member_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
-    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     ann.memberships.all().delete()
@@ -290,8 +289,8 @@ def test_who_left_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
     assert not MailChoice.objects.exists()
 
 
-def test_a_mail_that_no_server_took_is_sent_later(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+def test_unsent_mail_is_retried(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.set_choice(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     smtp = "django.core.mail.backends.smtp.EmailBackend"
@@ -303,11 +302,11 @@ def test_a_mail_that_no_server_took_is_sent_later(inline: SyncRunner, studio: Ow
     assert len(send_due(inline)) == 1
 
 
-def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses_holds_up_nobody(
+def test_unresponsive_server_is_tried_once_and_a_rejected_address_blocks_nobody(
     inline: SyncRunner, studio: Owner
 ) -> None:
     for name in ("ann", "bob", "carol"):
-        mail_choices.choose(studio, member(studio, name), HowOften.AT_ONCE, by=name)
+        mail_choices.set_choice(studio, member(studio, name), HowOften.AT_ONCE, by=name)
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     rows = MailChoice.objects.order_by("pk")
@@ -316,21 +315,21 @@ def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses
         with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=0.5):
             send_due(inline)
         assert server.asked == 1
-    assert {(one.state, bool(one.error)) for one in rows} == {("todo", True)}
-    assert {one.not_before - now() > timedelta(minutes=9) for one in rows if one.not_before} == {True}
+    assert {(row.state, bool(row.error)) for row in rows} == {("todo", True)}
+    assert {row.not_before - now() > timedelta(minutes=9) for row in rows if row.not_before} == {True}
     rows.update(not_before=None)
     with mail_server(to_recipient={"BOB": "550 5.1.1 Nobody of that name"}) as server:
         with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=5):
             send_due(inline)
         assert len(server.mails) == 2
-    assert [one.sent_at is None for one in rows] == [False, True, False]
-    refused = rows[1].not_before
-    assert refused is not None
-    assert refused - now() > timedelta(hours=23)
+    assert [row.sent_at is None for row in rows] == [False, True, False]
+    retry_at = rows[1].not_before
+    assert retry_at is not None
+    assert retry_at - now() > timedelta(hours=23)
 
 
-def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
-    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+def test_scheduled_tick_sends_due_mail(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.set_choice(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     member(studio, "bob")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()

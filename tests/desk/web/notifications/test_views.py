@@ -20,51 +20,49 @@ from registry.notifications import webhooks
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site
-from tests.assets.source import flat
+from tests.assets.source import collapse_whitespace
 from tests.desk.web.notifications.test_being_told import HowOften, member, studio
 
 __all__ = ["ann", "studio"]
 
 
 @pytest.mark.parametrize(
-    ("address", "typed"),
+    ("address", "form"),
     [("feed", {"do": "make"}), ("webhooks", {"url": "https://192.0.2.1/", "kind": "case.opened"})],
 )
-def test_secrets_of_feeds_and_webhooks_are_shown_to_who_has_given_the_password_again(
-    ann: User, address: str, typed: dict[str, str]
-) -> None:
+def test_feed_and_webhook_secrets_require_the_password_again(ann: User, address: str, form: dict[str, str]) -> None:
     client = Client(REMOTE_ADDR="2001:db8:5::3")
     client.force_login(ann)
-    asked = client.post(f"/o/studio/told/{address}", typed)
-    assert asked.headers["Location"].startswith("/account/reauthenticate/")
-    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    response = client.post(f"/o/studio/told/{address}", form)
+    assert response.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(response.headers["Location"], {"password": "wrong wrong wrong"})
     assert not Feed.objects.exists()
     assert not Webhook.objects.exists()
-    made = client.post(asked.headers["Location"], {"password": PASSWORD})
-    assert "no-store" in made.headers["Cache-Control"]
-    assert Feed.objects.exists() or "192.0.2.1" in made.content.decode()  # refused as not public
+    confirmation = client.post(response.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in confirmation.headers["Cache-Control"]
+    assert Feed.objects.exists() or "192.0.2.1" in confirmation.content.decode()  # refused as not public
 
 
-def test_a_feed_is_revoked_without_a_password(ann: User) -> None:
-    tokens.make_feed(Owner.objects.get(slug="studio"), ann, by="Ann")
+def test_feed_is_revoked_without_a_password(ann: User) -> None:
+    tokens.create_feed(Owner.objects.get(slug="studio"), ann, by="Ann")
     client = Client()
     client.force_login(ann)
     client.post("/o/studio/told/feed", {"do": "revoke"})
     assert not Feed.objects.exists()
 
 
-def test_a_member_chooses_on_the_page(studio: Owner) -> None:
+def test_member_chooses_notification_settings(studio: Owner) -> None:
     ann = member(studio, "ann")
     client = Client()
     client.force_login(ann)
     client.post("/o/studio/told/mail", {"how-often": "weekly"})
-    assert 'value="weekly" checked' in flat(client.get("/o/studio/told/").content.decode())
+    assert 'value="weekly" checked' in collapse_whitespace(client.get("/o/studio/told/").content.decode())
     client.post("/o/studio/told/mail", {"how-often": "hourly"})
     assert MailChoice.objects.get().how_often == HowOften.WEEKLY
 
 
 @pytest.mark.long
-def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
+def test_notification_pages_are_accessible(site: Site) -> None:
     studio = owner("studio")
     row, _ = webhooks.add_webhook(
         site.services, studio, "https://example.org/hooks/exhibit", (EventKind.CASE_OPENED,), by="ann@example.org"
@@ -72,8 +70,8 @@ def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
     Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
     for number in range(1, 4):
         events.record(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
-    told = {"at": rfc3339(now()), "status": 503, "milliseconds": 87, "sentence": "It answered with status 503."}
-    Delivery.objects.update(answers=[told, told], tries=2, not_before=now())
+    attempt = {"at": rfc3339(now()), "status": 503, "milliseconds": 87, "sentence": "It answered with status 503."}
+    Delivery.objects.update(answers=[attempt, attempt], tries=2, not_before=now())
     Delivery.objects.filter(pk=Delivery.objects.latest("pk").pk).update(state="done", delivered_at=now())
     ann = site.member(studio, size=PHONE, scheme="dark")
     ann.open(reverse("webhook", args=["studio", row.number]))

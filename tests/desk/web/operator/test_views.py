@@ -19,21 +19,21 @@ from playwright.sync_api import expect
 from requests import RequestException
 
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
-from evidence.development.authority import running_authority
+from evidence.development.authority import run_authority
 from exhibit import __version__
 from exhibit.clock import now
-from exhibit.config.written import written
+from exhibit.config.written import editable_settings
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.sentences import Sentence, following, to_text
-from registry.bundles.models import OPENED_AGAIN
+from registry.bundles.models import REOPENED
 from registry.crawls import canaries
 from registry.db import running
 from registry.db.locks import LOCKS, Lock
 from registry.edge import contributors, leases
 from registry.jobs import job_of
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.log.site_settings import change
+from registry.log.site_settings import change_settings
 from registry.matches.index_upkeep import IndexState
 from registry.models import (
     AddedWitness,
@@ -56,9 +56,9 @@ from registry.models import (
 from registry.services.services import Services
 from tests.assets.exact_site import Site as Served, answer
 from tests.assets.pages import has_test_id, message_levels, numbers_in, select
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import PHONE, Site, use_house
-from tests.registry.log.test_added_witnesses import offer_it
+from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.site_browser import PHONE, Site, use_services
+from tests.registry.log.test_added_witnesses import offer_service
 from workers.operations import health, updates
 from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.capacity import costs_of
@@ -66,7 +66,7 @@ from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
 from workers.tasks.sync_runner import SyncRunner
 
-GONE = Sentence("The stored bytes of %(digest)s have changed.", digest="ab12")
+CHANGED_ERROR = Sentence("The stored bytes of %(digest)s have changed.", digest="ab12")
 
 
 def person(*, staff: bool) -> Client:
@@ -79,33 +79,35 @@ def person(*, staff: bool) -> Client:
     return client
 
 
-def make_well() -> None:
+def record_heartbeats() -> None:
     """Record the heartbeats of a running product."""
     for name, queues in (("worker-interactive@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
-        running.beat(name, queues)
-    running.beat(running.TICK)
+        running.record_heartbeat(name, queues)
+    running.record_heartbeat(running.TICK)
 
 
 @pytest.fixture
 def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
     """An installation with a timestamp service, whose page the client sees."""
-    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
-    inline.services.config = replace(inline.services.config, anchors=(given,), contact="ann@example.org")
+    calendar = OpenTimestampsConfig(
+        kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True
+    )
+    inline.services.config = replace(inline.services.config, anchors=(calendar,), contact="ann@example.org")
     (inline.services.config.data_dir / "exhibit.toml").write_text('contact = "ann@example.org"\n')
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     return inline.services
 
 
-def failed(services: Services) -> list[str]:
+def failed_checks(services: Services) -> list[str]:
     """Return the names of the checks that did not pass."""
-    return [one.name for one in health.checks(status_of(services), services.config) if not one.ok]
+    return [check.name for check in health.checks(status_of(services), services.config) if not check.ok]
 
 
-def sentence_of(services: Services, name: str) -> str:
-    return next(one.sentence for one in health.checks(status_of(services), services.config) if one.name == name)
+def check_sentence(services: Services, name: str) -> str:
+    return next(check.sentence for check in health.checks(status_of(services), services.config) if check.name == name)
 
 
-def test_nobody_but_the_operator_sees_it(own: Services) -> None:
+def test_only_the_operator_sees_the_status_page(own: Services) -> None:
     pages = ("/operator/", "/operator/details", "/operator/retry", "/operator/leave")
     for address in (*pages, "/operator/settings", "/operator/witnesses/own"):
         assert Client().get(address).status_code in (302, 405)
@@ -116,11 +118,11 @@ def test_nobody_but_the_operator_sees_it(own: Services) -> None:
         assert stranger.post(address).status_code in (404, 405)
     alice = person(staff=False)
     assert [alice.get(address).status_code for address in ("/operator/", "/operator/details")] == [404, 404]
-    assert b'href="/operator/"' not in person_page(staff=False)
-    assert b'href="/operator/"' in person_page(staff=True)
+    assert b'href="/operator/"' not in read_page(staff=False)
+    assert b'href="/operator/"' in read_page(staff=True)
 
 
-def person_page(*, staff: bool) -> bytes:
+def read_page(*, staff: bool) -> bytes:
     client = Client()
     user = User.objects.filter(is_staff=staff).first() or User.objects.create_user(
         "op", "op@example.org", is_staff=staff
@@ -129,73 +131,73 @@ def person_page(*, staff: bool) -> bytes:
     return client.get("/accuracy/").content
 
 
-def test_when_all_is_well_the_page_says_so(own: Services) -> None:
-    make_well()
+def test_healthy_installation_shows_no_action_needed(own: Services) -> None:
+    record_heartbeats()
     client = person(staff=True)
     assert not select(client.get("/operator/"), ".amiss")
-    assert failed(own) == []
+    assert failed_checks(own) == []
 
 
-def test_without_workers_it_says_what_to_do(own: Services) -> None:
-    assert failed(own) == ["workers"]
-    make_well()
+def test_missing_workers_show_a_hint(own: Services) -> None:
+    assert failed_checks(own) == ["workers"]
+    record_heartbeats()
     Heartbeat.objects.filter(name="worker@here").delete()
-    assert failed(own) == ["workers"]
-    assert ", ".join(sorted(all_queues() - {"default"})) in sentence_of(own, "workers")
-    make_well()
+    assert failed_checks(own) == ["workers"]
+    assert ", ".join(sorted(all_queues() - {"default"})) in check_sentence(own, "workers")
+    record_heartbeats()
     Heartbeat.objects.filter(name="worker@here").update(seen_at=now() - timedelta(minutes=5))
-    assert failed(own) == ["workers", "worker"]
-    assert "worker@here" in sentence_of(own, "worker")
-    make_well()
+    assert failed_checks(own) == ["workers", "worker"]
+    assert "worker@here" in check_sentence(own, "worker")
+    record_heartbeats()
     Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
-    assert failed(own) == ["tick"]
+    assert failed_checks(own) == ["tick"]
 
 
-def test_each_queue_says_how_long_its_oldest_row_has_waited(own: Services) -> None:
+def test_each_queue_shows_the_age_of_its_oldest_row(own: Services) -> None:
     Report.objects.create(owner=owner("studio"), number=1, waits_since=now() - timedelta(minutes=4))
     page = person(staff=True).get("/operator/details").content.decode()
-    said = dict(
+    ages = dict(
         re.findall(r"<td>(\w+)</td>\s*<td data-label=\"What\">[^<]+</td>\s*<td class=\"number\"[^>]+>([^<]+)", page)
     )
-    assert said.pop("files") == "4 min"
-    assert said.keys() | {"files"} == all_queues()
-    assert set(said.values()) == {"–"}
+    assert ages.pop("files") == "4 min"
+    assert ages.keys() | {"files"} == all_queues()
+    assert set(ages.values()) == {"–"}
 
 
-def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
-    make_well()
+def test_each_failed_check_is_one_sentence(own: Services) -> None:
+    record_heartbeats()
     studio = owner("studio")
     work = register(own, studio, photograph(1)).work
-    planned, epoch = claimed_slice(studio)
-    bring(own, planned, epoch, [copy_of(photograph(1))])
+    crawl_slice, epoch = claim_new_slice(studio)
+    record_sightings(own, crawl_slice, epoch, [recompress(photograph(1))])
     Picture.objects.filter(state="todo").update(waits_since=now() - timedelta(hours=3))
-    WorkPicture.objects.update(state="failed", error=GONE)
-    canary = canaries.plant(work, planned.crawl.watch, "http://watch.example/", by="Ann")
-    canary.added_at = now() - timedelta(days=1)
-    canary.save()
+    WorkPicture.objects.update(state="failed", error=CHANGED_ERROR)
+    known_copy = canaries.add_known_copy(work, crawl_slice.crawl.watch, "http://watch.example/", by="Ann")
+    known_copy.added_at = now() - timedelta(days=1)
+    known_copy.save()
     Crawl.objects.update(finished_at=now(), state="done")
     Watch.objects.update(next_run_at=now() - timedelta(hours=1))
     moment = now() - timedelta(days=1)
     WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error="No route.")
     own.config = replace(own.config, disk_floor_bytes=2**62, witnesses_needed=2)
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
-    checks = [one for one in health.checks(status_of(own), own.config) if not one.ok]
-    crawls = f"watches/{planned.crawl.watch.number}/crawls --owner studio"
-    assert any(one.remedy.endswith(crawls) for one in checks)
-    assert sorted(one.name for one in checks) == sorted(
+    checks = [check for check in health.checks(status_of(own), own.config) if not check.ok]
+    crawls = f"watches/{crawl_slice.crawl.watch.number}/crawls --owner studio"
+    assert any(check.remedy.endswith(crawls) for check in checks)
+    assert sorted(check.name for check in checks) == sorted(
         ["disk", "late", "failed", "crawls", "canary", "log", "witnesses", "witness bitcoin"]
     )
-    assert any("No route." in one.sentence and "bitcoin" in one.sentence for one in checks)
+    assert any("No route." in check.sentence and "bitcoin" in check.sentence for check in checks)
 
 
-def test_how_far_indexes_are_behind_is_said(own: Services) -> None:
-    found = status_of(own)
-    behind = replace(found, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
-    (said,) = [one for one in health.checks(behind, own.config) if one.name == "indexes"]
-    assert (said.ok, numbers_in(said.sentence)) == (True, ["4321"])
+def test_index_lag_is_shown(own: Services) -> None:
+    status = status_of(own)
+    behind = replace(status, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
+    (index_check,) = [check for check in health.checks(behind, own.config) if check.name == "indexes"]
+    assert (index_check.ok, numbers_in(index_check.sentence)) == (True, ["4321"])
 
 
-def test_contributors_stand_there_with_what_they_did_and_why_one_was_thrown_out(own: Services) -> None:
+def test_contributors_are_listed_with_results_and_reasons_for_removal(own: Services) -> None:
     client = person(staff=True)
     assert "Contributors" not in client.get("/operator/details").content.decode()
     row, _ = contributors.invite("Ann", by="operator")
@@ -205,13 +207,13 @@ def test_contributors_stand_there_with_what_they_did_and_why_one_was_thrown_out(
     table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
     assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
-    contributors.throw_out(row, by="", reason=leases.FALSE, drop=True)
-    assert leases.FALSE in client.get("/operator/details").content.decode()
+    contributors.remove_contributor(row, by="", reason=leases.FALSE_MEASUREMENTS, drop=True)
+    assert leases.FALSE_MEASUREMENTS in client.get("/operator/details").content.decode()
 
 
-def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> None:
+def test_timestamp_service_counts_as_responding_only_after_a_response(own: Services) -> None:
     def said() -> list[str]:
-        return numbers_in(sentence_of(own, "witnesses"))
+        return numbers_in(check_sentence(own, "witnesses"))
 
     assert said() == ["0", "1"]
     state = WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
@@ -220,148 +222,157 @@ def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> No
     assert said() == ["0", "1"]
 
 
-def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: Services) -> None:
-    make_well()
+def test_reopened_cases_and_expired_pictures_raise_no_alert(own: Services) -> None:
+    record_heartbeats()
     studio = owner("studio")
     case = Case.objects.create(
         owner=studio, number=1, work=register(own, studio, photograph(1)).work, party="a", opened_at=now()
     )
-    Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
+    Bundle.objects.create(case=case, number=1, state="failed", error=REOPENED)
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
-    assert failed(own) == []
+    assert failed_checks(own) == []
     assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
 
 
 @pytest.mark.long
-def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
-    client, told = person(staff=True), []
-    own.enqueue = lambda rows, ids, **_: told.append((job_of(rows).name, list(ids)))
+def test_failed_jobs_are_retried_by_reason(own: Services) -> None:
+    client, jobs = person(staff=True), []
+    own.enqueue = lambda rows, ids, **_: jobs.append((job_of(rows).name, list(ids)))
     rows = [
         Picture.objects.create(
-            digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5
+            digest=own.blobs.put(bytes([index])), size=1, first_seen=now(), state="failed", error=reason, attempts=5
         ).pk
-        for place, why in enumerate([GONE, GONE, "<b>Other</b>"])
+        for index, reason in enumerate([CHANGED_ERROR, CHANGED_ERROR, "<b>Other</b>"])
     ]
     page = client.get("/operator/").content.decode()
     assert "&lt;b&gt;Other&lt;/b&gt;" in page
-    answer = client.post("/operator/retry", {"step": "match", "key": to_text(GONE)}, follow=True)
-    assert message_levels(answer) == ["success"]
-    assert told == [("match", rows[:2])]
-    again = Picture.objects.get(pk=rows[0])
-    assert (again.state, again.attempts, again.error) == ("todo", 0, "")
+    response = client.post("/operator/retry", {"step": "match", "key": to_text(CHANGED_ERROR)}, follow=True)
+    assert message_levels(response) == ["success"]
+    assert jobs == [("match", rows[:2])]
+    refreshed_picture = Picture.objects.get(pk=rows[0])
+    assert (refreshed_picture.state, refreshed_picture.attempts, refreshed_picture.error) == ("todo", 0, "")
     assert Picture.objects.get(pk=rows[2]).state == "failed"
-    answer = client.post("/operator/retry", {"step": "match", "key": to_text(GONE)}, follow=True)
-    assert message_levels(answer) == ["info"]
+    response = client.post("/operator/retry", {"step": "match", "key": to_text(CHANGED_ERROR)}, follow=True)
+    assert message_levels(response) == ["info"]
     assert message_levels(client.post("/operator/retry", {"step": "x"}, follow=True)) == ["error"]
 
 
 @pytest.mark.long
-def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -> None:
-    make_well()
+def test_permanent_failures_can_be_dismissed(own: Services) -> None:
+    record_heartbeats()
     client = person(staff=True)
     lost, other = (
         Picture.objects.create(
-            digest=own.blobs.put(data), size=1, first_seen=now(), state="failed", error=why, attempts=5
+            digest=own.blobs.put(data), size=1, first_seen=now(), state="failed", error=reason, attempts=5
         )
-        for data, why in ((b"1", "Line one.\nLine two."), (b"2", "Other."))
+        for data, reason in ((b"1", "Line one.\nLine two."), (b"2", "Other."))
     )
-    sent = {"step": "match", "key": "Line one.\r\nLine two."}
-    assert message_levels(client.post("/operator/leave", sent, follow=True)) == ["success"]
-    assert numbers_in(sentence_of(own, "failed")) == ["1"]
+    form = {"step": "match", "key": "Line one.\r\nLine two."}
+    assert message_levels(client.post("/operator/leave", form, follow=True)) == ["success"]
+    assert numbers_in(check_sentence(own, "failed")) == ["1"]
     lost.refresh_from_db()
     assert (lost.state, lost.error) == ("failed", "Line one.\nLine two.")
     Picture.objects.filter(pk=lost.pk).update(error="Another reason.")
-    assert [one.error for one in failures() if not one.dismissed] == ["Another reason.", "Other."]
+    assert [failure.error for failure in failures() if not failure.dismissed] == ["Another reason.", "Other."]
     Picture.objects.filter(pk=lost.pk).update(error="Line one.\nLine two.")
-    assert message_levels(client.post("/operator/retry", sent, follow=True)) == ["success"]
+    assert message_levels(client.post("/operator/retry", form, follow=True)) == ["success"]
     Picture.objects.filter(pk=lost.pk).update(state="failed", error="Line one.\nLine two.")
-    assert [one.dismissed for one in failures()] == [False, False]
+    assert [failure.dismissed for failure in failures()] == [False, False]
     assert "There is no step" in client.post("/operator/leave", {"step": "x"}, follow=True).content.decode()
     other.refresh_from_db()
     assert (other.state, other.error) == ("failed", "Other.")
 
 
 @pytest.mark.long
-def test_the_page_asks_few_questions(
+def test_status_page_needs_few_queries(
     own: Services, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
 ) -> None:
     client = person(staff=True)
     with django_capture_on_commit_callbacks(execute=True):  # a process looks this up once
         client.get("/operator/")
     studio = owner("shop")
-    for place in range(5):
-        work = register(own, studio, photograph(place)).work
-        planned, epoch = claimed_slice(studio, f"watch{place}")
-        bring(own, planned, epoch, [photograph(10 + place)])
-        canaries.plant(work, planned.crawl.watch, f"http://watch{place}.example/", by="Ann")
+    for index in range(5):
+        work = register(own, studio, photograph(index)).work
+        crawl_slice, epoch = claim_new_slice(studio, f"watch{index}")
+        record_sightings(own, crawl_slice, epoch, [photograph(10 + index)])
+        canaries.add_known_copy(work, crawl_slice.crawl.watch, f"http://watch{index}.example/", by="Ann")
     Crawl.objects.update(finished_at=now(), state="done")
-    WorkPicture.objects.update(state="failed", error=GONE)
+    WorkPicture.objects.update(state="failed", error=CHANGED_ERROR)
     sequence_log(own)
     assert sign_checkpoint(own) is not None
     for address in ("/operator/", "/operator/details"):
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             client.get(address)
-        assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
+        assert len(queries) <= 30, "\n".join(query["sql"][:100] for query in queries)
 
 
-def test_counting_ends_where_a_page_would_get_slow(own: Services) -> None:
+def test_counts_stop_at_a_limit(own: Services) -> None:
     rows = [Picture(digest=Digest.of(bytes([n])), size=1, first_seen=now(), state="todo") for n in range(5)]
     rows[4].held_since, rows[4].error = now(), "No room."
     Picture.objects.bulk_create(rows)
     Picture.objects.filter(digest=rows[2].digest).update(waits_since=now() - timedelta(hours=3))
-    assert [(one.waiting, one.in_all) for one in (by_task()["match"], by_task(3)["match"])] == [(5, "5"), (3, "3+")]
+    assert [(queue.waiting, queue.in_all) for queue in (by_task()["match"], by_task(3)["match"])] == [
+        (5, "5"),
+        (3, "3+"),
+    ]
     assert by_task(3)["match"].oldest == by_task()["match"].oldest
     assert [held_up(), held_up(3)] == [{"match": "No room."}, {}]
-    (late,) = [one for one in health.checks(status_of(own, 3), own.config) if one.name == "late"]
-    assert numbers_in(late.sentence) == ["3", "3"]
-    assert "3+" in late.sentence
+    (late_check,) = [queue for queue in health.checks(status_of(own, 3), own.config) if queue.name == "late"]
+    assert numbers_in(late_check.sentence) == ["3", "3"]
+    assert "3+" in late_check.sentence
 
 
 def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
     running.add_time("slice", rows=0, seconds=900, processor_seconds=30)
-    taken = running.taken_since(now())
-    costs = costs_of(taken, "0.36 EUR")
+    durations = running.usage_since(now())
+    costs = costs_of(durations, "0.36 EUR")
     assert costs.total is not None
     assert costs.pictures == 200
     assert costs.total.hours == pytest.approx(1_000_000 * 80 / 200 / 3600)
-    assert [(one.step, str(one.money)) for one in costs.steps] == [("match", "25.00"), ("slice", "15.00")]
+    assert [(step.step, str(step.money)) for step in costs.steps] == [("match", "25.00"), ("slice", "15.00")]
     assert str(costs.total.money) == "40.00"
     own.config = replace(own.config, processor_hour_price="0.36 EUR")
     assert "40.00 EUR" in person(staff=True).get("/operator/details").content.decode()
     StepTime.objects.filter(step="match").update(rows=99)
-    assert costs_of(running.taken_since(now()), "").total is None
+    assert costs_of(running.usage_since(now()), "").total is None
 
 
 @pytest.mark.long
-def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None:
+def test_operator_retries_jobs_on_a_phone(site: Site) -> None:
     Picture.objects.create(
-        digest=site.services.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60
+        digest=site.services.blobs.put(b"a"),
+        size=1,
+        first_seen=now(),
+        state="failed",
+        error=CHANGED_ERROR + " word" * 60,
     )
-    make_well()
+    record_heartbeats()
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
     running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
-    contributors.throw_out(contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE, drop=True)
-    boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
-    ann = site.signed_in(boss, size=PHONE)
+    contributors.remove_contributor(
+        contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE_MEASUREMENTS, drop=True
+    )
+    manager = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
+    ann = site.signed_in(manager, size=PHONE)
     ann.open("/operator/")
     ann.check()
     ann.buttons_to("operator-retry").first.click()
     expect(ann.page.locator(".message.success")).to_have_count(1)
     ann.check()
-    Picture.objects.update(state="failed", error=GONE)
+    Picture.objects.update(state="failed", error=CHANGED_ERROR)
     ann.open("/operator/")
     ann.page.locator("button[formaction]").first.click()
     ann.page.locator("main details summary").last.click()
     ann.check()
 
 
-def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
-    make_well()
+def test_failure_reasons_are_in_the_operators_language(own: Services) -> None:
+    record_heartbeats()
     moment = now() - timedelta(days=1)
-    silent = [Sentence("https://%(place)s did not respond.", place=place) for place in ("a.example", "b.example")]
-    why = following(Sentence("No calendar of %(name)s accepted the digest:", name="bitcoin"), *silent)
-    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=why)
+    errors = [Sentence("https://%(place)s did not respond.", place=place) for place in ("a.example", "b.example")]
+    reason = following(Sentence("No calendar of %(name)s accepted the digest:", name="bitcoin"), *errors)
+    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=reason)
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
     client = person(staff=True)
     assert "https://b.example doesn&#x27;t answer." in client.get("/operator/").content.decode()
@@ -372,9 +383,9 @@ def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
         assert english not in chinese, english
 
 
-def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
+def test_large_numbers_are_grouped_by_thousands(own: Services) -> None:
     studio = owner("studio")
-    claimed_slice(studio)
+    claim_new_slice(studio)
     Crawl.objects.update(pages=20_000)
     client = person(staff=True)
     for language in ("en", "zh-CN"):
@@ -382,47 +393,47 @@ def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
         assert ">20,000</td>" in page
 
 
-def test_witnesses_are_added_and_removed_by_the_operator_alone(
+def test_only_the_operator_adds_and_removes_timestamp_services(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     client, other = person(staff=True), person(staff=False)
     page = client.get("/operator/witnesses").content.decode()
     assert all(text in page for text in ("FreeTSA", "OpenTimestamps"))
     assert other.get("/operator/witnesses").status_code == 404
-    with running_authority(tmp_path) as authority:
-        offer_it(monkeypatch, authority)
+    with run_authority(tmp_path) as authority:
+        offer_service(monkeypatch, authority)
         assert other.post("/operator/witnesses/near/add").status_code == 404
-        added = client.post("/operator/witnesses/near/add", follow=True)
-    assert message_levels(added) == ["success"]
-    assert not select(added, "#offered")
+        response = client.post("/operator/witnesses/near/add", follow=True)
+    assert message_levels(response) == ["success"]
+    assert not select(response, "#offered")
     assert message_levels(client.post("/operator/witnesses/near/remove", follow=True)) == ["success"]
-    refused = client.post("/operator/witnesses/near/add", follow=True)  # it is no longer running
-    assert message_levels(refused) == ["error"]
-    assert authority.url in select(refused, ".message.error::text").get("")
+    refused_response = client.post("/operator/witnesses/near/add", follow=True)  # it is no longer running
+    assert message_levels(refused_response) == ["error"]
+    assert authority.url in select(refused_response, ".message.error::text").get("")
 
 
-def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answered(
+def test_own_timestamp_service_is_added_with_its_root_after_a_response(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     client = person(staff=True)
 
-    def add(**given: object) -> Any:  # noqa: ANN401 - what a client got
-        sent = {"kind": "rfc3161", "name": "house.tsa", **given}
-        return client.post("/operator/witnesses/own", sent, follow=True)
+    def add(**fields: object) -> Any:  # noqa: ANN401 - what a client got
+        form = {"kind": "rfc3161", "name": "house.tsa", **fields}
+        return client.post("/operator/witnesses/own", form, follow=True)
 
-    def refuses(**given: object) -> bool:
-        answer = add(**given)
-        return (answer.status_code, message_levels(answer)) == (422, ["error"])
+    def refuses(**fields: object) -> bool:
+        response = add(**fields)
+        return (response.status_code, message_levels(response)) == (422, ["error"])
 
-    with running_authority(tmp_path) as authority:
+    with run_authority(tmp_path) as authority:
         root = SimpleUploadedFile("root.pem", authority.root_pem)
-        wrong = SimpleUploadedFile("root.pem", b"no root")
-        assert refuses(urls=authority.url, roots=wrong)
-        kept = select(add(urls=authority.url), "details[open] #tsa-urls::attr(value)").get()
-        assert kept == authority.url, "what was typed stays"
+        invalid_root = SimpleUploadedFile("root.pem", b"no root")
+        assert refuses(urls=authority.url, roots=invalid_root)
+        typed_url = select(add(urls=authority.url), "details[open] #tsa-urls::attr(value)").get()
+        assert typed_url == authority.url, "what was typed stays"
         assert refuses(urls=authority.url)
         assert refuses(urls=authority.url, roots=root, name="../x")
         assert refuses(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
@@ -443,28 +454,28 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
     assert not AddedWitness.objects.exists()
 
 
-def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_shown(
+def test_chain_is_added_by_key_file_name_and_its_key_is_not_shown(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.assets.evm_ledger import KEY, running_ledger  # takes a second to load
 
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     client, folder = person(staff=True), inline.services.config.data_dir / "secrets" / "chains"
     folder.mkdir(parents=True)
     (folder / "near.key").write_text(KEY.hex())
     (folder / "near.key").chmod(0o600)
     with running_ledger() as ledger:
-        sent = {"kind": "evm", "name": "near", "urls": f"{ledger.url}/providers-key", "key_file": "near.key"}
-        sent |= {"chain_id": str(ledger.chain.chain_id), "contract": f"0x{ledger.contract.hex()}", "gas_price": "0"}
+        form = {"kind": "evm", "name": "near", "urls": f"{ledger.url}/providers-key", "key_file": "near.key"}
+        form |= {"chain_id": str(ledger.chain.chain_id), "contract": f"0x{ledger.contract.hex()}", "gas_price": "0"}
 
-        def add(**given: str) -> str:
-            return client.post("/operator/witnesses/own", sent | given, follow=True).content.decode()
+        def add(**fields: str) -> str:
+            return client.post("/operator/witnesses/own", form | fields, follow=True).content.decode()
 
         for name in ("../master_key", "none.key"):
-            refused = add(key_file=name)
-            assert message_levels(refused) == ["error"]
-            assert "providers-key" not in refused
+            html = add(key_file=name)
+            assert message_levels(html) == ["error"]
+            assert "providers-key" not in html
         before = ledger.chain.chain.get_block().number
         page = add()
         assert message_levels(page) == ["success"]
@@ -472,35 +483,35 @@ def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_
     assert ledger.url in page
     assert "providers-key" not in page
     assert "near.key" not in page
-    told = LogOpening.objects.filter(content__what="witness added").get().details
-    assert told is not None
-    assert told["urls"] == [ledger.url]
+    details = LogOpening.objects.filter(content__what="witness added").get().details
+    assert details is not None
+    assert details["urls"] == [ledger.url]
 
 
-def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
+def test_public_url_and_contact_are_saved_and_apply_after_restart(
     own: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_well()
+    record_heartbeats()
     client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
     file.write_text('# ours\ncontact = "old@example.org"\nworkers = 3\n\n[[anchors]]\ncontact = 1\n')
 
-    def send(**given: str) -> Any:  # noqa: ANN401 - what a client got
-        return client.post("/operator/settings", {"contact": "ann@example.org"} | given, follow=True)
+    def send(**fields: str) -> Any:  # noqa: ANN401 - what a client got
+        return client.post("/operator/settings", {"contact": "ann@example.org"} | fields, follow=True)
 
-    refused = send(contact="nobody", public_url="exhibit.example.org")
-    assert refused.context["problem"]
-    assert 'value="exhibit.example.org"' in refused.content.decode()
+    response = send(contact="nobody", public_url="exhibit.example.org")
+    assert response.context["problem"]
+    assert 'value="exhibit.example.org"' in response.content.decode()
     assert "old@example.org" in file.read_text()
     assert message_levels(send(public_url="https://exhibit.example.org/")) == ["success"]
     assert file.read_text() == (
         'public_url = "https://exhibit.example.org"\ncontact = "ann@example.org"\n'
         "# ours\nworkers = 3\n\n[[anchors]]\ncontact = 1\n"
     )
-    told = LogOpening.objects.filter(content__what="settings changed").get().details
-    assert told is not None
-    assert told["settings"] == {"public_url": "https://exhibit.example.org/", "contact": "ann@example.org"}
-    assert failed(own) == ["settings"]
-    assert "public_url" in sentence_of(own, "settings")
+    details = LogOpening.objects.filter(content__what="settings changed").get().details
+    assert details is not None
+    assert details["settings"] == {"public_url": "https://exhibit.example.org/", "contact": "ann@example.org"}
+    assert failed_checks(own) == ["settings"]
+    assert "public_url" in check_sentence(own, "settings")
     assert message_levels(send(public_url="https://exhibit.example.org")) == ["info"]
     monkeypatch.setenv("EXHIBIT_PUBLIC_URL", "https://other.example")
     page = client.get("/operator/settings").content.decode()
@@ -513,21 +524,21 @@ def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
     assert "exhibit.toml" in send(contact="b@example.org").context["problem"]
 
 
-def test_without_a_contact_the_crawler_has_nobody_to_complain_to(own: Services) -> None:
-    make_well()
+def test_missing_crawler_contact_is_reported(own: Services) -> None:
+    record_heartbeats()
     own.config = replace(own.config, contact="")
     (own.config.data_dir / "exhibit.toml").unlink()
-    assert failed(own) == []  # nothing is visited
-    claimed_slice(owner("studio"))
-    assert failed(own) == ["contact"]
+    assert failed_checks(own) == []  # nothing is visited
+    claim_new_slice(owner("studio"))
+    assert failed_checks(own) == ["contact"]
     assert "/operator/settings" in person(staff=True).get("/operator/").content.decode()
 
 
-def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Services) -> None:
-    make_well()
+def test_update_check_runs_only_where_the_operator_enables_it(own: Services) -> None:
+    record_heartbeats()
 
     updates.look(own)
-    nobody_asked = sentence_of(own, "version")
+    nobody_asked = check_sentence(own, "version")
     assert __version__ in nobody_asked
     site = Served()
     site.answers["/latest"] = answer(b'{"tag_name": "v99.1", "body": "<b>"}')
@@ -536,63 +547,63 @@ def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Ser
         with pytest.raises(RefusedError):  # it may be known from a page, so a number is not enough
             updates.look(own)
         own.config = replace(own.config, allowed_networks=("127.0.0.0/8",))
-        (own.config.data_dir / updates.ASKED).unlink()
+        (own.config.data_dir / updates.CHECKED_AT).unlink()
         for _day in range(2):
             updates.look(own)
-    ((_, asked),) = site.asked
-    assert not {"Cookie", "From", "Referer"} & set(asked)
-    assert (asked["User-Agent"], __version__ in str(asked)) == ("Exhibit", False)
-    assert failed(own) == ["version"]
-    assert all(version in sentence_of(own, "version") for version in ("99.1", __version__))
-    (own.config.data_dir / updates.ASKED).unlink()
-    answered = updates.newest(own.config)
+    ((_, headers),) = site.asked
+    assert not {"Cookie", "From", "Referer"} & set(headers)
+    assert (headers["User-Agent"], __version__ in str(headers)) == ("Exhibit", False)
+    assert failed_checks(own) == ["version"]
+    assert all(version in check_sentence(own, "version") for version in ("99.1", __version__))
+    (own.config.data_dir / updates.CHECKED_AT).unlink()
+    release = updates.newest(own.config)
     with pytest.raises(RequestException):  # no server responds
         updates.look(own)
-    assert updates.newest(own.config) == answered
+    assert updates.newest(own.config) == release
     own.config = replace(own.config, update_url="https://other.example/latest")
     assert updates.newest(own.config) is None
-    assert sentence_of(own, "version") != nobody_asked
+    assert check_sentence(own, "version") != nobody_asked
 
 
 @pytest.mark.parametrize(
     ("text", "version"),
     [(b"1.2\n", "1.2"), (b"v1.2.3", "1.2.3"), (b'"1.2"', "1.2"), (b'{"info": {"version": "1.2"}}', "1.2")],
 )
-def test_a_version_is_a_line_of_text_or_stands_in_json(text: bytes, version: str) -> None:
+def test_version_is_read_from_text_or_json(text: bytes, version: str) -> None:
     assert updates.version_in(text) == version
-    for none in (b"12", b"[1.2]", b"<b>1.2</b>", b"[" * 60_000):
+    for body in (b"12", b"[1.2]", b"<b>1.2</b>", b"[" * 60_000):
         with pytest.raises(ServiceMissingError):
-            updates.version_in(none)
+            updates.version_in(body)
 
 
-def test_who_changes_the_public_address_shows_again_who_it_is_and_every_operator_is_told(
+def test_changing_the_public_url_requires_reauthentication_and_notifies_operators(
     own: Services, mailoutbox: list[EmailMessage]
 ) -> None:
     client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
     User.objects.create_user("second@example.org", "second@example.org", is_staff=True)
-    boss = User.objects.get(username="operator@example.org")
-    boss.set_password("a long password")
-    boss.save()
-    client.force_login(boss)
+    manager = User.objects.get(username="operator@example.org")
+    manager.set_password("a long password")
+    manager.save()
+    client.force_login(manager)
     for address in ("/operator/settings", "/operator/witnesses/own", "/operator/witnesses/near/add"):
-        asked = client.post(address, {"public_url": "https://evil.example"})
-        assert asked.headers["Location"].startswith("/account/reauthenticate/"), address
-    assert written(own.config.data_dir) == {"contact": "ann@example.org"}
-    asked = client.post("/operator/settings", {"public_url": "https://new.example"})
-    answer = client.post(asked.headers["Location"], {"password": "a long password"}, follow=True)
-    assert message_levels(answer) == ["success"]
+        response = client.post(address, {"public_url": "https://evil.example"})
+        assert response.headers["Location"].startswith("/account/reauthenticate/"), address
+    assert editable_settings(own.config.data_dir) == {"contact": "ann@example.org"}
+    response = client.post("/operator/settings", {"public_url": "https://new.example"})
+    other_response = client.post(response.headers["Location"], {"password": "a long password"}, follow=True)
+    assert message_levels(other_response) == ["success"]
     assert 'public_url = "https://new.example"' in file.read_text()
     assert [mail.to for mail in mailoutbox] == [["operator@example.org"], ["second@example.org"]]
     assert "https://new.example" in mailoutbox[0].body
 
 
-def test_one_change_of_settings_waits_for_another(own: Services) -> None:
+def test_concurrent_settings_changes_are_serialised(own: Services) -> None:
     (own.config.data_dir / "exhibit.toml").write_text('contact = "old@example.org"\n')
     with connection.copy().cursor() as other, connection.cursor() as cursor:
         other.execute("SELECT pg_advisory_lock(%s, %s)", [LOCKS, Lock.SETTINGS])
         cursor.execute("SET LOCAL lock_timeout = '50ms'")
         with pytest.raises(OperationalError, match="lock timeout"):
-            change(own.config, {"contact": "new@example.org"}, by="ann")
+            change_settings(own.config, {"contact": "new@example.org"}, by="ann")
         other.connection.close()
     assert not LogOpening.objects.filter(content__what="settings changed").exists()
-    assert written(own.config.data_dir) == {"contact": "old@example.org"}
+    assert editable_settings(own.config.data_dir) == {"contact": "old@example.org"}

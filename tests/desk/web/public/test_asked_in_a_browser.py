@@ -12,16 +12,16 @@ from PIL import Image
 from playwright.sync_api import FilePayload
 
 from registry.works.opened import open_work
-from tests.assets.rows import copy_of, jpeg, owner, photograph, register
+from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
 from tests.assets.site_browser import DESKTOP, PHONE, Site, site
 
 __all__ = ["site"]
-CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
+CROPPED = encode_jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("size", "scripts"), [(PHONE, False), (DESKTOP, True)])
-def test_people_ask_in_a_browser_with_and_without_scripts(
+def test_lookup_works_in_a_browser_with_and_without_scripts(
     site: Site,
     size: tuple[int, int],
     scripts: bool,  # noqa: FBT001
@@ -31,9 +31,9 @@ def test_people_ask_in_a_browser_with_and_without_scripts(
         site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
     )
     person = site.nobody(size=size, javascript=scripts)
-    for data, said in (
+    for data, heading in (
         (photograph(1), "byte for byte"),
-        (copy_of(photograph(1)), "another file"),
+        (recompress(photograph(1)), "another file"),
         (CROPPED, "A part of"),
         (photograph(77), "No work found"),
     ):
@@ -41,5 +41,5 @@ def test_people_ask_in_a_browser_with_and_without_scripts(
         file: FilePayload = {"name": "seen.jpg", "mimeType": "image/jpeg", "buffer": data}
         person.page.get_by_label("Picture", exact=True).set_input_files(file)
         person.page.get_by_role("button", name="Look up").click()
-        person.page.get_by_role("heading", name=said).wait_for()
+        person.page.get_by_role("heading", name=heading).wait_for()
         person.check() if scripts else person.fits()

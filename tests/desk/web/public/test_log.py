@@ -6,14 +6,14 @@ import json
 import pytest
 from django.test import Client
 
-from evidence.log.tiles import Tile, parse_tile, tile_path
+from evidence.log.tiles import Tile, parse_tile, to_tile_path
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log.log import submit
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogCheckpoint
-from tests.assets.tile_client import TileClient, place
+from tests.assets.tile_client import TileClient, tile_suffix
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
@@ -26,7 +26,7 @@ def inline(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
     return inline
 
 
-def grow(inline: SyncRunner, count: int) -> None:
+def add_entries(inline: SyncRunner, count: int) -> None:
     for number in range(count):
         submit(EntryType.CASE, {"number": number})
     sequence_log(inline.services)
@@ -34,15 +34,15 @@ def grow(inline: SyncRunner, count: int) -> None:
 
 
 def fetch(path: str) -> bytes:
-    answer = Client().get(f"/log/{path}")
-    assert answer.status_code == 200, path
-    assert answer.headers["Cache-Control"].startswith("public")
-    return answer.content
+    response = Client().get(f"/log/{path}")
+    assert response.status_code == 200, path
+    assert response.headers["Cache-Control"].startswith("public")
+    return response.content
 
 
 @pytest.mark.long
-def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
-    grow(inline, SIZE)
+def test_independent_client_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
+    add_entries(inline, SIZE)
     client = TileClient(fetch, get_log(inline.services).vkey())
     assert client.size == SIZE
     assert client.hash_of(0, SIZE) == client.root
@@ -55,48 +55,55 @@ def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: Syn
     assert not client.check_inclusion(leaves[0], 1)
 
 
-def test_a_later_head_continues_an_earlier_one_by_the_tiles_alone(inline: SyncRunner) -> None:
-    grow(inline, 5)
+def test_later_checkpoint_extends_an_earlier_one_by_tiles_alone(inline: SyncRunner) -> None:
+    add_entries(inline, 5)
     early = TileClient(fetch, get_log(inline.services).vkey())
-    grow(inline, 6)
-    late = TileClient(fetch, get_log(inline.services).vkey())
-    assert late.hash_of(0, early.size) == early.root
-    assert (early.size, late.size) == (5, 11)
+    add_entries(inline, 6)
+    later_client = TileClient(fetch, get_log(inline.services).vkey())
+    assert later_client.hash_of(0, early.size) == early.root
+    assert (early.size, later_client.size) == (5, 11)
     assert fetch("tile/0/000.p/5") == fetch("tile/0/000.p/11")[: 5 * 32]
 
 
-def test_what_no_signed_head_covers_is_not_there(inline: SyncRunner) -> None:
+def test_entries_without_a_signed_checkpoint_are_not_served(inline: SyncRunner) -> None:
     assert Client().get("/log/checkpoint").status_code == 404
-    grow(inline, 5)
+    add_entries(inline, 5)
     submit(EntryType.CASE, {"number": 6})
     sequence_log(inline.services)
-    wrong = ["tile/0/000.p/6", "tile/entries/000.p/6", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/1"]
-    wrong += ["tile/0/0", "tile/0/x000/000.p/1", "tile/0/000.p/0", "tile/0/000.p/05", "tile/7/000.p/1", "tile/a/000"]
-    for path in wrong:
+    invalid_paths = ["tile/0/000.p/6", "tile/entries/000.p/6", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/1"]
+    invalid_paths += [
+        "tile/0/0",
+        "tile/0/x000/000.p/1",
+        "tile/0/000.p/0",
+        "tile/0/000.p/05",
+        "tile/7/000.p/1",
+        "tile/a/000",
+    ]
+    for path in invalid_paths:
         assert Client().get(f"/log/{path}").status_code == 404, path
     assert Client().post("/log/checkpoint").status_code == 405
 
 
-def test_tiles_may_be_kept_for_minutes_and_the_head_for_seconds(inline: SyncRunner) -> None:
-    grow(inline, 2)
+def test_tiles_are_cached_for_minutes_and_checkpoints_for_seconds(inline: SyncRunner) -> None:
+    add_entries(inline, 2)
     assert Client().get("/log/tile/0/000.p/2").headers["Cache-Control"] == "public, max-age=300"
-    head = Client().get("/log/checkpoint")
-    assert head.headers["Cache-Control"] == "public, max-age=5"
-    assert head.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert head.content.decode() == LogCheckpoint.objects.get().note
+    response = Client().get("/log/checkpoint")
+    assert response.headers["Cache-Control"] == "public, max-age=5"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.content.decode() == LogCheckpoint.objects.get().note
 
 
 @pytest.mark.parametrize("number", [0, 7, 999, 1000, 1234067, 999999999])
-def test_numbers_of_tiles_are_written_as_the_specification_says(number: int) -> None:
+def test_tile_numbers_follow_the_specification(number: int) -> None:
     for width in (1, 255, 256):
-        assert tile_path(Tile(number, width)) == place(number, width)
-        assert parse_tile(place(number, width)) == Tile(number, width)
-    assert tile_path(Tile(1234067, 256)) == "x001/x234/067"
+        assert to_tile_path(Tile(number, width)) == tile_suffix(number, width)
+        assert parse_tile(tile_suffix(number, width)) == Tile(number, width)
+    assert to_tile_path(Tile(1234067, 256)) == "x001/x234/067"
 
 
 @pytest.mark.parametrize(
     "path", ["", "67", "x001/67", "000.p/256", "000.p/999", "000.p/", "0000", "x000/001", "..", "000.p/1/2"]
 )
-def test_any_other_path_is_no_tile(path: str) -> None:
+def test_invalid_tile_paths_are_not_found(path: str) -> None:
     with pytest.raises(NotFoundError):
         parse_tile(path)

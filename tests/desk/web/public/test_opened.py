@@ -13,7 +13,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.pictures.iscc import iscc_of
 from registry.models import LogOpening, Work
-from registry.works.opened import close_work, open_work, public_address, public_facts
+from registry.works.opened import build_public_facts, close_work, get_public_url, open_work
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner, register
@@ -32,40 +32,40 @@ def work(scene: Scene) -> Work:
     return row
 
 
-def answers(name: str | None) -> tuple[int, int, bytes]:
+def read_all(name: str | None) -> tuple[int, int, bytes]:
     page = Client().get(reverse("public-work", args=[name]))
     text = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"", page.content)  # CSRF tokens
     return page.status_code, Client().get(reverse("public-work-facts", args=[name])).status_code, text
 
 
-def test_no_work_is_open_by_itself_and_an_opened_one_is_told_to_everybody(work: Work) -> None:
+def test_works_are_closed_by_default_and_public_once_opened(work: Work) -> None:
     assert not Work.objects.exclude(opened_at=None).exists()
     row = open_work(wiring.services(), work, contact=CONTACT, by="Ann")
-    told = Client().get(reverse("public-work-facts", args=[row.public_name])).json()
+    data = Client().get(reverse("public-work-facts", args=[row.public_name])).json()
     page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
     embedded = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
     assert embedded is not None
-    assert json.loads(embedded[1]) == told
+    assert json.loads(embedded[1]) == data
     assert "<b>Bridge" not in page
-    assert (told["@type"], told["acquireLicensePage"]) == ("ImageObject", CONTACT)
-    assert told["copyrightNotice"] == "All mine"
+    assert (data["@type"], data["acquireLicensePage"]) == ("ImageObject", CONTACT)
+    assert data["copyrightNotice"] == "All mine"
     digest = work.pictures.get().digest
     iscc = iscc_of(wiring.services().blobs.get(digest), wiring.services().limits)
-    assert told["identifier"] == [f"sha256:{digest}", iscc.code]
-    assert told["exhibit"]["files"] == [{"sha256": str(digest), "iscc": asdict(iscc)}]
+    assert data["identifier"] == [f"sha256:{digest}", iscc.code]
+    assert data["exhibit"]["files"] == [{"sha256": str(digest), "iscc": asdict(iscc)}]
     assert all(unit in page for unit in (iscc.code, iscc.content, iscc.data, iscc.instance))
-    assert told["url"] == public_address(wiring.services().config, row)
+    assert data["url"] == get_public_url(wiring.services().config, row)
 
 
-def test_each_page_of_a_picture_names_everybody_else_who_claims_it_openly(work: Work) -> None:
+def test_public_page_names_all_other_open_claims(work: Work) -> None:
     services = wiring.services()
     other = register(services, owner("rival"), services.blobs.get(work.pictures.get().digest)).work
     first = open_work(services, work, contact="", by="Ann")
 
     def named(row: Work) -> list[str]:
         page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
-        told = Client().get(reverse("public-work-facts", args=[row.public_name])).json()["exhibit"]
-        claims = [one["rights_holder"] for one in told.get("other_claims", [])]
+        facts = Client().get(reverse("public-work-facts", args=[row.public_name])).json()["exhibit"]
+        claims = [claim["rights_holder"] for claim in facts.get("other_claims", [])]
         assert all(name in page for name in claims)
         assert ("Others claim this picture" in page) is bool(claims)
         return claims
@@ -77,27 +77,27 @@ def test_each_page_of_a_picture_names_everybody_else_who_claims_it_openly(work: 
     assert named(second) == []
 
 
-def test_a_file_that_is_gone_has_no_iscc_until_it_is_opened_with_one(work: Work) -> None:
+def test_deleted_file_has_no_iscc_until_opened_with_one(work: Work) -> None:
     services, digest = wiring.services(), work.pictures.get().digest
     data = services.blobs.get(digest)
     services.blobs.remove(digest)
     row = open_work(services, work, contact="", by="Ann")
-    assert public_facts(services.config, row)["identifier"] == [f"sha256:{digest}"]
+    assert build_public_facts(services.config, row)["identifier"] == [f"sha256:{digest}"]
     services.blobs.put(data)
     row = open_work(services, work, contact="", by="Ann")
-    assert public_facts(services.config, row)["identifier"][1:] == [iscc_of(data, services.limits).code]
+    assert build_public_facts(services.config, row)["identifier"][1:] == [iscc_of(data, services.limits).code]
 
 
-def test_closed_removed_and_unknown_works_have_the_same_answer(work: Work) -> None:
+def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
     name = open_work(wiring.services(), work, contact="", by="Ann").public_name
-    unknown = answers("0" * 16)
+    unknown = read_all("0" * 16)
     assert unknown[:2] == (404, 404)
     close_work(work, by="Ann")
-    assert answers(name)[:2] == (404, 404)
-    assert answers(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
+    assert read_all(name)[:2] == (404, 404)
+    assert read_all(name)[2].replace(str(name).encode(), b"0" * 16) == unknown[2]
     assert open_work(wiring.services(), work, contact="", by="Ann").public_name == name
     remove_work(work, by="Ann")
-    assert answers(name)[:2] == (404, 404)
+    assert read_all(name)[:2] == (404, 404)
     with pytest.raises(RefusedError):
         open_work(wiring.services(), work, contact="", by="Ann")
 
@@ -113,15 +113,15 @@ def test_opening_and_closing_are_logged_once_each(work: Work) -> None:
 
 
 @pytest.mark.parametrize("contact", ["javascript:alert(1)", "ask me", "https://" + "a" * 300 + ".example"])
-def test_a_contact_that_is_no_address_is_refused(work: Work, contact: str) -> None:
+def test_invalid_contact_is_rejected(work: Work, contact: str) -> None:
     with pytest.raises(RefusedError):
         open_work(wiring.services(), work, contact=contact, by="Ann")
     assert Work.objects.get(pk=work.pk).opened_at is None
 
 
 @pytest.mark.long
-def test_whoever_asks_too_often_is_told_so(work: Work) -> None:
-    statuses = [answers("0" * 16)[0] for _ in range(40)]
+def test_public_page_rate_limit_is_reported(work: Work) -> None:
+    statuses = [read_all("0" * 16)[0] for _ in range(40)]
     assert statuses[0] == 404
     assert statuses[-1] == 429
     cache.clear()

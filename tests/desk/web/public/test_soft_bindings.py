@@ -16,7 +16,7 @@ from desk.api.common import limits
 from exhibit.pictures.iscc import iscc_of
 from registry.models import BytesState, SignedCopy, Work
 from registry.retention.purge import purge
-from registry.works.exporting import Wanted, exported
+from registry.works.exporting import ExportOptions, export_pictures
 from registry.works.opened import close_work, open_work
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
@@ -35,22 +35,22 @@ def work(scene: Scene) -> Iterator[Work]:
     cache.clear()
 
 
-def signed(work: Work) -> tuple[bytes, SignedCopy]:
-    ((_, data),) = exported(wiring.services(), work, Wanted(signed=True), by="Ann")
+def sign_copy(work: Work) -> tuple[bytes, SignedCopy]:
+    ((_, data),) = export_pictures(wiring.services(), work, ExportOptions(signed=True), by="Ann")
     return data, SignedCopy.objects.get()
 
 
-def value_of(picture: bytes) -> str:
+def binding_value(picture: bytes) -> str:
     return b64encode(iscc_of(picture, wiring.services().limits).binding).decode()
 
 
-def asked(value: str, **more: str) -> Any:  # noqa: ANN401 - JSON
-    answer = Client().get(reverse("soft-binding"), {"alg": ALG, "value": value, **more})
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    return answer.json().get("matches", answer.status_code)
+def query_binding(value: str, **more: str) -> Any:  # noqa: ANN401 - JSON
+    response = Client().get(reverse("soft-binding"), {"alg": ALG, "value": value, **more})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    return response.json().get("matches", response.status_code)
 
 
-def resaved(data: bytes, side: int = 0) -> bytes:
+def resave(data: bytes, side: int = 0) -> bytes:
     """Return another file of the same image, without metadata and optionally reduced."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     if side:
@@ -60,48 +60,50 @@ def resaved(data: bytes, side: int = 0) -> bytes:
     return out.getvalue()
 
 
-def test_a_stripped_copy_leads_to_the_manifest_that_was_signed(work: Work) -> None:
-    data, row = signed(work)
-    ((found),) = asked(value_of(resaved(data, 300)))
-    assert found["manifestId"] == row.manifest
-    assert 90 <= found["similarityScore"] <= 100
-    answer = Client().get(reverse("manifest", args=[row.manifest]))
-    assert answer.headers["Content-Type"] == "application/c2pa"
-    assert answer.content in data
+def test_copy_without_metadata_resolves_to_its_signed_manifest(work: Work) -> None:
+    data, row = sign_copy(work)
+    ((match),) = query_binding(binding_value(resave(data, 300)))
+    assert match["manifestId"] == row.manifest
+    assert 90 <= match["similarityScore"] <= 100
+    response = Client().get(reverse("manifest", args=[row.manifest]))
+    assert response.headers["Content-Type"] == "application/c2pa"
+    assert response.content in data
     import c2pa
 
-    with c2pa.Reader("application/c2pa", io.BytesIO(answer.content)) as reader:
-        plain = json.loads(reader.json())
-    assert plain["active_manifest"] == row.manifest
-    said = {one["label"]: one["data"] for one in plain["manifests"][row.manifest]["assertions"]}["c2pa.soft-binding"]
-    assert said["alg"] == ALG
-    assert asked(said["blocks"][0]["value"]) == [{"manifestId": row.manifest, "similarityScore": 100}]
+    with c2pa.Reader("application/c2pa", io.BytesIO(response.content)) as reader:
+        manifest_data = json.loads(reader.json())
+    assert manifest_data["active_manifest"] == row.manifest
+    binding = {
+        assertion["label"]: assertion["data"] for assertion in manifest_data["manifests"][row.manifest]["assertions"]
+    }["c2pa.soft-binding"]
+    assert binding["alg"] == ALG
+    assert query_binding(binding["blocks"][0]["value"]) == [{"manifestId": row.manifest, "similarityScore": 100}]
 
 
-def test_a_value_too_large_for_an_address_and_a_picture_may_be_posted(work: Work) -> None:
-    data, row = signed(work)
-    body = json.dumps({"alg": ALG, "value": value_of(data)})
-    posted = Client(enforce_csrf_checks=True).post(reverse("soft-binding"), body, content_type="application/json")
-    sent = Client(enforce_csrf_checks=True).post(
-        reverse("soft-binding-content"), resaved(data, 300), content_type="image/jpeg"
+def test_long_value_or_picture_may_be_posted(work: Work) -> None:
+    data, row = sign_copy(work)
+    body = json.dumps({"alg": ALG, "value": binding_value(data)})
+    response = Client(enforce_csrf_checks=True).post(reverse("soft-binding"), body, content_type="application/json")
+    other_response = Client(enforce_csrf_checks=True).post(
+        reverse("soft-binding-content"), resave(data, 300), content_type="image/jpeg"
     )
-    assert [one["manifestId"] for one in posted.json()["matches"]] == [row.manifest]
-    assert [one["manifestId"] for one in sent.json()["matches"]] == [row.manifest]
+    assert [match["manifestId"] for match in response.json()["matches"]] == [row.manifest]
+    assert [match["manifestId"] for match in other_response.json()["matches"]] == [row.manifest]
     other = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
     assert other.json() == {"matches": []}
 
 
-def test_another_picture_leads_nowhere_and_no_manifest_is_made_up(work: Work) -> None:
-    assert asked(value_of(photograph(1))) == []
-    signed(work)
-    assert asked(value_of(photograph(7))) == []
+def test_unrelated_picture_resolves_to_no_manifest(work: Work) -> None:
+    assert query_binding(binding_value(photograph(1))) == []
+    sign_copy(work)
+    assert query_binding(binding_value(photograph(7))) == []
 
 
 @pytest.mark.parametrize("how", ["closed", "removed", "purged"])
-def test_what_is_not_open_any_more_answers_like_what_never_was(work: Work, how: str) -> None:
-    data, row = signed(work)
-    value, address = value_of(data), reverse("manifest", args=[row.manifest])
-    assert (len(asked(value)), Client().get(address).status_code) == (1, 200)
+def test_closed_work_is_indistinguishable_from_an_unknown_one(work: Work, how: str) -> None:
+    data, row = sign_copy(work)
+    value, address = binding_value(data), reverse("manifest", args=[row.manifest])
+    assert (len(query_binding(value)), Client().get(address).status_code) == (1, 200)
     if how == "closed":
         close_work(work, by="Ann")
     elif how == "removed":
@@ -109,64 +111,64 @@ def test_what_is_not_open_any_more_answers_like_what_never_was(work: Work, how: 
     else:
         purge(wiring.services(), work.pictures.get().digest, by="Ann", reason="An order of a court.")
         assert work.pictures.get().bytes_state == BytesState.PURGED
-    assert (asked(value), Client().get(address).status_code) == ([], 404)
+    assert (query_binding(value), Client().get(address).status_code) == ([], 404)
 
 
-def test_a_plain_picture_is_found_by_its_bytes_alone(work: Work) -> None:
-    data, row = signed(work)
+def test_plain_picture_is_found_by_its_bytes(work: Work) -> None:
+    data, row = sign_copy(work)
     work.pictures.update(low_information=["flat"])
-    assert asked(value_of(resaved(data))) == []
-    SignedCopy.objects.update(instance=iscc_of(resaved(data), wiring.services().limits).bodies["instance"])
-    assert asked(value_of(resaved(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]
+    assert query_binding(binding_value(resave(data))) == []
+    SignedCopy.objects.update(instance=iscc_of(resave(data), wiring.services().limits).bodies["instance"])
+    assert query_binding(binding_value(resave(data))) == [{"manifestId": row.manifest, "similarityScore": 100}]
 
 
-def test_the_newest_copy_is_the_one_that_is_kept(work: Work) -> None:
-    first = signed(work)[1].manifest
-    second = signed(work)[1].manifest
+def test_newest_copy_is_stored(work: Work) -> None:
+    first = sign_copy(work)[1].manifest
+    second = sign_copy(work)[1].manifest
     assert first != second
-    gone = Client().get(reverse("manifest", args=[first]))
-    assert (gone.status_code, gone.json()["status"], gone["Access-Control-Allow-Origin"]) == (404, 404, "*")
+    response = Client().get(reverse("manifest", args=[first]))
+    assert (response.status_code, response.json()["status"], response["Access-Control-Allow-Origin"]) == (404, 404, "*")
 
 
-def test_what_cannot_be_answered_is_said(work: Work) -> None:
-    data, row = signed(work)
-    assert asked("AAAA") == 400
-    assert asked(value_of(data), alg="com.example.other") == 400
-    assert asked(value_of(data), maxResults="0") == 400
-    assert len(asked(value_of(data), maxResults="1")) == 1
-    posted = Client().post(reverse("soft-binding"), "[]", content_type="application/json")
-    assert (posted.status_code, posted.json()["status"]) == (400, 400)
+def test_invalid_soft_binding_requests_are_explained(work: Work) -> None:
+    data, row = sign_copy(work)
+    assert query_binding("AAAA") == 400
+    assert query_binding(binding_value(data), alg="com.example.other") == 400
+    assert query_binding(binding_value(data), maxResults="0") == 400
+    assert len(query_binding(binding_value(data), maxResults="1")) == 1
+    response = Client().post(reverse("soft-binding"), "[]", content_type="application/json")
+    assert (response.status_code, response.json()["status"]) == (400, 400)
     text = Client().post(reverse("soft-binding-content"), b"no picture", content_type="image/png")
     assert text.status_code == 415
     address = reverse("manifest", args=[row.manifest])
     assert Client().get(address, {"returnActiveManifest": "true"}).status_code == 400
     assert Client().get(reverse("manifest", args=["\0"])).status_code == 404
-    told = Client().get(reverse("soft-binding-algorithms")).json()
-    assert told == {"watermarks": [], "fingerprints": [{"alg": ALG}]}
+    algorithms = Client().get(reverse("soft-binding-algorithms")).json()
+    assert algorithms == {"watermarks": [], "fingerprints": [{"alg": ALG}]}
 
 
-def test_strangers_pictures_are_measured_one_at_a_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anonymous_pictures_are_measured_one_at_a_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
     with limits.ASKED:
-        answer = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
-    assert (answer.status_code, answer.json()["status"]) == (429, 429)
+        response = Client().post(reverse("soft-binding-content"), photograph(7), content_type="image/jpeg")
+    assert (response.status_code, response.json()["status"]) == (429, 429)
 
 
-def test_a_strangers_picture_costs_little(work: Work) -> None:
+def test_expensive_anonymous_pictures_are_rejected(work: Work) -> None:
     large = io.BytesIO()
     Image.new("L", (6000, 5000)).save(large, "PNG")
-    answer = Client().post(reverse("soft-binding-content"), large.getvalue(), content_type="image/png")
-    assert answer.status_code == 415
-    assert "pixels" in answer.json()["title"]
+    response = Client().post(reverse("soft-binding-content"), large.getvalue(), content_type="image/png")
+    assert response.status_code == 415
+    assert "pixels" in response.json()["title"]
     long = Client().post(reverse("soft-binding-content"), photograph(1) + b"a" * 1024 * 1024, content_type="image/jpeg")
     assert long.status_code == 413
 
 
-@pytest.mark.parametrize(("name", "most"), [("soft-binding", 60), ("soft-binding-content", 10), ("manifest", 60)])
-def test_whoever_asks_too_often_is_told_so(work: Work, name: str, most: int) -> None:
+@pytest.mark.parametrize(("name", "limit"), [("soft-binding", 60), ("soft-binding-content", 10), ("manifest", 60)])
+def test_soft_binding_rate_limit_is_reported(work: Work, name: str, limit: int) -> None:
     address = reverse(name, args=["x"] if name == "manifest" else [])
     ask = Client().post if name == "soft-binding-content" else Client().get
-    *answers, last = [ask(address) for _ in range(most + 1)]
-    assert 429 not in [answer.status_code for answer in answers]
+    *responses, last = [ask(address) for _ in range(limit + 1)]
+    assert 429 not in [response.status_code for response in responses]
     assert (last.status_code, last.json()["status"], last["Retry-After"]) == (429, 429, "60")
     assert last["Access-Control-Allow-Origin"] == "*"  # without it, a page of another site could not read the reason

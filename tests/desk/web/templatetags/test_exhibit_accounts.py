@@ -12,7 +12,7 @@ from registry.models import Role, Scope
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("user_agent", "name"),
     [
         ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537 Chrome/130.0 Safari/537 Edg/130.0", "Edge · Windows"),
         ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537 Chrome/130.0 Mobile Safari/537", "Chrome · Android"),
@@ -20,20 +20,20 @@ from registry.models import Role, Scope
         ("curl/8.10", "curl/8.10"),
     ],
 )
-def test_a_browser_is_named_in_a_word_or_two(told: str, name: str) -> None:
-    assert browser_name(told) == name
+def test_browser_has_a_short_name(user_agent: str, name: str) -> None:
+    assert browser_name(user_agent) == name
 
 
-def test_roles_and_scopes_are_in_the_readers_language() -> None:
-    english = [role_name(one) for one in Role] + [scope_name(one) for one in Scope]
+def test_roles_and_scopes_are_translated() -> None:
+    english = [role_name(value) for value in Role] + [scope_name(value) for value in Scope]
     assert all(english)
     with translation.override("zh-hans"):
-        chinese = [role_name(one) for one in Role] + [scope_name(one) for one in Scope]
+        chinese = [role_name(value) for value in Role] + [scope_name(value) for value in Scope]
     assert not set(english) & set(chinese)
     assert role_name("founder") == "founder"  # a role that no version knows
 
 
-def test_the_site_is_open_where_the_operator_says_so(config: Config) -> None:
-    for how, opened in (("open", True), ("invited", False)):
-        with override_settings(CONFIG=replace(config, sign_up=how)):
+def test_sign_up_is_open_where_the_operator_enables_it(config: Config) -> None:
+    for mode, opened in (("open", True), ("invited", False)):
+        with override_settings(CONFIG=replace(config, sign_up=mode)):
             assert site_is_open() is opened

@@ -10,47 +10,47 @@ from desk.web.templatetags.exhibit_notices import with_due
 from exhibit.clock import now
 from registry.models import Case, Membership, Notice, Owner, User, Work
 from tests.assets.rows import owner
-from tests.assets.source import flat
+from tests.assets.source import collapse_whitespace
 
 
 @pytest.fixture
 def studio(db: None) -> Owner:
     """An owner with four sent notices, each due for a check a day later than the one before."""
-    made, today = owner("studio"), timezone.localdate()
+    new_owner, today = owner("studio"), timezone.localdate()
     for number in range(1, 5):
-        about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
+        fields = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
         due = today - timedelta(days=5 - number)
-        Notice.objects.create(owner=made, number=number, state="sent", due_on=due, due_what="reminder", **about)
-    return made
+        Notice.objects.create(owner=new_owner, number=number, state="sent", due_on=due, due_what="reminder", **fields)
+    return new_owner
 
 
-def shown(tag: str, **values: object) -> str:
-    return flat(Template("{% load exhibit_notices %}{% " + tag + " %}").render(Context(values)))
+def render(tag: str, **values: object) -> str:
+    return collapse_whitespace(Template("{% load exhibit_notices %}{% " + tag + " %}").render(Context(values)))
 
 
-def test_the_most_urgent_notices_are_named_and_that_there_are_more(studio: Owner) -> None:
-    page = shown("notices_due owner", owner=studio)
+def test_most_urgent_notices_are_listed_with_a_link_to_the_rest(studio: Owner) -> None:
+    page = render("notices_due owner", owner=studio)
     assert [page.count(f"Notice {n} about shop.example") for n in (1, 2, 3, 4)] == [1, 1, 1, 0]
     assert page.count('class="flag"') == 3
     assert 'href="/o/studio/notices/?state=open"' in page
-    assert shown("notices_due owner", owner=owner("agency")).strip() == ""
+    assert render("notices_due owner", owner=owner("agency")).strip() == ""
 
 
-def test_members_read_how_many_are_due_with_each_owner(studio: Owner) -> None:
+def test_due_notices_are_counted_per_owner(studio: Owner) -> None:
     ann = User.objects.create_user("ann", "ann@example.org", "not used")
-    for one in (studio, owner("agency")):
-        Membership.objects.create(user=ann, owner=one)
-    told = with_due(list(Membership.objects.order_by("owner__slug").select_related("owner")))
-    assert [(one.owner.slug, one.due) for one in told] == [("agency", 0), ("studio", 4)]  # type: ignore[attr-defined]
+    for item in (studio, owner("agency")):
+        Membership.objects.create(user=ann, owner=item)
+    memberships = with_due(list(Membership.objects.order_by("owner__slug").select_related("owner")))
+    assert [(item.owner.slug, item.due) for item in memberships] == [("agency", 0), ("studio", 4)]  # type: ignore[attr-defined]
 
 
 def test_a_counter_notice_pauses_a_case(studio: Owner) -> None:
     work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
-    about = {"owner": studio, "work": work, "party": "shop.example", "opened_at": now(), "decision": "confirmed"}
-    case = Case.objects.create(number=1, **about)
-    assert "/notices/new" in shown("case_notices owner case may_decide=True", owner=studio, case=case)
-    assert "Notices" not in shown("case_notices owner case", owner=studio, case=case)
+    fields = {"owner": studio, "work": work, "party": "shop.example", "opened_at": now(), "decision": "confirmed"}
+    case = Case.objects.create(number=1, **fields)
+    assert "/notices/new" in render("case_notices owner case may_decide=True", owner=studio, case=case)
+    assert "Notices" not in render("case_notices owner case", owner=studio, case=case)
     Notice.objects.get(number=1).notice_cases.create(case=case)
     Notice.objects.filter(number=1).update(state="countered")
-    page = shown("case_notices owner case may_decide=True", owner=studio, case=case)
+    page = render("case_notices owner case may_decide=True", owner=studio, case=case)
     assert "/notices/new" not in page

@@ -23,10 +23,10 @@ from indexer.layout.information import COMPOSED
 from registry.crawls.watching import FILE_KINDS
 from registry.models import Work
 from registry.services.services import Services
-from tests.assets.site_browser import use_house
+from tests.assets.site_browser import use_services
 
 
-def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
+def test_each_list_of_a_page_has_its_own_pagination() -> None:
     context = RequestContext(RequestFactory().get("/", {"visits": "2", "q": "a b"}))
     pages = Paginator(range(10), 4)
     middle = paging_of(context, pages.page(2), "history", "Pagination of the history")
@@ -34,24 +34,24 @@ def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
     assert middle["after"] == "?visits=2&q=a+b&history=3#history"
     assert paging_of(context, pages.page(1), "history", "")["before"] == ""
     assert paging_of(context, pages.page(3), "history", "")["after"] == ""
-    only = paging_of(context, pages.page(2))
-    assert (only["label"], only["after"]) == ("Pages", "?visits=2&q=a+b&page=3")
+    paging = paging_of(context, pages.page(2))
+    assert (paging["label"], paging["after"]) == ("Pages", "?visits=2&q=a+b&page=3")
 
 
-def test_a_work_that_is_held_back_for_more_than_being_a_collage_is_not_only_composed() -> None:
+def test_work_on_hold_for_more_than_a_collage_is_not_only_composed() -> None:
     reason = next(iter(COMPOSED))
     assert is_composed([reason])
     assert not is_composed([reason, "flat"])
     assert not is_composed([])
 
 
-def test_the_works_of_a_licence_are_said_by_number_or_how_many() -> None:
+def test_works_of_a_licence_are_shown_by_number_or_count() -> None:
     works = [Work(number=number) for number in (3, 4)]
     assert (works_in_words(works), works_in_words(works, 2), works_in_words(works, 1)) == ("3, 4", "3, 4", "2 works")
     assert works_in_words([], 1) == "all"
 
 
-def test_sources_and_times_of_rows_are_read() -> None:
+def test_sources_and_times_of_rows_are_readable() -> None:
     for kind in ("site", "sitemap", "feed", "list", "search", *FILE_KINDS):
         with translation.override("zh-hans"):
             assert kind_in_words(kind) not in (kind, ""), kind
@@ -60,10 +60,10 @@ def test_sources_and_times_of_rows_are_read() -> None:
     assert moment(rfc3339(now_)) == now_
 
 
-def test_a_search_has_the_name_that_people_know_and_a_site_its_address(
+def test_search_shows_its_display_name_and_site_its_url(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_house(monkeypatch, Services(replace(config, data_dir=tmp_path)))
+    use_services(monkeypatch, Services(replace(config, data_dir=tmp_path)))
     assert source_title({"kind": "search", "url": "tineye"}) == "TinEye"
     assert source_title({"kind": "search", "url": "gone"}) == "gone"  # the operator no longer offers it
     assert source_title({"kind": "site", "url": "https://tineye.example/"}) == "https://tineye.example/"

@@ -17,42 +17,42 @@ from exhibit.network.addresses import url_key
 from registry.crawls import crawling, watching
 from registry.models import Crawl, HostLease, Picture, Refusal, Watch
 from tests.assets.pages import has_test_id, message_levels, select
-from tests.assets.rows import bring, claim, owner, photograph
+from tests.assets.rows import claim, owner, photograph, record_sightings
 from tests.assets.site_browser import Site
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
-LEFT = [(1412, "unchanged"), (1, "stated")]
+SKIP_COUNTS = [(1412, "unchanged"), (1, "stated")]
 """Known pages left for a later crawl, by reason."""
 
 __all__ = ["ann", "shop", "studio"]
 
 
 @pytest.mark.long
-def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compared(
+def test_progress_is_polled_until_the_run_ends_and_all_is_compared(
     inline: SyncRunner, ann: Client, shop: Watch
 ) -> None:
     crawl = watching.start_now(shop)
-    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
-    assert planned is not None
-    epoch = claim(planned)
-    bring(inline.services, planned, epoch, [photograph(1), photograph(2)])
+    crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
+    assert crawl_slice is not None
+    epoch = claim(crawl_slice)
+    record_sightings(inline.services, crawl_slice, epoch, [photograph(1), photograph(2)])
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
     assert 'hx-trigger="every 2s"' in page
     assert "<dd>2</dd>" in page
-    crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
-    crawling.stop(crawl.pk)
-    assert crawling.end_crawl_if_worked_off(crawl.pk)
+    crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
+    crawling.stop_crawl(crawl.pk)
+    assert crawling.end_crawl_if_finished(crawl.pk)
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
     assert str(ENDS["stopped"]) in page
     assert 'hx-trigger="every 5s"' in page
     inline.run_until_idle()
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
     assert "hx-get" not in page
-    assert not any(counted(n, of) in page for n, of in LEFT)
-    Crawl.objects.update(not_asked={of: n for n, of in LEFT})
+    assert not any(counted(n, reason) in page for n, reason in SKIP_COUNTS)
+    Crawl.objects.update(not_asked={reason: n for n, reason in SKIP_COUNTS})
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
-    assert all(counted(n, of) in page.replace("&#x27;", "'") for n, of in LEFT)
+    assert all(counted(n, reason) in page.replace("&#x27;", "'") for n, reason in SKIP_COUNTS)
     assert ann.post(f"{ADDRESS}run", {"everything": "yes"}).status_code == 302
     assert [row.everything for row in Crawl.objects.order_by("number")] == [False, True]
     Crawl.objects.filter(number=2).delete()
@@ -60,18 +60,20 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
 
 
 @pytest.mark.long
-def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> None:
+def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
     looked_at = watching.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
     crawl = watching.start_now(looked_at)
-    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
-    assert planned is not None
-    bring(site.services, planned, claim(planned), [photograph(1), photograph(2)])
+    crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
+    assert crawl_slice is not None
+    record_sightings(site.services, crawl_slice, claim(crawl_slice), [photograph(1), photograph(2)])
     ending = site.member(crawl.watch.owner).open(f"{ADDRESS}crawls/1/")
-    gone = "http://shop.example/gone"
-    Refusal.objects.create(crawl=crawl, key=url_key(gone), url=gone, reason="http-404", sentence="", at=now())
+    removed_url = "http://shop.example/gone"
+    Refusal.objects.create(
+        crawl=crawl, key=url_key(removed_url), url=removed_url, reason="http-404", sentence="", at=now()
+    )
     Crawl.objects.update(state="done", finished_at=now())
     expect(ending.get_by_text("ended", exact=False).first).to_be_visible()  # the whole section, not only the numbers
-    expect(ending.get_by_role("cell", name=gone)).to_be_visible()
+    expect(ending.get_by_role("cell", name=removed_url)).to_be_visible()
     bare = site.member(crawl.watch.owner, javascript=False)
     pages = [ADDRESS, f"{ADDRESS}crawls/1/"]
     tabs = []
@@ -82,24 +84,24 @@ def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> 
         page.goto(site.base + address)
         page.evaluate("window.kept = true")
         tabs.append(page)
-    for left in (1, 0):
+    for count in (1, 0):
         Picture.objects.filter(pk=Picture.objects.filter(state="todo").values("pk")[:1]).update(state="done")
         for page in tabs:
             page.clock.fast_forward(6_000)
-            waiting = page.locator(".progress div", has_text="still to be compared").locator("dd")
-            expect(waiting).to_have_text([str(left)] if left else [])
-            expect(page.locator(".progress[hx-get]")).to_have_count(min(left, 1))
+            progress = page.locator(".progress div", has_text="still to be compared").locator("dd")
+            expect(progress).to_have_text([str(count)] if count else [])
+            expect(page.locator(".progress[hx-get]")).to_have_count(min(count, 1))
             assert page.evaluate("window.kept")
     bare.open(pages[0])
     assert bare.page.locator(".progress, noscript meta").count() == 0
     assert bare.open(pages[1]).locator("noscript meta").count() == 0
 
 
-def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
+def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     crawl = watching.start_now(shop)
-    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is not None
+    assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is not None
     assert message_levels(ann.post(f"{ADDRESS}crawls/1/stop", follow=True)) == ["success"]
-    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
+    assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is None
     page = ann.get(f"{ADDRESS}crawls/1/")
     assert page.headers["Cache-Control"] == "private, no-store"
     crawl.slices.update(state="done")
@@ -108,7 +110,7 @@ def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann:
     assert (crawl.state, crawl.reason) == ("done", "stopped")
 
 
-def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watch) -> None:
+def test_refusals_are_explained_by_reason(ann: Client, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     for number, reason in enumerate(("robots", "http-404", "http-404", "http-503")):
         url = f"http://shop.example/{number}"
@@ -116,28 +118,28 @@ def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watc
     page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
     for reason in ("robots", "http-404", "http-503"):
         assert refusal_in_words(reason) in html.unescape(page), reason
-    only = ann.get(f"{ADDRESS}crawls/1/", {"reason": "http-404"}).content.decode()
-    assert "shop.example/1" in only
-    assert "shop.example/0" not in only
+    page_text = ann.get(f"{ADDRESS}crawls/1/", {"reason": "http-404"}).content.decode()
+    assert "shop.example/1" in page_text
+    assert "shop.example/0" not in page_text
 
 
 ALL = "Everything that was found was fetched and stored."
-ASKED = "No requests were refused."
+NO_REFUSALS = "No requests were refused."
 
 
-def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
+def add_ended_crawl(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
     """Create an ended crawl of a watch, with slices of these counts."""
     crawl = watching.start_now(watch)
-    for number, told in enumerate(counts):
-        crawl.slices.create(number=number + 1, state="done", counts=told)
+    for number, slice_counts in enumerate(counts):
+        crawl.slices.create(number=number + 1, state="done", counts=slice_counts)
     crawl.frontier.update(state="done")
     Crawl.objects.filter(pk=crawl.pk).update(state="done", reason=reason, finished_at=now())
     return crawl
 
 
-def test_what_limits_left_out_is_counted_on_the_page_and_over_the_api(ann: Client, shop: Watch) -> None:
+def test_skipped_requests_are_counted_by_limit_on_page_and_api(ann: Client, shop: Watch) -> None:
     counts: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
-    crawl = ended(
+    crawl = add_ended_crawl(
         shop, {**counts, "left_out": {"style-sheets": 2}}, {**counts, "left_out": {"style-sheets": 3, "entries": 1}}
     )
     page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
@@ -146,15 +148,15 @@ def test_what_limits_left_out_is_counted_on_the_page_and_over_the_api(ann: Clien
     assert CrawlDetails.from_row(crawl, refused={}).skipped == {"entries": 1, "style-sheets": 5}
 
 
-def test_everything_that_may_be_left_out_has_words() -> None:
+def test_every_skip_reason_has_a_label() -> None:
     assert set(LEFT_OUT) == set(LeftOut)
 
 
 @pytest.mark.long
-def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: Watch) -> None:
+def test_complete_fetch_is_stated_only_when_true(ann: Client, shop: Watch) -> None:
     """Test that anything left out removes the sentence: scripts, depth, a budget, and slices without counts."""
-    whole: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
-    crawl = ended(shop, whole, {"reason": "finished"})
+    slice_counts: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
+    crawl = add_ended_crawl(shop, slice_counts, {"reason": "finished"})
 
     def page() -> str:
         return ann.get(f"{ADDRESS}crawls/1/").content.decode()
@@ -163,13 +165,13 @@ def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: W
     for counts, sentence in (
         ({"pages": 3, "scripts_not_run": 1}, "1 page runs scripts that may add pictures:"),
         ({"pages": 9, "scripts_not_run": 4}, "4 pages run scripts that may add pictures:"),
-        ({"pages": 9}, ASKED),
+        ({"pages": 9}, NO_REFUSALS),
     ):
         crawl.slices.filter(number=2).update(counts=counts)
         assert sentence in page()
-        assert ASKED in page()
+        assert NO_REFUSALS in page()
         assert ALL not in page()
-    crawl.slices.filter(number=2).update(counts=whole)
+    crawl.slices.filter(number=2).update(counts=slice_counts)
     crawl.frontier.update(depth=3)
     assert ALL not in page()
     crawl.frontier.update(depth=2)
@@ -178,8 +180,8 @@ def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: W
     assert ALL not in page()
 
 
-def test_pages_whose_scripts_were_not_run_are_told_with_how_to_render_them(ann: Client, shop: Watch) -> None:
-    crawl = ended(shop, {"pages": 20, "scripts_not_run": 5}, {"pages": 20, "scripts_not_run": 7})
+def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, shop: Watch) -> None:
+    crawl = add_ended_crawl(shop, {"pages": 20, "scripts_not_run": 5}, {"pages": 20, "scripts_not_run": 7})
     page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
     (link,) = re.findall(
         r'12 pages run scripts that may add pictures:\s*<a href="([^"#]+)#id_rendering">render them', page
@@ -191,7 +193,7 @@ def test_pages_whose_scripts_were_not_run_are_told_with_how_to_render_them(ann: 
     assert "#id_rendering" not in page
 
 
-def test_a_host_that_a_run_waits_for_is_told_with_its_time(ann: Client, shop: Watch) -> None:
+def test_host_that_delays_a_run_is_shown_with_its_time(ann: Client, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     Crawl.objects.filter(pk=crawl.pk).update(state="doing")
     HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))

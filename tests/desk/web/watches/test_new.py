@@ -14,17 +14,17 @@ from registry.services.services import Services
 from tests.assets.pages import select
 from tests.assets.rows import owner
 from tests.assets.site import Answer, Site
-from tests.assets.site_browser import use_house
-from tests.assets.source import flat
+from tests.assets.site_browser import use_services
+from tests.assets.source import collapse_whitespace
 from tests.desk.web.watches.test_views import fields
 from workers.tasks.sync_runner import SyncRunner
 
-NEW, MAKE = "/o/studio/watches/new", "/o/studio/watches/make"
+NEW, CREATE_URL = "/o/studio/watches/new", "/o/studio/watches/make"
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    use_house(monkeypatch, Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",))))
+    use_services(monkeypatch, Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",))))
     return owner("studio")
 
 
@@ -44,21 +44,23 @@ def shop() -> Iterator[Site]:
         yield site
 
 
-def offered(page: str) -> list[str]:
-    return [html.unescape(one) for one in re.findall(r'name="source" value="([^"]*)" checked', flat(page))]
+def offered_sources(page: str) -> list[str]:
+    return [
+        html.unescape(url) for url in re.findall(r'name="source" value="([^"]*)" checked', collapse_whitespace(page))
+    ]
 
 
-def test_ones_own_site_is_called_so_on_the_way_and_what_many_share_is_nobodys(ann: Client, shop: Site) -> None:
+def test_own_site_is_marked_and_shared_hosts_are_not(ann: Client, shop: Site) -> None:
     assert '<input type="hidden" name="own" value="yes">' in ann.get(f"{NEW}?own=yes").content.decode()
     page = ann.post(NEW, {"address": shop.url("/"), "own": "yes"}).content.decode()
-    assert re.search(r'<input type="checkbox" name="own"[^>]* checked', flat(page))
-    given = fields(page) | {"source": offered(page), "offered": offered(page), "own": "on"}
-    shared = ann.post(MAKE, given | {"source": ["site https://www.flickr.com/"]})
+    assert re.search(r'<input type="checkbox" name="own"[^>]* checked', collapse_whitespace(page))
+    form = fields(page) | {"source": offered_sources(page), "offered": offered_sources(page), "own": "on"}
+    shared = ann.post(CREATE_URL, form | {"source": ["site https://www.flickr.com/"]})
     assert shared.status_code == 422
     assert "flickr.com" in shared.content.decode()
-    ann.post(MAKE, given)
+    ann.post(CREATE_URL, form)
     assert Watch.objects.get().own
-    assert 'Your own place: <span class="url">127.0.0.1</span>' in flat(
+    assert 'Your own place: <span class="url">127.0.0.1</span>' in collapse_whitespace(
         ann.get("/o/studio/watches/1/").content.decode()
     )
     edit = "/o/studio/watches/1/edit"
@@ -66,25 +68,25 @@ def test_ones_own_site_is_called_so_on_the_way_and_what_many_share_is_nobodys(an
     assert not Watch.objects.get().own
 
 
-def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> None:
+def test_pasted_url_becomes_a_running_watch(ann: Client, shop: Site) -> None:
     assert 'name="address"' in ann.get(NEW).content.decode()
     page = ann.post(NEW, {"address": f" {shop.url('/')} "}).content.decode()
     assert "The shop" in page
-    assert offered(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
-    given = fields(page) | {"source": offered(page), "offered": offered(page), "now": "yes"}
-    answer = ann.post(MAKE, given)
+    assert offered_sources(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
+    form = fields(page) | {"source": offered_sources(page), "offered": offered_sources(page), "now": "yes"}
+    response = ann.post(CREATE_URL, form)
     watch = Watch.objects.get()
-    assert answer.headers["Location"] == "/o/studio/watches/1/crawls/1/"
-    assert [one["kind"] for one in watch.sources] == ["site", "feed"]
+    assert response.headers["Location"] == "/o/studio/watches/1/crawls/1/"
+    assert [source["kind"] for source in watch.sources] == ["site", "feed"]
     assert (watch.name, watch.interval_seconds, watch.budget["pages"]) == ("127.0.0.1", 86_400, 1_000)
     assert watch.crawls.get().state == "doing"
 
 
-def test_a_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> None:
+def test_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> None:
     for name in ("127.0.0.1", "127.0.0.1 (2)"):
         page = ann.post(NEW, {"address": shop.url("/")}).content.decode()
         assert fields(page)["name"] == name
-        ann.post(MAKE, fields(page) | {"source": offered(page), "offered": offered(page)})
+        ann.post(CREATE_URL, fields(page) | {"source": offered_sources(page), "offered": offered_sources(page)})
     assert Watch.objects.count() == 2
     assert not Watch.objects.filter(crawls__isnull=False).exists()
 
@@ -92,12 +94,12 @@ def test_a_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> 
 @pytest.mark.parametrize(
     "source", ["site http://10.0.0.1/", "site https://denied.example/a", "folder /etc", "warc /etc/passwd", "site", ""]
 )
-def test_what_a_form_makes_up_is_no_source(ann: Client, shop: Site, source: str) -> None:
+def test_forged_source_is_rejected(ann: Client, shop: Site, source: str) -> None:
     denylists.deny("denied.example", by="Ann", reason="asked")
-    given = fields(ann.post(NEW, {"address": shop.url("/")}).content.decode())
-    answer = ann.post(MAKE, given | {"source": [source], "offered": [source]})
-    assert answer.status_code == 422
-    assert 'class="errorlist' in answer.content.decode()
+    form = fields(ann.post(NEW, {"address": shop.url("/")}).content.decode())
+    response = ann.post(CREATE_URL, form | {"source": [source], "offered": [source]})
+    assert response.status_code == 422
+    assert 'class="errorlist' in response.content.decode()
     assert not Watch.objects.exists()
 
 
@@ -112,23 +114,23 @@ def test_what_a_form_makes_up_is_no_source(ann: Client, shop: Site, source: str)
         "<script>alert(1)</script>",
     ],
 )
-def test_what_is_no_address_gets_a_clear_answer(ann: Client, address: str) -> None:
-    answer = ann.post(NEW, {"address": address})
-    assert answer.status_code == 422
-    assert select(answer, "[role=alert]")
-    assert "<script>alert" not in answer.content.decode()
+def test_invalid_url_gets_a_clear_message(ann: Client, address: str) -> None:
+    response = ann.post(NEW, {"address": address})
+    assert response.status_code == 422
+    assert select(response, "[role=alert]")
+    assert "<script>alert" not in response.content.decode()
 
 
-def test_a_site_that_doesnt_answer_now_can_be_watched_all_the_same(ann: Client, shop: Site) -> None:
+def test_unreachable_site_can_be_watched(ann: Client, shop: Site) -> None:
     shop.routes["/"] = Answer(status=503)
     page = ann.post(NEW, {"address": shop.url("/")}).content.decode()
     assert "503" in select(page, "#problem").get("")
-    ann.post(MAKE, fields(page) | {"source": offered(page), "offered": offered(page)})
+    ann.post(CREATE_URL, fields(page) | {"source": offered_sources(page), "offered": offered_sources(page)})
     assert Watch.objects.get().sources == [{"kind": "site", "url": shop.url("/")}]
 
 
-def test_a_site_whose_robots_txt_forbids_it_isnt_offered(ann: Client, shop: Site) -> None:
+def test_site_that_robots_txt_forbids_is_not_offered(ann: Client, shop: Site) -> None:
     shop.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /\n")
-    answer = ann.post(NEW, {"address": shop.url("/")})
-    assert answer.status_code == 422
-    assert offered(answer.content.decode()) == []
+    response = ann.post(NEW, {"address": shop.url("/")})
+    assert response.status_code == 422
+    assert offered_sources(response.content.decode()) == []

@@ -12,63 +12,70 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.crawls import revisits, watching
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
-from tests.assets.rows import found_studio
+from tests.assets.rows import create_studio
 from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner with a work of which a copy was found."""
-    return found_studio(inline)
+    return create_studio(inline)
 
 
-def page(of: Owner, address: str) -> str:
+def read_page(owner: Owner, address: str) -> str:
     client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
-    of.memberships.create(user=user)
+    owner.memberships.create(user=user)
     client.force_login(user)
-    return client.get(f"/o/{of.slug}/{address}").content.decode()
+    return client.get(f"/o/{owner.slug}/{address}").content.decode()
 
 
-def past_watch(of: Owner) -> Watch:
-    return Watch.objects.create(owner=of, number=9, name=revisits.NAME, sources=[revisits.SOURCE], paused=True)
+def add_past_watch(owner: Owner) -> Watch:
+    return Watch.objects.create(owner=owner, number=9, name=revisits.NAME, sources=[revisits.SOURCE], paused=True)
 
 
-def test_a_work_tells_how_far_the_search_is_and_what_had_expired(studio: Owner) -> None:
-    crawl = Crawl.objects.create(watch=past_watch(studio), number=1, state="done", started_at=now())
-    registered = WorkPicture.objects.get().picture
-    found = Picture.objects.exclude(pk=registered.pk).get()
+def test_work_shows_past_search_progress_and_expired_pages(studio: Owner) -> None:
+    crawl = Crawl.objects.create(watch=add_past_watch(studio), number=1, state="done", started_at=now())
+    registered_picture = WorkPicture.objects.get().picture
+    picture = Picture.objects.exclude(pk=registered_picture.pk).get()
     WorkPicture.objects.update(progress={"alike": 7, "compared": 3}, state="doing")
     Revisit.objects.create(
-        owner=studio, registered=registered, found=found, crawl=crawl, hamming=4, asked_at=now(),
+        owner=studio, registered=registered_picture, found=picture, crawl=crawl, hamming=4, asked_at=now(),
         outcome=Revisit.Outcome.GONE, sentence="Seen there, and gone.",
     )  # fmt: skip
-    shown = page(studio, f"works/{Work.objects.get().number}/")
-    assert re.search(r"\b7\D+\b3\b", shown)
-    assert "Seen there, and gone." in shown
+    text = read_page(studio, f"works/{Work.objects.get().number}/")
+    assert re.search(r"\b7\D+\b3\b", text)
+    assert "Seen there, and gone." in text
 
 
-def test_what_became_of_asking_again_is_said_in_the_readers_language(inline: SyncRunner, studio: Owner) -> None:
-    crawl = Crawl.objects.create(watch=past_watch(studio), number=1, state="done", started_at=now())
-    registered = WorkPicture.objects.get().picture
-    found = Picture.objects.exclude(pk=registered.pk).get()
+def test_outcomes_of_repeated_visits_are_translated(inline: SyncRunner, studio: Owner) -> None:
+    crawl = Crawl.objects.create(watch=add_past_watch(studio), number=1, state="done", started_at=now())
+    registered_picture = WorkPicture.objects.get().picture
+    picture = Picture.objects.exclude(pk=registered_picture.pk).get()
     Revisit.objects.create(
-        owner=studio, registered=registered, found=found, crawl=crawl, hamming=4, inliers=30, dense=0.9, asked_at=now()
+        owner=studio,
+        registered=registered_picture,
+        found=picture,
+        crawl=crawl,
+        hamming=4,
+        inliers=30,
+        dense=0.9,
+        asked_at=now(),
     )
-    revisits.conclude_ended()
-    kept = Revisit.objects.get().sentence
-    assert "90%" in kept
+    revisits.record_results()
+    sentence = Revisit.objects.get().sentence
+    assert "90%" in sentence
     with translation.override("zh-hans"):
-        assert not re.search("[a-z]{2,} [a-z]{2,}", in_words(kept)), in_words(kept)
+        assert not re.search("[a-z]{2,} [a-z]{2,}", in_words(sentence)), in_words(sentence)
 
 
-def test_a_case_tells_why_a_person_has_to_look_and_that_there_are_more_copies(studio: Owner) -> None:
+def test_case_explains_why_review_is_needed_and_mentions_further_copies(studio: Owner) -> None:
     identity = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     Match.objects.update(decision="review", reasons=["imprecise"], further=[identity, identity])
-    shown = page(studio, f"cases/{Case.objects.get().number}/")
-    assert remarks_of(["imprecise"])[0] in shown
+    text = read_page(studio, f"cases/{Case.objects.get().number}/")
+    assert remarks_of(["imprecise"])[0] in text
 
 
-def test_a_copy_with_nothing_wrong_is_cleared_without_being_counted_as_an_error(studio: Owner) -> None:
+def test_dismissed_correct_copy_is_not_counted_as_an_error(studio: Owner) -> None:
     case = Case.objects.get()
     client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
     studio.memberships.create(user=user, role="owner")
@@ -82,18 +89,18 @@ def test_a_copy_with_nothing_wrong_is_cleared_without_being_counted_as_an_error(
 
 
 @pytest.mark.parametrize(
-    ("reasons", "said"),
+    ("reasons", "expected"),
     [(["page"], "never a certain match"), (["flat"], "cannot be matched reliably"), ([], "")],
 )
-def test_works_that_are_held_back_say_so(studio: Owner, reasons: list[str], said: str) -> None:
+def test_works_on_hold_show_a_reason(studio: Owner, reasons: list[str], expected: str) -> None:
     Work.objects.update(low_information=reasons)
-    shown = page(studio, "works/").replace("&#x27;", "'")
-    told = [one for one in ("never a certain match", "cannot be matched reliably") if one in shown]
-    assert "".join(told) == said
+    text = read_page(studio, "works/").replace("&#x27;", "'")
+    messages = [message for message in ("never a certain match", "cannot be matched reliably") if message in text]
+    assert "".join(messages) == expected
 
 
-def test_the_watch_of_the_past_has_no_times_and_is_started_by_nobody(studio: Owner) -> None:
-    watch = past_watch(studio)
-    for deed in (watching.resume, watching.pause, watching.start_now):
+def test_past_watch_has_no_schedule_and_cannot_be_started(studio: Owner) -> None:
+    watch = add_past_watch(studio)
+    for action in (watching.resume, watching.pause, watching.start_now):
         with pytest.raises(WrongUseError):
-            deed(watch)
+            action(watch)

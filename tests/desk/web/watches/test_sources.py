@@ -10,26 +10,26 @@ from registry.crawls import watching
 from registry.models import Owner, Watch
 from tests.assets.pages import message_levels
 from tests.assets.site import Site
-from tests.desk.web.watches.test_new import offered, shop as site
+from tests.desk.web.watches.test_new import offered_sources, shop as site
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "shop", "site", "studio"]
 
 
-def test_a_pasted_address_is_added_to_a_watch(ann: Client, studio: Owner, inline: SyncRunner, site: Site) -> None:
+def test_pasted_url_is_added_to_a_watch(ann: Client, studio: Owner, inline: SyncRunner, site: Site) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     other = [("site", "http://other.example/")]
     watching.add_watch(studio, "other", other, every=timedelta(days=1), budget={}, politeness={})
     sources = "/o/studio/watches/1/sources/"
     assert ann.post(sources, {"address": "not a url"}).status_code == 422
     page = ann.post(sources, {"address": site.url("/")}).content.decode()
-    feed = offered(page)[1]
+    feed = offered_sources(page)[1]
     assert message_levels(ann.post(f"{sources}add", {"source": feed}, follow=True)) == ["success"]
-    assert [one["url"] for one in Watch.objects.get().sources] == ["http://other.example/", site.url("/feed.xml")]
+    assert [source["url"] for source in Watch.objects.get().sources] == ["http://other.example/", site.url("/feed.xml")]
 
 
-def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop: Watch) -> None:
+def test_source_is_removed_and_the_last_one_is_kept(ann: Client, shop: Watch) -> None:
     news = ("feed", "http://news.example/feed.xml")
     watching.change_sources(shop, add=[news], by="Ann")
     assert f"{ADDRESS}sources/" in ann.get(ADDRESS).content.decode()
@@ -38,19 +38,19 @@ def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop
     assert message_levels(page) == ["success"]
     assert 'name="source"' not in page.content.decode()
     assert message_levels(ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(news)}, follow=True)) == ["error"]
-    assert [one["url"] for one in Watch.objects.get().sources] == [news[1]]
+    assert [source["url"] for source in Watch.objects.get().sources] == [news[1]]
 
 
 @pytest.mark.parametrize("source", ["site http://10.0.0.1/", "folder /etc"])
-def test_what_a_form_makes_up_is_no_place(ann: Client, shop: Watch, source: str) -> None:
+def test_forged_source_is_rejected(ann: Client, shop: Watch, source: str) -> None:
     assert message_levels(ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True)) == ["error"]
     assert Watch.objects.get().sources == shop.sources
 
 
-def test_only_a_watch_over_sites_has_places(ann: Client, studio: Owner, shop: Watch) -> None:
+def test_only_site_watches_have_sources(ann: Client, studio: Owner, shop: Watch) -> None:
     for number, source in enumerate((("folder", "/pictures"), ("search", "tineye")), start=2):
         watching.add_watch(studio, f"watch {number}", [source], every=DAY, budget={}, politeness={})
         assert ann.get(f"/o/studio/watches/{number}/sources/").status_code == 404
-        answer = ann.post(f"/o/studio/watches/{number}/sources/remove", {"source": " ".join(source)})
-        assert answer.status_code == 404
+        response = ann.post(f"/o/studio/watches/{number}/sources/remove", {"source": " ".join(source)})
+        assert response.status_code == 404
         assert "/sources/" not in ann.get(f"/o/studio/watches/{number}/").content.decode()

@@ -25,7 +25,7 @@ def shop(site: Site) -> Iterator[Shop]:
 
 
 @pytest.mark.long
-def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(site: Site, shop: Shop) -> None:
+def test_pasted_url_becomes_a_watch_whose_run_is_followed(site: Site, shop: Shop) -> None:
     studio = owner("studio")
     register(site.services, studio, photograph(1), "The wave")
     ann = site.member(studio, size=PHONE, scheme="dark")
@@ -74,11 +74,11 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(site: Site, shop
     ann.check()
     ann.buttons_to("add-sources", "studio", 1).click()
     page.locator(".message.success").wait_for()
-    assert [one["kind"] for one in Watch.objects.get().sources] == ["site", "feed"]
+    assert [source["kind"] for source in Watch.objects.get().sources] == ["site", "feed"]
 
 
 @pytest.mark.long
-def test_a_key_is_given_and_a_search_is_watched(site: Site) -> None:
+def test_search_key_is_entered_and_a_search_is_watched(site: Site) -> None:
     studio = owner("studio")
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("searches", args=["studio"]))

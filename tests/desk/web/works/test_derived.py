@@ -6,37 +6,37 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from desk.texts.cases import SURE
+from desk.texts.cases import CERTAINTY_LABELS
 from exhibit.types import Decision
-from registry.bundles.sentences import LEGAL
+from registry.bundles.sentences import ADAPTATION_NOTE
 from registry.matches.match import match_pictures
 from registry.models import Case, Owner
 from tests.assets.pages import has_test_id
-from tests.assets.redrawn import scene
+from tests.assets.redrawn import draw_scene
 from tests.assets.rows import register
 from tests.assets.site_browser import site
 from tests.assets.textured import encoded
 from tests.desk.web.works.test_uploads import ann, at, studio
-from tests.registry.matches.test_match import see
+from tests.registry.matches.test_match import crawl_pictures
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "site", "studio"]
 
 
 @pytest.mark.long
-def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
-    register(inline.services, studio, encoded(scene(1)))
+def test_member_requests_and_sees_the_derivation_grade_and_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(draw_scene(1)))
     assert at("derived") in ann.get(at("works")).content.decode()
     ann.post(at("derived"))
-    match_pictures(inline.services, see(inline, studio, encoded(scene(1, drawn=True))))
+    match_pictures(inline.services, crawl_pictures(inline, studio, encoded(draw_scene(1, as_outline=True))))
     case = Case.objects.get()
     page = ann.get(at("case", case.number)).content.decode()
     assert has_test_id(page, "only-resembles")
-    assert LEGAL in page.replace("&#x27;", "'")
-    assert str(SURE[Decision.CERTAIN]) not in page
+    assert ADAPTATION_NOTE in page.replace("&#x27;", "'")
+    assert str(CERTAINTY_LABELS[Decision.CERTAIN]) not in page
     match = case.case_sightings.get().match_id
-    drawn = ann.get(at("drawing", case.number, match, "survival.jpg"))
-    assert Image.open(BytesIO(drawn.content)).format == "JPEG"
+    response = ann.get(at("drawing", case.number, match, "survival.jpg"))
+    assert Image.open(BytesIO(response.content)).format == "JPEG"
     listed = {
         query: f'href="{at("case", case.number)}"' in ann.get(f"{at('cases')}?{query}").content.decode()
         for query in ("sure=resembles", "sure=review", "state=resembles", "state=all&sure=resembles")
@@ -50,9 +50,9 @@ def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncR
 
 
 @pytest.mark.long
-def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: SyncRunner, studio: Owner) -> None:
-    register(inline.services, studio, encoded(scene(1)))
-    match_pictures(inline.services, see(inline, studio, encoded(scene(1), "JPEG")))
+def test_other_owners_cannot_see_the_setting_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(draw_scene(1)))
+    match_pictures(inline.services, crawl_pictures(inline, studio, encoded(draw_scene(1), "JPEG")))
     case = Case.objects.get()
     match = case.case_sightings.get().match_id
     assert ann.get(at("drawing", case.number, match, "survival.jpg")).status_code == 404  # none was requested

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from registry.models import Case, Flood, LookAlike, Owner, Picture, Sighting
-from tests.assets.flooded import found_on_sites, stranger, with_floor
-from tests.assets.laid_down import once
+from tests.assets.flooded import find_on_sites, picture_with_mark, set_flood_floor
+from tests.assets.laid_down import restore_scene
 from tests.assets.pages import has_test_id, message_levels, numbers_at
 from tests.assets.rows import owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, site
@@ -18,14 +18,14 @@ __all__ = ["ann", "site"]
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
     """An owner with a held work: two cases are open, three unrelated images wait."""
-    return once(inline, _with_a_flood)
+    return restore_scene(inline, _held_owner)
 
 
-def _with_a_flood(inline: SyncRunner) -> Owner:
-    made = owner("studio")
-    register(with_floor(inline.services, 2), made, photograph(1), "A logo")
-    found_on_sites(inline.services, made, [stranger(number, photograph(1)) for number in range(5)])
-    return made
+def _held_owner(inline: SyncRunner) -> Owner:
+    new_owner = owner("studio")
+    register(set_flood_floor(inline.services, 2), new_owner, photograph(1), "A logo")
+    find_on_sites(inline.services, new_owner, [picture_with_mark(number, photograph(1)) for number in range(5)])
+    return new_owner
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def flood(studio: Owner) -> Flood:
 
 
 @pytest.mark.long
-def test_the_inbox_and_the_works_lead_to_what_is_held_back(ann: Client, flood: Flood) -> None:
+def test_inbox_and_works_link_to_works_on_hold(ann: Client, flood: Flood) -> None:
     inbox = ann.get(at("cases")).content.decode()
     assert f'href="{at("works")}?only=held"' in inbox
     works = ann.get(at("works") + "?only=held").content.decode()
@@ -45,20 +45,18 @@ def test_the_inbox_and_the_works_lead_to_what_is_held_back(ann: Client, flood: F
     assert f'href="{at("works")}?only=held"' not in ann.get(at("cases")).content.decode()
 
 
-def test_the_page_says_why_and_shows_pictures_that_look_unlike_one_another(ann: Client, flood: Flood) -> None:
+def test_hold_page_gives_reasons_and_shows_different_pictures(ann: Client, flood: Flood) -> None:
     page = ann.get(at("work", 1)).content.decode()
     assert numbers_at(page, "flood")[:3] == ["3", "3", "2"]
-    waiting = Picture.objects.filter(sightings__host__in=[f"site-{number}.example" for number in (2, 3, 4)])
-    for picture in waiting:
+    pictures = Picture.objects.filter(sightings__host__in=[f"site-{number}.example" for number in (2, 3, 4)])
+    for picture in pictures:
         assert picture.digest is not None
         assert f'src="{at("picture", picture.digest.hex)}"' in page
         assert ann.get(at("picture", picture.digest.hex)).status_code == 200
 
 
 @pytest.mark.long
-def test_a_member_opens_the_cases_or_says_that_it_is_another_work(
-    ann: Client, inline: SyncRunner, flood: Flood
-) -> None:
+def test_member_opens_the_cases_or_reports_another_work(ann: Client, inline: SyncRunner, flood: Flood) -> None:
     ann.post(at("answer-held", 1), {"answer": "dismiss", "reason": "A stock logo."})
     page = ann.get(at("work", 1)).content.decode()
     assert "ann@example.org said on" in page
@@ -74,21 +72,21 @@ def test_a_member_opens_the_cases_or_says_that_it_is_another_work(
     assert "is no answer" in ann.post(at("answer-held", 1), {"answer": "more"}, follow=True).content.decode()
 
 
-def test_to_another_owner_it_does_not_exist(client: Client, ann: Client, flood: Flood) -> None:
+def test_work_on_hold_is_hidden_from_other_owners(client: Client, ann: Client, flood: Flood) -> None:
     agency = owner("agency")
     digest = Sighting.objects.get(host="site-4.example").picture.digest
     assert digest is not None
-    mine, theirs = at("picture", digest.hex), at("picture", digest.hex).replace("studio", "agency")
+    own_url, other_url = at("picture", digest.hex), at("picture", digest.hex).replace("studio", "agency")
     member = flood.work.owner.memberships.get()
     member.owner = agency
     member.save()
-    assert ann.get(mine).status_code == ann.get(theirs).status_code == 404
+    assert ann.get(own_url).status_code == ann.get(other_url).status_code == 404
     for address in (at("answer-held", 1), at("answer-held", 1).replace("studio", "agency")):
         assert ann.post(address, {"answer": "open"}).status_code == 404
     assert Flood.in_force().exists()
 
 
-def test_what_only_another_owner_has_seen_is_not_shown(ann: Client, flood: Flood) -> None:
+def test_sightings_of_other_owners_are_not_shown(ann: Client, flood: Flood) -> None:
     private = Sighting.objects.get(host="site-4.example")
     assert private.picture.digest is not None
     Sighting.objects.filter(pk=private.pk).update(private_to=owner("agency"))
@@ -97,9 +95,9 @@ def test_what_only_another_owner_has_seen_is_not_shown(ann: Client, flood: Flood
 
 
 @pytest.mark.long
-def test_the_page_is_sound_on_a_phone_and_its_buttons_work_without_a_script(site: Site, studio: Owner) -> None:
-    register(with_floor(site.inline.services, 2), studio, photograph(1), "A logo")
-    found_on_sites(site.inline.services, studio, [stranger(number, photograph(1)) for number in range(5)])
+def test_hold_page_works_on_a_phone_without_scripts(site: Site, studio: Owner) -> None:
+    register(set_flood_floor(site.inline.services, 2), studio, photograph(1), "A logo")
+    find_on_sites(site.inline.services, studio, [picture_with_mark(number, photograph(1)) for number in range(5)])
     visitor = site.member(studio, size=PHONE)
     page = visitor.open(at("cases"))
     visitor.check()

@@ -26,7 +26,7 @@ __all__ = ["ann", "chromium", "site", "studio"]
 log = logging.getLogger(__name__)
 
 
-def many(like: Work, count: int) -> None:
+def add_works(template: Work, count: int) -> None:
     """Create works like an existing one, with their own images but without bytes, inside the database."""
     varied = {
         "number": "n",
@@ -34,14 +34,14 @@ def many(like: Work, count: int) -> None:
         "author": "CASE WHEN n % 10 = 0 THEN '' ELSE 'Author ' || n * 13 % 97 END",
         "low_information": "CASE WHEN n % 200 = 0 THEN '[\"plain\"]' ELSE '[]' END::jsonb",
         "digest": "sha256(n::text::bytea)",
-        "work_id": f"(SELECT id FROM registry_work WHERE number = n AND owner_id = {like.owner_id})",  # noqa: S608 - ours
+        "work_id": f"(SELECT id FROM registry_work WHERE number = n AND owner_id = {template.owner_id})",  # noqa: S608 - ours
         "picture_id": "(SELECT id FROM registry_picture WHERE digest = sha256(n::text::bytea))",
     }
     with connection.cursor() as cursor:
         for model, pk in (
-            (Work, like.pk),
-            (Picture, like.pictures.get().pk),
-            (WorkPicture, like.work_pictures.get().pk),
+            (Work, template.pk),
+            (Picture, template.pictures.get().pk),
+            (WorkPicture, template.work_pictures.get().pk),
         ):
             fields = [f.column or "" for f in model._meta.concrete_fields if not f.primary_key and not f.generated]
             columns = ", ".join(fields)
@@ -59,10 +59,10 @@ MANY, MAX_MILLISECONDS = 100_000, 1_000
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_works_feel_like_a_hundred(
+def test_work_list_stays_fast_with_a_hundred_thousand_works(
     transactional_db: None, ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
-    many(register(inline.services, studio, photograph(1), "A harbour").work, MANY)
+    add_works(register(inline.services, studio, photograph(1), "A harbour").work, MANY)
     works = list(Work.objects.filter(owner=studio).order_by("number"))
     OwnershipRemark.objects.bulk_create(
         OwnershipRemark(work=work, kind="term", details={"countries": ["EU"]}, noted_at=now()) for work in works[:300]
@@ -80,85 +80,86 @@ def test_a_hundred_thousand_works_feel_like_a_hundred(
             [studio.collections.get().pk],
         )
         cursor.execute("VACUUM ANALYZE")
-    asked = [
+    searches = [
         {}, {"after": "50000"}, {"before": "50000"}, {"sort": "title"}, {"sort": "title", "after": "50000"},
         {"sort": "author", "before": "50000"}, {"only": "doubtful"}, {"only": "unsafe"}, {"only": "seen"},
         {"only": "authorless"}, {"collection": "1"}, {"collection": "1", "sort": "author", "after": "3001"},
         {"q": "harbour 77777"}, {"q": "nothing like it"}, {"q": "harbour", "sort": "title"},
     ]  # fmt: skip
     slow = []
-    for given in asked:
+    for query in searches:
         with CaptureQueriesContext(connection) as queries:
-            assert ann.get(at("works"), given).status_code == 200
+            assert ann.get(at("works"), query).status_code == 200
         count = len(queries)  # the next request clears them
-        assert 0 < count <= 25, given
-        took = []
+        assert 0 < count <= 25, query
+        durations = []
         for _ in range(5):
-            begun = time.perf_counter()
-            ann.get(at("works"), given)
-            took.append((time.perf_counter() - begun) * 1000)
-        log.info("%-60s %3d queries %6.0f ms", given, count, min(took))
-        slow.append(min(took))
+            start = time.perf_counter()
+            ann.get(at("works"), query)
+            durations.append((time.perf_counter() - start) * 1000)
+        log.info("%-60s %3d queries %6.0f ms", query, count, min(durations))
+        slow.append(min(durations))
     assert max(slow) <= MAX_MILLISECONDS
 
 
-def test_works_are_sorted_and_read_page_by_page_both_ways(ann: Client, inline: SyncRunner, studio: Owner) -> None:
-    many(register(inline.services, studio, photograph(1), "a harbour").work, 30)
+def test_works_are_sorted_and_paginated_in_both_directions(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    add_works(register(inline.services, studio, photograph(1), "a harbour").work, 30)
     register(inline.services, owner("agency"), photograph(2), "Not theirs")
     for sort in searching.Sort:
-        whole = searching.piece(searching.search(studio), sort, None, None, 100)
-        assert (len(whole.works), whole.before, whole.after) == (30, None, None)
+        all_works = searching.list_page(searching.search_works(studio), sort, None, None, 100)
+        assert (len(all_works.works), all_works.before, all_works.after) == (30, None, None)
         numbers, after = [], None
         while True:
-            part = searching.piece(searching.search(studio), sort, None, after, 7)
+            part = searching.list_page(searching.search_works(studio), sort, None, after, 7)
             numbers += [work.number for work in part.works]
             if part.after is None:
                 break
             after = part.after
-        assert numbers == [work.number for work in whole.works], sort
-        back = searching.piece(searching.search(studio), sort, part.before, None, 7)
-        assert [work.number for work in back.works] == numbers[21:28]
-        assert (back.before, back.after) == (numbers[21], numbers[27])
-        first = searching.piece(searching.search(studio), sort, numbers[7], None, 7)
+        assert numbers == [work.number for work in all_works.works], sort
+        previous_page = searching.list_page(searching.search_works(studio), sort, part.before, None, 7)
+        assert [work.number for work in previous_page.works] == numbers[21:28]
+        assert (previous_page.before, previous_page.after) == (numbers[21], numbers[27])
+        first = searching.list_page(searching.search_works(studio), sort, numbers[7], None, 7)
         assert ([work.number for work in first.works], first.before) == (numbers[:7], None)
-    titles = [work.title.lower() for work in searching.piece(searching.search(studio), "title", None, None, 100).works]
+    titles = [
+        work.title.lower()
+        for work in searching.list_page(searching.search_works(studio), "title", None, None, 100).works
+    ]
     assert titles == sorted(titles)
-    shown = ann.get(at("works"), {"sort": "title"}).content.decode()
-    assert shown.index("a harbour") < shown.index("H harbour 9")
+    page = ann.get(at("works"), {"sort": "title"}).content.decode()
+    assert page.index("a harbour") < page.index("H harbour 9")
 
 
-def test_a_page_without_works_offers_one_thing_and_counts_nothing(
-    ann: Client, inline: SyncRunner, studio: Owner
-) -> None:
+def test_empty_work_list_offers_one_action(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     empty = ann.get(at("works")).content.decode()
     assert empty.count('class="button') == 1
     for left_out in ('type="search"', 'class="filters"', 'class="count"', at("derived")):
         assert left_out not in empty
     register(inline.services, studio, photograph(1))
-    shown = ann.get(at("works")).content.decode()
-    assert 'type="search"' in shown
-    assert at("derived") in shown
+    page = ann.get(at("works")).content.decode()
+    assert 'type="search"' in page
+    assert at("derived") in page
 
 
-def test_counts_stand_beside_what_can_be_shown_only(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_counts_per_filter_match_the_filtered_lists(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
-    many(work, 20)
+    add_works(work, 20)
     OwnershipRemark.objects.create(work=work, kind="term", details={"countries": ["EU"]}, noted_at=now())
     Case.objects.create(owner=studio, number=1, work=work, party="shop.example", opened_at=now())
     register(inline.services, owner("agency"), photograph(2))
-    counts = searching.counts(studio)
+    counts = searching.count_by_filter(studio)
     assert (counts[""], counts["doubtful"], counts["seen"], counts["authorless"]) == (20, 1, 1, 3)
-    for only, count in counts.items():
-        assert searching.search(studio, only=only).count() == count
+    for filter_name, count in counts.items():
+        assert searching.search_works(studio, only=filter_name).count() == count
     assert "European Union" in ann.get(at("works")).content.decode()
 
 
 @pytest.mark.long
-def test_all_that_match_are_changed_and_undone_as_one(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_all_filtered_works_are_changed_and_undone_together(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1), "A harbour").work
-    many(work, 60)
+    add_works(work, 60)
     register(inline.services, owner("agency"), photograph(2), "A harbour")
-    given = {
+    form = {
         "all": "1",
         "q": "harbour",
         "only": "authorless",
@@ -166,46 +167,46 @@ def test_all_that_match_are_changed_and_undone_as_one(ann: Client, inline: SyncR
         "value": "Photo: Lee",
         "reason": "Asked by the agency.",
     }
-    page = ann.post(at("edit-works"), given, follow=True).content.decode()
-    chosen = Work.objects.filter(credit="Photo: Lee")
-    assert set(chosen) == set(scoped.works(studio).filter(author=""))
-    assert chosen.count() == 7
-    assert counted(chosen.count(), "works changed") in page
+    page = ann.post(at("edit-works"), form, follow=True).content.decode()
+    works = Work.objects.filter(credit="Photo: Lee")
+    assert set(works) == set(scoped.works(studio).filter(author=""))
+    assert works.count() == 7
+    assert counted(works.count(), "works changed") in page
     assert at("undo-bulk-edit", 1) in page
-    assert "Credit: – → Photo: Lee" in ann.get(at("work", chosen[0].number)).content.decode()
+    assert "Credit: – → Photo: Lee" in ann.get(at("work", works[0].number)).content.decode()
     page = ann.post(at("undo-bulk-edit", 1), follow=True).content.decode()
     assert "Undone: Credit: “Photo: Lee”" in page
-    assert not chosen.all().exists()
+    assert not works.all().exists()
     assert at("undo-bulk-edit", 2) not in ann.get(at("bulk-edits")).content.decode()
     assert message_levels(ann.post(at("undo-bulk-edit", 1), follow=True)) == ["error"]
 
 
-def test_only_what_is_the_owners_is_changed(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_works_of_other_owners_are_not_changed(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(1))
     agency = owner("agency")
     register(inline.services, agency, photograph(2))
-    theirs = make_collection(agency, "Theirs", by="Bo")
-    theirs.works.set(scoped.works(agency))
+    other_collection = make_collection(agency, "Theirs", by="Bo")
+    other_collection.works.set(scoped.works(agency))
     ann.post(at("edit-works"), {"work": ["1", "2", "x"], "what": "author", "value": "Ann Lee"})
     assert list(Work.objects.order_by("pk").values_list("author", flat=True)) == ["Ann Lee", ""]
     ann.post(at("edit-works"), {"work": "1", "what": "take", "value": "Theirs"})
-    assert theirs.works.count() == 1
-    assert select(ann.get(at("works"), {"collection": theirs.number}), "p.empty")
-    assert ann.post(at("change-collection", theirs.number), {"do": "remove"}).status_code == 404
+    assert other_collection.works.count() == 1
+    assert select(ann.get(at("works"), {"collection": other_collection.number}), "p.empty")
+    assert ann.post(at("change-collection", other_collection.number), {"do": "remove"}).status_code == 404
     assert message_levels(ann.post(at("edit-works"), {"what": "author"}, follow=True)) == ["error"]
     assert BulkEdit.objects.count() == 1
 
 
 @pytest.mark.long
-def test_a_collection_is_made_shown_renamed_and_removed(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+def test_collection_is_created_shown_renamed_and_removed(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     for number in range(3):
         register(inline.services, studio, photograph(number), f"W{number}")
     ann.post(at("edit-works"), {"work": ["1", "3"], "what": "put", "value": "Harbours"})
     page = ann.get(at("works"), {"collection": "1"}).content.decode()
     assert ("1. W0" in page, "2. W1" in page, "3. W2" in page) == (True, False, True)
     make_collection(studio, "Towers", by="Ann")
-    answer = ann.post(at("change-collection", 1), {"do": "rename", "name": "Towers"}, follow=True)
-    assert message_levels(answer) == ["error"]
+    response = ann.post(at("change-collection", 1), {"do": "rename", "name": "Towers"}, follow=True)
+    assert message_levels(response) == ["error"]
     ann.post(at("change-collection", 1), {"do": "rename", "name": "Ports"})
     assert ">Ports<" in ann.get(at("work", 1)).content.decode()
     ann.post(at("change-collection", 1), {"do": "remove"})
@@ -214,7 +215,7 @@ def test_a_collection_is_made_shown_renamed_and_removed(ann: Client, inline: Syn
 
 
 @pytest.mark.long
-def test_works_are_chosen_changed_and_undone_in_a_browser(site: Site, studio: Owner) -> None:
+def test_works_are_selected_changed_and_undone_in_a_browser(site: Site, studio: Owner) -> None:
     for number in range(4):
         register(site.services, studio, photograph(number), f"W{number}")
     ann = site.member(studio, size=PHONE)

@@ -14,17 +14,17 @@ from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
 from registry.models import BlockedDigest, BytesState, Membership, Owner, Role, User, Work
 from tests.assets.pages import numbers_at, select
 from tests.assets.rows import owner, photograph
-from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
+from tests.assets.site_browser import PHONE, Site, chromium, site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["chromium", "site"]
-AT = "/o/studio/works/add/fingerprints"
+UPLOAD_URL = "/o/studio/works/add/fingerprints"
 
 
-def told(*numbers: int) -> bytes:
+def make_statement(*numbers: int) -> bytes:
     """Return a file of fingerprints of photographs, ``N.jpg`` in a folder."""
     datas = {number: photograph(number) for number in numbers}
-    works = [StatedPicture.of(f"shot/{one}.jpg", len(data), extract(data)) for one, data in datas.items()]
+    works = [StatedPicture.of(f"shot/{seed}.jpg", len(data), extract(data)) for seed, data in datas.items()]
     return StatedFile(works=tuple(works)).model_dump_json(exclude_none=True).encode()
 
 
@@ -38,22 +38,22 @@ def member(role: Role) -> Client:
 
 @pytest.fixture
 def ann(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Client:
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     owner("studio")
     return member(Role.REVIEWER)
 
 
-def sent(client: Client, data: bytes, table: bytes = b"") -> str:
-    given = {"file": SimpleUploadedFile("works.json", data)}
-    given |= {"table": SimpleUploadedFile("works.csv", table)} if table else {}
-    return " ".join(client.post(AT, given).content.decode().replace("&#x27;", "'").split())
+def upload_statement(client: Client, data: bytes, table: bytes = b"") -> str:
+    form = {"file": SimpleUploadedFile("works.json", data)}
+    form |= {"table": SimpleUploadedFile("works.csv", table)} if table else {}
+    return " ".join(client.post(UPLOAD_URL, form).content.decode().replace("&#x27;", "'").split())
 
 
 @pytest.mark.django_db
-def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_no_other(ann: Client) -> None:
+def test_works_are_registered_by_fingerprints_and_rejections_block_no_others(ann: Client) -> None:
     BlockedDigest.objects.create(digest=Digest.of(photograph(2)), reason="reported")
     table = b"file,title,author\n1.jpg,Harbour,Ann Lee\nshot/3.jpg,Quay,Ann Lee\n9.jpg,Nothing,Ann Lee\n"
-    page = sent(ann, told(1, 2, 3), table)
+    page = upload_statement(ann, make_statement(1, 2, 3), table)
     assert select(page, "td.url::text").getall() == ["shot/2.jpg"]
     assert "shot/1.jpg" not in page
     assert '<li class="url">9.jpg</li>' in page  # a misspelled line of the table is reported
@@ -63,55 +63,55 @@ def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_n
         ("Quay", "Ann Lee"),
     ]
     assert not Work.objects.exclude(pictures__bytes_state=BytesState.NEVER).exists()
-    assert numbers_at(sent(ann, told(1, 3)), "registered") == ["0", "2"]
+    assert numbers_at(upload_statement(ann, make_statement(1, 3)), "registered") == ["0", "2"]
     assert Work.objects.count() == 2
     assert "Quay" in ann.get(reverse("works", args=["studio"])).content.decode()
 
 
 @pytest.mark.django_db
-def test_a_file_that_cannot_be_taken_is_explained_and_registers_nothing(ann: Client) -> None:
-    good = json.loads(told(1))
+def test_unreadable_file_is_explained_and_registers_nothing(ann: Client) -> None:
+    good = json.loads(make_statement(1))
     bad = json.dumps({**good, "works": [*good["works"], {**good["works"][0], "whole": "00" * 32}]}).encode()
-    for data, said in (
+    for data, message in (
         (b"\xff\xd8 a picture", "These aren't fingerprints that can be taken: the file: Invalid JSON"),
         (bad, "works.1.whole: no hash of a picture"),
         (json.dumps({**good, "pipeline": "prints-0"}).encode(), "are of version prints-0"),
         (b" " * (MAX_FILE + 1), "The file has more than 8,388,608 bytes. Make several"),
     ):
-        page = sent(ann, data)
-        assert said in page
+        page = upload_statement(ann, data)
+        assert message in page
         assert 'class="message error" role="alert"' in page
         assert "New: " not in page
-    assert select(ann.post(AT), "[role=alert]")
-    asked = sent(ann, told(1), b"file,colour\na,b\n")
-    assert "colour" in asked
-    assert 'name="column"' in asked
-    assert "New: " not in asked
+    assert select(ann.post(UPLOAD_URL), "[role=alert]")
+    text = upload_statement(ann, make_statement(1), b"file,colour\na,b\n")
+    assert "colour" in text
+    assert 'name="column"' in text
+    assert "New: " not in text
     assert not Work.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_viewer_registers_nothing(ann: Client) -> None:
+def test_viewer_cannot_register_works(ann: Client) -> None:
     viewer = member(Role.VIEWER)
-    assert viewer.get(AT).status_code == 403
-    assert viewer.post(AT, {"file": SimpleUploadedFile("works.json", told(1))}).status_code == 403
+    assert viewer.get(UPLOAD_URL).status_code == 403
+    assert viewer.post(UPLOAD_URL, {"file": SimpleUploadedFile("works.json", make_statement(1))}).status_code == 403
     assert not Work.objects.exists()
     del ann
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_a_member_finds_the_page_and_is_told_what_it_means(site: Site, tmp_path: Path) -> None:
+def test_page_explains_registration_by_fingerprints(site: Site, tmp_path: Path) -> None:
     visitor = site.member(owner("studio"), size=PHONE)
     page = visitor.open(reverse("add-works", args=["studio"]))
     page.locator("summary", has=page.locator("h3")).click()
     visitor.links_to("state-works", "studio").click()
     text = page.get_by_role("main").inner_text()
-    for said in ("never leave your machine", "goes to review only", "Evidence needs the picture", "8.0\xa0MB"):
-        assert said in text
+    for message in ("never leave your machine", "goes to review only", "Evidence needs the picture", "8.0\xa0MB"):
+        assert message in text
     visitor.check()
     file = tmp_path / "works.json"
-    file.write_bytes(told(1))
+    file.write_bytes(make_statement(1))
     page.locator("#file").set_input_files(file)
     page.locator("main form button").last.click()
     page.locator(".message[role=status]").wait_for()

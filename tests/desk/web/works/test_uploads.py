@@ -16,18 +16,18 @@ from playwright.sync_api import expect
 
 from desk.cli.common.files import BESIDE_PICTURES, PICTURE_SUFFIXES
 from desk.doors import MAX_REQUEST
-from desk.texts.metadata_problems import sentences_of
+from desk.texts.metadata_problems import describe_problems
 from desk.texts.numbers import counted
 from desk.texts.past import RELATIONS
 from desk.texts.uploads import OUTCOMES
 from registry.models import Membership, Owner, Role, Upload, UploadFile, User, Work
 from registry.works.ownership import PROBLEMS
-from registry.works.uploads import count_metadata_problems, progress_of
+from registry.works.uploads import compute_progress, count_metadata_problems
 from tests import CHECKOUT
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.pages import has_test_id
-from tests.assets.rows import jpeg, owner, photograph
-from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
+from tests.assets.rows import encode_jpeg, owner, photograph
+from tests.assets.site_browser import PHONE, Site, chromium, site, use_services
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["chromium", "site"]
@@ -43,7 +43,7 @@ def studio(db: None) -> Owner:
 
 @pytest.fixture
 def ann(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> Client:
-    use_house(monkeypatch, inline.services)
+    use_services(monkeypatch, inline.services)
     user = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=user, owner=studio, role=Role.REVIEWER)
     client = Client()
@@ -64,7 +64,7 @@ def test_metadata_problems_are_counted_and_shown(ann: Client, inline: SyncRunner
     ann.post(at("add-works"), {"files": files, "reads_metadata": "1"})
     inline.run_until_idle()
     work = Work.objects.get(number=1)
-    (sentence,) = sentences_of(work.metadata[PROBLEMS])
+    (sentence,) = describe_problems(work.metadata[PROBLEMS])
     assert (work.author, list(count_metadata_problems([Upload.objects.get()]).values())) == ("", [1])
     results = csv.reader(ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig").splitlines()[1:])
     assert [line[5] for line in results] == [sentence, ""]
@@ -74,11 +74,11 @@ def test_metadata_problems_are_counted_and_shown(ann: Client, inline: SyncRunner
     assert not work.remarks.exists()
 
 
-def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inline: SyncRunner) -> None:
+def test_form_without_scripts_uploads_files_and_their_table(ann: Client, inline: SyncRunner) -> None:
     table = "file,title\na.jpg,Two parrots\nb.jpg,Nobody sent it\n".encode("utf-16")
-    given = {"files": [file("a.jpg", photograph(1)), file("c.txt", b"no picture")], "table": file("works.csv", table)}
-    answer = ann.post(at("add-works"), {**given, "author": "Ann Lee", "reads_metadata": "1"})
-    assert answer.headers["Location"] == at("upload", 1)
+    form = {"files": [file("a.jpg", photograph(1)), file("c.txt", b"no picture")], "table": file("works.csv", table)}
+    response = ann.post(at("add-works"), {**form, "author": "Ann Lee", "reads_metadata": "1"})
+    assert response.headers["Location"] == at("upload", 1)
     inline.run_until_idle()
     page = ann.get(at("upload", 1)).content.decode()
     assert "c.txt" in page
@@ -86,27 +86,25 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     work = Work.objects.get()
     assert (work.title, work.author) == ("Two parrots", "Ann Lee")
     results = ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig")
-    registered, refused, missing = csv.reader(results.splitlines()[1:])
-    assert registered == ["a.jpg", str(OUTCOMES[UploadFile.Outcome.REGISTERED]), "1", "", "", ""]
-    assert refused[:2] == ["c.txt", str(OUTCOMES[UploadFile.Outcome.REFUSED])]
+    registered_row, refused_row, missing = csv.reader(results.splitlines()[1:])
+    assert registered_row == ["a.jpg", str(OUTCOMES[UploadFile.Outcome.REGISTERED]), "1", "", "", ""]
+    assert refused_row[:2] == ["c.txt", str(OUTCOMES[UploadFile.Outcome.REFUSED])]
     assert (missing[0], missing[2]) == ("b.jpg", "")
     Work.objects.update(title="Parrots")
     ann.post(at("add-works"), {"files": [file("a.jpg", photograph(1))], "table": file("works.csv", table)})
     inline.run_until_idle()
     assert "a.jpg</a>: title</li>" in ann.get(at("upload", 2)).content.decode()
-    again = ann.get(at("upload-results", 2)).getvalue().decode("utf-8-sig")
-    known = next(csv.reader(again.splitlines()[1:]))
-    assert known[:3] == ["a.jpg", str(OUTCOMES[UploadFile.Outcome.KNOWN]), "1"]
-    assert "title" in known[3]
+    csv_text = ann.get(at("upload-results", 2)).getvalue().decode("utf-8-sig")
+    row = next(csv.reader(csv_text.splitlines()[1:]))
+    assert row[:3] == ["a.jpg", str(OUTCOMES[UploadFile.Outcome.KNOWN]), "1"]
+    assert "title" in row[3]
 
 
 @pytest.mark.long
-def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_their_pages(
-    ann: Client, inline: SyncRunner
-) -> None:
+def test_identical_works_are_counted_per_upload_and_shown_on_their_pages(ann: Client, inline: SyncRunner) -> None:
     files = [
         file("whole.jpg", photograph(1)),
-        file("again.jpg", jpeg(Image.open(BytesIO(photograph(1))), 80)),
+        file("again.jpg", encode_jpeg(Image.open(BytesIO(photograph(1))), 80)),
         file("b.jpg", photograph(2)),
     ]
     ann.post(at("add-works"), {"files": files, "author": "Ann Lee"})
@@ -120,11 +118,11 @@ def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_the
 
 
 @pytest.mark.long
-def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: SyncRunner) -> None:
+def test_row_that_matches_files_in_several_folders_is_reported(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"table": file("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script).json()
-    given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": '["one/a.jpg", "two/a.jpg"]'}
-    ann.post(to["files"], given, headers=script)
+    form = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": '["one/a.jpg", "two/a.jpg"]'}
+    ann.post(to["files"], form, headers=script)
     inline.run_until_idle()
     page = ann.get(at("upload", 1)).content.decode()
     assert 'id="several"' in page
@@ -134,69 +132,71 @@ def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client
 GERMAN = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\na.jpg;Hafen;Bernd Groß;bald\nb.jpg;Möwe;Ann;2016\n".encode("cp1252")
 
 
-def hidden(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', page)
-    assert found is not None
-    return found[1]
+def read_hidden(page: str, name: str) -> str:
+    match = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert match is not None
+    return match[1]
 
 
-def test_a_table_is_asked_about_step_by_step_and_nothing_that_was_answered_is_lost(ann: Client) -> None:
-    def post(**given: object) -> str:
-        return ann.post(at("add-works"), given, follow=True).content.decode()
+def test_table_questions_are_asked_in_steps_and_answers_are_kept(ann: Client) -> None:
+    def post(**fields: object) -> str:
+        return ann.post(at("add-works"), fields, follow=True).content.decode()
 
     page = post(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with file names to verify it
     assert 'value="windows-1252"' in page
     assert "Bernd Groß" in page
     assert 'name="column"' not in page
-    answers = {"answers-of": hidden(page, "answers-of"), "encoding": "windows-1252", "announced": "2"}
-    carried = {"carried": hidden(page, "carried"), "carried-name": "works.csv"}
-    page = post(**answers, **carried)
+    answer_fields = {"answers-of": read_hidden(page, "answers-of"), "encoding": "windows-1252", "announced": "2"}
+    table_fields = {"carried": read_hidden(page, "carried"), "carried-name": "works.csv"}
+    page = post(**answer_fields, **table_fields)
     assert page.count('name="column"') == 4
-    assert hidden(page, "encoding") == "windows-1252"
-    answers["headings"] = hidden(page, "headings")
-    page = post(**answers, **carried, column=["", "title", "author", ""])  # no file: the page remembers the choice
+    assert read_hidden(page, "encoding") == "windows-1252"
+    answer_fields["headings"] = read_hidden(page, "headings")
+    page = post(
+        **answer_fields, **table_fields, column=["", "title", "author", ""]
+    )  # no file: the page remembers the choice
     assert page.count(" selected>") >= 4
     assert '<option value="author" selected>' in page
-    page = post(**answers, **carried, column=["file", "title", "author", "created"])
+    page = post(**answer_fields, **table_fields, column=["file", "title", "author", "created"])
     assert 'name="skip-rows" type="checkbox"' in page
-    assert hidden(page, "encoding") == "windows-1252"
+    assert read_hidden(page, "encoding") == "windows-1252"
     assert not Upload.objects.exists()
-    page = post(**answers, **carried, **{"skip-rows": "1"})  # the columns are remembered
+    page = post(**answer_fields, **table_fields, **{"skip-rows": "1"})  # the columns are remembered
     assert [(line.file, line.declared["author"]) for line in Upload.objects.get().lines.all()] == [("b.jpg", "Ann")]
     assert "bald" in page
 
     other = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\nc.jpg;Łódź;Żółw;bald\nd.jpg;A;B;\n".encode("cp1250")
-    page = post(table=file("works.csv", other), **answers, **{"skip-rows": "1"})  # choices apply to their table
+    page = post(table=file("works.csv", other), **answer_fields, **{"skip-rows": "1"})  # choices apply to their table
     assert 'value="windows-1250"' in page
     assert Upload.objects.count() == 1
 
 
-def test_a_script_is_asked_about_its_table_too(ann: Client) -> None:
-    given = {"table": file("works.csv", GERMAN), "announced": "1"}
-    answer = ann.post(at("add-works"), given, headers={"Accept": "application/json"})
-    assert (answer.status_code, 'value="windows-1252"' in answer.json()["columns"]) == (400, True)
-    assert 'name="carried"' not in answer.json()["columns"]
+def test_script_upload_asks_about_its_table(ann: Client) -> None:
+    form = {"table": file("works.csv", GERMAN), "announced": "1"}
+    response = ann.post(at("add-works"), form, headers={"Accept": "application/json"})
+    assert (response.status_code, 'value="windows-1252"' in response.json()["columns"]) == (400, True)
+    assert 'name="carried"' not in response.json()["columns"]
 
 
-def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client) -> None:
-    given = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titulus\n")}
-    page = ann.post(at("add-works"), given, follow=True).content.decode()
+def test_unusable_table_is_explained_and_starts_nothing(ann: Client) -> None:
+    form = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titulus\n")}
+    page = ann.post(at("add-works"), form, follow=True).content.decode()
     assert has_test_id(page, "choose-columns")
     assert not Upload.objects.exists()
 
 
 @pytest.mark.long
-def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: SyncRunner) -> None:
+def test_script_uploads_portions_and_learns_what_was_received(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"announced": "3"}, headers=script).json()
     names = json.dumps(["shoot/a.jpg", "shoot/b.jpg"])
-    given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": names}
-    assert ann.post(to["files"], given, headers=script).status_code == 200
+    form = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": names}
+    assert ann.post(to["files"], form, headers=script).status_code == 200
     ann.post(to["files"], {"left_out": json.dumps([["huge.tif", 10**9, "too-many-bytes"]])}, headers=script)
     ann.post(to["files"], {"names": "[" * 9000, "left_out": '[["a.tif", Infinity, "hidden"]]'}, headers=script)
     ann.post(to["close"], headers=script)
-    here = ann.get(to["received"]).json()["files"]
-    assert sorted(here) == [["shoot/a.jpg", len(photograph(1))], ["shoot/b.jpg", len(photograph(2))]]
+    files = ann.get(to["received"]).json()["files"]
+    assert sorted(files) == [["shoot/a.jpg", len(photograph(1))], ["shoot/b.jpg", len(photograph(2))]]
     inline.run_until_idle()
     part = ann.get(at("upload-progress", 1), headers={"HX-Request": "true"})
     assert part.headers["HX-Refresh"] == "true"
@@ -204,15 +204,15 @@ def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: Sy
     assert set(Work.objects.values_list("source_name", flat=True)) == {"shoot/a.jpg", "shoot/b.jpg"}
 
 
-def test_a_request_that_is_too_large_is_refused_before_it_is_read(ann: Client) -> None:
-    answer = ann.post(at("add-works"), CONTENT_LENGTH=str(MAX_REQUEST + 1))
-    assert answer.status_code == 413
+def test_oversized_request_is_rejected_before_reading(ann: Client) -> None:
+    response = ann.post(at("add-works"), CONTENT_LENGTH=str(MAX_REQUEST + 1))
+    assert response.status_code == 413
 
 
-def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client, inline: SyncRunner) -> None:
+def test_file_names_are_escaped_and_contain_no_formulas(ann: Client, inline: SyncRunner) -> None:
     names = json.dumps(["=HYPERLINK(1)", "<b>x</b>\0.jpg"])
-    given = {"files": [file("x", b"a"), file("x", b"b")], "names": names}
-    ann.post(at("add-works"), given)
+    form = {"files": [file("x", b"a"), file("x", b"b")], "names": names}
+    ann.post(at("add-works"), form)
     inline.run_until_idle()
     page = ann.get(at("upload", 1)).content.decode()
     assert "&lt;b&gt;x&lt;/b&gt;.jpg" in page
@@ -220,21 +220,19 @@ def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client,
 
 
 @pytest.mark.long
-def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
-    site: Site, studio: Owner, tmp_path: Path
-) -> None:
+def test_failed_browser_uploads_are_skipped_and_can_be_retried(site: Site, studio: Owner, tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
     ann = site.member(studio)
     page = ann.open(at("add-works"))
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
     (tmp_path / "1.jpg").unlink()  # moved before it was sent
-    refused = {"sentence": "No space is left on the disk."}
-    page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
+    problem = {"sentence": "No space is left on the disk."}
+    page.route("**/files", lambda route: route.fulfill(status=507, json=problem))
     page.locator("main form button:not([type=button])").last.click()
     expect(page.get_by_role("status")).to_contain_text("No space is left on the disk.")
     assert page.url.endswith(at("upload", 1))  # reloading finds the upload in progress
-    assert ["status of 507" in one for one in ann.errors] == [True]
+    assert ["status of 507" in error for error in ann.errors] == [True]
     ann.errors.clear()
     page.unroute("**/files")
     page.locator("main form button:not([type=button])").last.click()
@@ -245,7 +243,7 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
 
 
 @pytest.mark.long
-def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
+def test_dropped_folder_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
     (tmp_path / "shoot" / "day 1").mkdir(parents=True)
     for number in range(130):  # a browser sends a folder in parts of a hundred
         (tmp_path / "shoot" / "day 1" / f"{number}.jpg").write_bytes(b"%d" % number)
@@ -254,11 +252,11 @@ def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Own
     page = ann.open(at("add-works"))
     box = page.locator("[data-drop]").bounding_box()
     assert box is not None
-    where = {"x": box["x"] + 20, "y": box["y"] + 20}
+    position = {"x": box["x"] + 20, "y": box["y"] + 20}
     data = {"items": [], "files": [str(tmp_path / "shoot")], "dragOperationsMask": 1}
     devtools = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
-        devtools.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **position, "data": data})
     expect(page.locator("[data-status]")).to_contain_text(re.compile(r"130.*works\.csv"))
     page.locator("main form button:not([type=button])").last.click()
     expect(page.get_by_text(counted(130, "files waiting"))).to_be_visible(timeout=60_000)
@@ -268,17 +266,17 @@ def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Own
 
 
 @pytest.mark.long
-def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, tmp_path: Path) -> None:
+def test_selected_files_are_previewed_and_can_be_removed(site: Site, studio: Owner, tmp_path: Path) -> None:
     for number in range(26):
         (tmp_path / f"{number:02}.jpg").write_bytes(photograph(number % 3))
     ann = site.member(studio, size=PHONE)
     page = ann.open(at("add-works"))
     expect(page.locator("[data-drop-words]")).to_be_hidden()  # phones have no drag and drop
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
-    chosen = page.locator("[data-previews]")
-    expect(chosen.get_by_role("listitem")).to_have_count(24)
+    previews = page.locator("[data-previews]")
+    expect(previews.get_by_role("listitem")).to_have_count(24)
     expect(page.locator("p[data-more]")).to_contain_text("2")
-    assert chosen.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+    assert previews.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
     ann.check()
     page.locator("#files").set_input_files([tmp_path / "00.jpg", tmp_path / "01.jpg"])
     page.get_by_role("button", name="Leave out 00.jpg").click()
@@ -289,7 +287,7 @@ def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, 
 
 
 @pytest.mark.long
-def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:
+def test_folder_upload_resumes_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
     folder.mkdir()
     for number in range(5):
@@ -307,9 +305,9 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     ann.check()
     (folder / "5.jpg").write_bytes(photograph(5))
     page.locator("#folder").set_input_files(folder)
-    with page.expect_request(lambda one: one.url.endswith("/files")) as sent:
+    with page.expect_request(lambda request: request.url.endswith("/files")) as request_info:
         page.get_by_role("button", name="Send").click()
-    size = int(sent.value.header_value("content-length") or 0)
+    size = int(request_info.value.header_value("content-length") or 0)
     assert len(photograph(5)) < size < 2 * len(photograph(5))  # existing files are not sent twice
     page.wait_for_url("**" + at("upload", 1))
     site.inline.run_until_idle()
@@ -319,7 +317,7 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
 
 
 @pytest.mark.long
-def test_what_is_not_sent_of_a_folder_is_listed_with_its_reason(site: Site, studio: Owner, tmp_path: Path) -> None:
+def test_skipped_files_of_a_folder_are_listed_with_reasons(site: Site, studio: Owner, tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
     folder.mkdir()
     files = [
@@ -343,31 +341,29 @@ def test_what_is_not_sent_of_a_folder_is_listed_with_its_reason(site: Site, stud
     page.wait_for_url("**" + at("upload", 1))
     site.inline.run_until_idle()
     upload = Upload.objects.get()
-    told = {one.name.removeprefix("shoot/"): one.reason for one in upload.files.all()}
-    assert told == {
+    reasons = {row.name.removeprefix("shoot/"): row.reason for row in upload.files.all()}
+    assert reasons == {
         "good.jpg": "",
         "empty.jpg": "empty",
         ".hidden.jpg": "hidden",
         **dict.fromkeys(["IMG_1.HEIC", "raw.nef", "layers.psd", "logo.svg", "flyer.pdf", "noending"], "not-a-picture"),
     }
-    assert progress_of([upload])[upload.pk].announced == len(told)
+    assert compute_progress([upload])[upload.pk].announced == len(reasons)
     expect(page.get_by_role("cell", name="shoot/logo.svg")).to_be_visible()
 
 
-def test_the_script_leaves_beside_what_the_command_leaves_beside() -> None:
+def test_script_and_command_skip_the_same_file_types() -> None:
     script = (CHECKOUT / "desk/web/static/web/uploads.js").read_text("utf-8")
     for name, suffixes in (("PICTURE", PICTURE_SUFFIXES), ("BESIDE", BESIDE_PICTURES)):
-        found = re.search(rf"{name} = /(.+?)/i[,;]", script)
-        assert found is not None
-        pattern = re.compile(found[1], re.IGNORECASE)
-        known = {*PICTURE_SUFFIXES, *BESIDE_PICTURES, ".heic", ".pdf", ".psd", ".svg", ".nef", ".mp4"}
-        assert {suffix for suffix in known if pattern.search(f"a{suffix}")} == suffixes
+        match = re.search(rf"{name} = /(.+?)/i[,;]", script)
+        assert match is not None
+        pattern = re.compile(match[1], re.IGNORECASE)
+        all_suffixes = {*PICTURE_SUFFIXES, *BESIDE_PICTURES, ".heic", ".pdf", ".psd", ".svg", ".nef", ".mp4"}
+        assert {suffix for suffix in all_suffixes if pattern.search(f"a{suffix}")} == suffixes
 
 
 @pytest.mark.long
-def test_a_script_keeps_the_chosen_pictures_while_it_asks_about_the_table(
-    site: Site, studio: Owner, tmp_path: Path
-) -> None:
+def test_selected_pictures_are_kept_while_columns_are_mapped(site: Site, studio: Owner, tmp_path: Path) -> None:
     (tmp_path / "b.jpg").write_bytes(photograph(1))
     (tmp_path / "list.csv").write_bytes(GERMAN)
     ann = site.member(studio, size=PHONE, language="zh-CN")
@@ -387,12 +383,12 @@ def test_a_script_keeps_the_chosen_pictures_while_it_asks_about_the_table(
     send.click()
     page.wait_for_url("**" + at("upload", 1))
     site.inline.run_until_idle()
-    assert [(one.source_name, one.author) for one in Work.objects.all()] == [("b.jpg", "Ann")]
+    assert [(work.source_name, work.author) for work in Work.objects.all()] == [("b.jpg", "Ann")]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
-def test_columns_of_a_table_are_asked_beside_the_chosen_pictures_and_taken_at_once_next_time(
+def test_columns_are_mapped_next_to_the_pictures_and_remembered(
     site: Site, studio: Owner, tmp_path: Path, *, javascript: bool
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(photograph(1))

@@ -8,9 +8,9 @@ import pytest
 
 from evidence.anchors.cosignature.anchor import WitnessAnchor
 from evidence.anchors.cosignature.kind import TrustedWitness, verify
-from evidence.formats.errors import SupersededError, UnknownWitnessError
+from evidence.formats.errors import SupersededError, UntrustedIssuerError
 from evidence.log.append_only import Log
-from evidence.log.notes import cosigner_key
+from evidence.log.notes import format_cosigner_key
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType
@@ -24,7 +24,7 @@ from tests.assets.partners import new_signer
 SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
-class Heads:
+class LogCheckpoints:
     """A log and its signed checkpoints (port ``OwnLog``)."""
 
     def __init__(self, log: Log) -> None:
@@ -49,23 +49,25 @@ class Heads:
         return self.log.consistency(old, new)
 
 
-def anchor_of(witness: LocalWitness, heads: Heads, vkey: str = "") -> WitnessAnchor:
+def anchor_of(witness: LocalWitness, heads: LogCheckpoints, vkey: str = "") -> WitnessAnchor:
     return WitnessAnchor("w", witness.url, vkey or witness.vkey, heads, development=True, session=SESSION)
 
 
 @pytest.fixture
-def heads(tmp_path: Path) -> Heads:
-    return Heads(log_of(tmp_path))
+def heads(tmp_path: Path) -> LogCheckpoints:
+    return LogCheckpoints(log_of(tmp_path))
 
 
 @pytest.fixture
-def witness(heads: Heads) -> Iterator[LocalWitness]:
+def witness(heads: LogCheckpoints) -> Iterator[LocalWitness]:
     with running_witness() as running:
         running.know(heads.log.vkey())
         yield running
 
 
-def test_each_head_continues_the_last_whatever_this_process_knows_of_it(witness: LocalWitness, heads: Heads) -> None:
+def test_each_checkpoint_continues_the_last_one_that_the_log_witness_has(
+    witness: LocalWitness, heads: LogCheckpoints
+) -> None:
     anchor, times = anchor_of(witness, heads), []
     for count in (3, 1, 5, 300):
         digest = heads.grow(count)
@@ -77,7 +79,9 @@ def test_each_head_continues_the_last_whatever_this_process_knows_of_it(witness:
     assert len(witness.asked) == 6  # a new process first queries the size
 
 
-def test_a_head_that_a_later_one_covers_is_given_up(witness: LocalWitness, heads: Heads) -> None:
+def test_no_more_attempts_for_a_checkpoint_that_a_later_one_covers(
+    witness: LocalWitness, heads: LogCheckpoints
+) -> None:
     early, late = heads.grow(2), heads.grow(2)
     anchor = anchor_of(witness, heads)
     anchor.submit(late)
@@ -86,8 +90,8 @@ def test_a_head_that_a_later_one_covers_is_given_up(witness: LocalWitness, heads
     assert anchor.submit(late).time is not None  # resubmitting gives the same result
 
 
-def test_a_witness_that_has_seen_more_or_another_history_is_told(
-    witness: LocalWitness, heads: Heads, tmp_path: Path
+def test_a_log_witness_with_a_larger_or_different_history_is_reported(
+    witness: LocalWitness, heads: LogCheckpoints, tmp_path: Path
 ) -> None:
     digest = heads.grow(4)
     witness.heads[heads.log.origin] = (9, b"\x01" * 32)
@@ -104,7 +108,9 @@ def test_a_witness_that_has_seen_more_or_another_history_is_told(
         anchor_of(witness, heads).submit(digest)
 
 
-def test_a_witness_that_is_asked_too_much_is_missing_for_a_while(witness: LocalWitness, heads: Heads) -> None:
+def test_a_log_witness_that_refuses_too_many_requests_is_unavailable_for_a_while(
+    witness: LocalWitness, heads: LogCheckpoints
+) -> None:
     digest, witness.answer = heads.grow(4), (429, b"")
     with pytest.raises(ServiceMissingError, match=r"refused with status 429\.$"):
         anchor_of(witness, heads).submit(digest)
@@ -114,8 +120,8 @@ def test_a_witness_that_is_asked_too_much_is_missing_for_a_while(witness: LocalW
     ("sizes", "raised"),
     [((1, 2), None), ((1, 5), SupersededError), ((1, 2, 3, 1), ServiceMissingError)],
 )
-def test_heads_that_others_bring_in_between_are_no_refusal(
-    witness: LocalWitness, heads: Heads, sizes: tuple[int, ...], raised: type[Exception] | None
+def test_checkpoints_submitted_by_others_in_between_cause_no_refusal(
+    witness: LocalWitness, heads: LogCheckpoints, sizes: tuple[int, ...], raised: type[Exception] | None
 ) -> None:
     digest = heads.grow(4)
     heads.grow(2)
@@ -130,9 +136,9 @@ def test_heads_that_others_bring_in_between_are_no_refusal(
         anchor_of(witness, heads).submit(digest)
 
 
-def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitness, heads: Heads) -> None:
+def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitness, heads: LogCheckpoints) -> None:
     digest = heads.grow(4)
-    other = cosigner_key(NAME, new_signer().public_key)
+    other = format_cosigner_key(NAME, new_signer().public_key)
     for vkey, answer in ((other, None), ("", b""), ("", b"\xff"), ("", f"— {NAME} AAAAAAAA\n".encode())):
         witness.answer = None if answer is None else (200, answer)
         witness.heads.clear()
@@ -143,7 +149,7 @@ def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitne
         anchor_of(witness, heads).submit(digest)
 
 
-def test_a_line_by_another_key_of_its_name_stands_in_nobodys_way(witness: LocalWitness, heads: Heads) -> None:
+def test_a_line_by_another_key_of_its_name_stands_in_nobodys_way(witness: LocalWitness, heads: LogCheckpoints) -> None:
     digest = heads.grow(4)
     line = anchor_of(witness, heads).submit(digest).proof.splitlines(keepends=True)[-1]
     other = b" ".join([*line.split()[:2], base64.b64encode(bytes(76))]) + b"\n"
@@ -151,14 +157,14 @@ def test_a_line_by_another_key_of_its_name_stands_in_nobodys_way(witness: LocalW
     assert anchor_of(witness, heads).submit(digest).proof.endswith(line)
 
 
-def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, heads: Heads) -> None:
+def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, heads: LogCheckpoints) -> None:
     digest = heads.grow(4)
     proof = anchor_of(witness, heads).submit(digest).proof
     pinned = TrustedWitness("Friend", witness.vkey, development=True, label="trial")
-    found = verify(digest, proof, {}, [pinned], "checkpoint")
-    assert (found.by, found.label, found.time.timestamp()) == ("Friend", "trial", witness.time)
-    assert {"Friend", "4", "2025-10-09"} <= set(found.sentence.split())
-    with pytest.raises(UnknownWitnessError):
+    block = verify(digest, proof, {}, [pinned], "checkpoint")
+    assert (block.by, block.label, block.time.timestamp()) == ("Friend", "trial", witness.time)
+    assert {"Friend", "4", "2025-10-09"} <= set(block.sentence.split())
+    with pytest.raises(UntrustedIssuerError):
         verify(digest, proof, {}, [], "checkpoint")
     with pytest.raises(IntegrityError, match="The cosignature is for a different checkpoint"):
         verify(heads.grow(1), proof, {}, [pinned], "checkpoint")

@@ -16,7 +16,7 @@ def running() -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="module")
-def kept() -> Receipt:
+def evm_receipt() -> Receipt:
     with running_ledger() as ledger:
         for number in range(5):
             other = Digest.of(bytes([number]))

@@ -45,10 +45,10 @@ def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
         assert "guessed" not in str(raised.value)
 
 
-def test_what_is_wrong_with_an_encrypted_key_is_told_of_the_file_that_it_is_wrong_with(tmp_path: Path) -> None:
+def test_errors_in_an_encrypted_key_name_the_file_they_come_from(tmp_path: Path) -> None:
     locked, word = tmp_path / "locked.json", tmp_path / "word"
-    made = create_keyfile_json(KEY, b"open sesame", iterations=2)
-    locked.write_text(json.dumps(made))
+    keyfile = create_keyfile_json(KEY, b"open sesame", iterations=2)
+    locked.write_text(json.dumps(keyfile))
     with pytest.raises(ConfigError, match=r"/word\b"):
         account_from_file(locked, word)
     word.write_bytes(b"\xff")
@@ -56,14 +56,14 @@ def test_what_is_wrong_with_an_encrypted_key_is_told_of_the_file_that_it_is_wron
     with pytest.raises(ConfigError, match=r"/word\b"):
         account_from_file(locked, word)
     word.write_text("open sesame")
-    others: tuple[dict[str, Any], ...] = (
+    wrong_keyfiles: tuple[dict[str, Any], ...] = (
         {},
         {"version": 1},
-        made | {"crypto": "none"},
-        made | {"crypto": {**made["crypto"], "kdf": "md5"}},
+        keyfile | {"crypto": "none"},
+        keyfile | {"crypto": {**keyfile["crypto"], "kdf": "md5"}},
     )
-    prf = {**made["crypto"]["kdfparams"], "prf": "sha256"}
-    for other in (*others, made | {"crypto": {**made["crypto"], "kdfparams": prf}}):
+    prf = {**keyfile["crypto"]["kdfparams"], "prf": "sha256"}
+    for other in (*wrong_keyfiles, keyfile | {"crypto": {**keyfile["crypto"], "kdfparams": prf}}):
         locked.write_text(json.dumps(other))
         with pytest.raises(ConfigError, match=r"locked\.json"):
             account_from_file(locked, word)
@@ -105,9 +105,9 @@ class EagerChain(EvmChain):
     """A chain that mines a block for each transaction at once."""
 
     def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
-        found = super().eth_sendRawTransaction(raw)
+        transaction_hash = super().eth_sendRawTransaction(raw)
         self.mine()
-        return found
+        return transaction_hash
 
 
 @pytest.mark.django_db
@@ -122,21 +122,21 @@ def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
         table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
         (tmp_path / "exhibit.toml").write_text(table)
         cli.desk.services.config = replace(cli.desk.services.config, anchors=load_config().anchors)
-        made = cli.api("POST", "/operator/witnesses/ledger/contract")
-        settings = f'contract = "{made["contract"]}"\nconfirmations = 1\ndevelopment = true\n'
+        response = cli.api("POST", "/operator/witnesses/ledger/contract")
+        settings = f'contract = "{response["contract"]}"\nconfirmations = 1\ndevelopment = true\n'
         (tmp_path / "exhibit.toml").write_text(f"{table}{settings}")
         [anchor] = get_anchors(Services(load_config()))
         assert anchor.examine()
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)
         assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
-        again = cli.api("POST", "/operator/witnesses/ledger/contract", transaction=made["transaction"])
-        assert again == made
+        again = cli.api("POST", "/operator/witnesses/ledger/contract", transaction=response["transaction"])
+        assert again == response
     cli.api("POST", "/operator/witnesses/another/contract", code=2)
-    assert KEY.hex() not in str(made)
+    assert KEY.hex() not in str(response)
 
 
-def test_an_account_that_is_nearly_empty_is_told(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_with_little_balance_is_reported(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "can pay for some" in running.anchor().examine()
     monkeypatch.setattr(running.chain, "eth_getBalance", lambda *_: hex(10**13))
     with pytest.raises(ServiceMissingError, match=r"\d more"):

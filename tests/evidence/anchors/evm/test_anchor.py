@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 from trie import HexaryTrie
 
 from evidence.anchors.evm.account import EvmAccount
-from evidence.anchors.evm.anchor import CONTRACT, EvmAnchor, bytecode
+from evidence.anchors.evm.anchor import CONTRACT, EvmAnchor, load_bytecode
 from evidence.anchors.evm.proofs import EVENT, read_pending, verify_proof
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -59,8 +59,8 @@ def test_a_chain_without_fees_and_with_a_seal_in_its_headers_is_served() -> None
 
 
 @pytest.mark.long
-def test_other_code_finds_the_same_log_by_the_same_proof(kept: Receipt) -> None:
-    proof = json.loads(kept.proof)
+def test_other_code_finds_the_same_log_by_the_same_proof(evm_receipt: Receipt) -> None:
+    proof = json.loads(evm_receipt.proof)
     header = bytes.fromhex(proof["header"])
     nodes = [rlp.decode(bytes.fromhex(node)) for node in proof["nodes"]]
     root, key = rlp.decode(header)[5], rlp.encode(proof["transaction"])
@@ -69,7 +69,7 @@ def test_other_code_finds_the_same_log_by_the_same_proof(kept: Receipt) -> None:
     address, topics, _ = logs[proof["log"]]
     event = keccak(b"Anchored(bytes32,uint256)")
     assert (status, topics, len(address)) == (b"\x01", [event, DIGEST.raw], 20)
-    assert verify_proof(kept.proof, DIGEST).hash == Digest(keccak(header))
+    assert verify_proof(evm_receipt.proof, DIGEST).hash == Digest(keccak(header))
     assert len(nodes) > 1
 
 
@@ -91,14 +91,14 @@ def test_a_process_that_died_after_sending_sends_the_same_again(running: Ledger)
 
 def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running: Ledger) -> None:
     first, second = running.anchor(), running.anchor()
-    one = first.submit(DIGEST)
-    first.upgrade(DIGEST, one)
+    first_receipt = first.submit(DIGEST)
+    first.upgrade(DIGEST, first_receipt)
     other = second.submit(DIGEST)
     second.upgrade(DIGEST, other)
     running.chain.mine()
     later = running.anchor().submit(DIGEST)
     assert read_pending(later.proof).transaction == b""
-    done = [running.anchor().upgrade(DIGEST, receipt) for receipt in (one, other, later)]
+    done = [running.anchor().upgrade(DIGEST, receipt) for receipt in (first_receipt, other, later)]
     assert {receipt.proof for receipt in done} == {done[0].proof}
     assert [receipt.state for receipt in done] == [ReceiptState.COMPLETE] * 3
 
@@ -115,7 +115,7 @@ def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Le
     assert running.chain.chain.get_vm().state.get_nonce(ACCOUNT.address) == 1 + 4
 
 
-def test_a_transaction_that_pays_too_little_is_signed_anew_for_the_same_turn(
+def test_a_transaction_that_pays_too_little_is_signed_again_with_the_same_nonce(
     running: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchor = running.anchor()
@@ -126,7 +126,7 @@ def test_a_transaction_that_pays_too_little_is_signed_anew_for_the_same_turn(
     renewed = anchor.upgrade(DIGEST, receipt)
     assert renewed.proof != receipt.proof
     assert anchor.upgrade(DIGEST, renewed) is renewed
-    assert [waiting.gas_price for waiting in running.chain.pool.values()] == [dearer]
+    assert [pending.gas_price for pending in running.chain.pool.values()] == [dearer]
     running.chain.mine()
     assert anchor.upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
@@ -159,7 +159,7 @@ def test_the_contract_is_the_one_whose_source_lies_beside_it(running: Ledger) ->
     if vyper is None:
         pytest.skip("the rest needs the compiler: pip install vyper==0.4.3 in an environment of its own")
     done = subprocess.run([vyper, "-f", "bytecode", CONTRACT.parent / "anchor.vy"], capture_output=True, check=True)
-    assert bytes.fromhex(done.stdout.decode().strip().removeprefix("0x")) == bytecode()
+    assert bytes.fromhex(done.stdout.decode().strip().removeprefix("0x")) == load_bytecode()
 
 
 @pytest.mark.skipif(
@@ -175,13 +175,13 @@ def test_anvil_agrees(fork: str, tmp_path: Path) -> None:
     try:
         wait_until(lambda: _listening(tmp_path / "log"))
         url = f"http://{_listening(tmp_path / 'log')}"
-        made = {"chain": 31337, "unlock": lambda: account, "confirmations": 2, "gas_price": price}
-        maker = EvmAnchor("anvil", url, contract=b"", development=True, session=SESSION, **made)  # type: ignore[arg-type]
+        settings = {"chain": 31337, "unlock": lambda: account, "confirmations": 2, "gas_price": price}
+        maker = EvmAnchor("anvil", url, contract=b"", development=True, session=SESSION, **settings)  # type: ignore[arg-type]
         transaction = maker.deploy()
         maker._node.call("evm_mine")
         contract = maker.deployed(transaction)
         assert contract is not None
-        anchor = EvmAnchor("anvil", url, contract=contract, development=True, session=SESSION, **made)  # type: ignore[arg-type]
+        anchor = EvmAnchor("anvil", url, contract=contract, development=True, session=SESSION, **settings)  # type: ignore[arg-type]
         receipt = anchor.submit(DIGEST)
         for _ in range(2):
             assert anchor.upgrade(DIGEST, receipt) is receipt
@@ -203,7 +203,7 @@ def test_the_contracts_files_belong_together() -> None:
     source = (CONTRACT.parent / described["source"]).read_text("utf-8")
     assert f"# pragma version {described['compiler'].removeprefix('vyper ').partition('+')[0]}" in source
     assert f"# pragma evm-version {described['evm_version']}" in source
-    assert described["runtime_bytecode"].removeprefix("0x") in described["bytecode"]
+    assert described["runtime_bytecode"].removeprefix("0x") in described["load_bytecode"]
     assert EVENT.hex() in described["runtime_bytecode"]
     [event] = [each for each in described["abi"] if each["type"] == "event"]
     assert [(each["type"], each["indexed"]) for each in event["inputs"]] == [("bytes32", True), ("uint256", False)]

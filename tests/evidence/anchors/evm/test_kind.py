@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.evm.kind import EvmConfig, build, verify, vouch
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError
 from exhibit.ports import Receipt
@@ -18,9 +18,9 @@ CONFIG = EvmConfig(kind="evm", name="Chain", urls=("https://a.example",), chain_
 def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> None:
     assert not any(CONFIG.faults.values())
     wrong = replace(CONFIG, chain_id=0, key_file=Path("key"), gas_price=1, max_gas_price=2)
-    faults = [said for said, is_so in wrong.faults.items() if is_so]
-    named = ("chain_id", "key_variable", "max_gas_price")
-    assert [name in fault for name, fault in zip(named, faults, strict=True)] == [True, True, True]
+    faults = [message for message, is_so in wrong.faults.items() if is_so]
+    settings = ("chain_id", "key_variable", "max_gas_price")
+    assert [name in fault for name, fault in zip(settings, faults, strict=True)] == [True, True, True]
     anchor = build(CONFIG, SESSION)
     assert anchor.name == "Chain"
     with pytest.raises(ConfigError, match="NO_SUCH_KEY"):
@@ -28,11 +28,11 @@ def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> Non
 
 
 @pytest.mark.long
-def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
-    [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for testing")
-    attested = verify(DIGEST, kept.proof, {}, (ledger,), "checkpoint")
-    assert (attested.time, attested.label) == (kept.time, "for testing")
+def test_a_log_counts_in_a_pinned_block_only(evm_receipt: Receipt) -> None:
+    [ledger] = vouch((), [(DIGEST, evm_receipt)], "vouched for", "for testing")
+    attested = verify(DIGEST, evm_receipt.proof, {}, (ledger,), "checkpoint")
+    assert (attested.time, attested.label) == (evm_receipt.time, "for testing")
     assert "checkpoint" in attested.sentence
     for ledgers in ((), (replace(ledger, chain=5),), (replace(ledger, blocks=(Digest.of(b"x"),)),)):
-        with pytest.raises(UnknownWitnessError, match="is not pinned"):
-            verify(DIGEST, kept.proof, {}, ledgers, "checkpoint")
+        with pytest.raises(UntrustedIssuerError, match="is not pinned"):
+            verify(DIGEST, evm_receipt.proof, {}, ledgers, "checkpoint")

@@ -11,7 +11,7 @@ from eth_hash.auto import keccak
 
 from evidence.anchors.evm import node as evm_node
 from evidence.anchors.evm.proofs import verify_proof
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import ReceiptState
@@ -21,7 +21,7 @@ from tests.assets.evm_ledger import DIGEST, Ledger
 VANITY, VALIDATORS, SEALS = bytes(32), [b"\x01" * 20, b"\x02" * 20], [b"\x03" * 65, b"\x04" * 65]
 
 
-SEALED: dict[str, tuple[bytes, bytes]] = {
+SEALED_HEADERS: dict[str, tuple[bytes, bytes]] = {
     "clique": (VANITY + SEALS[0], VANITY + SEALS[0]),
     "qbft": (
         rlp.encode([VANITY, VALIDATORS, [], b"\x07", SEALS]),
@@ -39,14 +39,14 @@ SEALED: dict[str, tuple[bytes, bytes]] = {
 """Extra data as nodes return it and as the chain hashes it, by consensus protocol."""
 
 
-@pytest.mark.parametrize("agreement", SEALED)
+@pytest.mark.parametrize("agreement", SEALED_HEADERS)
 def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
-    told, hashed = SEALED[agreement]
+    extra_data, hashed = SEALED_HEADERS[agreement]
     fields = [bytes([number + 1]) * 32 for number in range(15)]
     fields[12] = hashed
     header = rlp.encode(fields)
     block = dict(zip(evm_node._HEADER.split(), ["0x" + field.hex() for field in fields], strict=True))
-    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak(header).hex()}
+    block |= {"extraData": "0x" + extra_data.hex(), "hash": "0x" + keccak(header).hex()}
     assert evm_node.encode_header(block) == header
     with pytest.raises(IntegrityError, match="own form"):
         evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
@@ -65,13 +65,13 @@ def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
 
 
 @contextlib.contextmanager
-def lying(chain: EvmChain, method: str, change: Callable[[Any], object]) -> Iterator[str]:
-    def answer(question: Question) -> Answer:
-        told = chain.answer(question)
-        plain = json.loads(told.body)
+def serve_altered_responses(chain: EvmChain, method: str, change: Callable[[Any], object]) -> Iterator[str]:
+    def answer(question: HttpRequest) -> HttpResponse:
+        response = chain.answer(question)
+        plain = json.loads(response.body)
         if json.loads(question.body)["method"] == method:
             change(plain["result"])
-        return Answer(json.dumps(plain).encode(), "application/json")
+        return HttpResponse(json.dumps(plain).encode(), "application/json")
 
     server = LoopbackServer()
     with server.running(answer):
@@ -81,16 +81,16 @@ def lying(chain: EvmChain, method: str, change: Callable[[Any], object]) -> Iter
 LIES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
     ("eth_getBlockByHash", lambda block: block.update(timestamp="0x1"), "headers of its own form"),
     ("eth_getBlockByHash", lambda block: block.pop("hash"), "a form that is known"),
-    ("eth_getBlockReceipts", lambda found: found[0].update(cumulativeGasUsed="0x1"), "receipts of its own form"),
+    ("eth_getBlockReceipts", lambda receipts: receipts[0].update(cumulativeGasUsed="0x1"), "receipts of its own form"),
 )
 
 
 def seal(block: dict[str, Any]) -> None:
     """Turn a block into one of QBFT."""
-    told, hashed = SEALED["qbft"]
-    names = [name for name in (*evm_node._HEADER.split(), *evm_node._LATER) if block.get(name) is not None]
+    extra_data, hashed = SEALED_HEADERS["qbft"]
+    names = [name for name in (*evm_node._HEADER.split(), *evm_node._FORK_FIELDS) if block.get(name) is not None]
     header = rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
-    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak(header).hex()}
+    block |= {"extraData": "0x" + extra_data.hex(), "hash": "0x" + keccak(header).hex()}
 
 
 def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(running: Ledger) -> None:
@@ -100,10 +100,10 @@ def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(
     running.anchor().upgrade(other, receipt)
     running.chain.mine()
     running.chain.mutes.add("eth_getBlockReceipts")  # it would query a hash unknown to the chain
-    with lying(running.chain, "eth_getBlockByHash", seal) as url:
-        kept = running.anchor(url=url).upgrade(other, receipt)
-    assert json.loads(kept.proof)["sealed"] == SEALED["qbft"][0].hex()
-    assert verify_proof(kept.proof, other).sealed == SEALED["qbft"][0]
+    with serve_altered_responses(running.chain, "eth_getBlockByHash", seal) as url:
+        upgraded = running.anchor(url=url).upgrade(other, receipt)
+    assert json.loads(upgraded.proof)["sealed"] == SEALED_HEADERS["qbft"][0].hex()
+    assert verify_proof(upgraded.proof, other).sealed == SEALED_HEADERS["qbft"][0]
 
 
 NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
@@ -114,14 +114,14 @@ def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(running: Le
     running.anchor().upgrade(DIGEST, receipt)
     running.chain.mine()
     for method, change, words in LIES:
-        with lying(running.chain, method, change) as url, pytest.raises(ExhibitError, match=words):
+        with serve_altered_responses(running.chain, method, change) as url, pytest.raises(ExhibitError, match=words):
             running.anchor(url=url).upgrade(DIGEST, receipt)
     assert running.anchor().upgrade(DIGEST, receipt).time is not None
 
 
 def test_a_node_that_talks_nonsense_is_a_missing_service(running: Ledger) -> None:
     server, answers = LoopbackServer(), list(NONSENSE)
-    with server.running(lambda _: Answer(answers[0].encode())):
+    with server.running(lambda _: HttpResponse(answers[0].encode())):
         while answers:
             with pytest.raises(ServiceMissingError):
                 running.anchor(url=server.url).submit(DIGEST)

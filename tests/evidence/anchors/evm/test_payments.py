@@ -7,13 +7,13 @@ from eth_hash.auto import keccak
 from eth_utils import ValidationError
 
 from evidence.anchors.evm.proofs import EvmPending, read_pending
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.evm_ledger import ACCOUNT, DIGEST, Ledger
 
 
-def signed_for(running: Ledger, *, to: bytes, data: bytes, gas: int, chain: int = 1337) -> Receipt:
+def other_pending_receipt(running: Ledger, *, to: bytes, data: bytes, gas: int, chain: int = 1337) -> Receipt:
     """Return a pending receipt whose transaction differs from the one that the anchor would sign."""
     raw = ACCOUNT.sign(chain=1337, nonce=1, gas_price=10**10, gas=gas, to=to, data=data)
     return Receipt(
@@ -42,7 +42,7 @@ def test_a_transaction_that_the_node_has_forgotten_but_the_chain_has_not_is_not_
     assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
 
 
-def test_a_transaction_that_failed_for_want_of_gas_is_signed_anew_with_twice_as_much(
+def test_a_transaction_that_ran_out_of_gas_is_signed_again_with_twice_as_much(
     running: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchor = running.anchor()
@@ -60,7 +60,7 @@ def test_a_transaction_that_failed_for_want_of_gas_is_signed_anew_with_twice_as_
 
 def test_a_transaction_that_fails_with_much_gas_too_is_said_and_not_paid_again(running: Ledger) -> None:
     anchor = running.anchor()
-    receipt = signed_for(running, to=running.contract, data=b"nothing", gas=100_000)
+    receipt = other_pending_receipt(running, to=running.contract, data=b"nothing", gas=100_000)
     anchor.upgrade(DIGEST, receipt)
     running.chain.mine()
     for _ in range(2):
@@ -70,10 +70,10 @@ def test_a_transaction_that_fails_with_much_gas_too_is_said_and_not_paid_again(r
 
 
 @pytest.mark.parametrize("mined", [False, True])
-def test_a_transaction_for_a_former_contract_is_signed_anew_for_the_present_one(
+def test_a_transaction_for_a_former_contract_is_signed_again_for_the_current_one(
     running: Ledger, *, mined: bool
 ) -> None:
-    former = signed_for(running, to=b"\x05" * 20, data=call(), gas=100_000)
+    former = other_pending_receipt(running, to=b"\x05" * 20, data=call(), gas=100_000)
     if mined:
         running.chain.eth_sendRawTransaction("0x" + read_pending(former.proof).transaction.hex())
         running.chain.mine()
@@ -84,8 +84,8 @@ def test_a_transaction_for_a_former_contract_is_signed_anew_for_the_present_one(
     assert running.anchor().upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
-def test_a_transaction_for_a_former_chain_is_signed_anew_for_the_present_one(running: Ledger) -> None:
-    former = signed_for(running, to=running.contract, data=call(), gas=100_000, chain=5)
+def test_a_transaction_for_a_former_chain_is_signed_again_for_the_current_one(running: Ledger) -> None:
+    former = other_pending_receipt(running, to=running.contract, data=call(), gas=100_000, chain=5)
     renewed = read_pending(running.anchor().upgrade(DIGEST, former).proof)
     assert renewed.chain == running.chain.chain_id
     assert renewed.transaction != read_pending(former.proof).transaction
@@ -100,8 +100,8 @@ def test_a_node_that_asks_for_much_gas_gets_no_signature(running: Ledger, monkey
 def test_above_the_most_that_gas_may_cost_a_receipt_waits(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     price = int(running.chain.eth_gasPrice(), 16)
     with pytest.raises(ServiceMissingError, match=rf"{price:,} wei, and max_gas_price is 9\."):
-        running.anchor(most=9).submit(DIGEST)
-    anchor = running.anchor(most=price)
+        running.anchor(max_price=9).submit(DIGEST)
+    anchor = running.anchor(max_price=price)
     receipt = anchor.submit(DIGEST)
     anchor.upgrade(DIGEST, receipt)
     monkeypatch.setattr(running.chain, "eth_gasPrice", lambda: hex(3 * price))
@@ -120,16 +120,16 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("method", NONSENSE)
-def test_an_answer_that_cannot_be_read_is_told_in_words(running: Ledger, method: str) -> None:
+def test_an_unreadable_response_is_reported_in_a_sentence(running: Ledger, method: str) -> None:
     other = running.anchor()
     sent = other.submit(DIGEST)
     other.upgrade(DIGEST, sent)
     running.chain.mine()
     later = running.anchor().submit(DIGEST)
 
-    def answer(question: Question) -> Answer:
+    def answer(question: HttpRequest) -> HttpResponse:
         if json.loads(question.body)["method"] == method:
-            return Answer(b'{"jsonrpc": "2.0", "id": 1, "result": ' + NONSENSE[method].encode() + b"}")
+            return HttpResponse(b'{"jsonrpc": "2.0", "id": 1, "result": ' + NONSENSE[method].encode() + b"}")
         return running.chain.answer(question)
 
     server = LoopbackServer()

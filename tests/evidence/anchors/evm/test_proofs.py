@@ -22,17 +22,17 @@ from exhibit.ports import Receipt
 from tests.assets.evm_ledger import DIGEST, Ledger
 
 
-def test_a_pending_receipt_says_so_and_another_digest_fails(running: Ledger, kept: Receipt) -> None:
+def test_a_pending_receipt_says_so_and_another_digest_fails(running: Ledger, evm_receipt: Receipt) -> None:
     receipt = running.anchor().submit(DIGEST)
     with pytest.raises(PendingProofError):
         verify_proof(receipt.proof, DIGEST)
     other = Digest.of(b"other")
-    for proof in (receipt.proof, kept.proof):
+    for proof in (receipt.proof, evm_receipt.proof):
         with pytest.raises(IntegrityError, match="digest"):
             verify_proof(proof, other)
     with pytest.raises(IntegrityError, match="digest"):
         running.anchor().upgrade(other, receipt)
-    alien = dataclasses.replace(kept, proof=dataclasses.replace(json_of(kept), chain=1).to_json())
+    alien = dataclasses.replace(evm_receipt, proof=dataclasses.replace(json_of(evm_receipt), chain=1).to_json())
     with pytest.raises(IntegrityError, match="of the chain 1"):
         running.anchor().verify(DIGEST, alien)
 
@@ -43,8 +43,8 @@ def json_of(receipt: Receipt) -> EvmProof:
     return EvmProof(plain["chain"], DIGEST, bytes.fromhex(plain["header"]), plain["transaction"], plain["log"], nodes)
 
 
-def test_a_log_of_another_transaction_or_of_another_digest_does_not_count(kept: Receipt) -> None:
-    proof = json_of(kept)
+def test_a_log_of_another_transaction_or_of_another_digest_does_not_count(evm_receipt: Receipt) -> None:
+    proof = json_of(evm_receipt)
     for changed in (
         dataclasses.replace(proof, transaction=0),
         dataclasses.replace(proof, log=1),
@@ -59,27 +59,31 @@ def test_a_log_of_another_transaction_or_of_another_digest_does_not_count(kept: 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
-def test_a_flipped_bit_never_gives_the_same_block_with_other_contents(kept: Receipt, data: st.DataObject) -> None:
-    chain, header = (range(*one.span(1)) for one in re.finditer(rb'"(?:chain|header)":"?(\w+)', kept.proof))
-    place = data.draw(st.sampled_from(header) | st.integers(0, len(kept.proof) - 1))
-    changed = bytearray(kept.proof)
+def test_a_flipped_bit_never_gives_the_same_block_with_other_contents(
+    evm_receipt: Receipt, data: st.DataObject
+) -> None:
+    chain, header = (range(*match.span(1)) for match in re.finditer(rb'"(?:chain|header)":"?(\w+)', evm_receipt.proof))
+    place = data.draw(st.sampled_from(header) | st.integers(0, len(evm_receipt.proof) - 1))
+    changed = bytearray(evm_receipt.proof)
     changed[place] ^= 1 << data.draw(st.integers(0, 7))
-    good = verify_proof(kept.proof, DIGEST)
+    good = verify_proof(evm_receipt.proof, DIGEST)
     try:
-        found = verify_proof(bytes(changed), DIGEST)
+        result = verify_proof(bytes(changed), DIGEST)
     except IntegrityError as error:
         assert error.message.endswith(".")  # noqa: PT017 - what isn't refused is looked at below
     else:  # a header with other contents has another hash, which is not pinned
         assert place in header or place in chain
-        assert (found.hash != good.hash) == (place in header)
-        assert place in header or found == dataclasses.replace(good, chain=found.chain)
+        assert (result.hash != good.hash) == (place in header)
+        assert place in header or result == dataclasses.replace(good, chain=result.chain)
 
 
-def test_without_the_libraries_it_is_said_what_to_install(kept: Receipt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_libraries_it_is_said_what_to_install(
+    evm_receipt: Receipt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delitem(sys.modules, "evidence.anchors.evm.proofs")
     monkeypatch.setitem(sys.modules, "trie", None)
     with pytest.raises(NotFoundError, match=r"rlp, trie, eth-keys"):
-        verify(DIGEST, kept.proof, {}, (), "checkpoint")
+        verify(DIGEST, evm_receipt.proof, {}, (), "checkpoint")
 
 
 @given(st.binary(max_size=80))

@@ -13,13 +13,13 @@ from eth_hash.auto import keccak
 from eth_keys.constants import SECPK1_N
 
 from evidence.anchors.evm.kind import EvmConfig, vouch
-from evidence.anchors.evm.proofs import signer
+from evidence.anchors.evm.proofs import recover_signer
 from evidence.formats.codec import FormatError
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
-from tests.assets.sealed_blocks import ADDRESSES, STATES, ledger, with_ledger
+from tests.assets.sealed_blocks import ADDRESSES, STATES, add_ledger, ledger
 from tests.assets.stamp_kinds import bundle_of
-from tests.assets.tampering import packed
+from tests.assets.tampering import write_zip
 
 
 @pytest.mark.long
@@ -30,23 +30,23 @@ def test_a_signer_is_whose_key_signed_by_another_library() -> None:
         public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(SHA256()))))
         seal = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        found = [signer(digest, seal + bytes([parity])) for parity in (0, 1)]
-        assert found.count(keccak(public[1:])[12:]) == 1
-        assert found[0] != found[1]
+        signers = [recover_signer(digest, seal + bytes([parity])) for parity in (0, 1)]
+        assert signers.count(keccak(public[1:])[12:]) == 1
+        assert signers[0] != signers[1]
     off_the_curve = (5).to_bytes(32, "big") + seal[32:] + b"\0"
     order = SECPK1_N.to_bytes(32, "big")
     beyond = (order + seal[32:] + b"\0", seal[:32] + order + b"\0", b"\xff" * 65)
     zero = (bytes(65), bytes(32) + seal[32:] + b"\0", seal[:32] + bytes(33))
     for wrong in (b"", seal, seal + b"\x02", seal + b"\0\0", off_the_curve, *beyond, *zero):
-        assert signer(digest, wrong) is None
+        assert recover_signer(digest, wrong) is None
 
 
 @pytest.mark.parametrize("what", STATES)
 def test_enough_seals_of_pinned_validators_make_a_block_count(what: str, tmp_path: Path) -> None:
     kind, pinned, state = STATES[what]
     files, trust = bundle_of([kind])
-    path = packed(tmp_path / "bundle.zip", files)
-    [check] = [each for each in Verifier(with_ledger(trust, pinned)).verify(path).checks if each.name == kind.check]
+    path = write_zip(tmp_path / "bundle.zip", files)
+    [check] = [each for each in Verifier(add_ledger(trust, pinned)).verify(path).checks if each.name == kind.check]
     assert str(check.state) == state, check.sentence
     if state == "passed":
         count = len(ADDRESSES) if what.startswith("all") else 3
@@ -57,7 +57,7 @@ def test_enough_seals_of_pinned_validators_make_a_block_count(what: str, tmp_pat
 
 
 def test_a_list_asks_for_two_thirds_of_different_validators() -> None:
-    trust = with_ledger(bundle_of([])[1], ledger())
+    trust = add_ledger(bundle_of([])[1], ledger())
     assert Trust.from_json(trust.to_json()).ledgers[-1].validators == ADDRESSES
     for wrong, words in (
         (ledger(quorum=2), "two thirds of 4"),
@@ -72,12 +72,12 @@ def test_a_list_asks_for_two_thirds_of_different_validators() -> None:
 
 
 def test_an_installation_vouches_for_the_validators_of_its_settings() -> None:
-    given = EvmConfig(
+    config = EvmConfig(
         kind="evm", name="consortium", urls=("https://a.example",), chain_id=7, key_variable="NO_SUCH_KEY",
         validators=ADDRESSES, quorum=3,
     )  # fmt: skip
-    assert not any(given.faults.values())
-    [told] = vouch([given], [], "our word", "for testing")
-    assert (told.chain, told.blocks, told.validators, told.quorum) == (7, (), ADDRESSES, 3)
-    [fault] = [said for said, is_so in replace(given, quorum=2).faults.items() if is_so]
+    assert not any(config.faults.values())
+    [chain] = vouch([config], [], "our word", "for testing")
+    assert (chain.chain, chain.blocks, chain.validators, chain.quorum) == (7, (), ADDRESSES, 3)
+    [fault] = [message for message, is_so in replace(config, quorum=2).faults.items() if is_so]
     assert "two thirds of 4" in fault

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
-from evidence.development.chain import Chain, running_chain
+from evidence.development.chain import Chain, run_chain
 from exhibit.digests import Digest
 from exhibit.ports import Receipt
 from tests.assets.ots import DIGEST, anchor_to
@@ -14,7 +14,7 @@ from tests.assets.ots import DIGEST, anchor_to
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Chain]:
-    with running_chain(tmp_path / "chain") as running:
+    with run_chain(tmp_path / "chain") as running:
         yield running
 
 
@@ -25,7 +25,7 @@ def anchor(chain: Chain) -> OpenTimestampsAnchor:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
-    with running_chain(tmp_path_factory.mktemp("chain")) as chain:
+    with run_chain(tmp_path_factory.mktemp("chain")) as chain:
         anchor = anchor_to(chain)
         for other in range(4):
             anchor.submit(Digest.of(bytes([other])))

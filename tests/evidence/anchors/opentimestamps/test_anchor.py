@@ -12,9 +12,9 @@ from opentimestamps.core.timestamp import Timestamp
 from evidence.anchors.opentimestamps import proofs
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
-from evidence.anchors.opentimestamps.proofs import headers_in
-from evidence.development.chain import Chain, running_chain
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.anchors.opentimestamps.proofs import extract_headers
+from evidence.development.chain import Chain, run_chain
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -45,7 +45,7 @@ def test_a_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnc
 
 
 def test_a_complete_receipt_is_checked_without_any_server(complete: Receipt) -> None:
-    height, time = proofs.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "regtest")
+    height, time = proofs.verify_proof(complete.proof, DIGEST, extract_headers(complete.material), "regtest")
     assert (height, time) == (1, complete.time)
 
 
@@ -66,55 +66,58 @@ def test_a_proof_that_the_usual_client_made_is_read(anchor: OpenTimestampsAnchor
     (tmp_path / "manifest.json").write_bytes(DATA)
     stamped = ots(chain, "stamp", "-c", chain.url, "-m", "1", "manifest.json", cwd=tmp_path)
     assert stamped.returncode == 0, stamped.stderr
-    made = dataclasses.replace(anchor.submit(DIGEST), proof=(tmp_path / "manifest.json.ots").read_bytes())
+    made_by_client = dataclasses.replace(anchor.submit(DIGEST), proof=(tmp_path / "manifest.json.ots").read_bytes())
     chain.mine()
-    assert anchor.upgrade(DIGEST, made).state is ReceiptState.COMPLETE
+    assert anchor.upgrade(DIGEST, made_by_client).state is ReceiptState.COMPLETE
 
 
 def test_calendars_never_see_the_digest_itself(chain: Chain) -> None:
-    seen: list[bytes] = []
+    received: list[bytes] = []
 
-    def watch(question: Question) -> Answer:
-        seen.append(question.body)
+    def watch(question: HttpRequest) -> HttpResponse:
+        received.append(question.body)
         return chain.answer(question)
 
     server = LoopbackServer()
     with server.running(watch):
         for _ in range(2):
             anchor_to(chain, server.url).submit(DIGEST)
-    assert len(set(seen)) == 2
-    assert DIGEST.raw not in seen
+    assert len(set(received)) == 2
+    assert DIGEST.raw not in received
 
 
 def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
-    gone = LoopbackServer()
-    gone.close()
-    receipt = anchor_to(chain, gone.url, chain.url).submit(DIGEST)
+    stopped = LoopbackServer()
+    stopped.close()
+    receipt = anchor_to(chain, stopped.url, chain.url).submit(DIGEST)
     chain.mine()
     assert anchor_to(chain).upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
     with pytest.raises(ServiceMissingError, match="No calendar"):
-        anchor_to(chain, gone.url).submit(DIGEST)
+        anchor_to(chain, stopped.url).submit(DIGEST)
 
 
 def test_a_calendar_that_talks_nonsense_is_a_missing_service(chain: Chain) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: Answer(b"nonsense")), pytest.raises(ServiceMissingError, match="cannot be read"):
+    with (
+        server.running(lambda _: HttpResponse(b"nonsense")),
+        pytest.raises(ServiceMissingError, match="cannot be read"),
+    ):
         anchor_to(chain, server.url).submit(DIGEST)
 
 
 def test_a_silent_calendar_counts_as_nothing_new(tmp_path: Path) -> None:
-    with running_chain(tmp_path) as chain:
+    with run_chain(tmp_path) as chain:
         anchor = anchor_to(chain)
         receipt = anchor.submit(DIGEST)
     assert anchor.upgrade(DIGEST, receipt) is receipt
 
 
 def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
-    def watch(question: Question) -> Answer:
-        asked.append(question.path)
-        return Answer(b"", status=404)
+    def watch(question: HttpRequest) -> HttpResponse:
+        requested.append(question.path)
+        return HttpResponse(b"", status=404)
 
     server = LoopbackServer()
     with server.running(watch):
@@ -122,18 +125,18 @@ def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
         stamp.attestations.add(PendingAttestation(server.url))
         receipt = dataclasses.replace(anchor.submit(DIGEST), proof=proofs.write_proof(stamp))
         assert anchor.upgrade(DIGEST, receipt) is receipt
-    assert asked == []
+    assert requested == []
 
 
 def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Chain) -> None:
     height = chain.mine()
 
-    def lie(question: Question) -> Answer:
+    def lie(question: HttpRequest) -> HttpResponse:
         if question.method == "POST":
             stamp = Timestamp(question.body)
             stamp.attestations.add(BitcoinBlockHeaderAttestation(height))
-            return Answer(proofs.write_stamp(stamp))
-        return Answer(b"", status=404)
+            return HttpResponse(proofs.write_timestamp(stamp))
+        return HttpResponse(b"", status=404)
 
     server = LoopbackServer()
     with server.running(lie):
@@ -150,9 +153,9 @@ def test_a_receipt_of_another_digest_is_not_upgraded(anchor: OpenTimestampsAncho
 
 
 def test_what_the_calendars_gave_is_kept_while_the_node_is_silent(chain: Chain) -> None:
-    gone = LoopbackServer()
-    gone.close()
-    blocks = JsonRpcBlocks(gone.url, SESSION, "regtest")
+    stopped = LoopbackServer()
+    stopped.close()
+    blocks = JsonRpcBlocks(stopped.url, SESSION, "regtest")
     blind = OpenTimestampsAnchor("local", [chain.url], blocks, development=True, session=SESSION)
     pending = blind.submit(DIGEST)
     chain.mine()
@@ -161,4 +164,4 @@ def test_what_the_calendars_gave_is_kept_while_the_node_is_silent(chain: Chain) 
     assert grown.proof != pending.proof
     with pytest.raises(ServiceMissingError):
         blind.upgrade(DIGEST, grown)
-    assert anchor_to(chain, gone.url).upgrade(DIGEST, grown).state is ReceiptState.COMPLETE
+    assert anchor_to(chain, stopped.url).upgrade(DIGEST, grown).state is ReceiptState.COMPLETE

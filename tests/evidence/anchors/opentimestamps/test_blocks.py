@@ -10,7 +10,7 @@ from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
 from evidence.anchors.opentimestamps.proofs import parse_header
 from evidence.development.chain import Chain
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.errors import ConfigError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.ots import DIGEST, SESSION, anchor_to
@@ -43,14 +43,14 @@ def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
     first = chain.blocks.header(1)
     assert first is not None
 
-    def explorer(question: Question) -> Answer:
-        known = {
+    def explorer(question: HttpRequest) -> HttpResponse:
+        responses = {
             "/api/blocks/tip/height": "1",
             "/api/block-height/1": parse_header(first).text,
             f"/api/block/{parse_header(first).text}/header": first.hex(),
         }
-        found = known.get(question.path)
-        return Answer((found or "Block not found").encode(), "text/plain", 200 if found else 404)
+        text = responses.get(question.path)
+        return HttpResponse((text or "Block not found").encode(), "text/plain", 200 if text else 404)
 
     server = LoopbackServer()
     with server.running(explorer):
@@ -61,13 +61,15 @@ def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
                 source.header(2)
 
 
-def test_a_node_is_asked_with_the_credentials_that_its_file_holds_at_that_moment(chain: Chain, tmp_path: Path) -> None:
+def test_a_node_is_queried_with_the_credentials_that_its_file_holds_at_that_moment(
+    chain: Chain, tmp_path: Path
+) -> None:
     cookie = tmp_path / ".cookie"
-    asked: list[str] = []
+    requests: list[str] = []
 
-    def strict(question: Question) -> Answer:
-        asked.append(question.headers.get("authorization", ""))
-        return chain.answer(question) if asked[-1] == wanted else Answer(b"", "text/plain", 401)
+    def strict(question: HttpRequest) -> HttpResponse:
+        requests.append(question.headers.get("authorization", ""))
+        return chain.answer(question) if requests[-1] == expected else HttpResponse(b"", "text/plain", 401)
 
     server = LoopbackServer()
     with server.running(strict):
@@ -76,7 +78,7 @@ def test_a_node_is_asked_with_the_credentials_that_its_file_holds_at_that_moment
             blocks.tip()
         for line in ("__cookie__:1a2b", "anna:with:colon"):
             cookie.write_text(f"{line}\n")
-            wanted = "Basic " + base64.b64encode(line.encode()).decode()
+            expected = "Basic " + base64.b64encode(line.encode()).decode()
             assert blocks.tip() == chain.blocks.tip
         cookie.write_text("anna:guessed")
         with pytest.raises(ServiceMissingError, match="other credentials") as raised:
@@ -89,7 +91,7 @@ def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(ch
     pending = alone.submit(DIGEST)
     chain.mine()
     grown = alone.upgrade(DIGEST, pending)
-    assert proofs.leads_of(grown.proof).blocks
+    assert proofs.parse_attestations(grown.proof).blocks
     assert alone.upgrade(DIGEST, grown) is grown
     assert grown.state is ReceiptState.PENDING
 
@@ -97,5 +99,5 @@ def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(ch
 @pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])
 def test_a_node_that_talks_nonsense_is_a_missing_service(answer: str) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: Answer(answer.encode())), pytest.raises(ServiceMissingError):
+    with server.running(lambda _: HttpResponse(answer.encode())), pytest.raises(ServiceMissingError):
         JsonRpcBlocks(server.url, SESSION, "regtest").header(1)

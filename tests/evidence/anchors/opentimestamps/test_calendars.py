@@ -12,8 +12,8 @@ from opentimestamps.core.timestamp import Timestamp
 from evidence.anchors import fetch
 from evidence.anchors.opentimestamps import anchor as opentimestamps, proofs
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
-from evidence.development.chain import Chain, running_chain
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.chain import Chain, run_chain
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.ots import DIGEST, SESSION, anchor_to
@@ -21,7 +21,7 @@ from tests.assets.ots import DIGEST, SESSION, anchor_to
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Chain]:
-    with running_chain(tmp_path / "chain") as running:
+    with run_chain(tmp_path / "chain") as running:
         yield running
 
 
@@ -29,11 +29,13 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
 def calendar(answer: Callable[[bytes], Timestamp], asked: list[str] | None = None) -> Iterator[str]:
     """Run a calendar that responds to each commitment with this function, and yield its URL."""
 
-    def serve(question: Question) -> Answer:
+    def serve(question: HttpRequest) -> HttpResponse:
         if asked is not None:
             asked.append(question.path)
         posted = question.method == "POST"
-        return Answer(proofs.write_stamp(answer(question.body if posted else bytes.fromhex(question.path[11:]))))
+        return HttpResponse(
+            proofs.write_timestamp(answer(question.body if posted else bytes.fromhex(question.path[11:])))
+        )
 
     server = LoopbackServer()
     with server.running(serve):
@@ -80,7 +82,7 @@ def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
 ) -> None:
     with calendar(answer) as url:
         pending = anchor_to(chain, url, chain.url).submit(DIGEST)
-        assert proofs.leads_of(pending.proof).others == (chain.url,)
+        assert proofs.parse_attestations(pending.proof).others == (chain.url,)
         with pytest.raises(ServiceMissingError, match=words):
             anchor_to(chain, url).submit(DIGEST)
 
@@ -92,38 +94,38 @@ def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
         receipt = anchor.submit(DIGEST)
         assert chain.mine() == height
         complete = anchor.upgrade(DIGEST, receipt)
-    found = [at for at, _ in proofs.leads_of(complete.proof).blocks]
-    assert found == [height, height]
+    heights = [at for at, _ in proofs.parse_attestations(complete.proof).blocks]
+    assert heights == [height, height]
     assert anchor.verify(DIGEST, complete) == complete.time
 
 
 def test_a_silent_calendar_is_not_waited_for_again_at_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    real = fetch.ask
+    requested: list[str] = []
+    real = fetch.send_request
 
-    def watched(session: object, url: str, *given: object, **named: object) -> tuple[int, bytes]:
-        asked.append(url)
-        return real(session, url, *given, **named)  # type: ignore[arg-type]
+    def watched(session: object, url: str, *args: object, **kwargs: object) -> tuple[int, bytes]:
+        requested.append(url)
+        return real(session, url, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(opentimestamps, "ask", watched)
-    gone = LoopbackServer()
-    gone.close()
-    anchor = anchor_to(chain, gone.url, chain.url)
+    monkeypatch.setattr(opentimestamps, "send_request", watched)
+    stopped = LoopbackServer()
+    stopped.close()
+    anchor = anchor_to(chain, stopped.url, chain.url)
     for _ in range(3):
         anchor.submit(DIGEST)
-    assert sum(url.startswith(gone.url) for url in asked) == 1
-    monkeypatch.setattr(opentimestamps, "SILENT_FOR", 0.0)
-    anchor = anchor_to(chain, gone.url, chain.url)
+    assert sum(url.startswith(stopped.url) for url in requested) == 1
+    monkeypatch.setattr(opentimestamps, "RETRY_SECONDS", 0.0)
+    anchor = anchor_to(chain, stopped.url, chain.url)
     for _ in range(2):
         anchor.submit(DIGEST)
-    assert sum(url.startswith(gone.url) for url in asked) == 3
+    assert sum(url.startswith(stopped.url) for url in requested) == 3
 
 
 def test_a_part_whose_block_is_known_is_not_asked_for_again(chain: Chain) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
-    def watch(question: Question) -> Answer:
-        asked.append(question.method)
+    def watch(question: HttpRequest) -> HttpResponse:
+        requested.append(question.method)
         return chain.answer(question)
 
     server = LoopbackServer()
@@ -136,4 +138,4 @@ def test_a_part_whose_block_is_known_is_not_asked_for_again(chain: Chain) -> Non
         for _ in range(3):
             assert anchor.upgrade(DIGEST, grown) is grown
         chain.url = own
-    assert asked == ["POST", "GET"]
+    assert requested == ["POST", "GET"]

@@ -6,8 +6,15 @@ from datetime import timedelta
 import pytest
 
 from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
-from evidence.anchors.opentimestamps.kind import CLOCKS, OpenTimestampsConfig, TrustedChain, build, verify, vouch
-from evidence.formats.errors import UnknownWitnessError
+from evidence.anchors.opentimestamps.kind import (
+    CLOCK_TOLERANCE,
+    OpenTimestampsConfig,
+    TrustedChain,
+    build,
+    verify,
+    vouch,
+)
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.ports import Receipt
 from tests.assets.ots import DIGEST, SESSION
@@ -19,7 +26,7 @@ def test_blocks_come_from_a_node_or_an_explorer_and_not_from_both() -> None:
     node = replace(CONFIG, bitcoin_source="https://node.example")
     explorer = replace(CONFIG, bitcoin_explorer="https://explorer.example")
     assert explorer.addresses == ("https://a.example", "https://explorer.example")
-    kinds = [type(build(one, SESSION).blocks) for one in (CONFIG, node, explorer)]
+    kinds = [type(build(config, SESSION).blocks) for config in (CONFIG, node, explorer)]
     assert kinds == [type(None), JsonRpcBlocks, EsploraBlocks]
     assert not any(node.faults.values())
     assert any(replace(node, bitcoin_explorer="https://b.example").faults.values())
@@ -30,11 +37,11 @@ def test_a_block_for_trials_counts_by_its_hash_and_two_hours_later(complete: Rec
     [chain] = vouch((), [(DIGEST, complete)], "", "made at will")
     attested = verify(DIGEST, complete.proof, material, (chain,), "seal")
     assert complete.time is not None
-    assert attested.time == complete.time + CLOCKS
-    assert timedelta(hours=2) == CLOCKS
+    assert attested.time == complete.time + CLOCK_TOLERANCE
+    assert timedelta(hours=2) == CLOCK_TOLERANCE
     assert attested.label == "made at will"
     main = TrustedChain("Bitcoin", "main", 1.0, (), development=False, label="")
     for chains in ((), (main,), (replace(chain, blocks=(Digest.of(b"another"),)),), (replace(chain, blocks=()),)):
-        with pytest.raises(UnknownWitnessError, match="does not meet the rules of any pinned chain"):
+        with pytest.raises(UntrustedIssuerError, match="does not meet the rules of any pinned chain"):
             verify(DIGEST, complete.proof, material, chains, "seal")
     assert vouch((), [(DIGEST, replace(complete, development=False))], "", "") == ()

@@ -9,9 +9,9 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 from opentimestamps.core.timestamp import Timestamp
 
 from evidence.anchors.opentimestamps import proofs
-from evidence.anchors.opentimestamps.proofs import check_work, headers_in, parse_header
+from evidence.anchors.opentimestamps.proofs import check_work, extract_headers, parse_header
 from evidence.development.chain import Chain
-from evidence.formats.errors import PendingProofError, UnknownWitnessError
+from evidence.formats.errors import PendingProofError, UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
@@ -24,9 +24,9 @@ GENESIS = bytes.fromhex(
 )
 
 
-def test_a_block_of_the_trial_chain_is_an_unknown_witness_on_the_main_chain(complete: Receipt) -> None:
-    with pytest.raises(UnknownWitnessError, match="too little work"):
-        proofs.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "main")
+def test_a_block_of_the_test_chain_is_not_trusted_on_the_main_chain(complete: Receipt) -> None:
+    with pytest.raises(UntrustedIssuerError, match="too little work"):
+        proofs.verify_proof(complete.proof, DIGEST, extract_headers(complete.material), "main")
 
 
 def test_a_missing_header_leaves_the_proof_open(complete: Receipt) -> None:
@@ -44,7 +44,7 @@ def test_another_blocks_header_fails(complete: Receipt, chain: Chain) -> None:
 
 def test_another_digest_fails(complete: Receipt) -> None:
     with pytest.raises(IntegrityError, match="different digest"):
-        proofs.verify_proof(complete.proof, Digest.of(b""), headers_in(complete.material), "regtest")
+        proofs.verify_proof(complete.proof, Digest.of(b""), extract_headers(complete.material), "regtest")
 
 
 @given(data=st.data())
@@ -52,15 +52,15 @@ def test_a_flipped_bit_of_the_proof_never_goes_through(complete: Receipt, data: 
     changed = bytearray(complete.proof)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        found = proofs.verify_proof(bytes(changed), DIGEST, headers_in(complete.material), "regtest")
-        assert found == (1, complete.time)
+        block = proofs.verify_proof(bytes(changed), DIGEST, extract_headers(complete.material), "regtest")
+        assert block == (1, complete.time)
     except IntegrityError as error:
         assert error.message.endswith(".")  # noqa: PT017 - the calendar's address isn't part of what is proved
 
 
 @given(data=st.data())
 def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, data: st.DataObject) -> None:
-    changed = bytearray(headers_in(complete.material)[1])
+    changed = bytearray(extract_headers(complete.material)[1])
     position = data.draw(st.integers(4, 79).filter(lambda each: not 36 <= each < 68))
     changed[position] ^= 1 << data.draw(st.integers(0, 7))
     header = parse_header(bytes(changed))
@@ -86,7 +86,7 @@ def test_a_number_of_any_length_is_refused_at_once() -> None:
     with pytest.raises(IntegrityError, match="cannot be read"):
         proofs.verify_proof(proofs.write_proof(giant), DIGEST, {}, "main")
     with pytest.raises(IntegrityError, match="cannot be read"):
-        proofs.read_stamp(proofs.write_stamp(giant), DIGEST.raw)
+        proofs.read_timestamp(proofs.write_timestamp(giant), DIGEST.raw)
     began = time.monotonic()
     with pytest.raises(IntegrityError, match="cannot be read"):
         proofs.verify_proof(magic + b"\xf0" + b"\xff" * 200_000, DIGEST, {}, "main")
@@ -103,7 +103,7 @@ def test_the_first_block_reads_as_everybody_knows_it() -> None:
 
 
 def test_a_block_as_easy_as_the_first_does_not_count_today() -> None:
-    with pytest.raises(UnknownWitnessError, match="too little work"):
+    with pytest.raises(UntrustedIssuerError, match="too little work"):
         check_work(parse_header(GENESIS), "main")
     check_work(parse_header(GENESIS), "regtest")
 

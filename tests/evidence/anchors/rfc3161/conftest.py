@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.development.authority import Authority, running_authority
+from evidence.development.authority import Authority, run_authority
 from exhibit.ports import Receipt
 from tests.assets.stamping import DIGEST, anchor_to
 
@@ -17,7 +17,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def authority(folder: Path) -> Iterator[Authority]:
-    with running_authority(folder) as running:
+    with run_authority(folder) as running:
         yield running
 
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from evidence.anchors.rfc3161 import anchor as rfc3161
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import Authority
-from evidence.development.server import Answer, LoopbackServer, Question
+from evidence.development.server import HttpRequest, HttpResponse, LoopbackServer
 from exhibit.clock import now
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
@@ -27,7 +27,7 @@ from tests.assets.stamping import DATA, DIGEST, anchor_to
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 
 
-def test_a_stamp_is_complete_at_once_and_close_to_now(authority: Authority, receipt: Receipt) -> None:
+def test_a_timestamp_is_complete_at_once_and_close_to_now(authority: Authority, receipt: Receipt) -> None:
     assert (receipt.kind, receipt.witness, receipt.development) == ("rfc3161", "development", True)
     assert receipt.state is ReceiptState.COMPLETE
     assert receipt.time is not None
@@ -58,14 +58,14 @@ def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, 
 
 @pytest.mark.long
 @needs_openssl
-def test_the_documented_commands_check_a_stamp_in_an_unpacked_bundle(tmp_path: Path) -> None:
+def test_the_documented_commands_check_a_timestamp_in_an_unpacked_bundle(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "scene")
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as archive:
         archive.extractall(tmp_path / "bundle")
     page = (CHECKOUT / "docs" / "reference" / "anchors.md").read_text("utf-8")
     [commands] = re.findall(r"```\n(stamp=proofs/anchors.*?)```", page, re.DOTALL)
     (tmp_path / "bundle" / "roots").mkdir()
-    roots = "\n".join(text for one in scene.trust.authorities for text in one.certificates)
+    roots = "\n".join(text for pinned in scene.trust.authorities for text in pinned.certificates)
     (tmp_path / "bundle" / "roots" / "test-authority.pem").write_text(roots)
     commands = commands.replace("example-tsa", "test-authority")
     done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path / "bundle", capture_output=True, text=True, check=False)
@@ -81,13 +81,13 @@ def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Recei
 
 def test_an_authority_that_answers_with_an_old_reply_is_found_out(authority: Authority, receipt: Receipt) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: Answer(receipt.proof)), pytest.raises(IntegrityError, match="another request"):
+    with server.running(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="another request"):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
-def test_a_refusal_is_told_in_the_authoritys_own_words(authority: Authority) -> None:
-    def refuse(question: Question) -> Answer:
-        return Answer(authority.stamp(question.body[:-1]))
+def test_a_refusal_is_reported_in_the_authoritys_own_words(authority: Authority) -> None:
+    def refuse(question: HttpRequest) -> HttpResponse:
+        return HttpResponse(authority.stamp(question.body[:-1]))
 
     server = LoopbackServer()
     with server.running(refuse), pytest.raises(ServiceMissingError, match="request"):
@@ -95,9 +95,9 @@ def test_a_refusal_is_told_in_the_authoritys_own_words(authority: Authority) -> 
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(b"busy", "text/plain", 503), Answer(b"x" * (2 << 20)), Answer(b"", status=404)]
+    "answer", [HttpResponse(b"busy", "text/plain", 503), HttpResponse(b"x" * (2 << 20)), HttpResponse(b"", status=404)]
 )
-def test_an_authority_that_does_not_serve_is_a_missing_service(authority: Authority, answer: Answer) -> None:
+def test_an_authority_that_does_not_serve_is_a_missing_service(authority: Authority, answer: HttpResponse) -> None:
     server = LoopbackServer()
     with server.running(lambda _: answer), pytest.raises(ServiceMissingError):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
@@ -117,19 +117,19 @@ def test_a_private_address_is_refused(authority: Authority) -> None:
     assert raised.value.reason == "private-address"
 
 
-def test_a_stamp_stands_without_the_revocation_lists(authority: Authority, tmp_path: Path) -> None:
+def test_a_timestamp_is_valid_without_the_revocation_lists(authority: Authority, tmp_path: Path) -> None:
     server = LoopbackServer()
     elsewhere = Authority(tmp_path, "http://127.0.0.1:9")
-    with server.running(lambda question: Answer(elsewhere.stamp(question.body))):
+    with server.running(lambda question: HttpResponse(elsewhere.stamp(question.body))):
         receipt = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
     assert [name for name, _ in receipt.material if name.startswith("crl-")] == []
 
 
 def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the_stamped_time(tmp_path: Path) -> None:
-    server, lists = LoopbackServer(), [Answer(b"", status=503)]
+    server, lists = LoopbackServer(), [HttpResponse(b"", status=503)]
     elsewhere = Authority(tmp_path, server.url)
 
-    def answer(question: Question) -> Answer:
+    def answer(question: HttpRequest) -> HttpResponse:
         return lists[0] if question.path == "/issuing.crl" and lists else elsewhere.answer(question)
 
     with server.running(answer):
@@ -149,34 +149,36 @@ def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the
     assert (whole.proof, whole.time) == (early.proof, early.time)
 
 
-def test_a_revocation_list_serves_several_stamps_and_one_that_is_too_long_is_left_out(
+def test_a_revocation_list_serves_several_timestamps_and_a_list_that_is_too_long_is_left_out(
     authority: Authority, tmp_path: Path
 ) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
     server = LoopbackServer()
     elsewhere = Authority(tmp_path, server.url)
     long = b"\x30" * (rfc3161.MAX_REVOCATION_LIST + 1)
 
-    def answer(question: Question) -> Answer:
-        asked.append(question.path)
-        return Answer(long) if question.path == "/root.crl" else elsewhere.answer(question)
+    def answer(question: HttpRequest) -> HttpResponse:
+        requested.append(question.path)
+        return HttpResponse(long) if question.path == "/root.crl" else elsewhere.answer(question)
 
     with server.running(answer):
         anchor = anchor_to(server.url, elsewhere.root_pem)
         for _ in range(3):
             receipt = anchor.submit(DIGEST)
-    assert sorted(path for path in asked if path.endswith(".crl")) == ["/issuing.crl", "/root.crl"]
+    assert sorted(path for path in requested if path.endswith(".crl")) == ["/issuing.crl", "/root.crl"]
     assert sum(name.startswith("crl-") for name, _ in receipt.material) == 1
 
 
-def test_only_some_revocation_lists_are_asked_for_with_one_stamp(
+def test_only_some_revocation_lists_are_requested_with_one_timestamp(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rfc3161, "_revocation_urls", lambda _: [f"{authority.url}/{number}" for number in range(50)])
-    asked: list[str] = []
-    monkeypatch.setattr(Rfc3161Anchor, "_revocation_list", lambda _, url: asked.append(url))
+    monkeypatch.setattr(
+        rfc3161, "_list_revocation_urls", lambda _: [f"{authority.url}/{number}" for number in range(50)]
+    )
+    requested: list[str] = []
+    monkeypatch.setattr(Rfc3161Anchor, "_revocation_list", lambda _, url: requested.append(url))
     anchor_to(authority.url, authority.root_pem).submit(DIGEST)
-    assert len(asked) == rfc3161.MAX_LISTS
+    assert len(requested) == rfc3161.MAX_LISTS
 
 
 def test_an_anchor_without_roots_does_not_start() -> None:

@@ -10,11 +10,11 @@ from asn1crypto import cms
 from cryptography import x509
 
 from evidence.anchors.rfc3161 import stamps as rfc3161
-from evidence.anchors.rfc3161.anchor import stamp_request
+from evidence.anchors.rfc3161.anchor import create_request
 from evidence.anchors.rfc3161.stamps import Response
 from evidence.development import certificates
 from evidence.development.authority import Authority
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
 from tests.assets.stamping import DIGEST, anchor_to
@@ -26,10 +26,10 @@ def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authori
     reordered = cms.CertificateSet()
     for der in sorted((choice.dump() for choice in signed["certificates"]), reverse=True):
         reordered.append(cms.CertificateChoices.load(der))
-    kept = receipt.proof
-    swapped = kept.replace(signed["certificates"].contents, b"".join(choice.dump() for choice in reordered))
-    assert len(swapped) == len(kept)
-    assert swapped != kept
+    proof = receipt.proof
+    swapped = proof.replace(signed["certificates"].contents, b"".join(choice.dump() for choice in reordered))
+    assert len(swapped) == len(proof)
+    assert swapped != proof
     with pytest.raises(ValueError, match="SetOrdering"):
         rfc3161_client.decode_timestamp_response(swapped)
     assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
@@ -57,14 +57,14 @@ def test_a_changed_byte_in_a_certificate_that_the_chain_needs_is_noticed(
     assert unnoticed == []
 
 
-def test_an_authority_of_ones_own_making_is_an_unknown_witness(authority: Authority, tmp_path: Path) -> None:
+def test_a_self_made_authority_is_an_unknown_timestamp_service(authority: Authority, tmp_path: Path) -> None:
     forger = Authority(tmp_path, authority.url)
-    reply = forger.stamp(stamp_request(DIGEST, 1))
-    with pytest.raises(UnknownWitnessError, match="no pinned root"):
+    reply = forger.stamp(create_request(DIGEST, 1))
+    with pytest.raises(UntrustedIssuerError, match="no pinned root"):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
-    with pytest.raises(UnknownWitnessError):
+    with pytest.raises(UntrustedIssuerError):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
-    with pytest.raises(UnknownWitnessError):
+    with pytest.raises(UntrustedIssuerError):
         rfc3161.verify_reply(reply, DIGEST, [])
 
 
@@ -73,8 +73,8 @@ def test_a_missing_intermediate_is_found_among_the_material(authority: Authority
     alone = dataclasses.replace(h, issuing=h.unit)
     lonely = object.__new__(Authority)
     lonely.url, lonely.hierarchy = authority.url, alone
-    reply = lonely.stamp(stamp_request(DIGEST, 1))
-    with pytest.raises(UnknownWitnessError):
+    reply = lonely.stamp(create_request(DIGEST, 1))
+    with pytest.raises(UntrustedIssuerError):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
     rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
 
@@ -84,12 +84,12 @@ def test_a_certificate_that_is_not_for_time_stamping_fails(authority: Authority)
     misused = object.__new__(Authority)
     misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
     with pytest.raises(IntegrityError, match="chain of certificates"):
-        rfc3161.verify_reply(misused.stamp(stamp_request(DIGEST, 1)), DIGEST, [authority.root_pem])
+        rfc3161.verify_reply(misused.stamp(create_request(DIGEST, 1)), DIGEST, [authority.root_pem])
 
 
 def test_a_certificate_that_had_expired_at_the_time_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
     late = Authority(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(IntegrityError, match="chain of certificates") as raised:
-        rfc3161.verify_reply(late.stamp(stamp_request(DIGEST, 1)), DIGEST, [late.root_pem])
-    assert not isinstance(raised.value, UnknownWitnessError)
+        rfc3161.verify_reply(late.stamp(create_request(DIGEST, 1)), DIGEST, [late.root_pem])
+    assert not isinstance(raised.value, UntrustedIssuerError)

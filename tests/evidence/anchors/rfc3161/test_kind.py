@@ -8,7 +8,7 @@ import pytest
 
 from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority, build, verify, vouch
 from evidence.development.authority import Authority
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Receipt
@@ -26,29 +26,33 @@ def config(folder: Path, authority: Authority) -> Rfc3161Config:
 def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
     assert not any(config.faults.values())
     wrong = replace(config, roots=Path("/no/roots"), urls=("http://a", "http://b"), qualified="2024-01-01")
-    faults = [said for said, is_so in wrong.faults.items() if is_so]
-    named = ("/no/roots", "urls", "qualified")
-    assert [name in fault for name, fault in zip(named, faults, strict=True)] == [True, True, True]
+    faults = [message for message, is_so in wrong.faults.items() if is_so]
+    settings = ("/no/roots", "urls", "qualified")
+    assert [name in fault for name, fault in zip(settings, faults, strict=True)] == [True, True, True]
 
 
-def test_an_authority_that_was_asked_goes_to_another_process(config: Rfc3161Config, receipt: Receipt) -> None:
-    [ours] = vouch((config,), (), "for testing", "")
-    verify(DIGEST, receipt.proof, dict(receipt.material), (ours,), "seal")
-    assert pickle.loads(pickle.dumps(ours)) == ours  # noqa: S301 - made here
+def test_an_authority_that_was_queried_can_be_pickled_to_another_process(
+    config: Rfc3161Config, receipt: Receipt
+) -> None:
+    [pinned_authority] = vouch((config,), (), "for testing", "")
+    verify(DIGEST, receipt.proof, dict(receipt.material), (pinned_authority,), "seal")
+    assert pickle.loads(pickle.dumps(pinned_authority)) == pinned_authority  # noqa: S301 - made here
 
 
-def test_a_stamp_leads_to_the_authority_that_is_vouched_for(config: Rfc3161Config, receipt: Receipt) -> None:
+def test_a_timestamp_names_the_authority_that_the_trust_list_vouches_for(
+    config: Rfc3161Config, receipt: Receipt
+) -> None:
     anchor = build(config, SESSION)
     assert (anchor.name, anchor.verify(DIGEST, receipt)) == ("Ann", receipt.time)
-    [ours] = vouch((config, replace(config, roots=None)), (), "for testing", "")
+    [pinned_authority] = vouch((config, replace(config, roots=None)), (), "for testing", "")
     stranger = TrustedAuthority("Bob", (), development=False, label="")
-    attested = verify(DIGEST, receipt.proof, dict(receipt.material), (stranger, ours), "seal")
+    attested = verify(DIGEST, receipt.proof, dict(receipt.material), (stranger, pinned_authority), "seal")
     assert (attested.time, attested.by, attested.label) == (receipt.time, "Ann", "for testing")
     assert attested.sentence.startswith("Ann (RFC 3161)")
-    with pytest.raises(UnknownWitnessError):
+    with pytest.raises(UntrustedIssuerError):
         verify(DIGEST, receipt.proof, dict(receipt.material), (stranger,), "seal")
     with pytest.raises(IntegrityError, match="digest"):
-        verify(Digest.of(b"other"), receipt.proof, dict(receipt.material), (ours,), "seal")
+        verify(Digest.of(b"other"), receipt.proof, dict(receipt.material), (pinned_authority,), "seal")
 
 
 def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) -> None:
@@ -59,20 +63,22 @@ def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) ->
         vouch((replace(config, roots=tmp_path / "junk"),), (), "", "")
 
 
-def test_a_stamp_is_qualified_by_what_the_list_names_alone(
+def test_a_timestamp_is_qualified_only_by_the_trust_list(
     config: Rfc3161Config, authority: Authority, receipt: Receipt, tmp_path: Path
 ) -> None:
-    [ours], hierarchy = vouch((config,), (), "for testing", ""), authority.hierarchy
+    [trusted_authority], hierarchy = vouch((config,), (), "for testing", ""), authority.hierarchy
     stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy
-    assert ours.qualified is None
+    assert trusted_authority.qualified is None
 
-    def said(*named: bytes) -> str:
-        pinned = replace(ours, qualified=tuple(pem.decode() for pem in named))
+    def said(*pems: bytes) -> str:
+        pinned = replace(trusted_authority, qualified=tuple(pem.decode() for pem in pems))
         return verify(DIGEST, receipt.proof, dict(receipt.material), (pinned,), "seal").sentence.rpartition(". ")[2]
 
     for holder in (hierarchy.unit, hierarchy.issuing, hierarchy.root):
-        named = said(holder.pem)
-    assert said(stranger.unit.pem, holder.pem) == named
-    for others in ((), (stranger.root.pem, stranger.issuing.pem, stranger.unit.pem)):
-        assert said(*others) not in {named, ""}
-    assert "qualified" not in verify(DIGEST, receipt.proof, dict(receipt.material), (ours,), "seal").sentence
+        sentence = said(holder.pem)
+    assert said(stranger.unit.pem, holder.pem) == sentence
+    for certificates in ((), (stranger.root.pem, stranger.issuing.pem, stranger.unit.pem)):
+        assert said(*certificates) not in {sentence, ""}
+    assert (
+        "qualified" not in verify(DIGEST, receipt.proof, dict(receipt.material), (trusted_authority,), "seal").sentence
+    )

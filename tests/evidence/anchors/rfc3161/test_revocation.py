@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 def revoked_list(
     issuer: Holder,
-    *named: tuple[Holder, datetime, ReasonFlags | None],
+    *revoked: tuple[Holder, datetime, ReasonFlags | None],
     begin: datetime | None = None,
     until: datetime | None = None,
     extension: x509.ExtensionType | None = None,
@@ -32,7 +32,7 @@ def revoked_list(
     begin = begin or issuer.certificate.not_valid_before_utc
     until = until or issuer.certificate.not_valid_after_utc
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, until)
-    for holder, since, reason in named:
+    for holder, since, reason in revoked:
         entry = x509.RevokedCertificateBuilder(holder.certificate.serial_number, since)
         builder = builder.add_revoked_certificate(
             (entry if reason is None else entry.add_extension(x509.CRLReason(reason), critical=False)).build()
@@ -42,7 +42,9 @@ def revoked_list(
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]) -> str:
+def verification_message(
+    authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]
+) -> str:
     """Return the verifier's message about a receipt with these revocation lists instead of its own."""
     pinned = TrustedAuthority("Ann", (authority.root_pem.decode(),), development=False, label="")
     material = {name: data for name, data in receipt.material if name.startswith("certificate-")}
@@ -50,43 +52,45 @@ def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: 
     return verify(DIGEST, receipt.proof, material, [pinned], "seal").sentence
 
 
-def test_lists_that_name_none_of_the_chain_are_told_and_those_that_are_missing_too(
+def test_lists_that_name_no_certificate_of_the_chain_and_missing_lists_are_reported(
     authority: Authority, receipt: Receipt
 ) -> None:
     h = authority.hierarchy
     both = [h.root_crl, h.issuing_crl]
-    assert not {"(unit)", "(issuing)"} & set(said(authority, receipt, both).split())
-    assert "(unit)" in said(authority, receipt, both[:1])
-    assert "(issuing)" in said(authority, receipt, both[1:])
+    assert not {"(unit)", "(issuing)"} & set(verification_message(authority, receipt, both).split())
+    assert "(unit)" in verification_message(authority, receipt, both[:1])
+    assert "(issuing)" in verification_message(authority, receipt, both[1:])
     assert receipt.time is not None
     old = revoked_list(h.issuing, until=receipt.time - timedelta(hours=1))
-    assert "(unit)" in said(authority, receipt, [h.root_crl, old])
+    assert "(unit)" in verification_message(authority, receipt, [h.root_crl, old])
 
 
 @pytest.mark.parametrize("reason", [None, ReasonFlags.superseded, ReasonFlags.key_compromise])
 @pytest.mark.parametrize("role", ["unit", "issuing"])
-def test_a_stamp_over_a_certificate_that_was_revoked_by_then_fails(
+def test_a_timestamp_by_a_certificate_that_was_already_revoked_fails(
     authority: Authority, receipt: Receipt, role: str, reason: ReasonFlags | None
 ) -> None:
     h = authority.hierarchy
     issuer, holder = (h.issuing, h.unit) if role == "unit" else (h.root, h.issuing)
     assert receipt.time is not None
     with pytest.raises(IntegrityError, match=rf"\({role}\) was revoked on"):
-        said(authority, receipt, [revoked_list(issuer, (holder, receipt.time - DAY, reason))])
+        verification_message(authority, receipt, [revoked_list(issuer, (holder, receipt.time - DAY, reason))])
 
 
-def test_a_later_revocation_leaves_a_stamp_as_it_is_unless_the_key_was_lost_or_nobody_says_why(
+def test_a_later_revocation_keeps_a_timestamp_valid_unless_the_key_was_lost_or_no_reason_is_given(
     authority: Authority, receipt: Receipt
 ) -> None:
     h = authority.hierarchy
     assert receipt.time is not None
     for reason in (ReasonFlags.superseded, ReasonFlags.cessation_of_operation):
-        told = said(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, reason))])
-        assert "was revoked afterwards" in told
-        assert reason.value in told
+        message = verification_message(
+            authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, reason))]
+        )
+        assert "was revoked afterwards" in message
+        assert reason.value in message
     for grave in (ReasonFlags.key_compromise, None):
         with pytest.raises(IntegrityError, match="was revoked on"):
-            said(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, grave))])
+            verification_message(authority, receipt, [revoked_list(h.issuing, (h.unit, receipt.time + DAY, grave))])
 
 
 def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_whole(
@@ -102,9 +106,11 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
         revoked_list(h.root, revoked),
         revoked_list(stranger.issuing, revoked),
     ):
-        assert not {"(unit)", "(issuing)"} & set(said(authority, receipt, [h.root_crl, h.issuing_crl, other]).split())
+        assert not {"(unit)", "(issuing)"} & set(
+            verification_message(authority, receipt, [h.root_crl, h.issuing_crl, other]).split()
+        )
     delta = revoked_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
-    assert "(unit)" in said(authority, receipt, [h.root_crl, delta])
+    assert "(unit)" in verification_message(authority, receipt, [h.root_crl, delta])
     of_authorities = x509.IssuingDistributionPoint(
         None, None, only_contains_user_certs=False, only_contains_ca_certs=True,
         only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
@@ -115,10 +121,10 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
     )  # fmt: skip
     for scope in (of_authorities, of_others):
         partial = revoked_list(h.issuing, extension=scope)
-        assert "(unit)" in said(authority, receipt, [h.root_crl, partial])
+        assert "(unit)" in verification_message(authority, receipt, [h.root_crl, partial])
     expired = h.unit.certificate.not_valid_after_utc + DAY  # after that, a list may omit its entry
     late = revoked_list(h.issuing, begin=expired, until=expired + DAY)
-    assert "(unit)" in said(authority, receipt, [h.root_crl, late])
+    assert "(unit)" in verification_message(authority, receipt, [h.root_crl, late])
 
 
 def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authority, receipt: Receipt) -> None:
@@ -132,12 +138,12 @@ def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authori
     expired = builder.sign(h.root.key, hashes.SHA256()).public_bytes(Encoding.PEM)
     revoked = revoked_list(h.root, (h.issuing, receipt.time - DAY, None))
     with pytest.raises(IntegrityError, match="was revoked on"):
-        said(authority, receipt, [revoked], ("certificate-old.pem", expired))
+        verification_message(authority, receipt, [revoked], ("certificate-old.pem", expired))
 
 
-def test_junk_in_the_place_of_a_list_is_told(authority: Authority, receipt: Receipt) -> None:
+def test_junk_instead_of_a_revocation_list_is_reported(authority: Authority, receipt: Receipt) -> None:
     with pytest.raises(IntegrityError, match="cannot be read"):
-        said(authority, receipt, [b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
+        verification_message(authority, receipt, [b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
     with pytest.raises(IntegrityError, match="More than"):
         load_lists([authority.hierarchy.root_crl] * 17)
 

@@ -11,59 +11,68 @@ from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from tests.assets import receipt_kinds, stamp_table
 from tests.assets.stamp_forge import MOMENT
-from tests.assets.stamp_kinds import GOOD, SEALED, StampKind, base_files, bundle_of, groups, pem
-from tests.assets.tampering import packed
+from tests.assets.stamp_kinds import GOOD, MANIFEST_PATH, StampKind, base_files, bundle_of, pem, split_kinds
+from tests.assets.tampering import write_zip
 
 OPENSSL = shutil.which("openssl")
 
 
 @pytest.fixture(scope="module")
-def made() -> list[StampKind]:
+def timestamp_kinds() -> list[StampKind]:
     return [*stamp_table.kinds(), *receipt_kinds.kinds()]
 
 
-def bundles(made: list[StampKind], folder: Path) -> Iterator[tuple[Path, Trust]]:
+def bundles(kinds: list[StampKind], folder: Path) -> Iterator[tuple[Path, Trust]]:
     """Yield bundles with the receipts, and the trust lists to verify them."""
-    for place, group in enumerate(groups(made)):
+    for place, group in enumerate(split_kinds(kinds)):
         files, trust = bundle_of(group)
-        yield packed(folder / f"{place}.zip", files), trust
+        yield write_zip(folder / f"{place}.zip", files), trust
 
 
-def test_each_kind_has_a_name_of_its_own_and_there_are_many(made: list[StampKind]) -> None:
-    assert len({kind.name for kind in made}) == len(made) == len({kind.check for kind in made}) >= 300
+def test_each_kind_has_a_name_of_its_own_and_there_are_many(timestamp_kinds: list[StampKind]) -> None:
+    assert (
+        len({kind.name for kind in timestamp_kinds})
+        == len(timestamp_kinds)
+        == len({kind.check for kind in timestamp_kinds})
+        >= 300
+    )
 
 
 @pytest.mark.long
-def test_python_answers_as_the_profile_says(made: list[StampKind], tmp_path: Path) -> None:
-    told, by = {}, {}
-    for path, trust in bundles(made, tmp_path):
+def test_python_answers_as_the_profile_says(timestamp_kinds: list[StampKind], tmp_path: Path) -> None:
+    states, by = {}, {}
+    for path, trust in bundles(timestamp_kinds, tmp_path):
         for check in Verifier(trust).verify(path).checks:
-            told[check.name] = str(check.state)
+            states[check.name] = str(check.state)
             by[check.name] = "" if check.time is None else f"{check.time:%Y-%m-%dT%H:%M:%SZ}"
-    assert {kind.name: told[kind.check] for kind in made} == {kind.name: kind.state for kind in made}
-    assert {kind.name: by[kind.check] for kind in made} == {kind.name: kind.latest for kind in made}
+    assert {kind.name: states[kind.check] for kind in timestamp_kinds} == {
+        kind.name: kind.state for kind in timestamp_kinds
+    }
+    assert {kind.name: by[kind.check] for kind in timestamp_kinds} == {
+        kind.name: kind.latest for kind in timestamp_kinds
+    }
 
 
 @pytest.mark.long
 @pytest.mark.skipif(OPENSSL is None, reason="openssl isn't installed")
 def test_openssl_answers_the_same_but_for_what_the_profile_says_otherwise(
-    made: list[StampKind], tmp_path: Path
+    timestamp_kinds: list[StampKind], tmp_path: Path
 ) -> None:
-    (tmp_path / "sealed").write_bytes(base_files()[0][SEALED])
-    made = [kind for kind in made if kind.sort == "rfc3161"]
-    told = {kind.name: accepted(kind, tmp_path) for kind in made}
-    assert told == {kind.name: kind.openssl for kind in made}
-    unexplained = [kind.name for kind in made if kind.openssl != (kind.state == GOOD) and not kind.why]
+    (tmp_path / "sealed").write_bytes(base_files()[0][MANIFEST_PATH])
+    timestamp_kinds = [kind for kind in timestamp_kinds if kind.sort == "rfc3161"]
+    accepted_kinds = {kind.name: is_accepted_by_openssl(kind, tmp_path) for kind in timestamp_kinds}
+    assert accepted_kinds == {kind.name: kind.openssl for kind in timestamp_kinds}
+    unexplained = [kind.name for kind in timestamp_kinds if kind.openssl != (kind.state == GOOD) and not kind.why]
     assert unexplained == []
 
 
-def accepted(kind: StampKind, folder: Path) -> bool:
+def is_accepted_by_openssl(kind: StampKind, folder: Path) -> bool:
     """Return True if OpenSSL accepts a timestamp, at the timestamp's own time."""
     for name, certificates in {"roots": kind.roots, "more": kind.material}.items():
         (folder / name).write_bytes(b"".join(map(pem, certificates)))
     (folder / "reply").write_bytes(kind.reply)
-    told = f"-verify -data sealed -in reply -CAfile roots -attime {MOMENT.timestamp():.0f}"
-    command = ["openssl", "ts", *told.split()]
+    options = f"-verify -data sealed -in reply -CAfile roots -attime {MOMENT.timestamp():.0f}"
+    command = ["openssl", "ts", *options.split()]
     more = ["-untrusted", "more"] if kind.material else []
     done = subprocess.run([*command, *more], cwd=folder, capture_output=True, check=False, timeout=20)
     return b"Verification: OK" in done.stdout

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from evidence.anchors.rfc3161 import stamps as rfc3161
-from evidence.anchors.rfc3161.anchor import stamp_request
+from evidence.anchors.rfc3161.anchor import create_request
 from evidence.anchors.rfc3161.stamps import Response
 from evidence.development.authority import Authority
-from evidence.formats.errors import UnknownWitnessError
+from evidence.formats.errors import UntrustedIssuerError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
@@ -43,12 +43,12 @@ def test_another_digest_fails(authority: Authority, receipt: Receipt) -> None:
 
 
 def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp_path: Path) -> None:
-    reply = bytearray(Authority(tmp_path, authority.url).stamp(stamp_request(DIGEST, 1)))
+    reply = bytearray(Authority(tmp_path, authority.url).stamp(create_request(DIGEST, 1)))
     signature = Response.load(bytes(reply))["time_stamp_token"]["content"]["signer_infos"][0]["signature"].native
     reply[reply.index(signature) + len(signature) - 1] ^= 1
     with pytest.raises(IntegrityError, match="signature") as raised:
         rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
-    assert not isinstance(raised.value, UnknownWitnessError)
+    assert not isinstance(raised.value, UntrustedIssuerError)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

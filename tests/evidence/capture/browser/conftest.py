@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def capturer() -> "Iterator[BrowserCapturer]":
     from tests.assets.browser_captures import capturer_with
 
-    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
-    yield made
-    made.close()
+    browser_capturer = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
+    yield browser_capturer
+    browser_capturer.close()
 
 
 @pytest.fixture

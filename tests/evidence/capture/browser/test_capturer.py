@@ -31,12 +31,12 @@ from tests.assets.browser_captures import (
     EVERYTHING,
     OPEN,
     PICTURE,
-    file,
+    file_data,
+    file_roles,
     record,
-    roles,
     visit,
 )
-from tests.assets.site import Answer, Seen, Site, picture
+from tests.assets.site import Answer, ReceivedRequest, Site, picture
 
 
 def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer: BrowserCapturer, site: Site) -> None:
@@ -44,16 +44,16 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method, captured.image) == ("captured", "browser", Digest.of(PICTURE))
     assert captured.sentence.endswith("The rendered page shows it at one place.")
-    assert roles(captured) == EVERYTHING
-    assert file(captured, "captured-image") == PICTURE
-    assert b"<h1>Prints</h1>" in file(captured, "dom")
-    assert file(captured, "mhtml").startswith(b"From: <Saved by Blink>")
-    assert "Prints" in PdfReader(BytesIO(file(captured, "page-pdf"))).pages[0].extract_text()
-    found = record(captured)
-    assert found["rendered"]["title"] == "A shop 商店"
-    assert found["software"]["browser"].startswith("Chromium ")
-    assert {one["sha256"] for one in found["resources"]} >= {Digest.of(PICTURE).hex}
-    assert {one["peer"] for one in found["resources"]} == {"127.0.0.1"}
+    assert file_roles(captured) == EVERYTHING
+    assert file_data(captured, "captured-image") == PICTURE
+    assert b"<h1>Prints</h1>" in file_data(captured, "dom")
+    assert file_data(captured, "mhtml").startswith(b"From: <Saved by Blink>")
+    assert "Prints" in PdfReader(BytesIO(file_data(captured, "page-pdf"))).pages[0].extract_text()
+    network_record = record(captured)
+    assert network_record["rendered"]["title"] == "A shop 商店"
+    assert network_record["software"]["browser"].startswith("Chromium ")
+    assert {resource["sha256"] for resource in network_record["resources"]} >= {Digest.of(PICTURE).hex}
+    assert {resource["peer"] for resource in network_record["resources"]} == {"127.0.0.1"}
     assert site.seen[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
     assert site.times("/photo.jpg") == 1
 
@@ -72,12 +72,12 @@ def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserC
     cookies = ("__Host-a=1; Path=/", "__Secure-b=2", "plain=3; Path=/; HttpOnly; SameSite=Strict", "kept=5; Path=/")
     site.page("/", '<!doctype html><script>document.cookie="kept=4"</script><img src="/old.jpg">')
     site.routes["/old.jpg"] = Answer(
-        status=302, headers=(("Location", "/photo.jpg"), *(("Set-Cookie", one) for one in cookies))
+        status=302, headers=(("Location", "/photo.jpg"), *(("Set-Cookie", cookie) for cookie in cookies))
     )
     site.page("/later", "")
-    begun = time.monotonic()
+    started = time.monotonic()
     captured = visit(capturer, site)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started < 10
     assert captured.outcome == "captured"
     assert "at one place" in captured.sentence
 
@@ -90,20 +90,20 @@ def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCaptur
     )
     captured = visit(capturer, site, image=f"data:image/jpeg;sha-256={Digest.of(PICTURE).hex}")
     assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE))
-    assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"]
+    assert [row["how"] for row in record(captured)["rendered"]["image_places"]] == ["shown"]
 
 
 @pytest.mark.long
-def test_it_is_told_what_else_the_page_holds(capturer: BrowserCapturer, site: Site) -> None:
+def test_a_capture_knows_the_digests_of_everything_on_the_page(capturer: BrowserCapturer, site: Site) -> None:
     inside = base64.b64encode(picture(8)).decode()
     site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><img src=other.jpg>')
     site.routes["/s.css"] = Answer(f"p{{background:url(data:image/jpeg;base64,{inside})}}".encode(), "text/css")
     other = site.image("/other.jpg", 9)
-    assert visit(capturer, site).digests >= {Digest.of(one) for one in (PICTURE, other, picture(8))}
+    assert visit(capturer, site).digests >= {Digest.of(data) for data in (PICTURE, other, picture(8))}
 
 
 @pytest.mark.long
-def test_everything_that_the_page_asked_for_is_in_the_web_archive(
+def test_everything_that_the_page_requested_is_in_the_web_archive(
     capturer: BrowserCapturer, site: Site, tmp_path: Path
 ) -> None:
     site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><script src=s.js></script>')
@@ -111,25 +111,25 @@ def test_everything_that_the_page_asked_for_is_in_the_web_archive(
     site.routes["/s.js"] = Answer(b"fetch('/api',{method:'POST',body:'x=1'})", media_type="text/javascript")
     site.routes["/api"] = Answer(b"{}", media_type="application/json")
     captured = visit(capturer, site)
-    with zipfile.ZipFile(BytesIO(file(captured, "wacz"))) as archive:
+    with zipfile.ZipFile(BytesIO(file_data(captured, "wacz"))) as archive:
         assert archive.testzip() is None
         warc = archive.read("archive/data.warc")
         index = archive.read("indexes/index.cdxj").decode()
         described = json.loads(archive.read("datapackage.json"))
         seal = json.loads(archive.read("datapackage-digest.json"))
         assert seal["hash"] == f"sha256:{Digest.of(archive.read('datapackage.json')).hex}"
-        for one in described["resources"]:
-            assert one["hash"] == f"sha256:{Digest.of(archive.read(one['path'])).hex}"
-    asked = [
-        one.rec_headers.get_header("WARC-Target-URI")
-        for one in ArchiveIterator(BytesIO(warc), no_record_parse=True)
-        if one.rec_type == "response"
+        for resource in described["resources"]:
+            assert resource["hash"] == f"sha256:{Digest.of(archive.read(resource['path'])).hex}"
+    requested = [
+        resource.rec_headers.get_header("WARC-Target-URI")
+        for resource in ArchiveIterator(BytesIO(warc), no_record_parse=True)
+        if resource.rec_type == "response"
     ]
-    assert sorted(asked) == sorted(site.url(path) for path in ("/", "/api", "/s.css", "/s.js", "/photo.jpg"))
-    assert index.count("\n") == len(asked)
+    assert sorted(requested) == sorted(site.url(path) for path in ("/", "/api", "/s.css", "/s.js", "/photo.jpg"))
+    assert index.count("\n") == len(requested)
     assert b"\r\n\r\nx=1\r\n" in warc
-    assert PICTURE in file(captured, "exchange")
-    assert b"h1{}" not in file(captured, "exchange")
+    assert PICTURE in file_data(captured, "exchange")
+    assert b"h1{}" not in file_data(captured, "exchange")
     path = tmp_path / "data.warc"
     path.write_bytes(warc)
     check = [str(Path(sys.executable).with_name("warcio")), "check", "-v", str(path)]
@@ -148,9 +148,9 @@ def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer,
     captured = visit(capturer, site, "/old")
     assert record(captured)["rendered"]["address"] == site.url("/deep/shop?q=1")
     assert record(captured)["rendered"]["image_places"] != []
-    image = next(one for one in site.seen if one.path == "/photo.jpg")
+    image = next(request for request in site.seen if request.path == "/photo.jpg")
     assert sorted(image.headers["cookie"].split("; ")) == ["first=1", "moved=3", "second=2"]
-    assert [(one["url"], one["status"]) for one in record(captured)["exchanges"][:2]] == [
+    assert [(request["url"], request["status"]) for request in record(captured)["exchanges"][:2]] == [
         (site.url("/old"), 301),
         (site.url("/deep/shop?q=1"), 200),
     ]
@@ -161,13 +161,13 @@ def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer,
 def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed_it(
     capturer: BrowserCapturer, site: Site
 ) -> None:
-    def by_accept(seen: Seen) -> Answer:
-        return Answer(picture(9) if "apng" in seen.headers["accept"] else PICTURE, media_type="image/jpeg")
+    def by_accept(request: ReceivedRequest) -> Answer:
+        return Answer(picture(9) if "apng" in request.headers["accept"] else PICTURE, media_type="image/jpeg")
 
     site.page("/", '<!doctype html><img src="photo.jpg">')
     site.routes["/photo.jpg"] = by_accept
     captured = visit(capturer, site)
-    assert (captured.outcome, file(captured, "captured-image")) == ("captured", PICTURE)
+    assert (captured.outcome, file_data(captured, "captured-image")) == ("captured", PICTURE)
     assert site.times("/photo.jpg") == 2
 
 
@@ -201,7 +201,7 @@ def test_what_happened_is_the_outcome_and_nothing_else(
     captured = visit(capturer, site)
     assert (captured.outcome, words in captured.sentence) == (outcome, True), captured.sentence
     assert captured.method == "browser"
-    assert {"exchange", "network", "screenshot"} <= roles(captured)
+    assert {"exchange", "network", "screenshot"} <= file_roles(captured)
 
 
 @pytest.mark.long
@@ -212,15 +212,15 @@ def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
     site.page("/", '<body style="margin:0"><img src="photo.jpg" width="480"><br><img src="other.jpg" width="240">')
     expected = [("/photo.jpg", PICTURE), ("/other.jpg", other), ("/none.jpg", b"none")]
     images = [(site.url(path), Digest.of(data)) for path, data in expected]
-    one, two, none = capturer.capture_all(site.url("/"), images)
+    row, two, none = capturer.capture_all(site.url("/"), images)
     assert (site.times("/"), site.times("/photo.jpg"), site.times("/other.jpg")) == (1, 1, 1)
-    assert [each.outcome for each in (one, two, none)] == ["captured", "captured", "image-gone"]
-    assert [record(each)["rendered"]["image_places"][0]["width"] for each in (one, two)] == [480, 240]
+    assert [each.outcome for each in (row, two, none)] == ["captured", "captured", "image-gone"]
+    assert [record(each)["rendered"]["image_places"][0]["width"] for each in (row, two)] == [480, 240]
     assert record(none)["rendered"]["image_places"] == []
-    assert roles(one) == roles(two) == EVERYTHING
-    assert file(one, "screenshot") == file(two, "screenshot")
-    assert file(one, "screenshot-boxed") != file(two, "screenshot-boxed")
-    assert (file(one, "captured-image"), file(two, "captured-image")) == (PICTURE, other)
+    assert file_roles(row) == file_roles(two) == EVERYTHING
+    assert file_data(row, "screenshot") == file_data(two, "screenshot")
+    assert file_data(row, "screenshot-boxed") != file_data(two, "screenshot-boxed")
+    assert (file_data(row, "captured-image"), file_data(two, "captured-image")) == (PICTURE, other)
 
 
 @pytest.mark.long
@@ -233,9 +233,9 @@ def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
     site.page("/", '<img src="photo.jpg">')
     with monkeypatch.context() as patch:
         patch.setattr("exhibit.network.http.create_connection", fail)
-        for one in (capturer, HttpCapturer(OPEN, AGENT)):
+        for check in (capturer, HttpCapturer(OPEN, AGENT)):
             with pytest.raises(ServiceMissingError, match="files"):
-                one.capture(site.url("/"), site.url("/photo.jpg"), Digest.of(PICTURE))
+                check.capture(site.url("/"), site.url("/photo.jpg"), Digest.of(PICTURE))
     assert visit(capturer, site).outcome == "captured"
 
 
@@ -250,7 +250,7 @@ def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: 
         "ftp://127.0.0.1/",
     ):
         captured = capturer.capture(address, site.url("/photo.jpg"), Digest.of(PICTURE))
-        assert (captured.outcome, roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
+        assert (captured.outcome, file_roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
 
 
 @pytest.mark.long
@@ -261,19 +261,19 @@ def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
         raise KeyError("0")
 
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    monkeypatch.setattr("evidence.capture.browser.capturer.judged", fail)
+    monkeypatch.setattr("evidence.capture.browser.capturer.describe_outcome", fail)
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method) == ("captured", "http")
     assert captured.sentence.endswith("Visited without a browser: this program failed at the page.")
 
 
-def _not_started() -> ServiceMissingError:
+def _start_error() -> ServiceMissingError:
     error = ServiceMissingError("The browser can't be started.")
     error.__cause__ = OSError(errno.EMFILE, "")
     return error
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _not_started()], ids=repr)
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _start_error()], ids=repr)
 def test_what_the_machine_lacks_is_no_reason_to_visit_without_a_browser_for_good(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from exhibit.digests import Digest
 from tests.assets.browser_captures import (
     PICTURE,
     capturer_with,
-    file,
+    file_data,
     visit,
 )
 from tests.assets.site import Answer, Site
@@ -30,9 +30,9 @@ ENDLESS = """<p style="height:2000px"></p>
 @pytest.fixture(scope="module")
 def hurried() -> Iterator[BrowserCapturer]:
     """A capturer for pages that use all available time."""
-    made = capturer_with(seconds=8, load_seconds=1.5, scroll_seconds=1, resource_seconds=8)
-    yield made
-    made.close()
+    capturer = capturer_with(seconds=8, load_seconds=1.5, scroll_seconds=1, resource_seconds=8)
+    yield capturer
+    capturer.close()
 
 
 FEW = {
@@ -63,11 +63,11 @@ def test_hostile_pages_end_and_keep_what_was_served(
     site.routes["/round"] = Answer(status=302, headers=(("Location", "/round"),))
     for what, html in pages.items():
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')
-        begun = time.monotonic()
+        started = time.monotonic()
         captured = visit(hurried, site)
-        assert time.monotonic() - begun < 75, what
+        assert time.monotonic() - started < 75, what
         assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE)), (what, captured.sentence)
-        assert PICTURE in file(captured, "exchange"), what
+        assert PICTURE in file_data(captured, "exchange"), what
     assert visit(hurried, site, "/calm").method == "browser"
 
 

@@ -12,8 +12,8 @@ if find_browser("").path is None:
 
 from evidence.capture.boxes import Place
 from evidence.capture.browser.capturer import BrowserCapturer
-from evidence.capture.browser.places import find_elements, measure
-from tests.assets.browser_captures import PICTURE, record, roles, visit
+from evidence.capture.browser.places import find_elements, measure_places
+from tests.assets.browser_captures import PICTURE, file_roles, record, visit
 from tests.assets.site import Answer, Site, picture
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def places(capturer: BrowserCapturer, html: str) -> list[Place]:
         page = await browser.new_page(viewport={"width": WIDTH, "height": 900})
         await page.route(f"{HOST}/**", answer)
         await page.goto(f"{HOST}/", wait_until="load")
-        found = await measure(await find_elements(page, [f"{HOST}/photo.jpg"]), WIDTH)
+        measured_places = await measure_places(await find_elements(page, [f"{HOST}/photo.jpg"]), WIDTH)
         await page.close()
-        return found
+        return measured_places
 
     return capturer.browser.run(look)
 
@@ -67,7 +67,7 @@ def places(capturer: BrowserCapturer, html: str) -> list[Place]:
     ],
 )
 def test_the_image_is_found_however_the_page_uses_it(capturer: BrowserCapturer, html: str, how: str) -> None:
-    assert [one.how for one in places(capturer, html)] == [how]
+    assert [place.how for place in places(capturer, html)] == [how]
 
 
 @pytest.mark.long
@@ -97,8 +97,8 @@ def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer
     ):
         site.page("/", f"<!doctype html>{html}")
         captured = visit(capturer, site)
-        assert (captured.outcome, "screenshot-boxed" in roles(captured)) == ("captured", True), html
-        assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"], html
+        assert (captured.outcome, "screenshot-boxed" in file_roles(captured)) == ("captured", True), html
+        assert [place["how"] for place in record(captured)["rendered"]["image_places"]] == ["shown"], html
 
 
 @pytest.mark.long
@@ -117,8 +117,8 @@ def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site,
     site.page("/", f"<!doctype html>{html}")
     site.image("/small.jpg", 7)
     captured = visit(capturer, site)
-    hidden = words == "doesn't show it"
-    assert (captured.outcome, words in captured.sentence) == ("not-shown" if hidden else "captured", True), (
+    is_hidden = words == "doesn't show it"
+    assert (captured.outcome, words in captured.sentence) == ("not-shown" if is_hidden else "captured", True), (
         captured.sentence
     )
-    assert ("screenshot-boxed" in roles(captured)) is not hidden
+    assert ("screenshot-boxed" in file_roles(captured)) is not is_hidden

@@ -16,18 +16,18 @@ if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 from playwright.async_api import Browser, Error
 
-from evidence.capture.browser.capturer import TRIES, BrowserCapturer
+from evidence.capture.browser.capturer import MAX_ATTEMPTS, BrowserCapturer
 from exhibit.browser.running import memory_of
 from tests.assets.browser_captures import (
     AGENT,
     EVERYTHING,
     OPEN,
     capturer_with,
-    roles,
+    file_roles,
     visit,
 )
 from tests.assets.processes import wait_until
-from tests.assets.site import Answer, Seen, Site
+from tests.assets.site import Answer, ReceivedRequest, Site
 
 
 @pytest.mark.long
@@ -36,14 +36,14 @@ def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site
 
     async def go(browser: Browser) -> list[str]:
         page = await browser.new_page()
-        said = []
+        refused = []
         for address in (site.url("/"), site.url("/").replace("127.0.0.1", "localhost"), "http://1.1.1.1/"):
             try:
                 await page.goto(address, timeout=5000)
             except Error as error:
-                said.append(str(error).partition("net::")[2].split()[0])
+                refused.append(str(error).partition("net::")[2].split()[0])
         await page.close()
-        return said
+        return refused
 
     assert capturer.browser.run(go) == ["ERR_PROXY_CONNECTION_FAILED"] * 3
     assert site.seen == []
@@ -52,65 +52,65 @@ def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site
 @pytest.mark.long
 def test_one_browser_serves_many_captures_and_a_killed_one_is_replaced(site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    ours = capturer_with(seconds=15)
-    assert (visit(ours, site).method, visit(ours, site).method) == ("browser", "browser")
-    first = ours.browser.pid
+    capturer = capturer_with(seconds=15)
+    assert (visit(capturer, site).method, visit(capturer, site).method) == ("browser", "browser")
+    first = capturer.browser.pid
     os.kill(first, signal.SIGKILL)
-    assert visit(ours, site).method == "browser"
-    second = ours.browser.pid
+    assert visit(capturer, site).method == "browser"
+    second = capturer.browser.pid
     assert second != first
-    driver = next(one for one in psutil.Process(second).parents() if "node" in one.name())
+    driver = next(process for process in psutil.Process(second).parents() if "node" in process.name())
     driver.kill()
-    assert visit(ours, site).method == "browser"
-    third = ours.browser.pid
-    ours.close()
-    wait_until(lambda: not any(map(_lives, (first, second, third))))
+    assert visit(capturer, site).method == "browser"
+    third = capturer.browser.pid
+    capturer.close()
+    wait_until(lambda: not any(map(_is_alive, (first, second, third))))
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.long
 def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_capture_made_again(site: Site) -> None:
-    ours = capturer_with(seconds=15)
+    capturer = capturer_with(seconds=15)
 
-    def kill(_: Seen) -> Answer:
-        if site.times("/kill.css") < TRIES:
-            os.kill(ours.browser.pid, signal.SIGKILL)
+    def kill(_: ReceivedRequest) -> Answer:
+        if site.times("/kill.css") < MAX_ATTEMPTS:
+            os.kill(capturer.browser.pid, signal.SIGKILL)
         return Answer(b"", media_type="text/css")
 
     site.page("/", '<!doctype html><link rel=stylesheet href=kill.css><img src="photo.jpg">')
     site.routes["/kill.css"] = kill
-    captured = visit(ours, site)
-    ours.close()
+    captured = visit(capturer, site)
+    capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "browser")
-    assert roles(captured) == EVERYTHING
-    assert site.times("/") == TRIES == 3
+    assert file_roles(captured) == EVERYTHING
+    assert site.times("/") == MAX_ATTEMPTS == 3
 
 
 @pytest.mark.long  # like one that uses too much memory
 def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> None:
-    ours = capturer_with(seconds=15)
+    capturer = capturer_with(seconds=15)
 
-    def kill(_: Seen) -> Answer:
-        os.kill(ours.browser.pid, signal.SIGKILL)
+    def kill(_: ReceivedRequest) -> Answer:
+        os.kill(capturer.browser.pid, signal.SIGKILL)
         return Answer(b"", media_type="text/css")
 
     site.page("/", '<!doctype html><link rel=stylesheet href=kill.css><img src="photo.jpg">')
     site.routes["/kill.css"] = kill
-    captured = visit(ours, site)
-    ours.close()
+    captured = visit(capturer, site)
+    capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "http")
     assert captured.sentence.endswith("Visited without a browser: The browser ended.")
 
 
 @pytest.mark.long
 def test_a_page_that_takes_too_much_memory_costs_the_browser_its_life(site: Site) -> None:
-    ours = capturer_with(seconds=15, memory_bytes=1)
+    capturer = capturer_with(seconds=15, memory_bytes=1)
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    captured = visit(ours, site)
-    ours.close()
+    captured = visit(capturer, site)
+    capturer.close()
     assert captured.sentence.endswith("Visited without a browser: The page took too much memory.")
     assert memory_of(os.getpid()) > 1 << 20
 
@@ -121,9 +121,9 @@ def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, t
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    ours = BrowserCapturer(program, OPEN, AGENT)
-    captured = visit(ours, site)
-    ours.close()
+    capturer = BrowserCapturer(program, OPEN, AGENT)
+    captured = visit(capturer, site)
+    capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "http")
     assert f"The browser {program} can't be started" in captured.sentence
 
@@ -134,9 +134,9 @@ def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Sit
     program.write_text('#!/bin/sh\necho x >> "$0.log"; exit 1\n')
     program.chmod(0o755)
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    ours = BrowserCapturer(program, OPEN, AGENT)
-    sentences = {visit(ours, site).sentence for _ in range(3)}
-    ours.close()
+    capturer = BrowserCapturer(program, OPEN, AGENT)
+    sentences = {visit(capturer, site).sentence for _ in range(3)}
+    capturer.close()
     assert len(sentences) == 1
     assert (tmp_path / "chromium.log").read_text() == "x\nx\n"
 
@@ -160,4 +160,4 @@ def test_a_browser_ends_with_its_worker_however_suddenly_that_is(tmp_path: Path)
         browser = psutil.Process(int(worker.stdout.readline()))
         family = [browser, *browser.children(recursive=True), *browser.parents()[:1]]
         worker.kill()
-    wait_until(lambda: not any(one.is_running() and one.status() != "zombie" for one in family))
+    wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in family))

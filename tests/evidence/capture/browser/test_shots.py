@@ -18,7 +18,7 @@ from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.shots import Photographer
 from tests.assets.browser_captures import (
-    file,
+    file_data,
     record,
     visit,
 )
@@ -35,11 +35,11 @@ def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None
 
 
 def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits, asked = BrowserLimits(), 0
+    limits, calls = BrowserLimits(), 0
 
     async def hang(*_: object) -> None:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         clock.passed += 100
         raise TimeoutError
 
@@ -55,8 +55,8 @@ def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyP
         photographer = Photographer(page, limits, lambda: 63.0)
         monkeypatch.setattr(photographer, "_find_once", hang)
         runner.run(photographer._find_all([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
-    assert [one.missing for one in photographer.each(3)] == [{"place": "It took too long."}] * 3
-    assert asked == 1
+    assert [shot.missing for shot in photographer.each(3)] == [{"place": "It took too long."}] * 3
+    assert calls == 1
 
 
 RED = (214, 0, 42)
@@ -68,7 +68,7 @@ def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: B
     captured = visit(capturer, site)
     (place,) = record(captured)["rendered"]["image_places"]
     assert place == {"how": "shown", "x": 60, "y": 40, "width": 480, "height": 320}
-    plain, boxed = (Image.open(BytesIO(file(captured, role))) for role in ("screenshot", "screenshot-boxed"))
+    plain, boxed = (Image.open(BytesIO(file_data(captured, role))) for role in ("screenshot", "screenshot-boxed"))
     assert plain.size == boxed.size == (1280, 900)
     assert boxed.getpixel((53, 200)) == RED
     inside = (60, 40, 540, 360)
@@ -83,6 +83,6 @@ def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: Br
     captured = visit(capturer, site)
     rendered = record(captured)["rendered"]
     assert (rendered["screenshot_is_cut"], rendered["boxed_screenshot_from"]) == (True, 29600)
-    assert Image.open(BytesIO(file(captured, "screenshot"))).size == (1280, 15_000)
-    boxed = Image.open(BytesIO(file(captured, "screenshot-boxed")))
+    assert Image.open(BytesIO(file_data(captured, "screenshot"))).size == (1280, 15_000)
+    boxed = Image.open(BytesIO(file_data(captured, "screenshot-boxed")))
     assert boxed.getpixel((40, 392)) == RED

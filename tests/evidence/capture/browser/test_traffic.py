@@ -15,10 +15,10 @@ from tests.assets.browser_captures import (
     EVERYTHING,
     PICTURE,
     capturer_with,
-    file,
+    failed_resources,
+    file_data,
+    file_roles,
     record,
-    refused,
-    roles,
     visit,
 )
 from tests.assets.site import Answer, Site
@@ -43,15 +43,15 @@ def test_what_the_page_may_not_do_is_not_done_and_written_down(capturer: Browser
     site.routes["/inward"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
     everything = "".join(html for html, _ in NOT_DONE)
     for html, what in (
-        (everything, {one for _, one in NOT_DONE}),
+        (everything, {label for _, label in NOT_DONE}),
         ('<meta http-equiv="refresh" content="0;url=http://192.168.0.1/admin">', {INWARD}),
         ('<script>location="http://[::1]/"</script>', {INWARD}),
     ):
         site.page("/", f'<!doctype html><img src="photo.jpg">{html}')
         captured = visit(capturer, site)
-        assert refused(captured) >= what
-        assert (captured.outcome, roles(captured)) == ("captured", EVERYTHING)
-    assert {one.path for one in site.seen} <= {"/", "/photo.jpg", "/inward", "/favicon.ico"}
+        assert failed_resources(captured) >= what
+        assert (captured.outcome, file_roles(captured)) == ("captured", EVERYTHING)
+    assert {label.path for label in site.seen} <= {"/", "/photo.jpg", "/inward", "/favicon.ico"}
 
 
 ESCAPES = """<!doctype html><img src="photo.jpg"><link rel="preconnect" href="http://{other}/a">
@@ -77,9 +77,9 @@ def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserC
     with Site(host="127.0.0.2") as other, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         udp.settimeout(0.0)
-        ours = f"127.0.0.1:{udp.getsockname()[1]}"
+        own_address = f"127.0.0.1:{udp.getsockname()[1]}"
         beyond = f"127.0.0.2:{other.port}"
-        site.page("/", ESCAPES.format(other=beyond, udp=ours))
+        site.page("/", ESCAPES.format(other=beyond, udp=own_address))
         code = f"fetch('http://{beyond}/w'); new WebSocket('ws://{beyond}/s')".encode()
         site.routes["/worker.js"] = site.routes["/sw.js"] = Answer(code, media_type="text/javascript")
         captured = visit(capturer, site)
@@ -91,7 +91,7 @@ def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserC
 
 
 @pytest.mark.long
-def test_a_denied_host_is_asked_for_no_part_of_a_page(capturer: BrowserCapturer, site: Site) -> None:
+def test_no_part_of_a_page_is_requested_from_a_denied_host(capturer: BrowserCapturer, site: Site) -> None:
     with Site() as other:
         beyond = other.url("/").replace("127.0.0.1", "localhost")
         site.page("/", f'<!doctype html><img src="photo.jpg"><img src="{beyond}x.jpg"><img src="/there">')
@@ -99,18 +99,18 @@ def test_a_denied_host_is_asked_for_no_part_of_a_page(capturer: BrowserCapturer,
         expected = Digest.of(PICTURE)
         captured = capturer.capture(site.url("/"), site.url("/photo.jpg"), expected, {"localhost"}.__contains__)
         assert other.seen == []
-    assert (captured.outcome, refused(captured)) == ("captured", {("image", "denied-host")})
+    assert (captured.outcome, failed_resources(captured)) == ("captured", {("image", "denied-host")})
 
 
 @pytest.mark.long
-def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
+def test_a_page_that_requests_too_much_is_cut_short(site: Site) -> None:
     site.page("/", "<!doctype html><img src=photo.jpg>" + "".join(f'<img src="/{n}.jpg">' for n in range(30)))
     for number in range(30):
         site.image(f"/{number}.jpg", number)
     small = capturer_with(requests=10, seconds=20)
     captured = visit(small, site)
     small.close()
-    assert refused(captured) == {("image", "too-many-requests")}
+    assert failed_resources(captured) == {("image", "too-many-requests")}
     assert len(record(captured)["resources"]) == 10
 
 
@@ -123,6 +123,6 @@ def test_all_bytes_of_a_page_are_counted_also_of_what_is_too_large(site: Site) -
     small = capturer_with(resource_bytes=100_000, all_bytes=1_000_000, seconds=30)
     captured = visit(small, site, image="/none.jpg")
     small.close()
-    assert refused(captured) == {("image", "too-many-bytes")}
-    assert len(file(captured, "wacz")) < 1_000_000 + 6 * 200_000
-    assert ("image", "too-many-bytes") in {(one["kind"], one["reason"]) for one in record(captured)["not_loaded"]}
+    assert failed_resources(captured) == {("image", "too-many-bytes")}
+    assert len(file_data(captured, "wacz")) < 1_000_000 + 6 * 200_000
+    assert ("image", "too-many-bytes") in {(row["kind"], row["reason"]) for row in record(captured)["not_loaded"]}

@@ -14,15 +14,15 @@ from evidence.verify.checks.probability import calibration_facts
 from exhibit.comparison.calibration import calibrated, likelihood_ratio
 from exhibit.comparison.confidence import upper_bound
 from exhibit.types import Decision
-from registry.bundles.sentences import words_of
+from registry.bundles.sentences import measurement_sentences
 from tests.assets.bundles import CALIBRATION
 from tests.assets.documents_sample import (
     part,
+    phrase,
     sample_case,
     sample_match,
     sample_pictures,
     sample_report,
-    say,
 )
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
@@ -52,20 +52,22 @@ def test_the_sheet_states_likelihood_ratio_prior_calibration_and_bound_and_no_pr
     assert "that the picture is a copy" not in text
     assert "Probability" not in text
     assert "tests-2026-11: Invented for tests." in text
-    assert say("match.bound_certain", at_most_in_a_million="7,462", photographs="400", others="399", failed="0") in text
+    assert (
+        phrase("match.bound_certain", at_most_in_a_million="7,462", photographs="400", others="399", failed="0") in text
+    )
     assert FITTING.digest.hex in text.replace(" ", "")
 
 
 @pytest.mark.long
-def test_the_sheet_says_what_resembles_means_and_the_odds_in_one_row() -> None:
+def test_the_sheet_explains_related_pictures_and_shows_the_odds_in_one_row() -> None:
     case = sample_case()
     [match] = case.matches
-    said = replace(match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-5.48)
-    text = sheet(replace(case, matches=(replace(match, verification=said),)))
-    assert say("match.resembles") in text
-    assert say("match.related", odds="> 1,000 : 1") in text
+    verification = replace(match.verification, decision=Decision.RESEMBLES, related=8.99, exposure=-5.48)
+    text = sheet(replace(case, matches=(replace(match, verification=verification),)))
+    assert phrase("match.resembles") in text
+    assert phrase("match.related", odds="> 1,000 : 1") in text
     assert "odds of 1 : 240 " in text
-    assert say("label.odds") not in sheet(case)
+    assert phrase("label.odds") not in sheet(case)
 
 
 @pytest.mark.parametrize(("probability", "key"), [(0.9999, "match.ratio_most"), (0.0001, "match.ratio_least")])
@@ -77,7 +79,7 @@ def test_no_ratio_is_stated_beyond_what_the_photographs_support(probability: flo
     most = likelihood_ratio(probability, FITTING.prior, FITTING.photographs)
     assert most.limited
     assert most.value == pytest.approx(1 / bound if probability > 0.5 else bound)
-    assert say(key, ratio=ratio_words(most.value), photographs="400") in sheet(case)
+    assert phrase(key, ratio=ratio_words(most.value), photographs="400") in sheet(case)
 
 
 def test_a_ratio_takes_the_prior_out() -> None:
@@ -85,26 +87,28 @@ def test_a_ratio_takes_the_prior_out() -> None:
     assert likelihood_ratio(0.9, 0.9, 4000).value == pytest.approx(1)
     assert likelihood_ratio(1.0, 0.5, 4000).limited
     assert likelihood_ratio(0.0, 0.5, 4000).limited
-    assert [ratio_words(one) for one in (743.9, 45.96, 9.99, 1.0, 0.0456, 0.98)] == [
+    assert [ratio_words(ratio) for ratio in (743.9, 45.96, 9.99, 1.0, 0.0456, 0.98)] == [
         "743", "45", "9.9", "1.0", "0.045", "0.98",
     ]  # fmt: skip
 
 
 def test_what_is_put_up_for_review_has_its_own_bound() -> None:
     text = sheet(with_probability(sample_case(), Decision.REVIEW))
-    assert say("match.bound_review", at_most_in_a_million="15,656", photographs="400", others="399", failed="2") in text
+    assert (
+        phrase("match.bound_review", at_most_in_a_million="15,656", photographs="400", others="399", failed="2") in text
+    )
 
 
 @pytest.mark.parametrize(("decision", "most"), [(Decision.CERTAIN, "7,462"), (Decision.REVIEW, "15,656")])
 def test_sentences_state_it_with_the_bound_of_the_decision(decision: Decision, most: str) -> None:
-    one = with_probability(sample_case(), decision).matches[0].verification
-    words = words_of(one, FITTING)[-1]
+    verification = with_probability(sample_case(), decision).matches[0].verification
+    words = measurement_sentences(verification, FITTING)[-1]
     assert f"calibration tests-2026-11; at most {most} false alarms in a million pictures, 95%, from 400" in words
 
 
-def test_without_its_calibration_no_probability_is_told() -> None:
-    one = with_probability(sample_case()).matches[0].verification
-    assert words_of(one)[-1] == "The likelihood ratio has not been calibrated."
+def test_no_probability_is_stated_without_its_calibration() -> None:
+    verification = with_probability(sample_case()).matches[0].verification
+    assert measurement_sentences(verification)[-1] == "The likelihood ratio has not been calibrated."
     assert "Calibration" not in sheet(sample_case())
 
 
@@ -117,22 +121,22 @@ def test_several_matches_are_numbered() -> None:
     assert "Match 2 of 2" in text
 
 
-def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> None:
+def test_remarks_are_shown_in_words_and_hold_nothing_back() -> None:
     case = sample_case()
     [match] = case.matches
-    noted = replace(match, verification=replace(match.verification, reasons=("same-bytes", "mark")))
-    text = text_of(render_exhibit_sheet(replace(case, matches=(noted,)), sample_pictures(), "en"))
-    assert f"Remarks {say('remark.same-bytes')}" in text
+    with_remarks = replace(match, verification=replace(match.verification, reasons=("same-bytes", "mark")))
+    text = text_of(render_exhibit_sheet(replace(case, matches=(with_remarks,)), sample_pictures(), "en"))
+    assert f"Remarks {phrase('remark.same-bytes')}" in text
     assert "same-bytes" not in text
     assert "On hold" not in text
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
-def test_a_report_tells_what_figures_come_to_and_none_that_is_internal(cases: int) -> None:
+def test_a_report_explains_the_measurements_and_shows_no_internal_one(cases: int) -> None:
     report, pictures = sample_report(cases)
-    told = tuple(replace(one, facts=with_odds(with_probability(one.facts))) for one in report.cases)
-    text = text_of(render_report_pdf(replace(report, cases=told), pictures, "en"))
+    case_facts = tuple(replace(case, facts=with_odds(with_probability(case.facts))) for case in report.cases)
+    text = text_of(render_report_pdf(replace(report, cases=case_facts), pictures, "en"))
     assert part("match.ratio_most") in text or cases > 1
     assert [
         words
@@ -152,9 +156,9 @@ def test_figures_of_a_case_that_no_bundle_holds_are_checked_by_nobody() -> None:
     report, pictures = sample_report(1)
     [case] = report.cases
     unsealed = replace(report, cases=(replace(case, facts=replace(case.facts, bundle=0), seal=None),))
-    assert "check: pictures" in spaced(render_report_pdf(report, pictures, "en"))
-    assert "check:" not in spaced(render_report_pdf(unsealed, pictures, "en"))
+    assert "check: pictures" in text_in_one_line(render_report_pdf(report, pictures, "en"))
+    assert "check:" not in text_in_one_line(render_report_pdf(unsealed, pictures, "en"))
 
 
-def spaced(pdf: bytes) -> str:
+def text_in_one_line(pdf: bytes) -> str:
     return " ".join(text_of(pdf).split())

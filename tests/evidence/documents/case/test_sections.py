@@ -11,12 +11,12 @@ from evidence.documents.phrases import load_phrases, standing_unchecked
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     part,
+    phrase,
     sample_case,
     sample_pictures,
     sample_report,
     sample_sighting,
     sample_witnesses,
-    say,
 )
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf
@@ -27,10 +27,10 @@ from tests.evidence.documents.phrases.test_wording import shown_languages
 def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     facts, pictures = sample_report(1, demonstration=True)
     pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
-    told = " ".join(pages[0].extract_text().split())
-    assert "(1 of 1)" in told
-    assert part("decision.demonstrations") in told
-    assert say("decision.demonstration_title") in pages[1].extract_text()
+    page_text = " ".join(pages[0].extract_text().split())
+    assert "(1 of 1)" in page_text
+    assert part("decision.demonstrations") in page_text
+    assert phrase("decision.demonstration_title") in pages[1].extract_text()
     whole = text_of(render_report_pdf(facts, pictures, "en"))
     assert "believed unauthorised" not in whole
 
@@ -39,7 +39,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
 def test_an_open_case_says_that_nobody_has_decided() -> None:
     case = sample_case()
     undecided = replace(case, decision=replace(case.decision, decision="open", at=None, by="", reason=""))
-    assert say("decision.open") in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
+    assert phrase("decision.open") in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
 
 
 @pytest.mark.long
@@ -65,8 +65,8 @@ def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, co
     assert "As it is sealed" not in text  # the sheet states it once, in its own language
     assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
     report, _ = sample_report(1)
-    told = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
-    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    changed_report = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
+    [line] = csv.DictReader(render_report_csv(changed_report).decode("utf-8-sig").splitlines())
     assert line["licence_covers"] == covers
 
 
@@ -76,8 +76,8 @@ def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
     sighting = replace(case.sightings[0], captures=(), slice=None)
     text = text_of(render_exhibit_sheet(replace(case, work=work, sightings=(sighting,)), {}, "en"))
     assert "Author not stated" in text
-    assert say("capture.none") in text
-    assert say("picture.missing") in text
+    assert phrase("capture.none") in text
+    assert phrase("picture.missing") in text
 
 
 @pytest.mark.long
@@ -85,40 +85,40 @@ def test_a_long_list_says_how_much_of_it_is_shown() -> None:
     case = sample_case()
     many = tuple(replace(sample_sighting(case.sightings[0].picture), number=n) for n in range(1, 51))
     text = text_of(render_exhibit_sheet(replace(case, sightings=many), sample_pictures(), "en"))
-    assert say("document.listed_of", shown="40", all="50") in text
+    assert phrase("document.listed_of", shown="40", all="50") in text
 
 
 @pytest.mark.long
 def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
-    sealed = part("match.both_views")
-    assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
-    assert sealed not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
+    sentence = part("match.both_views")
+    assert sentence in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
+    assert sentence not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
 
 
-def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
+def test_the_outcome_of_a_visit_is_shown_in_the_words_of_its_record() -> None:
     case = sample_case()
     [sighting] = case.sightings
     sentence = "The site asks for a login (status 403), so the page wasn't seen; it may be there for others."
     wall = replace(sighting.captures[0], outcome="unreachable", sentence=sentence)
-    shown = replace(case, sightings=(replace(sighting, captures=(wall,)),))
-    assert sentence in text_of(render_exhibit_sheet(shown, sample_pictures(), "en")).replace("’", "'")
+    changed = replace(case, sightings=(replace(sighting, captures=(wall,)),))
+    assert sentence in text_of(render_exhibit_sheet(changed, sample_pictures(), "en")).replace("’", "'")
 
 
 @pytest.mark.long
-def test_the_report_names_each_witness_with_its_state_and_weight(report: str) -> None:
+def test_the_report_names_each_timestamp_service_with_its_state_and_weight(report: str) -> None:
     assert "Example Time Authority" in report
     assert part("witness.development") in report
     assert "pending" in report
     assert part("witness.no_later") in report
 
 
-def test_witnesses_without_development_bring_no_warning() -> None:
+def test_timestamp_services_in_production_cause_no_warning() -> None:
     case = replace(sample_case(), witnesses=sample_witnesses()[:1])
     assert part("witness.development") not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
 
 
 @pytest.mark.parametrize("language", shown_languages())
-def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone(language: str) -> None:
+def test_a_timestamp_service_is_called_qualified_only_by_the_operators_list_and_its_date(language: str) -> None:
     words = {
         "en": "qualified (eIDAS) according to the operator's list of 2026-11-01",
         "zh-Hans": "截至 2026-11-01 的名录",
@@ -133,21 +133,21 @@ def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone
 def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> None:
     twice = (*standing_unchecked("en"), *standing_unchecked("zh-Hans"), "One of its own.")
     text = text_of(render_exhibit_sheet(replace(sample_case(), not_checked=twice), sample_pictures(), "en"))
-    assert text.count(say("unchecked.respondent")) == 1
+    assert text.count(phrase("unchecked.respondent")) == 1
     assert "One of its own." in text
     assert "未核查" not in text
 
 
 @pytest.mark.parametrize(
-    ("noted", "words"),
+    ("remark", "words"),
     [
         ("valid", "valid; SHA-256 " + "5e" * 32),
         ("expired,other-name", "expired, issued for another name; SHA-256 " + "5e" * 32),
     ],
 )
-def test_what_the_servers_certificate_was_stands_with_the_sighting(noted: str, words: str) -> None:
+def test_what_the_servers_certificate_was_stands_with_the_sighting(remark: str, words: str) -> None:
     case = sample_case()
-    checked = replace(case.sightings[0], certificate=f"{noted} sha256:{'5e' * 32}")
+    checked = replace(case.sightings[0], certificate=f"{remark} sha256:{'5e' * 32}")
     sheet = render_exhibit_sheet(replace(case, sightings=(checked,)), sample_pictures(), "en")
     assert words.replace(" ", "") in text_of(sheet).replace(" ", "")
     assert part("label.certificate") not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
@@ -160,7 +160,7 @@ def test_the_name_of_a_crawl_stands_in_quotation_marks_that_it_cannot_end(langua
         pytest.skip("no font for it is here")
     case = sample_case()
     name = "7”: certified. “"
-    case = replace(case, sightings=tuple(replace(seen, crawl=name) for seen in case.sightings))
-    told = "".join(text_of(render_exhibit_sheet(case, sample_pictures(), language)).split())
-    assert '“7":certified."”' in told
-    assert "7”:certified" not in told
+    case = replace(case, sightings=tuple(replace(sighting, crawl=name) for sighting in case.sightings))
+    text = "".join(text_of(render_exhibit_sheet(case, sample_pictures(), language)).split())
+    assert '“7":certified."”' in text
+    assert "7”:certified" not in text

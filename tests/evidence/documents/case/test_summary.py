@@ -12,11 +12,11 @@ from evidence.facts.case import CaseFacts
 from tests.assets.documents_sample import (
     NOON,
     part,
+    phrase,
     sample_case,
     sample_pictures,
     sample_sighting,
     sample_witnesses,
-    say,
 )
 from tests.evidence.documents.phrases.test_wording import shown_languages
 
@@ -29,11 +29,11 @@ def first_page(case: CaseFacts, language: str = "en") -> str:
     return " ".join(pdf.pages[0].extract_text().replace("’", "'").split())
 
 
-def beginning(case: CaseFacts) -> str:
+def summary_text(case: CaseFacts) -> str:
     return first_page(case).partition(f" {part('picture.side_by_side')}")[0]
 
 
-def met(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
+def with_outcomes(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
     """Return the case with a sighting for each outcome of its only visit."""
     first = sample_sighting(case.sightings[0].picture)
     [visit] = first.captures
@@ -46,19 +46,20 @@ def met(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
 
 @pytest.mark.long
 def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_and_what_is_missing() -> None:
-    told = beginning(sample_case()).translate(QUOTES)
+    text = summary_text(sample_case()).translate(QUOTES)
     parts = (
-        say("summary.claim", owner=OWNER, title="Herbsthügel · 秋山", party="prints-and-more.example") + " (declared).",
-        say("summary.found", owner=OWNER, time="2026-11-18 11:46:55 UTC") + " (recorded).",
+        phrase("summary.claim", owner=OWNER, title="Herbsthügel · 秋山", party="prints-and-more.example")
+        + " (declared).",
+        phrase("summary.found", owner=OWNER, time="2026-11-18 11:46:55 UTC") + " (recorded).",
         part("summary.again") + " (recorded).",
-        say("summary.alike", share="94%", dense="93%"),
-        say(
+        phrase("summary.alike", share="94%", dense="93%"),
+        phrase(
             "summary.decided", owner=OWNER, by="Jonas Ek", time=f"{NOON:%Y-%m-%d %H:%M:%S} UTC", decision="Not licensed"
         ),
-        say("summary.missing", what=f"{say('summary.undrawn')}; {say('summary.unwitnessed')}")[:-1],
+        phrase("summary.missing", what=f"{phrase('summary.undrawn')}; {phrase('summary.unwitnessed')}")[:-1],
     )
-    places = [told.find(words.translate(QUOTES)) for words in parts]
-    assert -1 not in places, told
+    places = [text.find(words.translate(QUOTES)) for words in parts]
+    assert -1 not in places, text
     assert places == sorted(places)
 
 
@@ -66,7 +67,7 @@ def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_an
 def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_each_with_its_source() -> None:
     case = replace(sample_case(), witnesses=sample_witnesses()[:1])
     [sighting], [match] = case.sightings, case.matches
-    rows = first_page(case).partition(part("picture.side_by_side"))[2].partition(say("heading.sightings"))[0]
+    rows = first_page(case).partition(part("picture.side_by_side"))[2].partition(phrase("heading.sightings"))[0]
     stated = {
         "owner": f"{OWNER} declared",
         "work": "Herbsthügel · 秋山 · Mara Lindqvist · 2026-014 declared",
@@ -80,7 +81,7 @@ def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_eac
     }
     found = rows.replace(" ", "").replace("recorded", "", 0)
     for label, value in stated.items():
-        assert say(f"label.{label}").replace(" ", "") in found, label
+        assert phrase(f"label.{label}").replace(" ", "") in found, label
         assert value.replace(" ", "")[:40] in found, value
     assert "Example Time Authority" in rows
 
@@ -103,26 +104,26 @@ def test_the_first_page_states_claimant_work_urls_time_digests_and_timestamp_eac
     ],
 )
 def test_a_box_says_where_visits_did_not_show_the_picture(outcomes: tuple[str, ...], box: str, missing: str) -> None:
-    text = first_page(met(sample_case(), *outcomes))
+    text = first_page(with_outcomes(sample_case(), *outcomes))
     boxes = (part("summary.box"), part("summary.box_some"), part("summary.box_unvisited"))
     assert [words in text for words in boxes] == [bool(box) and words in box for words in boxes]
     assert box in text
     assert missing in text
     assert (part("summary.again") in text) == ("captured" in outcomes)
     if "page-gone" in outcomes:
-        assert f"Sighting 2: {say('capture.page-gone')}" in text
+        assert f"Sighting 2: {phrase('capture.page-gone')}" in text
 
 
 def test_nothing_is_missing_that_is_there() -> None:
-    case = replace(met(sample_case(), "captured"), witnesses=sample_witnesses())
-    told = beginning(case)
-    assert part("summary.undrawn") not in told
-    assert part("summary.unwitnessed") not in told
-    assert say("summary.unsearched") not in told
+    case = replace(with_outcomes(sample_case(), "captured"), witnesses=sample_witnesses())
+    text = summary_text(case)
+    assert part("summary.undrawn") not in text
+    assert part("summary.unwitnessed") not in text
+    assert phrase("summary.unsearched") not in text
     unlicensed = replace(case, licence_check=replace(case.licence_check, searched=0))
-    assert say("summary.unsearched") in beginning(unlicensed)
+    assert phrase("summary.unsearched") in summary_text(unlicensed)
     trials = replace(case, witnesses=sample_witnesses()[1:])
-    assert say("summary.unwitnessed") in beginning(trials)
+    assert phrase("summary.unwitnessed") in summary_text(trials)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +139,14 @@ def test_nothing_is_missing_that_is_there() -> None:
 )
 def test_who_decided_is_said_as_it_was(decision: dict[str, object], words: str) -> None:
     case = sample_case()
-    told = beginning(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
-    assert words in told
-    assert part("summary.claim") not in told  # the wording for a person who decided
+    text = summary_text(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
+    assert words in text
+    assert part("summary.claim") not in text  # the wording for a person who decided
 
 
 @pytest.mark.parametrize("language", shown_languages())
 def test_many_places_and_long_names_leave_it_on_the_first_page(language: str) -> None:
-    case = met(sample_case(), *["not-shown"] * 40)
+    case = with_outcomes(sample_case(), *["not-shown"] * 40)
     long = "Sehr langer Titel " * 40
     work, owner = replace(case.work, title=long, holder=long, author=long), replace(case.owner, name=long)
     text = first_page(replace(case, work=work, owner=owner), language)

@@ -12,8 +12,8 @@ from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_reco
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import PartyFacts
 from exhibit.digests import Digest
-from tests.assets.documents_sample import part, sample_case, sample_pictures, sample_witnesses, say
-from tests.assets.papers_sample import sample_sealed
+from tests.assets.documents_sample import part, phrase, sample_case, sample_pictures, sample_witnesses
+from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import shown_languages
 from tests.evidence.documents.sheets.test_deposit import read_codes
@@ -26,16 +26,16 @@ def pages(pdf: bytes) -> list[str]:
 
 @pytest.mark.parametrize("language", shown_languages())
 @pytest.mark.parametrize("kind", PAPERS)
-def test_every_page_of_a_paper_names_the_bundle_s_file_and_its_seal(kind: str, language: str) -> None:
-    case = sample_sealed()
+def test_every_page_of_a_document_names_the_bundle_file_and_its_seal(kind: str, language: str) -> None:
+    case = sealed_sample()
     for page in pages(render_paper(kind, case, language=language)):
         assert case.file in page
         assert case.seal.hex in page
 
 
 @pytest.mark.parametrize("language", shown_languages())
-def test_the_cover_names_seal_sheets_and_witnesses_and_a_telephone_reads_the_seal(language: str) -> None:
-    case = sample_sealed()
+def test_the_cover_names_seal_sheets_and_timestamp_services_and_shows_the_seal_as_a_qr_code(language: str) -> None:
+    case = sealed_sample()
     pdf = render_paper("cover", case, language=language)
     text = text_of(pdf)
     assert read_codes(pdf) == [case.seal.hex]
@@ -53,18 +53,18 @@ def test_each_page_of_a_sheet_and_of_a_deposit_record_names_the_facts_that_it_is
     case = sample_case()
     work = replace(case, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     for facts, render in ((case, render_exhibit_sheet), (work, render_deposit_record)):
-        shown = pages(render(facts, sample_pictures(), language))
-        assert len(shown) > 1
-        assert [page for page in shown if Digest.of(facts.to_json()).hex not in page] == []
+        texts = pages(render(facts, sample_pictures(), language))
+        assert len(texts) > 1
+        assert [page for page in texts if Digest.of(facts.to_json()).hex not in page] == []
 
 
 @pytest.mark.long
-def test_a_sheet_says_which_entries_its_witnesses_have_seen_and_that_receipts_of_the_seal_come_later() -> None:
+def test_a_sheet_names_the_timestamped_entries_and_says_that_receipts_of_the_seal_come_later() -> None:
     case = sample_case()
-    witnessed = " ".join(text_of(render_exhibit_sheet(replace(case, witnesses=sample_witnesses()), {}, "en")).split())
-    assert say("witness.covers", entries="12, 1291") in witnessed
-    assert part("witness.covers") in witnessed
+    sheet_text = " ".join(text_of(render_exhibit_sheet(replace(case, witnesses=sample_witnesses()), {}, "en")).split())
+    assert phrase("witness.covers", entries="12, 1291") in sheet_text
+    assert part("witness.covers") in sheet_text
     alone = " ".join(text_of(render_exhibit_sheet(case, {}, "en")).split())
     assert part("witness.covers") not in alone
-    for text in (witnessed, alone):
-        assert say("witness.later") in text
+    for text in (sheet_text, alone):
+        assert phrase("witness.later") in text

@@ -6,20 +6,20 @@ from dataclasses import replace
 import pytest
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import part, say
-from tests.assets.papers_sample import NETWORK, sample_sealed
+from tests.assets.documents_sample import part, phrase
+from tests.assets.papers_sample import NETWORK, sealed_sample
 from tests.assets.pdf_text import text_of
-from tests.evidence.documents.papers.test_rendering import paper
+from tests.evidence.documents.papers.test_rendering import document_text
 
 
 def test_the_environment_states_what_the_capture_recorded() -> None:
-    text = paper("cn-environment")
+    text = document_text("cn-environment")
     for words in (
         "none used",
-        say("environment.proxy_variables", names="http_proxy"),
+        phrase("environment.proxy_variables", names="http_proxy"),
         part("environment.hosts_clean"),
         "192.0.2.53",
-        say("environment.clock_value", offset="0.12", uncertainty="0.6"),
+        phrase("environment.clock_value", offset="0.12", uncertainty="0.6"),
         "TLSv1.3 TLS_AES_256_GCM_SHA384",
         "CN=www.prints-and-more.example",
         part("environment.not_checked_malware"),
@@ -37,20 +37,20 @@ def test_the_environment_states_what_the_capture_recorded() -> None:
     ],
 )
 def test_a_record_of_another_form_is_read_as_far_as_it_goes(network: dict[str, object]) -> None:
-    text = text_of(render_paper("cn-environment", sample_sealed(json.loads(json.dumps(network))), language="en"))
+    text = text_of(render_paper("cn-environment", sealed_sample(json.loads(json.dumps(network))), language="en"))
     assert "not stated" in text
 
 
 def test_a_bundle_without_a_capture_says_that_nothing_was_checked() -> None:
-    text = text_of(render_paper("cn-environment", replace(sample_sealed(), networks=()), language="en"))
-    assert say("environment.none") in text
+    text = text_of(render_paper("cn-environment", replace(sealed_sample(), networks=()), language="en"))
+    assert phrase("environment.none") in text
 
 
 @pytest.mark.long
-def test_what_a_paper_leaves_out_is_said_with_the_file_that_holds_it() -> None:
+def test_what_a_document_omits_is_named_with_the_file_that_holds_it() -> None:
     exchanges = [{**NETWORK["exchanges"][0], "url": f"https://shop.example/{n}"} for n in range(10)]
-    case = sample_sealed({**NETWORK, "exchanges": exchanges})
+    case = sealed_sample({**NETWORK, "exchanges": exchanges})
     [record] = case.networks
     text = text_of(render_paper("cn-environment", replace(case, networks=(record,) * 41), language="en"))
-    assert say("environment.more_exchanges", shown="8", all="10", path=record.path) in text
-    assert say("environment.more_records", shown="40", all="41", path=record.path) in text
+    assert phrase("environment.more_exchanges", shown="8", all="10", path=record.path) in text
+    assert phrase("environment.more_records", shown="40", all="41", path=record.path) in text

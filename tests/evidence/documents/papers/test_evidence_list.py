@@ -4,31 +4,31 @@ import re
 from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import part, say
-from tests.assets.papers_sample import sample_sealed
+from tests.assets.documents_sample import part, phrase
+from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
-from tests.evidence.documents.papers.test_rendering import paper
+from tests.evidence.documents.papers.test_rendering import document_text
 
 
 def test_the_list_numbers_every_item_with_its_source_and_leaves_its_purpose_open() -> None:
-    text = paper("cn-evidence-list")
-    assert say("cnlist.sighting_source", peer="203.0.113.9") in text
+    text = document_text("cn-evidence-list")
+    assert phrase("cnlist.sighting_source", peer="203.0.113.9") in text
     begins = "Registered|Chain-of-title|Log entry of|Picture found|Crawl record|Visit|Comparison"
     numbers = re.findall(rf"(\d+) (?:{begins})", text)
     assert numbers[:4] == ["1", "2", "3", "4"]
     assert text.count(part("paper.open")) >= 8
 
 
-def test_the_list_counts_each_outside_witness_that_has_answered_once_and_trials_apart() -> None:
-    case = sample_sealed()
+def test_the_list_counts_each_external_timestamp_service_once_and_test_services_separately() -> None:
+    case = sealed_sample()
     outside, trial, pending = case.witnesses
     twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
     text = text_of(render_paper("cn-evidence-list", twice, language="en"))
-    assert say("cnlist.proofs", n="1") + say("cnlist.development", n="1") in text
+    assert phrase("cnlist.proofs", n="1") + phrase("cnlist.development", n="1") in text
 
 
 def test_the_list_shows_addresses_whole_and_names_no_attached_data_for_what_it_cuts() -> None:
-    case = sample_sealed()
+    case = sealed_sample()
     [sighting] = case.facts.sightings
     address = "https://shop.example/" + "a-long-way/" * 30 + "end"
     work = replace(case.facts.work, title="Long " * 100)

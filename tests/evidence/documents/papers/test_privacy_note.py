@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import part, say
-from tests.assets.papers_sample import sample_sealed
+from tests.assets.documents_sample import part, phrase
+from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
 
 
 def test_it_counts_the_places_with_words_of_others_and_decides_nothing() -> None:
-    case = sample_sealed()
+    case = sealed_sample()
     [sighting] = case.facts.sightings
     silent = replace(sighting, context="")
     facts = replace(case.facts, sightings=(sighting, silent, sighting))
     text = text_of(render_paper("personal-data", replace(case, facts=facts), language="en"))
-    assert say("privacy.words", n="2") in text
-    assert say("privacy.gdpr_basis") in text
+    assert phrase("privacy.words", n="2") in text
+    assert phrase("privacy.gdpr_basis") in text
     _, _, decided = text.partition(part("privacy.decide"))
     labels = (part("field.purpose"), part("field.outcome"), "Signature Date")
     assert [label for label in labels if label not in decided] == []

@@ -10,9 +10,9 @@ import pypdf
 import pytest
 
 from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
-from evidence.capture.browser.seen import USED, USES
+from evidence.capture.browser.seen import USE_SENTENCES, USES_URL
 from evidence.capture.plain import METHOD
-from evidence.capture.visitor import WALLS
+from evidence.capture.visitor import OBSTACLES
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
@@ -24,16 +24,16 @@ from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
 from registry.cases.licence_check import Gap, Obstacle
 from tests import CHECKOUT
-from tests.assets.chinese import english_in, half_width_in
+from tests.assets.chinese import find_english, find_half_width
 from tests.assets.documents_sample import part, sample_case, sample_pictures, sample_report
-from tests.assets.papers_sample import NETWORK, sample_sealed
+from tests.assets.papers_sample import NETWORK, sealed_sample
 from tests.assets.reports import render_report_pdf
 from tests.evidence.documents.case.test_comparison import with_probability
 from tools import messages
 
 CHINESE = load_phrases("zh-Hans")
 WORDS = {
-    "obstacle": WALLS[403],
+    "obstacle": OBSTACLES[403],
     "signs": BOTH_SIGNS,
     "does": "does not show",
 }
@@ -46,13 +46,13 @@ REASONS = tuple(
         "it covers 2 of 3 sightings",
     )
 )
-SEEN = (
+SEEN_WORDS = (
     "The page is there. The image was served with exactly the bytes that were seen before. "
     "The rendered page shows it at 2 places."
 )
 SAID_OF = re.compile("The (?!URL)")  # the guard's sentences about a visit
 CHECKS = {backing.check for backing in BACKINGS.values()} | {"exhibit", "verify"}
-SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs", *CHECKS)
+NAMES_KEPT = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs", *CHECKS)
 """Names in the sample, checks of the verifier, and a statute's own words beside the Chinese ones."""
 
 
@@ -60,7 +60,7 @@ def text_of(pdf: bytes) -> str:
     return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
-def chinese(case: CaseFacts) -> CaseFacts:
+def in_chinese(case: CaseFacts) -> CaseFacts:
     """Return the sample with all words of people in Chinese, so that only the software's remain."""
     work = replace(
         case.work,
@@ -71,7 +71,7 @@ def chinese(case: CaseFacts) -> CaseFacts:
         registrations=(),
         attachments=(),
     )
-    capture = replace(case.sightings[0].captures[0], sentence=SEEN)
+    capture = replace(case.sightings[0].captures[0], sentence=SEEN_WORDS)
     sighting = replace(case.sightings[0], context="帆布画", captures=(capture,))
     return replace(
         case,
@@ -81,8 +81,8 @@ def chinese(case: CaseFacts) -> CaseFacts:
         licence_check=replace(case.licence_check, reasons=REASONS),
         decision=replace(case.decision, by="王某", reason="Licence 3."),
         calibrations=tuple(
-            replace(one, name="1", data="照片: 4,653 photographs searched for, 200 of them edited, 2026-11-20.")
-            for one in case.calibrations
+            replace(calibration, name="1", data="照片: 4,653 photographs searched for, 200 of them edited, 2026-11-20.")
+            for calibration in case.calibrations
         ),
         not_checked=(),
     )
@@ -90,77 +90,79 @@ def chinese(case: CaseFacts) -> CaseFacts:
 
 @pytest.mark.long
 def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
-    case = chinese(with_probability(sample_case()))
+    case = in_chinese(with_probability(sample_case()))
     text = text_of(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
     assert "许可 3（某公司）：针对账号 1。" in "".join(text.split("\n"))
     assert "呈现的页面在 2 处展示了它。" in "".join(text.split("\n"))
-    assert set(english_in(text, SAID)) == set()
-    assert half_width_in(text) == []
+    assert set(find_english(text, NAMES_KEPT)) == set()
+    assert find_half_width(text) == []
 
 
 @pytest.mark.long
 def test_no_english_of_the_softwares_stands_in_a_chinese_report() -> None:
     report, pictures = sample_report(1)
-    facts = chinese(with_probability(report.cases[0].facts))
-    shown = replace(report.cases[0], facts=facts, witnesses=())
-    crawls = tuple(replace(one, kind=kind) for one, kind in zip(report.coverage, ("sitemap", "past"), strict=True))
+    facts = in_chinese(with_probability(report.cases[0].facts))
+    changed_case = replace(report.cases[0], facts=facts, witnesses=())
+    crawls = tuple(
+        replace(coverage, kind=kind) for coverage, kind in zip(report.coverage, ("sitemap", "past"), strict=True)
+    )
     report = replace(
-        report, title="报告", owner=facts.owner, preparer="王某", cases=(shown,), coverage=crawls, not_checked=()
+        report, title="报告", owner=facts.owner, preparer="王某", cases=(changed_case,), coverage=crawls, not_checked=()
     )
     text = text_of(render_report_pdf(report, pictures, "zh-Hans"))
-    assert set(english_in(text, SAID)) == set()
-    assert half_width_in(text) == []
+    assert set(find_english(text, NAMES_KEPT)) == set()
+    assert find_half_width(text) == []
 
 
 @pytest.mark.parametrize("kind", PAPERS)
-def test_no_english_of_the_softwares_stands_in_a_chinese_paper(kind: str) -> None:
-    sealed = sample_sealed(
+def test_a_chinese_document_contains_no_english_of_the_software(kind: str) -> None:
+    sealed_case = sealed_sample(
         {**NETWORK, "method": METHOD, "software": {}, "certificate_authorities": {}, "exchanges": []}
     )
-    case = chinese(sealed.facts)
-    pdf = render_paper(kind, replace(sealed, facts=case, witnesses=()), language="zh-Hans")
+    case = in_chinese(sealed_case.facts)
+    pdf = render_paper(kind, replace(sealed_case, facts=case, witnesses=()), language="zh-Hans")
     text = " ".join(text_of(pdf).split())
     for form in ("within", "without"):  # a statute prescribes its own words, too
         text = text.replace(re.findall(r"I declare.*", CHINESE.say(f"us902.{form}"))[0], "")
-    assert set(english_in(text, SAID)) <= {"http", "proxy", "etc", "hosts", "txt"}
-    assert half_width_in(text) == []
+    assert set(find_english(text, NAMES_KEPT)) <= {"http", "proxy", "etc", "hosts", "txt"}
+    assert find_half_width(text) == []
 
 
 def test_no_english_of_the_softwares_stands_in_a_chinese_deposit_record() -> None:
-    facts = replace(chinese(sample_case()), sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
+    facts = replace(in_chinese(sample_case()), sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     text = text_of(render_deposit_record(facts, sample_pictures(), "zh-Hans"))
-    assert set(english_in(text, SAID)) == set()
-    assert half_width_in(text) == []
+    assert set(find_english(text, NAMES_KEPT)) == set()
+    assert find_half_width(text) == []
 
 
-def visits() -> Iterator[str]:
+def visit_sentences() -> Iterator[str]:
     """Yield what visits report in English, with placeholders filled in."""
-    for (context, words, _), files in messages.words().items():
-        seen = any(
+    for (context, words, _), files in messages.marked_messages().items():
+        has_visit = any(
             ("captures" not in name and "/capture" in name) or ("/network" in name and SAID_OF.match(words))
             for name in files
         )
-        sentence = context == CONTEXT and words[-1] in ".:" and seen
+        sentence = context == CONTEXT and words[-1] in ".:" and has_visit
         if sentence and not words.startswith("The rendered page %"):
             yield re.sub(r"%\((\w+)\)s", lambda name: WORDS.get(name[1], "7"), words)
 
 
 def test_every_sentence_that_is_sealed_in_english_has_a_chinese_one() -> None:
-    sentences = [*visits(), METHOD, BROWSER_METHOD, *WALLS.values(), *REASONS]
+    sentences = [*visit_sentences(), METHOD, BROWSER_METHOD, *OBSTACLES.values(), *REASONS]
     assert len(sentences) > 20
-    assert [CHINESE.told(sentence) for sentence in sentences if english_in(CHINESE.told(sentence))] == []
+    assert [CHINESE.told(sentence) for sentence in sentences if find_english(CHINESE.told(sentence))] == []
 
 
-@pytest.mark.parametrize("use", [*USES.values(), USED])
+@pytest.mark.parametrize("use", [*USE_SENTENCES.values(), USES_URL])
 def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -> None:
     for where in ("one place", "3 places"):
-        assert not english_in(CHINESE.told(f"The page is there. The rendered page {use} at {where}."))
+        assert not find_english(CHINESE.told(f"The page is there. The rendered page {use} at {where}."))
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
     source = (CHECKOUT / "exhibit/pictures/sniff.py").read_text(encoding="utf-8")
     strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    kinds = {one for one in strings if isinstance(one, str) and re.fullmatch(r"an? [\w ]+", one)}
+    kinds = {text for text in strings if isinstance(text, str) and re.fullmatch(r"an? [\w ]+", text)}
     assert len(kinds) > 10
     for kind in kinds:
         words = CHINESE.told(f"The image's address now serves {kind} instead of an image.")

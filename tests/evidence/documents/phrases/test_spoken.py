@@ -6,15 +6,15 @@ from evidence.documents.phrases import load_phrases
 
 pytestmark = pytest.mark.timeout(30)
 CHINESE, ENGLISH = load_phrases("zh-Hans"), load_phrases("en")
-COVERED = "Licence L-1 (A (B)): it covers 2 of 3 sightings."
+COVERED_SENTENCE = "Licence L-1 (A (B)): it covers 2 of 3 sightings."
 
 
 def test_a_sentence_is_recognised_with_its_values_and_several_behind_each_other() -> None:
-    one = CHINESE.told(COVERED)
-    assert one != COVERED
-    assert all(value in one for value in ("L-1", "A (B)", "2", "3"))
-    assert CHINESE.told(f"{COVERED} {COVERED} Said by Ann.").endswith("Said by Ann.")
-    assert ENGLISH.told(COVERED) == COVERED
+    spoken = CHINESE.told(COVERED_SENTENCE)
+    assert spoken != COVERED_SENTENCE
+    assert all(value in spoken for value in ("L-1", "A (B)", "2", "3"))
+    assert CHINESE.told(f"{COVERED_SENTENCE} {COVERED_SENTENCE} Said by Ann.").endswith("Said by Ann.")
+    assert ENGLISH.told(COVERED_SENTENCE) == COVERED_SENTENCE
 
 
 def test_a_person_s_own_words_stay() -> None:

@@ -55,13 +55,13 @@ def test_all_catalogues_have_the_same_keys_and_placeholders() -> None:
     assert {key: names(text) for key, text in spoken.items()} == {key: names(key) for key in spoken}
 
 
-def test_every_sentence_that_the_code_asks_for_is_in_the_catalogue() -> None:
+def test_every_sentence_that_the_code_uses_is_in_the_catalogue() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     keys = load_phrases("en").sentences
-    asked = set(re.findall(r"""say\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
-    asked |= {f"label.{name}" for name in re.findall(r"""row\(\s*["']([a-z_]+)["']""", source)}
-    assert len(asked) > 60
-    assert asked <= set(keys)
+    used_keys = set(re.findall(r"""say\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
+    used_keys |= {f"label.{name}" for name in re.findall(r"""row\(\s*["']([a-z_]+)["']""", source)}
+    assert len(used_keys) > 60
+    assert used_keys <= set(keys)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -84,8 +84,8 @@ def test_no_rendered_file_holds_a_forbidden_word(language: str, *, demonstration
     ]
     for text in texts:
         assert len(text) > 1000
-        found = FORBIDDEN.search(text)
-        assert found is None, found
+        match = FORBIDDEN.search(text)
+        assert match is None, match
 
 
 def test_the_check_for_forbidden_words_sees_them() -> None:
@@ -141,10 +141,10 @@ def test_local_times_are_left_out_without_a_zone() -> None:
 
 @pytest.mark.parametrize("language", languages())
 def test_every_remark_of_a_comparison_has_its_words_in_documents_and_on_pages(language: str) -> None:
-    known = load_phrases(language).sentences
-    named = {key: text for key, text in known.items() if key.startswith("remark.")}
-    assert {key.removeprefix("remark.") for key in named} == set(REASONS)
+    sentences = load_phrases(language).sentences
+    remarks = {key: text for key, text in sentences.items() if key.startswith("remark.")}
+    assert {key.removeprefix("remark.") for key in remarks} == set(REASONS)
     with translation.override(language.lower()):
-        on_pages = remarks_of(key.removeprefix("remark.") for key in named)
-    assert [one[1:-1] for one in on_pages] == [one[1:] for one in named.values()]
-    assert {one[-1] for one in on_pages} <= {".", "。"}
+        on_pages = remarks_of(key.removeprefix("remark.") for key in remarks)
+    assert [sentence[1:-1] for sentence in on_pages] == [sentence[1:] for sentence in remarks.values()]
+    assert {sentence[-1] for sentence in on_pages} <= {".", "。"}

@@ -17,14 +17,14 @@ from evidence.documents.reading_copy.exhibits import Exhibit, exhibit_of
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import AttachmentFacts, CaseFacts
-from evidence.formats.pdf_content import PdfContent, pdf_content
+from evidence.formats.pdf_content import PdfContent, inspect_pdf
 from exhibit.digests import Digest
-from tests.assets.chinese import english_in
-from tests.assets.documents_sample import NOON, part, sample_case, sample_pictures, say
-from tests.assets.papers_sample import sample_sealed
-from tests.evidence.documents.phrases.test_chinese import SAID, chinese
-from tests.evidence.formats.test_pdf_content import written
-from tests.evidence.formats.test_pdf_pages import hostile
+from tests.assets.chinese import find_english
+from tests.assets.documents_sample import NOON, part, phrase, sample_case, sample_pictures
+from tests.assets.papers_sample import sealed_sample
+from tests.evidence.documents.phrases.test_chinese import NAMES_KEPT, in_chinese
+from tests.evidence.formats.test_pdf_content import pdf_with
+from tests.evidence.formats.test_pdf_pages import hostile_pdf
 
 VISIT = "data/sightings/01/capture-1"
 PAPERS = "data/work/documents"
@@ -37,15 +37,15 @@ def _screenshot() -> bytes:
     return out.getvalue()
 
 
-class Sealed:
+class SealedBundle:
     """A bundle with a captured page, and with documents of each kind in the chain of title."""
 
     def __init__(self, facts: CaseFacts, language: str) -> None:
         self.files: dict[str, bytes] = {
-            f"{VISIT}/page.pdf": hostile(),
+            f"{VISIT}/page.pdf": hostile_pdf(),
             f"{VISIT}/screenshot-boxed.png": _screenshot(),
-            f"{PAPERS}/01.pdf": hostile(),
-            f"{PAPERS}/02.pdf": written(password="secret"),
+            f"{PAPERS}/01.pdf": hostile_pdf(),
+            f"{PAPERS}/02.pdf": pdf_with(password="secret"),
             f"{PAPERS}/03.txt": b"A letter.",
             f"{PAPERS}/04.jpg": b"No picture.",
         }
@@ -61,7 +61,7 @@ class Sealed:
         self.facts = replace(facts, work=work, sightings=(replace(sighting, captures=(visit,)),))
         self.files["data/exhibit.pdf"] = render_exhibit_sheet(self.facts, sample_pictures(), language)
         self.files["data/facts.json"] = self.facts.to_json()
-        self.manifest: Manifest = replace(sample_sealed().manifest, files=tuple(map(self._listed, sorted(self.files))))
+        self.manifest: Manifest = replace(sealed_sample().manifest, files=tuple(map(self._listed, sorted(self.files))))
 
     def _listed(self, path: str) -> ManifestFile:
         data, role = self.files[path], "exhibit-sheet" if path == "data/exhibit.pdf" else "other"
@@ -81,14 +81,18 @@ def _copy(*exhibits: Exhibit) -> ReadingCopy:
 
 
 @pytest.fixture(scope="module")
-def sealed() -> Sealed:
-    return Sealed(sample_case(), "en")
+def sealed_document() -> SealedBundle:
+    return SealedBundle(sample_case(), "en")
 
 
 @pytest.fixture(scope="module")
-def pdf(sealed: Sealed) -> bytes:
+def pdf(sealed_document: SealedBundle) -> bytes:
     return render_reading_copy(
-        _copy(sealed.exhibit(1, "en", {}), sealed.exhibit(2, "en", {f"{PAPERS}/01.pdf": "They stay here."})), "en"
+        _copy(
+            sealed_document.exhibit(1, "en", {}),
+            sealed_document.exhibit(2, "en", {f"{PAPERS}/01.pdf": "They stay here."}),
+        ),
+        "en",
     )
 
 
@@ -97,16 +101,20 @@ def _texts(pdf: bytes) -> list[str]:
 
 
 @pytest.mark.long
-def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece(sealed: Sealed, pdf: bytes) -> None:
+def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece(
+    sealed_document: SealedBundle, pdf: bytes
+) -> None:
     reader, texts = pypdf.PdfReader(io.BytesIO(pdf)), _texts(pdf)
     first = next(number for number, text in enumerate(texts) if "Exhibit 1 · page" in text)
     second = next(number for number, text in enumerate(texts) if "Exhibit 2 · page" in text)
     for number, text in enumerate(texts):
         mark = "" if number < first else f"Exhibit {1 if number < second else 2} · "
         assert f"{mark}page {number + 1} of {len(texts)}" in text
-    marks = {str(one.title): reader.get_destination_page_number(one) or 0 for one in _flat(reader.outline)}
+    marks = {
+        str(bookmark.title): reader.get_destination_page_number(bookmark) or 0 for bookmark in _flat(reader.outline)
+    }
     assert (marks["Exhibit 1 · Exhibit sheet"], marks["Exhibit 2 · Exhibit sheet"]) == (first, second)
-    assert "Page 1 of the deed" in texts[marks[f"1.1 {say('cnlist.document', title='01.pdf')}"]]
+    assert "Page 1 of the deed" in texts[marks[f"1.1 {phrase('cnlist.document', title='01.pdf')}"]]
     listed = "".join(texts[1:first])
     for title, page in marks.items():
         if title[:1].isdigit():
@@ -116,23 +124,25 @@ def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece
 
 
 def _flat(outline: list[Any]) -> list[pypdf.generic.Destination]:
-    return [found for one in outline for found in (_flat(one) if isinstance(one, list) else [one])]
+    return [flat_item for item in outline for flat_item in (_flat(item) if isinstance(item, list) else [item])]
 
 
 @pytest.mark.long
-def test_the_cover_names_the_sealed_bundles_and_the_list_what_is_not_shown(sealed: Sealed, pdf: bytes) -> None:
-    texts, seal = _texts(pdf), Digest.of(sealed.manifest.to_json()).hex
+def test_the_cover_names_the_sealed_bundles_and_the_list_what_is_not_shown(
+    sealed_document: SealedBundle, pdf: bytes
+) -> None:
+    texts, seal = _texts(pdf), Digest.of(sealed_document.manifest.to_json()).hex
     cover = texts[0]
     first = next(number for number, text in enumerate(texts) if "Exhibit 1 · page" in text)
     listed = " ".join(texts[1:first])
     for number in (1, 2):
         assert f"studio-case-{number}-bundle-1.zip" in cover
         for left_out in ("02.pdf): encrypted", "03.txt): neither a PDF nor a picture", "04.jpg): not a picture"):
-            assert f"Exhibit {number} · {say('cnlist.document', title=left_out[:6])} ({PAPERS}/{left_out}" in listed
+            assert f"Exhibit {number} · {phrase('cnlist.document', title=left_out[:6])} ({PAPERS}/{left_out}" in listed
     assert cover.replace(" ", "").count(seal) == 2
     assert part("reading.notes") in listed
     assert f"({PAPERS}/01.pdf): withheld. They stay here." in listed
-    assert say("reading.data") in listed
+    assert phrase("reading.data") in listed
     for said in (
         "Lund",
         "prints-and-more.example",
@@ -144,10 +154,16 @@ def test_the_cover_names_the_sealed_bundles_and_the_list_what_is_not_shown(seale
         assert said in cover
 
 
-def test_nothing_of_the_files_would_run_and_the_same_gives_the_same_bytes(sealed: Sealed, pdf: bytes) -> None:
-    assert pdf_content(pdf) == PdfContent(())
+def test_nothing_of_the_files_would_run_and_the_same_gives_the_same_bytes(
+    sealed_document: SealedBundle, pdf: bytes
+) -> None:
+    assert inspect_pdf(pdf) == PdfContent(())
     again = render_reading_copy(
-        _copy(sealed.exhibit(1, "en", {}), sealed.exhibit(2, "en", {f"{PAPERS}/01.pdf": "They stay here."})), "en"
+        _copy(
+            sealed_document.exhibit(1, "en", {}),
+            sealed_document.exhibit(2, "en", {f"{PAPERS}/01.pdf": "They stay here."}),
+        ),
+        "en",
     )
     assert again == pdf
 
@@ -159,42 +175,42 @@ def test_what_is_added_stands_below_the_frame_and_never_on_it(pdf: bytes) -> Non
     assert float(page.mediabox.width) > float(page.mediabox.height)  # like the deed's second page
     content = page.get_contents()
     assert content is not None
-    moved, drawn, said = [0.0] * 6, [], []
+    moved, placements, baselines = [0.0] * 6, [], []
     for operands, operator in content.operations:
         if operator == b"cm":
             moved = [float(number) for number in operands]
         elif operator == b"Do":
-            drawn.append(moved)
+            placements.append(moved)
         elif operator == b"Tm":
-            said.append(moved[5])
-    [(across, _, _, up, left, low)] = drawn
+            baselines.append(moved[5])
+    [(across, _, _, up, left_edge, low)] = placements
     assert across == up  # not distorted
-    assert left >= 25
-    assert 0 < max(said) < FRAME < low
+    assert left_edge >= 25
+    assert 0 < max(baselines) < FRAME < low
 
 
 def test_an_exhibit_has_room_for_so_many_pages_and_so_much_time_and_says_what_it_leaves_out(
-    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+    sealed_document: SealedBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheet = len(sealed.exhibit(1, "en", {}).pieces[0].leaves)
+    sheet = len(sealed_document.exhibit(1, "en", {}).pieces[0].leaves)
     monkeypatch.setattr(exhibits, "MOST_PAGES", sheet + 1)
-    one = sealed.exhibit(1, "en", {})
-    assert one.pages == sheet + 1
-    assert any(say("reading.part", shown="1", all="2") in said for said in one.left_out)
-    assert sum(say("reading.full") in said for said in one.left_out) == 3
+    exhibit = sealed_document.exhibit(1, "en", {})
+    assert exhibit.pages == sheet + 1
+    assert any(phrase("reading.part", shown="1", all="2") in sentence for sentence in exhibit.left_out)
+    assert sum(phrase("reading.full") in sentence for sentence in exhibit.left_out) == 3
     monkeypatch.setattr(exhibits, "MOST_SECONDS", -1.0)
-    one = sealed.exhibit(1, "en", {})
-    assert one.pages == 0
-    assert sum(say("reading.late") in said for said in one.left_out) == 5
+    exhibit = sealed_document.exhibit(1, "en", {})
+    assert exhibit.pages == 0
+    assert sum(phrase("reading.late") in sentence for sentence in exhibit.left_out) == 5
 
 
 @pytest.mark.long
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
 def test_a_chinese_one_is_chinese_with_a_list_of_evidence_to_be_signed() -> None:
-    sealed = Sealed(chinese(sample_case()), "zh-Hans")
-    texts = _texts(render_reading_copy(_copy(sealed.exhibit(1, "zh-Hans", {})), "zh-Hans"))
+    chinese_document = SealedBundle(in_chinese(sample_case()), "zh-Hans")
+    texts = _texts(render_reading_copy(_copy(chinese_document.exhibit(1, "zh-Hans", {})), "zh-Hans"))
     own = [text for text in texts if "deed" not in text]
-    said = (*SAID, "Lund", "Ann", "They", "stay", "here")
-    assert set(english_in(" ".join(own), said)) == set()
+    expected = (*NAMES_KEPT, "Lund", "Ann", "They", "stay", "here")
+    assert set(find_english(" ".join(own), expected)) == set()
     assert all(word in texts[1] for word in ("证据目录", "来源", "证明对象", "页码", "提交人", "签名", "日期"))
     assert f"证据 1 · 第 3 页，共 {len(texts)} 页" in texts[2]

@@ -35,7 +35,7 @@ def test_each_sighting_is_a_line_with_every_column() -> None:
     assert row["found_sha256"] == report.cases[0].facts.sightings[0].picture.digest.hex
 
 
-def test_a_development_witness_is_labelled_in_its_cell() -> None:
+def test_a_development_timestamp_service_is_labelled_in_its_cell() -> None:
     report, _ = sample_report(1)
     witnesses = rows_of(report)[0]["witnesses"].split("; ")
     assert len(witnesses) == 3

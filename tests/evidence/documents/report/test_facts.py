@@ -10,8 +10,12 @@ from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, jso
 from tests.assets.documents_sample import sample_coverage, sample_report
 
 
-def test_what_failed_is_told_apart_from_what_a_rule_left_out() -> None:
-    failed = {one for one in ("http-404", "http-503", "timeout", "robots", "budget") if RefusalCount(one, 1).is_failure}
+def test_failures_are_distinguished_from_pages_that_a_rule_left_out() -> None:
+    failed = {
+        reason
+        for reason in ("http-404", "http-503", "timeout", "robots", "budget")
+        if RefusalCount(reason, 1).is_failure
+    }
     assert failed == {"http-404", "http-503", "timeout"}
     first, _ = sample_coverage()
     assert (first.failed_count, first.refused_count) == (2, 12 + 1 + 3)

@@ -18,14 +18,14 @@ from evidence.documents.typeset.blocks import Rows
 from exhibit.reasons import Reason
 from tests.assets.documents_sample import (
     part,
+    phrase,
     sample_report,
-    say,
 )
 from tests.assets.pdf_text import reader, text_of
 from tests.assets.reports import render_report_pdf
 
 
-def test_a_development_witness_is_named_on_the_first_page() -> None:
+def test_a_development_timestamp_service_is_named_on_the_first_page() -> None:
     facts, pictures = sample_report(1)
     first = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages[0].extract_text()
     assert part("witness.development_title") in first
@@ -34,7 +34,7 @@ def test_a_development_witness_is_named_on_the_first_page() -> None:
 def test_a_report_without_cases_claims_nothing_about_other_places() -> None:
     facts, _ = sample_report(0)
     text = text_of(render_report_pdf(facts, {}, "en"))
-    assert say("report.no_cases") in text
+    assert phrase("report.no_cases") in text
 
 
 def test_the_report_carries_its_data() -> None:
@@ -43,7 +43,7 @@ def test_the_report_carries_its_data() -> None:
     assert attached["report.json"] == [facts.to_json()]
 
 
-def test_a_report_tells_the_other_side_nothing_of_what_the_software_costs() -> None:
+def test_a_report_does_not_show_the_costs_of_the_software() -> None:
     facts, by_case = sample_report(2)
     text = text_of(render_report_pdf(facts, by_case, "en"))
     assert [words for words in ("USD", "processor core") if words in text] == []
@@ -76,7 +76,7 @@ def test_a_hundred_cases_take_seconds() -> None:
     assert len(reader(pdf).pages) > 100 / 3
 
 
-def test_a_report_tells_what_was_refused_in_words(report: str) -> None:
+def test_a_report_explains_refusals_in_words(report: str) -> None:
     assert "forbidden by robots.txt 24" in report
     assert "address in a private network 1" in report
 
@@ -91,26 +91,29 @@ REASONS = re.compile(
 def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
     root = Path(crawler.__file__).parents[1]
     sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
-    found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
-    found |= {*map(str, Reason), *(one for one in crawl_refusals.REASONS if not one.startswith("http-"))}
+    reasons = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
+    reasons |= {
+        *map(str, Reason),
+        *(reason_code for reason_code in crawl_refusals.REASONS if not reason_code.startswith("http-")),
+    }
     for language in languages():
-        known = load_phrases(language).sentences
-        assert {reason for reason in found if f"refused.{reason}" not in known} == set()
+        sentences = load_phrases(language).sentences
+        assert {reason for reason in reasons if f"refused.{reason}" not in sentences} == set()
     assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILED)
 
 
-def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_whole(report: str) -> None:
+def test_a_report_lists_for_every_source_why_a_crawl_ended_and_what_was_incomplete(report: str) -> None:
     squeezed = report.replace(" ", "")
     assert "https://prints.example/ahttps://b.example/" in squeezed
-    assert say("ended.budget-pages").replace(" ", "") in squeezed
+    assert phrase("ended.budget-pages").replace(" ", "") in squeezed
     _, _, failed = report.partition(part("coverage.failed"))
-    assert f"{say('refused.incomplete')} 2" in failed
+    assert f"{phrase('refused.incomplete')} 2" in failed
 
 
 def test_a_report_ends_with_what_its_words_mean(report: str) -> None:
     _, title, rest = report.partition(part("heading.glossary"))
     assert title
-    assert say("meaning.not_checked") in rest.replace("\u2019", "'")
+    assert phrase("meaning.not_checked") in rest.replace("\u2019", "'")
 
 
 def test_every_term_has_a_meaning_of_its_own_in_each_language() -> None:

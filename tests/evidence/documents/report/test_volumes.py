@@ -11,7 +11,7 @@ import pytest
 from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from exhibit.errors import ServiceMissingError
-from tests.assets.documents_sample import sample_report, say
+from tests.assets.documents_sample import phrase, sample_report
 from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
@@ -23,7 +23,7 @@ HALVES = (Volume(1, 2, 1, 4), Volume(2, 2, 3, 4))
 def test_volumes_follow_one_another_and_there_is_always_one() -> None:
     assert volumes_of(0) == (Volume(1, 1, 1, 0),)
     assert volumes_of(IN_A_VOLUME) == (Volume(1, 1, 1, IN_A_VOLUME),)
-    assert [one.first for one in volumes_of(2 * IN_A_VOLUME + 1)] == [1, IN_A_VOLUME + 1, 2 * IN_A_VOLUME + 1]
+    assert [volume.first for volume in volumes_of(2 * IN_A_VOLUME + 1)] == [1, IN_A_VOLUME + 1, 2 * IN_A_VOLUME + 1]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def whole() -> ReportFacts:
     return sample_report(4)[0]
 
 
-def made(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[Volume] = HALVES) -> list[MadeFile]:
+def generate_files(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[Volume] = HALVES) -> list[MadeFile]:
     pictures = sample_report(4)[1]
     with folder:
         head = folder.head(lambda: whole)
@@ -43,7 +43,7 @@ def made(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[Volume] = H
 
 @pytest.mark.long
 def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts) -> None:
-    files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
+    files = {file.name: file.path.read_bytes() for file in generate_files(ReportFolder(tmp_path, ["en"]), whole)}
     assert list(files) == [
         "report.json",
         "report.csv",
@@ -58,9 +58,9 @@ def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts
 
 @pytest.mark.long
 def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whole: ReportFacts) -> None:
-    files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
+    files = {file.name: file.path.read_bytes() for file in generate_files(ReportFolder(tmp_path, ["en"]), whole)}
     second = files["report-volume-2.pdf"]
-    assert say("report.volume", number="2", of="2", first="3", last="4", all="4") in text_of(second)
+    assert phrase("report.volume", number="2", of="2", first="3", last="4", all="4") in text_of(second)
     attached = pypdf.PdfReader(io.BytesIO(second)).attachments["report.json"][0]
     expected = replace(whole, cases=whole.cases[2:], volume=HALVES[1])
     assert attached == expected.to_json()
@@ -68,13 +68,19 @@ def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whol
 
 @pytest.mark.long
 def test_a_report_of_one_volume_is_the_report_itself(tmp_path: Path, whole: ReportFacts) -> None:
-    (pdf,) = [one for one in made(ReportFolder(tmp_path, ["en"]), whole, volumes_of(4)) if one.name.endswith(".pdf")]
+    (pdf,) = [
+        file
+        for file in generate_files(ReportFolder(tmp_path, ["en"]), whole, volumes_of(4))
+        if file.name.endswith(".pdf")
+    ]
     assert pdf.name == "report.pdf"
     assert pdf.path.read_bytes() == render_report_pdf(whole, sample_report(4)[1], "en")
 
 
 @pytest.mark.long
-def test_whoever_goes_on_finds_what_was_made_and_how_it_was_begun(tmp_path: Path, whole: ReportFacts) -> None:
+def test_a_continued_run_finds_the_generated_volumes_and_how_they_were_started(
+    tmp_path: Path, whole: ReportFacts
+) -> None:
     facts, pictures = sample_report(4)
     with ReportFolder(tmp_path, ["en"]) as first:
         head = first.head(lambda: whole)
@@ -100,7 +106,7 @@ def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> Non
 @pytest.mark.long
 def test_a_language_without_a_font_is_left_out_unless_it_is_the_first(tmp_path: Path, whole: ReportFacts) -> None:
     with only_embedded_fonts():
-        files = made(ReportFolder(tmp_path, ["en", "zh-Hans"]), whole, volumes_of(4))
+        files = generate_files(ReportFolder(tmp_path, ["en", "zh-Hans"]), whole, volumes_of(4))
         assert [file.name for file in files if file.name.endswith(".pdf")] == ["report.pdf"]
         with pytest.raises(ServiceMissingError):
             ReportFolder(tmp_path, ["zh-Hans", "en"])

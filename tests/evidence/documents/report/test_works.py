@@ -13,7 +13,7 @@ import pytest
 from evidence.documents.report import volumes
 from evidence.documents.report.facts import LookedFacts, ReportFacts, ReportScope, WorkAccount
 from evidence.documents.report.volumes import ReportFolder, volumes_of
-from tests.assets.documents_sample import part, sample_report, say
+from tests.assets.documents_sample import part, phrase, sample_report
 from tests.assets.fonts import needs_chinese
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
@@ -42,27 +42,27 @@ def report(cases: int = 2) -> ReportFacts:
 
 
 @pytest.mark.long
-def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
+def test_a_work_without_matches_was_not_found_on_the_visited_pages() -> None:
     assert [work.standing for work in WORKS] == [
         "found", "not-found", "unsafe", "waiting", "unlisted", "not-found",
     ]  # fmt: skip
     text = text_of(render_report_pdf(report(), sample_report(2)[1], "en"))
-    assert say("works.summary", works="10,000", found="212", places="530", without="9,788") in text
+    assert phrase("works.summary", works="10,000", found="212", places="530", without="9,788") in text
     assert "exact and nearly exact copies are found: 40." in text
-    assert say("works.says") in text
-    assert say("work_standing.unsafe") in text
-    assert say("work_standing.waiting") in text
-    assert say("work_standing.unlisted") in text
-    assert say("works.holds_until", time="2026-06-01 12:00:00 UTC") in text
+    assert phrase("works.says") in text
+    assert phrase("work_standing.unsafe") in text
+    assert phrase("work_standing.waiting") in text
+    assert phrase("work_standing.unlisted") in text
+    assert phrase("works.holds_until", time="2026-06-01 12:00:00 UTC") in text
     assert "hosts with pictures: 31." in text
-    assert say("works.uncompared", uncompared="120", unreadable="7") in text
-    assert say("report.scope_every_work") in text
+    assert phrase("works.uncompared", uncompared="120", unreadable="7") in text
+    assert phrase("report.scope_every_work") in text
     assert "not used anywhere" not in text
 
 
 @pytest.mark.long
 @needs_chinese
-def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
+def test_works_are_listed_in_chinese_and_only_on_request() -> None:
     facts, pictures = sample_report(2)
     chinese = text_of(render_report_pdf(report(), pictures, "zh-Hans"))
     assert part("heading.works", "zh-Hans") in chinese
@@ -84,18 +84,18 @@ def test_works_in_volumes_are_put_together_in_each_format(tmp_path: Path, monkey
             cases = whole.cases if volume.number == 1 else ()
             works = WORKS[3 * volume.number - 3 : 3 * volume.number]
             folder.add(volume, replace(head, cases=cases, works=works), pictures)
-        made = {file.name: file.path.read_bytes() for file in folder.put_together(head, both, "report")}
-    assert made["report.json"] == whole.to_json()
-    assert [work["number"] for work in json.loads(made["report.json"])["works"]] == [3, 1, 2, 4, 5, 6]
-    rows = list(csv.DictReader(io.StringIO(made["report-works.csv"].decode("utf-8-sig"))))
+        files = {file.name: file.path.read_bytes() for file in folder.put_together(head, both, "report")}
+    assert files["report.json"] == whole.to_json()
+    assert [work["number"] for work in json.loads(files["report.json"])["works"]] == [3, 1, 2, 4, 5, 6]
+    rows = list(csv.DictReader(io.StringIO(files["report-works.csv"].decode("utf-8-sig"))))
     assert [row["standing"] for row in rows] == [work.standing for work in WORKS]
     assert (rows[0]["cases"], rows[0]["places"], rows[2]["unsafe"]) == ("1, 2", "4", "flat")
     assert rows[5]["work_title"] == "'=1+1"
-    book = openpyxl.load_workbook(io.BytesIO(made["report.xlsx"]))
+    book = openpyxl.load_workbook(io.BytesIO(files["report.xlsx"]))
     assert book.sheetnames == ["sightings", "works"]
     assert [row[0] for row in book["works"].values] == ["work_number", 3, 1, 2, 4, 5, 6]
-    second = text_of(made["report-volume-2.pdf"])
-    assert say("report.volume_works", number="2", of="2") in second
+    second = text_of(files["report-volume-2.pdf"])
+    assert phrase("report.volume_works", number="2", of="2") in second
     assert "No case falls" not in second
 
 
@@ -105,5 +105,5 @@ def test_a_report_of_no_works_is_whole(tmp_path: Path) -> None:
         head = folder.head(lambda: whole)
         (only,) = volumes_of(0, 0)
         folder.add(only, head, {})
-        made = {file.name: file.path.read_bytes() for file in folder.put_together(head, [only], "report", ["json"])}
-    assert made["report.json"] == whole.to_json()
+        files = {file.name: file.path.read_bytes() for file in folder.put_together(head, [only], "report", ["json"])}
+    assert files["report.json"] == whole.to_json()

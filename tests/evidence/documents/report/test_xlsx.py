@@ -22,7 +22,7 @@ from tests.assets.reports import render_report_csv, render_report_xlsx
 NAMES = [column.name for column in COLUMNS]
 
 
-def opened(data: bytes) -> Worksheet:
+def open_sheet(data: bytes) -> Worksheet:
     sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
     assert isinstance(sheet, Worksheet)
     return sheet
@@ -42,7 +42,7 @@ def column(sheet: Worksheet, name: str) -> Sequence[object]:
 
 def test_it_holds_the_columns_and_the_lines_of_the_csv() -> None:
     report, _ = sample_report(3)
-    sheet = opened(render_report_xlsx(report))
+    sheet = open_sheet(render_report_xlsx(report))
     assert [cell.value for cell in sheet[1]] == NAMES
     assert sheet.max_row == 4
     assert column(sheet, "party") == ["prints-and-more.example"] * 3
@@ -50,27 +50,27 @@ def test_it_holds_the_columns_and_the_lines_of_the_csv() -> None:
 
 def test_times_are_times_and_numbers_are_numbers() -> None:
     report, _ = sample_report(2)
-    sheet = opened(render_report_xlsx(report))
+    sheet = open_sheet(render_report_xlsx(report))
     assert column(sheet, "first_seen_utc")[0] == datetime(2026, 11, 18, 11, 46, 55)  # noqa: DTZ001 - a cell has no zone
     assert column(sheet, "case") == [1, 2]
     assert column(sheet, "aligned_share_of_registered")[0] == pytest.approx(0.9421)
     assert column(sheet, "work_number")[0] == "2026-014"
-    shown = sheet.cell(2, NAMES.index("first_seen_utc") + 1)
-    assert not isinstance(shown, MergedCell)
-    assert shown.is_date
-    assert shown.number_format == "yyyy-mm-dd hh:mm:ss"
+    cell = sheet.cell(2, NAMES.index("first_seen_utc") + 1)
+    assert not isinstance(cell, MergedCell)
+    assert cell.is_date
+    assert cell.number_format == "yyyy-mm-dd hh:mm:ss"
 
 
 def test_an_empty_value_is_an_empty_cell() -> None:
     report, _ = sample_report(1)
     case = replace(report.cases[0], seal=None)
-    assert column(opened(render_report_xlsx(replace(report, cases=(case,)))), "seal_sha256") == [None]
+    assert column(open_sheet(render_report_xlsx(replace(report, cases=(case,)))), "seal_sha256") == [None]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")', "＝1+1", "\t=1"])
 def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str) -> None:
     data = render_report_xlsx(with_context(text))
-    cell = opened(data).cell(2, NAMES.index("context") + 1)
+    cell = open_sheet(data).cell(2, NAMES.index("context") + 1)
     assert cell.value == text.replace("\t", " ")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert b"<f" not in archive.read("xl/worksheets/sheet1.xml")
@@ -79,13 +79,13 @@ def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str) -> None:
 @pytest.mark.long
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_file(text: str) -> None:
-    shown = column(opened(render_report_xlsx(with_context(text))), "context")[0]
-    assert isinstance(shown, str) or not text
+    value = column(open_sheet(render_report_xlsx(with_context(text))), "context")[0]
+    assert isinstance(value, str) or not text
 
 
 def test_a_very_long_text_is_cut_to_what_a_cell_holds() -> None:
-    (shown,) = column(opened(render_report_xlsx(with_context("x" * 40_000))), "context")
-    assert len(str(shown)) == 32_767
+    (value,) = column(open_sheet(render_report_xlsx(with_context("x" * 40_000))), "context")
+    assert len(str(value)) == 32_767
 
 
 def test_rows_that_no_longer_fit_stand_on_another_sheet() -> None:
@@ -98,28 +98,28 @@ def test_rows_that_no_longer_fit_stand_on_another_sheet() -> None:
     assert [sheet.max_row for sheet in book] == [4, 3]
 
 
-def test_a_report_without_cases_is_a_sheet_with_its_head() -> None:
+def test_a_report_without_cases_is_a_sheet_with_its_header_row() -> None:
     out = io.BytesIO()
     write_xlsx(out, [xlsx_rows([])])
-    assert opened(out.getvalue()).max_row == 1
+    assert open_sheet(out.getvalue()).max_row == 1
 
 
 def test_what_looks_like_a_code_of_a_character_stays_as_it_is() -> None:
     with zipfile.ZipFile(io.BytesIO(render_report_xlsx(with_context("img_x202E_gpj.exe and _x_")))) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
     assert "img_x005F_x202E_gpj.exe and _x_" in sheet
-    assert "\u202e" not in str(column(opened(render_report_xlsx(with_context("img_x202E_gpj.exe"))), "context"))
+    assert "\u202e" not in str(column(open_sheet(render_report_xlsx(with_context("img_x202E_gpj.exe"))), "context"))
 
 
 def test_no_number_is_rounded_up() -> None:
     report, _ = sample_report(1)
     [case] = report.cases
     [match] = case.facts.matches
-    measured = replace(match.verification, dense=0.29, overlap_work=0.99999, overlap_picture=0.999999)
-    facts = replace(case.facts, matches=(replace(match, verification=measured),))
-    told = replace(report, cases=(replace(case, facts=facts),))
-    sheet = opened(render_report_xlsx(told))
+    verification = replace(match.verification, dense=0.29, overlap_work=0.99999, overlap_picture=0.999999)
+    facts = replace(case.facts, matches=(replace(match, verification=verification),))
+    changed_report = replace(report, cases=(replace(case, facts=facts),))
+    sheet = open_sheet(render_report_xlsx(changed_report))
     names = ("dense_share", "aligned_share_of_registered", "aligned_share_of_found")
     assert [column(sheet, name)[0] for name in names] == [0.29, 0.9999, 0.9999]
-    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    [line] = csv.DictReader(render_report_csv(changed_report).decode("utf-8-sig").splitlines())
     assert [line[name] for name in names] == ["0.2900", "0.9999", "0.9999"]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
 from evidence.facts.case import CaseFacts, PartyFacts
-from tests.assets.documents_sample import NOON, sample_case, sample_pictures, say
+from tests.assets.documents_sample import NOON, phrase, sample_case, sample_pictures
 from tests.assets.pdf_text import reader, text_of
 
 
@@ -56,13 +56,13 @@ def read_codes(pdf: bytes) -> list[str]:
     pictures = [
         np.asarray(Image.open(BytesIO(image.data)).convert("L")) for page in reader(pdf).pages for image in page.images
     ]
-    return [said for picture in pictures if (said := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
+    return [content for picture in pictures if (content := cv2.QRCodeDetector().detectAndDecode(picture)[0])]
 
 
 def test_what_is_missing_or_earlier_or_too_much_is_said(facts: CaseFacts) -> None:
     many = replace(facts.work, registration=None, earlier_registration=NOON, pictures=facts.work.pictures * 14)
     text = text_of(render_deposit_record(replace(facts, work=many), {}, "en"))
-    assert say("document.listed_of", shown=f"{SHOWN_PICTURES}", all="14") in text
-    assert say("picture.missing") in text
+    assert phrase("document.listed_of", shown=f"{SHOWN_PICTURES}", all="14") in text
+    assert phrase("picture.missing") in text
     assert "2026-11-20" in text
     assert "log.sample.example" not in text

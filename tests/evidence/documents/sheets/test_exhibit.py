@@ -16,9 +16,9 @@ from evidence.facts.case import CaptureFacts, CaseFacts
 from tests.assets.documents_sample import (
     encoded,
     part,
+    phrase,
     sample_case,
     sample_pictures,
-    say,
 )
 from tests.assets.pdf_text import text_of
 
@@ -33,7 +33,7 @@ def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
         "412 distinct points agree with one transform",
         "93% (0.937)",
         "Likelihood ratio not calibrated",
-        say("licence.none_covers", time="2026-11-20 11:00:00 UTC").partition(" ")[2],
+        phrase("licence.none_covers", time="2026-11-20 11:00:00 UTC").partition(" ")[2],
         "Not licensed: believed to be used without permission",
         "Jonas Ek",
         "The site's own upload date was not checked.",
@@ -71,13 +71,13 @@ def test_each_fact_has_its_speaker(sheet: str) -> None:
     assert "Ships worldwide. stated" in sheet
     assert "Log entry 12 recorded" in sheet
     assert "check: match" in sheet
-    assert say("sheet.speakers") in sheet
+    assert phrase("sheet.speakers") in sheet
 
 
 WORDING = Wording(load_phrases("en"))
 
 
-def captured(number: int, outcome: str = "captured") -> CaptureFacts:
+def capture_of(number: int, outcome: str = "captured") -> CaptureFacts:
     [sighting] = sample_case().sightings
     folder = f"data/sightings/01/capture-{number}"
     return replace(sighting.captures[0], outcome=outcome, files=(f"{folder}/screenshot-boxed.png",))
@@ -91,22 +91,22 @@ def case_with(*captures: CaptureFacts, places: int = 1) -> CaseFacts:
 
 
 def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
-    case = case_with(captured(1), captured(2), captured(3, "not-shown"))
+    case = case_with(capture_of(1), capture_of(2), capture_of(3, "not-shown"))
     pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
     album = Album(400)
     [section] = screens_sections(case, Gallery(pictures, album, WORDING))
-    said, shown, word = section.blocks
-    assert isinstance(said, Lines)
-    assert isinstance(shown, Plates)
+    intro, figure, word = section.blocks
+    assert isinstance(intro, Lines)
+    assert isinstance(figure, Plates)
     assert isinstance(word, Quiet)
-    assert say("capture.screens_said") in word.text
-    assert "capture-2/screenshot-boxed.png" in said.lines[0].text
+    assert phrase("capture.screens_said") in word.text
+    assert "capture-2/screenshot-boxed.png" in intro.lines[0].text
     assert len(album.files) == 1
     assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()
 
 
 def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
-    [section] = screens_sections(case_with(captured(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
+    [section] = screens_sections(case_with(capture_of(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
     assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENS
     last = section.blocks[-2]
     assert isinstance(last, Quiet)

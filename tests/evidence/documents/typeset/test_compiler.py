@@ -14,11 +14,11 @@ from tests.assets.documents_sample import NOON, sample_case, sample_report
 from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import metadata_of, reader, root_of, text_of
 from tests.assets.reports import render_report_pdf
-from tests.evidence.documents.typeset.test_blocks import titled
+from tests.evidence.documents.typeset.test_blocks import with_title
 
 
 def test_characters_without_a_glyph_stand_as_code_points(pictures: Mapping[str, bytes]) -> None:
-    case = titled("Sunset \U0001f600 by \U00012000", not_checked=("odd: \U0001f47d",))
+    case = with_title("Sunset \U0001f600 by \U00012000", not_checked=("odd: \U0001f47d",))
     with only_embedded_fonts():
         pdf = render_exhibit_sheet(case, pictures, "en")
     text = text_of(pdf)
@@ -34,7 +34,7 @@ def test_characters_without_a_glyph_stand_as_code_points(pictures: Mapping[str, 
 def test_any_script_gives_a_document(title: str, pictures: Mapping[str, bytes]) -> None:
     for fonts in (nullcontext(), only_embedded_fonts()):
         with fonts:
-            assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(titled(title), pictures, "en"))
+            assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(with_title(title), pictures, "en"))
 
 
 def test_invisible_characters_become_visible() -> None:

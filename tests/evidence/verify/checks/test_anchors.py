@@ -8,11 +8,11 @@ import pytest
 
 from evidence.anchors.evm.proofs import EvmPending
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
-from evidence.development.authority import running_authority
+from evidence.bundle.bag import AnchorProof, Proofs, compute_checkpoint_digest
+from evidence.development.authority import run_authority
 from evidence.facts.case import WitnessFacts
 from evidence.formats.codec import FormatError
-from evidence.log.notes import cosigner_key
+from evidence.log.notes import format_cosigner_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements, Trust
 from evidence.verify.verifier import Verifier
@@ -21,17 +21,17 @@ from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.bundles import Scene, resealed
+from tests.assets.bundles import Scene, reseal
 from tests.assets.partners import new_signer
-from tests.assets.witnesses import asked_ledger, asked_witnesses, with_cosigner
+from tests.assets.witnesses import add_cosignature, request_ledger_entry, request_timestamps
 
 
 def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
     [ledger] = scene.trust.ledgers
     name = "anchor:evm-checkpoint-test-ledger.json"
-    found = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
-    assert found[name].state is State.PASSED
-    assert found[name].sentence.startswith("Block 2 of Test")
+    checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
+    assert checks[name].state is State.PASSED
+    assert checks[name].sentence.startswith("Block 2 of Test")
     other = replace(ledger, blocks=(Digest.of(b"another block"),))
     for pinned in ((), (other,), (replace(ledger, chain=1),)):
         verdict = Verifier(replace(scene.trust, ledgers=pinned)).verify(bundle)
@@ -43,7 +43,7 @@ def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene
 
 def test_a_transaction_that_isnt_confirmed_yet_is_pending(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
-    digest = checkpoint_digest(scene.proofs.entry.checkpoint)
+    digest = compute_checkpoint_digest(scene.proofs.entry.checkpoint)
     pending = EvmPending(1337, digest, b"signed").to_json()
     receipt = Receipt("evm", "ledger", True, ReceiptState.PENDING, pending)  # noqa: FBT003 - a field
     proofs = replace(scene.proofs, anchors=(AnchorProof(digest, receipt),))
@@ -66,22 +66,22 @@ def test_a_chain_that_anybody_can_extend_counts_only_by_its_pinned_blocks(scene:
     assert check.sentence.startswith("unknown witness")
 
 
-def test_so_many_different_witnesses_as_the_list_asks_for(scene: Scene, bundle: Path) -> None:
-    for asked in (1, 2, 3):
-        trust = replace(scene.trust, requires=Requirements(asked, ("match",)))
+def test_the_number_of_different_timestamp_services_that_the_list_requires(scene: Scene, bundle: Path) -> None:
+    for required in (1, 2, 3):
+        trust = replace(scene.trust, requires=Requirements(required, ("match",)))
         assert Verifier(trust).verify(bundle).outcome is ExitCode.DONE
 
 
-def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) -> None:
-    cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+def test_the_number_of_cosigners_that_the_list_requires(scene: Scene, tmp_path: Path) -> None:
+    cosigned, trust = add_cosignature(scene.log, scene.proofs, scene.trust)
     path = scene.write(tmp_path / "cosigned.zip", cosigned)
     assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE  # not required
-    found = {check.name: check for check in Verifier(trust).verify(path).checks}
-    assert found["anchor:checkpoint-test-witness.cosigned"].sentence.startswith("Test witness ")
-    said = "1 of 1 pinned log witnesses have cosigned a checkpoint that covers the seal: Test witness."
-    assert found["cosigned"].sentence == said
+    checks = {check.name: check for check in Verifier(trust).verify(path).checks}
+    assert checks["anchor:checkpoint-test-witness.cosigned"].sentence.startswith("Test witness ")
+    expected = "1 of 1 pinned log witnesses have cosigned a checkpoint that covers the seal: Test witness."
+    assert checks["cosigned"].sentence == expected
     assert Verifier(trust).verify(path).outcome is ExitCode.DONE
-    other = replace(trust.cosigners[0], name="Other", vkey=cosigner_key("o.example", new_signer().public_key))
+    other = replace(trust.cosigners[0], name="Other", vkey=format_cosigner_key("o.example", new_signer().public_key))
     more = replace(trust, cosigners=(*trust.cosigners, other), requires=Requirements(1, cosigners=2))
     verdict = Verifier(more).verify(path)
     assert verdict.outcome is ExitCode.INCOMPLETE
@@ -90,14 +90,14 @@ def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) ->
     assert Verifier(trust).verify(scene.write(tmp_path / "without.zip")).outcome is ExitCode.INCOMPLETE
 
 
-def test_a_list_that_asks_for_more_cosigners_than_it_pins_is_refused(scene: Scene) -> None:
+def test_a_list_that_requires_more_cosigners_than_it_pins_is_refused(scene: Scene) -> None:
     wrong = replace(scene.trust, requires=Requirements(1, cosigners=1))
     with pytest.raises(FormatError, match="1 cosigners but pins 0"):
         Trust.from_json(wrong.to_json())
 
 
-def test_two_stamps_of_one_authority_are_one_witness(scene: Scene, tmp_path: Path) -> None:
-    stamps = tuple(one for one in scene.proofs.anchors if one.receipt.kind == "rfc3161")
+def test_two_timestamps_of_one_authority_are_one_timestamp_service(scene: Scene, tmp_path: Path) -> None:
+    stamps = tuple(anchor for anchor in scene.proofs.anchors if anchor.receipt.kind == "rfc3161")
     assert len(stamps) == 2
     path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamps))
     assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE
@@ -106,11 +106,13 @@ def test_two_stamps_of_one_authority_are_one_witness(scene: Scene, tmp_path: Pat
     assert [check.state for check in verdict.checks if check.name == "time"] == [State.NOT_CHECKED]
 
 
-def test_a_witness_of_an_earlier_checkpoint_says_nothing_of_the_whole(scene: Scene, tmp_path: Path) -> None:
+def test_a_timestamp_of_an_earlier_checkpoint_proves_nothing_about_the_whole_bundle(
+    scene: Scene, tmp_path: Path
+) -> None:
     [sighting] = scene.facts.sightings
     assert sighting.slice is not None
-    early = checkpoint_digest(sighting.slice.log.checkpoint)
-    with running_authority(scene.folder / "authority") as authority:
+    early = compute_checkpoint_digest(sighting.slice.log.checkpoint)
+    with run_authority(scene.folder / "authority") as authority:
         session = guarded_session(Guard(("127.0.0.0/8",)))
         anchor = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session)
         proofs = replace(scene.proofs, anchors=(AnchorProof(early, anchor.submit(early)),))
@@ -135,48 +137,50 @@ def test_a_pending_receipt_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     ("hours", "development", "state"),
     [(0, True, State.PASSED), (0, False, State.FAILED), (-1, True, State.FAILED), (None, True, State.NOT_CHECKED)],
 )
-def test_a_witness_that_the_facts_name_is_held_against_its_receipt(
+def test_a_timestamp_that_the_facts_name_is_compared_with_its_receipt(
     scene: Scene, tmp_path: Path, hours: int | None, *, development: bool, state: State
 ) -> None:
     registration = scene.facts.work.registration
     assert registration is not None
-    head = checkpoint_digest(registration.checkpoint)
-    with running_authority(scene.folder / "authority") as authority:
+    head = compute_checkpoint_digest(registration.checkpoint)
+    with run_authority(scene.folder / "authority") as authority:
         session = guarded_session(Guard(("127.0.0.0/8",)))
         receipt = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session).submit(
             head
         )
     assert receipt.time is not None
-    told = receipt.time + timedelta(hours=hours or 0)
-    named = WitnessFacts("rfc3161", "Early", development, "complete", "checkpoint", told)
-    other = resealed(scene, replace(scene.facts, witnesses=(named,)))
+    stated_time = receipt.time + timedelta(hours=hours or 0)
+    timestamp_facts = WitnessFacts("rfc3161", "Early", development, "complete", "checkpoint", stated_time)
+    other = reseal(scene, replace(scene.facts, witnesses=(timestamp_facts,)))
     proofs = replace(other.proofs, anchors=() if hours is None else (AnchorProof(head, receipt),))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip", proofs))
     [check] = [check for check in verdict.checks if check.name == "witnesses"]
     assert check.state is state, check.sentence
 
 
-def test_every_kind_of_witness_that_has_answered_may_stand_in_the_facts(scene: Scene, tmp_path: Path) -> None:
+def test_every_kind_of_completed_timestamp_may_appear_in_the_facts(scene: Scene, tmp_path: Path) -> None:
     registration = scene.facts.work.registration
     assert registration is not None
-    head = checkpoint_digest(registration.checkpoint)
-    anchors, _, block = asked_witnesses(scene.folder / "registration", head, head)
-    logged_on_chain, ledger = asked_ledger(head)
-    given = (*anchors[1:], logged_on_chain)
-    named = tuple(
+    head = compute_checkpoint_digest(registration.checkpoint)
+    anchors, _, block = request_timestamps(scene.folder / "registration", head, head)
+    logged_on_chain, ledger = request_ledger_entry(head)
+    anchors_used = (*anchors[1:], logged_on_chain)
+    timestamp_facts = tuple(
         WitnessFacts(proof.receipt.kind, proof.receipt.witness, True, "complete", "checkpoint", proof.receipt.time)  # noqa: FBT003 - a field
-        for proof in given
+        for proof in anchors_used
     )
     (chain,) = scene.trust.chains
     trust = replace(scene.trust, chains=(replace(chain, blocks=(block,)),), ledgers=(ledger,))
-    other = resealed(scene, replace(scene.facts, witnesses=named))
-    verdict = Verifier(trust).verify(other.write(tmp_path / "b.zip", replace(other.proofs, anchors=given)))
+    other = reseal(scene, replace(scene.facts, witnesses=timestamp_facts))
+    verdict = Verifier(trust).verify(other.write(tmp_path / "b.zip", replace(other.proofs, anchors=anchors_used)))
     [check] = [check for check in verdict.checks if check.name == "witnesses"]
     assert check.state is not State.FAILED, check.sentence
 
 
-def test_cosigners_count_only_where_the_head_is_shown_to_hold_the_registration(scene: Scene, tmp_path: Path) -> None:
-    proofs, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
+def test_cosigners_count_only_where_the_checkpoint_provably_contains_the_registration(
+    scene: Scene, tmp_path: Path
+) -> None:
+    proofs, trust = add_cosignature(scene.log, scene.proofs, scene.trust)
     proofs = replace(proofs, consistency=())
     verdict = Verifier(trust).verify(scene.write(tmp_path / "b.zip", proofs))
     states = {check.name: check.state for check in verdict.checks}

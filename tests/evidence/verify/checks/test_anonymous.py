@@ -13,25 +13,25 @@ from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import Record, Response
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.anonymous import place_remarks, request_remarks
-from evidence.verify.checks.captures import DOUBTFUL, FOUND
+from evidence.verify.checks.captures import DOUBTFUL, FOUND_AGAIN
 from evidence.verify.checks.exchanges import Answer, Recording, Request
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical
 from tests.assets.bundles import CAPTURED, PAGE, Scene
 from tests.assets.changes import Files
-from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.resealing import Facts
-from tests.assets.tampering import files_of, packed
+from tests.assets.tampering import read_files, write_zip
 
 WARC, NETWORK, HTML, IMAGE = CAPTURED
 AGENT = "ExhibitBot/0.1 (+https://example.org/bot)"
 HOST = "Host: copies.example\r\n"
-Told = Callable[..., Verdict]
+Tell = Callable[..., Verdict]
 
 
 @pytest.fixture
-def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
+def verify_capture(scene: Scene, bundle: Path, tmp_path: Path) -> Tell:
     """A function that verifies a bundle whose capture has other exchanges."""
 
     def tell(
@@ -45,12 +45,12 @@ def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
             network = json.loads(files[NETWORK])
 
             def one(path: str, request: str, media: str, heads: str, body: bytes) -> Exchange:
-                begun = at + timedelta(milliseconds=path != "/")
+                started = at + timedelta(milliseconds=path != "/")
                 sized = heads if "content-length" in heads.lower() else f"{heads}Content-Length: {len(body)}\r\n"
                 answer = f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\n{sized}\r\n".encode() + body
                 asks = request.encode() + b"\r\n" + (sent if path != "/" else b"")
                 url = f"https://copies.example{path}"
-                return Exchange(begun, url, "203.0.113.9", bytearray(asks), bytearray(answer))
+                return Exchange(started, url, "203.0.113.9", bytearray(asks), bytearray(answer))
 
             files[HTML] = page
             chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(files[IMAGE]), files[IMAGE])
@@ -64,8 +64,8 @@ def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
             files[NETWORK] = canonical(network)
             more(facts)
 
-        files, trust = forged(scene, files_of(bundle), Invention(facts=lie))
-        return Verifier(trust).verify(packed(tmp_path / "told.zip", files))
+        files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie))
+        return Verifier(trust).verify(write_zip(tmp_path / "told.zip", files))
 
     return tell
 
@@ -79,7 +79,7 @@ def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     return checks["captures"].outcome, checks["captures"].remarks
 
 
-def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
+def test_the_requests_of_the_product_raise_no_doubt(verify_capture: Tell) -> None:
     own = (
         f"User-Agent: {AGENT}\r\nAccept-Encoding: identity\r\nAccept: {PAGE_ACCEPT}\r\nConnection: keep-alive\r\n"
         'Accept-Language: en-US\r\nsec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nSec-Fetch-Mode: navigate\r\n'
@@ -88,12 +88,12 @@ def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
     image = f"GET /field.jpg HTTP/1.1\r\n{HOST}Referer: https://copies.example/\r\nCookie: a=1; b=2\r\n{own}"
     set_cookies = "Set-Cookie: a=1; path=/\r\nset-cookie: b=2\r\n"
     outcome, remarks = captures(
-        told(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies, agent=AGENT)
+        verify_capture(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies, agent=AGENT)
     )
-    assert (outcome, len(remarks)) == (FOUND, 1)  # no browser was used
+    assert (outcome, len(remarks)) == (FOUND_AGAIN, 1)  # no browser was used
 
 
-ASKED: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {
     **{method: {"image": f"{method} /field.jpg HTTP/1.1\r\n{HOST}"} for method in ("PUT", "POST", "HEAD", "OPTIONS")},
     "a body": {"sent": b"{}"},
     "Authorization": {"asked": f"GET / HTTP/1.1\r\n{HOST}Authorization: Basic YW5uOg==\r\n"},
@@ -123,9 +123,9 @@ ASKED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_a_request_that_is_no_anonymous_readers_is_told(told: Told, name: str) -> None:
-    outcome, remarks = captures(told(**ASKED[name]))
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_that_an_anonymous_reader_would_not_send_is_reported(verify_capture: Tell, name: str) -> None:
+    outcome, remarks = captures(verify_capture(**REQUESTS[name]))
     assert outcome == DOUBTFUL
     assert any(name in remark for remark in remarks), remarks
 
@@ -134,8 +134,10 @@ def test_a_request_that_is_no_anonymous_readers_is_told(told: Told, name: str) -
 @pytest.mark.parametrize(
     "target", ["/admin/../field.jpg", "/%2E/field.jpg", "/field.jpg#secret", "\\field.jpg", "/field.jpg"]
 )
-def test_a_request_that_servers_may_read_otherwise_is_none_for_the_address(told: Told, host: str, target: str) -> None:
-    verdict = told(image=f"GET {target} HTTP/1.1\r\n{host}")
+def test_a_request_that_servers_may_read_otherwise_is_none_for_the_address(
+    verify_capture: Tell, host: str, target: str
+) -> None:
+    verdict = verify_capture(image=f"GET {target} HTTP/1.1\r\n{host}")
     state = next(check.state for check in verdict.checks if check.name == "capture:01-1")
     assert state is (State.PASSED if (host, target) == (HOST, "/field.jpg") else State.FAILED)
 
@@ -159,7 +161,7 @@ def test_a_cookie_counts_for_the_hosts_for_which_it_was_set(by: str, domain: str
     assert (not doubts) is counts
 
 
-ANSWERED = {
+RESPONSES = {
     "both": "Transfer-Encoding: chunked\r\n",
     "both, in other letters": "transfer-encoding: Chunked\r\n",
     "two lengths": "Content-Length: 9\r\nContent-Length: 99999\r\n",
@@ -168,13 +170,13 @@ ANSWERED = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in ANSWERED if name != "behind"])
-def test_an_answer_whose_end_is_ambiguous_is_told(told: Told, name: str) -> None:
-    head = ANSWERED[name]
+@pytest.mark.parametrize("name", [name for name in RESPONSES if name != "behind"])
+def test_a_response_with_an_ambiguous_end_is_reported(verify_capture: Tell, name: str) -> None:
+    head = RESPONSES[name]
     length = "" if "ontent-" in head else "Content-Length: 7\r\n"
-    check = next(one for one in told(image_head=head + length).checks if one.name == "capture:01-1")
+    check = next(item for item in verify_capture(image_head=head + length).checks if item.name == "capture:01-1")
     doubted = check.state is State.FAILED or any(
-        "states its length in several ways" in one or "Content-Length" in one for one in check.remarks
+        "states its length in several ways" in item or "Content-Length" in item for item in check.remarks
     )
     assert doubted, check.sentence
 
@@ -189,32 +191,32 @@ SERVED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_page_that_browsers_do_not_show_is_told(told: Told, name: str) -> None:
-    outcome, remarks = captures(told(**SERVED[name]))
+def test_a_page_that_browsers_do_not_show_is_reported(verify_capture: Tell, name: str) -> None:
+    outcome, remarks = captures(verify_capture(**SERVED[name]))
     assert (outcome, len(remarks)) == (DOUBTFUL, 2), remarks  # and no browser was used
 
 
 @pytest.mark.parametrize("kind", ["Text/HTML; charset=gbk", "application/xhtml+xml", ""])
-def test_a_page_that_browsers_show_raises_no_doubt(told: Told, kind: str) -> None:
+def test_a_page_that_browsers_show_raises_no_doubt(verify_capture: Tell, kind: str) -> None:
     again = b'<meta http-equiv=refresh content=300><meta http-equiv=refresh content="9;url=/#top">'
-    outcome, remarks = captures(told(kind=kind, page=PAGE + again))
-    assert (outcome, len(remarks)) == (FOUND, 1), remarks
+    outcome, remarks = captures(verify_capture(kind=kind, page=PAGE + again))
+    assert (outcome, len(remarks)) == (FOUND_AGAIN, 1), remarks
 
 
-def test_an_answer_that_ends_early_is_told(told: Told) -> None:
-    _, remarks = captures(told(image_head="Content-Length: 99999\r\n"))
+def test_a_response_that_ends_early_is_reported(verify_capture: Tell) -> None:
+    _, remarks = captures(verify_capture(image_head="Content-Length: 99999\r\n"))
     assert any("before its Content-Length" in remark for remark in remarks)
 
 
 @pytest.mark.parametrize(("page", "doubts"), [("10.0.0.7", 1), ("127.0.0.1", 1), ("1.1.1.1", 0)])
-def test_a_page_from_a_server_that_nobody_else_reaches_is_told(page: str, doubts: int) -> None:
+def test_a_page_from_a_server_that_the_public_cannot_reach_is_reported(page: str, doubts: int) -> None:
     at = datetime(2026, 11, 30, tzinfo=UTC)
     url = "https://copies.example/"
-    one, other = (
+    first, other = (
         Answer(Record("response", url, at, peer, "", b"", (0, 0)), url, Response(200, (), b""), None, None)
         for peer in (page, "8.8.8.8")
     )
-    assert len(list(place_remarks((url, url), one, other, "8.8.8.8:443"))) == doubts
+    assert len(list(place_remarks((url, url), first, other, "8.8.8.8:443"))) == doubts
 
 
 @pytest.mark.parametrize(
@@ -227,12 +229,12 @@ def test_a_page_from_a_server_that_nobody_else_reaches_is_told(page: str, doubts
         "Date: Mon, 01 Jan 2001 00:00:00 GMT\r\n",
     ],
 )
-def test_an_answer_that_is_years_old_is_told(told: Told, head: str) -> None:
-    check = next(one for one in told(image_head=head).checks if one.name == "capture:01-1")
+def test_a_response_that_is_years_old_is_reported(verify_capture: Tell, head: str) -> None:
+    check = next(item for item in verify_capture(image_head=head).checks if item.name == "capture:01-1")
     assert check.state is State.FAILED or any("days old" in remark for remark in check.remarks), check.sentence
 
 
-def test_another_server_than_the_crawls_is_told(told: Told) -> None:
+def test_another_server_than_the_crawls_is_reported(verify_capture: Tell) -> None:
     def other(facts: Facts) -> None:
         facts["sightings"][0]["peer"] = "198.51.100.7:443"
 
@@ -240,7 +242,8 @@ def test_another_server_than_the_crawls_is_told(told: Told) -> None:
         facts["sightings"][0]["peer"] = "203.0.113.9:443"
 
     assert [
-        any("from a different server" in one for one in captures(told(more=more))[1]) for more in (other, same)
+        any("from a different server" in remark for remark in captures(verify_capture(more=more))[1])
+        for more in (other, same)
     ] == [
         True,
         False,
@@ -250,21 +253,21 @@ def test_another_server_than_the_crawls_is_told(told: Told) -> None:
 @pytest.mark.parametrize(
     "page", [b"<p>Ours.<!-- field.jpg -->", b"<p>field.jpg", b"<img src=field.jpg width=1 height=1>"]
 )
-def test_a_page_that_only_mentions_the_picture_does_not_show_it(told: Told, page: bytes) -> None:
-    outcome, remarks = captures(told(page=page))
+def test_a_page_that_only_mentions_the_picture_does_not_show_it(verify_capture: Tell, page: bytes) -> None:
+    outcome, remarks = captures(verify_capture(page=page))
     assert (outcome, len(remarks)) == (DOUBTFUL, 1)
 
 
-def test_a_page_with_a_field_for_a_password_is_called_a_login_form(told: Told) -> None:
-    _, remarks = captures(told(page=PAGE + b"<form><input type=password></form>"))
+def test_a_page_with_a_field_for_a_password_is_called_a_login_form(verify_capture: Tell) -> None:
+    _, remarks = captures(verify_capture(page=PAGE + b"<form><input type=password></form>"))
     assert any("login form" in remark for remark in remarks)
 
 
-def test_doubts_stand_before_the_rest_and_are_not_pushed_aside(told: Told) -> None:
+def test_doubts_stand_before_the_rest_and_are_not_pushed_aside(verify_capture: Tell) -> None:
     def many(facts: Facts) -> None:
         facts["sightings"][0]["peer"] = "198.51.100.7"
 
-    others = f"GET / HTTP/1.1\r\n{HOST}Cookie: a=1\r\nX-Y: 1\r\n"
-    _, remarks = captures(told(asked=others, page=PAGE + b"<input type=password>", more=many))
+    other_headers = f"GET / HTTP/1.1\r\n{HOST}Cookie: a=1\r\nX-Y: 1\r\n"
+    _, remarks = captures(verify_capture(asked=other_headers, page=PAGE + b"<input type=password>", more=many))
     assert "cookies" in remarks[0]
     assert "headers" in remarks[1]

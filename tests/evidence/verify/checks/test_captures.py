@@ -5,19 +5,19 @@ from pathlib import Path
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene
 from tests.assets.judged import FORGED
-from tests.assets.resealing import sealed_lie
-from tests.assets.tampering import files_of, packed
+from tests.assets.resealing import seal_lie
+from tests.assets.tampering import read_files, write_zip
 
 CAPTURE = "capture:01-1"
 NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
 
 
 def test_each_forgery_is_found_out(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    whole = files_of(bundle)
-    told = {}
+    whole = read_files(bundle)
+    results = {}
     for name in NAMES:
-        path = packed(tmp_path / "forged.zip", sealed_lie(whole, FORGED[name][0]))
+        path = write_zip(tmp_path / "forged.zip", seal_lie(whole, FORGED[name][0]))
         checks = Verifier(scene.trust).verify(path).checks
-        told[name] = next(str(check.state) for check in checks if check.name == CAPTURE)
-    assert told == {name: FORGED[name][1][CAPTURE] for name in told}
-    assert {"passed", "failed"} <= set(told.values())
+        results[name] = next(str(check.state) for check in checks if check.name == CAPTURE)
+    assert results == {name: FORGED[name][1][CAPTURE] for name in results}
+    assert {"passed", "failed"} <= set(results.values())

@@ -15,9 +15,9 @@ from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
-from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
+from tests.assets.bundles import CALIBRATION, Scene, append_entry, make_scene, reseal
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.moving import moving, turned_by_exif
+from tests.assets.moving import animated_copy, exif_rotated_copy
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -47,19 +47,21 @@ def _party(facts: CaseFacts) -> CaseFacts:
     return replace(facts, party=replace(facts.party, name="saint.example"))
 
 
-def _behind_a_name(facts: CaseFacts) -> CaseFacts:
+def _disguise_host(facts: CaseFacts) -> CaseFacts:
     [sighting] = facts.sightings
-    here = sighting.page_url.replace("https://", "https://saint.example@").replace("http://", "http://saint.example@")
-    facts = replace(facts, sightings=(replace(sighting, page_url=here),))
+    page_url = sighting.page_url.replace("https://", "https://saint.example@").replace(
+        "http://", "http://saint.example@"
+    )
+    facts = replace(facts, sightings=(replace(sighting, page_url=page_url),))
     return _party(facts)
 
 
-def _seen(facts: CaseFacts) -> CaseFacts:
+def _with_sighting(facts: CaseFacts) -> CaseFacts:
     [sighting] = facts.sightings
     return replace(facts, sightings=(replace(sighting, first_seen=sighting.last_seen),))
 
 
-def _unseen(facts: CaseFacts) -> CaseFacts:
+def _remove_times(facts: CaseFacts) -> CaseFacts:
     """Leave out a time that the crawl recorded."""
     [sighting] = facts.sightings
     return replace(facts, sightings=(replace(sighting, first_seen=None, last_seen=None),))
@@ -98,7 +100,7 @@ def _opening(facts: CaseFacts) -> CaseFacts:
 
 
 def test_a_user_name_before_the_host_accuses_nobody(scene: Scene, tmp_path: Path) -> None:
-    verdict = Verifier(scene.trust).verify(resealed(scene, _behind_a_name(scene.facts)).write(tmp_path / "lie.zip"))
+    verdict = Verifier(scene.trust).verify(reseal(scene, _disguise_host(scene.facts)).write(tmp_path / "lie.zip"))
     assert "party" in failures(verdict)
 
 
@@ -109,8 +111,8 @@ def test_a_user_name_before_the_host_accuses_nobody(scene: Scene, tmp_path: Path
         (_transform, "match:01"),
         (_page, "slice:01"),
         (_party, "party"),
-        (_seen, "slice:01"),
-        (_unseen, "slice:01"),
+        (_with_sighting, "slice:01"),
+        (_remove_times, "slice:01"),
         (_period, "slice:01"),
         (_slice, "slice:01"),
         (_opening, "registration"),
@@ -122,20 +124,20 @@ def test_a_user_name_before_the_host_accuses_nobody(scene: Scene, tmp_path: Path
 def test_an_owner_who_seals_an_untruth_is_found_out(
     scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
 ) -> None:
-    verdict = Verifier(scene.trust).verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"))
+    verdict = Verifier(scene.trust).verify(reseal(scene, lie(scene.facts)).write(tmp_path / "lie.zip"))
     assert {check} <= failures(verdict) - {"registration:01"} <= {check, *BESIDE}
     with pytest.raises(IntegrityError, match="|".join([check, *BESIDE])):
         require(verdict)
 
 
-def test_the_map_of_what_survives_is_computed_anew(scene: Scene, tmp_path: Path) -> None:
+def test_the_map_of_surviving_parts_is_computed_again(scene: Scene, tmp_path: Path) -> None:
     [match] = scene.facts.matches
     width, height = (getattr(scene.facts.work.pictures[0], side) for side in ("width", "height"))
     down, across = (round(12 * side / max(width, height)) for side in (height, width))
     for number, sign in enumerate("20"):  # all of it in its pixels, which is true, and nothing of it
         mapped = replace(match.verification, survival=(sign * across,) * down)
         facts = replace(scene.facts, matches=(replace(match, verification=mapped),))
-        verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / f"{number}.zip"))
+        verdict = Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / f"{number}.zip"))
         assert ("match:01" in failures(verdict)) == (sign == "0"), sign
 
 
@@ -143,29 +145,29 @@ def test_the_map_of_what_survives_is_computed_anew(scene: Scene, tmp_path: Path)
 def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tuple[int, ...]) -> None:
     [match] = scene.facts.matches
     facts = replace(scene.facts, matches=(replace(match, sightings=numbers),))
-    assert failures(Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "lie.zip"))) == {"facts"}
+    assert failures(Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / "lie.zip"))) == {"facts"}
 
 
 def test_the_registration_of_another_picture_is_found_out(scene: Scene, tmp_path: Path) -> None:
-    other = logged(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
+    other = append_entry(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=other))
-    lie = resealed(scene, facts).write(tmp_path / "lie.zip")
+    lie = reseal(scene, facts).write(tmp_path / "lie.zip")
     assert failures(Verifier(scene.trust).verify(lie)) == {"registration"}
 
 
 def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.made-up.example")
     assert scene.facts.work.registration is not None
-    forged = logged(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
+    forged = append_entry(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=forged))
-    verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "lie.zip"))
+    verdict = Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / "lie.zip"))
     [check] = [check for check in verdict.checks if check.name == "registration"]
     assert check.state is State.NOT_CHECKED
     assert check.sentence.startswith("unknown witness")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("copy", [moving, turned_by_exif], ids=["animation", "WebP with an orientation"])
+@pytest.mark.parametrize("copy", [animated_copy, exif_rotated_copy], ids=["animation", "WebP with an orientation"])
 def test_a_copy_is_compared_as_browsers_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: Callable[[int], bytes]
 ) -> None:

@@ -14,20 +14,20 @@ from evidence.verify.checks import cocaptures
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import make_scene
-from tests.assets.cocaptures import CHECK, LIES, WHOLE, SeenTwice, seen_twice
-from tests.assets.resealing import sealed_lie
-from tests.assets.tampering import packed
-from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
+from tests.assets.cocaptures import CHECK, LIES, WHOLE, ConfirmedBundle, confirm_capture
+from tests.assets.resealing import seal_lie
+from tests.assets.tampering import write_zip
+from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, RECORDS
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> SeenTwice:
+def seen_by_both(tmp_path_factory: pytest.TempPathFactory) -> ConfirmedBundle:
     """A bundle whose capture a partner confirmed."""
-    return seen_twice(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
+    return confirm_capture(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
 
 
-def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path) -> None:
-    verdict = Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", seen.files))
+def test_a_capture_seen_by_two_installations_names_both(seen_by_both: ConfirmedBundle, tmp_path: Path) -> None:
+    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
     checks = {check.name: check for check in verdict.checks}
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
     assert ", ".join(WORDS[name] for name in ("picture", "page", "text")) in checks[CHECK].sentence
@@ -39,37 +39,44 @@ def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path
     assert capture.by.endswith(" Ann and Bea")
 
 
-def test_another_address_server_or_page_is_told_beside_the_same_picture(seen: SeenTwice, tmp_path: Path) -> None:
+def test_another_address_server_or_page_is_reported_beside_the_same_picture(
+    seen_by_both: ConfirmedBundle, tmp_path: Path
+) -> None:
     elsewhere = "https://elsewhere.example/copy.jpg"
-    for said, words, state in (
+    for changes, words, state in (
         (
-            {"picture": replace(seen.picture, server="192.0.2.9")},
+            {"picture": replace(seen_by_both.picture, server="192.0.2.9")},
             "the same URL and a different server ('192.0.2.9')",
             State.NOT_CHECKED,
         ),
         (
-            {"picture": replace(seen.picture, final_url=elsewhere)},
+            {"picture": replace(seen_by_both.picture, final_url=elsewhere)},
             f"from a different URL, '{elsewhere}'",
             State.NOT_CHECKED,
         ),
-        ({"page": replace(seen.said.page, final_url=elsewhere)}, "Different: address", State.PASSED),
-        ({"page": replace(seen.said.page, server="192.0.2.9")}, "Different: server", State.PASSED),
+        ({"page": replace(seen_by_both.said.page, final_url=elsewhere)}, "Different: address", State.PASSED),
+        ({"page": replace(seen_by_both.said.page, server="192.0.2.9")}, "Different: server", State.PASSED),
     ):
-        files = seen.lie(seen.says(**said))
-        checks = {check.name: check for check in Verifier(seen.trust).verify(packed(tmp_path / "b.zip", files)).checks}
+        files = seen_by_both.lie(seen_by_both.says(**changes))
+        checks = {
+            check.name: check
+            for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+        }
         assert (checks[CHECK].state, checks[WHOLE].state) == (state, state)
         assert words in checks[CHECK].sentence
-        assert ("No one else retrieved the same page of sighting" in checks[WHOLE].sentence) == ("page" in said)
+        assert ("No one else retrieved the same page of sighting" in checks[WHOLE].sentence) == ("page" in changes)
 
 
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
 @pytest.mark.parametrize("what", ["page", "picture"])
 def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
-    seen: SeenTwice, tmp_path: Path, what: str, status: int
+    seen_by_both: ConfirmedBundle, tmp_path: Path, what: str, status: int
 ) -> None:
-    visited = seen.picture if what == "picture" else seen.said.page
-    files = seen.lie(seen.says(**{what: replace(visited, status=status)}))
-    checks = {check.name: check for check in Verifier(seen.trust).verify(packed(tmp_path / "b.zip", files)).checks}
+    visited = seen_by_both.picture if what == "picture" else seen_by_both.said.page
+    files = seen_by_both.lie(seen_by_both.says(**{what: replace(visited, status=status)}))
+    checks = {
+        check.name: check for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
+    }
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
 
 
@@ -84,7 +91,7 @@ def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
     ],
 )
 def test_eyes_are_counted_for_each_sighting(
-    seen: SeenTwice, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
+    seen_by_both: ConfirmedBundle, monkeypatch: pytest.MonkeyPatch, by: dict[int, list[str]], words: str
 ) -> None:
     monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
     check = cocaptures._whole(cast("Inspection", None), by, {1: {"B"}})
@@ -92,59 +99,65 @@ def test_eyes_are_counted_for_each_sighting(
     assert "No one else retrieved the same page of sighting" in check.sentence
 
 
-def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, times = Inspection.read, Counter[str]()
+def test_each_answer_is_read_once(
+    seen_by_both: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_file, times = Inspection.read, Counter[str]()
 
     def counted(itself: Inspection, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
         times[name.rpartition("/")[2]] += 1
-        return read(itself, name, limit)
+        return read_file(itself, name, limit)
 
     monkeypatch.setattr(Inspection, "read", counted)
-    Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
     assert times["cocapture.json"] == 2  # for its check, and for the checkpoints in it
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_is_found_out(seen: SeenTwice, tmp_path: Path, name: str) -> None:
+def test_each_lie_is_found_out(seen_by_both: ConfirmedBundle, tmp_path: Path, name: str) -> None:
     lie, check, state = LIES[name]
-    verdict = Verifier(seen.trust).verify(packed(tmp_path / "lie.zip", lie(seen)))
-    told = {one.name: one for one in verdict.checks}
-    assert str(told[check].state) == state, told[check].sentence
+    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "lie.zip", lie(seen_by_both)))
+    checks = {item.name: item for item in verdict.checks}
+    assert str(checks[check].state) == state, checks[check].sentence
     if check == CHECK:
-        assert told[WHOLE].state == state.replace("failed", "not checked")
+        assert checks[WHOLE].state == state.replace("failed", "not checked")
 
 
 @pytest.mark.parametrize("name", ["Ann", "ann", "ANN ", "\uff21nn", "A\u200bnn"])
-def test_one_operator_of_both_is_nobody_else(seen: SeenTwice, tmp_path: Path, name: str) -> None:
-    [pin] = seen.trust.partners
-    trust = replace(seen.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
-    told = {one.name: one for one in verdict.checks}
-    assert (told[CHECK].state, told[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
-    assert f"{name} operates both logs" in told[CHECK].sentence
+def test_one_operator_of_both_is_nobody_else(seen_by_both: ConfirmedBundle, tmp_path: Path, name: str) -> None:
+    [pin] = seen_by_both.trust.partners
+    trust = replace(seen_by_both.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
+    checks = {check.name: check for check in verdict.checks}
+    assert (checks[CHECK].state, checks[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
+    assert f"{name} operates both logs" in checks[CHECK].sentence
     assert verdict.failures == ()
 
 
 @pytest.mark.parametrize(
     ("name", "is_told"), [("\u0410nn", True), ("An\u0578", True), ("Анна", False), ("写真館 Bea", False)]
 )
-def test_a_name_in_letters_that_look_like_others_is_told(
-    seen: SeenTwice, tmp_path: Path, name: str, *, is_told: bool
+def test_a_name_in_look_alike_letters_is_reported(
+    seen_by_both: ConfirmedBundle, tmp_path: Path, name: str, *, is_told: bool
 ) -> None:
-    [pin] = seen.trust.partners
-    trust = replace(seen.trust, partners=(replace(pin, operator=name),))
-    verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    [pin] = seen_by_both.trust.partners
+    trust = replace(seen_by_both.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
     [whole] = [check for check in verdict.checks if check.name == WHOLE]
     assert (whole.state, "with confusable letters" in whole.by) == (State.PASSED, is_told)
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_what_a_web_archive_told_is_told_as_its_word(seen: SeenTwice, tmp_path: Path, name: str) -> None:
-    lie, state, words = TOLD[name]
-    whole = Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", sealed_lie(seen.files, lambda *_: None)))
-    verdict = Verifier(seen.trust).verify(packed(tmp_path / "told.zip", sealed_lie(seen.files, lie)))
-    [check] = [one for one in verdict.checks if one.name == ARCHIVE_CHECK]
+@pytest.mark.parametrize("name", RECORDS)
+def test_statements_of_a_web_archive_are_attributed_to_it(
+    seen_by_both: ConfirmedBundle, tmp_path: Path, name: str
+) -> None:
+    lie, state, words = RECORDS[name]
+    whole = Verifier(seen_by_both.trust).verify(
+        write_zip(tmp_path / "seen.zip", seal_lie(seen_by_both.files, lambda *_: None))
+    )
+    verdict = Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "told.zip", seal_lie(seen_by_both.files, lie)))
+    [check] = [item for item in verdict.checks if item.name == ARCHIVE_CHECK]
     assert str(check.state) == state, check.sentence
     assert words in check.sentence
-    grades = [next(one for one in each.grades if one.name == "capture") for each in (whole, verdict)]
+    grades = [next(item for item in each.grades if item.name == "capture") for each in (whole, verdict)]
     assert (grades[0] == grades[1]) == (state == "not checked")  # it improves nothing

@@ -7,7 +7,7 @@ import pytest
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene
-from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.tampering import read_files, update_bag, write_zip
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -23,21 +23,21 @@ from tests.evidence.verify.test_tampering import failures
     ],
 )
 def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    files = files_of(bundle)
+    files = read_files(bundle)
     del files[name]
-    verdict = Verifier(scene.trust).verify(packed(tmp_path / "less.zip", files))
+    verdict = Verifier(scene.trust).verify(write_zip(tmp_path / "less.zip", files))
     assert any(name in check.sentence for check in verdict.failures if check.name == "files")
 
 
 @pytest.mark.parametrize("name", ["data/extra.txt", "data/work/02.jpg", "READ-ME-FIRST.exe"])
 def test_a_file_too_many_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    files = {**files_of(bundle), name: b"x"}
-    assert "files" in failures(Verifier(scene.trust).verify(packed(tmp_path / "more.zip", rebagged(files))))
+    files = {**read_files(bundle), name: b"x"}
+    assert "files" in failures(Verifier(scene.trust).verify(write_zip(tmp_path / "more.zip", update_bag(files))))
 
 
 def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    files = {**files_of(bundle), "verify.py": b"print('all is well')\n"}
-    verdict = Verifier(scene.trust).verify(packed(tmp_path / "other.zip", rebagged(files)))
+    files = {**read_files(bundle), "verify.py": b"print('all is well')\n"}
+    verdict = Verifier(scene.trust).verify(write_zip(tmp_path / "other.zip", update_bag(files)))
     [tools] = [check for check in verdict.checks if check.name == "tools"]
     assert tools.state is State.NOT_CHECKED
     assert "Do not run it" in tools.sentence

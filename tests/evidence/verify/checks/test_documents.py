@@ -14,26 +14,28 @@ from evidence.facts.case import AttachmentFacts, CaseFacts, PartyFacts
 from evidence.verdict.result import Verdict
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from tests.assets.bundles import CONTRACT, Scene, empty_pdf, resealed
+from tests.assets.bundles import CONTRACT, Scene, empty_pdf, reseal
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import shown_languages
-from tests.evidence.formats.test_pdf_content import SCRIPT, packed, written
+from tests.evidence.formats.test_pdf_content import SCRIPT, pdf_with, with_object_stream
 
 FILE = title_document_path(2, "b.pdf")
 
 
 def with_document(facts: CaseFacts, data: bytes, file: str = FILE) -> CaseFacts:
-    one = AttachmentFacts("Certificate", TITLE_DOCUMENT, Digest.of(data), file)
-    return replace(facts, work=replace(facts.work, attachments=(*facts.work.attachments, one)))
+    attachment = AttachmentFacts("Certificate", TITLE_DOCUMENT, Digest.of(data), file)
+    return replace(facts, work=replace(facts.work, attachments=(*facts.work.attachments, attachment)))
 
 
 @pytest.fixture
-def said(scene: Scene, tmp_path: Path) -> Callable[..., Verdict]:
+def verdict_of(scene: Scene, tmp_path: Path) -> Callable[..., Verdict]:
     def verdict(data: bytes, file: str = FILE, *, withheld: tuple[str, ...] = ()) -> Verdict:
         scene.blobs.put(data)
-        anew = resealed(scene, with_document(scene.facts, data, file))
-        left = Withheld(withheld, "For the court alone.") if withheld else None
-        return Verifier(scene.trust).verify(anew.write(tmp_path / "b.zip", replace(anew.proofs, withheld=left)))
+        anew = reseal(scene, with_document(scene.facts, data, file))
+        withheld_files = Withheld(withheld, "For the court alone.") if withheld else None
+        return Verifier(scene.trust).verify(
+            anew.write(tmp_path / "b.zip", replace(anew.proofs, withheld=withheld_files))
+        )
 
     return verdict
 
@@ -42,18 +44,18 @@ def said(scene: Scene, tmp_path: Path) -> Callable[..., Verdict]:
     ("data", "state", "words"),
     [
         (empty_pdf(), "passed", "No scripts, embedded files, forms or actions were found in 02.pdf"),
-        (written("script"), "not checked", "02.pdf contains JavaScript. None of it was run or opened."),
-        (packed(SCRIPT), "not checked", "02.pdf contains JavaScript."),
-        (written("files"), "not checked", "02.pdf contains embedded files."),
-        (written("launch"), "not checked", "02.pdf contains actions that open other files or programs."),
-        (written(password="x"), "not checked", "02.pdf: Not examined: it is encrypted."),
+        (pdf_with("script"), "not checked", "02.pdf contains JavaScript. None of it was run or opened."),
+        (with_object_stream(SCRIPT), "not checked", "02.pdf contains JavaScript."),
+        (pdf_with("files"), "not checked", "02.pdf contains embedded files."),
+        (pdf_with("launch"), "not checked", "02.pdf contains actions that open other files or programs."),
+        (pdf_with(password="x"), "not checked", "02.pdf: Not examined: it is encrypted."),
         (b"GIF89a", "not checked", "02.pdf: Not examined: it cannot be read as a PDF."),
     ],
 )
 def test_a_document_is_named_with_what_it_holds(
-    said: Callable[..., Verdict], data: bytes, state: str, words: str
+    verdict_of: Callable[..., Verdict], data: bytes, state: str, words: str
 ) -> None:
-    verdict = said(data)
+    verdict = verdict_of(data)
     [check] = [check for check in verdict.checks if check.name == "document:02"]
     assert (str(check.state), check.sentence.startswith(words)) == (state, True), check
     lines = [line for line in verdict.lines if line.of == "document:02"]
@@ -61,10 +63,10 @@ def test_a_document_is_named_with_what_it_holds(
     assert not verdict.failures
 
 
-def test_what_is_no_pdf_or_is_withheld_is_not_looked_through(said: Callable[..., Verdict]) -> None:
-    checks = {check.name: check for check in said(b"GIF89a", title_document_path(2, "b.gif")).checks}
+def test_what_is_no_pdf_or_is_withheld_is_not_looked_through(verdict_of: Callable[..., Verdict]) -> None:
+    checks = {check.name: check for check in verdict_of(b"GIF89a", title_document_path(2, "b.gif")).checks}
     assert "document:02" not in checks
-    checks = {check.name: check for check in said(written("script"), withheld=(FILE,)).checks}
+    checks = {check.name: check for check in verdict_of(pdf_with("script"), withheld=(FILE,)).checks}
     assert "withheld" in checks["document:02"].sentence
     assert str(checks["document:02"].state) == "not checked"
 
@@ -72,10 +74,10 @@ def test_what_is_no_pdf_or_is_withheld_is_not_looked_through(said: Callable[...,
 @pytest.mark.long
 @pytest.mark.parametrize("language", shown_languages())
 def test_a_sheet_and_a_deposit_record_name_what_a_document_holds(scene: Scene, language: str) -> None:
-    facts = with_document(scene.facts, written("script"))
+    facts = with_document(scene.facts, pdf_with("script"))
     work = replace(facts, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
     for render, about in ((render_exhibit_sheet, facts), (render_deposit_record, work)):
-        for files, held in (({FILE: written("script")}, True), ({FILE: CONTRACT}, False), ({}, False)):
+        for files, has_script in (({FILE: pdf_with("script")}, True), ({FILE: CONTRACT}, False), ({}, False)):
             text = text_of(render(about, files, language))
-            assert ("JavaScript" in text, "02.pdf" in text) == (held, held)
-    assert "02.pdf" in text_of(render_exhibit_sheet(facts, {FILE: written(password="x")}, language))
+            assert ("JavaScript" in text, "02.pdf" in text) == (has_script, has_script)
+    assert "02.pdf" in text_of(render_exhibit_sheet(facts, {FILE: pdf_with(password="x")}, language))

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from evidence.facts.elsewhere import Capture, is_of
+from evidence.facts.elsewhere import Capture, is_capture_of
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
 from tests.assets.bundles import make_scene
 from tests.assets.changes import Files
-from tests.assets.resealing import sealed_lie
-from tests.assets.tampering import files_of, packed
+from tests.assets.resealing import seal_lie
+from tests.assets.tampering import read_files, write_zip
 from tests.assets.whole_case import ANSWERS_FILE, whole_case
 
 CHECK = "elsewhere:01-1"
@@ -25,61 +25,63 @@ Record = dict[str, Any]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
     scene = whole_case(make_scene(tmp_path_factory.mktemp("whole")))
-    return files_of(scene.write(scene.folder / "whole.zip"))
+    return read_files(scene.write(scene.folder / "whole.zip"))
 
 
-def checked(whole: Files, folder: Path, lie: Callable[[Any, Record], None]) -> tuple[State, str]:
+def check_after(whole: Files, folder: Path, lie: Callable[[Any, Record], None]) -> tuple[State, str]:
     def told(facts: Any, files: Files) -> None:  # noqa: ANN401 - JSON
         record = json.loads(files[ANSWERS_FILE])
         lie(facts["sightings"][0], record)
         files[ANSWERS_FILE] = canonical(record)
 
-    verdict = Verifier(load_trust()).verify(packed(folder / "b.zip", sealed_lie(whole, told)))
-    found = {one.name: one for one in verdict.checks}
-    check = found.get(CHECK) or found["elsewhere"]
+    verdict = Verifier(load_trust()).verify(write_zip(folder / "b.zip", seal_lie(whole, told)))
+    checks = {item.name: item for item in verdict.checks}
+    check = checks.get(CHECK) or checks["elsewhere"]
     return check.state, check.sentence
 
 
-def earlier(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+def date_captures_earlier(_sighting: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     record["answers"][1]["body"] = record["answers"][1]["body"].replace("2019", "2009")
 
 
-def none(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+def empty_response(_sighting: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     record["answers"][1]["body"] = ""
 
 
-def another_address(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+def change_url(_sighting: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     record["answers"][1]["address"] = "https://copies.example/another.jpg"
 
 
-def captures_of_another(seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
-    asked = record["answers"][1]
-    asked["body"] = asked["body"].replace(asked["address"], another := "https://copies.example/another.jpg")
-    for one in seen["elsewhere"]:
-        one["where"] = one["where"].replace(asked["address"], another)
+def use_captures_of_another_url(sighting: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+    answer = record["answers"][1]
+    answer["body"] = answer["body"].replace(answer["address"], other_url := "https://copies.example/another.jpg")
+    for copy in sighting["elsewhere"]:
+        copy["where"] = copy["where"].replace(answer["address"], other_url)
 
 
-def other_bytes(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+def change_bytes(_sighting: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     about = {"address": "https://web.archive.org/web/20190303101500id_/", "at": record["answers"][0]["at"]}
     about["address"] += record["answers"][1]["address"]
     record["copies"] = [{**about, "digest": "ab" * 32, "size": 7}]
 
 
-def without_file(seen: Any, _record: Record) -> None:  # noqa: ANN401 - JSON
-    seen["elsewhere"][0]["file"] = ""
+def drop_file(sighting: Any, _record: Record) -> None:  # noqa: ANN401 - JSON
+    sighting["elsewhere"][0]["file"] = ""
 
 
 def test_what_the_answers_state_is_whose_word_it_is(whole: Files, tmp_path: Path) -> None:
-    state, sentence = checked(whole, tmp_path, lambda *_: None)
+    state, sentence = check_after(whole, tmp_path, lambda *_: None)
     assert state is State.PASSED
     assert "Internet Archive: 1 capture" in sentence
 
 
-@pytest.mark.parametrize("lie", [earlier, none, another_address, captures_of_another, other_bytes, without_file])
+@pytest.mark.parametrize(
+    "lie", [date_captures_earlier, empty_response, change_url, use_captures_of_another_url, change_bytes, drop_file]
+)
 def test_answers_that_say_otherwise_are_found_out(
     whole: Files, tmp_path: Path, lie: Callable[[Any, Record], None]
 ) -> None:
-    assert checked(whole, tmp_path, lie)[0] is State.FAILED
+    assert check_after(whole, tmp_path, lie)[0] is State.FAILED
 
 
 @pytest.mark.parametrize(
@@ -97,24 +99,24 @@ def test_answers_that_say_otherwise_are_found_out(
     ],
 )
 def test_archives_take_some_addresses_for_the_same_and_no_others(listed: str, is_same: bool) -> None:  # noqa: FBT001
-    assert is_of(Capture("20190303101500", listed, "", ""), "https://copies.example/shop") is is_same
+    assert is_capture_of(Capture("20190303101500", listed, "", ""), "https://copies.example/shop") is is_same
 
 
-ONE, OTHER = "0123456789abcdef" * 2, "FEDCBA9876543210" * 2
+FIRST, OTHER = "0123456789abcdef" * 2, "FEDCBA9876543210" * 2
 STEP, OTHER_STEP = "(S(0123456789abcdefghijklmn))", "(A(abcdefghijklmn0123456789)F(0123456789abcdefghijklmn))"
 
 
 @pytest.mark.parametrize(
-    ("listed", "asked", "is_same"),
+    ("listed", "requested", "is_same"),
     [
-        (f"?osCsid={ONE}", f"?oscsid={OTHER}", True),
-        (f"?a=1&b=2&osCsid={ONE}", f"?osCsid={OTHER}&a=1&b=2", False),  # "osc" is inserted before the rest
-        (f"?a=1&mysid={ONE}&b=2", f"?a=1&mysid={OTHER}&B=2", True),
-        (f"?mysid={ONE}", f"?yoursid={ONE}", False),
-        (f"?jsessionid={ONE}&a=1", f"?a=1&PHPSESSID={OTHER}", True),
-        (f"?sid={ONE}0", f"?sid={ONE}1", False),
-        (f"?sid={ONE}&sid={ONE}", f"?sid={ONE}&sid={OTHER}", True),
-        (f"?sid={ONE}&sid={ONE}", f"?sid={OTHER}&sid={ONE}", False),
+        (f"?osCsid={FIRST}", f"?oscsid={OTHER}", True),
+        (f"?a=1&b=2&osCsid={FIRST}", f"?osCsid={OTHER}&a=1&b=2", False),  # "osc" is inserted before the rest
+        (f"?a=1&mysid={FIRST}&b=2", f"?a=1&mysid={OTHER}&B=2", True),
+        (f"?mysid={FIRST}", f"?yoursid={FIRST}", False),
+        (f"?jsessionid={FIRST}&a=1", f"?a=1&PHPSESSID={OTHER}", True),
+        (f"?sid={FIRST}0", f"?sid={FIRST}1", False),
+        (f"?sid={FIRST}&sid={FIRST}", f"?sid={FIRST}&sid={OTHER}", True),
+        (f"?sid={FIRST}&sid={FIRST}", f"?sid={OTHER}&sid={FIRST}", False),
         ("?ASPSESSIONIDabcdefgh=abcdefghijklmnopqrstuvwx&a=1", "?a=1", True),
         ("?a=1&cfid=1&cftoken=2", "?CFID=3&CFTOKEN=4&a=1", True),
         ("?cfid=1", "?cfid=2", False),
@@ -126,6 +128,6 @@ STEP, OTHER_STEP = "(S(0123456789abcdefghijklmn))", "(A(abcdefghijklmn0123456789
         ("?a=1", "?a=2", False),
     ],
 )
-def test_sessions_are_told_apart_where_archives_do(listed: str, asked: str, is_same: bool) -> None:  # noqa: FBT001
+def test_sessions_are_distinguished_where_archives_do_so(listed: str, requested: str, is_same: bool) -> None:  # noqa: FBT001
     capture = Capture("20190303101500", f"http://www.copies.example/{listed}", "", "")
-    assert is_of(capture, f"https://copies.example/{asked}") is is_same
+    assert is_capture_of(capture, f"https://copies.example/{requested}") is is_same

@@ -13,7 +13,7 @@ from evidence.verify.checks.inspection import inspect, log_proofs
 from exhibit.entries import canonical
 from exhibit.errors import NotFoundError
 from tests.assets.bundles import Scene
-from tests.assets.tampering import files_of, packed
+from tests.assets.tampering import read_files, write_zip
 
 PICTURE = "data/work/01.jpg"
 
@@ -21,16 +21,20 @@ PICTURE = "data/work/01.jpg"
 def test_every_file_is_measured_and_the_seal_is_that_of_the_manifest(scene: Scene, bundle: Path) -> None:
     contents = ZipContents(bundle)
     inspection = inspect(contents, scene.trust)
-    for name, data in files_of(bundle).items():
-        found = inspection.measured[name]
-        assert (found.size, found.crc, found.sha512) == (len(data), zlib.crc32(data), hashlib.sha512(data).digest())
+    for name, data in read_files(bundle).items():
+        measurement = inspection.measured[name]
+        assert (measurement.size, measurement.crc, measurement.sha512) == (
+            len(data),
+            zlib.crc32(data),
+            hashlib.sha512(data).digest(),
+        )
     assert (inspection.seal, inspection.broken, inspection.left_out) == (scene.sealed.seal, {}, ())
     contents.close()
 
 
 def test_a_sealed_file_is_given_only_as_it_was_sealed(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    files = files_of(bundle)
-    changed = packed(tmp_path / "changed.zip", {**files, PICTURE: files[PICTURE] + b"x"})
+    files = read_files(bundle)
+    changed = write_zip(tmp_path / "changed.zip", {**files, PICTURE: files[PICTURE] + b"x"})
     contents = ZipContents(changed)
     inspection = inspect(contents, scene.trust)
     assert inspection.sealed("data/facts.json")
@@ -51,7 +55,7 @@ def test_without_a_manifest_or_with_a_list_that_says_things_twice_nothing_is_ins
     with pytest.raises(FormatError, match=r"manifest\.json is missing"):
         inspect(FolderContents(tmp_path / "empty"), scene.trust)
     twice = canonical({"files": [PICTURE, PICTURE], "reason": ""})
-    contents = ZipContents(packed(tmp_path / "twice.zip", {**files_of(bundle), "proofs/withheld.json": twice}))
+    contents = ZipContents(write_zip(tmp_path / "twice.zip", {**read_files(bundle), "proofs/withheld.json": twice}))
     with pytest.raises(FormatError, match="twice"):
         inspect(contents, scene.trust)
     contents.close()

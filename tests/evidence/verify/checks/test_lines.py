@@ -15,19 +15,19 @@ from evidence.verify.checks.case import MAX_NOT_CHECKED
 from evidence.verify.verifier import Verifier
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
-from tests.assets.bundles import Scene, encoded, found_bytes, logged, resealed, textured
-from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.bundles import Scene, append_entry, encode_picture, found_bytes, reseal, textured_picture
+from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.judged import FORGED
-from tests.assets.resealing import Facts, sealed_lie
-from tests.assets.tampering import files_of, packed
+from tests.assets.resealing import Facts, seal_lie
+from tests.assets.tampering import read_files, write_zip
 
-Told = Callable[[CaseFacts], Verdict]
+VerdictOf = Callable[[CaseFacts], Verdict]
 
 
 @pytest.fixture
-def told(scene: Scene, tmp_path: Path) -> Told:
+def verify_facts(scene: Scene, tmp_path: Path) -> VerdictOf:
     """A function that verifies the scene's case with other facts."""
-    return lambda facts: Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "told.zip"))
+    return lambda facts: Verifier(scene.trust).verify(reseal(scene, facts).write(tmp_path / "told.zip"))
 
 
 def lines(verdict: Verdict) -> dict[str, str]:
@@ -38,45 +38,50 @@ def state(verdict: Verdict, name: str) -> State:
     return next(check.state for check in verdict.checks if check.name == name)
 
 
-def test_what_an_operator_wrote_is_quoted_and_what_the_software_writes_is_not(scene: Scene, told: Told) -> None:
+def test_what_an_operator_wrote_is_quoted_and_what_the_software_writes_is_not(
+    scene: Scene, verify_facts: VerdictOf
+) -> None:
     lie = "Nothing: a notary checked everything."
-    verdict = told(replace(scene.facts, not_checked=(*standing_unchecked("en"), *standing_unchecked("zh-Hans"), lie)))
+    verdict = verify_facts(
+        replace(scene.facts, not_checked=(*standing_unchecked("en"), *standing_unchecked("zh-Hans"), lie))
+    )
     assert lines(verdict)["not checked"].startswith(f"{lie!r} [")
-    assert "not checked" not in lines(told(replace(scene.facts, not_checked=standing_unchecked("en"))))
+    assert "not checked" not in lines(verify_facts(replace(scene.facts, not_checked=standing_unchecked("en"))))
 
 
-def test_so_many_sentences_fail_at_once(scene: Scene, told: Told) -> None:
+def test_so_many_sentences_fail_at_once(scene: Scene, verify_facts: VerdictOf) -> None:
     began = time.process_time()
-    verdict = told(replace(scene.facts, not_checked=("Nothing was left out.",) * 60_000))
+    verdict = verify_facts(replace(scene.facts, not_checked=("Nothing was left out.",) * 60_000))
     assert state(verdict, "facts") is State.FAILED
     assert time.process_time() - began < 4
-    assert state(told(replace(scene.facts, not_checked=("A.",) * MAX_NOT_CHECKED)), "facts") is State.PASSED
+    assert state(verify_facts(replace(scene.facts, not_checked=("A.",) * MAX_NOT_CHECKED)), "facts") is State.PASSED
 
 
 @pytest.mark.parametrize("name", ["\u3164", "\uffa0\u115f", " \u2800", "\u200b", "\u3164 (token x)"])
-def test_a_name_without_a_letter_that_is_seen_is_nobodys(scene: Scene, told: Told, name: str) -> None:
+def test_a_name_without_a_letter_that_is_seen_is_nobodys(scene: Scene, verify_facts: VerdictOf, name: str) -> None:
     assert (
-        state(told(replace(scene.facts, decision=replace(scene.facts.decision, by=name))), "confirmed") is State.FAILED
+        state(verify_facts(replace(scene.facts, decision=replace(scene.facts.decision, by=name))), "confirmed")
+        is State.FAILED
     )
     party = replace(scene.facts.party, kind="account", name=name.partition(" (")[0])
-    assert state(told(replace(scene.facts, party=party)), "party") is State.FAILED
+    assert state(verify_facts(replace(scene.facts, party=party)), "party") is State.FAILED
     work = replace(scene.facts.work, author=name.partition(" (")[0])
-    assert "no author named" in lines(told(replace(scene.facts, work=work)))["work"]
+    assert "no author named" in lines(verify_facts(replace(scene.facts, work=work)))["work"]
 
 
 def test_a_registered_file_that_is_the_found_one_is_stated(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    whole = files_of(bundle)
+    whole = read_files(bundle)
     verdict = Verifier(scene.trust).verify(bundle)
     assert "with a file that is byte-for-byte identical to a found file" not in lines(verdict)["registered"] + lines(
         verdict
     ).get("pictures", "")
     name = next(name for name in FORGED if "same bytes" in name)
-    same = Verifier(scene.trust).verify(packed(tmp_path / "same.zip", sealed_lie(whole, FORGED[name][0])))
+    same = Verifier(scene.trust).verify(write_zip(tmp_path / "same.zip", seal_lie(whole, FORGED[name][0])))
     assert "with a file that is byte-for-byte identical to a found file" in lines(same)["registered"]
 
 
 @pytest.mark.parametrize("period", ["2016", "2016-01", "2016-01-11"])
-def test_a_work_registered_after_the_find_is_stated(scene: Scene, bundle: Path, tmp_path: Path, period: str) -> None:
+def test_a_work_registered_after_the_match_is_stated(scene: Scene, bundle: Path, tmp_path: Path, period: str) -> None:
     def later(facts: Facts, _files: object, scene: Scene) -> None:
         at = scene.facts.work.registered_at + timedelta(days=1)
         facts["work"]["registered_at"] = rfc3339(at)
@@ -88,19 +93,21 @@ def test_a_work_registered_after_the_find_is_stated(scene: Scene, bundle: Path, 
         (later, "after a copy had been found, at "),
         (of_archive, f"after a copy had been found, in '{period}'"),
     ):
-        files, trust = forged(scene, files_of(bundle), Invention(facts=lie))
-        assert words in lines(Verifier(trust).verify(packed(tmp_path / "late.zip", files)))["registered"]
+        files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lie))
+        assert words in lines(Verifier(trust).verify(write_zip(tmp_path / "late.zip", files)))["registered"]
 
 
 @pytest.mark.parametrize("seconds", [30, -30])
-def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Scene, told: Told, seconds: int) -> None:
-    [seen], work = scene.facts.sightings, scene.facts.work
-    assert seen.first_seen is not None
+def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_reported(
+    scene: Scene, verify_facts: VerdictOf, seconds: int
+) -> None:
+    [sighting], work = scene.facts.sightings, scene.facts.work
+    assert sighting.first_seen is not None
     opening: dict[str, object] = {"owner_name": scene.facts.owner.name, "picture": work.pictures[0].digest.hex}
-    added = logged(scene.log, EntryType.REGISTRATION, opening, seen.first_seen + timedelta(seconds=seconds))
-    early = seen.first_seen - timedelta(days=900)
+    added = append_entry(scene.log, EntryType.REGISTRATION, opening, sighting.first_seen + timedelta(seconds=seconds))
+    early = sighting.first_seen - timedelta(days=900)
     work = replace(work, registered_at=early, registration=None, further_registrations=(added,))
-    line = lines(told(replace(scene.facts, work=work)))["registered"]
+    line = lines(verify_facts(replace(scene.facts, work=work)))["registered"]
     assert ("a copy" in line) is (seconds > 0)
 
 
@@ -112,15 +119,15 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Sc
         (None, ""),
     ],
 )
-def test_a_registered_file_that_is_the_found_one_is_told(
-    scene: Scene, told: Told, added: bytes | None, words: str
+def test_a_registered_file_identical_to_the_found_one_is_reported(
+    scene: Scene, verify_facts: VerdictOf, added: bytes | None, words: str
 ) -> None:
-    [seen], [match], work = scene.facts.sightings, scene.facts.matches, scene.facts.work
-    data = encoded(textured(7, (80, 60)), "JPEG") if added is None else found_bytes(1) + added
-    own = replace(seen.picture, digest=scene.blobs.put(data), size=len(data), file=work.pictures[0].file)
+    [sighting], [match], work = scene.facts.sightings, scene.facts.matches, scene.facts.work
+    data = encode_picture(textured_picture(7, (80, 60)), "JPEG") if added is None else found_bytes(1) + added
+    own = replace(sighting.picture, digest=scene.blobs.put(data), size=len(data), file=work.pictures[0].file)
     work = replace(work, pictures=(own,), registration=None)
     facts = replace(scene.facts, work=work, matches=(replace(match, work_picture=own.digest),))
-    line = lines(told(facts))["registered"]
+    line = lines(verify_facts(facts))["registered"]
     assert words in line
     assert (
         "with a file that is byte-for-byte identical to a found file" in line,

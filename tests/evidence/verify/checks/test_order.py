@@ -7,25 +7,29 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.rfc3161.kind import TrustedAuthority
-from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.bag import compute_checkpoint_digest
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from tests.assets.bundles import (
     Scene,
-    resealed,
+    reseal,
 )
-from tests.assets.witnesses import LABEL, asked_witnesses
+from tests.assets.witnesses import LABEL, request_timestamps
 from tests.evidence.verify.test_forgeries import DAY, HOUR, states
 
 
 @pytest.mark.parametrize("shift", [DAY, 2 * HOUR])
-def test_sealed_after_a_witness_has_seen_the_seal_is_named(scene: Scene, tmp_path: Path, shift: timedelta) -> None:
+def test_a_sealing_time_after_a_timestamp_of_the_seal_is_reported(
+    scene: Scene, tmp_path: Path, shift: timedelta
+) -> None:
     at = now() + shift
-    late = resealed(scene, scene.facts, sealed_at=at, entered_at=at)
+    late = reseal(scene, scene.facts, sealed_at=at, entered_at=at)
     assert late.proofs.entry is not None
-    anchors, root, _ = asked_witnesses(tmp_path, late.sealed.seal, checkpoint_digest(late.proofs.entry.checkpoint))
+    anchors, root, _ = request_timestamps(
+        tmp_path, late.sealed.seal, compute_checkpoint_digest(late.proofs.entry.checkpoint)
+    )
     authority = TrustedAuthority("Another authority", (root.decode(),), development=True, label=LABEL)
     trust = replace(scene.trust, authorities=(authority,))
     path = replace(late, proofs=replace(late.proofs, anchors=anchors)).write(tmp_path / "b.zip")
-    found = states(Verifier(trust).verify(path))
-    assert (found["time"], found["order"]) == ("passed", "failed")
+    states_by_name = states(Verifier(trust).verify(path))
+    assert (states_by_name["time"], states_by_name["order"]) == ("passed", "failed")

@@ -9,27 +9,27 @@ import pytest
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import Check
 from evidence.verify.verifier import Verifier
-from tests.assets.bundles import Scene, resealed
+from tests.assets.bundles import Scene, reseal
 
 
-def checked(bundle: Path, scene: Scene) -> Check:
-    [check] = [one for one in Verifier(scene.trust).verify(bundle).checks if one.name == "pictures"]
+def pictures_check(bundle: Path, scene: Scene) -> Check:
+    [check] = [item for item in Verifier(scene.trust).verify(bundle).checks if item.name == "pictures"]
     return check
 
 
-def told_otherwise(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - fields of a picture
+def change_picture(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - fields of a picture
     [picture] = facts.work.pictures
     return replace(facts, work=replace(facts.work, pictures=(replace(picture, **changes),)))
 
 
 @pytest.mark.parametrize("changes", [{"format": "PNG"}, {"width": 161}, {"width": 120, "height": 160}])
 def test_a_picture_that_is_stated_otherwise_is_named(scene: Scene, tmp_path: Path, changes: dict[str, Any]) -> None:
-    lie = resealed(scene, told_otherwise(scene.facts, **changes))
-    check = checked(lie.write(tmp_path / "lie.zip"), scene)
+    lie = reseal(scene, change_picture(scene.facts, **changes))
+    check = pictures_check(lie.write(tmp_path / "lie.zip"), scene)
     assert str(check.state) == "failed"
     assert check.sentence.startswith("data/work/01.jpg is a JPEG of 160×120")
 
 
 def test_pictures_as_they_are_stated_pass(scene: Scene, bundle: Path) -> None:
-    check = checked(bundle, scene)
+    check = pictures_check(bundle, scene)
     assert (str(check.state), check.sentence[:10]) == ("passed", "2 pictures")

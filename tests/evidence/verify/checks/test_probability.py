@@ -22,7 +22,7 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests import CHECKOUT
 from tests.assets import verifier_inside
-from tests.assets.bundles import CALIBRATION, Scene, resealed
+from tests.assets.bundles import CALIBRATION, Scene, reseal
 
 NAME = "probability:01"
 SHIPPED = CHECKOUT / "indexer" / "models" / "calibration.json"
@@ -30,7 +30,7 @@ SHIPPED = CHECKOUT / "indexer" / "models" / "calibration.json"
 
 def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
     """Return the verdict on a bundle with these facts."""
-    again = resealed(scene, facts)
+    again = reseal(scene, facts)
     return Verifier(scene.trust).verify(again.write(path, proofs))
 
 
@@ -55,7 +55,7 @@ def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(
     assert verdict.outcome == 0
 
 
-def test_one_that_comes_with_no_software_is_told_as_somebodys(scene: Scene, tmp_path: Path) -> None:
+def test_a_calibration_that_no_release_contains_is_attributed_to_the_installation(scene: Scene, tmp_path: Path) -> None:
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip"))
     [check] = [check for check in verdict.checks if check.name == NAME]
     assert (check.state, check.sentence.partition(":")[0]) == (State.NOT_CHECKED, "unknown calibration")
@@ -81,7 +81,7 @@ def test_another_probability_or_other_figures_fail(scene: Scene, tmp_path: Path,
         replace(CALIBRATION, pipeline="other"),
     ],
 )
-def test_an_altered_calibration_fails_even_when_it_is_sealed_anew(
+def test_an_altered_calibration_fails_even_when_it_is_sealed_again(
     scene: Scene, tmp_path: Path, calibration: Calibration
 ) -> None:
     scene.blobs.put(calibration.to_json())
@@ -91,8 +91,8 @@ def test_an_altered_calibration_fails_even_when_it_is_sealed_anew(
 
 
 def test_a_bound_that_the_facts_make_smaller_fails(scene: Scene, tmp_path: Path) -> None:
-    stated = scene.facts.calibrations[0]
-    smaller = replace(stated, certain=replace(stated.certain, at_most_in_a_million=1))
+    calibration = scene.facts.calibrations[0]
+    smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
     facts = replace(scene.facts, calibrations=(smaller,))
     assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
 
@@ -124,37 +124,37 @@ def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path
 
 
 def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
-    again = resealed(scene, with_verification(scene.facts, probability=0.9999))
-    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
+    again = reseal(scene, with_verification(scene.facts, probability=0.9999))
+    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert code == 1
-    assert "FAILED       probability: match 1" in told
-    assert "passed       manifest" in told
+    assert "FAILED       probability: match 1" in output
+    assert "passed       manifest" in output
 
 
 def test_the_verifier_inside_misses_a_calibration_that_a_probability_needs(scene: Scene, tmp_path: Path) -> None:
-    again = resealed(scene, replace(scene.facts, calibrations=()))
-    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
-    assert (code, "FAILED       probability: match 1 " in told) == (1, True)
+    again = reseal(scene, replace(scene.facts, calibrations=()))
+    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    assert (code, "FAILED       probability: match 1 " in output) == (1, True)
 
 
 def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Scene, tmp_path: Path) -> None:
-    stated = scene.facts.calibrations[0]
-    smaller = replace(stated, certain=replace(stated.certain, at_most_in_a_million=1))
-    again = resealed(scene, replace(scene.facts, calibrations=(smaller,)))
-    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
-    assert (code, "FAILED       probability: the " in told) == (1, True)
+    calibration = scene.facts.calibrations[0]
+    smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
+    again = reseal(scene, replace(scene.facts, calibrations=(smaller,)))
+    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    assert (code, "FAILED       probability: the " in output) == (1, True)
 
 
 def test_the_verifier_inside_knows_which_figures_no_calibration_measures(scene: Scene, tmp_path: Path) -> None:
-    again = resealed(scene, with_verification(scene.facts, reasons=("page",)))
-    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
-    assert (code, "FAILED       probability: a calibration" in told) == (1, True)
+    again = reseal(scene, with_verification(scene.facts, reasons=("page",)))
+    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    assert (code, "FAILED       probability: a calibration" in output) == (1, True)
 
 
 def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
-    code, told = verifier_inside.told(scene.write(tmp_path / "bundle.zip", proofs))
-    assert (code, "calibration is withheld" in told) == (0, True)
+    code, output = verifier_inside.run_verifier(scene.write(tmp_path / "bundle.zip", proofs))
+    assert (code, "calibration is withheld" in output) == (0, True)
 
 
 def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
@@ -163,14 +163,14 @@ def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
     calibration = replace(CALIBRATION, figures=tuple(FIGURES), weights=weights)
     for _ in range(200):
         reasons = tuple(word for word in ("imprecise", "shared-overlay", "few-inliers") if draw.random() < 0.5)
-        one = Verification(
+        verification = Verification(
             Decision.REVIEW, draw.randrange(257), draw.choice([0, 1, 9, 400]), draw.random(), None, False, 0,  # noqa: FBT003 - a field
             draw.random(), draw.random(), None, "tests", reasons,
             in_place=draw.choice([None, draw.random()]), drift=draw.choice([None, 3.5, draw.random()]),
         )  # fmt: skip
-        known = calibration.probability(one)
-        found = standalone.probability(to_plain(one), json.loads(calibration.to_json()))
-        assert found == pytest.approx(known, abs=0.0001)
+        expected = calibration.probability(verification)
+        actual = standalone.probability(to_plain(verification), json.loads(calibration.to_json()))
+        assert actual == pytest.approx(expected, abs=0.0001)
 
 
 def test_the_sample_calibration_is_sound() -> None:

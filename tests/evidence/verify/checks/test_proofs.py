@@ -14,7 +14,7 @@ from evidence.verdict.trust import Trust, TrustedKey
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from tests.assets.bundles import OWNER, Scene, make_scene
-from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip
 from tests.assets.witnesses import LABEL
 from tests.evidence.verify.test_tampering import failures
 
@@ -23,9 +23,9 @@ from tests.evidence.verify.test_tampering import failures
 def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = make_scene(tmp_path / "other", seed=3)
-    mixed = {**files_of(other.write(tmp_path / "other.zip"))}
-    mixed.update({name: data for name, data in files_of(bundle).items() if name.startswith("proofs/")})
-    failed = failures(Verifier(scene.trust).verify(packed(tmp_path / "mixed.zip", rebagged(mixed))))
+    mixed = {**read_files(other.write(tmp_path / "other.zip"))}
+    mixed.update({name: data for name, data in read_files(bundle).items() if name.startswith("proofs/")})
+    failed = failures(Verifier(scene.trust).verify(write_zip(tmp_path / "mixed.zip", update_bag(mixed))))
     assert failed >= {"signature", "key", "entry", "anchor:manifest-test-authority.tsr"}
 
 
@@ -50,12 +50,12 @@ DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 STEM = DEVICE.public_key.hex()[:16]
 
 
-def revoked(scene: Scene, since: datetime) -> Trust:
+def trust_with_revoked_key(scene: Scene, since: datetime) -> Trust:
     keys = tuple(replace(key, revoked=since) for key in scene.trust.keys)
     return replace(scene.trust, keys=keys)
 
 
-def counter_signed(scene: Scene, message: bytes | None = None) -> Proofs:
+def with_counter_signature(scene: Scene, message: bytes | None = None) -> Proofs:
     signature = DEVICE.sign(scene.sealed.manifest.to_json() if message is None else message)
     return replace(scene.proofs, countersignatures=(CounterSignature(DEVICE.public_key, signature),))
 
@@ -66,33 +66,33 @@ def with_device(scene: Scene, owner: str = OWNER, since: datetime | None = None)
 
 
 def check(path: Path, trust: Trust, name: str) -> Check | None:
-    return next((one for one in Verifier(trust).verify(path).checks if one.name == name), None)
+    return next((item for item in Verifier(trust).verify(path).checks if item.name == name), None)
 
 
-def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scene, tmp_path: Path) -> None:
+def test_a_seal_that_was_timestamped_before_its_key_was_revoked_is_valid(scene: Scene, tmp_path: Path) -> None:
     path = scene.write(tmp_path / "b.zip")
     assert check(path, scene.trust, "revoked") is None
-    later = revoked(scene, now() + timedelta(hours=3))
-    found = check(path, later, "revoked")
-    assert found is not None
-    assert found.state is State.PASSED
-    assert "; a pinned timestamp proves that the signature was in the log before" in found.sentence
+    later = trust_with_revoked_key(scene, now() + timedelta(hours=3))
+    result = check(path, later, "revoked")
+    assert result is not None
+    assert result.state is State.PASSED
+    assert "; a pinned timestamp proves that the signature was in the log before" in result.sentence
     assert not Verifier(later).verify(path).failures
 
 
-def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Scene, tmp_path: Path) -> None:
-    found = check(scene.write(tmp_path / "b.zip"), revoked(scene, now() - timedelta(days=1)), "revoked")
-    assert found is not None
-    assert found.state is State.FAILED
-    assert "and the earliest pinned timestamp of the log is of" in found.sentence
+def test_a_seal_whose_earliest_timestamp_is_after_the_revocation_fails(scene: Scene, tmp_path: Path) -> None:
+    result = check(scene.write(tmp_path / "b.zip"), trust_with_revoked_key(scene, now() - timedelta(days=1)), "revoked")
+    assert result is not None
+    assert result.state is State.FAILED
+    assert "and the earliest pinned timestamp of the log is of" in result.sentence
 
 
-def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
-    trust = replace(revoked(scene, now() + timedelta(hours=3)), authorities=(), chains=(), ledgers=())
-    found = check(scene.write(tmp_path / "b.zip"), trust, "revoked")
-    assert found is not None
-    assert found.state is State.FAILED
-    assert "and no pinned timestamp proves that the signature was in the log before" in found.sentence
+def test_a_seal_of_a_revoked_key_without_any_pinned_timestamp_service_fails(scene: Scene, tmp_path: Path) -> None:
+    trust = replace(trust_with_revoked_key(scene, now() + timedelta(hours=3)), authorities=(), chains=(), ledgers=())
+    result = check(scene.write(tmp_path / "b.zip"), trust, "revoked")
+    assert result is not None
+    assert result.state is State.FAILED
+    assert "and no pinned timestamp proves that the signature was in the log before" in result.sentence
 
 
 def test_a_trust_list_with_a_revocation_reads_back_and_one_without_says_nothing_of_it(scene: Scene) -> None:
@@ -103,68 +103,72 @@ def test_a_trust_list_with_a_revocation_reads_back_and_one_without_says_nothing_
 
 
 def test_a_counter_signature_of_a_pinned_device_passes(scene: Scene, tmp_path: Path) -> None:
-    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
-    found = check(path, with_device(scene), f"countersignature:{STEM}")
-    assert found is not None
-    assert found.state is State.PASSED
-    assert "The Ed25519 signature over data/manifest.json by a device key of" in found.sentence
-    assert found.development == LABEL
+    path = scene.write(tmp_path / "b.zip", with_counter_signature(scene))
+    result = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert result is not None
+    assert result.state is State.PASSED
+    assert "The Ed25519 signature over data/manifest.json by a device key of" in result.sentence
+    assert result.development == LABEL
     assert not Verifier(with_device(scene)).verify(path).failures
 
 
 def test_a_counter_signature_of_a_device_that_is_not_pinned_is_not_checked(scene: Scene, tmp_path: Path) -> None:
-    found = check(scene.write(tmp_path / "b.zip", counter_signed(scene)), scene.trust, f"countersignature:{STEM}")
-    assert found is not None
-    assert found.state is State.NOT_CHECKED
+    result = check(
+        scene.write(tmp_path / "b.zip", with_counter_signature(scene)), scene.trust, f"countersignature:{STEM}"
+    )
+    assert result is not None
+    assert result.state is State.NOT_CHECKED
 
 
 def test_a_device_key_never_counts_as_a_sealing_key(scene: Scene, tmp_path: Path) -> None:
     keys = tuple(replace(key, use="device") for key in scene.trust.keys)
-    found = check(scene.write(tmp_path / "b.zip"), replace(scene.trust, keys=keys), "key")
-    assert found is not None
-    assert found.state is State.NOT_CHECKED
+    result = check(scene.write(tmp_path / "b.zip"), replace(scene.trust, keys=keys), "key")
+    assert result is not None
+    assert result.state is State.NOT_CHECKED
 
 
 def test_a_counter_signature_over_another_manifest_fails(scene: Scene, tmp_path: Path) -> None:
-    path = scene.write(tmp_path / "b.zip", counter_signed(scene, b"another"))
-    found = check(path, with_device(scene), f"countersignature:{STEM}")
-    assert found is not None
-    assert found.state is State.FAILED
-    assert "is invalid" in found.sentence
+    path = scene.write(tmp_path / "b.zip", with_counter_signature(scene, b"another"))
+    result = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert result is not None
+    assert result.state is State.FAILED
+    assert "is invalid" in result.sentence
 
 
 def test_a_device_of_another_owner_fails(scene: Scene, tmp_path: Path) -> None:
-    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
-    found = check(path, with_device(scene, "Bob's Pictures"), f"countersignature:{STEM}")
-    assert found is not None
-    assert found.state is State.FAILED
+    path = scene.write(tmp_path / "b.zip", with_counter_signature(scene))
+    result = check(path, with_device(scene, "Bob's Pictures"), f"countersignature:{STEM}")
+    assert result is not None
+    assert result.state is State.FAILED
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
 def test_nothing_shows_when_a_device_that_was_revoked_had_signed(scene: Scene, tmp_path: Path, hours: int) -> None:
-    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
-    found = check(path, with_device(scene, since=now() + timedelta(hours=hours)), f"countersignature:{STEM}")
-    assert found is not None
-    assert found.state is State.NOT_CHECKED
-    assert "when this was signed" in found.sentence
+    path = scene.write(tmp_path / "b.zip", with_counter_signature(scene))
+    result = check(path, with_device(scene, since=now() + timedelta(hours=hours)), f"countersignature:{STEM}")
+    assert result is not None
+    assert result.state is State.NOT_CHECKED
+    assert "when this was signed" in result.sentence
 
 
-def test_a_witness_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:
+def test_a_timestamp_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:
     stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed.seal)
     path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamp))
-    trust = revoked(scene, now() + timedelta(hours=3))
-    states = {one.name: one.state for one in Verifier(trust).verify(path).checks}
-    assert (states["time"], states["revoked"]) == (State.PASSED, State.FAILED)
+    trust = trust_with_revoked_key(scene, now() + timedelta(hours=3))
+    states = {item.name: item.state for item in Verifier(trust).verify(path).checks}
+    assert (states["time"], states["trust_with_revoked_key"]) == (State.PASSED, State.FAILED)
 
 
 def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signed(scene: Scene, tmp_path: Path) -> None:
     checkpoint = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
-    files = files_of(scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=checkpoint)))
+    files = read_files(scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=checkpoint)))
     for name in ("entry", "inclusion"):
         del files[f"proofs/log/{name}.json"]
-    trust = revoked(scene, now() + timedelta(hours=3))
-    checks = {one.name: one for one in Verifier(trust).verify(packed(tmp_path / "c.zip", rebagged(files))).checks}
-    assert (checks["time"].state, checks["revoked"].state) == (State.NOT_CHECKED, State.FAILED)
+    trust = trust_with_revoked_key(scene, now() + timedelta(hours=3))
+    checks = {
+        item.name: item for item in Verifier(trust).verify(write_zip(tmp_path / "c.zip", update_bag(files))).checks
+    }
+    assert (checks["time"].state, checks["trust_with_revoked_key"].state) == (State.NOT_CHECKED, State.FAILED)
     assert "the unrelated checkpoint" in checks["anchor:checkpoint-test-authority.tsr"].sentence
 
 
@@ -182,18 +186,18 @@ def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signe
 def test_broken_counter_signatures_are_named_and_never_a_trace(
     scene: Scene, tmp_path: Path, name: str, data: bytes
 ) -> None:
-    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    files = read_files(scene.write(tmp_path / "b.zip", with_counter_signature(scene)))
     path = tmp_path / "changed.zip"
-    path.write_bytes(zipped({**files, name: data}))
-    failed = [one.name for one in Verifier(with_device(scene)).verify(path).failures]
-    assert any(one.startswith("countersignature") for one in failed)
+    path.write_bytes(pack_otherwise({**files, name: data}))
+    failed = [item.name for item in Verifier(with_device(scene)).verify(path).failures]
+    assert any(item.startswith("countersignature") for item in failed)
 
 
 def test_a_counter_signature_that_bears_another_key_s_name_fails(scene: Scene, tmp_path: Path) -> None:
-    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    files = read_files(scene.write(tmp_path / "b.zip", with_counter_signature(scene)))
     folder, other = "proofs/countersignatures", "0" * 16
     renamed = {name.replace(f"{folder}/{STEM}", f"{folder}/{other}"): data for name, data in files.items()}
-    path = packed(tmp_path / "c.zip", rebagged(renamed))
-    found = check(path, with_device(scene), f"countersignature:{other}")
-    assert found is not None
-    assert found.state is State.FAILED
+    path = write_zip(tmp_path / "c.zip", update_bag(renamed))
+    result = check(path, with_device(scene), f"countersignature:{other}")
+    assert result is not None
+    assert result.state is State.FAILED
