@@ -71,7 +71,7 @@ def _serve(size: int, questions: Connection) -> None:
             path = urlsplit(self.path)
             if path.path == "/cdx/search/cdx":
                 counts[0] += 1
-                self._send("text/plain", self._listed(parse_qs(path.query)))
+                self._send("text/plain", self._index_lines(parse_qs(path.query)))
                 return
             counts[1] += 1
             stamp, _, address = self.path.removeprefix("/web/").partition("id_/")
@@ -80,7 +80,7 @@ def _serve(size: int, questions: Connection) -> None:
             self._send("image/jpeg", as_jpeg(address), ("Memento-Datetime", format_datetime(moment, usegmt=True)))
 
         @staticmethod
-        def _listed(query: dict[str, list[str]]) -> bytes:
+        def _index_lines(query: dict[str, list[str]]) -> bytes:
             first = int(query.get("resumeKey", ["0"])[0])
             last = min(first + int(query["limit"][0]), size)
             lines = []

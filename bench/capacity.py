@@ -86,17 +86,17 @@ class Rows:
     ) -> None:
         from registry.models import Crawl, Watch
 
-        self.made = 0
+        self.created = 0
         number = owner.watches.count() + 1
         watch = Watch.objects.create(owner=owner, number=number, name="seen", sources=[], paused=True)
         self._crawl = Crawl.objects.create(watch=watch, number=1, started_at=now())
         self._vectors, self._chance = vectors, chance
 
-    def made_up(self, count: int) -> list[Sighting]:
+    def generate(self, count: int) -> list[Sighting]:
         """Generate sightings of new pictures."""
-        return [self._sighting(self.made + number) for number in range(count)]
+        return [self._sighting(self.created + number) for number in range(count)]
 
-    def keep(self, seen: Sequence[Sighting]) -> None:
+    def save(self, seen: Sequence[Sighting]) -> None:
         """Save sightings of one slice, and their pictures as compared without a match."""
         from django.db import transaction
 
@@ -105,7 +105,7 @@ class Rows:
         from registry.db import steps
         from registry.models import CrawlSlice, FrontierUrl, Picture
 
-        crawl_slice = CrawlSlice.objects.create(crawl=self._crawl, number=self.made + 1, started_at=now())
+        crawl_slice = CrawlSlice.objects.create(crawl=self._crawl, number=self.created + 1, started_at=now())
         urls = [
             NewUrl(url=sighting.image_url, kind="image", depth=1, page_url=sighting.page_url, context=sighting.context)
             for sighting in seen
@@ -123,7 +123,7 @@ class Rows:
             values = {"format": "JPEG", "width": 1632, "height": 1224, "searched": "made"}
             Picture.objects.filter(pk__in=pictures).update(**values)
             steps.finish(Picture, pictures)
-        self.made += len(seen)
+        self.created += len(seen)
 
     def _sighting(self, number: int) -> Sighting:
         host = f"www{int(self._chance.pareto(0.7)) % HOSTS}.example.com"
@@ -281,34 +281,34 @@ class Capacity:
         each = (processor_seconds() - began) * 1000 / len(registered)
         print(f"registered {len(registered)} works, {each:.0f} ms of a core each", file=sys.stderr, flush=True)
         self._asking = list(_queries(product, picture_ids[:ASKING]))
-        self.matched(0, WARM_UP)
+        self.measure_matching(0, WARM_UP)
         chance = np.random.default_rng(seed)
         self._rows = Rows(_owner(), _vectors(other_photos, max_pictures), chance)
         self._spent = {"keep the rows": 0.0, "take them into the indexes": 0.0}
-        self._none = self._on_disk()
+        self._none = self._disk_usage()
 
     def grow(self, size: int) -> dict[str, float]:
         """Insert pictures up to this number, and measure."""
         progress = Progress("pictures seen", size)
-        while self._rows.made < size:
-            new_sightings = self._rows.made_up(min(AT_ONCE, size - self._rows.made))
-            self._timed("keep the rows", partial(self._rows.keep, new_sightings))
-            self._timed("take them into the indexes", self._taken_in)
-            progress(self._rows.made)
-        self._timed("take them into the indexes", self._written)
-        grown = {name: value - self._none[name] for name, value in self._on_disk().items()}
+        while self._rows.created < size:
+            new_sightings = self._rows.generate(min(AT_ONCE, size - self._rows.created))
+            self._timed("keep the rows", partial(self._rows.save, new_sightings))
+            self._timed("take them into the indexes", self._refresh_indexes)
+            progress(self._rows.created)
+        self._timed("take them into the indexes", self._flush_indexes)
+        grown = {name: value - self._none[name] for name, value in self._disk_usage().items()}
         spent = {f"{name}, s of a core": value for name, value in self._spent.items()}
         wal = {"WAL that lies on disk": _wal_size() / 1e6}  # MB; fluctuates, independently of the size
-        return {**grown, **wal, **spent, **search_times(self._asking, *self._indexes()), **self.matched(size)}
+        return {**grown, **wal, **spent, **search_times(self._asking, *self._indexes()), **self.measure_matching(size)}
 
-    def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
+    def measure_matching(self, size: int, count: int = SAMPLE) -> dict[str, float]:
         """Measure real pictures passing their step."""
         from bench.product import BATCH
         from registry.matches.match import match_pictures
 
         data = list(mix(*self._photos, count, self._seed + size))
         began = processor_seconds()
-        picture_ids = [self._product.seen(content) for content in data]
+        picture_ids = [self._product.add_seen_picture(content) for content in data]
         storing = processor_seconds() - began
         began = processor_seconds()
         for start in range(0, len(picture_ids), BATCH):
@@ -324,12 +324,12 @@ class Capacity:
         does()
         self._spent[name] += processor_seconds() - began
 
-    def _taken_in(self) -> None:
+    def _refresh_indexes(self) -> None:
         from registry.fingerprints.fingerprints import Collection
 
         get_indexes(self._product.services).refresh(Collection.PICTURES)
 
-    def _written(self) -> None:
+    def _flush_indexes(self) -> None:
         """Flush the indexes, as when the tail is long: all processes then map what each held in its own memory."""
         for index in self._indexes():
             index.flush()
@@ -341,7 +341,7 @@ class Capacity:
         candidates = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
         return [index for index in candidates if isinstance(index, FaissIndex)]
 
-    def _on_disk(self) -> dict[str, float]:
+    def _disk_usage(self) -> dict[str, float]:
         from django.db import connection
 
         with connection.cursor() as cursor:

@@ -73,14 +73,14 @@ class Progress:
 
     def __init__(self, title: str, total: int) -> None:
         self._title, self._total = title, total
-        self._started = self._said = time.monotonic()
+        self._started = self._reported_at = time.monotonic()
 
     def __call__(self, done: int) -> None:
         """Report the number of items that are done."""
         now = time.monotonic()
-        if now - self._said < PROGRESS_SECONDS and done != self._total:
+        if now - self._reported_at < PROGRESS_SECONDS and done != self._total:
             return
-        self._said = now
+        self._reported_at = now
         remaining = (now - self._started) / max(1, done) * (self._total - done)
         print(
             f"  {self._title}: {done:,} of {self._total:,}, {remaining / 60:.1f} min left", file=sys.stderr, flush=True

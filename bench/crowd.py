@@ -87,7 +87,7 @@ class Crowd:
 
     count: int
     real: Photographs
-    asked: int
+    query_count: int
     hashes: VectorIndex
     descriptors: VectorIndex
     votes: VoteIndex
@@ -99,7 +99,7 @@ class Crowd:
 
     def features(self, work: int) -> Features:
         """Return the features of a work, or of the photograph from which it was generated."""
-        return self.real[work if work < len(self.real) else source_of(work, len(self.real), self.asked)]
+        return self.real[work if work < len(self.real) else source_of(work, len(self.real), self.query_count)]
 
     def megabytes(self, index: str) -> float:
         """Return the size of an index's files in 10⁶ bytes."""
@@ -138,7 +138,7 @@ def open_crowd(count: int, real: Photographs, query_count: int, folder: Path) ->
     return Crowd(
         count=count,
         real=real,
-        asked=query_count,
+        query_count=query_count,
         hashes=FaissIndex(PHASH, folder / "hashes"),
         descriptors=FaissIndex(DESCRIPTOR, folder / "descriptors"),
         votes=VoteIndex(folder / "votes"),
@@ -244,11 +244,11 @@ class Answer:
     """
 
     edit: str
-    named: frozenset[str]
+    retrieved_by: frozenset[str]
     milliseconds: dict[str, float]
     decision: Decision
-    compared: int
-    others: int
+    compared_count: int
+    wrong_matches: int
     chance: float
 
 
@@ -290,7 +290,7 @@ def _load_photographs(files: Sequence[Path], folder: Path) -> Photographs:
 
 
 def _questions(parts: Roles, seed: int) -> Iterator[Query]:
-    around = [open_photo(path) for path in parts.others]
+    around = [open_photo(path) for path in parts.neighbours]
     order = list(product(parts.works, DESIGN))
     random.Random(seed).shuffle(order)
     return (copy_of(path, open_photo(path), edit, around, seed) for path, edit in order)
@@ -305,7 +305,7 @@ def _answer(edit: str, look: LoadedPicture, work: int, crowd: Crowd) -> Answer:
         milliseconds[step] = (time.process_time() - began) * 1000
         return result
 
-    def named(candidates: Sequence[Candidate]) -> list[int]:
+    def list_works(candidates: Sequence[Candidate]) -> list[int]:
         owners = crowd.owners(candidates)
         return list(iterate_distinct(candidates, lambda candidate: owners[candidate.space, candidate.number]))
 
@@ -315,17 +315,17 @@ def _answer(edit: str, look: LoadedPicture, work: int, crowd: Crowd) -> Answer:
     described = timed(
         DESCRIBED, lambda: [] if features.is_icon else find_descriptor_candidates(features, crowd.descriptors)
     )
-    turns = [*named(by_hash), *named(list(interleave(votes, described)))]
-    by_whom = {HASH: named(by_hash), VOTES: named(votes), DESCRIBED: named(described), TOGETHER: turns}
+    turns = [*list_works(by_hash), *list_works(list(interleave(votes, described)))]
+    by_whom = {HASH: list_works(by_hash), VOTES: list_works(votes), DESCRIBED: list_works(described), TOGETHER: turns}
     verifications = dict(timed("everything", lambda: find_works(features, lambda: look.data, crowd)))
     decisions = {key: verification.decision for key, verification in verifications.items()}
     return Answer(
         edit=edit,
-        named=frozenset(retriever for retriever, works in by_whom.items() if work in works),
+        retrieved_by=frozenset(retriever for retriever, works in by_whom.items() if work in works),
         milliseconds=milliseconds,
         decision=decisions.pop(work, Decision.NONE),
-        compared=len(verifications),
-        others=sum(verification is not Decision.NONE for verification in decisions.values()),
+        compared_count=len(verifications),
+        wrong_matches=sum(verification is not Decision.NONE for verification in decisions.values()),
         chance=float(
             np.median([vote.weight for vote in crowd.votes.votes(features.quick.descriptors)[BACKGROUND_RANKS]] or [0])
         ),
@@ -350,13 +350,13 @@ def _column(crowd: Crowd, answers: Sequence[Answer]) -> dict[str, object]:
     return {
         "copies asked": len(answers),
         **{
-            f"work named: {retriever}": _share(retriever in answer.named for answer in answers)
+            f"work named: {retriever}": _share(retriever in answer.retrieved_by for answer in answers)
             for retriever in (*retrievers, TOGETHER)
         },
         "found for certain": _share(answer.decision is Decision.CERTAIN for answer in answers),
         "found, of any grade": _share(answer.decision is not Decision.NONE for answer in answers),
-        "copies taken for another work as well": sum(answer.others > 0 for answer in answers),
-        "works compared, mean": float(np.mean([answer.compared for answer in answers])),
+        "copies taken for another work as well": sum(answer.wrong_matches > 0 for answer in answers),
+        "works compared, mean": float(np.mean([answer.compared_count for answer in answers])),
         "votes by chance, median weight": float(np.median([answer.chance for answer in answers])),
         **{f"ms: {step}": float(np.mean([answer.milliseconds[step] for answer in answers])) for step in steps},
         "lists of the votes": crowd.votes.codec.nlist,

@@ -55,13 +55,13 @@ class Pair:
 
     overlay: str
     photos: tuple[str, str]
-    registered: bytes
-    found: bytes
+    registered_data: bytes
+    found_data: bytes
 
     @property
     def files(self) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
         """Both files by role."""
-        return ("registered", self.registered), ("found", self.found)
+        return ("registered", self.registered_data), ("found", self.found_data)
 
 
 def photos_in(*folders: Path) -> list[Path]:

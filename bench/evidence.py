@@ -88,7 +88,7 @@ def _seal_case(scene: Scene, number: int) -> SealedCase:
     facts = replace(scene.facts, number=f"C-{number}")
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
-        for file in scene.sealed.manifest.files
+        for file in scene.sealed_case.manifest.files
         if file.role in {"exhibit", "exchange", "network", "overlay", "side-by-side"}
     ]
     own = scene.blobs.put(os.urandom(PAYLOAD - 60_000))

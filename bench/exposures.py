@@ -58,7 +58,7 @@ def shelf(pixels: Pixels, chance: Chance) -> Pixels:
         row, column = chance.integer(0, ROWS - 1), chance.integer(0, COLUMNS - 1)
         across[row, column] += chance.signed(4, 12)
     cells = (y // CARTON[1]).astype(int), (x // CARTON[0]).astype(int)
-    warped = canvas_from_pixels(whole).warped(x + across[cells].astype(np.float32), y + down[cells].astype(np.float32))
+    warped = canvas_from_pixels(whole).warp(x + across[cells].astype(np.float32), y + down[cells].astype(np.float32))
     return _vary_exposure(_shift_layers(warped.pixels, chance, SMALL_MOVES), chance)
 
 
@@ -82,7 +82,7 @@ def _shift_layers(pixels: Pixels, chance: Chance, moves: tuple[float, float]) ->
     x, y = grid(size)
     seen_x = turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] + chance.signed(0, 4) + near * reach * np.cos(angle)
     seen_y = turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] + chance.signed(0, 4) + near * reach * np.sin(angle)
-    return canvas_from_pixels(pixels).warped(seen_x, seen_y, mirror_edges=True).pixels
+    return canvas_from_pixels(pixels).warp(seen_x, seen_y, mirror_edges=True).pixels
 
 
 def _layers(size: tuple[int, int]) -> Plane:

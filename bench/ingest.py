@@ -95,7 +95,7 @@ def _ingest_list(path: Path) -> Row:
     server, early = _server(), 0.0
     start_time, own_seconds, server_seconds = time.perf_counter(), time.process_time(), server()
     for progress, _left_out in ingest(
-        [path], IngestOptions(watch=watch, wanted=LineFilter(min_width=200), guard=Guard())
+        [path], IngestOptions(watch=watch, line_filter=LineFilter(min_width=200), guard=Guard())
     ):
         if not early and progress.share > 0.25:
             early = _peak()

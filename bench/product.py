@@ -54,7 +54,7 @@ class Product:
         """Services of this process."""
         return self._inline.services
 
-    def unregistered(self, paths: Sequence[Path]) -> list[Path]:
+    def list_unregistered(self, paths: Sequence[Path]) -> list[Path]:
         """Return the files that are not registered as works yet, by name."""
         registered_titles = set(self._owner.works.values_list("title", flat=True))
         return [path for path in paths if path.stem not in registered_titles]
@@ -90,7 +90,7 @@ class Product:
         """Search everything seen for new works, with one process for each core."""
         _run_in_processes(_search, picture_ids)
 
-    def unsearched(self, picture_ids: Sequence[int]) -> list[int]:
+    def list_unsearched(self, picture_ids: Sequence[int]) -> list[int]:
         """Return the registered pictures that have not been compared with all similar ones yet."""
         from registry.models import WorkPicture
 
@@ -98,7 +98,7 @@ class Product:
             WorkPicture.objects.filter(pk__in=picture_ids, state="todo").order_by("pk").values_list("pk", flat=True)
         )
 
-    def past(self, picture_ids: Sequence[int]) -> dict[str, float]:
+    def search_statistics(self, picture_ids: Sequence[int]) -> dict[str, float]:
         """Return for how many of these works a copy was found, and how many pictures resemble one and were compared.
 
         The latter two are means.
@@ -111,7 +111,7 @@ class Product:
         means = {name: sum(counts) / len(counts) for name, counts in counts_by_name.items()}
         return {"found": matches.values("registered").distinct().count(), **means}
 
-    def seen(self, data: bytes) -> int:
+    def add_seen_picture(self, data: bytes) -> int:
         """Save a picture as a crawl would. Returns its ID, which is pending for its step."""
         from django.db import transaction
 
@@ -212,7 +212,7 @@ class Product:
 
         return Sighting.objects.count()
 
-    def waiting(self) -> list[int]:
+    def pending_pictures(self) -> list[int]:
         """Return the IDs of pictures pending for matching, including those that an interrupted run had started."""
         from registry.models import Picture
 
@@ -227,7 +227,7 @@ class Product:
         """Return the number of opened cases."""
         return self._owner.cases.count()
 
-    def found(self) -> dict[str, int]:
+    def count_matches(self) -> dict[str, int]:
         """Return the numbers of pictures with a certain match, and of those with a possible one, by name prefix."""
         from registry.models import Match, Sighting
 
@@ -239,7 +239,7 @@ class Product:
             counts.update(f"{name.partition('-')[0]}, {decision}" for name in names)
         return dict(counts)
 
-    def keep_votes_up(self) -> None:
+    def rebuild_votes(self) -> None:
         """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""
         from registry.matches.votes_upkeep import maintain
 
@@ -258,7 +258,7 @@ class Product:
         register(services, owner, work)
         return owner
 
-    def failed_of(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
+    def failed_checks(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
         """Add a copy on an unreachable host, and confirm, seal and verify each case that it opens.
 
         Yields the failed checks of each bundle, in words.

@@ -105,14 +105,14 @@ class Page:
     site: str  # base URL of the package, with its own host
     package: str
     kind: str
-    shown: set[str] = field(default_factory=set)  # pictures requested by the browser
+    requested: set[str] = field(default_factory=set)  # pictures requested by the browser
     sent: list[str] = field(default_factory=list)  # received HTML and style sheets, including inline scripts
     needs_others: bool = False  # whether a script from another host, or data requested by scripts, is missing
-    found: set[str] = field(default_factory=set)  # URLs that the crawler requested or refused
-    found_rendering: set[str] = field(default_factory=set)  # likewise, with a browser for pages where it seems useful
+    crawled: set[str] = field(default_factory=set)  # URLs that the crawler requested or refused
+    crawled_rendering: set[str] = field(default_factory=set)  # likewise, with a browser for pages where it seems useful
     is_rendered: bool = False  # whether it was rendered in that run
 
-    def in_bytes(self, picture: str) -> bool:
+    def is_in_source(self, picture: str) -> bool:
         """Return True if the name of a picture occurs in the server's responses."""
         name = urlsplit(picture).path.rpartition("/")[2]
         names = {name, unquote(name), quote(unquote(name))} - {""}
@@ -126,7 +126,7 @@ class Page:
     @property
     def is_whole(self) -> bool:
         """True if reading the page as served finds all its pictures, so that rendering is not needed."""
-        return self.shown <= self.found
+        return self.requested <= self.crawled
 
 
 def main() -> int:
@@ -148,7 +148,7 @@ def main() -> int:
         selected = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
         pages = [page for site in selected for page in _serve_site(stack, site, options.out / "reach", options.each)]
         asyncio.run(_open_pages(pages))
-        served = {page.package for page in pages if page.shown or not page.needs_others}
+        served = {page.package for page in pages if page.requested or not page.needs_others}
         without_pictures = sorted({page.package for page in pages} - served)
         print(
             f"{len(without_pictures)} packages show no pictures without other hosts: {', '.join(without_pictures)}",
@@ -223,11 +223,11 @@ async def _show(context: BrowserContext, page: Page) -> None:
             await route.abort()  # navigation to another page
             return
         if request.resource_type == "image":
-            page.shown.add(urldefrag(request.url).url)
+            page.requested.add(urldefrag(request.url).url)
         if request.url.startswith(page.site):
             response = await route.fetch()
             if request.resource_type == "image" and not response.ok:
-                page.shown.discard(urldefrag(request.url).url)
+                page.requested.discard(urldefrag(request.url).url)
             if request.resource_type in ("document", "stylesheet") and request.frame == tab.main_frame:
                 page.sent.append((await response.body()).decode("utf-8", "replace"))
             await route.fulfill(response=response)
@@ -246,7 +246,7 @@ async def _show(context: BrowserContext, page: Page) -> None:
         print(f"{page.url}: {str(error).splitlines()[0]}", file=sys.stderr)
     await tab.unroute_all(behavior="ignoreErrors")
     await tab.close()
-    page.shown = {url for url in page.shown if _is_counted(url)}
+    page.requested = {url for url in page.requested if _is_counted(url)}
 
 
 def _is_counted(url: str) -> bool:
@@ -262,10 +262,10 @@ def _crawl(pages: Iterable[Page]) -> None:
     refused, refused_rendering = _refused(as_served), _refused(rendering)
     for line in as_served:
         page = by_url[line.url]
-        page.found |= _addresses(line) | (refused & page.shown)
+        page.crawled |= _addresses(line) | (refused & page.requested)
     for line in rendering:
         page = by_url[line.url]
-        page.found_rendering |= _addresses(line) | (refused_rendering & page.shown)
+        page.crawled_rendering |= _addresses(line) | (refused_rendering & page.requested)
         page.is_rendered |= line.render_seconds > 0
 
 
@@ -311,10 +311,10 @@ def by_kind(pages: Sequence[Page], row: Callable[[str, Sequence[Page]], Row]) ->
 
 
 def _row(kind: str, pages: Sequence[Page]) -> Row:
-    requested = sum(len(page.shown) for page in pages)
-    crawled = sum(len(page.shown & page.found) for page in pages)
-    in_source = [(page, picture) for page in pages for picture in page.shown if page.in_bytes(picture)]
-    crawled_in_source = sum(picture in page.found for page, picture in in_source)
+    requested = sum(len(page.requested) for page in pages)
+    crawled = sum(len(page.requested & page.crawled) for page in pages)
+    in_source = [(page, picture) for page in pages for picture in page.requested if page.is_in_source(picture)]
+    crawled_in_source = sum(picture in page.crawled for page, picture in in_source)
     return {
         "pages": kind,
         "number": len(pages),
@@ -322,23 +322,23 @@ def _row(kind: str, pages: Sequence[Page]) -> Row:
         "found": _share(crawled, requested),
         "of them named in HTML or CSS": len(in_source),
         "of those found": _share(crawled_in_source, len(in_source)),
-        "found besides": sum(len(page.found - page.shown) for page in pages),
+        "found besides": sum(len(page.crawled - page.requested) for page in pages),
     }
 
 
 def rendered_row(kind: str, pages: Sequence[Page]) -> Row:
     """Return the results with a browser where it seems useful, and how often it was used in vain."""
-    requested = sum(len(page.shown) for page in pages)
-    by_script = [(page, picture) for page in pages for picture in page.shown if not page.in_bytes(picture)]
+    requested = sum(len(page.requested) for page in pages)
+    by_script = [(page, picture) for page in pages for picture in page.requested if not page.is_in_source(picture)]
     whole = [page for page in pages if page.is_whole]
     in_vain = sum(page.is_rendered for page in whole)
     return {
         "pages": kind,
         "number": len(pages),
         "pictures": requested,
-        "found": _share(sum(len(page.shown & page.found_rendering) for page in pages), requested),
+        "found": _share(sum(len(page.requested & page.crawled_rendering) for page in pages), requested),
         "pictures that scripts name": len(by_script),
-        "of those found": _share(sum(url in page.found_rendering for page, url in by_script), len(by_script)),
+        "of those found": _share(sum(url in page.crawled_rendering for page, url in by_script), len(by_script)),
         "pages rendered": sum(page.is_rendered for page in pages),
         "pages that needed none": len(whole),
         "of those rendered": f"{in_vain} ({_share(in_vain, len(whole))})",
@@ -352,8 +352,8 @@ def _share(part: int, whole: int) -> str:
 def _print_missed(pages: Iterable[Page]) -> None:
     for page in pages:
         path = urlsplit(page.url).path
-        for picture in sorted(page.shown - page.found_rendering):
-            place = "in bytes" if page.in_bytes(picture) else "by script"
+        for picture in sorted(page.requested - page.crawled_rendering):
+            place = "in bytes" if page.is_in_source(picture) else "by script"
             print("missed", place, "rendered" if page.is_rendered else "as served", path, picture)
         if page.is_rendered and page.is_whole:
             print("in vain", path)

@@ -74,7 +74,7 @@ class DrawingSets:
     def __init__(self) -> None:
         self._pairs = [_drawings(seed) for seed in range(PAIRS)]
 
-    def of(self, number: int) -> Mapping[str, bytes]:
+    def pictures_of(self, number: int) -> Mapping[str, bytes]:
         """Return the pictures of a case. No two cases share bytes, so that each is decoded separately."""
         return _CasePictures(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
 
@@ -100,7 +100,7 @@ def _drawings(seed: int) -> dict[str, bytes]:
     work = textured(seed, SIZE)
     copy = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
     registered, copy_bytes = _jpeg(work), _jpeg(copy)
-    pair = Pair.of(copy_bytes, registered, VERIFICATION)
+    pair = Pair.from_verification(copy_bytes, registered, VERIFICATION)
     views = (View.SIDE_BY_SIDE, View.OVERLAY, View.DIFFERENCE)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in views}
     return {WORK_PATH: registered, FOUND_PATH: copy_bytes, **drawings}
@@ -252,7 +252,7 @@ def make(count: int) -> tuple[float, ...]:
             head = folder.head(lambda: sample_report_facts(count))
             for volume in volumes:
                 numbers = range(volume.first, min(volume.first + IN_A_VOLUME, count + 1))
-                pictures = {str(number): drawings.of(number) for number in numbers}
+                pictures = {str(number): drawings.pictures_of(number) for number in numbers}
                 cases = tuple(sample_case(number, pictures[str(number)]) for number in numbers)
                 folder.add(volume, replace(head, cases=cases), pictures)
             files = folder.put_together(head, volumes, "report")

@@ -64,14 +64,14 @@ def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[R
 
         material = make_works(Path(name), photos, works)
         copies_folder = _write_copies(Path(name), material.works[:WORKS])
-        strangers = material.others[SOURCES : SOURCES + STRANGERS]
+        strangers = material.other_photos[SOURCES : SOURCES + STRANGERS]
         for path in strangers:
             shutil.copyfile(path, copies_folder / f"stranger-{path.name}")
         print(f"{len(strangers):,} strangers are seen with their bytes", file=sys.stderr, flush=True)
         with Product() as product:
             product.crawl(copies_folder)
-            product.match(product.waiting())
-            _insert_pictures(material.others, pictures)
+            product.match(product.pending_pictures())
+            _insert_pictures(material.other_photos, pictures)
             return list(_measure_searches(product, material.works, pictures))
 
 
@@ -108,14 +108,14 @@ def _measure_searches(product: "Product", works: Sequence[Path], pictures: int) 
         search(picture_ids)
         spent = _elapsed(began)
         what = "search everything seen, and compare what resembles each most"
-        yield {"what": what, "works": len(portion), **spent, **product.past(picture_ids)}
+        yield {"what": what, "works": len(portion), **spent, **product.search_statistics(picture_ids)}
         began = _now()
-        while remaining := product.unsearched(picture_ids):
+        while remaining := product.list_unsearched(picture_ids):
             search(remaining)
         spent = _elapsed(began)
-        yield {"what": "compare the rest", "works": len(portion), **spent, **product.past(picture_ids)}
+        yield {"what": "compare the rest", "works": len(portion), **spent, **product.search_statistics(picture_ids)}
     new = works[0].read_bytes() + b" "  # a separate work, whose copy is present
-    waiting_copy = product.seen(new + b" ")
+    waiting_copy = product.add_seen_picture(new + b" ")
     began = _now()
     product.add(new)
     matches = product.match_one(waiting_copy)

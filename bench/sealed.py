@@ -57,7 +57,7 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
                 progress(sum(count["copies"] for count in counts.values()))
                 count = counts[copy.family]
                 count["copies"] += 1
-                for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
+                for failed in product.failed_checks(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed
                     for message in failed:

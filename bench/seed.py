@@ -46,7 +46,7 @@ class Sizes:
             raise ValueError("Each case is seen at two places: so many sightings are needed at least.")
 
     @property
-    def found(self) -> int:
+    def picture_count(self) -> int:
         """Number of different pictures seen, each several times."""
         return max(2 * self.cases, self.sightings // 4)
 
@@ -96,7 +96,7 @@ class Seed:
         from registry import models
 
         sizes = self.sizes
-        yield "pictures", models.Picture, self._each(self._picture, sizes.works + sizes.found)
+        yield "pictures", models.Picture, self._each(self._picture, sizes.works + sizes.picture_count)
         yield "works", models.Work, self._each(self._work, sizes.works)
         yield "registered pictures", models.WorkPicture, self._each(_registered, sizes.works)
         yield "fingerprints", models.FingerprintRow, self._fingerprints()
@@ -128,13 +128,13 @@ class Seed:
     def _each(self, make: Any, count: int) -> Iterator[Row]:  # noqa: ANN401 - from a number to a row
         return (make(number) for number in range(1, count + 1))
 
-    def _some_time(self) -> datetime:
+    def _random_time(self) -> datetime:
         since = self.moment - timedelta(days=700)
         return since + (self.moment - since) * self.chance.random()
 
-    def _found(self, number: int) -> int:
+    def _picture_of(self, number: int) -> int:
         """Return the picture of a sighting, and of the match seen there."""
-        return self.sizes.works + (number - 1) % self.sizes.found + 1
+        return self.sizes.works + (number - 1) % self.sizes.picture_count + 1
 
     def _work_of(self, case: int) -> int:
         return case * 7919 % self.sizes.works + 1
@@ -150,7 +150,7 @@ class Seed:
             "format": "JPEG",
             "width": 1600,
             "height": 1200,
-            "first_seen": self._some_time(),
+            "first_seen": self._random_time(),
             "state": "done",
             "bytes_state": "expired",
             "thumbnail": self.thumbnails[number % len(self.thumbnails)],
@@ -161,7 +161,7 @@ class Seed:
         flags = ["plain"] if number % 400 == 0 else []
         author = f"Photographer {number % 200}"
         values = {"title": title, "author": author, "source_name": f"img_{number:06}.jpg", "low_information": flags}
-        return self._numbered(number) | {"registered_at": self._some_time()} | values
+        return self._with_number(number) | {"registered_at": self._random_time()} | values
 
     def _fingerprints(self) -> Iterator[Row]:
         """Yield empty local features, so that workers that run on this database have nothing to measure."""
@@ -173,7 +173,7 @@ class Seed:
     def _watch(self, number: int) -> Row:
         sources = [{"kind": "site", "url": f"https://www.party-{number}.example/"}]
         # Paused, so that workers that run on this database visit nothing.
-        return self._numbered(number) | {"name": f"Watch {number}", "sources": sources, "paused": True}
+        return self._with_number(number) | {"name": f"Watch {number}", "sources": sources, "paused": True}
 
     def _crawl(self, number: int) -> Row:
         watch, run = divmod(number - 1, RUNS)
@@ -190,12 +190,12 @@ class Seed:
     def _sighting(self, number: int) -> Row:
         crawl, party = number % self.sizes.crawls + 1, _party((number - 1) // 2)
         page, image = f"https://www.{party}/shop/{number}", f"https://img.{party}/{number}.jpg"
-        first_seen = self._some_time()
+        first_seen = self._random_time()
         return {
             "id": number,
             "crawl_id": crawl,
             "slice_id": crawl,
-            "picture_id": self._found(number),
+            "picture_id": self._picture_of(number),
             "page_key": _key(number),
             "image_key": _key(number * 7),
             "page_url": page,
@@ -214,7 +214,7 @@ class Seed:
         return {
             "id": number,
             "registered_id": self._work_of((number + 1) // 2),
-            "found_id": self._found(number),
+            "found_id": self._picture_of(number),
             "pipeline": "seeded",
             "decision": "certain" if certain else "review",
             "hamming": self.chance.randrange(40),
@@ -228,10 +228,10 @@ class Seed:
         }
 
     def _case(self, number: int) -> Row:
-        decision, opened = _decision(number), self._some_time()
+        decision, opened = _decision(number), self._random_time()
         decided = {"decided_at": opened + (self.moment - opened) / 2, "decided_by": self.person, "reason": "Looked at."}
         values = {"work_id": self._work_of(number), "party": _party(number - 1), "opened_at": opened}
-        return self._numbered(number) | values | {"decision": decision} | ({} if decision == "open" else decided)
+        return self._with_number(number) | values | {"decision": decision} | ({} if decision == "open" else decided)
 
     def _capture(self, number: int) -> Row:
         place = 2 * number - 1
@@ -241,20 +241,20 @@ class Seed:
 
     def _line(self, number: int) -> Row:
         values = {"kind": "opened", "sentence": "A match at a new place."}
-        return {"id": number, "case_id": (number - 1) // 3 + 1, "at": self._some_time(), **values}
+        return {"id": number, "case_id": (number - 1) // 3 + 1, "at": self._random_time(), **values}
 
     def _licence(self, number: int) -> Row:
-        return self._numbered(number) | {"licensee": f"Licensee {number}", "domain": f"licensee-{number}.example"}
+        return self._with_number(number) | {"licensee": f"Licensee {number}", "domain": f"licensee-{number}.example"}
 
     def _bundle(self, number: int, case: int) -> Row:
-        seal_values = {"seal_digest": _digest("seal", number), "sealed_at": self._some_time(), "state": "done"}
+        seal_values = {"seal_digest": _digest("seal", number), "sealed_at": self._random_time(), "state": "done"}
         return {"id": number, "case_id": case, "number": 1, **seal_values}
 
     def _package(self, number: int) -> Row:
         file = {"name": "studio-case-1-bundle-1.zip", "digest": "00" * 32, "size": 2_000_000, "crc": 0}
         state_values = {"made_at": self.moment, "expires_at": self.moment + timedelta(days=30), "state": "done"}
         request = {"recipient": "court", "asked_by": self.person, "files": [file] * BUNDLES_PER_PACKAGE}
-        return self._numbered(number) | request | state_values
+        return self._with_number(number) | request | state_values
 
     def _packed(self) -> Iterator[Row]:
         bundles = sum(1 for _ in self._confirmed())
@@ -267,17 +267,19 @@ class Seed:
     def _report(self, number: int) -> Row:
         file = {"name": f"report-{number}.pdf", "digest": "00" * 32, "size": 4_000_000, "media_type": "application/pdf"}
         parameters = {"title": f"Report {number}", "preparer": self.person}
-        return self._numbered(number) | {"parameters": parameters, "files": [file], "state": "done"}
+        return self._with_number(number) | {"parameters": parameters, "files": [file], "state": "done"}
 
     def _notice(self, number: int, case: int) -> Row:
         values = {"kind": "dmca", "language": "en", "party": _party(case - 1), "created_by": self.person}
         return (
-            self._numbered(number) | values | {"state": "sent", "created_at": self._some_time(), "sent_at": self.moment}
+            self._with_number(number)
+            | values
+            | {"state": "sent", "created_at": self._random_time(), "sent_at": self.moment}
         )
 
     def _upload(self, number: int) -> Row:
-        values = {"started_by": self.person, "started_at": self._some_time(), "closed_at": self.moment}
-        return self._numbered(number) | values | {"announced": self.sizes.files}
+        values = {"started_by": self.person, "started_at": self._random_time(), "closed_at": self.moment}
+        return self._with_number(number) | values | {"announced": self.sizes.files}
 
     def _file(self, number: int) -> Row:
         upload = (number - 1) // self.sizes.files + 1
@@ -288,10 +290,10 @@ class Seed:
         return {"id": number, "upload_id": upload, **values, "work_id": work, "outcome": outcome, "reason": reason}
 
     def _event(self, number: int) -> Row:
-        values = {"kind": "case.opened", "about": {"case": number}, "at": self._some_time()}
+        values = {"kind": "case.opened", "about": {"case": number}, "at": self._random_time()}
         return {"id": number, "owner_id": self.owner, **values}
 
-    def _numbered(self, number: int) -> Row:
+    def _with_number(self, number: int) -> Row:
         return {"id": number, "owner_id": self.owner, "number": number}
 
 

@@ -109,7 +109,7 @@ def with_timestamps(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
     earlier = [scene.facts.work.registration, slice_proof.log if slice_proof else None]
     sizes = sorted({proof.size for proof in earlier if proof is not None})
     consistency = tuple(ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))) for size in sizes)
-    digests = (scene.sealed.seal, compute_checkpoint_digest(entry.checkpoint))
+    digests = (scene.sealed_case.seal, compute_checkpoint_digest(entry.checkpoint))
     anchors = tuple(AnchorProof(digest, anchor.submit(digest)) for digest in digests)
     return replace(scene, proofs=Proofs(entry, consistency, anchors))
 
@@ -279,10 +279,10 @@ def forked_log(world: World, draw: Random) -> Change:
     fork = Log(FolderLogStore(place), key, scene.log.origin)
     for number in range(draw.randrange(5)):
         append_entry(fork, EntryType.REGISTRATION, {"work": f"W-{number}", "picture": draw.randbytes(32).hex()})
-    entry = append_entry(fork, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(fork, EntryType.SEAL, seal_opening(scene.sealed_case))
     proofs = Proofs(entry, _forged_consistency(fork, entry, scene, draw), scene.proofs.anchors)
     if draw.random() < 0.5:
-        anchors = tuple(anchor for anchor in proofs.anchors if anchor.digest == scene.sealed.seal)
+        anchors = tuple(anchor for anchor in proofs.anchors if anchor.digest == scene.sealed_case.seal)
         proofs = replace(proofs, anchors=anchors)
     return Change(scene.write(world.folder / "changed.zip", proofs), ("consistency", "checkpoint"))
 
@@ -331,7 +331,7 @@ def forged_as_a_whole(world: World, draw: Random) -> Change:
     early = scene.facts.opened_at - timedelta(days=draw.randrange(1, 3000))
     facts = replace(scene.facts, decision=decision, opened_at=early)
     again = reseal(scene, facts)
-    anchors = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
+    anchors = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed_case.seal)
     proofs = replace(again.proofs, anchors=anchors if draw.random() < 0.1 else ())
     whole = scene if draw.random() < 0.5 else replace(again, proofs=proofs)
     return Change(whole.write(world.folder / "changed.zip"), ("key", "checkpoint", "time"))
@@ -377,7 +377,7 @@ class Finding:
 
     kind: str
     outcome: str
-    named: bool
+    is_attributed: bool
     number: int
 
 
@@ -435,5 +435,5 @@ def _tidy(world: World) -> None:
 
 def _row(kind: str, findings: Sequence[Finding]) -> Row:
     counts = Counter(item.outcome for item in findings)
-    attributed = sum(item.named for item in findings)
+    attributed = sum(item.is_attributed for item in findings)
     return {"change": kind, "changes": len(findings), **{item: counts[item] for item in OUTCOMES}, "named": attributed}

@@ -57,7 +57,7 @@ class SourcePictures:
 
     folder: Path
     works: Sequence[Path]
-    others: Sequence[Path]
+    other_photos: Sequence[Path]
 
 
 def make_works(folder: Path, photos: Sequence[Path], count: int) -> SourcePictures:
@@ -124,13 +124,13 @@ def _make_picture(folder: Path, number: int, sources: SourcePictures, grain: Ima
     chance = random.Random(SEED * 1_000_003 + number)
     if number % COPIES == COPIES - 1:
         work = open_photo(chance.choice(sources.works))
-        beside = [open_photo(chance.choice(sources.others)) for _ in range(3)]
+        beside = [open_photo(chance.choice(sources.other_photos)) for _ in range(3)]
         copy = edited(chance.choice(EDITS), work, beside, number)
         (folder / f"copy-{number:06d}{copy.suffix}").write_bytes(copy.data)
     elif number % SMALL == 0 and chance.random() < ICONS:
         (folder / f"other-{number:06d}.png").write_bytes(icon(chance))
     else:
-        picture = _vary(open_photo(sources.others[number % len(sources.others)]), chance)
+        picture = _vary(open_photo(sources.other_photos[number % len(sources.other_photos)]), chance)
         if number % SMALL == 0:
             side = chance.choice(THUMBNAILS)
             picture.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -192,7 +192,7 @@ class Stages:
         self.rows = list(rows)
         self._out, self._data = out, data
 
-    def waits(self, name: str) -> bool:
+    def is_pending(self, name: str) -> bool:
         """Return True if this stage has not been completed yet."""
         return all(row["stage"] != name for row in self.rows)
 
@@ -311,7 +311,7 @@ def _load_rows(folder: Path, options: dict[str, int], rows_path: Path) -> list[R
 
 def _prepare_works(stages: Stages, folder: Path, photos: Sequence[Path], works: int) -> SourcePictures:
     name = "make the works (not the product's)"
-    if not stages.waits(name):
+    if not stages.is_pending(name):
         return existing_works(folder, photos, works)
     with stages.stage(name, works):
         return make_works(folder, photos, works)
@@ -323,9 +323,9 @@ def _run(stages: Stages, sources: SourcePictures, pictures: int, reported: int) 
     with Product() as product:
         _register(stages, product, sources.works)
         name = "keep the index of local votes up, in the background"
-        if stages.waits(name):
+        if stages.is_pending(name):
             with stages.stage(name, len(sources.works)):
-                product.keep_votes_up()
+                product.rebuild_votes()
         for start in range(0, pictures, PICTURES_AT_ONCE):
             _portion(stages, product, sources, range(start, min(start + PICTURES_AT_ONCE, pictures)))
         if reported:
@@ -337,8 +337,8 @@ def _register(stages: Stages, product: "Product", works: Sequence[Path]) -> None
     for start in range(0, len(works), WORKS_AT_ONCE):
         portion = works[start : start + WORKS_AT_ONCE]
         name = f"register works, a process a core, until {start + len(portion):,}"
-        if stages.waits(name):
-            remaining = product.unregistered(portion)
+        if stages.is_pending(name):
+            remaining = product.list_unregistered(portion)
             with stages.stage(name, len(remaining)):
                 product.register(remaining)
 
@@ -347,17 +347,17 @@ def _portion(stages: Stages, product: "Product", sources: SourcePictures, number
     """Create, import and match the pictures of these numbers."""
     upto = f"until {numbers.stop:,}"
     imported, matched = f"import pictures, {upto}", f"match pictures, a process a core, {upto}"
-    if stages.waits(imported):
+    if stages.is_pending(imported):
         with stages.stage(f"make pictures, {upto} (not the product's)", len(numbers)):
             folders = make_pictures(sources, numbers)
         with stages.stage(imported, len(numbers)):
             for folder in folders:
                 product.crawl(folder)
-    if stages.waits(matched):
-        picture_ids = product.waiting()
+    if stages.is_pending(matched):
+        picture_ids = product.pending_pictures()
         with stages.stage(matched, len(picture_ids)):
             product.match(picture_ids)
-        print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)
+        print(f"cases: {product.cases():,}; {product.count_matches()}", file=sys.stderr, flush=True)
 
 
 def icon(chance: random.Random) -> bytes:

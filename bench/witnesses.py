@@ -45,7 +45,7 @@ def _calendar(folder: Path, count: int) -> Row:
         blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
         anchor = OpenTimestampsAnchor("c", [chain.url], blocks, development=True, session=SESSION)
         seconds, receipts = _measure_submission(anchor, count)
-        chain.mine()
+        chain.mine_block()
         receipts = {digest: anchor.upgrade(digest, receipt) for digest, receipt in receipts.items()}
     return _row("OpenTimestamps calendar", anchor, seconds / count, receipts, "–")
 

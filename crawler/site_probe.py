@@ -123,21 +123,21 @@ class _Visit:
     def look(self, url: str) -> Look:
         policy = self._policy(url)
         if not policy.allows(url):
-            return self._told(url, policy, "", ())
+            return self._to_look(url, policy, "", ())
         answer = self._get(url)
         if origin_of(answer.url) != origin_of(url):
             policy = self._policy(answer.url)
             if not policy.allows(answer.url):
-                return self._told(answer.url, policy, "", ())
+                return self._to_look(answer.url, policy, "", ())
         if not 200 <= answer.status < 300:
             raise RefusedError(f"The server answered with status {answer.status}.", reason=f"http-{answer.status}")
         kind, document = _read_answer(answer, self._token)
         proposals = [Proposal(kind, answer.url)]
         if kind is SourceKind.SITE:
             proposals += self._offered(answer.url, policy, document)
-        return self._told(answer.url, policy, document.title, tuple(dict.fromkeys(proposals)))
+        return self._to_look(answer.url, policy, document.title, tuple(dict.fromkeys(proposals)))
 
-    def _told(self, url: str, policy: SitePolicy, title: str, proposals: tuple[Proposal, ...]) -> Look:
+    def _to_look(self, url: str, policy: SitePolicy, title: str, proposals: tuple[Proposal, ...]) -> Look:
         rule = policy.reservation(url)
         robots = Robots.ALLOWS if policy.allows(url) else Robots.FORBIDS
         if policy.rules is None:
@@ -189,17 +189,17 @@ class _Visit:
 
     def _get(self, url: str, most: int = PAGE_BYTES) -> _Answer:
         try:
-            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._left()))
+            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._seconds_left()))
             media_type = response.headers.get("Content-Type", "")
-            body = read_beginning(response, most, min(REQUEST_SECONDS, self._left()))
+            body = read_beginning(response, most, min(REQUEST_SECONDS, self._seconds_left()))
         except requests.ReadTimeout as error:
             raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW) from error
         except requests.RequestException as error:
-            self._left()
+            self._seconds_left()
             raise RefusedError("The server couldn't be reached.", reason=Reason.UNREACHABLE) from error
         return _Answer(response.url, response.status_code, media_type, body)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         seconds_left = self._until - time.monotonic()
         if seconds_left <= 0:
             raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW)
@@ -207,7 +207,7 @@ class _Visit:
 
     def _check(self, url: str) -> None:
         """Check the time limit and the host before each request and redirect; slow redirects get no extra time."""
-        self._left()
+        self._seconds_left()
         if self._denied(host_of(url)):
             raise RefusedError(f"The host {host_of(url)} isn't visited.", reason=Reason.DENIED_HOST)
 

@@ -21,7 +21,7 @@ class Archive:
     """The archive while it is being served."""
 
     url: str
-    _held: dict[str, bytes] = field(repr=False)
+    _files: dict[str, bytes] = field(repr=False)
 
     def settings(self) -> str:
         """Return the line of `exhibit.toml` with its URL."""
@@ -29,7 +29,7 @@ class Archive:
 
     def hold(self, work: Path) -> None:
         """Add a capture of a small copy of a work."""
-        self._held[URL] = small_copy(work, 480, 85)
+        self._files[URL] = small_copy(work, 480, 85)
 
 
 @contextmanager
@@ -47,9 +47,9 @@ class _Handler(StandIn):
         """Send the index of all captures, or the bytes of one capture."""
         if self.path.startswith("/cdx/search/cdx?"):
             [names] = parse_qs(urlsplit(self.path).query)["fl"]
-            lines = (_index_line(url, data, names.split(",")) for url, data in self.held.items())
+            lines = (_index_line(url, data, names.split(",")) for url, data in self.files.items())
             return self.send("text/plain", "".join(lines).encode())
-        data = self.held.get(self.path.removeprefix(f"/web/{CAPTURED}id_/"))
+        data = self.files.get(self.path.removeprefix(f"/web/{CAPTURED}id_/"))
         return data is not None and self.send("image/jpeg", data)
 
 

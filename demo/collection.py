@@ -24,7 +24,7 @@ class Collection:
     """The collection while it is being served."""
 
     url: str
-    _held: dict[str, bytes] = field(repr=False)
+    _files: dict[str, bytes] = field(repr=False)
 
     def be_asked(self, data: Path) -> None:
         """Override the shipped mapping in a data folder, so that Exhibit queries this server instead of Openverse."""
@@ -36,7 +36,7 @@ class Collection:
 
     def hold(self, work: Path) -> None:
         """Add a copy of a work."""
-        self._held[PICTURE] = small_copy(work, 640, 80)
+        self._files[PICTURE] = small_copy(work, 640, 80)
 
 
 @contextmanager
@@ -55,13 +55,15 @@ class _Handler(StandIn):
         request = urlsplit(self.path)
         if request.path == "/v1/images/":
             words = parse_qs(request.query).get("q", [""])[0].lower()
-            return self.send("application/json", json.dumps(self._found() if WORDS in words else _NOTHING).encode())
+            return self.send(
+                "application/json", json.dumps(self._search_results() if WORDS in words else _NOTHING).encode()
+            )
         if request.path == PAGE:
             return self.send("text/html", f'<title>A lighthouse</title><img src="{PICTURE}" alt="">'.encode())
-        data = self.held.get(request.path)
+        data = self.files.get(request.path)
         return data is not None and self.send("image/jpeg", data)
 
-    def _found(self) -> dict[str, object]:
+    def _search_results(self) -> dict[str, object]:
         base = f"http://{self.headers['Host']}"
         result = {"id": "1", "title": "A lighthouse", "url": base + PICTURE, "foreign_landing_url": base + PAGE}
         return {"result_count": 1, "page_count": 1, "page_size": 20, "page": 1, "results": [result]}

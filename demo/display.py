@@ -28,7 +28,7 @@ class Display:
     out: TextIO
     seconds: dict[str, float] = field(default_factory=dict)
     _last: float = 0.0
-    _said: str = ""
+    _last_line: str = ""
     _live: bool = False
 
     def __post_init__(self) -> None:
@@ -50,8 +50,8 @@ class Display:
         if self._live:
             self.out.write(f"\r{text[:WIDTH]:<{WIDTH}}")
             self.out.flush()
-        elif time.monotonic() - self._last >= (AGAIN_SECONDS if text == self._said else EVERY_SECONDS):
-            self._last, self._said = time.monotonic(), text
+        elif time.monotonic() - self._last >= (AGAIN_SECONDS if text == self._last_line else EVERY_SECONDS):
+            self._last, self._last_line = time.monotonic(), text
             self.say(text)
 
     def note(self, sentence: str) -> None:

@@ -35,7 +35,7 @@ class Page:
     path: str
     title: str
     text: str
-    shown: tuple[PagePicture, ...]
+    pictures: tuple[PagePicture, ...]
 
     @property
     def stylesheet(self) -> str:
@@ -44,13 +44,13 @@ class Page:
 
     def using(self, *techniques: str) -> tuple[PagePicture, ...]:
         """Return the images shown with one of these techniques."""
-        return tuple(picture for picture in self.shown if picture.technique in techniques)
+        return tuple(picture for picture in self.pictures if picture.technique in techniques)
 
 
 def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
     """Render a page: head, navigation with (path, words) links, text and images."""
     menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
-    pictures = "\n".join(_figure(picture) for picture in page.shown if picture.technique in _TAGS)
+    pictures = "\n".join(_figure(picture) for picture in page.pictures if picture.technique in _TAGS)
     classes = "\n".join(
         f'<div class="picture p{number}" role="img" aria-label="{escape(picture.caption)}"></div>'
         for number, picture in enumerate(page.using("stylesheet"))

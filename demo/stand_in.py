@@ -14,7 +14,7 @@ from PIL import Image
 class StandIn(BaseHTTPRequestHandler):
     """Responds in a service's documented format with the files in ``held``, by path or URL."""
 
-    held: dict[str, bytes]
+    files: dict[str, bytes]
 
     def log_message(self, *_: object) -> None:
         """Log nothing: the demonstration has its own display."""

@@ -12,7 +12,7 @@ def summary(result: Result) -> str:
     tally = result.tally
     plain = {
         "planted": tally.planted,
-        "found": tally.found,
+        "found": tally.matched,
         "false_alarms": len(tally.false_alarms),
         "licensed_spared": tally.licensed_spared,
         "refused": tally.refused,
@@ -30,9 +30,9 @@ def table(result: Result, out: Path, opening: str) -> str:
 
 def _edits(result: Result) -> list[str]:
     tally = result.tally
-    rows = [f"  {edit:<14}{planted:>9}{tally.found[edit]:>9}" for edit, planted in tally.planted.items()]
-    total = f"  {'all':<14}{sum(tally.planted.values()):>9}{sum(tally.found.values()):>9}"
-    missed_lines = [f"  missed: {use.work}, {use.edit}, at {use.image_url}" for use in tally.missed]
+    rows = [f"  {edit:<14}{planted:>9}{tally.matched[edit]:>9}" for edit, planted in tally.planted.items()]
+    total = f"  {'all':<14}{sum(tally.planted.values()):>9}{sum(tally.matched.values()):>9}"
+    missed_lines = [f"  missed: {use.work}, {use.edit}, at {use.image_url}" for use in tally.missed_uses]
     review = [f"  {tally.for_review} of the found are left to a person's review"] if tally.for_review else []
     return ["", f"  {'edit':<14}{'planted':>9}{'found':>9}", *rows, total, *review, *missed_lines]
 

@@ -36,9 +36,9 @@ class Tally:
     """
 
     planted: dict[str, int]
-    found: dict[str, int]
+    matched: dict[str, int]
     for_review: int
-    missed: tuple[Use, ...]
+    missed_uses: tuple[Use, ...]
     licensed_spared: int
     licensed_raised: tuple[Use, ...]
     licensed_unnoticed: tuple[Use, ...]
@@ -57,9 +57,9 @@ def tally(plan: Plan, cases: Sequence[SeenCase], refusals: Sequence[SeenRefusal]
     refused_urls = {refusal.url for refusal in refusals}
     return Tally(
         planted=_by_edit(plan.planted),
-        found=_by_edit(matches),
+        matched=_by_edit(matches),
         for_review=sum(uncovered[_place(use)] != "certain" for use in matches),
-        missed=tuple(use for use in plan.planted if _place(use) not in uncovered),
+        missed_uses=tuple(use for use in plan.planted if _place(use) not in uncovered),
         licensed_spared=len(spared),
         licensed_raised=raised,
         licensed_unnoticed=tuple(use for use in plan.licensed if _place(use) not in covered_uses and use not in raised),

@@ -98,7 +98,7 @@ class AccessClass:
         """Name of the rate limit for large requests; empty if there is none."""
         return f"{self.action}-large" if self.rate_of_large else ""
 
-    def most(self, request: HttpRequest) -> int:
+    def max_bytes(self, request: HttpRequest) -> int:
         """Return the maximum number of bytes of this request."""
         is_known = self.who in _CHECKS and _CHECKS[self.who](request)
         return self.of_known if is_known else self.of_nobody

@@ -91,7 +91,7 @@ class Helper:
             while True:
                 fresh = self._answered == 0
                 try:
-                    return self._asked({"question": question, **limits}, data, seconds)
+                    return self._request({"question": question, **limits}, data, seconds)
                 except _EndedError as ended:
                     if ended.status == _STALLED and not stalled:  # all helpers stall when the machine itself was paused
                         stalled = True
@@ -109,8 +109,8 @@ class Helper:
                     if fresh:
                         raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
 
-    def _asked(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Response:
-        channel, memory = self._ends or self._started()
+    def _request(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Response:
+        channel, memory = self._ends or self._start()
         shared, text = memory.fileno(), json.dumps(question).encode()
         try:
             channel.settimeout(_START_SECONDS + _PATIENCE * seconds)
@@ -134,7 +134,7 @@ class Helper:
         self._answered += 1
         return response, output
 
-    def _started(self) -> tuple[socket.socket, IO[bytes]]:
+    def _start(self) -> tuple[socket.socket, IO[bytes]]:
         try:
             linux = sys.platform == "linux"
             memory = os.fdopen(os.memfd_create(self.module), "rb") if linux else TemporaryFile()  # noqa: SIM115 - kept

@@ -95,22 +95,22 @@ def _match(options: argparse.Namespace) -> ExitCode:
         with ExitStack() as stack:
             places = options.works, options.pictures, stack.enter_context(_scratch(options.cache)), options.jobs
             stack.enter_context(out)
-            for item in stack.enter_context(closing(match_pictures(*places, meter.show, out.left))):
+            for item in stack.enter_context(closing(match_pictures(*places, meter.show, out.resume))):
                 if isinstance(item, PictureResult):
-                    out.add(item.path, item.found)
+                    out.add(item.path, item.results)
                 unread += isinstance(item, Skipped)
-                for skipped in item.found if isinstance(item, PictureResult) else (item,):
+                for skipped in item.results if isinstance(item, PictureResult) else (item,):
                     if isinstance(skipped, Skipped):
-                        meter.say(f"skipped {skipped.path}: {skipped.reason}")
+                        meter.print_line(f"skipped {skipped.path}: {skipped.reason}")
                 if isinstance(item, RegisteredFile):
-                    meter.say(f"{item.path} {describe_restrictions(item.held_back)}")
+                    meter.print_line(f"{item.path} {describe_restrictions(item.review_reasons)}")
     except (ExhibitError, KeyboardInterrupt):
-        if out.begun:
-            meter.say(
+        if out.is_started:
+            meter.print_line(
                 f"{out.matches} matches of {out.pictures} pictures in {out.path}. Run the command again to continue."
             )
         raise
-    meter.say(f"{out.matches} matches in {out.path}, {out.skipped + unread} files skipped")
+    meter.print_line(f"{out.matches} matches in {out.path}, {out.skipped + unread} files skipped")
     return ExitCode.DONE
 
 
@@ -122,7 +122,7 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     if output_paths and verification.transform is None:
         print("The pictures cannot be aligned, so no drawings were written.", file=sys.stderr)
     elif output_paths:
-        pair = Pair.of(second, first, verification)
+        pair = Pair.from_verification(second, first, verification)
         for view, path in output_paths.items():
             with _open_replacement(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
@@ -198,7 +198,7 @@ class _Meter:
     """Progress on standard error: one line that is rewritten on a terminal, a line for every tenth elsewhere."""
 
     def __init__(self) -> None:
-        self._shown = ""
+        self._progress_line = ""
 
     def show(self, stage: str, done: int, total: int) -> None:
         """Show the progress of a stage."""
@@ -206,16 +206,18 @@ class _Meter:
         step = max(1, total // (200 if is_terminal else 10))
         if done % step and done != total:
             return
-        self._shown = f"{stage} {done} of {total}"
+        self._progress_line = f"{stage} {done} of {total}"
         print(
-            f"\r\x1b[2K{self._shown}" if is_terminal else self._shown, file=sys.stderr, end="" if is_terminal else "\n"
+            f"\r\x1b[2K{self._progress_line}" if is_terminal else self._progress_line,
+            file=sys.stderr,
+            end="" if is_terminal else "\n",
         )
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Show a permanent line."""
-        if self._shown and sys.stderr.isatty():
+        if self._progress_line and sys.stderr.isatty():
             print(file=sys.stderr)
-        self._shown = ""
+        self._progress_line = ""
         print(line, file=sys.stderr)
 
 

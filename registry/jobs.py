@@ -103,7 +103,7 @@ class Job:
         """
         return f"{self.name}_asked" if is_requested and self.asked else self.name
 
-    def only(self, task: str) -> Mapping[str, Any]:
+    def row_filter(self, task: str) -> Mapping[str, Any]:
         """Return the filter for the rows that a task handles."""
         return {} if task == self.name else self.asked
 

@@ -37,7 +37,7 @@ def check(model: Descriptor, studio: Studio, collection: Collection, device: tor
     own = likeness[rows, rows // VIEWS]
     numbers = torch.from_numpy(collection.works)
     shown_works = torch.from_numpy(
-        np.concatenate([np.concatenate([picture.shown[1:], picture.behind[1:]], 1) for picture in made])
+        np.concatenate([np.concatenate([picture.copied_pictures[1:], picture.behind[1:]], 1) for picture in made])
     )
     present = torch.zeros_like(likeness, dtype=torch.bool)
     columns = torch.tensor([*collection.held_out, *collection.training[:: len(collection.training) // DISTRACTORS + 1]])

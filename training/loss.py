@@ -27,20 +27,20 @@ class Labels:
         seen: int64, shape (n, b): all works visible in it.
     """
 
-    shown: Tensor
-    seen: Tensor
+    copied: Tensor
+    visible: Tensor
 
     def rows(self, selection: Tensor | slice) -> "Labels":
         """Return a selection of the views."""
-        return Labels(self.shown[selection], self.seen[selection])
+        return Labels(self.copied[selection], self.visible[selection])
 
     def __len__(self) -> int:
-        return len(self.shown)
+        return len(self.copied)
 
 
 def concatenate(first: Labels, second: Labels) -> Labels:
     """Concatenate the views of both."""
-    return Labels(torch.cat([first.shown, second.shown]), torch.cat([first.seen, second.seen]))
+    return Labels(torch.cat([first.copied, second.copied]), torch.cat([first.visible, second.visible]))
 
 
 def have_common_work(first: Tensor, second: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Loss:
     total: Tensor
     search: float
     entropy: float
-    found: float
+    recall: float
 
 
 def compute_loss(vectors: Tensor, labels: Labels, mild: Tensor, bank: Tensor, banked: Labels) -> Loss:
@@ -81,12 +81,12 @@ def compute_loss(vectors: Tensor, labels: Labels, mild: Tensor, bank: Tensor, ba
         banked: Works contained in the vectors of the bank.
     """
     likeness = vectors @ vectors.T
-    apart = ~have_common_work(labels.seen, labels.seen)
-    own = have_common_work(labels.shown, labels.shown) & (mild[:, None] ^ mild[None])
+    apart = ~have_common_work(labels.visible, labels.visible)
+    own = have_common_work(labels.copied, labels.copied) & (mild[:, None] ^ mild[None])
     among = _contrast(likeness, own, apart)
     strong = labels.rows(~mild)
     similarities = vectors[~mild] @ bank.T
-    shows, unlike = have_common_work(strong.shown, banked.shown), ~have_common_work(strong.seen, banked.seen)
+    shows, unlike = have_common_work(strong.copied, banked.copied), ~have_common_work(strong.visible, banked.visible)
     shows[:, int(mild.sum()) :] = False  # an older key of the same picture may be of another part of it
     search = _contrast(similarities, shows, unlike)
     nearest = torch.cat(
@@ -99,7 +99,7 @@ def compute_loss(vectors: Tensor, labels: Labels, mild: Tensor, bank: Tensor, ba
         total=0.5 * (among + search) + ENTROPY_WEIGHT * entropy,
         search=float(search.detach()),
         entropy=float(entropy.detach()),
-        found=float((best > _hardest(similarities, unlike)[:, 0]).float().mean()),
+        recall=float((best > _hardest(similarities, unlike)[:, 0]).float().mean()),
     )
 
 

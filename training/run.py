@@ -95,12 +95,12 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.begun = time.monotonic()
+        self.started_at = time.monotonic()
 
     @property
     def minutes(self) -> float:
         """Minutes since the start."""
-        return (time.monotonic() - self.begun) / 60
+        return (time.monotonic() - self.started_at) / 60
 
     def say(self, line: str) -> None:
         """Write a line."""
@@ -189,13 +189,15 @@ class Run:
             return [self._studio.make(job) for job in jobs]
         return [self._pool.submit(self._studio.make, job) for job in jobs]
 
-    def _held(self, results: list[ViewBatch]) -> Labels:
-        copied = self._works[torch.from_numpy(np.concatenate([result.shown for result in results])).to(self._device)]
+    def _labels(self, results: list[ViewBatch]) -> Labels:
+        copied = self._works[
+            torch.from_numpy(np.concatenate([result.copied_pictures for result in results])).to(self._device)
+        ]
         behind = self._works[torch.from_numpy(np.concatenate([result.behind for result in results])).to(self._device)]
         return Labels(copied, torch.cat([copied, behind], 1))
 
     def _step(self, results: list[ViewBatch], share: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        labels = self._held(results)
+        labels = self._labels(results)
         maps = self._frozen(as_input(np.concatenate([result.pixels for result in results])).to(self._device))
         mild = torch.arange(len(labels), device=self._device) % (1 + self._plan.views) == 0
         last = torch.cat(list(self._upper(self._model, maps)))
@@ -209,8 +211,8 @@ class Run:
         places = self._places(last, results, labels) if self._plan.places else torch.zeros(())
         self._move(loss.total + self._plan.places * places, share)
         self._bank, self._banked = self._bank[: self._plan.bank], self._banked.rows(slice(self._plan.bank))
-        self._picker.remember([int(result.shown[0, 0]) for result in results], keys.cpu().numpy())
-        return np.array([loss.search, loss.entropy, loss.found, float(places.detach())])
+        self._picker.remember([int(result.copied_pictures[0, 0]) for result in results], keys.cpu().numpy())
+        return np.array([loss.search, loss.entropy, loss.recall, float(places.detach())])
 
     def _places(self, last: Tensor, results: list[ViewBatch], labels: Labels) -> Tensor:
         """Compute the loss of cells of the last map identifying their place in the work."""
@@ -222,7 +224,7 @@ class Run:
         cells, works = (
             functional.normalize(self._cell_head(last[part].flatten(2).mT), dim=2) for part in (is_known, mild)
         )
-        apart = ~have_common_work(labels.rows(is_known).seen, labels.rows(mild).seen)
+        apart = ~have_common_work(labels.rows(is_known).visible, labels.rows(mild).visible)
         return places_of(cells, works, overlaps[is_known], own[is_known], apart)
 
     def _upper(self, model: Descriptor, maps: Tensor) -> Iterator[Tensor]:

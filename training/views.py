@@ -101,7 +101,7 @@ class View:
     """
 
     pixels: Pixels
-    shown: list[int]
+    copied_pictures: list[int]
     behind: list[int] = field(default_factory=list)
     origin: NDArray[np.float32] | None = None
 
@@ -138,7 +138,7 @@ class ViewBatch:
     """
 
     pixels: NDArray[np.uint8]
-    shown: NDArray[np.int64]
+    copied_pictures: NDArray[np.int64]
     behind: NDArray[np.int64]
     overlaps: NDArray[np.float32]
 
@@ -275,10 +275,10 @@ class Studio:
     def _neighbour(self, rng: Generator, view: View, job: Job, partners: list[int]) -> Pixels:
         if partners and chance(rng, 0.75):
             picture = int(partners.pop())
-            view.shown.append(picture)
+            view.copied_pictures.append(picture)
             return self.work(picture, job.seed)
         picture = self._other(rng)
-        view.shown.append(picture)
+        view.copied_pictures.append(picture)
         return self._pixels[picture]
 
     def _page(self, rng: Generator, view: View, job: Job) -> None:  # noqa: ARG002 - one call for all three
@@ -314,7 +314,7 @@ def _fit(pixels: Pixels, width: int, height: int) -> Pixels:
 def _to_batch(views: Sequence[View], side: int) -> ViewBatch:
     return ViewBatch(
         np.stack([resize(view.pixels, side, side) for view in views]),
-        np.array([_pad(view.shown, MAX_SHOWN) for view in views], np.int64),
+        np.array([_pad(view.copied_pictures, MAX_SHOWN) for view in views], np.int64),
         np.array([_pad(view.behind, MAX_BEHIND) for view in views], np.int64),
         np.stack([_overlaps(view, views[0], side) for view in views]),
     )

@@ -53,7 +53,7 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
 
 def questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Query]:
     """Yield each work in some single primitives, then in chains of both kinds, unless too little of it remains."""
-    around = [np.asarray(open_photo(path)) for path in parts.others]
+    around = [np.asarray(open_photo(path)) for path in parts.neighbours]
     order = random.Random(seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
     for number, path in enumerate(parts.works):
         work = np.asarray(open_photo(path))

@@ -92,7 +92,7 @@ class _Rows:
         self.__dict__.pop("matrix", None)
 
     @property
-    def are_none(self) -> bool:
+    def is_empty(self) -> bool:
         """True if no picture has any vectors."""
         return not self._rows
 
@@ -137,7 +137,7 @@ class HashRetriever:
     def distances(self, look: LoadedPicture) -> Distances:
         """Return the distance in bits to each registered picture."""
         rows = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
-        if self._rows.are_none or not len(rows):
+        if self._rows.is_empty or not len(rows):
             return np.full(self._rows.count, FAR)
         every = self._rows.matrix.view(np.uint64)
         return self._rows.nearest(np.min([np.bitwise_count(every ^ row).sum(axis=1) for row in rows], axis=0))

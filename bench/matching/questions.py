@@ -41,7 +41,7 @@ class Roles:
     """
 
     works: tuple[Path, ...]
-    others: tuple[Path, ...]
+    neighbours: tuple[Path, ...]
     unrelated: tuple[Path, ...]
     distractors: tuple[Path, ...]
 
@@ -95,7 +95,7 @@ def answer_of(query: Query, registered: Registered, retrievers: Sequence[Retriev
     """
     look = LoadedPicture(query.data)
     started = processor_seconds()
-    results = registered.compared(look)
+    results = registered.match(look)
     seconds = processor_seconds() - started
     decisions = {names[work]: item.decision for work, item in results if item.decision is not Decision.NONE}
     places = {item.name: rank_of(item.distances(look), names, query.work) for item in retrievers}

@@ -38,7 +38,7 @@ class Registered:
         self._counts = {space.id: 0 for space in SPACES}
         vectors: dict[str, list[bytes]] = {space.id: [] for space in SPACES}
         for path in files:
-            for fingerprint in self._measured(path):
+            for fingerprint in self._measure_work(path):
                 vectors[fingerprint.space].append(fingerprint.vector)
             progress(len(self))
         self._indexes = {space.id: _build_index(space, folder, vectors[space.id]) for space in SPACES}
@@ -53,7 +53,7 @@ class Registered:
         self._votes.upsert(np.array([number]), [self.features(number).local.descriptors[:STORED_LOCAL_FEATURES]])
         self._owners[ROOTSIFT.id, number] = number
 
-    def _measured(self, path: Path) -> Iterator[Fingerprint]:
+    def _measure_work(self, path: Path) -> Iterator[Fingerprint]:
         """Yield the vectors of the next work. Each has its number when it is yielded."""
         number = len(self._files)
         self._files.append(path)
@@ -91,7 +91,7 @@ class Registered:
         """Return the features of a work."""
         return self._cache.get(self._digests[work], self._files[work].read_bytes)
 
-    def compared(self, look: LoadedPicture) -> list[tuple[int, Verification]]:
+    def match(self, look: LoadedPicture) -> list[tuple[int, Verification]]:
         """Run the product's complete matching for one picture."""
         return find_works(look.features, lambda: look.data, self)
 

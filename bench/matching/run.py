@@ -101,7 +101,7 @@ def _query_counts(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
         "further pictures registered": len(parts.distractors),
         "unrelated photographs": unrelated,
         "edits of each of them, besides itself": choice.each,
-        "neighbours and backgrounds": len(parts.others),
+        "neighbours and backgrounds": len(parts.neighbours),
         "seed": choice.seed,
         "pipeline": PIPELINE,
     }
@@ -112,7 +112,7 @@ def _summary(parts: Roles, unrelated: int) -> str:
     absent = "".join(f"; {name} isn't installed and is left out" for name in missing_peers())
     return (
         f"{len(parts.works):,} works and {len(parts.distractors):,} more registered, {unrelated:,} unrelated photos,"
-        f" {len(parts.others):,} as neighbours and backgrounds{absent}"
+        f" {len(parts.neighbours):,} as neighbours and backgrounds{absent}"
     )
 
 
@@ -121,8 +121,8 @@ def _results(
 ) -> tables.Results:
     retrievers = peers_of(parts, registered)
     names = [str(path) for path in parts.registered]
-    questions = copy_queries(parts.works, parts.others, choice.edits, choice.seed)
-    stranger_questions = unrelated_queries(unrelated, parts.others, choice.each, choice.seed)
+    questions = copy_queries(parts.works, parts.neighbours, choice.edits, choice.seed)
+    stranger_questions = unrelated_queries(unrelated, parts.neighbours, choice.each, choice.seed)
     counts = len(parts.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
     every = run_queries(
         "pictures asked",

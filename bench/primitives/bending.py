@@ -25,7 +25,7 @@ def _at(
 ) -> Canvas:
     """Warp by coordinates as returned by :func:`_centred`."""
     x, y = (np.asarray(c * half + side / 2, np.float32) for c, side in zip((across, down), canvas.size, strict=True))
-    return canvas.warped(x, y, mirror_edges=mirror_edges)
+    return canvas.warp(x, y, mirror_edges=mirror_edges)
 
 
 def barrel(canvas: Canvas, chance: Chance) -> Canvas:
@@ -118,7 +118,7 @@ def open_book(canvas: Canvas, chance: Chance) -> Canvas:
     fold, depth = chance.uniform(-0.3, 0.3), chance.level(0.04, 0.16)
     near = np.exp(-np.abs(across - fold) / 0.25)
     bent = _at(canvas, across + np.sign(across - fold) * depth * near, down * (1 + depth * near), half)
-    return bent.painted(bent.pixels * (1 - 0.5 * near**3)[..., None])
+    return bent.with_pixels(bent.pixels * (1 - 0.5 * near**3)[..., None])
 
 
 def folded(canvas: Canvas, chance: Chance) -> Canvas:
@@ -129,7 +129,7 @@ def folded(canvas: Canvas, chance: Chance) -> Canvas:
     part = np.clip(((across / edge + 1) * 1.5).astype(int), 0, 2)
     inside = (across / edge + 1) * 1.5 - part - 0.5
     bent = _at(canvas, across, down * (1 + slopes[part] * inside), half)
-    return bent.painted(bent.pixels * (1 + 0.3 * slopes[part])[..., None])
+    return bent.with_pixels(bent.pixels * (1 + 0.3 * slopes[part])[..., None])
 
 
 def arched(canvas: Canvas, chance: Chance) -> Canvas:

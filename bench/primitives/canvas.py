@@ -31,11 +31,11 @@ class Canvas:
         """Width and height."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
-    def painted(self, pixels: NDArray[np.generic]) -> "Canvas":
+    def with_pixels(self, pixels: NDArray[np.generic]) -> "Canvas":
         """Return the canvas with other colours (0 to 255, clipped) and the same origins."""
         return replace(self, pixels=np.clip(pixels, 0, 255).astype(np.uint8))
 
-    def covered(self, pixels: NDArray[np.floating] | Pixels, alpha: Plane) -> "Canvas":
+    def overlay(self, pixels: NDArray[np.floating] | Pixels, alpha: Plane) -> "Canvas":
         """Overlay pixels.
 
         Args:
@@ -44,9 +44,9 @@ class Canvas:
         """
         share = alpha[..., None]
         origin = np.where(share < 0.6, self.origin, np.nan).astype(np.float32)
-        return Canvas(self.painted(self.pixels * (1 - share) + pixels * share).pixels, origin)
+        return Canvas(self.with_pixels(self.pixels * (1 - share) + pixels * share).pixels, origin)
 
-    def warped(self, x: Plane, y: Plane, *, mirror_edges: bool = False, fill: int = 0) -> "Canvas":
+    def warp(self, x: Plane, y: Plane, *, mirror_edges: bool = False, fill: int = 0) -> "Canvas":
         """Return a new canvas, each pixel of which shows the point (x, y) of this one.
 
         Args:
@@ -63,16 +63,16 @@ class Canvas:
         )
         return Canvas(np.asarray(pixels), np.asarray(origin))
 
-    def moved(self, matrix: NDArray[np.floating], size: tuple[int, int], *, fill: int = 0) -> "Canvas":
+    def transform(self, matrix: NDArray[np.floating], size: tuple[int, int], *, fill: int = 0) -> "Canvas":
         """Apply a 3×3 transform from this canvas to a new one of a size (width, height)."""
         x, y = grid(size)
         back = np.linalg.inv(matrix)
         weight = back[2, 0] * x + back[2, 1] * y + back[2, 2]
         across = (back[0, 0] * x + back[0, 1] * y + back[0, 2]) / weight
         down = (back[1, 0] * x + back[1, 1] * y + back[1, 2]) / weight
-        return self.warped(across, down, fill=fill)
+        return self.warp(across, down, fill=fill)
 
-    def resized(self, width: float, height: float) -> "Canvas":
+    def resize(self, width: float, height: float) -> "Canvas":
         """Resize."""
         size = max(8, round(width)), max(8, round(height))
         smaller = size[0] * size[1] < self.size[0] * self.size[1]
@@ -80,17 +80,17 @@ class Canvas:
         origin = cv2.resize(self.origin, size, interpolation=cv2.INTER_LINEAR)
         return Canvas(np.asarray(pixels), np.asarray(origin))
 
-    def scaled(self, factor: float) -> "Canvas":
+    def scale(self, factor: float) -> "Canvas":
         """Scale both sides by a factor."""
-        return self.resized(self.size[0] * factor, self.size[1] * factor)
+        return self.resize(self.size[0] * factor, self.size[1] * factor)
 
-    def cut(self, left: float, top: float, right: float, bottom: float) -> "Canvas":
+    def crop(self, left: float, top: float, right: float, bottom: float) -> "Canvas":
         """Crop to a rectangle in pixels, at least 8 × 8."""
         x, y = round(max(0, min(left, self.size[0] - 8))), round(max(0, min(top, self.size[1] - 8)))
         across, down = slice(x, max(x + 8, round(right))), slice(y, max(y + 8, round(bottom)))
         return Canvas(self.pixels[down, across].copy(), self.origin[down, across].copy())
 
-    def on(self, back: Pixels, left: float, top: float, alpha: Plane | None = None) -> "Canvas":
+    def paste_onto(self, back: Pixels, left: float, top: float, alpha: Plane | None = None) -> "Canvas":
         """Paste onto another picture, cropping the excess.
 
         Args:
@@ -142,7 +142,7 @@ class Chance:
 
     rng: np.random.Generator
     strength: float
-    others: Sequence[Pixels]
+    neighbours: Sequence[Pixels]
 
     def uniform(self, low: float, high: float) -> float:
         """Return a random number between two limits."""
@@ -165,9 +165,9 @@ class Chance:
         """Return a random RGB colour."""
         return self.rng.uniform(0, 255, 3)
 
-    def other(self, size: tuple[int, int]) -> Pixels:
+    def neighbour(self, size: tuple[int, int]) -> Pixels:
         """Return another picture, cropped to a size (width, height)."""
-        picture = self.others[int(self.rng.integers(len(self.others)))]
+        picture = self.neighbours[int(self.rng.integers(len(self.neighbours)))]
         factor = max(size[0] / picture.shape[1], size[1] / picture.shape[0])
         large = max(size[0], round(picture.shape[1] * factor)), max(size[1], round(picture.shape[0] * factor))
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR

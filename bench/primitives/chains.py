@@ -34,7 +34,7 @@ class Composition:
     canvas: Canvas
     names: tuple[str, ...]
     data: bytes
-    shown: float
+    visible_share: float
 
 
 def composed(
@@ -85,7 +85,7 @@ def _limit_size(work: Pixels, side: int) -> Pixels:
 
 
 def _limit_canvas(canvas: Canvas) -> Canvas:
-    return canvas if max(canvas.size) <= MAX_SIDE else canvas.scaled(MAX_SIDE / max(canvas.size))
+    return canvas if max(canvas.size) <= MAX_SIDE else canvas.scale(MAX_SIDE / max(canvas.size))
 
 
 def _visible_part(canvas: Canvas, work: Pixels) -> tuple[float, int]:

@@ -12,7 +12,7 @@ from indexer.layout.single_thread import cv2
 def _recompress(canvas: Canvas, kind: str, **options: int) -> Canvas:
     out = io.BytesIO()
     Image.fromarray(canvas.pixels).save(out, kind, **options)
-    return canvas.painted(np.asarray(Image.open(out).convert("RGB")))
+    return canvas.with_pixels(np.asarray(Image.open(out).convert("RGB")))
 
 
 def jpeg(canvas: Canvas, chance: Chance) -> Canvas:
@@ -29,26 +29,26 @@ def jpeg_often(canvas: Canvas, chance: Chance) -> Canvas:
     """Save repeatedly, with slight scaling in between."""
     size = canvas.size
     for _ in range(round(chance.level(3, 12))):
-        canvas = _recompress(canvas.scaled(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
-    return canvas.resized(*size)
+        canvas = _recompress(canvas.scale(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
+    return canvas.resize(*size)
 
 
 def palette(canvas: Canvas, chance: Chance) -> Canvas:
     """Reduce to few colours, with or without dithering."""
     dither = Image.Dither.FLOYDSTEINBERG if chance.rng.random() < 0.5 else Image.Dither.NONE
     few = Image.fromarray(canvas.pixels).quantize(round(chance.level(48, 5)), dither=dither)
-    return canvas.painted(np.asarray(few.convert("RGB")))
+    return canvas.with_pixels(np.asarray(few.convert("RGB")))
 
 
 def dithered(canvas: Canvas, _: Chance) -> Canvas:
     """Dither to black and white."""
-    return canvas.painted(np.asarray(Image.fromarray(canvas.pixels).convert("1").convert("RGB")))
+    return canvas.with_pixels(np.asarray(Image.fromarray(canvas.pixels).convert("1").convert("RGB")))
 
 
 def downscaled(canvas: Canvas, chance: Chance) -> Canvas:
     """Shrink and enlarge again."""
     size = canvas.size
-    return canvas.scaled(max(64 / max(size), chance.level(0.5, 0.1))).resized(*size)
+    return canvas.scale(max(64 / max(size), chance.level(0.5, 0.1))).resize(*size)
 
 
 def colour_lost(canvas: Canvas, chance: Chance) -> Canvas:
@@ -56,12 +56,12 @@ def colour_lost(canvas: Canvas, chance: Chance) -> Canvas:
     values = Image.fromarray(canvas.pixels).convert("YCbCr")
     lightness, *colours = values.split()
     blurred = [plane.filter(ImageFilter.GaussianBlur(chance.level(3, 20))) for plane in colours]
-    return canvas.painted(np.asarray(Image.merge("YCbCr", [lightness, *blurred]).convert("RGB")))
+    return canvas.with_pixels(np.asarray(Image.merge("YCbCr", [lightness, *blurred]).convert("RGB")))
 
 
 def grain(canvas: Canvas, chance: Chance) -> Canvas:
     """Add noise to each pixel."""
-    return canvas.painted(canvas.pixels + chance.rng.standard_normal(canvas.pixels.shape) * chance.level(8, 60))
+    return canvas.with_pixels(canvas.pixels + chance.rng.standard_normal(canvas.pixels.shape) * chance.level(8, 60))
 
 
 def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
@@ -69,19 +69,19 @@ def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     noise = chance.rng.standard_normal((height // 3 + 1, width // 3 + 1)).astype(np.float32)
     large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return canvas.painted(canvas.pixels + large[..., None] * chance.level(8, 45))
+    return canvas.with_pixels(canvas.pixels + large[..., None] * chance.level(8, 45))
 
 
 def dead_pixels(canvas: Canvas, chance: Chance) -> Canvas:
     """Add black and white specks."""
     noise, share = chance.rng.random(canvas.pixels.shape[:2])[..., None], chance.level(0.01, 0.15)
     specks = np.where(noise < share / 2, 0, 255)
-    return canvas.painted(np.where(noise < share, specks, canvas.pixels))
+    return canvas.with_pixels(np.where(noise < share, specks, canvas.pixels))
 
 
 def blur(canvas: Canvas, chance: Chance) -> Canvas:
     """Blur, as out of focus."""
-    return canvas.painted(cv2.GaussianBlur(canvas.pixels, (0, 0), chance.level(0.8, 0.012 * max(canvas.size))))
+    return canvas.with_pixels(cv2.GaussianBlur(canvas.pixels, (0, 0), chance.level(0.8, 0.012 * max(canvas.size))))
 
 
 def motion(canvas: Canvas, chance: Chance) -> Canvas:
@@ -91,28 +91,28 @@ def motion(canvas: Canvas, chance: Chance) -> Canvas:
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), chance.uniform(0, 180), 1)
     kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return canvas.painted(cv2.filter2D(canvas.pixels, -1, kernel / max(1e-6, float(kernel.sum()))))
+    return canvas.with_pixels(cv2.filter2D(canvas.pixels, -1, kernel / max(1e-6, float(kernel.sum()))))
 
 
 def median(canvas: Canvas, chance: Chance) -> Canvas:
     """Smooth with preserved edges."""
-    return canvas.painted(cv2.medianBlur(canvas.pixels, 2 * round(chance.level(1, 5)) + 1))
+    return canvas.with_pixels(cv2.medianBlur(canvas.pixels, 2 * round(chance.level(1, 5)) + 1))
 
 
 def sharpened(canvas: Canvas, chance: Chance) -> Canvas:
     """Sharpen until edges have halos."""
     soft = cv2.GaussianBlur(canvas.pixels, (0, 0), chance.uniform(1, 4)).astype(np.float64)
-    return canvas.painted(canvas.pixels + (canvas.pixels - soft) * chance.level(0.8, 4))
+    return canvas.with_pixels(canvas.pixels + (canvas.pixels - soft) * chance.level(0.8, 4))
 
 
 def interlaced(canvas: Canvas, chance: Chance) -> Canvas:
     """Shift every second line."""
     x, y = grid(canvas.size)
-    return canvas.warped(x + (y % 2) * chance.level(1, 0.015 * max(canvas.size)), y, mirror_edges=True)
+    return canvas.warp(x + (y % 2) * chance.level(1, 0.015 * max(canvas.size)), y, mirror_edges=True)
 
 
 def scan_lines(canvas: Canvas, chance: Chance) -> Canvas:
     """Add the dark lines of an old screen."""
     _, y = grid(canvas.size)
     lines = 1 - chance.level(0.15, 0.8) * (np.floor(y) % chance.integer(2, 5) == 0)
-    return canvas.painted(canvas.pixels * lines[..., None])
+    return canvas.with_pixels(canvas.pixels * lines[..., None])

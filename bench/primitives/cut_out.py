@@ -10,14 +10,14 @@ from indexer.layout.single_thread import cv2
 def _ground(canvas: Canvas, chance: Chance) -> Pixels:
     """Return a background: one colour, or another picture."""
     if chance.rng.random() < 0.5:
-        return chance.other(canvas.size)
+        return chance.neighbour(canvas.size)
     plain = np.empty_like(canvas.pixels)
     plain[:] = chance.colour()
     return plain
 
 
 def _cut(canvas: Canvas, mask: Plane, chance: Chance) -> Canvas:
-    return canvas.covered(_ground(canvas, chance), 1 - mask)
+    return canvas.overlay(_ground(canvas, chance), 1 - mask)
 
 
 def circle(canvas: Canvas, chance: Chance) -> Canvas:
@@ -45,7 +45,7 @@ def torn(canvas: Canvas, chance: Chance) -> Canvas:
 
 def foreground(canvas: Canvas, chance: Chance) -> Canvas:
     """Cut out the foreground detected by GrabCut (Rother et al., 2004)."""
-    small = canvas.scaled(200 / max(canvas.size))
+    small = canvas.scale(200 / max(canvas.size))
     mask = np.zeros(small.pixels.shape[:2], np.uint8)
     inner = (small.size[0] // 8, small.size[1] // 8, small.size[0] * 3 // 4, small.size[1] * 3 // 4)
     cv2.setRNGSeed(chance.integer(0, 1 << 20))
@@ -60,10 +60,10 @@ def figure_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
     """Cut out a shape, and place it smaller in another scene."""
     mask = shapes.soft(shapes.blob(canvas.size, chance, chance.level(0.6, 0.3)), 1.5)
     factor = chance.level(0.9, 0.5)
-    scaled = canvas.scaled(factor)
+    scaled = canvas.scale(factor)
     small = np.asarray(cv2.resize(mask, scaled.size))
     x, y = (chance.uniform(0, side * (1 - factor)) for side in canvas.size)
-    return scaled.on(chance.other(canvas.size), x, y, small)
+    return scaled.paste_onto(chance.neighbour(canvas.size), x, y, small)
 
 
 def letters(canvas: Canvas, chance: Chance) -> Canvas:

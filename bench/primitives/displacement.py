@@ -8,7 +8,7 @@ from bench.primitives.canvas import Canvas, Chance, grid
 
 def _rearrange(canvas: Canvas, x: NDArray[np.floating], y: NDArray[np.floating]) -> Canvas:
     """Rearrange by coordinates. Points outside are black."""
-    return canvas.warped(np.asarray(x, np.float32), np.asarray(y, np.float32))
+    return canvas.warp(np.asarray(x, np.float32), np.asarray(y, np.float32))
 
 
 def strips_shifted(canvas: Canvas, chance: Chance) -> Canvas:
@@ -24,7 +24,7 @@ def tiles_shuffled(canvas: Canvas, chance: Chance) -> Canvas:
     """Shuffle tiles, like a wrongly assembled puzzle."""
     columns, rows = chance.integer(2, round(chance.level(2, 5))), chance.integer(2, round(chance.level(2, 4)))
     width, height = canvas.size[0] // columns, canvas.size[1] // rows
-    whole = canvas.cut(0, 0, width * columns, height * rows)
+    whole = canvas.crop(0, 0, width * columns, height * rows)
     x, y = grid(whole.size)
     order = chance.rng.permutation(columns * rows)
     source = order[(y // height).astype(int) * columns + (x // width).astype(int)]
@@ -43,7 +43,7 @@ def tiles_apart(canvas: Canvas, chance: Chance) -> Canvas:
     column, row = np.floor(x / (width + gap)), np.floor(y / (height + gap))
     inside = (x - column * (width + gap) < width) & (y - row * (height + gap) < height)
     apart = _rearrange(canvas, np.where(inside, x - column * gap, -99), np.where(inside, y - row * gap, -99))
-    return apart.painted(np.where(inside[..., None], apart.pixels, chance.colour()))
+    return apart.with_pixels(np.where(inside[..., None], apart.pixels, chance.colour()))
 
 
 def part_moved(canvas: Canvas, chance: Chance) -> Canvas:
@@ -51,7 +51,7 @@ def part_moved(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     across, down = (chance.level(0.15, 0.5) * side for side in (width, height))
     x0, y0 = chance.uniform(0, width - across), chance.uniform(0, height - down)
-    part = canvas.cut(x0, y0, x0 + across, y0 + down)
+    part = canvas.crop(x0, y0, x0 + across, y0 + down)
     x, y = chance.uniform(0, width - across), chance.uniform(0, height - down)
     pixels, origin = canvas.pixels.copy(), canvas.origin.copy()
     place = np.s_[round(y) : round(y) + part.size[1], round(x) : round(x) + part.size[0]]
@@ -74,10 +74,10 @@ def band_inserted(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     band = round(chance.level(0.06, 0.5) * width)
     begin = round(chance.uniform(0.3, 0.7) * width)
-    first_half, second_half = canvas.cut(0, 0, begin, height), canvas.cut(begin, 0, width, height)
-    back = chance.other((first_half.size[0] + band + second_half.size[0], height))
-    first = first_half.on(back, 0, 0)
-    second = second_half.on(first.pixels, first_half.size[0] + band, 0)
+    first_half, second_half = canvas.crop(0, 0, begin, height), canvas.crop(begin, 0, width, height)
+    back = chance.neighbour((first_half.size[0] + band + second_half.size[0], height))
+    first = first_half.paste_onto(back, 0, 0)
+    second = second_half.paste_onto(first.pixels, first_half.size[0] + band, 0)
     return Canvas(second.pixels, np.where(np.isnan(second.origin), first.origin, second.origin))
 
 

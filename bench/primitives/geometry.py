@@ -17,7 +17,7 @@ def _rotate(canvas: Canvas, degrees: float) -> Canvas:
     matrix = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1.0]])
     centre = matrix @ [width / 2, height / 2, 1]
     matrix[:2, 2] = np.array(size) / 2 - centre[:2]
-    return canvas.moved(matrix, size)
+    return canvas.transform(matrix, size)
 
 
 def turned_little(canvas: Canvas, chance: Chance) -> Canvas:
@@ -38,7 +38,7 @@ def turned_inside(canvas: Canvas, chance: Chance) -> Canvas:
     tangent = abs(math.tan(math.radians(degrees)))
     keep = 1 / (1 + tangent * max(width, height) / min(width, height))
     x, y = (turned.size[0] - width * keep) / 2, (turned.size[1] - height * keep) / 2
-    return turned.cut(x, y, turned.size[0] - x, turned.size[1] - y)
+    return turned.crop(x, y, turned.size[0] - x, turned.size[1] - y)
 
 
 def quarter_turned(canvas: Canvas, chance: Chance) -> Canvas:
@@ -62,7 +62,7 @@ def sheared(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     slant = chance.signed(0.03, chance.level(0.08, 0.5))
     matrix = np.array([[1, slant, max(0, -slant * height)], [0, 1, 0], [0, 0, 1.0]])
-    return canvas.moved(matrix, (round(width + abs(slant) * height), height))
+    return canvas.transform(matrix, (round(width + abs(slant) * height), height))
 
 
 def seen_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
@@ -70,7 +70,7 @@ def seen_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     limit = chance.level(0.05, 0.38)
     inward = chance.rng.uniform(0, limit, (4, 2))
-    return canvas.moved(_onto(canvas, np.abs(_CORNERS - inward) * (width, height)), canvas.size)
+    return canvas.transform(_onto(canvas, np.abs(_CORNERS - inward) * (width, height)), canvas.size)
 
 
 def tilted(canvas: Canvas, chance: Chance) -> Canvas:
@@ -78,7 +78,7 @@ def tilted(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     near, squeeze = chance.level(0.05, 0.35), chance.level(0.95, 0.5)
     to = np.array([[near, 1 - squeeze], [1 - near, 1 - squeeze], [1, 1], [0, 1]]) * (width, height)
-    return canvas.moved(_onto(canvas, to), canvas.size, fill=chance.integer(0, 255))
+    return canvas.transform(_onto(canvas, to), canvas.size, fill=chance.integer(0, 255))
 
 
 _CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
@@ -93,9 +93,7 @@ def stretched(canvas: Canvas, chance: Chance) -> Canvas:
     """Change the proportions."""
     factor = chance.level(1.08, 2.2)
     width, height = canvas.size
-    return (
-        canvas.resized(width * factor, height) if chance.rng.random() < 0.5 else canvas.resized(width, height * factor)
-    )
+    return canvas.resize(width * factor, height) if chance.rng.random() < 0.5 else canvas.resize(width, height * factor)
 
 
 def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:
@@ -105,7 +103,7 @@ def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:
     x, y = chance.rng.random(2) * share
     wide = chance.rng.random() < 0.5
     x0, y0 = (x * width, 0.0) if wide else (0.0, y * height)
-    return canvas.cut(x0, y0, x0 + width * (1 - share * wide), y0 + height * (1 - share * (not wide)))
+    return canvas.crop(x0, y0, x0 + width * (1 - share * wide), y0 + height * (1 - share * (not wide)))
 
 
 def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
@@ -114,7 +112,7 @@ def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
     across, down = (math.sqrt(chance.level(0.9, 0.1)) * chance.uniform(0.85, 1.15) for _ in range(2))
     across, down = min(1, across), min(1, down)
     x, y = chance.rng.random(2) * (1 - across, 1 - down) * (width, height)
-    return canvas.cut(x, y, x + across * width, y + down * height)
+    return canvas.crop(x, y, x + across * width, y + down * height)
 
 
 def strip_kept(canvas: Canvas, chance: Chance) -> Canvas:
@@ -122,14 +120,14 @@ def strip_kept(canvas: Canvas, chance: Chance) -> Canvas:
     width, height = canvas.size
     share = chance.level(0.7, 0.3)
     top = chance.uniform(0, 1 - share) * height
-    return canvas.cut(0, top, width, top + share * height)
+    return canvas.crop(0, top, width, top + share * height)
 
 
 def shrunk(canvas: Canvas, chance: Chance) -> Canvas:
     """Shrink, to at least 96 pixels."""
-    return canvas.scaled(max(96 / max(canvas.size), chance.level(0.8, 0.15)))
+    return canvas.scale(max(96 / max(canvas.size), chance.level(0.8, 0.15)))
 
 
 def enlarged(canvas: Canvas, chance: Chance) -> Canvas:
     """Enlarge without adding detail."""
-    return canvas.scaled(min(1600 / max(canvas.size), chance.level(1.2, 3)))
+    return canvas.scale(min(1600 / max(canvas.size), chance.level(1.2, 3)))

@@ -106,14 +106,14 @@ def add_margins(canvas: Canvas, left: int, top: int, right: int, bottom: int, co
     width, height = canvas.size
     back = np.empty((height + top + bottom, width + left + right, 3), np.uint8)
     back[:] = np.clip(colour, 0, 255)
-    return canvas.on(back, left, top)
+    return canvas.paste_onto(back, left, top)
 
 
 def crop_to_fill(canvas: Canvas, width: int, height: int) -> Canvas:
     """Crop to the proportions of a tile, and resize to it."""
-    large = canvas.scaled(max(width / canvas.size[0], height / canvas.size[1]))
+    large = canvas.scale(max(width / canvas.size[0], height / canvas.size[1]))
     x, y = (large.size[0] - width) / 2, (large.size[1] - height) / 2
-    return large.cut(x, y, x + width, y + height).resized(width, height)
+    return large.crop(x, y, x + width, y + height).resize(width, height)
 
 
 def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[int, int], gutter: int) -> Canvas:
@@ -127,5 +127,5 @@ def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[i
     )
     places = [(x, y) for y in down for x in across]
     for x, y in places:
-        back[y : y + tile[1], x : x + tile[0]] = chance.other(tile)
-    return crop_to_fill(canvas, *tile).on(back, *places[chance.integer(0, len(places) - 1)])
+        back[y : y + tile[1], x : x + tile[0]] = chance.neighbour(tile)
+    return crop_to_fill(canvas, *tile).paste_onto(back, *places[chance.integer(0, len(places) - 1)])

@@ -23,38 +23,38 @@ def cartoon(canvas: Canvas, chance: Chance) -> Canvas:
     edges = cv2.adaptiveThreshold(
         cv2.medianBlur(_grey(canvas), 5), 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 9, 5
     )
-    return canvas.painted((np.floor(flat / step) * step + step / 2) * edges[..., None])
+    return canvas.with_pixels((np.floor(flat / step) * step + step / 2) * edges[..., None])
 
 
 def pencil(canvas: Canvas, chance: Chance) -> Canvas:
     """Draw lines on white, by division by the blurred picture."""
     grey = _grey(canvas).astype(np.float64)
     soft = cv2.GaussianBlur(255 - grey, (0, 0), chance.level(8, 3))
-    return canvas.painted(_to_rgb(np.clip(grey / np.maximum(1, 255 - soft) * 255, 0, 255)))
+    return canvas.with_pixels(_to_rgb(np.clip(grey / np.maximum(1, 255 - soft) * 255, 0, 255)))
 
 
 def outlines(canvas: Canvas, chance: Chance) -> Canvas:
     """Keep only edges."""
     edges = cv2.Canny(cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 2)), 50, 130)
-    return canvas.painted(_to_rgb(255 - cv2.dilate(edges, np.ones((2, 2)))))
+    return canvas.with_pixels(_to_rgb(255 - cv2.dilate(edges, np.ones((2, 2)))))
 
 
 def woodcut(canvas: Canvas, chance: Chance) -> Canvas:
     """Reduce to two tones."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 3))
-    return canvas.painted(_to_rgb(np.where(grey > np.median(grey), 240, 20)))
+    return canvas.with_pixels(_to_rgb(np.where(grey > np.median(grey), 240, 20)))
 
 
 def emboss(canvas: Canvas, chance: Chance) -> Canvas:
     """Emboss, with light from the side."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(0.8, 2)).astype(np.float64)
-    return canvas.painted(_to_rgb(128 + (grey - np.roll(grey, (2, 2), (0, 1))) * chance.level(2, 5)))
+    return canvas.with_pixels(_to_rgb(128 + (grey - np.roll(grey, (2, 2), (0, 1))) * chance.level(2, 5)))
 
 
 def oil(canvas: Canvas, chance: Chance) -> Canvas:
     """Paint in broad strokes: medians with posterised colours."""
     soft = cv2.medianBlur(canvas.pixels, 2 * round(chance.level(2, 6)) + 1)
-    return canvas.painted(cv2.medianBlur((soft // 24 * 24 + 12).astype(np.uint8), 5))
+    return canvas.with_pixels(cv2.medianBlur((soft // 24 * 24 + 12).astype(np.uint8), 5))
 
 
 def watercolour(canvas: Canvas, chance: Chance) -> Canvas:
@@ -62,12 +62,12 @@ def watercolour(canvas: Canvas, chance: Chance) -> Canvas:
     soft = cv2.edgePreservingFilter(
         canvas.pixels, flags=1, sigma_s=chance.level(20, 80), sigma_r=chance.level(0.3, 0.7)
     )
-    return canvas.painted(soft * 0.8 + 48 + 20 * chance.field(canvas.size, 60)[..., None])
+    return canvas.with_pixels(soft * 0.8 + 48 + 20 * chance.field(canvas.size, 60)[..., None])
 
 
 def stylised(canvas: Canvas, chance: Chance) -> Canvas:
     """Apply OpenCV's stylisation."""
-    return canvas.painted(cv2.stylization(canvas.pixels, sigma_s=chance.level(20, 80), sigma_r=0.5))
+    return canvas.with_pixels(cv2.stylization(canvas.pixels, sigma_s=chance.level(20, 80), sigma_r=0.5))
 
 
 def dotted(canvas: Canvas, chance: Chance) -> Canvas:
@@ -82,7 +82,7 @@ def dotted(canvas: Canvas, chance: Chance) -> Canvas:
     dot_colours = colours[
         np.clip(centre_y, 0, canvas.size[1] - 1).astype(int), np.clip(centre_x, 0, canvas.size[0] - 1).astype(int)
     ]
-    return canvas.painted(np.where(near[..., None], dot_colours, 245))
+    return canvas.with_pixels(np.where(near[..., None], dot_colours, 245))
 
 
 def mosaic(canvas: Canvas, chance: Chance) -> Canvas:
@@ -94,7 +94,7 @@ def mosaic(canvas: Canvas, chance: Chance) -> Canvas:
     )
     stones = cv2.resize(small, canvas.size, interpolation=cv2.INTER_NEAREST)
     joints = (x % side < 1) | (y % side < 1)
-    return canvas.painted(np.where(joints[..., None], 60, stones))
+    return canvas.with_pixels(np.where(joints[..., None], 60, stones))
 
 
 def hatched(canvas: Canvas, chance: Chance) -> Canvas:
@@ -104,7 +104,7 @@ def hatched(canvas: Canvas, chance: Chance) -> Canvas:
     ink = np.zeros_like(x, dtype=bool)
     for limit, along in ((190, x + y), (130, x - y), (80, x), (45, y)):
         ink |= (grey < limit) & (along % pitch < 1.2)
-    return canvas.painted(_to_rgb(np.where(ink, 25, 245)))
+    return canvas.with_pixels(_to_rgb(np.where(ink, 25, 245)))
 
 
 def painted_strokes(canvas: Canvas, chance: Chance) -> Canvas:
@@ -119,4 +119,4 @@ def painted_strokes(canvas: Canvas, chance: Chance) -> Canvas:
         cv2.line(
             picture, (round(x - dx), round(y - dy)), (round(x + dx), round(y + dy)), colour, max(2, round(length / 3))
         )
-    return canvas.painted(picture)
+    return canvas.with_pixels(picture)

@@ -93,7 +93,7 @@ class Fitting:
         self.composed = np.array([pair.composed for pair in pairs])
         self.whole, self.glance = Ways(pairs, lambda pair: pair.ways), Ways(pairs, lambda pair: pair.glance)
 
-    def fitted(self, selected: Mask, provenance: Provenance | None = None) -> Weighing:
+    def fit(self, selected: Mask, provenance: Provenance | None = None) -> Weighing:
         """Fit a weighing to some of the pairs, never to held-out ones.
 
         Raises ``WrongUseError`` if there are no copies, unrelated pairs or other exposures among them.
@@ -126,7 +126,7 @@ class Fitting:
             provenance=provenance,
         )
 
-    def decided(self, weighing: Weighing) -> NDArray[np.str_]:
+    def decide(self, weighing: Weighing) -> NDArray[np.str_]:
         """Return the decision on each pair, by name. Pages and collages are never certain."""
         rows, related = self.whole.likeliest(weighing.related)
         exposure = odds(weighing.exposure, rows)

@@ -21,7 +21,7 @@ Decisions = NDArray[np.str_]
 
 def tables(fitting: Fitting, weighing: Weighing) -> Iterator[TitledTable]:
     """Yield shares by kind and family: fitted to all pairs, to the other half of the works, and without the family."""
-    own = fitting.decided(weighing)
+    own = fitting.decide(weighing)
     apart = _cross_validate(fitting, np.ones(len(own), bool))
     yield "weighing-kinds", "Fitted to all pairs", _by_kind(fitting, own)
     yield "weighing-kinds-apart", "Fitted to the other half of the works", _by_kind(fitting, apart)
@@ -37,7 +37,7 @@ def without(fitting: Fitting, family: str) -> Mask:
 def _cross_validate(fitting: Fitting, selected: Mask) -> Decisions:
     """Decide each pair by a weighing fitted to the half of the works that does not include its own."""
     halves = np.array([hashlib.sha256(pair.scene.encode()).digest()[0] & 1 for pair in fitting.pairs])
-    decisions = [fitting.decided(fitting.fitted(selected & (halves == half))) for half in (1, 0)]
+    decisions = [fitting.decide(fitting.fit(selected & (halves == half))) for half in (1, 0)]
     return np.where(halves == 0, decisions[0], decisions[1])
 
 

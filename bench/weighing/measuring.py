@@ -101,7 +101,7 @@ def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
     choice = plan.choice
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     parts = replace(parts, unrelated=parts.unrelated[: choice.most_unrelated])
-    alike = LookAlikes.listed(choice.lookalikes)
+    alike = LookAlikes.from_folder(choice.lookalikes)
     answers = Answers(out / "pairs", [asdict(choice), plan.singles, plan.chains, _code()], measured_from)
     if not (answers.folder / ABOUT).exists():
         about = _about(plan, parts, alike)
@@ -133,7 +133,7 @@ def measure_query(query: Question, registered: Registered, files: list[str], ali
     if query.alone:
         path, data = query.alone
         beside.append(_pair(query, query.kind, features, path, extract(data), alike))
-    for number in _proposed_works(features, registered, query.named):
+    for number in _proposed_works(features, registered, query.proposal_count):
         path = files[number]
         kind = alike.kind(query.photo, path)
         if path not in (query.photo, *query.registered) and kind is not None:
@@ -202,11 +202,11 @@ def _proposed_works(found_features: Features, registered: Registered, count: int
 
 def _queries(plan: Plan, parts: Roles, alike: LookAlikes) -> Iterator[Question]:
     choice, seed = plan.choice, plan.choice.seed
-    yield from questions.of_strangers(parts.unrelated, parts.others, choice.each, seed)
-    yield from questions.of_look_alikes(alike, parts.others, seed)
+    yield from questions.of_strangers(parts.unrelated, parts.neighbours, choice.each, seed)
+    yield from questions.of_look_alikes(alike, parts.neighbours, seed)
     yield from questions.of_made_exposures(parts.works, seed)
     if len(parts.unrelated) > 1:
-        yield from questions.under_overlays(parts.unrelated, parts.others, (choice.overlays, choice.pages), seed)
+        yield from questions.under_overlays(parts.unrelated, parts.neighbours, (choice.overlays, choice.pages), seed)
     yield from questions.copies(parts, seed, plan.singles, plan.chains)
 
 

@@ -18,7 +18,7 @@ class Kind(StrEnum):
     COPY = "copy"
     STRANGER = "stranger"
     EXPOSURE = "other exposure"  # of the same scene, or a listed look-alike
-    MADE = "made exposure"  # by bench.exposures
+    GENERATED = "made exposure"  # by bench.exposures
     OVERLAY = "stranger under one overlay"
 
 
@@ -79,8 +79,8 @@ def measured_from(row: Mapping[str, Any]) -> MeasuredQuery:
 def _pair(row: Mapping[str, Any]) -> Pair:
     values = {
         "kind": Kind(row["kind"]),
-        "ways": tuple(Figures.told(way) for way in row["ways"]),
-        "glance": tuple(Figures.told(way) for way in row["glance"]),
+        "ways": tuple(Figures.from_dict(way) for way in row["ways"]),
+        "glance": tuple(Figures.from_dict(way) for way in row["glance"]),
         "primitives": tuple(row["primitives"]),
     }
     return Pair(**{**row, **values})

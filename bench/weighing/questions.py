@@ -48,7 +48,7 @@ class Question:
     data: bytes
     registered: tuple[str, ...] = ()
     alone: tuple[str, bytes] | None = None
-    named: int = 0
+    proposal_count: int = 0
     family: str = ""
     primitives: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ class LookAlikes:
     contested: frozenset[str] = frozenset()
 
     @classmethod
-    def listed(cls, folder: Path | None) -> "LookAlikes":
+    def from_folder(cls, folder: Path | None) -> "LookAlikes":
         """Read a folder with ``groups.csv`` (file, group, kind, expected); empty without a folder."""
         rows = list(records(folder / "groups.csv")) if folder else []
         contested = frozenset(row["group"] for row in rows if row["expected"] == "ambiguous")
@@ -87,14 +87,14 @@ class LookAlikes:
         scene = self.scenes[photo]
         return None if scene != self.scenes[registered] or scene in self.contested else Kind.EXPOSURE
 
-    def beside(self, photo: str) -> tuple[str, ...]:
+    def same_scene(self, photo: str) -> tuple[str, ...]:
         """Return the other pictures of its scene."""
         return tuple(path for path in self.scenes if path != photo and self.kind(photo, path) is Kind.EXPOSURE)
 
 
 def copies(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Question]:
     """Yield each work in listed edits, in single primitives at two strengths, and in random chains of both kinds."""
-    yield from _edited_copies(parts.works, parts.others, singles, seed)
+    yield from _edited_copies(parts.works, parts.neighbours, singles, seed)
     for question in compositions.questions(parts, seed, singles, chains):
         name, _, primitives = question.edit.partition(": ")
         family = name.partition(",")[0]
@@ -104,14 +104,14 @@ def copies(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Quest
 def of_strangers(photos: Sequence[Path], neighbours: Sequence[Path], each: int, seed: int) -> Iterator[Question]:
     """Yield unrelated pictures, plain and edited, each with the works that are proposed for it."""
     for question in unrelated_queries(photos, neighbours, each, seed):
-        yield Question(Kind.STRANGER, question.photo, question.edit, question.data, named=2)
+        yield Question(Kind.STRANGER, question.photo, question.edit, question.data, proposal_count=2)
 
 
 def of_look_alikes(alike: LookAlikes, neighbours: Sequence[Path], seed: int) -> Iterator[Question]:
     """Yield look-alikes against others of their scene, plain and lightly edited, and against themselves as copies."""
     around, light = [open_photo(path) for path in neighbours], cycle(LIGHT)
     for photo in alike.scenes:
-        beside = alike.beside(photo)
+        beside = alike.same_scene(photo)
         if beside:
             yield Question(Kind.EXPOSURE, photo, "none", Path(photo).read_bytes(), beside)
             edited = copy_of(Path(photo), open_photo(Path(photo)), next(light), around, seed)
@@ -128,7 +128,7 @@ def of_made_exposures(works: Sequence[Path], seed: int) -> Iterator[Question]:
             edit = next(light)
             edited = apply(edit, LoadedPicture(data()).image, [], seed)
             yield Question(
-                Kind.MADE, scene.name, f"{scene.kind} {name}: {edit}", edited.data, alone=(scene.name, first())
+                Kind.GENERATED, scene.name, f"{scene.kind} {name}: {edit}", edited.data, alone=(scene.name, first())
             )
 
 
@@ -139,7 +139,9 @@ def under_overlays(
     for place, (overlays, count) in enumerate(zip((OVERLAYS, PAGES), counts, strict=True)):
         for number, pair in enumerate(overlay_pairs(photos, neighbours, overlays, count, seed + place)):
             name = f"{pair.overlay} {number} over {pair.photos[0]}"
-            yield Question(Kind.OVERLAY, pair.photos[1], name, pair.found, alone=(pair.photos[0], pair.registered))
+            yield Question(
+                Kind.OVERLAY, pair.photos[1], name, pair.found_data, alone=(pair.photos[0], pair.registered_data)
+            )
 
 
 def _edited_copies(works: Iterable[Path], neighbours: Sequence[Path], count: int, seed: int) -> Iterator[Question]:
@@ -153,5 +155,12 @@ def _edited_copies(works: Iterable[Path], neighbours: Sequence[Path], count: int
 
 def _copy(query: Query, family: str, primitives: tuple[str, ...] = ()) -> Question:
     return Question(
-        Kind.COPY, query.photo, query.edit, query.data, (query.work,), named=1, family=family, primitives=primitives
+        Kind.COPY,
+        query.photo,
+        query.edit,
+        query.data,
+        (query.work,),
+        proposal_count=1,
+        family=family,
+        primitives=primitives,
     )

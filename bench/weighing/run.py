@@ -32,7 +32,7 @@ def fit(out: Path) -> Iterator[TitledTable]:
     today = datetime.now(UTC).date().isoformat()
     provenance = Provenance(today, about.pipeline, about.data, counts, about.command, about.seed)
     fitting = Fitting(pairs)
-    weighing = fitting.fitted(np.ones(len(pairs), bool), provenance)
+    weighing = fitting.fit(np.ones(len(pairs), bool), provenance)
     file = out / FOLDER / FILE
     file.write_text(document(weighing), encoding="utf-8")
     print_status(f"{file} is fitted to {len(pairs):,} pairs.")

@@ -57,7 +57,7 @@ class CaptureStatement:
 class Capture:
     """A capture listed by an archive."""
 
-    stated: CaptureStatement
+    statement: CaptureStatement
     url: str  # the captured URL
     record: str  # URL of the archive's record
     media_type: str  # as stated by the archive, in lower case; `-` if not stated
@@ -65,7 +65,7 @@ class Capture:
     @property
     def at(self) -> datetime:
         """Capture time in UTC, as the archive states it."""
-        return self.stated.at
+        return self.statement.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,8 @@ def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
     """Return the earliest capture of each image, by the digest that the archive states."""
     first: dict[str, Capture] = {}
     for capture in captures:
-        if capture.stated.digest not in first or capture.at < first[capture.stated.digest].at:
-            first[capture.stated.digest] = capture
+        if capture.statement.digest not in first or capture.at < first[capture.statement.digest].at:
+            first[capture.statement.digest] = capture
     return first
 
 

@@ -134,7 +134,7 @@ class CommonCrawl:
             if statement is None or not statement.length or not is_wanted or not is_file_name(fields["filename"]):
                 continue
             record = f"{self._data}/{fields['filename']}"
-            captures.append(Capture(stated=statement, url=fields["url"], record=record, media_type=mime))
+            captures.append(Capture(statement=statement, url=fields["url"], record=record, media_type=mime))
         if (lines and not are_cdx) or len(lines) > MAX_LINES:
             raise self._asking.unreadable()
         return tuple(captures), len(lines) - len(captures)

@@ -54,7 +54,7 @@ class Wayback:
         key = rest.strip()
         if len(lines) == 1 and not rest and query.most > 1 and len(lines[0].split()) == 1:
             lines, key = [], lines[0].strip()  # A long search of the index that returned no match, only a resume key.
-        results = list(self._read(lines, query))
+        results = list(self._read_lines(lines, query))
         if (lines and not results) or len(lines) > 2 * query.most or (key and not _KEY.fullmatch(key)):
             raise self._asking.unreadable()
         captures = tuple(capture for capture in results if capture is not None)
@@ -64,7 +64,7 @@ class Wayback:
         """Return 1: the Wayback Machine has a single index."""
         return 1
 
-    def _read(self, lines: list[str], query: CaptureQuery) -> Iterator[Capture | None]:
+    def _read_lines(self, lines: list[str], query: CaptureQuery) -> Iterator[Capture | None]:
         """Yield the capture of each CDX line, ``None`` if required fields are missing; other lines are skipped."""
         for line in lines:
             if not _LINE.match(line):
@@ -79,7 +79,7 @@ class Wayback:
                 yield None
                 continue
             record = f"{self._url}/web/{fields['timestamp']}id_/{fields['url']}"
-            yield Capture(stated=statement, url=fields["url"], record=record, media_type=mime)
+            yield Capture(statement=statement, url=fields["url"], record=record, media_type=mime)
 
     @staticmethod
     def _parameters(query: CaptureQuery) -> list[tuple[str, str]]:

@@ -92,9 +92,9 @@ WRONG = Sentence("The digest of the bytes differs from the digest that the archi
 class EarlierRecords:
     """Data from earlier records that later records need; the oldest entries are dropped."""
 
-    named: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
+    digests: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
     """Image URLs that pages have named, by key: the page, and the surrounding words."""
-    kept: OrderedDict[object, tuple[Fetched, object]] = field(default_factory=OrderedDict)
+    pictures: OrderedDict[object, tuple[Fetched, object]] = field(default_factory=OrderedDict)
     """Images that revisit records may refer to, with their stated digests; by digest, by record id, and by URL and
     date."""
     segmented: OrderedDict[str, "_Segmented"] = field(default_factory=OrderedDict)
@@ -106,12 +106,12 @@ class EarlierRecords:
         dated = address, stated_time(record.header("WARC-Date"))
         for key in (digest, record.header("WARC-Record-ID"), dated, (address, "")):
             if key:
-                self.kept[key] = seen, digest
+                self.pictures[key] = seen, digest
         self.forget()
 
     def forget(self) -> None:
         """Drop the oldest entries above the limit."""
-        for entries in (self.named, self.kept):
+        for entries in (self.digests, self.pictures):
             while len(entries) > _MAX_KNOWN:
                 cast("OrderedDict[object, object]", entries).popitem(last=False)
 
@@ -301,7 +301,7 @@ class _Segmented:
         """Return the record as if written in one piece, without the block digest, which covers only one segment."""
         left_out = ("warc-block-digest", "warc-segment-number")
         headers = tuple(pair for pair in self.record.headers if pair[0].lower() not in left_out)
-        record = replace(self.record, headers=headers, left=self.length - len(self.block))
+        record = replace(self.record, headers=headers, unread_bytes=self.length - len(self.block))
         return Answer(record, self.url, bytes(self.block), most)
 
 
@@ -318,7 +318,7 @@ def _segment(crawl: Crawl, record: Record, url: str, earlier: EarlierRecords, mo
     if segmented is None or record.header("WARC-Segment-Number").strip() != str(segmented.number + 1):
         return _passed(crawl, "continuation")
     segmented.block += record.read(most + ROOM - len(segmented.block))
-    is_cut = record.left and len(segmented.block) < most + ROOM
+    is_cut = record.unread_bytes and len(segmented.block) < most + ROOM
     segmented.number, segmented.length = segmented.number + 1, segmented.length + record.length
     total = record.header("WARC-Segment-Total-Length").strip()
     if not total and not is_cut:
@@ -388,7 +388,7 @@ class Answer:
             RefusedError: The body is incomplete, or does not match the archive's digest.
         """
         record = self.record
-        if record.left and len(self.block) < self.most + ROOM:
+        if record.unread_bytes and len(self.block) < self.most + ROOM:
             raise RefusedError(_CUT, reason=Reason.INCOMPLETE)
         if record.header("WARC-Truncated") or record.header("WARC-Segment-Number"):
             raise RefusedError(_TRUNCATED, reason=Reason.INCOMPLETE)
@@ -396,7 +396,7 @@ class Answer:
             raise RefusedError(_CUT, reason=Reason.INCOMPLETE)
         if self.is_http and (problem := bodies.status_problem(self.status, self._header("content-range"))):
             raise RefusedError(problem[1], reason=problem[0])
-        if record.left:
+        if record.unread_bytes:
             raise RefusedError(Sentence("The content exceeds the size limit."), reason=Reason.TOO_LARGE)
         body = bodies.whole_body(self.sent, self.headers, self.most)
         if not self._fits(body):
@@ -464,7 +464,7 @@ def _revisit(crawl: Crawl, answer: Answer, earlier: EarlierRecords) -> Outcome:
     digest, date = _stated_digest(record), record.header("WARC-Refers-To-Date")
     target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
     references = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
-    matches = (earlier.kept[key] for key in (digest, *references) if key in earlier.kept)
+    matches = (earlier.pictures[key] for key in (digest, *references) if key in earlier.pictures)
     picture, its = next(matches, (None, ""))
     if picture is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
@@ -487,7 +487,7 @@ def _passed(crawl: Crawl, reason: str) -> Outcome:
 
 def _line(picture: Fetched, earlier: EarlierRecords) -> PageLine:
     url = picture.final_url
-    page, context = earlier.named.get(url_key(url), ("", ""))
+    page, context = earlier.digests.get(url_key(url), ("", ""))
     return image_line(picture.at(page or url, url, "warc", context, _recorded(picture)))
 
 
@@ -507,7 +507,7 @@ def _remember(earlier: EarlierRecords, crawl: Crawl, data: bytes, answer: Answer
     with suppress(RefusedError):
         document = document_of(data, Kind.PAGE, **about, token=crawl.job.user_agent.token)
         for image in document.images:
-            earlier.named.setdefault(url_key(image.url), (answer.url, image.context))
+            earlier.digests.setdefault(url_key(image.url), (answer.url, image.context))
     earlier.forget()
 
 

@@ -100,7 +100,7 @@ class Captures:
     def _arrived(self, response: Response) -> None:
         requested: RequestedPicture = response.meta[CAPTURE]
         try:
-            result: Fetched | Refusal = self._read(response, requested)
+            result: Fetched | Refusal = self._read_response(response, requested)
         except RefusedError as error:
             result = Refusal(requested[1].url, error.reason, error.message)
         self._settle(requested, result)
@@ -122,7 +122,7 @@ class Captures:
         if not visit.is_over:
             visit.settle(image, result)
 
-    def _read(self, response: Response, requested: RequestedPicture) -> Fetched:
+    def _read_response(self, response: Response, requested: RequestedPicture) -> Fetched:
         """Return the image in a response.
 
         Raises:

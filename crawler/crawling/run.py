@@ -124,12 +124,12 @@ class _Run:
         self._reason = reason
         spider = self._crawler.spider
         if isinstance(spider, CrawlSpider) and reason != "error":
-            spider.give_up(*_SENTENCES[reason], keep_begun_before=self._kept(reason))
+            spider.give_up(*_SENTENCES[reason], keep_begun_before=self._kept_seconds(reason))
         self._end(reason)
         self._process.stop()
         self._reactor.callLater(_GRACE_SECONDS, self._leave)
 
-    def _kept(self, reason: str) -> float:
+    def _kept_seconds(self, reason: str) -> float:
         """Return the start time, in seconds, before which an open visit must have started to be written as it is.
 
         A slice leaves late visits to the next slice, which visits them completely; an early visit has had its time and

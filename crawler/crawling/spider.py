@@ -203,7 +203,7 @@ class CrawlSpider(Spider):
             refusal = Refusal(target.url, Reason.BUDGET, "The job had used up its budget.")
         if refusal is None:
             try:
-                self._read(visit, response)
+                self._read_response(visit, response)
             except RefusedError as error:
                 refusal = Refusal(target.url, error.reason, error.message)
         if refusal is None:
@@ -244,7 +244,7 @@ class CrawlSpider(Spider):
         visit.settle(image, self._images.keep(response, visit.target.url))
         visit.release()
 
-    def _read(self, visit: Visit, response: Response) -> None:
+    def _read_response(self, visit: Visit, response: Response) -> None:
         job, target = self.crawl.job, visit.target
         kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
         if document.is_cut:

@@ -60,10 +60,10 @@ class Certificates:
         """Record the certificate of the server that responded."""
         request.meta[CERTIFICATE] = ""
         if response.certificate is not None and response.ip_address is not None:
-            request.meta[CERTIFICATE] = await self._noted(response)
+            request.meta[CERTIFICATE] = await self._remember_certificate(response)
         return response
 
-    async def _noted(self, response: Response) -> str:
+    async def _remember_certificate(self, response: Response) -> str:
         """Return the problems of the certificate, or ``valid``, and its SHA-256."""
         digest = _digest(response.certificate)
         server = server_of(response.url)

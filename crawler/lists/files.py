@@ -202,7 +202,7 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
         raise RefusedError("Buckets need obstore.", reason=Reason.UNREADABLE, hint=hint) from error
     store = open_store(url, keys)
     folder.mkdir(parents=True, exist_ok=True)
-    with Bucket(lambda: store, owner="", marker=folder).told():
+    with Bucket(lambda: store, owner="", marker=folder).converted_errors():
         for item in (each for some in obstore.list(store) for each in some):
             steps, when = _steps(item["path"]), int(item["last_modified"].timestamp())
             path = folder.joinpath(*steps)

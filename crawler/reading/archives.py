@@ -72,7 +72,7 @@ class Record:
     headers: Headers  # WARC headers; those of an ARC record are renamed to match
     length: int  # of the block, as declared
     source: "_Unpacked"
-    left: int = 0  # unread bytes of the block
+    unread_bytes: int = 0  # unread bytes of the block
 
     def header(self, name: str) -> str:
         """Return a header's value, or an empty string if it is missing."""
@@ -80,8 +80,8 @@ class Record:
 
     def read(self, most: int) -> bytes:
         """Return the next bytes of the block; fewer than ``most`` at its end, or if the file is truncated."""
-        data = self.source.read(min(most, self.left))
-        self.left -= len(data)
+        data = self.source.read(min(most, self.unread_bytes))
+        self.unread_bytes -= len(data)
         return data
 
 
@@ -275,14 +275,14 @@ class _Unpacked:
                 break
         if end < 0 and len(self._plain) > _MAX_HEAD:
             raise _DamagedError
-        return self._taken(end + 1 or len(self._plain))
+        return self._take(end + 1 or len(self._plain))
 
     def read(self, most: int) -> bytes:
         """Return the next bytes; fewer at the end."""
         whole = bytearray()
         with suppress(_DamagedError, zlib.error):  # the next record will not be found either
             while len(whole) < most and (self._plain or self._fill()):
-                whole += self._taken(most - len(whole))
+                whole += self._take(most - len(whole))
         return bytes(whole)
 
     def pass_over(self, record: Record) -> None:
@@ -292,14 +292,14 @@ class _Unpacked:
             _DamagedError: The block is truncated, or decompresses to too much data.
         """
         place, passed = self._stream.tell(), 0
-        while record.left:
+        while record.unread_bytes:
             if not (piece := record.read(_PIECE)):
                 raise _DamagedError
             passed += len(piece)
             if self.is_packed and passed > MAX_PASSED + MAX_RATIO * (self._stream.tell() - place):
                 raise _DamagedError(Cause.BOMB)
 
-    def _taken(self, size: int) -> bytes:
+    def _take(self, size: int) -> bytes:
         data = bytes(self._plain[:size])
         del self._plain[:size]
         return data

@@ -61,7 +61,7 @@ class Layout:
         self._length = 0
         self._top = _Part(0, 0, None, whole=True)
         for root in parse_html(html):
-            self._read(root)
+            self._read_tree(root)
         self.text = "".join(self._written)
         """The text to which positions refer: markup, words and scripts, without comments and styles."""
         self._top.end = len(self.text)
@@ -71,7 +71,7 @@ class Layout:
         self._ours = [(begin, end) for begin, end, ours in self._pictures if ours]
         self._others = [(begin, end) for begin, end, ours in self._pictures if not ours]
 
-    def _read(self, root: Element) -> None:
+    def _read_tree(self, root: Element) -> None:
         """Write a tree as text, and record its elements and images."""
         stack = [self._top]
         for event, element in etree.iterwalk(root, events=("start", "end")):

@@ -93,7 +93,7 @@ def read_page(
     """
     roots = parse_html(text)
     reader = _Reader(_base(roots[0], url), url, token.lower(), encoding)
-    reader.read(roots)
+    reader.read_roots(roots)
     reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
     for attributes_of_link in _links_of(link, url):
         _read_link(reader, attributes_of_link)
@@ -181,7 +181,7 @@ class _Reader:
         self.frames = 0  # depth of frames around the current content
         self.left_out: Counter[LeftOut] = Counter()
 
-    def read(self, roots: Sequence[Element]) -> None:
+    def read_roots(self, roots: Sequence[Element]) -> None:
         """Read the trees of a page, or of a frame in it."""
         for tree in roots:
             self.walk(tree)
@@ -210,7 +210,7 @@ class _Reader:
             return
         base, self.base = self.base, _base(roots[0], self.base)
         self.frames += 1
-        self.read(roots)
+        self.read_roots(roots)
         self.frames -= 1
         self.base = base
 

@@ -71,9 +71,9 @@ class RenderedPage:
     html: str = ""
     base: str = ""  # base of relative URLs
     styled: list[str] = field(default_factory=list)  # URLs of background images and the like
-    drawn: list[str] = field(default_factory=list)  # canvases, as `data:` URLs
+    canvas_urls: list[str] = field(default_factory=list)  # canvases, as `data:` URLs
     tiny: set[str] = field(default_factory=set)  # URLs of images of one or two pixels
-    asked: list[str] = field(default_factory=list)  # URLs of requested images
+    requested_urls: list[str] = field(default_factory=list)  # URLs of requested images
     moves: list[str] = field(default_factory=list)  # navigation targets of the page
     signs: list[str] = field(default_factory=list)  # signs of a login or bot check
     left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
@@ -95,7 +95,7 @@ async def show(
             async with asyncio.timeout(GATHER_SECONDS):
                 rendered = await _gather(page, job.limits.max_page_bytes)
         traffic.close()
-        rendered.asked, rendered.moves = list(traffic.pictures), traffic.moves
+        rendered.requested_urls, rendered.moves = list(traffic.pictures), traffic.moves
     return rendered
 
 

@@ -157,7 +157,7 @@ class Rendering:
     async def _render(self, visit: Visit, response: Response, document: Document) -> None:
         began = time.monotonic()
         rendered, reason = await self._show(response)
-        read = self._read(rendered, response) if rendered is not None and rendered.html else None
+        read = self._read_rendered(rendered, response) if rendered is not None and rendered.html else None
         seconds = time.monotonic() - began
         if rendered is None or read is None:
             self._crawl.budget.drop_rendering(reason or "no-answer", seconds)
@@ -199,7 +199,7 @@ class Rendering:
                 return None, "error"
         return None, "browser-lost"
 
-    def _read(self, rendered: "RenderedPage", response: Response) -> Document | None:
+    def _read_rendered(self, rendered: "RenderedPage", response: Response) -> Document | None:
         base = (
             rendered.base if is_visitable(rendered.base) and origin_of(rendered.base) == origin_of(response.url) else ""
         )
@@ -227,7 +227,7 @@ def _whole(served: Document, rendered_document: Document, rendered: "RenderedPag
         place = image.found_in if image.found_in == "data-uri" else RENDERED
         images.setdefault(image.url, FoundImage(image.url, place, image.context))
     styled = [absolute(rendered.base or url, address) for address in rendered.styled]
-    for address in [*rendered.asked, *(address for address in styled if address), *rendered.drawn]:
+    for address in [*rendered.requested_urls, *(address for address in styled if address), *rendered.canvas_urls]:
         place = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
         images.setdefault(address, FoundImage(address, place))
     urls = {image.url for image in served.images} | images.keys() - rendered.tiny

@@ -94,16 +94,16 @@ class Crawl:
 
     def known_image(self, url: str) -> Known | None:
         """Return the earlier visit to an image if its bytes are known."""
-        earlier = self._known(url)
+        earlier = self._earlier_visit(url)
         return earlier if earlier.digest else None
 
     def conditions(self, url: str) -> dict[str, str]:
         """Return conditional request headers if an earlier visit is known (RFC 9110, 13.1)."""
-        earlier = self._known(url)
+        earlier = self._earlier_visit(url)
         fields = {"If-None-Match": earlier.etag, "If-Modified-Since": earlier.last_modified}
         return {name: value for name, value in fields.items() if value}
 
-    def _known(self, url: str) -> Known:
+    def _earlier_visit(self, url: str) -> Known:
         return (self.known.get(normalise(url)) if self.known else None) or Known()
 
 

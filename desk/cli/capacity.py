@@ -85,7 +85,7 @@ def _laws(config: Config) -> Mapping[str, Law]:
 
 def in_plain(found: Plan) -> dict[str, Any]:
     """A plan as JSON."""
-    request, both = found.asked, {"money": found.money, "core_hours": found.core_hours}
+    request, both = found.request, {"money": found.money, "core_hours": found.core_hours}
     figures = [
         {"value": law.at(request.works, request.pictures), "source": source_of(law), "beyond": found.is_beyond(law)}
         | {name: value for name, value in asdict(law).items() if value not in ("", math.inf)}
@@ -97,7 +97,7 @@ def in_plain(found: Plan) -> dict[str, Any]:
 
 def in_lines(found: Plan) -> list[str]:
     """A plan for people, in lines that a terminal of a hundred columns holds."""
-    request = found.asked
+    request = found.request
     many = f"{counted(request.works, 'work')}, {counted(request.pictures, 'picture')} in {counted(request.days, 'day')}"
     lines = [f"{many}: {short(request.pictures / request.days / 86_400)} a second.", ""]
     stages = [(*HEADS, found.prices.currency), *map(line_of, found.stages)]
@@ -134,7 +134,7 @@ def line_of(stage: Stage) -> tuple[str, ...]:
 
 def figure(law: Law, found: Plan) -> tuple[str, str, str]:
     """A figure below :data:`FIGURE`."""
-    value = law.at(found.asked.works, found.asked.pictures)
+    value = law.at(found.request.works, found.request.pictures)
     text = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
     return law.says, text + "*" * found.is_beyond(law), source_of(law)
 

@@ -86,7 +86,7 @@ def compare_command(
 
     row, data = scoped.case(owner, case), read_picture(work, desk.services.limits.max_bytes)
     copies = found_copies.load_found_pictures(desk.services, row, Digest.of(data))
-    audit_log.log_access(audit_log.Evidence.CASE, audit_log.AccessKind.SEEN, owner, by=person(), case=case)
+    audit_log.log_access(audit_log.Evidence.CASE, audit_log.AccessKind.VIEWED, owner, by=person(), case=case)
     for place, (url, copy) in enumerate(copies.items(), 1):
         each = {
             name: path and (path.with_stem(f"{path.stem}-{place}") if place > 1 else path)
@@ -161,6 +161,6 @@ def measured_file(path: Path) -> tuple[bytes, "features.Features"]:
 def _draw(found_data: bytes, registered: bytes, verification: Verification, drawing_paths: Mapping[str, Path]) -> None:
     from indexer.draw import draw, pair as pairs
 
-    pair = pairs.Pair.of(found_data, registered, verification)
+    pair = pairs.Pair.from_verification(found_data, registered, verification)
     for name, path in drawing_paths.items():
         write_file(path, draw.SUFFIXES[path.suffix.lower()](draw.View[name.upper()], pair))

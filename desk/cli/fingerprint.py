@@ -64,7 +64,7 @@ def _told(name: str, path: Path) -> "prints.StatedPicture":
     from indexer.search import prints
 
     data = read_picture(path, MAX_BYTES)
-    return prints.StatedPicture.of(name, len(data), features.extract(data))
+    return prints.StatedPicture.from_features(name, len(data), features.extract(data))
 
 
 def _tell(

@@ -158,7 +158,7 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
         if not result.works:
             say(f"{result.image}: no registered work found.")
         if answer.features.is_flat and not result.works:
-            why = ", ".join(answer.features.flat)
+            why = ", ".join(answer.features.flat_reasons)
             say(f"  The picture has too little detail ({why}): only nearly exact copies can be recognised.")
         if answer.features.info.incomplete:
             say(f"  {explaining.BREAKS_OFF}")

@@ -187,8 +187,8 @@ def _so_far(result: "ingest.ListProgress") -> str:
     parts += [f"{count:,} skipped ({reason})" for reason, (count, _examples) in _by_number(row.skipped)]
     if result.seconds:
         parts.append(f"{(row.lines - result.before) / result.seconds:,.0f} per second")
-    if result.left is not None and not row.whole:
-        parts.append(f"{timedelta(seconds=round(result.left))} left")
+    if result.remaining_seconds is not None and not row.whole:
+        parts.append(f"{timedelta(seconds=round(result.remaining_seconds))} left")
     if result.changed:
         parts.append("read from the start, because the file has changed")
     return ", ".join(parts) + (f". {result.problem}" if result.problem else "")
@@ -238,7 +238,7 @@ def tell_forecast(hosts: "forecasts.Hosts | None", found: Sequence["InFile"]) ->
 
 def forecast_as_json(hosts: "forecasts.Hosts", found: Sequence["InFile"]) -> dict[str, Json]:
     """The same as JSON."""
-    more, rest = hosts.others
+    more, rest = hosts.remaining
     largest = [{"host": host, "addresses": n, "seconds": hosts.seconds(n)} for host, n in hosts.largest]
     return {
         "asked": {

@@ -92,7 +92,7 @@ def _work() -> dict[str, Any]:
         "waiting": backlog.backlog(),
         "held_up": backlog.held_up(),
         "background": [asdict(activity) for activity in background.going_on(desk.services)],
-        "log_stopped": get_log(desk.services).stopped(),
+        "log_stopped": get_log(desk.services).describe_stop(),
     }
 
 

@@ -43,7 +43,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         explained = explaining.explain(data, {0: features})
         if keep is not None:
             pairs = kept.FiledPairs(load_config().data_dir)
-            pairs.keep(registered, data, kept.Judgement(keep), explained, about=about, by=person())
+            pairs.add(registered, data, kept.Judgement(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
         from registry import scoped
@@ -88,7 +88,7 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
 def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:
     return {
         "decision": explained.decision,
-        "fell": explained.fell and explained.fell.name,
+        "fell": explained.failed_gate and explained.failed_gate.name,
         "sentences": explained.sentences,
         "reasons": explained.reasons,
         **{name: getattr(explained.examined, name, None) for name in ("related", "exposure", "figures")},

@@ -100,7 +100,7 @@ def add_works(
     columns = columns_of(of, ColumnMapping.Kind.WORKS, named_columns)
     table: tables.WorksTable | None = None
     if csv_file is not None:
-        with reading_table(), columns.remembered(by=person()):
+        with reading_table(), columns.remember_after(by=person()):
             table = tables.parse_works_table(
                 csv_file.name, tables.read_table_bytes(csv_file), columns,
                 is_ignored=left_out_by(unused), encoding=python_name(encoding), skips_invalid=skip_rows,
@@ -122,11 +122,11 @@ def add_works(
     without_file = tables.list_missing_files(declarations, names)
     answer = {"works": works, "failed": failed, "rows_without_file": without_file}
     answer |= {"rows_unused": _unused(registered, declarations), **left_out_as_json(skipped_files)}
-    skipped = () if table is None else table.understood.skipped
+    skipped = () if table is None else table.interpretation.skipped
     answer["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped]
-    answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
+    answer["unread_sheets"] = [] if table is None else list(table.interpretation.unread_sheets)
     if table is not None:
-        note_unread(table.understood)
+        note_unread(table.interpretation)
     tell(answer, lambda: _tell(answer, skipped_files), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)

@@ -218,7 +218,7 @@ class NoticeDetails(NoticeSummary):
             ]
             if is_draft
             else [],
-            cases=[NoticedCase.from_row(item, pages=len(item.there)) for item in items],
+            cases=[NoticedCase.from_row(item, pages=len(item.current_places)) for item in items],
         )
 
 

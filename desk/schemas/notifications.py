@@ -57,7 +57,7 @@ class Delivery(Answer):
 
     @staticmethod
     def resolve_next_attempt_at(row: models.Delivery) -> datetime | None:
-        return row.not_before if row.put_off else None
+        return row.not_before if row.is_postponed else None
 
 
 class Event(Answer):

@@ -129,7 +129,7 @@ class OwnershipWarning(Answer):
 
     @staticmethod
     def resolve_statements(row: models.OwnershipRemark) -> object:
-        return [Statement(field=field, text=text) for field, text in ownership.describe_remark(row).stated]
+        return [Statement(field=field, text=text) for field, text in ownership.describe_remark(row).statements]
 
 
 class Term(Answer):

@@ -44,7 +44,7 @@ DECISION_LABELS = {
 
 STANDINGS = {
     Standing.ONLINE: gettext_lazy("still online"),
-    Standing.HIDDEN: gettext_lazy("file still online but not shown on the page"),
+    Standing.NOT_SHOWN: gettext_lazy("file still online but not shown on the page"),
     Standing.CHANGED: gettext_lazy("changed"),
     Standing.REMOVED: gettext_lazy("removed"),
     Standing.UNSEEN: gettext_lazy("could not be visited"),

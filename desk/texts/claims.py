@@ -21,7 +21,7 @@ SENTENCES = {
         "The work was provided to, found at, or is credited to a licence reseller. Could this use have "
         "a licence from there?"
     ),
-    Kind.STATED: gettext_lazy(
+    Kind.STATED_LICENCE: gettext_lazy(
         "A licence or permission is stated. A statement on a page is unverified and does not prove a licence."
     ),
     Kind.EMBEDDED: gettext_lazy(

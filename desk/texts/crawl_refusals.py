@@ -128,7 +128,7 @@ def inquiry_in_words(row: Inquiry) -> str:
         return str(OUTCOMES[row.outcome])
     if row.state == StepState.FAILED:
         return in_words(row.error) if row.error else _("The service repeatedly failed to respond.")
-    if row.put_off and row.error:
+    if row.is_postponed and row.error:
         return _("%(why)s The request is repeated automatically.") % {"why": in_words(row.error)}
     return ""
 

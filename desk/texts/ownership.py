@@ -116,8 +116,8 @@ class RemarkDescription:
 
     remark: OwnershipRemark
     sentence: str
-    stated: tuple[tuple[str, str], ...] = ()
-    follows: str = ""
+    statements: tuple[tuple[str, str], ...] = ()
+    consequence: str = ""
 
 
 def describe_remark(remark: OwnershipRemark) -> RemarkDescription:
@@ -128,7 +128,7 @@ def describe_remark(remark: OwnershipRemark) -> RemarkDescription:
         sentence = _("Protection may have expired, according to the dates entered: %(countries)s.") % {
             "countries": countries
         }
-        return RemarkDescription(remark, sentence, follows=_("No notice is created until a member gives a reason."))
+        return RemarkDescription(remark, sentence, consequence=_("No notice is created until a member gives a reason."))
     if remark.kind == kinds.MANIFEST:
         sentence = _("The C2PA manifest in the file names a different person than you declared.")
         names = (("", _(", ").join(details["stated"])),)
@@ -151,7 +151,7 @@ def describe_warnings(work_warnings: Warnings) -> list[str]:
             continue
         description = describe_remark(OwnershipRemark(kind=kind, details=dict(details)))
         colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
-        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in description.stated)
+        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in description.statements)
         sentences.append(join_sentences((description.sentence, statements)))
     return sentences
 

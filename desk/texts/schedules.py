@@ -139,7 +139,7 @@ def describe_captures(estimates: Sequence[archived.Estimate]) -> list[str]:
 
 def describe_hosts(hosts: Hosts) -> Iterator[str]:
     """List the hosts that would be requested, the number of URLs, and the time this takes at their pace."""
-    more, rest = hosts.others
+    more, rest = hosts.remaining
     values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
     if not hosts.addresses:
         yield _("No requests would be sent to any host.")

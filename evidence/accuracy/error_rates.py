@@ -73,7 +73,7 @@ class Accuracy:
 @dataclass(frozen=True, slots=True)
 class _Judgement:
     case: int
-    said: Decision
+    machine_decision: Decision
     copies: bool
 
 
@@ -98,7 +98,7 @@ def count_decisions(entries: Iterable[Decided]) -> Accuracy:
     judged = [[entry_judgement for _, entry_judgement in of_case] for of_case in by_case.values() if of_case]
     first = [of_case[0] for of_case in judged]
     changed = sum(any(entry_judgement.copies != of_case[0].copies for entry_judgement in of_case) for of_case in judged)
-    classes = ([judgement for judgement in first if judgement.said is kind] for kind in CLASSES)
+    classes = ([judgement for judgement in first if judgement.machine_decision is kind] for kind in CLASSES)
     certain, review = (
         Rate(len(judgements), sum(not judgement.copies for judgement in judgements), unknown) for judgements in classes
     )

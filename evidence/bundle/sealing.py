@@ -161,7 +161,7 @@ def list_named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
 
     A path may be mentioned twice.
     """
-    absent = facts.absent
+    absent = facts.omitted_files
     return [(path, digest) for path, digest in _list_mentions(facts) if path not in absent]
 
 
@@ -176,7 +176,7 @@ def check_omitted_files(facts: CaseFacts, sealed_paths: Container[str]) -> None:
     omittable: dict[str, Digest | None] = {picture.file: picture.digest for picture in pictures}
     omittable |= {document.file: document.digest for document in facts.work.attachments}
     omittable |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
-    if len(facts.absent) < len(facts.left_out):
+    if len(facts.omitted_files) < len(facts.left_out):
         raise FormatError("The facts list a left-out file twice.")
     for omitted_file in facts.left_out:
         if omitted_file.file not in omittable or omittable[omitted_file.file] not in {None, omitted_file.digest}:
@@ -226,7 +226,7 @@ def _create_fact_files(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
     for path, data in create_derived_files(facts).items():
         files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
-    present = [entry for entry in _list_stated_files(facts) if entry[0] not in facts.absent]
+    present = [entry for entry in _list_stated_files(facts) if entry[0] not in facts.omitted_files]
     files += [ContentFile(path, role, get_media_type(path), digest) for path, digest, role in present]
     return files
 

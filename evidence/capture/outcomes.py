@@ -24,7 +24,7 @@ def determine_outcome(page: Visit, image: Visit, expected: Digest) -> tuple[str,
     The outcome is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
     image_sentence = _describe_image(image, expected)
-    if page.gone:
+    if page.is_gone:
         sentence = Sentence(
             "The page URL returned status %(status)s: the page is no longer available.", status=page.status
         )
@@ -37,12 +37,12 @@ def determine_outcome(page: Visit, image: Visit, expected: Digest) -> tuple[str,
             status=page.status,
         )
         return "unreachable", following(sentence, image_sentence)
-    if not page.served:
+    if not page.is_served:
         return "unreachable", following(_PAGE_NOT_VISITED, _describe_failure(page), image_sentence)
-    if image.gone:
+    if image.is_gone:
         sentence = Sentence("The page is available, but the image URL returned status %(status)s.", status=image.status)
         return "image-gone", following(sentence, *_describe_page_anomalies(page))
-    if image.served and not image.obstacle:
+    if image.is_served and not image.obstacle:
         return _compare(image, expected), following(_PAGE_AVAILABLE, *_describe_page_anomalies(page), image_sentence)
     return "unreachable", following(_IMAGE_NOT_SEEN, *_describe_page_anomalies(page), image_sentence)
 
@@ -61,14 +61,14 @@ def _compare(image: Visit, expected: Digest) -> str:
 
 
 def _describe_image(image: Visit, expected: Digest) -> str:
-    if image.gone:
+    if image.is_gone:
         return Sentence(
             "The image URL returned status %(status)s: the image is no longer available.", status=image.status
         )
     if image.obstacle:
         details = {"obstacle": image.obstacle, "status": image.status}
         return Sentence("At the image URL, the site %(obstacle)s (status %(status)s).", **details)
-    if not image.served:
+    if not image.is_served:
         return following(_IMAGE_NOT_FETCHED, _describe_failure(image))
     outcome = _compare(image, expected)
     if outcome == "image-gone":
@@ -88,7 +88,7 @@ def _describe_failure(visit: Visit) -> str:
 
 def mentions_image(page: Visit, image_url: str) -> bool | None:
     """Return True if the page's HTML names the image's URL; ``None`` without a page, or if that is unknown."""
-    if not page.served or page.body is None:
+    if not page.is_served or page.body is None:
         return None
     return mentions_url(page.body, image_url)
 

@@ -76,10 +76,12 @@ class HttpCapturer:
             else:
                 headers = {"Accept": IMAGE_ACCEPT, **build_referrer(page_url, image_url)}
                 image = visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left, cookies=cookies)
-            yield self._captured(started, page, image, image_url, expected)
+            yield self._create_capture(started, page, image, image_url, expected)
             seconds_left = create_countdown(time.monotonic() + self.limits.next_seconds)
 
-    def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
+    def _create_capture(
+        self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest
+    ) -> Captured:
         finished = now()
         outcome, sentence = determine_outcome(page, image, expected)
         is_named = mentions_image(page, image_url)
@@ -101,7 +103,7 @@ class HttpCapturer:
             CapturedFile("network", "network.json", "application/json", record),
             *create_served_files(page, image),
         )
-        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        digest = Digest.of(image.body) if image.is_served and image.body and not image.obstacle else None
         digests = compute_digests([page.body, image.body])
         return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
 
@@ -109,9 +111,9 @@ class HttpCapturer:
 def create_served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
     """Return the page's HTML and the image, as far as they were served."""
     files = []
-    if page.served and page.body:
+    if page.is_served and page.body:
         files.append(CapturedFile("page", "page.html", "text/html", page.body))
-    if image.served and image.body and not image.obstacle:
+    if image.is_served and image.body and not image.obstacle:
         name, media_type = get_picture_name(image.body)
         files.append(CapturedFile("captured-image", name, media_type, image.body))
     return tuple(files)

@@ -82,7 +82,7 @@ def _describe_exchange(step: Step) -> dict[str, Any]:
         "url": step.url,
         "status": step.status,
         "sent": rfc3339(step.sent),
-        "answered": rfc3339(step.answered),
+        "answered": rfc3339(step.responded_at),
         "bytes": step.size,
         "host": facts.host,
         "dns_answers": list(facts.answers),
@@ -104,11 +104,11 @@ def _compare_clocks(steps: Sequence[Step]) -> dict[str, Any]:
     for step in steps:
         try:
             date = parsedate_to_datetime(step.header("date")) + timedelta(seconds=0.5)
-            middle = step.sent + (step.answered - step.sent) / 2
+            middle = step.sent + (step.responded_at - step.sent) / 2
             offset = (date - middle).total_seconds()
         except (ValueError, TypeError, OverflowError):
             continue
-        uncertainty = 0.5 + (step.answered - step.sent).total_seconds() / 2
+        uncertainty = 0.5 + (step.responded_at - step.sent).total_seconds() / 2
         samples.append({"url": step.url, "offset": round(offset, 3), "uncertainty": round(uncertainty, 3)})
     best = min(samples, key=lambda sample: float(str(sample["uncertainty"])), default=None)
     return {

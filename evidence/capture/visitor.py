@@ -44,7 +44,7 @@ class Step:
     status: int
     headers: tuple[tuple[str, str], ...]  # response headers in their order and letter case
     sent: datetime  # start of the request, aware, UTC
-    answered: datetime  # when the response headers had arrived
+    responded_at: datetime  # when the response headers had arrived
     connection: ConnectionFacts
     size: int = 0  # size of the decoded body, bytes; 0 for a redirect
 
@@ -60,7 +60,7 @@ class HttpRequest:
     method: str = "GET"
     body: bytes | None = None
 
-    def after(self, status: int) -> "HttpRequest":
+    def follow_redirect(self, status: int) -> "HttpRequest":
         """Return the request for the target of a redirect, as browsers do.
 
         Source: Fetch Standard, HTTP-redirect fetch, step 12.
@@ -96,12 +96,12 @@ class Visit:
         return self.steps[-1].status if self.steps else 0
 
     @property
-    def served(self) -> bool:
+    def is_served(self) -> bool:
         """True if a complete body came with status 200 to 299."""
         return not self.failure and self.body is not None and 200 <= self.status < 300
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """True if the server states that nothing exists here any more."""
         return not self.failure and self.status in REMOVED_STATUSES
 
@@ -115,7 +115,7 @@ class Visit:
             return ""
         if self.steps[-1].header("cf-mitigated"):
             return Sentence("requires visitors to prove that they are not robots")
-        if self.served and len(self.steps) > 1 and _is_login_redirect(self.steps[-1].url, self.url):
+        if self.is_served and len(self.steps) > 1 and _is_login_redirect(self.steps[-1].url, self.url):
             return Sentence("redirects to a login page or a robot check")
         return OBSTACLES.get(self.status, "")
 
@@ -156,15 +156,15 @@ class Visitor:
             if self.ca_bundle is not None:
                 session.verify = str(self.ca_bundle)
             session.headers.update(headers)
-            result = self._followed(session, url, max_bytes, seconds, request)
+            result = self._follow_redirects(session, url, max_bytes, seconds, request)
             # If the last request never started, the preceding response is complete.
             if len(recorder.exchanges) > len(result.steps) or (
                 result.steps and result.failed_at == result.steps[-1].url
             ):
-                recorder.give_up(result.reason)
+                recorder.mark_truncated(result.reason)
         return replace(result, exchanges=tuple(recorder.exchanges))
 
-    def _followed(
+    def _follow_redirects(
         self, session: requests.Session, url: str, max_bytes: int, seconds: SecondsLeft, request: HttpRequest
     ) -> Visit:
         steps: list[Step] = []
@@ -172,14 +172,14 @@ class Visitor:
         try:
             for _ in range(MAX_STEPS):
                 target_url = without_fragment(target_url)
-                step, response = self._ask(session, target_url, seconds(), request)
+                step, response = self._request(session, target_url, seconds(), request)
                 steps.append(step)
                 target = response.headers.get("Location", "")
                 if step.status not in REDIRECTS or not target:
                     body = read_limited(response, max_bytes, max(seconds(), 0.001))
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
-                request = request.after(step.status)
+                request = request.follow_redirect(step.status)
                 target_url = joined(target_url, mended(target)) or target
         except RefusedError as error:
             failure, reason = error.message, error.reason
@@ -192,7 +192,7 @@ class Visitor:
             failure, reason = Sentence("The server redirects too many times."), "too-many-redirects"
         return Visit(url, tuple(steps), None, failure, reason, target_url)
 
-    def _ask(
+    def _request(
         self, session: requests.Session, url: str, seconds: float, request: HttpRequest
     ) -> tuple[Step, requests.Response]:
         host = host_of(url)

@@ -23,7 +23,7 @@ TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disco
 class Exchange:
     """One request and its response, while they are recorded."""
 
-    begun: datetime = field(default_factory=now)  # aware, UTC
+    started_at: datetime = field(default_factory=now)  # aware, UTC
     url: str = ""  # empty until the request line is known
     peer: str = ""  # IP address of the server
     request: bytearray = field(default_factory=bytearray)
@@ -78,7 +78,7 @@ class WireRecorder:
         """Stop recording: the response has been read, or abandoned."""
         self._open = None
 
-    def give_up(self, reason: str) -> None:
+    def mark_truncated(self, reason: str) -> None:
         """Mark the last response as truncated, if the reason implies that."""
         if self.exchanges and self.exchanges[-1].response:
             self.exchanges[-1].truncated = TRUNCATED.get(reason, "")
@@ -97,7 +97,7 @@ def record_exchanges() -> Iterator[WireRecorder]:
 
 def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
     """Return an uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
-    started_at = exchanges[0].begun if exchanges else now()
+    started_at = exchanges[0].started_at if exchanges else now()
     fields = "".join(f"{name}: {value}\r\n" for name, value in info.items()).encode()
     records = [_record("warcinfo", started_at, {"Content-Type": "application/warc-fields"}, fields)[1]]
     for exchange in exchanges:
@@ -109,12 +109,14 @@ def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
             extra = {"Content-Type": "application/http; msgtype=response"}
             if exchange.truncated:
                 extra["WARC-Truncated"] = exchange.truncated
-            identity, record = _record("response", exchange.begun, target_headers | extra, bytes(exchange.response))
+            identity, record = _record(
+                "response", exchange.started_at, target_headers | extra, bytes(exchange.response)
+            )
             concurrent_header = {"WARC-Concurrent-To": identity}
             records.append(record)
         if exchange.request:
             extra = {"Content-Type": "application/http; msgtype=request", **concurrent_header}
-            records.append(_record("request", exchange.begun, target_headers | extra, bytes(exchange.request))[1])
+            records.append(_record("request", exchange.started_at, target_headers | extra, bytes(exchange.request))[1])
     return b"".join(records)
 
 

@@ -60,10 +60,10 @@ class Authority:
             return _create_refusal("bad_alg", "only SHA-256, SHA-384 and SHA-512 digests are stamped")
         if len(hashed) != ACCEPTED[algorithm]:
             return _create_refusal("bad_data_format", "the digest has a wrong length")
-        token = self._token(_create_info(imprint, nonce), with_certificates=bool(with_certificates))
+        token = self._create_token(_create_info(imprint, nonce), with_certificates=bool(with_certificates))
         return bytes(Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
 
-    def _token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
+    def _create_token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
         holders = [self.hierarchy.unit, self.hierarchy.issuing] if with_certificates else []
         signed = cms.SignedData(
             {
@@ -82,7 +82,7 @@ def run_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
     """Run an authority on loopback for the duration of the ``with`` block."""
     with contextlib.closing(LoopbackServer(port)) as server:
         authority = Authority(folder, server.url)
-        with server.running(authority.answer):
+        with server.serve(authority.answer):
             yield authority
 
 

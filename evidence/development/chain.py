@@ -48,7 +48,7 @@ class Blocks:
             hint = "Remove the folder to start a new chain."
             raise ConfigError(f"The development chain in {path} can't be read.", hint=hint) from error
         if not self._headers:
-            self.mine(bytes(32))
+            self.append_block(bytes(32))
 
     @property
     def tip(self) -> int:
@@ -63,7 +63,7 @@ class Blocks:
         """Return the 80-byte header of the block with this hash, or ``None``."""
         return next((header for header in self._headers if parse_header(header).text == text), None)
 
-    def mine(self, merkle_root: bytes) -> int:
+    def append_block(self, merkle_root: bytes) -> int:
         """Make the next block over a Merkle root of 32 bytes; returns its height."""
         with self._lock:
             header = _mine_header(parse_header(self._headers[-1]) if self._headers else None, merkle_root)
@@ -100,15 +100,15 @@ class Chain:
         (self._pending / commitment.msg.hex()).touch()
         return write_timestamp(stamp)
 
-    def mine(self) -> int:
+    def mine_block(self) -> int:
         """Make a block that attests all pending commitments; returns its height."""
         with self._lock:
             names = sorted(path.name for path in self._pending.iterdir())
             leaves = [Timestamp(bytes.fromhex(name)) for name in names]
             if not leaves:
-                return self.blocks.mine(Digest.of(secrets.token_bytes(32)).raw)
+                return self.blocks.append_block(Digest.of(secrets.token_bytes(32)).raw)
             root = make_merkle_tree(leaves)
-            height = self.blocks.mine(root.msg)
+            height = self.blocks.append_block(root.msg)
             root.attestations.add(BitcoinBlockHeaderAttestation(height))
             for name, leaf in zip(names, leaves, strict=True):
                 draft = self._proofs / f".{name}"
@@ -121,7 +121,7 @@ class Chain:
         """Make a block whenever a commitment is pending, checking at this interval, until ``stop`` is set."""
         while not stop.wait(seconds):
             if self.pending:
-                self.mine()
+                self.mine_block()
 
     def answer(self, question: HttpRequest) -> HttpResponse:
         """Serve the calendar and the node."""
@@ -159,7 +159,7 @@ class Chain:
             header = self.blocks.by_hash(str(parameters[0]))
             return header.hex() if header else None
         if method == "generate":
-            return [self.mine() for _ in range(min(int(parameters[0]), 100))]
+            return [self.mine_block() for _ in range(min(int(parameters[0]), 100))]
         raise KeyError(method)
 
 
@@ -172,7 +172,7 @@ def run_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterat
     with contextlib.closing(LoopbackServer(port)) as server:
         chain, stop = Chain(folder, server.url), threading.Event()
         miner = threading.Thread(target=chain.mine_every, args=(every or 1.0, stop), daemon=True)
-        with server.running(chain.answer):
+        with server.serve(chain.answer):
             if every is not None:
                 miner.start()
             try:

@@ -40,7 +40,7 @@ class LoopbackServer:
         self._server.server_close()
 
     @contextlib.contextmanager
-    def running(self, answer: Callable[[HttpRequest], HttpResponse]) -> Iterator[None]:
+    def serve(self, answer: Callable[[HttpRequest], HttpResponse]) -> Iterator[None]:
         """Respond in separate threads for the duration of the ``with`` block, then close."""
         self._server.RequestHandlerClass = _handler(answer)
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -410,11 +410,11 @@ class CaseFacts(Canonical):
     weighings: tuple[WeighingFacts, ...] = ()
 
     @property
-    def absent(self) -> dict[str, LeftOutFacts]:
+    def omitted_files(self) -> dict[str, LeftOutFacts]:
         """Files that the bundle lacks, by path."""
         return {omitted_file.file: omitted_file for omitted_file in self.left_out}
 
-    def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
+    def find_calibration(self, match: MatchFacts) -> CalibrationFacts | None:
         """Return the calibration that gave a match its probability."""
         digest = match.verification.calibration
         return next((calibration for calibration in self.calibrations if calibration.digest == digest), None)

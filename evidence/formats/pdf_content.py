@@ -35,7 +35,7 @@ _FILTERS = re.compile(rb"/Filter\s*(\[[^\]]*\]|/[A-Za-z0-9]+)")
 class PdfContent:
     """Detected content, and why some of the file could not be examined, as a code; empty if all could."""
 
-    found: tuple[str, ...]
+    kinds: tuple[str, ...]
     unread: str = ""  # ``damaged``, ``encrypted``, ``large`` or ``packed``
 
 

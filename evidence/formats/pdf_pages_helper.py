@@ -84,7 +84,7 @@ def extract_pages(data: bytes, max_pages: int, folder: Path) -> Answer:
     out = io.BytesIO()
     writer.write(out)
     pages_pdf = out.getvalue()
-    if inspect_pdf(pages_pdf).found:
+    if inspect_pdf(pages_pdf).kinds:
         raise RefusedError("It holds more than pages.", reason="active")
     _check_typesetting(pages_pdf, len(sizes), folder)
     result = {

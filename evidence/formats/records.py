@@ -46,7 +46,7 @@ class Record:
 class UnpackBudget:
     """Number of bytes that may still be unpacked; negative once there were more."""
 
-    left: int = MAX_BODY
+    remaining: int = MAX_BODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _decode_content(body: bytes, coding: str, budget: UnpackBudget) -> bytes:
                 output = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(output_bytes))
                 at, piece = min(at + piece, len(body)) - len(stream.unused_data), 2 * piece
                 output_bytes += output
-                budget.left -= len(output)
+                budget.remaining -= len(output)
                 if len(output_bytes) > MAX_BODY:
                     raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:

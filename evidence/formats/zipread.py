@@ -72,7 +72,7 @@ class ZipContents:
             members, self.remarks, left_over = _separate_files(entries)
             self._entries = {entry.name: entry for entry in members}
             for entry in left_over:
-                for _ in self._checked(entry):
+                for _ in self._read_checked(entry):
                     pass
         except BaseException:
             self._file.close()
@@ -86,7 +86,7 @@ class ZipContents:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the unpacked bytes in chunks, exactly as many as declared; else raises ``ContainerError``."""
-        return self._checked(self._entries[name])
+        return self._read_checked(self._entries[name])
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
         """Return True if the ZIP's bytes are exactly these; the iterator may itself read from the ZIP."""
@@ -102,9 +102,9 @@ class ZipContents:
         """Close the file."""
         self._file.close()
 
-    def _checked(self, entry: ZipEntry) -> Iterator[bytes]:
+    def _read_checked(self, entry: ZipEntry) -> Iterator[bytes]:
         count = crc = 0
-        for chunk in self._unpacked(entry):
+        for chunk in self._unpack(entry):
             count += len(chunk)
             if count > entry.size:
                 break
@@ -115,13 +115,13 @@ class ZipContents:
         if crc != entry.crc:
             raise ContainerError(f"{entry.name} does not have the CRC-32 that the ZIP declares.")
 
-    def _unpacked(self, entry: ZipEntry) -> Iterator[bytes]:
+    def _unpack(self, entry: ZipEntry) -> Iterator[bytes]:
         if entry.method == _STORED:
-            yield from self._packed(entry)
+            yield from self._read_packed(entry)
             return
         unpacker, piece = zlib.decompressobj(-zlib.MAX_WBITS), b""
         try:
-            for chunk in self._packed(entry):
+            for chunk in self._read_packed(entry):
                 piece = chunk
                 if unpacker.eof:
                     break
@@ -134,7 +134,7 @@ class ZipContents:
         if not unpacker.eof or unpacker.unused_data or piece:
             raise ContainerError(f"{entry.name} cannot be unpacked: it is truncated or followed by other data.")
 
-    def _packed(self, entry: ZipEntry) -> Iterator[bytes]:
+    def _read_packed(self, entry: ZipEntry) -> Iterator[bytes]:
         position = entry.start
         remaining = entry.packed
         while remaining:

@@ -84,7 +84,7 @@ class OprfServer:
         """Derive the key from ``seed``, a secret of at least 48 bytes."""
         self._key = derive_private_key(int.from_bytes(seed, "big") % (ORDER - 1) + 1, _CURVE)
 
-    def answer(self, x: bytes) -> bytes:
+    def evaluate(self, x: bytes) -> bytes:
         """Multiply a blinded point by the key, both as x coordinates (32 bytes).
 
         Raises ``WrongUseError`` if it is not a point.
@@ -103,7 +103,7 @@ class OprfClient:
     element: bytes
     number: int = field(default_factory=lambda: secrets.randbelow(ORDER - 1) + 1, repr=False)
 
-    def sent(self) -> bytes:
+    def blind(self) -> bytes:
         """Return the blinded point's x coordinate, 32 bytes."""
         return _multiply(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
 

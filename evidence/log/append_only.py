@@ -87,9 +87,9 @@ class Log:
     ) -> None:
         self._store = store
         self._signer = signer
-        self._head = checkpoint_store
+        self._checkpoint_store = checkpoint_store
         self.origin = check_name(origin)
-        self.left = tuple(former_origins)
+        self.former_origins = tuple(former_origins)
         self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
@@ -129,7 +129,7 @@ class Log:
         self.check_history()
         checkpoint = sign_note(self.origin, size, root, self._signer)
         self._store.add_checkpoint(checkpoint)
-        self.remember(checkpoint)
+        self.store_checkpoint(checkpoint)
         return checkpoint
 
     def check_history(self) -> None:
@@ -141,10 +141,10 @@ class Log:
         latest = self._store.latest_checkpoint()
         if latest is not None:
             self.check_known(latest)
-        if self._head is None:
+        if self._checkpoint_store is None:
             return
         try:
-            stored = self._head.read()
+            stored = self._checkpoint_store.read()
         except IntegrityError as error:
             message = Sentence("It is unknown what the log signed last.")
             raise BrokenHistoryError(following(error.message, message), hint=UNSURE) from error
@@ -166,7 +166,7 @@ class Log:
             )
             raise BrokenHistoryError(moved_message, hint=UNSURE)
 
-    def stopped(self) -> str:
+    def describe_stop(self) -> str:
         """Return why the log signs nothing more, with what to do about it; empty while it signs."""
         try:
             self.check_history()
@@ -180,7 +180,7 @@ class Log:
         Raises:
             BrokenHistoryError: Another key signed it, the log does not know its name, or the log does not continue it.
         """
-        if checkpoint.origin in self.left:
+        if checkpoint.origin in self.former_origins:
             return  # the break is recorded
         try:
             verify_note(checkpoint.note, format_verifier_key(checkpoint.origin, self._signer.public_key))
@@ -193,24 +193,24 @@ class Log:
             raise BrokenHistoryError(Sentence(_OLDER, name=checkpoint.origin), hint=_BREAK)
         self.check_continues(checkpoint)
 
-    def head(self) -> Head | None:
+    def read_stored_checkpoint(self) -> Head | None:
         """Return the remembered head; ``None`` if there is none that can be read."""
         try:
-            return None if self._head is None else self._head.read()
+            return None if self._checkpoint_store is None else self._checkpoint_store.read()
         except IntegrityError:
             return None
 
-    def empty_head(self) -> SignedCheckpoint:
+    def create_empty_checkpoint(self) -> SignedCheckpoint:
         """Return a signed checkpoint of no entries, which is remembered before anything was signed."""
         return sign_note(self.origin, 0, merkle.EMPTY_ROOT, self._signer)
 
-    def remember(self, checkpoint: SignedCheckpoint) -> None:
+    def store_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """Remember a checkpoint that was signed or seen outside.
 
         The log then signs nothing that does not continue it.
         """
-        if self._head is not None:
-            self._head.write(checkpoint)
+        if self._checkpoint_store is not None:
+            self._checkpoint_store.write(checkpoint)
 
     def check_continues(self, checkpoint: SignedCheckpoint) -> None:
         """Check that the log still continues a checkpoint, such as one that a witness has kept.
@@ -242,11 +242,11 @@ class Log:
 
         Raises ``WrongUseError`` if it is missing.
         """
-        return self._proof(lambda node: merkle.prove_inclusion(sequence, size, node), size)
+        return self._compute_proof(lambda node: merkle.prove_inclusion(sequence, size, node), size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for impossible sizes."""
-        return self._proof(lambda node: merkle.prove_consistency(old, new, node), new)
+        return self._compute_proof(lambda node: merkle.prove_consistency(old, new, node), new)
 
     def sign(self, statement: bytes) -> bytes:
         """Sign canonical JSON with the log's key, 64 bytes; a single line cannot be mistaken for a checkpoint."""
@@ -260,7 +260,7 @@ class Log:
         """Return the public key under each name of the log, the current one last: verifiers pin both name and key."""
         return [
             format_verifier_key(name, self._keys.get(name, self._signer.public_key))
-            for name in (*self.left, self.origin)
+            for name in (*self.former_origins, self.origin)
         ]
 
     @property
@@ -268,7 +268,7 @@ class Log:
         """Public key of the current signer, 32 bytes."""
         return self._signer.public_key
 
-    def _proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
+    def _compute_proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
         if size > self._store.size():
             raise WrongUseError(f"The log doesn't have {size} entries.")
         try:
@@ -280,10 +280,10 @@ class Log:
         """Run a computation twice: first to collect the nodes that it reads, then with all of them fetched at once."""
         positions: list[tuple[int, int]] = []
 
-        def note_down(level: int, index: int) -> bytes:
+        def record_position(level: int, index: int) -> bytes:
             positions.append((level, index))
             return merkle.EMPTY_ROOT
 
-        compute(note_down)
+        compute(record_position)
         nodes = dict(zip(positions, self._store.nodes(positions) if positions else [], strict=True))
         return compute(lambda level, index: nodes[level, index])

@@ -91,7 +91,7 @@ class BucketCheckpointStore:
 
         Raises ``IntegrityError`` if the object cannot be read.
         """
-        stored_object, own = self._objects.get(OBJECT_NAME), self._besides()
+        stored_object, own = self._objects.get(OBJECT_NAME), self._read_own()
         if stored_object is None and own is not None and not own.moved:
             self.begin(own.checkpoint)
             stored_object = self._objects.get(OBJECT_NAME)
@@ -124,7 +124,7 @@ class BucketCheckpointStore:
             self._objects.remove(OBJECT_NAME)
         self._own.set_aside()
 
-    def _besides(self) -> Head | None:
+    def _read_own(self) -> Head | None:
         try:
             return self._own.read()
         except IntegrityError:  # the object suffices

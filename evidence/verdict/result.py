@@ -168,7 +168,7 @@ class Verdict:
         """``CHECK_FAILED`` if a check failed, ``INCOMPLETE`` if only a required grade is missing, else ``DONE``."""
         if self.failures:
             return ExitCode.CHECK_FAILED
-        return ExitCode.INCOMPLETE if self._lacking(required=True) else ExitCode.DONE
+        return ExitCode.INCOMPLETE if self._list_missing(required=True) else ExitCode.DONE
 
     @property
     def existed_by(self) -> datetime | None:
@@ -210,15 +210,15 @@ class Verdict:
             more = f" and {len(self.failures) - 5} more" if len(self.failures) > 5 else ""
             return f"Failed: {names}{more}."
         if self.outcome is ExitCode.DONE and self.existed_by is not None:
-            beside = self._lacking(required=False)
+            beside = self._list_missing(required=False)
             unasked = f" Not proven, and not required: {', '.join(beside)}." if beside else ""
             suffix = "" if not self.times else " Earlier times are based on the log and the operator's clock only."
             by = next(check.by for check in self.checks if check.name == "time")
             when = f"{second(self.existed_by)} according to {by}"
             return f"Complete: no check failed, and the whole bundle existed no later than {when}.{suffix}{unasked}"
-        return f"Incomplete: no check failed; not proven: {', '.join(self._lacking(required=True))}."
+        return f"Incomplete: no check failed; not proven: {', '.join(self._list_missing(required=True))}."
 
-    def _lacking(self, *, required: bool) -> list[str]:
+    def _list_missing(self, *, required: bool) -> list[str]:
         """Return the names of grades that did not pass, either the required or the optional ones."""
         return [grade.name for grade in self.grades if grade.state is not State.PASSED and grade.required is required]
 

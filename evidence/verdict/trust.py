@@ -93,7 +93,7 @@ class Trust(Canonical):
     partners: tuple[TrustedLog, ...] = field(default=(), metadata=OPTIONAL)  # logs of partner installations
 
     @property
-    def asked(self) -> Requirements:
+    def requirements(self) -> Requirements:
         """The list's requirements, or the defaults if it states none."""
         return self.requires or Requirements(witnesses=1)
 
@@ -110,7 +110,7 @@ class Trust(Canonical):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has a development entry without a label.")
         pinned = {fold_name(entry.name) for entry in witnesses}
-        requirements = trust.asked
+        requirements = trust.requirements
         if not 1 <= requirements.witnesses <= max(len(pinned), 1):
             raise FormatError(f"{what} requires {requirements.witnesses} timestamp services but pins {len(pinned)}.")
         cosigners = {fold_name(witness.name) for witness in trust.cosigners}
@@ -172,7 +172,7 @@ def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
-        roots, _ = authority.roots, authority.listed
+        roots, _ = authority.roots, authority.qualified_certificates
     except IntegrityError as error:
         raise FormatError(f"{what}: a certificate of {authority.name} cannot be read.") from error
     if not roots:

@@ -113,7 +113,7 @@ def account_of(
     Returns:
         The account, or ``None`` unless the bundle holds facts of a case that the stated key sealed.
     """
-    if facts is None or states.get("signature") is not State.PASSED or not inspection.sealed(FACTS_PATH):
+    if facts is None or states.get("signature") is not State.PASSED or not inspection.is_sealed(FACTS_PATH):
         return None
     manifest = inspection.manifest
     log, log_key = _log_of(inspection, facts)

@@ -188,15 +188,15 @@ def _beside(package: Path, depth: int) -> Iterator[Line]:
 class _UnpackBudget:
     """Number of bytes that may still be unpacked from the user's file: nested ZIPs can grow exponentially."""
 
-    left: int
+    remaining: int
 
     @classmethod
-    def of(cls, given: Path) -> "_UnpackBudget":
+    def for_file(cls, given: Path) -> "_UnpackBudget":
         return cls(FREE_EXPANSION + MAX_EXPANSION * given.stat().st_size)
 
     def take(self, size: int) -> None:
-        self.left -= size
-        if self.left < 0:
+        self.remaining -= size
+        if self.remaining < 0:
             raise NoBundleError("It would unpack to far more than a package of bundles.", hint=HINT)
 
 
@@ -326,7 +326,7 @@ def _taken_out(place: Place) -> Iterator[Path]:
     with TemporaryDirectory(prefix="exhibit-verify-") as folder:
         path, room = place.path, None
         for depth, name in enumerate(place.inside, 1):
-            room = room or _UnpackBudget.of(place.path)
+            room = room or _UnpackBudget.for_file(place.path)
             target = Path(folder) / f"{depth}"
             with _Archive(path, room, depth) as archive:
                 if name.endswith("/"):
@@ -371,7 +371,7 @@ def _in_folder(root: Path) -> Iterator[Place]:
 
 def _in_file(path: Path) -> Sequence[tuple[str, ...]]:
     """Return the steps to each bundle in a ZIP; a ZIP that is itself a bundle has no steps. Raises ``BadZipFile``."""
-    with _Archive(path, _UnpackBudget.of(path)) as archive:
+    with _Archive(path, _UnpackBudget.for_file(path)) as archive:
         return [()] if archive.is_bundle else list(archive.bundles())
 
 

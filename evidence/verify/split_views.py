@@ -99,7 +99,7 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
                     (text, merkle.compute_proof_hashes(old - 1, size, path, roots.get(old, b""), whole=True))
                 )
             for record in renewal_records(inspection):
-                later = inspection.read(record.file, MAX_NOTE).decode()
+                later = inspection.read_file(record.file, MAX_NOTE).decode()
                 proven_hashes.append(
                     (later, merkle.compute_proof_hashes(size - 1, record.size, record.path, own.note.root, whole=True))
                 )

@@ -68,7 +68,7 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
     checks, times, views, lines, account = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
     every = (container, *checks)
-    required_grades = trust.asked.grades
+    required_grades = trust.requirements.grades
     left_out = inspection.left_out
     return Verdict(name, inspection.seal, trust.dated, every, left_out, required_grades, times, views, account, lines)
 
@@ -86,8 +86,8 @@ def _checks(
     seal = proofs.read_log_proof(inspection)[0] if proofs.is_logged(logged) else None
     order, times = check_order(inspection, facts, seal, timestamp_checks.pairs)
     if facts is not None and check.state is State.PASSED:
-        inspection = replace(inspection, absent=facts.absent)
-        checks += [_left_out(path, omitted_file) for path, omitted_file in facts.absent.items()]
+        inspection = replace(inspection, absent=facts.omitted_files)
+        checks += [_left_out(path, omitted_file) for path, omitted_file in facts.omitted_files.items()]
     checks += [check, *proofs.check_signature(inspection), *logged, *proofs.check_renewals(inspection)]
     checks += [*timestamp_checks.checks, order]
     checks += proofs.check_signers(inspection, timestamp_checks.logged)
@@ -107,7 +107,7 @@ def _left_out(path: str, omitted_file: LeftOutFacts) -> Check:
 
 
 def _container(contents: Contents, other_state: State, inspection: Inspection | None = None) -> Check:
-    measurements, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
+    measurements, broken = (inspection.measurements, inspection.broken) if inspection else measure(contents)
     if broken:
         return failed("container", next(iter(broken.values())))
     members = [Member(name, item.size, item.crc, partial(contents.chunks, name)) for name, item in measurements.items()]

@@ -59,7 +59,10 @@ class Bucket:
     def objects(self) -> ObjectStore:
         """The claimed store. Raises ``StorageError`` if it is missing or belongs to another installation."""
         if not self.examine():
-            with self.told(), suppress(AlreadyExistsError):  # another process may have claimed it at the same moment
+            with (
+                self.converted_errors(),
+                suppress(AlreadyExistsError),
+            ):  # another process may have claimed it at the same moment
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
             self.check()
         if not self._made.exists():
@@ -70,7 +73,7 @@ class Bucket:
 
     def examine(self) -> bool:
         """Return True if this installation has claimed the bucket. Changes nothing; raises as :attr:`objects` does."""
-        with self.told():
+        with self.converted_errors():
             owner = _owner_of(self._objects)
         if owner is None and self._made.exists():
             raise _bucket_missing()
@@ -103,7 +106,7 @@ class Bucket:
     def create(self, key: str, data: bytes) -> bool:
         """Write with a condition that the store enforces: of two concurrent writers, one gets False."""
         try:
-            with self.asked() as objects:
+            with self.connected() as objects:
                 obstore.put(objects, key, data, mode="create", use_multipart=False)
         except AlreadyExistsError:
             return False
@@ -112,7 +115,7 @@ class Bucket:
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
         """Write the object. Large files are sent in several parts, up to four in parallel."""
         several = not isinstance(data, bytes)
-        with self.asked() as objects:
+        with self.connected() as objects:
             obstore.put(objects, key, data, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
 
     def piece(self, key: str, start: int, end: int) -> bytes:
@@ -133,7 +136,7 @@ class Bucket:
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove many objects with one request."""
-        with self.asked() as objects:
+        with self.connected() as objects:
             try:
                 obstore.delete(objects, keys)
             except FileNotFoundError:  # some stores report a missing object and leave the others
@@ -143,19 +146,19 @@ class Bucket:
 
     def keys(self, below: str) -> Iterator[str]:
         """Yield keys, many for each request."""
-        return (entry["path"] for entry in self.listed(below))
+        return (entry["path"] for entry in self.list_objects(below))
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
         """Return subfolders with the time of the newest object in each, by the clock of the store."""
         newest: dict[str, float] = {}
-        for entry in self.listed(below):
+        for entry in self.list_objects(below):
             name = entry["path"].removeprefix(f"{below}/").partition("/")[0]
             newest[name] = max(newest.get(name, 0.0), entry["last_modified"].timestamp())
         return iter(newest.items())
 
-    def listed(self, below: str) -> "Iterator[ObjectMeta]":
+    def list_objects(self, below: str) -> "Iterator[ObjectMeta]":
         """Yield the objects below a folder, many for each request."""
-        with self.asked() as objects:
+        with self.connected() as objects:
             self.check()
             for some in obstore.list(objects, below):
                 yield from some
@@ -173,12 +176,12 @@ class Bucket:
     def _check_conditions(self) -> None:
         """Raise ``StorageError`` if the store silently ignores the condition that an object must be new."""
         with suppress(AlreadyExistsError):
-            with self.told():
+            with self.converted_errors():
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
             raise StorageError(UNCONDITIONAL, hint=_SEE)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def converted_errors(self) -> Iterator[None]:
         """Convert library errors to ``StorageError``, without the library's messages, which may contain keys.
 
         After a long wait without a response, calls that follow immediately fail without waiting again.
@@ -201,16 +204,16 @@ class Bucket:
             raise StorageError(message, hint=_SEE) from None
 
     @contextmanager
-    def asked(self) -> Iterator[ObjectStore]:
+    def connected(self) -> Iterator[ObjectStore]:
         """Yield the claimed store, and convert errors as :meth:`told` does."""
         objects = self.objects
-        with self.told():
+        with self.converted_errors():
             yield objects
 
     @contextmanager
     def _asked_for(self, key: str) -> Iterator[ObjectStore]:
         """Yield the store for access to one object. Raises ``NotFoundError`` if only the object is absent."""
-        with self.asked() as objects:
+        with self.connected() as objects:
             try:
                 yield objects
             except FileNotFoundError:
@@ -230,7 +233,7 @@ class NamedObjects:
 
     def get(self, name: str) -> tuple[bytes, str] | None:
         """Return the bytes and their ETag, or ``None`` if there is no object of this name."""
-        with self._bucket.asked() as objects:
+        with self._bucket.connected() as objects:
             try:
                 result = obstore.get(objects, self._key(name))
                 return bytes(result.bytes()), result.meta["e_tag"] or ""
@@ -258,7 +261,7 @@ class NamedObjects:
                 raise _changed()
             return
         key = self._key(name)
-        with self._bucket.asked() as objects:
+        with self._bucket.connected() as objects:
             try:
                 if self._conditional:
                     obstore.put(objects, key, data, mode={"e_tag": mark}, use_multipart=False)
@@ -275,18 +278,18 @@ class NamedObjects:
 
     def remove(self, name: str) -> None:
         """Remove the object of this name, if there is one."""
-        with self._bucket.asked() as objects, suppress(FileNotFoundError):
+        with self._bucket.connected() as objects, suppress(FileNotFoundError):
             obstore.delete(objects, self._key(name))
 
     def folders(self) -> list[str]:
         """Return the first segments of all names that have several."""
-        with self._bucket.asked() as objects:
+        with self._bucket.connected() as objects:
             prefixes = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
         return [path.removeprefix(f"{self._folder}/") for path in prefixes]
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
         """Yield names (all, or those below one) with the last modification by the clock of the store."""
-        for entry in self._bucket.listed(self._key(below).rstrip("/")):
+        for entry in self._bucket.list_objects(self._key(below).rstrip("/")):
             yield entry["path"].removeprefix(f"{self._folder}/"), entry["last_modified"]
 
     def _key(self, name: str) -> str:

@@ -94,7 +94,7 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
 def measure_filed_pairs(pairs: FiledPairs) -> Iterator[Sample]:
     """Compare the pairs filed by users with this version."""
     for pair in pairs.pairs():
-        original, copy = pairs.files_of(pair)
+        original, copy = pairs.read_files(pair)
         verification = compare_without_search(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
         yield Sample(pair.original, pair.said == Judgement.COPY, FILED, verification, (pair.about,))
 

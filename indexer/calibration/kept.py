@@ -49,7 +49,7 @@ class FiledPairs:
     def __init__(self, data_dir: Path) -> None:
         self._folder, self._table = data_dir / FOLDER, data_dir / FOLDER / "pairs.csv"
 
-    def keep(
+    def add(
         self, original: bytes, copy: bytes, said: Judgement, explanation: "Explanation[Any]", *, about: str, by: str
     ) -> None:
         """File a pair; if it was filed before, the newest judgement counts.
@@ -59,8 +59,10 @@ class FiledPairs:
         """
         if explanation.examined is None:
             raise RefusedError(Sentence("Only readable pictures can be stored for measurements."), reason="unreadable")
-        original_name, copy_name = (self._files().put(data).hex for data in (original, copy))
-        self._add(FiledPair(rfc3339(now()), by, said, explanation.decision, original_name, copy_name, one_line(about)))
+        original_name, copy_name = (self._file_store().put(data).hex for data in (original, copy))
+        self._append(
+            FiledPair(rfc3339(now()), by, said, explanation.decision, original_name, copy_name, one_line(about))
+        )
 
     def pairs(self) -> list[FiledPair]:
         """Return the filed pairs, each with its newest judgement.
@@ -73,29 +75,29 @@ class FiledPairs:
         rows = [FiledPair(**row) for row in records(self._table)]
         return [*{(row.original, row.copy): row for row in rows}.values()]
 
-    def files_of(self, pair: FiledPair) -> tuple[bytes, bytes]:
+    def read_files(self, pair: FiledPair) -> tuple[bytes, bytes]:
         """Return the bytes of the original and of the copy.
 
         Raises:
             NotFoundError: A file does not exist.
             IntegrityError: A file has other contents than its name says.
         """
-        original, copy = (self._files().get(Digest.from_hex(name)) for name in (pair.original, pair.copy))
+        original, copy = (self._file_store().get(Digest.from_hex(name)) for name in (pair.original, pair.copy))
         return original, copy
 
-    def forget(self, digest: Digest) -> None:
+    def remove_picture(self, digest: Digest) -> None:
         """Remove a picture and its pairs, for a purge."""
         pairs = self.pairs()
         if any(digest.hex in pair for pair in pairs):
-            self._files().remove(digest)
+            self._file_store().remove(digest)
             self._table.unlink()
-            self._add(*(pair for pair in pairs if digest.hex not in pair))
+            self._append(*(pair for pair in pairs if digest.hex not in pair))
 
-    def _files(self) -> FolderBlobStore:
+    def _file_store(self) -> FolderBlobStore:
         self._folder.mkdir(exist_ok=True)
         return FolderBlobStore(self._folder / "files")
 
-    def _add(self, *pairs: FiledPair) -> None:
+    def _append(self, *pairs: FiledPair) -> None:
         header = () if self._table.exists() else (FiledPair._fields,)
         with self._table.open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([*header, *pairs])

@@ -86,7 +86,7 @@ class Scene:
         text = json.dumps([PIPELINE, self.descriptor.space.id, sources.hex, dataclasses.asdict(self.plan), photographs])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def edited(self) -> frozenset[int]:
+    def select_edited(self) -> frozenset[int]:
         """Return the edited photographs: the first of each group, ordered by digest, so that any may be among them."""
         first = {photograph.group: number for number, photograph in reversed(list(enumerate(self.photographs)))}
         candidates = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
@@ -170,7 +170,7 @@ class Bench:
         self.scene = scene
         self.space = scene.descriptor.space
         self.cache = FeatureCache(scene.scratch, 512, descriptor=scene.descriptor)
-        self.chosen = scene.edited()
+        self.edited_numbers = scene.select_edited()
         rows = [
             (number, fingerprint)
             for number, photograph in enumerate(scene.photographs)
@@ -212,11 +212,15 @@ class Bench:
             )
             for other, verification in matches
         ]
-        if number not in self.chosen:
+        if number not in self.edited_numbers:
             return samples
-        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in matches])]
+        return [
+            *samples,
+            *self._compare_edits(number),
+            *self._compare_overlaid(number, [other for other, _ in matches]),
+        ]
 
-    def _edited(self, number: int) -> Iterator[Sample]:
+    def _compare_edits(self, number: int) -> Iterator[Sample]:
         plan, names = self.scene.plan, tuple(edits.EDITS)
         group = self.scene.photographs[number].group
         turn = int(group[:8], 16)
@@ -226,7 +230,7 @@ class Bench:
             comparison = compare(extract(data), self.features(number))
             yield Sample(group, True, name, comparison, (self.scene.photographs[number].path,))
 
-    def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
+    def _compare_overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
         """Compare the photograph and its nearest neighbour under the same words or marks."""
         if not nearest:
             return
@@ -264,7 +268,7 @@ class OtherPhotographs:
         ]
         rows = {space: np.flatnonzero(np.isin(owners, group_numbers)) for space, owners in bench.owners.items()}
         self.hashes, self.descriptors = (bench.index_without(space, rows[space.id]) for space in (PHASH, bench.space))
-        self.votes = bench.votes.without(rows[ROOTSIFT.id])
+        self.votes = bench.votes.exclude(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the photograph to which each candidate's vector belongs."""

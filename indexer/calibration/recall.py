@@ -112,7 +112,7 @@ def measure(
     for done, (number, edit) in enumerate(product(range(len(works)), edits), start=1):
         edited = decode(apply(edit, works[number], neighbours, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
         for trial in trials:
-            trial.ask(edit, number, edited)
+            trial.query(edit, number, edited)
         if progress is not None:
             progress(done, len(works) * len(edits))
     is_unrelated = _find_unrelated(np.stack(hashes))[: len(works)]
@@ -128,16 +128,16 @@ class _Trial:
         self._descriptor = descriptor
         self._registered: list[NDArray[np.float32]] = []
         self._near: dict[str, dict[int, NDArray[np.float32]]] = {}
-        self._seconds = self._described = 0.0
+        self._seconds = self._vector_count = 0.0
 
     def register(self, pixels: NDArray[np.uint8]) -> None:
         self._registered.append(self._descriptor.vectors([pixels])[0])
 
-    def ask(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
+    def query(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
         start = time.process_time()
         vectors = self._descriptor.vectors([pixels, crop_centre(pixels)])
         self._seconds += time.process_time() - start
-        self._described += 2
+        self._vector_count += 2
         self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
 
     @cached_property
@@ -161,7 +161,7 @@ class _Trial:
         parts = np.split(successes, np.cumsum(counts)[:-1])
         by_edit = {edit: _mean_figures(part) for edit, part in zip(self._near, parts, strict=True)}
         overall = _mean_figures(np.stack([part.mean(0) for part in parts]))
-        milliseconds = 1000 * self._seconds / self._described
+        milliseconds = 1000 * self._seconds / self._vector_count
         return Recall(overall, by_edit, milliseconds, counts[0], near.shape[1], int(unrelated_rows.sum()))
 
 

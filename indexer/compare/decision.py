@@ -71,7 +71,7 @@ class Examined(Verification):
 @dataclass(frozen=True, slots=True, eq=False)
 class _Finding:
     decision: Decision
-    measured: Measurement
+    measurement: Measurement
     answers: Answers | None = None
     reasons: tuple[str, ...] = ()
     dense: float | None = None  # stated value, if it differs from the figure
@@ -105,7 +105,7 @@ def verify(found_picture: Features, registered: Features, works: int = 0) -> Exa
     else:
         finding = _compare_pair(found_picture, registered, nearest, works)
         finding = replace(finding, further=_find_further_copies(found_picture, registered, finding, works))
-    if finding.decision is not Decision.NONE and registered.too_plain and not registered.is_flat:
+    if finding.decision is not Decision.NONE and registered.plain_reasons and not registered.is_flat:
         finding = replace(finding, reasons=(*finding.reasons, PLAIN))
     return _to_verification(finding, nearest.hamming, found_picture, registered)
 
@@ -116,7 +116,7 @@ def reject_at_glance(found_picture: Features, registered: Features) -> Examined 
         return None
     nearest, weighing = find_nearest_hash(found_picture, registered), shipped()
     far = (
-        nearest.hamming > HASH_REACH and not found_picture.within
+        nearest.hamming > HASH_REACH and not found_picture.inner_boxes
     )  # for pictures within one, a quick look shows too little
     near = replace(nearest, hamming=NOT_COMPARED) if far else nearest
     if weighing.glance.odds(compute_initial_figures(near, registered, ())) >= weighing.glance_limit:
@@ -181,9 +181,9 @@ def _compare_pair(found_picture: Features, registered: Features, nearest: HashMa
         inverted, registered, inverted_nearest, CachedMatches(inverted, registered), works
     )
     inverted_finding = _apply_restrictions(_decide(measurement, inverted, registered, works), inverted, registered)
-    if inverted_finding.decision is Decision.NONE or inverted_finding.measured.transform is None:
+    if inverted_finding.decision is Decision.NONE or inverted_finding.measurement.transform is None:
         return finding
-    dense = _dense_share(found_picture, registered, inverted_finding.measured.transform)
+    dense = _dense_share(found_picture, registered, inverted_finding.measurement.transform)
     decision = Decision.REVIEW if inverted_finding.decision is Decision.CERTAIN else inverted_finding.decision
     return replace(inverted_finding, decision=decision, dense=dense, reasons=(NEGATIVE, *inverted_finding.reasons))
 
@@ -254,14 +254,14 @@ def _collect_doubts(figures: Figures) -> tuple[str, ...]:
 
 def _apply_restrictions(finding: _Finding, found_picture: Features, registered: Features) -> _Finding:
     """Apply what no figure shows: marks that the owner's works share, and works whose parts others use."""
-    transform = finding.measured.transform
+    transform = finding.measurement.transform
     if finding.decision is Decision.NONE or transform is None:
         return finding
     reasons = _uncertainty_reasons(registered)
     if finding.decision in {Decision.CERTAIN, Decision.REVIEW}:
-        reasons = *reasons, *_find_shared_content(found_picture, registered, transform, finding.measured.pieces)
+        reasons = *reasons, *_find_shared_content(found_picture, registered, transform, finding.measurement.pieces)
     if registered.marked:
-        pieces = finding.measured.pieces
+        pieces = finding.measurement.pieces
         beside = dense_agreement(found_picture, registered, transform, registered.masked, registered.marked, pieces)
         is_meaningful = beside.textured >= MIN_TEXTURED
         if is_meaningful and beside.share < UNLIKE_BESIDE:
@@ -305,16 +305,16 @@ def _find_further_copies(
     found_picture: Features, registered: Features, first: _Finding, works: int
 ) -> tuple[NDArray[np.float64], ...]:
     """Return transforms of further copies of the work, from keypoints outside the known copies."""
-    if first.decision not in {Decision.CERTAIN, Decision.REVIEW} or first.measured.pieces:
+    if first.decision not in {Decision.CERTAIN, Decision.REVIEW} or first.measurement.pieces:
         return ()
-    assert first.measured.transform is not None
+    assert first.measurement.transform is not None
     sizes = (found_picture.info.width, found_picture.info.height), (registered.info.width, registered.info.height)
-    if overlaps(to_matrix(first.measured.transform), *sizes)[1] > MAX_COVERED:
+    if overlaps(to_matrix(first.measurement.transform), *sizes)[1] > MAX_COVERED:
         return ()
-    transforms, local = [first.measured.transform], found_picture.local
+    transforms, local = [first.measurement.transform], found_picture.local
     no_hash_match = HashMatch(NOT_COMPARED, 1, found_picture.box(""), registered.box(""))
     while len(transforms) < MAX_COPIES:
-        local = local.outside(transforms[-1], sizes[1])
+        local = local.exclude_inside(transforms[-1], sizes[1])
         remaining = _with_local_features(found_picture, local)
         measurements = [*measure_alignments(remaining, registered, no_hash_match, CachedMatches(remaining, registered))]
         further = [way for way in measurements if _is_copy(way, works)]
@@ -333,7 +333,7 @@ def _with_local_features(found_picture: Features, local: LocalFeatures) -> Featu
 
 
 def _to_verification(finding: _Finding, hamming: int, found_picture: Features, registered: Features) -> Examined:
-    measurement, answers = finding.measured, finding.answers
+    measurement, answers = finding.measurement, finding.answers
     figures = measurement.figures
     verification = Examined(
         decision=finding.decision,

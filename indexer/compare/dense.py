@@ -38,7 +38,7 @@ class Windows:
     textured: NDArray[np.bool_]  # bool, shape of the thumbnail: entirely in the overlap, textured in either picture
     agreeing: NDArray[np.bool_]  # those of `textured` whose pixels agree
     both: NDArray[np.bool_]  # windows textured in both pictures
-    found: NDArray[np.uint8]  # found picture, warped to the thumbnail
+    warped: NDArray[np.uint8]  # found picture, warped to the thumbnail
     valid: NDArray[np.bool_]  # where it shows something that counts
 
 
@@ -106,7 +106,7 @@ def agreeing_area(masks: Windows, registered: Features) -> tuple[float, float]:
         masks.valid & (_window_centres(masks.textured) == 0),
     )
     found_levels, registered_levels = (
-        cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (masks.found, registered.thumbnail)
+        cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (masks.warped, registered.thumbnail)
     )
     line = np.stack([found_levels, np.ones_like(found_levels)], axis=1)
     alike = np.abs(registered_levels - line @ np.linalg.lstsq(line, registered_levels)[0]) <= ALIKE_LEVELS

@@ -69,7 +69,7 @@ class Figures:
     alike: float | None = None
 
     @classmethod
-    def told(cls, figures: Mapping[str, float | None]) -> "Figures":
+    def from_dict(cls, figures: Mapping[str, float | None]) -> "Figures":
         """Restore figures from :func:`dataclasses.asdict`."""
         return cls(**{name: cast("int", value) for name, value in figures.items()})
 
@@ -94,7 +94,7 @@ def compute_initial_figures(nearest: HashMatch, registered: Features, matches: I
     sets = list(matches)
     return Figures(
         nearest.hamming if counts else NOT_COMPARED,
-        matches=max((len(way.found) for way in sets), default=0),
+        matches=max((len(way.found_points) for way in sets), default=0),
         agreeing=max((int(way.agreeing[0].sum()) for way in sets), default=0),
     )
 

@@ -61,8 +61,8 @@ class Fit:
 class Frame:
     """Both pictures over the same part of the registered one."""
 
-    found: Grey
-    registered: Grey  # grey uint8, the same shape
+    found_grey: Grey
+    registered_grey: Grey  # grey uint8, the same shape
     valid: NDArray[np.bool_]  # bool, where both show something
     placing: NDArray[np.float64]  # 3×3, registered grey pixels to pixels of the frame
 
@@ -71,9 +71,9 @@ class Frame:
 class Patches:
     """Positions of patches of the registered picture in the found one."""
 
-    registered: Points  # float32, shape (n, 2), pixels of the frame
-    found: Points  # the same
-    held: NDArray[np.bool_]  # bool, shape (n,): found
+    registered_points: Points  # float32, shape (n, 2), pixels of the frame
+    found_points: Points  # the same
+    is_found: NDArray[np.bool_]  # bool, shape (n,): found
     later_noise: Lazy[NDArray[np.float32]]
 
     @property
@@ -84,7 +84,7 @@ class Patches:
     @property
     def shifts(self) -> Points:
         """Displacement of each patch in pixels, float32, shape (n, 2)."""
-        return self.found - self.registered
+        return self.found_points - self.registered_points
 
     @property
     def lengths(self) -> NDArray[np.float32]:
@@ -94,7 +94,7 @@ class Patches:
     @property
     def in_place(self) -> int:
         """Number of patches found in place."""
-        return int((self.held & (self.lengths < IN_PLACE)).sum())
+        return int((self.is_found & (self.lengths < IN_PLACE)).sum())
 
 
 def measure_fit(found_picture: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
@@ -119,7 +119,7 @@ def measure_fit(found_picture: Features, registered: Features, transform: NDArra
 
 def summarize_patches(patches: Patches, transform: NDArray[np.float64]) -> Fit:
     """Summarise the patches for a transform."""
-    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), compute_excess(patches))
+    return Fit(transform, len(patches.is_found), _share_in_place(patches), _drift(patches), compute_excess(patches))
 
 
 def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
@@ -135,7 +135,9 @@ def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | 
     if frame is None:
         return None
     weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (NORMALISATION_WINDOW, NORMALISATION_WINDOW)), 1e-3)
-    found_even, registered_even = (_normalise(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
+    found_even, registered_even = (
+        _normalise(grey, frame.valid, weight) for grey in (frame.found_grey, frame.registered_grey)
+    )
     points = _textured_points(found_even, registered_even, frame.valid)
     if len(points) < MIN_PATCHES:
         return None
@@ -149,7 +151,7 @@ def track_patches(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | 
         criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
     )
     moved = moved[:, 0]
-    similarity = _Similarity(_cut_patches(frame.found, moved), _cut_patches(frame.registered, points))
+    similarity = _Similarity(_cut_patches(frame.found_grey, moved), _cut_patches(frame.registered_grey, points))
     is_found = (status.ravel() > 0) & (similarity.correlation > PATCH_AGREES)
     return frame, Patches(points, moved, is_found, Lazy(similarity.noise))
 
@@ -232,7 +234,7 @@ class _Similarity:
     """Similarity of patches to those searched for, without their means, float32, shape (n, 225) each."""
 
     def __init__(self, found_patches: NDArray[np.float32], registered_patches: NDArray[np.float32]) -> None:
-        self._one, self._other = found_patches, registered_patches
+        self._found_patches, self._registered_patches = found_patches, registered_patches
         self._energy, self._shared = (
             np.maximum((registered_patches * registered_patches).sum(axis=1), 1e-6),
             (found_patches * registered_patches).sum(axis=1),
@@ -249,8 +251,8 @@ class _Similarity:
         Registration",
         2004).
         """
-        explained = (self._shared / self._energy)[:, None] * self._other
-        residual = (np.square(self._one - explained)).mean(axis=1)
+        explained = (self._shared / self._energy)[:, None] * self._registered_patches
+        residual = (np.square(self._found_patches - explained)).mean(axis=1)
         square = explained.reshape(-1, PATCH, PATCH)
         across = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2
         down = (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
@@ -271,7 +273,7 @@ def _correct(
     patches: Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """Return the transform between grey pictures, corrected by the patches found."""
-    source, target = patches.found[patches.held], patches.registered[patches.held]
+    source, target = patches.found_points[patches.is_found], patches.registered_points[patches.is_found]
     if len(source) < MIN_PATCHES:
         return None
     change = _change(source, target)
@@ -287,20 +289,20 @@ def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
 
 
 def _share_in_place(patches: Patches) -> float:
-    return patches.in_place / len(patches.held)
+    return patches.in_place / len(patches.is_found)
 
 
 def compute_excess(patches: Patches) -> float:
     """Return the median displacement of the patches found, divided by that which noise explains."""
-    if patches.held.sum() < MIN_PATCHES:
+    if patches.is_found.sum() < MIN_PATCHES:
         return FAR
-    noise = np.maximum(patches.noise[patches.held], MIN_NOISE)
-    return float(min(np.median(patches.lengths[patches.held] / noise), FAR))
+    noise = np.maximum(patches.noise[patches.is_found], MIN_NOISE)
+    return float(min(np.median(patches.lengths[patches.is_found] / noise), FAR))
 
 
 def _drift(patches: Patches) -> float:
     """Return the common displacement of neighbours; noise moves them at random, so that their median is near zero."""
-    places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
+    places, shifts = patches.registered_points[patches.is_found], patches.shifts[patches.is_found]
     if len(places) < NEIGHBOURING_PATCHES:
         return FAR
     apart = ((places[:, None] - places[None]) ** 2).sum(axis=2)

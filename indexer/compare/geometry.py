@@ -43,15 +43,15 @@ STIFFNESS = 30.0
 class Correspondences:
     """Matched points of two pictures."""
 
-    found: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored if `mirrored`
-    registered: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
+    found_points: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored if `mirrored`
+    registered_points: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
     frame: NDArray[np.float64]  # 3×3 transform from original found pixels to those of `found`
     mirrored: bool  # whether the found picture was mirrored
 
     @cached_property
     def agreeing(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Result of :func:`find_agreeing`."""
-        return find_agreeing(self.found.astype(float), self.registered.astype(float))
+        return find_agreeing(self.found_points.astype(float), self.registered_points.astype(float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,13 +93,13 @@ class CachedMatches:
     """Matches of a pair that are used several times; each hypothesis is computed when it is first needed."""
 
     def __init__(self, found_picture: Features, registered: Features) -> None:
-        self._made: list[Correspondences] = []
-        self._left = find_correspondences(found_picture, registered)
+        self._matches: list[Correspondences] = []
+        self._remaining = find_correspondences(found_picture, registered)
 
     def __iter__(self) -> Iterator[Correspondences]:
-        yield from self._made
-        for matches in self._left:
-            self._made.append(matches)
+        yield from self._matches
+        for matches in self._remaining:
+            self._matches.append(matches)
             yield matches
 
 
@@ -220,7 +220,7 @@ def _estimate(matches: Correspondences, found_picture: Features, registered: Fea
 def _estimate_homography(matches: Correspondences, found_picture: Features, registered: Features) -> Alignment | None:
     try:
         transform, mask = cv2.findHomography(
-            matches.found, matches.registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.999
+            matches.found_points, matches.registered_points, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.999
         )
     except cv2.error:
         return None
@@ -231,7 +231,7 @@ def _estimate_homography(matches: Correspondences, found_picture: Features, regi
         # If perspective only fits noise (a small work on a page), an affine transform may hold.
         options = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE}
         transform = estimate_transform(
-            cv2.estimateAffine2D, matches.found[agrees], matches.registered[agrees], **options
+            cv2.estimateAffine2D, matches.found_points[agrees], matches.registered_points[agrees], **options
         )
         if transform is None or not _is_plausible(transform, found_picture):
             return None
@@ -241,7 +241,9 @@ def _estimate_homography(matches: Correspondences, found_picture: Features, regi
 def _estimate_similarity(matches: Correspondences, found_picture: Features, registered: Features) -> Alignment | None:
     """Estimate rotation, scale and translation only: few points can fit a perspective that does not exist."""
     options = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
-    between = estimate_transform(cv2.estimateAffinePartial2D, matches.found, matches.registered, **options)
+    between = estimate_transform(
+        cv2.estimateAffinePartial2D, matches.found_points, matches.registered_points, **options
+    )
     return (
         None if between is None or not _is_plausible(between, found_picture) else _measure(matches, between, registered)
     )
@@ -249,12 +251,12 @@ def _estimate_similarity(matches: Correspondences, found_picture: Features, regi
 
 def _measure(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
     """Measure the support for a transform between the points of the matches."""
-    errors = np.linalg.norm(apply_transform(matches.found, between) - matches.registered, axis=1)
+    errors = np.linalg.norm(apply_transform(matches.found_points, between) - matches.registered_points, axis=1)
     agrees = errors <= TOLERANCE
     original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
     return Alignment(
         transform=original / original[2, 2],
-        inliers=_count_distinct(matches.found[agrees], matches.registered[agrees]),
+        inliers=_count_distinct(matches.found_points[agrees], matches.registered_points[agrees]),
     )
 
 

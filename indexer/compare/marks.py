@@ -40,7 +40,7 @@ def find_shared_windows(work: Features, other: Features) -> Shared | None:
     if not (is_comparable(work) and is_comparable(other)):
         return None
     matches = list(find_correspondences(other, work, AS_IS))
-    if not any(len(hypothesis.found) >= MIN_INLIERS for hypothesis in matches):
+    if not any(len(hypothesis.found_points) >= MIN_INLIERS for hypothesis in matches):
         return None  # no transform has more inliers than matches
     alignment = align(matches, other, work)
     if alignment is None or alignment.inliers < MIN_INLIERS:

@@ -18,13 +18,13 @@ class HashMatch:
 
     hamming: int  # bits
     orientation: int  # of the found picture
-    found: Box  # hashed part, original pixels
-    registered: Box  # the same for the registered picture
+    found_box: Box  # hashed part, original pixels
+    registered_box: Box  # the same for the registered picture
 
     @cached_property
     def transform(self) -> NDArray[np.float64]:
         """3×3, original found to original registered pixels, from orientation and trims."""
-        return compute_alignment(self.orientation, self.found, self.registered)
+        return compute_alignment(self.orientation, self.found_box, self.registered_box)
 
 
 def find_nearest_hash(found_picture: Features, registered: Features) -> HashMatch:

@@ -60,7 +60,7 @@ class PiecewiseAlignment:
     fit: Fit  # of the pieces; its transform is the one nearest to all of them
 
     @property
-    def shown(self) -> float:
+    def share_in_place(self) -> float:
         """Share of the registered picture that is in place."""
         return self.cover * self.fit.in_place
 
@@ -70,7 +70,7 @@ class _Mesh:
     """Positions of the cells in the found picture."""
 
     corners: Floats  # shape (n, 4, 2): clockwise from the top left
-    is_laid: Mask  # shape (n,)
+    is_placed: Mask  # shape (n,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,7 @@ def align_in_pieces(
         The alignment; ``None`` if too few matches agree with their neighbours.
     """
     placement = _place_by_matches(found_picture, registered, matches)
-    return None if placement is None else placement[0].laid(*placement[1:])
+    return None if placement is None else placement[0].refine(*placement[1:])
 
 
 def _place_by_matches(
@@ -106,7 +106,7 @@ def _place_by_matches(
     sheet = _Sheet(found_picture, registered, hypothesis, linear[agrees])
     return (
         sheet,
-        sheet.by_matches(hypothesis.registered[agrees], hypothesis.found[agrees], linear[agrees]),
+        sheet.place_by_matches(hypothesis.registered_points[agrees], hypothesis.found_points[agrees], linear[agrees]),
         int(agrees.sum()),
     )
 
@@ -118,17 +118,17 @@ class _Sheet:
         scale = float(np.median(np.sqrt(np.abs(np.linalg.det(linear)))))
         factor = min(1.0, FRAME_SIDE / max(registered.grey_size), max(scale, 0.05))
         grey = np.ascontiguousarray(found_picture.grey[:, ::-1]) if matches.mirrored else found_picture.grey
-        self.registered, self.to_frame = resize_by_factor(registered.grey, factor)
-        self.found, self.to_reduced = resize_by_factor(grey, factor / scale if scale > 1.33 * factor else 1.0)
+        self.registered_grey, self.to_frame = resize_by_factor(registered.grey, factor)
+        self.found_grey, self.to_reduced = resize_by_factor(grey, factor / scale if scale > 1.33 * factor else 1.0)
         self.original_found = np.asarray(np.linalg.inv(self.to_reduced @ matches.frame), np.float64)
         scaling = grey_scaling(registered, registered.grey_size)
         self.original_registered = np.asarray(np.linalg.inv(self.to_frame @ scaling), np.float64)
         masked = [box.scaled(scaling[0, 0], scaling[1, 1]) for box in registered.masked]
-        self.counts = remove_boxes(np.ones(self.registered.shape, bool), masked, self.to_frame)
+        self.counts = remove_boxes(np.ones(self.registered_grey.shape, bool), masked, self.to_frame)
         self._divide()
 
     def _divide(self) -> None:
-        height, width = self.registered.shape
+        height, width = self.registered_grey.shape
         self.longer = max(width, height)
         across, down = (max(1, round(side * CELLS / self.longer)) for side in (width, height))
         self.grid = (down, across)
@@ -143,7 +143,7 @@ class _Sheet:
         edges = np.searchsorted(self.row_of, np.arange(down + 1)).tolist()
         self.bands = [slice(*band) for band in pairwise(edges)]
 
-    def by_matches(
+    def place_by_matches(
         self, registered_points: NDArray[np.float32], found_points: NDArray[np.float32], linear: Floats
     ) -> _Mesh:
         """Place the cells by matches, in pixels of the grey pictures, and by the linear map around each."""
@@ -151,46 +151,50 @@ class _Sheet:
         places, targets = (
             _apply_affine(*pair) for pair in ((registered_points, self.to_frame), (found_points, self.to_reduced))
         )
-        return self._mesh(place_on_surfaces(self.corners, places, targets, scaled, self.longer / CELLS), REACH)
+        return self._build_mesh(place_on_surfaces(self.corners, places, targets, scaled, self.longer / CELLS), REACH)
 
-    def laid(self, mesh: _Mesh, agree: int) -> PiecewiseAlignment | None:
+    def refine(self, mesh: _Mesh, agree: int) -> PiecewiseAlignment | None:
         """Refine cells that ``agree`` matches have placed, by patches."""
         best: _Iteration | None = None
-        for turn in self._turns(mesh):
+        for turn in self._iterate_placements(mesh):
             if best is None or turn.patches.in_place >= best.patches.in_place:
                 best = turn
-        return None if best is None else self._told(agree, best)
+        return None if best is None else self._summarize(agree, best)
 
-    def _turns(self, mesh: _Mesh) -> Iterator[_Iteration]:
+    def _iterate_placements(self, mesh: _Mesh) -> Iterator[_Iteration]:
         """Yield the patches for the cells, then for the cells as patches place them, until too few can be followed."""
         for turn in range(SURFACES + NUDGES + 1):
-            across, down, valid = self._maps(mesh)
-            warped = cv2.remap(self.found, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            result = track_patches(Frame(np.asarray(warped), self.registered, valid, np.eye(3)), pyramid=int(turn == 0))
+            across, down, valid = self._compute_maps(mesh)
+            warped = cv2.remap(self.found_grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            result = track_patches(
+                Frame(np.asarray(warped), self.registered_grey, valid, np.eye(3)), pyramid=int(turn == 0)
+            )
             if result is None:
                 return
             frame, patches = result
             yield _Iteration(patches, float(frame.valid.mean()), mesh)
-            followed = patches.held & (patches.lengths < FOLLOWED)
+            followed = patches.is_found & (patches.lengths < FOLLOWED)
             if turn == SURFACES + NUDGES or followed.sum() < MIN_FOLLOWED:
                 return
-            places = patches.registered[followed].astype(np.float64)
-            targets = _apply_maps(across, down, patches.found[followed])
+            places = patches.registered_points[followed].astype(np.float64)
+            targets = _apply_maps(across, down, patches.found_points[followed])
             if turn >= SURFACES:
                 displacements = targets - _apply_maps(across, down, places)
-                mesh = self._joined(
-                    _Mesh(mesh.corners + compute_nudges(self.corners, places, displacements), mesh.is_laid)
+                mesh = self._join_corners(
+                    _Mesh(mesh.corners + compute_nudges(self.corners, places, displacements), mesh.is_placed)
                 )
                 continue
             surfaces = place_on_fitted_surfaces(self.corners, places, targets, self.longer / CELLS)
             if surfaces is None:
                 return
-            mesh = self._mesh(surfaces, LATER_REACH)
+            mesh = self._build_mesh(surfaces, LATER_REACH)
 
-    def _told(self, agree: int, turn: _Iteration) -> PiecewiseAlignment:
+    def _summarize(self, agree: int, turn: _Iteration) -> PiecewiseAlignment:
         mesh = turn.mesh
-        boxes = _apply_affine(self.boxes[mesh.is_laid].reshape(-1, 2), self.original_registered).reshape(-1, 4)
-        found_corners = _apply_affine(mesh.corners[mesh.is_laid].reshape(-1, 2), self.original_found).reshape(-1, 4, 2)
+        boxes = _apply_affine(self.boxes[mesh.is_placed].reshape(-1, 2), self.original_registered).reshape(-1, 4)
+        found_corners = _apply_affine(mesh.corners[mesh.is_placed].reshape(-1, 2), self.original_found).reshape(
+            -1, 4, 2
+        )
         registered_corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
         pieces = tuple(_to_piece(*corners) for corners in zip(boxes, found_corners, registered_corners, strict=True))
         nearest = _fit_single_transform(
@@ -202,26 +206,26 @@ class _Sheet:
 
     def _roughness(self, mesh: _Mesh) -> float:
         """Return how far cells are from the middle of their neighbours in each direction: twice the median."""
-        middles = np.where(mesh.is_laid[:, None], mesh.corners.mean(axis=1), np.nan).reshape(*self.grid, 2)
+        middles = np.where(mesh.is_placed[:, None], mesh.corners.mean(axis=1), np.nan).reshape(*self.grid, 2)
         bends = [np.linalg.norm(np.diff(middles, 2, axis=axis), axis=-1).ravel() for axis in (0, 1)]
         distances = np.concatenate(bends)
         distances = distances[np.isfinite(distances)]
         return SMOOTH + (float(np.median(distances)) if len(distances) else ROUGH)
 
-    def _mesh(self, placement: tuple[Floats, Floats], reach: float) -> _Mesh:
+    def _build_mesh(self, placement: tuple[Floats, Floats], reach: float) -> _Mesh:
         """Create a mesh from corners and their distances to the sources; flipped or collapsed cells are not placed."""
         corners, apart = placement
-        mesh = self._joined(_Mesh(corners, apart < reach * self.longer))
+        mesh = self._join_corners(_Mesh(corners, apart < reach * self.longer))
         edges = np.roll(mesh.corners, -1, axis=1) - mesh.corners
         following = np.roll(edges, -1, axis=1)
         turns = edges[..., 0] * following[..., 1] - edges[..., 1] * following[..., 0]
-        return _Mesh(mesh.corners, mesh.is_laid & (turns > 0).all(axis=1) & (turns.sum(axis=1) > 1))
+        return _Mesh(mesh.corners, mesh.is_placed & (turns > 0).all(axis=1) & (turns.sum(axis=1) > 1))
 
-    def _joined(self, mesh: _Mesh) -> _Mesh:
+    def _join_corners(self, mesh: _Mesh) -> _Mesh:
         """Merge corners of adjacent cells, unless they belong to different parts."""
         down, across = self.grid
         meeting = np.full((down + 1, across + 1, 4, 2), np.nan)
-        cells = np.where(mesh.is_laid[:, None, None], mesh.corners, np.nan).reshape(down, across, 4, 2)
+        cells = np.where(mesh.is_placed[:, None, None], mesh.corners, np.nan).reshape(down, across, 4, 2)
         places = [(slice(y, y + down), slice(x, x + across)) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
         for corner, place in enumerate(places):
             meeting[(*place, corner)] = cells[:, :, corner]
@@ -229,18 +233,18 @@ class _Sheet:
         joined = np.where(near, meeting[:, :, None], 0).sum(axis=3) / np.maximum(near.sum(axis=3), 1)
         for corner, place in enumerate(places):
             cells[:, :, corner] = joined[(*place, corner)]
-        return _Mesh(np.where(mesh.is_laid[:, None, None], cells.reshape(-1, 4, 2), mesh.corners), mesh.is_laid)
+        return _Mesh(np.where(mesh.is_placed[:, None, None], cells.reshape(-1, 4, 2), mesh.corners), mesh.is_placed)
 
-    def _maps(self, mesh: _Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], Mask]:
+    def _compute_maps(self, mesh: _Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], Mask]:
         """Return each frame pixel's position in the found picture, and whether it has one."""
         factors = np.zeros((9, len(mesh.corners)))
-        for cell in np.flatnonzero(mesh.is_laid):
+        for cell in np.flatnonzero(mesh.is_placed):
             factors[:, cell] = _compute_perspective(self.corners[cell], mesh.corners[cell]).ravel()
         of_column, of_row, shift = factors.reshape(3, 3, *self.grid)[..., self.column_of].swapaxes(0, 1)
         along = of_column * self.columns + shift
-        is_placed = mesh.is_laid.reshape(self.grid)[:, self.column_of]
+        is_placed = mesh.is_placed.reshape(self.grid)[:, self.column_of]
         (across, down), is_valid = np.empty((2, *self.counts.shape), np.float32), self.counts.copy()
-        height, width = self.found.shape
+        height, width = self.found_grey.shape
         for band, rows in enumerate(self.bands):  # each is small enough for the cache
             x, y, depth = of_row[:, band, None] * self.rows[rows] + along[:, band, None]
             depth[np.abs(depth) <= 1e-9] = 1.0

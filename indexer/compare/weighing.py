@@ -99,7 +99,7 @@ class Question:
         """Return the natural logarithm of the odds that the answer is yes."""
         return self.intercept + sum(weight * TERMS[name](figures) for name, weight in self.weights.items())
 
-    def sum_of(self, figures: Figures) -> dict[str, float]:
+    def summands(self, figures: Figures) -> dict[str, float]:
         """Return the summand of each term by name, to show the calculation."""
         return {name: weight * TERMS[name](figures) for name, weight in self.weights.items()}
 

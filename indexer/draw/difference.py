@@ -37,14 +37,14 @@ def difference(pair: Pair) -> Pixels:
 
     Outside the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
     """
-    box = add_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
-    rendering = pair.found.shown(box, (pair.side, pair.side), MAGNIFIED)
-    masks = find_differences(pair, pair.found.shown(box, (COMPARED_SIDE, COMPARED_SIDE)))
+    box = add_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found_source.frame)
+    rendering = pair.found_source.render(box, (pair.side, pair.side), MAGNIFIED)
+    masks = find_differences(pair, pair.found_source.render(box, (COMPARED_SIDE, COMPARED_SIDE)))
     changed, inside = (_enlarge(mask, rendering) for mask in masks)
     grey = cv2.cvtColor(rendering.pixels, cv2.COLOR_RGB2GRAY)
     rows = np.where(changed, np.uint16(512), np.uint16(256) * inside) + grey
     canvas: Pixels = _TONES.take(rows, axis=0)
-    outline(canvas, frame_outline(pair.first.found, rendering), pair.scale)
+    outline(canvas, frame_outline(pair.first.found_outline, rendering), pair.scale)
     return canvas
 
 
@@ -61,7 +61,9 @@ _TONES = _tones()
 
 def share_differing(pair: Pair) -> float:
     """Return the share of the shared part that differs, 0 to 1."""
-    changed, shared = find_differences(pair, pair.found.shown(pair.first.found_box, (COMPARED_SIDE, COMPARED_SIDE)))
+    changed, shared = find_differences(
+        pair, pair.found_source.render(pair.first.found_box, (COMPARED_SIDE, COMPARED_SIDE))
+    )
     return float(changed.sum() / max(1, shared.sum()))
 
 
@@ -72,7 +74,7 @@ def find_differences(pair: Pair, rendering: Rendering) -> tuple[Mask, Mask]:
     and
     more than the noise of both. The test applies both ways, so that removed content counts like added content.
     """
-    expected, shared = pair.laid_back(pair.first, rendering)
+    expected, shared = pair.warp_registered(pair.first, rendering)
     inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
     if not inside.any():
         return inside, shared

@@ -30,8 +30,8 @@ def compare_cells(pair: Pair) -> NDArray[np.float32]:
 
     Cells are compared with their neighbourhood, after a global adjustment of brightness and contrast.
     """
-    whole = pair.registered.shown(pair.registered.frame, (COMPARED_SIDE, COMPARED_SIDE))
-    warped, shared = pair.laid(pair.first, whole)
+    whole = pair.registered_source.render(pair.registered_source.frame, (COMPARED_SIDE, COMPARED_SIDE))
+    warped, shared = pair.warp_found(pair.first, whole)
     found_levels, registered_levels = (
         cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (warped, whole.pixels)
     )

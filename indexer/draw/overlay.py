@@ -25,12 +25,12 @@ def overlay(pair: Pair) -> Pixels:
     one
     stays visible: lines that continue from strip to strip show that the two fit.
     """
-    below = pair.registered.shown(pair.registered.frame, (pair.side, pair.side), MAGNIFIED)
-    above, mask = pair.laid(pair.first, below)
+    below = pair.registered_source.render(pair.registered_source.frame, (pair.side, pair.side), MAGNIFIED)
+    above, mask = pair.warp_found(pair.first, below)
     if mask.mean() > MAX_COVERED_SHARE:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)
     canvas: Pixels = cv2.copyTo(above, mask.view(np.uint8), fade(below.pixels))
-    outline(canvas, frame_outline(pair.first.registered, below), pair.scale)
+    outline(canvas, frame_outline(pair.first.registered_outline, below), pair.scale)
     return canvas
 
 
@@ -54,7 +54,7 @@ def draw_survival(registered: bytes, survival: Sequence[str], limits: Limits = D
         UnreadablePictureError: The picture cannot be decoded.
     """
     source = Source(registered, limits)
-    pixels = source.shown(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels
+    pixels = source.render(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels
     canvas, (height, width) = fade(pixels), pixels.shape[:2]
     for row, signs in enumerate(survival):
         for column, sign in enumerate(signs):

@@ -60,7 +60,7 @@ class Source:
         """The whole picture."""
         return Box(0, 0, *self.size)
 
-    def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Rendering:
+    def render(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Rendering:
         """Return a piece of the picture, fitted into a size in pixels.
 
         An original pixel becomes at most ``magnified`` pixels a side.
@@ -88,35 +88,35 @@ class Copy:
     """One copy of the registered picture within the found one."""
 
     transform: Floats  # 3×3 float64, original found pixels to original registered pixels
-    registered: Floats
+    registered_outline: Floats
     """Outline of the shared part, in original pixels of the registered picture, shape (n, 2), clockwise from the corner
     nearest to the top left; n is 0 without a shared part."""
-    found: Floats  # the same points in original pixels of the found picture
+    found_outline: Floats  # the same points in original pixels of the found picture
     corners: tuple[int, ...]  # rows of the outline that span it best, at most four
     pieces: tuple[Piece, ...] = ()  # pieces of the alignment, if no single transform describes it
 
     @property
     def registered_box(self) -> Box:
         """The smallest upright rectangle around the outline in the registered picture."""
-        return box_around(self.registered)
+        return box_around(self.registered_outline)
 
     @property
     def found_box(self) -> Box:
         """The smallest upright rectangle around the outline in the found picture."""
-        return box_around(self.found)
+        return box_around(self.found_outline)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """A found picture and the registered one that it shows, once or several times."""
 
-    found: Source
-    registered: Source
+    found_source: Source
+    registered_source: Source
     copies: tuple[Copy, ...]  # the copy that decided first
     side: int = MAX_SIDE  # longer side of drawings in pixels
 
     @classmethod
-    def of(
+    def from_verification(
         cls,
         found: bytes,
         registered: bytes,
@@ -154,7 +154,7 @@ class Pair:
         """Scale of lengths in the drawings."""
         return self.side / MAX_SIDE
 
-    def scaled(self, length: int) -> int:
+    def scale_length(self, length: int) -> int:
         """Return a length in the drawings, in whole pixels."""
         return round(length * self.scale)
 
@@ -163,13 +163,13 @@ class Pair:
         """The copy that decided."""
         return self.copies[0]
 
-    def laid(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
+    def warp_found(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the found picture to a piece of the registered one; return it with a mask of its valid pixels."""
         if copy.pieces:
-            return _warp_in_pieces(self.found, onto, [_to_part(piece) for piece in copy.pieces])
-        return _warp(self.found, copy.found, onto, copy.transform, copy.registered)
+            return _warp_in_pieces(self.found_source, onto, [_to_part(piece) for piece in copy.pieces])
+        return _warp(self.found_source, copy.found_outline, onto, copy.transform, copy.registered_outline)
 
-    def laid_back(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
+    def warp_registered(self, copy: Copy, onto: Rendering) -> tuple[Pixels, NDArray[np.bool_]]:
         """Warp the registered picture to a piece of the found one; return it with a mask of its valid pixels."""
         if copy.pieces:
             parts = [
@@ -177,9 +177,9 @@ class Pair:
                 for transform, found_corners, registered_corners in map(_to_part, copy.pieces)
             ]
             inverted = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
-            return _warp_in_pieces(self.registered, onto, inverted)
+            return _warp_in_pieces(self.registered_source, onto, inverted)
         inverse = np.asarray(np.linalg.inv(copy.transform), np.float64)
-        return _warp(self.registered, copy.registered, onto, inverse, copy.found)
+        return _warp(self.registered_source, copy.registered_outline, onto, inverse, copy.found_outline)
 
 
 def apply_transform(points: Floats, matrix: NDArray[np.floating]) -> Floats:
@@ -225,7 +225,7 @@ def _warp(
     middle = np.eye(3)
     middle[:2, 2] = outline.mean(axis=0)
     scale = scale_at_centre(onto.matrix @ transform @ middle, (1, 1))
-    reduced = source.shown(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
+    reduced = source.render(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
     matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
     source_mask = np.ones(reduced.pixels.shape[:2], np.uint8)
     mask &= cv2.warpPerspective(source_mask, matrix, onto.size, flags=cv2.INTER_NEAREST)

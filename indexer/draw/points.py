@@ -34,11 +34,12 @@ def points(pair: Pair) -> Pixels:
     copy = pair.first
     boxes = [
         add_margin(box, POINTS_MARGIN, source.frame)
-        for box, source in ((copy.registered_box, pair.registered), (copy.found_box, pair.found))
+        for box, source in ((copy.registered_box, pair.registered_source), (copy.found_box, pair.found_source))
     ]
-    fit, radius = (pair.scaled(COLUMN), pair.scaled(TALL)), badge_radius(DOT, pair.scale)
+    fit, radius = (pair.scale_length(COLUMN), pair.scale_length(TALL)), badge_radius(DOT, pair.scale)
     left, right = (
-        source.shown(box, fit, 2 * MAGNIFIED) for source, box in zip((pair.registered, pair.found), boxes, strict=True)
+        source.render(box, fit, 2 * MAGNIFIED)
+        for source, box in zip((pair.registered_source, pair.found_source), boxes, strict=True)
     )
     canvas, places = place_in_row(pair, [left.pixels, right.pixels])
     found_points, registered_points = find_matched_details(pair)
@@ -57,18 +58,19 @@ def find_matched_details(pair: Pair) -> tuple[Floats, Floats]:
     """
     transform = pair.first.transform
     found_features, registered_features = (
-        _extract_details(source.data, source.limits) for source in (pair.found, pair.registered)
+        _extract_details(source.data, source.limits) for source in (pair.found_source, pair.registered_source)
     )
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
     for matches in find_correspondences(found_features, registered_features, (mirrored,)):
-        found_points = apply_transform(matches.found.astype(np.float64), np.linalg.inv(matches.frame))
+        found_points = apply_transform(matches.found_points.astype(np.float64), np.linalg.inv(matches.frame))
         registered_points = apply_transform(
-            matches.registered.astype(np.float64), np.linalg.inv(_scaling(registered_features))
+            matches.registered_points.astype(np.float64), np.linalg.inv(_scaling(registered_features))
         )
         predicted, errors = _map_points(pair, found_points, registered_points), np.full(len(found_points), np.inf)
         is_predicted = np.isfinite(predicted).all(axis=1)
         offsets = (
-            apply_transform(predicted[is_predicted], _scaling(registered_features)) - matches.registered[is_predicted]
+            apply_transform(predicted[is_predicted], _scaling(registered_features))
+            - matches.registered_points[is_predicted]
         )
         errors[is_predicted] = np.linalg.norm(offsets, axis=1)
         agrees = errors <= TOLERANCE

@@ -32,23 +32,23 @@ def side_by_side(pair: Pair) -> Pixels:
     in the found one, magnified and aligned.
     """
     closer = _needs_closer_look(pair)
-    fit = pair.scaled(COLUMN), pair.scaled(TALL_OF_TWO if closer else TALL)
-    left = pair.registered.shown(pair.registered.frame, fit, MAGNIFIED)
-    right = pair.found.shown(pair.found.frame, fit, MAGNIFIED)
+    fit = pair.scale_length(COLUMN), pair.scale_length(TALL_OF_TWO if closer else TALL)
+    left = pair.registered_source.render(pair.registered_source.frame, fit, MAGNIFIED)
+    right = pair.found_source.render(pair.found_source.frame, fit, MAGNIFIED)
     upper, places = place_in_row(pair, [left.pixels, right.pixels])
     for copy in pair.copies[:1]:
-        _draw_outline(upper, copy.registered, copy, left, places[0], pair.scale)
+        _draw_outline(upper, copy.registered_outline, copy, left, places[0], pair.scale)
     for number, copy in enumerate(pair.copies, 1):
-        _draw_outline(upper, copy.found, copy, right, places[1], pair.scale)
+        _draw_outline(upper, copy.found_outline, copy, right, places[1], pair.scale)
         if len(pair.copies) > 1:
-            _draw_number(upper, number, copy.found[list(copy.corners)], right, places[1], pair.scale)
+            _draw_number(upper, number, copy.found_outline[list(copy.corners)], right, places[1], pair.scale)
     return np.concatenate([upper, _draw_closer_look(pair)]) if closer else upper
 
 
 def place_in_row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
     """Place pictures side by side; return the canvas and the top left position of each."""
     height, column = max(picture.shape[0] for picture in pictures), pair.side // len(pictures)
-    margin = pair.scaled(MARGIN)
+    margin = pair.scale_length(MARGIN)
     canvas = np.full((height + 2 * margin, pair.side, 3), PAPER, np.uint8)
     places = []
     for number, picture in enumerate(pictures):
@@ -65,13 +65,19 @@ def _needs_closer_look(pair: Pair) -> bool:
     if not pair.copies or not len(pair.first.corners):
         return False
     first = pair.first
-    small = min(_share(first.registered, pair.registered.size), _share(first.found, pair.found.size)) < SMALL
+    small = (
+        min(
+            _share(first.registered_outline, pair.registered_source.size),
+            _share(first.found_outline, pair.found_source.size),
+        )
+        < SMALL
+    )
     return small or len(pair.copies) > 1 or bool(first.pieces) or _is_rotated(first)
 
 
 def _is_rotated(copy: Copy) -> bool:
     """Return True if the copy is mirrored or rotated, judging by its corners."""
-    before, after = (points[list(copy.corners)] for points in (copy.registered, copy.found))
+    before, after = (points[list(copy.corners)] for points in (copy.registered_outline, copy.found_outline))
     original_sides, copy_sides = (np.roll(points, -1, axis=0) - points for points in (before, after))
     along = (original_sides * copy_sides).sum() / np.sqrt((original_sides**2).sum() * (copy_sides**2).sum())
     return bool(along < np.cos(np.radians(MIN_ROTATION)))
@@ -80,16 +86,16 @@ def _is_rotated(copy: Copy) -> bool:
 def _draw_closer_look(pair: Pair) -> Pixels:
     """Draw the shared part of the registered picture, then of each copy."""
     copies = pair.copies[:MAX_MAGNIFIED]
-    fit = pair.scaled(MAX_SIDE // (len(copies) + 1) - 2 * MARGIN), pair.scaled(TALL_OF_TWO)
-    below = pair.registered.shown(pair.first.registered_box, fit, 2 * MAGNIFIED)
-    above = [pair.laid(copy, below) for copy in copies]
+    fit = pair.scale_length(MAX_SIDE // (len(copies) + 1) - 2 * MARGIN), pair.scale_length(TALL_OF_TWO)
+    below = pair.registered_source.render(pair.first.registered_box, fit, 2 * MAGNIFIED)
+    above = [pair.warp_found(copy, below) for copy in copies]
     pictures = [below.pixels, *(np.where(mask[..., None], pixels, np.uint8(PAPER)) for pixels, mask in above)]
     canvas, places = place_in_row(pair, pictures)
     for number, place in enumerate(places):
         copy = copies[max(0, number - 1)]
-        _draw_outline(canvas, copy.registered, copy, below, place, pair.scale)
+        _draw_outline(canvas, copy.registered_outline, copy, below, place, pair.scale)
         if number and len(copies) > 1:
-            _draw_number(canvas, number, copy.registered[list(copy.corners)], below, place, pair.scale)
+            _draw_number(canvas, number, copy.registered_outline[list(copy.corners)], below, place, pair.scale)
     return canvas
 
 

@@ -63,7 +63,7 @@ def _chain(*changes: Change, quality: int) -> Change:
 
     def change(scene: Scene) -> Image.Image:
         for step in changes:
-            scene = scene.showing(step(scene))
+            scene = scene.with_picture(step(scene))
         return copies.recompress(scene.picture, quality)
 
     return change

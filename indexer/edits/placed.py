@@ -26,7 +26,7 @@ def place_on_background(share: float) -> Change:
 
 
 def _background(scene: Scene) -> Image.Image:
-    other = scene.any_other()
+    other = scene.choose_other()
     return other.resize((BACKGROUND_WIDTH, max(1, int(BACKGROUND_WIDTH * other.height / other.width))))
 
 
@@ -47,7 +47,7 @@ def collage(rows: int, columns: int, tile: tuple[int, int], gutter: int) -> Chan
         size = (columns * (width + gutter) - gutter, rows * (height + gutter) - gutter)
         sheet = Image.new("RGB", size, WHITE)
         for number in range(rows * columns):
-            picture = scene.picture if number == place else scene.other(first + number)
+            picture = scene.picture if number == place else scene.get_other(first + number)
             at = (number % columns * (width + gutter), number // columns * (height + gutter))
             sheet.paste(ImageOps.fit(picture, tile, Image.Resampling.LANCZOS), at)
         return sheet
@@ -61,7 +61,7 @@ def panels(scene: Scene) -> Image.Image:
     sheet = Image.new("RGB", (480, 3 * 330), WHITE)
     draw = ImageDraw.Draw(sheet)
     for number in range(3):
-        picture = scene.picture if number == place else scene.other(first + number)
+        picture = scene.picture if number == place else scene.get_other(first + number)
         sheet.paste(ImageOps.fit(picture, (480, 280), Image.Resampling.LANCZOS), (0, number * 330))
         words = sentence(scene.chance, 5)
         draw.text((240, number * 330 + 305), words, BLACK, fitting_font(words, 460, 30), "mm")
@@ -71,7 +71,7 @@ def panels(scene: Scene) -> Image.Image:
 def place_beside(scene: Scene) -> Image.Image:
     """Place half of the picture beside half of another, with a line between, like before and after."""
     half = (360, 540)
-    other = ImageOps.fit(scene.any_other(), half, Image.Resampling.LANCZOS)
+    other = ImageOps.fit(scene.choose_other(), half, Image.Resampling.LANCZOS)
     own = ImageOps.fit(scene.picture, half, Image.Resampling.LANCZOS)
     sheet = Image.new("RGB", (726, 540), WHITE)
     left_first = scene.chance.random() < 0.5
@@ -90,7 +90,7 @@ def inset(scene: Scene) -> Image.Image:
 def add_inset(scene: Scene) -> Image.Image:
     """Cover a corner with another picture, like the face of a commentator."""
     side = round(min(scene.picture.size) * 0.42)
-    small = ImageOps.fit(scene.any_other(), (side, side), Image.Resampling.LANCZOS)
+    small = ImageOps.fit(scene.choose_other(), (side, side), Image.Resampling.LANCZOS)
     return _paste_in_corner(scene, scene.picture.copy(), ImageOps.expand(small, 3, fill=WHITE))
 
 

@@ -16,22 +16,22 @@ class Scene:
     """A picture that is being edited."""
 
     picture: Image.Image  # RGB
-    others: Sequence[Image.Image]  # pictures placed beside or behind it, RGB; never empty
+    other_pictures: Sequence[Image.Image]  # pictures placed beside or behind it, RGB; never empty
     chance: Random = field(repr=False)
     """Random source for the position of a crop, the words of a caption, and the like. Edits draw from it in an order
     that does not depend on the picture, so that one seed creates the same overlay on every picture."""
 
-    def other(self, number: int) -> Image.Image:
+    def get_other(self, number: int) -> Image.Image:
         """Return one of the other pictures, cyclically by number."""
-        return self.others[number % len(self.others)]
+        return self.other_pictures[number % len(self.other_pictures)]
 
-    def any_other(self) -> Image.Image:
+    def choose_other(self) -> Image.Image:
         """Return a random one of the other pictures."""
-        return self.others[int(self.chance.random() * len(self.others))]
+        return self.other_pictures[int(self.chance.random() * len(self.other_pictures))]
 
-    def showing(self, picture: Image.Image) -> "Scene":
+    def with_picture(self, picture: Image.Image) -> "Scene":
         """Return the same scene with another picture."""
-        return Scene(picture, self.others, self.chance)
+        return Scene(picture, self.other_pictures, self.chance)
 
 
 Change = Callable[[Scene], Image.Image]

@@ -44,7 +44,7 @@ class Steps:
     columns: NDArray[np.uint8]  # from one column to the next
 
     @classmethod
-    def of(cls, grey: NDArray[np.uint8]) -> "Steps":
+    def from_picture(cls, grey: NDArray[np.uint8]) -> "Steps":
         """Find steps that are larger than those a few rows or columns before and after."""
         return cls(_find_steps(grey), cv2.transpose(_find_steps(cv2.transpose(grey))))
 
@@ -57,7 +57,9 @@ def find_inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     small = shrink_to(grey, INSET_SIDE)
     height, width = small.shape
     min_side = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
-    for top, bottom, left, right in find_rectangles(Steps.of(small), (0, height, 0, width), min_side, CLEAR, 1):
+    for top, bottom, left, right in find_rectangles(
+        Steps.from_picture(small), (0, height, 0, width), min_side, CLEAR, 1
+    ):
         return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
     return None
 
@@ -75,8 +77,8 @@ def find_rectangles(steps: Steps, region: Region, min_side: int, min_share: floa
     top, bottom, left, right = region
     if min(bottom - top, right - left) <= max(min_side, 2 * ROWS_APART + 1):
         return
-    rows = _Lines.of(steps.rows[top:bottom, left:right], min_side)
-    columns = _Lines.of(cv2.transpose(steps.columns[top:bottom, left:right]), min_side)
+    rows = _Lines.from_steps(steps.rows[top:bottom, left:right], min_side)
+    columns = _Lines.from_steps(cv2.transpose(steps.columns[top:bottom, left:right]), min_side)
     across, down = rows.pairs(min_side), columns.pairs(min_side)
     along, beside = rows.shares(columns.at[down]), columns.shares(rows.at[across])
     clear_rows, clear_columns = along >= min_share - LEAST_CLEAR, beside >= min_share - LEAST_CLEAR
@@ -112,7 +114,7 @@ class _Lines:
     sums: NDArray[np.int32]  # for each line, cumulative number of steps, shape (lines, width + 1)
 
     @classmethod
-    def of(cls, steps: NDArray[np.uint8], min_length: int) -> "_Lines":
+    def from_steps(cls, steps: NDArray[np.uint8], min_length: int) -> "_Lines":
         """Find the lines with the longest runs of steps, each of ``min_length`` pixels or more."""
         closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
         opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(min_length, RUN)), np.uint8))

@@ -40,7 +40,7 @@ class Box:
         """Return the same rectangle for a picture of another size."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
-    def likeness(self, other: "Box") -> float:
+    def intersection_over_union(self, other: "Box") -> float:
         """Return the intersection over union with another rectangle, 0 to 1."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)

@@ -49,9 +49,9 @@ def find_regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, .
         return ()
     height, width = grey.shape
     min_side = max(MIN_GREY_SIDE, round(MIN_SIDE * max(grey.shape) / max(size)), round(MIN_SHARE * max(grey.shape)))
-    steps = Steps.of(grey)
+    steps = Steps.from_picture(grey)
 
-    def along_steps(region: Region, depth: int) -> list[Region]:
+    def cut_along_steps(region: Region, depth: int) -> list[Region]:
         """Return a region between gutters, and its parts along steps: a wall of tiles may be one photograph."""
         top, bottom, left, right = region
         if min(bottom - top, right - left) < min_side:
@@ -67,15 +67,15 @@ def find_regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, .
         begin, end = (top, bottom) if axis == 0 else (left, right)
         parts = pairwise([begin, *(begin + place for place in places), end])
         within = [(start, stop, left, right) if axis == 0 else (top, bottom, start, stop) for start, stop in parts]
-        return [region, *(part for piece in within for part in cut_regions(grey, piece, depth - 1, along_steps))]
+        return [region, *(part for piece in within for part in cut_regions(grey, piece, depth - 1, cut_along_steps))]
 
     gutter_regions: set[Region] = set()
 
-    def noted(region: Region, depth: int) -> list[Region]:
+    def record_region(region: Region, depth: int) -> list[Region]:
         gutter_regions.add(region)
-        return along_steps(region, depth)
+        return cut_along_steps(region, depth)
 
-    queue = cut_regions(grey, (0, height, 0, width), DEPTH, noted)
+    queue = cut_regions(grey, (0, height, 0, width), DEPTH, record_region)
     candidates = dict.fromkeys(queue)
     while queue and len(candidates) < MAX_REGIONS:
         outer = queue.pop(0)

@@ -58,7 +58,7 @@ class Descriptor:
         """
         self.card = card
         self.space = space
-        self.turned = extra_orientations
+        self.extra_orientations = extra_orientations
         self._load = load
 
     def open(self) -> None:
@@ -79,16 +79,16 @@ class Descriptor:
         usable = np.isfinite(lengths) & (lengths > MIN_LENGTH)
         return np.where(usable, rows / np.where(usable, lengths, 1), 0).astype(np.float32)
 
-    def for_turning(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def reduce_for_orientations(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the reduced picture that is sufficient to describe several orientations."""
         card = self.card
         same = card.resize is Resize.SQUASH and card.input_width == card.input_height
         return _resize_to_input(part, card) if same else part
 
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.given(prepare(part, self.card))
+        return self.run(prepare(part, self.card))
 
-    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's output for one picture from :func:`prepare`, as the card specifies."""
         levels = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
         output = self._session.run([self._output], {self._input: levels})[0][0]
@@ -125,12 +125,12 @@ class GuardedDescriptor(Descriptor):
 
     def open(self) -> None:
         """Let the helper examine the network now."""
-        self._ask({"card": asdict(self.card)}, self._load())
+        self._query_helper({"card": asdict(self.card)}, self._load())
 
-    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's output for one picture from the helper, which receives the network if necessary."""
         for _ in range(3):
-            reply, output = self._ask({}, ready.tobytes())
+            reply, output = self._query_helper({}, ready.tobytes())
             if reply["held"] == self._identity:
                 return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()
@@ -140,7 +140,7 @@ class GuardedDescriptor(Descriptor):
     def _identity(self) -> str:
         return repr(self.space)
 
-    def _ask(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    def _query_helper(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         try:
             reply, output = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
         except HelperDiedError as died:
@@ -162,7 +162,7 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
                 del _loaded_networks[name]
             _loaded_networks[question["held"]] = examine(card_from_dict(question["card"]), data, is_untrusted=True)
         elif network := _loaded_networks.get(question["held"]):
-            output = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
+            output = np.ascontiguousarray(network.run(np.frombuffer(data, np.float32).reshape(network.card.shape)))
             return {"held": question["held"], "shape": output.shape}, output.tobytes()
     except WrongUseError as error:
         return {"refused": error.message, "hint": error.hint}, b""

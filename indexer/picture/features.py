@@ -148,7 +148,7 @@ class Features:
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
         """Descriptors of unit length, float32, by part: ``whole``, the panels and the inset."""
-        parts = dict(zip(self._names_within, self.later_within.value, strict=True)) if self.within else {}
+        parts = dict(zip(self._inner_names, self.later_within.value, strict=True)) if self.inner_boxes else {}
         return {WHOLE: self.embedding, **parts}
 
     @property
@@ -170,26 +170,26 @@ class Features:
     @property
     def is_flat(self) -> bool:
         """True if no feature identifies the picture: as a work, only near-exact copies of it are shown."""
-        return bool(self.flat)
+        return bool(self.flat_reasons)
 
     @property
-    def too_plain(self) -> tuple[str, ...]:
+    def plain_reasons(self) -> tuple[str, ...]:
         """Reasons why its hash alone does not identify it; being a page or a collage is not one."""
         return tuple(reason for reason in self.low_information if reason not in COMPOSED)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """Form of each row of :attr:`hash_variants`."""
-        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._names_within)
+        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._inner_names)
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
 
     @property
-    def within(self) -> tuple[Box, ...]:
+    def inner_boxes(self) -> tuple[Box, ...]:
         """Pictures within the picture, rectangles in original pixels."""
         return (*self.panels, *(() if self.inset is None else (self.inset,)))
 
     @property
-    def _names_within(self) -> tuple[str, ...]:
+    def _inner_names(self) -> tuple[str, ...]:
         return (*PANELS[: len(self.panels)], *(() if self.inset is None else (INSET,)))
 
     @cached_property
@@ -210,12 +210,12 @@ class Features:
         return self.later_low_information.value
 
     @property
-    def flat(self) -> tuple[str, ...]:
+    def flat_reasons(self) -> tuple[str, ...]:
         """Reasons why only nearly identical pixels identify it; empty for most."""
         return tuple(reason for reason in self.low_information if reason in FLAT)
 
     @property
-    def held_back(self) -> tuple[str, ...]:
+    def review_reasons(self) -> tuple[str, ...]:
         """Reasons why no match of this picture as a work is certain; empty for most."""
         return tuple(reason for reason in self.low_information if reason in FLAT | COMPOSED)
 
@@ -331,13 +331,15 @@ def _find_parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | N
     box = find_content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
     inner_panels = tuple(
-        panel for panel in find_panels(grey, size) if content is None or panel.likeness(content) < SAME_PART
+        panel
+        for panel in find_panels(grey, size)
+        if content is None or panel.intersection_over_union(content) < SAME_PART
     )
     inset_box = None if inner_panels else find_inset(grey, size)
     return (
         content,
         inner_panels,
-        None if inset_box and content and inset_box.likeness(content) >= SAME_PART else inset_box,
+        None if inset_box and content and inset_box.intersection_over_union(content) >= SAME_PART else inset_box,
     )
 
 

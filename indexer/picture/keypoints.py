@@ -80,7 +80,7 @@ class Pyramid:
     def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA_BLUR) -> None:
         shapes = _compute_shapes(grey.shape)
         pixels = sum(height * width for height, width in shapes)
-        memory = _shared_memory.of((2 * LAYERS + 5) * pixels + 2 * grey.size)
+        memory = _shared_memory.allocate((2 * LAYERS + 5) * pixels + 2 * grey.size)
         self.levels = _build_stack(memory, LAYERS + 3, shapes)
         self._differences = _build_stack(memory[(LAYERS + 3) * pixels :], LAYERS + 2, shapes)
         self._spare = memory[(2 * LAYERS + 5) * pixels :]
@@ -136,7 +136,7 @@ class _ReusableMemory:
     def __init__(self) -> None:
         self._memory = np.zeros(0, np.float32)
 
-    def of(self, size: int) -> NDArray[np.float32]:
+    def allocate(self, size: int) -> NDArray[np.float32]:
         """Return ``size`` uninitialised numbers."""
         if threading.current_thread() is not threading.main_thread():
             return np.empty(size, np.float32)

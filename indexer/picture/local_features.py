@@ -44,7 +44,7 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.points)
 
-    def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
+    def exclude_inside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
         """Return the keypoints that a transform (original pixels) maps outside a picture of this width and height."""
         mapped = self.points @ transform[:, :2].T + transform[:, 2]
         places = mapped[:, :2] / mapped[:, 2:]

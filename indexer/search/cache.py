@@ -65,17 +65,17 @@ class FeatureCache:
             IntegrityError: The bytes have another digest.
             UnreadablePictureError: The bytes cannot be decoded.
         """
-        features = self._recent.pop(digest, None) or self._stored(digest, load) or self._fetched(digest, load)
-        features = features or self._measured(digest, load)
+        features = self._recent.pop(digest, None) or self._load(digest, load) or self._fetch_shared(digest, load)
+        features = features or self._measure(digest, load)
         self._recent[digest] = features
         if len(self._recent) > self._capacity:
             self._recent.popitem(last=False)
         return features
 
-    def put(self, features: Features) -> None:
+    def store(self, features: Features) -> None:
         """Store features that were measured elsewhere."""
         data = to_bytes(features)
-        self._keep(features.digest, data)
+        self._save(features.digest, data)
         if self._shared is not None:
             self._shared.put(self._name(features.digest), data)
 
@@ -94,37 +94,37 @@ class FeatureCache:
         if self._shared is not None:
             self._shared.clear(self._folder.name)
 
-    def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        features = self._extracted(load)
+    def _measure(self, digest: Digest, load: Callable[[], bytes]) -> Features:
+        features = self._extract(load)
         if features.digest != digest:
             raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
-        self.put(features)
+        self.store(features)
         return features
 
-    def _extracted(self, load: Callable[[], bytes]) -> Features:
+    def _extract(self, load: Callable[[], bytes]) -> Features:
         return extract(load(), self._limits, descriptor=self._descriptor)
 
-    def _stored(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
+    def _load(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            return self._read(self._path(digest).read_bytes(), digest, load)
+            return self._parse(self._path(digest).read_bytes(), digest, load)
         except OSError:
             return None
 
-    def _fetched(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
+    def _fetch_shared(self, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         data = None if self._shared is None else self._shared.get(self._name(digest))
-        features = None if data is None else self._read(data, digest, load)
+        features = None if data is None else self._parse(data, digest, load)
         if data is not None and features is not None:
-            self._keep(digest, data)
+            self._save(digest, data)
         return features
 
-    def _read(self, data: bytes, digest: Digest, load: Callable[[], bytes]) -> Features | None:
+    def _parse(self, data: bytes, digest: Digest, load: Callable[[], bytes]) -> Features | None:
         try:
-            features = from_bytes(data, partial(self._extracted, load), self._descriptor.space)
+            features = from_bytes(data, partial(self._extract, load), self._descriptor.space)
         except IntegrityError:
             return None
         return features if features.digest == digest else None
 
-    def _keep(self, digest: Digest, data: bytes) -> None:
+    def _save(self, digest: Digest, data: bytes) -> None:
         keep_in_cache(self._path(digest), data, below=self._folder.parents[1])
 
     def _path(self, digest: Digest) -> Path:

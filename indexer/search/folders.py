@@ -53,7 +53,7 @@ class PictureResult:
     """A processed picture with its matches, or the reason why it could not be read."""
 
     path: str
-    found: tuple[Match | Skipped, ...]
+    results: tuple[Match | Skipped, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RegisteredFile:
     digest: Digest
     vectors: tuple[tuple[str, bytes], ...]
     local: bytes
-    held_back: tuple[str, ...]  # reasons why no match of it is certain
+    review_reasons: tuple[str, ...]  # reasons why no match of it is certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def match_folders(
         ServiceMissingError: A process died, most likely because of memory.
     """
     for item in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
-        yield from item.found if isinstance(item, PictureResult) else (item,)
+        yield from item.results if isinstance(item, PictureResult) else (item,)
 
 
 def match_pictures(
@@ -134,7 +134,7 @@ def match_pictures(
     work_files, picture_files = list_files(works), list_files(pictures)
     registered = []
     for work in _run_each(_measure_work, WorkerContext(works, scratch, works), work_files, jobs):
-        if isinstance(work, Skipped) or work.held_back:
+        if isinstance(work, Skipped) or work.review_reasons:
             yield work
         if isinstance(work, RegisteredFile):
             registered.append(work)
@@ -176,7 +176,7 @@ class _Worker:
         self.place = place
         self.cache = FeatureCache(place.scratch, CACHED_WORKS)
         self._owners = dict(place.owners)
-        self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
+        self.results: dict[Digest, list[tuple[int, Verification]]] = {}
 
     @cached_property
     def hashes(self) -> FaissIndex:
@@ -202,15 +202,15 @@ class _Worker:
         path, digest = self.place.works[work]
         return self.cache.get(digest, (self.place.works_root / path).read_bytes)
 
-    def matches(self, data: bytes) -> list[tuple[int, Verification]]:
+    def find_matches(self, data: bytes) -> list[tuple[int, Verification]]:
         """Return the works that a picture shows; identical bytes are compared once."""
         digest = Digest.of(data)
-        if digest not in self.seen:
+        if digest not in self.results:
             comparisons = find_works(extract(data), lambda: data, self)
-            self.seen[digest] = [
+            self.results[digest] = [
                 (work, verification) for work, verification in comparisons if verification.decision is not Decision.NONE
             ]
-        return self.seen[digest]
+        return self.results[digest]
 
 
 def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
@@ -222,12 +222,12 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
         return Skipped(path, str(error))
     local = compute_local_fingerprint(digest, features).vector
     vectors = tuple((row.space, row.vector) for row in compute_work_fingerprints(digest, features))
-    return RegisteredFile(path, digest, vectors, local, features.held_back)
+    return RegisteredFile(path, digest, vectors, local, features.review_reasons)
 
 
 def _match_picture(worker: _Worker, path: str) -> PictureResult:
     try:
-        matches = worker.matches((worker.place.root / path).read_bytes())
+        matches = worker.find_matches((worker.place.root / path).read_bytes())
     except (ExhibitError, OSError) as error:
         return PictureResult(path, (Skipped(path, str(error)),))
     works = worker.place.works

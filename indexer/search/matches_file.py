@@ -37,7 +37,7 @@ class MatchesFile:
         self._state: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        with self._writing():
+        with self._convert_write_errors():
             if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # reported before hours of work
                 number = errno.EISDIR if self.path.is_dir() else errno.ENOENT
                 raise OSError(number, os.strerror(number))
@@ -51,11 +51,11 @@ class MatchesFile:
             self._state_path.unlink(missing_ok=True)
 
     @property
-    def begun(self) -> bool:
+    def is_started(self) -> bool:
         """True if it contains results that a later run can continue."""
         return self._out is not None
 
-    def left(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
+    def resume(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
         """Start with these works, or resume an interrupted run; return the pictures that remain to be processed."""
         inputs = [
             PIPELINE,
@@ -63,8 +63,8 @@ class MatchesFile:
             sorted((work.path, work.digest.hex) for work in works),
         ]
         identity = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-        with self._writing():
-            done = self._kept(identity)
+        with self._convert_write_errors():
+            done = self._load_progress(identity)
             size = 0
             for row in done.values():
                 size = max(size, row["bytes"])
@@ -83,8 +83,8 @@ class MatchesFile:
         """Record the results for a picture."""
         assert self._out is not None
         assert self._state is not None
-        row: dict[str, Any] = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
-        with self._writing():
+        row: dict[str, Any] = {"picture": picture, "stamp": self._file_version(picture), "matches": 0, "skipped": 0}
+        with self._convert_write_errors():
             for result in results:
                 row["skipped" if isinstance(result, Skipped) else "matches"] += 1
                 if isinstance(result, Match):
@@ -97,7 +97,7 @@ class MatchesFile:
         self.pictures += 1
         self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
 
-    def _kept(self, identity: str) -> dict[str, dict[str, Any]]:
+    def _load_progress(self, identity: str) -> dict[str, dict[str, Any]]:
         """Return the records of an earlier run with the same works, if its pictures are unchanged."""
         try:
             first, *lines = self._state_path.read_bytes().splitlines(keepends=True)
@@ -107,11 +107,11 @@ class MatchesFile:
         if json.loads(first or b"{}") != {"works": identity}:
             return {}
         rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        if any(row["bytes"] > size or row["stamp"] != self._stamp(row["picture"]) for row in rows):
+        if any(row["bytes"] > size or row["stamp"] != self._file_version(row["picture"]) for row in rows):
             return {}
         return {row["picture"]: row for row in rows}
 
-    def _stamp(self, picture: str) -> str:
+    def _file_version(self, picture: str) -> str:
         """Return a stamp that identifies the version of a picture's file; empty if it is missing."""
         try:
             status = (self._folder / picture).stat()
@@ -120,7 +120,7 @@ class MatchesFile:
         return f"{status.st_size}-{status.st_mtime_ns}"
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _convert_write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

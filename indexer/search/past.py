@@ -50,8 +50,8 @@ def create_work_queries(data: bytes, features: Features, descriptor: Descriptor,
         UnreadablePictureError: The bytes cannot be decoded within the limits.
     """
     pixels = shrink_to(decode(data, limits, at_least=NORMAL.side).pixels, NORMAL.side, cv2.INTER_LINEAR)
-    small = descriptor.for_turning(pixels)
-    rotated = [orient(small, orientation) for orientation in descriptor.turned]
+    small = descriptor.reduce_for_orientations(pixels)
+    rotated = [orient(small, orientation) for orientation in descriptor.extra_orientations]
     views = descriptor.vectors([*rotated, *cut_crops(pixels), *place_on_backgrounds(pixels)])
     return WorkQueries(features.hash_variants, np.concatenate([[*features.embeddings.values()], views]))
 

@@ -72,13 +72,13 @@ class StatedPicture(BaseModel):
     """256 little-endian float32 of :data:`indexer.picture.spaces.DESCRIPTOR`."""
 
     @classmethod
-    def of(cls, name: str, size: int, features: Features) -> "StatedPicture":
+    def from_features(cls, name: str, size: int, features: Features) -> "StatedPicture":
         """Describe a picture's file.
 
         Raises:
             RefusedError: Fingerprints do not distinguish the picture from many others.
         """
-        if features.is_icon or features.too_plain:
+        if features.is_icon or features.plain_reasons:
             reasons = ", ".join(features.low_information) or "small"
             sentence = f"By fingerprints alone it can't be told from others ({reasons})."
             raise RefusedError(sentence, reason="low-information", hint="Register the picture itself.")

@@ -129,7 +129,7 @@ def find_works(
     """
     search = Search(found_picture, load, works, limits)
     search.run(hash_hits)
-    return list(search.compared.items())
+    return list(search.verifications.items())
 
 
 def compare(found: Features, registered: Features, works: int = 0) -> Examined:
@@ -206,10 +206,10 @@ class Search(Generic[Key]):
     """The comparisons of one picture so far."""
 
     def __init__(self, found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits) -> None:
-        self.compared: dict[Key, Verification] = {}
-        self.hashed: Sequence[Candidate] = ()  # candidates by hash, nearest first
-        self.named: list[list[Key]] = []  # works found by each query, in order of promise
-        self.found = found
+        self.verifications: dict[Key, Verification] = {}
+        self.hash_hits: Sequence[Candidate] = ()  # candidates by hash, nearest first
+        self.ranked_works: list[list[Key]] = []  # works found by each query, in order of promise
+        self.found_picture = found
         self.load = load
         self.works = works
         self.limits = limits
@@ -217,30 +217,30 @@ class Search(Generic[Key]):
         self.count = len(self.hashes)  # maximum number of pictures among which a compared work was found
 
     @property
-    def certain(self) -> list[tuple[Key, Verification]]:
+    def certain_matches(self) -> list[tuple[Key, Verification]]:
         """The copies without doubt."""
         return [
             (work, verification)
-            for work, verification in self.compared.items()
+            for work, verification in self.verifications.items()
             if verification.decision is Decision.CERTAIN
         ]
 
     def run(self, hash_hits: Sequence[Candidate] | None = None) -> None:
         """Compare all promising works, as described at :func:`find_works`."""
-        picture = self.found
-        self.hashed = find_hash_candidates([picture], self.hashes)[0] if hash_hits is None else hash_hits
+        picture = self.found_picture
+        self.hash_hits = find_hash_candidates([picture], self.hashes)[0] if hash_hits is None else hash_hits
         if picture.is_icon:
-            self.compare(self.hashed)
+            self.compare(self.hash_hits)
             return
         inverted = find_hash_candidates([_invert_upright(picture)], self.hashes)[0]
         if self.is_promising:
-            has_few_votes = VOTED_FOR <= self.heaviest < DESCRIBED_FROM and not self.is_composed_or_near
+            has_few_votes = VOTED_FOR <= self.vote_ratio < DESCRIBED_FROM and not self.is_composed_or_near
             descriptor_hits = [] if has_few_votes else find_descriptor_candidates(picture, self.descriptors)
-            self.compare(self.hashed, interleave(select_prominent(self.voted), descriptor_hits), inverted)
-            self.ask_what_is_left()
+            self.compare(self.hash_hits, interleave(select_prominent(self.quick_votes), descriptor_hits), inverted)
+            self.search_remaining_features()
         else:
             self.compare(inverted)
-        self.look_within()
+        self.search_parts()
 
     @cached_property
     def descriptors(self) -> VectorIndex:
@@ -253,31 +253,31 @@ class Search(Generic[Key]):
         return self.works.votes
 
     @cached_property
-    def voted(self) -> list[Vote]:
+    def quick_votes(self) -> list[Vote]:
         """Votes of the strongest quick features."""
-        return self.votes.votes(self.found.quick.descriptors[:QUESTIONS])
+        return self.votes.votes(self.found_picture.quick.descriptors[:QUESTIONS])
 
     @property
-    def heaviest(self) -> float:
+    def vote_ratio(self) -> float:
         """Ratio of the heaviest work's votes to chance; 0 without votes or an estimate of chance."""
-        return self.voted[0].weight / estimate_chance(self.voted) if self.voted else 0.0
+        return self.quick_votes[0].weight / estimate_chance(self.quick_votes) if self.quick_votes else 0.0
 
     @cached_property
     def is_composed_or_near(self) -> bool:
         """True if the picture consists of several parts, or its hash is near that of a work."""
-        composed = bool(self.found.panels) or self.found.inset is not None
-        return composed or any(hit.distance <= NEAR_HASH for hit in self.hashed)
+        composed = bool(self.found_picture.panels) or self.found_picture.inset is not None
+        return composed or any(hit.distance <= NEAR_HASH for hit in self.hash_hits)
 
     @cached_property
     def is_promising(self) -> bool:
         """True if a cheap feature promises a work, or the picture consists of several parts."""
         if self.is_composed_or_near:
             return True
-        if 0 < len(self.voted) <= FEW_VOTED:  # chance cannot be estimated
+        if 0 < len(self.quick_votes) <= FEW_VOTED:  # chance cannot be estimated
             return True
-        if self.voted and (self.found.is_small or not WHOLE_FROM <= self.heaviest < VOTED_FOR):
-            return self.heaviest >= VOTED_FOR
-        return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
+        if self.quick_votes and (self.found_picture.is_small or not WHOLE_FROM <= self.vote_ratio < VOTED_FOR):
+            return self.vote_ratio >= VOTED_FOR
+        return bool(self.descriptors.search(self.found_picture.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
     def compare(self, *rounds: Iterable[Candidate]) -> None:
         """Compare the works of candidates that have not been compared yet.
@@ -287,27 +287,28 @@ class Search(Generic[Key]):
         groups = [list(candidates) for candidates in rounds]
         owners = self.works.owners(chain.from_iterable(groups))
         for group in groups:
-            self._compare(group, owners)
+            self._compare_group(group, owners)
 
-    def _compare(self, candidates: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
+    def _compare_group(self, candidates: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
         loud = {owner(hit) for hit in find_loudest(candidates)}
-        self.named.append([*iterate_distinct(candidates, owner, len(candidates))])
-        for work in [work for work in self.named[-1][:MAX_CANDIDATES] if work not in self.compared]:
+        self.ranked_works.append([*iterate_distinct(candidates, owner, len(candidates))])
+        for work in [work for work in self.ranked_works[-1][:MAX_CANDIDATES] if work not in self.verifications]:
             registered = self.works.features(work)
             if registered is not None:
-                verification = compare(self.found, registered, self.count)
+                verification = compare(self.found_picture, registered, self.count)
                 if work in loud and verification.glance:
-                    verification = verify(self.found, registered, self.count)
-                self._keep(
-                    work, restate_agreement(verification, self.found, self.load, registered, self.limits, self.count)
+                    verification = verify(self.found_picture, registered, self.count)
+                self._record(
+                    work,
+                    restate_agreement(verification, self.found_picture, self.load, registered, self.limits, self.count),
                 )
 
-    def look_within(self) -> None:
+    def search_parts(self) -> None:
         """Compare each picture within the picture with the works that it resembles, as if found separately."""
-        parts = find_parts(self.found, self.load, self.limits)
+        parts = find_parts(self.found_picture, self.load, self.limits)
         if not parts:
             return
         hits = query_parts(parts, self.descriptors)
@@ -317,46 +318,46 @@ class Search(Generic[Key]):
             work = owners.get((candidate.space, candidate.number))
             if work is not None and self._is_open(work):
                 first.setdefault(work, part)
-        self.named.append([*first])
+        self.ranked_works.append([*first])
         for work, part in list(first.items())[:MAX_CANDIDATES]:
             registered = self.works.features(work)
             if registered is not None:
                 verification = verify_part(
-                    part, self.found, self.load, registered, self.limits, self.count * len(parts)
+                    part, self.found_picture, self.load, registered, self.limits, self.count * len(parts)
                 )
-                self._keep(work, verification)
+                self._record(work, verification)
 
     def _is_open(self, work: Key) -> bool:
-        existing = self.compared.get(work)
+        existing = self.verifications.get(work)
         return existing is None or existing.decision not in FINAL_DECISIONS
 
-    def _keep(self, work: Key, verification: Verification) -> None:
+    def _record(self, work: Key, verification: Verification) -> None:
         """Keep the more certain result for a work; of two equal ones, the first."""
-        existing = self.compared.get(work)
+        existing = self.verifications.get(work)
         if existing is None or verification.decision.sureness > existing.decision.sureness:
-            self.compared[work] = verification
+            self.verifications[work] = verification
 
-    def ask_what_is_left(self) -> None:
+    def search_remaining_features(self) -> None:
         """Let the features outside explained parts vote for further works, until they find none."""
         for _ in range(ROUNDS):
-            matches = self.certain
+            matches = self.certain_matches
             if not matches:
                 return
-            features = self.found.quick
+            features = self.found_picture.quick
             for work, verification in matches:
-                features = self._outside(features, work, verification)
+                features = self._exclude_copies(features, work, verification)
             if len(features) < MIN_REMAINING:
                 return
             self.compare(find_vote_candidates(features, self.votes))
-            if len(self.certain) == len(matches):
+            if len(self.certain_matches) == len(matches):
                 return
 
-    def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
+    def _exclude_copies(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
         """Return the features outside all copies of a work."""
         registered = self.works.features(work)
         for transform in (verification.transform, *verification.further):
             if transform is not None and registered is not None:
-                local = local.outside(np.array(transform), (registered.info.width, registered.info.height))
+                local = local.exclude_inside(np.array(transform), (registered.info.width, registered.info.height))
         return local
 
 

@@ -50,7 +50,7 @@ def review_ambiguous(
     precisely as copies do. ``siblings`` returns the other exposures of a work's scene; those not compared are ignored.
     """
 
-    def held_back(work: Key, verification: Verification) -> Verification:
+    def review_if_ambiguous(work: Key, verification: Verification) -> Verification:
         sibling_precisions = [
             compute_precision(verifications[other]) for other in siblings(work) if other in verifications
         ]
@@ -61,7 +61,7 @@ def review_ambiguous(
             return verification
         return replace(verification, decision=Decision.REVIEW, reasons=(*verification.reasons, SERIES))
 
-    return {work: held_back(work, verification) for work, verification in verifications.items()}
+    return {work: review_if_ambiguous(work, verification) for work, verification in verifications.items()}
 
 
 def compute_precision(verification: Verification) -> float:

@@ -133,7 +133,7 @@ class Explanation(Generic[Key]):
     incomplete: bool = False  # whether the file of the copy is truncated or damaged
 
     @property
-    def fell(self) -> Gate | None:
+    def failed_gate(self) -> Gate | None:
         """The gate at which the pair failed; ``None`` if it was found."""
         stopped = (gate for gate in self.gates if not gate.passed)
         return next(stopped, self.gates[-1]) if self.decision is Decision.NONE else None
@@ -142,11 +142,11 @@ class Explanation(Generic[Key]):
     def sentences(self) -> tuple[str, ...]:
         """The result, with what would have changed it, or what keeps a match from being certain."""
         cut = (BREAKS_OFF,) if self.incomplete else ()
-        if self.fell is None:
+        if self.failed_gate is None:
             return Sentence("The copy is found."), *self.gates[-1].sentences, *cut
-        behind = self.gates[self.gates.index(self.fell) + 1 :]
+        behind = self.gates[self.gates.index(self.failed_gate) + 1 :]
         further = (sentence for gate in behind for sentence in gate.sentences[:1])
-        return Sentence("The copy is not found."), *self.fell.sentences, *further, *cut
+        return Sentence("The copy is not found."), *self.failed_gate.sentences, *further, *cut
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def explain(
     searcher = None if works is None else search.Search(found_picture, lambda: data, works, limits)
     if searcher is not None:
         searcher.run()
-    verifications = {} if searcher is None else adjust(found_picture, searcher.compared)
+    verifications = {} if searcher is None else adjust(found_picture, searcher.verifications)
     key = max(originals, key=lambda candidate: _promise_rank(verifications.get(candidate)))
     examined = verifications.get(key) or search.compare_without_search(
         found_picture, lambda: data, originals[key], limits
@@ -205,7 +205,7 @@ class _Pair(Generic[Key]):
     """Facts about a pair after the search."""
 
     key: Key
-    found: Features
+    found_picture: Features
     original: Features
     examined: Examined  # as the search compared them, or would have
     search: search.Search[Key] | None
@@ -218,7 +218,7 @@ class _Pair(Generic[Key]):
     @property
     def before(self) -> list[Key] | None:
         """Works ranked before it where it was found first; ``None`` if it was not found."""
-        rounds = () if self.search is None else self.search.named
+        rounds = () if self.search is None else self.search.ranked_works
         return min((keys[: keys.index(self.key)] for keys in rounds if self.key in keys), key=len, default=None)
 
 
@@ -245,11 +245,11 @@ def _check_information(pair: _Pair[Key]) -> Iterator[Gate]:
 def _check_naming(pair: _Pair[Key]) -> Iterator[Gate]:
     if pair.search is None:
         return
-    icon = pair.found.is_icon
+    icon = pair.found_picture.is_icon
     within = candidates.HASH_WITHIN if icon or pair.search.is_promising else search.NEAR_HASH
     figures = [Condition("hamming", pair.examined.hamming, within, at_most=True)]
     if icon:
-        figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
+        figures.append(Condition("side", min(pair.found_picture.info.width, pair.found_picture.info.height), ICON_SIDE))
     else:
         figures += [*_describe_descriptors(pair, pair.search), *_describe_votes(pair, pair.search)]
     sentence = Sentence(
@@ -261,14 +261,14 @@ def _check_naming(pair: _Pair[Key]) -> Iterator[Gate]:
     same = Sentence("A direct comparison does not find the copy either.")
     if pair.agrees:
         same = Sentence("A direct comparison does find the copy.")
-    yield _create_gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
+    yield _create_gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.verifications)
 
 
 def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
     """Yield the gates of both questions with their sums, and the gate of a quick look that dismissed the pair."""
     verification, weighing = pair.examined, shipped()
     if verification.glance:
-        quick = Figures.told(verification.figures)
+        quick = Figures.from_dict(verification.figures)
         sentence = Sentence(
             "The quick comparison found too little agreement. The copy may be redrawn, show only a small "
             "part of the original, or be another picture."
@@ -276,13 +276,13 @@ def _check_related(pair: _Pair[Key]) -> Iterator[Gate]:
         yield _create_gate("glance", _create_sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
     if verification.related is None or verification.exposure is None or verification.glance:
         return
-    figures = Figures.told(verification.figures)
+    figures = Figures.from_dict(verification.figures)
     sentence = Sentence(
         "The agreement is no greater than chance explains, or comes from a mark that other works of the "
         "owner also have."
     )
     larger = Sentence("A larger copy would show more detail.")
-    small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
+    small = max(pair.found_picture.info.width, pair.found_picture.info.height) < NORMAL.side
     conditions = _create_sum(weighing.related, figures, verification.limit)
     yield _create_gate("related", conditions, sentence, *([larger] if small else []), passed=pair.agrees)
     if pair.agrees:
@@ -315,7 +315,7 @@ GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (
 
 def _create_sum(question: Question, figures: Figures, limit: float) -> Way:
     """Return the sum with its limit, and the summand of each term."""
-    summands = question.sum_of(figures)
+    summands = question.summands(figures)
     terms = [Condition(name, _figure_value(name, figures), adds=summand) for name, summand in summands.items()]
     start = Condition("begun", question.intercept, adds=question.intercept)
     return Condition("odds", question.odds(figures), limit), start, *terms
@@ -332,7 +332,7 @@ def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Ite
 
     For a picture without promising results, only the descriptor of the whole was searched for.
     """
-    found_picture, works = pair.found, searcher.works
+    found_picture, works = pair.found_picture, searcher.works
     queries = np.stack([*found_picture.embeddings.values()] if searcher.is_promising else [found_picture.embedding])
     similarity = float((queries @ pair.original.embedding).max())
     within = candidates.DESCRIPTOR_WITHIN if searcher.is_promising else search.NEAR_WHOLE
@@ -344,7 +344,7 @@ def _describe_descriptors(pair: _Pair[Key], searcher: search.Search[Key]) -> Ite
 
 def _describe_votes(pair: _Pair[Key], searcher: search.Search[Key]) -> Iterator[Condition]:
     """Yield the votes, if there are enough works to estimate chance."""
-    votes, works = searcher.voted, searcher.works
+    votes, works = searcher.quick_votes, searcher.works
     if not math.isinf(chance := candidates.estimate_chance(votes)):
         place = _find_rank(pair.key, works, ROOTSIFT.id, votes)
         threshold = candidates.PROMINENCE if searcher.is_promising else search.VOTED_FOR

@@ -74,7 +74,7 @@ def _find_strip_regions(data: bytes, found_picture: Features, limits: Limits) ->
             if (start and top < edge) or (start + height < length and bottom > height - edge):
                 continue
             region = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
-            if all(region.likeness(other) < SAME_PART for other in boxes):
+            if all(region.intersection_over_union(other) < SAME_PART for other in boxes):
                 boxes.append(region)
     boxes.sort(key=lambda box: -box.width * box.height)
     if not upright:

@@ -35,26 +35,26 @@ class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
     def _map(self, stem: Path) -> VectorRows:
         kind = rows_class(self.space)
         numbers = np.load(stem.with_suffix(NUMBERS), mmap_mode="r", allow_pickle=False)
-        rows = kind(self.space, numbers, kind.read(stem.with_suffix(VECTORS)))
+        rows = kind(self.space, numbers, kind.map_file(stem.with_suffix(VECTORS)))
         if rows.index.ntotal != len(numbers) or rows.index.d != self.space.width:
             raise ValueError(stem.name)
         return rows
 
-    def _merged(self, parts: Sequence[VectorRows]) -> Batch:
-        return self._joined(rows.live() for rows in parts)
+    def _merge(self, parts: Sequence[VectorRows]) -> Batch:
+        return self._join(rows.live() for rows in parts)
 
     def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         size = self._max_rows
-        pending = self._joined([])
+        pending = self._join([])
         for batch in batches:
-            pending = self._joined([pending, validate_rows(self.space, *batch)])
+            pending = self._join([pending, validate_rows(self.space, *batch)])
             while len(pending[0]) >= size:
                 yield pending[0][:size], pending[1][:size]
                 pending = pending[0][size:], pending[1][size:]
         if len(pending[0]):
             yield pending
 
-    def _joined(self, batches: Iterable[Batch]) -> Batch:
+    def _join(self, batches: Iterable[Batch]) -> Batch:
         """Return all rows of the batches, sorted by number."""
         parts = [(np.zeros(0, np.int64), empty_vectors(self.space)), *batches]
         numbers, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))

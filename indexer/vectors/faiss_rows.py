@@ -88,7 +88,7 @@ class VectorRows(NumberedRows, ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, path: Path) -> Untyped:
+    def map_file(cls, path: Path) -> Untyped:
         """Map the FAISS index in a file; raises ``RuntimeError`` if it is damaged."""
 
     @classmethod
@@ -118,7 +118,7 @@ class HashRows(VectorRows):
         faiss.write_index_binary(index, str(path))
 
     @classmethod
-    def read(cls, path: Path) -> Untyped:
+    def map_file(cls, path: Path) -> Untyped:
         """Map hashes."""
         return faiss.read_index_binary(str(path), cls.IO_FLAGS)
 
@@ -202,7 +202,7 @@ class DescriptorRows(VectorRows):
         faiss.write_index(index, str(path))
 
     @classmethod
-    def read(cls, path: Path) -> Untyped:
+    def map_file(cls, path: Path) -> Untyped:
         """Map descriptors."""
         return faiss.read_index(str(path), cls.IO_FLAGS)
 

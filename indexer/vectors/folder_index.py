@@ -97,17 +97,17 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         Args:
             source: The database, if the numbers are to be compared with it.
         """
-        if problems := self._damage(source):
+        if problems := self._list_damage(source):
             return problems
         opened = self._open()
-        return [] if source is None else self._differences(opened.segments, opened.durable.sequence, source)
+        return [] if source is None else self._list_differences(opened.segments, opened.durable.sequence, source)
 
     def repair(self, source: VectorSource) -> list[str]:
         """Empty the index if its files are damaged, so that it is replayed from the database; return the problems."""
-        if not self._damage(source):
+        if not self._list_damage(source):
             return []
         with write_lock(self.folder):
-            if problems := self._damage(source):  # no other process has repaired it
+            if problems := self._list_damage(source):  # no other process has repaired it
                 present = manifest_to_replace(self.folder, self.space.id)
                 publish(self.folder, Manifest(self.space.id, present.generation + 1), present)
         self._close()
@@ -119,7 +119,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         if not self.folder.is_dir():
             return
         with write_lock(self.folder):
-            delete_leftovers(self.folder, self._read().files)
+            delete_leftovers(self.folder, self._load_state().files)
 
     def rebuild(self, source: VectorSource) -> None:
         """Replace the index by the contents of the database; readers keep the old files until they reopen."""
@@ -155,12 +155,12 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         shutil.rmtree(self.folder, ignore_errors=True)
         self._close()
 
-    def _read(self) -> Manifest:
+    def _load_state(self) -> Manifest:
         return read_manifest(self.folder, self.space.id)
 
     def _open(self) -> OpenIndex[Manifest]:
         for last in range(MAX_ATTEMPTS - 1, -1, -1):
-            manifest = self._read()
+            manifest = self._load_state()
             try:
                 segments = [self._open_segment(segment) for segment in manifest.segments]
             except FileNotFoundError as error:  # replaced and deleted since the manifest was read
@@ -173,13 +173,13 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     def _make_durable(self, sequence: int) -> None:
         opened = self._opened
         with write_lock(self.folder):
-            present = self._read()
+            present = self._load_state()
             if present != opened.durable:
                 return
-            generation, kept_count = present.generation + 1, self._count_kept()
-            segments = [self._with_removals(generation, place) for place in range(kept_count)]
+            generation, kept_count = present.generation + 1, self._count_unchanged()
+            segments = [self._write_removals(generation, place) for place in range(kept_count)]
             if any(map(len, merged_parts := opened.parts[kept_count:])):
-                segments.append(self._write_segment(generation, 0, self._merged(merged_parts)))
+                segments.append(self._write_segment(generation, 0, self._merge(merged_parts)))
             publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
 
     def _open_segment(self, segment: Segment) -> R:
@@ -203,7 +203,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         files = sorted(self.folder.glob(f"{name}.*"))
         return Segment(name, count, {path.suffix: Digest.of_file(path).hex for path in files})
 
-    def _with_removals(self, generation: int, place: int) -> Segment:
+    def _write_removals(self, generation: int, place: int) -> Segment:
         """Return the manifest entry of an older segment, with a new file if more was removed from it."""
         segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
         if not rows.is_changed:
@@ -212,7 +212,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         np.save(self.folder / name, rows.removed_numbers, allow_pickle=False)
         return Segment(segment.name, segment.count, segment.sha256, name)
 
-    def _count_kept(self) -> int:
+    def _count_unchanged(self) -> int:
         """Count the oldest segments that stay unchanged; later, smaller ones are merged with the tail."""
         segments = self._opened.segments
         count, size = len(segments), len(self._opened.tail)
@@ -221,11 +221,11 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             size += len(segments[count])
         return count
 
-    def _damage(self, source: VectorSource | None) -> list[str]:
+    def _list_damage(self, source: VectorSource | None) -> list[str]:
         """List damage of the files, or that the database is older because it was restored."""
         try:
             opened = self._open()
-            problems = list(self._wrong_checksums(opened.durable))
+            problems = list(self._list_wrong_checksums(opened.durable))
         except (FileNotFoundError, IntegrityError) as error:
             return [str(error)]
         problems = problems or list(_list_repeated(opened.segments))
@@ -233,14 +233,14 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             problems = [f"It contains change {opened.durable.sequence}, which the database does not have."]
         return problems
 
-    def _wrong_checksums(self, manifest: Manifest) -> Iterator[str]:
+    def _list_wrong_checksums(self, manifest: Manifest) -> Iterator[str]:
         for segment in manifest.segments:
             for suffix, expected in segment.sha256.items():
                 path = self.folder / f"{segment.name}{suffix}"
                 if Digest.of_file(path).hex != expected:
                     yield f"{path.name} does not have the checksum of the manifest."
 
-    def _differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
+    def _list_differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
         """List differences between undamaged segments and the database."""
         count, expected = sum(map(len, segments)), source.count(sequence, by=sequence)
         return [describe_wrong_count(count, expected)] if count != expected else []
@@ -266,7 +266,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         """
 
     @abstractmethod
-    def _merged(self, parts: Sequence[R]) -> C:
+    def _merge(self, parts: Sequence[R]) -> C:
         """Return the content of one segment with all entries of these parts."""
 
     @abstractmethod

@@ -51,7 +51,7 @@ class Collections:
     token: str = field(repr=False)
     prefix: str = ""  # prefix of their names, before 16 hexadecimal digits
 
-    def ask(self, method: str, *values: object, timeout: float = RESPONSE_TIMEOUT, **options: Any) -> Any:  # noqa: ANN401 - as the method
+    def call(self, method: str, *values: object, timeout: float = RESPONSE_TIMEOUT, **options: Any) -> Any:  # noqa: ANN401 - as the method
         """Call a method of Milvus's client; each process has one connection, which is reopened after a failure."""
         (library, rpc_error), key = _import_client(), (self.url, os.getpid())
         try:
@@ -74,9 +74,9 @@ class Collections:
 
     def names(self) -> list[str]:
         """Return the names of the existing collections."""
-        return sorted(filter(re.compile(self.prefix + "[0-9a-f]{16}").fullmatch, self.ask("list_collections")))
+        return sorted(filter(re.compile(self.prefix + "[0-9a-f]{16}").fullmatch, self.call("list_collections")))
 
-    def make(self, space: Space) -> str:
+    def create(self, space: Space) -> str:
         """Create an empty collection and return its name."""
         library, hamming = _import_client()[0], space.metric is Metric.HAMMING
         client, kinds = library.MilvusClient, library.DataType
@@ -86,7 +86,7 @@ class Collections:
         graph = {"index_type": "HNSW", "metric_type": "IP", "params": {"M": 24, "efConstruction": 200}}
         index.add_index("vector", **({"index_type": "BIN_FLAT", "metric_type": "HAMMING"} if hamming else graph))
         name = self.prefix + secrets.token_hex(8)
-        self.ask("create_collection", name, schema=schema, index_params=index, timeout=LOAD_TIMEOUT)
+        self.call("create_collection", name, schema=schema, index_params=index, timeout=LOAD_TIMEOUT)
         return name
 
 
@@ -96,7 +96,7 @@ class MilvusRows:
     def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
         self.space, self.upto = space, upto
         self._server, self._name = server, name
-        self._ask("load_collection", timeout=LOAD_TIMEOUT)
+        self._call("load_collection", timeout=LOAD_TIMEOUT)
 
     def __len__(self) -> int:
         return int(self._query(f"number <= {self.upto}", "count(*)")[0])
@@ -105,12 +105,12 @@ class MilvusRows:
         """Return the existing numbers in a range."""
         return self._query(f"{after} < number <= {upto}")
 
-    def put(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+    def write(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         """Write rows, replacing those with the same numbers."""
         batch_size = MAX_REQUEST_BYTES // (16 + self.space.vector_bytes)
         for batch, rows in zip(_split(numbers, batch_size), _split(vectors, batch_size), strict=True):
-            pairs = zip(batch.tolist(), self._sent(rows), strict=True)
-            self._ask("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
+            pairs = zip(batch.tolist(), self._encode(rows), strict=True)
+            self._call("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers for all processes; return how many were valid."""
@@ -122,7 +122,7 @@ class MilvusRows:
     def delete(self, numbers: NDArray[np.int64]) -> None:
         """Remove numbers for all processes, valid or not."""
         for batch in _split(numbers, MAX_LISTED_NUMBERS):
-            self._ask("delete", ids=batch.tolist())
+            self._call("delete", ids=batch.tolist())
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number."""
@@ -130,8 +130,8 @@ class MilvusRows:
         remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
         while remaining:
             places, remaining = remaining, []
-            for place, response in zip(places, self._answers(queries[places], limit), strict=True):
-                hits = self._hits_of(queries[place], response)
+            for place, response in zip(places, self._search_batches(queries[places], limit), strict=True):
+                hits = self._to_hits(queries[place], response)
                 result[place] = nearest = [hit for hit in hits[:k] if within is None or hit.distance <= within]
                 is_full = len(nearest) == k and len(hits) == limit < MAX_HITS
                 if is_full and hits[-1].distance <= nearest[-1].distance + NOISE:  # others may be equally near
@@ -139,18 +139,18 @@ class MilvusRows:
             limit = min(MAX_HITS, 4 * limit)
         return result
 
-    def _answers(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
+    def _search_batches(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
         """Yield Milvus's result for each query; queries are batched by the maximum size of a response."""
         exact = self.space.metric is Metric.HAMMING
         options = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
         parameters = {"params": {} if exact else {"ef": max(SEARCH_BREADTH, 2 * limit)}}
         bytes_per_query = limit * (16 + (0 if exact else self.space.vector_bytes))
         for batch in _split(queries, max(1, MAX_RESPONSE_BYTES // bytes_per_query)):
-            yield from self._ask(
-                "search", self._sent(batch), search_params=parameters, consistency_level="Strong", **options
+            yield from self._call(
+                "search", self._encode(batch), search_params=parameters, consistency_level="Strong", **options
             )
 
-    def _hits_of(self, query: NDArray[Any], response: Untyped) -> list[Hit]:
+    def _to_hits(self, query: NDArray[Any], response: Untyped) -> list[Hit]:
         distances = np.array(response.distances, np.float64)
         if self.space.metric is not Metric.HAMMING:  # computed again, as Milvus's products are not exact
             rows = np.array([hit["entity"]["vector"] for hit in response], np.float32)
@@ -158,14 +158,14 @@ class MilvusRows:
         return sorted(map(Hit, response.ids, distances.tolist()), key=sort_key)
 
     def _query(self, condition: str, column: str = "number") -> NDArray[np.int64]:
-        rows = self._ask("query", filter=condition, output_fields=[column], consistency_level="Strong")
+        rows = self._call("query", filter=condition, output_fields=[column], consistency_level="Strong")
         return np.array([row[column] for row in rows], np.int64)
 
-    def _sent(self, vectors: NDArray[Any]) -> list[Any]:
+    def _encode(self, vectors: NDArray[Any]) -> list[Any]:
         return [row.tobytes() for row in vectors] if self.space.metric is Metric.HAMMING else list(vectors)
 
-    def _ask(self, method: str, *values: object, **options: Any) -> Any:  # noqa: ANN401 - as the method
-        return self._server.ask(method, self._name, *values, **options)
+    def _call(self, method: str, *values: object, **options: Any) -> Any:  # noqa: ANN401 - as the method
+        return self._server.call(method, self._name, *values, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,8 @@ class MilvusIndex(ReplayedVectors[IndexState]):
 
     def check(self, source: VectorSource) -> list[str]:
         """List all problems: a missing collection, or another number of entries than the database has."""
-        state = self._read()
-        if problems := self._missing(state):
+        state = self._load_state()
+        if problems := self._list_missing(state):
             return problems
         count, expected = sum(map(len, self._open().segments)), source.count(state.sequence)
         return [describe_wrong_count(count, expected)] if count != expected else []
@@ -218,10 +218,10 @@ class MilvusIndex(ReplayedVectors[IndexState]):
     def repair(self, source: VectorSource) -> list[str]:
         """Reset the state if the collection is missing, so that it is replayed; return the problem."""
         del source
-        if not self._missing(self._read()):
+        if not self._list_missing(self._load_state()):
             return []
         with self._ledger.write_lock():
-            if problems := self._missing(self._read()):  # no other process has repaired it
+            if problems := self._list_missing(self._load_state()):  # no other process has repaired it
                 self._ledger.write(IndexState())
         self._close()
         return problems
@@ -231,8 +231,8 @@ class MilvusIndex(ReplayedVectors[IndexState]):
         with self._ledger.write_lock(wait=False) as is_held:
             if not is_held:
                 return
-            self._drop_others()
-            rows = self._rows(self._read())
+            self._drop_obsolete()
+            rows = self._rows(self._load_state())
             if rows is not None and len(rows) != source.count(rows.upto):
                 correct_rows(rows, source)
 
@@ -240,15 +240,15 @@ class MilvusIndex(ReplayedVectors[IndexState]):
         """Write the contents of the database into a new collection; searches use the old one until it is complete."""
         last = source.last_change()
         with self._ledger.write_lock():
-            rows = MilvusRows(self.space, self._server, name := self._server.make(self.space), last)
+            rows = MilvusRows(self.space, self._server, name := self._server.create(self.space), last)
             for numbers, vectors in source.batches(last):
-                rows.put(numbers, vectors)
+                rows.write(numbers, vectors)
             self._ledger.write(IndexState(name, last))
         self._close()
 
     def stats(self) -> IndexStats:
         """Measure the current state; the size is an estimate, and the count is 0 while Milvus does not respond."""
-        state, count = self._read(), 0
+        state, count = self._load_state(), 0
         with suppress(StorageError):
             count = sum(map(len, self._open().segments))
         return IndexStats(count, state.sequence, count * (8 + self.space.vector_bytes))
@@ -257,39 +257,39 @@ class MilvusIndex(ReplayedVectors[IndexState]):
         """Delete all collections of the index."""
         with self._ledger.write_lock():
             self._ledger.write(IndexState())
-            self._drop_others()
+            self._drop_obsolete()
         self._close()
 
-    def _read(self) -> IndexState:
+    def _load_state(self) -> IndexState:
         return self._ledger.read()
 
     def _open(self) -> OpenIndex[IndexState]:
-        state = self._read()
+        state = self._load_state()
         rows = self._rows(state)
         return OpenIndex(state, [] if rows is None else [rows], empty_rows(self.space))
 
     def _make_durable(self, sequence: int) -> None:
         opened = self._opened
         with self._ledger.write_lock():
-            if self._read() == opened.durable:
-                name = opened.durable.collection or self._server.make(self.space)
-                MilvusRows(self.space, self._server, name, 0).put(*opened.tail.live())
+            if self._load_state() == opened.durable:
+                name = opened.durable.collection or self._server.create(self.space)
+                MilvusRows(self.space, self._server, name, 0).write(*opened.tail.live())
                 self._ledger.write(IndexState(name, sequence))
 
     def _rows(self, state: IndexState) -> MilvusRows | None:
         name = state.collection
         return MilvusRows(self.space, self._server, name, state.sequence) if name else None
 
-    def _missing(self, state: IndexState) -> list[str]:
+    def _list_missing(self, state: IndexState) -> list[str]:
         name = state.collection
         return [] if not name or name in self._server.names() else [f"{name} is missing in Milvus."]
 
-    def _drop_others(self) -> None:
+    def _drop_obsolete(self) -> None:
         """Drop the collections that are not current."""
-        current = self._read().collection
+        current = self._load_state().collection
         for name in self._server.names():
             if name != current:
-                self._server.ask("drop_collection", name)
+                self._server.call("drop_collection", name)
 
 
 def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
@@ -300,7 +300,7 @@ def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
         upto = int(numbers[-1]) if len(numbers) else rows.upto
         present = rows.between(after, upto)
         missing = np.flatnonzero(~np.isin(numbers, present))
-        rows.put(numbers[missing], vectors[missing])
+        rows.write(numbers[missing], vectors[missing])
         rows.delete(np.setdiff1d(present, numbers))
         after = upto
     rows.delete(rows.between(after, rows.upto))

@@ -84,7 +84,7 @@ class ReplayedIndex(ABC, Generic[D]):
 
     def reopen(self) -> bool:
         """Open the state that another process has written and drop the tail; return whether anything was new."""
-        if "_opened" in self.__dict__ and self._read() == self._opened.durable:
+        if "_opened" in self.__dict__ and self._load_state() == self._opened.durable:
             return False
         self._opened = self._open()
         return True
@@ -97,7 +97,7 @@ class ReplayedIndex(ABC, Generic[D]):
         self.__dict__.pop("_opened", None)
 
     @abstractmethod
-    def _read(self) -> D:
+    def _load_state(self) -> D:
         """Return the current durable state."""
 
     @abstractmethod

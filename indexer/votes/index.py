@@ -100,9 +100,9 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     def rebuild(self, source: VectorSource) -> None:
         """Replace the index by the contents of the database, with the codec that suits its size."""
         last = source.last_change()
-        self.replace(source.batches(last), last, self._suitable_codec(source, last))
+        self.replace(source.batches(last), last, self._choose_codec(source, last))
 
-    def without(self, numbers: NDArray[np.int64]) -> Self:
+    def exclude(self, numbers: NDArray[np.int64]) -> Self:
         """Return the index as if these works had never been added: for searches, not for changes."""
         other = copy.copy(self)
         opened = copy.copy(self._opened)
@@ -144,7 +144,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
-    def _differences(self, segments: list[VoteRows], sequence: int, source: VectorSource) -> list[str]:
+    def _list_differences(self, segments: list[VoteRows], sequence: int, source: VectorSource) -> list[str]:
         counts = dict(chain.from_iterable(rows.counts() for rows in segments))
         stored = chain.from_iterable(
             zip(numbers.tolist(), sets, strict=True) for numbers, sets in source.batches(sequence)
@@ -154,9 +154,9 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
             for number, descriptors in stored
             if counts.get(number, len(descriptors)) != len(descriptors)
         )
-        return [*super()._differences(segments, sequence, source), *islice(differing, MAX_LISTED)]
+        return [*super()._list_differences(segments, sequence, source), *islice(differing, MAX_LISTED)]
 
-    def _suitable_codec(self, source: VectorSource, upto: int) -> Untyped:
+    def _choose_codec(self, source: VectorSource, upto: int) -> Untyped:
         """Return the current codec if it suits the number of works, or train one on a sample of them."""
         works = source.count(upto, by=upto)
         lists = choose_list_count(works)
@@ -183,7 +183,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     def _map(self, stem: Path) -> VoteRows:
         return map_rows(stem)
 
-    def _merged(self, parts: Sequence[VoteRows]) -> Contents:
+    def _merge(self, parts: Sequence[VoteRows]) -> Contents:
         return merge_rows(parts)
 
     def _split(self, batches: Iterable[Batch], codec: Untyped = None) -> Iterator[Contents]:

@@ -72,7 +72,7 @@ class VoteRows(NumberedRows):
         self.numbers = all_numbers[order]
         self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])[order]
 
-    def without(self, numbers: NDArray[np.int64]) -> Self:
+    def exclude(self, numbers: NDArray[np.int64]) -> Self:
         """Return the same descriptors with these works removed as well."""
         other = type(self)(self.numbers, self.index)
         other.remove(np.concatenate([self.removed_numbers, numbers]))
@@ -117,7 +117,7 @@ class VoteRows(NumberedRows):
         by_number = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
         return ((number, by_number.get(number, 0)) for number in self.live_numbers.tolist())
 
-    def compacted(self) -> Self:
+    def compact(self) -> Self:
         """Return rows in memory without the removed works: FAISS corrupts lists that it adds to after removals."""
         if not self.removed.any():
             return self

@@ -59,7 +59,7 @@ def answer_points(services: Services, partner: Partner, points: Iterable[str]) -
     raw_points = [bytes.fromhex(point) for point in points]
     row = partners.spend_queries(partner, len(raw_points), "points")
     oprf_key = _derive_key(services, row)
-    return row, [oprf_key.answer(point).hex() for point in raw_points]
+    return row, [oprf_key.evaluate(point).hex() for point in raw_points]
 
 
 def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
@@ -123,14 +123,14 @@ class BlindMatch:
     picture: int  # primary key of a work's picture
     exact: bool  # True if the bytes are the same
     bands: int  # number of matching parts of its hash
-    told: dict[str, str]
+    disclosed_values: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class BlindSearchResult:
     """The matches at a partner, and why not all of its pictures were searched; empty if they were."""
 
-    found: list[BlindMatch]
+    matches: list[BlindMatch]
     missing: str
 
 
@@ -146,7 +146,7 @@ def search(services: Services, partner: Partner) -> BlindSearchResult:
     count = {"points": 0, "pages": 0, "found": 0}
     try:
         result = _search(services, partner, count)
-        count["found"] = len(result.found)
+        count["found"] = len(result.matches)
     except (ValueError, KeyError, TypeError, AttributeError, FormatError, WrongUseError) as error:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
@@ -173,7 +173,7 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Blin
     for start in range(0, len(blinded), MAX_POINTS):
         batch = blinded[start : start + MAX_POINTS]
         count["points"] += len(batch)
-        points = [item.sent().hex() for item in batch]
+        points = [item.blind().hex() for item in batch]
         response_points = call_partner(services, partner, "blind-points", {"points": points})["points"]
         if len(response_points) != len(batch):
             raise ValueError
@@ -238,7 +238,7 @@ def _open_records(
             }
             for picture in pictures:
                 key = (picture, number, position)
-                match = matches.get(key, BlindMatch(picture, exact=exact, bands=0, told={}))
+                match = matches.get(key, BlindMatch(picture, exact=exact, bands=0, disclosed_values={}))
                 matches[key] = BlindMatch(picture, match.exact or exact, match.bands + (not exact), plain)
 
 

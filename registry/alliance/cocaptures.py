@@ -103,7 +103,7 @@ def _observe_page(services: Services, partner: Partner, page_url: str, picture_u
             services.config.max_picture_bytes,
         )
         picture = _to_visited(visitor.visit(picture_url, headers, max_bytes, remaining, cookies=cookies))
-    body = page.body if page.served else None
+    body = page.body if page.is_served else None
     return Statement(
         asked_by=partner.origin,
         challenge=challenge,
@@ -127,7 +127,7 @@ def _to_visited(visit: Visit) -> Visited:
         final_url=visit.final_url,
         status=visit.status,
         reason=visit.reason if visit.reason in _REPORTED_REASONS or not visit.reason else "not-visited",
-        sha256=Digest.of(visit.body) if visit.served and visit.body is not None else None,
+        sha256=Digest.of(visit.body) if visit.is_served and visit.body is not None else None,
         server=connection.address if connection else "",
         certificate=Digest.of(certificates[0]) if certificates else None,
     )
@@ -138,15 +138,15 @@ class _PartnerRequest:
     """A request to a partner, and its answer, or a code for why there is none."""
 
     partner: Partner
-    came: list[dict[str, Any] | str] = field(default_factory=list)
+    results: list[dict[str, Any] | str] = field(default_factory=list)
 
     def send(self, services: Services, signed: tuple[bytes, str]) -> None:
         try:
-            self.came.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
+            self.results.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
         except RefusedError as error:  # refused by the partner, or by this side's limits or guard
-            self.came.append("refused" if error.reason == "partner" else "no-answer")
+            self.results.append("refused" if error.reason == "partner" else "no-answer")
         except ExhibitError:
-            self.came.append("no-answer")
+            self.results.append("no-answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +154,21 @@ class PartnerVisits:
     """Requests to partners that visit a page while this installation does."""
 
     sighting: Sighting
-    own: str  # name of this installation's log
+    own_origin: str  # name of this installation's log
     challenge: bytes
     until: float  # on the monotonic clock
-    asked: Sequence[tuple[_PartnerRequest, threading.Thread]]
+    requests: Sequence[tuple[_PartnerRequest, threading.Thread]]
 
     def join(self, captured: Captured) -> Captured:
         """Add partners' observations to a capture; waits for up to :data:`SECONDS` after the requests were sent."""
-        for _, thread in self.asked:
+        for _, thread in self.requests:
             thread.join(max(0.0, self.until - time.monotonic()))
         active = {row.pk for row in partners.list_active()}
         own_files = {file.role: file.data for file in captured.files}
         network = from_plain(NetworkRecord, parse_json(own_files["network"], what="the record"), where="the record")
-        answers = tuple(self._answer(item, captured, active, network, own_files.get("page")) for item, _ in self.asked)
+        answers = tuple(
+            self._answer(item, captured, active, network, own_files.get("page")) for item, _ in self.requests
+        )
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
         sentence = following(
@@ -180,7 +182,7 @@ class PartnerVisits:
         missing = PartnerAnswer(request.partner.name, request.partner.log_key, "too-slow", (), (), None)
         if request.partner.pk not in active:
             return replace(missing, missing="revoked")
-        result = request.came[0] if request.came else "too-slow"
+        result = request.results[0] if request.results else "too-slow"
         if isinstance(result, str):
             return replace(missing, missing=result)
         try:
@@ -188,7 +190,7 @@ class PartnerVisits:
                 return replace(missing, missing="nonsense")
             sealed_statement = from_plain(SealedStatement, result, where="the answer")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
-            expected = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
+            expected = Asked(frozenset({self.own_origin}), page_url, picture, self.challenge, captured.started)
             expect_statement(sealed_statement, request.partner.log_key, expected)
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")

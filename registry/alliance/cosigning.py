@@ -55,7 +55,7 @@ LOGGER = logging.getLogger(__name__)
 class PartnerStatement:
     """A partner's statement about logs: the checkpoints it cosigned last, or why they cannot be read, in a sentence."""
 
-    heads: Sequence[str] = ()
+    checkpoints: Sequence[str] = ()
     fault: str = ""
 
 
@@ -204,13 +204,15 @@ def compare_checkpoints(services: Services) -> dict[str, str]:
     faults_by_partner, cosigned_notes = {}, list_cosigned_checkpoints()
     for partner in active_partners:
         notes = [
-            (name, note) for name, answer in answers.items() for note in _filter_by_origin(partner.origin, answer.heads)
+            (name, note)
+            for name, answer in answers.items()
+            for note in _filter_by_origin(partner.origin, answer.checkpoints)
         ]
         notes += [
             ("this installation", note)
             for note in _filter_by_origin(partner.origin, [*cosigned_notes, partner.unexplained])
         ]
-        own = _filter_by_origin(get_log(services).origin, answers[partner.name].heads)
+        own = _filter_by_origin(get_log(services).origin, answers[partner.name].checkpoints)
         with _collect_faults(partner) as faults:
             log_fault, unexplained = _check_log(services, partner, notes)
             _store_unexplained(partner, unexplained)
@@ -400,7 +402,7 @@ class _Tree:
 
     def __init__(self, size: int, fetch: Callable[[str, int], bytes]) -> None:
         self._size, self._fetch = size, fetch
-        self._tile = cache(self._fetched)
+        self._tile = cache(self._fetch_tile)
 
     def root(self, size: int) -> bytes:
         """Return the root over the first entries."""
@@ -424,7 +426,7 @@ class _Tree:
         hashes = self._tile(level // HEIGHT, number)
         return hashes[offset * merkle.HASH_BYTES : (offset + 1) * merkle.HASH_BYTES]
 
-    def _fetched(self, level: int, number: int) -> bytes:
+    def _fetch_tile(self, level: int, number: int) -> bytes:
         width = min(WIDTH, (self._size >> (HEIGHT * level)) - number * WIDTH)
         data = self._fetch(f"tile/{level}/{to_tile_path(Tile(number, width))}", WIDTH * merkle.HASH_BYTES)
         if len(data) != width * merkle.HASH_BYTES:

@@ -183,4 +183,4 @@ def log_download(bundle: Bundle, *, by: str) -> None:
     """Log that somebody downloads a sealed bundle."""
     seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
     about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
-    log_access(Evidence.BUNDLE, AccessKind.TAKEN, bundle.case.owner, by=by, **about)
+    log_access(Evidence.BUNDLE, AccessKind.DOWNLOADED, bundle.case.owner, by=by, **about)

@@ -41,16 +41,16 @@ class LazyPictures(Mapping[str, bytes]):
     """Mapping of paths to images that are read or drawn on access. Unavailable images raise ``KeyError``."""
 
     def __init__(self, loaders: Mapping[str, Callable[[], bytes]]) -> None:
-        self._made = loaders
+        self._loaders = loaders
 
     def __getitem__(self, path: str) -> bytes:
         try:
-            return self._made[path]()
+            return self._loaders[path]()
         except (NotFoundError, IntegrityError, UnreadablePictureError) as error:
             raise KeyError(path) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
+        return iter(self._loaders)
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self._loaders)

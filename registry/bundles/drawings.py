@@ -28,7 +28,7 @@ def load_pair(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
     if verification.transform is None:
         raise NotFoundError(Sentence("The two pictures cannot be aligned."))
     found_bytes, registered_bytes = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
-    return Pair.of(found_bytes, registered_bytes, verification, services.limits, side)
+    return Pair.from_verification(found_bytes, registered_bytes, verification, services.limits, side)
 
 
 def load_drawing(services: Services, match: Match, view: View, side: int) -> bytes:

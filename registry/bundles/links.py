@@ -156,7 +156,7 @@ def record_download(link: DownloadLink, file: str) -> None:
         DownloadLink.objects.filter(pk=link.pk).update(downloads=F("downloads") + 1, last_used_at=now())
         what = Evidence.PACKAGE if link.package_id is not None else Evidence.REPORT
         by = f"whoever has link {link.number}"
-        log_access(what, AccessKind.TAKEN, link.owner, by=by, link=link.number, file=file, **_target_number(link))
+        log_access(what, AccessKind.DOWNLOADED, link.owner, by=by, link=link.number, file=file, **_target_number(link))
 
 
 def _target_number(link: DownloadLink) -> dict[str, int]:

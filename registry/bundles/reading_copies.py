@@ -109,7 +109,7 @@ def _load_exhibit(services: Services, package: Package, bundle: Bundle, number: 
     sealed_bundle = load_sealed_case(services, bundle)
     withheld = find_withheld(services, bundle, sealed_bundle, without_originals=package.withholding)
 
-    def read(file: ManifestFile) -> bytes | None:
+    def read_file(file: ManifestFile) -> bytes | None:
         try:
             return services.blobs.get(file.sha256)
         except (NotFoundError, IntegrityError):
@@ -118,7 +118,7 @@ def _load_exhibit(services: Services, package: Package, bundle: Bundle, number: 
     why = {} if withheld is None else dict.fromkeys(withheld.files, withheld.reason)
     name = bundle_name(bundle, package.bundle_ending)
     return exhibit_of(
-        number, load_sealed_facts(services, sealed_bundle), sealed_bundle.manifest, name, read, why, wording
+        number, load_sealed_facts(services, sealed_bundle), sealed_bundle.manifest, name, read_file, why, wording
     )
 
 

@@ -10,7 +10,7 @@ from registry.bundles.sentences import measurement_sentences
 
 
 def _draw(found: bytes, registered: bytes, verification: Verification) -> Callable[[str, str], bytes]:
-    pair = Pair.of(found, registered, verification)
+    pair = Pair.from_verification(found, registered, verification)
     return lambda role, suffix: SUFFIXES.get(suffix, SUFFIXES[".jpg"])(View(role), pair)
 
 

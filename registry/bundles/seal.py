@@ -119,7 +119,9 @@ def _seal(services: Services, bundle: Bundle) -> None:
 def _seal_content(services: Services, gathered: GatheredFacts, key: SealingKey) -> SealedCase:
     files = [*gathered.files, *_draw_matches(services, gathered)]
     files += _render_sheets(services, gathered, files)
-    registered = [picture for picture in gathered.facts.work.pictures if picture.file not in gathered.facts.absent]
+    registered = [
+        picture for picture in gathered.facts.work.pictures if picture.file not in gathered.facts.omitted_files
+    ]
     files += [
         create_stand_in(picture.file, services.blobs.get(picture.digest), services.blobs) for picture in registered
     ]
@@ -188,7 +190,7 @@ def _render_sheets(services: Services, gathered: GatheredFacts, files: Sequence[
     digests |= {picture.file: picture.digest for picture in facts.work.pictures}
     digests |= {document.file: document.digest for document in facts.work.attachments}
     digests |= {sighting.picture.file: sighting.picture.digest for sighting in facts.sightings}
-    digests = {path: digest for path, digest in digests.items() if path not in facts.absent}
+    digests = {path: digest for path, digest in digests.items() if path not in facts.omitted_files}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in digests.items()})
     render = partial(render_exhibit_sheet, facts, pictures, time_zone=services.config.time_zone)
     return render_in_each_language(services, render, "data/exhibit.pdf", "exhibit-sheet")

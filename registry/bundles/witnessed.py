@@ -52,7 +52,7 @@ def mark_timestamped(receipt: AnchorReceipt, needed: int) -> None:
 
     Receipts are processed one at a time: of two concurrent ones, each would miss the other.
     """
-    hold(Lock.WITNESSED)
+    hold(Lock.TIMESTAMPS)
     rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - NOTIFICATION_PERIOD).select_related(
         "case__owner"
     )

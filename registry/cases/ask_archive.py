@@ -130,7 +130,7 @@ def run_queries(services: Services, ids: Sequence[int]) -> None:
         row = ArchiveQuestion.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
         with steps.processing(ArchiveQuestion, [pk]):
             try:
-                answers, pictures = _ArchiveSession(services, row).held()
+                answers, pictures = _ArchiveSession(services, row).run()
             except SearchRefusedError as error:
                 if error.reason == "busy":
                     pause = BUSY_PAUSE if error.wait is None else timedelta(seconds=error.wait)
@@ -152,7 +152,7 @@ class _ArchiveSession:
     row: ArchiveQuestion
     answers: list[ArchiveAnswer] = field(default_factory=list)
 
-    def held(self) -> tuple[ArchiveAnswers, list[bytes]]:
+    def run(self) -> tuple[ArchiveAnswers, list[bytes]]:
         """Send all requests, and return the answers and the picture from the earliest capture.
 
         The picture is left out if it exceeds the size limit.
@@ -163,11 +163,11 @@ class _ArchiveSession:
         with session_for(self.services, archive) as session:
             client = Asking(session, get_archive_name(archive), SECONDS, STATUSES, make_turn_function(archive))
             for subject, address in addresses_of(self.row.sighting):
-                self._ask(client, subject, address, [])
+                self._query(client, subject, address, [])
                 first_seen = self.row.sighting.first_seen
                 if first_seen is not None and find_earliest(archive, self.answers, subject):
                     timestamp = first_seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-                    self._ask(client, subject, address, [("closest", timestamp), ("sort", "closest")])
+                    self._query(client, subject, address, [("closest", timestamp), ("sort", "closest")])
             earliest = find_earliest(archive, self.answers, "picture")
             if earliest is not None:
                 address = earliest.address.replace(f"/web/{earliest.at}/", f"/web/{earliest.at}id_/", 1)
@@ -178,7 +178,7 @@ class _ArchiveSession:
                     copies.append(ArchivedCopy(address, now(), Digest.of(data), len(data)))
         return ArchiveAnswers(archive, tuple(self.answers), tuple(copies)), pictures
 
-    def _ask(self, client: Asking, subject: str, address: str, extra_parameters: list[tuple[str, str]]) -> None:
+    def _query(self, client: Asking, subject: str, address: str, extra_parameters: list[tuple[str, str]]) -> None:
         parameters = [
             ("url", address),
             ("matchType", "exact"),

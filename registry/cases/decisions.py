@@ -59,7 +59,7 @@ class Choice(StrEnum):
     """A decision that a member can make; ``UNDO`` reverses the same member's decision."""
 
     CONFIRM = CaseDecision.CONFIRMED.value
-    CLEAR = CaseDecision.CLEARED.value
+    DISMISS = CaseDecision.CLEARED.value
     COPIES = "copies"
     LICENSE = CaseDecision.LICENSED.value
     REOPEN = CaseDecision.OPEN.value
@@ -200,7 +200,7 @@ def dismiss_group(services: Services, owner: Owner, case_filter: CaseFilter, *, 
     Raises:
         ConflictError: No case matches.
     """
-    case_filter, at = replace(case_filter, state=State.WAITING), now()
+    case_filter, at = replace(case_filter, state=State.NEEDS_DECISION), now()
     if not (total := filter_cases(owner, case_filter).filter(opened_at__lte=at).count()):
         raise ConflictError(Sentence("There are no such cases waiting for a decision."))
     about = {"wanted": asdict(case_filter), "total": total, "by": by, "reason": reason, "at": at}
@@ -229,7 +229,7 @@ def decide_in_group(services: Services, group: GroupDecision, case: Case) -> Non
     """Clear one case of a group, or reopen it if the group decision was reversed; other people's decisions stay."""
     if group.undone_at is None:
         with suppress(ConflictError):
-            _decide(services, case, DecisionRequest(Choice.CLEAR, group.by, group.reason), group)
+            _decide(services, case, DecisionRequest(Choice.DISMISS, group.by, group.reason), group)
         return
     pk = group.pk
     _reopen_if(case, lambda present: present.decided_in_id == pk, by=group.by, why=[("undone", {})], group=group)

@@ -48,7 +48,7 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in matters}, by)
+            triage.learn_flood(flood, {(matter.registered_picture, matter.found_picture) for matter in matters}, by)
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()

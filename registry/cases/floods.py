@@ -59,9 +59,9 @@ class Matter(NamedTuple):
     match: int
     sighting: int
     decision: str
-    registered: int
-    found: int
-    known: bool  # the case already contains this picture from another time or place
+    registered_picture: int
+    found_picture: int
+    is_known: bool  # the case already contains this picture from another time or place
 
 
 def undecided_floods() -> QuerySet[Flood]:
@@ -84,18 +84,20 @@ def select_admitted(
         works: The works of the matters, by primary key.
         existing_keys: Keys of existing cases that are more than resemblances.
     """
-    unknown = [matter for matter in matters if not matter.known]
+    unknown = [matter for matter in matters if not matter.is_known]
     new = {work: list(group) for work, group in groupby(unknown, attrgetter("work"))}
     held_works = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
     day = now().date()
     days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=new, day=day)}
-    hashes = triage.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
+    hashes = triage.hashes_of(
+        {picture for matter in unknown for picture in (matter.registered_picture, matter.found_picture)}
+    )
     for pk, group in new.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
         strong_matters = [matter for matter in group if matter.decision != Decision.RESEMBLES]
         if pk not in held_works and not _count_new_sites(works[pk], today, strong_matters, existing_keys, hashes, fuse):
             held_works.add(pk)
-    return [matter for matter in matters if matter.known or matter.work not in held_works]
+    return [matter for matter in matters if matter.is_known or matter.work not in held_works]
 
 
 def _count_new_sites(
@@ -111,7 +113,7 @@ def _count_new_sites(
     if not sites:
         return True
     known_looks = [bytes(today.looks)[start : start + BYTES] for start in range(0, len(today.looks), BYTES)]
-    own_hashes = [hashes[picture] for picture in {matter.registered for matter in new} if picture in hashes]
+    own_hashes = [hashes[picture] for picture in {matter.registered_picture for matter in new} if picture in hashes]
     distinct_matters = _find_distinct(
         [matter for matter in new if matter.party in sites], hashes, [*own_hashes, *map(int.from_bytes, known_looks)]
     )
@@ -133,7 +135,7 @@ def _count_new_sites(
 
 def find_distinct(matters: Sequence[Matter]) -> dict[int, Matter]:
     """Return one matter for each site whose picture's hash differs from all previous ones, by that hash."""
-    return _find_distinct(matters, triage.hashes_of({matter.found for matter in matters}))
+    return _find_distinct(matters, triage.hashes_of({matter.found_picture for matter in matters}))
 
 
 def _find_distinct(
@@ -143,7 +145,7 @@ def _find_distinct(
     distinct_matters: dict[int, Matter] = {}
     sites: set[str] = set()
     for matter in matters:
-        code = hashes.get(matter.found, 0)
+        code = hashes.get(matter.found_picture, 0)
         if matter.party not in sites and all((code ^ other).bit_count() > MAX_LOOK_DISTANCE for other in codes):
             sites.add(matter.party)
             codes.append(code)

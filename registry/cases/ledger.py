@@ -68,7 +68,7 @@ def _find_affected(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
     affected = set()
     for row in rows:
-        licence = ledger.covering(cases_by_pk[row.case_id].work_id, row.sighting)
+        licence = ledger.find_covering(cases_by_pk[row.case_id].work_id, row.sighting)
         if row.licence_id in licences or (licence is not None and licence.pk in licences):
             affected.add(row.case_id)
     return affected

@@ -77,7 +77,7 @@ class Obstacle:
     value: str = ""
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The reason in English, for the record."""
         return _GAP_TEXTS[self.gap].format(self.value)
 
@@ -108,7 +108,7 @@ class Fit:
 def explain_obstacle(licence: Licence, place: Place) -> str:
     """Return in a few English words why a licence does not cover a place; empty if it does."""
     reason = find_obstacle(licence, place)
-    return "" if reason is None else reason.words
+    return "" if reason is None else reason.text
 
 
 def find_obstacle(licence: Licence, place: Place) -> Obstacle | None:
@@ -154,9 +154,11 @@ class Ledger:
             else:
                 self._anywhere.append((licence, works))
 
-    def covering(self, work: int, place: Place) -> Licence | None:
+    def find_covering(self, work: int, place: Place) -> Licence | None:
         """Return the licence that covers a work at a place, or ``None``."""
-        candidates = [licence for licence in self._named(work, place) if find_obstacle(licence, place) is None]
+        candidates = [
+            licence for licence in self._select_candidates(work, place) if find_obstacle(licence, place) is None
+        ]
         return min(candidates, key=lambda licence: licence.number, default=None)
 
     def of_work(self, work: int) -> list[Licence]:
@@ -166,10 +168,10 @@ class Ledger:
 
     def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
         """Return licences for this work and site by number, with the time or territory obstacle of each, if any."""
-        obstacles = {licence.number: find_obstacle(licence, place) for licence in self._named(work, place)}
+        obstacles = {licence.number: find_obstacle(licence, place) for licence in self._select_candidates(work, place)}
         return {number: gap for number, gap in obstacles.items() if gap is None or gap.gap in _RIGHT_PLACE}
 
-    def _named(self, work: int, place: Place) -> list[Licence]:
+    def _select_candidates(self, work: int, place: Place) -> list[Licence]:
         """Return the work's licences that may apply to the place, selected by domain and host."""
         labels = place.host.split(".")
         by_domain = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]

@@ -47,7 +47,7 @@ class Trial:
     looked_at: int  # number of cases checked
     after: int | None  # number of the last case checked; ``None`` when no cases are left
 
-    def joined(self, later: "Trial") -> "Trial":
+    def merge(self, later: "Trial") -> "Trial":
         """Merge this trial with one that continues it."""
         counts = {effect: self.counts.get(effect, 0) + later.counts.get(effect, 0) for effect in ORDER}
         both = {**self.effects, **later.effects}
@@ -102,7 +102,7 @@ def try_licences(
             coverage = _check_coverage(sightings.filter(licence=replaced_licence), [ledger, other_ledger])
             lost = Counter(case for case, is_covered in coverage if not is_covered)
         after = part[-1] if len(part) == chunk else None
-        result = result.joined(_count_effects(gained, lost, len(part), after))
+        result = result.merge(_count_effects(gained, lost, len(part), after))
         if time.monotonic() > deadline:
             break
         if time.monotonic() - batch_start < QUICK_SECONDS:
@@ -146,7 +146,7 @@ def _check_coverage(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> 
     values_rows = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
     for case, work, *values in values_rows.iterator(chunk_size=5_000):
         place = SightingPlace(*values)
-        yield case, any(ledger.covering(work, place) is not None for ledger in ledgers)
+        yield case, any(ledger.find_covering(work, place) is not None for ledger in ledgers)
 
 
 def _count_effects(gained: Counter[int], lost: Counter[int], checked_count: int, after: int | None) -> Trial:

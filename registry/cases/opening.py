@@ -68,7 +68,7 @@ def list_held_back(work: Work, max_matters: int | None = None) -> list[Matter]:
     """Return what was found of a work but belongs to no case and was not dismissed, at most ``max_matters`` matters."""
     pictures = list(work.work_pictures.values_list("picture", flat=True))
     return sorted(
-        matter for matter in _find_matters([], pictures, max_matters=max_matters, work=work.pk) if not matter.known
+        matter for matter in _find_matters([], pictures, max_matters=max_matters, work=work.pk) if not matter.is_known
     )
 
 
@@ -175,7 +175,9 @@ def _extend_cases(
     gained: dict[Key, list[CaseSighting]] = {key: [] for key in matters_by_case}
     for key, matter in matters:
         case, sighting = cases[key], sightings[matter.sighting]
-        row = earlier.get((case.pk, sighting.pk, matter.registered)) or earlier.get((case.pk, sighting.pk, None))
+        row = earlier.get((case.pk, sighting.pk, matter.registered_picture)) or earlier.get(
+            (case.pk, sighting.pk, None)
+        )
         if row is None:
             licence = find_covering_licence(licences(case.work), sighting) or _assigned_licence(case, sighting)
             row = CaseSighting(licence=licence, licences_searched_at=moment)

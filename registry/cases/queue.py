@@ -22,12 +22,12 @@ MAX_CASES = 200  # maximum number of cases decided or assigned at once
 class State(StrEnum):
     """A filter by state."""
 
-    WAITING = "waiting"
+    NEEDS_DECISION = "waiting"
     CONFIRMED = "confirmed"
     LICENSED = "licensed"
-    CLEARED = "cleared"
+    DISMISSED = "cleared"
     DISPUTED = "disputed"
-    ASKED = "asked"
+    AWAITING_AGENCY = "asked"
     RESEMBLES = "resembles"
     LOOK_ALIKES = "look-alikes"
     ALL = "all"
@@ -66,7 +66,7 @@ UNASSIGNED = "nobody"
 class CaseFilter:
     """A filter, sort order and grouping of cases; ``None`` and empty values match all."""
 
-    state: State = State.WAITING
+    state: State = State.NEEDS_DECISION
     words: str = ""  # part of the site's name, the work's title or a URL, or the case number
     sure: Certainty = Certainty.ANY
     work: int | None = None  # the work's number
@@ -78,12 +78,12 @@ class CaseFilter:
 
 
 _STATES = {
-    State.WAITING: Q(waits=True),
+    State.NEEDS_DECISION: Q(waits=True),
     State.CONFIRMED: Q(decision=Case.Decision.CONFIRMED),
     State.LICENSED: Q(decision=Case.Decision.LICENSED),
-    State.CLEARED: Q(decision=Case.Decision.CLEARED),
+    State.DISMISSED: Q(decision=Case.Decision.CLEARED),
     State.DISPUTED: Q(disputed_at__isnull=False),
-    State.ASKED: Q(asked_at__isnull=False),
+    State.AWAITING_AGENCY: Q(asked_at__isnull=False),
     State.RESEMBLES: Q(resembles=True),
     State.LOOK_ALIKES: Q(waits=False, resembles=False, decision=Case.Decision.OPEN),
     State.ALL: Q(),

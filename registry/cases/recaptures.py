@@ -39,7 +39,7 @@ class Standing(StrEnum):
     """
 
     ONLINE = "online"
-    HIDDEN = "hidden"
+    NOT_SHOWN = "hidden"
     CHANGED = "changed"
     UNSEEN = "unseen"
     REMOVED = "removed"
@@ -47,7 +47,7 @@ class Standing(StrEnum):
 
 _STANDINGS = {
     "captured": Standing.ONLINE,
-    "not-shown": Standing.HIDDEN,
+    "not-shown": Standing.NOT_SHOWN,
     "image-changed": Standing.CHANGED,
     "image-gone": Standing.REMOVED,
     "page-gone": Standing.REMOVED,

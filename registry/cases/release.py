@@ -21,7 +21,7 @@ def release_floods(services: Services, ids: Sequence[int]) -> None:
     for pk in steps.claim(Flood, ids, services.stale_after):
         with steps.processing(Flood, [pk]):
             work = Flood.objects.select_related("work").get(pk=pk).work
-            pictures = sorted({matter.found for matter in opening.list_held_back(work)})
+            pictures = sorted({matter.found_picture for matter in opening.list_held_back(work)})
             with transaction.atomic():
                 lock_pictures(pictures)
                 Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.reset_columns())

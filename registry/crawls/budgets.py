@@ -122,7 +122,7 @@ class OverBudgetError(RefusedError):
 
     def __init__(self, reason: str, amounts: Mapping[str, str]) -> None:
         super().__init__("The money is used up.", reason=reason)
-        self.figures = amounts
+        self.amounts = amounts
 
 
 def parse_limits(budget: Mapping[str, str]) -> dict[str, Money]:

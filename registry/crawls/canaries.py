@@ -38,8 +38,8 @@ MATCH_DECISIONS = (Decision.CERTAIN, Decision.REVIEW)
 class Outcome(StrEnum):
     """A crawl's result for a canary."""
 
-    FOUND = "found"
-    WAITING = "waiting"
+    DETECTED = "found"
+    PENDING = "waiting"
     NOT_FOUND = "not-found"
     NOT_VISITED = "not-visited"
 
@@ -199,8 +199,10 @@ def _was_expected(known_copy: Canary, crawl: Crawl) -> bool:
 class _Facts:
     """Sightings and refusals of crawls on canary pages."""
 
-    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page: pictures, and True if they were compared
-    showing: Mapping[int, set[int]]  # by work: its own pictures and those that match them
+    pictures_by_page: Mapping[
+        tuple[int, bytes], Mapping[int, bool]
+    ]  # by crawl and page: pictures, and True if they were compared
+    copies_by_work: Mapping[int, set[int]]  # by work: its own pictures and those that match them
     refused: Mapping[tuple[int, bytes], str]  # by crawl and page: the reason why it was not visited
 
 
@@ -232,10 +234,12 @@ def _list_keys(known_copy: Canary) -> list[bytes]:
 
 def _compute_result(crawl: Crawl, known_copy: Canary, facts: _Facts) -> Result:
     keys = [(crawl.pk, key) for key in _list_keys(known_copy)]
-    pictures = {picture: is_compared for key in keys for picture, is_compared in facts.seen.get(key, {}).items()}
-    if facts.showing.get(known_copy.work_id, set()) & pictures.keys():
-        return Result(known_copy, Outcome.FOUND)
+    pictures = {
+        picture: is_compared for key in keys for picture, is_compared in facts.pictures_by_page.get(key, {}).items()
+    }
+    if facts.copies_by_work.get(known_copy.work_id, set()) & pictures.keys():
+        return Result(known_copy, Outcome.DETECTED)
     if crawl.finished_at is None or not all(pictures.values()):
-        return Result(known_copy, Outcome.WAITING)
+        return Result(known_copy, Outcome.PENDING)
     reason = "" if pictures else next((facts.refused[key] for key in keys if key in facts.refused), "")
     return Result(known_copy, Outcome.NOT_VISITED if reason else Outcome.NOT_FOUND, reason)

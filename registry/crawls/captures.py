@@ -241,7 +241,7 @@ def _store_captures(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool
             denied.add(host)
         elif len(capture.url) <= MAX_ADDRESS:
             statements = (_to_statement(row.service, capture),)
-            new = NewUrl(capture.record, CAPTURE, 1, capture.url, position=str(capture.stated), elsewhere=statements)
+            new = NewUrl(capture.record, CAPTURE, 1, capture.url, position=str(capture.statement), elsewhere=statements)
             urls[new.key] = new
     with transaction.atomic():
         existing = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)

@@ -101,7 +101,9 @@ class PageVisit:
 
     url: str
     depth: int
-    shown: bytes  # digest of the page's pictures and words; empty if the server answered that nothing has changed
+    content_digest: (
+        bytes  # digest of the page's pictures and words; empty if the server answered that nothing has changed
+    )
     at: datetime
     final_url: str = ""  # the URL that answered, if different
     fresh_seconds: int = 0  # how long the server declares the page fresh
@@ -240,7 +242,7 @@ def store_visits(watch_id: int, run: int, visits: Sequence[PageVisit], refused: 
         "keys": list(by_key),
         "urls": [to_storable(visit.url) for visit in by_key.values()],
         "depths": [visit.depth for visit in by_key.values()],
-        "shown": [visit.shown for visit in by_key.values()],
+        "shown": [visit.content_digest for visit in by_key.values()],
         "at": [visit.at for visit in by_key.values()],
         "fresh": [visit.fresh_seconds for visit in by_key.values()],
         "etags": [to_storable(visit.etag) for visit in by_key.values()],

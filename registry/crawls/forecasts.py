@@ -54,7 +54,7 @@ class Hosts:
         return sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_LISTED]
 
     @property
-    def others(self) -> tuple[int, int]:
+    def remaining(self) -> tuple[int, int]:
         """The number of hosts besides the largest (a lower bound), and of their URLs."""
         return len(self.counts) - len(self.largest), self.addresses - sum(count for _host, count in self.largest)
 

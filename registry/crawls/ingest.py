@@ -35,15 +35,15 @@ class ListProgress:
     changed: bool = False  # the file has changed since an earlier run, so it is read from the start
     share: float = 0.0  # share of the file that has been read
     seconds: float = 0.0  # duration of this run so far
-    left: float | None = None  # estimated remaining seconds, once known
+    remaining_seconds: float | None = None  # estimated remaining seconds, once known
     problem: str = ""  # why reading stopped early, and what to do
     _first: tuple[float, float] | None = None  # share and seconds after the first batch, which may include earlier runs
 
-    def tell(self, share: float, seconds: float) -> None:
+    def update(self, share: float, seconds: float) -> None:
         """Record the share of the file read after a number of seconds."""
         self.share, self.seconds = share, seconds
         first, first_seconds = self._first = self._first or (share, seconds)
-        self.left = (seconds - first_seconds) * (1 - share) / (share - first) if share > first else None
+        self.remaining_seconds = (seconds - first_seconds) * (1 - share) / (share - first) if share > first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class IngestOptions:
     """The settings of a reading run: the watch, and which lines to accept."""
 
     watch: Watch | None  # without a watch, lines are only counted
-    wanted: LineFilter
+    line_filter: LineFilter
     guard: Guard
     column: str = ""  # column of tables that contains the URLs
     kind: str = "image"  # kind of the URLs in tables
-    stopped: Callable[[], bool] = field(default=lambda: False)  # checked after each batch
+    is_stopped: Callable[[], bool] = field(default=lambda: False)  # checked after each batch
     hosts: Hosts = field(default_factory=Hosts)  # counts the accepted URLs if there is no watch
 
 
@@ -78,7 +78,7 @@ def ingest(paths: Sequence[Path], order: IngestOptions) -> Iterator[tuple[ListPr
         except RefusedError as error:
             progress.problem = str(error)
             yield progress, []
-        if order.stopped():
+        if order.is_stopped():
             return
 
 
@@ -87,7 +87,7 @@ def _start_list(path: Path, order: IngestOptions) -> ListProgress:
     stamp = f"{file_stat.st_size} {file_stat.st_mtime_ns}"
     if order.watch is None:
         return ListProgress(path, AddressList(path=str(path), stamp=stamp), 0)
-    filter_key = f"{order.wanted} {order.column} {order.kind}"
+    filter_key = f"{order.line_filter} {order.column} {order.kind}"
     row, changed = lists.start_list(order.watch, os.fspath(path), filter_key, stamp)
     return ListProgress(path, row, row.lines, changed)
 
@@ -100,13 +100,13 @@ def _read_list(progress: ListProgress, order: IngestOptions) -> Iterator[tuple[L
         while batch := next_batch.result():
             share, next_batch = file.share(), executor.submit(next, batches, None)  # while this batch is stored
             if order.watch is None:
-                lists.count_lines(progress.row, len(batch.urls), batch.out, batch.lines)
+                lists.count_lines(progress.row, len(batch.urls), batch.skipped, batch.lines)
                 order.hosts.add(url.url for url in batch.urls.values())
             else:
-                batch.out = lists.add_list_urls(progress.row, batch.urls, batch.out, batch.lines)
-            progress.tell(share, time.monotonic() - start)
-            yield progress, batch.out
-            if order.stopped():
+                batch.skipped = lists.add_list_urls(progress.row, batch.urls, batch.skipped, batch.lines)
+            progress.update(share, time.monotonic() - start)
+            yield progress, batch.skipped
+            if order.is_stopped():
                 return
     progress.row.whole = True
     if order.watch is not None:
@@ -118,17 +118,17 @@ def _read_list(progress: ListProgress, order: IngestOptions) -> Iterator[tuple[L
 class _Batch:
     lines: int = 0
     urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by key
-    out: list[LeftOut] = field(default_factory=list)
+    skipped: list[LeftOut] = field(default_factory=list)
 
     def add(self, line: Line, order: IngestOptions) -> None:
         self.lines += 1
-        if reason := order.wanted.refusal(line, order.guard):
-            self.out.append((reason, line.url))
+        if reason := order.line_filter.refusal(line, order.guard):
+            self.skipped.append((reason, line.url))
             return
         page = line.page_url if _is_page(line.page_url) and line.page_url != line.url else ""
         new = NewUrl(line.url, line.kind, 0, page, line.context)
         if (key := new.key) in self.urls:
-            self.out.append((lists.ALREADY_KNOWN, line.url))
+            self.skipped.append((lists.ALREADY_KNOWN, line.url))
         else:
             self.urls[key] = new
 

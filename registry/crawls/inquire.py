@@ -83,7 +83,7 @@ def _query_page(services: Services, row: Inquiry, service: Service, key: str, su
     try:
         result = ask(service, key, query, services.guard, lambda: budgets.record_charge(row, price))
     except budgets.OverBudgetError as error:
-        inquiries.end_over_budget(row, subject, error.reason, error.figures)
+        inquiries.end_over_budget(row, subject, error.reason, error.amounts)
         return False
     except SearchRefusedError as error:
         return _handle_refusal(row, subject, error)

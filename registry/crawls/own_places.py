@@ -73,14 +73,14 @@ class Places:
         prefixes: dict[str, set[str]] = defaultdict(set)
         for place in places:
             prefixes[place.host].add(f"{place.path}/")
-        self._begin = {host: tuple(paths) for host, paths in prefixes.items()}
+        self._prefixes = {host: tuple(paths) for host, paths in prefixes.items()}
         self._labels = max((host.count(".") + 1 for host in prefixes), default=1)
 
-    def hold(self, page_url: str) -> bool:
+    def contains(self, page_url: str) -> bool:
         """Return True if a page is within one of the places. Parses the URL once, because its length is not trusted."""
         path = f"{path_of(page_url)}/"
         names = names_of(".".join(host_of(page_url).split(".")[-self._labels :]))
-        return any(path.startswith(self._begin[name]) for name in names if name in self._begin)
+        return any(path.startswith(self._prefixes[name]) for name in names if name in self._prefixes)
 
 
 def check_sources(sources: Iterable[tuple[str, str]]) -> None:
@@ -136,4 +136,4 @@ def filter_on_own_sites(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]
     relevant = [(owner, sighting) for owner, sighting in pairs if owner in places]
     rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in relevant})
     pages = dict(rows.values_list("pk", "page_url"))
-    return {(owner, sighting) for owner, sighting in relevant if places[owner].hold(pages[sighting])}
+    return {(owner, sighting) for owner, sighting in relevant if places[owner].contains(pages[sighting])}

@@ -54,7 +54,7 @@ SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 class RevisitCandidate:
     """A picture without bytes, by its primary key, that may show a registered picture."""
 
-    found: int
+    picture: int
     hamming: int  # distance of the nearest hashes; 256 if only the descriptor matched
     inliers: int | None = None  # details shared by its small copy and the work
     dense: float | None = None  # share of pixels that agree
@@ -66,16 +66,16 @@ def request_again(owner_id: int, registered: int, candidates: Sequence[RevisitCa
     Earlier requests are kept and not repeated.
     """
     requested = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
-    new = [candidate for candidate in candidates if candidate.found not in requested]
+    new = [candidate for candidate in candidates if candidate.picture not in requested]
     if not new:
         return
     crawl = queue_visits(
-        owner_id, [address for candidate in new for address in list_recent_urls(candidate.found, owner_id)]
+        owner_id, [address for candidate in new for address in list_recent_urls(candidate.picture, owner_id)]
     )
     moment = now()
     rows = [
         Revisit(
-            owner_id=owner_id, registered_id=registered, found_id=candidate.found, crawl=crawl,
+            owner_id=owner_id, registered_id=registered, found_id=candidate.picture, crawl=crawl,
             hamming=candidate.hamming,
             inliers=candidate.inliers, dense=candidate.dense, asked_at=moment,
         )

@@ -72,7 +72,7 @@ class Batch:
     position: str = ""  # how far it has been read with them; empty without progress
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
-    waiting: dict[str, crawling.HostPause] = field(
+    paused_hosts: dict[str, crawling.HostPause] = field(
         default_factory=dict
     )  # hosts not visited for now; kept across batches
 
@@ -86,13 +86,13 @@ class Batch:
             self.pages.append(line)
         else:
             self.refused.append(line)
-            self._wait(line)
+            self._record_pause(line)
         for image in line.refusals if isinstance(line, PageLine) else ():
-            self._wait(image)
+            self._record_pause(image)
 
-    def _wait(self, refused: RefusalLine | Refused) -> None:
+    def _record_pause(self, refused: RefusalLine | Refused) -> None:
         if refused.reason in WAITING_REASONS:
-            self.waiting[host_of(refused.url)] = crawling.HostPause(refused.reason, refused.sentence)
+            self.paused_hosts[host_of(refused.url)] = crawling.HostPause(refused.reason, refused.sentence)
 
 
 def crawl_slices(services: Services, ids: Sequence[int]) -> None:
@@ -255,7 +255,9 @@ def store_results(
     batch = Batch(file)
     counts = _store_lines(services, slice_id, epoch, lines, spool, batch)
     seconds = counts.get("waiting", {})
-    paused_hosts = {host: replace(reason, seconds=seconds.get(host, 0.0)) for host, reason in batch.waiting.items()}
+    paused_hosts = {
+        host: replace(reason, seconds=seconds.get(host, 0.0)) for host, reason in batch.paused_hosts.items()
+    }
     return counts | {"waiting": paused_hosts}
 
 

@@ -41,7 +41,7 @@ class Claimable(models.Model):
         abstract = True
 
     @property
-    def put_off(self) -> bool:
+    def is_postponed(self) -> bool:
         """Return True if the row is waiting for its ``not_before``."""
         return self.state == StepState.TODO and self.not_before is not None
 

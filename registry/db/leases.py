@@ -31,14 +31,14 @@ class Turn:
     """
 
     def __init__(self, name: str) -> None:
-        self._name, self._asked, self.epoch = name, float("-inf"), 0
+        self._name, self._requested_at, self.epoch = name, float("-inf"), 0
 
     def is_ours(self) -> bool:
         """Take or renew the lease; returns True if this process holds it. No query is made while the lease is fresh."""
-        if self.epoch and time.monotonic() - self._asked < RENEWED:
+        if self.epoch and time.monotonic() - self._requested_at < RENEWED:
             return True
-        self._asked, self.epoch = time.monotonic(), 0
-        self.epoch = self._take("") or self._take(self._ended())
+        self._requested_at, self.epoch = time.monotonic(), 0
+        self.epoch = self._take("") or self._take(self._find_ended_holder())
         return bool(self.epoch)
 
     def _take(self, ended: str) -> int:
@@ -49,7 +49,7 @@ class Turn:
             row = cursor.fetchone()
         return 0 if row is None else int(row[0])
 
-    def _ended(self) -> str:
+    def _find_ended_holder(self) -> str:
         """Return the lease's holder if its process is known to have ended, else an empty string."""
         holder = Lease.objects.filter(name=self._name).values_list("holder", flat=True).first()
         return holder if holder and has_ended(holder) else ""

@@ -28,7 +28,7 @@ class Lock(IntEnum):
     SETTINGS = 5
     FILES = 6
     OWNERS = 7
-    WITNESSED = 8
+    TIMESTAMPS = 8
     COCAPTURE = 9
     PICTURES = 10
     """The change list of the pictures seen. Code that also takes ``INDEX`` takes that first."""

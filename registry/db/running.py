@@ -78,17 +78,17 @@ def silent_hosts() -> set[str]:
     for name, seen_at in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]
         last_seen[host] = max(seen_at, last_seen.get(host, seen_at))
-    return _detector.silent(last_seen, time.monotonic())
+    return _detector.find_silent(last_seen, time.monotonic())
 
 
 class SilenceDetector:
     """Finds silent hosts by the listener's own clock, so that other clocks and its own pauses do not mislead it."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, tuple[datetime, float]] = {}
+        self._heartbeats: dict[str, tuple[datetime, float]] = {}
         self._at = float("-inf")
 
-    def silent(self, last_heartbeats: Mapping[str, datetime], at: float) -> set[str]:
+    def find_silent(self, last_heartbeats: Mapping[str, datetime], at: float) -> set[str]:
         """Return the hosts without news for :data:`SILENCE_TIMEOUT`.
 
         The result is empty if no host has news: then the workers cannot be pinged, for example without a broker, but go
@@ -98,15 +98,15 @@ class SilenceDetector:
             last_heartbeats: Time of the last heartbeat, by host.
             at: The current time of the listener's monotonic clock, in seconds.
         """
-        previous = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
+        previous = self._heartbeats if at - self._at <= 2 * BEAT_SECONDS else {}
         current = {name: (last, at) for name, last in last_heartbeats.items()}
-        self._heard = current | {
+        self._heartbeats = current | {
             name: entry for name, entry in previous.items() if entry[0] == last_heartbeats.get(name)
         }
         self._at = at
-        silent = {name for name, (_, since) in self._heard.items() if at - since > SILENCE_TIMEOUT.total_seconds()}
-        if silent and silent == self._heard.keys():
-            silent, self._heard = set(), current
+        silent = {name for name, (_, since) in self._heartbeats.items() if at - since > SILENCE_TIMEOUT.total_seconds()}
+        if silent and silent == self._heartbeats.keys():
+            silent, self._heartbeats = set(), current
         return silent
 
 

@@ -49,13 +49,13 @@ class Measurements:
     vectors: NDArray[np.float32]
 
     @classmethod
-    def of(cls, features: Features) -> "Measurements":
+    def from_features(cls, features: Features) -> "Measurements":
         """Select the features to be sent; icons have no descriptors."""
         vectors = [] if features.is_icon else list(features.embeddings.values())
         return cls(features.hash_variants, np.array(vectors, np.float32).reshape(-1, SPACE.width))
 
     @classmethod
-    def read(cls, hashes: bytes, vectors: bytes) -> "Measurements":
+    def from_bytes(cls, hashes: bytes, vectors: bytes) -> "Measurements":
         """Parse received measurements; raises ``WrongUseError`` for impossible values."""
         parts, odd = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
         descriptor_count, odd_too = divmod(len(vectors), 4 * SPACE.width)
@@ -127,7 +127,7 @@ def fetch_and_measure(
                     yield (
                         number,
                         sighting.digest if sighting else None,
-                        Measurements.of(extract(data, limits)) if sighting else None,
+                        Measurements.from_features(extract(data, limits)) if sighting else None,
                     )
                 except UnreadablePictureError:
                     yield number, None, None

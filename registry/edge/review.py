@@ -52,7 +52,9 @@ def process_results(services: Services, ids: Sequence[int]) -> None:
     with steps.processing(EdgeResult, claimed, shared=True):
         received_results = EdgeResult.objects.filter(pk__in=claimed, outcome=Outcome.CAME)
         rows = list(received_results.select_related("target__crawl__watch").order_by("pk"))
-        _process(services, rows, {row.pk: Measurements.read(bytes(row.hashes), bytes(row.vectors)) for row in rows})
+        _process(
+            services, rows, {row.pk: Measurements.from_bytes(bytes(row.hashes), bytes(row.vectors)) for row in rows}
+        )
 
 
 def _process(services: Services, rows: Sequence[EdgeResult], measurements: Mapping[int, Measurements]) -> None:

@@ -84,7 +84,7 @@ def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
     row = EdgeResult(contributor=contributor, target_id=result["target"])
     if result["sha256"]:
         row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
-        Measurements.read(row.hashes, row.vectors)
+        Measurements.from_bytes(row.hashes, row.vectors)
         row.digest = Digest.from_hex(result["sha256"])
     return row
 

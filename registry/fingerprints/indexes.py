@@ -92,7 +92,7 @@ class Indexes:
         self._network: int | None = None
         self._indexes: dict[tuple[Collection, str], StoredIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
-        self._waiting: dict[tuple[Collection, str], int] = {}  # replayed changes that are not on disk yet
+        self._unflushed: dict[tuple[Collection, str], int] = {}  # replayed changes that are not on disk yet
         self._flush_after = 0.0
 
     @property
@@ -109,7 +109,7 @@ class Indexes:
         """Return the index of a collection in a space, as of the last refresh."""
         return cast("VectorIndex", self._index(collection, space))
 
-    def forget(self, collection: Collection) -> None:
+    def close_collection(self, collection: Collection) -> None:
         """Close the indexes of a collection; the next use opens and checks them again."""
         self._indexes = {key: index for key, index in self._indexes.items() if key[0] != collection}
 
@@ -136,7 +136,7 @@ class Indexes:
         if key not in self._indexes:
             index = index_of(self._config, collection, space)
             repair_index(index, collection)
-            self._applied[key], self._waiting[key] = index.sequence, 0
+            self._applied[key], self._unflushed[key] = index.sequence, 0
             self._indexes[key] = index
         return self._indexes[key]
 
@@ -148,17 +148,17 @@ class Indexes:
             is_locked = False
             while changes := source.changes_after(self._applied[key]):
                 if len(changes) == source.page and not is_locked:  # one process per machine; the others wait
-                    stack.enter_context(self._alone(collection, space))
+                    stack.enter_context(self._lock_machine(collection, space))
                     is_locked = True
                     self._reopen(index, collection)
                     continue
                 _apply(index, changes)
                 self._applied[key] = changes[-1].number
-                self._waiting[key] += len(changes)
-                if self._waiting[key] >= source.max_tail and time.monotonic() >= self._flush_after:
+                self._unflushed[key] += len(changes)
+                if self._unflushed[key] >= source.max_tail and time.monotonic() >= self._flush_after:
                     self._applied[key] = self._flush(index, self._applied[key])
                     if index.sequence == self._applied[key]:
-                        self._waiting[key] = 0
+                        self._unflushed[key] = 0
                 if len(changes) < source.page:
                     return
 
@@ -171,9 +171,9 @@ class Indexes:
             reopened = index.reopen()
         if reopened:
             key = (collection, index.space.id)
-            self._applied[key], self._waiting[key] = index.sequence, 0
+            self._applied[key], self._unflushed[key] = index.sequence, 0
 
-    def _alone(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
+    def _lock_machine(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
         """Wait for the lock that lets one process per machine read many rows."""
         folder = index_folder(self._config, collection, space)
         folder.parent.mkdir(exist_ok=True)

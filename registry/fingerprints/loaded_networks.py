@@ -29,7 +29,7 @@ class Descriptors:
     def __init__(self, blobs: Callable[[], BlobStore]) -> None:
         self._blobs = blobs  # called only when needed: rows are listed even while the blob store is unavailable
         self._choice: DescriptorChoice | None = None
-        self._made: dict[int, Descriptor] = {}
+        self._networks: dict[int, Descriptor] = {}
 
     def refresh(self) -> None:
         """Read the rows again if they have changed."""
@@ -41,7 +41,7 @@ class Descriptors:
             self._choice = descriptors.get_choice()
 
     @property
-    def _chosen(self) -> DescriptorChoice:
+    def _current_choice(self) -> DescriptorChoice:
         if self._choice is None:
             self.refresh()
         assert self._choice is not None
@@ -50,35 +50,35 @@ class Descriptors:
     @property
     def serving_row(self) -> DescriptorModel:
         """The row of the network that describes pictures."""
-        return self._chosen.serving
+        return self._current_choice.serving
 
     @property
     def building_row(self) -> DescriptorModel | None:
         """The row of the network that is being built, if any."""
-        return self._chosen.building
+        return self._current_choice.building
 
     @property
     def serving(self) -> Descriptor:
         """The network that describes pictures."""
         return self.of(self.serving_row)
 
-    def is_present(self, row: DescriptorModel) -> bool:
+    def is_built_in(self, row: DescriptorModel) -> bool:
         """Return True if the network is the one that this version of Exhibit includes."""
         return row.shipped and f"{row.name}@{row.version}" == BUILT_IN.space.id
 
     def serving_file(self, data_dir: Path) -> DescriptorFile | None:
         """Return the serving network's file for other processes; ``None`` for the one that this version includes."""
         row = self.serving_row
-        if self.is_present(row):
+        if self.is_built_in(row):
             return None
         path = self._file(row.digest, data_dir / "networks")
         return DescriptorFile(card_from_dict(row.card), row.digest, path, guarded=row.shared is not None)
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """Return the network of a row, opened on first use."""
-        if row.pk not in self._made:
-            self._made[row.pk] = self._make(row)
-        return self._made[row.pk]
+        if row.pk not in self._networks:
+            self._networks[row.pk] = self._make(row)
+        return self._networks[row.pk]
 
     def spaces(self) -> list[Space]:
         """Return the spaces of all networks."""
@@ -104,7 +104,7 @@ class Descriptors:
         return local_store.path(digest)
 
     def _make(self, row: DescriptorModel) -> Descriptor:
-        if self.is_present(row):
+        if self.is_built_in(row):
             return BUILT_IN
         card, digest = card_from_dict(row.card), row.digest
         kind = Descriptor if row.shared is None else GuardedDescriptor  # another author's runs in its own process

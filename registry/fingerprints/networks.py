@@ -188,7 +188,7 @@ def drop_model(services: Services, model_name: str, *, by: str = "") -> Descript
         raise WrongUseError(
             f"{row} is in use.", hint="Use another one first: exhibit api POST /operator/models/NAME/use"
         )
-    if get_descriptors(services).is_present(row):
+    if get_descriptors(services).is_built_in(row):
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
     descriptor, digest = get_descriptors(services).of(row), row.digest
     with transaction.atomic():

@@ -46,10 +46,10 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
     with lock_row(owner):
         key = _current_key(owner.document_keys.all()) or _new_document_key(services, owner)
 
-    def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
+    def unlock_row(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
         return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
 
-    return _unlock_with_master_keys(services, key, unlocked)
+    return _unlock_with_master_keys(services, key, unlock_row)
 
 
 def locked_keys_fault(services: Services) -> str:

@@ -26,7 +26,7 @@ def get_anchor_configs(services: Services) -> tuple[AnchorConfig, ...]:
 
 def get_anchors(services: Services) -> tuple[Anchor, ...]:
     """Return the adapters of the outside witnesses."""
-    return services.once(_AnchorCache).of(get_anchor_configs(services))
+    return services.once(_AnchorCache).get(get_anchor_configs(services))
 
 
 class _AnchorCache:
@@ -34,15 +34,15 @@ class _AnchorCache:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._made: tuple[tuple[AnchorConfig, ...], tuple[Anchor, ...]] = (), ()
+        self._cached: tuple[tuple[AnchorConfig, ...], tuple[Anchor, ...]] = (), ()
 
-    def of(self, configs: tuple[AnchorConfig, ...]) -> tuple[Anchor, ...]:
-        if self._made[0] != configs:
+    def get(self, configs: tuple[AnchorConfig, ...]) -> tuple[Anchor, ...]:
+        if self._cached[0] != configs:
             services = self._services
             log = OwnLogReader(lambda: get_log(services))
             networks = services.config.allowed_networks
-            self._made = configs, tuple(anchor_of(config, networks, services.user_agent, log) for config in configs)
-        return self._made[1]
+            self._cached = configs, tuple(anchor_of(config, networks, services.user_agent, log) for config in configs)
+        return self._cached[1]
 
 
 class OwnLogReader:

@@ -24,15 +24,15 @@ class Evidence(StrEnum):
     PACKAGE = "package of bundles"
     CAPTURE = "file of a capture"
     CASE = "case"
-    PAPER = "draft paper"
+    DRAFT_DOCUMENT = "draft paper"
     SHEET = "signed exhibit sheet"
 
 
 class AccessKind(StrEnum):
     """Kind of access."""
 
-    TAKEN = "taken away"
-    SEEN = "looked at"
+    DOWNLOADED = "taken away"
+    VIEWED = "looked at"
 
 
 def log_access(what: Evidence, access_kind: AccessKind, owner: Owner, *, by: str, **about: Json) -> None:

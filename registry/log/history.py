@@ -36,7 +36,7 @@ class Relation(StrEnum):
     CONTINUED = "continued"
     EARLIER_NAME = "of an earlier name"
     BROKEN = "not continued"
-    OF_ANOTHER = "of another log"
+    ANOTHER_LOG = "of another log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def _compare(log: Log, text: str) -> Comparison:
         checkpoint = verify_note(text, verifier_keys.get(name) or format_verifier_key(name, public))
     except (IntegrityError, WrongUseError):
         sentence = "It isn't signed with this log's key, so it says nothing of it."
-        return Comparison(name, 0, Relation.OF_ANOTHER, sentence)
+        return Comparison(name, 0, Relation.ANOTHER_LOG, sentence)
     try:
         log.check_known(checkpoint)
     except BrokenHistoryError as error:
-        log.remember(checkpoint)
+        log.store_checkpoint(checkpoint)
         sentence = f"{error.message} Nothing is signed from now on."
         return Comparison(name, checkpoint.size, Relation.BROKEN, sentence)
     if checkpoint.origin == log.origin:
@@ -94,8 +94,8 @@ def accept_checkpoint(services: Services, *, by: str, reason: str) -> SignedChec
     with transaction.atomic():
         hold(Lock.LOG)
         log = get_log(services)
-        head_before = log.head()
-        newest = load_newest_checkpoint(log.origin) or log.empty_head()
+        head_before = log.read_stored_checkpoint()
+        newest = load_newest_checkpoint(log.origin) or log.create_empty_checkpoint()
         log.check_known(newest)
         for checkpoint in () if head_before is None else head_before.known:
             log.check_known(checkpoint)
@@ -125,13 +125,17 @@ def start_new_origin(services: Services, *, by: str, reason: str, name: str = ""
     with transaction.atomic():
         hold(Lock.LOG)
         log = get_log(services)
-        head_before, newest = log.head(), load_newest_checkpoint(log.origin)
+        head_before, newest = log.read_stored_checkpoint(), load_newest_checkpoint(log.origin)
         new_name = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
         known_checkpoints = () if head_before is None else head_before.known
         largest_known = max(
-            known_checkpoints, key=lambda checkpoint: (checkpoint.origin not in log.left, checkpoint.size), default=None
+            known_checkpoints,
+            key=lambda checkpoint: (checkpoint.origin not in log.former_origins, checkpoint.size),
+            default=None,
         )
-        earlier = dict.fromkeys([*log.left, log.origin, *(checkpoint.origin for checkpoint in known_checkpoints)])
+        earlier = dict.fromkeys(
+            [*log.former_origins, log.origin, *(checkpoint.origin for checkpoint in known_checkpoints)]
+        )
         if new_name in earlier:
             raise WrongUseError(
                 f"The log was named {new_name} before.", hint="A name is never used again: give another."
@@ -144,7 +148,7 @@ def start_new_origin(services: Services, *, by: str, reason: str, name: str = ""
             if origin not in load_origins():  # nothing was signed in this database yet, or a restore has lost the name
                 start_origin(origin, None)
         start_origin(new_name, log.public_key, submission)
-    _remember_if_unchanged(services, largest_known or newest or log.empty_head(), before=head_before)
+    _remember_if_unchanged(services, largest_known or newest or log.create_empty_checkpoint(), before=head_before)
     sequence_log(services)
     return new_name
 
@@ -153,8 +157,8 @@ def _remember_if_unchanged(services: Services, checkpoint: SignedCheckpoint, *, 
     """Remember a checkpoint after its entry is committed, unless another was signed or shown in between."""
     with transaction.atomic():
         hold(Lock.LOG)
-        if get_log(services).head() == before:
-            get_log(services).remember(checkpoint)
+        if get_log(services).read_stored_checkpoint() == before:
+            get_log(services).store_checkpoint(checkpoint)
 
 
 def _as_dict(checkpoint: SignedCheckpoint) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class PostgresLogTransaction:
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: list[LogEntry] = []
-        self._fresh: dict[tuple[int, int], bytes] = {}
+        self._new_nodes: dict[tuple[int, int], bytes] = {}
 
     @property
     def size(self) -> int:
@@ -223,20 +223,20 @@ class PostgresLogTransaction:
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree."""
-        new_node = self._fresh.get((level, index))
+        new_node = self._new_nodes.get((level, index))
         return PostgresLogStore().nodes([(level, index)])[0] if new_node is None else new_node
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Append one leaf and the nodes that it completes."""
         columns = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
         self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **columns))
-        self._fresh.update({(level, index): digest for level, index, digest in nodes})
+        self._new_nodes.update({(level, index): digest for level, index, digest in nodes})
         self._size += 1
 
     def write(self) -> None:
         """Write everything, in order: the database itself refuses a gap."""
         LogEntry.objects.bulk_create(self._entries, batch_size=WRITE_BATCH_SIZE)
-        nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._fresh.items()]
+        nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._new_nodes.items()]
         LogNode.objects.bulk_create(nodes, batch_size=WRITE_BATCH_SIZE)
 
 

@@ -35,7 +35,7 @@ class ReplayResult:
     waiting: int = 0  # submissions that still wait for their sequence number
     problems: list[str] = field(default_factory=list)
 
-    def say(self, problem: str) -> None:
+    def add_problem(self, problem: str) -> None:
         """Record a problem; only the first :data:`MAX_PROBLEMS` are kept."""
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
@@ -50,23 +50,23 @@ def replay(services: Services) -> ReplayResult:
     with _read_snapshot():
         checkpoints = _Checkpoints(services, result)
         tree = _Tree(result)
-        checkpoints.reach(tree, 0)
+        checkpoints.check_up_to(tree, 0)
         for rows in _iterate_chunks():
             openings = _load_openings(result, rows)
             submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
             for row in rows:
                 _check_row(result, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
                 tree.append(row)
-                checkpoints.reach(tree, row.sequence + 1)
+                checkpoints.check_up_to(tree, row.sequence + 1)
             tree.compare(rows[0].sequence)
         result.entries = tree.size
-        tree.end()
-        checkpoints.end(tree.size)
+        tree.finish()
+        checkpoints.finish(tree.size)
         _check_unsequenced(result)
     try:
         get_log(services).check_history()  # last: the newest checkpoint may be younger than the snapshot
     except ExhibitError as error:
-        result.say(error.message)
+        result.add_problem(error.message)
     return result
 
 
@@ -100,7 +100,7 @@ def _load_openings(result: ReplayResult, rows: list[LogEntry]) -> dict[int, LogO
 
 
 def _report_unreadable(result: ReplayResult, row: LogEntry) -> None:
-    result.say(f"The opening of entry {row.sequence} can't be read.")
+    result.add_problem(f"The opening of entry {row.sequence} can't be read.")
 
 
 def _check_row(
@@ -111,7 +111,7 @@ def _check_row(
     if row.submission_id is not None:
         leaf = (row.type, row.time, commitment)
         if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != leaf:
-            result.say(f"Entry {row.sequence} isn't what was submitted.")
+            result.add_problem(f"Entry {row.sequence} isn't what was submitted.")
     if opening is None:
         result.erased += 1
         return
@@ -119,9 +119,9 @@ def _check_row(
     details = opening.details
     try:
         if commit(opening.content, bytes(opening.salt))[0] != commitment:
-            result.say(f"Entry {row.sequence} commits to something else than its opening.")
+            result.add_problem(f"Entry {row.sequence} commits to something else than its opening.")
         elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
-            result.say(f"The details of entry {row.sequence} aren't those that its opening states.")
+            result.add_problem(f"The details of entry {row.sequence} aren't those that its opening states.")
     except (ValueError, TypeError, AttributeError):  # not an opening that Exhibit could have written
         _report_unreadable(result, row)
 
@@ -131,85 +131,87 @@ class _Tree:
 
     def __init__(self, result: ReplayResult) -> None:
         self.size = 0
-        self._found = result
-        self._edge: dict[int, tuple[int, bytes]] = {}
-        self._fresh: dict[tuple[int, int], bytes] = {}
+        self._result = result
+        self._last_nodes: dict[int, tuple[int, bytes]] = {}
+        self._new_nodes: dict[tuple[int, int], bytes] = {}
         self._nodes = 0
 
     def append(self, row: LogEntry) -> None:
         if row.sequence != self.size:
-            self._found.say(f"Entry {self.size} is missing: entry {row.sequence} follows.")
+            self._result.add_problem(f"Entry {self.size} is missing: entry {row.sequence} follows.")
             self.size = row.sequence
         # The row's values, even if the entry type is unknown.
         fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
         leaf = merkle.compute_leaf_hash(canonical(fields))
-        for level, index, value in merkle.list_completed_nodes(row.sequence, leaf, self._node):
-            self._edge[level] = (index, value)
-            self._fresh[level, index] = value
+        for level, index, value in merkle.list_completed_nodes(row.sequence, leaf, self._get_node):
+            self._last_nodes[level] = (index, value)
+            self._new_nodes[level, index] = value
         self.size = row.sequence + 1
 
     def root(self) -> bytes:
-        return merkle.compute_root(self.size, self._node)
+        return merkle.compute_root(self.size, self._get_node)
 
     def compare(self, start: int) -> None:
         """Compare the subtrees completed since the last call with the rows."""
         ranges = Q()
-        for _, keys in groupby(sorted(self._fresh), key=lambda key: key[0]):
+        for _, keys in groupby(sorted(self._new_nodes), key=lambda key: key[0]):
             (level, first), *_rest = keys_of_level = list(keys)
             ranges |= Q(level=level, index__gte=first, index__lte=keys_of_level[-1][1])
         stored = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
-        self._nodes += len(self._fresh)
-        for key, value in self._fresh.items():
+        self._nodes += len(self._new_nodes)
+        for key, value in self._new_nodes.items():
             if stored.get(key) != value:
                 problem = "is missing" if key not in stored else "isn't what its entries give"
-                self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {problem} (entries from {start}).")
-        self._fresh.clear()
+                self._result.add_problem(
+                    f"The hash of subtree {key[1]} at level {key[0]} {problem} (entries from {start})."
+                )
+        self._new_nodes.clear()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Check that the rows contain no subtrees beyond those of the entries."""
         if (extra := LogNode.objects.count() - self._nodes) > 0:
-            self._found.say(f"{extra} hashes belong to no entry.")
+            self._result.add_problem(f"{extra} hashes belong to no entry.")
 
-    def _node(self, level: int, index: int) -> bytes:
-        stored_index, value = self._edge.get(level, (-1, b""))
-        return value if stored_index == index else self._fresh.get((level, index), b"")
+    def _get_node(self, level: int, index: int) -> bytes:
+        stored_index, value = self._last_nodes.get(level, (-1, b""))
+        return value if stored_index == index else self._new_nodes.get((level, index), b"")
 
 
 class _Checkpoints:
     """The signed checkpoints, each verified when the tree has grown to its size."""
 
     def __init__(self, services: Services, result: ReplayResult) -> None:
-        self._found = result
+        self._result = result
         self._vkeys = {vkey.partition("+")[0]: vkey for vkey in get_log(services).vkeys()}
-        self._waiting = list(LogCheckpoint.objects.order_by("-size", "-pk"))
+        self._pending = list(LogCheckpoint.objects.order_by("-size", "-pk"))
 
-    def reach(self, tree: _Tree, size: int) -> None:
-        while self._waiting and self._waiting[-1].size <= size:
-            self._check(self._waiting.pop(), tree.root() if tree.size == size else b"")
+    def check_up_to(self, tree: _Tree, size: int) -> None:
+        while self._pending and self._pending[-1].size <= size:
+            self._check(self._pending.pop(), tree.root() if tree.size == size else b"")
 
-    def end(self, size: int) -> None:
-        for row in self._waiting:
-            self._found.say(f"A head of {row.size} entries was signed, and there are {size}.")
+    def finish(self, size: int) -> None:
+        for row in self._pending:
+            self._result.add_problem(f"A head of {row.size} entries was signed, and there are {size}.")
 
     def _check(self, row: LogCheckpoint, root: bytes) -> None:
-        self._found.checkpoints += 1
+        self._result.checkpoints += 1
         description = f"The head of {row.size} entries ({row.origin})"
         if bytes(row.root) != root:
-            self._found.say(f"{description} isn't the root of those entries.")
+            self._result.add_problem(f"{description} isn't the root of those entries.")
         vkey = self._vkeys.get(row.origin)
         if vkey is None:
-            self._found.say(f"{description} is under a name that the log never had.")
+            self._result.add_problem(f"{description} is under a name that the log never had.")
             return
         try:
             note = verify_note(row.note, vkey)
         except ExhibitError as error:
-            self._found.say(f"{description}: {error.message}")
+            self._result.add_problem(f"{description}: {error.message}")
             return
         if (note.size, note.root) != (row.size, bytes(row.root)):
-            self._found.say(f"{description} says something else in its note.")
+            self._result.add_problem(f"{description} says something else in its note.")
         note_digest = Digest.of(row.note.encode())
         for receipt in AnchorReceipt.objects.filter(checkpoint=row).exclude(digest=note_digest):
-            self._found.say(f"{description}: {receipt.witness} was given another digest.")
+            self._result.add_problem(f"{description}: {receipt.witness} was given another digest.")
 
 
 def _check_unsequenced(result: ReplayResult) -> None:
@@ -217,6 +219,8 @@ def _check_unsequenced(result: ReplayResult) -> None:
     newest = LogCheckpoint.objects.order_by("-pk").first()
     for row in LogSubmission.objects.filter(entry=None).order_by("pk"):
         if newest is not None and newest.made_at - row.time > MAX_SEQUENCING_DELAY:
-            result.say(f"Submission {row.pk} ({row.type}, {row.time:%Y-%m-%d %H:%M:%S} UTC) was left out of the log.")
+            result.add_problem(
+                f"Submission {row.pk} ({row.type}, {row.time:%Y-%m-%d %H:%M:%S} UTC) was left out of the log."
+            )
         else:
             result.waiting += 1

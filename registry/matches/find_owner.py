@@ -115,7 +115,7 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     deadline, remaining, complete = time.monotonic() + MAX_SECONDS, opened_pictures, False
     for _ in range(MAX_ROUNDS):  # works that were found hide others, so the search is repeated without them
         search = WorksSubset(services, remaining, series_works=opened_pictures)
-        search.until = deadline
+        search.deadline = deadline
         try:
             verifications = dict(search.find(features, lambda: data))
         except ServiceMissingError:
@@ -144,11 +144,11 @@ def find_owners(services: Services, data: bytes) -> OwnerSearchResult:
     ordered_claims = _interleave_owners(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
     work_ids = claims.keys() | (
-        _find_same_looking(services, opened_pictures, features) if claims and not features.too_plain else set()
+        _find_same_looking(services, opened_pictures, features) if claims and not features.plain_reasons else set()
     )
     more = len(work_ids - {claim.work.pk for claim in ordered_claims[:MAX_LISTED_WORKS]})
     result = OwnerSearchResult(
-        features.digest, tuple(ordered_claims[:MAX_LISTED_WORKS]), more, owners, complete, features.flat
+        features.digest, tuple(ordered_claims[:MAX_LISTED_WORKS]), more, owners, complete, features.flat_reasons
     )
     facts = {"verdict": str(result.verdict), "works": [claim.work.public_name for claim in result.claims]}
     details = {"digest": features.digest.hex, **facts}
@@ -161,8 +161,8 @@ def make_change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap 
     if claim.verification is None or claim.verification.transform is None:
         return None
     registered = services.blobs.get(claim.picture.digest)
-    pair = Pair.of(data, registered, claim.verification, services.limits, MAP_SIDE)
-    place = np.round(pair.first.registered + 0.5).astype(int).tolist()
+    pair = Pair.from_verification(data, registered, claim.verification, services.limits, MAP_SIDE)
+    place = np.round(pair.first.registered_outline + 0.5).astype(int).tolist()
     return ChangeMap(draw_small(View.DIFFERENCE, pair), share_differing(pair), place)
 
 

@@ -109,7 +109,9 @@ def make_pair(services: Services, found_work: FoundWork, data: bytes) -> Pair | 
     """Return both pictures for display; ``None`` if they were not aligned, or the registered one is not stored."""
     if found_work.verification.transform is None or found_work.picture.digest not in services.blobs:
         return None
-    return Pair.of(data, services.blobs.get(found_work.picture.digest), found_work.verification, services.limits)
+    return Pair.from_verification(
+        data, services.blobs.get(found_work.picture.digest), found_work.verification, services.limits
+    )
 
 
 def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
@@ -151,31 +153,31 @@ class WorksSubset(RegisteredWorks):
     ) -> None:
         super().__init__(services, subset, series_works)
         self._pictures = subset.order_by().values("picture")
-        self.until = time.monotonic() + MAX_SECONDS  # end of the search
+        self.deadline = time.monotonic() + MAX_SECONDS  # end of the search
 
     @cached_property
     def hashes(self) -> VectorIndex:
         """The hash index of the subset."""
-        return self._own(super().hashes)
+        return self._restrict(super().hashes)
 
     @cached_property
     def descriptors(self) -> VectorIndex:
         """The descriptor index of the subset."""
-        return self._own(super().descriptors)
+        return self._restrict(super().descriptors)
 
     @cached_property
     def votes(self) -> VoteIndex:
         """The local feature index of the subset."""
         excluded = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures)
-        return super().votes.without(np.array(excluded.values_list("number", flat=True), np.int64))
+        return super().votes.exclude(np.array(excluded.values_list("number", flat=True), np.int64))
 
     def features(self, work: int) -> Features | None:
         """Return the features of a registered picture; raises ``ServiceMissingError`` once the time is up."""
-        if time.monotonic() > self.until:
+        if time.monotonic() > self.deadline:
             raise ServiceMissingError(Sentence("The search took too long."), hint=Sentence("Try again later."))
         return super().features(work)
 
-    def _own(self, index: VectorIndex) -> VectorIndex:
+    def _restrict(self, index: VectorIndex) -> VectorIndex:
         own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures)
         return _IndexSubset(index, frozenset(own.values_list("number", flat=True)))
 

@@ -69,7 +69,7 @@ def repair_indexes(services: Services) -> None:
     """Rebuild the damaged indexes of this machine, which may take hours, and tidy all of them."""
     for collection, index in _iterate_indexes(services):
         if repair_index(index, collection):
-            get_indexes(services).forget(collection)
+            get_indexes(services).close_collection(collection)
             get_indexes(services).refresh(collection)
         index.tidy(CollectionVectors(collection, index.space))
 

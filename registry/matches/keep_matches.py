@@ -37,7 +37,7 @@ def store_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """
     get_active = cache(calibrations.get_active)
     matches = [
-        Match.of(work, picture, calibrated(verification, get_active(verification.pipeline)))
+        Match.from_verification(work, picture, calibrated(verification, get_active(verification.pipeline)))
         for work, picture, verification in rows
     ]
     overwrite_condition = "registry_match.decision IN ('none', 'resembles')"

@@ -54,7 +54,7 @@ class Match(models.Model):
         indexes = [models.Index(fields=["found"], name="match_of_found", condition=~models.Q(decision="none"))]
 
     @classmethod
-    def of(cls, registered: int, found: int, verification: Verification) -> "Match":
+    def from_verification(cls, registered: int, found: int, verification: Verification) -> "Match":
         """Build an unsaved row from the verification of two pictures, given by primary key."""
         values = {name: getattr(verification, name) for name in _VERIFICATION_FIELDS}
         pieces = [asdict(piece) for piece in verification.pieces]

@@ -47,7 +47,7 @@ def match_declared_fingerprints(services: Services, measured_pictures: Sequence[
     descriptor_hits = query_index(described, vectors_of, MAX_NEAREST, DESCRIPTOR_WITHIN)
     pairs: Pairs = []
     for (row, features), by_hash, by_descriptor in zip(comparable, hash_hits, descriptor_hits, strict=True):
-        if any((*by_hash, *by_descriptor)) and not features.too_plain:
+        if any((*by_hash, *by_descriptor)) and not features.plain_reasons:
             hit_pictures = _resolve_hits(services, Collection.PRINTS, by_hash, by_descriptor)
             same_file = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
             same_picture = same_file.values_list("picture", flat=True).first()

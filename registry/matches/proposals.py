@@ -72,14 +72,14 @@ class AppearanceIndex:
         rows = FingerprintRow.objects.filter(picture__in=proposed.union(pictures), space=space_id(PHASH), part=WHOLE)
         vector_rows = list(rows.order_by("pk").values_list("picture", "vector"))
         self._pictures = [picture for picture, _vector in vector_rows]
-        self._places = {picture: position for position, picture in enumerate(self._pictures)}
+        self._positions = {picture: position for position, picture in enumerate(self._pictures)}
         stack = np.frombuffer(b"".join(bytes(vector) for _picture, vector in vector_rows), np.uint8)
         self._hashes = stack.reshape(len(vector_rows), -1) if vector_rows else stack
         self._proposed = np.array([picture in proposed for picture in self._pictures], bool)
 
-    def alike(self, picture: int) -> int | None:
+    def find_similar(self, picture: int) -> int | None:
         """Return the proposed picture that looks the same, or ``None``."""
-        position = self._places.get(picture)
+        position = self._positions.get(picture)
         if position is None or not self._proposed.any():
             return None
         distances = np.bitwise_count(self._hashes ^ self._hashes[position]).sum(axis=1, dtype=np.int64)
@@ -87,10 +87,10 @@ class AppearanceIndex:
         nearest = int(distances.argmin())
         return self._pictures[nearest] if distances[nearest] <= MAX_NEAR_DISTANCE else None
 
-    def tell(self, picture: int, *, proposed: bool) -> None:
+    def set_proposed(self, picture: int, *, proposed: bool) -> None:
         """Record that a picture is now a proposal's, or no longer is."""
-        if picture in self._places:
-            self._proposed[self._places[picture]] = proposed
+        if picture in self._positions:
+            self._proposed[self._positions[picture]] = proposed
 
 
 def propose(services: Services, pictures: Sequence[int], features_by_picture: Mapping[int, Features]) -> None:
@@ -140,7 +140,7 @@ def _find_proposable(pictures: Sequence[int], features_by_picture: Mapping[int, 
             row = Watch.objects.get(pk=watch)
             watches[watch] = (row.owner_id, own_places.Places(own_places.list_places(row)))
         owner, places = watches[watch]
-        if sightings.get((owner, picture), pk + 1) > pk and places.hold(page):
+        if sightings.get((owner, picture), pk + 1) > pk and places.contains(page):
             sightings[owner, picture] = pk
     pictures_by_id = Picture.objects.in_bulk({picture for _owner, picture in sightings})
     return [
@@ -169,7 +169,7 @@ def _read_metadata(services: Services, picture: Picture) -> dict[str, Any]:
 def _drop_similar(owner: int, candidates: Sequence[OwnSitePicture]) -> list[OwnSitePicture]:
     """Return pictures without a proposal of the same look and at least the same size."""
     appearance_index = AppearanceIndex(owner, [candidate.picture.pk for candidate in candidates])
-    similar_pictures = [(candidate, appearance_index.alike(candidate.picture.pk)) for candidate in candidates]
+    similar_pictures = [(candidate, appearance_index.find_similar(candidate.picture.pk)) for candidate in candidates]
     return [
         candidate
         for candidate, similar in similar_pictures
@@ -196,7 +196,7 @@ def _propose(owner: Owner, candidates: Sequence[OwnSitePicture]) -> None:
         if picture in left_out:
             continue
         values = {"sighting_id": candidate.sighting, "stated": candidate.stated, "plain": candidate.plain}
-        similar = appearance_index.alike(picture)
+        similar = appearance_index.find_similar(picture)
         if similar is None:
             if capacity <= 0:
                 continue  # it will be seen again
@@ -204,10 +204,10 @@ def _propose(owner: Owner, candidates: Sequence[OwnSitePicture]) -> None:
             Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **values)
         elif _is_replaceable(owner.pk, similar, candidate):
             owner.proposals.filter(picture=similar).update(picture=picture, **values)
-            appearance_index.tell(similar, proposed=False)
+            appearance_index.set_proposed(similar, proposed=False)
         else:
             continue
-        appearance_index.tell(picture, proposed=True)
+        appearance_index.set_proposed(picture, proposed=True)
 
 
 def _get_remaining_capacity(owner: Owner) -> int:
@@ -257,7 +257,7 @@ def find_on_own_sites(work: Work, limit: int = 5) -> list[Sighting]:
         .select_related("crawl__watch")[:MAX_PAGES_CONSIDERED]
     )
     own_sightings = [
-        row for row in sightings if own_places.Places(own_places.list_places(row.crawl.watch)).hold(row.page_url)
+        row for row in sightings if own_places.Places(own_places.list_places(row.crawl.watch)).contains(row.page_url)
     ]
     return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:limit]
 

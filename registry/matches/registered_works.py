@@ -43,9 +43,9 @@ class RegisteredWorks:
         registered_pictures: Mapping[int, RegisteredPicture] | None = None,
     ) -> None:
         self._services = services
-        self._among = subset
-        self._beside = series_works  # the only other works of a series considered; all if ``None``
-        self._known = dict(registered_pictures or {})
+        self._subset = subset
+        self._series_works = series_works  # the only other works of a series considered; all if ``None``
+        self._registered_pictures = dict(registered_pictures or {})
         self.damaged: dict[int, ExhibitError] = {}  # works whose features are unavailable, with the error
 
     @property
@@ -66,16 +66,16 @@ class RegisteredWorks:
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Return the picture of each candidate's vector, by space and number."""
         owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
-        if self._among is not None:
-            allowed = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+        if self._subset is not None:
+            allowed = set(self._subset.filter(picture__in=owners.values()).values_list("picture", flat=True))
             owners = {key: picture for key, picture in owners.items() if picture in allowed}
-        self._know(owners.values())
+        self._load(owners.values())
         return owners
 
     def features(self, work: int) -> Features | None:
         """Return the features of a registered picture; ``None`` if its files are damaged or missing."""
         try:
-            return _load_features(self._services, self._known[work])
+            return _load_features(self._services, self._registered_pictures[work])
         except ExhibitError as error:
             if error.retry or machine_fault(error):  # a shared resource is missing
                 raise
@@ -87,7 +87,7 @@ class RegisteredWorks:
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and distinguish works of a series."""
         verifications = find_works(found_features, load, self, self._services.limits, hashed)
-        return list(self._graded(found_features, self.told_apart(found_features, load, dict(verifications))).items())
+        return list(self._grade(found_features, self.resolve_series(found_features, load, dict(verifications))).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair found by a work's search of the past, with the same decision as a found picture's search."""
@@ -96,35 +96,35 @@ class RegisteredWorks:
             return self._services.blobs.get(found.digest)
 
         verification = compare_without_search(found, load, features, self._services.limits)
-        self._know([work])
-        return self._graded(found, self.told_apart(found, load, {work: verification}))[work]
+        self._load([work])
+        return self._grade(found, self.resolve_series(found, load, {work: verification}))[work]
 
-    def told_apart(
+    def resolve_series(
         self, found_features: Features, load: Callable[[], bytes], verifications: dict[int, Verification]
     ) -> dict[int, Verification]:
         """Compare further works of the same series as well, and decide which of them the picture shows."""
         certain = [work for work, verification in verifications.items() if verification.decision is Decision.CERTAIN]
-        siblings = find_siblings(certain, self._beside) if certain else {}
+        siblings = find_siblings(certain, self._series_works) if certain else {}
         missing = set().union(*siblings.values()) - verifications.keys()
-        self._know(missing)
+        self._load(missing)
         for work in sorted(missing):
             if (features := self.features(work)) is not None:
                 verifications[work] = compare_without_search(found_features, load, features, self._services.limits)
         return review_ambiguous(verifications, lambda work: siblings.get(work, ()))
 
-    def _graded(self, found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
+    def _grade(self, found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
         """Add a grading of surviving parts, for works whose owners enabled derived works."""
         for work, verification in verifications.items():
             if (
-                self._known[work].derived
+                self._registered_pictures[work].derived
                 and not found_features.is_icon
                 and (features := self.features(work)) is not None
             ):
                 verifications[work] = add_survival(found_features, features, verification)
         return verifications
 
-    def _know(self, works: Iterable[int]) -> None:
-        self._known |= load_registered_pictures(set(works) - self._known.keys())
+    def _load(self, works: Iterable[int]) -> None:
+        self._registered_pictures |= load_registered_pictures(set(works) - self._registered_pictures.keys())
 
 
 def load_registered_features(services: Services, digest: Digest) -> Features:

@@ -47,7 +47,7 @@ class WorkSearch:
     """A registered picture for which the past is searched."""
 
     row: WorkPicture
-    known: RegisteredPicture
+    registered_picture: RegisteredPicture
     features: Features
     queries: WorkQueries
     distances: dict[int, int] = field(default_factory=dict)  # best first: bits; 256 if only the descriptor matched
@@ -89,7 +89,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             _find_candidates(services, searches)
             ready_searches = searches
         except ExhibitError:
-            get_indexes(services).forget(Collection.PICTURES)
+            get_indexes(services).close_collection(Collection.PICTURES)
             raise
     for position, work in enumerate(ready_searches):
         with steps.processing(WorkPicture, [work.row.pk]):
@@ -198,7 +198,7 @@ def _send_signal(services: Services, work: WorkSearch) -> None:
 
 def _compare(services: Services, work: WorkSearch, pictures: Sequence[Picture]) -> None:
     """Compare a work with some pictures and store the results, in its own transaction."""
-    rows, works = [], RegisteredWorks(services, registered_pictures={work.row.picture_id: work.known})
+    rows, works = [], RegisteredWorks(services, registered_pictures={work.row.picture_id: work.registered_picture})
     for picture in pictures:
         try:
             features = extract(services.blobs.get(picture.digest), services.limits)
@@ -235,7 +235,7 @@ def _compare_small_copy(services: Services, work: WorkSearch, picture: Picture) 
         return None
     with suppress(ExhibitError):
         small_features = extract(services.blobs.get(picture.thumbnail), services.limits)
-        works = RegisteredWorks(services, registered_pictures={work.row.picture_id: work.known})
+        works = RegisteredWorks(services, registered_pictures={work.row.picture_id: work.registered_picture})
         return works.compare_alone(small_features, work.row.picture_id, work.features)
     return None
 

@@ -32,10 +32,10 @@ def explain_search(services: Services, work: Work, data: bytes) -> Explanation[i
     originals = {picture.pk: load_registered_features(services, picture.digest) for picture in work.pictures.all()}
     own, serving = WorksSubset(services, list_pictures(work.owner)), get_descriptors(services).serving
 
-    def settled(found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
-        return own.told_apart(found_features, lambda: data, verifications)
+    def resolve(found_features: Features, verifications: dict[int, Verification]) -> dict[int, Verification]:
+        return own.resolve_series(found_features, lambda: data, verifications)
 
-    return explain(data, originals, own, services.limits, serving, settled)
+    return explain(data, originals, own, services.limits, serving, resolve)
 
 
 def list_preceding_works(work: Work, explanation: Explanation[int]) -> list[int]:
@@ -51,7 +51,7 @@ def store_pair(
     if find_blocked([Digest.of(copy)]):
         raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
     original, about = _load_original(services, work, explanation), f"{work.owner.slug} work {work.number} / {name}"
-    FiledPairs(services.config.data_dir).keep(original, copy, said, explanation, about=about, by=by)
+    FiledPairs(services.config.data_dir).add(original, copy, said, explanation, about=about, by=by)
 
 
 def draw_alignment(services: Services, work: Work, explanation: Explanation[int], copy: bytes) -> bytes:
@@ -59,7 +59,8 @@ def draw_alignment(services: Services, work: Work, explanation: Explanation[int]
     if (verification := explanation.examined) is None:
         return b""
     return draw(
-        View.SIDE_BY_SIDE, Pair.of(copy, _load_original(services, work, explanation), verification, services.limits)
+        View.SIDE_BY_SIDE,
+        Pair.from_verification(copy, _load_original(services, work, explanation), verification, services.limits),
     )
 
 

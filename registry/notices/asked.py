@@ -37,7 +37,7 @@ class ReplyPagePlace:
     visited: datetime | None
     waits: bool  # True if another visit is pending.
 
-    def seen_since(self, since: datetime) -> bool:
+    def is_confirmed_since(self, since: datetime) -> bool:
         """Return True if a visit since that time shows the state, or an earlier one found the image removed."""
         return self.visited is not None and (self.visited >= since or self.standing is Standing.REMOVED)
 
@@ -71,7 +71,9 @@ def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
             item.row.case.work.author,
             item.row.case.number in cases_with_pictures,
             tuple(
-                _to_page_place(place, is_pending=(item.row.case_id, *recaptures.place_of(place.seen)) in pending_visits)
+                _to_page_place(
+                    place, is_pending=(item.row.case_id, *recaptures.place_of(place.sighting)) in pending_visits
+                )
                 for place in item.places
                 if place.licence is None and _list_keys(place) in item.row.places
             ),
@@ -81,14 +83,14 @@ def load_reply_page_cases(notice: Notice) -> list[ReplyPageCase]:
 
 
 def _to_page_place(place: CasePlace, *, is_pending: bool) -> ReplyPagePlace:
-    sighting = place.seen
+    sighting = place.sighting
     return ReplyPagePlace(
         sighting.page_url, place.first_seen, place.last_seen, place.standing, place.visited, is_pending
     )
 
 
 def _list_keys(place: CasePlace) -> list[str]:
-    return [key.hex() for key in recaptures.place_of(place.seen)]
+    return [key.hex() for key in recaptures.place_of(place.sighting)]
 
 
 def draw_pictures(services: Services, notice: Notice, case: int) -> bytes:
@@ -115,4 +117,4 @@ def _list_shown_matches(notice: Notice) -> QuerySet[CaseSighting]:
 
 def list_rechecked_places(reply: NoticeReply, cases: Sequence[ReplyPageCase]) -> list[ReplyPagePlace]:
     """Return the places visited since a reply that reported their removal, or with a pending visit."""
-    return [place for case in cases for place in case.places if place.seen_since(reply.at) or place.waits]
+    return [place for case in cases for place in case.places if place.is_confirmed_since(reply.at) or place.waits]

@@ -17,7 +17,7 @@ from registry.services.mail import is_address
 class Gap:
     """An item that a draft lacks."""
 
-    at: str  # The field it concerns, or ``case-`` followed by a case number.
+    field_name: str  # The field it concerns, or ``case-`` followed by a case number.
     sentence: str  # Addressed to the author of the notice.
 
 
@@ -113,12 +113,12 @@ def _check_case(item: NoticeItem, notice: Notice, *, is_sealed: bool) -> list[st
         )
     if notice.kind == Notice.Kind.COURT and not is_sealed:
         sentences.append(_("Case %(case)d: no evidence bundle has been sealed yet.") % parameters)
-    if not item.there and item.licences:
+    if not item.current_places and item.licences:
         parameters["licence"] = item.licences[0]
         sentences.append(
             _("Case %(case)d: licence %(licence)d covers the remaining uses. Review the case again.") % parameters
         )
-    elif not item.there:
+    elif not item.current_places:
         sentences.append(_("Case %(case)d: the picture was absent from every page at the last visits.") % parameters)
     return sentences
 

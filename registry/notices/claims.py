@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
     LEDGER = "ledger"
     RESELLER = "reseller"
-    STATED = "stated-licence"
+    STATED_LICENCE = "stated-licence"
     EMBEDDED = "embedded"
     OWN = "own"
     CONTEXT = "context"
@@ -91,7 +91,7 @@ class Check:
     pending: int  # Stored pages still to be read.
 
     @property
-    def unanswered(self) -> int:
+    def unanswered_count(self) -> int:
         """Number of points that await a member's answer."""
         return sum(point.answer is None for point in self.points)
 
@@ -103,7 +103,7 @@ class Check:
         ]
         return What.CREATIVE_COMMONS in statement_kinds
 
-    def record(self) -> list[dict[str, Any]]:
+    def as_dicts(self) -> list[dict[str, Any]]:
         """Return the points with their answers, as JSON for the log."""
         return [
             {"evidence": [asdict(item) for item in point.evidence], "grounds": dict(point.grounds), "point": point.kind}
@@ -122,7 +122,9 @@ def check_cases(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int
 
 def list_unanswered_sentences(checks: Mapping[int, Check]) -> list[str]:
     """Return a sentence for each case whose unanswered points keep a notice from being signed or sent."""
-    open_points = {number: case_check.unanswered for number, case_check in checks.items() if case_check.unanswered}
+    open_points = {
+        number: case_check.unanswered_count for number, case_check in checks.items() if case_check.unanswered_count
+    }
     return [
         ngettext(
             "Case %(case)d: %(n)d point of the claim check has not been answered.",
@@ -192,7 +194,7 @@ class _CaseData:
         readings = PageReading.objects.filter(capture__in=[row.pk for row in self.visits.values()])
         self.readings = {row.capture_id: row for row in readings.defer("words", "addresses")}
         captures_with_statements = [
-            pk for case in cases for pk in self._read_visits(case) if self.readings[pk].statements
+            pk for case in cases for pk in self._list_read_visits(case) if self.readings[pk].statements
         ]
         self.words = dict(
             PageReading.objects.filter(capture__in=captures_with_statements).values_list("capture", "words")
@@ -221,7 +223,7 @@ class _CaseData:
     def check(self, case: Case) -> Check:
         """Return the claim check of one case."""
         sightings = list(self.places[case.pk].values())[:MAX_PLACES]
-        statements, pages = self._statements(case, sightings)
+        statements, pages = self._find_statements(case, sightings)
         agency_statements = [
             findings for findings in statements if findings[0]["what"] is What.RESELLER and findings[0]["near"]
         ]
@@ -230,7 +232,7 @@ class _CaseData:
             "licences": sorted(number for number, works in self.sold_licences if not works or case.work_id in works),
             "named": sorted({finding["name"] for finding, _where in agency_statements}),
         }
-        licences = self._licences(case, sightings)
+        licences = self._find_licences(case, sightings)
         licence_statements = [findings for findings in statements if findings[0]["what"] is not What.RESELLER]
         findings: list[tuple[str, Mapping[str, Any], Iterable[Evidence]]] = [
             (
@@ -240,12 +242,12 @@ class _CaseData:
             ),
             (Kind.RESELLER, agency_grounds, [source for _each, source in agency_statements]),
             (
-                Kind.STATED,
+                Kind.STATED_LICENCE,
                 {"statements": [finding for finding, _where in licence_statements]},
                 [source for _each, source in licence_statements],
             ),
             *_sort_findings(Kind.EMBEDDED, "hosts", _find_embedding_hosts(sightings)),
-            *_sort_findings(Kind.OWN, "places", self._own(case, sightings)),
+            *_sort_findings(Kind.OWN, "places", self._find_own_identities(case, sightings)),
             *_sort_findings(Kind.CONTEXT, "words", _find_context_words(sightings)),
             *((kind, details, ()) for kind, details in list_warnings(case.work).items()),
             (Kind.DISPUTES, self.lost.get(case.work_id, {}), ()),
@@ -270,19 +272,19 @@ class _CaseData:
         )
         return Check(tuple(points), len(self.places[case.pk]), pages, pending)
 
-    def _read_visits(self, case: Case) -> list[int]:
+    def _list_read_visits(self, case: Case) -> list[int]:
         """Return the visits to a case's places whose pages have been read, limited to ``MAX_PAGES``."""
         sightings = list(self.places[case.pk].values())[:MAX_PLACES]
         visits = (self.visits.get((case.pk, *recaptures.place_of(sighting))) for sighting in sightings)
         pks = [visit.pk for visit in visits if visit is not None]
         return [pk for pk in pks if pk in self.readings and self.readings[pk].is_read][:MAX_PAGES]
 
-    def _statements(
+    def _find_statements(
         self, case: Case, sightings: Iterable[Sighting]
     ) -> tuple[list[tuple[dict[str, Any], Evidence]], int]:
         """Return licence statements in the work's metadata, in the newest stored pages, and in text read by a crawl."""
         names = [name for name in map(squashed, _list_names(case)) if len(name) > 1]
-        read_visits = self._read_visits(case)
+        read_visits = self._list_read_visits(case)
         work = case.work
         findings: list[tuple[dict[str, Any], Evidence]] = []
         for text in (work.rights_statement, *(str(work.metadata.get(name, "")) for name in ("rights", "licence"))):
@@ -313,7 +315,7 @@ class _CaseData:
                 findings.append((finding | {"credited": credited}, evidence))
         return sorted(findings, key=lambda pair: canonical(pair[0])), len(read_visits)
 
-    def _licences(self, case: Case, sightings: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
+    def _find_licences(self, case: Case, sightings: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
         """Return licences that name a place: those that cover it, or fail only by their time or territory."""
         findings: dict[int, tuple[dict[str, Any], Evidence]] = {}
         for sighting in sightings:
@@ -322,7 +324,7 @@ class _CaseData:
                 findings.setdefault(number, ({"licence": number} | details, Evidence(sighting.page_url)))
         return [findings[number] for number in sorted(findings)]
 
-    def _own(self, case: Case, sightings: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
+    def _find_own_identities(self, case: Case, sightings: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
         """Yield accounts, sites and pages that may belong to the owner."""
         names = [name for name in map(squashed, (*_list_names(case), case.owner.slug)) if len(name) > 4]
         for sighting in sightings:

@@ -56,7 +56,7 @@ MAX_PICTURES = 20  # Maximum number of cases whose images are attached to the le
 class CasePlace:
     """A place of a case with its state at the last visit."""
 
-    seen: Sighting  # The last sighting at this place.
+    sighting: Sighting  # The last sighting at this place.
     first_seen: datetime | None  # Time of the first sighting, if known.
     licence: int | None  # Number of the licence that covers it today.
     standing: Standing | None  # Outcome of the last visit; None if there was none.
@@ -65,7 +65,7 @@ class CasePlace:
     @property
     def last_seen(self) -> datetime | None:
         """The last time at which a crawl or the last visit saw the image at this place."""
-        return latest((self.seen.last_seen, self.visited if self.standing is Standing.ONLINE else None))
+        return latest((self.sighting.last_seen, self.visited if self.standing is Standing.ONLINE else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class NoticeItem:
 
     row: NoticeCase
     places: tuple[CasePlace, ...]
-    there: tuple[CasePlace, ...]  # The places that the letter is about: not licensed, and not found removed.
+    current_places: tuple[CasePlace, ...]  # The places that the letter is about: not licensed, and not found removed.
     share: float  # Share of the work that the best match at those places shows.
     shown: CaseSighting | None  # That match, if both images can be drawn.
     searched: bool  # True if the work has licences to search.
@@ -156,7 +156,7 @@ def load_archive_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, byt
 def _find_earliest_capture(
     captures: Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]], item: NoticeItem
 ) -> SeenElsewhere | None:
-    keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
+    keys = [(item.row.case_id, *recaptures.place_of(place.sighting)) for place in item.current_places]
     candidates = [capture for key in keys for capture in captures.get(key, ())]
     # Captures of the image take precedence over captures of the page.
     return min(candidates, key=lambda capture: (capture.of == "page", capture.stated), default=None)
@@ -193,7 +193,7 @@ def _build_place(
     case: Case, key: tuple[bytes, bytes], sightings: Sequence[Sighting], ledger: Ledger, visits: Visits
 ) -> CasePlace:
     last = max(sightings, key=lambda sighting: (sighting.last_seen or _MIN_TIME, sighting.pk))
-    visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
+    visit, licence = visits.get((case.pk, *key)), ledger.find_covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
     number = None if licence is None else licence.number
     first = earliest(use.first_seen for use in sightings)
@@ -202,7 +202,7 @@ def _build_place(
 
 def save_shown(item: NoticeItem) -> None:
     """Save the places that a letter names for a case, and the match that it shows, as part of signing."""
-    keys = (recaptures.place_of(place.seen) for place in item.there[:MAX_PLACES])
+    keys = (recaptures.place_of(place.sighting) for place in item.current_places[:MAX_PLACES])
     write(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
 
 
@@ -229,7 +229,7 @@ def build_letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> L
     all_values = {**values, **statements}
     subject = " ".join(fill_in(words.subject, all_values).split())
     enclosure_text = enclosures.format_enclosure_lines(notice, [item.row.case for item in items], words)
-    lines = (line.strip(", ") for line in words.say("unsigned", **_get_signer(notice)).splitlines())
+    lines = (line.strip(", ") for line in words.format_phrase("unsigned", **_get_signer(notice)).splitlines())
     draft = fill_in(words.body, {**all_values, "signature": "\n".join(filter(None, lines))})
     return Letter(subject, draft + enclosure_text, day, fill_in(words.body, all_values) + enclosure_text)
 
@@ -242,7 +242,7 @@ def _build_values(notice: Notice, items: Sequence[NoticeItem], words: Wording, d
     fields = {name: str(notice.fields.get(name, "")) for name in FIELDS}
     addressee = [fields["addressee_name"], fields["addressee_address"], fields["addressee_email"]]
     contact = "\n".join(
-        words.say(name, text=fields[f"sender_{name}"])
+        words.format_phrase(name, text=fields[f"sender_{name}"])
         for name in ("name", "organisation", "code", "representative", "capacity", "address", "telephone", "email")
         if fields[f"sender_{name}"] and name in words.words
     )
@@ -255,9 +255,9 @@ def _build_values(notice: Notice, items: Sequence[NoticeItem], words: Wording, d
         "count": str(len(items)),
         "items": "\n\n".join(_format_item(n, item, words, day).strip() for n, item in enumerate(items, 1)),
         "contact": contact,
-        "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
+        "identity": f"{words.format_phrase('owner', text=notice.owner.name)}\n{contact}",
         "further": fields["further"],
-        "signature": words.say("signature", **_get_signer(notice), date=words.day(day)),
+        "signature": words.format_phrase("signature", **_get_signer(notice), date=words.day(day)),
         "fee": fields["fee"] or words.words.get("fee_asked", ""),
         "reply_by": words.day(day + timedelta(days=get_reply_days(notice.fields))),
         "shown": _describe_pictures(items, words),
@@ -280,7 +280,9 @@ def _build_filing_values(fields: Mapping[str, str], words: Wording) -> dict[str,
         "respondent": "\n".join(filter(None, [*respondent, "" if fields["respondent_representative"] else natural])),
         "relief": fields["relief"],
         "facts": fields["facts"],
-        "amount": words.say("amount", text=fields["amount"]) if fields["amount"] and "amount" in words.words else "",
+        "amount": words.format_phrase("amount", text=fields["amount"])
+        if fields["amount"] and "amount" in words.words
+        else "",
         "smaller": words.words.get(f"smaller_{fields['smaller']}", ""),
         "natural": "" if fields["sender_organisation"] else natural,
     }
@@ -290,9 +292,9 @@ def _build_demand_values(fields: Mapping[str, str], words: Wording, deadline: da
     """Return the values used only in formal demands: the amounts entered by a person, and the undertaking."""
     if "claims_none" not in words.words:
         return {"claims": "", "undertaking": ""}
-    sums = [words.say(name, text=fields[name]) for name in ("amount", "costs") if fields[name]]
+    sums = [words.format_phrase(name, text=fields[name]) for name in ("amount", "costs") if fields[name]]
     undertaking = words.words.get(f"undertaking_{fields['undertaking']}", "")
-    claims = "\n".join(sums) or words.say("claims_none")
+    claims = "\n".join(sums) or words.format_phrase("claims_none")
     return {"claims": claims, "undertaking": undertaking.format(day=words.day(deadline))}
 
 
@@ -301,7 +303,7 @@ def _describe_pictures(items: Sequence[NoticeItem], words: Wording) -> str:
     count = sum(1 for item in items[:MAX_PICTURES] if item.shown is not None)
     if "shown_all" not in words.words or not count:
         return ""
-    return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
+    return words.format_phrase("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
 
 
 def _format_item(number: int, item: NoticeItem, words: Wording, day: date) -> str:
@@ -314,26 +316,28 @@ def _format_item(number: int, item: NoticeItem, words: Wording, day: date) -> st
         "n": str(number),
         "title": work.title,
         "author": work.author,
-        "holder": words.say("holder", text=work.holder) if work.holder else "",
+        "holder": words.format_phrase("holder", text=work.holder) if work.holder else "",
         "first_publication": work.first_publication,
         "registrations": registrations,
         "case": str(item.row.case.number),
-        "places": "\n".join(_format_place(place.seen, words) for place in item.there[:MAX_PLACES]),
+        "places": "\n".join(_format_place(place.sighting, words) for place in item.current_places[:MAX_PLACES]),
         "seen": "\n".join(filter(None, (_describe_period(item, words), _describe_capture(item.stated, words)))),
-        "aligned": words.say("aligned", share=percent(item.share)[:-1]) if item.share else "",
-        "licences": words.say("licences" if item.searched else "licences_none", day=words.day(day)),
+        "aligned": words.format_phrase("aligned", share=percent(item.share)[:-1]) if item.share else "",
+        "licences": words.format_phrase("licences" if item.searched else "licences_none", day=words.day(day)),
     }
     optional_values = {name: values[name] for name in ("author", "first_publication", "registrations")}
-    template = remove_empty(words.item, {**dict.fromkeys(values, "-"), **optional_values}, words.say("not_stated"))
+    template = remove_empty(
+        words.item, {**dict.fromkeys(values, "-"), **optional_values}, words.format_phrase("not_stated")
+    )
     return "\n".join(line for line in fill_in(template, values).splitlines() if line.strip())
 
 
 def _format_place(sighting: Sighting, words: Wording) -> str:
-    page = words.say("page", url=_to_one_line(sighting.page_url))
+    page = words.format_phrase("page", url=_to_one_line(sighting.page_url))
     # Other URLs are of images embedded in the page, or stored by an archiving program.
     if not sighting.image_url.startswith(("http://", "https://")):
         return page
-    return f"{page}\n{words.say('picture', url=_to_one_line(sighting.image_url))}"
+    return f"{page}\n{words.format_phrase('picture', url=_to_one_line(sighting.image_url))}"
 
 
 def _to_one_line(url: str) -> str:
@@ -347,18 +351,18 @@ def _describe_capture(capture: SeenElsewhere | None, words: Wording) -> str:
         return ""
     archive = words.words.get("internet_archive", capture.by) if capture.by == "Internet Archive" else capture.by
     day = words.day(days_of(capture.stated[:10])[0])
-    return words.say(f"archived_{capture.of}", who=archive, day=day, where=_to_one_line(capture.where))
+    return words.format_phrase(f"archived_{capture.of}", who=archive, day=day, where=_to_one_line(capture.where))
 
 
 def _describe_period(item: NoticeItem, words: Wording) -> str:
-    if not item.there:
+    if not item.current_places:
         return ""
-    began = earliest(place.first_seen for place in item.there)
-    ended = latest(place.last_seen for place in item.there)
+    began = earliest(place.first_seen for place in item.current_places)
+    ended = latest(place.last_seen for place in item.current_places)
     if began is None or ended is None:
         return ""
     first, last = (
         f"{words.day(moment_utc)} {moment_utc:%H:%M}"
         for moment_utc in (moment.astimezone(UTC) for moment in (began, ended))
     )
-    return words.say("seen", first=first, last=last)
+    return words.format_phrase("seen", first=first, last=last)

@@ -51,21 +51,23 @@ def format_evidence_list(cases: Sequence[Case], words: Wording) -> str:
         for name, row in (("deposit", deposits.get(case.pk)), ("bundle", bundles.get(case.pk))):
             if row is not None and row.seal_digest is not None and row.sealed_at is not None:
                 values = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
-                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **values))
+                lines.append(words.format_phrase(f"evidence_{name}", day=words.day(row.sealed_at), **values))
     return "\n\n".join(lines)
 
 
 def format_enclosure_lines(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
     """Return the lines below the letter that list its enclosures."""
     enclosures = [
-        words.say(
+        words.format_phrase(
             "deposit", n=row.number, title=case.work.title, day=words.day(row.sealed_at), digest=row.seal_digest.hex
         )
         for case, row in _list_deposits(notice, cases)
     ]
     if _encloses_business_licence(notice) and notice.sender is not None:
-        enclosures.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
-    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in enclosures)
+        enclosures.append(
+            words.format_phrase("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex)
+        )
+    return "".join(f"\n{words.format_phrase('enclosed', what=what)}\n" for what in enclosures)
 
 
 def iterate_files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
@@ -99,7 +101,7 @@ def create_package_link(services: Services, notice: Notice, words: Wording, *, b
         raise WrongUseError(_("The package of bundles no longer exists."), hint=_("Choose another package, or none."))
     download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_get_link_note(notice))
     where = f"{services.config.public_url}/d/{token}"
-    return words.say("bundles", day=words.day(download_link.expires_at), link=where)
+    return words.format_phrase("bundles", day=words.day(download_link.expires_at), link=where)
 
 
 def revoke_links(notice: Notice, *, by: str) -> None:

@@ -49,7 +49,7 @@ class _ZipBuffer(io.RawIOBase):
         self._data += data
         return len(data)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         data = bytes(self._data)
         self._data.clear()
         return data
@@ -69,5 +69,5 @@ def _generate_zip(services: Services, signed: dict[str, bytes], bundles: list[Bu
                 with archive.open(info, "w") as target:
                     while chunk := source.read(CHUNK):
                         target.write(chunk)
-                        yield buffer.taken()
-    yield buffer.taken()
+                        yield buffer.take()
+    yield buffer.take()

@@ -52,7 +52,7 @@ def render_notice_pdf(
         language_settings = {"lang": language, "region": language, "footer": footer, "page_of": texts.words["page_of"]}
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _build_plates(services, texts, items, files)):
-        sections.append(Section(texts.say("side_by_side"), tuple(plates), level=2, new_page=True))
+        sections.append(Section(texts.format_phrase("side_by_side"), tuple(plates), level=2, new_page=True))
     document = Document(
         title=letter.subject[:200],
         author=notice.owner.name,
@@ -60,7 +60,7 @@ def render_notice_pdf(
         kicker="",
         heading=letter.subject,
         subtitle="",
-        header=f"{notice.owner.name} · {texts.say('number', n=notice.number)}",
+        header=f"{notice.owner.name} · {texts.format_phrase('number', n=notice.number)}",
         language=language_settings,
         opening=tuple(opening),
         sections=tuple(sections),
@@ -87,7 +87,7 @@ def _build_plates(
     for n, item in enumerate(items[:MAX_PICTURES], 1):
         if item.shown is None:
             continue
-        caption = texts.say(
+        caption = texts.format_phrase(
             "caption", n=n, title=item.row.case.work.title[:200], page=item.shown.sighting.page_url[:200]
         )
         path, reason = f"pictures/{n}.jpg", ""
@@ -96,6 +96,6 @@ def _build_plates(
         except ExhibitError as error:
             if error.retry:  # The blob store does not respond.
                 raise
-            path, reason = "", texts.say("not_shown", why=error.message)
+            path, reason = "", texts.format_phrase("not_shown", why=error.message)
         blocks.append(Plates((Plate(path or None, reason, caption, caption),), PICTURE_HEIGHT))
     return blocks

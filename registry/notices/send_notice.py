@@ -23,16 +23,16 @@ class StoredEmail(EmailMessage):
     """An email that is serialised once, so that the stored bytes are those that are sent."""
 
     @cached_property
-    def _made(self) -> Untyped:
+    def _built(self) -> Untyped:
         return super().message()
 
     def message(self, **_: Untyped) -> Untyped:
         """Return the message for Django's email backends."""
-        return self._made
+        return self._built
 
-    def sent_bytes(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the message as sent over the wire."""
-        return bytes(self._made.as_bytes(linesep="\r\n"))
+        return bytes(self._built.as_bytes(linesep="\r\n"))
 
 
 def send_notices(services: Services, ids: Sequence[int]) -> None:
@@ -94,7 +94,7 @@ def _record_handover(services: Services, row: NoticeMail, message: StoredEmail) 
     """
     with transaction.atomic():
         notices.check_not_paused(notices.lock_cases(row.notice))
-        file = store_mail(services, message.sent_bytes())
+        file = store_mail(services, message.to_bytes())
         return file if mail.record_handover(row.pk, file) else None
 
 

@@ -83,7 +83,7 @@ def sign_draft(
         if services.config.public_url and locked_notice.kind not in notices.FILINGS:
             token, valid_until = replies.create_token()
             link = f"{services.config.public_url}/n/{token}"
-            sentence = words.say("answer", link=link, day=words.day(valid_until))
+            sentence = words.format_phrase("answer", link=link, day=words.day(valid_until))
             signed = replace(signed, text=f"{signed.text}\n{sentence}\n")
             write(locked_notice, reply_token=Digest.of(token.encode()), reply_until=valid_until)
         text = signed.whole.encode()
@@ -98,7 +98,7 @@ def sign_draft(
         ]
         for item in items:
             save_shown(item)
-        claims = {number: case_check.record() for number, case_check in checks.items()}
+        claims = {number: case_check.as_dicts() for number, case_check in checks.items()}
         notices.record_signature(locked_notice, files, Digest.of(text), claims, by=by, details=details)
 
 

@@ -88,7 +88,7 @@ class Wording:
     words: Mapping[str, str]  # Short phrases.
     own: bool = False  # True if the owner has replaced the shipped wording.
 
-    def say(self, phrase: str, **values: object) -> str:
+    def format_phrase(self, phrase: str, **values: object) -> str:
         """Return a short phrase with its values."""
         return self.words[phrase].format(**values)
 

@@ -89,7 +89,7 @@ def _send_until_failure(services: Services, messages: Sequence[Message]) -> tupl
             replies.append(send_message(services, message))
         except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
             return replies, error
-        if not replies[-1].taken:
+        if not replies[-1].is_accepted:
             break
     return replies, None
 
@@ -102,7 +102,7 @@ def _record_result(row: Delivery, reply: Reply) -> None:
         delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
         answers = [*row.answers, {"at": rfc3339(reply.at), **result}]
         delivery_rows.update(answers=answers[-MAX_STORED_REPLIES:], tries=row.tries + 1)
-        if reply.taken:
+        if reply.is_accepted:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())
             steps.finish(Delivery, [row.pk])
@@ -111,5 +111,5 @@ def _record_result(row: Delivery, reply: Reply) -> None:
         retry_at = max(now() + PAUSES[min(hook.misses, len(PAUSES) - 1)], reply.after or now())
         Webhook.objects.filter(pk=hook.pk).update(misses=hook.misses + 1, failing_since=since, ask_after=retry_at)
         steps.wait(Delivery, row.pk, retry_at, reply.sentence)
-        if (reply.gone or now() - since > MAX_FAILURE_PERIOD) and pause(hook, reply.sentence, by=""):
+        if (reply.is_gone or now() - since > MAX_FAILURE_PERIOD) and pause(hook, reply.sentence, by=""):
             events.record(hook.owner, EventKind.WEBHOOK_PAUSED, {"webhook": hook.number, "address": hook.url})

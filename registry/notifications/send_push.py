@@ -151,7 +151,7 @@ def _record_result(row: PushBrowser, message: Message, reply: Reply) -> None:
     """Record the result of one attempt. A browser removed in the meantime stays removed."""
     with transaction.atomic():
         browser_rows = PushBrowser.objects.filter(pk=row.pk)
-        if reply.taken:
+        if reply.is_accepted:
             told_until = Greatest("told_until", message.told_until)  # The person may have joined an owner since.
             browser_rows.update(told_until=told_until, used_at=now(), misses=0)
             steps.wait(PushBrowser, row.pk, now() + MIN_INTERVAL)

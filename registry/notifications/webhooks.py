@@ -66,12 +66,12 @@ class Reply:
     after: datetime | None = None  # Time from the Retry-After header, if any.
 
     @property
-    def taken(self) -> bool:
+    def is_accepted(self) -> bool:
         """True if the receiver accepted the message."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """True if the receiver wants no further messages (HTTP 410)."""
         return self.status == HTTPStatus.GONE
 

@@ -99,16 +99,16 @@ class Part:
             return f".{use.party}".endswith(self.word)
         if self.kind in ("pixels", "pages"):
             value = use.longer_side if self.kind == "pixels" else use.pages or None
-            return None if value is None else self._holds(value, self.least, self.most)
+            return None if value is None else self._is_within(value, self.least, self.most)
         if not self.kind or use.first_seen is None or use.last_seen is None:
             return None
         first_day = localdate(use.first_seen)
         min_day, max_day = (
             None if limit is None else _add_span(first_day, limit, self.kind) for limit in (self.least, self.most)
         )
-        return self._holds(localdate(use.last_seen), min_day, max_day)
+        return self._is_within(localdate(use.last_seen), min_day, max_day)
 
-    def _holds(self, value: Any, minimum: Any, maximum: Any) -> bool:  # noqa: ANN401 - numbers or days
+    def _is_within(self, value: Any, minimum: Any, maximum: Any) -> bool:  # noqa: ANN401 - numbers or days
         return (minimum is None or value > minimum or (value == minimum and not self.beyond)) and (
             maximum is None or value <= maximum
         )

@@ -23,10 +23,10 @@ def parse_fee_table(name: str, data: bytes, currency: str) -> list[Fee]:
     """
     code = parse_currency(currency)
 
-    def read(_line: int, row: Mapping[str, str]) -> Fee:
+    def parse_row(_line: int, row: Mapping[str, str]) -> Fee:
         return Fee(use=row["use"], size=row["size"], duration=row["duration"], amount=parse_amount(row["amount"], code))
 
-    return read_lines(name, data, COLUMNS, required="use", aliases=ALIASES, convert=read)
+    return read_lines(name, data, COLUMNS, required="use", aliases=ALIASES, convert=parse_row)
 
 
 def export_ledger_csv(owner: Owner, period: Period | None = None) -> bytes:

@@ -144,12 +144,12 @@ def build_coverage(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
             canaries=sum(
-                known_copy.outcome is not canaries.Outcome.WAITING for known_copy in known_copies.get(crawl.pk, ())
+                known_copy.outcome is not canaries.Outcome.PENDING for known_copy in known_copies.get(crawl.pk, ())
             ),
             ended=crawl.reason,
             further=tuple(source["url"] for source in crawl.sources[1:]),
             canaries_found=sum(
-                known_copy.outcome is canaries.Outcome.FOUND for known_copy in known_copies.get(crawl.pk, ())
+                known_copy.outcome is canaries.Outcome.DETECTED for known_copy in known_copies.get(crawl.pk, ())
             ),
         )
         for crawl in crawls

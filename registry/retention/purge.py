@@ -102,7 +102,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         get_features(services).remove(digest)
         uploads.delete_bytes(services, digest)
-        FiledPairs(services.config.data_dir).forget(digest)
+        FiledPairs(services.config.data_dir).remove_picture(digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         rows = _record_withheld(affected_files, digest, reason)
         digests = {

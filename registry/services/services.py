@@ -50,16 +50,16 @@ class Services:
         self.config = config
         self.enqueue = enqueue
         self.queued = queued
-        self._made: dict[Callable[[Services], Any], Any] = {}
+        self._instances: dict[Callable[[Services], Any], Any] = {}
 
     def once(self, make: "Callable[[Services], Made]") -> Made:
         """Return the result of ``make`` for these services, which is called only once.
 
         Subjects store their process-wide objects this way, so that :class:`Services` need not know them.
         """
-        if make not in self._made:
-            self._made[make] = make(self)
-        instance: Made = self._made[make]
+        if make not in self._instances:
+            self._instances[make] = make(self)
+        instance: Made = self._instances[make]
         return instance
 
     @property

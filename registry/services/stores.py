@@ -32,24 +32,24 @@ class NumberedStores:
     """Numbered folders in which bytes wait until a process on any machine takes them."""
 
     def __init__(self, location: Place, folder: str = "") -> None:
-        self._place, self._folder = location, folder
+        self._location, self._folder = location, folder
 
-    def room(self, number: int) -> BlobStore:
+    def get_store(self, number: int) -> BlobStore:
         """Return the store of one room, which exists while it is not empty."""
-        return BlobStore(self._place, self._named(number))
+        return BlobStore(self._location, self._store_path(number))
 
-    def idle(self, seconds: float) -> Iterator[int]:
+    def iter_idle(self, seconds: float) -> Iterator[int]:
         """Yield the numbers of rooms unchanged for this number of seconds."""
         limit = time.time() - seconds
-        for name, moment in self._place.folders(self._folder):
+        for name, moment in self._location.folders(self._folder):
             if name.isdigit() and moment < limit:
                 yield int(name)
 
     def clear(self, number: int) -> None:
         """Delete a room with all its contents, as far as possible."""
-        self._place.clear(self._named(number))
+        self._location.clear(self._store_path(number))
 
-    def _named(self, number: int) -> str:
+    def _store_path(self, number: int) -> str:
         return f"{self._folder}/{number}".strip("/")
 
 

@@ -34,7 +34,7 @@ class Columns:
 
     used: ColumnMapping | None = None
     _is_new = False
-    _named: Mapping[str, str] = MappingProxyType({})
+    _columns_by_heading: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self, owner: Owner, kind: ColumnMapping.Kind, chosen_columns: Sequence[str] = (), headings_mark: str = ""
@@ -44,19 +44,21 @@ class Columns:
         Or an empty string for none.
         """
         columns = _COLUMNS[kind]
-        self._owner, self._kind, self._of = owner, kind, headings_mark
-        self._chosen = [column if column in columns else "" for column in chosen_columns]
+        self._owner, self._kind, self._headings_mark = owner, kind, headings_mark
+        self._chosen_columns = [column if column in columns else "" for column in chosen_columns]
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
         """Return the column of each heading, as :data:`registry.works.spreadsheets.ColumnChooser` requires."""
         if not can_be_assigned(headings):
             return None
         key = _compute_key(headings)
-        if self._named:
-            self._of, aliases = key.hex, _ALIASES[self._kind]
-            self._chosen = [self._named.get(heading, get_column(heading, aliases)) for heading in headings]
-        if (self._of, len(self._chosen)) == (key.hex, len(headings)):
-            pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen, strict=True)]
+        if self._columns_by_heading:
+            self._headings_mark, aliases = key.hex, _ALIASES[self._kind]
+            self._chosen_columns = [
+                self._columns_by_heading.get(heading, get_column(heading, aliases)) for heading in headings
+            ]
+        if (self._headings_mark, len(self._chosen_columns)) == (key.hex, len(headings)):
+            pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen_columns, strict=True)]
             self.used = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
             self._is_new = True
         else:
@@ -74,10 +76,10 @@ class Columns:
             if column not in columns:
                 hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
                 raise WrongUseError(_("There is no column named “%(column)s”.") % {"column": column[:100]}, hint=hint)
-        self._named = {heading.strip(): column for heading, column in columns_by_heading.items()}
+        self._columns_by_heading = {heading.strip(): column for heading, column in columns_by_heading.items()}
 
     @contextmanager
-    def remembered(self, *, by: str) -> Iterator[None]:
+    def remember_after(self, *, by: str) -> Iterator[None]:
         """Remember the choice once a table's headings are understood, even if its rows have errors."""
         try:
             yield

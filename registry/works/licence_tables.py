@@ -32,7 +32,7 @@ class LicenceTable:
     """Licences read from a table, before they are added to the ledger."""
 
     licences: tuple[NewLicence, ...]
-    understood: TableInterpretation
+    interpretation: TableInterpretation
 
     def __iter__(self) -> Iterator[NewLicence]:
         """Iterate over its licences."""
@@ -70,11 +70,11 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
         WrongRowsError: Rows are invalid and ``skips_invalid`` is not set.
     """
 
-    def read(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
+    def parse_row(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
         return _to_licence(row, order)
 
     table = read_table(
-        name, data, COLUMNS, required=REQUIRED, aliases=ALIASES, convert=read, is_ignored=is_ignored,
+        name, data, COLUMNS, required=REQUIRED, aliases=ALIASES, convert=parse_row, is_ignored=is_ignored,
         choose_columns=choose_columns,
         encoding=encoding, accepts_likely=accepts_likely,
     )  # fmt: skip
@@ -85,7 +85,7 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
             licences.append((line, normalise(replace(licence, works=_resolve_names(owner, works, by_name)))))
         except WrongUseError as error:
             errors.append((line, error))
-    interpretation = ReadTable(name, licences, table.understood, errors).checked(skips_invalid=skips_invalid)
+    interpretation = ReadTable(name, licences, table.interpretation, errors).check(skips_invalid=skips_invalid)
     return LicenceTable(tuple(licence for _line, licence in licences), interpretation)
 
 

@@ -43,7 +43,7 @@ def _register_file(services: Services, row: UploadFile) -> None:
         _finish_file(row, UploadFile.Outcome.KNOWN, existing_work)
         return
     try:
-        data = services.uploads.room(row.upload_id).get(row.digest)
+        data = services.uploads.get_store(row.upload_id).get(row.digest)
     except NotFoundError as error:
         message = Sentence("The bytes of the file are no longer stored.")
         raise RefusedError(message, reason="missing", hint=Sentence("Upload the file again.")) from error
@@ -84,4 +84,4 @@ def _delete_bytes(services: Services, row: UploadFile) -> None:
     """Delete the waiting bytes, unless another file of the upload with the same bytes still waits."""
     other_files = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
     if row.digest is not None and not other_files.exists():
-        services.uploads.room(row.upload_id).remove(row.digest)
+        services.uploads.get_store(row.upload_id).remove(row.digest)

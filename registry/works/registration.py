@@ -161,7 +161,9 @@ def _register(
             previous_size = 0 if row is None else get_quota_use(row.picture.size, row.picture.bytes_state)
             use_quota(services, owner, len(data) - previous_size)
             if row is None:
-                work = make_work(owner, new.declared, list(features.held_back), dict(file_metadata), new.source_name)
+                work = make_work(
+                    owner, new.declared, list(features.review_reasons), dict(file_metadata), new.source_name
+                )
                 submit_registration(work, digest)
                 row = WorkPicture(work=work)
             else:
@@ -291,7 +293,7 @@ def _replace_stated(row: WorkPicture, features: Features, metadata: Mapping[str,
     work = row.work
     vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
     work.conflicts.all().delete()
-    work.low_information, work.metadata, work.registered_at = list(features.held_back), dict(metadata), now()
+    work.low_information, work.metadata, work.registered_at = list(features.review_reasons), dict(metadata), now()
     submit_registration(work, features.digest)
     row.stated, row.progress, row.state, row.attempts = None, {}, StepState.TODO, 0
     return work

@@ -119,10 +119,10 @@ class ReadTable(Generic[Row]):
 
     name: str
     rows: list[tuple[int, Row]]
-    understood: TableInterpretation
+    interpretation: TableInterpretation
     wrong: list[tuple[int, WrongUseError]]
 
-    def checked(self, *, skips_invalid: bool) -> TableInterpretation:
+    def check(self, *, skips_invalid: bool) -> TableInterpretation:
         """Return the table's interpretation, with the rows that were skipped.
 
         Args:
@@ -139,7 +139,7 @@ class ReadTable(Generic[Row]):
             sentence = _("%(name)s has no rows below the headings.") % {"name": self.name}
             hint = _("Check that the table was saved completely and that its rows are in the first sheet.")
             raise WrongUseError(sentence, hint=hint)
-        return replace(self.understood, skipped=tuple((line, error.message) for line, error in errors))
+        return replace(self.interpretation, skipped=tuple((line, error.message) for line, error in errors))
 
 
 def read_lines(
@@ -156,7 +156,7 @@ def read_lines(
     Every line must be valid.
     """
     table = read_table(name, data, columns, required=required, aliases=aliases, convert=convert)
-    table.checked(skips_invalid=False)
+    table.check(skips_invalid=False)
     return [row for _line, row in table.rows]
 
 

@@ -56,7 +56,7 @@ class WorksTable(dict[str, DeclaredWork]):
         self, name: str, works: Iterable[tuple[str, DeclaredWork]], interpretation: TableInterpretation
     ) -> None:
         super().__init__(works)
-        self.name, self.understood = name, interpretation
+        self.name, self.interpretation = name, interpretation
 
 
 def parse_works_table(
@@ -78,7 +78,7 @@ def parse_works_table(
     """
     lines: dict[str, int] = {}
 
-    def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
+    def parse_row(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
         file = normalise_name(row["file"])
         if (earlier := lines.setdefault(file, line)) != line:
             raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier})
@@ -86,11 +86,11 @@ def parse_works_table(
         return file, parse_declaration({**row, **dates, "registrations": _parse_registrations(row["registrations"])})
 
     table = read_table(
-        name, data, WORK_COLUMNS, required=REQUIRED, aliases=WORK_ALIASES, convert=read,
+        name, data, WORK_COLUMNS, required=REQUIRED, aliases=WORK_ALIASES, convert=parse_row,
         is_ignored=is_ignored, choose_columns=choose_columns,
         encoding=encoding,
     )  # fmt: skip
-    interpretation = table.checked(skips_invalid=skips_invalid)
+    interpretation = table.check(skips_invalid=skips_invalid)
     return WorksTable(name, (row for _line, row in table.rows), interpretation)
 
 

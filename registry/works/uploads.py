@@ -57,7 +57,7 @@ class SentFile:
 
     name: str
     size: int
-    read: Callable[[], bytes]
+    load: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +151,12 @@ def receive_files(
     remaining_quota = get_remaining_quota(services, upload.owner) - (
         waiting_files.aggregate(sum=Sum("size"))["sum"] or 0
     )
-    room = services.uploads.room(upload.pk)
+    room = services.uploads.get_store(upload.pk)
     for sent in files:
         if not sent.size or sent.size > max_bytes:
             rows.append(_make_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
             continue
-        data = sent.read()
+        data = sent.load()
         digest = Digest.of(data)
         if find_blocked([digest]):
             rows.append(_make_refused(upload, sent.name, sent.size, digest, "blocked"))
@@ -267,7 +267,7 @@ def list_shared_lines(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
 
 def delete_idle(services: Services) -> None:
     """Delete the waiting bytes of uploads that have no unfinished files and received none lately."""
-    idle = set(services.uploads.idle(IDLE_SECONDS))
+    idle = set(services.uploads.iter_idle(IDLE_SECONDS))
     unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=idle)
     for pk in idle - set(unfinished.values_list("upload_id", flat=True)):
         services.uploads.clear(pk)
@@ -276,7 +276,7 @@ def delete_idle(services: Services) -> None:
 def delete_bytes(services: Services, digest: Digest) -> None:
     """Delete bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
-        services.uploads.room(pk).remove(digest)
+        services.uploads.get_store(pk).remove(digest)
 
 
 def _make_refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:

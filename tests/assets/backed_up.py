@@ -68,7 +68,7 @@ class BackedUpInstallation:
         fields = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
         notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **fields)
         NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
-        self.told = self.back_up("backup")
+        self.description = self.back_up("backup")
         self.back_up("all.tar")
         self.answers = summarize(self.services)
 

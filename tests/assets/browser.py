@@ -41,7 +41,7 @@ class Tab:
         self.call("Page.navigate", url=address)
         self.wait(f"location.href === {json.dumps(address)} && document.readyState === 'complete'")
 
-    def ask(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
+    def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
         """Evaluate an expression, await promises, and return the value."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
@@ -59,13 +59,13 @@ class Tab:
                 return
         raise TimeoutError(expression)
 
-    def choose(self, selector: str, files: Sequence[Path]) -> None:
+    def select_files(self, selector: str, files: Sequence[Path]) -> None:
         """Select files, or a folder, in a file input."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in files])
 
-    def picture(self, path: Path, width: int, height: int, *, dark: bool = False) -> None:
+    def save_screenshot(self, path: Path, width: int, height: int, *, dark: bool = False) -> None:
         """Save a PNG screenshot of a window of this size in CSS pixels."""
         scheme = "dark" if dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

@@ -117,7 +117,7 @@ class Scene:
     folder: Path
     blobs: FolderBlobStore
     log: Log
-    sealed: SealedCase
+    sealed_case: SealedCase
     facts: CaseFacts
     proofs: Proofs
     trust: Trust
@@ -128,7 +128,7 @@ class Scene:
     def write(self, path: Path, proofs: Proofs | None = None) -> Path:
         """Write the bundle to a path."""
         with path.open("wb") as out:
-            write_bundle(out, self.sealed, self.proofs if proofs is None else proofs, self.blobs)
+            write_bundle(out, self.sealed_case, self.proofs if proofs is None else proofs, self.blobs)
         return path
 
 
@@ -173,15 +173,15 @@ def reseal(
     """Seal other facts with the same owner's key: a new seal with its own log entry, without receipts."""
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
-        for file in scene.sealed.manifest.files
-        if file.role not in FROM_FACTS and file.path not in facts.absent
+        for file in scene.sealed_case.manifest.files
+        if file.role not in FROM_FACTS and file.path not in facts.omitted_files
     ]
     sealed_case = seal(
         facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs
     )
     entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case), entered_at)
     proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
-    return replace(scene, sealed=sealed_case, facts=facts, proofs=proofs)
+    return replace(scene, sealed_case=sealed_case, facts=facts, proofs=proofs)
 
 
 def with_consistency_proofs(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, ...]:
@@ -272,7 +272,7 @@ def empty_pdf() -> bytes:
 
 def _build_attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     [match], [sighting] = facts.matches, facts.sightings
-    pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
+    pair = Pair.from_verification(found_bytes(seed), registered_bytes(seed), match.verification)
     files = {path: draw(view, pair) for view, path in DRAWING_PATHS.items() if match.drawings}
     files |= captured_page_files(sighting.captures[0].started, found_bytes(seed))
     by_path = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}

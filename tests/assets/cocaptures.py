@@ -107,7 +107,7 @@ class ConfirmedBundle:
     scene: Scene
     log: Log
     key: KeySigner  # key of the partner's log
-    said: Statement
+    statement: Statement
     files: Files
     trust: Trust
     folder: Path
@@ -115,8 +115,8 @@ class ConfirmedBundle:
     @property
     def picture(self) -> Visited:
         """Return the partner's statement about the image."""
-        assert self.said.picture is not None
-        return self.said.picture
+        assert self.statement.picture is not None
+        return self.statement.picture
 
     def answer(self, sealed_statement: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """Return the answer that the requester records for a statement."""
@@ -128,14 +128,14 @@ class ConfirmedBundle:
             answer = replace(answer, agrees=agrees, differs=differs)
         return replace(answer, **other)
 
-    def lie(self, *answers: PartnerAnswer, challenge: bytes = CHALLENGE) -> Files:
+    def seal_answers(self, *answers: PartnerAnswer, challenge: bytes = CHALLENGE) -> Files:
         """Return the bundle with these answers instead, sealed with a stranger's key."""
         data = Cocapture(challenge, answers).to_json()
         return seal_lie(self.files, lambda _, files: files.update({PLACE: data}))
 
-    def says(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
+    def answer_with(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
         """Return an answer whose statement has other fields, sealed by the partner with its own key."""
-        return self.answer(seal_statement(self.log, replace(self.said, **other)))
+        return self.answer(seal_statement(self.log, replace(self.statement, **other)))
 
 
 def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
@@ -150,7 +150,7 @@ def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
         logs=tuple(replace(trusted_log, operator="Ann") for trusted_log in scene.trust.logs),
         partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
     )
-    files = {path: scene.blobs.get(file.sha256) for file in scene.sealed.manifest.files for path in [file.path]}
+    files = {path: scene.blobs.get(file.sha256) for file in scene.sealed_case.manifest.files for path in [file.path]}
     confirmed = ConfirmedBundle(scene, log, key, partner_statement, files, trust, folder)
     record = Cocapture(CHALLENGE, (confirmed.answer(seal_statement(log, partner_statement)),))
     facts = replace(
@@ -159,7 +159,7 @@ def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
     )
     content_files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
-        for file in scene.sealed.manifest.files
+        for file in scene.sealed_case.manifest.files
         if file.role not in FROM_FACTS
     ]
     content = ContentFile(PLACE, "cocapture", "application/json", scene.blobs.put(record.to_json()))
@@ -172,7 +172,7 @@ def confirm_capture(scene: Scene, folder: Path) -> ConfirmedBundle:
     with path.open("wb") as out:
         write_bundle(out, sealed_case, proofs, scene.blobs)
     return replace(
-        confirmed, scene=replace(scene, facts=facts, sealed=sealed_case, proofs=proofs), files=read_files(path)
+        confirmed, scene=replace(scene, facts=facts, sealed_case=sealed_case, proofs=proofs), files=read_files(path)
     )
 
 
@@ -212,12 +212,12 @@ def _change_statement(bundle: ConfirmedBundle) -> Files:
 
 
 def _change_record(change: Callable[[Any], object]) -> Callable[[ConfirmedBundle], Files]:
-    def made(bundle: ConfirmedBundle) -> Files:
+    def apply(bundle: ConfirmedBundle) -> Files:
         record = json.loads(bundle.files[PLACE])
         change(record)
         return seal_lie(bundle.files, _replace_record(canonical(record)))
 
-    return made
+    return apply
 
 
 def _replace_record(data: bytes) -> Lie:
@@ -227,38 +227,40 @@ def _replace_record(data: bytes) -> Lie:
 def _claim_other_bytes(bundle: ConfirmedBundle) -> Files:
     """Claim agreement although the partner saw other bytes."""
     picture = replace(bundle.picture, sha256=Digest.of(b"other"))
-    agrees = tuple(name for name in bundle.answer(seal_statement(bundle.log, bundle.said)).agrees)
-    return bundle.lie(replace(bundle.says(picture=picture), agrees=agrees, differs=()))
+    agrees = tuple(name for name in bundle.answer(seal_statement(bundle.log, bundle.statement)).agrees)
+    return bundle.seal_answers(replace(bundle.answer_with(picture=picture), agrees=agrees, differs=()))
 
 
 def _report_other_bytes(bundle: ConfirmedBundle) -> Files:
-    return bundle.lie(bundle.says(picture=replace(bundle.picture, sha256=Digest.of(b"other"))))
+    return bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture, sha256=Digest.of(b"other"))))
 
 
 def _use_other_key(bundle: ConfirmedBundle) -> Files:
     """Use a log of the same name that signs with another key."""
-    return bundle.lie(bundle.answer(seal_statement(create_log(bundle.folder / "other-key"), bundle.said)))
+    return bundle.seal_answers(bundle.answer(seal_statement(create_log(bundle.folder / "other-key"), bundle.statement)))
 
 
 def _use_other_log(bundle: ConfirmedBundle) -> Files:
-    return bundle.lie(
-        bundle.answer(seal_statement(create_log(bundle.folder / "other-log", "c.example/log"), bundle.said))
+    return bundle.seal_answers(
+        bundle.answer(seal_statement(create_log(bundle.folder / "other-log", "c.example/log"), bundle.statement))
     )
 
 
 def _use_unpinned_log(bundle: ConfirmedBundle) -> Files:
     log = create_log(bundle.folder / "unpinned", "c.example/log")
-    return bundle.lie(bundle.answer(seal_statement(log, bundle.said), log=log.vkey()))
+    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.vkey()))
 
 
 def _use_own_log(bundle: ConfirmedBundle) -> Files:
-    return bundle.lie(bundle.answer(seal_statement(bundle.scene.log, bundle.said), log=bundle.scene.log.vkey()))
+    return bundle.seal_answers(
+        bundle.answer(seal_statement(bundle.scene.log, bundle.statement), log=bundle.scene.log.vkey())
+    )
 
 
 def _use_own_key(bundle: ConfirmedBundle) -> Files:
     """Use the installation's own key under another name."""
     log = create_log(bundle.folder / "own-key", "c.example/log", bundle.scene.log_key)
-    return bundle.lie(bundle.answer(seal_statement(log, bundle.said), log=log.vkey()))
+    return bundle.seal_answers(bundle.answer(seal_statement(log, bundle.statement), log=log.vkey()))
 
 
 def _fork_log(bundle: ConfirmedBundle) -> Files:
@@ -267,13 +269,13 @@ def _fork_log(bundle: ConfirmedBundle) -> Files:
     for story in ("one", "other"):
         log = create_log(bundle.folder / f"forked-{story}", ORIGIN, bundle.key)
         append_entry(log, EntryType.SLICE, {"story": story})
-        answers.append(bundle.answer(seal_statement(log, bundle.said)))
-    return bundle.lie(*answers)
+        answers.append(bundle.answer(seal_statement(log, bundle.statement)))
+    return bundle.seal_answers(*answers)
 
 
 def _repeat_statement(bundle: ConfirmedBundle) -> Files:
-    answer = bundle.answer(seal_statement(bundle.log, bundle.said))
-    return bundle.lie(answer, answer)
+    answer = bundle.answer(seal_statement(bundle.log, bundle.statement))
+    return bundle.seal_answers(answer, answer)
 
 
 _PAGE = "https://copies.example/"
@@ -282,46 +284,52 @@ LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
     "other bytes, told as the same": (_claim_other_bytes, CHECK, "failed"),
     "other bytes": (_report_other_bytes, CHECK, "not checked"),
     "no picture": (
-        lambda bundle: bundle.lie(bundle.says(picture=replace(bundle.picture, sha256=None, status=404))), CHECK,
+        lambda bundle: bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture,
+        sha256=None, status=404))), CHECK,
         "not checked",
     ),
     "another page": (
-        lambda bundle: bundle.lie(bundle.says(page=replace(bundle.said.page, url=f"{_PAGE}other"))), CHECK, "failed"
+        lambda bundle: bundle.seal_answers(bundle.answer_with(page=replace(bundle.statement.page,
+        url=f"{_PAGE}other"))), CHECK, "failed"
     ),
     "another picture": (
-        lambda bundle: bundle.lie(bundle.says(picture=replace(bundle.picture,
+        lambda bundle: bundle.seal_answers(bundle.answer_with(picture=replace(bundle.picture,
         url=f"{_PAGE}other.jpg"))), CHECK, "failed"
     ),
-    "no picture asked": (lambda bundle: bundle.lie(bundle.says(picture=None)), CHECK, "failed"),
+    "no picture asked": (lambda bundle: bundle.seal_answers(bundle.answer_with(picture=None)), CHECK, "failed"),
     "a statement of another day": (
-        lambda bundle: bundle.lie(
-            bundle.says(started=bundle.said.started - timedelta(days=1),
-                finished=bundle.said.finished - timedelta(days=1))
+        lambda bundle: bundle.seal_answers(
+            bundle.answer_with(started=bundle.statement.started - timedelta(days=1),
+                finished=bundle.statement.finished - timedelta(days=1))
         ),
         CHECK, "failed",
     ),
     "a visit that ends before it begins": (
-        lambda bundle: bundle.lie(bundle.says(finished=bundle.said.started - timedelta(seconds=1))), CHECK, "failed"
+        lambda bundle: bundle.seal_answers(bundle.answer_with(finished=bundle.statement.started - timedelta(
+            seconds=1))), CHECK, "failed"
     ),
     "an entry of another day": (
-        lambda bundle: bundle.lie(
-            bundle.answer(replace(seal_statement(bundle.log, bundle.said),
-                time=bundle.said.started + timedelta(days=2)))
+        lambda bundle: bundle.seal_answers(
+            bundle.answer(replace(seal_statement(bundle.log, bundle.statement),
+                time=bundle.statement.started + timedelta(days=2)))
         ),
         CHECK, "failed",
     ),
     "a capture of another day": (_move_capture, CHECK, "failed"),
     "another format": (
-        lambda bundle: bundle.lie(bundle.says(format="exhibit-cocapture/9")), "seen-twice:01-1", "failed",
+        lambda bundle: bundle.seal_answers(bundle.answer_with(format="exhibit-cocapture/9")), "seen-twice:01-1",
+            "failed",
     ),
-    "an answer to another log": (lambda bundle: bundle.lie(bundle.says(asked_by="d.example/log")), CHECK, "failed"),
-    "an answer to another challenge": (lambda bundle: bundle.lie(bundle.says(challenge=bytes(32))), CHECK, "failed"),
+    "an answer to another log": (lambda bundle: bundle.seal_answers(bundle.answer_with(asked_by="d.example/log")),
+        CHECK, "failed"),
+    "an answer to another challenge": (lambda bundle: bundle.seal_answers(bundle.answer_with(challenge=bytes(32))),
+        CHECK, "failed"),
     "another challenge in the file": (
-        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said)),
+        lambda bundle: bundle.seal_answers(bundle.answer(seal_statement(bundle.log, bundle.statement)),
         challenge=bytes(32)), CHECK, "failed"
     ),
     "another kind of entry": (
-        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said,
+        lambda bundle: bundle.seal_answers(bundle.answer(seal_statement(bundle.log, bundle.statement,
         EntryType.CASE))), CHECK, "failed"
     ),
     "another log": (_use_other_log, CHECK, "failed"),
@@ -330,7 +338,8 @@ LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
     "ourselves": (_use_own_log, CHECK, "failed"),
     "ourselves by another name": (_use_own_key, CHECK, "failed"),
     "a key that is none": (
-        lambda bundle: bundle.lie(bundle.answer(seal_statement(bundle.log, bundle.said), log="b+1+A")), CHECK, "failed"
+        lambda bundle: bundle.seal_answers(bundle.answer(seal_statement(bundle.log, bundle.statement),
+        log="b+1+A")), CHECK, "failed"
     ),
     "a forked log": (_fork_log, "heads", "failed"),
     "one statement twice": (_repeat_statement, "seen-twice:01-1-2", "failed"),
@@ -366,7 +375,7 @@ LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
         "failed"),
     "neither missing nor there": (_change_record(lambda record: record["answers"][0].update(sealed=None)), CHECK,
         "failed"),
-    "missing": (lambda bundle: bundle.lie(bundle.answer(None)), CHECK, "not checked"),
+    "missing": (lambda bundle: bundle.seal_answers(bundle.answer(None)), CHECK, "not checked"),
     "a field of its own": (_change_statement, "seen-twice:01-1", "failed"),
     "another format of the file": (_change_record(lambda record: record.update(format="other/1")), "seen-twice:01-1",
         "failed"),
@@ -377,7 +386,7 @@ LIES: dict[str, tuple[Callable[[ConfirmedBundle], Files], str, str]] = {
     "a capture without its "
     "surroundings": (lambda bundle: seal_lie(bundle.files, _remove_network_record), CHECK, "failed"),
     "seventeen answers": (
-        lambda bundle: bundle.lie(*[bundle.answer(None)] * 17), "seen-twice:01-1", "failed"
+        lambda bundle: bundle.seal_answers(*[bundle.answer(None)] * 17), "seen-twice:01-1", "failed"
     ),
 }  # fmt: skip
 """Lies about a capture that a partner saw, the check that detects each, and its message."""

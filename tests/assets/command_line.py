@@ -46,7 +46,7 @@ class CommandResult:
     err: str
 
     @property
-    def answer(self) -> Any:  # noqa: ANN401 - any JSON
+    def json(self) -> Any:  # noqa: ANN401 - any JSON
         """Return the JSON that the command printed."""
         return json.loads(self.out)
 
@@ -60,15 +60,15 @@ class Commands:
         """Run `exhibit WORDS` with ``stdin`` as standard input, and check its exit code."""
         raise NotImplementedError
 
-    def ask(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 - any JSON
+    def run_json(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 - any JSON
         """Run `exhibit WORDS --json` and return the JSON."""
-        return self.run(*words, "--json", code=code).answer
+        return self.run(*words, "--json", code=code).json
 
     def api(self, method: str, path: str, *words: object, code: int = 0, **fields: object) -> Any:  # noqa: ANN401 - any JSON
         """Call an API operation with fields, and return its response, or None for an empty one."""
         options = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
         result = self.run("api", method, path, *words, *options, code=code)
-        return result.answer if result.out else None
+        return result.json if result.out else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,15 @@ class CommandLine(Commands):
         """
         arguments = [str(word) for word in words]
         result = (
-            self._forked(arguments, stdin) if self.forking and not settings else self._run(arguments, stdin, settings)
+            self._run_forked(arguments, stdin)
+            if self.forking and not settings
+            else self._run(arguments, stdin, settings)
         )
         assert code is None or result.code == code, result
         assert "Traceback" not in result.err + result.out
         return result
 
-    def started(self, *words: object) -> "subprocess.Popen[str]":
+    def start(self, *words: object) -> "subprocess.Popen[str]":
         """Start `exhibit WORDS` in its own session."""
         return subprocess.Popen(
             [sys.executable, "-m", "desk", *map(str, words)],
@@ -130,7 +132,7 @@ class CommandLine(Commands):
         )
         return CommandResult(process.returncode, process.stdout, process.stderr)
 
-    def _forked(self, arguments: list[str], stdin: str) -> CommandResult:
+    def _run_forked(self, arguments: list[str], stdin: str) -> CommandResult:
         assert self.forking is not None
         assert self.forking.stdin is not None
         assert self.forking.stdout is not None

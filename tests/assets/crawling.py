@@ -191,7 +191,7 @@ def has_delay(site: Site, delay: float) -> bool:
 
     A busy machine may record one of them late, by up to half a delay.
     """
-    times = [request.at for request in site.seen if not request.path.startswith(("/robots", "/.well-known"))]
+    times = [request.at for request in site.requests if not request.path.startswith(("/robots", "/.well-known"))]
     return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
 
 

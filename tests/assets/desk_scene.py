@@ -118,12 +118,12 @@ class Scene:
         decision_fields = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
         self.group = self.studio.group_decisions.create(wanted=asdict(CaseFilter()), **decision_fields)
         self.alice, self.bob = (
-            self.person("alice", self.studio, Role.OWNER),
-            self.person("bob", self.studio, Role.VIEWER),
+            self.create_client("alice", self.studio, Role.OWNER),
+            self.create_client("bob", self.studio, Role.VIEWER),
         )
-        self.charlie = self.person("charlie", agency, Role.OWNER)
+        self.charlie = self.create_client("charlie", agency, Role.OWNER)
 
-    def person(self, name: str, of: Owner, role: Role) -> Client:
+    def create_client(self, name: str, of: Owner, role: Role) -> Client:
         """Create a user with a role and return a signed-in client."""
         user = User.objects.create_user(
             username=f"{name}@example.org", email=f"{name}@example.org", password="not used"

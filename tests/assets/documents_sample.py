@@ -98,7 +98,7 @@ def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
     cut = registered.crop((0, 18, 864, 600))
     copy = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
     found_data, work = encoded(copy, "WEBP"), encoded(registered)
-    pair = Pair.of(found_data, work, VERIFICATION)
+    pair = Pair.from_verification(found_data, work, VERIFICATION)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
     return {"data/work/01.jpg": work, "data/sightings/01/image.webp": found_data, **drawings}
 

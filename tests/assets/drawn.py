@@ -31,7 +31,7 @@ def build_verification(*transforms: ArrayLike, pieces: Sequence[Piece] = ()) -> 
 
 def build_pair(found_picture: Image.Image | bytes, *transforms: ArrayLike) -> Pair:
     """Return the sighted image paired with the generated one, whose copies it shows."""
-    return Pair.of(
+    return Pair.from_verification(
         found_picture if isinstance(found_picture, bytes) else encoded(found_picture),
         DATA,
         build_verification(*transforms),

@@ -66,7 +66,7 @@ class EvmChain:
         """Number of the newest block."""
         return int(self.chain.get_canonical_head().block_number)
 
-    def mine(self, blocks: int = 1) -> None:
+    def mine_blocks(self, blocks: int = 1) -> None:
         """Mine blocks. The first contains the pending transactions."""
         for _ in range(blocks):
             pending = sorted(self.pool.values(), key=lambda each: (each.sender, each.nonce))
@@ -106,10 +106,10 @@ class EvmChain:
         return hex(max([mined, *nonces]) if block == "pending" else mined)
 
     def eth_estimateGas(self, call: dict[str, str]) -> str:  # noqa: N802
-        return hex(self.chain.estimate_gas(self._spoofed(call), self.chain.get_canonical_head()))
+        return hex(self.chain.estimate_gas(self._spoof_transaction(call), self.chain.get_canonical_head()))
 
     def eth_call(self, call: dict[str, str], _block: str) -> str:
-        return _hex(self.chain.get_transaction_result(self._spoofed(call), self.chain.get_canonical_head()))
+        return _hex(self.chain.get_transaction_result(self._spoof_transaction(call), self.chain.get_canonical_head()))
 
     def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802
         sent = self.chain.get_vm().get_transaction_builder().decode(_bytes(raw))
@@ -157,7 +157,7 @@ class EvmChain:
             return int(number), int(index)
         return None
 
-    def _spoofed(self, call: dict[str, str]) -> SpoofTransaction:
+    def _spoof_transaction(self, call: dict[str, str]) -> SpoofTransaction:
         sender = _bytes(call.get("from", _hex(ANYBODY)))
         transaction = self.chain.create_unsigned_transaction(
             nonce=self.chain.get_vm().state.get_nonce(sender),
@@ -241,15 +241,15 @@ def running_evm_chain(chain: EvmChain) -> Iterator[str]:
     """Serve a chain on loopback during the ``with`` block, and yield its URL."""
     server = LoopbackServer()
     serve: Callable[[HttpRequest], HttpResponse] = chain.answer
-    with server.running(serve):
+    with server.serve(serve):
         yield server.url
 
 
 def deploy_contract(chain: EvmChain, anchor: EvmAnchor) -> bytes:
     """Deploy an anchor's contract on a chain and return its address."""
     transaction = anchor.deploy()
-    chain.mine()
-    address = anchor.deployed(transaction)
+    chain.mine_blocks()
+    address = anchor.find_deployed_contract(transaction)
     assert address is not None
     return address
 

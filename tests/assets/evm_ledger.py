@@ -53,7 +53,7 @@ class Ledger:
         """Return a complete receipt for a digest, with one more block above it."""
         anchor = self.anchor()
         receipt = anchor.upgrade(digest, anchor.submit(digest))
-        self.chain.mine()
+        self.chain.mine_blocks()
         return anchor.upgrade(digest, receipt)
 
 

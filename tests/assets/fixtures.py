@@ -83,7 +83,7 @@ MAX_CACHED_PICTURES = 200
 def _cache_by_pixels(measure: Callable[..., Result]) -> Callable[..., Result]:
     cached: dict[object, Result] = {}
 
-    def remembered(pixels: NDArray[np.uint8], *arguments: object) -> Result:
+    def measure_cached(pixels: NDArray[np.uint8], *arguments: object) -> Result:
         key = pixels.shape, sha256(pixels.tobytes()).digest(), arguments
         if key not in cached:
             if len(cached) == MAX_CACHED_PICTURES:
@@ -91,7 +91,7 @@ def _cache_by_pixels(measure: Callable[..., Result]) -> Callable[..., Result]:
             cached[key] = measure(pixels, *arguments)
         return cached[key]
 
-    return remembered
+    return measure_cached
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ class ContributorInstallation:
     studio: Owner
     folder: Path
 
-    def invited(self, name: str = "Ann", networks: tuple[str, ...] = (LOOPBACK,)) -> tuple[Contributor, Iterator[int]]:
+    def invite(self, name: str = "Ann", networks: tuple[str, ...] = (LOOPBACK,)) -> tuple[Contributor, Iterator[int]]:
         """Invite a contributor; returns its row, and its machine as an iterator: each ``next`` processes one lease."""
         row, token = contributors.invite(name, by="operator")
         config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
         return row, help_installation(config, self.url, token)
 
-    def waiting(self, paths: Sequence[str]) -> Crawl:
+    def start_list_crawl(self, paths: Sequence[str]) -> Crawl:
         """Start a crawl whose images wait in slices that no machine has claimed."""
         watch = lists.get_or_create_watch(self.studio, "list", by="operator")
         watch.politeness = FAST
@@ -58,7 +58,7 @@ class ContributorInstallation:
         row.refresh_from_db()
         return lease
 
-    def lie(self) -> None:
+    def falsify_results(self) -> None:
         """Falsify the results of a machine: the hashes are not those of the images that it names."""
         for result in EdgeResult.objects.filter(outcome="came"):
             turned = bytes(255 - byte for byte in bytes(result.hashes))

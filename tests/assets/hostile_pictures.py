@@ -19,7 +19,7 @@ def lzw(pixels: int) -> bytes:
     """Return zeros for this number of pixels, compressed as in GIF (GIF89a, appendix F), in sub-blocks."""
     bits, filled, out = 0, 0, bytearray()
 
-    def put(code: int, width: int) -> None:
+    def write_code(code: int, width: int) -> None:
         nonlocal bits, filled
         bits |= code << filled
         filled += width
@@ -30,18 +30,18 @@ def lzw(pixels: int) -> bytes:
 
     width = 3
     while pixels > 0:
-        put(4, width)
-        put(0, 3)
+        write_code(4, width)
+        write_code(0, 3)
         width, code, length = 3, 6, 1
         pixels -= 1
         while pixels > 0 and code < 4096:
-            put(code, width)
+            write_code(code, width)
             length += 1
             pixels -= length
             code += 1
             width = min(12, max(width, code.bit_length()))
-    put(5, width)
-    put(0, 7)
+    write_code(5, width)
+    write_code(0, 7)
     return bytes([2]) + b"".join(
         bytes([len(out[at : at + 255])]) + out[at : at + 255] for at in range(0, len(out), 255)
     )

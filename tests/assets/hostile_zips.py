@@ -40,7 +40,7 @@ def with_deflated_bytes(data: bytes, more: int) -> bytes:
 def hostile_zips() -> dict[str, bytes]:
     """Return hostile ZIPs by defect. None may be accepted as a bundle."""
 
-    def written(*entries: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    def build(*entries: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
         out = BytesIO()
         with zipfile.ZipFile(out, "w", compression) as target:
             for name, data in entries:
@@ -49,13 +49,13 @@ def hostile_zips() -> dict[str, bytes]:
 
     link = zipfile.ZipInfo("data/a.txt")
     link.create_system, link.external_attr = 3, 0o120777 << 16
-    bomb = written(("data/a.txt", bytes(100 << 20)), compression=zipfile.ZIP_DEFLATED)
+    bomb = build(("data/a.txt", bytes(100 << 20)), compression=zipfile.ZIP_DEFLATED)
     liar = bytearray(bomb)
     struct.pack_into("<I", liar, liar.index(b"PK\x01\x02") + 24, 1000)
-    overlap = bytearray(written(("a.txt", b"x" * 100), ("b.txt", b"x" * 100)))
+    overlap = bytearray(build(("a.txt", b"x" * 100), ("b.txt", b"x" * 100)))
     struct.pack_into("<I", overlap, overlap.index(b"PK\x01\x02", overlap.index(b"PK\x01\x02") + 1) + 42, 0)
-    deflated = written(("bagit.txt", b"x" * 500), compression=zipfile.ZIP_DEFLATED)
-    around = {prefix: written((f"{prefix}bagit.txt", b""), (f"{prefix}data/a.txt", b"x")) for prefix in TOPS}
+    deflated = build(("bagit.txt", b"x" * 500), compression=zipfile.ZIP_DEFLATED)
+    around = {prefix: build((f"{prefix}bagit.txt", b""), (f"{prefix}data/a.txt", b"x")) for prefix in TOPS}
     return {
         **{f"everything in {prefix!r}": data for prefix, data in around.items()},
         "an end beyond all": b"PK\x03\x04" + LOCATOR.pack(b"PK\x06\x07", 0, 2**64 - 1, 1) + end_record(0, FULL, FULL),
@@ -63,19 +63,19 @@ def hostile_zips() -> dict[str, bytes]:
         "a file behind the end": with_far_offset(2**31),
         "packed bytes that break off": with_deflated_bytes(deflated, -1),
         "packed bytes with more behind": with_deflated_bytes(deflated, 3),
-        "another end behind the end": written(("bagit.txt", b"")) + b"PK\x05\x06",
-        "a mark before a name": written(("\ufeffbagit.txt", b""), ("\ufeffdata/a.txt", b"x")),
-        "a way out": written(("bagit.txt", b""), ("../outside.txt", b"x")),
-        "a name twice": written(("data/a.txt", b"one"), ("DATA/A.TXT", b"two")),
-        "a file that is a folder": written(("data", b"one"), ("data/a.txt", b"two")),
-        "a link": written((link, b"/etc/passwd")),
+        "another end behind the end": build(("bagit.txt", b"")) + b"PK\x05\x06",
+        "a mark before a name": build(("\ufeffbagit.txt", b""), ("\ufeffdata/a.txt", b"x")),
+        "a way out": build(("bagit.txt", b""), ("../outside.txt", b"x")),
+        "a name twice": build(("data/a.txt", b"one"), ("DATA/A.TXT", b"two")),
+        "a file that is a folder": build(("data", b"one"), ("data/a.txt", b"two")),
+        "a link": build((link, b"/etc/passwd")),
         "a bomb": bomb,
         "a bomb that lies": bytes(liar),
         "overlapping files": bytes(overlap),
-        "another method": written(("data/a.txt", b"x" * 100), compression=zipfile.ZIP_BZIP2),
-        "markup as a name": written((f"data/{HOSTILE}.txt", b"x")),
-        "nothing in it": written(),
-        "a cut ZIP": written(("data/a.txt", os.urandom(500)))[:-10],
+        "another method": build(("data/a.txt", b"x" * 100), compression=zipfile.ZIP_BZIP2),
+        "markup as a name": build((f"data/{HOSTILE}.txt", b"x")),
+        "nothing in it": build(),
+        "a cut ZIP": build(("data/a.txt", os.urandom(500)))[:-10],
         "text": b"no bundle at all",
         "nothing": b"",
     }

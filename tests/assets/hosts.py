@@ -100,7 +100,7 @@ class Hosts:
             self._switch = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
         except FileNotFoundError as error:
             raise NoNamespacesError(str(error)) from error
-        self._ask("ip link set lo up && ip link add switch type bridge && ip link set switch up")
+        self._run_script("ip link set lo up && ip link add switch type bridge && ip link set switch up")
 
     def add(self, name: str, *numbers: int) -> Host:
         """Start a host with the addresses 10.77.0.NUMBER."""
@@ -109,13 +109,13 @@ class Hosts:
         commands = "\n".join(f"ip addr add {address}/16 dev eth0" for address in addresses)
         (folder / "up.sh").write_text(_UP.format(name=name, root=self._root, addresses=commands))
         new = "unshare --net --mount --uts --pid --fork --kill-child --mount-proc --propagation private"
-        outer = self._ask(f"{new} sh -e {folder}/up.sh > {folder}/.said 2>&1 & echo $!")
+        outer = self._run_script(f"{new} sh -e {folder}/up.sh > {folder}/.said 2>&1 & echo $!")
         children = Path(f"/proc/{outer}/task/{outer}/children")
         try:
             wait_until(lambda: children.read_text().split(), 5)
             first = int(children.read_text())
-            self._ask(f"ip link add to-{name} type veth peer name eth0 netns {first}")
-            self._ask(f"ip link set to-{name} master switch && ip link set to-{name} up")
+            self._run_script(f"ip link add to-{name} type veth peer name eth0 netns {first}")
+            self._run_script(f"ip link set to-{name} master switch && ip link set to-{name} up")
             wait_until((folder / ".up").exists, 10)
         except (AssertionError, OSError, ValueError) as error:
             raise NoNamespacesError((folder / ".said").read_text()) from error
@@ -132,7 +132,7 @@ class Hosts:
         """Cut a host's power, so that none of its packets arrive any more. A host that is off stays off."""
         host = self._made[name]
         if Path(f"/proc/{host.first}").exists():
-            self._ask(f"ip link set to-{name} down")
+            self._run_script(f"ip link set to-{name} down")
             os.kill(host.first, signal.SIGKILL)
             for process in host.running:
                 process.communicate(timeout=30)
@@ -143,7 +143,7 @@ class Hosts:
             self.switch_off(name)
         self._switch.communicate("exit\n", 30)
 
-    def _ask(self, script: str) -> str:
+    def _run_script(self, script: str) -> str:
         assert self._switch.stdin is not None
         assert self._switch.stdout is not None
         try:

@@ -103,7 +103,7 @@ def _replace_image(data: bytes) -> Lie:
 def _paint(box: tuple[int, int, int, int], colour: tuple[int, int, int], quality: int = 95) -> Callable[[bytes], bytes]:
     """Paint a rectangle on an image; the box is given in hundredths of its sides."""
 
-    def painted(data: bytes) -> bytes:
+    def paint(data: bytes) -> bytes:
         with Image.open(io.BytesIO(data)) as opened:
             picture = opened.convert("RGB")
         corners = [round(side * share / 100) for side, share in zip((*picture.size, *picture.size), box, strict=True)]
@@ -112,7 +112,7 @@ def _paint(box: tuple[int, int, int, int], colour: tuple[int, int, int], quality
         picture.save(out, "JPEG", quality=quality, subsampling=0)
         return out.getvalue()
 
-    return painted
+    return paint
 
 
 def _recompress(data: bytes) -> bytes:

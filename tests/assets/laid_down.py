@@ -43,10 +43,10 @@ class _StoredScene:
 
     inline: SyncRunner
     config: Config
-    waiting: tuple[tuple[Job, list[int]], ...]
+    jobs: tuple[tuple[Job, list[int]], ...]
     rows: dict[str, bytes]
     files: Path
-    made: object
+    result: object
 
 
 _STORED_SCENES: dict[Hashable, _StoredScene] = {}
@@ -64,7 +64,7 @@ def restore_scene(inline: SyncRunner, build: Callable[..., Result], *arguments: 
     key = (build.__module__, build.__qualname__, arguments, repr(replace(config, data_dir=Path())), files)
     if (stored := _STORED_SCENES.get(key)) is not None:
         _restore(stored, inline)
-        return cast("Result", _copy_for(inline, stored.made, stored.inline))
+        return cast("Result", _copy_for(inline, stored.result, stored.inline))
     result = build(inline, *arguments)
     rows = {table: _dump_table(table) for table in _tables_with_rows()}
     stored_files = _folder() / str(len(_STORED_SCENES))
@@ -79,7 +79,7 @@ def restore_scene(inline: SyncRunner, build: Callable[..., Result], *arguments: 
 def _restore(stored: _StoredScene, inline: SyncRunner) -> None:
     _copy_files(stored.files, inline.services.config.data_dir)
     inline.services.config = replace(stored.config, data_dir=inline.services.config.data_dir)
-    inline._waiting.extend(stored.waiting)
+    inline._waiting.extend(stored.jobs)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # any order of rows, no triggers
         for table, rows in stored.rows.items():
@@ -127,14 +127,14 @@ def _folder() -> Path:
 
 
 def _copy_files(source: Path, target: Path) -> None:
-    def copied(source_path: str, target_path: str) -> None:
+    def copy_file(source_path: str, target_path: str) -> None:
         if Path(source_path).name == HEAD:
             os.link(source_path, target_path)  # a copy has another inode and is rejected; writers replace the file
         else:
             shutil.copy2(source_path, target_path)
 
-    def there(folder: str, names: list[str]) -> set[str]:
+    def existing_names(folder: str, names: list[str]) -> set[str]:
         within = target / Path(folder).relative_to(source)
         return {name for name in names if (within / name).is_file()}
 
-    shutil.copytree(source, target, copy_function=copied, ignore=there, dirs_exist_ok=True)
+    shutil.copytree(source, target, copy_function=copy_file, ignore=existing_names, dirs_exist_ok=True)

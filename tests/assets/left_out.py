@@ -12,7 +12,7 @@ KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sight
 
 def leave_out(scene: Scene, *roles: str, reason: Absence = Absence.REPORTED) -> Scene:
     """Seal the case again without the files of these roles, and list them in the facts."""
-    removed_files = [file for file in scene.sealed.manifest.files if file.role in roles]
+    removed_files = [file for file in scene.sealed_case.manifest.files if file.role in roles]
     rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, reason, SINCE) for file in removed_files)
     facts = replace(scene.facts, left_out=rows)
     removed_pictures = {"work-picture", "sighting-picture"} & set(roles)

@@ -26,8 +26,8 @@ class LocalWitness:
     time: int = 1_760_000_000
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     logs: dict[str, bytes] = field(default_factory=dict)
-    heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    asked: list[bytes] = field(default_factory=list)
+    checkpoints: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    requests: list[bytes] = field(default_factory=list)
     answer: tuple[int, bytes] | None = None
     between: list[tuple[int, bytes]] = field(default_factory=list)
 
@@ -46,14 +46,14 @@ class LocalWitness:
         """Public key as text."""
         return f"{NAME}+{self.identity.hex()}+{base64.b64encode(self.raw).decode()}"
 
-    def know(self, vkey: str) -> None:
+    def add_log(self, vkey: str) -> None:
         """Start witnessing a log."""
         name, _, rest = vkey.partition("+")
         self.logs[name] = base64.b64decode(rest.partition("+")[2])[1:]
 
-    def asked_for(self, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one for each status
+    def respond(self, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one for each status
         """Return the status and body of the response to a request."""
-        self.asked.append(body)
+        self.requests.append(body)
         if self.answer is not None:
             return self.answer
         proof, separator, note = body.decode().partition("\n\n")
@@ -70,8 +70,8 @@ class LocalWitness:
         except InvalidSignature:
             return 403, b""
         if self.between:
-            self.heads[origin] = self.between.pop(0)
-        known_size, known_root = self.heads.get(origin, (0, b""))
+            self.checkpoints[origin] = self.between.pop(0)
+        known_size, known_root = self.checkpoints.get(origin, (0, b""))
         if int(first.removeprefix("old ")) != known_size:
             return 409, f"{known_size}\n".encode()
         new_root = base64.b64decode(root)
@@ -79,7 +79,7 @@ class LocalWitness:
             known_size, int(size), known_root, new_root, [base64.b64decode(step) for step in path]
         ):
             return 422, b""
-        self.heads[origin] = (int(size), new_root)
+        self.checkpoints[origin] = (int(size), new_root)
         message = f"cosignature/v1\ntime {self.time}\n{text}\n".encode()
         line = base64.b64encode(self.identity + self.time.to_bytes(8, "big") + self.key.sign(message)).decode()
         return 200, f"— another.example AAAAAAAAAAAA\n— {NAME} {line}\n".encode()
@@ -118,7 +118,7 @@ def running_witness() -> Iterator[LocalWitness]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, answer = (404, b"") if self.path != "/w/add-checkpoint" else witness.asked_for(body)
+            status, answer = (404, b"") if self.path != "/w/add-checkpoint" else witness.respond(body)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

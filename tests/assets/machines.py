@@ -35,8 +35,8 @@ def machine_factory(services: Services, s3: S3, folder: Path) -> Machine:
     for digest in services.blobs:
         shared.blobs.put(services.blobs.get(digest))
 
-    def named(name: str) -> Services:
+    def get_machine(name: str) -> Services:
         shutil.copytree(data / "secrets", folder / name / "secrets", dirs_exist_ok=True)
         return Services(replace(config, data_dir=folder / name))
 
-    return named
+    return get_machine

@@ -28,69 +28,69 @@ class MailServer:
     greets: bool = True
     to_recipient: str | Mapping[str, str] = "250 OK"
     after_data: str = "250 Taken"
-    heard: MailCallback = lambda: None
-    asked: int = 0
+    on_mail: MailCallback = lambda: None
+    connections: int = 0
     mails: list[bytes] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 class _SmtpHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, _Server)
-        self.told = self.server.told
-        self.told.asked += 1
-        if not self.told.greets:
-            self.told.over.wait()
+        self.state = self.server.state
+        self.state.connections += 1
+        if not self.state.greets:
+            self.state.stopped.wait()
             return
-        self._say("220 mail.example")
+        self._send_line("220 mail.example")
         while line := self.rfile.readline():
             if not self._answer(line.strip().upper()):
                 return
 
     def _answer(self, line: bytes) -> bool:
         if line == b"DATA":
-            self._say("354 Go on")
-            self.told.mails.append(self._mail())
-            self.told.heard()
-            if not self.told.after_data:
-                self.told.over.wait()
+            self._send_line("354 Go on")
+            self.state.mails.append(self._read_mail())
+            self.state.on_mail()
+            if not self.state.after_data:
+                self.state.stopped.wait()
                 return False
-            self._say(self.told.after_data)
+            self._send_line(self.state.after_data)
         elif line == b"QUIT":
-            self._say("221 Bye")
+            self._send_line("221 Bye")
         else:
-            self._say(self._to(line.decode()) if line.startswith(b"RCPT") else "250 OK")
+            self._send_line(self._reply_to_recipient(line.decode()) if line.startswith(b"RCPT") else "250 OK")
         return line != b"QUIT"
 
-    def _to(self, line: str) -> str:
-        replies = self.told.to_recipient
+    def _reply_to_recipient(self, line: str) -> str:
+        replies = self.state.to_recipient
         return (
             replies if isinstance(replies, str) else next((replies[word] for word in replies if word in line), "250 OK")
         )
 
-    def _mail(self) -> bytes:
+    def _read_mail(self) -> bytes:
         lines = iter(self.rfile.readline, b".\r\n")
         return b"".join(line.removeprefix(b".") if line.startswith(b"..") else line for line in lines)
 
-    def _say(self, text: str) -> None:
+    def _send_line(self, text: str) -> None:
         self.wfile.write(text.encode() + b"\r\n")
 
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
-    told: MailServer
+    state: MailServer
 
 
 @contextmanager
 def mail_server(**behaviour: Any) -> Iterator[MailServer]:  # noqa: ANN401 - the attributes of the server
     """Run a server during the ``with`` block."""
     with _Server(("127.0.0.1", 0), _SmtpHandler) as server:
-        server.told = MailServer(port=server.server_address[1], **behaviour)
+        server.state = MailServer(port=server.server_address[1], **behaviour)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield server.told
+            yield server.state
         finally:
-            server.told.over.set()
+            server.state.stopped.set()
             server.shutdown()
             thread.join()

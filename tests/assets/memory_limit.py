@@ -55,7 +55,7 @@ class MemoryLimit:
             self._folder.rmdir()
         return not self._folder.exists()
 
-    def take(self, processes: Iterable[psutil.Process]) -> None:
+    def move_in(self, processes: Iterable[psutil.Process]) -> None:
         """Move processes into the group. They keep the memory that they have, and get almost no more."""
         for process in processes:
             _move(process.pid, self._folder)

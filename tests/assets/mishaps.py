@@ -64,7 +64,7 @@ def _kill_one(find: Find) -> Callable[[Stack, Random], bool]:
 
 def _kill_supervisor(stack: Stack, _: Random) -> bool:
     killed = _signal(stack.supervisor(), signal.SIGKILL) == 1
-    stack.revive()
+    stack.restart_supervisor()
     return killed
 
 
@@ -155,7 +155,7 @@ def _out_of_memory(stack: Stack, _: Random) -> bool:
     """Give the workers and all their child processes less memory than they use, until the kernel kills one."""
     mains = stack.workers()
     with suppress(psutil.Error), MemoryLimit() as limit:
-        limit.take(part for main in mains for part in [main, *main.children(recursive=True)])
+        limit.move_in(part for main in mains for part in [main, *main.children(recursive=True)])
         until = time.monotonic() + DURATION_RANGE[1]
         while not limit.kills() and time.monotonic() < until:
             time.sleep(0.05)

@@ -17,30 +17,30 @@ class UnreliableAnchor:
 
     def __init__(self, name: str = "moody") -> None:
         self.name = name
-        self.asked = 0
-        self.mood: Exception | None = None
-        self.seen: list[Digest] = []
+        self.submissions = 0
+        self.error: Exception | None = None
+        self.digests: list[Digest] = []
         self.growth = b""
-        self.hard: dict[Digest, Exception] = {}
-        self.lists: dict[str, bytes] = {}
+        self.upgrade_errors: dict[Digest, Exception] = {}
+        self.extra_material: dict[str, bytes] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        self.asked += 1
-        self.seen.append(digest)
-        if self.mood is not None:
-            raise self.mood
+        self.submissions += 1
+        self.digests.append(digest)
+        if self.error is not None:
+            raise self.error
         return Receipt(self.kind, self.name, False, ReceiptState.COMPLETE, digest.raw, (), now())  # noqa: FBT003 - a field
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        self.seen.append(digest)
-        if digest in self.hard:
-            raise self.hard[digest]
-        material = {**dict(receipt.material), **self.lists}
+        self.digests.append(digest)
+        if digest in self.upgrade_errors:
+            raise self.upgrade_errors[digest]
+        material = {**dict(receipt.material), **self.extra_material}
         return replace(receipt, proof=receipt.proof + self.growth, material=tuple(material.items()))
 
 
 @pytest.fixture
 def unreliable_anchor(monkeypatch: pytest.MonkeyPatch) -> UnreliableAnchor:
     anchor = UnreliableAnchor()
-    monkeypatch.setattr("registry.log.anchors._AnchorCache.of", lambda *_: (anchor,))
+    monkeypatch.setattr("registry.log.anchors._AnchorCache.get", lambda *_: (anchor,))
     return anchor

@@ -32,7 +32,7 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 def missing_fields(row: Notice) -> list[str]:
     """Return the fields in which a draft is incomplete, by its current row."""
     row = notices.get_notice(row.owner, row.number)
-    return [gap.at for gap in find_gaps(row, build_items(row))]
+    return [gap.field_name for gap in find_gaps(row, build_items(row))]
 
 
 @pytest.fixture

@@ -35,11 +35,11 @@ MODEL = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a")
 class Passkey:
     """A key that responds like a browser with a device. Arguments that override the defaults forge the response."""
 
-    private: Any
+    private_key: Any
 
     @property
     def public(self) -> bytes:
-        return bytes(self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        return bytes(self.private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
     def answer(
         self,
@@ -61,8 +61,12 @@ class Passkey:
         data = hashlib.sha256(site.encode()).digest() + bytes([flags]) + (7).to_bytes(4, "big")
         client_data = json.dumps(client_fields).encode()
         signed = data + hashlib.sha256(client_data).digest()
-        how = (ec.ECDSA(SHA256()),) if isinstance(self.private, ec.EllipticCurvePrivateKey) else (PKCS1v15(), SHA256())
-        return Assertion(statement, self.public, data, client_data, self.private.sign(signed, *how))
+        how = (
+            (ec.ECDSA(SHA256()),)
+            if isinstance(self.private_key, ec.EllipticCurvePrivateKey)
+            else (PKCS1v15(), SHA256())
+        )
+        return Assertion(statement, self.public, data, client_data, self.private_key.sign(signed, *how))
 
     def registration(
         self,
@@ -76,13 +80,13 @@ class Passkey:
     ) -> dict[str, Any]:
         """Return a browser's credential for a new passkey, with a manufacturer's attestation or the key's own."""
         client_data = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
-        public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]
+        public = ES256.from_cryptography_key(self.private_key.public_key())  # type: ignore[no-untyped-call]
         number = hashlib.sha256(self.public).digest()
         credential = AttestedCredentialData.create(aaguid.bytes, number, public)
         data = AuthenticatorData.create(
             hashlib.sha256(site.encode()).digest(), AuthenticatorData.FLAG(0x45), 0, credential
         )
-        signer, statement = self.private if maker is None else maker.private, {}
+        signer, statement = self.private_key if maker is None else maker.private, {}
         signed = data + hashlib.sha256(client_data).digest()
         if form == "fido-u2f":
             point = b"\x04" + public[-2] + public[-3]

@@ -25,7 +25,7 @@ class PatternUse:
 
     where: str
     pattern: "re.Pattern[Any]"
-    scans: bool
+    searches: bool
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -61,12 +61,12 @@ def find_patterns() -> tuple[list[PatternUse], list[str]]:
                 is_anchored = method in ("match", "fullmatch") or (variable in anchored and variable not in scanned)
                 key = (pattern.pattern, pattern.flags)
                 previous = by_pattern.get(key)
-                if previous is None or (previous.scans is False and not is_anchored):
-                    by_pattern[key] = PatternUse(f"{name}:{call.lineno}", pattern, scans=not is_anchored)
+                if previous is None or (previous.searches is False and not is_anchored):
+                    by_pattern[key] = PatternUse(f"{name}:{call.lineno}", pattern, searches=not is_anchored)
             elif call in inside:
                 dynamic_calls.append(f"{name}: {ast.unparse(call.args[0])}")
         for compiled in _find_compiled(list(scope.values())):
-            by_pattern.setdefault((compiled.pattern, compiled.flags), PatternUse(name, compiled, scans=True))
+            by_pattern.setdefault((compiled.pattern, compiled.flags), PatternUse(name, compiled, searches=True))
     return list(by_pattern.values()), dynamic_calls
 
 
@@ -212,7 +212,7 @@ def _holds(part: Any, value: Any, sign: str) -> bool:  # noqa: ANN401 - as above
 def cost(used: PatternUse, text: str | bytes) -> float:
     """Return the processor time of a pattern in microseconds per character of a text, applied as in the code."""
     start = time.process_time()
-    if used.scans:
+    if used.searches:
         for _ in used.pattern.finditer(text):
             pass
     else:

@@ -53,11 +53,11 @@ class Subscriber:
         return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     @property
-    def given(self) -> dict[str, str]:
+    def subscription(self) -> dict[str, str]:
         """Subscription as the page sends it."""
         return {"endpoint": self.endpoint, "p256dh": encode_base64url(self.public), "auth": encode_base64url(self.auth)}
 
-    def read(self, body: bytes) -> bytes:
+    def decrypt(self, body: bytes) -> bytes:
         """Decrypt a message."""
         salt, size, idlen = body[:16], int.from_bytes(body[16:20], "big"), body[20]
         sender, ciphertext = body[21 : 21 + idlen], body[21 + idlen :]
@@ -77,7 +77,7 @@ class PushService(MessageReceiver):
     status = 201
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.authority = folder, CertificateHolder.made("authority of the tests")
+        self.folder, self.authority = folder, CertificateHolder.create("authority of the tests")
         self.roots = folder / "roots.pem"
         self.roots.write_bytes(self.authority.pem)
         self.got: list[tuple[str, dict[str, str], bytes]] = []
@@ -91,7 +91,7 @@ class PushService(MessageReceiver):
     def listening(self) -> ThreadingHTTPServer:
         """Return the server, behind TLS."""
         server = super().listening()
-        served = CertificateHolder.made("127.0.0.1", self.authority).served(self.folder)
+        served = CertificateHolder.create("127.0.0.1", self.authority).server_context(self.folder)
         server.socket = served.wrap_socket(server.socket, server_side=True)
         return server
 

@@ -30,16 +30,16 @@ class Relay:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._to))
-                threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._pass_back, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._forward_requests, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._forward_responses, args=(server, client), daemon=True).start()
 
-    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward_requests(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(1 << 16):
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
-    def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
+    def _forward_responses(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError), client, server:
             while data := server.recv(1 << 16):
                 if self.lose and not data.startswith(b"HTTP/1.1 100"):

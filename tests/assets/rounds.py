@@ -54,16 +54,16 @@ class FailureSchedule:
     """
 
     random: Random
-    waiting: list[tuple[float, Failure]]
-    done: list[tuple[float, str]] = field(default_factory=list)
+    upcoming: list[tuple[float, Failure]]
+    occurred: list[tuple[float, str]] = field(default_factory=list)
 
-    def look(self, stack: Stack, passed: float) -> None:
+    def cause_next(self, stack: Stack, passed: float) -> None:
         """Cause one failure if it is due."""
-        for entry in self.waiting:
+        for entry in self.upcoming:
             moment, mishap = entry
             if passed >= moment and mishap.act(stack, self.random):
-                self.waiting.remove(entry)
-                self.done.append((passed, mishap.name))
+                self.upcoming.remove(entry)
+                self.occurred.append((passed, mishap.name))
                 return
 
 
@@ -94,12 +94,12 @@ def run_owners(stack: Stack, numbers: Sequence[int], trouble: FailureSchedule) -
                 f"the runs {late} don't end: {retry_on_database_error(unfinished)}"
             )
             for _ in range(CHECKS_PER_QUERY):
-                trouble.look(stack, time.monotonic() - start)
+                trouble.cause_next(stack, time.monotonic() - start)
                 time.sleep(0.1)
         return [
             Run(
                 retry_on_database_error(lambda owner=owner: collect_rows(owner)),  # type: ignore[misc]
-                [n for at, n in trouble.done if at < ends[number]],
+                [n for at, n in trouble.occurred if at < ends[number]],
             )
             for number, owner in owners.items()
         ]

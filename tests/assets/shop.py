@@ -47,7 +47,7 @@ class Shop:
 
     def serve(self, path: str, data: bytes, media_type: str) -> None:
         """Serve bytes."""
-        self.site.routes[path] = self._slowed(_respond_conditionally(data, media_type))
+        self.site.routes[path] = self._add_pause(_respond_conditionally(data, media_type))
 
     def url(self, path: str = "/") -> str:
         """Return the URL of a path."""
@@ -60,7 +60,7 @@ class Shop:
             f'<img src="{image_path}">' for image_path in self.pages[path]
         )
 
-    def _slowed(self, route: Callable[[ReceivedRequest], Answer]) -> Route:
+    def _add_pause(self, route: Callable[[ReceivedRequest], Answer]) -> Route:
         def answer(request: ReceivedRequest) -> Answer:
             if self.pause is not None:
                 self.pause()

@@ -64,7 +64,7 @@ class Site:
 
     host: str = "127.0.0.1"
     routes: dict[str, Route] = field(default_factory=dict)
-    seen: list[ReceivedRequest] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
     fallback: Route = Answer(b"<h1>not here</h1>", status=404)
     _server: ThreadingHTTPServer = field(init=False)
@@ -103,13 +103,13 @@ class Site:
         self.routes[path] = Answer(data, media_type="image/jpeg", **more)  # type: ignore[arg-type]
         return data
 
-    def paths(self) -> list[str]:
+    def requested_paths(self) -> list[str]:
         """Return the requested paths, in order."""
-        return [request.path for request in self.seen]
+        return [request.path for request in self.requests]
 
-    def times(self, path: str) -> int:
+    def count_requests(self, path: str) -> int:
         """Return how often a path was requested."""
-        return self.paths().count(path)
+        return self.requested_paths().count(path)
 
 
 def picture(seed: int) -> bytes:
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ReceivedRequest(self.path, headers, time.monotonic(), body)
-        self.of_site.seen.append(request)
+        self.of_site.requests.append(request)
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
         if route is None:

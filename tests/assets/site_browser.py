@@ -88,12 +88,12 @@ class Visitor:
     page: Page
     base: str
     errors: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
+    outside_requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("console", self._heard)
+        self.page.on("console", self._record_console_error)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._asked)
+        self.page.on("request", self._record_request)
 
     def open(self, address: str) -> Page:
         """Open a page of the site by its path, and verify the status 200."""
@@ -109,7 +109,7 @@ class Visitor:
         self.page.evaluate(AXE)
         results = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
         assert results.violations_count == 0, results.generate_report()
-        self.fits()
+        self.check_width()
 
     def buttons_to(self, page: str, *arguments: object) -> Locator:
         """Return the buttons of forms that post to a page of the site, by URL name."""
@@ -119,7 +119,7 @@ class Visitor:
         """Return the links to a page of the site, by URL name."""
         return self.page.locator(f'main a[href^="{reverse(page, args=arguments)}"]')
 
-    def fits(self) -> None:
+    def check_width(self) -> None:
         """Verify that nothing extends beyond the edge of the screen."""
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(FIND_OVERFLOWING)}")
@@ -131,15 +131,15 @@ class Visitor:
     def check_behaviour(self) -> None:
         """Verify that there was no console error and no request that leaves the machine."""
         assert self.errors == []
-        assert self.outside == []
+        assert self.outside_requests == []
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_console_error(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def _asked(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         if urlsplit(request.url).scheme not in ("data", "blob", "about") and not request.url.startswith(self.base):
-            self.outside.append(request.url)
+            self.outside_requests.append(request.url)
 
 
 class Site:
@@ -164,19 +164,19 @@ class Site:
         email = f"{name}@example.org"
         person = User.objects.filter(email=email).first() or User.objects.create_user(email, email, "not used at all")
         Membership.objects.get_or_create(user=person, owner=of, defaults={"role": role})
-        return self.signed_in(person, **look)
+        return self.sign_in(person, **look)
 
-    def signed_in(self, person: User, **look: Unpack[BrowserSettings]) -> Visitor:
+    def sign_in(self, person: User, **look: Unpack[BrowserSettings]) -> Visitor:
         """Return a visitor who is signed in as this user."""
         client = Client()
         client.force_login(person)
-        visitor = self.nobody(**look)
+        visitor = self.anonymous_visitor(**look)
         name = settings.SESSION_COOKIE_NAME
         session = str(client.cookies[name].value)
         visitor.page.context.add_cookies([{"name": name, "value": session, "url": self.base}])
         return visitor
 
-    def nobody(self, **look: Unpack[BrowserSettings]) -> Visitor:
+    def anonymous_visitor(self, **look: Unpack[BrowserSettings]) -> Visitor:
         """Return a visitor who is not signed in."""
         size = look.get("size", DESKTOP)
         context = self.browser.new_context(

@@ -128,25 +128,25 @@ class Stack:
 
     def web(self) -> list[psutil.Process]:
         """Return the site's processes."""
-        return [process for main in self._named("web") for process in [main, *_children(main, recursive=True)]]
+        return [process for main in self._named_process("web") for process in [main, *_children(main, recursive=True)]]
 
     def beat(self) -> list[psutil.Process]:
         """Return the scheduler process."""
-        return self._named("beat")
+        return self._named_process("beat")
 
     def supervisor(self) -> list[psutil.Process]:
         """Return the supervisor process."""
         return _running_processes([self.process.pid])
 
-    def _named(self, name: str) -> list[psutil.Process]:
+    def _named_process(self, name: str) -> list[psutil.Process]:
         status = running_status(self.config)
         return [] if status is None or name not in status.processes else _running_processes([status.processes[name]])
 
-    def revive(self, seconds: float = 180) -> None:
+    def restart_supervisor(self, seconds: float = 180) -> None:
         """Restart a dead supervisor until it stays up, as the machine's service manager would."""
-        wait_until(self._starts_again, seconds)
+        wait_until(self._restart, seconds)
 
-    def _starts_again(self) -> bool:
+    def _restart(self) -> bool:
         self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()

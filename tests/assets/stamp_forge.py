@@ -172,7 +172,7 @@ class CertificateHolder:
         """Return the certificate, signed by the issuer's key. Results are cached."""
         return _certificate(self, issuer)
 
-    def made(self, issuer: "CertificateHolder") -> bytes:
+    def create_certificate(self, issuer: "CertificateHolder") -> bytes:
         """Create and sign a new certificate."""
         signature_algorithm = algorithm(issuer.key, self.digest, self.pss, mask=self.mask)
         body = der_sequence(
@@ -188,7 +188,7 @@ class CertificateHolder:
 
 @cache
 def _certificate(holder: CertificateHolder, issuer: CertificateHolder) -> bytes:
-    return holder.made(issuer)
+    return holder.create_certificate(issuer)
 
 
 ROOT = CertificateHolder("Root", key_of("p256", "root"), (basic_constraints(), CERTIFYING), serial=1)

@@ -97,9 +97,9 @@ class S3:
 
     def make_bucket(self, name: str, **headers: str) -> None:
         """Create a bucket through Swift's own interface."""
-        self.ask("PUT", f"/{name}", **headers)
+        self.send_request("PUT", f"/{name}", **headers)
 
-    def ask(self, method: str, path: str, **headers: str) -> requests.Response:
+    def send_request(self, method: str, path: str, **headers: str) -> requests.Response:
         """Send a request to Swift's own interface, which permits everything."""
         url = f"http://127.0.0.1:{self.open_port}/v1/AUTH_test{path}"
         answer = requests.request(method, url, headers=headers, timeout=30)

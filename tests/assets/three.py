@@ -27,10 +27,10 @@ ALONE = ["unshare", "--map-root-user", "--net"]
 class Installation:
     """An installation: its command line, its site's URL and its partner card."""
 
-    run: CommandLine
+    command_line: CommandLine
     url: str
 
-    def heads(self) -> str:
+    def checkpoint_note(self) -> str:
         return requests.get(f"{self.url}/log/checkpoint", timeout=10).text
 
 
@@ -60,11 +60,11 @@ def three_installations(folder: Path) -> Iterator[dict[str, Installation]]:
         for name, installation in reversed(list(installations.items())):  # a last: its witnesses run first
             for other in NAMES:
                 if other != name:
-                    add_partner(installation.run, other, cards[other])
-            installation.run.run("up", "--detach")
-            stack.callback(installation.run.run, "down", code=None)
+                    add_partner(installation.command_line, other, cards[other])
+            installation.command_line.run("up", "--detach")
+            stack.callback(installation.command_line.run, "down", code=None)
             installations[name] = Installation(
-                stack.enter_context(forking_command_line(installation.run)), installation.url
+                stack.enter_context(forking_command_line(installation.command_line)), installation.url
             )
         yield installations
 
@@ -76,9 +76,9 @@ def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
 
 def verify_bundle(installation: Installation, files: list[str], trust: Path) -> dict[str, Any]:
     """Return the report of ``exhibit verify`` on a bundle."""
-    report: dict[str, Any] = installation.run.run("verify", *files, "--trust", trust, "--json", code=None).answer[
-        "bundles"
-    ][0]
+    report: dict[str, Any] = installation.command_line.run(
+        "verify", *files, "--trust", trust, "--json", code=None
+    ).json["bundles"][0]
     return report
 
 
@@ -98,7 +98,7 @@ def verify_isolated(installation: Installation, files: list[str], trust: Path) -
         str(trust),
         "--json",
     ]
-    environ = {**installation.run.environ, "EXHIBIT_DATA": f"{installation.run.data}-elsewhere"}
+    environ = {**installation.command_line.environ, "EXHIBIT_DATA": f"{installation.command_line.data}-elsewhere"}
     run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
     report: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
     return report

@@ -25,9 +25,9 @@ class TileClient:
         self._name, _, rest = vkey.partition("+")
         self._key = Ed25519PublicKey.from_public_bytes(base64.b64decode(rest.partition("+")[2])[1:])
         self._tiles: dict[tuple[int, int, int], bytes] = {}
-        self.size, self.root = self._head()
+        self.size, self.root = self._read_checkpoint()
 
-    def _head(self) -> tuple[int, bytes]:
+    def _read_checkpoint(self) -> tuple[int, bytes]:
         text = self._fetch("checkpoint").decode()
         body, _, signature = text.partition("\n\n")
         origin, size, root = body.split("\n")

@@ -26,7 +26,7 @@ class CertificateHolder:
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
-    def made(cls, name: str, issued_by: Self | None = None, valid: tuple[timedelta, timedelta] = LONG) -> Self:
+    def create(cls, name: str, issued_by: Self | None = None, valid: tuple[timedelta, timedelta] = LONG) -> Self:
         """Create a certificate for a loopback address; without an issuer it is a self-signed authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
@@ -50,7 +50,7 @@ class CertificateHolder:
         """SHA-256 of its DER, hexadecimal."""
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
-    def served(self, folder: Path) -> ssl.SSLContext:
+    def server_context(self, folder: Path) -> ssl.SSLContext:
         """Return a server's TLS context with the certificate."""
         path = folder / f"{self.digest}.pem"
         path.write_bytes(self.pem + self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -44,4 +44,4 @@ class FailureSelector:
 
     def count(self, trouble: FailureSchedule) -> None:
         """Count the failures that occurred."""
-        self.counts.update(name for _, name in trouble.done)
+        self.counts.update(name for _, name in trouble.occurred)

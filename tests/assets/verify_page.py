@@ -28,41 +28,41 @@ class Page:
         verifier.write_bytes(verify_html(trust))
         tab.open(verifier.as_uri())
 
-    def pin(self, trust: Trust) -> None:
+    def use_trust_list(self, trust: Trust) -> None:
         """Use another trust list."""
         if trust != self.trust:
-            assert "is now used" in self.offer(trust.to_json())
+            assert "is now used" in self.select_trust_list(trust.to_json())
             self.trust = trust
 
-    def offer(self, trust: bytes) -> str:
+    def select_trust_list(self, trust: bytes) -> str:
         """Select a file as the trust list, and return the page's message."""
         path = self.folder / "trust.json"
         path.write_bytes(trust)
-        self.tab.ask(f"{STATUS}.textContent = ''")
-        self.tab.choose("#list", [path])
+        self.tab.evaluate(f"{STATUS}.textContent = ''")
+        self.tab.select_files("#list", [path])
         self.tab.wait(f"Boolean({STATUS}.textContent)")
-        return str(self.tab.ask(f"{STATUS}.textContent"))
+        return str(self.tab.evaluate(f"{STATUS}.textContent"))
 
     def check(self, path: Path) -> Outcome:
         """Return the outcome and the state of each check."""
-        [result] = self._told("#folder" if path.is_dir() else "#zip", [path])
+        [result] = self._read_results("#folder" if path.is_dir() else "#zip", [path])
         return result
 
     def check_all(self, paths: Sequence[Path]) -> list[Outcome]:
         """Return the outcomes of several ZIPs that are selected together."""
-        return self._told("#zip", paths) if paths else []
+        return self._read_results("#zip", paths) if paths else []
 
     @property
     def text(self) -> str:
         """Return the text shown for the last verification."""
-        return str(self.tab.ask(f"{RESULT}.textContent"))
+        return str(self.tab.evaluate(f"{RESULT}.textContent"))
 
-    def _told(self, selector: str, paths: Sequence[Path]) -> list[Outcome]:
+    def _read_results(self, selector: str, paths: Sequence[Path]) -> list[Outcome]:
         self.tab.call("Page.bringToFront")
-        self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
-        self.tab.choose(selector, paths)
+        self.tab.evaluate(f"{RESULT}.removeAttribute('data-outcome')")
+        self.tab.select_files(selector, paths)
         self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
-        results = self.tab.ask(READ_RESULTS)
+        results = self.tab.evaluate(READ_RESULTS)
         assert len(results) == len(paths)
         return [(outcome, dict(states)) for outcome, states in results]
 

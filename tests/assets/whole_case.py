@@ -95,7 +95,7 @@ def whole_case(scene: Scene) -> Scene:
     )
     entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case))
     proofs = Proofs(entry, with_consistency_proofs(scene.log, facts, entry.size))
-    return replace(scene, sealed=sealed_case, facts=facts, proofs=proofs)
+    return replace(scene, sealed_case=sealed_case, facts=facts, proofs=proofs)
 
 
 def add_label(jpeg: bytes) -> bytes:
@@ -222,7 +222,7 @@ def _passkey(scene: Scene, facts: CaseFacts) -> PasskeyFacts:
 
 def _files(scene: Scene, facts: CaseFacts, found_data: bytes) -> list[ContentFile]:
     [match], [sighting] = facts.matches, facts.sightings
-    pair = Pair.of(found_data, registered_bytes(1), match.verification)
+    pair = Pair.from_verification(found_data, registered_bytes(1), match.verification)
     drawings = [
         ContentFile(path, role, MEDIA_TYPE, scene.blobs.put(draw(View(role), pair)))
         for role, path in match.drawings.items()

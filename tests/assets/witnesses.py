@@ -42,7 +42,7 @@ def request_timestamps(
         source = JsonRpcBlocks(chain.url, session, "regtest")
         calendar = OpenTimestampsAnchor("Test chain", [chain.url], source, development=True, session=session)
         pending = calendar.submit(checkpoint)
-        chain.mine()
+        chain.mine_block()
         attested: Receipt = calendar.upgrade(checkpoint, pending)
         anchors = (
             AnchorProof(seal_digest, stamps.submit(seal_digest)),
@@ -67,7 +67,7 @@ def request_cosignature(log: Log, checkpoint: Digest, note: str) -> tuple[Anchor
             return log.consistency(old, new)
 
     with running_witness() as witness:
-        witness.know(log.vkey())
+        witness.add_log(log.vkey())
         witness.time = int(now().timestamp())
         session = guarded_session(Guard(("127.0.0.0/8",)))
         anchor = WitnessAnchor("Test witness", witness.url, witness.vkey, Head(), development=True, session=session)
@@ -97,7 +97,7 @@ def request_ledger_entry(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger
         contract = deploy_contract(chain, maker)
         anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **options)  # type: ignore[arg-type]
         receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
-        chain.mine()
+        chain.mine_blocks()
         receipt = anchor.upgrade(checkpoint, receipt)
     block = verify_evm_proof(receipt.proof, checkpoint)
     ledger = TrustedLedger("Test ledger", chain.chain_id, (block.hash,), development=True, label=LABEL)

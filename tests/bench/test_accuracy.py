@@ -81,7 +81,7 @@ def test_no_picture_is_taken_for_a_work_that_it_does_not_show(answers: list[Answ
 def test_two_photos_under_one_overlay_are_no_copies() -> None:
     photos = UNRELATED[4:] + LOOKALIKES
     pairs = overlay_pairs(photos, OTHER_PICTURES, OVERLAYS, len(OVERLAYS), seed=3)
-    counts = Counter(str(compare(extract(pair.found), extract(pair.registered)).decision) for pair in pairs)
+    counts = Counter(str(compare(extract(pair.found_data), extract(pair.registered_data)).decision) for pair in pairs)
     assert counts.total() == len(OVERLAYS)
     assert counts["certain"] == 0
     assert counts["review"] <= OVERLAYS_IN_REVIEW

@@ -73,16 +73,16 @@ class ManyRounds:
             browsers = sum(entry["browser"] for entry in self.entries)
             browser = (browsers + 1) * WITH_BROWSER <= len(self.entries) and find_browser("").path is not None
             if browser not in self.expected:
-                self.expected[browser] = self._undisturbed(browser)
+                self.expected[browser] = self._run_undisturbed(browser)
                 _undisturbed_path(self.record).write_bytes(pickle.dumps(self.expected))
             try:
-                with self._stack(browser) as stack:
-                    self._disturb(stack, self.expected[browser], browser)
+                with self._run_stack(browser) as stack:
+                    self._run_disturbed(stack, self.expected[browser], browser)
             except (Exception, AssertionError) as error:  # noqa: BLE001 - a fault of the product, or of its surroundings
                 print_line(f"  the stack ended with {type(error).__name__}: {str(error)[:300]}")
 
-    def _undisturbed(self, browser: bool) -> Undisturbed:  # noqa: FBT001
-        with self._stack(browser) as stack:
+    def _run_undisturbed(self, browser: bool) -> Undisturbed:  # noqa: FBT001
+        with self._run_stack(browser) as stack:
             start = time.monotonic()
             runs = [
                 run
@@ -99,14 +99,14 @@ class ManyRounds:
         return Undisturbed([run.rows for run in runs], seconds)
 
     @contextmanager
-    def _stack(self, browser: bool) -> Iterator[Stack]:  # noqa: FBT001
+    def _run_stack(self, browser: bool) -> Iterator[Stack]:  # noqa: FBT001
         folder = Path(tempfile.mkdtemp(prefix="stack-", dir=self.folder)) / "disk"
         folder.parent.chmod(0o755)
         settings = failure_environment(self.folder) | (BROWSER if browser else {})
         with small_disk(folder), running_stack(folder, settings) as stack:
             yield stack
 
-    def _disturb(self, stack: Stack, expected: Undisturbed, browser: bool) -> None:  # noqa: FBT001
+    def _run_disturbed(self, stack: Stack, expected: Undisturbed, browser: bool) -> None:  # noqa: FBT001
         for numbers in PLAYS[browser]:
             if len(self.entries) >= self.rounds:
                 return
@@ -121,9 +121,9 @@ class ManyRounds:
             seconds = time.monotonic() - start
             self.turns.count(trouble)
             for place, number in enumerate(numbers):
-                run = runs[place] if runs else Run({}, [name for _, name in trouble.done])
+                run = runs[place] if runs else Run({}, [name for _, name in trouble.occurred])
                 differs = [kind for kind, rows in run.rows.items() if rows != expected.rows[number][kind]]
-                self._note(run, number, differs, fault, seconds, browser)
+                self._record(run, number, differs, fault, seconds, browser)
                 if differs:
                     print_line(_difference(differs[0], run.rows, expected.rows[number]))
                     print_line(f"  {set(Capture.objects.exclude(method='').values_list('method', 'sentence'))}")
@@ -131,7 +131,7 @@ class ManyRounds:
             if fault:
                 return
 
-    def _note(self, run: Run, number: int, differs: list[str], fault: str, seconds: float, browser: bool) -> None:  # noqa: FBT001
+    def _record(self, run: Run, number: int, differs: list[str], fault: str, seconds: float, browser: bool) -> None:  # noqa: FBT001
         if not run.mishaps and not fault:
             return  # nothing disturbed it
         entry = {

@@ -63,17 +63,17 @@ class MeasurementSchedule(FailureSchedule):
     def __init__(self, interval: float, record: Path) -> None:
         super().__init__(Random(0), [])
         self.every, self.record = interval, record
-        self.begun = time.monotonic()
-        self.taken: list[tuple[float, Measurement]] = []
+        self.start = time.monotonic()
+        self.measurements: list[tuple[float, Measurement]] = []
         self.play_seconds = 0.0
 
     def look(self, stack: Stack, passed: float) -> None:  # noqa: ARG002 - the moments are those of the whole
         """Measure if it is time."""
-        moment = time.monotonic() - self.begun
-        if not self.taken or moment >= self.taken[-1][0] + self.every:
+        moment = time.monotonic() - self.start
+        if not self.measurements or moment >= self.measurements[-1][0] + self.every:
             requests.get(f"http://127.0.0.1:{stack.config.web_port}/", timeout=30)
             measurement = measure(stack) | {"seconds of a play": self.play_seconds}
-            self.taken.append((moment, measurement))
+            self.measurements.append((moment, measurement))
             with self.record.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"moment": round(moment, 1), **measurement}) + "\n")
 
@@ -86,7 +86,7 @@ def run_soak(folder: Path, seconds: float, interval: float, record: Path) -> int
     with contextlib.suppress(KeyboardInterrupt), running_stack(folder / "stack") as stack, small_site(STEADY) as shop:
         steady = create_watch(Owner.objects.create(slug="steady", name="Steady"), shop.url())
         for number in itertools.count():
-            if time.monotonic() - schedule.begun > seconds:
+            if time.monotonic() - schedule.start > seconds:
                 break
             start = time.monotonic()
             run_owners(stack, [number], schedule)
@@ -94,11 +94,11 @@ def run_soak(folder: Path, seconds: float, interval: float, record: Path) -> int
             run_now(steady)
             if number % 20 == 0:
                 print_line(
-                    f"{time.monotonic() - schedule.begun:.0f} s, {plays} runs, the last in "
+                    f"{time.monotonic() - schedule.start:.0f} s, {plays} runs, the last in "
                     f"{schedule.play_seconds:.1f} s"
                 )
-    print_line(f"{plays} runs in {time.monotonic() - schedule.begun:.0f} s, {len(schedule.taken)} looks")
-    return int(not print_growth([look for moment, look in schedule.taken if moment > WARM_UP * seconds]))
+    print_line(f"{plays} runs in {time.monotonic() - schedule.start:.0f} s, {len(schedule.measurements)} looks")
+    return int(not print_growth([look for moment, look in schedule.measurements if moment > WARM_UP * seconds]))
 
 
 def print_growth(schedule: list[Measurement]) -> bool:

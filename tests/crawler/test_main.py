@@ -24,7 +24,7 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
             assert process.stdout.readline()
             process.stdout.close()
             assert process.wait(timeout=30) == 3
-        assert site.times("/49") == 0
+        assert site.count_requests("/49") == 0
 
 
 @pytest.mark.long
@@ -57,7 +57,7 @@ def test_one_line_crawls_a_site(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "crawler", site.url(), "--bytes", str(tmp_path / "b"), "--delay", "0"]
         command += ["--allow-network", "127.0.0.0/8", "--contact", "bot@example.org"]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
-        assert site.seen[0].headers["user-agent"] == "ExhibitBot/0.1 (bot@example.org)"
+        assert site.requests[0].headers["user-agent"] == "ExhibitBot/0.1 (bot@example.org)"
     assert done.returncode == 0
     *_, end = read_lines(done.stdout.splitlines(keepends=True))
     assert isinstance(end, EndLine)
@@ -92,7 +92,7 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
 
         def killing(route: Route) -> Route:
             def answer(request: ReceivedRequest) -> Answer:
-                if len(site.seen) == nth:
+                if len(site.requests) == nth:
                     first[0].kill()
                     first[0].wait()
                 return route if isinstance(route, Answer) else route(request)
@@ -111,7 +111,7 @@ def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
             stream.write(b'{"type":"page","url":"http://cut')
         again = start_crawl(tmp_path, out, politeness=polite, **job)
         assert again.wait() == 0
-        pages, requested_paths = _pages(out), site.paths()
+        pages, requested_paths = _pages(out), site.requested_paths()
         answered_urls = {page.url for page in before} | {item.image_url for page in before for item in page.sightings}
         answered_urls |= {item.url for page in before for item in page.refusals}
         assert {url: requested_paths.count(url.removeprefix(site.url(""))) for url in answered_urls} == dict.fromkeys(
@@ -141,12 +141,12 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         for _ in range(2):
             assert start_crawl(tmp_path, out, **job).wait() == 0
             assert len(_pages(out)) == 2
-        assert site.times("/0") == 2
+        assert site.count_requests("/0") == 2
         out.write_bytes(out.read_bytes().splitlines(keepends=True)[0])
         (tmp_path / "lines.running").write_text("another job")
         assert start_crawl(tmp_path, out, **job).wait() == 0
         assert len(_pages(out)) == 2
-        assert site.times("/0") == 3
+        assert site.count_requests("/0") == 3
 
 
 @pytest.mark.long

@@ -76,7 +76,7 @@ def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: 
         other.routes["/sitemap.xml"] = SITEMAP
         site.routes["/sitemap.xml"] = Answer(status=302, headers=(("Location", other.url("/sitemap.xml")),))
         assert ("sitemap", "/sitemap.xml") not in list_proposals(probe_site(site.url("/")), site)
-        assert other.times("/sitemap.xml") == 1
+        assert other.count_requests("/sitemap.xml") == 1
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_robots_txt_forbids_isnt_looked_at(site: Site, robots: Answer, says
     site.routes["/robots.txt"] = robots
     probe = probe_site(site.url("/"))
     assert (probe.robots, probe.proposals) == (says, ())
-    assert {request.path for request in site.seen} <= {"/robots.txt", "/.well-known/tdmrep.json"}
+    assert {request.path for request in site.requests} <= {"/robots.txt", "/.well-known/tdmrep.json"}
 
 
 def test_a_reservation_against_mining_is_told(site: Site) -> None:

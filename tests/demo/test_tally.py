@@ -48,25 +48,25 @@ def build_tally(*cases: SeenCase, refusals: tuple[SeenRefusal, ...] = ()) -> Tal
 
 def test_a_copy_in_a_case_of_its_work_is_found_and_the_other_one_is_missed() -> None:
     result = build_tally(build_case("a.jpg", COPY.image_url))
-    assert result.planted["grey"] == result.found["grey"] == 1
-    assert (result.planted["cropped"], result.found["cropped"]) == (1, 0)
-    assert result.missed == (CROP,)
+    assert result.planted["grey"] == result.matched["grey"] == 1
+    assert (result.planted["cropped"], result.matched["cropped"]) == (1, 0)
+    assert result.missed_uses == (CROP,)
     assert result.false_alarms == ()
 
 
 def test_a_copy_found_for_another_work_is_missed_and_a_false_alarm() -> None:
     result = build_tally(build_case("b.jpg", COPY.image_url))
-    assert COPY in result.missed
+    assert COPY in result.missed_uses
     assert [alarm.image_url for alarm in result.false_alarms] == [COPY.image_url]
 
 
 def test_a_copy_that_a_licence_is_said_to_cover_is_not_found() -> None:
-    assert COPY in build_tally(build_case("a.jpg", COPY.image_url, licence=3)).missed
+    assert COPY in build_tally(build_case("a.jpg", COPY.image_url, licence=3)).missed_uses
 
 
 def test_a_match_for_review_is_found_and_counted_as_such() -> None:
     result = build_tally(build_case("a.jpg", COPY.image_url, "review"))
-    assert (result.found["grey"], result.for_review) == (1, 1)
+    assert (result.matched["grey"], result.for_review) == (1, 1)
 
 
 def test_a_look_alike_is_a_false_alarm_once_it_is_certain_or_confirmed() -> None:

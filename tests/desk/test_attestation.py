@@ -174,21 +174,21 @@ def test_sensitive_actions_require_passkeys_of_currently_trusted_makers(
 ) -> None:
     Owner.objects.update(passkeys=True)
 
-    def asked() -> Any:  # noqa: ANN401 - JSON
+    def request_options() -> Any:  # noqa: ANN401 - JSON
         return client.post(reverse("ask-passkey", args=["studio"]), {"act": "off", "of": ""}).json()
 
     add(client, form="none")
     with require_attestation():
-        assert asked()["problem"]
+        assert request_options()["problem"]
         add(client, maker=MAKER)
-        [offered] = asked()["publicKey"]["allowCredentials"]
-    assert len(asked()["publicKey"]["allowCredentials"]) == 2
+        [offered] = request_options()["publicKey"]["allowCredentials"]
+    assert len(request_options()["publicKey"]["allowCredentials"]) == 2
     last = Authenticator.objects.filter(type="webauthn").latest("pk")
     assert last.data["credential"]["id"] == offered["id"]
     with require_attestation(pem=OTHER_MAKER.pem):
-        assert "problem" in asked()
+        assert "problem" in request_options()
     with require_attestation(OLD_MODEL):
-        assert "problem" in asked()
+        assert "problem" in request_options()
 
 
 def test_members_see_their_own_passkeys_and_managers_see_all(

@@ -106,20 +106,20 @@ def test_server_accepts_what_each_endpoint_permits() -> None:
 
 
 def test_size_limit_depends_on_the_sender(ann: User) -> None:
-    def most(path: str, client: Client | None = None, secret: str = "") -> int:
+    def max_body(path: str, client: Client | None = None, secret: str = "") -> int:
         request = RequestFactory(headers={"Authorization": f"Bearer {secret}"} if secret else {}).post(path)
         request.user = get_user(client) if client else AnonymousUser()
-        return access_class_of(path).most(request)
+        return access_class_of(path).max_bytes(request)
 
     member = Client()
     member.force_login(ann)
     _, secret = tokens.create_token(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
-    assert most("/o/studio/works/add") == MAX_ANONYMOUS
-    assert most("/o/studio/works/add", member) == MAX_REQUEST
-    assert most("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST
-    assert most("/api/v1/owners/studio/works", secret=secret + "x") == MAX_ANONYMOUS
-    assert most("/api/v1/edge/results", secret=secret) == MAX_ANONYMOUS
-    assert most("/id/") > 16 * MAX_ANONYMOUS
+    assert max_body("/o/studio/works/add") == MAX_ANONYMOUS
+    assert max_body("/o/studio/works/add", member) == MAX_REQUEST
+    assert max_body("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST
+    assert max_body("/api/v1/owners/studio/works", secret=secret + "x") == MAX_ANONYMOUS
+    assert max_body("/api/v1/edge/results", secret=secret) == MAX_ANONYMOUS
+    assert max_body("/id/") > 16 * MAX_ANONYMOUS
 
 
 def test_only_contributors_can_post_the_largest_delivery(ann: User) -> None:
@@ -128,14 +128,14 @@ def test_only_contributors_can_post_the_largest_delivery(ann: User) -> None:
     data = json.dumps({"lease": 1, "epoch": 1, "results": [result] * 50})
     assert len(data) > 3_000_000
 
-    def brought(token: str) -> int:
+    def post_delivery(token: str) -> int:
         machine = Client(headers={"Authorization": f"Bearer {token}", "Exhibit-Signature": "00"})
         return machine.post("/api/v1/edge/results", data, content_type="application/json").status_code
 
-    assert brought(secret) == 422  # it was read, and is not signed
-    assert brought("exh_made-up") == 413
+    assert post_delivery(secret) == 422  # it was read, and is not signed
+    assert post_delivery("exh_made-up") == 413
     row.delete()
-    assert brought(secret) == 413
+    assert post_delivery(secret) == 413
 
 
 def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:

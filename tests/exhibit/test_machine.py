@@ -65,13 +65,13 @@ class FailingDisk(FolderBlobStore):
 def failing(inline: SyncRunner) -> Callable[[int], Services]:
     """An installation with a failing disk."""
 
-    def made(error: int) -> Services:
+    def build_failing(error: int) -> Services:
         services = Services(inline.services.config)
         services.blobs = disk = FailingDisk(inline.services.config.data_dir / "blobs")
         disk.error = error
         return services
 
-    return made
+    return build_failing
 
 
 @pytest.mark.long
@@ -117,7 +117,7 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
 ) -> None:
     """Test every job: its last exception handler distinguishes faults of the machine from those of the code."""
 
-    def gone(*_: object) -> None:
+    def raise_connection_lost(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
 
     for job in jobs.periodic_jobs():
@@ -126,7 +126,7 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
             steps, "hold_up", lambda model, _, message, calls=calls, **__: calls.append((model, message))
         )
         with pytest.raises(OperationalError):
-            inline._work(replace(job, work=gone), [1])
+            inline._work(replace(job, work=raise_connection_lost), [1])
         assert calls == [(job.rows, "The database is not responding.")]
 
 

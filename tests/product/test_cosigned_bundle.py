@@ -25,7 +25,7 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.fixture
 def witness(inline: SyncRunner) -> Iterator[LocalWitness]:
     with running_witness() as running:
-        running.know(get_log(inline.services).vkey())
+        running.add_log(get_log(inline.services).vkey())
         anchor = CosignatureConfig(kind="cosignature", name="anna", urls=(running.url,), key=running.vkey)
         change_settings(inline, anchors=(anchor,))
         yield running
@@ -67,7 +67,7 @@ def test_an_earlier_head_is_owed_no_more_once_a_later_one_is_cosigned(
     assert late is not None
     assert early.size < late.size
     AnchorReceipt.objects.update(state="todo", proof=None, not_before=None)
-    witness.heads.clear()
+    witness.checkpoints.clear()
     request_timestamps(
         inline.services, list(AnchorReceipt.objects.filter(checkpoint=late).values_list("pk", flat=True))
     )

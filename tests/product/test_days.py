@@ -35,17 +35,17 @@ class ScreenAndLanguage:
     """A user's screen and language, and a record of clicks."""
 
     look: BrowserSettings
-    presses: list[str] = field(default_factory=list)
+    clicks: list[str] = field(default_factory=list)
 
-    def word(self, message: str, context: str = "", **values: object) -> str:
+    def translate(self, message: str, context: str = "", **values: object) -> str:
         """Return a text of the site in this user's language."""
         with translation.override("zh-hans" if self.look["language"] == "zh-CN" else "en"):
             text = translation.pgettext(context, message) if context else translation.gettext(message)
         return text % values if values else text
 
-    def press(self, what: Locator) -> None:
+    def click(self, what: Locator) -> None:
         """Tap on a phone, click on a desktop."""
-        self.presses.append(str(what))
+        self.clicks.append(str(what))
         (tap if self.look["size"] == PHONE else Locator.click)(what.first)
 
 
@@ -100,11 +100,11 @@ def check_viewer_page(site: Site, case_owner: Owner, ways: ScreenAndLanguage, ad
     viewer.check()
     elsewhere = site.member(owner("elsewhere"), name="eve", **ways.look)
     elsewhere.page.goto(site.base + address)
-    expect(elsewhere.page.locator("h1")).to_have_text(ways.word("Page not found"))
+    expect(elsewhere.page.locator("h1")).to_have_text(ways.translate("Page not found"))
     assert case_owner.name not in elsewhere.page.content()
     elsewhere.errors.clear()  # the console reports the status 404
     elsewhere.check()
-    nobody = site.nobody(**ways.look)
+    nobody = site.anonymous_visitor(**ways.look)
     nobody.page.goto(site.base + address)
     expect(nobody.page.locator("input[type=password]")).to_have_count(1)
     assert case_owner.name not in nobody.page.inner_text("main")
@@ -127,21 +127,21 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(
     page = ann.open(reverse("mail-link", args=[signed]))
     assert urlsplit(page.url).path == address
     expect(page.locator("main")).to_contain_text("shop.invalid")
-    expect(page.locator("main")).to_contain_text(ways.word("Very likely a copy"))
-    expect(page.locator("#decision strong").first).to_have_text(ways.word("open", "decision"))
+    expect(page.locator("main")).to_contain_text(ways.translate("Very likely a copy"))
+    expect(page.locator("#decision strong").first).to_have_text(ways.translate("open", "decision"))
     ann.check()
     page.locator("input[type=range]").press("ArrowRight")
-    ways.press(page.locator("details.confirm summary"))
-    expect(page.locator("details.confirm")).to_contain_text(ways.word("The following is sealed as evidence:"))
+    ways.click(page.locator("details.confirm summary"))
+    expect(page.locator("details.confirm")).to_contain_text(ways.translate("The following is sealed as evidence:"))
     ann.check()
-    ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal the evidence")))
-    assert len(ways.presses) <= 2  # and one in the mail
-    expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
+    ways.click(page.get_by_role("button", name=ways.translate("Not licensed: seal the evidence")))
+    assert len(ways.clicks) <= 2  # and one in the mail
+    expect(page.locator("#decision strong").first).to_have_text(ways.translate("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds to undo a slip
     run_until_sealed(site.inline, Bundle.objects.get())
     ann.open(address)
     with page.expect_download() as download:
-        ways.press(page.locator(f"a[href='{reverse('bundle', args=['studio', 1, 1])}']"))
+        ways.click(page.locator(f"a[href='{reverse('bundle', args=['studio', 1, 1])}']"))
     assert zipfile.is_zipfile(download.value.path())
     ann.check()
     check_viewer_page(site, studio, ways, address, "form.decide")
@@ -172,11 +172,11 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: ScreenAndL
     first = page.locator(".licences button").first
     expect(first).to_contain_text("Gallery")
     ann.check()
-    ways.press(first)
+    ways.click(first)
     expect_remaining(page, 1)
     decide("c")
     expect_remaining(page, 0)
-    assert len(ways.presses) == 5 + 3  # one per case; one was undone and decided again, one asked for a licence
+    assert len(ways.clicks) == 5 + 3  # one per case; one was undone and decided again, one asked for a licence
     counts = [
         Case.objects.filter(decision=decision).count() for decision in ("confirmed", "cleared", "licensed", "open")
     ]
@@ -190,7 +190,7 @@ def press_keys(page: Page, ways: ScreenAndLanguage) -> Callable[[str], None]:
     """Return a function that presses a key."""
 
     def press(key: str) -> None:
-        ways.presses.append(key)
+        ways.clicks.append(key)
         page.keyboard.press(key)
 
     return press
@@ -198,7 +198,7 @@ def press_keys(page: Page, ways: ScreenAndLanguage) -> Callable[[str], None]:
 
 def click_buttons(page: Page, ways: ScreenAndLanguage) -> Callable[[str], None]:
     """Return a function that clicks the button with a key's effect."""
-    return lambda key: ways.press(
+    return lambda key: ways.click(
         page.locator("#undo" if key == "u" else f".item:not([data-decided]) .buttons [data-key={key}]")
     )
 
@@ -218,17 +218,17 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
     page = ann.open(reverse("downloads", args=["studio"]))
     page.locator("#q").fill("shop")
     page.keyboard.press("Enter")
-    ways.press(page.get_by_role("link", name="shop.invalid"))
+    ways.click(page.get_by_role("link", name="shop.invalid"))
     expect(page.locator("[name=case]:checked")).to_have_count(2)
     ann.check()
-    ways.press(page.get_by_role("button", name=ways.word("Bundle for the court"), exact=True))
-    assert len(ways.presses) == 2  # from the party's name
+    ways.click(page.get_by_role("button", name=ways.translate("Bundle for the court"), exact=True))
+    assert len(ways.clicks) == 2  # from the party's name
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
-    download_link = page.get_by_role("link", name=ways.word("Download ZIP"))
+    download_link = page.get_by_role("link", name=ways.translate("Download ZIP"))
     download_link.wait_for()  # without reloading
     with page.expect_download() as download:
-        ways.press(download_link)
+        ways.click(download_link)
     assert zipfile.is_zipfile(download.value.path())
     ann.check()
     address = reverse("package", args=["studio", 1])
@@ -237,12 +237,12 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
         page.pdf(path=tmp_path / "sheet.pdf", format="A4")
         assert len(pypdf.PdfReader(tmp_path / "sheet.pdf").pages) == 1
         page.emulate_media(media="screen")
-    link = page.locator("details", has_text=ways.word("Create a download link"))
-    ways.press(link.locator("summary"))
-    ways.press(link.get_by_role("button", name=ways.word("Create link")))
+    link = page.locator("details", has_text=ways.translate("Create a download link"))
+    ways.click(link.locator("summary"))
+    ways.click(link.get_by_role("button", name=ways.translate("Create link")))
     shared_path = urlsplit(page.locator("#address").input_value()).path
     ann.check()
-    outside = site.nobody(**ways.look)
+    outside = site.anonymous_visitor(**ways.look)
     outside.open(shared_path)
     outside.check()
     check_viewer_page(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
@@ -252,9 +252,9 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(
 @for_screens_and_languages("desk-zh")
 def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: ScreenAndLanguage) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
-    visitor: Visitor = site.signed_in(boss, **ways.look)
+    visitor: Visitor = site.sign_in(boss, **ways.look)
     page = visitor.open("/operator/")
     expect(page.locator("main")).to_contain_text(
-        ways.word("No worker is running: nothing is crawled, compared or sealed.")
+        ways.translate("No worker is running: nothing is crawled, compared or sealed.")
     )
     visitor.check()

@@ -96,12 +96,12 @@ class ActionScene:
     def unlawful(self) -> Case:
         return Case.objects.get(owner=self.studio, work__number=2)
 
-    def sealed(self, case: Case) -> Bundle:
+    def seal(self, case: Case) -> Bundle:
         confirm(self.inline.services, case, by="Ann", reason="No licence.")
         self.inline.run_until_idle()
-        return self.settled(case)
+        return self.finish_bundle(case)
 
-    def settled(self, case: Case) -> Bundle:
+    def finish_bundle(self, case: Case) -> Bundle:
         bundle = case.bundles.order_by("-number").first()
         assert bundle is not None
         if bundle.state == StepState.TODO:
@@ -110,7 +110,7 @@ class ActionScene:
             bundle.refresh_from_db()
         return bundle
 
-    def checked(self, bundle: Bundle) -> tuple[Verdict, bytes]:
+    def verify(self, bundle: Bundle) -> tuple[Verdict, bytes]:
         out = BytesIO()
         assemble(self.inline.services, bundle, out)
         path = self.folder / "bundle.zip"
@@ -195,7 +195,7 @@ DEEDS = {
 def _seal(world: ActionScene, deed: Action) -> None:
     """Seal: facts, sheet and verdict name what is missing; one more visit was made if useful."""
     deed.do(world)
-    expect_sealed(world, deed, world.sealed(world.case))
+    expect_sealed(world, deed, world.seal(world.case))
 
 
 def _retry(world: ActionScene, deed: Action) -> None:
@@ -205,12 +205,12 @@ def _retry(world: ActionScene, deed: Action) -> None:
     deed.do(world)
     steps.retry_failed(Bundle, Bundle.objects.all())
     world.inline.run_until_idle()
-    expect_sealed(world, deed, world.settled(world.case))
+    expect_sealed(world, deed, world.finish_bundle(world.case))
 
 
 def _package(world: ActionScene, deed: Action) -> None:
     """Download earlier bundles as a ZIP for either side, without the removed files, which each bundle lists."""
-    world.sealed(world.case)
+    world.seal(world.case)
     deed.do(world)
     for recipient in Package.Recipient.values:
         package = request_package(world.studio, [world.case.number], recipient, by="Ann", reason="For the court.")
@@ -279,7 +279,7 @@ def expect_sealed(world: ActionScene, deed: Action, bundle: Bundle) -> None:
     sealed_files = load_sealed_case(world.inline.services, bundle)
     facts = load_sealed_facts(world.inline.services, sealed_files)
     assert {absence.why for absence in facts.left_out} == ({deed.why} if deed.why else set())
-    verdict, data = world.checked(bundle)
+    verdict, data = world.verify(bundle)
     assert not verdict.failures
     assert not verdict.withheld  # a new bundle contains everything that it lists
     expect_clean(data, deed)
@@ -308,7 +308,7 @@ def expect_clean(data: bytes, deed: Action) -> None:
 def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: ActionScene) -> None:
     DEEDS["reported"].do(world)
     world.shop.serve("/", b'<img src="/sound.jpg">', "text/html")
-    verdict, _ = world.checked(world.sealed(world.case))
+    verdict, _ = world.verify(world.seal(world.case))
     states = {check.name: check.state for check in verdict.checks}
     assert states["capture:01-1"] is State.NOT_CHECKED
     assert states["capture:01-2"] is states["captures"] is State.PASSED
@@ -318,7 +318,7 @@ def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: A
 def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionScene) -> None:
     del world.shop.site.routes["/sound.jpg"]
     world.inline.services.blobs.remove(Digest.of(SOUND))
-    bundle = world.sealed(world.case)
+    bundle = world.seal(world.case)
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
     assert bundle.error == (
         f"The bytes of a picture of this case are missing, and nobody removed them: {Digest.of(SOUND).hex}. "
@@ -326,23 +326,23 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionSce
     )
     world.inline.services.blobs.put(SOUND)
     steps.retry_failed(Bundle, Bundle.objects.all())
-    expect_sealed(world, Action(_lose_files, visits=2), world.settled(world.case))
+    expect_sealed(world, Action(_lose_files, visits=2), world.finish_bundle(world.case))
 
 
 @pytest.mark.long
 def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: ActionScene) -> None:
     world.inline.services.blobs.remove(Digest.of(SOUND))
-    expect_sealed(world, Action(_lose_files, visits=2), world.sealed(world.case))
+    expect_sealed(world, Action(_lose_files, visits=2), world.seal(world.case))
 
 
 @pytest.mark.long
 def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: ActionScene) -> None:
     _report_and_hold(world)
-    expect_sealed(world, DEEDS["reported, and the operator decides"], world.sealed(world.case))
+    expect_sealed(world, DEEDS["reported, and the operator decides"], world.seal(world.case))
     dismiss_reports(Digest.of(UNLAWFUL), by="Olga", reason="A portrait.")
     reopen(world.case, by="Ann", reason="It may stay.")
     recaptures.request_next_visit(world.case.captures.get(number=2))
-    bundle = world.sealed(world.case)
+    bundle = world.seal(world.case)
     sealed_files = load_sealed_case(world.inline.services, bundle)
     paths = {file.path for file in sealed_files.manifest.files}
     assert {f"data/sightings/01/capture-{number}/exchange.warc" for number in (1, 3)} <= paths
@@ -352,14 +352,14 @@ def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: ActionScene) ->
 
 @pytest.mark.long
 def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: ActionScene) -> None:
-    bundle = world.sealed(world.case)
+    bundle = world.seal(world.case)
     package = request_package(world.studio, [world.case.number], "court", by="Ann")
     Bundle.objects.filter(pk=bundle.pk).update(seal_digest=None, state=StepState.FAILED, error="Opened again.")
     world.inline.run_until_idle()
     package.refresh_from_db()
     assert package.state == "failed"
     reopen(world.case, by="Ann", reason="A mistake.")
-    second = world.sealed(world.case)
+    second = world.seal(world.case)
     request_again(package, by="Ann")
     world.inline.run_until_idle()
     package.refresh_from_db()
@@ -370,13 +370,13 @@ def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: Act
 def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(
     world: ActionScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gathered(*arguments: object, **options: object) -> GatheredFacts:
+    def gather_and_purge(*arguments: object, **options: object) -> GatheredFacts:
         result = gather_facts(*arguments, **options)  # type: ignore[arg-type]
         if not WithheldFile.objects.exists():
             _purge_picture(world)
         return result
 
-    monkeypatch.setattr(seal, "gather_facts", gathered)
-    bundle = world.sealed(world.case)
+    monkeypatch.setattr(seal, "gather_facts", gather_and_purge)
+    bundle = world.seal(world.case)
     assert (bundle.state, bundle.error) == ("done", "")
-    expect_clean(world.checked(bundle)[1], DEEDS["purged"])
+    expect_clean(world.verify(bundle)[1], DEEDS["purged"])

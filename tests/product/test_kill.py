@@ -58,6 +58,6 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
                     turns.count(trouble)
                     for number, run in zip(numbers, runs, strict=True):
                         for kind, remaining in run.rows.items():
-                            assert remaining == expected[number][kind], (kind, SEED, first + number, trouble.done)
+                            assert remaining == expected[number][kind], (kind, SEED, first + number, trouble.occurred)
                 check_stack(stack)
     assert len(turns.counts) >= min(3 * ROUNDS, 10), turns.counts

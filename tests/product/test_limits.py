@@ -155,13 +155,13 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
 @pytest.mark.long
 def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
     change_settings(services, disk_floor_bytes=2**52)
-    request_count = len(shop.site.seen)
+    request_count = len(shop.site.requests)
     run_now(crawled.watches.get())
     register(services.services, crawled, photograph(3))
     confirm(services.services, Case.objects.get(), by="Ann", reason="A copy.")
     services.run_until_idle()
     assert Crawl.objects.count() == 1
-    assert len(shop.site.seen) == request_count
+    assert len(shop.site.requests) == request_count
     assert Bundle.objects.get().state == "done"
     change_settings(services, disk_floor_bytes=0)
     services.run_until_idle()
@@ -172,11 +172,11 @@ def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner
 def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
     alone = CommandLine(tmp_path / "data")
     nearly_full = {"EXHIBIT_DISK_FLOOR_BYTES": str(2**52)}
-    disk = alone.run("status", "--json", code=3, **nearly_full).answer["disk"]
+    disk = alone.run("status", "--json", code=3, **nearly_full).json["disk"]
     assert disk["crawling_stopped"]
     assert "4,194,304.0 GiB" in disk["sentence"]
     assert "4,194,304.0 GiB" in alone.run("status", code=3, **nearly_full).out
-    assert not alone.run("status", "--json", code=3).answer["disk"]["crawling_stopped"]
+    assert not alone.run("status", "--json", code=3).json["disk"]["crawling_stopped"]
 
 
 @pytest.mark.long
@@ -299,7 +299,7 @@ def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner
     create_watch(owner("studio"), shop.url(), pages=pages)
     services.run_until_idle()
     crawl = Crawl.objects.get()
-    visited = [path for path in shop.site.paths() if path == "/" or path[1:].isdecimal()]
+    visited = [path for path in shop.site.requested_paths() if path == "/" or path[1:].isdecimal()]
     assert len(visited) == len(set(visited)) == crawl.pages == pages
     assert crawl.reason == "budget-pages"
     assert crawl.slices.count() == min(pages, 2)

@@ -44,11 +44,11 @@ class Installation:
         self._programs = postgres_programs()
 
     @contextmanager
-    def up(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         with EmbeddedServers(load_config({"EXHIBIT_DATA": str(self.data)})):
             yield
 
-    def log(self, count: int) -> tuple[str, str]:
+    def append_and_sign(self, count: int) -> tuple[str, str]:
         """Append entries to the log and sign a checkpoint; returns the signed note, or why there is none."""
         config = load_config({"EXHIBIT_DATA": str(self.data)})
         with connected_to(config):
@@ -85,32 +85,33 @@ def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Itera
 @pytest.mark.long
 def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
     cli, checkpoint_file, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
-    with installation.up():
-        installation.log(5)
+    with installation.running():
+        installation.append_and_sign(5)
         installation.dump(dump)
-        note, _ = installation.log(4)
+        note, _ = installation.append_and_sign(4)
         checkpoint_file.write_text(note, "utf-8")  # as an outside witness keeps it
         installation.restore(dump)
 
-        assert "shorter than the 9 entries" in installation.log(2)[1]
-        assert "aren't those it has signed" in installation.log(3)[1]
+        assert "shorter than the 9 entries" in installation.append_and_sign(2)[1]
+        assert "aren't those it has signed" in installation.append_and_sign(3)[1]
         assert "aren't those it has signed" in cli.api("GET", "/operator/log")["stopped"]
-        assert cli.ask("log", "verify", code=1)["problems"] == [
+        assert cli.run_json("log", "verify", code=1)["problems"] == [
             "The first 9 entries of the log aren't those it has signed."
         ]
         assert (
-            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
             == "not continued"
         )
         cli.api("POST", "/operator/log/accept-head", code=1, reason="wishful")
 
         reason = "Monday's backup was restored"
         cli.api("POST", "/operator/log/new-origin", reason=reason, name="example.org/second")
-        later, error = installation.log(1)
+        later, error = installation.append_and_sign(1)
         assert error == ""
-        assert cli.ask("log", "verify")["problems"] == []
+        assert cli.run_json("log", "verify")["problems"] == []
         assert (
-            cli.ask("log", "verify", "--against", checkpoint_file)["checkpoints"][0]["outcome"] == "of an earlier name"
+            cli.run_json("log", "verify", "--against", checkpoint_file)["checkpoints"][0]["outcome"]
+            == "of an earlier name"
         )
         [entry] = cli.api("GET", "/operator/log/entries", type="origin")["items"]
         assert (entry["opening"]["shared"]["size"], entry["opening"]["seen"]["size"]) == (5, 9)
@@ -123,7 +124,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         _check_proofs(cli, entry)
 
         installation.restore(dump)  # once more, which loses the new name as well
-        assert "which this log doesn't know" in installation.log(20)[1]
+        assert "which this log doesn't know" in installation.append_and_sign(20)[1]
 
 
 def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
@@ -139,7 +140,7 @@ def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
     head = parse_note(proof["checkpoint"])
     path = [bytes.fromhex(node) for node in proof["path"]]
     assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
-    proof = cli.run("api", "GET", f"/log/consistency?old={shared['size']}").answer
+    proof = cli.run("api", "GET", f"/log/consistency?old={shared['size']}").json
     path, root = [bytes.fromhex(node) for node in proof["path"]], bytes.fromhex(shared["root"])
     assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
 
@@ -149,24 +150,24 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
     installation: Installation, open_folder: Path
 ) -> None:
     cli, checkpoint_file, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
-    with installation.up():
-        installation.log(5)
+    with installation.running():
+        installation.append_and_sign(5)
     subprocess.run(["cp", "--archive", installation.data, backup], check=True)
-    with installation.up():
-        note, _ = installation.log(4)
+    with installation.running():
+        note, _ = installation.append_and_sign(4)
         checkpoint_file.write_text(note, "utf-8")
     subprocess.run(["rm", "-r", "--", installation.data], check=True)
     subprocess.run(["cp", "--archive", backup, installation.data], check=True)
-    with installation.up():
-        assert "was copied here" in installation.log(7)[1]
+    with installation.running():
+        assert "was copied here" in installation.append_and_sign(7)[1]
         assert (
-            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
             == "not continued"
         )
-        assert "aren't those it has signed" in installation.log(1)[1]
+        assert "aren't those it has signed" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
-        assert installation.log(1)[1] == ""
-        assert cli.ask("log", "verify")["problems"] == []
+        assert installation.append_and_sign(1)[1] == ""
+        assert cli.run_json("log", "verify")["problems"] == []
 
 
 @pytest.mark.long
@@ -174,8 +175,8 @@ def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_
     installation: Installation, open_folder: Path
 ) -> None:
     config = load_config({"EXHIBIT_DATA": str(installation.data)})
-    with installation.up():
-        installation.log(3)
+    with installation.running():
+        installation.append_and_sign(3)
         with connected_to(config):
             _check_refusals()
             secrets = _private_keys(Services(config))
@@ -210,30 +211,31 @@ def _private_keys(services: Services) -> list[bytes]:
 def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
     installation: Installation, open_folder: Path
 ) -> None:
-    with installation.up():
-        note, _ = installation.log(5)
+    with installation.running():
+        note, _ = installation.append_and_sign(5)
     (open_folder / "seen.txt").write_text(note, "utf-8")
     subprocess.run(["cp", "--archive", installation.data, open_folder / "elsewhere"], check=True)
     subprocess.run(["rm", "-r", "--", installation.data], check=True)
     (open_folder / "elsewhere").rename(installation.data)
-    with installation.up():
+    with installation.running():
         cli = installation.cli
-        assert "was copied here" in installation.log(1)[1]
+        assert "was copied here" in installation.append_and_sign(1)[1]
         assert (
-            cli.ask("log", "verify", "--against", open_folder / "seen.txt")["checkpoints"][0]["outcome"] == "continued"
+            cli.run_json("log", "verify", "--against", open_folder / "seen.txt")["checkpoints"][0]["outcome"]
+            == "continued"
         )
         cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
-        assert installation.log(1)[1] == ""
+        assert installation.append_and_sign(1)[1] == ""
         assert cli.api("GET", "/operator/log")["stopped"] == ""
 
 
 @pytest.mark.long
 def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
     checkpoint_file, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
-    with installation.up():
-        installation.log(5)
+    with installation.running():
+        installation.append_and_sign(5)
         installation.dump(dump)
-        note, _ = installation.log(4)
+        note, _ = installation.append_and_sign(4)
         checkpoint_file.write_text(note, "utf-8")
     secrets = open_folder / "secrets"
     (data / "secrets").rename(secrets)
@@ -244,9 +246,9 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
         subprocess.run(["cp", "--recursive", "--preserve=mode", secrets, data / "secrets"], check=True)
 
     begin_anew()
-    with installation.up():  # workers before the rows are restored
+    with installation.running():  # workers before the rows are restored
         restore_schema(load_config({"EXHIBIT_DATA": str(data)}))
-        assert "is missing. 0 entries" in installation.log(3)[1]
+        assert "is missing. 0 entries" in installation.append_and_sign(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
     begin_anew()  # as docs/reference/log.md says
@@ -255,17 +257,17 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     command = [sys.executable, "-m", "workers.servers.keeper", *restore]
     subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
     wait_until(lambda: not are_kept(load_config({"EXHIBIT_DATA": str(data)})))
-    with installation.up():
+    with installation.running():
         cli = installation.cli
-        assert "is missing. 5 entries" in installation.log(7)[1]
+        assert "is missing. 5 entries" in installation.append_and_sign(7)[1]
         assert (
-            cli.ask("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
+            cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
             == "not continued"
         )
-        assert "aren't those it has signed" in installation.log(1)[1]
+        assert "aren't those it has signed" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
-        assert installation.log(1)[1] == ""
-        assert cli.ask("log", "verify")["problems"] == []
+        assert installation.append_and_sign(1)[1] == ""
+        assert cli.run_json("log", "verify")["problems"] == []
 
 
 @pytest.mark.long
@@ -273,14 +275,14 @@ def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_w
     installation: Installation,
 ) -> None:
     cli = installation.cli
-    with installation.up():
+    with installation.running():
         cli.api("GET", "/operator/log")
         (installation.data / "log.head").unlink()
-        assert "is missing" in installation.log(1)[1]
+        assert "is missing" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/accept-head", reason="Nothing was ever signed.")
-        assert installation.log(1)[1] == ""
-        assert cli.ask("log", "verify")["problems"] == []
+        assert installation.append_and_sign(1)[1] == ""
+        assert cli.run_json("log", "verify")["problems"] == []
         (installation.data / "log.head").write_bytes(b"\xff")
-        assert "can't be read" in installation.log(1)[1]
+        assert "can't be read" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/accept-head", reason="A disk with errors.")
-        assert installation.log(1)[1] == ""
+        assert installation.append_and_sign(1)[1] == ""

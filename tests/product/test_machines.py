@@ -70,7 +70,7 @@ def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(
     assert {row.outcome for row in upload.files.all()} == {"registered"}
     assert Work.objects.count() == 2
     for machine in pair:
-        assert list(machine.services.uploads.idle(-60)) == []
+        assert list(machine.services.uploads.iter_idle(-60)) == []
 
 
 @pytest.mark.long
@@ -80,13 +80,13 @@ def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
     web, worker = pair
     upload = upload_photographs(web, 1, 2)
     purge(worker.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
-    assert list(web.services.uploads.room(upload.pk)) == [Digest.of(photograph(2))]
+    assert list(web.services.uploads.get_store(upload.pk)) == [Digest.of(photograph(2))]
     monkeypatch.setattr(uploads, "IDLE_SECONDS", -60.0)
     uploads.delete_idle(worker.services)
-    assert len(list(web.services.uploads.room(upload.pk))) == 1
+    assert len(list(web.services.uploads.get_store(upload.pk))) == 1
     UploadFile.objects.update(state=StepState.DONE)
     uploads.delete_idle(worker.services)
-    assert list(web.services.uploads.room(upload.pk)) == []
+    assert list(web.services.uploads.get_store(upload.pk)) == []
 
 
 @pytest.mark.long
@@ -95,18 +95,18 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     append_and_sign(first, 2)
     backup = transaction.savepoint()
     append_and_sign(second, 3)
-    old = get_log(second.services).head()
+    old = get_log(second.services).read_stored_checkpoint()
     assert old is not None
     transaction.savepoint_rollback(backup)
     for machine in (first, second):
         with pytest.raises(BrokenHistoryError, match="it has signed"):
             append_and_sign(machine, 1)
-        assert "it has signed" in get_log(machine.services).stopped()
+        assert "it has signed" in get_log(machine.services).describe_stop()
     with pytest.raises(BrokenHistoryError, match="it has signed"):
         accept_checkpoint(first.services, by="Ann", reason="wishful")
     new = start_new_origin(first.services, by="Ann", reason="An old backup.")
     append_and_sign(second, 1)
-    head = get_log(first.services).head()
+    head = get_log(first.services).read_stored_checkpoint()
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
     assert [replay(machine.services).problems for machine in pair] == [[], []]

@@ -34,7 +34,7 @@ def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncR
             "EXHIBIT_MAIL_URL": f"smtp://127.0.0.1:{server.port}",
         }
         with subprocess.Popen([sys.executable, "-m", "tests.assets.notice_worker"], env=environ) as process:
-            server.heard = lambda: process.send_signal(signal.SIGKILL)
+            server.on_mail = lambda: process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
         mail.refresh_from_db()
         assert (mail.state, len(server.mails)) == ("doing", 1)

@@ -112,7 +112,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
         shop.url("/members/copy.jpg"): "robots",
         shop.url("/members/list"): "robots",
     }
-    assert not [path for path in shop.site.paths() if path.startswith("/members/")]
+    assert not [path for path in shop.site.requested_paths() if path.startswith("/members/")]
     assert Picture.objects.exclude(refusal="").count() <= 1  # the broken one may be partly readable
 
     cases = Case.objects.order_by("work__number")
@@ -148,7 +148,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
 def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, shop: Shop) -> None:
     create_watch(register_works(inline, 1), shop.url())
     inline.run_until_idle()
-    assert shop.site.seen == []
+    assert shop.site.requests == []
     refusal = Refusal.objects.get()
     assert (refusal.url, refusal.reason) == (shop.url(), "private-address")
     assert "127.0.0.5" in refusal.sentence
@@ -167,14 +167,16 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     inline.run_until_idle()
     first = {(row.page_url, row.image_url): row.first_seen for row in Sighting.objects.all()}
     captures, bundles = Capture.objects.count(), Bundle.objects.count()
-    fetched = len(shop.site.seen)
+    fetched = len(shop.site.requests)
 
     run_now(new_watch)
     inline.run_until_idle()
 
     assert [crawl.reason for crawl in new_watch.crawls.all()] == ["finished", "finished"]
     images = [
-        request for request in shop.site.seen[fetched:] if request.path.endswith(".jpg") and request.path != "/away.jpg"
+        request
+        for request in shop.site.requests[fetched:]
+        if request.path.endswith(".jpg") and request.path != "/away.jpg"
     ]
     assert images
     assert all("if-none-match" in request.headers for request in images)

@@ -110,14 +110,14 @@ def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Co
         picture_ids.append(record_sightings(both[0], planned, epoch, data, host=f"site-{number}.example"))
     start = threading.Barrier(2)
 
-    def find(services: Services, batches: list[list[int]]) -> None:
+    def match_batches(services: Services, batches: list[list[int]]) -> None:
         start.wait(30)
         for ids in batches:
             match_pictures(services, ids)
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(find, services, picture_ids[turn::2]) for turn, services in enumerate(both)]:
+        for done in [pool.submit(match_batches, services, picture_ids[turn::2]) for turn, services in enumerate(both)]:
             done.result()
     assert Case.objects.count() == Capture.objects.count() == floor
     assert Match.objects.exclude(decision="none").count() == 12

@@ -94,23 +94,23 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
     sent = Request(f"{site}/o/studio/downloads/report", urlencode(REPORT_FORM).encode(), headers)  # noqa: S310
     logs = stack.config.data_dir / "log"
 
-    def request() -> list[dict[str, object]]:
+    def request_lines() -> list[dict[str, object]]:
         return [item for item in log_lines(logs / "web.log") if item.get("method") == "POST"]
 
-    def task() -> list[dict[str, object]]:
+    def task_lines() -> list[dict[str, object]]:
         all_lines = log_lines(logs / "worker-interactive.log")
-        return [item for item in all_lines if item.get("request_id") == request()[0]["request_id"]]
+        return [item for item in all_lines if item.get("request_id") == request_lines()[0]["request_id"]]
 
     with keep_busy(stack, "worker-background"):
         with build_opener(HTTPCookieProcessor(CookieJar())).open(sent):
             pass
-        wait_until(lambda: bool(request()))
-        wait_until(lambda: bool(task()))
-    [request_line] = request()
+        wait_until(lambda: bool(request_lines()))
+        wait_until(lambda: bool(task_lines()))
+    [request_line] = request_lines()
     assert request_line["message"] == "/o/<slug:slug>/downloads/report"
     assert request_line["status"] == 302
-    assert task()[0]["task"] == "exhibit.report"
-    assert task()[0]["task_id"]
+    assert task_lines()[0]["task"] == "exhibit.report"
+    assert task_lines()[0]["task_id"]
 
 
 @pytest.mark.long
@@ -141,12 +141,12 @@ def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_captur
 
 @pytest.mark.long
 def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
-    def told() -> dict[str, str]:
+    def heartbeats() -> dict[str, str]:
         rows = retry_on_database_error(lambda: list(Heartbeat.objects.values_list("name", "queues")))
         return {name.partition("@")[0]: queues for name, queues in rows}
 
-    wait_until(lambda: set(told()) == NAMES)
-    assert told()["worker-background"] == "crawl,default,evidence,match,past,upkeep"
+    wait_until(lambda: set(heartbeats()) == NAMES)
+    assert heartbeats()["worker-background"] == "crawl,default,evidence,match,past,upkeep"
     began = Heartbeat.objects.get(name__startswith="worker-background").started_at
     background = next(
         process for process in stack.workers() if any("worker-background" in word for word in process.cmdline())
@@ -159,7 +159,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
     os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is restarted in the meantime
     try:
         os.kill(interactive.pid, signal.SIGTERM)
-        wait_until(lambda: "worker-interactive" not in told())
+        wait_until(lambda: "worker-interactive" not in heartbeats())
     finally:
         os.kill(stack.process.pid, signal.SIGCONT)
 

@@ -48,7 +48,7 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
         for path in ("/", *(f"/{number}" for number in range(PAGES))):
             site.routes[path] = answer
         started = create_watch(owner("stalled"), site.url("/"))
-        wait_until(lambda: site.times("/") > 0)
+        wait_until(lambda: site.count_requests("/") > 0)
         stopped = SERVERS[name](stack)
         for item in stopped:
             item.suspend()
@@ -71,7 +71,7 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
 
         wait_until(is_done, 90)
         assert retry_on_database_error(lambda: Crawl.objects.filter(watch=started).count()) == 1
-        assert {site.times(f"/{number}") for number in range(PAGES)} == {1}
+        assert {site.count_requests(f"/{number}") for number in range(PAGES)} == {1}
         later_watch = retry_on_database_error(lambda: create_watch(owner("after"), site.url("/")))
         wait_until(lambda: is_done(later_watch), 90)
         assert replacements(stack.config) == []

@@ -35,15 +35,15 @@ def check_blind_search(a: Installation, c: Installation) -> None:
     """
     copy = Answer(recompress(photograph(1)), "image/jpeg")
     with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
-        c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
-        c.run.run("watch", "run", "shop", "--wait")
+        c.command_line.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        c.command_line.run("watch", "run", "shop", "--wait")
     search = ("POST", "/operator/partners/c/search")
-    assert "no agreement with you" in a.run.run("api", *search, code=None).err
-    c.run.api("POST", "/operator/agreements", partner="a", fields="page", valid_until="2090-01-01", queries=30)
-    (match,) = a.run.api(*search)["found"]
+    assert "no agreement with you" in a.command_line.run("api", *search, code=None).err
+    c.command_line.api("POST", "/operator/agreements", partner="a", fields="page", valid_until="2090-01-01", queries=30)
+    (match,) = a.command_line.api(*search)["found"]
     assert (match["works"], match["told"]) == (["studio/1"], {"page": shop.url()})
-    assert "allows 30 queries" in a.run.run("api", *search, code=None).err
-    agreements = c.run.api("GET", "/operator/agreements")["items"]
+    assert "allows 30 queries" in a.command_line.run("api", *search, code=None).err
+    agreements = c.command_line.api("GET", "/operator/agreements")["items"]
     assert [(agreement["used"], agreement["queries"]) for agreement in agreements] == [(18, 30)]
 
 
@@ -60,7 +60,7 @@ def identify_without_account(a: Installation, address: str) -> None:
 
 def reply_to_notice(a: Installation) -> None:
     """Send the case's party a letter, and reply with a licence: case and log record it, and the notice is paused."""
-    password = a.run.run("user", "add", "ann@example.org", "--generate-password").out.split()[-1]
+    password = a.command_line.run("user", "add", "ann@example.org", "--generate-password").out.split()[-1]
     with sign_in(a.url, "ann@example.org", password) as member:
         page, link = sign_letter(member, f"{a.url}/o/studio", 1)
         assert "Received: I have a licence" in reply_with_licence(link)
@@ -69,15 +69,15 @@ def reply_to_notice(a: Installation) -> None:
         assert "The notice is on hold" in page_text
         again = {"case": "1", "kind": "offer.en"}
         assert "Case 1 rests" in submit_form(member, f"{a.url}/o/studio/notices/new?case=1", **again)
-        history = [event["sentence"] for event in a.run.api("GET", "cases/1")["history"]]
+        history = [event["sentence"] for event in a.command_line.api("GET", "cases/1")["history"]]
         assert "Notice 1: an answer came on its page; it rests until a member has looked." in history
 
-        def logged() -> list[str]:  # entries are numbered at the next tick
-            entries = a.run.api("GET", "/operator/log/entries", last=50)["items"]
+        def logged_types() -> list[str]:  # entries are numbered at the next tick
+            entries = a.command_line.api("GET", "/operator/log/entries", last=50)["items"]
             return [entry["type"] for entry in entries if REPLY_TEXT in json.dumps(entry)]
 
-        wait_until(logged, seconds=60)
-        assert logged() == ["case"]
+        wait_until(logged_types, seconds=60)
+        assert logged_types() == ["case"]
         submit_form(member, page, f"{page}seen")
         assert "The notice is on hold" not in member.get(page, timeout=30).text
 
@@ -106,23 +106,23 @@ def confirm_by_two(
         lie = lying_partner(log, recompress(photograph(1)), challenge="00" * 32)
         liar.routes["/api/v1/alliance/capture"] = lie
         card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
-        add_partner(a.run, "c", card)
-        b.run.api("PATCH", "/operator/partners/a/captures", daily_visits=5)
+        add_partner(a.command_line, "c", card)
+        b.command_line.api("PATCH", "/operator/partners/a/captures", daily_visits=5)
         for name in ("b", "c"):
-            a.run.api("PATCH", f"/operator/partners/{name}/captures", requests_visits="true")
-        a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
-        a.run.run("watch", "run", "shop", "--wait")
-        a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
-    a.run.run("trust", trust, "--cosigners", "2")
+            a.command_line.api("PATCH", f"/operator/partners/{name}/captures", requests_visits="true")
+        a.command_line.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        a.command_line.run("watch", "run", "shop", "--wait")
+        a.command_line.run("case", "confirm", 1, "--reason", "A copy", "--wait")
+    a.command_line.run("trust", trust, "--cosigners", "2")
     report: dict[str, Any] = {}
     files = [str(folder / "bundle.zip")]
 
-    def both_have_cosigned() -> bool:
-        a.run.run("api", "GET", "cases/1/bundles/1/file", "--output", files[0])
+    def has_both_cosignatures() -> bool:
+        a.command_line.run("api", "GET", "cases/1/bundles/1/file", "--output", files[0])
         report.update(verify_bundle(a, files, trust))
         return has_both_cosigners(report)
 
-    wait_until(both_have_cosigned, seconds=120)
+    wait_until(has_both_cosignatures, seconds=120)
     checks = {check["name"]: check for check in report["checks"]}
     assert checks["seen-twice:01-1-1"]["state"] == "passed"
     missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
@@ -130,7 +130,7 @@ def confirm_by_two(
     (by,) = [grade["by"] for grade in report["grades"] if grade["name"] == "capture"]
     assert by == "seen by two, run by a.example/log and b"
     assert not [check for check in checks.values() if check["state"] == "failed"]
-    add_partner(a.run, "c", json.loads((folder / "c.json").read_text()))
+    add_partner(a.command_line, "c", json.loads((folder / "c.json").read_text()))
     return files, report
 
 
@@ -142,26 +142,26 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         picture = open_folder / "work.jpg"
         picture.write_bytes(photograph(1))
         for installation in (a, c):
-            installation.run.run("owner", "add", "Studio")
-            installation.run.run("work", "add", picture)
+            installation.command_line.run("owner", "add", "Studio")
+            installation.command_line.run("work", "add", picture)
         record, trust = open_folder / "record.zip", open_folder / "trust.json"
-        a.run.run("trust", trust, "--cosigners", "2")
+        a.command_line.run("trust", trust, "--cosigners", "2")
 
         def both_have_cosigned() -> bool:
-            number = a.run.api("POST", "works/1/deposits")["number"]
-            a.run.run("api", "GET", f"works/1/deposits/{number}/file", "--output", record)
+            number = a.command_line.api("POST", "works/1/deposits")["number"]
+            a.command_line.run("api", "GET", f"works/1/deposits/{number}/file", "--output", record)
             return has_both_cosigners(verify_bundle(a, [str(record)], trust))
 
         wait_until(both_have_cosigned, seconds=120)
         (dead,) = [
             installation
-            for installation in a.run.api("GET", "/operator/witnesses")["items"]
+            for installation in a.command_line.api("GET", "/operator/witnesses")["items"]
             if installation["name"] == "d"
         ]
         assert dead["failing_since"]
         assert "doesn't answer" in dead["error"]
         for installation in installations.values():
-            assert installation.run.api("POST", "/operator/partners/compare") == {"faults": {}}
+            assert installation.command_line.api("POST", "/operator/partners/compare") == {"faults": {}}
 
         check_blind_search(a, c)
 
@@ -171,27 +171,27 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         reply_to_notice(a)
 
         # an outsider asks for the work's owner, and gets none after it is closed
-        address = a.run.run("api", "PUT", "works/1/public", "--json", "{}").answer["address"]
+        address = a.command_line.run("api", "PUT", "works/1/public", "--json", "{}").json["address"]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
         identify_without_account(a, address)
-        a.run.run("api", "DELETE", "works/1/public")
+        a.command_line.run("api", "DELETE", "works/1/public")
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
         # c signed another history of its log for b than the one it shows
-        checkpoint = parse_note(c.heads())
+        checkpoint = parse_note(c.checkpoint_note())
         lie = sign_note(checkpoint.origin, checkpoint.size, b"\x01" * 32, key)
         body = f"old 0\n\n{lie.note}".encode()
         answer = requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10)
         assert answer.status_code == requests.codes.ok  # b has not seen c's log yet
         for installation in (a, b):
-            faults = installation.run.api("POST", "/operator/partners/compare")["faults"]
+            faults = installation.command_line.api("POST", "/operator/partners/compare")["faults"]
             assert faults == {"c": "The partner's log has signed two conflicting histories."}
-            (fork,) = installation.run.api("GET", "/operator/forks")["forks"]
+            (fork,) = installation.command_line.api("GET", "/operator/forks")["forks"]
             assert lie.note in (fork["known"], fork["other"])
         again = requests.post(f"{b.url}/witness/add-checkpoint", body.replace(b"old 0", b"old 1"), timeout=10)
         assert again.status_code == requests.codes.forbidden
         assert base64.b64encode(b"\x01" * 32).decode() in lie.note
-        b.run.api(
+        b.command_line.api(
             "POST", "/operator/partners/c/revoke", reason="The partner's log has signed two conflicting histories."
         )
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404

@@ -262,10 +262,10 @@ class SilentAnchor:
     kind, name, development, qualified, patience = "rfc3161", "silent", False, "", timedelta(minutes=10)
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.submissions = 0
 
     def submit(self, digest: Digest) -> Receipt:
-        self.asked += 1
+        self.submissions += 1
         raise ServiceMissingError(f"Nobody answers about {digest}.")
 
 
@@ -273,14 +273,14 @@ def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = SilentAnchor()
-    monkeypatch.setattr("registry.log.anchors._AnchorCache.of", lambda *_: (silent,))
+    monkeypatch.setattr("registry.log.anchors._AnchorCache.get", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
         AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))
         for place, name in enumerate(names)
     ]
     request_timestamps(inline.services, [row.pk for row in rows])
-    assert silent.asked == 1
+    assert silent.submissions == 1
     assert set(AnchorReceipt.objects.values_list("state", flat=True)) == {"todo"}
     assert not AnchorReceipt.objects.filter(error="").exists()
 

@@ -22,14 +22,14 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 def studio(inline: SyncRunner) -> Owner:
     """An owner whose only case Ben has cleared."""
     case = create_case(inline.services, owner("studio"))
-    decisions.decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.CLEAR, "Ben"))
+    decisions.decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ben"))
     return case.owner
 
 
 def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
     """Return the outcome of the second action, which starts before the first one is committed and ends after it."""
 
-    def in_its_thread() -> list[Outcome]:
+    def run_in_thread() -> list[Outcome]:
         try:
             return second()
         finally:
@@ -38,7 +38,7 @@ def decide_concurrently(second: Callable[[], list[Outcome]], first: Callable[[Ca
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             case = Case.objects.select_for_update(no_key=True).get()
-            done: Future[list[Outcome]] = pool.submit(in_its_thread)
+            done: Future[list[Outcome]] = pool.submit(run_in_thread)
             with connection.cursor() as cursor:
                 cursor.execute(BLOCKED)
                 while cursor.fetchone() is None and not done.done():
@@ -54,7 +54,7 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
         record_decision(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     outcome = decide_concurrently(
-        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "Cleo")), by_ann
+        lambda: decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Cleo")), by_ann
     )
     assert (outcome.done, outcome.case.decision, outcome.case.decided_by) == (False, "confirmed", "Ann")
 

@@ -101,8 +101,8 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
                 time.sleep(chance.uniform(0, 0.4))  # the moment of death is random
                 process.send_signal(signal.SIGKILL)
             killed += process.returncode == -signal.SIGKILL
-            chain.mine()
-            ledger.mine()
+            chain.mine_block()
+            ledger.mine_blocks()
             AnchorReceipt.objects.filter(state="doing").update(claimed_at=now() - timedelta(hours=1))
             AnchorReceipt.objects.update(not_before=None)
         services = Services(config)
@@ -111,8 +111,8 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
             if not receipt_ids:
                 break
             request_timestamps(services, receipt_ids)
-            chain.mine()
-            ledger.mine()
+            chain.mine_block()
+            ledger.mine_blocks()
             AnchorReceipt.objects.update(not_before=None)
             WitnessState.objects.update(ask_after=None)
         anchors = {anchor.name: anchor for anchor in get_anchors(services)}

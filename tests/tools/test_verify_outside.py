@@ -284,7 +284,9 @@ def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
     keys = tmp_path / "logs.txt"
     keys.write_text(confirmed.log.vkey())
     monkeypatch.setenv("PARTNERS", str(keys))
-    later = confirmed.lie(confirmed.answer(seal_statement(confirmed.log, confirmed.said)))  # one entry among others
+    later = confirmed.seal_answers(
+        confirmed.answer(seal_statement(confirmed.log, confirmed.statement))
+    )  # one entry among others
     for number, files in enumerate((confirmed.files, later)):
         good = run_sections(unpack_files(files, tmp_path / f"good-{number}"), roots, SEEN_BY_TWO)[SEEN_BY_TWO]
         assert (good.state, "picture, page, text" in good.words) == ("passed", True), good.words

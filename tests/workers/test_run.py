@@ -14,11 +14,11 @@ def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
     class EndedHereError(Exception):
         """Stands for everything after the process has been replaced."""
 
-    def become(program: str, words: Sequence[str], _environ: object) -> None:
+    def record_exec(program: str, words: Sequence[str], _environ: object) -> None:
         became.append(" ".join(words))
         raise EndedHereError(program)
 
-    monkeypatch.setattr("os.execvpe", become)
+    monkeypatch.setattr("os.execvpe", record_exec)
     for wrong in (
         [],
         ["nothing"],

@@ -61,15 +61,15 @@ def kinds_below(kind: type) -> dict[str, type]:
     """Return a dataclass and all dataclasses nested in it, by name."""
     kinds: dict[str, type] = {}
 
-    def look(annotation: Any) -> None:  # noqa: ANN401 - annotations are of any kind
+    def visit(annotation: Any) -> None:  # noqa: ANN401 - annotations are of any kind
         if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and annotation.__name__ not in kinds:
             kinds[annotation.__name__] = annotation
             for hint in typing.get_type_hints(annotation).values():
-                look(hint)
+                visit(hint)
         for argument in typing.get_args(annotation):
-            look(argument)
+            visit(argument)
 
-    look(kind)
+    visit(kind)
     return kinds
 
 

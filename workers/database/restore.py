@@ -280,4 +280,4 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
         raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
     for _ in rebuild_indexes(services):
         pass
-    return log, get_log(services).stopped(), locked_keys_fault(services)
+    return log, get_log(services).describe_stop(), locked_keys_fault(services)

@@ -47,7 +47,7 @@ class Backlog:
     """The backlog of one step or of one of its tasks."""
 
     step: str
-    waiting: int  # Including postponed rows.
+    waiting_rows: int  # Including postponed rows.
     under_way: int  # Claimed rows.
     failed: int  # Failed rows that need attention.
     oldest: datetime | None  # Since when the first row that can be processed now waits. None for emails.
@@ -56,7 +56,7 @@ class Backlog:
     @property
     def in_all(self) -> str:
         """Number of waiting rows, followed by a plus sign if there are more."""
-        return f"{self.waiting:,}{'+' * self.more}"
+        return f"{self.waiting_rows:,}{'+' * self.more}"
 
 
 def by_task(most: int | None = None) -> dict[str, Backlog]:
@@ -72,7 +72,7 @@ def by_task(most: int | None = None) -> dict[str, Backlog]:
     queries += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.periodic_jobs()]
     for task, waiting_rows, under_way, failed, oldest, rows in _over(queries):
         row = backlogs[task]
-        counts = (row.waiting + waiting_rows, row.under_way + under_way, row.failed + failed)
+        counts = (row.waiting_rows + waiting_rows, row.under_way + under_way, row.failed + failed)
         backlogs[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
     return backlogs
 
@@ -111,7 +111,7 @@ def filter_settled(step: Job) -> Q:
 
 def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
-    rows = _unfinished(step).filter(**step.only(task))
+    rows = _unfinished(step).filter(**step.row_filter(task))
     if step.rows in news.NEWS_CONDITIONS:  # They may have become due long before there was news.
         rows, due = rows.filter(news.NEWS_CONDITIONS[step.rows](None)), Q(pk__lt=0)
     return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
@@ -132,7 +132,7 @@ def _failed(step: Job) -> QuerySet[Any, Any]:
 def backlog() -> dict[str, dict[str, int]]:
     """Return the number of rows by step: ``waiting``, ``under_way`` and ``given_up``."""
     rows = [row for name, row in by_task().items() if name in jobs.JOBS]
-    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in rows}
+    return {row.step: {"waiting": row.waiting_rows, "under_way": row.under_way, "given_up": row.failed} for row in rows}
 
 
 def held_up(most: int | None = None) -> dict[str, str]:

@@ -152,7 +152,7 @@ class Stage:
 class Plan:
     """The total requirements."""
 
-    asked: Asked
+    request: Asked
     stages: Sequence[Stage]
     laws: Sequence[Law]
     changes: Sequence[Change]  # Those in effect at this size, the nearest last.
@@ -171,7 +171,7 @@ class Plan:
 
     def a_million(self, amount: float) -> float:
         """Return the share of an amount per million images."""
-        return amount / self.asked.pictures * MILLION
+        return amount / self.request.pictures * MILLION
 
     @property
     def machines(self) -> Mapping[str, int]:
@@ -184,7 +184,7 @@ class Plan:
 
     def is_beyond(self, law: Law) -> bool:
         """Return True if the plan exceeds the range in which a law was measured."""
-        return bool(law.of) and getattr(self.asked, law.of) > law.upto
+        return bool(law.of) and getattr(self.request, law.of) > law.upto
 
 
 def shipped_laws() -> dict[str, Law]:

@@ -93,7 +93,7 @@ def archive_checks(config: Config, to_text: Callable[[str], str] = str) -> Itera
         if config.milvus_url:
             from registry.fingerprints.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
 
-            milvus_of(config).ask("get_server_version", timeout=3.0)
+            milvus_of(config).call("get_server_version", timeout=3.0)
             yield Check("archive", ok=True, sentence=_("Milvus, which searches seen pictures, responds."))
     except StorageError as error:
         sentence = _("Milvus, which searches seen pictures, has failed. %(why)s") % {"why": to_text(error.message)}

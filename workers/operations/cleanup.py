@@ -66,7 +66,7 @@ def sweep_here(services: Services) -> None:
         delete_cached(services, purged)
         pairs = FiledPairs(folder)
         for digest in purged:
-            pairs.forget(digest)
+            pairs.remove_picture(digest)
         delete_mails(services.config, purged)
     _make_room(services)
 

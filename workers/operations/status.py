@@ -166,7 +166,7 @@ def _log(services: Services) -> LogFigures:
     count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
     newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
     waiting_entries, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
-    return LogFigures(waiting_entries, size, signed_at, get_log(services).stopped())
+    return LogFigures(waiting_entries, size, signed_at, get_log(services).describe_stop())
 
 
 def disk_of(services: Services) -> Disk:

@@ -108,7 +108,7 @@ def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> No
     if job.rows in news.NEWS_CONDITIONS:
         rows = news.list_due_keys(job.rows, services.stale_after, limit)
     else:
-        only = job.only(task)
+        only = job.row_filter(task)
         rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, only, fresh_first=job.fresh_first)
     services.enqueue(job.rows, rows, by_user=task != job.name)
 

@@ -34,7 +34,7 @@ def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
 
 def taken(request: Call, what: Evidence, **about: Json) -> None:
     """Log that the caller downloads evidence."""
-    log_access(what, AccessKind.TAKEN, of(request), by=request.auth.by, **about)
+    log_access(what, AccessKind.DOWNLOADED, of(request), by=request.auth.by, **about)
 
 
 def zip_answer(row: Package) -> StreamingHttpResponse:

@@ -266,8 +266,10 @@ def search_partner(request: Call, name: Named) -> BlindMatches:
     """Search the pictures that a partner has seen for all works. The partner learns only the number of works."""
     done = blind.search(wiring.services(), partners.get_partner(name))
     results = [
-        schemas.BlindMatch(works=blind.works_of(match.picture), exact=match.exact, bands=match.bands, told=match.told)
-        for match in done.found
+        schemas.BlindMatch(
+            works=blind.works_of(match.picture), exact=match.exact, bands=match.bands, told=match.disclosed_values
+        )
+        for match in done.matches
     ]
     return BlindMatches(found=results, missing=done.missing)
 
@@ -373,5 +375,5 @@ def deploy_contract(request: Call, name: Named, new: ContractRequest) -> Contrac
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
     anchor = evm.build(anchor_config, session_for(anchor_config, config.allowed_networks, "Exhibit"))
     sent = new.transaction or anchor.deploy()
-    receipt = anchor.deployed(sent)
+    receipt = anchor.find_deployed_contract(sent)
     return Contract(transaction=sent, contract=address.to_checksum_address(receipt) if receipt else None)

@@ -71,7 +71,7 @@ def get_log_state(request: Call) -> LogState:
         waiting=LogWaiting.objects.count(),
         head=None if newest is None else schemas.Checkpoint.from_row(newest),
         public_keys=own.vkeys(),
-        stopped=own.stopped(),
+        stopped=own.describe_stop(),
     )
 
 

@@ -67,7 +67,7 @@ def list_cases(
 def get_case(request: Call, owner: str, number: int) -> schemas.CaseDetails:
     """Get a case with its uses, matches, captures, evidence and history."""
     row = schemas.with_uses(Case.objects.filter(pk=scoped.case(of(request), number).pk)).select_related("work").get()
-    log_access(Evidence.CASE, AccessKind.SEEN, of(request), by=request.auth.by, case=number)
+    log_access(Evidence.CASE, AccessKind.VIEWED, of(request), by=request.auth.by, case=number)
     return schemas.CaseDetails.from_row(row)
 
 
@@ -87,7 +87,7 @@ def get_drawing(request: Call, owner: str, number: int, comparison: int, view: V
     match = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
     if match is None or not scoped.may_see_picture(of(request), match.found):
         raise NotFoundError("There is no such drawing in this case.")
-    log_access(Evidence.CASE, AccessKind.SEEN, of(request), by=request.auth.by, case=number)
+    log_access(Evidence.CASE, AccessKind.VIEWED, of(request), by=request.auth.by, case=number)
     return HttpResponse(draw(view, load_pair(wiring.services(), match)), content_type=MEDIA_TYPE)
 
 

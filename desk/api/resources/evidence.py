@@ -94,7 +94,7 @@ def get_draft_document(
     """Download a draft document about a bundle."""
     row = scoped.bundle(of(request), number, bundle)
     data = render_draft_document(wiring.services(), row, document, language)
-    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=document)
+    taken(request, Evidence.DRAFT_DOCUMENT, bundle=bundle, case=number, paper=document)
     return download(data, draft_document_name(row, document, language), "application/pdf")
 
 

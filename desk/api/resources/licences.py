@@ -93,17 +93,17 @@ def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: 
         new = add_licences(to, licence_table.licences, by=request.auth.by)[1]
         wiring.services().enqueue(LedgerChange, list_pending_changes(to))
     headings = [
-        NamedColumn(heading=heading.text, column=heading.column) for heading in licence_table.understood.headings
+        NamedColumn(heading=heading.text, column=heading.column) for heading in licence_table.interpretation.headings
     ]
     return schemas.ImportedLicences(
         read=len(licence_table.licences),
         new=new,
-        encoding=licence_table.understood.encoding,
-        is_likely=licence_table.understood.likely,
+        encoding=licence_table.interpretation.encoding,
+        is_likely=licence_table.interpretation.likely,
         columns=headings,
         columns_chosen_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in licence_table.understood.skipped],
-        unread_sheets=list(licence_table.understood.unread_sheets),
+        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in licence_table.interpretation.skipped],
+        unread_sheets=list(licence_table.interpretation.unread_sheets),
     )
 
 

@@ -84,7 +84,7 @@ def add_notice_event(request: Call, owner: str, number: int, new: requests.NewNo
 def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int) -> HttpResponseBase:
     """Download a file attached to a reply. It comes from an untrusted sender."""
     file_row = replies.get_file(notices.get_notice(of(request), number), reply, file)
-    taken(request, Evidence.PAPER, notice=number, reply=reply, file=file)
+    taken(request, Evidence.DRAFT_DOCUMENT, notice=number, reply=reply, file=file)
     return download(bytes(file_row.data), file_row.name, "application/octet-stream")
 
 
@@ -94,7 +94,7 @@ def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> H
     row = notices.get_notice(of(request), number)
     notice_file = signing.load_file(wiring.services(), row, name)
     content, media_type = require(notice_file, f"Notice {number} has no such file.")
-    taken(request, Evidence.PAPER, notice=number, file=name)
+    taken(request, Evidence.DRAFT_DOCUMENT, notice=number, file=name)
     return download(content, signing.get_download_name(row, name), media_type)
 
 

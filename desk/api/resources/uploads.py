@@ -86,12 +86,12 @@ def start_upload(request: Call, owner: str, declared: Form[NewUpload], table: Ta
         None if file is None else parse_works_table(*file, columns, encoding=encoding, skips_invalid=declared.skip_rows)
     )
     row = uploading.start_upload(to, said, by=by, table=read, announced=declared.expected)
-    skipped = [] if read is None else read.understood.skipped
+    skipped = [] if read is None else read.interpretation.skipped
     return schemas.StartedUpload.from_row(
         row,
         columns_chosen_by="" if columns.used is None else columns.used.by,
         skipped_rows=[schemas.SkippedRow(row=line, problem=problem) for line, problem in skipped],
-        unread_sheets=[] if read is None else list(read.understood.unread_sheets),
+        unread_sheets=[] if read is None else list(read.interpretation.unread_sheets),
     )
 
 

@@ -38,17 +38,17 @@ LAST = "decided-last"
 """Session key. By owner slug: the numbers of the cases decided last."""
 
 STATES = (
-    (State.WAITING, gettext_lazy("Awaiting decision")),
+    (State.NEEDS_DECISION, gettext_lazy("Awaiting decision")),
     (State.CONFIRMED, case_words.DECISION_LABELS[CaseDecision.CONFIRMED]),
     (State.LICENSED, case_words.DECISION_LABELS[CaseDecision.LICENSED]),
-    (State.CLEARED, case_words.DECISION_LABELS[CaseDecision.CLEARED]),
+    (State.DISMISSED, case_words.DECISION_LABELS[CaseDecision.CLEARED]),
     (State.DISPUTED, gettext_lazy("Disputed")),
-    (State.ASKED, gettext_lazy("Awaiting agency reply")),
+    (State.AWAITING_AGENCY, gettext_lazy("Awaiting agency reply")),
     (State.RESEMBLES, gettext_lazy("Related")),
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),
 )
-RARE_STATES = (State.DISPUTED, State.ASKED, State.RESEMBLES, State.LOOK_ALIKES)
+RARE_STATES = (State.DISPUTED, State.AWAITING_AGENCY, State.RESEMBLES, State.LOOK_ALIKES)
 """States that are offered only if some case is in them."""
 SORTS = (
     (Sort.LIKELY, gettext_lazy("Most likely copies first")),
@@ -94,7 +94,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "standings": STANDINGS,
         "groups": _groups(owner, listed_cases, filters),
         "left": queue.count_waiting(owner, filters.assigned),
-        "resembling": queue.count_related(owner) if filters.state == State.WAITING else 0,
+        "resembling": queue.count_related(owner) if filters.state == State.NEEDS_DECISION else 0,
         "skip": skip,
         "next": skip + len(listed_cases) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
@@ -238,7 +238,7 @@ def _item(
 def filters_in(request: HttpRequest) -> CaseFilter:
     """Parse the queue's filters from a query string."""
     return CaseFilter(
-        state=_parse_choice(State, request.GET.get("state", ""), State.WAITING),
+        state=_parse_choice(State, request.GET.get("state", ""), State.NEEDS_DECISION),
         words=clean_text(request.GET.get("q", "")),
         sure=_parse_choice(Certainty, request.GET.get("sure", ""), Certainty.ANY),
         work=parse_number(request.GET.get("work")),

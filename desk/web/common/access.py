@@ -40,7 +40,7 @@ def is_manager(owner: Owner) -> bool:
 def log_download(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
     """Log that the person downloads evidence. HEAD requests are not logged."""
     if request.method == "GET":
-        log_access(what, AccessKind.TAKEN, owner, by=request.user.get_username(), **about)
+        log_access(what, AccessKind.DOWNLOADED, owner, by=request.user.get_username(), **about)
 
 
 def log_view(request: HttpRequest, owner: Owner, case: int) -> None:
@@ -50,7 +50,7 @@ def log_view(request: HttpRequest, owner: Owner, case: int) -> None:
     if viewed.get("day") != day:
         viewed = {"day": day, "cases": []}
     if key not in viewed["cases"]:
-        log_access(Evidence.CASE, AccessKind.SEEN, owner, by=request.user.get_username(), case=case)
+        log_access(Evidence.CASE, AccessKind.VIEWED, owner, by=request.user.get_username(), case=case)
         request.session[SEEN_CASES_KEY] = {"day": day, "cases": [*viewed["cases"], key]}
 
 

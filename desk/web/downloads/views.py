@@ -68,7 +68,7 @@ def draft_document(request: HttpRequest, owner: Owner, number: int, paper: str) 
         raise Http404
     with ErrorMessages(request):
         data = render_draft_document(wiring.services(), row, paper)
-        log_download(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
+        log_download(request, Evidence.DRAFT_DOCUMENT, owner, bundle=row.number, case=number, paper=paper)
         return download(data, draft_document_name(row, paper), "application/pdf")
     return redirect("case", slug=owner.slug, number=number)
 

@@ -142,7 +142,7 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 parse_info = forms.unpack_parse_info(request.POST.get("understood", ""))
             else:
                 table, remark = _parse_table(request, owner)
-                licences_given, parse_info = list(table), table.understood
+                licences_given, parse_info = list(table), table.interpretation
                 context["told"] = remark
             context |= _trial(
                 request, owner, licences_given, forms.trial_digest(owner, {"table": str(licences_given)}, None), None
@@ -192,7 +192,7 @@ def _parse_table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]
     known_order = order if order in forms.ORDERS else ""
     columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)
     answers = answers_in(request, table)
-    with columns.remembered(by=request.user.get_username()):
+    with columns.remember_after(by=request.user.get_username()):
         licence_table = parse_licence_table(
             owner,
             *table,

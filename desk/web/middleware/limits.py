@@ -17,7 +17,7 @@ def request_limit(request: HttpRequest, get_response: GetResponse) -> HttpRespon
     length = request.META.get("CONTENT_LENGTH") or "0"
     size = int(length) if length.isdecimal() else 0
     door = access_class_of(request.path)
-    if size > MAX_ANONYMOUS and size > (max_size := door.most(request)):
+    if size > MAX_ANONYMOUS and size > (max_size := door.max_bytes(request)):
         return render(request, "413.html", {"most": max_size, "size": size}, status=413)
     rate_action = "asked" if request.path in UPLOAD_PATHS else door.action_of_large if size > MAX_ANONYMOUS else ""
     if request.method == "POST" and rate_action and not ratelimit.consume(request, action=rate_action):

@@ -123,7 +123,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "fields": fields,
         "sender_fields": words.sender_fields(fields, "sender_", chinese=chinese),
         "page": page,
-        "cases": _case_questions(row, page, {gap.at for gap in gaps}),
+        "cases": _case_questions(row, page, {gap.field_name for gap in gaps}),
         "fair_use": row.kind == Notice.Kind.DMCA,
         "proposals": [(proposal, words.describe_source(proposal)) for proposal in propose_addressees(row)],
         "senders": Sender.objects.filter(owner=owner).defer("file"),
@@ -139,7 +139,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         **words.language_choices(row),
         **_enclosure_options(row, items),
         **(_fee_proposal(row, items) if row.kind == Notice.Kind.OFFER else {}),
-        "lacking": {gap.at.partition("_")[0] for gap in gaps},
+        "lacking": {gap.field_name.partition("_")[0] for gap in gaps},
         **gap_links(items, gaps),
     }
     return show(request, owner, "web/notice-edit.html", values)
@@ -180,7 +180,7 @@ def _case_questions(row: Notice, items: Iterable[NoticeItem], incomplete: Contai
         values = {
             "item": item,
             "number": number,
-            "places": len(item.there),
+            "places": len(item.current_places),
             "answers": answers,
             "lacks": f"case-{number}" in incomplete,
         }
@@ -198,7 +198,12 @@ def gap_links(items: Sequence[NoticeItem], gaps: Sequence[Gap], form: str = "") 
     parts = {f"case-{item.row.case.number}": n // CASES_AT_ONCE + 1 for n, item in enumerate(items)}
     part = {at: f"?page={n}" for at, n in parts.items() if len(items) > CASES_AT_ONCE}
     links = [
-        (f"#{gap.at}" if gap.at == CLAIMS else f"{form}{part.get(gap.at, '')}#{gap.at}", gap.sentence)
+        (
+            f"#{gap.field_name}"
+            if gap.field_name == CLAIMS
+            else f"{form}{part.get(gap.field_name, '')}#{gap.field_name}",
+            gap.sentence,
+        )
         for gap in gaps[:MAX_GAPS]
     ]
     return {"gaps": links, "more_gaps": len(gaps[MAX_GAPS:]), "all_gaps": len(gaps)}

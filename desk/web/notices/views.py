@@ -119,7 +119,9 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         **gap_links(items, gaps, reverse("edit-notice", args=[owner.slug, number])),
         "doubts": claims.list_ownership_warnings(checks, [item.row.case for item in items]) if draft_letter else [],
         "unregistered": list_unregistered_in_us(items) if draft_letter and row.kind == Notice.Kind.DMCA else [],
-        "items": [(item, *words.count_standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
+        "items": [
+            (item, *words.count_standings(item), max(0, len(item.current_places) - MAX_PLACES)) for item in items
+        ],
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
         ],
@@ -191,7 +193,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     file = load_file(wiring.services(), row, name)
     if file is None:
         raise Http404
-    log_download(request, Evidence.PAPER, owner, notice=number, file=name)
+    log_download(request, Evidence.DRAFT_DOCUMENT, owner, notice=number, file=name)
     data, media_type = file
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return download(data, get_download_name(row, name), kind)
@@ -215,7 +217,7 @@ def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
 def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file: int) -> HttpResponseBase:
     """Send a file of a reply, exactly as received from outside."""
     reply_row = replies.get_file(notices.get_notice(owner, number), reply, file)
-    log_download(request, Evidence.PAPER, owner, notice=number, reply=reply, file=file)
+    log_download(request, Evidence.DRAFT_DOCUMENT, owner, notice=number, reply=reply, file=file)
     return download(bytes(reply_row.data), reply_row.name, "application/octet-stream")
 
 

@@ -181,7 +181,7 @@ DUE = {
 }
 STANDINGS = {
     Standing.ONLINE: _("%(n)s still online"),
-    Standing.HIDDEN: _("%(n)s no longer shown on the page, file still online"),
+    Standing.NOT_SHOWN: _("%(n)s no longer shown on the page, file still online"),
     Standing.CHANGED: _("%(n)s changed"),
     Standing.UNSEEN: _("%(n)s could not be visited"),
     None: _("%(n)s not visited yet"),

@@ -106,7 +106,7 @@ def details(request: HttpRequest) -> HttpResponse:
         "steps": [
             (jobs.translated_label(step.step), step, status.taken.get(step.step))
             for step in status.steps
-            if step.waiting or step.under_way or step.failed or step.step in status.taken
+            if step.waiting_rows or step.under_way or step.failed or step.step in status.taken
         ],
         "queues": [(queue, jobs.labels_of_queue(queue), _waiting_time(status, queue)) for queue in status.queues],
         "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in status.indexes],

@@ -103,7 +103,8 @@ def _reply_values(row: NoticeReply, cases: list[ReplyPageCase]) -> dict[str, obj
     kind = NoticeReply.Kind(row.kind)
     places = list_rechecked_places(row, cases) if kind is NoticeReply.Kind.REMOVED else []
     observations = [
-        (place, STANDINGS[place.standing] if place.standing and place.seen_since(row.at) else None) for place in places
+        (place, STANDINGS[place.standing] if place.standing and place.is_confirmed_since(row.at) else None)
+        for place in places
     ]
     return {
         "reply": row,

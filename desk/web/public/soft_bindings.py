@@ -34,11 +34,11 @@ View = Callable[..., HttpResponse]
 def _rate_limited(action: str) -> Callable[[View], View]:
     """Return a decorator that limits requests per address and answers in JSON instead of with a page."""
 
-    def counted(view: View) -> View:
+    def decorator(view: View) -> View:
         limited: View = rate_limit(action=action, limit_get=True)(view)
 
         @wraps(view)
-        def answered(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+        def wrapper(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
             answer = limited(request, *args, **kwargs)
             if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                 return answer
@@ -46,9 +46,9 @@ def _rate_limited(action: str) -> Callable[[View], View]:
             refused["Retry-After"] = "60"
             return refused
 
-        return answered
+        return wrapper
 
-    return counted
+    return decorator
 
 
 @require_safe

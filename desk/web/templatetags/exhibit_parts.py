@@ -156,11 +156,11 @@ class Table(template.Node):
         names: Sequence[FilterExpression],
         options: TagOptions,
     ) -> None:
-        self.nodelist, self.nothing, self.names, self.told = rows, nothing, names, options
+        self.nodelist, self.nothing, self.names, self.options = rows, nothing, names, options
 
     def render(self, context: Context) -> str:
         """Render the table."""
-        options = {name: value.resolve(context) for name, value in self.told.items()}
+        options = {name: value.resolve(context) for name, value in self.options.items()}
         kinds = dict.fromkeys(options.get("numbers", ""), "number") | dict.fromkeys(options.get("urls", ""), "url")
         columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
         marked = ((flatatt({"scope": "col", "class": css if css == "number" else None}), name) for name, css in columns)
@@ -204,12 +204,12 @@ class Items(template.Node):
     """A list with an item per iteration of a loop, or a replacement if there are none."""
 
     def __init__(self, loop: ForNode, nothing: template.NodeList, options: TagOptions) -> None:
-        self.loop, self.nothing, self.told = loop, nothing, options
+        self.loop, self.nothing, self.options = loop, nothing, options
 
     def render(self, context: Context) -> str:
         """Render the list."""
         entries = self.loop.render(context)
-        attributes = flatatt(_html_attributes({name: value.resolve(context) for name, value in self.told.items()}))
+        attributes = flatatt(_html_attributes({name: value.resolve(context) for name, value in self.options.items()}))
         return format_html("<ul{}>{}</ul>", attributes, entries) if entries else self.nothing.render(context)
 
 

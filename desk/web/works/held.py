@@ -32,7 +32,7 @@ def hold_values(owner: Owner, work: Work) -> dict[str, Any] | None:
         "flood": flood,
         "why": describe_hold(flood),
         "shown": [sighting for sighting in sightings if sighting.picture_id not in hidden_ids],
-        "pictures": len({matter.found for matter in matters}),
+        "pictures": len({matter.found_picture for matter in matters}),
         "sites": len({matter.party for matter in matters}),
         "more": len(matters) == MAX_EXAMINED,
     }

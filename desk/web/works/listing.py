@@ -90,7 +90,7 @@ class ListFilters:
     sort: str
 
     @classmethod
-    def of(cls, given: QueryDict) -> Self:
+    def from_query(cls, given: QueryDict) -> Self:
         """Parse a query string or hidden form fields."""
         sort, upload, collection = (given.get(name) for name in ("sort", "upload", "collection"))
         order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
@@ -112,7 +112,7 @@ class ListFilters:
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's works, filtered and sorted."""
     query, counts = request.GET, searching.count_by_filter(owner)
-    list_filters = ListFilters.of(query)
+    list_filters = ListFilters.from_query(query)
     rows = list_filters.rows(owner)
     before, after = parse_number(query.get("before")), parse_number(query.get("after"))
     piece = searching.list_page(with_cards(rows), list_filters.sort, before, after, ROWS)
@@ -142,7 +142,11 @@ def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Edit the chosen works, or all that match the filters."""
     fields = request.POST
     numbers = [number for text in fields.getlist("work")[:ROWS] if (number := parse_number(text)) is not None]
-    selected = ListFilters.of(fields).rows(owner) if "all" in fields else scoped.works(owner).filter(number__in=numbers)
+    selected = (
+        ListFilters.from_query(fields).rows(owner)
+        if "all" in fields
+        else scoped.works(owner).filter(number__in=numbers)
+    )
     back = QueryDict(mutable=True)
     back.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
     with ErrorMessages(request):

@@ -76,7 +76,7 @@ def _parse_table(request: HttpRequest, table_file: tuple[str, bytes] | None, col
     if table_file is None:
         return None
     answers = answers_in(request, table_file)
-    with columns.remembered(by=request.user.get_username()):
+    with columns.remember_after(by=request.user.get_username()):
         return parse_works_table(*table_file, columns, encoding=answers.encoding, skips_invalid=answers.skips)
 
 
@@ -84,7 +84,7 @@ def _show_table_messages(request: HttpRequest, table: WorksTable | None, columns
     """Show whose column choice was used for a table, and which rows and sheets were not read."""
     if words := describe_mapping(columns):
         messages.info(request, words)
-    if table is not None and (words := upload_words.describe_unread_parts(table.understood)):
+    if table is not None and (words := upload_words.describe_unread_parts(table.interpretation)):
         messages.warning(request, words)
 
 

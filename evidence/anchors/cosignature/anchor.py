@@ -43,7 +43,7 @@ class WitnessAnchor:
     session: requests.Session
 
     def __post_init__(self) -> None:
-        self._cosigned = 0  # last cosigned size known here
+        self._cosigned_size = 0  # last cosigned size known here
 
     def submit(self, digest: Digest) -> Receipt:
         """Have the checkpoint with this digest cosigned; the receipt is complete at once, and verified.
@@ -57,13 +57,13 @@ class WitnessAnchor:
         assert log is not None, "a witness cosigns heads of this installation's own log"
         text = log.note(digest)
         size = parse_note(text).size
-        old = min(self._cosigned, size)
+        old = min(self._cosigned_size, size)
         for _ in range(MAX_REQUESTS):  # other processes of this installation may have checkpoints cosigned meanwhile
-            status, response = self._ask(log, text, old)
+            status, response = self._request_cosignature(log, text, old)
             match = _SIZE.fullmatch(response) if status == requests.codes.conflict else None
             if match is None or int(match[1]) == old:
                 break
-            old = self._cosigned = int(match[1])
+            old = self._cosigned_size = int(match[1])
             if old > (log_size := log.size()):
                 details = {"name": self.name, "seen": old, "size": log_size}
                 message = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
@@ -78,8 +78,8 @@ class WitnessAnchor:
             )
             is_busy = status >= requests.codes.server_error or status == requests.codes.too_many_requests
             raise (ServiceMissingError if is_busy else IntegrityError)(refusal)
-        cosigned, time = self._checked(text, response)
-        self._cosigned = size
+        cosigned, time = self._parse_response(text, response)
+        self._cosigned_size = size
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned, (), time)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
@@ -102,12 +102,12 @@ class WitnessAnchor:
     def _address(self) -> str:
         return f"{self.url.rstrip('/')}/add-checkpoint"
 
-    def _ask(self, log: OwnLog, text: str, old: int) -> tuple[int, bytes]:
+    def _request_cosignature(self, log: OwnLog, text: str, old: int) -> tuple[int, bytes]:
         path = log.consistency(old, parse_note(text).size)
         lines = [f"old {old}", *(base64.b64encode(step).decode() for step in path)]
         return send_request(self.session, self._address, "\n".join([*lines, "", text]).encode(), _HEADERS)
 
-    def _checked(self, text: str, response: bytes) -> tuple[bytes, datetime]:
+    def _parse_response(self, text: str, response: bytes) -> tuple[bytes, datetime]:
         """Return the checkpoint with this witness's cosignature as an additional line, and its time."""
         name = parse_cosigner_key(self.vkey)[0]
         lines = response.decode("utf-8", "replace").split("\n")[:MAX_SIGNATURES]

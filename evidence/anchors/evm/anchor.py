@@ -73,7 +73,7 @@ class EvmAnchor:
         """Sign a transaction for the digest; :meth:`upgrade` sends it after the receipt has been stored."""
         self._check_contract()
         anchored_at = self._node.anchored_at(self.contract, digest)
-        pending = EvmPending(self.chain, digest, b"" if anchored_at else self._signed(digest))
+        pending = EvmPending(self.chain, digest, b"" if anchored_at else self._sign_transaction(digest))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
@@ -92,9 +92,9 @@ class EvmAnchor:
         self._check_contract()
         time = self._node.anchored_at(self.contract, digest)
         if not time:
-            renewed = self._sent(pending)
+            renewed = self._ensure_sent(pending)
             return receipt if renewed is pending else replace(receipt, proof=renewed.to_json())
-        proof = self._confirmed(pending, time)
+        proof = self._find_confirmed_proof(pending, time)
         if proof is None:
             return receipt
         complete = proof.to_json()
@@ -112,7 +112,7 @@ class EvmAnchor:
         self._check_contract()
         self._node.anchored_at(self.contract, Digest(bytes(32)))
         address = to_checksum_address(self.account.address)
-        price = self._price()
+        price = self._get_price()
         if price == 0:
             return f"The contract is there, and transactions of {address} cost nothing."
         affordable = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
@@ -128,10 +128,10 @@ class EvmAnchor:
     def deploy(self) -> str:
         """Send the transaction that creates the contract; returns its hash."""
         self._check_chain()
-        raw = self._transaction(b"", load_bytecode(), self._needed(b"", load_bytecode()))
+        raw = self._create_transaction(b"", load_bytecode(), self._estimate_gas(b"", load_bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
-    def deployed(self, transaction: str) -> bytes | None:
+    def find_deployed_contract(self, transaction: str) -> bytes | None:
         """Return the address of the contract that a transaction has created, or ``None`` while it is not in a block."""
         receipt = self._node.call("eth_getTransactionReceipt", transaction)
         if receipt is None:
@@ -140,62 +140,64 @@ class EvmAnchor:
             raise ServiceMissingError("The chain didn't make the contract.", retry=False)
         return bytes.fromhex(str(receipt["contractAddress"]).removeprefix("0x"))
 
-    def _sent(self, pending: EvmPending) -> EvmPending:
+    def _ensure_sent(self, pending: EvmPending) -> EvmPending:
         """Return the same receipt once the node has its transaction.
 
         If its nonce is used, the receipt has a new transaction, which is not sent yet.
         """
         terms = _parse_terms(pending.transaction)
         if terms is None or (pending.chain, terms.to) != (self.chain, self.contract):
-            return self._renewed(pending)  # also if the settings now name another chain or contract
+            return self._renew(pending)  # also if the settings now name another chain or contract
         if self._node.call("eth_getTransactionByHash", _compute_hash(pending.transaction)) is not None:
-            outcome = self._node.fate_of(_compute_hash(pending.transaction))
+            outcome = self._node.get_outcome(_compute_hash(pending.transaction))
             if outcome is not None and outcome.failed:
                 if 2 * terms.gas > MAX_GAS:
                     raise ServiceMissingError("The chain included the transaction, and it failed.")
-                return self._renewed(pending, gas=2 * terms.gas)
-            return self._at_todays_price(pending, terms) if outcome is None else pending
+                return self._renew(pending, gas=2 * terms.gas)
+            return self._renew_if_too_cheap(pending, terms) if outcome is None else pending
         try:
             self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
         except RefusedCallError:
-            if self._count("latest") > terms.nonce:
-                return self._renewed(pending)
-            if self._count("pending") > terms.nonce:
+            if self._count_transactions("latest") > terms.nonce:
+                return self._renew(pending)
+            if self._count_transactions("pending") > terms.nonce:
                 return pending  # a waiting transaction, maybe this one, has the nonce; a second one would pay twice
             raise
         return pending
 
-    def _at_todays_price(self, pending: EvmPending, terms: "_Terms") -> EvmPending:
+    def _renew_if_too_cheap(self, pending: EvmPending, terms: "_Terms") -> EvmPending:
         """Re-sign a waiting transaction with the same nonce if gas has become more expensive."""
         if self.gas_price is not None:
             return pending
         suggested = self._node.number("eth_gasPrice")
-        if self._is_too_dear(suggested) or not suggested >= PRICE_INCREASE * terms.price > 0:
+        if self._exceeds_max_price(suggested) or not suggested >= PRICE_INCREASE * terms.price > 0:
             return pending
-        return self._renewed(pending, nonce=terms.nonce)
+        return self._renew(pending, nonce=terms.nonce)
 
-    def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
+    def _find_confirmed_proof(self, pending: EvmPending, time: int) -> EvmProof | None:
         """Return the proof of the log entry with the digest, or ``None`` while it lacks confirmations."""
-        outcome = self._node.fate_of(_compute_hash(pending.transaction))
+        outcome = self._node.get_outcome(_compute_hash(pending.transaction))
         if outcome is None or not outcome.logged:
-            first = self._node.block_at(time)  # somebody else submitted the digest to the contract earlier
-            last = min(first + SEARCHED_BLOCKS, self._node.head())
+            first = self._node.find_block_at(time)  # somebody else submitted the digest to the contract earlier
+            last = min(first + SEARCHED_BLOCKS, self._node.newest_block())
             outcome = self._node.find_log(self.contract, pending.digest, first, last)
-        if outcome is None or self._node.head() - outcome.block + 1 < self.confirmations:
+        if outcome is None or self._node.newest_block() - outcome.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self.chain, pending.digest, outcome.transaction)
+        return self._node.build_proof(self.chain, pending.digest, outcome.transaction)
 
-    def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
-        return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
+    def _renew(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
+        return replace(
+            pending, chain=self.chain, transaction=self._sign_transaction(pending.digest, nonce=nonce, gas=gas)
+        )
 
-    def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
+    def _sign_transaction(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
         data = keccak(b"anchor(bytes32)")[:4] + digest.raw
-        needed = self._needed(self.contract, data)
+        needed = self._estimate_gas(self.contract, data)
         if needed > MAX_GAS:
             raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MAX_GAS:,}.")
-        return self._transaction(self.contract, data, max(needed, gas), nonce)
+        return self._create_transaction(self.contract, data, max(needed, gas), nonce)
 
-    def _needed(self, to: bytes, data: bytes) -> int:
+    def _estimate_gas(self, to: bytes, data: bytes) -> int:
         """Return the units of gas for a call, with a margin of a quarter."""
         call = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
         if to:
@@ -203,15 +205,17 @@ class EvmAnchor:
         needed = self._node.number("eth_estimateGas", call)
         return needed + needed // 4
 
-    def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
-        used_nonce = self._count("pending") if nonce is None else nonce
-        return self.account.sign(chain=self.chain, nonce=used_nonce, gas_price=self._price(), gas=gas, to=to, data=data)
+    def _create_transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
+        used_nonce = self._count_transactions("pending") if nonce is None else nonce
+        return self.account.sign(
+            chain=self.chain, nonce=used_nonce, gas_price=self._get_price(), gas=gas, to=to, data=data
+        )
 
-    def _price(self) -> int:
+    def _get_price(self) -> int:
         if self.gas_price is not None:
             return self.gas_price
         suggested = self._node.number("eth_gasPrice")
-        if self._is_too_dear(suggested):
+        if self._exceeds_max_price(suggested):
             details = {
                 "name": self.name,
                 "price": f"{suggested:,}",
@@ -221,10 +225,10 @@ class EvmAnchor:
             raise ServiceMissingError(message)
         return suggested
 
-    def _is_too_dear(self, price: int) -> bool:
+    def _exceeds_max_price(self, price: int) -> bool:
         return self.max_gas_price is not None and price > self.max_gas_price
 
-    def _count(self, block: str) -> int:
+    def _count_transactions(self, block: str) -> int:
         return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
 
     def _check_contract(self) -> None:

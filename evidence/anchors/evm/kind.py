@@ -140,8 +140,8 @@ def verify(
     shortfall = ""
     for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):
         seal_text = ""
-        if ledger.validators and block.sealed:
-            count = len(recover_sealers(block.header, block.sealed).intersection(ledger.validators))
+        if ledger.validators and block.sealed_extra_data:
+            count = len(recover_sealers(block.header, block.sealed_extra_data).intersection(ledger.validators))
             seal_count_text = f"sealed by {count} of {len(ledger.validators)} pinned validators"
             has_quorum = count >= ledger.quorum
             seal_text, shortfall = (

@@ -101,19 +101,19 @@ class EvmNode:
         with _convert_errors("eth_call"):
             return int(result, 16)
 
-    def head(self) -> int:
+    def newest_block(self) -> int:
         """Return the number of the newest block; raises ``ServiceMissingError``."""
         return self.number("eth_blockNumber")
 
-    def block_at(self, time: int) -> int:
+    def find_block_at(self, time: int) -> int:
         """Return the number of the first block with at least this time, by bisection."""
-        low, high = 0, self.head()
+        low, high = 0, self.newest_block()
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)
         return low
 
-    def fate_of(self, transaction: str) -> TransactionOutcome | None:
+    def get_outcome(self, transaction: str) -> TransactionOutcome | None:
         """Return the result of a transaction, or ``None`` while it is not in a block.
 
         Raises ``ServiceMissingError``.
@@ -135,7 +135,7 @@ class EvmNode:
                 TransactionOutcome(str(logs[0]["transactionHash"]), int(logs[0]["blockNumber"], 16)) if logs else None
             )
 
-    def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
+    def build_proof(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
         """Return the proof that a mined transaction logged a digest.
 
         Raises:
@@ -145,7 +145,7 @@ class EvmNode:
         try:
             own_receipt = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
             block = self.call("eth_getBlockByHash", own_receipt["blockHash"], False)  # noqa: FBT003 - the node's own parameter
-            encoded = [encode_receipt(receipt) for receipt in self._receipts(block)]
+            encoded = [encode_receipt(receipt) for receipt in self._fetch_receipts(block)]
             header, extra = encode_header(block), _bytes(block["extraData"])
             position = int(own_receipt["transactionIndex"], 16)
             log = _find_log(own_receipt["logs"], digest)
@@ -158,7 +158,7 @@ class EvmNode:
         sealed_extra = extra if any(form == hashed for form, _, _ in seal_forms(extra)) else b""
         return EvmProof(chain, digest, header, position, log, nodes, sealed=sealed_extra)
 
-    def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    def _fetch_receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
         try:
             receipts: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
             if isinstance(receipts, list) and len(receipts) == len(block["transactions"]):

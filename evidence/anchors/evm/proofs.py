@@ -91,7 +91,9 @@ class EvmBlock:
     hash: Digest
     time: datetime  # as its header states it, aware, UTC
     header: bytes  # RLP, as it is hashed
-    sealed: bytes = b""  # its extra data with the seals of validators, where the hash leaves them out; not checked here
+    sealed_extra_data: bytes = (
+        b""  # its extra data with the seals of validators, where the hash leaves them out; not checked here
+    )
 
 
 def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:

@@ -62,7 +62,7 @@ class OpenTimestampsAnchor:
             sentence = f"The anchor {self.name} uses blocks that anybody can make."
             raise ConfigError(sentence, hint="Use them in development only.")
         self.calendars = tuple(url.rstrip("/") for url in self.calendars)
-        self._silent_until: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Send the digest, hidden by a nonce, to every calendar; raises ``ServiceMissingError`` if none accepts it."""
@@ -72,7 +72,7 @@ class OpenTimestampsAnchor:
         failures = []
         for calendar in self.calendars:
             try:
-                response = self._from_calendar(f"{calendar}/digest", commitment, commitment)
+                response = self._request_timestamp(f"{calendar}/digest", commitment, commitment)
                 proof = proofs.merge_response(
                     proofs.read_proof(proof) if proof else _add_nonce(digest, nonce)[0], response
                 )
@@ -100,10 +100,10 @@ class OpenTimestampsAnchor:
         proof = receipt.proof
         for part, calendar in proofs.find_pending_parts(stamp):
             if self._is_known(calendar):
-                proof = self._asked(proof, part.msg, calendar)
+                proof = self._query_calendar(proof, part.msg, calendar)
         extended = receipt if proof == receipt.proof else replace(receipt, proof=proof)
         try:
-            block = self._witnessed(proof, digest)
+            block = self._find_attesting_block(proof, digest)
         except ServiceMissingError:
             if extended is receipt:
                 raise
@@ -133,7 +133,7 @@ class OpenTimestampsAnchor:
             return f"{summary}; without a source of blocks its proofs stay pending here."
         return f"{summary}; the newest block is {self.blocks.tip():,}."
 
-    def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
+    def _find_attesting_block(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Return height, header and time of the lowest block that attests the digest and has enough confirmations."""
         heights = list(dict.fromkeys(height for height, _ in proofs.parse_attestations(proof).blocks))
         if not heights or self.blocks is None:
@@ -152,22 +152,22 @@ class OpenTimestampsAnchor:
             raise failure
         return None
 
-    def _asked(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
+    def _query_calendar(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
         """Return the proof extended by a calendar's response, or unchanged if that contains nothing useful."""
         try:
-            response = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
+            response = self._request_timestamp(f"{calendar}/timestamp/{commitment.hex()}", commitment)
             return proofs.merge_response(proofs.read_proof(proof), response)
         except ExhibitError:
             return proof
 
-    def _from_calendar(self, url: str, commitment: bytes, body: bytes | None = None) -> Timestamp:
+    def _request_timestamp(self, url: str, commitment: bytes, body: bytes | None = None) -> Timestamp:
         calendar = origin_of(url).partition("//")[2]
-        if time.monotonic() < self._silent_until.get(calendar, 0.0):
+        if time.monotonic() < self._retry_at.get(calendar, 0.0):
             raise ServiceMissingError(Sentence("%(place)s did not respond to a recent request.", place=calendar))
         try:
             status, response = send_request(self.session, url, body, _HEADERS, limit=MAX_RESPONSE_BYTES)
         except ServiceMissingError:
-            self._silent_until[calendar] = time.monotonic() + RETRY_SECONDS
+            self._retry_at[calendar] = time.monotonic() + RETRY_SECONDS
             raise
         if status != 200:
             details = {"place": calendar, "status": status}

@@ -44,7 +44,7 @@ class JsonRpcBlocks:
     def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
         request = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
         headers = {"Content-Type": "application/json"}
-        status, body = send_request(self.session, self.url, request.encode(), headers, self._user())
+        status, body = send_request(self.session, self.url, request.encode(), headers, self._read_credentials())
         if status in {401, 403}:
             sentence = f"The Bitcoin node wants other credentials (status {status})."
             raise ServiceMissingError(sentence, hint="Set bitcoin_credentials.")
@@ -57,7 +57,7 @@ class JsonRpcBlocks:
             raise ServiceMissingError(f"The Bitcoin node refused {method}: {error}.")
         return result
 
-    def _user(self) -> tuple[str, str] | None:
+    def _read_credentials(self) -> tuple[str, str] | None:
         if self.credentials is None:
             return None
         try:

@@ -99,7 +99,7 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
         except IntegrityError:  # invalid under this pin, although valid as a whole
             continue
         dated = f"dated {format_time(time)} (block times are accurate to about two hours)"
-        other_attestations = parse_attestations(proof).others
+        other_attestations = parse_attestations(proof).other_attestations
         addition = (
             f" The proof also names {', '.join(other_attestations)[:200]}, which is not required."
             if other_attestations

@@ -96,7 +96,7 @@ class Attestations:
 
     digest: bytes  # the timestamped digest
     blocks: tuple[tuple[int, bytes], ...]  # height and Merkle root of each Bitcoin block that it names, lowest first
-    others: tuple[str, ...]  # other attestations in words: pending calendars, and unknown kinds
+    other_attestations: tuple[str, ...]  # other attestations in words: pending calendars, and unknown kinds
 
 
 def verify_proof(
@@ -145,8 +145,8 @@ def parse_attestations(proof: bytes) -> Attestations:
         raise IntegrityError("The OpenTimestamps proof cannot be read, or is not for a SHA-256 digest.")
     reader = _Reader(proof, len(_START))
     digest = reader.take(32)
-    reader.stamp(digest)
-    return Attestations(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.others)))
+    reader.read_timestamp(digest)
+    return Attestations(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.other_attestations)))
 
 
 def read_proof(proof: bytes) -> Any:
@@ -181,7 +181,7 @@ def merge_response(stamp: Any, response: Any) -> bytes:
 
 def read_timestamp(data: bytes, commitment: bytes) -> Any:
     """Parse a calendar's response about a commitment; raises ``IntegrityError`` if it cannot be read."""
-    _Reader(data, 0).stamp(commitment)
+    _Reader(data, 0).read_timestamp(commitment)
     with _convert_errors("The calendar's answer cannot be read."):
         return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
 
@@ -222,20 +222,20 @@ class _Reader:
     """Reads a proof sequentially; raises ``IntegrityError``."""
 
     def __init__(self, data: bytes, offset: int) -> None:
-        self.data, self.place, self.left = data, offset, MAX_OPERATIONS
+        self.data, self.offset, self.remaining_operations = data, offset, MAX_OPERATIONS
         self.blocks: list[tuple[int, bytes]] = []
-        self.others: set[str] = set()
+        self.other_attestations: set[str] = set()
 
-    def stamp(self, message: bytes) -> None:
+    def read_timestamp(self, message: bytes) -> None:
         """Read the rest of the data as a timestamp."""
         self._branch(message, MAX_DEPTH)
-        self._check(self.place == len(self.data))
+        self._check(self.offset == len(self.data))
 
     def take(self, count: int) -> bytes:
         """Return the next ``count`` bytes."""
-        self._check(self.place + count <= len(self.data))
-        self.place += count
-        return self.data[self.place - count : self.place]
+        self._check(self.offset + count <= len(self.data))
+        self.offset += count
+        return self.data[self.offset - count : self.offset]
 
     def _check(self, condition: bool) -> None:  # noqa: FBT001 - what has to be true
         if not condition:
@@ -267,11 +267,11 @@ class _Reader:
             if tag == _ATTESTATION:
                 self._attestation(message)
             else:
-                self._branch(self._applied(tag, message), depth - 1)
+                self._branch(self._apply(tag, message), depth - 1)
 
-    def _applied(self, tag: int, message: bytes) -> bytes:
-        self.left -= 1
-        self._check(self.left >= 0 and tag in {_APPEND, _PREPEND, _SHA256})
+    def _apply(self, tag: int, message: bytes) -> bytes:
+        self.remaining_operations -= 1
+        self._check(self.remaining_operations >= 0 and tag in {_APPEND, _PREPEND, _SHA256})
         if tag == _SHA256:
             return hashlib.sha256(message).digest()
         argument = self._text(MAX_MESSAGE)
@@ -286,11 +286,11 @@ class _Reader:
         elif kind == PendingAttestation.TAG:
             address = inner._text(MAX_ADDRESS)
             self._check(_ADDRESS.fullmatch(address) is not None)
-            self.others.add(address.decode())
+            self.other_attestations.add(address.decode())
         else:
-            self.others.add(f"something of the kind {kind.hex()}")
+            self.other_attestations.add(f"something of the kind {kind.hex()}")
             return
-        self._check(inner.place == len(payload))
+        self._check(inner.offset == len(payload))
 
 
 def _check_block(commitment: bytes, data: bytes, network: Network, minimum_difficulty: float) -> datetime:

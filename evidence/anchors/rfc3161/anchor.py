@@ -65,7 +65,7 @@ class Rfc3161Anchor:
             raise ConfigError(f"The root certificates of {self.name} can't be read.") from error
         if not self._roots:
             raise ConfigError(f"The timestamp authority {self.name} has no root certificate.")
-        self._fetched: dict[str, tuple[float, bytes | None]] = {}
+        self._cache: dict[str, tuple[float, bytes | None]] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Have the digest stamped; the receipt is complete at once, and verified.
@@ -110,7 +110,7 @@ class Rfc3161Anchor:
         if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
             return receipt
         issuers, new_files = {revocation_list.issuer for revocation_list in lists}, []
-        for name, data in self._lists(stamp):
+        for name, data in self._fetch_lists(stamp):
             revocation_list = load_list(data)
             until = revocation_list.next_update_utc or receipt.time
             if revocation_list.issuer not in issuers and revocation_list.last_update_utc <= receipt.time <= until:
@@ -140,27 +140,29 @@ class Rfc3161Anchor:
 
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Yield files named by their content, so that the material of many receipts can share a folder."""
-        for certificate in dict.fromkeys(self._chain(stamp)):
+        for certificate in dict.fromkeys(self._build_chain(stamp)):
             yield _name_file("certificate", certificate.public_bytes(Encoding.PEM))
-        yield from self._lists(stamp)
+        yield from self._fetch_lists(stamp)
 
-    def _chain(self, stamp: Stamp) -> list[x509.Certificate]:
+    def _build_chain(self, stamp: Stamp) -> list[x509.Certificate]:
         root = find_root(stamp.signer, self._roots, stamp.certificates)
         return [*stamp.certificates, *([root] if root else [])]
 
     def _list_urls(self, stamp: Stamp) -> list[str]:
-        urls = dict.fromkeys(url for certificate in self._chain(stamp) for url in _list_revocation_urls(certificate))
+        urls = dict.fromkeys(
+            url for certificate in self._build_chain(stamp) for url in _list_revocation_urls(certificate)
+        )
         return list(urls)[:MAX_LISTS]
 
-    def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
+    def _fetch_lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         for url in self._list_urls(stamp):
-            fetched = self._revocation_list(url)
+            fetched = self._fetch_revocation_list(url)
             if fetched is not None:
                 yield _name_file("crl", fetched)
 
-    def _revocation_list(self, url: str) -> bytes | None:
+    def _fetch_revocation_list(self, url: str) -> bytes | None:
         """Return a revocation list as PEM, or ``None`` if it is not available: the stamp is valid without it."""
-        since, cached_pem = self._fetched.get(url, (-CACHE_SECONDS, None))
+        since, cached_pem = self._cache.get(url, (-CACHE_SECONDS, None))
         if time.monotonic() - since < CACHE_SECONDS:
             return cached_pem
         pem = None
@@ -168,7 +170,7 @@ class Rfc3161Anchor:
             status, data = send_request(self.session, url)
             if status == 200 and len(data) <= MAX_REVOCATION_LIST:
                 pem = load_list(data).public_bytes(Encoding.PEM)
-        self._fetched[url] = (time.monotonic(), pem)
+        self._cache[url] = (time.monotonic(), pem)
         return pem
 
 

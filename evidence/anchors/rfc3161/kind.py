@@ -69,7 +69,7 @@ class TrustedAuthority:
         return _parse_certificates(self.certificates)
 
     @property
-    def listed(self) -> "tuple[Certificate, ...]":
+    def qualified_certificates(self) -> "tuple[Certificate, ...]":
         """The parsed certificates of :attr:`qualified`; raises ``IntegrityError``."""
         return _parse_certificates(self.qualified or ())
 
@@ -115,7 +115,7 @@ def verify(
         sentence += f": it existed no later than {format_time(time)}." if time > stamp.time else "."
         sentence += f" {revocation}"
         if authority.qualified is not None:
-            verb = "names" if is_issued_under(stamp, authority.listed, helpers) else "does not name"
+            verb = "names" if is_issued_under(stamp, authority.qualified_certificates, helpers) else "does not name"
             sentence += f" The trust list {verb} it as qualified."
         return Attestation(sentence, time, authority.name, authority.label if authority.development else "")
     if failure is not None:

@@ -36,13 +36,13 @@ class Entry:
     reason: ReasonFlags | None  # ``None`` if none is given
 
     @property
-    def is_grave(self) -> bool:
+    def voids_all_signatures(self) -> bool:
         """True if all signatures by the certificate's key are void."""
         return self.reason not in LATER_REASONS
 
     def holds_at(self, moment: datetime) -> bool:
         """Return True if signatures by the certificate's key at a moment are void."""
-        return self.is_grave or self.since <= moment
+        return self.voids_all_signatures or self.since <= moment
 
     def __str__(self) -> str:
         return f"{self.since:%Y-%m-%d} ({self.reason.value if self.reason else 'no reason is given'})"
@@ -80,7 +80,7 @@ def check_revocation(
     """
     pool = list(dict.fromkeys([*stamp.certificates, *helpers]))
     assessments = {
-        certificate: _Assessment.of(certificate, [*roots, *pool], lists)
+        certificate: _Assessment.assess(certificate, [*roots, *pool], lists)
         for certificate in pool
         if certificate not in roots
     }
@@ -131,7 +131,7 @@ class _Assessment:
     entry: Entry | None
 
     @classmethod
-    def of(
+    def assess(
         cls,
         certificate: x509.Certificate,
         candidates: Iterable[x509.Certificate],
@@ -145,7 +145,9 @@ class _Assessment:
         ]
         revocations = (item.get_revoked_certificate_by_serial_number(certificate.serial_number) for item in about)
         entries = [Entry(item.revocation_date_utc, _get_reason(item)) for item in revocations if item is not None]
-        return cls(issuers, about, min(entries, key=lambda entry: (not entry.is_grave, entry.since), default=None))
+        return cls(
+            issuers, about, min(entries, key=lambda entry: (not entry.voids_all_signatures, entry.since), default=None)
+        )
 
 
 def _is_signed_by(revocation_list: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

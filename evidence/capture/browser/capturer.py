@@ -101,9 +101,11 @@ class BrowserCapturer:
         problem = ""
         for _ in range(MAX_ATTEMPTS):
             try:
-                observations = self.browser.run(lambda browser: self._see(browser, page_url, tuple(remaining), denied))
+                observations = self.browser.run(
+                    lambda browser: self._observe(browser, page_url, tuple(remaining), denied)
+                )
                 for observation in observations:
-                    captured = self._captured(started, observation, *remaining[0], denied)
+                    captured = self._create_capture(started, observation, *remaining[0], denied)
                     remaining.pop(0)  # this image is reported whatever happens with the next one
                     yield captured
             except ServiceMissingError as error:
@@ -121,7 +123,7 @@ class BrowserCapturer:
         for fallback in self._plain.capture_all(page_url, remaining, denied):
             yield replace(fallback, sentence=following(fallback.sentence, _WITHOUT, problem))
 
-    async def _see(
+    async def _observe(
         self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied
     ) -> list[PageObservation]:
         """Load a page in a new context, scroll through it and take screenshots; returns the result for each image."""
@@ -139,15 +141,15 @@ class BrowserCapturer:
                 )
                 try:
                     async with asyncio.timeout(self.browser_limits.seconds):
-                        await self._look(page, photographer, observation, page_url, images)
+                        await self._observe_page(page, photographer, observation, page_url, images)
                 except TimeoutError:
                     observation.shots.missing["rest"] = Sentence("The time limit for this visit was reached.")
                 if traffic.lack is not None:
                     raise traffic.lack
                 observation.page = traffic.page_visit(page_url)
-                return [replace(observation, shots=shots) for shots in photographer.each(len(images))]
+                return [replace(observation, shots=shots) for shots in photographer.list_shots(len(images))]
 
-    async def _look(
+    async def _observe_page(
         self,
         page: Page,
         photographer: Photographer,
@@ -165,10 +167,10 @@ class BrowserCapturer:
         observation.dom = await photographer.dom()
         await photographer.take([_list_candidate_urls(observation, *image) for image in images])
 
-    def _captured(
+    def _create_capture(
         self, started: datetime, observation: PageObservation, image_url: str, expected: Digest, denied: Denied
     ) -> Captured:
-        image = self._image(observation, image_url, expected, denied)
+        image = self._find_image(observation, image_url, expected, denied)
         finished = now()
         observation.shots.box(self.browser_limits.file_bytes)
         outcome, sentence = describe_outcome(observation, image, image_url, expected)
@@ -186,18 +188,18 @@ class BrowserCapturer:
         software = {"browser": observation.browser, "playwright": version("playwright")}
         record = build_record([observation.page, image], METHOD, facts, self.ca_bundle, software)
         files = (
-            *self._archives(observation, started, image.exchanges),
+            *self._write_archives(observation, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
             *plain.create_served_files(observation.page, image),
             *observation.shots.files,
         )
-        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        digest = Digest.of(image.body) if image.is_served and image.body and not image.obstacle else None
         digests = plain.compute_digests(
             [*(loaded.visit.body for loaded in observation.traffic.resources), image.body, observation.dom]
         )
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(self, observation: PageObservation, image_url: str, expected: Digest, denied: Denied) -> Visit:
+    def _find_image(self, observation: PageObservation, image_url: str, expected: Digest, denied: Denied) -> Visit:
         """Return the image as the browser received it if it has the expected bytes; else request it separately.
 
         Servers choose the format of an image by what the visitor accepts. It is requested as the crawl did, so that
@@ -216,7 +218,7 @@ class BrowserCapturer:
         seconds_left = plain.create_countdown(time.monotonic() + IMAGE_SECONDS)
         return visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left)
 
-    def _archives(
+    def _write_archives(
         self, observation: PageObservation, started: datetime, image_exchanges: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
         """Return the exchanges for page and image as WARC, and all exchanges as a web archive."""
@@ -236,15 +238,15 @@ class BrowserCapturer:
 def _list_candidate_urls(observation: PageObservation, image_url: str, expected: Digest) -> list[str]:
     """Return the URLs under which the page may show the image: those at which the browser got its bytes, if any."""
     if image_url[:5].lower() != "data:":
-        return observation.traffic.addresses_of(expected) or [image_url]
+        return observation.traffic.urls_of(expected) or [image_url]
     styled = [loaded.visit for loaded in observation.traffic.resources if loaded.kind in {"document", "stylesheet"}]
     texts = [observation.dom, *(visit.body or b"" for visit in styled)]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
-    return [*sorted(inline), *observation.traffic.addresses_of(expected)]
+    return [*sorted(inline), *observation.traffic.urls_of(expected)]
 
 
 def _sort_by_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    return sorted({id(exchange): exchange for exchange in exchanges}.values(), key=lambda exchange: exchange.begun)
+    return sorted({id(exchange): exchange for exchange in exchanges}.values(), key=lambda exchange: exchange.started_at)
 
 
 def _build_browser_agent(browser_version: str) -> str:
@@ -278,7 +280,7 @@ class RunningBrowser:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._steer, args=(self._loop,), name="browser", daemon=True)
+                self._thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="browser", daemon=True)
                 self._thread.start()
                 atexit.register(self.close)
             max_seconds = LAUNCH_SECONDS + self._limits.seconds + GRACE_SECONDS
@@ -303,7 +305,7 @@ class RunningBrowser:
             atexit.unregister(self.close)
 
     @staticmethod
-    def _steer(loop: asyncio.AbstractEventLoop) -> None:
+    def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             # Tasks that are running when a browser is killed end in errors that nobody awaits.
             runner.get_loop().set_exception_handler(lambda _, context: LOGGER.debug("%s", context["message"]))

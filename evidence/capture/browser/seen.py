@@ -75,7 +75,7 @@ def describe_outcome(observation: PageObservation, image: Visit, image_url: str,
         sentence = following(sentence, substitute, reason)
     if observation.shots.places:
         times = len(observation.shots.places)
-        has_expected_bytes = outcome == "captured" or observation.traffic.addresses_of(expected)
+        has_expected_bytes = outcome == "captured" or observation.traffic.urls_of(expected)
         does = USE_SENTENCES[observation.shots.places[0].how] if has_expected_bytes else USES_URL
         message = Sentence("The rendered page %(does)s in %(times)s places.", does=does, times=times)
         if times == 1:

@@ -38,7 +38,7 @@ class Shots:
     boxed_from: int = 0  # top of the marked screenshot on the page, pixels
     to_box: bytes = b""  # screenshot on which the lines are still to be drawn
 
-    def of_image(self, image_shots: "Shots") -> "Shots":
+    def with_image(self, image_shots: "Shots") -> "Shots":
         """Combine the page's files with the places and files of one image."""
         return Shots(
             [*self.files, *image_shots.files], image_shots.places, self.missing | image_shots.missing,
@@ -46,7 +46,7 @@ class Shots:
             image_shots.boxed_from, image_shots.to_box,
         )  # fmt: skip
 
-    def keep(self, file: CapturedFile, max_bytes: int) -> bytes:
+    def store(self, file: CapturedFile, max_bytes: int) -> bytes:
         """Store a file unless it is too large; returns the stored bytes."""
         if len(file.data) > max_bytes:
             self.missing[file.role] = f"It has more than {max_bytes:,} bytes."
@@ -58,7 +58,7 @@ class Shots:
         """Draw the lines on the screenshot of the whole page after the browser is no longer needed."""
         if self.to_box:
             data = draw_boxes(self.to_box, self.places)
-            self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), max_bytes)
+            self.store(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), max_bytes)
 
 
 @dataclass(eq=False, repr=False)
@@ -67,16 +67,18 @@ class Photographer:
 
     page: Page
     limits: BrowserLimits
-    left: Callable[[], float]  # returns the seconds left for the visit
+    seconds_left: Callable[[], float]  # returns the seconds left for the visit
 
     def __post_init__(self) -> None:
         self._allowed = self.limits.shot_seconds
         self.shots = Shots()  # of the page
-        self._found: list[Shots] = []  # of its images
+        self._image_shots: list[Shots] = []  # of its images
 
-    def each(self, images: int) -> list[Shots]:
+    def list_shots(self, images: int) -> list[Shots]:
         """Return the files of the page and of each of its images, as far as time allowed."""
-        return [self.shots.of_image(image_shots) for image_shots in (*self._found, *([Shots()] * images))[:images]]
+        return [
+            self.shots.with_image(image_shots) for image_shots in (*self._image_shots, *([Shots()] * images))[:images]
+        ]
 
     async def dom(self) -> bytes:
         """Return the rendered DOM as HTML; empty if it is not available."""
@@ -89,7 +91,7 @@ class Photographer:
         shots.height = await page_height(self.page)
         shots.cut = shots.height > self.limits.height
         png = await self._make("screenshot", "screenshot.png", "image/png", lambda: self._shot(0, shots.height))
-        for image_shots in self._found:
+        for image_shots in self._image_shots:
             if image_shots.places:
                 await self._box(png, image_shots)
         await self._make("mhtml", "page.mhtml", "multipart/related", self._mhtml)
@@ -100,20 +102,20 @@ class Photographer:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds("place")
         for urls in images:
-            self._found.append(Shots())
+            self._image_shots.append(Shots())
             if loop.time() < until:
-                await self._find(urls, self._found[-1], until)
+                await self._find(urls, self._image_shots[-1], until)
             else:
-                self._found[-1].missing["place"] = _describe_error(TimeoutError())
+                self._image_shots[-1].missing["place"] = _describe_error(TimeoutError())
 
     async def _find(self, urls: Sequence[str], image_shots: Shots, until: float) -> None:
         """Find the image; retries while the page navigates, because navigation invalidates the result."""
         navigations: list[Frame] = []
 
-        def moved(frame: Frame) -> None:
+        def record_navigation(frame: Frame) -> None:
             navigations.append(frame)
 
-        self.page.on("framenavigated", moved)
+        self.page.on("framenavigated", record_navigation)
         try:
             async with asyncio.timeout_at(until):
                 for _ in range(MAX_ATTEMPTS):
@@ -126,7 +128,7 @@ class Photographer:
             image_shots.missing["place"] = _describe_error(error)
             await scroll_back(self.page)
         finally:
-            self.page.remove_listener("framenavigated", moved)
+            self.page.remove_listener("framenavigated", record_navigation)
 
     async def _find_once(self, urls: Sequence[str], image_shots: Shots) -> None:
         elements = await find_elements(self.page, urls)
@@ -161,12 +163,12 @@ class Photographer:
         except (Error, TimeoutError) as error:
             shots.missing[role] = _describe_error(error)
             return b""
-        return shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
+        return shots.store(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
 
     def _seconds(self, role: str) -> float:
         """Return the time limit of a step: all remaining time except what is reserved for later steps."""
         reserved = self.limits.shot_seconds
-        return max(self.left() - reserved * (len(STEPS) - 1 - STEPS.index(role)), reserved)
+        return max(self.seconds_left() - reserved * (len(STEPS) - 1 - STEPS.index(role)), reserved)
 
     async def _content(self) -> bytes:
         return (await self.page.content()).encode("utf-8", "replace")

@@ -64,10 +64,10 @@ class Traffic(PageTraffic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._ahead: dict[str, Visit] = {}
-        self._asked = self._bytes = 0
+        self._prefetched: dict[str, Visit] = {}
+        self._request_count = self._bytes = 0
         self._counting = threading.Lock()
-        self._asked_for_page = False
+        self._has_requested_page = False
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
         """Record that something was not passed on."""
@@ -76,23 +76,23 @@ class Traffic(PageTraffic):
 
     async def _answer(self, route: Route) -> None:
         try:
-            await self._pass_on(route, route.request)
+            await self._forward(route, route.request)
         except ServiceMissingError as error:
             self.lack = error
             await route.abort()
 
-    async def _pass_on(self, route: Route, request: Request) -> None:
+    async def _forward(self, route: Route, request: Request) -> None:
         if not self._is_of_page(request):
             self.refuse(request.url, "popup", "popup")
             await route.abort("blockedbyclient")
             return
-        reason = self._reason_against(request)
+        reason = self._get_block_reason(request)
         if reason:
             self.refuse(request.url, request.resource_type, reason)
             await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
             return
         url = without_fragment(request.url)
-        visit = self._ahead.pop(url, None) or await self._fetch(request, url)
+        visit = self._prefetched.pop(url, None) or await self._fetch(request, url)
         if visit is None:
             self.refuse(request.url, request.resource_type, "too-many-bytes")
             await route.abort("blockedbyclient")
@@ -104,19 +104,19 @@ class Traffic(PageTraffic):
             # A page whose navigation is refused stays as it is instead of becoming an error page.
             await route.abort("aborted" if _is_page(request) and self.documents else "failed")
         elif request.is_navigation_request() and len(visit.steps) > 1:
-            await self._lead_on(route, visit)
+            await self._redirect_frame(route, visit)
         else:
             if _is_page(request):
                 self.documents.append(visit)
             await route.fulfill(status=visit.status, headers=_list_response_headers(visit), body=visit.body)
 
-    def _reason_against(self, request: Request) -> str:
+    def _get_block_reason(self, request: Request) -> str:
         """Return why a request is not passed on, as a short code; empty if it is."""
         reasons = {
             "too-slow": self._closed or self.seconds() <= 0,
             request.resource_type: request.resource_type in REFUSED_KINDS,
             "method": request.method not in METHODS,
-            "too-many-requests": self._asked >= self.limits.requests,
+            "too-many-requests": self._request_count >= self.limits.requests,
             "too-many-bytes": self._bytes >= self.limits.all_bytes,
             "too-many-moves": _is_page(request) and len(self.documents) >= MAX_NAVIGATIONS,
         }
@@ -124,22 +124,24 @@ class Traffic(PageTraffic):
 
     async def _fetch(self, request: Request, url: str) -> Visit | None:
         """Return the result of a request; ``None`` if the byte limit was used up before a thread was free."""
-        self._asked += 1
-        self._asked_for_page |= _is_page(request)
+        self._request_count += 1
+        self._has_requested_page |= _is_page(request)
         headers = await request.all_headers()
         cookies = _cookies(url, headers.pop("cookie", ""))
         before: list[Cookie] = [*iter(cookies)]
         http_request = GET if request.method == "GET" else HttpRequest(request.method, request.post_data_buffer)
         end = time.monotonic() + self.limits.resource_seconds
 
-        def left() -> float:
+        def seconds_left() -> float:
             return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
 
         def fetch() -> Visit | None:
             max_bytes = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
             if max_bytes <= 0:
                 return None
-            visit = self.visitor.visit(url, _restore_header_case(headers), max_bytes, left, http_request, cookies)
+            visit = self.visitor.visit(
+                url, _restore_header_case(headers), max_bytes, seconds_left, http_request, cookies
+            )
             with self._counting:
                 # Count incomplete responses too, or the decoded body if that is larger.
                 self._bytes += max(sum(len(exchange.response) for exchange in visit.exchanges), len(visit.body or b""))
@@ -156,10 +158,10 @@ class Traffic(PageTraffic):
                         await request.frame.page.context.add_cookies([_to_browser_cookie(cookie)])
         return visit
 
-    async def _lead_on(self, route: Route, visit: Visit) -> None:
+    async def _redirect_frame(self, route: Route, visit: Visit) -> None:
         """Navigate a frame to the target of the redirects, and store what was served there for its next request."""
         target = visit.final_url
-        self._ahead[target] = replace(visit, steps=visit.steps[-1:])
+        self._prefetched[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
             self.documents.append(replace(visit, steps=visit.steps[:-1], body=None))
         script_url = json.dumps(target).replace("<", "\\u003c")
@@ -169,10 +171,10 @@ class Traffic(PageTraffic):
         )
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
 
-    def addresses_of(self, digest: Digest) -> list[str]:
+    def urls_of(self, digest: Digest) -> list[str]:
         """Return the URLs at which the browser got bytes with this digest."""
         visits = [loaded.visit for loaded in self.resources]
-        return [visit.url for visit in visits if visit.served and visit.body and Digest.of(visit.body) == digest]
+        return [visit.url for visit in visits if visit.is_served and visit.body and Digest.of(visit.body) == digest]
 
     def page_visit(self, page_url: str) -> Visit:
         """Return the page as one visit: every document that its frame requested, with the last one's body."""
@@ -182,7 +184,7 @@ class Traffic(PageTraffic):
             return Visit(page_url, tuple(steps), self.documents[-1].body)
         if failed is not None:
             return replace(failed, url=page_url)
-        if self._asked_for_page:
+        if self._has_requested_page:
             return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
         return Visit(page_url, failure=PAGE_NOT_REQUESTED, reason="not-asked", failed_at=page_url)
 

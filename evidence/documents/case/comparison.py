@@ -88,7 +88,7 @@ def comparison_blocks(
     return [
         *_plates(facts, match, gallery, room, side_by_side=side_by_side),
         Text(wording.say("document.sentences").join(sentences)),
-        rows_of(verification, facts.calibration_of(match), wording),
+        rows_of(verification, facts.find_calibration(match), wording),
     ]
 
 
@@ -185,7 +185,7 @@ def calibration_told(
 
     With ``with_name``, they include the calibration's name and digest.
     """
-    data = wording.told(calibration.data)
+    data = wording.translate(calibration.data)
     lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
     lines = lines if with_name else [data]
     for decision in decisions:

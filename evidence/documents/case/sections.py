@@ -65,8 +65,8 @@ def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Word
         if data is None or not is_pdf(data, name):
             continue
         content = inspect_pdf(data)
-        if content.found:
-            contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
+        if content.kinds:
+            contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.kinds)
             sentences.append(wording.say("pdf.holds", file=name, what=contents))
         if content.unread:
             sentences.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
@@ -274,7 +274,7 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
         method = wording.phrases.word("fetched", capture.method)
         lines.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
         if capture.sentence:
-            lines.append(wording.quoted(wording.told(capture.sentence)))
+            lines.append(wording.quoted(wording.translate(capture.sentence)))
     return lines
 
 
@@ -312,7 +312,7 @@ def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
         wording.time_row("searched_at", check.checked_at, "licence_check.checked_at"),
     ]
     if check.reasons:
-        reasons = [wording.quoted(wording.told(reason)) for reason in check.reasons[:MAX_REASONS]]
+        reasons = [wording.quoted(wording.translate(reason)) for reason in check.reasons[:MAX_REASONS]]
         if len(check.reasons) > MAX_REASONS:
             reasons.append(wording.say("document.listed_of", shown=MAX_REASONS, all=len(check.reasons)))
         rows.append(wording.row("licence_notes", "licence_check.reasons[]", *reasons))
@@ -328,12 +328,12 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     if decision.at is None:
         return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
     field = "decision.demonstration" if decision.demonstration else "decision.decision"
-    by = wording.told(decision.by) if decision.demonstration else decision.by
+    by = wording.translate(decision.by) if decision.demonstration else decision.by
     rows = (
         wording.row("decision", field, decision_words(facts, wording), style=Style.STRONG),
         wording.row("decided_by", "decision.demonstration" if decision.demonstration else "decision.by", by),
         wording.time_row("decided_at", decision.at, "decision.at"),
-        wording.row("reason", "decision.reason", wording.told(decision.reason)),
+        wording.row("reason", "decision.reason", wording.translate(decision.reason)),
     )
     return Section(wording.say("label.decision"), (Rows(rows),), level)
 

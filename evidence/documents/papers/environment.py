@@ -60,7 +60,7 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
     authority = f"{authorities.get('name', '')} {authorities.get('sha256', '')}".strip()
     return [
         plain_row(wording, "environment.file", record.path, f"SHA-256 {record.digest.hex}", style=Style.MONO),
-        plain_row(wording, "label.method", wording.told(str(plain.get("method", "")))),
+        plain_row(wording, "label.method", wording.translate(str(plain.get("method", "")))),
         plain_row(wording, "label.software", ", ".join(f"{name} {version}" for name, version in software.items())),
         plain_row(wording, "environment.proxy", *_proxy(_mapping(plain.get("proxy")), wording)),
         plain_row(wording, "environment.hosts", *_hosts(_mapping(plain.get("hosts_file")), wording)),

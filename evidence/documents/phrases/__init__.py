@@ -40,7 +40,7 @@ class Phrases:
         """Return the sentence ``group.name``, or the name itself if the catalogue does not have it."""
         return self.sentences.get(f"{group}.{name}", name)
 
-    def told(self, text: str) -> str:
+    def translate(self, text: str) -> str:
         """Translate English sentences that the software wrote into this language; sealed text itself stays unchanged.
 
         The text may consist of several sentences; parts that match no phrase, such as a person's own words, stay
@@ -53,7 +53,9 @@ class Phrases:
             if not fits:
                 return " ".join((*sentences, rest)) if sentences else text
             match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
-            sentences.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
+            sentences.append(
+                self.say(key, **{name: self.translate(value) for name, value in match.groupdict().items()})
+            )
             rest = rest[match.end() :].lstrip()
         return "".join(sentences)
 

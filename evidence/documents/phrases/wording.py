@@ -29,9 +29,9 @@ class Wording:
         """Return a sentence of the catalogue."""
         return self.phrases.say(key, **values)
 
-    def told(self, text: str) -> str:
+    def translate(self, text: str) -> str:
         """Translate what the software wrote in English into this language; a person's words stay unchanged."""
-        return self.phrases.told(text)
+        return self.phrases.translate(text)
 
     def setting(self) -> dict[str, str]:
         """Return the language settings for typesetting, and the footer texts."""

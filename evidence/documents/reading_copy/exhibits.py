@@ -88,7 +88,7 @@ def exhibit_of(
     for item in _list_items(facts, manifest, wording):
         listed = manifest.file(item.path)
         if item.path in withheld:
-            content.leave(item, wording.say("reading.withheld", why=wording.told(withheld[item.path])).strip())
+            content.leave(item, wording.say("reading.withheld", why=wording.translate(withheld[item.path])).strip())
         elif listed is None or (data := read_file(listed)) is None:
             content.leave(item, wording.say("reading.missing"))
         else:

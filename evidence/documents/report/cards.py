@@ -108,7 +108,7 @@ def _build_measurement_rows(facts: CaseFacts, match: MatchFacts, wording: Wordin
     verification = match.verification
     aligned = verification.transform is not None and verification.decision is not Decision.NONE
     words = wording.aligned(verification) if aligned else wording.say("match.not_aligned")
-    ratio = ratio_told("card", verification, facts.calibration_of(match), wording)
+    ratio = ratio_told("card", verification, facts.find_calibration(match), wording)
     field = "matches[].verification."
     comparison_row = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
     return [comparison_row, wording.row("ratio", f"{field}probability", ratio)]

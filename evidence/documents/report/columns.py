@@ -107,7 +107,7 @@ class _Line:
         return int(self.facts.number) if self.facts.number.isdecimal() else self.facts.number
 
     @property
-    def measured(self) -> Verification | None:
+    def verification(self) -> Verification | None:
         return None if self.match is None else self.match.verification
 
     @property
@@ -122,9 +122,9 @@ class _Line:
 
     @property
     def false_alarms(self) -> int | None:
-        if self.measured is None or self.calibration is None:
+        if self.verification is None or self.calibration is None:
             return None
-        is_certain = self.measured.decision is Decision.CERTAIN
+        is_certain = self.verification.decision is Decision.CERTAIN
         return (self.calibration.certain if is_certain else self.calibration.review).at_most_in_a_million
 
     @property
@@ -137,14 +137,14 @@ class _Line:
 
     @property
     def ratio(self) -> LikelihoodRatio | None:
-        if self.measured is None or self.calibration is None:
+        if self.verification is None or self.calibration is None:
             return None
-        return self.calibration.ratio(self.measured.probability)
+        return self.calibration.ratio(self.verification.probability)
 
     @property
     def likelihood_ratio(self) -> float | str | None:
         """The likelihood ratio as in the PDF."""
-        if self.measured is not None and self.measured.probability is None:
+        if self.verification is not None and self.verification.probability is None:
             return NOT_CALIBRATED
         return None if self.ratio is None else float(ratio_words(self.ratio.value).replace(",", ""))
 
@@ -156,7 +156,7 @@ def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
         for sighting in facts.sightings or (None,):
             number = 0 if sighting is None else sighting.number
             match = next((item for item in facts.matches if number in item.sightings), None)
-            line = _Line(case, facts, sighting, match, None if match is None else facts.calibration_of(match))
+            line = _Line(case, facts, sighting, match, None if match is None else facts.find_calibration(match))
             yield [_value(line, column.value) for column in COLUMNS]
 
 

@@ -126,7 +126,7 @@ def _screens(facts: CaseFacts, wording: Wording) -> list[tuple[list[int], str, s
 def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:
     """Return path and time of the last screenshot in the bundle whose page used the picture's exact bytes."""
     for capture in reversed(sighting.captures):
-        path = next((file for file in capture.files if file.endswith(NAME) and file not in facts.absent), "")
+        path = next((file for file in capture.files if file.endswith(NAME) and file not in facts.omitted_files), "")
         if path and capture.outcome == "captured":
             return path, wording.time(capture.finished)
     return "", ""

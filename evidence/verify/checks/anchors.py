@@ -72,7 +72,7 @@ def check_witnesses(
     unread = check_unread(inspection, frozenset([*(record.file for record in records), *material]))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
-    time = _check_time(whole, inspection.trust, inspection.trust.asked.witnesses)
+    time = _check_time(whole, inspection.trust, inspection.trust.requirements.witnesses)
     cosignatures = [
         (record, pair) for record, pair in zip(records, pairs, strict=True) if record.kind == COSIGNATURE.name
     ]
@@ -154,7 +154,7 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
 
     The result is empty if the trust list requires no cosigners.
     """
-    required_count, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
+    required_count, pinned = trust.requirements.cosigners, {witness.name for witness in trust.cosigners}
     every = set(map(fold_name, pinned))
     if not required_count:
         return ()
@@ -183,7 +183,7 @@ def _is_of_this_log(inspection: Inspection, record: AnchorRecord, subject: str) 
     if not subject.startswith("later checkpoint"):
         return subject == "checkpoint"
     try:
-        text = inspection.read(record.file, MAX_RECEIPT).decode()
+        text = inspection.read_file(record.file, MAX_RECEIPT).decode()
         own = read_checkpoint(inspection)
     except (FormatError, UnicodeDecodeError):
         return False
@@ -225,7 +225,7 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: boo
 
 def _anchor(inspection: Inspection, name: str, record: AnchorRecord, subjects: dict[Digest, str]) -> Check:
     expect(record.digest in subjects, "The receipt is listed for a digest that is not in this bundle.")
-    proof, material = inspection.read(record.file, MAX_RECEIPT), _material(inspection, record)
+    proof, material = inspection.read_file(record.file, MAX_RECEIPT), _material(inspection, record)
     kind = KINDS.get(record.kind)
     if kind is None:
         return not_checked(name, f"This verifier does not support receipts of the kind {record.kind[:40]!a}.")
@@ -241,7 +241,7 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
 
     Certificates and revocation lists are named by their own SHA-256; raises ``FormatError`` if that does not match.
     """
-    files = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
+    files = {PurePosixPath(path).name: inspection.read_file(path, MAX_RECEIPT) for path in record.material}
     for name, data in files.items():
         match = _NAMED_BY_DIGEST.fullmatch(name)
         same = match is None or Digest.of(data).hex.startswith(match[1])

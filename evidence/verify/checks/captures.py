@@ -89,16 +89,16 @@ class _Capture:
     inspection: Inspection
     facts: CaseFacts
     sighting: SightingFacts
-    stated: CaptureFacts
+    capture_facts: CaptureFacts
     files: dict[str, str]
     place: int  # index among all captures of the bundle, from 0
 
-    def read(self, role: str) -> bytes:
+    def read_file(self, role: str) -> bytes:
         path = self.files[role]
         if why := self.inspection.why_not(path):
             raise NotFoundError(why)
-        expect(self.inspection.sealed(path), f"{path} is missing or differs from the sealed file.")
-        return self.inspection.read(path, MAX_WARC)
+        expect(self.inspection.is_sealed(path), f"{path} is missing or differs from the sealed file.")
+        return self.inspection.read_file(path, MAX_WARC)
 
     def digest(self, role: str) -> Digest | None:
         path = self.files.get(role, "")
@@ -109,7 +109,7 @@ class _Capture:
 
     def network(self) -> NetworkRecord:
         what = self.files["network"]
-        return from_plain(NetworkRecord, parse_json(self.read("network"), what=what), where=what)
+        return from_plain(NetworkRecord, parse_json(self.read_file("network"), what=what), where=what)
 
 
 def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
@@ -211,7 +211,7 @@ def _records(inspection: Inspection, capture_facts: CaptureFacts) -> Iterator[Di
     ]
     for file in [file for file in files if file.role == "network"][:1]:
         try:
-            yield Digest.of(canonical(parse_json(inspection.read(file.path, MAX_WARC), what=file.path)))
+            yield Digest.of(canonical(parse_json(inspection.read_file(file.path, MAX_WARC), what=file.path)))
         except (ExhibitError, ValueError):
             yield file.sha256
 
@@ -270,7 +270,7 @@ def _agrees(capture: _Capture, name: str) -> Check:
         FormatError: Something contradicts the records.
         NotFoundError: A file is withheld.
     """
-    capture_facts, network = capture.stated, capture.network()
+    capture_facts, network = capture.capture_facts, capture.network()
     expected = (capture_facts.outcome, capture_facts.started, capture_facts.finished)
     same = (
         expected == (network.outcome, network.started, network.finished)
@@ -310,8 +310,8 @@ def _check_recording(capture: _Capture, network: NetworkRecord) -> tuple[Recordi
 
     Raises ``FormatError`` unless they are as stated.
     """
-    within = capture.stated.started, capture.stated.finished
-    recording = read_recording(capture.read("exchange"), capture.files["exchange"], within)
+    within = capture.capture_facts.started, capture.capture_facts.finished
+    recording = read_recording(capture.read_file("exchange"), capture.files["exchange"], within)
     answers = hold(network, recording)
     return recording, ends_of(network, answers, capture.sighting.page_url, capture.sighting.image_url)
 
@@ -349,7 +349,7 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     Returns:
         The result in words, and remarks for the reader.
     """
-    capture_facts, sighting, last = capture.stated, capture.sighting, ends.page
+    capture_facts, sighting, last = capture.capture_facts, capture.sighting, ends.page
     page, has_page = capture.digest("page"), capture_facts.outcome in WITH_PAGE
     came = last if last is not None and last.served else None
     same = came is not None and page == came.digest if page else not (has_page and came and came.size)
@@ -379,7 +379,7 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
 
 def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[str, list[str]]:
     """Check that the image was served in the same visit; returns the result in words, and remarks."""
-    sighting, image, last = capture.sighting, capture.stated.image, ends.image
+    sighting, image, last = capture.sighting, capture.capture_facts.image, ends.image
     if to_plain_url(sighting.image_url) == to_plain_url(sighting.page_url):
         last = last or ends.page
     if image is None:
@@ -389,7 +389,7 @@ def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[st
         return "The exchange of the page is recorded; no image was stored.", []
     remarks = []
     if sighting.image_url[:5].lower() == "data:":
-        texts = [(role, capture.read(role)) for role in ("page", "dom") if role in capture.files]
+        texts = [(role, capture.read_file(role)) for role in ("page", "dom") if role in capture.files]
         inside = {role for role, text in texts if any(Digest.of(body) == image for _, body in inline_bodies(text))}
         expect(inside, "The image is not in the page, contrary to its URL.")
         remarks += [] if "page" in inside else ["the picture is only in the rendered page, not in the served content"]
@@ -403,7 +403,7 @@ def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[st
 
 def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> Iterator[str]:
     """Yield remarks on a visit that did not find the picture, and on unusual responses of the servers."""
-    capture_facts = capture.stated
+    capture_facts = capture.capture_facts
     if capture_facts.outcome != CAPTURED:
         yield CAME_TO[capture_facts.outcome]
     for name, answer in (("page", page), ("image", image)):
@@ -439,17 +439,17 @@ def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
     They are needed only if a request for page or image has cookies.
     """
     has_cookies = any(name.lower() == "cookie" for request in recording.requests for name, _ in request.headers)
-    if not has_cookies or not capture.inspection.sealed(capture.files.get("wacz", "")):
+    if not has_cookies or not capture.inspection.is_sealed(capture.files.get("wacz", "")):
         return []
-    within = capture.stated.started, capture.stated.finished
+    within = capture.capture_facts.started, capture.capture_facts.finished
     return read_recording(_warc_of(capture), capture.files["wacz"], within).answers
 
 
 def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
     """Yield a remark if the page asks for a password, according to its HTML or to the browser."""
     asks_password = network.rendered is not None and PASSWORD in network.rendered.asks_for
-    roles = [role for role in ("page", "dom") if capture.inspection.sealed(capture.files.get(role, ""))]
-    if asks_password or any(asks_for_password(capture.read(role)) for role in roles):
+    roles = [role for role in ("page", "dom") if capture.inspection.is_sealed(capture.files.get(role, ""))]
+    if asks_password or any(asks_for_password(capture.read_file(role)) for role in roles):
         yield "the page is or contains a login form with a password field"
 
 
@@ -487,15 +487,15 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
         if _is_blank(capture, rendered, [Place(**asdict(place)) for place in large]):
             yield Doubt("at the stated position of the image, the screenshot shows a single colour")
     inline = capture.sighting.image_url[:5].lower() == "data:"
-    if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
+    if not inline and all(got.sha256 != capture.capture_facts.image for got in network.resources):
         yield "the browser received different bytes"
 
 
 def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
     """Return the URL to which a page sends its readers by ``Refresh``, which no browser followed here; or empty."""
     texts = [] if page is None else [page.response.header("refresh")]
-    if capture.inspection.sealed(capture.files.get("page", "")):
-        texts += refreshes(capture.read("page"))
+    if capture.inspection.is_sealed(capture.files.get("page", "")):
+        texts += refreshes(capture.read_file("page"))
     targets = [joined(address, match[1]) or "" for text in texts if (match := _REFRESH.search(text))]
     return next((target for target in targets if target and to_plain_url(target) != to_plain_url(address)), "")
 
@@ -507,9 +507,9 @@ def _use_of(capture: _Capture, role: str, address: str) -> str:
     """
     if role == "page" and role not in capture.files:
         return NOT_NAMED  # empty pages are not saved
-    if not capture.inspection.sealed(capture.files.get(role, "")):
+    if not capture.inspection.is_sealed(capture.files.get(role, "")):
         return ""
-    return use_of(capture.read(role), capture.sighting.image_url, capture.stated.image, address)
+    return use_of(capture.read_file(role), capture.sighting.image_url, capture.capture_facts.image, address)
 
 
 def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
@@ -521,10 +521,10 @@ def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
     role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
     if role not in capture.files:
         return 0.0, 0.0
-    if not capture.inspection.sealed(capture.files[role]):
+    if not capture.inspection.is_sealed(capture.files[role]):
         return whole
     top = rendered.boxed_screenshot_from if role == "screenshot-boxed" else 0
-    return float(top), float(top + inspect(capture.read(role), Limits(max_bytes=MAX_WARC)).height)
+    return float(top), float(top + inspect(capture.read_file(role), Limits(max_bytes=MAX_WARC)).height)
 
 
 def _seen_part(place: Place, visible_area: tuple[float, float], width: int) -> tuple[int, int]:
@@ -538,12 +538,12 @@ def _is_blank(capture: _Capture, rendered: Rendered, places: Sequence[Place]) ->
     """Return True if a sealed screenshot shows a single colour at each place although the image has several colours."""
     role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
     both = [capture.files.get(name, "") for name in (role, "captured-image")]
-    if capture.place >= MAX_COMPARED or not all(map(capture.inspection.sealed, both)):
+    if capture.place >= MAX_COMPARED or not all(map(capture.inspection.is_sealed, both)):
         return False
     top = rendered.boxed_screenshot_from if role == "screenshot-boxed" else 0
-    page = decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels
+    page = decode(capture.read_file(role), Limits(max_bytes=MAX_WARC)).pixels
     try:
-        image = decode(capture.read("captured-image"), Limits(max_bytes=MAX_WARC)).pixels
+        image = decode(capture.read_file("captured-image"), Limits(max_bytes=MAX_WARC)).pixels
     except UnreadablePictureError:
         return False
     inside = [_within(page, place, top) for place in places]
@@ -566,10 +566,10 @@ def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
     """Yield the saved forms of the page (MHTML, PDF) that do not state this page or the time of the visit."""
     for role, reads in (("mhtml", _mhtml_stated), ("page-pdf", _pdf_stated)):
         path = capture.files.get(role, "")
-        if not capture.inspection.sealed(path):
+        if not capture.inspection.is_sealed(path):
             continue
-        address, at = reads(capture.read(role))
-        if at is None or not capture.stated.started - APART <= at <= capture.stated.finished + APART:
+        address, at = reads(capture.read_file(role))
+        if at is None or not capture.capture_facts.started - APART <= at <= capture.capture_facts.finished + APART:
             yield f"{NAMES[role]} does not state that it was made at this visit"
         if address is not None and origin_of(address) != origin_of(rendered.address):
             yield f"{NAMES[role]} states the URL {address[:100]!a}"
@@ -597,7 +597,7 @@ def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
 
 def _check_image(capture: _Capture) -> None:
     """Check that the image is the saved one and that the outcome fits its digest; this needs no record of exchanges."""
-    image, outcome = capture.stated.image, capture.stated.outcome
+    image, outcome = capture.capture_facts.image, capture.capture_facts.outcome
     expect(image == capture.digest("captured-image"), "The image in the facts differs from the image in the capture.")
     matches = image == capture.sighting.picture.digest
     expected = {
@@ -613,7 +613,7 @@ def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     """Check that files made by a browser exist exactly where the surroundings state them."""
     rendered, browser_files = network.rendered, set(capture.files) & set(RENDERED)
     method = "http" if rendered is None else "browser"
-    expect(capture.stated.method == method, "The environment record states a different capture method.")
+    expect(capture.capture_facts.method == method, "The environment record states a different capture method.")
     if rendered is None:
         of_browser = browser_files or network.resources or network.not_loaded or network.certificates
         expect(not of_browser, "A visit without a browser contains screenshots or resources of a page.")
@@ -639,7 +639,7 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     sizes = {}
     for role in roles:
         try:
-            info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
+            info = inspect(capture.read_file(role), Limits(max_bytes=MAX_WARC))
         except UnreadablePictureError as error:
             raise FormatError(f"{capture.files[role]} is not a picture.") from error
         expect((info.format, info.width) == ("PNG", width), "The width of a screenshot differs from the window.")
@@ -661,7 +661,7 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     expect(rendered.boxed_screenshot_from == 0, "A screenshot shows a different part of the page.")
     if capture.place >= MAX_COMPARED:
         return
-    plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
+    plain, lined = (decode(capture.read_file(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
     marked = Image.fromarray(plain)
     draw_lines(
         marked, [Place(place.how, place.x, place.y, place.width, place.height) for place in rendered.image_places]
@@ -690,13 +690,13 @@ def _check_places(capture: _Capture, rendered: Rendered, roles: set[str]) -> Non
     shots = roles - {"wacz"}
     expect(not (rendered.nothing_shown and shots), "The capture contains screenshots of a page that was not shown.")
     unseen = "screenshot" in roles and not rendered.image_places and "place" not in rendered.not_made
-    is_captured = capture.stated.outcome == CAPTURED and unseen
+    is_captured = capture.capture_facts.outcome == CAPTURED and unseen
     expect(not is_captured, "The page is stated to show the image, but its position on the page is not recorded.")
 
 
 def _warc_of(capture: _Capture) -> bytes:
     """Return the exchanges in a capture's web archive; raises ``FormatError``."""
-    data, what = capture.read("wacz"), capture.files["wacz"]
+    data, what = capture.read_file("wacz"), capture.files["wacz"]
     try:
         with ZipFile(BytesIO(data)) as archive:
             entry = archive.getinfo(WARC)
@@ -708,12 +708,12 @@ def _warc_of(capture: _Capture) -> bytes:
 
 def _archived(capture: _Capture, name: str) -> Check:
     """Check that the web archive follows exactly from its exchanges, and that these are those of the visit."""
-    data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
+    data, network, what = capture.read_file("wacz"), capture.network(), capture.files["wacz"]
     warc = _warc_of(capture)
-    within = capture.stated.started, capture.stated.finished
+    within = capture.capture_facts.started, capture.capture_facts.finished
     every = read_recording(warc, what, within)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
-    anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
+    anew = write_wacz(warc, WaczPage(address, title, capture.capture_facts.started), capture.facts.software.version)
     expect(anew == data, f"{what} differs from its exchanges and the environment record.")
     main, ends = (
         _check_recording(capture, network) if "exchange" in capture.files else (Recording([], [], []), Ends(None))

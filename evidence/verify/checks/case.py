@@ -158,7 +158,7 @@ STATED_FIELDS = (
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
     """Return the facts, and the check ``facts``, which passes if they fit manifest and files."""
     try:
-        data = inspection.read(FACTS_PATH)
+        data = inspection.read_file(FACTS_PATH)
         parse_canonical(data, what=FACTS_PATH)
         facts = CaseFacts.from_json(data, what=FACTS_PATH)
     except FormatError as error:
@@ -243,7 +243,7 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
         expect(is_sealed, f"The facts name {path}, which is not sealed or has a different digest.")
     check_omitted_files(facts, files_by_path)
     pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
-    for picture in (picture for picture in pictures if picture.file not in facts.absent):
+    for picture in (picture for picture in pictures if picture.file not in facts.omitted_files):
         same = files_by_path[picture.file].size == picture.size
         expect(same, f"The facts and the manifest state different sizes for {picture.file}.")
     for path, data in create_derived_files(facts).items():
@@ -296,7 +296,7 @@ def _expect_once(facts: CaseFacts, files_by_path: Mapping[str, ManifestFile]) ->
         expect(about >= {item.number for item in facts.sightings}, "A sighting has a picture without a match.")
     kinds = dict.fromkeys((picture.file for picture in facts.work.pictures), "work-picture")
     kinds |= dict.fromkeys((sighting.picture.file for sighting in facts.sightings), "sighting-picture")
-    for file in (files_by_path[path] for path in kinds if path not in facts.absent):
+    for file in (files_by_path[path] for path in kinds if path not in facts.omitted_files):
         same = (file.role, file.media_type) == (kinds[file.path], get_media_type(file.path))
         expect(same, f"The manifest and the facts list {file.path} as different kinds of file.")
 
@@ -812,13 +812,13 @@ def _find_sealed_file(inspection: Inspection, picture: PictureFacts) -> str:
     file = inspection.manifest.file(picture.file)
     same = file is None or file.sha256 == picture.digest
     expect(same, f"The sealed {picture.file} is not the picture named in the facts.")
-    if inspection.sealed(picture.file):
+    if inspection.is_sealed(picture.file):
         return picture.file
     if picture.file in inspection.absent:
         raise NotFoundError(inspection.why_not(picture.file))
     if picture.file not in inspection.withheld or file is None:
         raise FormatError(f"{picture.file} is missing or differs from the sealed file.")
-    if file.stand_in is None or not inspection.sealed(file.stand_in):
+    if file.stand_in is None or not inspection.is_sealed(file.stand_in):
         raise NotFoundError(f"{picture.file} is withheld from this copy, and no reduced picture is included.")
     return file.stand_in
 

@@ -69,7 +69,7 @@ class _Visit:
 
     numbers: str
     sighting: SightingFacts
-    stated: CaptureFacts
+    facts: CaptureFacts
     path: str  # of the file with the answers
     files: dict[str, str]  # paths of the capture's files, by role
 
@@ -81,7 +81,7 @@ class _Bundle:
     inspection: Inspection
     own: frozenset[str]
     signed: frozenset[str]  # those of these names under which a pinned key has signed
-    known: set[object]
+    known_values: set[object]
     pages: dict[int, set[str]]  # partners who saw the same page, by the number of the sighting
 
 
@@ -123,12 +123,14 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
         try:
             record = _read_cocapture(inspection, visit.path)
             expect(len(record.answers) <= MAX_PARTNERS, f"{visit.path} contains more than {MAX_PARTNERS} responses.")
-            expect(record.challenge not in bundle.known, f"{visit.path} has the challenge of a different capture.")
+            expect(
+                record.challenge not in bundle.known_values, f"{visit.path} has the challenge of a different capture."
+            )
         except (FormatError, NotFoundError) as error:
             say = failed if isinstance(error, FormatError) else not_checked
             yield say(f"{SEEN_TWICE}:{visit.numbers}", error.message)
             continue
-        bundle.known.add(record.challenge)
+        bundle.known_values.add(record.challenge)
         for place, answer in enumerate(record.answers, 1):
             name, count = f"{SEEN_TWICE}:{visit.numbers}-{place}", count + 1
             if count > MAX_ANSWERS:
@@ -189,12 +191,12 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
     own_logs = [log for log in trust.logs if log.vkey.partition("+")[0] in bundle.own]
     itself = origin in bundle.own or key in [parse_verifier_key(log.vkey)[1] for log in own_logs]
     expect(not itself, "The partner is the log of this bundle, so no one else visited the page.")
-    sighting, capture_facts = visit.sighting, visit.stated
+    sighting, capture_facts = visit.sighting, visit.facts
     request = Asked(bundle.own, sighting.page_url, sighting.image_url, challenge, capture_facts.started)
     expect_statement(sealed_statement, answer.log, request)
     for place in ((answer.log, sealed_statement.sequence), (answer.log, visit.path)):
-        expect(place not in bundle.known, "The statement is included twice.")
-        bundle.known.add(place)
+        expect(place not in bundle.known_values, "The statement is included twice.")
+        bundle.known_values.add(place)
     network, page = _capture(bundle.inspection, visit)
     comparison = compare_statement(sealed_statement.statement, network, page, capture_facts.image)
     expect(

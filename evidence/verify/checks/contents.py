@@ -107,7 +107,7 @@ def some(names: list[str]) -> str:
 
 def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
     name = f"file:{file.path}"
-    measurement = inspection.measured.get(file.path)
+    measurement = inspection.measurements.get(file.path)
     if measurement is None:
         if file.path in inspection.withheld and file.path not in inspection.broken:
             suffix = f"; replaced by {file.stand_in}" if file.stand_in else ""
@@ -124,10 +124,10 @@ def _bag(inspection: Inspection) -> str:
     names = [name for name in inspection.contents.names if not name.startswith("data/") and name not in BAG]
     for name in (*names, *BAG):
         expect(name not in inspection.broken, inspection.broken.get(name, ""))
-    tags = {name: inspection.measured[name].sha256 for name in names}
+    tags = {name: inspection.measurements[name].sha256 for name in names}
     expected = bag.bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
     for name in BAG:
-        measurement = inspection.measured.get(name)
+        measurement = inspection.measurements.get(name)
         if measurement is None:
             raise FormatError(f"{name} is missing.")
         if measurement.sha256 != Digest.of(expected[name]):
@@ -137,7 +137,7 @@ def _bag(inspection: Inspection) -> str:
 
 def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
     """Describe the first differing line."""
-    if inspection.measured[name].size > MAX_TAG_BYTES:
+    if inspection.measurements[name].size > MAX_TAG_BYTES:
         return "it is too large"
     actual_lines = set(read_all(inspection.contents, name, MAX_TAG_BYTES).splitlines())
     expected_lines = set(expected.splitlines())
@@ -148,7 +148,7 @@ def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
 
 
 def _check_tools(inspection: Inspection) -> Check:
-    digests = {name: inspection.measured[name].sha256 for name in bag.TOOLS if name in inspection.measured}
+    digests = {name: inspection.measurements[name].sha256 for name in bag.TOOLS if name in inspection.measurements}
     unknown = [name for name, digest in digests.items() if digest.hex not in KNOWN_TOOLS[name]]
     if unknown or len(digests) != len(bag.TOOLS):
         what = " and ".join(unknown) or "A tool"
@@ -199,7 +199,7 @@ def _unlike(inspection: Inspection, picture: PictureFacts, info: PictureInfo, st
 def _stand_in(inspection: Inspection, picture: PictureFacts) -> str:
     """Return the reduced picture of a sealed one if both are here and large enough to compare; else an empty string."""
     file = inspection.manifest.file(picture.file)
-    if file is None or file.stand_in is None or not inspection.sealed(file.stand_in):
+    if file is None or file.stand_in is None or not inspection.is_sealed(file.stand_in):
         return ""
     return file.stand_in if min(picture.width, picture.height) >= SMALL else ""
 

@@ -19,7 +19,7 @@ def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
     expect(passkey.file == ASSERTION_PATH, f"A passkey assertion is in {ASSERTION_PATH}.")
     if passkey.file in inspection.left_out:
         raise NotFoundError(f"{passkey.file} is withheld from this copy.")
-    expect(inspection.sealed(passkey.file), f"{passkey.file} is missing or differs from the sealed file.")
+    expect(inspection.is_sealed(passkey.file), f"{passkey.file} is missing or differs from the sealed file.")
     assertion = inspection.read_as(Assertion, passkey.file)
     expect_logged(passkey.log, EntryType.DECISION)
     expect_logged(passkey.key, EntryType.KEY)

@@ -39,15 +39,15 @@ def check_documents(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
 
 def _look(inspection: Inspection, name: str, document: AttachmentFacts) -> Check:
     file = document.file.rpartition("/")[2]
-    if not inspection.sealed(document.file) and not is_pdf(b"", file):
+    if not inspection.is_sealed(document.file) and not is_pdf(b"", file):
         return passed(name, "")
     data = inspection.sealed_bytes(document.file, MAX_BYTES)
     if not is_pdf(data, file):
         return passed(name, "")
     content = inspect_pdf(data)
     unread = f"Not examined: {UNREAD[content.unread]}." if content.unread else ""
-    if content.found:
-        message = f"{file} contains {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
+    if content.kinds:
+        message = f"{file} contains {', '.join(KINDS[kind] for kind in content.kinds)}. None of it was run or opened."
         return not_checked(name, f"{message} {unread}".rstrip())
     if unread:
         return not_checked(name, f"{file}: {unread}")

@@ -57,7 +57,7 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     of_it = all(is_capture_of(item, address) for item, address in listed)
     expect(of_it, "The archive's response lists captures of a different URL than the one queried.")
     picture = sighting.picture
-    is_sealed = inspection.sealed(picture.file)
+    is_sealed = inspection.is_sealed(picture.file)
     data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if is_sealed else None
     expected = {
         (item.kind.value, item.by, item.of, item.stated, item.where): item.same

@@ -125,7 +125,7 @@ class _Target:
     url: str  # URL of the image; a ``data:`` URL stands for an image inside the page
     digest: Digest | None  # of its bytes
     base: str  # base URL for relative URLs on the page
-    left: int = MAX_NAMES
+    remaining: int = MAX_NAMES
     _plain: str = field(default="", init=False)
     _file: str = field(default="", init=False)
     _is_inside: bool = field(default=False, init=False)
@@ -140,9 +140,9 @@ class _Target:
         if self._is_inside or text[:5].lower() == "data:":
             inside = inline_bodies(text.encode()) if self._is_inside and text[:5].lower() == "data:" else ()
             return any(Digest.of(body) == self.digest for _, body in inside)
-        if self.left <= 0 or self._file not in unquote(text):
+        if self.remaining <= 0 or self._file not in unquote(text):
             return False
-        self.left -= 1
+        self.remaining -= 1
         return secured(to_plain_url((joined(self.base, text) or "").partition("#")[0])) == self._plain
 
 

@@ -139,7 +139,7 @@ def _answer(record: Record, room: UnpackBudget, what: str) -> Answer:
         body = None if leads_on else response.body(room)
     except FormatError:
         body = None
-    expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
+    expect(room.remaining >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
     digest, size = (None, None) if body is None else (Digest.of(body), len(body))
     return Answer(record, to_plain_url(record.url), response, digest, size)
 

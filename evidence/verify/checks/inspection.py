@@ -27,7 +27,7 @@ class Inspection:
 
     contents: Contents
     trust: Trust
-    measured: dict[str, FileMeasurement]
+    measurements: dict[str, FileMeasurement]
     broken: dict[str, str]
     manifest: Manifest
     manifest_bytes: bytes
@@ -53,28 +53,28 @@ class Inspection:
 
     def has(self, name: str) -> bool:
         """Return True if the bundle has a file of this name."""
-        return name in self.measured or name in self.broken
+        return name in self.measurements or name in self.broken
 
-    def sealed(self, name: str) -> bool:
+    def is_sealed(self, name: str) -> bool:
         """Return True if the manifest lists this file and the bundle holds exactly its bytes."""
-        file, measurement = self.manifest.file(name), self.measured.get(name)
+        file, measurement = self.manifest.file(name), self.measurements.get(name)
         return file is not None and measurement is not None and file.sha256 == measurement.sha256
 
-    def read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+    def read_file(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
         """Return a file's bytes; raises ``FormatError`` if it is missing, unreadable or too large."""
-        if name not in self.measured:
+        if name not in self.measurements:
             raise FormatError(self.broken.get(name, f"{name} is missing."))
         return read_all(self.contents, name, limit)
 
     def sealed_bytes(self, name: str, limit: int) -> bytes:
         """Return the bytes of a sealed file; raises ``NotFoundError`` if this copy does not hold them."""
-        if not self.sealed(name):
+        if not self.is_sealed(name):
             raise NotFoundError(self.why_not(name) or f"{name} in this copy differs from the sealed file.")
-        return self.read(name, limit)
+        return self.read_file(name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
         """Read a file of canonical JSON as a dataclass; raises ``FormatError``."""
-        return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
+        return from_plain(kind, parse_canonical(self.read_file(name), what=name), where=name)
 
 
 def words_of(omitted_file: LeftOutFacts) -> str:

@@ -166,7 +166,7 @@ def _read_weighing(inspection: Inspection, entry: WeighingFacts) -> WeighingFile
     if entry.file in inspection.withheld:
         return not_checked("odds", f"{entry.file} is withheld from this copy.")
     try:
-        plain = parse_canonical(inspection.read(entry.file), what=entry.file)
+        plain = parse_canonical(inspection.read_file(entry.file), what=entry.file)
         weighing = from_plain(WeighingFile, plain, where=entry.file)
         same = weighing_facts(weighing, entry.file) == entry
         expect(same, f"{entry.file} is not the weighing named in the facts.")

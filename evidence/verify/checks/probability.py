@@ -89,7 +89,7 @@ def _read_calibration(inspection: Inspection, entry: CalibrationFacts) -> Calibr
     if entry.file in inspection.withheld:
         return not_checked("probability", f"{entry.file} is withheld from this copy.")
     try:
-        calibration = Calibration.from_json(inspection.read(entry.file))
+        calibration = Calibration.from_json(inspection.read_file(entry.file))
     except (FormatError, IntegrityError) as error:
         return failed("probability", f"{entry.file}: {error.message}")
     file_facts = calibration_facts(calibration, entry.file)

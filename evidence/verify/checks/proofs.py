@@ -95,7 +95,7 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
 def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> str:
     """Return the text of the bundle's checkpoint, or of a later one; raises ``FormatError``."""
     try:
-        return inspection.read(file, MAX_NOTE).decode("utf-8")
+        return inspection.read_file(file, MAX_NOTE).decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(f"{file} is not UTF-8.") from error
 
@@ -146,7 +146,7 @@ def is_by_the_same(first: TrustedLog | None, other: TrustedLog | None) -> bool:
 
 
 def _signature(inspection: Inspection) -> str:
-    key, signature = inspection.manifest.key.public, inspection.read(bag.SIGNATURE_PATH, 64)
+    key, signature = inspection.manifest.key.public, inspection.read_file(bag.SIGNATURE_PATH, 64)
     good = is_valid_signature(key, signature, inspection.manifest_bytes)
     expect(good, "The Ed25519 signature over data/manifest.json is invalid.")
     return f"The Ed25519 signature (RFC 8032) over data/manifest.json by key {key.hex()[:16]} is valid."
@@ -157,7 +157,7 @@ def _key(inspection: Inspection) -> Check:
     expect(is_sound_point(public), "The manifest's key is a point of small order, or not in canonical form (RFC 8032).")
     for name, data in bag.key_files(manifest).items():
         where = "data/manifest.json names" if name == bag.KEY_PEM_PATH else "the manifest states"
-        expect(inspection.read(name) == data, f"{name} is not the key that {where}.")
+        expect(inspection.read_file(name) == data, f"{name} is not the key that {where}.")
     key = inspection.trust.key(public, "sealing")
     if key is None:
         raise UntrustedIssuerError(f"no owner is pinned with the key {public.hex()[:16]}.")
@@ -172,7 +172,7 @@ def _entry(inspection: Inspection, proof: LogProof) -> str:
     expect(proof.type is EntryType.SEAL, f"The log entry is a {proof.type}, not a seal.")
     holds_it = matches_commitment(proof.opening, proof.salt, proof.commitment)
     expect(holds_it, "The log entry does not match its opening.")
-    opening = seal_opening(SealedCase(inspection.manifest, inspection.read(bag.SIGNATURE_PATH, 64)))
+    opening = seal_opening(SealedCase(inspection.manifest, inspection.read_file(bag.SIGNATURE_PATH, 64)))
     expect(proof.opening == opening, "The log entry is for a different seal.")
     return f"Entry {proof.sequence} of the log commits to seal digest, key and signature."
 
@@ -374,8 +374,8 @@ def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
 
 def _signer(inspection: Inspection, stem: str) -> bytes:
     """Return the public key, 32 bytes, of a valid counter-signature; raises ``FormatError``."""
-    pem = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
-    signature = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.sig", 64)
+    pem = inspection.read_file(f"{bag.COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
+    signature = inspection.read_file(f"{bag.COUNTERSIGNATURES}{stem}.sig", 64)
     try:
         public = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -93,7 +93,7 @@ def _shows_the_same(inspection: Inspection, facts: CaseFacts, match: MatchFacts)
         or (registered.width, registered.height) != (found_picture.width, found_picture.height)
     ):
         return False
-    if not (inspection.sealed(registered.file) and inspection.sealed(found_picture.file)):
+    if not (inspection.is_sealed(registered.file) and inspection.is_sealed(found_picture.file)):
         return False
     try:
         item, other = (
@@ -147,7 +147,7 @@ def documents_line(inspection: Inspection, facts: CaseFacts) -> str:
     for document in facts.work.attachments:
         file = inspection.manifest.file(document.file)
         why = "withheld" if document.file in inspection.left_out else "an empty file" if file and not file.size else ""
-        why = "not in this bundle" if document.file in facts.absent else why
+        why = "not in this bundle" if document.file in facts.omitted_files else why
         parts.append(quoted(document.title) + f" ({why})" * bool(why))
     return _some(parts)
 
@@ -186,7 +186,7 @@ def _statements(
 ) -> Iterator[str]:
     """Yield what files state about author, rights, licence and origin beyond the owner's declarations."""
     read_texts: set[str] = set()
-    for picture in [item for item in pictures if inspection.sealed(item.file)][:MAX_READ]:
+    for picture in [item for item in pictures if inspection.is_sealed(item.file)][:MAX_READ]:
         if picture.digest.hex in read_texts:
             continue
         read_texts.add(picture.digest.hex)

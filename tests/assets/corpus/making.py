@@ -23,13 +23,13 @@ class Member:
     flags: int = 0
     version: int = 20
     system: int = 3
-    stamp: int = 0x21 << 16
+    dos_time: int = 0x21 << 16
     attributes: int = 0o100644 << 16
     extra: bytes = b""
     central_extra: bytes = b""
     comment: bytes = b""
     before: bytes = b""
-    behind: bytes = b""
+    after: bytes = b""
     raw: bytes | None = None
     local: dict[str, Any] = field(default_factory=dict)
     central: dict[str, Any] = field(default_factory=dict)
@@ -87,10 +87,10 @@ def build_zip(
             b"PK\3\4", head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF, head["stamp"] >> 16,
             head["crc"], head["packed"], head["size"], len(head["name"]), len(member.extra),
         ) + head["name"] + member.extra + member.packed()  # fmt: skip
-        if member.flags & 8 and not member.behind:
+        if member.flags & 8 and not member.after:
             fields = member.header({})
             out += struct.pack("<4s3I", b"PK\7\x08", fields["crc"], fields["packed"], fields["size"])
-        out += member.behind
+        out += member.after
         head = member.header({"offset": offset, **member.central})
         directory += CENTRAL.pack(
             b"PK\1\2", member.system << 8 | 20, head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF,

@@ -332,7 +332,7 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
     ),
     "a descriptor of large files": zip_after(write_sizes_after, change_member(FACTS, behind=b"PK\7\x08" + bytes(20))),
     "a descriptor without its mark": lambda files: build_zip(
-        replace(member, behind=struct.pack("<3I", zlib.crc32(member.data), len(member.packed()), len(member.data)))
+        replace(member, after=struct.pack("<3I", zlib.crc32(member.data), len(member.packed()), len(member.data)))
         for member in write_sizes_after(members(files))
     ),
     "a size that lies before streamed bytes": zip_after(write_sizes_after, change_member(FACTS, local={"size": 5})),

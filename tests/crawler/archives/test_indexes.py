@@ -81,15 +81,15 @@ def test_all_pictures_of_a_domain_are_named_page_by_page_and_each_picture_has_it
     assert first[digest(RED)].url == "https://www.photos.example/a.jpg"
     assert len(first) == 2
     assert first[digest(BLUE)].at.isoformat() == "2024-05-05T05:05:05+00:00"
-    assert {capture.headers["user-agent"] for capture in site.seen} == {"ExhibitBot/0.1 (+https://example.org)"}
+    assert {capture.headers["user-agent"] for capture in site.requests} == {"ExhibitBot/0.1 (+https://example.org)"}
 
 
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_what_is_stated_of_a_capture_is_kept_as_one_line(name: str, site: Site) -> None:
     for capture in list_captures(open_archive(name, site), DOMAIN):
-        assert CaptureStatement.read(str(capture.stated)) == capture.stated
-        assert capture.stated.archive == name
+        assert CaptureStatement.read(str(capture.statement)) == capture.statement
+        assert capture.statement.archive == name
 
 
 @BOTH
@@ -98,7 +98,7 @@ def test_only_what_lies_within_the_time_is_named(name: str, site: Site) -> None:
     request = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, since="2024", until="202403")
     assert [capture.at.year for capture in list_captures(open_archive(name, site), request)] == [2024]
     if name == "common-crawl":
-        assert not any("2019" in path for path in site.paths()), "the index of another time isn't asked"
+        assert not any("2019" in path for path in site.requested_paths()), "the index of another time isn't asked"
 
 
 @pytest.mark.usefixtures("archived")
@@ -149,7 +149,7 @@ def test_what_an_archive_says_instead_tells_what_to_do(
     with pytest.raises(SearchRefusedError) as error:
         open_archive(name, site).captures(DOMAIN)
     assert (error.value.reason, error.value.wait) == (reason, wait)
-    assert len(site.seen) == 1
+    assert len(site.requests) == 1
 
 
 def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site: Site, archived: WebArchive) -> None:
@@ -171,12 +171,12 @@ def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site:
         waits.append((error.value.reason, error.value.wait))
     assert waits == [("busy", CC.back_off)] * 2
     assert turns == [0.0, CC.back_off, 0.0]
-    assert len(site.seen) == 1
+    assert len(site.requests) == 1
 
 
 def test_the_wayback_machine_is_asked_for_the_key_of_each_url(site: Site, archived: WebArchive) -> None:
     list_captures(open_archive("wayback", site), DOMAIN)
-    assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.paths())
+    assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.requested_paths())
 
 
 def test_an_index_without_an_end_is_left_and_memory_stays_flat(
@@ -199,7 +199,7 @@ def test_an_index_is_asked_only_of_the_host_that_the_operator_set(site: Site, ar
     other = b'[{"id": "CC-MAIN-2019-09", "cdx-api": "http://127.0.0.9/x", "from": "2019-01-01", "to": "2019-12-31"}]'
     archived.answer = lambda request: Answer(other, "text/json") if request.path == "/collinfo.json" else None
     assert not list_captures(open_archive("common-crawl", site), DOMAIN)
-    assert site.paths() == ["/collinfo.json"]
+    assert site.requested_paths() == ["/collinfo.json"]
 
 
 @pytest.mark.usefixtures("archived")
@@ -207,7 +207,7 @@ def test_two_requests_lie_as_far_apart_as_the_archive_wants(site: Site, monkeypa
     rests: list[float] = []
     monkeypatch.setattr("crawler.archives.asking.time.sleep", rests.append)
     list_captures(open_archive("wayback", site, seconds=9.0), DOMAIN)
-    assert len(site.seen) == 2
+    assert len(site.requests) == 2
     assert len(rests) == 1
     assert 8.0 < rests[0] <= 9.0
 

@@ -43,15 +43,15 @@ class ArchiveReading:
         source = Source(kind=SourceKind.WARC, path=archive, after=after)
         self.code = read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lines.append))
         pages = [line for line in lines if isinstance(line, PageLine)]
-        self.seen = {line.url.removeprefix(URL): line.sightings[0] for line in pages}
-        self.refused = {line.url.removeprefix(URL): line.reason for line in lines if isinstance(line, RefusalLine)}
+        self.sightings = {line.url.removeprefix(URL): line.sightings[0] for line in pages}
+        self.refusals = {line.url.removeprefix(URL): line.reason for line in lines if isinstance(line, RefusalLine)}
         self.sentences = [line.sentence for line in lines if isinstance(line, RefusalLine)]
         end = lines[-1]
         assert isinstance(end, EndLine)
-        self.refused_counts, self.passed = end.counts.refused, end.counts.passed
+        self.refused_counts, self.skipped = end.counts.refused, end.counts.passed
         self.positions = [line.position for line in pages]
         self.bytes = {
-            name: (folder / "bytes" / sighting.digest.hex).read_bytes() for name, sighting in self.seen.items()
+            name: (folder / "bytes" / sighting.digest.hex).read_bytes() for name, sighting in self.sightings.items()
         }
 
 
@@ -93,11 +93,11 @@ def test_a_record_of_any_coding_ends_nothing_and_each_picture_is_had(tmp_path: P
     )
     names = ("br.jpg", "zstd.jpg", "gzip.jpg")
     assert done.bytes == {name: picture(number) for number, name in enumerate(names, 1)}
-    assert (done.seen["zstd.jpg"].page_url, done.seen["zstd.jpg"].context) == (f"{URL}p", "Harbour Boats")
+    assert (done.sightings["zstd.jpg"].page_url, done.sightings["zstd.jpg"].context) == (f"{URL}p", "Harbour Boats")
     recorded = SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated="2020-01-02T03:04:05Z")
-    assert done.seen["br.jpg"].elsewhere == (recorded,)
-    assert done.refused == {"bad.jpg": "bad-encoding"}
-    assert done.passed == {"bad-encoding": 1, "not-an-image": 1}
+    assert done.sightings["br.jpg"].elsewhere == (recorded,)
+    assert done.refusals == {"bad.jpg": "bad-encoding"}
+    assert done.skipped == {"bad-encoding": 1, "not-an-image": 1}
     assert done.code is ExitCode.DONE
 
 
@@ -119,8 +119,8 @@ def test_each_file_that_an_archive_packs_is_read_as_warcio_writes_it(tmp_path: P
             data = out.getvalue()
             wacz.writestr(f"archive/{number}.warc.gz", data[:-20] if number == 2 else data)
     done = ArchiveReading(tmp_path, tmp_path / "a.wacz")
-    assert set(done.seen) == {"1/1.jpg", "3/1.jpg"}
-    assert done.refused == {"2/1.jpg": "incomplete", (tmp_path / "a.wacz").as_uri(): "unreadable"}
+    assert set(done.sightings) == {"1/1.jpg", "3/1.jpg"}
+    assert done.refusals == {"2/1.jpg": "incomplete", (tmp_path / "a.wacz").as_uri(): "unreadable"}
     assert done.code is ExitCode.INCOMPLETE
 
 
@@ -140,11 +140,11 @@ def test_what_is_cut_is_refused_and_a_file_that_breaks_off_is_told(tmp_path: Pat
         record("head.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"),
         record("last.jpg", http_response(data, JPEG))[:-60],
     )
-    assert set(done.seen) == {"whole.jpg"}
+    assert set(done.sightings) == {"whole.jpg"}
     names = ("short", "chunks", "coded", "told", "segment", "head", "last")
     archive = (tmp_path / "a.warc").as_uri()
-    assert done.refused == {**{f"{name}.jpg": "incomplete" for name in names}, archive: "unreadable"}
-    assert done.passed == {"incomplete": 1}
+    assert done.refusals == {**{f"{name}.jpg": "incomplete" for name in names}, archive: "unreadable"}
+    assert done.skipped == {"incomplete": 1}
     assert done.code is ExitCode.INCOMPLETE
 
 
@@ -168,8 +168,8 @@ def test_bytes_that_do_not_fit_their_digest_are_refused_and_others_are_not_asked
     parts += [record("bad-block.jpg", block, f"WARC-Block-Digest: {wrong}")]
     parts += [record("file.jpg", data, f"WARC-Payload-Digest: {wrong}", JPEG, kind="resource")]
     done = read_archive(tmp_path, *parts)
-    assert set(done.seen) == {"sent.jpg", "packed.jpg", "plain.jpg", "unknown.jpg", "block.jpg"}
-    assert done.refused == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
+    assert set(done.sightings) == {"sent.jpg", "packed.jpg", "plain.jpg", "unknown.jpg", "block.jpg"}
+    assert done.refusals == dict.fromkeys(("wrong.jpg", "bad-block.jpg", "file.jpg"), "wrong-digest")
 
 
 def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_statuses_count_as_in_a_crawl_and_what_is_passed_over_is_counted(tmp_pat
         record("text", b"words", kind="conversion"),
         record("asked", b"GET / HTTP/1.1\r\n\r\n", kind="request"),
     )
-    assert {name: sighting.status for name, sighting in done.seen.items()} == {"203.jpg": 203, "206.jpg": 206}
-    assert done.refused == {"part.jpg": "incomplete"}
+    assert {name: sighting.status for name, sighting in done.sightings.items()} == {"203.jpg": 203, "206.jpg": 206}
+    assert done.refusals == {"part.jpg": "incomplete"}
     passed = {"conversion": 1, "http-301": 1, "http-404": 1, "not-an-image": 1, "not-http": 1}
-    assert (done.passed, done.refused_counts) == (passed, {**passed, "incomplete": 1})
+    assert (done.skipped, done.refused_counts) == (passed, {**passed, "incomplete": 1})
 
 
 def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Pat
         record("nowhere.jpg", head, **again),
     )
     assert done.bytes == dict.fromkeys(("a.jpg", "b.jpg", "c.jpg", "d.jpg"), data)
-    sighting = done.seen["b.jpg"]
+    sighting = done.sightings["b.jpg"]
     assert (sighting.image_url, sighting.final_url, sighting.status, sighting.media_type) == (f"{URL}b.jpg",) * 2 + (
         200,
         "image/jpeg",
@@ -221,7 +221,7 @@ def test_a_revisit_shows_the_bytes_of_the_record_that_it_refers_to(tmp_path: Pat
     assert sighting.response_headers == (("Content-Type", "image/jpeg"), ("ETag", "2"))
     assert sighting.fetched_at is not None
     assert sighting.fetched_at.year == 2021
-    assert done.passed == {"http-404": 1, "revisit": 2}
+    assert done.skipped == {"http-404": 1, "revisit": 2}
 
 
 def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_revisit_is_understood_however_it_names_what_it_refers_to(tmp_path: Pa
         record("other.jpg", b"", f"{header}: {URL}a.jpg", "WARC-Refers-To-Date: 2019", **again),
     )
     assert done.bytes == dict.fromkeys(("a.jpg", "digest.jpg", "id.jpg", "date.jpg", "chain.jpg"), data)
-    assert done.passed == {"revisit": 1}
+    assert done.skipped == {"revisit": 1}
 
 
 def test_archives_are_known_by_their_names_in_capitals_also_within_a_packed_one(tmp_path: Path) -> None:
@@ -250,9 +250,9 @@ def test_archives_are_known_by_their_names_in_capitals_also_within_a_packed_one(
         wacz.writestr("archive/b.warc.xz", b"none")
         wacz.writestr("archive/c.warc.gz", gzip.compress(record("3.jpg", http_response(picture(3), JPEG))))
     done = ArchiveReading(tmp_path / "read", tmp_path / "A.WACZ")
-    assert set(done.seen) == {"1.jpg", "2.jpg", "3.jpg"}
-    assert done.refused == {}
-    assert set(ArchiveReading(tmp_path / "again", tmp_path).seen) == {"1.jpg", "2.jpg", "3.jpg"}
+    assert set(done.sightings) == {"1.jpg", "2.jpg", "3.jpg"}
+    assert done.refusals == {}
+    assert set(ArchiveReading(tmp_path / "again", tmp_path).sightings) == {"1.jpg", "2.jpg", "3.jpg"}
 
 
 def frame(head: int, data: bytes) -> bytes:
@@ -276,11 +276,11 @@ def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_pa
     path.write_bytes((b"" if form == "plain" else frame(0x184D2A5D, content)) + b"".join(packed))
     done = ArchiveReading(tmp_path, path)
     assert done.bytes == {f"{number}.jpg": picture(number) for number in (0, 1, 2, 4)}
-    assert done.refused[path.as_uri()] == "unreadable"
+    assert done.refusals[path.as_uri()] == "unreadable"
     assert done.sentences
     for number, position in zip((0, 1, 2), done.positions, strict=False):
         assert (
-            list(ArchiveReading(tmp_path, path, after=position).seen)
+            list(ArchiveReading(tmp_path, path, after=position).sightings)
             == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"][number + 1 :]
         )
 
@@ -310,7 +310,7 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
         done = ArchiveReading(tmp_path, path)
         assert expected in done.sentences[0], name
         assert done.code is ExitCode.INCOMPLETE
-        assert set(done.seen) == ({"1.jpg"} if name in ("long", "endless") else set())
+        assert set(done.sightings) == ({"1.jpg"} if name in ("long", "endless") else set())
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -319,11 +319,14 @@ def test_empty_lines_before_and_between_records_are_nothing(tmp_path: Path, pack
     done = read_archive(
         tmp_path, b"\r\n\n" + pictures[0], b"\r\n", b"\r\n\r\n\r\n" + pictures[1] + pictures[2], packed=packed
     )
-    assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
-    assert done.refused == {}
+    assert list(done.sightings) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert done.refusals == {}
     archive = tmp_path / ("a.warc.gz" if packed else "a.warc")
     for number, position in enumerate(done.positions):
-        assert list(ArchiveReading(tmp_path, archive, after=position).seen) == ["0.jpg", "1.jpg", "2.jpg"][number + 1 :]
+        assert (
+            list(ArchiveReading(tmp_path, archive, after=position).sightings)
+            == ["0.jpg", "1.jpg", "2.jpg"][number + 1 :]
+        )
 
 
 def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Path) -> None:
@@ -333,12 +336,12 @@ def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Pa
     packed[2] = packed[2][: len(packed[2]) // 2]
     (tmp_path / "a.warc.gz").write_bytes(b"".join(packed))
     done = ArchiveReading(tmp_path, tmp_path / "a.warc.gz")
-    assert {"0.jpg", "3.jpg"} == set(done.seen)
+    assert {"0.jpg", "3.jpg"} == set(done.sightings)
     assert done.code is ExitCode.INCOMPLETE
     parts[1] = parts[1].replace(b"Content-Length: ", b"Content-Length: -", 1)
     again = read_archive(tmp_path, *parts)
-    assert set(again.seen) == {"0.jpg", "2.jpg", "3.jpg"}
-    assert again.refused == {(tmp_path / "a.warc").as_uri(): "unreadable"}
+    assert set(again.sightings) == {"0.jpg", "2.jpg", "3.jpg"}
+    assert again.refusals == {(tmp_path / "a.warc").as_uri(): "unreadable"}
     assert again.code is ExitCode.INCOMPLETE
 
 
@@ -365,8 +368,8 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
         record("player.swf", http_response(flash, "Content-Type: application/x-shockwave-flash")),
         record("unknown", http_response(flash, "Content-Type: application/octet-stream")),
     )
-    assert set(done.seen) == {"a.jpg", "unknown"}  # only decoding detects the second
-    assert done.passed == {"not-an-image": 1}
+    assert set(done.sightings) == {"a.jpg", "unknown"}  # only decoding detects the second
+    assert done.skipped == {"not-an-image": 1}
 
 
 def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_path: Path) -> None:
@@ -374,8 +377,8 @@ def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_pat
     returns = record("1.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nX: " + b"\r" * (1 << 20))
     whole = record("0.jpg", http_response(picture(0), JPEG))
     done = read_archive(tmp_path, b"x" + b" 1111" * 200_000 + b" z\n", returns, whole)
-    assert list(done.seen) == ["0.jpg"]
-    assert done.refused["1.jpg"] == "incomplete"
+    assert list(done.sightings) == ["0.jpg"]
+    assert done.refusals["1.jpg"] == "incomplete"
     assert re.search(r"\b0\b", done.sentences[0])
 
 
@@ -385,7 +388,7 @@ def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_pa
     skipped = b"\x50\x2a\x4d\x18\2\0\0\0ab"
     path.write_bytes(parts[0] + skipped * 100 + parts[1] + skipped * 10_001 + parts[2])
     done = ArchiveReading(tmp_path, path)
-    assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert list(done.sightings) == ["0.jpg", "1.jpg", "2.jpg"]
     assert len(done.sentences) == 1  # one is reported, and the records after it are found
 
 
@@ -395,7 +398,7 @@ def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_pat
     (tmp_path / "b.warc").write_bytes(b"some words\n")
     for name in ("a.wacz", "b.warc"):
         done = ArchiveReading(tmp_path, tmp_path / name)
-        assert done.refused == {(tmp_path / name).as_uri(): "unreadable"}
+        assert done.refusals == {(tmp_path / name).as_uri(): "unreadable"}
         assert done.code is ExitCode.INCOMPLETE
 
 
@@ -419,7 +422,7 @@ def test_a_picture_was_seen_when_its_record_says_and_never_at_the_import(
     tmp_path: Path, date: str, moment: str | None, period: str
 ) -> None:
     done = read_archive(tmp_path, record("a.jpg", http_response(picture(1), JPEG), date=date))
-    sighting = done.seen["a.jpg"]
+    sighting = done.sightings["a.jpg"]
     assert (None if sighting.fetched_at is None else sighting.fetched_at.isoformat(), sighting.period) == (
         moment,
         period,
@@ -469,10 +472,10 @@ def test_a_screenshot_is_of_its_page_and_marked_as_one(tmp_path: Path, prefix: s
         urn(f"urn:text:{page}", b"words", "text/plain"),
         urn(f"urn:pageinfo:{page}", b"{}", "application/json"),
     )
-    (sighting,) = done.seen.values()
+    (sighting,) = done.sightings.values()
     assert (sighting.page_url, sighting.image_url, sighting.found_in) == (page, prefix + page, SCREENSHOT)
     assert sighting.fetched_at is not None
-    assert done.passed == {"not-an-image": 2}
+    assert done.skipped == {"not-an-image": 2}
 
 
 def segments(name: str, data: bytes, size: int = 300) -> list[bytes]:
@@ -502,7 +505,7 @@ def test_a_record_in_segments_is_one_picture_also_across_files(tmp_path: Path) -
     assert len(rest) > 1
     between = record("2.jpg", http_response(picture(2), JPEG))
     done = read_archive(tmp_path, first, between, *rest)
-    assert (done.bytes["1.jpg"], set(done.seen), done.refused, done.passed) == (data, {"1.jpg", "2.jpg"}, {}, {})
+    assert (done.bytes["1.jpg"], set(done.sightings), done.refusals, done.skipped) == (data, {"1.jpg", "2.jpg"}, {}, {})
     folder = tmp_path / "parts"
     folder.mkdir()
     for number, part in enumerate([first, *rest]):
@@ -515,9 +518,9 @@ def test_a_record_whose_segments_are_not_all_there_is_reported(tmp_path: Path, l
     parts = segments("1.jpg", picture(1))
     del parts[lost]
     done = read_archive(tmp_path, *parts)
-    assert done.seen == {}
-    assert done.refused == ({} if lost == 0 else {"1.jpg": "incomplete"})
-    assert done.passed.get("continuation", 0) == {0: len(parts), 1: len(parts) - 1, -1: 0}[lost]
+    assert done.sightings == {}
+    assert done.refusals == ({} if lost == 0 else {"1.jpg": "incomplete"})
+    assert done.skipped.get("continuation", 0) == {0: len(parts), 1: len(parts) - 1, -1: 0}[lost]
 
 
 def packed_archive(path: Path | io.BytesIO, members: Mapping[str, bytes]) -> None:
@@ -536,11 +539,11 @@ def test_a_packed_archive_of_packed_archives_is_read_to_its_end_and_can_be_resum
     package = json.dumps({"profile": "multi-wacz-package", "resources": resources}).encode()
     packed_archive(tmp_path / "all.wacz", {**inner, "broken.wacz": b"none", "datapackage.json": package})
     done = ArchiveReading(tmp_path / "read", tmp_path / "all.wacz")
-    assert set(done.seen) == {"1.jpg", "2.jpg"}
+    assert set(done.sightings) == {"1.jpg", "2.jpg"}
     assert len(done.sentences) == 3
     assert [any(name in sentence for sentence in done.sentences) for name in ("crawl-3", "crawl-4", "broken")] == [
         True
     ] * 3
     assert done.code is ExitCode.INCOMPLETE
     first = min(done.positions)
-    assert set(ArchiveReading(tmp_path / "rest", tmp_path / "all.wacz", after=first).seen) < {"1.jpg", "2.jpg"}
+    assert set(ArchiveReading(tmp_path / "rest", tmp_path / "all.wacz", after=first).sightings) < {"1.jpg", "2.jpg"}

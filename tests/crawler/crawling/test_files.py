@@ -46,10 +46,10 @@ def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
         def read(self, _size: int | None = -1) -> bytes:
             raise error
 
-    def failing(path: Path, *arguments: Any, **options: Any) -> IO[Any]:  # noqa: ANN401 - as the one that it stands for
+    def fail_on_archive(path: Path, *arguments: Any, **options: Any) -> IO[Any]:  # noqa: ANN401 - as the one that it stands for
         return Failing() if path == archive else opened(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "open", failing)
+    monkeypatch.setattr(Path, "open", fail_on_archive)
     source = Source(kind=SourceKind.WARC, path=archive)
     with pytest.raises(ends):
         read_files(Crawl(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))

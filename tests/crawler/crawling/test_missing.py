@@ -23,7 +23,7 @@ def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_pat
             politeness={"concurrency_per_host": 1},
             limits={"pages": 20},
         )
-        requested_paths = site.paths()
+        requested_paths = site.requested_paths()
     reasons = Counter(done.refusals.values())
     assert reasons["not-found"] >= 5
     assert reasons["near-duplicate"] <= 2
@@ -44,4 +44,4 @@ def test_no_address_is_made_up_where_robots_forbids_it_nor_where_no_page_repeats
         for name in "abcd":
             site.page(f"/p/{name}", "<p>" + " ".join(f"{name}{number}" for number in range(40)))
         crawl(tmp_path / "unlike", sources=[{"kind": "site", "url": site.url()}])
-        assert not [path for path in site.paths() if re.fullmatch("/[0-9a-f]{24}", path)]
+        assert not [path for path in site.requested_paths() if re.fullmatch("/[0-9a-f]{24}", path)]

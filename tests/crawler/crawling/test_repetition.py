@@ -57,7 +57,7 @@ def test_a_page_that_repeats_another_is_told_and_its_links_are_not_followed(tmp_
         for name in "abc":
             site.page(f"/from-{name}", f"<p>from {name}")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], politeness={"concurrency_per_host": 1})
-        requested_paths = site.paths()
+        requested_paths = site.requested_paths()
     assert done.refusals == {site.url("/b"): "near-duplicate"}
     assert {"/from-a", "/from-c"} < set(requested_paths)
     assert "/from-b" not in requested_paths

@@ -121,7 +121,7 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
     with Site() as site:
         site.routes["/"] = Answer(hostile)
         process = start(tmp_path, out, sources=[{"kind": "site", "url": site.url("/")}])
-        wait_for(lambda: "/" in [request.path for request in site.seen])
+        wait_for(lambda: "/" in [request.path for request in site.requests])
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 4
         site.page("/next", '<img src="/a.jpg">')
@@ -186,7 +186,7 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as parent:
             assert parent.stdout is not None
             child = int(parent.stdout.readline())
-            wait_for(lambda: site.times("/") == 1)
+            wait_for(lambda: site.count_requests("/") == 1)
             parent.kill()
         wait_for(lambda: not is_running(child), seconds=10)  # its request alone would take 30 s
 
@@ -201,7 +201,7 @@ def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path)
             assert child.stdout is not None
             child.stdout.close()
             assert child.wait(60) == ExitCode.SERVICE_MISSING
-        assert site.times("/") == 0
+        assert site.count_requests("/") == 0
     assert not (tmp_path / "b").exists()
 
 

@@ -133,7 +133,7 @@ def test_the_words_around_an_image_are_kept(site: Site, crawled: CrawlResult) ->
 
 
 def test_an_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: CrawlResult) -> None:
-    assert site.times("/i/img.jpg") == 1
+    assert site.count_requests("/i/img.jpg") == 1
     pages = [sighting.page_url for sighting in crawled.sightings if sighting.image_url == site.url("/i/img.jpg")]
     assert pages == [site.url(), site.url("/next")]
 
@@ -149,9 +149,9 @@ def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: CrawlR
 
 
 def test_every_request_carries_the_one_user_agent(site: Site, crawled: CrawlResult) -> None:
-    assert {request.headers["user-agent"] for request in site.seen} == {"ExhibitBot/0.1"}
-    assert not any("cookie" in request.headers for request in site.seen)
-    referers = {request.path: request.headers["referer"] for request in site.seen if "referer" in request.headers}
+    assert {request.headers["user-agent"] for request in site.requests} == {"ExhibitBot/0.1"}
+    assert not any("cookie" in request.headers for request in site.requests)
+    referers = {request.path: request.headers["referer"] for request in site.requests if "referer" in request.headers}
     assert referers
     assert set(referers.values()) <= {page.final_url for page in crawled.pages}
     assert not referers.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
@@ -209,7 +209,7 @@ def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:
         site.url(f"/i/{name}.jpg"): site.url("/first") for name in ("media", "enclosed", "summary")
     }
     assert [page.url for page in done.pages] == [site.url("/feed"), site.url("/first")]
-    assert site.times("/talk.mp3") == 0
+    assert site.count_requests("/talk.mp3") == 0
 
 
 def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Pat
     reported_urls = {page.url for page in done.pages} | set(done.refusals)
     assert reported_urls == {item["url"] for item in urls}
     assert len(done.lines) == len(urls) + 1
-    assert site.times("/b") == 0
+    assert site.count_requests("/b") == 0
     page = next(page for page in done.pages if page.url == site.url("/a"))
     assert [(link.url, link.depth) for link in page.links] == [(site.url("/b"), 2)]
     alone = done.sighting(site.url("/i/alone.jpg"))
@@ -281,7 +281,7 @@ def test_a_page_of_pictures_is_done_with_before_the_next_page_is_asked_for(tmp_p
             politeness={"concurrency_per_host": 1},
             limits={"pages": 3},
         )
-        requested_paths = [path for path in site.paths() if not path.startswith(("/robots", "/.well-known"))]
+        requested_paths = [path for path in site.requested_paths() if not path.startswith(("/robots", "/.well-known"))]
     pictures = [{f"/i/{n}-{m}.jpg" for m in range(3)} for n in range(2)]
     assert requested_paths[:2] == ["/", "/0"]
     assert set(requested_paths[2:5]) == pictures[0]

@@ -60,14 +60,14 @@ class Shop:
         self._site, self._mark = site, mark
         for number in range(117):
             site.image(f"/i/{number}.jpg", number)
-        site.fallback = self._answer
+        site.fallback = self._respond
 
-    def asked(self) -> list[int]:
+    def requested_items(self) -> list[int]:
         """Return the item numbers of the requested pages, in order."""
-        matches = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.paths())
+        matches = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.requested_paths())
         return [int(match[1]) for match in matches if match]
 
-    def _answer(self, request: ReceivedRequest) -> Answer:
+    def _respond(self, request: ReceivedRequest) -> Answer:
         parts, mark = urlsplit(request.path), self._mark()
         if parts.path == "/item":
             number = int(parse_qs(parts.query)["id"][0])
@@ -89,8 +89,8 @@ def test_goods_of_a_site_that_marks_its_visitors_under_any_name_are_each_asked_f
     with Site() as site:
         shop = Shop(site, lambda: f"&{name}={random.getrandbits(64):016x}")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 130, "depth": 20})
-        requested_items = shop.asked()
-        starts = site.times("/")
+        requested_items = shop.requested_items()
+        starts = site.count_requests("/")
     assert (len(requested_items), len(set(requested_items))) == (117, 117)
     assert starts == (1 if name == "sid" else 2)
 
@@ -99,8 +99,8 @@ def test_what_stays_the_same_for_a_visitor_is_left_in_its_addresses(tmp_path: Pa
     with Site() as site:
         shop = Shop(site, lambda: "&edition=2026a7f3")
         crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 20})
-        requested_items = shop.asked()
-        assert all("edition=2026a7f3" in path for path in site.paths() if path.startswith("/item"))
+        requested_items = shop.requested_items()
+        assert all("edition=2026a7f3" in path for path in site.requested_paths() if path.startswith("/item"))
     assert len(requested_items) == len(set(requested_items))
 
 

@@ -19,9 +19,9 @@ class CountingContext:
 
     def __init__(self, context: ssl.SSLContext, next_context: ssl.SSLContext | None = None) -> None:
         self.context, self.handshakes, self._then = context, 0, next_context
-        context.sni_callback = self._greeted
+        context.sni_callback = self._count_handshake
 
-    def _greeted(self, live: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
+    def _count_handshake(self, live: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
         self.handshakes += 1
         if self._then is not None and self.handshakes > 1:
             live.context = self._then
@@ -29,7 +29,7 @@ class CountingContext:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> CertificateHolder:
-    certificate_authority = CertificateHolder.made("Authority of this test")
+    certificate_authority = CertificateHolder.create("Authority of this test")
     (tmp_path / "roots.pem").write_bytes(certificate_authority.pem)
     return certificate_authority
 
@@ -51,22 +51,22 @@ def crawl_images(folder: Path, urls: list[str]) -> CrawlResult:
 def test_each_sighting_says_what_the_certificate_of_its_server_was(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
-    unknown_authority = CertificateHolder.made("Nobody knows this authority")
+    unknown_authority = CertificateHolder.create("Nobody knows this authority")
     holders = {
-        "valid": CertificateHolder.made("127.0.0.2", authority),
-        "expired": CertificateHolder.made("127.0.0.3", authority, PAST),
-        "not-yet-valid": CertificateHolder.made("127.0.0.4", authority, FUTURE),
-        "other-name": CertificateHolder.made("127.0.0.99", authority),
-        "unknown-issuer": CertificateHolder.made("127.0.0.6", unknown_authority),
-        "expired,other-name": CertificateHolder.made("127.0.0.99", authority, PAST),
+        "valid": CertificateHolder.create("127.0.0.2", authority),
+        "expired": CertificateHolder.create("127.0.0.3", authority, PAST),
+        "not-yet-valid": CertificateHolder.create("127.0.0.4", authority, FUTURE),
+        "other-name": CertificateHolder.create("127.0.0.99", authority),
+        "unknown-issuer": CertificateHolder.create("127.0.0.6", unknown_authority),
+        "expired,other-name": CertificateHolder.create("127.0.0.99", authority, PAST),
     }
-    alone = CertificateHolder.made("127.0.0.8")
+    alone = CertificateHolder.create("127.0.0.8")
     expected = {}
     for number, (words, holder) in enumerate(holders.items(), 2):
-        site = sites.enter_context(Site(host=f"127.0.0.{number}", tls=holder.served(tmp_path)))
+        site = sites.enter_context(Site(host=f"127.0.0.{number}", tls=holder.server_context(tmp_path)))
         site.image("/a.jpg", number)
         expected[site.url("/a.jpg")] = f"{words} sha256:{holder.digest}"
-    own = sites.enter_context(Site(host="127.0.0.8", tls=alone.served(tmp_path)))
+    own = sites.enter_context(Site(host="127.0.0.8", tls=alone.server_context(tmp_path)))
     own.image("/a.jpg", 8)
     expected[own.url("/a.jpg")] = f"other-name,self-signed sha256:{alone.digest}"
     plain = sites.enter_context(Site())
@@ -79,21 +79,21 @@ def test_each_sighting_says_what_the_certificate_of_its_server_was(
 def test_a_certificate_is_checked_once_however_many_pictures_a_server_shows(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
-    counting = CountingContext(CertificateHolder.made("127.0.0.2", authority).served(tmp_path))
+    counting = CountingContext(CertificateHolder.create("127.0.0.2", authority).server_context(tmp_path))
     site = sites.enter_context(Site(host="127.0.0.2", tls=counting.context))
     for number in range(12):
         site.image(f"/{number}.jpg", number)
     result = crawl_images(tmp_path, [site.url(f"/{number}.jpg") for number in range(12)])
     assert [sighting.certificate.partition(" ")[0] for sighting in result.sightings] == ["valid"] * 12
-    assert sum(path.endswith(".jpg") for path in site.paths()) == 12
+    assert sum(path.endswith(".jpg") for path in site.requested_paths()) == 12
     assert counting.handshakes <= 3, "a connection or two that are kept alive, and the check"
 
 
 def test_a_server_that_shows_another_certificate_when_it_is_checked_is_not_called_valid(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
-    first, then = CertificateHolder.made("127.0.0.2"), CertificateHolder.made("127.0.0.2", authority)
-    counting = CountingContext(first.served(tmp_path), then.served(tmp_path))
+    first, then = CertificateHolder.create("127.0.0.2"), CertificateHolder.create("127.0.0.2", authority)
+    counting = CountingContext(first.server_context(tmp_path), then.server_context(tmp_path))
     site = sites.enter_context(Site(host="127.0.0.2", tls=counting.context))
     site.image("/a.jpg")
     (sighting,) = crawl_images(tmp_path, [site.url("/a.jpg")]).sightings
@@ -103,9 +103,9 @@ def test_a_server_that_shows_another_certificate_when_it_is_checked_is_not_calle
 def test_the_certificate_is_that_of_the_server_to_which_redirects_led(
     authority: CertificateHolder, sites: ExitStack, tmp_path: Path
 ) -> None:
-    good, bad = CertificateHolder.made("127.0.0.2", authority), CertificateHolder.made("127.0.0.3", authority, PAST)
-    last = sites.enter_context(Site(host="127.0.0.2", tls=good.served(tmp_path)))
-    first = sites.enter_context(Site(host="127.0.0.3", tls=bad.served(tmp_path)))
+    good, bad = CertificateHolder.create("127.0.0.2", authority), CertificateHolder.create("127.0.0.3", authority, PAST)
+    last = sites.enter_context(Site(host="127.0.0.2", tls=good.server_context(tmp_path)))
+    first = sites.enter_context(Site(host="127.0.0.3", tls=bad.server_context(tmp_path)))
     plain = sites.enter_context(Site())
     last.image("/a.jpg", 1)
     plain.image("/b.jpg", 2)

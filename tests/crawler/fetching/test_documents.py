@@ -19,7 +19,7 @@ def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> No
         site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
     assert done.pages[0].links == ()
-    assert site.times("/next") == 0
+    assert site.count_requests("/next") == 0
 
 
 def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /forbidden", media_type="text/plain")
         picture = site.image("/i.jpg")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
-        assert other.seen == []
-        assert [site.times(path) for path in ("/", "/second", "/third", "/forbidden")] == [1, 1, 1, 0]
+        assert other.requests == []
+        assert [site.count_requests(path) for path in ("/", "/second", "/third", "/forbidden")] == [1, 1, 1, 0]
     assert [done.bytes_of(sighting) for sighting in done.sightings] == [picture]
     assert [page.depth for page in done.pages] == [0, 1, 2]
     assert done.refusals == {site.url("/forbidden"): "robots"}

@@ -36,7 +36,7 @@ def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -
         hosts += ["[::1]", "[::ffff:127.0.0.1]", "[::]", "[64:ff9b::7f00:1]", "127.0.0.1."]
         urls = [f"http://{host}:{port}/" for host in hosts]
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=[])
-        assert site.seen == []
+        assert site.requests == []
     assert set(done.refusals.values()) == {"private-address"}
     assert {host_of(url) for url in done.refusals} == {host_of(url) for url in urls}  # equal hosts share a refusal
 
@@ -53,7 +53,7 @@ def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
         site.routes["/away"] = redirect_to(inner.url())
         urls = [{"url": site.url()}, {"url": site.url("/away")}]
         done = crawl(tmp_path, urls=urls, follow=False, allowed_networks=["127.0.0.1/32"])
-        assert inner.seen == []
+        assert inner.requests == []
     assert done.refusals == {
         site.url("/in.jpg"): "private-address",
         site.url("/twice.jpg"): "private-address",
@@ -61,7 +61,7 @@ def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
         site.url("/loop.jpg"): "redirects",
         site.url("/away"): "private-address",
     }
-    assert site.times("/loop.jpg") == REDIRECTS + 1
+    assert site.count_requests("/loop.jpg") == REDIRECTS + 1
 
 
 def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path)
         for name in ("a", "open"):
             site.image(f"/secret/{name}.jpg")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
-        assert site.times("/secret/a.jpg") == site.times("/secret/page") == 0
-        assert site.times("/robots.txt") == 1
+        assert site.count_requests("/secret/a.jpg") == site.count_requests("/secret/page") == 0
+        assert site.count_requests("/robots.txt") == 1
     assert done.refusals == {site.url("/secret/a.jpg"): "robots", site.url("/secret/page"): "robots"}
     assert [sighting.image_url for sighting in done.sightings] == [site.url("/secret/open.jpg")]
     assert done.pages[0].signals.ai == ("ai-train=no",)
@@ -122,8 +122,8 @@ def test_robots_that_fail_once_are_asked_for_again_and_the_site_is_visited(tmp_p
         site.page("/", '<img src="/i.jpg"><a href="/secret">s</a>')
         site.image("/i.jpg")
         done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
-        first_request, again, page = (site.seen[place].at for place in (0, 1, 2))
-        assert [request.path for request in site.seen[:2]] == ["/robots.txt", "/robots.txt"]
+        first_request, again, page = (site.requests[place].at for place in (0, 1, 2))
+        assert [request.path for request in site.requests[:2]] == ["/robots.txt", "/robots.txt"]
     assert again - first_request >= (0.99 if failing.isdigit() else 0)
     assert page > again
     assert done.refusals == {site.url("/secret"): "robots"}
@@ -148,7 +148,7 @@ def test_a_site_whose_robots_keep_failing_waits_for_another_job_and_nothing_of_i
         other.page("/", f'<img src="{site.url("/i.jpg")}">')
         limits = {"request_seconds": 2}
         done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": other.url()}], follow=False, limits=limits)
-        assert set(site.paths()) == {"/robots.txt"}
+        assert set(site.requested_paths()) == {"/robots.txt"}
     of_picture = "retry-after" if failing == "long" else "robots-unavailable"
     assert done.refusals == {site.url(): "robots-unavailable", site.url("/i.jpg"): of_picture}
     assert done.end.counts.waiting.keys() == {"127.0.0.1"}
@@ -212,7 +212,7 @@ def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> N
         site.url("/meta"): "tdm-reserved",
         **dict.fromkeys((site.url("/own"), site.url("/x"), site.url("/d.jpg")), "noai"),
     }
-    assert "/c.jpg" not in site.paths()
+    assert "/c.jpg" not in site.requested_paths()
     assert len(free.sightings) == 2
 
 
@@ -222,7 +222,7 @@ def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path)
         site.page("/", f'<img src="{other.url("/i.jpg")}">')
         job = {"urls": [{"url": site.url()}], "follow": False}
         done = crawl(tmp_path, denied_hosts={"127.0.0.2": "its operator asked us"}, **job)
-        assert other.seen == []
+        assert other.requests == []
     (refusal,) = done.pages[0].refusals
     assert refusal.reason == "denied-host"
     assert "its operator asked us" in refusal.sentence
@@ -256,7 +256,7 @@ def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: P
     assert request_times[1] - request_times[0] >= 0.99
     assert {page.url: page.title for page in done.pages}[site.url()] == "at last"
     assert done.refusals[resting.url()] == "retry-after"
-    assert resting.times("/") == 1
+    assert resting.count_requests("/") == 1
 
 
 def with_retry_after(answer: Answer, seconds: str) -> Answer:

@@ -45,8 +45,8 @@ reactor.run()
 @contextmanager
 def running_server(folder: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
     """Run a real server with both protocols, and yield its URL and log."""
-    holder = CertificateHolder.made("127.0.0.1")
-    holder.served(folder)
+    holder = CertificateHolder.create("127.0.0.1")
+    holder.server_context(folder)
     (folder / "a.jpg").write_bytes(picture(1))
     log = folder / "log"
     with log.open("w") as log_file:

@@ -120,7 +120,7 @@ class RequestedImages:
         visit.release()
         return visit
 
-    def answer(self, number: int, body: bytes, status: int = 200) -> None:
+    def respond(self, number: int, body: bytes, status: int = 200) -> None:
         request = self.requests[number]
         self.images.arrived(Response(request.url, status=status, body=body, request=request))
 
@@ -131,7 +131,7 @@ PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
 def test_an_address_is_asked_for_once_whoever_shows_it(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path)
     first, second = images.visit(URL), images.visit(URL, URL)
-    images.answer(0, picture(1))
+    images.respond(0, picture(1))
     third = images.visit(URL)
     assert [item.url for item in images.requests] == [URL]
     assert images.done == [first, second, third]
@@ -156,9 +156,9 @@ def test_what_is_inside_the_page_is_kept_decoded_and_refused_by_itself(tmp_path:
 def test_a_refusal_gives_its_place_in_the_budget_back(tmp_path: Path) -> None:
     images = RequestedImages(tmp_path, images=1)
     refused = images.visit("http://a.example/1.jpg")
-    images.answer(0, b"<p>sorry")
+    images.respond(0, b"<p>sorry")
     assert [refusal.reason for refusal in refused.refusals()] == ["not-an-image"]
     visit = images.visit(URL, "http://a.example/d.svg", "http://a.example/2.jpg")
-    images.answer(1, picture(3))
+    images.respond(1, picture(3))
     assert [refusal.image_url for refusal in visit.sightings()] == [URL]
     assert [refusal.reason for refusal in visit.refusals()] == ["vector-image", "budget"]

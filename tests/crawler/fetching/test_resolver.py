@@ -33,14 +33,14 @@ class Names:
 class Receiver:
     """A receiver of a resolver's results."""
 
-    found: list[tuple[str, int]] = field(default_factory=list)
+    results: list[tuple[str, int]] = field(default_factory=list)
     ended: int = 0
 
     def resolutionBegan(self, _: object) -> None:  # noqa: N802
         """Record nothing."""
 
     def addressResolved(self, address: Any) -> None:  # noqa: ANN401, N802
-        self.found.append((address.host, address.port))
+        self.results.append((address.host, address.port))
 
     def resolutionComplete(self) -> None:  # noqa: N802
         self.ended += 1
@@ -76,7 +76,7 @@ def test_only_checked_addresses_leave_the_resolver(host: str, port: int, reason:
     receiver = Receiver()
     resolver.from_crawler(None, reactor).resolveHostName(receiver, host, port)
     allowed = NAMES.get(host, []) if not reason else []
-    assert receiver.found == [(address, port) for address in allowed]
+    assert receiver.results == [(address, port) for address in allowed]
     assert receiver.ended == 1
     assert {name: error.reason for name, error in refused.items()} == ({host: reason} if reason else {})
 
@@ -89,7 +89,7 @@ def test_a_second_answer_of_a_name_server_is_not_asked_for() -> None:
     resolver.resolveHostName(first, "rebound.example", 80)
     names.names["rebound.example"] = ["127.0.0.1"]
     resolver.resolveHostName(second, "rebound.example", 80)
-    assert first.found == second.found == [("93.184.216.34", 80)]
+    assert first.results == second.results == [("93.184.216.34", 80)]
     assert names.asked == ["rebound.example"]
 
 
@@ -102,7 +102,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_resolved(t
         urls = [f"http://{name}:{site.port}/" for name in names]
         # One network is allowed, so that an unusual port is not a reason to refuse the name itself.
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=["192.0.2.0/24"])
-        assert site.seen == []
+        assert site.requests == []
     assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)
 
 

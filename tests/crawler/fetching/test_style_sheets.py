@@ -24,7 +24,7 @@ class RequestedSheets:
         send: Callable[[Request], None] = self.requests.append
         self.sheets = Sheets(crawl, Images(crawl, send), send)
 
-    def answer(self, url: str, body: bytes, status: int = 200) -> None:
+    def respond(self, url: str, body: bytes, status: int = 200) -> None:
         (request,) = (item for item in self.requests if item.meta.get(SHEET) == url)
         self.sheets.arrived(Response(url, status=status, body=body, request=request))
 
@@ -45,7 +45,7 @@ def test_a_sheet_is_fetched_once_and_its_images_are_wanted_by_every_page(request
     first, second, third = visit(), visit(), visit()
     requested_sheets.sheets.want(first, [SHEET_URL])
     requested_sheets.sheets.want(second, [SHEET_URL])
-    requested_sheets.answer(SHEET_URL, b"a{background:url(../i.jpg)}")
+    requested_sheets.respond(SHEET_URL, b"a{background:url(../i.jpg)}")
     requested_sheets.sheets.want(third, [SHEET_URL])
     assert requested_sheets.urls(SHEET) == [SHEET_URL]
     assert requested_sheets.urls(IMAGE) == ["http://a.example/i.jpg"]
@@ -57,10 +57,10 @@ def test_a_sheet_is_fetched_once_and_its_images_are_wanted_by_every_page(request
 def test_imports_are_followed_to_any_depth_each_once(requested_sheets: RequestedSheets) -> None:
     page = visit()
     requested_sheets.sheets.want(page, [SHEET_URL])
-    requested_sheets.answer(SHEET_URL, b'@import "1.css"; @import "file:///etc/passwd";')
+    requested_sheets.respond(SHEET_URL, b'@import "1.css"; @import "file:///etc/passwd";')
     for depth in range(1, 5):
         style = f'@import "{depth + 1}.css"; @import "site.css"; a{{background:url({depth}.jpg)}}'
-        requested_sheets.answer(f"http://a.example/css/{depth}.css", style.encode())
+        requested_sheets.respond(f"http://a.example/css/{depth}.css", style.encode())
     assert requested_sheets.urls(SHEET) == [SHEET_URL, *(f"http://a.example/css/{depth}.css" for depth in range(1, 6))]
     assert requested_sheets.urls(IMAGE) == [f"http://a.example/css/{depth}.jpg" for depth in range(1, 5)]
 
@@ -70,7 +70,7 @@ def test_imports_have_an_end_and_what_lies_behind_is_counted(requested_sheets: R
     requested_sheets.sheets.want(page, [SHEET_URL])
     for depth in range(IMPORTED_SHEETS + 1):
         url = SHEET_URL if depth == 0 else f"http://a.example/css/{depth}.css"
-        requested_sheets.answer(url, f'@import "{depth + 1}.css";'.encode())
+        requested_sheets.respond(url, f'@import "{depth + 1}.css";'.encode())
     assert len(requested_sheets.urls(SHEET)) == IMPORTED_SHEETS + 1
     assert page.line().left_out == {LeftOut.STYLE_SHEETS: 1}
 
@@ -95,7 +95,7 @@ def test_a_sheet_that_cannot_be_had_holds_no_visit_up_and_is_counted(
     requested_sheets.sheets.want(waiting_visit, [SHEET_URL, "http://[bad/"])
     waiting_visit.release()
     assert done == []
-    requested_sheets.answer(SHEET_URL, b"a{background:url(i.jpg)}", status=status)
+    requested_sheets.respond(SHEET_URL, b"a{background:url(i.jpg)}", status=status)
     assert done == [waiting_visit]
     assert requested_sheets.urls(IMAGE) == []
     assert waiting_visit.line().left_out == {LeftOut.UNREAD_SHEETS: 1 + unread}

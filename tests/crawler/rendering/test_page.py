@@ -71,7 +71,7 @@ def test_each_picture_is_fetched_once_and_kept_exactly(crawled: CrawlResult, sit
     for path, count in PICTURES.items():
         for number in range(1, count + 1):
             picture = f"{path.removesuffix('.html')}/{number}"
-            assert site.times(picture) == 1
+            assert site.count_requests(picture) == 1
             answer = site.routes[picture]
             assert crawled.bytes_of(crawled.sighting(site.url(picture))) == answer.body  # type: ignore[union-attr]
 

@@ -96,7 +96,7 @@ def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each
         site.image("/fill/1")
         paths = [f"/{number}.html" for number in range(3)] + ["/z.html"]
         crawled = crawl_rendered(site, tmp_path, *paths, render="auto", politeness={"concurrency_per_host": 1})
-        assert [site.times(path) for path in ("/count.js", "/gone.js", "/fill.js")] == [1, 1, 1]
+        assert [site.count_requests(path) for path in ("/count.js", "/gone.js", "/fill.js")] == [1, 1, 1]
     assert pictures(crawled, site) == {"/fill/1"}
     assert [line.url for line in crawled.pages if line.render_seconds] == [site.url("/z.html")]
     assert crawled.end.counts.scripts_not_run == 3

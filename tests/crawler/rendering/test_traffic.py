@@ -89,22 +89,22 @@ def test_every_page_was_rendered(world: World) -> None:
 
 @pytest.mark.long
 def test_a_private_address_is_not_reached(world: World) -> None:
-    assert world.private.seen == []
+    assert world.private.requests == []
     assert world.crawled.sighting(world.site.url("/shown/1")).found_in == "rendered"
 
 
 @pytest.mark.long
 def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> None:
-    requested_paths = set(world.site.paths())
+    requested_paths = set(world.site.requested_paths())
     refused = {"/beacon", "/posted", "/put", "/socket", "/events", "/window", "/frame", "/worker", "/service.js",
                "/saved.zip", "/own.woff2", "/target"}  # fmt: skip
     assert requested_paths & refused == set()
-    assert [request.body for request in world.site.seen if request.body] == []
+    assert [request.body for request in world.site.requests if request.body] == []
 
 
 @pytest.mark.long
 def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None:
-    requested_paths = world.site.paths()
+    requested_paths = world.site.requested_paths()
     assert ("/no/made.js" in requested_paths, "/shown/2" in requested_paths) == (False, False)
     line = next(line for line in world.crawled.pages if line.url.endswith("/forbidden.html"))
     assert [sighting.image_url for sighting in line.sightings] == [world.site.url("/shown/3")]
@@ -112,16 +112,16 @@ def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None
 
 @pytest.mark.long
 def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World) -> None:
-    (request,) = (item for item in world.elsewhere.seen if item.path == "/list.json")
+    (request,) = (item for item in world.elsewhere.requests if item.path == "/list.json")
     assert request.headers["user-agent"].startswith("ExhibitBot/")
     assert request.headers["x-requested-with"] == "a"
     assert {"x-method", "authorization", "cookie", "referer"} & set(request.headers) == set()
-    assert "/robots.txt" in world.elsewhere.paths()
+    assert "/robots.txt" in world.elsewhere.requested_paths()
 
 
 @pytest.mark.long
 def test_a_page_makes_no_more_requests_than_it_may(world: World) -> None:
-    assert sum(path.startswith("/many/") for path in world.site.paths()) == 20
+    assert sum(path.startswith("/many/") for path in world.site.requested_paths()) == 20
 
 
 @pytest.mark.long
@@ -132,10 +132,10 @@ def test_where_a_script_wants_to_go_is_a_link(world: World) -> None:
 
 @pytest.mark.long
 def test_a_script_of_several_pages_is_fetched_once_and_each_page_itself_too(world: World) -> None:
-    assert world.site.times("/yes.js") == 1
-    assert {world.site.times(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
+    assert world.site.count_requests("/yes.js") == 1
+    assert {world.site.count_requests(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
 
 
 @pytest.mark.long
 def test_cookies_of_scripts_stay_in_the_browser(world: World) -> None:
-    assert [request for request in world.site.seen if "mine" in request.headers.get("cookie", "")] == []
+    assert [request for request in world.site.requests if "mine" in request.headers.get("cookie", "")] == []

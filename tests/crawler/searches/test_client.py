@@ -68,7 +68,7 @@ def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: 
     statement = SeenElsewhere(kind=SeenKind.SEARCH_SAW, by="TinEye", stated="2026-03-01", where=where)
     assert result.places == tuple(Place(image, page, "", (statement,)) for image, page in links)
     assert not result.more
-    [request] = site.seen
+    [request] = site.requests
     assert request.headers["x-api-key"] == KEY
     assert b'name="image_upload"; filename="picture.jpg"\r\nContent-Type: image/jpeg\r\n' in request.body
     assert b"\xff\xd8picture" in request.body
@@ -80,7 +80,7 @@ def test_tineye_is_asked_for_more_where_it_has_more(tineye: Service, site: Site)
     site.routes[SEARCH] = tineye_answer([("https://a.example/1.jpg", "https://a.example/")], total=150)
     assert query_tineye(tineye).more
     assert not query_tineye(tineye, offset=100).more
-    assert b'name="offset"\r\n\r\n100' in site.seen[-1].body
+    assert b'name="offset"\r\n\r\n100' in site.requests[-1].body
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_a_mapping_asks_a_market_for_words_page_by_page(market: Service, site: S
     assert result == SearchResults(
         (Place("http://img.example/1.jpg", site.url("/offer/1"), "Poster A"),), 3, "abc", more=True
     )
-    assert query_parameters(site.seen[-1]) == {"q": "red & {key} bicycle", "key": KEY, "limit": "2"}
+    assert query_parameters(site.requests[-1]) == {"q": "red & {key} bicycle", "key": KEY, "limit": "2"}
     ask(market, KEY, SearchRequest(words="x", page="abc"), GUARD)
-    assert query_parameters(site.seen[-1])["cursor"] == "abc"
+    assert query_parameters(site.requests[-1])["cursor"] == "abc"
 
 
 def test_a_picture_can_travel_in_json(site: Site) -> None:
@@ -136,7 +136,7 @@ def test_a_picture_can_travel_in_json(site: Site) -> None:
     )
     site.routes["/offers"] = json_response({"data": {"items": []}})
     ask(read_service(text), KEY, SearchRequest(picture=b"bytes"), GUARD)
-    assert base64.b64decode(json.loads(site.seen[-1].body)["image"]) == b"bytes"
+    assert base64.b64decode(json.loads(site.requests[-1].body)["image"]) == b"bytes"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along
         ask(market, KEY, SearchRequest(words="x"), GUARD)
     assert refused.value.reason in ("failed", "too-many-bytes")
     assert KEY not in str(refused.value)
-    assert len(site.seen) == 1
+    assert len(site.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> Non
 def test_garbage_is_a_failure_and_asked_once(name: str, garbage: Answer, site: Site, tmp_path: Path) -> None:
     site.routes[PATHS[name]] = garbage
     assert query_refused(load_shipped_mapping(name, site, tmp_path)).reason == "failed"
-    assert site.times(PATHS[name]) <= 1
+    assert site.count_requests(PATHS[name]) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,13 +153,13 @@ def test_commons_and_openverse_are_asked_for_further_pages_as_they_count_them(si
     commons = load_shipped_mapping("wikimedia-commons", site, tmp_path)
     assert query_service(commons).next_page == "50"
     ask(commons, "", SearchRequest(words="red wave", page="50"), GUARD)
-    assert [query_parameters(request).get("gsroffset") for request in site.seen] == [None, "50"]
-    assert query_parameters(site.seen[0])["gsrsearch"] == "red wave"
+    assert [query_parameters(request).get("gsroffset") for request in site.requests] == [None, "50"]
+    assert query_parameters(site.requests[0])["gsrsearch"] == "red wave"
     site.routes[PATHS["openverse"]] = json_response({"result_count": 30, "results": [{}] * 20})
     openverse = load_shipped_mapping("openverse", site, tmp_path)
     assert query_service(openverse, offset=0).more
     assert not query_service(openverse, offset=20).more
-    assert [query_parameters(request)["page"] for request in site.seen[2:]] == ["1", "2"]
+    assert [query_parameters(request)["page"] for request in site.requests[2:]] == ["1", "2"]
 
 
 def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_mastodon_goes_on_by_its_link_header_to_its_own_host_alone(site: Site, t
     result = query_service(mastodon)
     assert (result.next_page, result.more) == (following, True)
     ask(mastodon, "", SearchRequest(words="red wave", page=result.next_page), GUARD)
-    assert [query_parameters(request) for request in site.seen] == [
+    assert [query_parameters(request) for request in site.requests] == [
         {"only_media": "true", "limit": "40"},
         {"max_id": "7", "only_media": "true"},
     ]
@@ -185,9 +185,9 @@ def test_the_same_words_are_one_tag_for_mastodon_and_tags_for_flickr(site: Site,
     site.routes = {PATHS["flickr-feed"]: json_response({"items": []}), tag: json_response([])}
     for words, tags in (("red wave", "red,wave"), ("red wave, fuji ,", "red wave,fuji"), ("海浪", "海浪")):
         ask(flickr, "", SearchRequest(words=words), GUARD)
-        assert query_parameters(site.seen[-1])["tags"] == tags
+        assert query_parameters(site.requests[-1])["tags"] == tags
     ask(load_shipped_mapping("mastodon", site, tmp_path), "", SearchRequest(words="#red wave/../x?"), GUARD)
-    assert site.seen[-1].path.partition("?")[0] == tag
+    assert site.requests[-1].path.partition("?")[0] == tag
 
 
 def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() -> None:
@@ -200,7 +200,7 @@ def test_words_are_filled_into_the_path_of_an_address_and_never_into_its_host() 
 def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["google-vision"]] = json_response({"responses": [{}]})
     assert query_service(load_shipped_mapping("google-vision", site, tmp_path), "the-key").places == ()
-    [received] = site.seen
+    [received] = site.requests
     assert received.headers["x-goog-api-key"] == "the-key"
     (request,) = json.loads(received.body)["requests"]
     assert base64.b64decode(request["image"]["content"]) == JPEG
@@ -211,17 +211,22 @@ def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: S
     site.routes[PATHS["yandex-images"]] = json_response({})
     query_service(load_shipped_mapping("yandex-images", site, tmp_path))
     query_service(load_shipped_mapping("yandex-images", site, tmp_path), offset=100)
-    first, third = (json.loads(request.body) for request in site.seen)
+    first, third = (json.loads(request.body) for request in site.requests)
     assert (first["folderId"], first["page"], third["page"]) == ("the-id", 0, 2)
     assert base64.b64decode(first["data"]) == JPEG
-    assert site.seen[0].headers["authorization"] == "Api-Key the-secret,+of/it"
+    assert site.requests[0].headers["authorization"] == "Api-Key the-secret,+of/it"
 
 
 def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tmp_path: Path) -> None:
     site.routes[PATHS["etsy"]], _places = DOCUMENTED["etsy"]
     query_service(load_shipped_mapping("etsy", site, tmp_path))
-    assert query_parameters(site.seen[0]) == {"keywords": "red wave", "sort_on": "score", "limit": "25", "offset": "0"}
-    assert site.seen[0].headers["x-api-key"] == PAIR
+    assert query_parameters(site.requests[0]) == {
+        "keywords": "red wave",
+        "sort_on": "score",
+        "limit": "25",
+        "offset": "0",
+    }
+    assert site.requests[0].headers["x-api-key"] == PAIR
 
 
 def test_the_internet_archive_states_titles_and_when_items_became_public(site: Site, tmp_path: Path) -> None:
@@ -238,7 +243,7 @@ def test_the_internet_archive_states_titles_and_when_items_became_public(site: S
         [],
         [],
     ]
-    fields = query_parameters(site.seen[0])
+    fields = query_parameters(site.requests[0])
     assert [fields[f"fl[{place}]"] for place in range(3)] == ["identifier", "title", "publicdate"]
 
 
@@ -251,8 +256,8 @@ def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path:
     first, second = query_service(service), query_service(service, offset=2)
     assert (first.more, second.more) == (True, False)
     assert not set(first.places) & set(second.places)
-    assert site.times(EBAY_TOKEN) == 1
-    token, *searches = site.seen
+    assert site.count_requests(EBAY_TOKEN) == 1
+    token, *searches = site.requests
     assert basic_credentials(token) == "the-id:the-secret%2C%2Bof%2Fit"
     assert token.body == b"grant_type=client_credentials&scope=https%3A%2F%2Fapi.ebay.com%2Foauth%2Fapi_scope"
     for request in searches:
@@ -275,13 +280,13 @@ def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, t
     good.add("second")
     request_counts: list[int] = []
     assert ask(
-        service, PAIR, SearchRequest(words="red wave"), GUARD, lambda: request_counts.append(len(site.seen))
+        service, PAIR, SearchRequest(words="red wave"), GUARD, lambda: request_counts.append(len(site.requests))
     ).places
     assert request_counts == [2, 4]  # counted before sending; token requests are not counted
-    assert (site.times(EBAY_TOKEN), len(site.seen)) == (2, 5)
+    assert (site.count_requests(EBAY_TOKEN), len(site.requests)) == (2, 5)
     good.clear()
     assert query_refused(service).reason == "key"
-    assert site.times(EBAY_TOKEN) == 3
+    assert site.count_requests(EBAY_TOKEN) == 3
 
 
 def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site: Site, tmp_path: Path) -> None:
@@ -290,12 +295,12 @@ def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site:
     site.routes[EBAY_TOKEN] = ebay_token(expires_in=1)
     query_service(service)
     query_service(service)
-    assert site.times(EBAY_TOKEN) == 2
+    assert site.count_requests(EBAY_TOKEN) == 2
     site.routes[EBAY_TOKEN] = ebay_token()
     query_service(service)
     query_service(service)
     query_service(service, "other:secret")
-    assert site.times(EBAY_TOKEN) == 4
+    assert site.count_requests(EBAY_TOKEN) == 4
 
 
 @pytest.mark.parametrize(
@@ -316,7 +321,7 @@ def test_without_a_token_the_search_isnt_asked(
 ) -> None:
     site.routes[EBAY_TOKEN] = token_response
     error = query_refused(load_shipped_mapping("ebay", site, tmp_path))
-    assert (error.reason, error.wait, site.paths()) == (reason, wait, [EBAY_TOKEN])
+    assert (error.reason, error.wait, site.requested_paths()) == (reason, wait, [EBAY_TOKEN])
 
 
 JSON_BODY = (
@@ -329,10 +334,10 @@ def test_a_nested_body_is_filled_in_and_the_parameters_go_to_the_address(site: S
     service = read_service(MARKET.format(url=site.url("")).replace("[request]\n", JSON_BODY))
     for page in ("", "{words}"):
         ask(service, "k", SearchRequest(words="{key}", page=page, offset=4), GUARD)
-    first, second = (json.loads(request.body)["a"] for request in site.seen)
+    first, second = (json.loads(request.body)["a"] for request in site.requests)
     assert first == [{"b": "{key}", "n": 4, "t": True}]
     assert second[0]["next"] == "{words}"
-    assert query_parameters(site.seen[0]) == {"q": "{key}", "key": "k", "limit": "2"}
+    assert query_parameters(site.requests[0]) == {"q": "{key}", "key": "k", "limit": "2"}
 
 
 def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
@@ -344,7 +349,7 @@ def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
     )
     assert ask(service, "k", SearchRequest(words="x"), GUARD).more
     assert not ask(service, "k", SearchRequest(words="x", offset=2), GUARD).more
-    assert [query_parameters(request)["cursor"] for request in site.seen] == ["1", "2"]
+    assert [query_parameters(request)["cursor"] for request in site.requests] == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -365,8 +370,8 @@ def test_a_next_link_is_asked_as_it_is_and_takes_the_key_nowhere_else(link: str,
     assert (result.more, result.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
     if asked_next:
         ask(service, "the/key", SearchRequest(words="x", page=result.next_page, offset=2), GUARD)
-        assert site.seen[-1].path == asked_next
-        assert site.seen[-1].headers["x-key"] == "the/key"
+        assert site.requests[-1].path == asked_next
+        assert site.requests[-1].headers["x-key"] == "the/key"
 
 
 SHOP = """
@@ -399,7 +404,7 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("https://cdn.example/1.jpg", site.url("/products/mug%20%26%20co")),
         ("https://cdn.example/2.jpg", "https://cdn.example/2.jpg"),
     ]
-    assert query_parameters(site.seen[0]) == {"limit": "50", "page": "1"}
+    assert query_parameters(site.requests[0]) == {"limit": "50", "page": "1"}
 
 
 @pytest.mark.parametrize(

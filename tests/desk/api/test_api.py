@@ -67,7 +67,7 @@ def find_violation(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=2, derandomize=True, deadline=None, database=None, suppress_health_check=ALL_HEALTH_CHECKS)
-    def keeps(case: Any) -> None:  # noqa: ANN401 - schemathesis' case of many parameters
+    def keep_owner(case: Any) -> None:  # noqa: ANN401 - schemathesis' case of many parameters
         if "owner" in case.path_parameters:
             case.path_parameters["owner"] = "studio"
         assume(mode is not GenerationMode.POSITIVE or not has_empty_file(case.body))
@@ -77,7 +77,7 @@ def find_violation(
             transaction.set_rollback(True)
 
     try:
-        keeps()
+        keep_owner()
     except (FailureGroup, Failure) as error:
         return error
     return None

@@ -151,13 +151,15 @@ def test_events_api_offers_every_webhook_event() -> None:
 def test_schemas_have_unique_names(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes: dict[str, list[object]] = defaultdict(list)
 
-    def keep(document: OpenAPISchema, definitions: dict[str, object]) -> None:
+    def collect_definitions(document: OpenAPISchema, definitions: dict[str, object]) -> None:
         document.schemas.update(definitions)
         for name, shape in definitions.items():
             if shape not in shapes[name]:
                 shapes[name].append(shape)
 
-    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", keep)  # the library silently keeps the last one
+    monkeypatch.setattr(
+        OpenAPISchema, "add_schema_definitions", collect_definitions
+    )  # the library silently keeps the last one
     NinjaAPI.get_openapi_schema(api)  # builds it again
     assert len(shapes) > 50
     assert [name for name, places in shapes.items() if len(places) > 1] == []

@@ -35,20 +35,20 @@ def complete(*arguments: str, incomplete: str) -> list[str]:
 
 
 def test_object_is_printed_as_json_for_both_path_forms(cli: Terminal, case: Case) -> None:
-    answer = cli.run("api", "GET", "cases/1").answer
+    answer = cli.run("api", "GET", "cases/1").json
     assert (answer["number"], answer["site"], answer["decision"]) == (1, case.party, "open")
     for path in ("/owners/the-studio/cases/1", "/api/v1/owners/the-studio/cases/1"):
-        assert cli.run("api", "get", path).answer == answer
-    assert cli.run("api", "GET", "/owners").answer["items"][0]["owner"] == "the-studio"
+        assert cli.run("api", "get", path).json == answer
+    assert cli.run("api", "GET", "/owners").json["items"][0]["owner"] == "the-studio"
     cli.run("api", "GET", "cases/7", code=2)
 
 
 def test_list_is_fetched_by_page_or_completely(cli: Terminal, studio: str) -> None:
     for seed in range(3):
         register(cli.desk.services, Owner.objects.get(), photograph(seed))
-    piece = cli.run("api", "GET", "works?limit=2").answer
+    piece = cli.run("api", "GET", "works?limit=2").json
     assert ([item["number"] for item in piece["items"]], piece["next"]) == ([1, 2], "after-2")
-    rest = cli.run("api", "GET", "works", "--field", "limit=2", "--field", "cursor=after-2").answer
+    rest = cli.run("api", "GET", "works", "--field", "limit=2", "--field", "cursor=after-2").json
     assert ([item["number"] for item in rest["items"]], rest["next"]) == ([3], None)
     lines = cli.run("api", "GET", "works", "--field", "limit=2", "--all").out.splitlines()
     assert [json.loads(line)["number"] for line in lines] == [1, 2, 3]
@@ -71,20 +71,20 @@ def test_actions_are_recorded_under_the_command_line_user(cli: Terminal, case: C
     assert history.count("(command line)") >= 3
     result = cli.run("api", "POST", "cases/1/decisions", "--json", '{"decision": "cleared", "reason": "Ours."}')
     assert "exhibit up" in result.err
-    assert cli.run("api", "POST", "cases/1/undo").answer["decision"] == "open"
+    assert cli.run("api", "POST", "cases/1/undo").json["decision"] == "open"
 
 
 def test_repeated_field_becomes_a_list(cli: Terminal, studio: str) -> None:
     kinds = ["--field", "events=case.opened", "--field", "events=case.decided"]
-    answer = cli.run("api", "POST", "webhooks", "--field", "url=https://hooks.example/in", *kinds).answer
-    assert cli.run("api", "GET", f"webhooks/{answer['number']}").answer["events"] == ["case.opened", "case.decided"]
+    answer = cli.run("api", "POST", "webhooks", "--field", "url=https://hooks.example/in", *kinds).json
+    assert cli.run("api", "GET", f"webhooks/{answer['number']}").json["events"] == ["case.opened", "case.decided"]
 
 
 def test_json_field_accepts_numbers_and_booleans(cli: Terminal, case: Case) -> None:
     limits = ("--field", "pages=200", "--field", "delay=1.5")
     watch = ("POST", "watches", "--json", '{"name": "shop", "sources": [{"url": "https://shop.example/"}]}')
     cli.run("api", *watch)
-    data = cli.run("api", "PATCH", "watches/1", *limits).answer
+    data = cli.run("api", "PATCH", "watches/1", *limits).json
     assert data["budget"]["pages"] == 200
     decision_options = (
         "--field",
@@ -96,7 +96,7 @@ def test_json_field_accepts_numbers_and_booleans(cli: Terminal, case: Case) -> N
         "--field",
         "is_copy=true",
     )
-    assert cli.run("api", "POST", "cases/decisions", *decision_options).answer["outcomes"][0]["applied"]
+    assert cli.run("api", "POST", "cases/decisions", *decision_options).json["outcomes"][0]["applied"]
     cli.run("api", "POST", "cases/1/notes", "--field", "text=42")
     assert '"42"' in json.dumps(cli.api("GET", "cases/1")["history"]), "a text stays one"
     output = cli.run("api", "PATCH", "watches/1", "--field", "pages=many", "--field", "newest_first=yes", code=2).err
@@ -123,10 +123,10 @@ def test_invalid_request_exits_with_2_and_names_the_field(cli: Terminal, case: C
 def test_file_is_uploaded(cli: Terminal, studio: str, folder: Path) -> None:
     picture = folder / "harbour.jpg"
     picture.write_bytes(photograph(1))
-    answer = cli.run("api", "POST", "works", "--file", picture, "--field", "title=Harbour").answer
+    answer = cli.run("api", "POST", "works", "--file", picture, "--field", "title=Harbour").json
     assert (answer["title"], answer["file"]) == ("Harbour", "harbour.jpg")
     (folder / "found.jpg").write_bytes(recompress(photograph(1)))
-    result = cli.run("api", "POST", "identify", "--file", f"file={folder / 'found.jpg'}").answer
+    result = cli.run("api", "POST", "identify", "--file", f"file={folder / 'found.jpg'}").json
     assert [work["number"] for work in result["works"]] == [1]
 
 
@@ -149,16 +149,16 @@ def test_file_is_downloaded_and_logged(cli: Terminal, sealed_case: Bundle, folde
 @pytest.mark.long
 def test_data_of_another_owner_is_not_found(cli: Terminal, case: Case, bob: str) -> None:
     register(cli.desk.services, owner("agency"), photograph(5))
-    assert cli.run("api", "GET", "works", "--owner", "agency").answer["items"][0]["number"] == 1
+    assert cli.run("api", "GET", "works", "--owner", "agency").json["items"][0]["number"] == 1
     assert "--owner" in cli.run("api", "GET", "works", code=2).err
     for options in (("--as", bob), ("--owner", "the-studio")):
         cli.run("api", "GET", "/owners/agency/works", *options, code=2)
-        assert [item["owner"] for item in cli.run("api", "GET", "/owners", *options).answer["items"]] == ["the-studio"]
+        assert [item["owner"] for item in cli.run("api", "GET", "/owners", *options).json["items"]] == ["the-studio"]
 
 
 @pytest.mark.long
 def test_member_permissions_follow_the_role(cli: Terminal, case: Case, bob: str) -> None:
-    assert cli.run("api", "GET", "cases/1", "--as", bob).answer["number"] == 1
+    assert cli.run("api", "GET", "cases/1", "--as", bob).json["number"] == 1
     note = ("POST", "cases/1/notes", "--field", "text=So?", "--as", bob)
     assert "decide" in cli.run("api", *note, code=2).err
     Membership.objects.update(role=Role.REVIEWER)

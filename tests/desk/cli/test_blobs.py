@@ -21,7 +21,7 @@ def test_next_settings_and_remaining_files_are_reported(cli: Terminal, tmp_path:
     result = cli.run("blobs", "move", "--to", url)
     assert f"{count} files" in result.out
     assert f"set EXHIBIT_BLOBS_URL={url}" in result.out
-    data = cli.ask("blobs", "move", "--to", url)
+    data = cli.run_json("blobs", "move", "--to", url)
     assert data == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
     second_result = cli.run("blobs", "move", "--from", url, "--to", "data-folder")
     assert "unset EXHIBIT_BLOBS_URL" in second_result.out

@@ -43,7 +43,7 @@ def test_calibration_stores_only_its_counts(cli: Terminal, folder: Path) -> None
     for number in range(21):
         (folder / f"{number}.jpg").write_bytes(small_jpeg(number))
     counts_path = folder / "counts.json"
-    answer = cli.run("calibrate", "--folder", folder, "--max-edited", "20", "--json", "--counts", counts_path).answer
+    answer = cli.run("calibrate", "--folder", folder, "--max-edited", "20", "--json", "--counts", counts_path).json
     assert answer["photographs"] == 21
     content, key = read_signed_statement(Counts, counts_path.read_bytes(), what="counts.json")
     assert (len(content.pictures), content.calibration.hex, key) == (

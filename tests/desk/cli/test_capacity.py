@@ -24,7 +24,7 @@ def test_capacity_is_printed_by_stage_within_terminal_width(cli: Terminal) -> No
 
 
 def test_capacity_json_names_the_source_of_each_figure(cli: Terminal) -> None:
-    data = cli.ask(*LARGE_CAPACITY, "--days", "10")
+    data = cli.run_json(*LARGE_CAPACITY, "--days", "10")
     assert data["asked"] == {"works": 10**7, "pictures": 10**11, "days": 10, "retention_days": 30}
     assert data["money"] == pytest.approx(sum(stage["money"] for stage in data["stages"]))
     assert data["a_million_pictures"]["money"] == pytest.approx(data["money"] / 10**5)
@@ -39,7 +39,7 @@ def test_measured_values_of_this_installation_are_marked(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", config.database_url)
     running.add_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
-    (match,) = (law for law in cli.ask(*LARGE_CAPACITY)["laws"] if law["name"] == "match")
+    (match,) = (law for law in cli.run_json(*LARGE_CAPACITY)["laws"] if law["name"] == "match")
     assert (match["own"]["value"], match["own"]["counted"]) == (50.0, ENOUGH)
     assert f"counted here {ENOUGH:,} times since 20" in " ".join(cli.run(*LARGE_CAPACITY).out.split())
 
@@ -48,9 +48,9 @@ def test_prices_come_from_the_data_folder_or_a_named_file(cli: Terminal, tmp_pat
     own_prices, dear = cli.data / "prices.toml", tmp_path / "dear.toml"
     own_prices.write_text(PRICES.read_text("utf-8").replace('"USD"', '"CNY"'), "utf-8")
     dear.write_text(PRICES.read_text("utf-8").replace("core_hour = 0.03", "core_hour = 30"), "utf-8")
-    default_report = cli.ask(*LARGE_CAPACITY)
+    default_report = cli.run_json(*LARGE_CAPACITY)
     assert default_report["prices"]["currency"] == "CNY"
-    assert cli.ask(*LARGE_CAPACITY, "--prices", str(dear))["money"] > 100 * default_report["money"]
+    assert cli.run_json(*LARGE_CAPACITY, "--prices", str(dear))["money"] > 100 * default_report["money"]
     dear.write_text("currency = ", "utf-8")
     assert str(dear) in cli.run(*LARGE_CAPACITY, "--prices", str(dear), code=2).err
 

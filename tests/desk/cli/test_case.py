@@ -17,13 +17,13 @@ from tests.assets.rows import claim_new_slice, create_case, photograph, recompre
 def test_a_case_is_listed_with_its_use(cli: Terminal, studio: str) -> None:
     assert "exhibit watch run" in cli.run("case", "list").out
     create_case(cli.desk.services, Owner.objects.get())
-    (case,) = cli.ask("case", "list", "--decision", "open")["cases"]
+    (case,) = cli.run_json("case", "list", "--decision", "open")["cases"]
     for text, numbers in (("shop.example/page-0", [1]), ("image-0.jpg", [1]), ("#1", [1]), ("#2", []), ("else", [])):
-        assert [item["number"] for item in cli.ask("case", "list", "--search", text)["cases"]] == numbers
+        assert [item["number"] for item in cli.run_json("case", "list", "--search", text)["cases"]] == numbers
     assert (case["site"], case["decision"], case["bundles"]) == ("shop.example", "open", [])
     (use,) = case["uses"]
     assert (use["image_url"], use["match"], use["licence"]) == ("http://shop.example/image-0.jpg", "certain", None)
-    assert cli.ask("case", "list", "--decision", "cleared") == {"cases": []}
+    assert cli.run_json("case", "list", "--decision", "cleared") == {"cases": []}
     line = " ".join(cli.run("case", "list").out.splitlines()[1].split())
     assert line == "1 1: A work shop.example certain 1 open 0"
 
@@ -40,7 +40,7 @@ def test_page_seen_by_several_crawls_is_one_use(cli: Terminal, studio: str) -> N
     Sighting.objects.filter(pk=rows[0].sighting_id).update(
         first_seen="2026-11-01T12:00Z", last_seen="2026-11-01T12:00Z"
     )
-    (data,) = cli.ask("case", "list")["cases"]
+    (data,) = cli.run_json("case", "list")["cases"]
     (use,) = data["uses"]
     assert (data["pages"], use["first_seen"][:10]) == (1, "2026-11-01")
     last = rows[2].sighting.last_seen
@@ -71,7 +71,7 @@ def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal,
     create_case(cli.desk.services, Owner.objects.get())
     CrawlSlice.objects.update(state="done")  # no more results
     cli.run("case", "confirm", "1", "--demonstration", "--wait")
-    (confirmed_case,) = cli.ask("case", "list")["cases"]
+    (confirmed_case,) = cli.run_json("case", "list")["cases"]
     assert (confirmed_case["decision"], confirmed_case["demonstration"]) == ("confirmed", True)
     assert confirmed_case["decided_by"] == "demonstration switch"
     assert confirmed_case["bundles"][0]["seal"] is not None

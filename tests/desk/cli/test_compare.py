@@ -24,7 +24,7 @@ def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Pat
     copy.write_bytes(recompress(photograph(1)))
     other.write_bytes(photograph(2))
     drawings = ("--overlay", folder / "over.png", "--difference", folder / "difference.jpg")
-    data = alone.ask("compare", work, copy, *drawings)
+    data = alone.run_json("compare", work, copy, *drawings)
     assert data["decision"] == "certain"
     assert 0.5 < data["probability"] < 1
     assert len(data["calibration"]) == 64
@@ -32,7 +32,7 @@ def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Pat
     assert (folder / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
     assert "over.gif" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
     assert "--case" in alone.run("compare", work, code=2).err
-    assert alone.ask("compare", work, other)["decision"] == "none"
+    assert alone.run_json("compare", work, other)["decision"] == "none"
     assert SAID[Decision.NONE] in alone.run("compare", work, other).out
     assert not alone.data.exists()
 
@@ -41,7 +41,7 @@ def test_compare_needs_no_server_and_draws_pictures(alone: Terminal, folder: Pat
 def test_redrawn_copy_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
     draw_scene(1).save(folder / "work.png")
     draw_scene(1, as_outline=True).save(folder / "drawn.png")
-    data = alone.ask("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
+    data = alone.run_json("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
     assert data["decision"] == "resembles"
     assert data["probability"] is None
     assert [len(row) for row in data["survival"]] == [12] * 9
@@ -61,10 +61,10 @@ def test_file_that_is_not_a_picture_is_named(alone: Terminal, folder: Path) -> N
 @pytest.mark.long
 def test_removed_picture_is_compared_by_its_stored_fingerprints(cli: Terminal, studio: str, folder: Path) -> None:
     services, data = cli.desk.services, photograph(303)
-    register_stated(services, Owner.objects.get(), StatedPicture.of("ours.jpg", len(data), extract(data)))
+    register_stated(services, Owner.objects.get(), StatedPicture.from_features("ours.jpg", len(data), extract(data)))
     crawl_slice, epoch = claim_new_slice(Owner.objects.get(), "found")
     match_pictures(services, record_sightings(services, crawl_slice, epoch, [recompress(data)], host="prints.example"))
-    (case,) = cli.ask("case", "list")["cases"]
+    (case,) = cli.run_json("case", "list")["cases"]
     assert case["uses"][0]["by_fingerprints"]
     (folder / "ours.jpg").write_bytes(data)
     (folder / "other.jpg").write_bytes(recompress(data))

@@ -19,7 +19,7 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
     data = json.loads(cli.run("fingerprint", pictures, "--out", statement_path, "--json", code=4).out)
     assert [item["file"] for item in data["failed"]] == ["flat.jpg"]
     assert len(statement_path.read_bytes()) < 4000 < len(photograph(301))
-    second_result = cli.ask("work", "add", statement_path, "--owner", studio, "--table", table)
+    second_result = cli.run_json("work", "add", statement_path, "--owner", studio, "--table", table)
     (work,) = second_result["works"]
     assert (work["title"], work["author"], work["is_new"], second_result["rows_without_file"]) == (
         "Harbour at dawn",
@@ -34,7 +34,7 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
     assert not Picture.objects.filter(digest=Digest.of(photograph(301))).exists()
     bad = statement_path.read_text("utf-8").replace("prints-1", "prints-9")
     statement_path.write_text(bad, "utf-8")
-    (failure,) = cli.ask("work", "add", statement_path, "--owner", studio, code=4)["failed"]
+    (failure,) = cli.run_json("work", "add", statement_path, "--owner", studio, code=4)["failed"]
     assert (failure["file"], failure["reason"]) == ("works.json", "fingerprints")
     assert "of version prints-9, not prints-1" in failure["sentence"]
 

@@ -21,7 +21,9 @@ def test_copy_is_identified_with_figures_and_proofs_and_not_stored(cli: Terminal
     register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
     (folder / "found.jpg").write_bytes(recompress(photograph(1)))
     (folder / "other.jpg").write_bytes(photograph(50))
-    image, other = cli.ask("identify", folder / "found.jpg", folder / "other.jpg", "--out", folder / "proofs")["images"]
+    image, other = cli.run_json("identify", folder / "found.jpg", folder / "other.jpg", "--out", folder / "proofs")[
+        "images"
+    ]
     assert other["works"] == []
     [work] = image["works"]
     assert (work["number"], work["title"], work["decision"]) == (1, "The First", "certain")
@@ -56,12 +58,12 @@ def test_marked_copy_names_its_recipient_and_the_limits_of_that_evidence(
     export = _export_work(cli, folder, mark_for="Heron Magazine")
     copy_path = _write_file(folder, recompress(export.read_bytes()))
     assert "Heron Magazine" in cli.run("identify", copy_path).out
-    (image,) = cli.ask("identify", copy_path)["images"]
+    (image,) = cli.run_json("identify", copy_path)["images"]
     (copy,) = image["published_copies"]
     assert set(copy) == json_keys("copy found by `identify`")
     assert (copy["work"], copy["recipient"], copy["key"], image["marks_checked"]) == (1, "Heron Magazine", "", 1)
     assert "Heron" not in cli.run("identify", _write_file(folder, photograph(1))).out
-    assert cli.ask("identify", _write_file(folder, photograph(1)))["images"][0]["marks_checked"] == 1
+    assert cli.run_json("identify", _write_file(folder, photograph(1)))["images"][0]["marks_checked"] == 1
 
 
 def _export_work(cli: Terminal, folder: Path, **options: str) -> Path:
@@ -87,7 +89,7 @@ def test_signed_copy_is_reported_with_its_key(cli: Terminal, studio: str, folder
     key = bytes(DocumentKey.objects.get().public_key).hex()
     assert key in output
     for is_revoked in (False, True):
-        (copy,) = cli.ask("identify", export)["images"][0]["published_copies"]
+        (copy,) = cli.run_json("identify", export)["images"][0]["published_copies"]
         assert (copy["work"], copy["key"], copy["revoked"]) == (1, key, is_revoked)
         if not is_revoked:
             cli.api("POST", f"keys/{key}/revoke", reason="Stolen")
@@ -97,10 +99,10 @@ def test_signed_copy_is_reported_with_its_key(cli: Terminal, studio: str, folder
 def test_redrawn_work_is_reported_only_on_request(cli: Terminal, studio: str, folder: Path) -> None:
     register(cli.desk.services, Owner.objects.get(), encoded(draw_scene(1)), "Shapes")
     (folder / "drawn.png").write_bytes(encoded(draw_scene(1, as_outline=True)))
-    assert cli.ask("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
+    assert cli.run_json("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
     cli.api("PATCH", "options", derived="true")
     assert SAID["resembles"] in cli.run("identify", folder / "drawn.png").out
-    [work] = cli.ask("identify", folder / "drawn.png")["images"][0]["works"]
+    [work] = cli.run_json("identify", folder / "drawn.png")["images"][0]["works"]
     assert (work["decision"], len(work["survival"])) == ("resembles", 9)
 
 
@@ -109,6 +111,6 @@ def test_no_match_exits_with_1_and_unreadable_file_with_2(cli: Terminal, studio:
     pictures[1].write_bytes(photograph(77))
     result = cli.run("identify", *pictures, "--owner", studio, code=2)
     assert (str(pictures[1]) in result.out, "missing.jpg" in result.err) == (True, True)
-    assert cli.ask("identify", pictures[1], code=1)["images"][0]["works"] == []
-    assert cli.ask("identify", "-", code=2)["images"][0]["reason"] == "empty"
+    assert cli.run_json("identify", pictures[1], code=1)["images"][0]["works"] == []
+    assert cli.run_json("identify", "-", code=2)["images"][0]["reason"] == "empty"
     cli.run("identify", "-", "-", code=2)

@@ -15,9 +15,9 @@ from tests.assets.rows import create_case
 @pytest.mark.long
 def test_indexes_are_checked_and_rebuilt(cli: Terminal, studio: str) -> None:
     create_case(cli.desk.services, Owner.objects.get())
-    rebuilt = cli.ask("index", "rebuild")["rebuilt"]
+    rebuilt = cli.run_json("index", "rebuild")["rebuilt"]
     assert {"collection": "works", "space": "phash256@1"} in rebuilt
-    checked = cli.ask("index", "check")
+    checked = cli.run_json("index", "check")
     assert set(checked) == json_keys("`exhibit index check`")
     before = checked["indexes"]
     assert {frozenset(row) for row in before} == {frozenset(json_keys("index"))}
@@ -30,10 +30,12 @@ def test_indexes_are_checked_and_rebuilt(cli: Terminal, studio: str) -> None:
     assert checked["each_work"]["features"] > 10_000
     damaged = next((cli.data / "indexes").glob("works-*/*.faiss"))
     damaged.write_bytes(damaged.read_bytes()[:-8])
-    assert any(item["problems"] for item in cli.ask("index", "check", code=1)["indexes"])
+    assert any(item["problems"] for item in cli.run_json("index", "check", code=1)["indexes"])
     assert "exhibit index rebuild" in cli.run("index", "check", code=1).err
     cli.run("index", "rebuild")
-    assert [item["vectors"] for item in cli.ask("index", "check")["indexes"]] == [item["vectors"] for item in before]
+    assert [item["vectors"] for item in cli.run_json("index", "check")["indexes"]] == [
+        item["vectors"] for item in before
+    ]
 
 
 def test_seen_images_are_moved_into_milvus_and_back(cli: Terminal, studio: str, milvus_server: Server) -> None:
@@ -41,7 +43,7 @@ def test_seen_images_are_moved_into_milvus_and_back(cli: Terminal, studio: str, 
     cli.run("index", "rebuild", "--drop", code=2)
     assert "EXHIBIT_MILVUS_URL" in cli.run("index", "rebuild", "--to", "milvus", code=2).err
     cli.desk.__dict__["services"] = Services(replace(cli.desk.config, milvus_url=milvus_server.url))
-    moved = cli.ask("index", "rebuild", "--to", "milvus")
+    moved = cli.run_json("index", "rebuild", "--to", "milvus")
     assert set(moved) == json_keys("`exhibit index rebuild --to`")
     assert moved["entries"]["phash256@1"] == 1
     assert "EXHIBIT_MILVUS_URL" in cli.run("index", "rebuild", "--to", "data-folder").out

@@ -36,7 +36,7 @@ def test_skipped_files_of_a_folder_are_counted_by_reason(cli: Terminal, studio: 
     for name in ("notes.txt", "photo.heic", ".hidden.csv"):
         (folder / name).touch()
     (folder / "link.csv").symlink_to(folder / "list.csv")
-    left_out = cli.ask("ingest", folder, "--watch", "lists")["left_out"]
+    left_out = cli.run_json("ingest", folder, "--watch", "lists")["left_out"]
     assert {reason: group["files"] for reason, group in left_out.items()} == {"format": 2, "hidden": 1, "link": 1}
     assert all(group["sentence"] and group["examples"] for group in left_out.values())
     output = cli.run("ingest", folder, "--watch", "lists").err
@@ -52,7 +52,7 @@ def test_listed_urls_are_visited_and_matched(cli: Terminal, studio: str, shop: S
     shop.image("/copy.jpg", recompress(photograph(1)))
     pages = write_list(folder, f"{shop.url()},,", name="pages.csv")
     command = ("ingest", path, "--watch", "lists", "--min-width", "100")
-    (file,) = cli.ask(*command)["files"]
+    (file,) = cli.run_json(*command)["files"]
     assert (file["lines"], file["kept"]) == (5, 2)
     result = cli.run(*command)
     assert all(address in result.out for address in ("a.example/1.jpg", PRIVATE_URL))
@@ -60,7 +60,7 @@ def test_listed_urls_are_visited_and_matched(cli: Terminal, studio: str, shop: S
     cli.run("ingest", pages, "--watch", "lists", "--kind", "page")
     Watch.objects.update(politeness={"delay": 0})
     assert FrontierUrl.objects.count() == 3
-    data = cli.ask("watch", "run", "lists", "--wait")
+    data = cli.run_json("watch", "run", "lists", "--wait")
     assert (data["state"], data["reason"], data["pages"], data["cases"]) == ("done", "finished", 1, 1)
     assert data["refused"] == {"http-404": 1}
     sightings = set(Sighting.objects.values_list("image_url", "found_in"))
@@ -79,7 +79,7 @@ def test_folder_of_many_formats_is_reported_as_json(cli: Terminal, studio: str, 
     )  # fmt: skip
     (inner / "c.csv").write_bytes(b"address\nhttp://a.example/3.jpg\n")
     (inner / "d.csv.gz").write_bytes(gzip.compress(b"url\nhttp://a.example/4.jpg\n" * 9)[:-9])
-    data = cli.ask("ingest", folder, "--watch", "lists", "--host", "a.example", "--only", "image", code=4)
+    data = cli.run_json("ingest", folder, "--watch", "lists", "--host", "a.example", "--only", "image", code=4)
     first, index, column, cut = data["files"]
     assert (first["lines"], first["kept"], first["whole"], first["changed"], first["problem"]) == (
         2,
@@ -94,7 +94,7 @@ def test_folder_of_many_formats_is_reported_as_json(cli: Terminal, studio: str, 
     assert {reason: item["lines"] for reason, item in index["skipped"].items()} == {"known": 1, "only": 1}
     assert "--column" in column["problem"]
     assert "ends early" in cut["problem"]
-    cli.ask("ingest", inner / "c.csv", "--watch", "lists", "--column", "address")
+    cli.run_json("ingest", inner / "c.csv", "--watch", "lists", "--column", "address")
     assert sorted(FrontierUrl.objects.values_list("url", flat=True)) == [
         *(f"http://a.example/{n}.jpg" for n in (1, 3)),
         *(["http://a.example/4.jpg"] if cut["kept"] else []),
@@ -112,7 +112,7 @@ def test_skipped_rows_are_written_and_dry_run_stores_nothing(cli: Terminal, stud
     )
     out = folder / "out.csv"
     options = ("--exclude-host", "b.example", "--skipped", out)
-    data = cli.ask("ingest", path, "--watch", "lists", *options, "--dry-run")
+    data = cli.run_json("ingest", path, "--watch", "lists", *options, "--dry-run")
     assert [(entry["lines"], entry["kept"]) for entry in data["files"]] == [(4, 1)]
     assert data["asked"]["largest"] == [{"host": "a.example", "addresses": 1, "seconds": 1.0}]
     assert not Watch.objects.exists()
@@ -155,7 +155,7 @@ def test_web_archives_are_imported_once_by_their_own_watch(cli: Terminal, studio
     )
     style = head.replace("old.jpg", "old.css").replace("image/jpeg", "text/css").replace(f"{len(picture)}\r", "4\r")
     (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n" + style.encode() + b"p {}\r\n\r\n")
-    data = cli.ask("ingest", folder, "--watch", "lists", "--dry-run")
+    data = cli.run_json("ingest", folder, "--watch", "lists", "--dry-run")
     expected = {"addresses": 1, "hosts": 1, "seconds": 1.0, "others": {"hosts": 0, "addresses": 0}}
     assert data["asked"] == {**expected, "largest": [{"host": "a.example", "addresses": 1, "seconds": 1.0}]}
     summary = {"file": str(folder), "pictures": 1, "refused": {}, "problems": [], "whole": True}
@@ -163,9 +163,9 @@ def test_web_archives_are_imported_once_by_their_own_watch(cli: Terminal, studio
     alone = cli.run("watch", "add", "old", "--warc", folder / "old.warc", "--dry-run")
     assert "old.warc" in alone.out
     assert not Watch.objects.exists()
-    messages = [cli.ask("ingest", folder, "--watch", "lists")["archives"] for _ in range(2)]
+    messages = [cli.run_json("ingest", folder, "--watch", "lists")["archives"] for _ in range(2)]
     assert (all("lists archives" in message for message in messages), messages[0] == messages[1]) == (True, False)
-    second_result = cli.ask("watch", "run", "lists archives", "--wait")
+    second_result = cli.run_json("watch", "run", "lists archives", "--wait")
     assert (second_result["number"], second_result["pictures"], second_result["passed"]) == (1, 1, {"not-an-image": 1})
     assert Watch.objects.get(name="lists archives").private
     assert not Watch.objects.get(name="lists").private
@@ -197,12 +197,12 @@ def test_interrupted_import_resumes_with_the_same_command(
     urls = [f"http://a.example/{n}.jpg" for n in range(100)]
     path = write_list(folder, *(f"{url},," for url in urls))
     cli.desk.services.__dict__["guard"] = InterruptingGuard(at=urls[35])
-    data = cli.ask("ingest", path, "--watch", "lists", code=130)
+    data = cli.run_json("ingest", path, "--watch", "lists", code=130)
     count = FrontierUrl.objects.count()
     assert count in range(10, 100, 10)
     assert [(entry["lines"], entry["kept"]) for entry in data["files"]] == [(count, count)]
     cli.desk.services.__dict__["guard"] = Guard()
-    (file,) = cli.ask("ingest", path, "--watch", "lists")["files"]
+    (file,) = cli.run_json("ingest", path, "--watch", "lists")["files"]
     assert (file["lines"], file["kept"], file["whole"]) == (100, 100, True)
     assert set(FrontierUrl.objects.values_list("url", flat=True)) == set(urls)
 
@@ -222,7 +222,7 @@ def test_bucket_lists_are_copied_once_and_read(cli: Terminal, studio: str, s3: S
     assert "a.csv: 68 bytes" not in second_result.err
     assert FrontierUrl.objects.count() == 2
     obstore.put(bucket, "2026/b.csv", rows.replace("a.example", "b.example").encode())
-    files = cli.ask("ingest", "--bucket", f"{url}/2026", "--watch", "others")["files"]
+    files = cli.run_json("ingest", "--bucket", f"{url}/2026", "--watch", "others")["files"]
     assert sum(file["kept"] for file in files) == 4
     assert all(path.is_relative_to(data / "lists") for path in data.rglob("*.csv"))
 

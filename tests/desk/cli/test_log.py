@@ -11,7 +11,7 @@ def test_log_is_replayed_and_compared_with_external_checkpoints(
     cli: Terminal, sealed_case: Bundle, folder: Path
 ) -> None:
     state = cli.api("GET", "/operator/log")
-    data = cli.ask("log", "verify")
+    data = cli.run_json("log", "verify")
     assert set(data) == json_keys("`exhibit log verify`")
     assert (data["entries"], data["checkpoints"] >= 1, data["problems"]) == (state["entries"], True, [])
     cli.run("log", "verify")
@@ -19,7 +19,7 @@ def test_log_is_replayed_and_compared_with_external_checkpoints(
     note, bundle = folder / "seen.txt", folder / "bundle.zip"
     note.write_text(log_checkpoint["checkpoint"], "utf-8")
     cli.run("api", "GET", "cases/1/bundles/1/file", "--output", bundle)
-    (checkpoint, *more) = cli.ask("log", "verify", "--against", note, "--against", bundle)["checkpoints"]
+    (checkpoint, *more) = cli.run_json("log", "verify", "--against", note, "--against", bundle)["checkpoints"]
     assert {entry["outcome"] for entry in (checkpoint, *more)} == {"continued"}
     assert state["origin"] in cli.run("log", "verify", "--against", note).out
     same = cli.api("GET", f"/log/consistency?old={state['entries']}")

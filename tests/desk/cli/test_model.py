@@ -31,10 +31,10 @@ def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
     for seed in range(20):
         (photos / f"{seed}.jpg").write_bytes(photograph(100 + seed))
     onnx, card = network_files(folder)
-    unmeasured = cli.ask("model", "add", onnx, "--card", card, code=1)
+    unmeasured = cli.run_json("model", "add", onnx, "--card", card, code=1)
     assert set(unmeasured) == json_keys("`exhibit model add`")
     assert (unmeasured["measured"], bool(unmeasured["error"])) == (None, True)
-    measurement = cli.ask("model", "add", onnx, "--card", card, "--photos", photos, "--works", 4)
+    measurement = cli.run_json("model", "add", onnx, "--card", card, "--photos", photos, "--works", 4)
     assert (len(measurement["measured"]), measurement["error"], measurement["compared"]) == (2, "", None)
 
     cli.api("DELETE", "/operator/models/colours")
@@ -46,7 +46,7 @@ def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
     assert ("--yes" in attempt.err, key in attempt.out) == (True, True)
     cli.run("model", "add", folder / "lie.zip", "--key", "00", "--yes", code=2)
     options = ("--key", key[:16], "--photos", photos, "--works", "4", "--yes")
-    result = cli.ask("model", "add", folder / "lie.zip", *options, code=1)
+    result = cli.run_json("model", "add", folder / "lie.zip", *options, code=1)
     assert result["compared"]["falls_short"]
     name = f"/operator/models/{result['name']}@{result['version']}"
     cli.run("api", "POST", f"{name}/use", code=2)

@@ -9,7 +9,7 @@ def test_one_of_several_owners_must_be_named(cli: Terminal, studio: str) -> None
     cli.run("owner", "add", "灯塔档案", "--slug", "lighthouse")
     result = cli.run("case", "list", code=2)
     assert "lighthouse, the-studio" in result.err
-    assert cli.ask("case", "list", "--owner", "灯塔档案") == {"cases": []}
+    assert cli.run_json("case", "list", "--owner", "灯塔档案") == {"cases": []}
 
 
 def test_sample_owner_is_used_only_when_named(cli: Terminal, studio: str) -> None:
@@ -24,7 +24,7 @@ def test_sample_owner_is_used_only_when_named(cli: Terminal, studio: str) -> Non
 
 
 def test_owner_is_shown_with_counts_and_its_name_is_unique(cli: Terminal) -> None:
-    data = cli.ask("owner", "add", "The Studio", "--contact", "rights@studio.example")
+    data = cli.run_json("owner", "add", "The Studio", "--contact", "rights@studio.example")
     assert (data["owner"], data["contact"], data["works"], data["members"]) == (
         "the-studio", "rights@studio.example", 0, 0,
     )  # fmt: skip

@@ -20,7 +20,7 @@ def store_key(cli: Terminal, name: str, key: str, code: int = 0) -> str:
 
 def search_state(cli: Terminal, name: str) -> dict[str, Any]:
     """Return the reported state of a search."""
-    return next(item for item in cli.run("api", "GET", "searches").answer["items"] if item["search_state"] == name)
+    return next(item for item in cli.run("api", "GET", "searches").json["items"] if item["search_state"] == name)
 
 
 @pytest.mark.long
@@ -39,15 +39,15 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     assert unsent in cli.run("watch", "add", "unsent", "--search", "tineye", *own).err
     result = cli.run("watch", "run", "unsent", "--wait", *own, code=4)
     assert unsent in result.out
-    searches = cli.ask("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
+    searches = cli.run_json("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
     assert searches == [UNSENT_SEARCH]
-    allowed = cli.run("api", "PUT", "searches/tineye/consent").answer
+    allowed = cli.run("api", "PUT", "searches/tineye/consent").json
     assert ("1,024" in allowed["sends"], allowed["lacks"]) == (True, "")
     cli.run("api", "PUT", "searches/ebay/consent", code=2)
     assert search_state(cli, "ebay")["lacks"] == "no-key"
     few = cli.run("watch", "add", "more", "--search", "tineye", *own)
     assert unsent not in few.err
-    copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
+    copies = cli.run_json("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
     cli.run("api", "DELETE", "searches/tineye/consent")
@@ -63,7 +63,7 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     mapping = cli.data / "searches" / "few.toml"
     mapping.parent.mkdir()
     mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8")
-    assert cli.ask("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
+    assert cli.run_json("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
     (folder / "words.txt").write_text("wave\n", "utf-8")
     cli.run("watch", "add", "w", "--search", "tineye", "--queries", folder / "words.txt", *own, code=2)
     cli.run("api", "DELETE", "searches/tineye/key")
@@ -75,7 +75,9 @@ def test_a_watch_over_an_archive_names_a_domain_and_a_time(cli: Terminal, studio
     assert "--domain" in cli.run(*arguments, code=2).err
     cli.run(*arguments, "--domain", "co.uk", code=2)
     cli.run(*arguments, "--domain", "a.example", "--from", "2020", "--to", "2019", code=2)
-    data = cli.ask(*arguments, "--domain", "a.example", "--domain", "b.example", "--from", "2019-03", "--pages", "9")
+    data = cli.run_json(
+        *arguments, "--domain", "a.example", "--domain", "b.example", "--from", "2019-03", "--pages", "9"
+    )
     source = {"kind": "archive", "url": "wayback", "domains": ["a.example", "b.example"], "since": "2019-03"}
     assert (data["sources"], data["budget"]["pages"], data["private"]) == ([source], 9, True)
 
@@ -94,8 +96,8 @@ def test_search_costs_are_estimated_limited_and_reported(cli: Terminal, studio: 
     price = ("api", "PUT", "searches/tineye/price", "--json", '{"amount": "200USD", "requests": 5000}')
     cli.run(*price, code=2)
     store_key(cli, "tineye", "secret")
-    assert cli.run(*price).answer["price"]["requests"] == 5000
-    data = cli.ask(*copies, *tineye, "--newest-first", "--max-cost", "5USD", *own)
+    assert cli.run(*price).json["price"]["requests"] == 5000
+    data = cli.run_json(*copies, *tineye, "--newest-first", "--max-cost", "5USD", *own)
     assert (data["budget"]["max_cost"], [source["url"] for source in data["sources"]]) == (
         "5.00 USD", ["google-vision", "tineye"],
     )  # fmt: skip

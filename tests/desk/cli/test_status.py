@@ -13,7 +13,7 @@ from tests.assets.rows import create_case
 
 
 def test_status_without_running_services_queries_nothing(cli: Terminal) -> None:
-    status = cli.ask("status", code=3)
+    status = cli.run_json("status", code=3)
     assert (status["running"], status["site"], status["processes"], status["waiting"]) == (False, None, {}, {})
     assert status["data"] == str(cli.data)
     assert "exhibit up" in cli.run("status", code=3).out
@@ -30,7 +30,7 @@ def test_status_lists_waiting_work_with_own_servers(
     result = cli.run("status", code=3)
     line = next(candidate for candidate in result.out.splitlines() if candidate.startswith("match: "))
     assert line.split()[-3:] == ["0", "0", "2"]
-    assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in jobs.periodic_jobs()}
+    assert set(cli.run_json("status", code=3)["waiting"]) == {step.name for step in jobs.periodic_jobs()}
 
 
 def test_status_names_an_unreachable_redis(
@@ -40,7 +40,7 @@ def test_status_names_an_unreachable_redis(
         port = closed.getsockname()[1]
     monkeypatch.setenv("DATABASE_URL", config.database_url)
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
-    status = cli.ask("status", code=3)
+    status = cli.run_json("status", code=3)
     assert (status["redis_silent"], status["database_silent"], status["waiting"]) == (True, False, {})
     assert REDIS_SILENT in cli.run("status", code=3).out
 

@@ -125,7 +125,7 @@ def test_trust_list_takes_certificates_from_a_qualified_trusted_list(scene: Scen
     trust, path = replace(scene.trust, authorities=(pinned,)), tmp_path / "qtst.pem"
     path.write_bytes(own.issuing.pem + other.root.pem + other.unit.pem + own.unit.pem)
     result = Trust.from_json(with_qualified(trust, path).to_json())
-    assert result.authorities[0].listed == load_certificates([own.issuing.pem, own.unit.pem])
+    assert result.authorities[0].qualified_certificates == load_certificates([own.issuing.pem, own.unit.pem])
     path.write_bytes(other.unit.pem)
     assert with_qualified(trust, path).authorities[0].qualified == ()
     path.write_bytes(b"nothing")

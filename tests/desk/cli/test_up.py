@@ -16,7 +16,7 @@ def test_up_starts_once_and_reports_what_runs(open_folder: Path) -> None:
     alone = CommandLine(open_folder / "data", settings)
     install(alone.data)
     try:
-        starts = [alone.started("up", "--detach") for _ in range(3)]  # one starts, the others wait for it
+        starts = [alone.start("up", "--detach") for _ in range(3)]  # one starts, the others wait for it
         outputs = [start.communicate(timeout=240) for start in starts]
         assert [start.returncode for start in starts] == [0, 0, 0], outputs
         assert sorted("already: http" in out for out, _err in outputs) == [False, True, True]
@@ -24,7 +24,7 @@ def test_up_starts_once_and_reports_what_runs(open_folder: Path) -> None:
         with forking_command_line(alone) as run:
             run.run("up", "--detach")
             assert "exhibit down" in run.run("up", code=2).err
-            status = run.ask("status")
+            status = run.run_json("status")
             assert (status["running"], set(status["waiting"])) == (True, {step.name for step in jobs.periodic_jobs()})
             run.run("owner", "add", "Studio")
             run.api("POST", "reports", formats="csv")

@@ -26,8 +26,8 @@ def test_verify_names_failures_and_needs_no_data_folder(alone: Terminal, tmp_pat
     text.write_text("no bundle")
     missing = tmp_path / "missing.zip"
     for path in (text, missing):
-        assert alone.ask("verify", path, code=2)["bundles"][0]["verdict"] == "no-bundle"
-    bundles = alone.ask("verify", broken, text, code=1)["bundles"]
+        assert alone.run_json("verify", path, code=2)["bundles"][0]["verdict"] == "no-bundle"
+    bundles = alone.run_json("verify", broken, text, code=1)["bundles"]
     assert [result["verdict"] for result in bundles] == ["failed", "no-bundle"]
     assert "broken.zip" in alone.run("verify", broken, text, code=1).out
     assert "missing.json" in alone.run("verify", broken, "--trust", tmp_path / "missing.json", code=2).err
@@ -47,7 +47,7 @@ def test_bundle_without_timestamps_is_incomplete_under_the_included_trust_list(
 ) -> None:
     bundle = _write_bundle(cli, folder)
     assert "--html" in cli.run("verify", code=2).err
-    (verdict,) = cli.ask("verify", bundle, code=4)["bundles"]
+    (verdict,) = cli.run_json("verify", bundle, code=4)["bundles"]
     assert (verdict["file"], verdict["verdict"]) == (bundle, "incomplete")
     assert OUR_LIST in cli.run("verify", bundle, code=4).out
     assert OUR_LIST not in cli.run("verify", bundle, "--trust", _write_trust_list(cli, folder), code=4).out
@@ -66,7 +66,7 @@ def test_every_bundle_in_a_package_is_verified(
         inline.run_until_idle()
         package = str(folder / f"{recipient}.zip")
         cli.run("api", "GET", f"packages/{number}/file", "--output", package)
-        data = cli.ask("verify", package, "--trust", _write_trust_list(cli, folder), code=4)
+        data = cli.run_json("verify", package, "--trust", _write_trust_list(cli, folder), code=4)
         assert (data["verdict"], data["exit_code"]) == ("incomplete", 4)
         (bundle,) = data["bundles"]
         assert bundle["file"].startswith(f"{package}/studio-case-1-bundle-1")
@@ -75,22 +75,24 @@ def test_every_bundle_in_a_package_is_verified(
         assert "FAILED" not in output
         with ZipFile(package) as archive:
             archive.extractall(folder / f"{recipient}-unpacked")
-        unpacked_report = cli.ask(
+        unpacked_report = cli.run_json(
             "verify", folder / f"{recipient}-unpacked", "--trust", _write_trust_list(cli, folder), code=4
         )
         assert [item["seal"] for item in unpacked_report["bundles"]] == [bundle["seal"]]
         listed = folder / f"{recipient}-unpacked" / "CONTENTS.txt"
-        assert "is a text" in cli.ask("verify", listed, code=2)["bundles"][0]["sentence"]
+        assert "is a text" in cli.run_json("verify", listed, code=2)["bundles"][0]["sentence"]
 
 
 def test_verifier_can_require_a_minimum_of_timestamps(alone: Terminal, tmp_path: Path) -> None:
     bundle, listed = (FOLDER / f"{BASE}.{end}" for end in ("zip", "trust.json"))
-    assert alone.ask("verify", bundle, "--trust", listed)["bundles"][0]["verdict"] == "complete"
+    assert alone.run_json("verify", bundle, "--trust", listed)["bundles"][0]["verdict"] == "complete"
     trust = load_trust(listed)
     more = replace(trust, ledgers=(*trust.ledgers, ledger()))
     many = len({pin.name for kind in KINDS.values() for pin in getattr(more, kind.pins)})
     (tmp_path / "more.json").write_bytes(more.to_json())
-    (result,) = alone.ask("verify", bundle, "--trust", tmp_path / "more.json", "--timestamps", many, code=4)["bundles"]
+    (result,) = alone.run_json("verify", bundle, "--trust", tmp_path / "more.json", "--timestamps", many, code=4)[
+        "bundles"
+    ]
     assert str(many) in next(check["sentence"] for check in result["checks"] if check["name"] == "time")
     output = alone.run("verify", bundle, "--trust", listed, "--cosigners", 5, code=2).err
     assert ("5" in output, "--trust" in output) == (True, True)
@@ -105,7 +107,7 @@ def test_several_processes_report_bundles_in_the_same_order(cli: Terminal, seale
     paths = [str(path) for path in (bundle, text, broken, missing)]
     first, two = (cli.run("verify", *paths, "--jobs", jobs, "--json", code=1) for jobs in (1, 2))
     assert first.out == two.out
-    assert [(entry["file"], entry["verdict"]) for entry in two.answer["bundles"]] == list(
+    assert [(entry["file"], entry["verdict"]) for entry in two.json["bundles"]] == list(
         zip(paths, ("incomplete", "no-bundle", "failed", "no-bundle"), strict=True)
     )
 
@@ -115,7 +117,7 @@ def test_ctrl_c_ends_all_verify_processes_without_a_traceback(tmp_path: Path) ->
     pipes = [tmp_path / f"{number}.zip" for number in range(3)]
     for pipe in pipes:
         os.mkfifo(pipe)
-    checking = CommandLine(tmp_path / "data").started("verify", *pipes, "--jobs", "3")
+    checking = CommandLine(tmp_path / "data").start("verify", *pipes, "--jobs", "3")
     try:
         with pipes[1].open("wb"), pipes[2].open("wb"):  # each is being read now
             pipes[0].open("wb").close()  # its reader has nothing to do

@@ -33,17 +33,17 @@ def test_run_waits_for_the_crawl_and_prints_figures(cli: Terminal, studio: str, 
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     shop.page("/second", "/gone.jpg")
-    data = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20")
+    data = cli.run_json("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20")
     assert (data["paused"], data["private"], data["budget"]) == (
         False,
         False,
         {**DEFAULT_BUDGET, **RENDERING, "pages": 20},
     )
-    crawl = cli.ask("watch", "run", "shop")
+    crawl = cli.run_json("watch", "run", "shop")
     assert (crawl["number"], crawl["state"] in {"todo", "doing"}) == (1, True)
     result = cli.run("watch", "run", "shop", "--wait")
     assert (result.err.startswith("Crawl 1 of shop "), "exhibit case list" in result.out) == (True, True)
-    second_result = cli.ask("watch", "run", "shop", "--wait")
+    second_result = cli.run_json("watch", "run", "shop", "--wait")
     assert (second_result["number"], second_result["state"], second_result["pages"],
     second_result["pictures"], second_result["waiting"], second_result["cases"]) == (
         2, "done", 2, 2, 0, 1,
@@ -58,7 +58,7 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     cli.api("POST", "watches/1/pause")
     assert "exhibit api POST watches/1/resume" in cli.run("watch", "run", "import", code=2).err
     cli.api("POST", "watches/1/resume")
-    data = cli.ask("watch", "run", "import", "--wait")
+    data = cli.run_json("watch", "run", "import", "--wait")
     assert (data["state"], data["pictures"]) == ("done", 1)
     (item,) = cli.api("GET", "watches")["items"]
     assert (item["private"], item["own"], item["last_crawl"]["number"]) == (True, False, 1)
@@ -69,21 +69,21 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     assert "exhibit api GET proposals" in cli.run("watch", "run", "import", "--wait").out
     (folder / "half.jpg").write_bytes(whole)
     cli.run("watch", "run", "import", "--wait")
-    proposed = cli.run("api", "GET", "proposals").answer["items"]
+    proposed = cli.run("api", "GET", "proposals").json["items"]
     assert [item["image_url"].rpartition("/")[2] for item in proposed] == ["copy.jpg", "half.jpg"]
     for item, action, expected in zip(
         proposed, ("register", "dismiss"), ({"announced": 1}, {"pictures": 1}), strict=True
     ):
         body = json.dumps({"pictures": [item["picture"]]})
-        assert expected.items() <= cli.run("api", "POST", f"proposals/{action}", "--json", body).answer.items()
+        assert expected.items() <= cli.run("api", "POST", f"proposals/{action}", "--json", body).json.items()
     cli.run("watch", "run", "import", "--wait")
-    assert cli.run("api", "GET", "proposals").answer["items"] == []
+    assert cli.run("api", "GET", "proposals").json["items"] == []
     assert sorted(path.name for path in folder.iterdir()) == ["copy.jpg", "half.jpg", "link.jpg"]
 
 
 def test_watch_runs_at_the_chosen_time_of_day(cli: Terminal, studio: str, folder: Path) -> None:
     weekly = ("--every", "7d", "--at", "02:30", "--weekday", "Sunday", "--zone", "Europe/Berlin")
-    data = cli.ask("watch", "add", "pictures", "--folder", folder, *weekly)
+    data = cli.run_json("watch", "add", "pictures", "--folder", folder, *weekly)
     assert (data["at"], data["weekday"], data["time_zone"]) == ("02:30", "sunday", "Europe/Berlin")
     more = ("watch", "add", "more", "--folder", folder)
     for value in (
@@ -129,11 +129,11 @@ def test_crawl_lists_refusals_with_hints(cli: Terminal, studio: str, monkeypatch
     record_sightings(cli.desk.services, crawl_slice, epoch, [photograph(1), b"no picture"])
     monkeypatch.setattr("desk.cli.watch._wait_for", lambda *_: None)
 
-    def shown() -> str:
+    def show_crawl() -> str:
         return cli.run("watch", "run", "shop", "--wait", code=None).out
 
     refusals = "exhibit api GET watches/1/crawls/1/refusals"
-    assert refusals in shown()
+    assert refusals in show_crawl()
     for index in range(22):
         Refusal.objects.create(
             crawl=crawl_slice.crawl, key=bytes([index]), url=f"http://a.example/{index}", reason="robots", at=now()
@@ -148,6 +148,6 @@ def test_crawl_lists_refusals_with_hints(cli: Terminal, studio: str, monkeypatch
         ({"unrendered": {"budget": 12}}, "exhibit api PATCH watches/1 --field render_pages=N"),
     ):
         crawl_slice.crawl.slices.update(counts=counts)
-        assert hint in shown()
+        assert hint in show_crawl()
     Crawl.objects.update(not_asked={"unchanged": 412})
-    assert "exhibit watch run shop --all-pages" in shown()
+    assert "exhibit watch run shop --all-pages" in show_crawl()

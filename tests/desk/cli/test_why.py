@@ -19,16 +19,16 @@ def test_comparing_two_files_needs_no_server_and_names_the_failed_gate(alone: Te
     second_result = alone.run("why", folder / "work.jpg", folder / "other.jpg", code=1)
     assert second_result.out.startswith("none: ")
     assert "FAILED" in second_result.out
-    result = alone.ask("why", folder / "work.jpg", folder / "other.jpg", code=1)
+    result = alone.run_json("why", folder / "work.jpg", folder / "other.jpg", code=1)
     assert set(result) == json_keys("`exhibit why`")
     gates = {gate["name"]: gate for gate in result["gates"]}
     assert not gates[result["fell"]]["passed"]
     assert any(figure["figure"] < figure["limit"] for figure in gates[result["fell"]]["figures"])
-    report = alone.ask("why", folder / "work.jpg", folder / "copy.jpg")
+    report = alone.run_json("why", folder / "work.jpg", folder / "copy.jpg")
     assert (report["decision"], report["fell"]) == ("certain", None)
     (folder / "cut.jpg").write_bytes(photograph(1)[:-300])
     cut = "The file is truncated or damaged. The readable part was compared."
-    assert cut in alone.ask("why", folder / "work.jpg", folder / "cut.jpg")["sentences"]
+    assert cut in alone.run_json("why", folder / "work.jpg", folder / "cut.jpg")["sentences"]
     assert cut not in report["sentences"]
     assert not alone.data.exists()
 
@@ -37,7 +37,7 @@ def test_file_is_compared_with_all_works_and_the_pair_is_stored(cli: Terminal, s
     for seed, title in ((1, "The First"), (2, "The Second")):
         register(cli.desk.services, Owner.objects.get(), photograph(seed), title)
     (folder / "copy.jpg").write_bytes(recompress(photograph(1)))
-    assert cli.ask("why", "1", folder / "copy.jpg")["decision"] == "certain"
+    assert cli.run_json("why", "1", folder / "copy.jpg")["decision"] == "certain"
     result = cli.run("why", "2", folder / "copy.jpg", "--save", "different", code=1)
     assert result.err
     (pair,) = FiledPairs(cli.data).pairs()
@@ -50,6 +50,6 @@ def test_unknown_target_is_wrong_usage_and_invalid_picture_is_reported(alone: Te
     (folder / "notes.txt").write_text("no picture")
     assert "missing.jpg" in alone.run("why", "missing.jpg", folder / "work.jpg", code=2).err
     assert alone.run("why", folder / "notes.txt", folder / "work.jpg", code=2).err
-    assert alone.ask("why", folder / "work.jpg", folder / "notes.txt", code=1)["fell"] == "reading"
+    assert alone.run_json("why", folder / "work.jpg", folder / "notes.txt", code=1)["fell"] == "reading"
     result = alone.run("why", folder / "work.jpg", folder / "notes.txt", "--save", "copy", code=2)
     assert result.err

@@ -22,7 +22,7 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
     (folder / "works" / ".hidden.jpg").write_bytes(photograph(9))
     table = folder / "works.csv"
     table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    data = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
+    data = cli.run_json("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
     assert (len(data["works"]), data["failed"]) == (2, [])
     first, two = sorted(cli.api("GET", "works")["items"], key=lambda work: str(work["file"]))[::-1]
     assert (first["file"], first["title"], first["author"]) == ("one.jpg", "The First", "Ann")
@@ -44,7 +44,7 @@ def test_skipped_rows_truncated_fields_and_unused_declarations_are_reported(
     assert all(name in first.err for name in ("IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"))
     table.write_text("file,title,author,holder\na.jpg,My title,Ann,\nhalf.jpg,half,,\n", "utf-8")
     assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--table", table).err
-    data = cli.ask("work", "add", works, "--owner", studio, "--table", table)
+    data = cli.run_json("work", "add", works, "--owner", studio, "--table", table)
     assert data["rows_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
     assert data["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
     assert data["works"][0]["title"] == "a"
@@ -63,7 +63,7 @@ def test_unregistered_files_of_a_folder_are_counted_by_reason(cli: Terminal, stu
     os.mkfifo(works / "pipe.jpg")
     (works / "nowhere.jpg").symlink_to(works / "missing.jpg")
     (works / "a.psd").touch()
-    second_result = cli.ask("work", "add", works, code=4)
+    second_result = cli.run_json("work", "add", works, code=4)
     assert len(second_result["works"]) == 2
     reasons = {item["file"]: item["reason"] for item in second_result["failed"]}
     assert set(reasons) == {*broken, "pipe.jpg", "nowhere.jpg"}
@@ -74,7 +74,7 @@ def test_unregistered_files_of_a_folder_are_counted_by_reason(cli: Terminal, stu
 
 def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
-    ((work,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
+    ((work,), *_) = (cli.run_json("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
     (problem,) = work["metadata_problems"]
     assert (work["author"], work["rights"]) == ("", "Ours")
     assert [problem[name] for name in ("block", "reason", "field", "text")] == [
@@ -92,10 +92,10 @@ def test_files_that_cannot_be_registered_are_named_and_others_are_registered(
 ) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
-    assert [item["is_new"] for item in cli.ask("work", "add", folder)["works"]] == [False]
+    assert [item["is_new"] for item in cli.run_json("work", "add", folder)["works"]] == [False]
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "flat.jpg").write_bytes(encode_jpeg(flat()))
-    data = cli.ask("work", "add", folder, "--owner", studio, code=4)
+    data = cli.run_json("work", "add", folder, "--owner", studio, code=4)
     assert [item["file"] for item in data["failed"]] == ["bad.jpg"]
     results = {item["file"]: item for item in data["works"]}
     assert results["flat.jpg"]["flags"]
@@ -106,7 +106,7 @@ def test_raw_photograph_is_rejected_with_a_hint(cli: Terminal, studio: str, fold
     for name, make in RAW_PHOTOGRAPHS.items():
         path = folder / f"{name}.nef"
         path.write_bytes(make())
-        data = cli.ask("work", "add", path, "--owner", studio, code=4)
+        data = cli.run_json("work", "add", path, "--owner", studio, code=4)
         assert data["works"] == []
         assert [item["file"] for item in data["failed"]] == [path.name]
     assert "TIFF or JPEG" in cli.run("compare", path, path, code=2).err
@@ -116,7 +116,7 @@ def test_file_that_names_another_author_raises_a_warning(cli: Terminal, studio: 
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Bo Chan"
     Image.open(BytesIO(photograph(31))).save(folder / "bo.jpg", exif=exif)
-    (work,) = cli.ask("work", "add", folder / "bo.jpg", "--owner", studio)["works"]
+    (work,) = cli.run_json("work", "add", folder / "bo.jpg", "--owner", studio)["works"]
     (remark,) = work["ownership_warnings"]
     assert remark["kind"] == "credit"
     assert remark["sentence"] in cli.run("work", "add", folder / "bo.jpg", "--owner", studio).out
@@ -126,7 +126,7 @@ def test_conflict_shows_only_the_date_of_the_earlier_registration(cli: Terminal,
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
     cli.run("owner", "add", "Rival")
-    data = cli.ask("work", "add", folder / "one.jpg", "--owner", "rival")
+    data = cli.run_json("work", "add", folder / "one.jpg", "--owner", "rival")
     (conflict,) = data["works"][0]["earlier_registrations"]
     assert set(conflict) == {"sentence", "date"}
     assert conflict["date"] in conflict["sentence"]

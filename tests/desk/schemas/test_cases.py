@@ -32,7 +32,7 @@ def test_many_cases_need_few_queries(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
 
-    def queries() -> int:
+    def count_queries() -> int:
         with CaptureQueriesContext(connection) as context:
             schemas.Case.from_rows(schemas.with_uses(scoped.cases(studio)))
         return len(context)
@@ -44,6 +44,6 @@ def test_many_cases_need_few_queries(inline: SyncRunner) -> None:
         match_pictures(
             inline.services, record_sightings(inline.services, crawl_slice, epoch, [copy], host=f"shop-{index}.example")
         )
-        counts.append(queries())
+        counts.append(count_queries())
     assert Case.objects.count() == 3
     assert counts[1] == counts[2]

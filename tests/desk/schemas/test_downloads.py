@@ -19,15 +19,15 @@ def test_link_is_valid_until_it_expires_or_is_revoked() -> None:
     later, before = now() + timedelta(days=1), now() - timedelta(seconds=1)
     report = ReportRow(number=4)
 
-    def told(**fields: object) -> Link:
+    def make_link(**fields: object) -> Link:
         row = DownloadLink(**{"number": 1, "report": report, "created_at": before, "expires_at": later, **fields})
         return Link.from_row(row)
 
-    link = told(password="hashed")
+    link = make_link(password="hashed")
     assert (link.is_valid, link.has_password, link.report, link.package) == (True, True, 4, None)
-    assert not told(expires_at=before).is_valid
-    assert not told(revoked_at=before).is_valid
-    assert not told().has_password
+    assert not make_link(expires_at=before).is_valid
+    assert not make_link(revoked_at=before).is_valid
+    assert not make_link().has_password
 
 
 def test_report_is_returned_with_its_limits_and_file_names() -> None:

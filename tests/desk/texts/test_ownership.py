@@ -26,15 +26,15 @@ def test_unreadable_manifest_is_reported() -> None:
 
 def test_ownership_warnings_state_the_claim_and_its_effect() -> None:
     credit = describe_remark(OwnershipRemark(kind="credit", details={"stated": {"author": "Bo", "newer": "x"}}))
-    assert [value for _, value in credit.stated] == ["Bo", "x"]
-    assert credit.stated[1][0] == "newer"
+    assert [value for _, value in credit.statements] == ["Bo", "x"]
+    assert credit.statements[1][0] == "newer"
     term = describe_remark(OwnershipRemark(kind="term", details={"countries": ["US", "XX"]}))
     assert "United States, XX" in term.sentence
-    assert term.follows
+    assert term.consequence
     manifest = describe_remark(
         OwnershipRemark(kind="manifest", details={"stated": ["Bo", "Cy"], "standing": "invalid"})
     )
-    assert (manifest.stated, bool(manifest.follows)) == ((("", "Bo, Cy"),), True)
+    assert (manifest.statements, bool(manifest.consequence)) == ((("", "Bo, Cy"),), True)
 
 
 def test_warnings_are_sentences_in_a_row() -> None:

@@ -75,11 +75,11 @@ def test_pages_work_in_firefox(site: Site) -> None:
 @pytest.mark.long
 def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
-    alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")
+    alice = site.sign_in(scene.ann, size=WIDE, scheme="dark")
     problems = []
     for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][3:]):
         page = alice.open(address)
-        alice.fits()
+        alice.check_width()
         problems += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
         if len(set(begin := page.evaluate(BEGIN))) > 1:
             problems.append((address, f"head, page and foot begin at {begin}"))
@@ -98,7 +98,7 @@ def test_wide_screens_limit_line_length_and_print_hides_controls(site: Site) -> 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_sections_fit_one_line_on_a_phone_and_show_the_current_one(site: Site, language: str) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
-    alice = site.signed_in(scene.ann, size=PHONE, language=language)
+    alice = site.sign_in(scene.ann, size=PHONE, language=language)
     for name in ("cases", "downloads"):
         links = alice.open(reverse(name, args=["studio"])).locator("nav.sections a")
         assert links.count() == 7
@@ -118,7 +118,7 @@ NAMES = {
 @pytest.mark.parametrize(("letter", "step"), [("W", SHARED), ("字", 1)])
 def test_long_names_do_not_overflow_a_phone_screen(site: Site, letter: str, step: int) -> None:
     scene, beyond = restore_scene(site.inline, PaymentDemandScene), []
-    alice = site.signed_in(scene.ann, size=PHONE)
+    alice = site.sign_in(scene.ann, size=PHONE)
     set_long_names(letter * 60)
     main = [reverse(name, args=["studio"]) for name in ("works", "notices", "parties", "downloads", "licences")]
     main += [reverse(name, args=["studio", 1]) for name in ("case", "work", "notice", "watch")]
@@ -129,7 +129,7 @@ def test_long_names_do_not_overflow_a_phone_screen(site: Site, letter: str, step
         page = alice.open(address)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         try:
-            alice.fits()
+            alice.check_width()
         except AssertionError as error:
             beyond.append(str(error))
     assert not beyond, "\n".join(beyond)
@@ -150,14 +150,14 @@ def set_long_names(word: str) -> None:
 def check_pages(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
     """Test pages of a member: the first, and every ``step``-th page after it."""
     scene = restore_scene(site.inline, PaymentDemandScene)
-    alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
+    alice = site.sign_in(scene.ann, size=size, scheme=scheme, language=language)
     problems = []
     for address in complete_pages(scene.alice, [*general_urls(), *scene.addresses().values()][first::step]):
         page = alice.open(address)
         alice.check()
         for narrower in (TABLET, PHONE) if size == DESKTOP else ():
             alice.resize(narrower)
-            alice.fits()
+            alice.check_width()
         alice.resize(size)
         problems += [(address, match.group()) for match in NO_VALUE.finditer(page.inner_text("body"))]
         if language == "zh-CN":
@@ -172,14 +172,14 @@ def test_anonymous_and_non_member_pages_are_accessible(
     site: Site, size: tuple[int, int], scheme: str, language: str
 ) -> None:
     scene = restore_scene(site.inline, PaymentDemandScene)
-    anonymous = site.nobody(size=size, scheme=scheme, language=language)
+    anonymous = site.anonymous_visitor(size=size, scheme=scheme, language=language)
     urls = complete_pages(Client(), general_urls())
     for address in [*urls, reverse("link", args=["no-such-link"])]:
         anonymous.page.goto(anonymous.base + address)
         anonymous.errors.clear()  # a missing link has status 404
         anonymous.check()
     person = User.objects.get(username="charlie@example.org")
-    charlie = site.signed_in(person, size=size, scheme=scheme, language=language)
+    charlie = site.sign_in(person, size=size, scheme=scheme, language=language)
     charlie.page.goto(charlie.base + scene.addresses()["case"])  # test_access.py tests every URL
     assert charlie.errors.pop().startswith("Failed to load resource: the server responded with a status of 404")
     assert "studio" not in charlie.page.content().lower()

@@ -28,11 +28,11 @@ TECHNICAL_TERMS = re.compile(
 class Clicks:
     """A counter of clicks."""
 
-    made: int = 0
+    count: int = 0
 
-    def on(self, what: Locator) -> None:
+    def click(self, what: Locator) -> None:
         what.click()
-        self.made += 1
+        self.count += 1
 
 
 def check_page(visitor: Visitor) -> None:
@@ -54,37 +54,37 @@ def shop(site: Site) -> Iterator[Shop]:
 
 @pytest.mark.long
 def test_from_the_first_link_to_the_first_match(site: Site, shop: Shop, tmp_path: Path) -> None:
-    clicks, ann = Clicks(), site.nobody(size=PHONE)
+    clicks, ann = Clicks(), site.anonymous_visitor(size=PHONE)
     page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))
     page.locator("input[name=email]").fill("ann@example.org")
     page.locator("input[type=password]").fill(PASSWORD)
     page.locator("input[name=owner]").fill("Studio Ann")
-    clicks.on(page.locator("main form button"))
+    clicks.click(page.locator("main form button"))
     panel = page.locator("#what-next")
-    clicks.on(panel.locator("a.button"))
+    clicks.click(panel.locator("a.button"))
     check_page(ann)
     (tmp_path / "wave.jpg").write_bytes(photograph(1))
     page.locator("#files").set_input_files(tmp_path / "wave.jpg")
-    clicks.on(page.locator("main form button:not([type=button])").last)
+    clicks.click(page.locator("main form button:not([type=button])").last)
     page.wait_for_url("**/uploads/1/")
     site.inline.run_until_idle()
     expect(page.locator("#progress .cards img")).to_have_count(1)  # it also appears without reloading
-    clicks.on(panel.locator("a.button"))
+    clicks.click(panel.locator("a.button"))
     check_page(ann)
     page.locator("#addresses").fill(shop.url("/"))
-    clicks.on(page.locator("button[value=sites]"))
+    clicks.click(page.locator("button[value=sites]"))
     expect(page.get_by_test_id("under-way")).to_be_visible()
     check_page(ann)
     site.inline.run_until(lambda: Case.objects.exists() and Crawl.objects.get().finished_at is not None)
     find = page.locator("#under-way .finds a")  # a waiting user sees it
     expect(find.locator("img.found")).to_be_visible()
     check_page(ann)
-    clicks.on(find)
+    clicks.click(find)
     expect(page.get_by_role("slider")).to_be_visible()
     page.goto(page.url.split("/cases/")[0] + "/cases/")
     expect(panel.locator("kbd")).to_have_count(1)
     check_page(ann)
-    assert clicks.made <= 6
+    assert clicks.count <= 6
     Case.objects.update(decision="cleared")
     page.reload()
     expect(panel).to_have_count(0)  # it disappears after the first decision

@@ -60,7 +60,7 @@ def calendar(tmp_path: Path) -> Iterator[AnchorSetup]:
         return OpenTimestampsAnchor("calendar", [url], blocks, development=True, session=SESSION)
 
     with run_chain(tmp_path) as chain:
-        yield AnchorSetup(anchor(chain.url), chain.mine, anchor("http://127.0.0.1:9"))
+        yield AnchorSetup(anchor(chain.url), chain.mine_block, anchor("http://127.0.0.1:9"))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def evm_chain() -> Iterator[AnchorSetup]:
 
         def speak() -> None:
             present.upgrade(DIGEST, present.submit(DIGEST))
-            ledger.chain.mine()
+            ledger.chain.mine_blocks()
 
         yield AnchorSetup(present, speak, absent)
 
@@ -104,7 +104,7 @@ def cosigner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Anchor
         )
 
     with running_witness() as witness:
-        witness.know(log.vkey())
+        witness.add_log(log.vkey())
         witness.time = int(now().timestamp())
         yield AnchorSetup(anchor(witness.url), lambda: None, anchor("http://127.0.0.1:9"))
 

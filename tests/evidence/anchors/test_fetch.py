@@ -16,7 +16,7 @@ def test_one_question_has_a_method_by_its_body_and_an_answer_within_its_limit() 
         return HttpResponse(question.method.encode() + question.body, status=404)
 
     server = LoopbackServer()
-    with server.running(answer):
+    with server.serve(answer):
         assert send_request(SESSION, server.url) == (404, b"GET")
         assert send_request(SESSION, server.url, b"x", {"Content-Type": "a/b"}, limit=5) == (404, b"POSTx")
         with pytest.raises(ServiceMissingError, match="doesn't answer"):

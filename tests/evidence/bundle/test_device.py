@@ -15,10 +15,10 @@ def test_a_manifest_is_signed_as_it_stands(scene: Scene, tmp_path: Path) -> None
     public = make_key(tmp_path / "key")
     assert (tmp_path / "key.pub").read_bytes() == public_pem(public)
     assert read_public_key((tmp_path / "key.pub").read_bytes()) == public
-    data = scene.sealed.manifest.to_json()
+    data = scene.sealed_case.manifest.to_json()
     (tmp_path / "manifest.json").write_bytes(data)
     public_key, digest, by = counter_sign(tmp_path / "key", tmp_path / "manifest.json", tmp_path / "signature")
-    assert (public_key, digest, by) == (scene.sealed.manifest, scene.sealed.seal, public)
+    assert (public_key, digest, by) == (scene.sealed_case.manifest, scene.sealed_case.seal, public)
     assert is_valid_signature(public, (tmp_path / "signature").read_bytes(), data)
 
 

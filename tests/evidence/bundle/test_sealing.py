@@ -26,15 +26,15 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 def test_the_seal_digest_is_that_of_the_manifests_bytes(scene: Scene) -> None:
-    assert scene.sealed.seal == Digest.of(scene.sealed.manifest.to_json())
-    assert scene.blobs.get(scene.sealed.seal) == scene.sealed.manifest.to_json()
+    assert scene.sealed_case.seal == Digest.of(scene.sealed_case.manifest.to_json())
+    assert scene.blobs.get(scene.sealed_case.seal) == scene.sealed_case.manifest.to_json()
 
 
 def test_the_manifest_lists_every_file_but_itself(scene: Scene) -> None:
-    paths = [file.path for file in scene.sealed.manifest.files]
+    paths = [file.path for file in scene.sealed_case.manifest.files]
     assert MANIFEST_PATH not in paths
     assert {"data/facts.json", "data/work/01.jpg", "data/matches/01/alignment.json", "data/exhibit.pdf"} <= set(paths)
-    for file in scene.sealed.manifest.files:
+    for file in scene.sealed_case.manifest.files:
         data = scene.blobs.get(file.sha256)
         assert (len(data), Digest.of(data)) == (file.size, file.sha256)
 
@@ -63,7 +63,7 @@ def test_bytes_that_the_store_lacks_cannot_be_sealed(scene: Scene) -> None:
 
 def test_what_changes_in_the_facts_changes_the_seal(scene: Scene) -> None:
     other = reseal(scene, replace(scene.facts, language="zh-Hans"))
-    assert other.sealed.seal != scene.sealed.seal
+    assert other.sealed_case.seal != scene.sealed_case.seal
 
 
 def test_timestamp_services_of_a_checkpoint_get_the_digest_that_sha256sum_prints(scene: Scene, tmp_path: Path) -> None:

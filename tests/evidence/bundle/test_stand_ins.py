@@ -40,7 +40,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     original = make_scene(tmp_path_factory.mktemp("scene"))
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
-        for file in original.sealed.manifest.files
+        for file in original.sealed_case.manifest.files
         if file.role not in FROM_FACTS
     ]
     files.append(create_stand_in(ORIGINAL, registered_bytes(1), original.blobs))
@@ -50,7 +50,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     entry = append_entry(original.log, EntryType.SEAL, seal_opening(sealed_case))
     return replace(
         original,
-        sealed=sealed_case,
+        sealed_case=sealed_case,
         proofs=Proofs(entry, with_consistency_proofs(original.log, original.facts, entry.size)),
     )
 
@@ -64,10 +64,10 @@ def check(scene: Scene, path: Path, name: str) -> Check:
 
 
 def test_the_manifest_says_which_picture_stands_in_for_which(scene: Scene) -> None:
-    file = scene.sealed.manifest.file(ORIGINAL)
+    file = scene.sealed_case.manifest.file(ORIGINAL)
     assert file is not None
     assert file.stand_in == reduced_path(ORIGINAL) == "data/work/01-reduced.jpg"
-    assert scene.sealed.manifest.file(file.stand_in) is not None
+    assert scene.sealed_case.manifest.file(file.stand_in) is not None
 
 
 def test_the_comparison_is_computed_on_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from tests.assets.ots import DIGEST, anchor_to
 def test_a_restarted_chain_continues(tmp_path: Path) -> None:
     with run_chain(tmp_path) as first:
         port = int(first.url.rpartition(":")[2])
-        first.mine()
+        first.mine_block()
         receipt = anchor_to(first).submit(DIGEST)
     with (tmp_path / "headers").open("ab") as file:
         file.write(b"torn")
     with run_chain(tmp_path, port) as second:
         assert (second.blocks.tip, second.pending) == (1, 1)
-        second.mine()
+        second.mine_block()
         complete = anchor_to(second).upgrade(DIGEST, receipt)
     assert complete.state is ReceiptState.COMPLETE
 
@@ -48,7 +48,7 @@ def test_the_development_node_answers_odd_calls_with_an_error(tmp_path: Path) ->
 
 def test_a_chain_with_a_foreign_block_does_not_start(tmp_path: Path) -> None:
     with run_chain(tmp_path) as chain:
-        chain.mine()
+        chain.mine_block()
     header = (tmp_path / "headers").read_bytes()[80:]
     (tmp_path / "headers").write_bytes(header)
     with pytest.raises(ConfigError, match="can't be read"):
@@ -57,7 +57,7 @@ def test_a_chain_with_a_foreign_block_does_not_start(tmp_path: Path) -> None:
 
 def test_each_block_lies_on_the_one_before_and_is_later(tmp_path: Path) -> None:
     blocks = Blocks(tmp_path / "headers")
-    assert [blocks.mine(bytes([number]) * 32) for number in range(3)] == [1, 2, 3]
+    assert [blocks.append_block(bytes([number]) * 32) for number in range(3)] == [1, 2, 3]
     parsed = [parse_header(blocks.header(height) or b"") for height in range(4)]
     for before, after in pairwise(parsed):
         assert after.previous == before.hash

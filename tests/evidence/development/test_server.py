@@ -15,7 +15,7 @@ def test_it_passes_on_what_was_requested_and_releases_its_port() -> None:
         return HttpResponse(b"told", "text/plain", 418)
 
     server = LoopbackServer()
-    with server.running(answer):
+    with server.serve(answer):
         got = requests.get(f"{server.url}/a?b=c", headers={"X-Name": "v"}, timeout=5)
         posted = requests.post(server.url, data=b"body", timeout=5)
         refused = requests.post(server.url, headers={"Content-Length": str(MAX_BODY + 1)}, timeout=5)

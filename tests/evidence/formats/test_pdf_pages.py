@@ -75,7 +75,7 @@ def hostile_pdf() -> bytes:
 
 def test_pages_keep_what_they_show_and_lose_what_would_run() -> None:
     source = hostile_pdf()
-    assert {"script", "files", "actions"} <= set(inspect_pdf(source).found)
+    assert {"script", "files", "actions"} <= set(inspect_pdf(source).kinds)
     pages = extract_pages(source, 10)
     assert inspect_pdf(pages.data) == PdfContent(())
     raw = b"".join(_unpacked(pages.data))

@@ -52,7 +52,7 @@ def test_nothing_is_an_empty_body_however_it_is_called(headers: dict[str, Any]) 
 def test_members_of_gzip_are_unpacked_in_one_pass_and_count_together() -> None:
     member, room = gzip.compress(b"ab", mtime=0), UnpackBudget(1 << 20)
     assert response(member * 200_000, ("Content-Encoding", "gzip")).body(room) == b"ab" * 200_000
-    assert room.left == (1 << 20) - 400_000
+    assert room.remaining == (1 << 20) - 400_000
 
 
 @pytest.mark.long
@@ -60,10 +60,10 @@ def test_what_each_layer_gives_counts() -> None:
     room = UnpackBudget(1000)
     inner = zlib.compress(bytes(900))
     assert response(gzip.compress(inner), ("Content-Encoding", "deflate, gzip")).body(room) == bytes(900)
-    assert room.left == 100 - len(inner)
+    assert room.remaining == 100 - len(inner)
     with pytest.raises(FormatError, match="unpacks to more"):
         response(gzip.compress(bytes(MAX_BODY + 1)), ("Content-Encoding", "gzip")).body(room)
-    assert room.left <= 100 - len(inner) - MAX_BODY - 1
+    assert room.remaining <= 100 - len(inner) - MAX_BODY - 1
 
 
 def test_only_a_few_codings_are_undone() -> None:

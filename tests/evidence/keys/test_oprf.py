@@ -26,12 +26,12 @@ def test_points_are_those_of_the_standard(message: bytes) -> None:
 def test_both_sides_get_the_same_and_each_question_looks_new() -> None:
     b = OprfServer(b"k" * 48)
     first, second = OprfClient(b"work"), OprfClient(b"work")
-    assert first.sent() != second.sent()
-    assert first.output(b.answer(first.sent())) == second.output(b.answer(second.sent())) == b.output(b"work")
+    assert first.blind() != second.blind()
+    assert first.output(b.evaluate(first.blind())) == second.output(b.evaluate(second.blind())) == b.output(b"work")
     assert b.output(b"other") != b.output(b"work") != OprfServer(b"l" * 48).output(b"work")
 
 
 @pytest.mark.parametrize("x", [b"", b"\0", b"\xff" * 32, b"\0" * 31 + b"\1"], ids=repr)
 def test_what_is_no_point_is_refused(x: bytes) -> None:
     with pytest.raises(WrongUseError):
-        OprfServer(b"k" * 48).answer(x)
+        OprfServer(b"k" * 48).evaluate(x)

@@ -68,8 +68,8 @@ def test_another_program_makes_the_same() -> None:
     witness = LocalWitness("")
     signer = new_signer()
     note = sign_note("log.example", 3, b"\x07" * 32, signer).note
-    witness.know(format_verifier_key("log.example", signer.public_key))
-    status, answer = witness.asked_for(b"old 0\n\n" + note.encode())
+    witness.add_log(format_verifier_key("log.example", signer.public_key))
+    status, answer = witness.respond(b"old 0\n\n" + note.encode())
     assert status == 200
     assert verify_cosignature(parse_note(note + answer.decode()), witness.vkey).timestamp() == witness.time
     assert base64.b64decode(witness.vkey.split("+", 2)[2])[1:] == parse_cosigner_key(witness.vkey)[1]

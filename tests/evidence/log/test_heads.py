@@ -45,7 +45,7 @@ def test_a_log_whose_stored_checkpoint_is_missing_or_was_copied_signs_nothing_un
     copied.rename(head)
     with pytest.raises(BrokenHistoryError, match="was copied here"):
         log.checkpoint()
-    log.remember(signed)
+    log.store_checkpoint(signed)
     assert log.checkpoint().size == 3
 
 
@@ -86,8 +86,8 @@ def test_a_damaged_checkpoint_stops_signing(tmp_path: Path) -> None:
         with pytest.raises(BrokenHistoryError) as refused:
             log.checkpoint()
         assert refused.value.hint == UNSURE
-        assert log.head() is None
-    log.remember(signed)
+        assert log.read_stored_checkpoint() is None
+    log.store_checkpoint(signed)
     assert log.checkpoint().size == 4
 
 
@@ -103,7 +103,7 @@ def test_a_key_from_elsewhere_signs_nothing_without_what_was_signed_before(tmp_p
         with pytest.raises(BrokenHistoryError) as refused:
             each.checkpoint()
         assert refused.value.hint == UNSURE
-        each.remember(each.empty_head())
+        each.store_checkpoint(each.create_empty_checkpoint())
         assert each.checkpoint().size == 1
 
 
@@ -131,7 +131,7 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
         head.unlink(missing_ok=True)  # the checkpoint in the rows tells as well
     key, head_file = FileSigner(tmp_path / "log.pem"), FileCheckpointStore(head)
     renewed = Log(FolderLogStore(tmp_path / "log"), key, "b.org/log", head_file, [log.origin])
-    renewed.remember(renewed.empty_head())
+    renewed.store_checkpoint(renewed.create_empty_checkpoint())
     renewed.append(entries(1, 2))
     assert verify_note(renewed.checkpoint().note, renewed.vkey()).size == 3
 
@@ -160,7 +160,7 @@ def test_a_stat_that_is_broken_off_changes_nothing(tmp_path: Path, monkeypatch: 
         with pytest.raises(ServiceMissingError, match="stat"):
             log.checkpoint()
         with pytest.raises(ServiceMissingError, match="stat"):
-            log.remember(log.empty_head())
+            log.store_checkpoint(log.create_empty_checkpoint())
     assert head.read_bytes() == before
     assert log.checkpoint().size == 2
 
@@ -169,16 +169,16 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_does_not_count_as_copied
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, head = open_log(tmp_path)
-    read_file, heads = Path.read_text, iter([log.empty_head()])
+    read_file, heads = Path.read_text, iter([log.create_empty_checkpoint()])
 
     def read_text(path: Path, encoding: str) -> str:
         text = read_file(path, encoding)
         for log_head in heads:
-            log.remember(log_head)
+            log.store_checkpoint(log_head)
         return text
 
     monkeypatch.setattr(Path, "read_text", read_text)
-    stored_head = log.head()
+    stored_head = log.read_stored_checkpoint()
     assert stored_head is not None
     assert not stored_head.moved
     assert head.exists()
@@ -225,14 +225,14 @@ def test_a_checkpoint_is_created_once_and_can_be_replaced_and_set_aside_in_every
     log = open_restorable_log(tmp_path, machines("a"))
     log.append(entries(2))
     signed = log.checkpoint()
-    machines("a").begin(log.empty_head())
+    machines("a").begin(log.create_empty_checkpoint())
     stored_head = machines("a").read()
     assert stored_head is not None
     assert (stored_head.checkpoint, stored_head.moved) == (signed, False)
     machines("a").set_aside()
     assert machines("a").read() is None
     machines("a").write(signed)
-    assert log.head() is not None
+    assert log.read_stored_checkpoint() is not None
 
 
 def test_rows_that_were_restored_from_a_backup_sign_nothing_in_any_store(machines: Machines, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_bucket_set_back_with_the_rows_is_noticed_by_the_machine_that_remember
     assert elsewhere.checkpoint().size == 7
     with pytest.raises(BrokenHistoryError, match="aren't those"):
         back.check_history()
-    assert back.head() is not None
+    assert back.read_stored_checkpoint() is not None
     objects.put("log.head", older)  # the rows as before: nothing is missing, whatever the bucket contains
     log.append(entries(1, 80))
     assert log.checkpoint().size == 6
@@ -305,7 +305,7 @@ def test_a_process_whose_turn_is_over_replaces_no_newer_checkpoint_with_an_older
     other.append(entries(1, 1))
     newer = other.checkpoint()
     with pytest.raises(StorageError, match="by another process"):
-        late.remember(older)
+        late.store_checkpoint(older)
     stored_head = machines("c").read()
     assert stored_head is not None
     assert stored_head.checkpoint == newer
@@ -324,7 +324,7 @@ def test_the_checkpoint_of_a_data_folder_moves_into_the_bucket_with_its_bytes(sh
     shared("a").set_aside()
     with pytest.raises(BrokenHistoryError, match="is missing"):  # no machine knows what the bucket has lost
         open_restorable_log(tmp_path, shared("a")).check_history()
-    after.remember(after.empty_head())
+    after.store_checkpoint(after.create_empty_checkpoint())
     with pytest.raises(BrokenHistoryError, match="was copied here"):
         open_restorable_log(tmp_path, FileCheckpointStore(tmp_path / "copy.head")).check_history()
 
@@ -339,5 +339,5 @@ def test_an_unreadable_object_stops_signing_until_it_is_written_again(tmp_path: 
         with pytest.raises(BrokenHistoryError) as refused:
             log.check_history()
         assert refused.value.hint == UNSURE
-    log.remember(signed)
+    log.store_checkpoint(signed)
     log.check_history()

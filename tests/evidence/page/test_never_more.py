@@ -132,7 +132,7 @@ def test_of_nothing_that_fails_the_page_says_that_it_passed(
     assert sum(map(len, by_trust.values())) >= 1200
     wrong = {}
     for pinned, places in by_trust.items():
-        page.pin(Trust.from_json(pinned))
+        page.use_trust_list(Trust.from_json(pinned))
         paths = list(places)
         for start in range(0, len(paths), AT_ONCE):
             for path, result in read_results(page, paths[start : start + AT_ONCE]).items():

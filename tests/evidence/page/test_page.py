@@ -97,7 +97,7 @@ def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Pa
     assert "python3 -I verify.py" in page.text
     for word in ("Complete", "existed no later than", "All checks passed"):
         assert word not in page.text
-    heading = str(page.tab.ask(f"{RESULT}.querySelector('h2').textContent"))
+    heading = str(page.tab.evaluate(f"{RESULT}.querySelector('h2').textContent"))
     assert heading
     assert "holds" not in heading
 
@@ -150,9 +150,9 @@ def test_facts_of_another_case_and_a_decision_by_nobody_fail(
 
     whole = read_files(scene.write(tmp_path / "whole.zip"))
     files, trust = forge_bundle(scene, whole, Invention(facts=lie))
-    page.pin(trust)
+    page.use_trust_list(trust)
     outcome, states = page.check(write_zip(tmp_path / "case.zip", files))
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
     assert (outcome, states[check]) == ("failed", "failed")
     assert verify_in_python(tmp_path / "case.zip", trust)[1][check] == "failed"
 
@@ -171,9 +171,9 @@ FACTS = {
 @pytest.mark.parametrize("name", FACTS)
 def test_facts_that_have_not_their_form_fail(scene: Scene, page: Page, bundle: Path, tmp_path: Path, name: str) -> None:
     files, trust = forge_bundle(scene, read_files(bundle), Invention(facts=lambda facts, *_: FACTS[name](facts)))
-    page.pin(trust)
+    page.use_trust_list(trust)
     outcome, states = page.check(write_zip(tmp_path / "facts.zip", files))
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
     assert (outcome, states["facts"]) == ("failed", "failed")
 
 
@@ -194,10 +194,10 @@ def test_what_was_tampered_with_fails_by_name(
 ) -> None:
     change, check = BROKEN[what]
     proofs, trust = cosigned
-    page.pin(trust)
+    page.use_trust_list(trust)
     whole = read_files(scene.write(tmp_path / "whole.zip", proofs))
     outcome, states = page.check(write_zip(tmp_path / "changed.zip", update_bag(change(whole))))
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
     assert (outcome, states[check]) == ("failed", "failed")
 
 
@@ -227,7 +227,7 @@ def test_a_cosignature_counts_as_often_as_the_list_asks(
     scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], bundle: Path, tmp_path: Path
 ) -> None:
     proofs, trust = cosigned
-    page.pin(trust)
+    page.use_trust_list(trust)
     outcome, states = page.check(scene.write(tmp_path / "cosigned.zip", proofs))
     assert (outcome, states["cosigned"], states["anchor:checkpoint-test-witness.cosigned"]) == (
         "holds", "passed", "passed"
@@ -235,7 +235,7 @@ def test_a_cosignature_counts_as_often_as_the_list_asks(
     assert "cosigned the checkpoint of" in page.text
     outcome, states = page.check(bundle)
     assert (outcome, states["cosigned"]) == ("incomplete", "not checked")
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
     outcome, states = page.check(tmp_path / "cosigned.zip")
     assert states["anchor:checkpoint-test-witness.cosigned"] == "not checked"
 
@@ -244,9 +244,9 @@ def test_a_cosignature_counts_as_often_as_the_list_asks(
 def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
     scene: Scene, page: Page, bundle: Path, tmp_path: Path
 ) -> None:
-    page.pin(load_trust())
+    page.use_trust_list(load_trust())
     outcome, states = page.check(bundle)
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
     assert (outcome, states["key"], states["checkpoint"]) == ("incomplete", "not checked", "not checked")
     (tmp_path / "forger").mkdir()
     forger = make_scene(tmp_path / "forger", seed=2).write(tmp_path / "forged.zip")
@@ -262,10 +262,10 @@ def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, pag
         (replace(key, owner="Bob"), "failed", "failed"),
         (replace(key, revoked=now() + timedelta(days=1)), "incomplete", "not checked"),
     ):
-        page.pin(replace(scene.trust, keys=(other,)))
+        page.use_trust_list(replace(scene.trust, keys=(other,)))
         result, states = page.check(bundle)
         assert (result, states["key"]) == (outcome, state)
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
 
 
 @pytest.mark.long
@@ -273,7 +273,7 @@ def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: 
     device, [key] = KeySigner(Ed25519PrivateKey.generate()), scene.trust.keys
     of_device = replace(key, public=device.public_key, use="device")
     name = f"countersignature:{device.public_key.hex()[:16]}"
-    good, junk = device.sign(scene.sealed.manifest.to_json()), bytes(64)
+    good, junk = device.sign(scene.sealed_case.manifest.to_json()), bytes(64)
     for pinned, signature, state in (
         (of_device, good, "passed"),
         (of_device, junk, "failed"),
@@ -281,10 +281,10 @@ def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: 
         (replace(of_device, revoked=now()), good, "not checked"),
         (key, good, "not checked"),
     ):
-        page.pin(replace(scene.trust, keys=(key, pinned)))
+        page.use_trust_list(replace(scene.trust, keys=(key, pinned)))
         proofs = replace(scene.proofs, countersignatures=(CounterSignature(device.public_key, signature),))
         assert page.check(scene.write(tmp_path / "signed.zip", proofs))[1][name] == state
-    page.pin(scene.trust)
+    page.use_trust_list(scene.trust)
 
 
 @pytest.mark.long
@@ -324,7 +324,7 @@ def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
 def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
     bad = write_zip(tmp_path / "bad.zip", flip_bit("data/work/01.jpg")(read_files(bundle)))
     assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
-    assert page.tab.ask(f"{RESULT}.dataset.outcome") == "failed"
+    assert page.tab.evaluate(f"{RESULT}.dataset.outcome") == "failed"
 
 
 @pytest.mark.long
@@ -343,15 +343,15 @@ def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
     page.check(bundle)
     images = f"[...{RESULT}.querySelectorAll('img')].map((one) => [one.alt, one.naturalWidth])"
     page.tab.wait(f"{images}.every(([, width]) => width)")
-    displayed = dict(page.tab.ask(images))
+    displayed = dict(page.tab.evaluate(images))
     assert displayed["Registered"] == 160
     assert displayed["Found, sighting 1"] == 80
     assert {"Match 1, side by side", "Match 1, overlay"} <= set(displayed)
-    assert page.tab.ask(f"{RESULT}.querySelector('a').textContent") == "Open the exhibit sheet (PDF)"
+    assert page.tab.evaluate(f"{RESULT}.querySelector('a').textContent") == "Open the exhibit sheet (PDF)"
     changed = flip_bit("data/work/01.jpg")(flip_bit("data/exhibit.pdf")(read_files(bundle)))
     page.check(write_zip(tmp_path / "b.zip", changed))
-    assert "Registered" not in dict(page.tab.ask(images))
-    assert page.tab.ask(f"{RESULT}.querySelectorAll('a').length") == 0
+    assert "Registered" not in dict(page.tab.evaluate(images))
+    assert page.tab.evaluate(f"{RESULT}.querySelectorAll('a').length") == 0
 
 
 @pytest.mark.long
@@ -376,14 +376,14 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
     ):
         assert words in page.text, words
     assert "\u202e" not in page.text
-    displayed = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
+    displayed = page.tab.evaluate(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
     assert displayed == ["Verify an Exhibit bundle", 0]
 
 
 @pytest.mark.long
 def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checked(page: Page, bundle: Path) -> None:
     page.check(bundle)
-    values = page.tab.ask(
+    values = page.tab.evaluate(
         f"[...{RESULT}.querySelectorAll('dd > .said')].map((one) => "
         "[one.parentElement.previousElementSibling.textContent, one.textContent])"
     )
@@ -391,7 +391,7 @@ def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checke
     assert rows["Decision"] == rows["Claimant"] == rows["Author"] == "declared; not checked here"
     assert rows["Site"] == rows["Page URL"] == rows["First retrieved at"]
     assert rows["Site"] == "recorded by the installation; not checked here"
-    assert page.tab.ask(
+    assert page.tab.evaluate(
         f"[...{RESULT}.querySelectorAll('section')].filter((one) => "
         "one.textContent.startsWith('Content of the sealed record')).every((one) => "
         "one.querySelectorAll('dd').length === one.querySelectorAll('.said').length)"
@@ -402,12 +402,12 @@ def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checke
 
 @pytest.mark.long
 def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
-    assert page.tab.ask("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
-    page.tab.ask(
+    assert page.tab.evaluate("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
+    page.tab.evaluate(
         "(() => { const script = document.createElement('script'); script.textContent = 'document.title = \"owned\"';"
         " document.body.append(script); })()"
     )
-    assert page.tab.ask("document.title") != "owned"
+    assert page.tab.evaluate("document.title") != "owned"
 
 
 @pytest.mark.long
@@ -428,12 +428,12 @@ def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
 @pytest.mark.long
 def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page, bundle: Path) -> None:
     page.check(bundle)
-    nameless = page.tab.ask(
+    nameless = page.tab.evaluate(
         "[...document.querySelectorAll('input, a, summary')].filter((one) => one.tabIndex < 0 || "
         "!(one.textContent.trim() || (one.labels && [...one.labels].some((label) => label.textContent.trim())))).length"
     )
     assert nameless == 0
-    assert page.tab.ask("document.activeElement.getAttribute('aria-label')") == "Verdict"
+    assert page.tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Verdict"
 
 
 @pytest.mark.long
@@ -455,13 +455,13 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
         replace(trust, keys=(replace(key, public=bytes(32)),)),
     ]
     for data in [*slips, *(trust_list.to_json() for trust_list in wrong_lists)]:
-        assert "cannot be used" in page.offer(data), data[:200]
-    assert "is now used" in page.offer(json.dumps(plain, indent=2).encode())
-    assert "is now used" in page.offer(page.trust.to_json())
+        assert "cannot be used" in page.select_trust_list(data), data[:200]
+    assert "is now used" in page.select_trust_list(json.dumps(plain, indent=2).encode())
+    assert "is now used" in page.select_trust_list(page.trust.to_json())
 
 
 @pytest.mark.long
 def test_a_trust_list_in_which_a_key_has_two_names_is_refused(scene: Scene, page: Page) -> None:
     for what, (trust, lines) in conflicting_trust_lists(scene.trust).items():
-        message = page.offer(trust.to_json())
+        message = page.select_trust_list(trust.to_json())
         assert all(line in message for line in lines), (what, message)

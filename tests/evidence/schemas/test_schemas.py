@@ -60,7 +60,7 @@ def test_the_shipped_trust_list_is_valid_by_its_schema() -> None:
 @pytest.mark.long
 def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
-    documents = {"facts": to_plain(scene.facts), "manifest": to_plain(scene.sealed.manifest)}
+    documents = {"facts": to_plain(scene.facts), "manifest": to_plain(scene.sealed_case.manifest)}
     for name, plain in documents.items():
         validator = jsonschema.Draft202012Validator(shipped(name))
         assert list(validator.iter_errors(plain)) == []

@@ -95,7 +95,7 @@ class Field:
 
     scene: Scene
     renewed: RenewedBundle
-    seen: ConfirmedBundle
+    cocaptured: ConfirmedBundle
     folder: Path
 
     @property
@@ -154,7 +154,7 @@ def own_checkpoint(scene: Scene) -> str:
 
 
 def manifest_of(scene: Scene) -> str:
-    return scene.sealed.manifest.to_json().decode()
+    return scene.sealed_case.manifest.to_json().decode()
 
 
 def with_anchors(scene: Scene, *added: AnchorProof) -> Proofs:
@@ -341,7 +341,7 @@ def of_kind(scene: Scene, *names: str) -> list[AnchorProof]:
 def add_countersignature(key: KeySigner, *pins: TrustedKey, other: bytes = b"", name: str = "") -> Make:
     def make(field: Field) -> Forgery:
         scene = field.scene
-        data = other or scene.sealed.manifest.to_json()
+        data = other or scene.sealed_case.manifest.to_json()
         proofs = replace(scene.proofs, countersignatures=(CounterSignature(key.public_key, key.sign(data)),))
         trust = replace(scene.trust, keys=(*scene.trust.keys, *pins))
         if not name:
@@ -370,16 +370,16 @@ STEM = DEVICE.public_key.hex()[:16]
 
 
 def change_cocapture(change: Callable[[ConfirmedBundle], tuple[Files, Trust]]) -> Make:
-    return lambda field: change(field.seen)
+    return lambda field: change(field.cocaptured)
 
 
 def replace_statements(cocaptured: ConfirmedBundle, *answers: Any, trust: Trust | None = None) -> tuple[Files, Trust]:  # noqa: ANN401
-    return cocaptured.lie(*answers), trust or cocaptured.trust
+    return cocaptured.seal_answers(*answers), trust or cocaptured.trust
 
 
 def _forge_own_checkpoint(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Seal the case with a stranger's key, under a checkpoint in the pinned log's name that another key signed."""
-    files = cocaptured.lie(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said)))
+    files = cocaptured.seal_answers(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.statement)))
     head = sign_note(OWN, 1, bytes(32), STRANGER).note
     return update_bag({**files, "proofs/log/checkpoint": head.encode()}), cocaptured.trust
 
@@ -389,8 +389,8 @@ def _remove_page_text(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     first_page, other = b'<img src="field.jpg">', b'<img src="field.jpg"><img src="other.jpg">'
     assert extract_text(first_page) == extract_text(other) == b""
 
-    page = replace(cocaptured.said.page, sha256=Digest.of(other))
-    statement = replace(cocaptured.said, page=page, text=Digest.of(extract_text(other)))
+    page = replace(cocaptured.statement.page, sha256=Digest.of(other))
+    statement = replace(cocaptured.statement, page=page, text=Digest.of(extract_text(other)))
     changed = replace(cocaptured, files={**cocaptured.files, CAPTURED[2]: first_page})
 
     data = Cocapture(CHALLENGE, (changed.answer(seal_statement(cocaptured.log, statement)),)).to_json()
@@ -399,7 +399,7 @@ def _remove_page_text(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
 
 def _change_requester(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Present a statement for another installation, whose name is in an unsigned checkpoint."""
-    statement = replace(cocaptured.said, asked_by="log.stranger.example")
+    statement = replace(cocaptured.statement, asked_by="log.stranger.example")
     data = Cocapture(CHALLENGE, (cocaptured.answer(seal_statement(cocaptured.log, statement)),)).to_json()
 
     def lie(facts: dict[str, Any], files: Files) -> None:
@@ -415,10 +415,10 @@ def _add_statement_by(cocaptured: ConfirmedBundle, again: Log) -> tuple[Files, T
     """Have the partner's log and a second one make the statement, both pinned as run by the same operator."""
     pins = (*cocaptured.trust.partners, replace(cocaptured.trust.partners[0], vkey=again.vkey()))
     answers = (
-        cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said)),
-        cocaptured.answer(seal_statement(again, cocaptured.said), log=again.vkey()),
+        cocaptured.answer(seal_statement(cocaptured.log, cocaptured.statement)),
+        cocaptured.answer(seal_statement(again, cocaptured.statement), log=again.vkey()),
     )
-    return cocaptured.lie(*answers), replace(cocaptured.trust, partners=pins)
+    return cocaptured.seal_answers(*answers), replace(cocaptured.trust, partners=pins)
 
 
 def _one_partner_by_two_names(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
@@ -436,17 +436,17 @@ def _two_partners_of_one(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
 def _partner_as_log(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Pin the partner's log only as a log of seals, and not as a partner's."""
     log = TrustedLog(cocaptured.log.vkey(), development=True, label=LABEL)
-    return cocaptured.lie(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.said))), replace(
+    return cocaptured.seal_answers(cocaptured.answer(seal_statement(cocaptured.log, cocaptured.statement))), replace(
         cocaptured.trust, partners=(), logs=(*cocaptured.trust.logs, log)
     )
 
 
 def _sign_checkpoint_twice(cocaptured: ConfirmedBundle) -> tuple[Files, Trust]:
     """Add an invalid second signature of its key to the partner's checkpoint."""
-    statement = seal_statement(cocaptured.log, cocaptured.said)
+    statement = seal_statement(cocaptured.log, cocaptured.statement)
     identity = compute_key_id(ORIGIN, cocaptured.key.public_key)
     line = base64.b64encode(identity + bytes(64)).decode()
-    return cocaptured.lie(
+    return cocaptured.seal_answers(
         cocaptured.answer(replace(statement, checkpoint=f"{statement.checkpoint}— {ORIGIN} {line}\n"))
     ), cocaptured.trust
 
@@ -642,7 +642,7 @@ FORGERIES: dict[str, tuple[Make, Expectation]] = {
     ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (
-        revoke_key(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed.seal]),
+        revoke_key(lambda scene: [one for one in of_kind(scene, "rfc3161") if one.digest == scene.sealed_case.seal]),
         {"revoked": "failed"},
     ),
     "a revoked key and a witness that nobody pinned": (
@@ -963,7 +963,7 @@ def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), STRANGER, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
-    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed_case))
     return write_both(field, folder, scene, replace(scene.trust, logs=()), Proofs(entry))
 
 
@@ -972,19 +972,22 @@ def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Tru
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), scene.log_key, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
-    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed_case))
     line = sign_text(parse_note(entry.checkpoint).body, scene.log.origin, STRANGER).rpartition("\n\n")[2]
     return write_both(field, folder, scene, None, Proofs(replace(entry, checkpoint=entry.checkpoint + line)))
 
 
 def _forked_partner(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
     """Give each bundle another history of a partner's log."""
-    cocaptured, paths = field.seen, []
+    cocaptured, paths = field.cocaptured, []
     for story in ("A", "B"):
         log = create_log(folder / story, ORIGIN, cocaptured.key)
         append_entry(log, EntryType.SLICE, {"story": story})
         paths.append(
-            write_zip(folder / f"{story}.zip", cocaptured.lie(cocaptured.answer(seal_statement(log, cocaptured.said))))
+            write_zip(
+                folder / f"{story}.zip",
+                cocaptured.seal_answers(cocaptured.answer(seal_statement(log, cocaptured.statement))),
+            )
         )
     return paths[0], paths[1], cocaptured.trust
 

@@ -55,7 +55,7 @@ def test_a_match_whose_picture_was_left_out_is_not_shown(scene: Scene, tmp_path:
 
 
 def test_nothing_else_can_be_left_out_nor_what_is_sealed(scene: Scene) -> None:
-    page = next(file for file in scene.sealed.manifest.files if file.role == "page")
+    page = next(file for file in scene.sealed_case.manifest.files if file.role == "page")
     absence = LeftOutFacts(page.path, "page", page.sha256, Absence.PURGED, SINCE)
     other = replace(absence, file="data/facts.json")
     picture = replace(absence, file=scene.facts.work.pictures[0].file, digest=Digest.of(b"another"))

@@ -25,7 +25,7 @@ def split_view(scene: Scene, folder: Path, first: bytes, entries: int, name: str
     """Put the same seal into a log of the same name and key with other entries before it."""
     log = Log(FolderLogStore(folder / "other"), scene.log_key, name or scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), first) for _ in range(entries)])
-    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(log, EntryType.SEAL, seal_opening(scene.sealed_case))
     return replace(scene, log=log, proofs=Proofs(entry))
 
 
@@ -66,7 +66,7 @@ def test_the_command_ends_with_1_and_prints_both_notes(
 
 def test_a_log_that_only_grows_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     assert scene.proofs.entry is not None
-    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(scene.sealed))
+    entry = append_entry(scene.log, EntryType.SEAL, seal_opening(scene.sealed_case))
     size = scene.proofs.entry.size
     proofs = Proofs(entry, (ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))),))
     verdicts = verify_both(scene, replace(scene, proofs=proofs), tmp_path)

@@ -88,7 +88,7 @@ def place_in(scene: Scene, name: str, data: bytes) -> int:
         return data.index(b"\n", data.index(b"\n") + 1) + 5
     if name.endswith("ledger.json"):  # a changed header is another block, which is not pinned
         return data.index(b'"nodes":["') + 20
-    return data.index(scene.sealed.seal.raw) if name.endswith(".tsr") else len(data) // 2
+    return data.index(scene.sealed_case.seal.raw) if name.endswith(".tsr") else len(data) // 2
 
 
 @pytest.mark.parametrize("name", sorted(FITTED))

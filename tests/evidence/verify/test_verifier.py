@@ -40,7 +40,7 @@ def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle:
     verdict = Verifier(scene.trust, MAKERS).verify(bundle)
     assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest", UNPINNED}
     assert verdict.outcome is ExitCode.DONE
-    assert verdict.seal == scene.sealed.seal
+    assert verdict.seal == scene.sealed_case.seal
     assert verdict.existed_by is not None
     assert now() - verdict.existed_by < timedelta(hours=1)
     require(verdict)
@@ -166,7 +166,7 @@ class TestTheVerifierInside:
             done = self.run(*arguments, cwd=unpacked)
             assert done.returncode == 0, done.stdout + done.stderr
             assert done.stdout.count("passed ") == 7
-            assert scene.sealed.seal.hex in done.stdout
+            assert scene.sealed_case.seal.hex in done.stdout
 
     @pytest.mark.parametrize(
         ("name", "check"),
@@ -189,7 +189,7 @@ class TestTheVerifierInside:
         assert f"FAILED       {check}" in done.stdout
         assert "Traceback" not in done.stdout + done.stderr
 
-    def test_it_refuses_what_is_no_bundle_in_words(self, unpacked: Path, tmp_path: Path) -> None:
+    def test_it_refuses_files_that_are_not_bundles_with_a_message(self, unpacked: Path, tmp_path: Path) -> None:
         (tmp_path / "text.zip").write_text("no")
         assert self.run(tmp_path / "text.zip", cwd=unpacked).returncode == 2
         assert self.run(tmp_path / "nowhere", cwd=unpacked).returncode == 2
@@ -212,12 +212,12 @@ class TestTheCommand:
         assert "match:01" in out
         assert "existed no later than" in out
 
-    def test_json_tells_the_same_to_programs(
+    def test_json_contains_the_same_results(
         self, scene: Scene, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["verify", str(bundle), "--json", "--trust", self.trust(scene, tmp_path)]) == 0
         plain = json.loads(capsys.readouterr().out)
-        assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed.seal.hex)
+        assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed_case.seal.hex)
         assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_REMADE
         grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
         assert list(grades) == ["bytes", "owner", "capture", "match", "decision", "log", "time", "sheet"]

@@ -142,7 +142,7 @@ def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
     store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
     assert error_message(partial(store.put, BYTES)) == FULL
-    s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
+    s3.send_request("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
 
 

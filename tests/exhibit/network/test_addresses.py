@@ -57,7 +57,7 @@ def test_an_address_is_read_as_the_standard_reads_it(case: dict[str, Any]) -> No
 
 
 def test_a_browser_reads_every_address_alike(browser: Chromium) -> None:
-    parsed = browser.tab().ask(f"({BROWSERS})({json.dumps(CASES['read'])})")
+    parsed = browser.tab().evaluate(f"({BROWSERS})({json.dumps(CASES['read'])})")
     assert len(parsed) == len(CASES["read"]) >= 150
     for case, parsed_url in zip(CASES["read"], parsed, strict=True):
         if "chromium" in case:

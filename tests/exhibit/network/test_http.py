@@ -36,10 +36,10 @@ PICTURE = bytes(range(256)) * 40
 class _Site(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     stop = threading.Event()
-    seen: list[tuple[str, str, str]] = []
+    received: list[tuple[str, str, str]] = []
 
     def do_GET(self) -> None:
-        self.seen.append((self.path, self.headers["Host"], self.headers["User-Agent"]))
+        self.received.append((self.path, self.headers["Host"], self.headers["User-Agent"]))
         name, _, rest = self.path[1:].partition("?")
         getattr(self, f"_{name}")(unquote(rest))
 
@@ -121,7 +121,7 @@ def _serve(context: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServe
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     _Site.stop.clear()
-    _Site.seen.clear()
+    _Site.received.clear()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -151,7 +151,7 @@ def test_an_allowed_page_is_fetched_with_its_facts(site: str, session: requests.
     assert facts.certificates == ()
     assert site.endswith(f":{facts.port}")
     assert connection_facts(response) == facts
-    assert _Site.seen == [("/picture", site.removeprefix("http://"), USER_AGENT)]
+    assert _Site.received == [("/picture", site.removeprefix("http://"), USER_AGENT)]
 
 
 def test_without_the_setting_private_addresses_are_refused_and_nothing_arrives(site: str) -> None:
@@ -160,7 +160,7 @@ def test_without_the_setting_private_addresses_are_refused_and_nothing_arrives(s
             with pytest.raises(RefusedError) as refused:
                 strict.get(f"{url}/picture")
             assert refused.value.reason == "private-address"
-    assert _Site.seen == []
+    assert _Site.received == []
 
 
 @pytest.mark.parametrize("kind", ["redirect", "endless_redirect"])
@@ -214,7 +214,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     assert read_limited(response, 20_000) == PICTURE
     assert resolved == ["rebinding.test"]
     assert connection_facts(response).answers == ("127.0.0.1",)
-    assert _Site.seen[0][1].startswith("rebinding.test:")
+    assert _Site.received[0][1].startswith("rebinding.test:")
     with guarded_session(LOOPBACK) as later, pytest.raises(RefusedError) as refused:
         later.get(f"{url}/picture")
     assert refused.value.reason == "private-address"

@@ -103,7 +103,7 @@ def inks_of(levels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rendered_pixels(tab: Tab, data: bytes, kind: str) -> NDArray[np.uint8]:
-    png = tab.ask(f"show('{base64.b64encode(data).decode()}', 'image/{kind}')")
+    png = tab.evaluate(f"show('{base64.b64encode(data).decode()}', 'image/{kind}')")
     return np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGB"))
 
 

@@ -211,7 +211,7 @@ def test_stored_pairs_are_listed_beside_the_measurements_and_change_none_of_them
         (stranger, Judgement.COPY),
         (own, Judgement.DIFFERENT),
     ):
-        pairs.keep(own, copy, label, explain(copy, {0: extract(own)}), about=f"pair {label}", by="Ann")
+        pairs.add(own, copy, label, explain(copy, {0: extract(own)}), about=f"pair {label}", by="Ann")
     told_beside = replace(outcome, kept=tuple(measure_filed_pairs(pairs)))
     decisions = [pair.verification.decision for pair in told_beside.kept]
     assert decisions == [Decision.CERTAIN, Decision.NONE, Decision.CERTAIN]

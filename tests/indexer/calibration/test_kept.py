@@ -20,7 +20,7 @@ SAMPLE_EXPLANATION: Explanation[int] = Explanation(
 
 def store_pair(folder: Path, copy: bytes, label: Judgement, about: str = "ours / theirs") -> FiledPairs:
     pairs = FiledPairs(folder)
-    pairs.keep(ORIGINAL, copy, label, SAMPLE_EXPLANATION, about=about, by="Ann")
+    pairs.add(ORIGINAL, copy, label, SAMPLE_EXPLANATION, about=about, by="Ann")
     return pairs
 
 
@@ -30,7 +30,7 @@ def test_a_pair_is_kept_with_its_bytes_and_what_is_said_of_it(tmp_path: Path) ->
     assert (pair.said, pair.decision, pair.by) == ("copy", "none", "Ann")
     assert (pair.original, pair.copy) == (Digest.of(ORIGINAL).hex, Digest.of(COPY).hex)
     assert pair.about == "ours.jpg, / the irs.jpg"
-    assert pairs.files_of(pair) == (ORIGINAL, COPY)
+    assert pairs.read_files(pair) == (ORIGINAL, COPY)
 
 
 def test_the_newest_word_on_a_pair_counts(tmp_path: Path) -> None:
@@ -43,21 +43,21 @@ def test_the_newest_word_on_a_pair_counts(tmp_path: Path) -> None:
 def test_what_is_purged_takes_its_pairs_along(tmp_path: Path) -> None:
     pairs = store_pair(tmp_path, COPY, Judgement.COPY)
     store_pair(tmp_path, OTHER, Judgement.COPY)
-    pairs.forget(Digest.of(COPY))
+    pairs.remove_picture(Digest.of(COPY))
     (pair,) = pairs.pairs()
-    assert pairs.files_of(pair) == (ORIGINAL, OTHER)
+    assert pairs.read_files(pair) == (ORIGINAL, OTHER)
     assert not [path for path in tmp_path.rglob("*") if path.name == Digest.of(COPY).hex]
     assert Digest.of(COPY).hex not in (tmp_path / FOLDER / "pairs.csv").read_text()
 
 
 def test_nothing_is_made_where_nothing_was_kept(tmp_path: Path) -> None:
     assert FiledPairs(tmp_path).pairs() == []
-    FiledPairs(tmp_path).forget(Digest.of(COPY))
+    FiledPairs(tmp_path).remove_picture(Digest.of(COPY))
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
     unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
     with pytest.raises(RefusedError, match="can be read"):
-        FiledPairs(tmp_path).keep(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")
+        FiledPairs(tmp_path).add(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")
     assert not list(tmp_path.iterdir())

@@ -52,15 +52,15 @@ def test_too_few_photographs_are_refused() -> None:
 class Indifferent(Descriptor):
     """A network that returns the same vector for every image."""
 
-    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.ones(self.card.width, ready.dtype)
 
 
 class Broken(Indifferent):
     """A network that returns NaN."""
 
-    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
-        return super().given(ready) * np.nan
+    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+        return super().run(ready) * np.nan
 
 
 @pytest.mark.long

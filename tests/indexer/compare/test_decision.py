@@ -51,7 +51,7 @@ def test_the_figures_that_decided_come_along_and_whoever_has_them_can_do_the_sum
         result.in_place,
         result.drift,
     )
-    figures = Figures.told(json.loads(json.dumps(result.figures)))
+    figures = Figures.from_dict(json.loads(json.dumps(result.figures)))
     assert result.related == pytest.approx(shipped().related.odds(figures), abs=1e-4)
     assert result.exposure == pytest.approx(shipped().exposure.odds(figures), abs=1e-4)
     assert reject_at_glance(crop, registered) is None

@@ -49,7 +49,7 @@ def test_among_more_works_more_is_needed() -> None:
 
 def test_the_sum_is_listed_term_by_term() -> None:
     for question in (shipped().related, shipped().exposure):
-        assert question.intercept + sum(question.sum_of(COPY).values()) == pytest.approx(question.odds(COPY))
+        assert question.intercept + sum(question.summands(COPY).values()) == pytest.approx(question.odds(COPY))
     assert TERMS.keys() <= FIGURES.keys()
 
 

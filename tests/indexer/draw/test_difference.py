@@ -14,7 +14,9 @@ def test_a_difference_marks_exactly_what_was_added() -> None:
     picture = PICTURE.copy()
     ImageDraw.Draw(picture).rectangle((200, 150, 279, 199), fill="white")
     drawn_pair = build_pair(ImageOps.mirror(picture), MIRRORED)
-    changed, inside = find_differences(drawn_pair, drawn_pair.found.shown(drawn_pair.found.frame, (480, 360)))
+    changed, inside = find_differences(
+        drawn_pair, drawn_pair.found_source.render(drawn_pair.found_source.frame, (480, 360))
+    )
     assert inside.all()
     added = np.zeros((360, 480), bool)
     added[150:200, 200:280] = True
@@ -38,7 +40,9 @@ def test_a_difference_forgives_light_colour_size_and_compression() -> None:
         (encoded(PICTURE.resize((240, 180), Image.Resampling.LANCZOS), "JPEG", 85), smaller),
     ):
         drawn_pair = build_pair(picture, transform)
-        changed, _ = find_differences(drawn_pair, drawn_pair.found.shown(drawn_pair.found.frame, (480, 360)))
+        changed, _ = find_differences(
+            drawn_pair, drawn_pair.found_source.render(drawn_pair.found_source.frame, (480, 360))
+        )
         assert changed.mean() < 0.01
 
 

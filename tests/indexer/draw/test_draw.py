@@ -14,8 +14,8 @@ from tests.assets.textured import encoded
 @pytest.mark.parametrize("view", View)
 def test_the_same_input_gives_the_same_bytes(view: View) -> None:
     small = encoded(PICTURE.crop(CROP))
-    assert draw(view, Pair.of(small, small, build_verification(IDENTITY))) == draw(
-        view, Pair.of(small, small, build_verification(IDENTITY))
+    assert draw(view, Pair.from_verification(small, small, build_verification(IDENTITY))) == draw(
+        view, Pair.from_verification(small, small, build_verification(IDENTITY))
     )
 
 
@@ -23,7 +23,12 @@ def test_the_same_input_gives_the_same_bytes(view: View) -> None:
 def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> None:
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
-        assert max(drawing_pixels(view, Pair.of(large, large, build_verification(IDENTITY, IDENTITY))).shape) <= 1600
+        assert (
+            max(
+                drawing_pixels(view, Pair.from_verification(large, large, build_verification(IDENTITY, IDENTITY))).shape
+            )
+            <= 1600
+        )
 
 
 def test_noise_is_drawn_too() -> None:
@@ -34,7 +39,7 @@ def test_noise_is_drawn_too() -> None:
 @pytest.mark.parametrize("view", View)
 def test_what_is_drawn_small_shows_what_the_large_drawing_shows(view: View) -> None:
     large = encoded(PICTURE.resize((1600, 1200)), "JPEG")
-    pairs = [Pair.of(large, large, build_verification(IDENTITY), side=side) for side in (1600, 400)]
+    pairs = [Pair.from_verification(large, large, build_verification(IDENTITY), side=side) for side in (1600, 400)]
     whole, small = (Image.open(BytesIO(data)) for data in (draw(view, pairs[0]), draw_small(view, pairs[1])))
     assert max(small.size) == 400
     again = whole.resize(small.size, Image.Resampling.LANCZOS)
@@ -49,7 +54,9 @@ def test_odd_transforms_are_drawn_too(view: View) -> None:
     behind = np.array([[1, 0, 0], [0, 1, 0], [-0.024, 0, 1]])
     apart = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
     for transform in (horizon, behind, apart):
-        assert max(drawing_pixels(view, Pair.of(small, small, build_verification(transform))).shape) <= 1600
+        assert (
+            max(drawing_pixels(view, Pair.from_verification(small, small, build_verification(transform))).shape) <= 1600
+        )
 
 
 def test_files_are_written_as_their_names_end() -> None:

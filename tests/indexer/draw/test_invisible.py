@@ -17,7 +17,7 @@ def pair_of(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
     """Return a pair of images of one size, the sighted one shifted to the right by this many pixels."""
     transform = ((1.0, 0.0, shift), SAME[1], SAME[2])
     verification = Verification(Decision.CERTAIN, 0, 0, 1.0, transform, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
-    return Pair.of(found, registered, verification)
+    return Pair.from_verification(found, registered, verification)
 
 
 def test_by_chance_a_picture_agrees_no_oftener_than_is_said() -> None:

@@ -12,24 +12,24 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:
     with pytest.raises(UnreadablePictureError):
         build_pair(b"nothing", IDENTITY)
     with pytest.raises(UnreadablePictureError):
-        Pair.of(DATA, b"nothing", build_verification(IDENTITY))
+        Pair.from_verification(DATA, b"nothing", build_verification(IDENTITY))
     with pytest.raises(WrongUseError):
         build_pair(PICTURE, np.zeros((3, 3)))
 
 
 def test_what_is_shown_twice_in_one_size_is_resized_once() -> None:
-    source = build_pair(PICTURE, IDENTITY).found
-    half = source.shown(source.frame, (240, 180))
-    assert half.pixels is source.shown(source.frame, (240, 400)).pixels
-    assert half.pixels is not source.shown(source.frame, (120, 90)).pixels
+    source = build_pair(PICTURE, IDENTITY).found_source
+    half = source.render(source.frame, (240, 180))
+    assert half.pixels is source.render(source.frame, (240, 400)).pixels
+    assert half.pixels is not source.render(source.frame, (120, 90)).pixels
     assert half.pixels.shape == (180, 240, 3)
 
 
 @pytest.mark.parametrize("view", View)
 def test_pieces_that_lie_or_reach_beyond_the_found_picture_are_drawn_as_far_as_they_are_there(view: View) -> None:
     moved = [Piece((120 * n, 0, 120 * n + 120, 360), ((1, 0, 300 * (n - 1)), (0, 1, 0), (0, 0, 1))) for n in range(4)]
-    drawn_pair = Pair.of(DATA, DATA, build_verification(IDENTITY, pieces=moved))
+    drawn_pair = Pair.from_verification(DATA, DATA, build_verification(IDENTITY, pieces=moved))
     assert drawing_pixels(view, drawn_pair).size
-    shown_view = drawn_pair.registered.shown(drawn_pair.registered.frame, (480, 360))
-    _, point = drawn_pair.laid(drawn_pair.first, shown_view)
+    shown_view = drawn_pair.registered_source.render(drawn_pair.registered_source.frame, (480, 360))
+    _, point = drawn_pair.warp_found(drawn_pair.first, shown_view)
     assert [bool(point[:, x].all()) for x in (60, 180, 270, 330, 420)] == [True, True, False, True, False]

@@ -21,7 +21,9 @@ def test_numbered_points_are_the_same_details_in_both() -> None:
 
 def test_details_outside_all_pieces_have_no_number() -> None:
     piece = Piece((0, 0, 240, 360), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
-    _, registered = find_matched_details(Pair.of(encoded(PICTURE), DATA, build_verification(IDENTITY, pieces=[piece])))
+    _, registered = find_matched_details(
+        Pair.from_verification(encoded(PICTURE), DATA, build_verification(IDENTITY, pieces=[piece]))
+    )
     assert len(registered) >= 10
     assert registered[:, 0].max() < 240
 

@@ -35,7 +35,9 @@ def sheet(columns: int, rows: int, gap: int) -> tuple[Image.Image, list[Box]]:
 
 def share_found(boxes: list[Box], picture: Image.Image) -> float:
     among = regions_of(picture)
-    return float(np.mean([max((box.likeness(match) for match in among), default=0) > 0.75 for box in boxes]))
+    return float(
+        np.mean([max((box.intersection_over_union(match) for match in among), default=0) > 0.75 for box in boxes])
+    )
 
 
 @pytest.mark.long
@@ -57,7 +59,7 @@ def test_a_picture_within_a_picture_within_a_picture_is_found() -> None:
     picture.paste(within, (600, 60))
     boxes = regions_of(picture)
     for expected in (Box(600, 60, 1160, 480), Box(630, 310, 830, 460)):
-        assert max(box.likeness(expected) for box in boxes) > 0.85
+        assert max(box.intersection_over_union(expected) for box in boxes) > 0.85
 
 
 @pytest.mark.parametrize("seed", range(6))

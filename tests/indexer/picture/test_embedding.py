@@ -35,9 +35,9 @@ class Counted(Descriptor):
         super().__init__(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
         self.runs = 0
 
-    def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         self.runs += 1
-        return super().given(ready)
+        return super().run(ready)
 
 
 def test_the_network_runs_once_for_the_stored_vectors_of_a_work_and_for_its_parts_on_request() -> None:

@@ -40,7 +40,7 @@ def test_a_work_searches_with_its_hashes_in_all_orientations_and_with_its_parts_
     assert features.panels
     queries = create_work_queries(data, features, BUILT_IN, Limits())
     assert np.array_equal(queries.hashes, features.hash_variants)
-    assert len(queries.descriptors) == len(features.embeddings) + len(BUILT_IN.turned) + 5 + 3
+    assert len(queries.descriptors) == len(features.embeddings) + len(BUILT_IN.extra_orientations) + 5 + 3
     assert np.linalg.norm(queries.descriptors, axis=1) == pytest.approx(1, abs=1e-4)
     assert queries.descriptors[: len(features.embeddings)] == pytest.approx(np.stack([*features.embeddings.values()]))
 
@@ -61,7 +61,7 @@ def test_a_work_that_was_seen_small_on_a_plain_ground_is_found_by_what_is_kept_o
 def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all() -> None:
     photograph = np.asarray(textured(9, (320, 240)))
     views = BUILT_IN.vectors([orient(photograph, orientation) for orientation in ORIENTATIONS])
-    expected = views[[0, *BUILT_IN.turned]]
+    expected = views[[0, *BUILT_IN.extra_orientations]]
     assert (views @ expected.T).max(axis=1).min() > ALIKE
     data = encode_jpeg(Image.fromarray(photograph))
     own = Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)

@@ -27,7 +27,7 @@ DATA = photograph(1)
 
 
 def stated_picture() -> StatedPicture:
-    return StatedPicture.of("harbour.jpg", len(DATA), extract(DATA))
+    return StatedPicture.from_features("harbour.jpg", len(DATA), extract(DATA))
 
 
 def file_with(**changes: Json) -> bytes:
@@ -126,7 +126,7 @@ def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
 def test_a_picture_with_too_little_information_is_refused(picture: Image.Image) -> None:
     data = encode_jpeg(picture.convert("RGB"))
     with pytest.raises(RefusedError) as refused:
-        StatedPicture.of("flat.jpg", len(data), extract(data))
+        StatedPicture.from_features("flat.jpg", len(data), extract(data))
     assert refused.value.reason == "low-information"
     assert refused.value.hint
 

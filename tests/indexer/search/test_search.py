@@ -199,10 +199,10 @@ def test_searching_twice_says_the_same(shelf: Shelf) -> None:
 class FixedVotes(NamedTuple):
     """A vote index that returns the same for every image."""
 
-    said: list[Vote]
+    cast_votes: list[Vote]
 
     def votes(self, _descriptors: NDArray[np.float32]) -> list[Vote]:
-        return self.said
+        return self.cast_votes
 
 
 @pytest.mark.parametrize(

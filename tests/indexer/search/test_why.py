@@ -52,7 +52,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
     data = encoded(textured(WORK, SIZE).crop((60, 40, 330, 250)), "JPEG")
     explained = explain_picture(shelf, data)
     assert explained.decision is Decision.CERTAIN
-    assert not explained.fell
+    assert not explained.failed_gate
     assert [step.name for step in explained.gates] == [
         "reading", "information", "naming", "related", "exposure", "certainty",
     ]  # fmt: skip
@@ -74,7 +74,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
 def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(shelf: Shelf) -> None:
     explained = explain_picture(shelf, textured(77, SIZE))
     assert explained.decision is Decision.NONE
-    assert explained.fell is gate(explained, "naming")
+    assert explained.failed_gate is gate(explained, "naming")
     values = figures(explained, "naming")
     assert values["similarity"][2]
     assert not values["place_by_descriptor"][2]
@@ -101,7 +101,7 @@ def test_a_copy_aligned_in_pieces_is_explained_by_the_conditions_for_pieces(shel
 def test_reasons_why_a_match_is_not_certain_are_stated(shelf: Shelf) -> None:
     explained = explain_picture(shelf, textured(WORK, SIZE).filter(ImageFilter.GaussianBlur(9)))
     assert explained.decision is not Decision.CERTAIN
-    assert explained.fell is None
+    assert explained.failed_gate is None
     assert not gate(explained, "certainty").passed
     assert explained.decision is not Decision.NONE
     assert explained.sentences[2].startswith(FIGURES["odds"])
@@ -121,7 +121,7 @@ def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
     explanation, lost = (explain(data, {0: extract(encoded(plain))}) for data in files)
     assert explanation.decision is Decision.REVIEW
     assert gate(explanation, "information").passed
-    assert lost.fell is gate(lost, "information")
+    assert lost.failed_gate is gate(lost, "information")
     assert "carries too little" in lost.sentences[1]
     assert [step.name for step in lost.gates] == ["reading", "information"]
 
@@ -129,8 +129,8 @@ def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
 @pytest.mark.long
 def test_what_cannot_be_read_falls_first() -> None:
     explained = explain(b"no picture", {0: extract(encoded(textured(1)))})
-    assert explained.fell is explained.gates[0]
-    assert (explained.decision, explained.fell.name) == (Decision.NONE, "reading")
+    assert explained.failed_gate is explained.gates[0]
+    assert (explained.decision, explained.failed_gate.name) == (Decision.NONE, "reading")
     assert explained.examined is None
 
 

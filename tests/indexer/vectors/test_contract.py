@@ -83,24 +83,24 @@ def folder_place(space: Space, folder: Path) -> Place:
 
 def milvus_place(space: Space, archive: Archive) -> Place:
     def harm() -> None:
-        archive.server.ask("drop_collection", archive.read().collection)
+        archive.server.call("drop_collection", archive.read().collection)
 
     return Place(
         open=lambda: archive.index(space),
         harm=harm,
-        litter=lambda: archive.server.make(space),
+        litter=lambda: archive.server.create(space),
         leftovers=lambda: len(archive.server.names()),
     )
 
 
 @pytest.fixture
 def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, Space], Place]:
-    def made(kind: str, space: Space, folder: Path = tmp_path) -> Place:
+    def place_of(kind: str, space: Space, folder: Path = tmp_path) -> Place:
         if kind == "folder":
             return folder_place(space, folder)
         return milvus_place(space, Archive.of(request.getfixturevalue("milvus_server").url, folder))
 
-    return made
+    return place_of
 
 
 @pytest.fixture(params=["folder", "milvus"])

@@ -108,7 +108,7 @@ def test_hashes_are_found_as_by_brute_force(archive: Archive, k: int, within: fl
 def test_nearly_all_descriptors_are_found_at_their_exact_distances(archive: Archive) -> None:
     rows = clustered_vectors(DESCRIPTOR, 12_000)
     reference, index = make_indexes(DESCRIPTOR, archive, rows)
-    archive.server.ask("flush", archive.read().collection, timeout=60)
+    archive.server.call("flush", archive.read().collection, timeout=60)
     expected, actual = (each.search(rows[:50], k=200, within=0.6) for each in (reference, index))
     share = sum(len(set(each) & set(other)) for each, other in zip(expected, actual, strict=True)) / sum(
         map(len, expected)
@@ -162,7 +162,7 @@ def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archiv
 def test_a_dropped_collection_is_reported(archive: Archive) -> None:
     _, index = make_indexes(BITS, archive, clustered_vectors(BITS, 40))
     (name,) = archive.server.names()
-    archive.server.ask("drop_collection", name)
+    archive.server.call("drop_collection", name)
     for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(IntegrityError, match="no such index"):
             ask()
@@ -200,11 +200,11 @@ def test_a_milvus_that_dies_is_reported_at_once_and_resumes(milvus_server: Serve
 
 
 def test_an_unresponsive_milvus_is_reported(milvus_server: Server, archive: Archive) -> None:
-    assert archive.server.ask("get_server_version").startswith("v2")
+    assert archive.server.call("get_server_version").startswith("v2")
     milvus_server.freeze()
     try:
         with pytest.raises(StorageError, match="doesn't answer"):
-            archive.server.ask("list_collections", timeout=2.0)
+            archive.server.call("list_collections", timeout=2.0)
     finally:
         milvus_server.thaw()
     assert archive.server.names() == []

@@ -132,7 +132,7 @@ def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_p
 def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path: Path) -> None:
     index, query_vectors = filled_index(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
     index.upsert(numbers(4), [descriptors(2)])
-    before, without_works = index.votes(query_vectors), index.without(numbers(2, 4)).votes(query_vectors)
+    before, without_works = index.votes(query_vectors), index.exclude(numbers(2, 4)).votes(query_vectors)
     assert index.votes(query_vectors) == before
     assert index.remove(numbers(2, 4)) == 2
     assert index.votes(query_vectors) == without_works

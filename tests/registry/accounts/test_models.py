@@ -24,16 +24,16 @@ def test_a_person_is_written_to_in_the_language_of_choice_else_of_the_browser() 
 def test_a_person_has_one_role_with_an_owner_and_one_open_invitation_an_address(db: None) -> None:
     studio, ann = owner("studio"), User.objects.create_user("ann", "ann@example.org")
 
-    def invited(number: int) -> Invitation:
+    def make_invitation(number: int) -> Invitation:
         settings = {"made_at": now(), "expires_at": now(), "digest": Digest.of(bytes([number]))}
         return Invitation.objects.create(owner=studio, email="bob@example.org", **settings)
 
     Membership.objects.create(user=ann, owner=studio)
     with pytest.raises(IntegrityError, match="membership_identity"), transaction.atomic():
         Membership.objects.create(user=ann, owner=studio, role=Role.OWNER)
-    first = invited(1)
+    first = make_invitation(1)
     with pytest.raises(IntegrityError, match="invitation_identity"), transaction.atomic():
-        invited(2)
+        make_invitation(2)
     Invitation.objects.filter(pk=first.pk).update(revoked_at=now())
-    assert invited(3).pk != first.pk
+    assert make_invitation(3).pk != first.pk
     assert ApiToken(user=ann, name="script").by == "ann (token script)"

@@ -57,12 +57,12 @@ def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer
     row = make_agreement(partner)
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)), photograph(2))
-    matches = search(services, partner).found
-    assert [(match.exact, match.told["digest"]) for match in matches] == [
+    matches = search(services, partner).matches
+    assert [(match.exact, match.disclosed_values["digest"]) for match in matches] == [
         (True, Digest.of(photograph(1)).hex),
         (False, Digest.of(recompress(photograph(1))).hex),
     ]
-    assert set(matches[0].told) == {"digest", "page"}
+    assert set(matches[0].disclosed_values) == {"digest", "page"}
     row.refresh_from_db()
     assert row.used == 17 + 1
     partners.end_agreement(row.pk, by="operator")
@@ -77,9 +77,9 @@ def test_a_work_of_which_only_fingerprints_were_stated_is_looked_for_by_the_stat
     partner = add_self_as_partner(services, live_server.url.replace("localhost", "127.0.0.1"))
     make_agreement(partner)
     data = photograph(1)
-    register_stated(services, owner("studio"), StatedPicture.of("a.jpg", len(data), extract(data)))
+    register_stated(services, owner("studio"), StatedPicture.from_features("a.jpg", len(data), extract(data)))
     add_seen_pictures(services, data, recompress(data))
-    assert sorted(match.exact for match in search(services, partner).found) == [False, True]
+    assert sorted(match.exact for match in search(services, partner).matches) == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -90,7 +90,7 @@ def test_digest_shared_by_pictures_is_queried_once(services: Services, live_serv
     register(services, owner("studio"), photograph(1))
     register(services, owner("agency"), resaved)
     add_seen_pictures(services, photograph(1))
-    assert [match.exact for match in search(services, partner).found] == [True, False]
+    assert [match.exact for match in search(services, partner).matches] == [True, False]
     row.refresh_from_db()
     assert 18 <= row.used - 1 < 2 * 17
 
@@ -106,11 +106,11 @@ def test_incomplete_search_returns_matches_and_the_reason(
     register(services, owner("studio"), photograph(1))
     add_seen_pictures(services, photograph(1), recompress(photograph(1)))
     part = search(services, partner)
-    assert ([match.exact for match in part.found], "allows 18 queries" in part.missing) == ([True], True)
+    assert ([match.exact for match in part.matches], "allows 18 queries" in part.missing) == ([True], True)
     Agreement.objects.update(queries=100)
     monkeypatch.setattr(blind, "MAX_PAGES", 1)
     part = search(services, partner)
-    assert ([match.exact for match in part.found], "too long" in part.missing) == ([True], True)
+    assert ([match.exact for match in part.matches], "too long" in part.missing) == ([True], True)
     monkeypatch.setattr(blind, "MAX_PAGES", 9)
     assert search(services, partner).missing == ""
     monkeypatch.setattr(blind, "SEARCH_SECONDS", 0.0)

@@ -104,7 +104,7 @@ def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, s
     assert statement.text == Digest.of(b"Sale")
     [entry] = LogSubmission.objects.filter(type="cocapture")
     assert entry.opening.content == to_plain(statement)
-    assert [request.path for request in shop.seen] == ["/page-0", "/image-0.jpg"]
+    assert [request.path for request in shop.requests] == ["/page-0", "/image-0.jpg"]
 
 
 def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop: Site) -> None:
@@ -118,7 +118,7 @@ def test_visits_of_a_day_are_counted_before_any_is_made(services: Services, shop
     record_calls(nobody)
     with pytest.raises(RefusedError, match="0"):
         visit_for_partner(services, nobody, shop.url("/page-0"), "", CHALLENGE)
-    assert len(shop.seen) == 1
+    assert len(shop.requests) == 1
 
 
 def add_partner_without_visits() -> Partner:
@@ -138,7 +138,7 @@ def test_a_friend_reaches_no_private_network_through_us(services: Services, shop
         assert statement.picture is not None
         assert (statement.page.status, statement.page.sha256, statement.page.reason) == (0, None, "not-visited")
         assert (statement.picture.status, statement.picture.reason) == (0, "not-visited")
-    assert shop.seen == []
+    assert shop.requests == []
 
 
 def test_a_redirect_into_a_private_network_is_not_followed(services: Services, shop: Site) -> None:
@@ -149,7 +149,7 @@ def test_a_redirect_into_a_private_network_is_not_followed(services: Services, s
         statement = visit_for_partner(services, add_visiting_partner(), shop.url("/away"), "", CHALLENGE).statement
         assert (statement.page.status, statement.page.sha256, statement.page.reason) == (302, None, "not-visited")
         assert statement.page.final_url == shop.url("/away")
-        assert inner.seen == []
+        assert inner.requests == []
 
 
 def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services, shop: Site) -> None:
@@ -158,7 +158,7 @@ def test_a_host_that_is_denied_here_is_not_visited_for_others(services: Services
         visit_for_partner(services, add_visiting_partner(), shop.url("/page-0"), "", CHALLENGE).statement.page.reason
         == "not-visited"
     )
-    assert shop.seen == []
+    assert shop.requests == []
 
 
 def test_page_beyond_limits_is_reported(services: Services, shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,11 +251,11 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
     log, other_key = (create_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))
     partners.set_captures(partner_of(signer, url=shop.url("")), ask=True, by="operator")
 
-    def answered(used_log: Log = log, /, **lie: object) -> PartnerAnswer:
+    def make_answer(used_log: Log = log, /, **lie: object) -> PartnerAnswer:
         shop.routes["/api/v1/alliance/capture"] = lying_partner(used_log, COPY, PAGE, **lie)
         return get_partner_answer(services, case)
 
-    honest = answered()
+    honest = make_answer()
     assert (honest.missing, "picture" in honest.agrees) == ("", True)
     long_ago = "2020-01-01T00:00:00.000000Z"
     lies: list[dict[str, object]] = [
@@ -264,9 +264,9 @@ def test_false_partner_statements_are_detected(services: Services, case: Case, s
         {"started": long_ago, "finished": long_ago}, {"format": "exhibit-cocapture/9"},
     ]  # fmt: skip
     for lie in lies:
-        assert answered(log, **lie).missing == "nonsense", lie
-    assert answered(other_key).missing == "nonsense"
-    other = answered(picture={"sha256": "ab" * 32})
+        assert make_answer(log, **lie).missing == "nonsense", lie
+    assert make_answer(other_key).missing == "nonsense"
+    other = make_answer(picture={"sha256": "ab" * 32})
     assert (other.missing, "picture" in other.differs) == ("", True)
 
 

@@ -100,10 +100,10 @@ def test_impossible_first_checkpoint_is_refused(services: Services) -> None:
 
 def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
     cosigner = LocalWitness("")
-    cosigner.know(log.vkey())
+    cosigner.add_log(log.vkey())
     for count, old in ((2, 0), (5, 2), (9, 7)):
         body = grow_log(log, count, old)
-        assert cosigner.asked_for(body)[0] == HTTPStatus.OK
+        assert cosigner.respond(body)[0] == HTTPStatus.OK
         assert add_checkpoint(services, body)
 
 
@@ -357,12 +357,12 @@ def test_failed_comparison_is_reported_and_other_partners_are_compared(
 ) -> None:
     log, look = log_of(tmp_path), cosigning._check_log
 
-    def broken(services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes) -> tuple[str, str]:
+    def fail_comparison(services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes) -> tuple[str, str]:
         if partner.name == "a":
             raise LookupError
         return look(services, partner, checkpoint)
 
-    monkeypatch.setattr(cosigning, "_check_log", broken)
+    monkeypatch.setattr(cosigning, "_check_log", fail_comparison)
     with Site() as site:
         partner_of(new_signer(), "a")
         partners.add(
@@ -393,7 +393,7 @@ def test_checkpoint_explained_during_comparison_stays_explained(
         body = grow_log(log, 4, 3)
         serve_checkpoints(friend, body.decode().partition("\n\n")[2])
 
-        def brought_meanwhile(
+        def explain_meanwhile(
             services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes
         ) -> tuple[str, str]:
             result = look(services, partner, checkpoint)
@@ -401,7 +401,7 @@ def test_checkpoint_explained_during_comparison_stays_explained(
                 add_checkpoint(services, body)
             return result
 
-        def another_key_meanwhile(
+        def change_key_meanwhile(
             services: Services, partner: Partner, checkpoint: cosigning.CosignedNotes
         ) -> tuple[str, str]:
             outcome = look(services, partner, checkpoint)
@@ -409,11 +409,11 @@ def test_checkpoint_explained_during_comparison_stays_explained(
                 partner_of(new_signer(), "honest")
             return outcome
 
-        monkeypatch.setattr(cosigning, "_check_log", brought_meanwhile)
+        monkeypatch.setattr(cosigning, "_check_log", explain_meanwhile)
         compare_checkpoints(services)
         assert add_checkpoint(services, grow_log(log, 2, 7))
         serve_checkpoints(friend, sign_note(log.origin, 20, b"\x02" * 32, log._signer).note)
-        monkeypatch.setattr(cosigning, "_check_log", another_key_meanwhile)
+        monkeypatch.setattr(cosigning, "_check_log", change_key_meanwhile)
         compare_checkpoints(services)
     row.refresh_from_db()
     assert (row.unexplained, row.fault, row.looked_at is None) == ("", "", False)

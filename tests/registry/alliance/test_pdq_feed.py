@@ -99,7 +99,7 @@ def test_what_is_plain_or_not_held_isnt_published(inline: SyncRunner) -> None:
     with pytest.raises(RefusedError, match="50"):
         publish(services, plain, by="Ann")
     data = photograph(1)
-    work = register_stated(services, studio, StatedPicture.of("a.jpg", len(data), extract(data))).work
+    work = register_stated(services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data))).work
     with pytest.raises(RefusedError):
         publish(services, work, by="Ann")
     assert feed(services)["feed.txt"] == ""
@@ -133,14 +133,16 @@ class Publisher:
         self.site, self.signer = site, new_signer()
         self.row = partner_of(self.signer, url=site.url(""))
 
-    def shows(self, *lines: str, at: str = "", signer: KeySigner | None = None, signed_text: str | None = None) -> None:
+    def publish(
+        self, *lines: str, at: str = "", signer: KeySigner | None = None, signed_text: str | None = None
+    ) -> None:
         """Publish these hash lines; ``signed_text`` is the text over which the note is signed, if different."""
         text = "".join(f"{line}\n" for line in ("hash,quality,page", *lines))
         digest = hashlib.sha256((text if signed_text is None else signed_text).encode()).hexdigest()
         body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or rfc3339(now())}\n{digest} feed.csv\n"
-        self.shows_text(text.encode(), sign_text(body, self.row.origin, signer or self.signer))
+        self.publish_text(text.encode(), sign_text(body, self.row.origin, signer or self.signer))
 
-    def shows_text(self, data: bytes, note: str) -> None:
+    def publish_text(self, data: bytes, note: str) -> None:
         self.site.routes["/pdq/feed.csv"] = Answer(data, "text/csv")
         self.site.routes["/pdq/feed.note"] = Answer(note.encode(), "text/plain")
 
@@ -180,7 +182,7 @@ def test_pictures_seen_here_that_are_like_a_partners_are_found_and_logged(
     flat = encode_jpeg(Image.new("RGB", (320, 240), (90, 90, 90)))
     add_seen_pictures(services, recompress(photograph(1)), private=True)
     add_seen_pictures(services, recompress(photograph(1)), photograph(2), flat, b"no picture")
-    publisher.shows(format_row(services, photograph(3)), format_row(services, photograph(1), page))
+    publisher.publish(format_row(services, photograph(3)), format_row(services, photograph(1), page))
     partner_feed = read_feed(services, publisher.row)
     matches, comparisons = find_near(services, partner_feed, list_public_pictures().order_by("pk"))
     ((bits, feed_entry, where),) = matches
@@ -204,7 +206,7 @@ def test_the_limit_of_thirty_one_bits_counts_and_the_nearest_comes_first(
     add_seen_pictures(services, photograph(1), photograph(2))
     for bits, number in ((32, 0), (31, 1), (5, 1)):
         far = int(compute_pdq(photograph(1), services.limits)[0], 16) ^ ((1 << bits) - 1)
-        publisher.shows(f"{far:064x},60,", format_row(services, photograph(2)))
+        publisher.publish(f"{far:064x},60,", format_row(services, photograph(2)))
         matches, _ = find_near(services, read_feed(services, publisher.row), list_public_pictures())
         assert [bits for bits, *_ in matches] == [0, bits][: number + 1]
 
@@ -214,7 +216,7 @@ def test_private_reported_or_removed_pictures_are_not_compared(inline: SyncRunne
     add_seen_pictures(services, photograph(1), private=True)
     assert not list_public_pictures().exists()
     add_seen_pictures(services, photograph(2))
-    publisher.shows()
+    publisher.publish()
     assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 1)
     services.blobs.remove(Picture.objects.latest("pk").digest)
     assert find_near(services, read_feed(services, publisher.row), list_public_pictures()) == ([], 0)
@@ -222,11 +224,11 @@ def test_private_reported_or_removed_pictures_are_not_compared(inline: SyncRunne
 
 def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: SyncRunner, publisher: Publisher) -> None:
     services, other = inline.services, new_signer()
-    publisher.shows(f"{HASH},60,", signer=other)
+    publisher.publish(f"{HASH},60,", signer=other)
     assert isinstance(get_refusal(services, publisher.row), IntegrityError)
-    publisher.shows(f"{HASH},60,", signed_text="another text")
+    publisher.publish(f"{HASH},60,", signed_text="another text")
     assert isinstance(get_refusal(services, publisher.row), IntegrityError)
-    publisher.shows(f"{HASH},60,")
+    publisher.publish(f"{HASH},60,")
     assert len(read_feed(services, publisher.row).pages) == 1
     note = publisher.site.routes["/pdq/feed.note"]
     assert isinstance(note, Answer)
@@ -239,11 +241,11 @@ def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: Sync
         "\ufffd",
         "— b —\n\n— b",
     ):
-        publisher.shows_text(data, broken)
+        publisher.publish_text(data, broken)
         assert "hasn't signed" in str(get_refusal(services, publisher.row))
     origin = publisher.row.origin
     for body in ("x\n", f"exhibit-pdq-feed/2\n{origin}\n", "exhibit-pdq-feed/1\nc.example/log\n"):
-        publisher.shows_text(data, sign_text(body, origin, publisher.signer))  # the key also signs checkpoints
+        publisher.publish_text(data, sign_text(body, origin, publisher.signer))  # the key also signs checkpoints
         assert "hasn't signed" in str(get_refusal(services, publisher.row))
 
 
@@ -253,26 +255,26 @@ def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_f
     services = inline.services
     ago = [rfc3339(now() - timedelta(days=days)) for days in (3, 2, 1)]
     for at in (ago[1], ago[1], ago[2]):
-        publisher.shows(at=at)
+        publisher.publish(at=at)
         read_feed(services, publisher.row)
     for at in (ago[1], ago[0]):
-        publisher.shows(at=at)
+        publisher.publish(at=at)
         assert ago[2] in str(get_refusal(services, publisher.row))
-    publisher.shows(at=rfc3339(now() + timedelta(minutes=6)))
+    publisher.publish(at=rfc3339(now() + timedelta(minutes=6)))
     assert isinstance(get_refusal(services, publisher.row), RefusedError)
-    publisher.shows(at="yesterday")
+    publisher.publish(at="yesterday")
     assert isinstance(get_refusal(services, publisher.row), RefusedError)
     with Site() as site:  # nothing was read of another partner
         second_publisher = Publisher.__new__(Publisher)
         second_publisher.site, second_publisher.signer = site, new_signer()
         second_publisher.row = partner_of(second_publisher.signer, "c", site.url(""))
-        second_publisher.shows(at=ago[0])
+        second_publisher.publish(at=ago[0])
         assert read_feed(services, second_publisher.row).pages == []
 
 
 @pytest.mark.parametrize("line", BAD_LINES)
 def test_a_feed_with_a_line_that_is_none_is_refused(inline: SyncRunner, publisher: Publisher, line: str) -> None:
-    publisher.shows(f"{HASH},100,https://b.example/id/a/", line)
+    publisher.publish(f"{HASH},100,https://b.example/id/a/", line)
     message = get_refusal(inline.services, publisher.row)
     assert isinstance(message, RefusedError)
     assert message.hint
@@ -283,9 +285,9 @@ def test_a_feed_that_is_too_long_is_refused(
 ) -> None:
     services = inline.services
     monkeypatch.setattr(pdq_feed, "MAX_HASHES", 3)
-    publisher.shows(*[f"{HASH},60,"] * 3)
+    publisher.publish(*[f"{HASH},60,"] * 3)
     assert len(read_feed(services, publisher.row).pages) == 3
-    publisher.shows(*[f"{HASH},60,"] * 4)
+    publisher.publish(*[f"{HASH},60,"] * 4)
     assert re.search(r"\b3\b", str(get_refusal(services, publisher.row)))
     publisher.site.routes["/pdq/feed.csv"] = Answer(b"x" * (MAX_FEED + 1), "text/csv")
     assert "16,777,216" in str(get_refusal(services, publisher.row))
@@ -296,18 +298,18 @@ def test_a_feed_that_is_too_long_is_refused(
 def test_unreachable_or_redirecting_partner_is_reported(inline: SyncRunner, publisher: Publisher) -> None:
     services = inline.services
     assert isinstance(get_refusal(services, publisher.row), ServiceMissingError)  # 404
-    publisher.shows()
+    publisher.publish()
     moved = publisher.site.routes["/pdq/feed.note"]
     publisher.site.routes["/elsewhere"] = moved
     publisher.site.routes["/pdq/feed.note"] = Answer(status=302, headers=(("Location", "/elsewhere"),))
     assert "hasn't signed" in str(get_refusal(services, publisher.row))
-    assert not any(request.path == "/elsewhere" for request in publisher.site.seen)
+    assert not any(request.path == "/elsewhere" for request in publisher.site.requests)
     dead = partner_of(new_signer(), "dead")
     assert "http://127.0.0.1:9/pdq/feed.note can't be read" in str(get_refusal(services, dead))
 
 
 def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:
-    publisher.shows(f"{HASH},60,")
+    publisher.publish(f"{HASH},60,")
     whole = publisher.site.routes["/pdq/feed.csv"]
     assert isinstance(whole, Answer)
     answers = iter([Answer(b"hash,quality,page\n", "text/csv"), whole])
@@ -321,5 +323,5 @@ def test_what_is_published_here_can_be_read_as_a_partner_does(inline: SyncRunner
     files = feed(services)
     Partner.objects.update(log_key=get_log(services).vkey())
     publisher.row.refresh_from_db()
-    publisher.shows_text(files["feed.csv"].encode(), files["feed.note"])
+    publisher.publish_text(files["feed.csv"].encode(), files["feed.note"])
     assert len(read_feed(services, publisher.row).hashes) == 1

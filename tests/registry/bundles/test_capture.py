@@ -69,7 +69,7 @@ def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: C
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
     row = visit_case(inline, case)
     assert (row.outcome, "127.0.0.1" in row.sentence) == ("unreachable", True)
-    assert site.seen == []
+    assert site.requests == []
 
 
 @pytest.mark.long
@@ -111,7 +111,7 @@ def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_o
     inline: SyncRunner, gallery: list[Case], site: Site
 ) -> None:
     visit_case(inline, gallery[0])  # the other one is included
-    assert sorted(site.paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
+    assert sorted(site.requested_paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
     for case, own_path, other in zip(
         gallery, ("/image-0.jpg", "/image-1.jpg"), ("/image-1.jpg", "/image-0.jpg"), strict=True
     ):
@@ -130,7 +130,7 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
 ) -> None:
     Watch.objects.update(budget={"visits": 3}, visits_on=now().astimezone(UTC).date(), visits_made=3)
     row = visit_case(inline, case)
-    assert (row.state, row.error, row.attempts, site.seen) == ("todo", VISITS_USED_UP, 0, [])
+    assert (row.state, row.error, row.attempts, site.requests) == ("todo", VISITS_USED_UP, 0, [])
     assert row.not_before is not None
     assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
     Capture.objects.update(not_before=now() + timedelta(hours=20))
@@ -144,7 +144,7 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
 def test_dismissed_case_is_not_visited_until_it_is_reopened(inline: SyncRunner, case: Case, site: Site) -> None:
     dismiss(case, by="Ann", reason="Not ours.")
     row = visit_case(inline, case)
-    assert (row.state, row.error, site.seen, Watch.objects.get().visits_made) == ("todo", CASE_SNOOZED, [], 0)
+    assert (row.state, row.error, site.requests, Watch.objects.get().visits_made) == ("todo", CASE_SNOOZED, [], 0)
     assert correct_times(7) == 0, "it waits on purpose"
     reopen(case, by="Ann", reason="A copy.")
     assert visit_case(inline, case).outcome == "captured"

@@ -24,22 +24,22 @@ def test_the_first_language_has_the_plain_name_and_the_others_say_theirs(tmp_pat
 
 
 def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_path: Path) -> None:
-    def rendered(language: str) -> bytes:
+    def render_sheet(language: str) -> bytes:
         if language == "zh-Hans":
             raise ServiceMissingError("No font.")
         return b"pdf"
 
-    files = render_in_each_language(make_services(tmp_path, "en", "zh-hans"), rendered, "a.pdf", "sheet")
+    files = render_in_each_language(make_services(tmp_path, "en", "zh-hans"), render_sheet, "a.pdf", "sheet")
     assert [file.path for file in files] == ["a.pdf"]
     with pytest.raises(ServiceMissingError):
-        render_in_each_language(make_services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
+        render_in_each_language(make_services(tmp_path, "zh-hans", "en"), render_sheet, "a.pdf", "sheet")
 
 
 @pytest.mark.long
 def test_picture_is_generated_on_demand_and_missing_ones_are_omitted() -> None:
     requests: list[str] = []
 
-    def made(name: str, error: Exception | None = None) -> bytes:
+    def render(name: str, error: Exception | None = None) -> bytes:
         requests.append(name)
         if error is not None:
             raise error
@@ -47,10 +47,10 @@ def test_picture_is_generated_on_demand_and_missing_ones_are_omitted() -> None:
 
     pictures = LazyPictures(
         {
-            "a": lambda: made("a"),
-            "gone": lambda: made("gone", NotFoundError("It is gone.")),
-            "damaged": lambda: made("damaged", IntegrityError("It is damaged.")),
-            "later": lambda: made("later", ServiceMissingError("Not now.")),
+            "a": lambda: render("a"),
+            "gone": lambda: render("gone", NotFoundError("It is gone.")),
+            "damaged": lambda: render("damaged", IntegrityError("It is damaged.")),
+            "later": lambda: render("later", ServiceMissingError("Not now.")),
         }
     )
     assert (list(pictures), len(pictures), requests) == (["a", "gone", "damaged", "later"], 4, [])

@@ -120,14 +120,14 @@ def test_what_was_made_before_a_process_died_isnt_made_again(
 ) -> None:
     numbers: list[int] = []
 
-    def dying(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
+    def die_while_assembling(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         if numbers == [1]:
             numbers.append(0)
             raise KeyboardInterrupt
         assemble(services, bundle, out)
         numbers.append(bundle.case.number)
 
-    monkeypatch.setattr(step, "assemble", dying)
+    monkeypatch.setattr(step, "assemble", die_while_assembling)
     package = add_package(sealed_bundles)
     with pytest.raises(KeyboardInterrupt):
         make_packages(inline.services, [package.pk])
@@ -243,13 +243,13 @@ def test_a_purge_while_a_package_is_made_has_those_bundles_made_again(
 ) -> None:
     numbers: list[int] = []
 
-    def purged_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
+    def purge_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         assemble(services, bundle, out)
         numbers.append(bundle.case.number)
         if numbers == [1, 2]:
             purge(services, sealed_bundles[0].case.work.pictures.get().digest, by="operator", reason="An order.")
 
-    monkeypatch.setattr(step, "assemble", purged_meanwhile)
+    monkeypatch.setattr(step, "assemble", purge_meanwhile)
     package = generate_package(inline, add_package(sealed_bundles))
     assert package.state == "todo"
     assert generate_package(inline, package).state == "done"
@@ -263,12 +263,12 @@ def test_a_package_that_is_removed_while_it_is_made_leaves_nothing(
 ) -> None:
     package, digests_before = add_package(sealed_bundles), set(inline.services.blobs)
 
-    def removed_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
+    def remove_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         assemble(services, bundle, out)
         if bundle.case.number == 2:
             remove_row(services, package, by="Ann")
 
-    monkeypatch.setattr(step, "assemble", removed_meanwhile)
+    monkeypatch.setattr(step, "assemble", remove_meanwhile)
     make_packages(inline.services, [package.pk])
     assert set(inline.services.blobs) == digests_before
 

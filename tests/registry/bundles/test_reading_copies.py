@@ -126,13 +126,13 @@ def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
     picture = Bundle.objects.order_by("pk")[0].case.work.pictures.get().digest
     rendered = list[bytes]()
 
-    def purged_meanwhile(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
+    def purge_meanwhile(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
         rendered.append(render_reading_copy(copy, language, time_zone=time_zone))
         if len(rendered) == 1:
             purge(inline.services, picture, by="operator", reason="An order.")
         return rendered[-1]
 
-    monkeypatch.setattr(RENDER, purged_meanwhile)
+    monkeypatch.setattr(RENDER, purge_meanwhile)
     package = generate_package(inline, add_package())
     assert package.state == "todo"
     assert Digest.of(rendered[0]) not in inline.services.blobs
@@ -143,10 +143,10 @@ def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
 
 
 def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object, **__: object) -> bytes:
+    def fail(*_: object, **__: object) -> bytes:
         raise ExhibitError("The document could not be set.")
 
-    monkeypatch.setattr(RENDER, failing)
+    monkeypatch.setattr(RENDER, fail)
     package = generate_package(inline, add_package())
     assert (package.state, reading_copies(package), package.error) == ("done", [], "")
 
@@ -158,11 +158,11 @@ def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     tries = []
 
-    def breaking(_copy: ReadingCopy, language: str, **_: object) -> bytes:
+    def break_rendering(_copy: ReadingCopy, language: str, **_: object) -> bytes:
         tries.append(language)
         raise RuntimeError
 
-    monkeypatch.setattr(RENDER, breaking)
+    monkeypatch.setattr(RENDER, break_rendering)
     package = add_package()
     for _turn in range(7):
         try:
@@ -185,14 +185,14 @@ def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_t
     monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
     passing = iter([StorageError("The bucket is not responding.")])
 
-    def failing(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
+    def fail(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
         if language == "zh-Hans" and (error := next(passing, None)):
             raise error
         if (language, copy.volume) == ("en", 2):
             raise ExhibitError("The document could not be set.")
         return render_reading_copy(copy, language, time_zone=time_zone)
 
-    monkeypatch.setattr(RENDER, failing)
+    monkeypatch.setattr(RENDER, fail)
     package = generate_package(inline, add_package())
     assert (package.state, package.error) == ("todo", "The bucket is not responding.")
     Package.objects.update(not_before=None)

@@ -18,7 +18,7 @@ def test_drawings_are_made_once_more_by_role_and_by_the_ending_of_their_name() -
     found_picture, registered = recompress(photograph(1)), photograph(1)
     same = Verification(Decision.CERTAIN, 0, 90, 1.0, SAME, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
     drawings = MAKERS.draw(found_picture, registered, same)
-    assert drawings("overlay", ".jpg") == draw(View.OVERLAY, Pair.of(found_picture, registered, same))
+    assert drawings("overlay", ".jpg") == draw(View.OVERLAY, Pair.from_verification(found_picture, registered, same))
     with Image.open(io.BytesIO(drawings("side-by-side", ".png"))) as picture:
         assert picture.format == "PNG"
     none = Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")  # noqa: FBT003 - a field

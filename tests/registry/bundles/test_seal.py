@@ -35,13 +35,13 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
 ) -> None:
     bundle = request_bundle(inline)
 
-    def reopened(*args: object, **kwargs: object) -> GatheredFacts:
+    def reopen_meanwhile(*args: object, **kwargs: object) -> GatheredFacts:
         gathered = gather_facts(*args, **kwargs)  # type: ignore[arg-type]
         reopen(Case.objects.get(), by="Ann", reason="A mistake.")
         confirm(inline.services, Case.objects.get(), by="Bob", reason="No mistake.")
         return gathered
 
-    monkeypatch.setattr(seal, "gather_facts", reopened)
+    monkeypatch.setattr(seal, "gather_facts", reopen_meanwhile)
     seal.seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, REOPENED)

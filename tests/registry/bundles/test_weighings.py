@@ -61,7 +61,7 @@ def decide_with(folder: Path) -> None:
     match = Match.objects.get()
     stored_weights = weighing.load_weighing(EARLIER, folder)
     assert stored_weights is not None
-    figures = Figures.told(match.figures)
+    figures = Figures.from_dict(match.figures)
     answers = stored_weights.decide(figures)
     assert answers.decision == match.decision == "certain"
     assert abs(answers.related - weighing.shipped().related.odds(figures)) > 0.1

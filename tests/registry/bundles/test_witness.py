@@ -28,7 +28,7 @@ __all__ = ["unreliable_anchor"]
 def test_silent_timestamp_service_is_retried_with_growing_pauses(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
-    unreliable_anchor.mood = ServiceMissingError("Nobody is there.")
+    unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     rows = create_pending_receipts(b"1", b"2", b"3")
     pauses = []
     for _ in range(9):
@@ -42,11 +42,11 @@ def test_silent_timestamp_service_is_retried_with_growing_pauses(
         assert last.not_before is not None
         assert last.not_before > state.ask_after  # after a request, the others come first
         pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
-    assert unreliable_anchor.asked == 9
+    assert unreliable_anchor.submissions == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     later = create_pending_receipts(b"4")
     request_timestamps(inline.services, later)
-    assert unreliable_anchor.asked == 9
+    assert unreliable_anchor.submissions == 9
     assert AnchorReceipt.objects.get(pk=later[0]).not_before == state.ask_after
 
 
@@ -55,7 +55,7 @@ def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(
 ) -> None:
     [old] = create_pending_receipts(b"old")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.hard[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
     request_timestamps(inline.services, [old])
     [new] = create_pending_receipts(b"new")
     request_timestamps(inline.services, [new])
@@ -71,10 +71,10 @@ def test_new_receipts_come_first_and_failing_receipts_block_no_others(
 ) -> None:
     old, young = create_pending_receipts(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.hard[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
     rows = [old, young, *create_pending_receipts(b"new")]
     request_timestamps(inline.services, rows)
-    assert unreliable_anchor.seen == [Digest.of(b"new"), Digest.of(b"old")]
+    assert unreliable_anchor.digests == [Digest.of(b"new"), Digest.of(b"old")]
     WitnessState.objects.update(ask_after=now())
     pending_receipts = AnchorReceipt.objects.exclude(state="done")
     first = pending_receipts.order_by("not_before").values_list("not_before", flat=True)[0]
@@ -86,7 +86,7 @@ def test_new_receipts_come_first_and_failing_receipts_block_no_others(
     assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == [young]
     AnchorReceipt.objects.filter(pk=old).update(not_before=now())
     request_timestamps(inline.services, rows)
-    assert unreliable_anchor.seen[2:] == [Digest.of(b"young"), Digest.of(b"old")]
+    assert unreliable_anchor.digests[2:] == [Digest.of(b"young"), Digest.of(b"old")]
 
 
 @pytest.mark.parametrize("broken", [OverflowError("int too large"), RecursionError(), StopIteration()])
@@ -95,9 +95,9 @@ def test_unexpected_response_postpones_only_its_receipt(
 ) -> None:
     old, young = create_pending_receipts(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
-    unreliable_anchor.hard[Digest.of(b"old")] = broken
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = broken
     request_timestamps(inline.services, [old, young])
-    assert unreliable_anchor.seen == [Digest.of(b"old"), Digest.of(b"young")]
+    assert unreliable_anchor.digests == [Digest.of(b"old"), Digest.of(b"young")]
     assert AnchorReceipt.objects.get(pk=old).error.endswith(f"{type(broken).__name__}.")
     assert "moody" in caplog.text
 
@@ -108,9 +108,9 @@ def test_receipt_that_kills_workers_is_claimed_alone_and_retried(
     deadly, other = create_pending_receipts(b"deadly", b"other")
     AnchorReceipt.objects.filter(pk=deadly).update(attempts=7)
     request_timestamps(inline.services, [deadly, other])
-    assert unreliable_anchor.seen == [Digest.of(b"other")]
+    assert unreliable_anchor.digests == [Digest.of(b"other")]
     request_timestamps(inline.services, [deadly, other])
-    assert unreliable_anchor.seen == [Digest.of(b"other"), Digest.of(b"deadly")]
+    assert unreliable_anchor.digests == [Digest.of(b"other"), Digest.of(b"deadly")]
 
 
 def test_pending_receipt_is_requested_less_often_down_to_daily(
@@ -128,10 +128,10 @@ def test_pending_receipt_is_requested_less_often_down_to_daily(
     AnchorReceipt.objects.update(proof=b"pending", bundle=make_sealed_bundle(b"pending"))
     hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 1, 5, 100, 10_000)]
     assert hours == [1 / 6, 1 / 6, 0.5, 10, 24]
-    unreliable_anchor.hard[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
+    unreliable_anchor.upgrade_errors[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
     hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 100)]
     assert hours == [1 / 12, 10]
-    unreliable_anchor.hard.clear()
+    unreliable_anchor.upgrade_errors.clear()
     unreliable_anchor.growth = b"something new"
     assert pause(timedelta(hours=100)) == timedelta(minutes=10)
     unreliable_anchor.growth = b""
@@ -146,7 +146,7 @@ def test_a_task_ends_before_sealing_has_to_wait_for_long(
     monkeypatch.setattr("registry.bundles.witness.TASK_SECONDS", -1.0)
     rows = create_pending_receipts(b"1", b"2")
     request_timestamps(inline.services, rows)
-    assert unreliable_anchor.asked == 0
+    assert unreliable_anchor.submissions == 0
     assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
 
 
@@ -155,7 +155,7 @@ def test_unusable_service_stops_neither_the_log_nor_other_services(
 ) -> None:
     broken_config = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
     monkeypatch.setattr(
-        "registry.log.anchors._AnchorCache.of", lambda *_: (anchor_of(broken_config, (), "tests"), unreliable_anchor)
+        "registry.log.anchors._AnchorCache.get", lambda *_: (anchor_of(broken_config, (), "tests"), unreliable_anchor)
     )
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
@@ -171,11 +171,11 @@ def test_unusable_service_stops_neither_the_log_nor_other_services(
 def test_who_was_overtaken_writes_nothing(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
     [pk] = create_pending_receipts(b"1")
 
-    def overtaken(digest: Digest) -> Receipt:
+    def overtake(digest: Digest) -> Receipt:
         AnchorReceipt.objects.filter(pk=pk).update(state="done", claimed_at=now(), proof=b"of the other")
         return Receipt("rfc3161", "moody", False, ReceiptState.PENDING, b"late")  # noqa: FBT003 - a field
 
-    unreliable_anchor.submit = overtaken  # type: ignore[method-assign]
+    unreliable_anchor.submit = overtake  # type: ignore[method-assign]
     request_timestamps(inline.services, [pk])
     row = AnchorReceipt.objects.get(pk=pk)
     assert (row.state, bytes(row.proof or b"")) == ("done", b"of the other")
@@ -188,16 +188,16 @@ def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
     first, second = create_pending_receipts(b"1", b"2")
     taken_at = now() + timedelta(seconds=1)
 
-    def overtaken(digest: Digest) -> Receipt:
+    def overtake(digest: Digest) -> Receipt:
         AnchorReceipt.objects.update(claimed_at=taken_at)
-        unreliable_anchor.seen.append(digest)
+        unreliable_anchor.digests.append(digest)
         if outcome != "answer":
             raise ServiceMissingError("Nobody.") if outcome == "silence" else IntegrityError("Wrong.")
         return Receipt("rfc3161", "moody", False, ReceiptState.COMPLETE, b"late", (), now())  # noqa: FBT003 - a field
 
-    unreliable_anchor.submit = overtaken  # type: ignore[method-assign]
+    unreliable_anchor.submit = overtake  # type: ignore[method-assign]
     request_timestamps(inline.services, [first, second])
-    assert len(unreliable_anchor.seen) == 1
+    assert len(unreliable_anchor.digests) == 1
     assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken_at, None)}
 
 
@@ -214,13 +214,17 @@ def test_missing_parts_of_recent_timestamps_are_requested_and_old_ones_are_not(
     young, old, broken = create_pending_receipts(b"1", b"2", b"3")
     request_timestamps(inline.services, [young, old, broken])
     AnchorReceipt.objects.filter(pk=old).update(grown_at=now() - 2 * REVOCATION_LIST_PERIOD)
-    unreliable_anchor.lists, unreliable_anchor.hard = (
+    unreliable_anchor.extra_material, unreliable_anchor.upgrade_errors = (
         {"crl-1.pem": b"a list"},
         {Digest.of(b"3"): IntegrityError("It can't be read.")},
     )
     assert [complete_timestamps(inline.services), complete_timestamps(inline.services)] == [1, 0]
     rows = AnchorReceipt.objects.in_bulk()
-    assert [dict(to_receipt(rows[pk]).material) for pk in (young, old, broken)] == [unreliable_anchor.lists, {}, {}]
+    assert [dict(to_receipt(rows[pk]).material) for pk in (young, old, broken)] == [
+        unreliable_anchor.extra_material,
+        {},
+        {},
+    ]
     assert rows[young].state == "done"
 
 

@@ -36,7 +36,7 @@ def test_second_of_two_simultaneous_timestamps_completes_the_bundle() -> None:
     ]
     first, second = threading.Event(), threading.Event()
 
-    def answered(receipt: AnchorReceipt, own_event: threading.Event, until: threading.Event) -> None:
+    def complete_receipt(receipt: AnchorReceipt, own_event: threading.Event, until: threading.Event) -> None:
         with transaction.atomic():
             AnchorReceipt.objects.filter(pk=receipt.pk).update(state=StepState.DONE)
             own_event.set()
@@ -45,17 +45,25 @@ def test_second_of_two_simultaneous_timestamps_completes_the_bundle() -> None:
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        done = [pool.submit(answered, receipts[0], first, second), pool.submit(answered, receipts[1], second, first)]
+        done = [
+            pool.submit(complete_receipt, receipts[0], first, second),
+            pool.submit(complete_receipt, receipts[1], second, first),
+        ]
         for future in done:
             future.result()
     assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
 
 
 def test_service_counts_once_and_only_with_a_complete_receipt() -> None:
-    def told(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
+    def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
-    facts = (told("a", "complete"), told("a", "complete", "manifest"), told("b", "pending"), told("c", "asked"))
+    facts = (
+        make_facts("a", "complete"),
+        make_facts("a", "complete", "manifest"),
+        make_facts("b", "pending"),
+        make_facts("c", "asked"),
+    )
     assert count_timestamps(facts, 1) == TimestampCount(complete=1, asked=3, needed=1)
     assert [count_timestamps(facts, needed).enough for needed in (1, 2)] == [True, False]
 

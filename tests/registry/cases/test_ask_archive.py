@@ -78,11 +78,14 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
     smaller = recompress(COPY)
-    archive.kept += [
+    archive.captures += [
         ArchivedCapture(PAGE, "20190303101500", b"<img>", "text/html"),
         ArchivedCapture(PAGE, "20180101000000", b"", status="301"),
     ]
-    archive.kept += [ArchivedCapture(IMAGE, "20190303101502", smaller), ArchivedCapture(IMAGE, "20260101000000", COPY)]
+    archive.captures += [
+        ArchivedCapture(IMAGE, "20190303101502", smaller),
+        ArchivedCapture(IMAGE, "20260101000000", COPY),
+    ]
     row = ask_and_answer(services, case)
     where, by = site.url("").rstrip("/"), {"kind": "archive-captured", "by": host_of(site.url(""))}
     picture = by | {"of": "picture"}
@@ -122,7 +125,7 @@ def test_busy_archive_is_retried_later_and_other_errors_are_reported(
 ) -> None:
     archive.answer = lambda _: Answer(b"", status=429, headers=(("Retry-After", "90"),))
     row = ask_and_answer(services, case)
-    assert (row.state, row.put_off, row.elsewhere) == ("todo", True, [])
+    assert (row.state, row.is_postponed, row.elsewhere) == ("todo", True, [])
     assert "later" in row.error
     for odd in (Answer(b"<html>busy", "text/html"), Answer(b"x" * 30_000, "text/plain"), Answer(b"", status=500)):
         archive.answer = lambda _, odd=odd: odd  # type: ignore[misc]
@@ -153,7 +156,7 @@ def test_archives_are_not_queried_for_unconfirmed_cases_or_private_addresses(
     services.config = replace(services.config, wayback_url="")
     with pytest.raises(WrongUseError):
         ask_archive.request_queries(services, Case.objects.get(), by="Ann")
-    assert site.seen == []
+    assert site.requests == []
     assert not ArchiveQuestion.objects.exists()
 
 
@@ -162,7 +165,7 @@ def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
     services: Services, case: Case, archive: WebArchive
 ) -> None:
     smaller = recompress(COPY)
-    archive.kept += [ArchivedCapture(IMAGE, "20190303101502", smaller)]
+    archive.captures += [ArchivedCapture(IMAGE, "20190303101502", smaller)]
     ask_and_answer(services, case)
     digest = Digest.of(COPY)
     assert Digest.of(smaller) in {item.digest for item in find_affected_files(services, digest)}
@@ -174,7 +177,7 @@ def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
 def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
     services: Services, case: Case, site: Site, archive: WebArchive
 ) -> None:
-    archive.kept += [ArchivedCapture(IMAGE, "20190303101502", COPY)]
+    archive.captures += [ArchivedCapture(IMAGE, "20190303101502", COPY)]
     row = ask_and_answer(services, case)
     statement = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated="2018-05-01")
     Sighting.objects.update(elsewhere=to_rows([statement]))

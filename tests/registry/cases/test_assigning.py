@@ -33,7 +33,7 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
     assigning.assign(studio, [1], bob, by="ann")
     changes = assigning.assign(studio, [1, 2, 3], ann, by="ann")
     assert assigning.assign(studio, [3], ann, by="ann") == []  # no history entry without a change
-    assert assigning.count_by_member(studio, State.WAITING) == {ann: 3}
+    assert assigning.count_by_member(studio, State.NEEDS_DECISION) == {ann: 3}
     assigning.assign(studio, [2], bob, by="bob")
     assigning.undo_assignments(studio, changes, by="ann")
     assert list_assignments(studio) == {1: bob, 2: bob, 3: None}  # Bob's later assignments remain

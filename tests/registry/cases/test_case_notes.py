@@ -26,7 +26,7 @@ def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
 def test_a_dispute_stands_until_it_is_settled(inline: SyncRunner, case: Case) -> None:
     with pytest.raises(ConflictError):
         dispute(case, by="Ben", reason="It is ours.")
-    decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.CLEAR, "Ann"))
+    decide_each(inline.services, case.owner, [1], DecisionRequest(Choice.DISMISS, "Ann"))
     case.refresh_from_db()
     dispute(case, by="Ben", reason="It is ours.")
     assert Case.objects.exclude(disputed_at=None).exists()

@@ -60,7 +60,9 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio:
 
 def test_second_decision_is_reported_and_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
     decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ann"))
-    results = decisions.decide_each(inline.services, studio, [1, 2], DecisionRequest(Choice.CLEAR, "Ben", "Not ours."))
+    results = decisions.decide_each(
+        inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben", "Not ours.")
+    )
     assert [(result.done, result.case.decided_by) for result in results] == [(False, "Ann"), (True, "Ben")]
     same = decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CONFIRM, "Ben"))
     assert [(result.done, result.case.decided_by) for result in same] == [(False, "Ann")]
@@ -82,7 +84,7 @@ def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Syn
     case = studio.cases.get(number=1)
     with pytest.raises(ConflictError):
         decisions.dispute(case, by="Ben", reason="It is ours.")
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "Ann"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
     with pytest.raises(WrongUseError):
         decisions.dispute(case, by="Ben", reason="")
     decisions.dispute(case, by="Ben", reason="It is ours.")
@@ -94,7 +96,7 @@ def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Syn
 
 
 def test_new_decision_ends_a_dispute(inline: SyncRunner, studio: Owner) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "Ann"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ann"))
     decisions.dispute(studio.cases.get(number=1), by="Ben", reason="It is ours.")
     decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "Ann", "He is right."))
     assert studio.cases.get(number=1).disputed_at is None
@@ -123,7 +125,7 @@ def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
 ) -> None:
     assert run_in_terminal("2", "1").exit_code == 0
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
-    decisions.decide_each(inline.services, studio, [3], DecisionRequest(Choice.CLEAR, "Ben"))
+    decisions.decide_each(inline.services, studio, [3], DecisionRequest(Choice.DISMISS, "Ben"))
     undone = decisions.decide_each(inline.services, studio, [3, 1], DecisionRequest(Choice.UNDO, "Ann"))
     assert [result.done for result in undone] == [False, True]
     assert list_decisions(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("cleared", "Ben")]
@@ -132,7 +134,7 @@ def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
 def test_a_terminal_says_of_each_case_whether_it_was_confirmed(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1, 2], DecisionRequest(Choice.CLEAR, "Ben"))
+    decisions.decide_each(inline.services, studio, [1, 2], DecisionRequest(Choice.DISMISS, "Ben"))
     ran = run_in_terminal("1", "2", "3")
     assert isinstance(ran.exception, ConflictError)
     assert ("3" in ran.stdout, "Case 2" in ran.stderr, "Case 1" in str(ran.exception)) == (True, True, True)
@@ -144,7 +146,7 @@ def test_a_terminal_says_of_each_case_whether_it_was_confirmed(
 def test_a_case_that_has_grown_is_decided_in_a_terminal_as_on_the_site(
     inline: SyncRunner, studio: Owner, run_in_terminal: Callable[..., Result]
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "Ben"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "Ben"))
     studio.cases.filter(number=1).update(waits=True)
     assert run_in_terminal("1").exit_code == 0
     [_confirmed, grown, *_earlier] = studio.cases.get(number=1).events.all()

@@ -97,13 +97,13 @@ def test_group_is_undone_while_it_is_being_dismissed(
     group = dismiss_group(inline, studio)
     calls: list[tuple[object, ...]] = []
 
-    def undone_meanwhile(*args: object) -> None:
+    def undo_meanwhile(*args: object) -> None:
         decisions.decide_in_group(*args)  # type: ignore[arg-type]
         if not calls:
             decisions.undo_group(inline.services, group, by=ANN)
         calls.append(args)
 
-    monkeypatch.setattr(step, "decide_in_group", undone_meanwhile)
+    monkeypatch.setattr(step, "decide_in_group", undo_meanwhile)
     step.decide_groups(inline.services, [group.pk])
     assert len(calls) == 2  # one cleared, and opened again
     assert set(case_states(studio).values()) == {("open", True)}

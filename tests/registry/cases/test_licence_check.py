@@ -105,7 +105,7 @@ def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
     assert [(fit.covered, fit.of) for fit in fits] == [(2, 2), (1, 2), (0, 2), (0, 2)]
     assert fits[0].obstacle is None
     assert fits[2].obstacle is not None
-    assert fits[2].obstacle.words == "it ended on 2020-01-01"
+    assert fits[2].obstacle.text == "it ended on 2020-01-01"
 
 
 def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
@@ -126,10 +126,10 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
         ],
     )
     sighting = Sighting.objects.get()
-    found_licence = load_ledger(studio.pk).covering(first.pk, sighting)
+    found_licence = load_ledger(studio.pk).find_covering(first.pk, sighting)
     assert found_licence is not None
     assert found_licence.licensee == "By pattern"
-    remaining = load_ledger(studio.pk, excluded=frozenset({found_licence.pk})).covering(first.pk, sighting)
+    remaining = load_ledger(studio.pk, excluded=frozenset({found_licence.pk})).find_covering(first.pk, sighting)
     assert remaining is not None
     assert remaining.licensee == "By domain"
 
@@ -156,7 +156,7 @@ def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(p
     )
     licence = Licence(number=1, url_pattern=pattern)
     assert (find_obstacle(licence, sighting) is None) == covers
-    assert (Ledger([(licence, frozenset())]).covering(1, sighting) is not None) == covers
+    assert (Ledger([(licence, frozenset())]).find_covering(1, sighting) is not None) == covers
 
 
 def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline: SyncRunner) -> None:

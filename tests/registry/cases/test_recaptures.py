@@ -325,12 +325,12 @@ def test_a_visit_that_took_so_long_that_another_began_is_said_of_what_it_looked_
     kind, first = type(inline.services.capturer), case.captures.get().sighting_id
     visit = kind.capture_all
 
-    def slowly(*about: Any) -> list[Captured]:  # noqa: ANN401 - as it is called
+    def capture_slowly(*about: Any) -> list[Captured]:  # noqa: ANN401 - as it is called
         captures = list(visit(*about))
         serve_another(inline, site)
         Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # as when it is claimed
         return captures
 
-    monkeypatch.setattr(kind, "capture_all", slowly)
+    monkeypatch.setattr(kind, "capture_all", capture_slowly)
     visit_again(inline)
     assert (get_standing(case), case.captures.get(number=2).sighting_id) == ("online", first)

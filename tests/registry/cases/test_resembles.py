@@ -175,6 +175,6 @@ def test_odds_and_figures_are_kept_with_the_pair_as_they_were_measured(inline: S
     row.refresh_from_db()
     assert (row.verification.related, row.verification.exposure) == (8.99, -0.5)
     assert row.verification.figures == {"cosine": 0.25, "drift": None}
-    rebuilt_match = Match.of(row.registered_id, row.found_id, row.verification)
+    rebuilt_match = Match.from_verification(row.registered_id, row.found_id, row.verification)
     assert json.loads(json.dumps(rebuilt_match.figures)) == {"cosine": 0.25, "drift": None}
     assert verification.figures == {}

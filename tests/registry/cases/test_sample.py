@@ -138,7 +138,7 @@ def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, PHOTOGRAPH.read_bytes())
     ann = add_sample_owner(inline)
-    decide_each(inline.services, ann, [1], DecisionRequest(Choice.CLEAR, by="ann"))
+    decide_each(inline.services, ann, [1], DecisionRequest(Choice.DISMISS, by="ann"))
     work_on(inline, ann)
     with pytest.raises(WrongUseError):
         sample_removal.remove_sample(studio, by="ann")

@@ -127,8 +127,8 @@ def test_archive_response_is_stored_as_its_statement(services: Services, case: C
     assert archive_record == WebArchive(archive.url(""), JOB, "", address)
     assert address in row.sentence
     assert forms == [{"url": [shop.url("/page-0")], "capture_all": ["1"], "skip_first_archive": ["1"]}]
-    assert archive.paths() == ["/save", *[f"/save/status/{JOB}"] * 3]
-    assert {request.headers["accept"] for request in archive.seen} == {"application/json"}
+    assert archive.requested_paths() == ["/save", *[f"/save/status/{JOB}"] * 3]
+    assert {request.headers["accept"] for request in archive.requests} == {"application/json"}
 
 
 @pytest.mark.long
@@ -163,7 +163,7 @@ def test_keys_are_read_from_their_file_and_sent_to_the_archive_only(
         *map(str, LogSubmission.objects.values_list()),
     ]
     assert not [text for text in everything if "secret" in text]
-    assert not [request for request in shop.seen if "authorization" in request.headers]
+    assert not [request for request in shop.requests if "authorization" in request.headers]
 
 
 @pytest.mark.long
@@ -171,7 +171,7 @@ def test_keys_follow_no_redirect(services: Services, case: Case, archive: Site) 
     with Site(host="127.0.0.2") as other:
         archive.routes["/save"] = Answer(b"{}", status=302, headers=(("Location", other.url("/save")),))
         assert record(services, case).missing == "nonsense"
-        assert other.seen == []
+        assert other.requests == []
 
 
 @pytest.mark.long
@@ -227,7 +227,7 @@ def test_one_that_never_ends_is_too_slow(
     assert record(services, case) == WebArchive(archive.url(""), JOB, "too-slow", "")
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
-    request_count = len(archive.seen)
+    request_count = len(archive.requests)
     assert 1 < request_count < 40  # with pauses, and not after the work is done
 
 
@@ -245,7 +245,7 @@ def test_archive_is_used_only_if_owner_and_operator_enable_it(
     people.set_option(studio, "web_archive", enabled=True, by="Ann")
     services.config = replace(services.config, web_archive_url="")
     assert capture_case(services, case)[1] is None
-    assert archive.seen == []
+    assert archive.requests == []
     entries = LogSubmission.objects.filter(type="setting", opening__content__what="web archive asked for")
     assert entries.count() == 4
 
@@ -262,7 +262,7 @@ def test_no_page_is_made_public_that_a_person_has_not_decided_about(
     Capture.objects.update(state="todo")
     capture_sightings(services, [case.captures.get().pk])
     assert case.captures.get().error == CASE_SNOOZED, "nobody visits it at all"
-    assert archive.seen == []
+    assert archive.requests == []
 
 
 @pytest.mark.long
@@ -274,7 +274,7 @@ def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
     Sighting.objects.update(private_to=None)
     services.config = replace(services.config, cocapture_networks=())
     assert capture_case(services, case)[1] is None
-    assert archive.seen == []
+    assert archive.requests == []
 
 
 @pytest.mark.long
@@ -290,7 +290,7 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     assert second_capture.not_before is not None
     assert second_capture.not_before > now()
     capture_sightings(services, [second_capture.pk])
-    assert (Capture.objects.get(pk=second_capture.pk).state, archive.seen) == ("todo", [])
+    assert (Capture.objects.get(pk=second_capture.pk).state, archive.requests) == ("todo", [])
     assert Bundle.objects.get().sealed_at is None
     serve_save_requests(archive, make_success(shop.url("/page-0")))
     assert record(services, case).address
@@ -321,4 +321,4 @@ def test_only_the_public_sighting_of_a_page_is_archived(
     capture_sightings(services, [row.pk for row in Capture.objects.order_by("pk")])
     roles = [{file["role"] for file in case.captures.get().files} for case in (private, public)]
     assert ["web-archive" in rights_holder for rights_holder in roles] == [False, True]
-    assert archive.times("/save") == 1
+    assert archive.count_requests("/save") == 1

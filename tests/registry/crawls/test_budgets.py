@@ -38,23 +38,23 @@ def test_what_slices_have_rendered_is_taken_from_the_crawls_budget(inline: SyncR
 def test_what_rendering_brought_at_a_host_decides_in_later_slices_and_runs(inline: SyncRunner) -> None:
     new_watch = create_watch(owner("studio"), "http://127.0.0.7/", render="auto")
 
-    def slice_of(run: int, **counts: object) -> Crawl:
+    def make_slice(run: int, **counts: object) -> Crawl:
         crawl, _ = Crawl.objects.get_or_create(watch=new_watch, number=run, defaults={"started_at": now()})
         CrawlSlice.objects.create(crawl=crawl, number=crawl.slices.count() + 1, counts=counts)
         return crawl
 
     vain, worth, little = {"pages": 5, "gained": 0}, {"pages": 4, "gained": 3}, {"pages": 9, "gained": 2}
-    first = slice_of(1, rendered_of={"vain.example": vain, "worth.example": worth, "little.example": little})
+    first = make_slice(1, rendered_of={"vain.example": vain, "worth.example": worth, "little.example": little})
     rendered_by_host = {"vain.example": Rendered(pages=5), "worth.example": Rendered(pages=4, gained=3)}
     assert load_render_gains(first) == {**rendered_by_host, "little.example": Rendered(pages=9, gained=2)}
-    second = slice_of(2, pages=3)
+    second = make_slice(2, pages=3)
     rendered_by_host = {"vain.example": Rendered(pages=2), "worth.example": Rendered(pages=4, gained=3)}
     assert load_render_gains(second) == {**rendered_by_host, "little.example": Rendered(pages=2)}, (
         "what brought little is tried again, too"
     )
-    slice_of(2, rendered_of={"vain.example": {"pages": 1, "gained": 0}}, unrendered={"budget": 7})
-    slice_of(2, unrendered={"budget": 1, "no-answer": 1})
+    make_slice(2, rendered_of={"vain.example": {"pages": 1, "gained": 0}}, unrendered={"budget": 7})
+    make_slice(2, unrendered={"budget": 1, "no-answer": 1})
     assert load_render_gains(second)["vain.example"] == Rendered(pages=3), "one page more was tried, and no other is"
     assert count_unrendered(second) == {"budget": 8, "no-answer": 1}
-    eighth = load_render_gains(slice_of(8))
+    eighth = load_render_gains(make_slice(8))
     assert eighth["vain.example"] == eighth["little.example"] == Rendered(), "now and then all are tried again"

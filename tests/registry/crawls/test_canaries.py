@@ -48,11 +48,11 @@ def test_crawl_finds_or_misses_a_known_copy_and_opens_no_case(inline: SyncRunner
     plant_copies(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere", "/moved", "/broken")
     inline.run_until_idle()
     assert list_outcomes(Crawl.objects.get()) == {
-        "planted": (Outcome.FOUND, ""),
+        "planted": (Outcome.DETECTED, ""),
         "empty": (Outcome.NOT_FOUND, ""),
         "closed/planted": (Outcome.NOT_VISITED, "robots"),
         "nowhere": (Outcome.NOT_FOUND, ""),
-        "moved": (Outcome.FOUND, ""),
+        "moved": (Outcome.DETECTED, ""),
         "broken": (Outcome.NOT_FOUND, ""),  # its page was visited, whatever its image returned
     }
     missed_urls = [result.canary.url for _, result in canaries.list_recent_misses(work.owner)]
@@ -121,14 +121,14 @@ def test_known_copy_counts_from_the_next_crawl_until_withdrawn(inline: SyncRunne
     assert canaries.add_known_copy(work, new_watch, f"{page}#top", by="Bob") == known_copy
     between = run()
     canaries.withdraw_known_copy(known_copy, by="Ann")
-    assert (before, between, run()) == ({}, {page: Outcome.FOUND}, {})
+    assert (before, between, run()) == ({}, {page: Outcome.DETECTED}, {})
     assert canaries.list_recent_misses(work.owner) == []
 
 
 def test_a_crawl_under_way_has_missed_nothing(work: Work, shop: Shop) -> None:
     new_watch = plant_copies(work, shop, "/planted")
     crawl = Crawl.objects.create(watch=new_watch, number=1, started_at=Canary.objects.get().added_at)
-    assert list_outcomes(crawl) == {"planted": (Outcome.WAITING, "")}
+    assert list_outcomes(crawl) == {"planted": (Outcome.PENDING, "")}
 
 
 def test_known_copy_is_checked_even_when_matching_takes_days(inline: SyncRunner, work: Work, shop: Shop) -> None:

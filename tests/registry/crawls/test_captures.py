@@ -43,7 +43,7 @@ def site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def archived(site: Site) -> WebArchive:
     """Serve one copy of a work at three times, and another image."""
     archive = WebArchive([ArchivedCapture(URL, f"20{year}0303120000", COPY) for year in ("24", "19", "20")])
-    archive.kept.append(ArchivedCapture("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
+    archive.captures.append(ArchivedCapture("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
     archive.serve(site)
     return archive
 
@@ -97,8 +97,8 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
     assert inline.services.blobs.get(Digest.of(COPY)) == COPY
     assert Case.objects.get().owner == studio
     assert Sighting.objects.count() == 2
-    assert not any("robots" in path for path in site.paths())
-    assert {request.headers["user-agent"].partition("/")[0] for request in site.seen} == {"ExhibitBot"}
+    assert not any("robots" in path for path in site.requested_paths())
+    assert {request.headers["user-agent"].partition("/")[0] for request in site.requests} == {"ExhibitBot"}
 
 
 @pytest.mark.long
@@ -106,7 +106,7 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
 def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
-    archived.kept[:] = [ArchivedCapture(URL, "20190303120000", COPY, digest=digest(b"other"))]
+    archived.captures[:] = [ArchivedCapture(URL, "20190303120000", COPY, digest=digest(b"other"))]
     crawl, _ = run(inline, add_archive_watch(inline, studio, name))
     refusal = Refusal.objects.get()
     assert (crawl.reason, refusal.reason, refusal.page_url) == ("finished", "wrong-digest", URL)
@@ -123,7 +123,7 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
         "2020": Answer(b"", status=302, headers=(("Location", "/web/20240303120000id_/" + URL),)),
         "2021": Answer(b"", status=403),
     }
-    archived.kept[:] = [
+    archived.captures[:] = [
         ArchivedCapture(f"http://photos.example/{year}.jpg", f"{year}0303120000", COPY, digest=digest(year.encode()))
         for year in answers
     ]
@@ -147,7 +147,7 @@ def test_a_record_that_a_rate_limit_keeps_back_waits_and_is_not_called_excluded(
     assert not Refusal.objects.filter(reason="excluded").exists()
     assert crawl.frontier.filter(kind="capture", state=FrontierUrl.State.PENDING).exists()
     assert crawling.list_resting_hosts(crawl)
-    ranges = [call.headers["range"] for call in site.seen if call.path.startswith("/crawl-data/")]
+    ranges = [call.headers["range"] for call in site.requests if call.path.startswith("/crawl-data/")]
     assert ranges
     assert len(ranges) == len(set(ranges)), "no record is requested again at once"
 
@@ -158,7 +158,7 @@ def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_c
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captures, "PAGE_SIZE", 4)
-    archived.kept[:] = [
+    archived.captures[:] = [
         ArchivedCapture(f"http://photos.example/{number:02}.jpg", f"2019030312{attempt}000", picture(number))
         for number in range(7)
         for attempt in (1, 2)
@@ -167,8 +167,8 @@ def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_c
     ends = [(*run(inline, watch),) for _ in range(3)]
     assert [crawl.pages for crawl, _ in ends] == [3, 3, 1]
     assert ends[0][1].outcome == "more"
-    requests = [path for path in site.paths() if path.startswith("/web/")]
-    requests += [request.headers["range"] for request in site.seen if request.path.startswith("/crawl-data/")]
+    requests = [path for path in site.requested_paths() if path.startswith("/web/")]
+    requests += [request.headers["range"] for request in site.requests if request.path.startswith("/crawl-data/")]
     assert len(requests) == len(set(requests)) == 7
     assert Sighting.objects.values("picture").distinct().count() == 7
 
@@ -200,7 +200,7 @@ def test_two_watches_ask_an_archive_one_after_the_other(
         patch.setattr(captures, "hold_long", lambda *_given, **_more: nullcontext(enter_result=False))
         captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
-    assert (row.state, row.asked, len(site.seen)) == ("todo", 0, 0)
+    assert (row.state, row.asked, len(site.requests)) == ("todo", 0, 0)
     assert row.not_before is not None
 
 
@@ -209,7 +209,7 @@ def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
     inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captures, "PAGE_SIZE", 2)
-    archived.kept[:] = [
+    archived.captures[:] = [
         ArchivedCapture(f"http://photos.example/{n}.jpg", "20190303120000", picture(n)) for n in range(6)
     ]
 
@@ -229,7 +229,7 @@ def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
         Inquiry.objects.update(state="todo", claimed_at=None)
     inline.run_until_idle()
     assert Sighting.objects.count() == 6
-    queries = [path for path in site.paths() if path.startswith("/cdx")]
+    queries = [path for path in site.requested_paths() if path.startswith("/cdx")]
     assert len(queries) == len(set(queries)) == 3
 
 
@@ -237,7 +237,7 @@ def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
 def test_an_archive_without_a_picture_says_so(
     name: str, inline: SyncRunner, studio: Owner, archived: WebArchive
 ) -> None:
-    archived.kept.clear()
+    archived.captures.clear()
     crawl, inquiry = run(inline, add_archive_watch(inline, studio, name))
     assert (crawl.reason, inquiry.outcome, inquiry.found) == ("finished", "nothing", 0)
 
@@ -258,7 +258,7 @@ def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
     run(inline, add_archive_watch(inline, studio, "wayback"))
     assert list(Sighting.objects.values_list("image_url", flat=True)) == [URL]
     assert Refusal.objects.get().reason == "denied-host"
-    assert not any("other.jpg" in path for path in site.paths())
+    assert not any("other.jpg" in path for path in site.requested_paths())
 
 
 @pytest.mark.usefixtures("archived")
@@ -271,7 +271,7 @@ def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) ->
         inline.services, ["common-crawl"], {}, captures.make_subjects(["photos.example"], "", "")
     )
     assert (other.pictures, other.more, other.indexes) == (1, True, 2)
-    assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.paths())
+    assert not any(path.startswith(("/web/", "/crawl-data/")) for path in site.requested_paths())
     assert not FrontierUrl.objects.exists()
 
 
@@ -279,7 +279,7 @@ def test_estimate_of_a_run_fetches_no_capture(inline: SyncRunner, site: Site) ->
 def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
     inline: SyncRunner, studio: Owner, archived: WebArchive, site: Site
 ) -> None:
-    archived.kept[:] = [
+    archived.captures[:] = [
         ArchivedCapture(
             f"http://photos.example/{number}.jpg",
             f"2019{1 + number % 12:02}01000000",
@@ -294,7 +294,7 @@ def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
     captures.continue_inquiry(inline.services, row)
     row.refresh_from_db()
     assert (row.asked, row.found, FrontierUrl.objects.count()) == (2, 5, 5)
-    assert len(site.seen) == 2
+    assert len(site.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -334,22 +334,22 @@ def test_time_is_stored_as_entered_and_requested_in_digits(inline: SyncRunner, s
     assert (subject["since"], subject["until"]) == ("2019-03", "2020-01-31")
     (estimate,) = captures.estimate(inline.services, ["wayback"], {}, subject)
     assert estimate.pictures == 1
-    assert "from=201903&to=20200131" in site.seen[0].path
+    assert "from=201903&to=20200131" in site.requests[0].path
 
 
 def test_watch_that_no_archive_supports_is_refused(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    def made(sources: list[tuple[str, str]], **options: object) -> ExhibitError:
+    def refusal_of(sources: list[tuple[str, str]], **options: object) -> ExhibitError:
         times = {"every": timedelta(days=7), "by": "Ann", "budget": {}, "politeness": {}}
         with pytest.raises(ExhibitError) as error:
             arrange(inline.services, studio, "w", sources, **times, **options)  # type: ignore[arg-type]
         return error.value
 
-    assert isinstance(made([("archive", "memento")], domains=["example.com"]), NotFoundError)
-    assert isinstance(made([("archive", "wayback")]), WrongUseError)
-    assert isinstance(made([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
+    assert isinstance(refusal_of([("archive", "memento")], domains=["example.com"]), NotFoundError)
+    assert isinstance(refusal_of([("archive", "wayback")]), WrongUseError)
+    assert isinstance(refusal_of([("site", "https://example.com/")], domains=["example.com"]), WrongUseError)
     mixed_sources = [("archive", "wayback"), ("site", "https://example.com/")]
-    assert isinstance(made(mixed_sources, domains=["example.com"]), WrongUseError)
+    assert isinstance(refusal_of(mixed_sources, domains=["example.com"]), WrongUseError)
     HostDenial.objects.create(host="example.com", reason="")
-    assert isinstance(made([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
+    assert isinstance(refusal_of([("archive", "wayback")], domains=["www.example.com"]), RefusedError)
     inline.services.config = replace(inline.services.config, wayback_url="")
-    assert isinstance(made([("archive", "wayback")], domains=["example.org"]), NotFoundError)
+    assert isinstance(refusal_of([("archive", "wayback")], domains=["example.org"]), NotFoundError)

@@ -144,17 +144,17 @@ def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that
     crawl = start_crawl(new_watch, pages=3)
     links = [NewUrl(f"{SITE_URL}/{n}", "page", 1, pattern=f"{SITE_URL}/*") for n in range(4)]
 
-    def taken(*dates: datetime | None) -> list[str]:
+    def next_urls(*dates: datetime | None) -> list[str]:
         return [
             new.url.removeprefix(SITE_URL) for new in changes.filter_links(crawl, list(zip(links, dates, strict=True)))
         ]
 
-    assert taken(None, None, None, None) == ["/3"]
-    assert taken(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
+    assert next_urls(None, None, None, None) == ["/3"]
+    assert next_urls(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
     changed, new = changes.filter_links(crawl, [(links[0], now() - DAY), (links[1], None), (links[3], None)])
     assert (changed.pattern, new.pattern) == ("", links[3].pattern), "what has changed isn't left out as repetitive"
-    assert taken(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
-    assert taken(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
+    assert next_urls(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
+    assert next_urls(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
 
 
 def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) -> None:
@@ -396,7 +396,7 @@ def test_page_is_requested_conditionally_every_second_time_except_known_copies(i
     Watch.objects.update(everything=False)
     crawl = start_crawl(shop)
     assert changes.load_validators(crawl, pages) == dict.fromkeys(pages[:-1], ('"1"', ""))
-    changes.store_visits(shop.pk, 1, [replace(visits[0], shown=b"")], {})
+    changes.store_visits(shop.pk, 1, [replace(visits[0], content_digest=b"")], {})
     assert set(changes.load_validators(crawl, pages)) == set(pages[1:-1])
     changes.store_visits(shop.pk, 1, [replace(visits[0], etag='"2"')], {})
     assert changes.load_validators(crawl, pages)[pages[0]] == ('"2"', "")
@@ -437,10 +437,10 @@ def test_second_run_requests_a_tenth_plus_matched_and_updated_pages(inline: Sync
         """Return the paths that the next run requests."""
         entries = (f"<url><loc>{site.url(path)}</loc><lastmod>{day}</lastmod></url>" for path, day in dated.items())
         site.serve("/sitemap.xml", f"<urlset>{''.join(entries)}</urlset>".encode(), "application/xml")
-        site.site.seen.clear()
+        site.site.requests.clear()
         run_now(new_watch)
         inline.run_until_idle()
-        return site.site.paths()
+        return site.site.requested_paths()
 
     old = {f"/{number}": "2020-01-01" for number in range(120)}
     first = len(run(**old))

@@ -105,7 +105,7 @@ def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone
     crawling.add_urls(crawl.pk, deep)
     crawl.frontier.filter(url="http://a.example/0").update(attempts=crawling.MIN_SUSPECT_ATTEMPTS)
 
-    def handed_out(limit: int) -> set[str]:
+    def hand_out(limit: int) -> set[str]:
         crawl_slice = crawling.plan_slice(crawl.pk, max_urls=limit, max_hosts=5)
         assert crawl_slice is not None
         urls = {row.url for row in crawl_slice.urls.all()}
@@ -113,9 +113,9 @@ def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone
         crawling.finish_slice(crawl_slice.pk, claim(crawl_slice), counts={}, suspect=False, opening=lambda _row: {})
         return urls
 
-    assert {url[:16] for url in handed_out(2)} == {"http://a.example", "http://b.example"}
-    assert "http://a.example/0" not in handed_out(10)
+    assert {url[:16] for url in hand_out(2)} == {"http://a.example", "http://b.example"}
+    assert "http://a.example/0" not in hand_out(10)
     assert crawling.count_urls(crawl.pk) == (5, 7)
     crawl.frontier.filter(host="b.example").delete()
-    assert handed_out(10) == {"http://a.example/0"}
-    assert handed_out(10) == {f"http://a.example/{n}" for n in (1, 3, 5)}
+    assert hand_out(10) == {"http://a.example/0"}
+    assert hand_out(10) == {f"http://a.example/{n}" for n in (1, 3, 5)}

@@ -12,7 +12,7 @@ def test_largest_hosts_are_listed_with_their_estimated_time() -> None:
         hosts.add(f"http://{number:02}.example/{n}.jpg" for n in range(number + 1))
     assert hosts.largest[0] == ("11.example", 12)
     assert len(hosts.largest) == 10
-    assert hosts.others == (2, 1 + 2)
+    assert hosts.remaining == (2, 1 + 2)
     assert hosts.addresses == sum(range(13))
     assert hosts.seconds() == 24.0
     assert hosts.seconds(5) == 10.0

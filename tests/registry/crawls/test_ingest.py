@@ -100,7 +100,7 @@ def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
     order_row = make_order(watch, wanted=LineFilter(words=("wave",)))
     reads = list({result.path: result for result, _ in ingest([list_path, broken, late_path], order_row)}.values())
     skipped_rows = [
-        skip for _, skips in ingest([list_path], make_order(None, wanted=order_row.wanted)) for skip in skips
+        skip for _, skips in ingest([list_path], make_order(None, wanted=order_row.line_filter)) for skip in skips
     ]
     assert skipped_rows == [("bad-url", "not an address"), ("known", url(1)), ("word", url(2))]
     assert [(entry.row.lines, entry.row.kept, entry.row.whole) for entry in reads] == [

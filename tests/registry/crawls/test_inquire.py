@@ -110,7 +110,7 @@ def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
 def test_the_search_is_sent_a_small_copy_and_the_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
     site.routes[SEARCH] = tineye_answer([])
     run(inline, add_search_watch(inline, studio))
-    [sent] = [request for request in site.seen if request.path == SEARCH]
+    [sent] = [request for request in site.requests if request.path == SEARCH]
     assert sent.headers["x-api-key"] == KEY
     assert b"\xff\xd8" in sent.body
     assert photograph(1) not in sent.body
@@ -142,7 +142,7 @@ def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, stud
     watch = add_search_watch(inline, studio, searches=2)
     cursors = [run(inline, watch)[1].cursor for _ in range(3)]
     assert len(set(cursors)) == 3
-    bodies = [request.body.partition(b"\xff\xd8")[2] for request in site.seen if request.path == SEARCH]
+    bodies = [request.body.partition(b"\xff\xd8")[2] for request in site.requests if request.path == SEARCH]
     assert len(bodies) == 6
     assert len({body[:2000] for body in bodies[:3]}) == 3
     assert bodies[0][:2000] == bodies[3][:2000]
@@ -202,13 +202,13 @@ def test_picture_with_missing_bytes_is_reported_and_the_next_is_searched(
 def test_a_machine_that_fails_leaves_no_picture_out(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> bytes:
+    def fail_disk_full(*_: object) -> bytes:
         raise ServiceMissingError("There is no helper.") from OSError(errno.EMFILE, "")
 
     site.routes[SEARCH] = tineye_answer([])
     watch = add_search_watch(inline, studio)
     with monkeypatch.context() as patch:
-        patch.setattr("registry.crawls.inquire.make_preview", full)
+        patch.setattr("registry.crawls.inquire.make_preview", fail_disk_full)
         crawl, inquiry = run(inline, watch)
         assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, SENTENCES[errno.EMFILE])
     Inquiry.objects.update(not_before=None)
@@ -241,13 +241,13 @@ def test_temporary_error_is_retried_and_private_address_is_not(
 
 @pytest.mark.long
 def test_market_is_searched_page_by_page(inline: SyncRunner, studio: Owner, site: Site) -> None:
-    def offers(request: ReceivedRequest) -> Answer:
+    def serve_offers(request: ReceivedRequest) -> Answer:
         params = query_parameters(request)
         number = f"{params['q']}-{params.get('cursor', '0')}"
         item = {"name": "Poster", "link": f"/offer/{number}", "pictures": [{"href": f"/picture/{number}.jpg"}]}
         return json_response({"data": {"items": [item], "next": str(int(params.get("cursor", 0)) + 1)}})
 
-    site.routes["/offers"] = offers
+    site.routes["/offers"] = serve_offers
     crawl, inquiry = run(inline, add_search_watch(inline, studio, "market", ("wave", "fuji")))
     assert (inquiry.asked, inquiry.found, crawl.state) == (6, 6, "done")
     visited = set(FrontierUrl.objects.values_list("url", flat=True))
@@ -267,7 +267,7 @@ def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, sit
 
 def list_searched_pictures(site: Site) -> list[bytes]:
     """Return the first bytes of each image that was sent, in order."""
-    return [request.body.partition(b"\xff\xd8")[2][:2000] for request in site.seen if request.path == SEARCH]
+    return [request.body.partition(b"\xff\xd8")[2][:2000] for request in site.requests if request.path == SEARCH]
 
 
 class KilledError(BaseException):
@@ -311,7 +311,7 @@ def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after
     watch = add_search_watch(inline, studio)
     withdraw_consent(studio, "tineye", by="Ann")
     crawl, inquiry = run(inline, watch)
-    assert (crawl.state, inquiry.outcome, site.seen) == ("done", "no-consent", [])
+    assert (crawl.state, inquiry.outcome, site.requests) == ("done", "no-consent", [])
     record_consent(inline.services, studio, "tineye", by="Bea")
     assert run(inline, watch)[1].outcome == ""
     assert len(list_searched_pictures(site)) == 1
@@ -328,7 +328,7 @@ def test_consent_applies_to_the_host_at_that_time(inline: SyncRunner, studio: Ow
     mapping = inline.services.config.data_dir / "searches" / "tineye.toml"
     mapping.write_text(mapping.read_text(encoding="utf-8").replace("127.0.0.1", "127.0.0.2"), encoding="utf-8")
     assert run(inline, watch)[1].outcome == "no-consent"
-    assert not site.seen
+    assert not site.requests
 
 
 @pytest.mark.long
@@ -348,7 +348,7 @@ def test_pages_without_a_picture_are_visited_and_what_they_lead_to_isnt(
     assert (crawl.state, crawl.pages) == ("done", 1)
     sighting = Sighting.objects.get()
     assert (sighting.private_to, sighting.page_url) == (studio, site.url("/listing/7/wave"))
-    assert site.times("/elsewhere") == 0
+    assert site.count_requests("/elsewhere") == 0
 
 
 @pytest.mark.long
@@ -370,4 +370,4 @@ def test_nothing_is_requested_without_a_key(inline: SyncRunner, studio: Owner, s
     delete_key(studio, "tineye", by="Ann")
     _crawl, inquiry = run(inline, watch)
     assert inquiry.outcome == "no-key"
-    assert not [request for request in site.seen if request.path == SEARCH]
+    assert not [request for request in site.requests if request.path == SEARCH]

@@ -96,7 +96,7 @@ def test_a_run_asks_for_no_more_than_its_budget(db: None, searches: int) -> None
 
 def test_no_search_is_made_for_a_picture_without_bytes(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register_stated(inline.services, studio, StatedPicture.of("a.jpg", len(data), extract(data)))
+    register_stated(inline.services, studio, StatedPicture.from_features("a.jpg", len(data), extract(data)))
     assert not inquiries.list_pictures(studio.pk, []).exists()
     register(inline.services, studio, photograph(2))
     assert inquiries.list_pictures(studio.pk, []).count() == 1

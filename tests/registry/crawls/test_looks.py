@@ -38,7 +38,7 @@ def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, 
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason, crawl.pages) == ("done", "finished", 1)
-    assert "/more" not in {item.path for item in web.seen}
+    assert "/more" not in {item.path for item in web.requests}
     assert set(Case.objects.values_list("work__number", "party")) == {(1, "127.0.0.7"), (2, "127.0.0.7")}
     sightings = {item.image_url: (item.found_in, item.page_url, item.private_to_id) for item in Sighting.objects.all()}
     assert sightings == {

@@ -25,8 +25,8 @@ from registry.crawls.own_places import Place, Places, check_sources
 )
 def test_a_place_holds_what_lies_there(kind: str, url: str, inside: str, elsewhere: str) -> None:
     places = Places([Place.of(kind, url)])
-    assert places.hold(inside)
-    assert not places.hold(elsewhere)
+    assert places.contains(inside)
+    assert not places.contains(elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,7 @@ def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
 
 def test_places_are_few_steps_away_from_any_address() -> None:
     places = Places([Place("studio.example", "/ann"), Place("studio.example", "/bob")])
-    assert places.hold(f"https://{'a.' * 100}studio.example/bob{'/' * 1_000_000}")
-    assert not places.hold(f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}")  # each prefix: out of memory
+    assert places.contains(f"https://{'a.' * 100}studio.example/bob{'/' * 1_000_000}")
+    assert not places.contains(
+        f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}"
+    )  # each prefix: out of memory

@@ -101,7 +101,9 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
 def list_sent_pictures(site: Site, path: str = SEARCH) -> list[bytes]:
     """Return the first bytes of each image that was sent, in order."""
     return [
-        request.body.partition(b"\xff\xd8")[2][:2000] for request in site.seen if request.path.partition("?")[0] == path
+        request.body.partition(b"\xff\xd8")[2][:2000]
+        for request in site.requests
+        if request.path.partition("?")[0] == path
     ]
 
 
@@ -230,7 +232,7 @@ def test_money_that_ends_within_the_pages_of_a_subject_leaves_the_others_their_t
     _crawl, inquiry = run(inline, watch)
     assert (inquiry.asked, inquiry.stopped_at["left"]) == (2, 1)
     run(inline, watch)
-    assert [query_parameters(request)["q"] for request in site.seen] == ["wave", "wave", "fuji", "fuji"]
+    assert [query_parameters(request)["q"] for request in site.requests] == ["wave", "wave", "fuji", "fuji"]
 
 
 @pytest.mark.long
@@ -250,7 +252,7 @@ def test_an_address_that_two_searches_name_is_visited_once(inline: SyncRunner, s
     ]
     assert list_costs() == [20_000, 7_500]
     assert (FrontierUrl.objects.count(), Sighting.objects.get().page_url) == (1, page)
-    assert site.times("/copy.jpg") == 1
+    assert site.count_requests("/copy.jpg") == 1
 
 
 @pytest.mark.long

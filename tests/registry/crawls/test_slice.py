@@ -106,7 +106,7 @@ def test_endless_calendar_is_skipped_and_reported(inline: SyncRunner, shop: Shop
     goods_page_count = Sighting.objects.filter(page_url__contains="/goods/").values("page_url").distinct().count()
     assert goods_page_count == 30
     refusal = Refusal.objects.get(reason="repetitive")
-    visited = shop.site.paths()
+    visited = shop.site.requested_paths()
     request_count = sum(path in months for path in visited)
     assert request_count <= 60
     pattern = f"127.0.0.10:{shop.site.port}/calendar/#/#"
@@ -147,7 +147,7 @@ def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_
         ((host, until),) = crawling.list_resting_hosts(crawl).items()
         assert (crawl.state, host) == (StepState.DOING, "127.0.0.10")
         assert timedelta(seconds=550) < until - start < timedelta(seconds=660)
-        assert set(shop.site.paths()) == {"/robots.txt"}
+        assert set(shop.site.requested_paths()) == {"/robots.txt"}
         assert not Refusal.objects.exists()
         HostLease.objects.update(expires_at=now())
         plan_crawls(inline.services, [crawl.pk])
@@ -194,7 +194,7 @@ def test_site_without_robots_is_abandoned_and_reported(inline: SyncRunner, shop:
     assert crawl.reason == "finished"
     refusal = Refusal.objects.get()
     assert (refusal.url, refusal.reason) == (shop.url("/0"), "robots-unavailable")
-    assert set(shop.site.paths()) == {"/robots.txt"}
+    assert set(shop.site.requested_paths()) == {"/robots.txt"}
 
 
 def test_a_site_that_asks_to_be_left_alone_for_a_day_is_left_to_the_next_crawl(inline: SyncRunner, shop: Shop) -> None:
@@ -203,4 +203,4 @@ def test_a_site_that_asks_to_be_left_alone_for_a_day_is_left_to_the_next_crawl(i
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     assert Refusal.objects.get().reason == "robots-unavailable"
-    assert shop.site.paths() == ["/robots.txt"]
+    assert shop.site.requested_paths() == ["/robots.txt"]

@@ -11,9 +11,9 @@ from registry.models import Picture, StepState, StepTime
 
 
 def test_a_row_is_put_off_only_while_it_waits_for_a_moment() -> None:
-    assert Picture(state=StepState.TODO, not_before=now()).put_off
-    assert not Picture(state=StepState.TODO).put_off
-    assert not Picture(state=StepState.DONE, not_before=now()).put_off
+    assert Picture(state=StepState.TODO, not_before=now()).is_postponed
+    assert not Picture(state=StepState.TODO).is_postponed
+    assert not Picture(state=StepState.DONE, not_before=now()).is_postponed
     assert StepState.FAILED not in UNFINISHED
 
 

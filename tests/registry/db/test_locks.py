@@ -14,14 +14,14 @@ from registry.services.addresses import database_url
 def test_a_lock_is_held_until_the_transaction_ends_and_is_nobody_elses(config: Config) -> None:
     with psycopg.connect(database_url(config), autocommit=True, dbname=connection.settings_dict["NAME"]) as other:
 
-        def free(lock: Lock) -> bool:
+        def is_free(lock: Lock) -> bool:
             locks = other.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
             return (int(lock),) not in locks
 
         with transaction.atomic():
             hold(Lock.INDEX)
-            assert (free(Lock.INDEX), free(Lock.LOG)) == (False, True)
-        assert free(Lock.INDEX)
+            assert (is_free(Lock.INDEX), is_free(Lock.LOG)) == (False, True)
+        assert is_free(Lock.INDEX)
     with pytest.raises(RuntimeError, match="needs a transaction"):
         hold(Lock.INDEX)
 

@@ -27,8 +27,8 @@ def test_contributor_result_becomes_a_case_after_own_verification(helped: Contri
     helped.shop.image("/copy.jpg", recompress(photograph(1)))
     for number in range(4):
         helped.shop.image(f"/{number}.jpg", photograph(50 + number))
-    crawl = helped.waiting(["/copy.jpg", *(f"/{number}.jpg" for number in range(4))])
-    row, machine = helped.invited()
+    crawl = helped.start_list_crawl(["/copy.jpg", *(f"/{number}.jpg" for number in range(4))])
+    row, machine = helped.invite()
     assert next(machine) == 5
     assert not Sighting.objects.exists()
     helped.inline.run_until_idle()
@@ -36,7 +36,7 @@ def test_contributor_result_becomes_a_case_after_own_verification(helped: Contri
     (sighting,) = Sighting.objects.all()
     assert sighting.image_url == helped.shop.url("/copy.jpg")
     assert sighting.slice.contributor is None
-    assert sum(helped.shop.site.times(f"/{number}.jpg") for number in range(4)) <= 5  # one of all was checked
+    assert sum(helped.shop.site.count_requests(f"/{number}.jpg") for number in range(4)) <= 5  # one of all was checked
     outcomes = dict(EdgeResult.objects.values_list("target__url", "outcome"))
     assert outcomes.pop(helped.shop.url("/copy.jpg")) == "here"
     assert set(outcomes.values()) == {"kept"}
@@ -55,8 +55,8 @@ def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhi
     register(helped.inline.services, helped.studio, photograph(1))
     helped.inline.run_until_idle()
     helped.shop.image("/copy.jpg", recompress(photograph(1)))
-    crawl = helped.waiting(["/copy.jpg"])
-    _, machine = helped.invited()
+    crawl = helped.start_list_crawl(["/copy.jpg"])
+    _, machine = helped.invite()
     assert next(machine) == 1
     Crawl.objects.update(state="done", reason="budget-pages", finished_at=now())
     helped.inline.run_until_idle()
@@ -69,8 +69,8 @@ def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhi
 def test_later_work_matches_pictures_measured_by_a_contributor(helped: ContributorInstallation) -> None:
     helped.shop.image("/copy.jpg", recompress(photograph(1)))
     helped.shop.image("/other.jpg", photograph(50))
-    helped.waiting(["/copy.jpg", "/other.jpg"])
-    _, machine = helped.invited()
+    helped.start_list_crawl(["/copy.jpg", "/other.jpg"])
+    _, machine = helped.invite()
     assert next(machine) == 2
     helped.inline.run_until_idle()
     assert not Sighting.objects.exists()
@@ -87,14 +87,14 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
     paths = [f"/{number}.jpg" for number in range(6)]
     for number, path in enumerate(paths):
         helped.shop.image(path, photograph(50 + number))
-    helped.waiting(paths[:2])
-    row, machine = helped.invited()
+    helped.start_list_crawl(paths[:2])
+    row, machine = helped.invite()
     next(machine)
     helped.inline.run_until_idle()
     assert Picture.objects.filter(bytes_state="expired").count() == 2
-    helped.waiting(paths[2:])
+    helped.start_list_crawl(paths[2:])
     next(machine)
-    helped.lie()
+    helped.falsify_results()
     helped.inline.run_until_idle()
     row.refresh_from_db()
     assert row.reason == leases.FALSE_MEASUREMENTS
@@ -112,19 +112,19 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
 @pytest.mark.long
 def test_bytes_that_lie_here_already_convict_at_once(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
+    helped.start_list_crawl(["/0.jpg"])
     helped.inline.run_until_idle()
     assert Picture.objects.get().fingerprints.exists()
     helped.shop.image("/again.jpg", photograph(50))
-    helped.waiting(["/again.jpg"])
-    row, machine = helped.invited()
+    helped.start_list_crawl(["/again.jpg"])
+    row, machine = helped.invite()
     next(machine)
     EdgeResult.objects.update(drawn=False)
-    helped.lie()
+    helped.falsify_results()
     helped.inline.run_until_idle()
     row.refresh_from_db()
     assert row.revoked_at is not None
-    assert helped.shop.site.times("/again.jpg") == 2
+    assert helped.shop.site.count_requests("/again.jpg") == 2
 
 
 @pytest.mark.long
@@ -132,8 +132,8 @@ def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
-    row, machine = helped.invited()
+    helped.start_list_crawl(["/0.jpg"])
+    row, machine = helped.invite()
     next(machine)
     helped.shop.image("/0.jpg", photograph(70))
     helped.inline.run_until_idle()
@@ -143,8 +143,8 @@ def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted
 
 def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
-    row, machine = helped.invited()
+    helped.start_list_crawl(["/0.jpg"])
+    row, machine = helped.invite()
     next(machine)
     del helped.shop.site.routes["/0.jpg"]
     helped.inline.run_until_idle()
@@ -155,9 +155,9 @@ def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Contribu
 
 @pytest.mark.long
 def test_a_picture_that_does_not_come_there_is_fetched_here(helped: ContributorInstallation) -> None:
-    helped.waiting(["/late.jpg", "/0.jpg"])
+    helped.start_list_crawl(["/late.jpg", "/0.jpg"])
     helped.shop.image("/0.jpg", photograph(50))
-    _, machine = helped.invited()
+    _, machine = helped.invite()
     assert next(machine) == 1
     helped.shop.image("/late.jpg", photograph(51))
     helped.inline.run_until_idle()
@@ -168,8 +168,8 @@ def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_th
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
-    row, machine = helped.invited()
+    helped.start_list_crawl(["/0.jpg"])
+    row, machine = helped.invite()
     assert helped.hand_out(row) is not None  # and then it is killed
     Contributor.objects.update(public_key=None)  # its key, which this test does not have
     assert next(machine) == 1
@@ -180,8 +180,8 @@ def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_resul
     helped: ContributorInstallation,
 ) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
-    row, _ = helped.invited()
+    helped.start_list_crawl(["/0.jpg"])
+    row, _ = helped.invite()
     lease = helped.hand_out(row)
     assert lease is not None
     CrawlSlice.objects.update(claimed_at=now() - 2 * helped.inline.services.stale_after)
@@ -196,8 +196,8 @@ def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_resul
 def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(
     helped: ContributorInstallation,
 ) -> None:
-    crawl = helped.waiting([f"/{number}.jpg" for number in range(60)])
-    ann, bob = helped.invited("Ann")[0], helped.invited("Bob")[0]
+    crawl = helped.start_list_crawl([f"/{number}.jpg" for number in range(60)])
+    ann, bob = helped.invite("Ann")[0], helped.invite("Bob")[0]
     first = helped.hand_out(ann)
     assert first is not None
     assert len(first[1]) == leases.MAX_TARGETS
@@ -212,7 +212,7 @@ def test_a_host_is_leased_to_one_alone_and_a_lease_comes_again_until_it_is_over(
 
 @pytest.mark.parametrize("kind", ["private", "past", "search", "denied", "page"])
 def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: ContributorInstallation, kind: str) -> None:
-    crawl = helped.waiting(["/0.jpg"])
+    crawl = helped.start_list_crawl(["/0.jpg"])
     if kind == "private":
         crawl.watch.private = True
         crawl.watch.save()
@@ -223,16 +223,16 @@ def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Contribu
     else:
         crawl.sources = [{"kind": kind, "url": "x"}]
         crawl.save()
-    assert helped.hand_out(helped.invited()[0]) is None
+    assert helped.hand_out(helped.invite()[0]) is None
 
 
 def test_an_address_on_the_machines_own_network_is_refused_there(helped: ContributorInstallation) -> None:
     helped.shop.image("/0.jpg", photograph(50))
-    helped.waiting(["/0.jpg"])
-    _, machine = helped.invited(networks=("127.0.0.1/32", "::1/128"))  # the installation's own networks
+    helped.start_list_crawl(["/0.jpg"])
+    _, machine = helped.invite(networks=("127.0.0.1/32", "::1/128"))  # the installation's own networks
     assert next(machine) == 0
     assert EdgeResult.objects.get().outcome == "nothing"
-    assert helped.shop.site.times("/0.jpg") == 0
+    assert helped.shop.site.count_requests("/0.jpg") == 0
 
 
 def test_deeply_nested_response_is_reported(inline: SyncRunner, tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from tests.assets.rows import photograph
 
 
 def measure_picture(data: bytes) -> Measurements:
-    return Measurements.of(extract(data, Limits()))
+    return Measurements.from_features(extract(data, Limits()))
 
 
 def test_what_travels_is_what_is_kept_of_a_picture_of_our_own() -> None:
     features = extract(photograph(1), Limits())
     name = Digest.of(b"x")
-    received = Measurements.read(*Measurements.of(features).packed)
+    received = Measurements.from_bytes(*Measurements.from_features(features).packed)
     assert list(received.fingerprints(name)) == compute_fingerprints(name, features)
 
 
@@ -48,10 +48,10 @@ def test_a_descriptor_of_another_length_or_of_no_numbers_is_refused(wrong: float
     vector = np.zeros((1, SPACE.width), "<f4")
     vector[0, 3] = wrong
     with pytest.raises(WrongUseError):
-        Measurements.read(hashes, vector.tobytes())
+        Measurements.from_bytes(hashes, vector.tobytes())
 
 
 @pytest.mark.parametrize(("hashes", "vectors"), [(0, 0), (255, 0), (256 * 12, 0), (256, 1), (256, 1024 * 12)])
 def test_as_many_bytes_as_nobody_can_have_measured_are_refused(hashes: int, vectors: int) -> None:
     with pytest.raises(WrongUseError):
-        Measurements.read(bytes(hashes), bytes(vectors))
+        Measurements.from_bytes(bytes(hashes), bytes(vectors))

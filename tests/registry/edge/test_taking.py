@@ -24,20 +24,20 @@ def summarize(helped: ContributorInstallation) -> dict[str, Any]:
 def test_account_counts_delivered_slices_and_pictures_without_false_ones(helped: ContributorInstallation) -> None:
     for number in range(2):
         helped.shop.image(f"/{number}.jpg", photograph(number))
-    helped.waiting(["/0.jpg", "/1.jpg"])
-    _, machine = helped.invited()
+    helped.start_list_crawl(["/0.jpg", "/1.jpg"])
+    _, machine = helped.invite()
     assert summarize(helped)["contributors"] == [{"name": "Ann", "pictures": 0, "slices": 0}]
     next(machine)
     summary = summarize(helped)
     assert summary["contributors"] == [{"name": "Ann", "pictures": 2, "slices": 1}]
     assert read_account(json.dumps(summary).encode(), summary["key"])["format"] == FORMAT
-    helped.lie()
+    helped.falsify_results()
     helped.inline.run_until_idle()
     assert summarize(helped)["contributors"][0] == {"name": "Ann", "pictures": 0, "slices": 0}
 
 
 def test_what_is_no_account_or_was_changed_is_refused(helped: ContributorInstallation) -> None:
-    helped.invited()
+    helped.invite()
     summary = summarize(helped)
     other = summary["key"].replace("+", "x+", 1)
     wrong: Any

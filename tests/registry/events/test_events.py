@@ -37,7 +37,7 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
         owner=studio, number=1, url="https://a.example/", kinds=[], encrypted_secret=b"x", made_by="Ann", made_at=now()
     )
 
-    def in_its_thread() -> Event | None:
+    def record_in_thread() -> Event | None:
         try:
             with transaction.atomic():
                 repeated_event = record_event(studio)
@@ -49,7 +49,7 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic(), connection.cursor() as cursor:
             assert record_event(studio) is not None
-            second: Future[Event | None] = pool.submit(in_its_thread)
+            second: Future[Event | None] = pool.submit(record_in_thread)
             cursor.execute(BLOCKED)
             while cursor.fetchone() is None and not second.done():
                 cursor.execute(BLOCKED)

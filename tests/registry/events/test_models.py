@@ -11,16 +11,16 @@ from tests.assets.rows import owner
 def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_does(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
 
-    def happened(of: Owner, kind: EventKind, name: str) -> Event:
+    def record_named(of: Owner, kind: EventKind, name: str) -> Event:
         return Event.objects.create(owner=of, kind=kind, name=name, about={}, at=now())
 
     for _ in range(2):
-        happened(studio, EventKind.REPORT_READY, "")
-    happened(studio, EventKind.CANARY_MISSED, "7/1")
-    happened(agency, EventKind.CANARY_MISSED, "7/1")
-    happened(studio, EventKind.NOTICE_DUE, "7/1")
+        record_named(studio, EventKind.REPORT_READY, "")
+    record_named(studio, EventKind.CANARY_MISSED, "7/1")
+    record_named(agency, EventKind.CANARY_MISSED, "7/1")
+    record_named(studio, EventKind.NOTICE_DUE, "7/1")
     with pytest.raises(IntegrityError, match="event_once"), transaction.atomic():
-        happened(studio, EventKind.CANARY_MISSED, "7/1")
+        record_named(studio, EventKind.CANARY_MISSED, "7/1")
 
 
 def test_webhook_receives_an_event_once_and_has_its_own_id(db: None) -> None:

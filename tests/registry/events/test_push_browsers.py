@@ -23,7 +23,7 @@ def ann(inline: SyncRunner) -> User:
 
 
 def register_browser(inline: SyncRunner, user: User, endpoint: str = AT_MOZILLA, **other: str) -> PushBrowser:
-    fields = Subscriber(endpoint).given | other
+    fields = Subscriber(endpoint).subscription | other
     return add_browser(
         inline.services, user, fields["endpoint"], fields["p256dh"], fields["auth"], user_agent="Firefox Android"
     )
@@ -104,13 +104,13 @@ def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
     bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
     forget = push_browsers._forget
 
-    def overtaken(user: User, endpoint: str, before: str) -> bool:
+    def overtake(user: User, endpoint: str, before: str) -> bool:
         forgotten = forget(user, endpoint, before)
         monkeypatch.setattr(push_browsers, "_forget", forget)
         register_browser(inline, bea)
         return forgotten
 
-    monkeypatch.setattr(push_browsers, "_forget", overtaken)
+    monkeypatch.setattr(push_browsers, "_forget", overtake)
     with pytest.raises(WrongUseError):
         register_browser(inline, ann)
 
@@ -154,7 +154,7 @@ def test_where_the_operator_has_switched_it_off_nothing_is_added(inline: SyncRun
 
 def test_keys_are_read_as_browsers_write_them_with_and_without_padding(inline: SyncRunner, ann: User) -> None:
     browser = Subscriber("")
-    subscription = browser.given
+    subscription = browser.subscription
     for p256dh, auth in (
         (subscription["p256dh"] + "=", subscription["auth"] + "=="),
         (subscription["p256dh"], subscription["auth"]),

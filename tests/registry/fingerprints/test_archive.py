@@ -153,7 +153,7 @@ def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Service
     repair_indexes(archived)
     remaining = [number for number in numbers if number != numbers[1]]
     assert (rows.between(0, rows.upto).tolist(), list_problems(archived)) == (remaining, set())
-    rows.put(np.array([numbers[1]]), np.zeros((1, 32), np.uint8))
+    rows.write(np.array([numbers[1]]), np.zeros((1, 32), np.uint8))
     repair_indexes(archived)
     assert rows.between(0, rows.upto).tolist() == remaining
 
@@ -165,12 +165,12 @@ def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goe
     assert find_titles(archived) == ALL
     archive = open_archives(archived)[0]
     (name,) = archive.server.names()
-    archive.server.ask("drop_collection", name)
+    archive.server.call("drop_collection", name)
     (problem,) = list_problems(archived)
     assert name in problem
     if noticed == "by the upkeep":
         repair_indexes(archived)
-    collection = archive.server.make(PHASH)
+    collection = archive.server.create(PHASH)
     assert find_titles(Services(archived.config)) == ALL
     repair_indexes(archived)
     assert {name, collection}.isdisjoint(archive.server.names())

@@ -58,11 +58,11 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
     monkeypatch.setattr("registry.fingerprints.indexes.VOTES_MAX_TAIL", 1)
     tell_once.cache_clear()
 
-    def full(_: int) -> None:
+    def fail_disk_full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.files.durable.os.fsync", full)
+        patch.setattr("exhibit.files.durable.os.fsync", fail_disk_full)
         match_pictures(Services(inline.services.config), waiting_pictures)  # with the index in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([message for message in caplog.messages if "No space left" in message]) == 1

@@ -123,7 +123,7 @@ def test_a_name_of_exhibit_s_own_and_other_impossible_inputs_are_refused(tmp_pat
 def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
     plain = canonical(sign_card(signed_card(AUTHOR), AUTHOR))
 
-    def packed(*members: tuple[str, bytes]) -> Path:
+    def make_zip(*members: tuple[str, bytes]) -> Path:
         memory = io.BytesIO()
         with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in members:
@@ -132,13 +132,13 @@ def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
         return tmp_path / "made.zip"
 
     whole = ((CARD, plain), (NETWORK, network()))
-    assert read_model_file(packed(*whole))[2] == network()
-    get_refusal(packed(*whole, ("weights.bin", b"w")))
-    get_refusal(packed(*whole, (".DS_Store", b"w")))
-    get_refusal(packed(whole[0]))
-    get_refusal(packed(*whole, ("../../network.onnx", b"w")))
-    get_refusal(packed((CARD, b" " * (1 << 20)), whole[1]))
-    assert "canonical" in get_refusal(packed((CARD, plain + b"\n"), whole[1]))
+    assert read_model_file(make_zip(*whole))[2] == network()
+    get_refusal(make_zip(*whole, ("weights.bin", b"w")))
+    get_refusal(make_zip(*whole, (".DS_Store", b"w")))
+    get_refusal(make_zip(whole[0]))
+    get_refusal(make_zip(*whole, ("../../network.onnx", b"w")))
+    get_refusal(make_zip((CARD, b" " * (1 << 20)), whole[1]))
+    assert "canonical" in get_refusal(make_zip((CARD, plain + b"\n"), whole[1]))
     (tmp_path / "no.zip").write_bytes(b"no zip")
     assert get_refusal(tmp_path / "no.zip")
     with (tmp_path / "huge.zip").open("wb") as file:
@@ -149,15 +149,17 @@ def test_a_zip_with_more_or_otherwise_packed_is_refused(tmp_path: Path) -> None:
 def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_tolerance() -> None:
     claim = signed_card(AUTHOR, crop50=(0.5, 0.9), jpeg70=(1, 1)).measured
 
-    def here(works: int = 60, **edits: tuple[float, float]) -> Recall:
+    def make_recall(works: int = 60, **edits: tuple[float, float]) -> Recall:
         figures_by_edit = {edit: Figures(first, few, 0, 0) for edit, (first, few) in edits.items()}
         return Recall(Figures(0, 0, 0, 0), figures_by_edit, 1, works, 1, 1)
 
-    assert not compare_claim(claim, here(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
-    assert compare_claim(claim, here(crop50=(0.34, 0.9))).falls_short
-    assert compare_claim(claim, here(crop50=(0.5, 0.77))).falls_short
-    assert not compare_claim(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # within chance for four works
-    assert compare_claim(claim, here(works=10_000, crop50=(0.44, 0.9))).falls_short
-    assert compare_claim(claim, here(mirror=(1, 1))).falls_short  # nothing claimed was measured
-    beside = compare_claim(claim, here(crop50=(0.5, 0.9), jpeg70=(0, 1)))
+    assert not compare_claim(claim, make_recall(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
+    assert compare_claim(claim, make_recall(crop50=(0.34, 0.9))).falls_short
+    assert compare_claim(claim, make_recall(crop50=(0.5, 0.77))).falls_short
+    assert not compare_claim(
+        claim, make_recall(works=4, crop50=(0.34, 0.77))
+    ).falls_short  # within chance for four works
+    assert compare_claim(claim, make_recall(works=10_000, crop50=(0.44, 0.9))).falls_short
+    assert compare_claim(claim, make_recall(mirror=(1, 1))).falls_short  # nothing claimed was measured
+    beside = compare_claim(claim, make_recall(crop50=(0.5, 0.9), jpeg70=(0, 1)))
     assert (beside.claimed.first, beside.measured.first, beside.edits) == (0.75, 0.25, 2)

@@ -139,7 +139,7 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
     services = inline.services
     model_states(services)  # the bundled network is included
 
-    def refused(act: Callable[[], object]) -> None:
+    def get_refusal(act: Callable[[], object]) -> None:
         stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
         with monkeypatch.context() as patch:
             patch.setattr(audit_log, "submit", Mock(side_effect=KeyboardInterrupt))
@@ -148,14 +148,14 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
         rows = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
         assert rows == stood
 
-    refused(lambda: add_model(services, *files))
+    get_refusal(lambda: add_model(services, *files))
     row = add_model(services, *files)
     mark_measured()
-    refused(lambda: use_model(services, "colours"))
+    get_refusal(lambda: use_model(services, "colours"))
     use_model(services, "colours")
-    refused(lambda: use_model(services, "descriptor"))
-    refused(lambda: descriptors.try_switch(row))
-    refused(lambda: drop_model(services, "colours"))
+    get_refusal(lambda: use_model(services, "descriptor"))
+    get_refusal(lambda: descriptors.try_switch(row))
+    get_refusal(lambda: drop_model(services, "colours"))
 
 
 @pytest.mark.long
@@ -165,26 +165,26 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     services, other = inline.services, Services(inline.services.config)
     studio = owner("studio")
 
-    def bring_into_use(name: str) -> None:
+    def activate_network(name: str) -> None:
         if name == "colours":
             add_model(services, *files)
             mark_measured()
         use_model(services, name)
         inline.run_until_idle()
 
-    def described() -> int:
+    def describe_pictures() -> int:
         get_descriptors(other).refresh()
         get_indexes(other).refresh(Collection.WORKS)
         return len(get_indexes(other).of(Collection.WORKS, get_descriptors(other).serving.space))
 
     works = [register(services, studio, photograph(seed)).work for seed in (1, 2)]
-    bring_into_use("colours")
-    before = described()
-    bring_into_use("descriptor")
+    activate_network("colours")
+    before = describe_pictures()
+    activate_network("descriptor")
     drop_model(services, "colours")
     remove_work(works[0], by="Ann")
-    bring_into_use("colours")
-    assert described() == before / 2
+    activate_network("colours")
+    assert describe_pictures() == before / 2
 
 
 @pytest.mark.long

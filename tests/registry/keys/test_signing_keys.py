@@ -81,13 +81,13 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
 ) -> None:
     first = sealing_key(inline.services, studio)
 
-    def revoked_meanwhile(services: Services, key: SealingKey) -> KeySigner:
+    def revoke_meanwhile(services: Services, key: SealingKey) -> KeySigner:
         signer = signer_of(services, key)
         if key == first:
             revoke(key, by="Ann", reason="stolen")
         return signer
 
-    monkeypatch.setattr("registry.bundles.seal.signer_of", revoked_meanwhile)
+    monkeypatch.setattr("registry.bundles.seal.signer_of", revoke_meanwhile)
     with pytest.raises(AssertionError):
         create_sealed_bundle(inline, studio)
     bundle = studio.cases.get().bundles.get()
@@ -142,11 +142,11 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
 ) -> None:
     key = sealing_key(inline.services, studio)
 
-    def killed(*_: object, **__: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"registry.master_key.{at}", killed)
+        patch.setattr(f"registry.master_key.{at}", kill)
         with pytest.raises(KeyboardInterrupt):
             change_master_key(inline.services, by="Ann", reason="left")
     key.refresh_from_db()

@@ -235,19 +235,19 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
         lambda: canaries.withdraw_known_copy(known_copy, by="Ann"),
     ]
 
-    def broken(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def rows() -> list[object]:
+    def list_rows() -> list[object]:
         return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, Canary, Licence)]
 
-    stood = rows()
+    stood = list_rows()
     with monkeypatch.context() as patch:
-        patch.setattr(LogOpening.objects, "bulk_create", broken)
+        patch.setattr(LogOpening.objects, "bulk_create", fail)
         for action in actions:
             with pytest.raises(KeyboardInterrupt):
                 action()
-            assert rows() == stood
+            assert list_rows() == stood
     assert LogSubmission.objects.count() == before
     canaries.withdraw_known_copy(known_copy, by="Ann")
     canaries.withdraw_known_copy(known_copy, by="Ann")

@@ -31,7 +31,7 @@ def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_u
     append_and_sign(inline, 1)
     old = get_log(inline.services).vkey()
     (inline.services.config.data_dir / "secrets" / "log.key").unlink()
-    inline.services._made.clear()
+    inline.services._instances.clear()
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     with pytest.raises(BrokenHistoryError):
@@ -145,7 +145,7 @@ def test_a_checkpoint_of_somebody_else_says_nothing(log_in_chunks: SyncRunner, t
     path = tmp_path / "other.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note.replace("localhost", "elsewhere"), "utf-8")
     [result] = compare_with_files(log_in_chunks.services, [path])
-    assert result.outcome is Relation.OF_ANOTHER
+    assert result.outcome is Relation.ANOTHER_LOG
     path.write_text("nothing", "utf-8")
     with pytest.raises(IntegrityError):
         compare_with_files(log_in_chunks.services, [path])

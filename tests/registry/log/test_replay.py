@@ -109,14 +109,14 @@ def test_a_log_that_grows_while_it_is_read_is_whole(
     append_and_sign(inline, 20)
     chunks = log_replay._iterate_chunks
 
-    def growing() -> Iterator[list[LogEntry]]:
+    def grow_log() -> Iterator[list[LogEntry]]:
         for rows in chunks():
             yield rows
             grower = Thread(target=run_in_other_session, args=[lambda: append_and_sign(inline, 3)])
             grower.start()
             grower.join()
 
-    monkeypatch.setattr(log_replay, "_iterate_chunks", growing)
+    monkeypatch.setattr(log_replay, "_iterate_chunks", grow_log)
     result = replay(inline.services)
     assert (result.problems, result.entries, result.checkpoints) == ([], 20, 1)
     assert LogEntry.objects.count() == 29

@@ -19,13 +19,13 @@ __all__ = ["unreliable_anchor"]
 def test_recovered_service_delivers_all_pending_receipts(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
-    unreliable_anchor.mood = ServiceMissingError("Nobody is there.")
+    unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     rows = create_pending_receipts(b"1", b"2", b"3")
     request_timestamps(inline.services, rows)
     [silent] = witnesses.load_availability().values()
     assert (silent.owed, silent.error, silent.answered_at) == (3, "Nobody is there.", None)
     assert silent.silent_since is not None
-    unreliable_anchor.mood = None
+    unreliable_anchor.error = None
     WitnessState.objects.update(ask_after=now())
     AnchorReceipt.objects.update(not_before=None)
     request_timestamps(inline.services, rows)
@@ -36,24 +36,29 @@ def test_recovered_service_delivers_all_pending_receipts(
 
 
 def test_service_with_invalid_response_is_not_silent(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
-    unreliable_anchor.mood = IntegrityError("The reply is about something else.")
+    unreliable_anchor.error = IntegrityError("The reply is about something else.")
     request_timestamps(inline.services, create_pending_receipts(b"1", b"2"))
-    assert unreliable_anchor.asked == 2
+    assert unreliable_anchor.submissions == 2
     assert not WitnessState.objects.exclude(silent_since=None).exists()
     assert set(AnchorReceipt.objects.values_list("error", flat=True)) == {"The reply is about something else."}
     [health] = witnesses.load_availability().values()
     assert (health.error, health.answered_at, health.ask_after) == ("The reply is about something else.", None, None)
-    unreliable_anchor.mood = None
+    unreliable_anchor.error = None
     request_timestamps(inline.services, create_pending_receipts(b"3"))
     [health] = witnesses.load_availability().values()
     assert health.error == ""
 
 
 def test_each_service_counts_once_and_only_with_complete_receipts() -> None:
-    def told(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
+    def make_facts(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
 
-    facts_list = (told("a", "complete"), told("a", "complete", "manifest"), told("b", "pending"), told("c", "asked"))
+    facts_list = (
+        make_facts("a", "complete"),
+        make_facts("a", "complete", "manifest"),
+        make_facts("b", "pending"),
+        make_facts("c", "asked"),
+    )
     assert count_timestamps(facts_list, 1) == TimestampCount(1, 3, 1)
     assert count_timestamps(facts_list, 1).enough
     assert not count_timestamps(facts_list, 2).enough

@@ -74,16 +74,16 @@ def test_what_a_picture_is_to_an_opened_work(inline: SyncRunner, data: bytes, ve
 def test_the_map_shows_what_differs_and_where_a_part_lies_and_nothing_of_the_registered_picture(
     inline: SyncRunner,
 ) -> None:
-    def shares(data: bytes) -> tuple[float, list[list[int]]]:
+    def shared_area(data: bytes) -> tuple[float, list[list[int]]]:
         (claim,) = find_owners(inline.services, data).claims
         difference_map = make_change_map(inline.services, claim, data)
         assert difference_map is not None
         assert difference_map.image.startswith(b"\xff\xd8")
         return difference_map.differing, difference_map.place
 
-    assert shares(encoded(HARBOUR, "JPEG", 95))[0] < find_owner.MIN_DIFFERENCE
-    assert 0.01 < shares(encoded(draw_object(HARBOUR), "JPEG", 95))[0] < 0.1
-    place = shares(CROPPED)[1]
+    assert shared_area(encoded(HARBOUR, "JPEG", 95))[0] < find_owner.MIN_DIFFERENCE
+    assert 0.01 < shared_area(encoded(draw_object(HARBOUR), "JPEG", 95))[0] < 0.1
+    place = shared_area(CROPPED)[1]
     edges = [min(x for x, _ in place), min(y for _, y in place), max(x for x, _ in place), max(y for _, y in place)]
     assert edges == pytest.approx([40, 30, 300, 250], abs=4)
     (same,) = find_owners(inline.services, encoded(HARBOUR)).claims

@@ -108,10 +108,10 @@ def test_denied_host_is_not_requested_after_a_redirect(inline: SyncRunner) -> No
         denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
         assert fetch(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
         HostDenial.objects.create(host="127.0.0.8", reason="opted out")
-        count = len(denied.seen)
+        count = len(denied.requests)
         with pytest.raises(RefusedError, match=r"127\.0\.0\.8"):
             fetch(inline.services, shop.url("/a.jpg"))
-        assert len(denied.seen) == count == 1
+        assert len(denied.requests) == count == 1
 
 
 def test_what_is_no_picture_is_refused(inline: SyncRunner, studio: Owner) -> None:

@@ -15,7 +15,7 @@ def test_what_was_measured_of_a_pair_is_read_as_it_was_kept(inline: SyncRunner) 
     assert verification.decision == "certain"
     assert verification.transform is not None
     assert [len(row) for row in verification.transform] == [3, 3, 3]
-    rebuilt_match = Match.of(match.registered_id, match.found_id, verification)
+    rebuilt_match = Match.from_verification(match.registered_id, match.found_id, verification)
     assert rebuilt_match.verification == verification
     with pytest.raises(IntegrityError, match="match_identity"), transaction.atomic():
         rebuilt_match.save()

@@ -153,7 +153,7 @@ def test_work_page_lists_newest_pages_and_own_matches_hide_no_others(
     crawl_slice, epoch = claim_new_slice(studio, "shop")
     record_sightings(inline.services, crawl_slice, epoch, [recompress(photograph(1))], "shop.example")
     (matter,) = opening.list_held_back(work, 1)
-    assert (matter.party, matter.found) == ("shop.example", copy.picture_id)
+    assert (matter.party, matter.found_picture) == ("shop.example", copy.picture_id)
 
 
 def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_nothing_of_it(

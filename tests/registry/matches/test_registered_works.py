@@ -69,13 +69,13 @@ def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRun
 
 
 def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline: SyncRunner, studio: Owner) -> None:
-    def never() -> LocalFeatures:
+    def fail() -> LocalFeatures:
         raise AssertionError("quick features were measured")
 
     register(inline.services, studio, photograph(5), "Original")
     copy = register(inline.services, studio, recompress(photograph(5)), "Copy").work
     row = copy.work_pictures.select_related("work", "picture").get()
     get_indexes(inline.services).refresh(Collection.WORKS)
-    features = replace(load_registered_features(inline.services, row.digest), later_quick=Lazy(never))
+    features = replace(load_registered_features(inline.services, row.digest), later_quick=Lazy(fail))
     assert record_relations(inline.services, row, features) == 1
     assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

@@ -78,7 +78,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
         inline.run_until_idle()
         new_world = World(inline, shop, studio)
         new_world.age()
-        site.seen.clear()
+        site.requests.clear()
         yield new_world
     fingerprints.clear_cached_spaces()
 
@@ -121,7 +121,7 @@ def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_r
 @pytest.mark.long
 def test_a_picture_whose_small_copy_is_unlike_is_left_in_peace(world: World) -> None:
     world.register(0)
-    assert {path for path in world.shop.site.paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
+    assert {path for path in world.shop.site.requested_paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
     assert WorkPicture.objects.get().progress["asked_again"] == 1
 
 
@@ -135,14 +135,14 @@ def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) ->
     assert "robots.txt" in rows["Work 0"].sentence
     assert "10.0.0.1" in rows["Work 1"].sentence
     assert set(Refusal.objects.values_list("reason", flat=True)) == {"robots", "private-address"}
-    assert not [path for path in world.shop.site.paths() if path.endswith(".jpg")]
+    assert not [path for path in world.shop.site.requested_paths() if path.endswith(".jpg")]
 
 
 def test_private_sightings_of_another_owner_are_neither_requested_nor_shown(world: World) -> None:
     Sighting.objects.filter(image_url__endswith="copy-0.jpg").update(private_to=owner("rival"))
     world.register(0)
     assert not Revisit.objects.exists()
-    assert world.shop.site.paths() == []
+    assert world.shop.site.requested_paths() == []
 
 
 class DyingBlobStore(FolderBlobStore):

@@ -38,8 +38,8 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     assert list_preceding_works(work, explanation) == []
     other = studio.works.get(number=1)
     lost = explain_search(inline.services, other, photograph(3))
-    assert lost.fell is not None
-    assert lost.fell.name == "glance"  # another work's match does not affect this one
+    assert lost.failed_gate is not None
+    assert lost.failed_gate.name == "glance"  # another work's match does not affect this one
 
 
 @pytest.mark.long

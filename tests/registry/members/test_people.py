@@ -55,17 +55,17 @@ def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> N
 
 
 def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> None:
-    def link() -> object:
+    def make_link() -> object:
         return invitations.find_open(invitations.invite_operator(by="root"))
 
     people.add_owner("Taken")
     with pytest.raises(WrongUseError):
-        people.create_operator(link(), "ann@example.org", PASSWORD, "Taken")  # type: ignore[arg-type]
-    ann = people.create_operator(link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
+        people.create_operator(make_link(), "ann@example.org", PASSWORD, "Taken")  # type: ignore[arg-type]
+    ann = people.create_operator(make_link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
     assert people.is_operator(ann)
     assert Membership.objects.get(user=ann).owner.name == "Studio"
     with pytest.raises(WrongUseError):
-        people.create_operator(link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
+        people.create_operator(make_link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
     assert User.objects.count() == 1
 
 

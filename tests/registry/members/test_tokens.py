@@ -76,15 +76,15 @@ def test_what_cannot_be_a_token_is_refused(studio: Owner, ann: User, name: str, 
 def test_the_first_use_of_a_day_is_an_entry_of_the_log_and_the_others_are_none(studio: Owner, ann: User) -> None:
     row, _ = tokens.create_token(studio, ann, name="script", scopes=[Scope.READ], days=30)
 
-    def uses() -> int:
+    def count_uses() -> int:
         return LogOpening.objects.filter(content__what="token used").count()
 
     for _ in range(3):
         tokens.record_use(ApiToken.objects.get())
-    assert uses() == 1
+    assert count_uses() == 1
     ApiToken.objects.update(used_at=now() - timedelta(days=1))
     tokens.record_use(ApiToken.objects.get())
-    assert uses() == 2
+    assert count_uses() == 2
     row.refresh_from_db()
     assert row.used_at is not None
     assert now() - row.used_at < timedelta(minutes=1)

@@ -42,7 +42,7 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
     store_page(inline, PAGE.format(""))
     row = create_draft(studio)
     (checked,) = check_cases([studio.cases.get(number=1)]).values()
-    assert (checked.pages, checked.places, checked.friendly_first, checked.unanswered) == (1, 1, True, 1)
+    assert (checked.pages, checked.places, checked.friendly_first, checked.unanswered_count) == (1, 1, True, 1)
     (point,) = checked.points
     statements = [
         (statement["name"], statement["near"], statement["credited"]) for statement in point.grounds["statements"]

@@ -31,7 +31,7 @@ NOTICE_FIELDS = {
 def test_notice_lists_each_case_with_its_pages_and_is_complete(studio: Owner) -> None:
     row = create_draft(studio)
     items = build_items(row)
-    assert [(item.row.case.number, len(item.there), item.shown is not None) for item in items] == [
+    assert [(item.row.case.number, len(item.current_places), item.shown is not None) for item in items] == [
         (1, 1, True),
         (2, 1, True),
     ]
@@ -118,8 +118,8 @@ def test_missing_fields_of_a_draft_are_listed_by_case(studio: Owner) -> None:
     )
     row = notices.get_notice(studio, row.number)
     problems = find_gaps(row, build_items(row))
-    assert {"sender_telephone", "case-2"} <= {gap.at for gap in problems}
-    assert [gap.at for gap in problems if "nowhere" in gap.sentence] == ["sender_email"]
+    assert {"sender_telephone", "case-2"} <= {gap.field_name for gap in problems}
+    assert [gap.field_name for gap in problems if "nowhere" in gap.sentence] == ["sender_email"]
 
 
 def test_long_notice_is_split_at_paragraphs_without_loss() -> None:

@@ -64,11 +64,11 @@ def test_only_headings_of_the_wording_are_bold(studio: Owner, inline: SyncRunner
     row = notices.get_notice(studio, row.number)
     fonts: dict[str, str] = {}
 
-    def seen(text: str, _cm: object, _tm: object, font: Any, _size: object) -> None:  # noqa: ANN401 - a PDF object
+    def collect_text(text: str, _cm: object, _tm: object, font: Any, _size: object) -> None:  # noqa: ANN401 - a PDF object
         fonts[text.strip()[:8]] = str(font["/BaseFont"]) if font else ""
 
     for page in pypdf.PdfReader(
         io.BytesIO(render_notice_pdf(inline.services, row, build_letter(row), build_items(row), now()))
     ).pages:
-        page.extract_text(visitor_text=seen)
+        page.extract_text(visitor_text=collect_text)
     assert fonts["4. State"] != fonts["7. One s"] == fonts["To: Copy"]

@@ -39,7 +39,7 @@ def ann(studio: Owner) -> User:
 
 
 def register_browser(inline: SyncRunner, user: User, browser: Subscriber) -> PushBrowser:
-    subscription = browser.given
+    subscription = browser.subscription
     return add_browser(
         inline.services,
         user,
@@ -76,7 +76,7 @@ def test_browser_receives_only_the_number_of_new_matches(
     assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
     assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
     expected = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/o/studio/finds/"}
-    assert json.loads(browser.read(body)) == expected
+    assert json.loads(browser.decrypt(body)) == expected
     row = PushBrowser.objects.get()
     assert row.used_at is not None
     assert backlog()["push"]["waiting"] == 0
@@ -94,7 +94,7 @@ def test_matches_within_an_hour_are_sent_together_in_the_member_language(
     assert len(push_service.got) == 1
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    payload = json.loads(browser.read(push_service.got[1][2]))
+    payload = json.loads(browser.decrypt(push_service.got[1][2]))
     assert payload["title"] == "2 项新发现"
     assert payload["lang"] == "zh-hans"
 
@@ -129,7 +129,7 @@ def test_message_links_to_its_matches_and_omits_those_before_membership(
     add_matches(agency, 3)
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    payloads = [json.loads(browser.read(body)) for _, _, body in push_service.got]
+    payloads = [json.loads(browser.decrypt(body)) for _, _, body in push_service.got]
     assert [(payload["title"], payload["body"], payload["page"]) for payload in payloads] == [
         ("1 new find", "1 to decide", "/o/studio/finds/"),
         ("2 new finds", "6 to decide", "/finds/"),
@@ -147,7 +147,7 @@ def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
     people.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     ((_, _, body),) = push_service.got
-    assert json.loads(browser.read(body))["title"] == "2 new finds"  # the agency's third case came later
+    assert json.loads(browser.decrypt(body))["title"] == "2 new finds"  # the agency's third case came later
 
 
 @pytest.mark.long
@@ -204,7 +204,7 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     push_service.status = 201
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    assert json.loads(browser.read(push_service.got[-1][2]))["title"] == "2 new finds"
+    assert json.loads(browser.decrypt(push_service.got[-1][2]))["title"] == "2 new finds"
     row.refresh_from_db()
     assert (row.misses, row.error) == (0, "")
 
@@ -216,11 +216,11 @@ def test_one_that_is_removed_while_a_message_is_on_its_way_stays_removed(
     add_matches(studio, 1)
     keep = send_push._record_result
 
-    def removed(*args: Any) -> None:  # noqa: ANN401 - those of the function
+    def remove_meanwhile(*args: Any) -> None:  # noqa: ANN401 - those of the function
         PushBrowser.objects.filter(pk=row.pk).delete()
         keep(*args)
 
-    monkeypatch.setattr(send_push, "_record_result", removed)
+    monkeypatch.setattr(send_push, "_record_result", remove_meanwhile)
     inline.run_until_idle()
     assert len(push_service.got) == 1
     assert not PushBrowser.objects.exists()
@@ -233,18 +233,18 @@ def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first
     register_browser(inline, ann, browser)
     add_matches(studio, 1)
 
-    def dies(*_: object) -> None:
+    def die(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(send_push, "_record_result", dies)
+        patch.setattr(send_push, "_record_result", die)
         with pytest.raises(KeyboardInterrupt):
             send_push.send_messages(inline.services, [PushBrowser.objects.get().pk])
     PushBrowser.objects.update(claimed_at=now() - timedelta(hours=1))
     inline.run_until_idle()
     (_, first, first_body), (_, second, other) = push_service.got
     assert first["Topic"] == second["Topic"]
-    assert browser.read(first_body) == browser.read(other)
+    assert browser.decrypt(first_body) == browser.decrypt(other)
     inline.run_until_idle()
     assert len(push_service.got) == 2
 

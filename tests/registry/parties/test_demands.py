@@ -45,14 +45,14 @@ def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
 def test_a_demand_is_of_all_its_cases_or_there_is_none(studio: Owner) -> None:
     new_demand = NewDemand("shop.example", [1, 2], make_fee(studio))
 
-    def reopened(**_kwargs: object) -> None:
+    def reopen_meanwhile(**_kwargs: object) -> None:
         Case.objects.filter(owner=studio, number=2).update(decision=Case.Decision.OPEN)
 
-    post_save.connect(reopened, sender=Demand)
+    post_save.connect(reopen_meanwhile, sender=Demand)
     try:
         demand = demands.create_demand(studio, new_demand, by="ann")
     finally:
-        post_save.disconnect(reopened, sender=Demand)
+        post_save.disconnect(reopen_meanwhile, sender=Demand)
     assert [case.number for case in demand.cases.order_by("number")] == [1, 2], "which it was asked for"
     with pytest.raises(WrongUseError):
         demands.create_demand(studio, new_demand, by="ann")

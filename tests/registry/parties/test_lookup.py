@@ -28,10 +28,10 @@ def test_the_address_of_somebody_elses_host_is_not_the_partys(
         Sighting.objects.update(peer=f"{HOST_ADDRESS}:80", final_url=image)
         row = parties.request_lookup(studio, "shop.example", by="ann")
         process_lookups(inline.services, [row.pk])
-        count = len(site.seen)
+        count = len(site.requests)
         process_lookups(inline.services, [row.pk])
-        assert len(site.seen) == count
-        assert (f"/net/ip/{HOST_ADDRESS}" in site.paths()) == is_known
+        assert len(site.requests) == count
+        assert (f"/net/ip/{HOST_ADDRESS}" in site.requested_paths()) == is_known
     rdap._registers.clear()
     party_lookup = PartyLookup.objects.get()
     assert (party_lookup.state, party_lookup.error) == ("done", "")

@@ -43,7 +43,7 @@ def test_domain_registrar_and_host_network_are_queried(services: Services, regis
     assert network["query"] == HOST_ADDRESS
     assert network["network"] == "HOSTER-NET 93.184.0.0–93.184.255.255"
     assert (network["country"], network["abuse"]) == ("NL", ["abuse@hoster.example"])
-    assert registries.seen[1].headers["accept"].startswith("application/rdap+json")
+    assert registries.requests[1].headers["accept"].startswith("application/rdap+json")
 
 
 def test_registers_are_fetched_once_a_day(
@@ -51,27 +51,27 @@ def test_registers_are_fetched_once_a_day(
 ) -> None:
     asked(services)
     asked(services)
-    assert registries.times("/dns.json") == 1
+    assert registries.count_requests("/dns.json") == 1
     monkeypatch.setattr(rdap, "DAY", -1.0)
     asked(services)
-    assert registries.times("/dns.json") == 2
+    assert registries.count_requests("/dns.json") == 2
 
 
 def test_platform_subdomain_is_queried_as_its_registered_domain(services: Services, registries: Site) -> None:
     asked(services, "shop.example/seller-7")
-    assert "/reg/domain/shop.example" in registries.paths()
+    assert "/reg/domain/shop.example" in registries.requested_paths()
     rdap._registers.clear()
     registries.routes["/dns.json"] = respond({"services": [[["io"], [registries.url("/reg/")]]]})
     asked(services, "somebody.github.io")
-    assert "/reg/domain/github.io" in registries.paths()
-    assert not [path for path in registries.paths() if "somebody" in path]
+    assert "/reg/domain/github.io" in registries.requested_paths()
+    assert not [path for path in registries.requested_paths() if "somebody" in path]
 
 
 def test_operator_addresses_are_sent_to_nobody(services: Services, registries: Site) -> None:
     networks = {"services": [[["0.0.0.0/0"], [registries.url("/net/")]]]}
     registries.routes["/ipv4.json"] = respond(networks)
     assert [answer["about"] for answer in asked(services, peer="10.0.0.7")] == ["domain", "domain"]
-    assert not [path for path in registries.paths() if path.startswith("/net/")]
+    assert not [path for path in registries.requested_paths() if path.startswith("/net/")]
 
 
 def test_missing_registry_or_response_is_reported(services: Services, registries: Site) -> None:
@@ -95,7 +95,7 @@ def test_servers_on_private_addresses_are_not_queried(services: Services, regist
     with Site(host="127.0.0.9") as inside:
         registries.routes["/dns.json"] = respond({"services": [[["example"], [inside.url()]]]})
         assert asked(services)[0]["missing"] == "no-answer"
-        assert inside.seen == []
+        assert inside.requests == []
 
 
 def test_whatever_an_answer_holds_is_read_as_far_as_it_can_be() -> None:

@@ -46,20 +46,20 @@ def test_a_case_without_a_seal_is_drawn_once_as_small_as_it_is_shown_and_a_purge
     services, case = inline.services, Case.objects.get()
     digest = case.case_sightings.get().match.found.digest
 
-    def overlay(side: int) -> bytes | None:
+    def make_overlay(side: int) -> bytes | None:
         return load_case_content(services, case, "en", side).pictures.get("data/matches/01/overlay.jpg")
 
-    first = overlay(CARD_SIDE)
+    first = make_overlay(CARD_SIDE)
     assert first is not None
     with Image.open(io.BytesIO(first)) as drawing:
         assert max(drawing.size) == CARD_SIDE
     [path] = (services.config.data_dir / "drawings").rglob("*.jpg")
     modified_at = path.stat().st_mtime_ns
-    assert overlay(CARD_SIDE) == first
+    assert make_overlay(CARD_SIDE) == first
     assert path.stat().st_mtime_ns == modified_at
-    assert overlay(PICTURE_SIDE) != first
+    assert make_overlay(PICTURE_SIDE) != first
     purge(services, digest, by="Ann", reason="An order.")
-    assert overlay(CARD_SIDE) is None
+    assert make_overlay(CARD_SIDE) is None
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 

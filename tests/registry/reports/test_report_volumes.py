@@ -88,12 +88,12 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
     report = request_report(studio, preparer="Ann")
     original = step._store_file
 
-    def purged_at_the_end(services: Services, file: MadeFile) -> StoredFile:
+    def purge_at_end(services: Services, file: MadeFile) -> StoredFile:
         monkeypatch.setattr(step, "_store_file", original)
         Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
         return original(services, file)
 
-    monkeypatch.setattr(step, "_store_file", purged_at_the_end)
+    monkeypatch.setattr(step, "_store_file", purge_at_end)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.files, report.progress) == ("todo", [], {})
@@ -126,10 +126,10 @@ def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
 ) -> None:
     report = request_report(studio, preparer="Ann")
 
-    def killed(*_: object) -> None:
+    def kill(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(step, "load_case_content", killed)
+    monkeypatch.setattr(step, "load_case_content", kill)
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(SystemExit):
             make_reports(inline.services, [report.pk])

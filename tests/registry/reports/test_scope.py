@@ -66,17 +66,17 @@ def test_a_case_counts_on_the_days_of_the_reports_zone(inline: SyncRunner) -> No
     moment = datetime(2026, 11, 19, 17, tzinfo=UTC)  # already the 20th in Shanghai
     Sighting.objects.update(first_seen=moment, last_seen=moment)
 
-    def listed(scope: ReportScope, zone: str = ZONE) -> int:
+    def count_listed(scope: ReportScope, zone: str = ZONE) -> int:
         return list_cases(studio, scope, zone).count()
 
     one_day_scope = replace(EVERYTHING, first="2026-11-20", last="2026-11-20")
-    assert (listed(one_day_scope), listed(one_day_scope, "UTC")) == (1, 0)
+    assert (count_listed(one_day_scope), count_listed(one_day_scope, "UTC")) == (1, 0)
     assert get_period(one_day_scope, ZONE) == (
         datetime(2026, 11, 19, 16, tzinfo=UTC),
         datetime(2026, 11, 20, 16, tzinfo=UTC),
     )
-    assert (listed(replace(EVERYTHING, works=(2,))), listed(replace(EVERYTHING, watch="watch"))) == (0, 1)
+    assert (count_listed(replace(EVERYTHING, works=(2,))), count_listed(replace(EVERYTHING, watch="watch"))) == (0, 1)
     Case.objects.update(decision="cleared")
-    assert (listed(EVERYTHING), listed(replace(EVERYTHING, decisions=("cleared",)))) == (0, 1)
+    assert (count_listed(EVERYTHING), count_listed(replace(EVERYTHING, decisions=("cleared",)))) == (0, 1)
     assert [list_crawls(studio, replace(EVERYTHING, watch=name), ZONE).count() for name in ("watch", "x")] == [1, 0]
     assert [work.number for work in list_works(studio, EVERYTHING)] == [1]

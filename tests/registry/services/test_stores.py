@@ -146,18 +146,22 @@ def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> NumberedStores:
 
 
 def test_bytes_wait_in_their_room_alone_until_they_are_taken(rooms: NumberedStores) -> None:
-    first, second = rooms.room(1).put(b"first"), rooms.room(20).put(b"second")
-    assert (list(rooms.room(1)), list(rooms.room(2)), rooms.room(20).get(second)) == ([first], [], b"second")
-    rooms.room(20).remove(first)
-    rooms.room(20).remove(second)
-    rooms.room(3).remove(second)
-    assert (first in rooms.room(1), list(rooms.room(20))) == (True, [])
+    first, second = rooms.get_store(1).put(b"first"), rooms.get_store(20).put(b"second")
+    assert (list(rooms.get_store(1)), list(rooms.get_store(2)), rooms.get_store(20).get(second)) == (
+        [first],
+        [],
+        b"second",
+    )
+    rooms.get_store(20).remove(first)
+    rooms.get_store(20).remove(second)
+    rooms.get_store(3).remove(second)
+    assert (first in rooms.get_store(1), list(rooms.get_store(20))) == (True, [])
 
 
 def test_a_room_is_idle_when_nothing_came_for_a_while_and_goes_with_all_that_is_in_it(rooms: NumberedStores) -> None:
     for data in (b"one", b"two"):
-        rooms.room(1).put(data)
-    rooms.room(2).put(b"three")
-    assert (sorted(rooms.idle(3600)), sorted(rooms.idle(-60))) == ([], [1, 2])
+        rooms.get_store(1).put(data)
+    rooms.get_store(2).put(b"three")
+    assert (sorted(rooms.iter_idle(3600)), sorted(rooms.iter_idle(-60))) == ([], [1, 2])
     rooms.clear(1)
-    assert (list(rooms.room(1)), len(list(rooms.room(2)))) == ([], 1)
+    assert (list(rooms.get_store(1)), len(list(rooms.get_store(2)))) == ([], 1)

@@ -70,7 +70,7 @@ def test_all_lines_of_a_table_of_licences_that_cannot_be_used_are_errors_at_once
     assert ([line for line, _problem in error_info.value.rows], error_info.value.sound) == ([3, 4, 5, 6], 1)
     licences = parse_licence_table(studio, "l.csv", table, skips_invalid=True)
     assert [licence.licensee for licence in licences] == ["A"]
-    assert [line for line, _problem in licences.understood.skipped] == [3, 4, 5, 6]
+    assert [line for line, _problem in licences.interpretation.skipped] == [3, 4, 5, 6]
     with pytest.raises(WrongUseError):
         parse_licence_table(studio, "l.csv", b"works,licensee,domain\n")
 
@@ -127,8 +127,8 @@ def test_a_spreadsheet_of_customers_is_read_as_people_keep_it(studio: Owner, tex
     headings = text.splitlines()[0].split(";")
     columns = ("licensee", "domain", "valid_from", "valid_until", "reason")
     fields = text.splitlines()[1].split(";")
-    assert table.understood.headings == tuple(map(Heading, headings, columns, fields))
-    assert table.understood.likely is (encoding == "cp1252")
+    assert table.interpretation.headings == tuple(map(Heading, headings, columns, fields))
+    assert table.interpretation.likely is (encoding == "cp1252")
 
 
 def test_chinese_headings_and_a_workbook_are_read_too(studio: Owner) -> None:
@@ -161,7 +161,7 @@ def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(stu
 def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
     text = "Customer,Discount,Domain\nShop,7,shop.example\n"
     table = parse_licence_table(studio, "l.csv", text.encode(), is_ignored=lambda heading: heading == "Discount")
-    assert [item.column for item in table.understood.headings] == ["licensee", "", "domain"]
+    assert [item.column for item in table.interpretation.headings] == ["licensee", "", "domain"]
     table = parse_licence_table(
         studio, "l.csv", b"Customer,Invoice,Domain\nShop,7,a.example\n", is_ignored="Invoice".__eq__
     )

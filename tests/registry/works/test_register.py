@@ -43,7 +43,7 @@ def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -
 
 def test_bytes_wait_no_longer_than_they_are_needed(inline: SyncRunner, studio: Owner) -> None:
     files = upload_files(inline, studio, new=photograph(2))
-    room = inline.services.uploads.room(files["new"].upload_id)
+    room = inline.services.uploads.get_store(files["new"].upload_id)
     assert files["new"].digest not in room
     UploadFile.objects.update(state="todo", outcome="", work=None)
     Work.objects.update(removed_at=Work.objects.get().registered_at)

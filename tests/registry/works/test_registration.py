@@ -60,16 +60,16 @@ def run_together(stop: Stop, first: Callable[[], object], second: Callable[[], o
     The second waits when its connection waits for a lock, or when it has ended without waiting.
     """
 
-    def closing(does: Callable[[], object]) -> None:
+    def run_and_close(does: Callable[[], object]) -> None:
         try:
             does()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        first_future = pool.submit(closing, first)
+        first_future = pool.submit(run_and_close, first)
         assert stop.reached.wait(MAX_WAIT_SECONDS)
-        other = pool.submit(closing, second)
+        other = pool.submit(run_and_close, second)
         try:
             wait_for_lock(other)
         finally:
@@ -144,14 +144,14 @@ def test_of_two_pictures_that_are_registered_at_once_only_one_takes_the_room_tha
     studio.save()
     from registry.works import ownership
 
-    def second() -> None:
+    def register_second() -> None:
         try:
             register(other, Owner.objects.get(), photograph(2))
         except RefusedError as error:
             refused.append(error.reason)
 
     stop = Stop(monkeypatch, "registry.works.registration.record_remarks", ownership.record_remarks)
-    run_together(stop, lambda: register(first_house, studio, photograph(1)), second)
+    run_together(stop, lambda: register(first_house, studio, photograph(1)), register_second)
     assert (Work.objects.count(), refused) == (1, ["quota"])
     assert Owner.objects.get().used_bytes == len(photograph(1))
 

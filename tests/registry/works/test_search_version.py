@@ -40,17 +40,17 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
 ) -> None:
     services, data = inline.services, photograph(500)
 
-    def again(name: str) -> list[int]:
+    def crawl_again(name: str) -> list[int]:
         return record_sightings(services, *claim_new_slice(studio, name), [data])
 
     FingerprintRow.objects.filter(part=LOCAL).delete()
     search_version.reset_count()
-    match_pictures(services, again("first"))
-    assert again("second") == []
+    match_pictures(services, crawl_again("first"))
+    assert crawl_again("second") == []
     votes_upkeep.measure_missing(services)
-    (picture_id,) = again("third")
+    (picture_id,) = crawl_again("third")
     match_pictures(services, [picture_id])
-    assert again("fourth") == []
+    assert crawl_again("fourth") == []
 
 
 @pytest.mark.long

@@ -88,7 +88,7 @@ def test_all_invalid_rows_are_reported_at_once() -> None:
     assert error_info.value.message.endswith("302, 305, 308, " + ", ".join(map(str, range(311, 602, 3))) + ")")
     assert error_info.value.sound == 400
     works_by_file = parse_works_table("table.csv", table.encode(), skips_invalid=True)
-    assert (len(works_by_file), [line for line, _problem in works_by_file.understood.skipped]) == (
+    assert (len(works_by_file), [line for line, _problem in works_by_file.interpretation.skipped]) == (
         400,
         list(range(2, 602, 3)),
     )
@@ -263,11 +263,11 @@ def test_the_first_visible_sheet_with_rows_is_read_and_the_others_are_named() ->
     book = make_book(Lists=[("x",), ("y",)], Blank=[], Works=rows, Old=rows, Empty=[])
     book["Lists"].sheet_state = "hidden"
     works_by_file = parse_works_table("t.xlsx", save_book(book))
-    assert (list(works_by_file), works_by_file.understood.sheet) == (["a.jpg"], "Works")
-    assert works_by_file.understood.unread_sheets == ("Old", "Lists")
+    assert (list(works_by_file), works_by_file.interpretation.sheet) == (["a.jpg"], "Works")
+    assert works_by_file.interpretation.unread_sheets == ("Old", "Lists")
     book = make_book(Works=rows)
     book["Works"].sheet_state = "visible"
-    assert parse_works_table("t.xlsx", save_book(book)).understood.unread_sheets == ()
+    assert parse_works_table("t.xlsx", save_book(book)).interpretation.unread_sheets == ()
 
 
 def test_a_strict_workbook_is_read_with_its_days() -> None:

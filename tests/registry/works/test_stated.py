@@ -48,7 +48,7 @@ pytestmark = pytest.mark.django_db
 
 def state_picture(data: bytes, name: str = "harbour.jpg") -> StatedPicture:
     """Return the fingerprints of an image, as the owner's machine states them."""
-    return StatedPicture.of(name, len(data), extract(data))
+    return StatedPicture.from_features(name, len(data), extract(data))
 
 
 def add_seen_pictures(services: Services, rights_holder: Owner, *pictures: bytes, name: str = "watch") -> list[int]:

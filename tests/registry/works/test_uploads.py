@@ -76,7 +76,7 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
     assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
     far = uploads.compute_progress([Upload.objects.get()])[upload.pk]
     assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
-    assert list(inline.services.uploads.room(upload.pk)) == []
+    assert list(inline.services.uploads.get_store(upload.pk)) == []
 
 
 def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: SyncRunner, studio: Owner) -> None:
@@ -132,7 +132,7 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
         "fits.jpg": ("", ""),
         "over.jpg": ("refused", "quota"),
     }
-    assert set(services.uploads.room(upload.pk)) == {Digest.of(fits)}
+    assert set(services.uploads.get_store(upload.pk)) == {Digest.of(fits)}
     Owner.objects.update(quota_bytes=None)
     uploads.receive_files(
         services, Upload.objects.get(), [make_file("over.jpg", photograph(3)), make_file("blocked.jpg", blocked)]
@@ -249,7 +249,7 @@ def test_a_purge_reaches_what_waits(inline: SyncRunner, studio: Owner) -> None:
     upload = start_upload(studio)
     uploads.receive_files(inline.services, upload, [make_file("a.jpg", photograph(1))])
     purge(inline.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
-    assert list(inline.services.uploads.room(upload.pk)) == []
+    assert list(inline.services.uploads.get_store(upload.pk)) == []
     process_upload(inline, upload)
     assert list_results(upload)["a.jpg"] == ("refused", "missing")
 
@@ -265,7 +265,7 @@ def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
 
 
 def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: SyncRunner, old_folder: Upload) -> None:
-    room = inline.services.uploads.room(old_folder.pk)
+    room = inline.services.uploads.get_store(old_folder.pk)
     uploads.delete_idle(inline.services)
     assert len(list(room)) == 1
     UploadFile.objects.update(state=StepState.DONE)

@@ -163,7 +163,7 @@ def test_secrets_that_lie_elsewhere_are_named_as_left_out(
     _say(result, tmp_path / "backup")
     output = capsys.readouterr().out
     assert str(mount / "master_key") in output
-    _say(backed_up.told, backed_up.folder / "backup")
+    _say(backed_up.description, backed_up.folder / "backup")
     assert "It holds" in capsys.readouterr().out
 
 

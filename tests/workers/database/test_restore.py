@@ -117,7 +117,7 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
         assert list_files(cli) <= {"locks"}, spoil
     assert message in cli.run("restore", open_folder / "spoiled.tar", code=1).err
     tar_path = make_tar(own, open_folder / "whole.tar")
-    with cli.started("restore", tar_path) as victim:
+    with cli.start("restore", tar_path) as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
     wait_until(lambda: not find_processes(cli.data))
@@ -146,10 +146,10 @@ def assert_restore_continues(cli: CommandLine, members: Members, folder: Path) -
     assert not (cli.data / "restoring").exists()
     cli.run("backup", folder / "empty.tar")
     settings = "[[anchors]]\nkind = 'rfc3161'\nname = 'a'\nurls = ['https://a.example']\nroots = '/gone.pem'\n"
-    result = cli.ask("restore", make_tar_with_settings(members, folder / "with.tar", settings))
+    result = cli.run_json("restore", make_tar_with_settings(members, folder / "with.tar", settings))
     assert result["settings_aside"] is True
     assert (cli.data / "exhibit.toml.restored").read_text() == settings
-    assert len(cli.ask("log", "verify", code=1)["problems"]) == 1  # the log's checkpoint file is missing
+    assert len(cli.run_json("log", "verify", code=1)["problems"]) == 1  # the log's checkpoint file is missing
     assert len(cli.api("GET", "works")["items"]) == 1
     cli.run("backup", folder / "again.tar")
     assert "There are rows" in cli.run("restore", folder / "whole.tar", code=2).err
@@ -180,7 +180,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
         sequence_log(services)
         with pytest.raises(BrokenHistoryError):
             sign_checkpoint(services)
-        assert log_state(services).checkpoint == backed_up.told.log.checkpoint
+        assert log_state(services).checkpoint == backed_up.description.log.checkpoint
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
     assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
@@ -199,7 +199,7 @@ def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restore
     stored = backed_up.config.data_dir / blob_name(digest.hex)
     stored.chmod(0o600)
     stored.write_bytes(rotten)
-    result = backed_up.cli.ask("backup", place, code=4)
+    result = backed_up.cli.run_json("backup", place, code=4)
     backed_up.services.blobs.remove(digest)
     assert result["damaged"] == [digest.hex]
     (place / blob_name(digest.hex)).parent.mkdir(parents=True, exist_ok=True)
@@ -235,13 +235,13 @@ def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(backed_
     cli = CommandLine(backed_up.folder / "interrupted")
     cli.data.mkdir(mode=0o755)
     (cli.data / "exhibit.toml").write_text("retention_days = 7\n")
-    with cli.started("restore", backed_up.folder / "backup") as victim:
+    with cli.start("restore", backed_up.folder / "backup") as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
     wait_until(lambda: not find_processes(cli.data))
     assert (cli.data / "restoring").exists()
-    result = cli.ask("restore", backed_up.folder / "backup")
-    assert result["log"]["root"] == backed_up.told.log.root
+    result = cli.run_json("restore", backed_up.folder / "backup")
+    assert result["log"]["root"] == backed_up.description.log.root
     assert result["settings_aside"] is True
     assert (cli.data / "exhibit.toml").read_text() == "retention_days = 7\n"
     assert (cli.data / "exhibit.toml.restored").read_text() == SETTINGS
@@ -258,7 +258,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
         put_back(config, backed_up.folder / "backup", ignore_message)
     assert not (config.data_dir / "postgres").exists()
     assert not (config.data_dir / "blobs").exists()
-    assert backed_up.told.database > 1_000_000
+    assert backed_up.description.database > 1_000_000
 
 
 @pytest.mark.long

@@ -29,13 +29,13 @@ __all__ = ["inline", "stage", "unreliable_anchor", "waiting_pictures", "works_an
 def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(
     inline: SyncRunner, unreliable_anchor: UnreliableAnchor
 ) -> None:
-    unreliable_anchor.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+    unreliable_anchor.error = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
     rows = create_pending_receipts(b"1")
     with pytest.raises(OSError, match="down") as down:
         request_timestamps(inline.services, rows)
     steps.release_after_error(AnchorReceipt, rows, down.value)
     assert held_up() == {"witness": SENTENCES[errno.ENETDOWN]}
-    unreliable_anchor.mood = ServiceMissingError("Nobody is there.")
+    unreliable_anchor.error = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
     request_timestamps(inline.services, rows)
     assert held_up() == {}

@@ -68,7 +68,7 @@ def test_a_process_that_hung_and_was_replaced_is_named_once(inline: SyncRunner, 
 
 def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: SyncRunner, well: Status) -> None:
     rows = [
-        replace(step, waiting=1200, oldest=well.at - 3 * LONG, failed=2) if step.step == "match" else step
+        replace(step, waiting_rows=1200, oldest=well.at - 3 * LONG, failed=2) if step.step == "match" else step
         for step in well.steps
     ]
     problems = failed_checks(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
@@ -77,7 +77,9 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
     assert jobs.label("seal") in problems["held up"].sentence
     assert problems["held up"].sentence.endswith("The disk is full.")
     assert not problems["late"].needed
-    slow = [replace(step, waiting=1, oldest=well.at - 3 * LONG) for step in well.steps if step.step == "refingerprint"]
+    slow = [
+        replace(step, waiting_rows=1, oldest=well.at - 3 * LONG) for step in well.steps if step.step == "refingerprint"
+    ]
     assert failed_checks(replace(well, steps=slow), inline) == {}
 
 

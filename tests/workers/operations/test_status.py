@@ -36,7 +36,7 @@ def test_what_waits_is_under_way_was_given_up_and_is_late_is_counted(inline: Syn
     running.add_time("match", rows=3, seconds=1, processor_seconds=2)
     status = status_of(inline.services)
     match = next(item for item in status.steps if item.step == "match")
-    assert (match.waiting, match.failed) == (0, 1)
+    assert (match.waiting_rows, match.failed) == (0, 1)
     assert next(item for item in status.steps if item.step == "slice").under_way == 1
     assert len(status.failures) == 1
     assert [item.watch.owner for item in status.crawls.under_way] == [studio]

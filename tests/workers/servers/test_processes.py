@@ -93,10 +93,10 @@ def test_a_log_that_no_disk_takes_is_dropped_and_its_process_runs(tmp_path: Path
 def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def fail_disk_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("workers.servers.processes.shutil.copyfile", full)
+    monkeypatch.setattr("workers.servers.processes.shutil.copyfile", fail_disk_full)
     (tmp_path / "web.log").write_bytes(bytes(11 * 1024**2))
     trim_logs(tmp_path)
     assert (tmp_path / "web.log").stat().st_size == 0

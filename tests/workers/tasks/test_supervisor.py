@@ -49,7 +49,7 @@ class Product:
         assert status is not None
         return status
 
-    def answers(self) -> bool:
+    def is_answering(self) -> bool:
         try:
             return requests.get(self.status.address, timeout=60).status_code > 0
         except requests.ConnectionError:
@@ -113,7 +113,7 @@ def has_started(product: Product) -> bool:
 
 def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
     status = lasting.status
-    assert lasting.answers()
+    assert lasting.is_answering()
     assert status.pid == lasting.process.pid
     assert {child.name for child in services(lasting.config)} == set(status.processes)
     lines = (lasting.config.data_dir.parent / "said").read_text().splitlines()
@@ -127,7 +127,7 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
     assert second.returncode == ExitCode.WRONG_USE
     assert "Traceback" not in second.stderr
     assert "exhibit down" in second.stderr
-    assert lasting.answers()
+    assert lasting.is_answering()
 
 
 @pytest.mark.long
@@ -137,7 +137,7 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
     for number in (*before.values(), database.pid):
         os.kill(number, signal.SIGKILL)
     wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
-    wait_until(lambda: lasting.answers() and servers_answer(lasting.config))
+    wait_until(lambda: lasting.is_answering() and servers_answer(lasting.config))
     with psycopg.connect(addresses.database_url(lasting.config)) as connection:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
 
@@ -154,7 +154,7 @@ def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Pat
                 os.kill(number, signal.SIGSTOP)
             wait_until(lambda hung=hung: not any(map(psutil.pid_exists, dict(hung).values())))  # type: ignore[misc]
             assert time.monotonic() - start < 60
-            wait_until(product.answers)
+            wait_until(product.is_answering)
             assert set(hung) <= {(replacement.name, replacement.pid) for replacement in replacements(product.config)}
         wait_until(lambda: not set(before.values()) & set(product.status.processes.values()))
         wait_until(lambda: has_started(product))
@@ -181,7 +181,7 @@ def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(n
                 process.resume()
         resumed = now()
         wait_until(lambda: list_replaced(product, resumed) >= {"tick", *jobs.QUEUES_OF}, 90)
-        assert product.answers()
+        assert product.is_answering()
         assert product.status.processes == before
         assert replacements(product.config) == []
 
@@ -194,7 +194,7 @@ def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(last
     wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
     assert not data.exists()
     withheld_store.rename(data)
-    wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
+    wait_until(lambda: servers_answer(lasting.config) and lasting.is_answering())
 
 
 @pytest.mark.long
@@ -218,7 +218,7 @@ def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(o
             assert holder(lock_folder(config) / "servers.lock") == keeper
             os.kill(keeper, signal.SIGKILL)
             wait_until(lambda: holder(lock_folder(config) / "servers.lock") == product.process.pid)
-            wait_until(lambda: servers_answer(config) and product.answers())
+            wait_until(lambda: servers_answer(config) and product.is_answering())
             product.process.terminate()
             wait_until(lambda: not is_at_work(config))
             product.process.terminate()  # again, since the servers are still used

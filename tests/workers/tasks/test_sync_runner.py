@@ -43,12 +43,12 @@ def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, pending_i
 def test_an_interrupt_that_costs_the_connection_stays_an_interrupt(
     inline: SyncRunner, pending_ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_args: object) -> None:
+    def interrupt(*_args: object) -> None:
         with suppress(OperationalError), connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("registry.matches.match._match", interrupted)
+    monkeypatch.setattr("registry.matches.match._match", interrupt)
     with pytest.raises(KeyboardInterrupt):
         inline.run_until_idle()
     connection.close()

@@ -147,7 +147,7 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
     Event.objects.update(at=now() - events.SETTLING_PERIOD - timedelta(seconds=1))
 
-    def queued(step: str) -> int:
+    def count_queued(step: str) -> int:
         return (
             jobs.MAX_MESSAGES
             if any(jobs.queues()[other] == jobs.queues()[step] for other in jobs.queues() if other != "mail")
@@ -156,7 +156,9 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
 
     tick(
         Services(
-            inline.services.config, lambda rows, ids, **_: sent.extend([jobs.job_of(rows).name] * bool(ids)), queued
+            inline.services.config,
+            lambda rows, ids, **_: sent.extend([jobs.job_of(rows).name] * bool(ids)),
+            count_queued,
         )
     )
     assert sent == ["mail"]
@@ -167,11 +169,11 @@ def test_idle_tick_makes_four_queries_and_none_to_redis(
 ) -> None:
     queries: list[str] = []
 
-    def queued(step: str) -> int:
+    def count_queued(step: str) -> int:
         queries.append(step)
         return 0
 
-    services = Services(inline.services.config, queued=queued)
+    services = Services(inline.services.config, queued=count_queued)
     inline.run_until_idle()
     tick(services)
     with django_assert_num_queries(4):

@@ -44,17 +44,17 @@ def test_requests_for_other_owners_count_towards_the_limit(
 def test_identification_is_limited_to_one_at_a_time_and_a_rate(
     studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked() -> Any:  # noqa: ANN401 - Django's answer in tests
+    def identify_picture() -> Any:  # noqa: ANN401 - Django's answer in tests
         return alice.client.post(ROOT + "/identify", {"file": file_of("a.jpg", b"no picture")})
 
     monkeypatch.setattr(limits, "PATIENCE", 0.01)
     with limits.SEARCHING:
-        busy = asked()
+        busy = identify_picture()
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")
-    assert asked().status_code == 422
+    assert identify_picture().status_code == 422
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
     few = replace(settings.CONFIG, identifications_a_minute=2)
     monkeypatch.setattr(settings, "CONFIG", few)
-    responses = [asked() for _ in range(3)]
+    responses = [identify_picture() for _ in range(3)]
     assert [answer.status_code for answer in responses] == [422, 422, 429]
     assert 0 < int(responses[2].headers["Retry-After"]) <= 60

@@ -7,11 +7,11 @@ __all__ = ["alice", "studio"]
 
 
 def test_pagination_continues_when_rows_are_added_or_removed(studio: Owner, alice: Program) -> None:
-    def watch(number: int) -> None:
+    def add_watch(number: int) -> None:
         Watch.objects.create(owner=studio, number=number, name=f"w{number}", sources=[])
 
     for number in range(2, 7):
-        watch(number)
+        add_watch(number)
     numbers, cursor = [], ""
     while True:
         status, piece = alice.get(f"/watches?limit=2&cursor={cursor}")
@@ -19,11 +19,11 @@ def test_pagination_continues_when_rows_are_added_or_removed(studio: Owner, alic
         numbers += [item["number"] for item in piece["items"]]
         if len(numbers) == 2:
             Watch.objects.filter(number=2).delete()
-            watch(9)
+            add_watch(9)
         if piece["next"] is None:
             break
         cursor = piece["next"]
     assert numbers == [2, 3, 4, 5, 6, 9]
     assert alice.get(f"/watches?cursor={piece['last']}")[1] == {"items": [], "next": None, "last": piece["last"]}
-    watch(10)
+    add_watch(10)
     assert [item["number"] for item in alice.get(f"/watches?cursor={piece['last']}")[1]["items"]] == [10]

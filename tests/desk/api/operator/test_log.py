@@ -35,7 +35,7 @@ def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, logged: 
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": [0]}
     assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": []}
     assert cli.api("GET", "/operator/log/entries", last=100)["items"][0]["opening"] is None
-    assert cli.ask("log", "verify")["erased"] == 1
+    assert cli.run_json("log", "verify")["erased"] == 1
     cli.run("api", "POST", "/operator/log/erasures", "--json", '{"sequences": [0]}', code=2)
 
 

@@ -50,7 +50,7 @@ def test_blocked_bytes_cannot_be_registered_again(cli: Terminal, studio: str, fo
     cli.api("PUT", f"/operator/blocked-bytes/{digest}", reason="Opt-out")
     (blocked,) = cli.api("GET", "/operator/blocked-bytes")["items"]
     assert (blocked["digest"], blocked["reason"]) == (digest, "Opt-out")
-    (failure,) = cli.ask("work", "add", folder / "picture.jpg", code=4)["failed"]
+    (failure,) = cli.run_json("work", "add", folder / "picture.jpg", code=4)["failed"]
     assert failure["reason"] == "blocked"
 
 
@@ -78,7 +78,7 @@ def test_purged_picture_does_not_return(cli: Terminal, studio: str, folder: Path
     assert digest in cli.desk.services.blobs
     assert cli.api("POST", f"/operator/pictures/{digest.hex}/purge", reason="Order") == {"removed": True}
     assert digest not in cli.desk.services.blobs
-    (failure,) = cli.ask("work", "add", picture, code=4)["failed"]
+    (failure,) = cli.run_json("work", "add", picture, code=4)["failed"]
     assert failure["reason"] == "blocked"
 
 
@@ -108,7 +108,7 @@ def test_a_network_is_used_exported_and_removed(cli: Terminal, folder: Path) -> 
     cli.run("api", "GET", "/operator/models/colours/file", *key, "--output", folder / "out.zip")
     cli.api("DELETE", "/operator/models/colours")
     cli.run("model", "add", folder / "out.zip", code=2)
-    data = cli.ask("model", "add", folder / "out.zip", "--yes", "--photos", folder / "photos", "--works", 4)
+    data = cli.run_json("model", "add", folder / "out.zip", "--yes", "--photos", folder / "photos", "--works", 4)
     assert data["compared"]["falls_short"] is False
     assert cli.api("POST", "/operator/models/colours/use")["state"] in {"building", "serving"}
     options = {"photos": str(folder / "nowhere"), "works": 4}

@@ -29,7 +29,7 @@ class Machine:
         key = self.key.public_key().public_bytes_raw().hex()
         return self.post("leases", {"public_key": key, "pipeline": PIPELINE_VERSION} | more)
 
-    def bring(self, lease: dict[str, Any], **more: object) -> tuple[int, Any]:
+    def submit(self, lease: dict[str, Any], **more: object) -> tuple[int, Any]:
         """Report that no image was received from any URL, or another result."""
         results = [self.result(lease)]
         return self.post("results", {"lease": lease["lease"], "epoch": lease["epoch"], "results": results} | more)
@@ -91,8 +91,8 @@ def test_results_count_once_and_only_with_the_enrolled_key(machine: Machine) -> 
     ):
         assert machine.post("results", honest, signature)[0] == 422
     assert not EdgeResult.objects.exists()
-    assert machine.bring(lease) == (200, {"pictures": 0})
-    assert machine.bring(lease)[0] == 404
+    assert machine.submit(lease) == (200, {"pictures": 0})
+    assert machine.submit(lease)[0] == 404
     assert EdgeResult.objects.get().outcome == "nothing"
 
 
@@ -100,21 +100,21 @@ def test_lease_of_another_contributor_is_not_found(machine: Machine) -> None:
     _, lease = machine.lease()
     bob = Machine("Bob")
     bob.lease()
-    assert bob.bring(lease)[0] == 404
-    assert machine.bring(lease, epoch=9)[0] == 404
+    assert bob.submit(lease)[0] == 404
+    assert machine.submit(lease, epoch=9)[0] == 404
     assert not EdgeResult.objects.exists()
-    assert machine.bring(lease)[0] == 200
+    assert machine.submit(lease)[0] == 200
 
 
 def test_impossible_results_are_rejected_and_counted_until_the_limit(machine: Machine) -> None:
     _, lease = machine.lease()
     invalid_result = machine.result(lease, sha256="ab" * 32, hashes="00" * 256, vectors="0000c07f" * 256)  # NaN
-    assert machine.bring(lease, results=[invalid_result])[0] == 422
-    assert machine.bring(lease, results=[machine.result(lease, target=2**40)])[0] == 422
+    assert machine.submit(lease, results=[invalid_result])[0] == 422
+    assert machine.submit(lease, results=[machine.result(lease, target=2**40)])[0] == 422
     assert Contributor.objects.get().wrong == 2
     for _ in range(leases.MAX_SUSPICION - 2):
-        machine.bring(lease, results=[invalid_result])
-    assert machine.bring(lease)[0] == 401
+        machine.submit(lease, results=[invalid_result])
+    assert machine.submit(lease)[0] == 401
     assert Contributor.objects.get().reason
 
 
@@ -132,5 +132,5 @@ def test_key_is_enrolled_once_and_must_be_valid() -> None:
 
 def test_oversized_body_is_not_read(machine: Machine) -> None:
     _, lease = machine.lease()
-    assert machine.bring(lease, results=[machine.result(lease, hashes="00" * 3_000_000)])[0] == 413
-    assert machine.bring(lease, results=[machine.result(lease, target=number) for number in range(1, 52)])[0] == 400
+    assert machine.submit(lease, results=[machine.result(lease, hashes="00" * 3_000_000)])[0] == 413
+    assert machine.submit(lease, results=[machine.result(lease, target=number) for number in range(1, 52)])[0] == 400

@@ -91,14 +91,14 @@ def test_concurrent_changes_by_another_member_are_kept(studio: Owner, alice: Pro
     alice.post("/watches", {"name": "shop", "sources": [SHOP]})
     requests: list[str] = []
 
-    def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
+    def change_concurrently(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
         if "FOR NO KEY UPDATE" in sql and not requests:
             requests.append(sql)
             hour = timedelta(hours=1)
             change_watch(studio.watches.get(), name="The shop", every=hour, budget={}, politeness={}, by="Ann")
         return execute(sql, *how)
 
-    with connection.execute_wrapper(meanwhile):
+    with connection.execute_wrapper(change_concurrently):
         status, body = alice.send("PATCH", "/watches/1", {"pages": 9})
     assert requests
     assert (status, body["name"], body["interval_seconds"], body["budget"]["pages"]) == (200, "The shop", 3600, 9)

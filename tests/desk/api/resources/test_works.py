@@ -156,13 +156,13 @@ def test_concurrent_declaration_changes_are_kept(studio: Owner, alice: Program, 
     work = register(inline.services, studio, photograph(1)).work
     requests: list[str] = []
 
-    def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
+    def change_concurrently(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
         if "COUNT" in sql and "registry_workchange" in sql and not requests:
             requests.append(sql)
             edit_work(work, replace(work.declared, author="Ann"), by="Ann")
         return execute(sql, *how)
 
-    with connection.execute_wrapper(meanwhile):
+    with connection.execute_wrapper(change_concurrently):
         status, body = alice.send("PATCH", "/works/1", {"title": " Harbour ", "rights": "Mine"})
     assert requests
     assert (status, body["author"], body["title"], body["rights"]) == (200, "Ann", "Harbour", "Mine")
@@ -209,7 +209,9 @@ def test_work_on_hold_shows_its_reason_and_can_be_released(studio: Owner, alice:
 def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Program) -> None:
     data = photograph(78)
     statement = (
-        StatedFile(works=(StatedPicture.of("harbour.jpg", len(data), extract(data)),)).model_dump_json().encode()
+        StatedFile(works=(StatedPicture.from_features("harbour.jpg", len(data), extract(data)),))
+        .model_dump_json()
+        .encode()
     )
     status, body = alice.form("/works/fingerprints", {"file": file_of("works.json", statement)})
     assert status == 200
@@ -223,7 +225,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     assert alice.get(f"/pictures/{placeholder.digest}")[0] == 404
     studio.quota_bytes = 1
     studio.save()
-    other = StatedPicture.of("b.jpg", 1, extract(photograph(79)))
+    other = StatedPicture.from_features("b.jpg", 1, extract(photograph(79)))
     second_file = StatedFile(works=(other,)).model_dump_json().encode()
     assert (
         alice.form("/works/fingerprints", {"file": file_of("b.json", second_file)})[1]["failed"][0]["reason"] == "quota"
@@ -240,7 +242,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
 def test_works_in_one_fingerprint_file_are_read_together(
     studio: Owner, alice: Program, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    pictures = [StatedPicture.of(f"{seed}.jpg", 9, extract(photograph(seed))) for seed in (81, 82, 83, 84)]
+    pictures = [StatedPicture.from_features(f"{seed}.jpg", 9, extract(photograph(seed))) for seed in (81, 82, 83, 84)]
     statement = StatedFile(works=tuple(pictures)).model_dump_json().encode()
     assert len(alice.form("/works/fingerprints", {"file": file_of("works.json", statement)})[1]["works"]) == 4
     with django_assert_max_num_queries(200) as queries:

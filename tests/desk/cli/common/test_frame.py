@@ -43,7 +43,7 @@ def test_only_owner_need_not_be_named(cli: Terminal) -> None:
     assert "exhibit owner add" in cli.run("case", "list", code=2).err
     cli.run("owner", "add", "The Studio")
     for options in ((), ("--owner", "the-studio"), ("--owner", "The Studio")):
-        assert cli.ask("case", "list", *options) == {"cases": []}
+        assert cli.run_json("case", "list", *options) == {"cases": []}
     assert "exhibit api GET /owners" in cli.run("case", "list", "--owner", "nobody", code=2).err
 
 
@@ -57,10 +57,10 @@ def test_log_records_the_command_line_user(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("LOGNAME", "ann")
     assert person() == "ann (command line)"
 
-    def nobody() -> str:
+    def unknown_user() -> str:
         raise KeyError
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", unknown_user)
     assert person().startswith("user ")
     output = CliRunner().invoke(click.Command("x", epilog=examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
     assert "Examples:\n    exhibit x 1\n    exhibit x 2\n" in output

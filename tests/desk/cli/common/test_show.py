@@ -46,12 +46,12 @@ def test_sizes_numbers_and_times_are_formatted() -> None:
 
 
 def test_list_is_printed_as_table_json_or_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    def shown(*rows: str, as_json: bool = False) -> str:
+    def print_list(*rows: str, as_json: bool = False) -> str:
         show.listed("names", rows, ("name",), lambda row: [row], nothing="There is none.", as_json=as_json)
         return capsys.readouterr().out
 
-    assert shown("Ann", "Bo") == "name\nAnn\nBo\n"
-    assert shown() == "There is none.\n"
-    assert json.loads(shown("Ann", as_json=True)) == {"names": ["Ann"]}
+    assert print_list("Ann", "Bo") == "name\nAnn\nBo\n"
+    assert print_list() == "There is none.\n"
+    assert json.loads(print_list("Ann", as_json=True)) == {"names": ["Ann"]}
     show.echo_json({"at": datetime(2026, 5, 1, 12, tzinfo=UTC)})
     assert json.loads(capsys.readouterr().out) == {"at": "2026-05-01T12:00:00.000000Z"}

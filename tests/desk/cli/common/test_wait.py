@@ -20,14 +20,14 @@ from workers.servers.embedded import EmbeddedServers
 def test_command_retries_after_a_database_restart() -> None:
     calls: list[int] = []
 
-    def look() -> bool:
+    def query_database() -> bool:
         calls.append(len(calls))
         if len(calls) < 3:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return not Owner.objects.exists()
 
-    assert through_a_restart(look)
+    assert through_a_restart(query_database)
     assert calls == [0, 1, 2]
 
 
@@ -49,7 +49,7 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Termin
     finally:
         go_on.set()
     assert (result.out, result.err.splitlines()[-1]) == ("", "Interrupted.")
-    assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1
+    assert cli.run_json("watch", "run", "slow", "--wait")["number"] == 1
 
 
 @pytest.mark.long  # the same with a separate process, which starts Python and servers
@@ -66,7 +66,7 @@ def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: 
     with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking_command_line(line) as cli:
         cli.run("owner", "add", "Studio")
         cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
-        process = cli.started("watch", "run", "slow", "--wait")
+        process = cli.start("watch", "run", "slow", "--wait")
         try:
             assert request_event.wait(60)
             process.send_signal(signal.SIGINT)

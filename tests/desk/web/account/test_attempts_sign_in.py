@@ -137,11 +137,11 @@ def test_password_check_takes_as_long_for_unknown_users(ann: User, monkeypatch: 
     counts: list[int] = []
     original_encode = hashers.MD5PasswordHasher.encode
 
-    def counted(self: hashers.MD5PasswordHasher, password: str, salt: str) -> str:
+    def encode_and_count(self: hashers.MD5PasswordHasher, password: str, salt: str) -> str:
         counts.append(1)
         return original_encode(self, password, salt)
 
-    monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", counted)
+    monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", encode_and_count)
     computed = []
     for email in (ann.email, "stranger@example.org"):
         counts.clear()

@@ -125,10 +125,10 @@ def test_without_mail_the_invitation_link_is_shown_once(studio: Members) -> None
 def test_failed_invitation_mail_cancels_the_invitation(
     studio: Members, mailing: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> int:
+    def refuse_connection(*_: object) -> int:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(EmailBackend, "send_messages", refused)
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse_connection)
     with override_settings(CONFIG=mailing):
         ann, confirm_url = invite(studio.ann, "d@example.org")
         ann.post(confirm_url, {"password": PASSWORD})
@@ -160,10 +160,10 @@ def test_newer_invitation_revocation_and_expiry_end_a_link(studio: Members, monk
     assert browser().get(second).status_code == 404
     third = invitation_path(studio)
 
-    def later() -> datetime:
+    def after_two_weeks() -> datetime:
         return clock.now() + timedelta(days=14, seconds=1)
 
-    monkeypatch.setattr(invitations, "now", later)
+    monkeypatch.setattr(invitations, "now", after_two_weeks)
     assert browser().get(third).status_code == 404
     assert browser().get(invitation_path(studio)).status_code == 200
 
@@ -221,7 +221,7 @@ def test_concurrent_removal_of_two_owners_keeps_one() -> None:
     studio = Members()
     dora = studio.add("dora", "owner")
 
-    def removed(person: User) -> str:
+    def remove_other(person: User) -> str:
         try:
             people.remove_member(studio.studio, person.pk, by="test")
         except ExhibitError as error:
@@ -231,7 +231,7 @@ def test_concurrent_removal_of_two_owners_keeps_one() -> None:
         return ""
 
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(removed, (studio.ann, dora)))
+        outcomes = list(pool.map(remove_other, (studio.ann, dora)))
     assert sorted(map(bool, outcomes)) == [False, True]
     assert Membership.objects.filter(owner=studio.studio, role=Role.OWNER).count() == 1
 
@@ -243,7 +243,7 @@ def test_concurrent_removal_of_two_owners_keeps_one() -> None:
 def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], slugs: list[str]) -> None:
     studio = Members()
 
-    def added(person: User, name: str) -> str:
+    def add_owner(person: User, name: str) -> str:
         try:
             return people.create_owner_for(person, name).slug
         except WrongUseError:
@@ -252,7 +252,7 @@ def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], sl
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(added, (studio.ann, studio.bob), names)) == slugs
+        assert sorted(pool.map(add_owner, (studio.ann, studio.bob), names)) == slugs
 
 
 def test_token_requires_the_password_again_and_is_shown_once(ann: User) -> None:

@@ -30,7 +30,7 @@ from tests.registry.keys.test_passkeys import make_case
 def add_passkey_user(site: Site) -> Visitor:
     """Ann, signed in, with a passkey on a device that verifies her."""
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
-    ann = site.nobody()
+    ann = site.anonymous_visitor()
     page = ann.page
     device = page.context.new_cdp_session(page)
     device.send("WebAuthn.enable")

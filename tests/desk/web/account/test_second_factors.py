@@ -88,18 +88,18 @@ def test_codes_work_once_including_the_setup_code(ann: User, browser: Callable[[
     client.post("/account/2fa/totp/activate/", {"code": first})
     assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).exists()
 
-    def comes_in(code: str) -> bool:
+    def is_code_accepted(code: str) -> bool:
         other = browser()
         attempt_sign_in(other, ann.email)
         other.post("/account/2fa/authenticate/", {"code": code})
         return sign_in(other)
 
-    assert not comes_in(first)
-    assert comes_in(later)
+    assert not is_code_accepted(first)
+    assert is_code_accepted(later)
     # allauth forgets codes after 30 seconds that are valid for 90
     cache.delete(f"allauth.mfa.totp.used?user={ann.pk}&code={later}")
-    assert not comes_in(later)
-    assert not comes_in(f" {later[:3]} {later[3:]} ")
+    assert not is_code_accepted(later)
+    assert not is_code_accepted(f" {later[:3]} {later[3:]} ")
 
 
 def test_undecryptable_secret_is_reported_with_a_hint() -> None:

@@ -200,10 +200,10 @@ def test_unknown_host_is_rejected(db: None) -> None:
 def test_unreachable_mail_server_is_reported_on_the_page(
     ann: User, browser: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> int:
+    def refuse_connection(*_: object) -> int:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(EmailBackend, "send_messages", refused)
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse_connection)
     response = browser().post("/account/password/reset/", {"email": ann.email}, follow=True)
     assert (response.status_code, message_levels(response)) == (200, ["error"])
 

@@ -31,13 +31,13 @@ def ann(studio: Owner) -> User:
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """A function that moves the time forward."""
 
-    def shifted(by: timedelta) -> None:
+    def shift_clock(by: timedelta) -> None:
         def moment() -> datetime:
             return clock.now() + by
 
         monkeypatch.setattr(tokens, "now", moment)
 
-    return shifted
+    return shift_clock
 
 
 def read_details(what: str) -> list[dict[str, object]]:

@@ -83,7 +83,7 @@ def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
 @pytest.mark.long
 def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMessage]) -> None:
     """Test a verified address, an authenticator app, a recovery code in its place, and a passkey that suffices."""
-    dora = open_site.nobody(**CHINESE)
+    dora = open_site.anonymous_visitor(**CHINESE)
     add_passkey_device(dora)
     sign_up(dora, mailoutbox)
     codes = add_authenticator_app(dora)
@@ -208,7 +208,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     charlie.open(link)
     check_page(charlie)
     assert charlie.page.locator("main form[method=post]:not([action])").count() == 0
-    dora = site.nobody(**appearance)
+    dora = site.anonymous_visitor(**appearance)
     dora.open(link)
     check_page(dora)
     dora.page.locator("main a[href*='sign-up']").click()
@@ -227,7 +227,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     ann.page.wait_for_selector("[role=status]")
     check_page(ann)
     assert Membership.objects.get(user=person).role == Role.VIEWER
-    for client, expected_status in ((charlie, 404), (site.nobody(**appearance), 200)):
+    for client, expected_status in ((charlie, 404), (site.anonymous_visitor(**appearance), 200)):
         response = client.page.goto(site.base + "/o/studio/members/")
         assert response is not None
         assert response.status == expected_status
@@ -244,7 +244,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
 @pytest.mark.long
 def test_a_token_is_made_after_the_password(site: Site) -> None:
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
-    ann = site.signed_in(User.objects.get(), **CHINESE)
+    ann = site.sign_in(User.objects.get(), **CHINESE)
     ann.open("/o/studio/tokens/")
     check_page(ann)
     send(ann.page, "name", "Nightly")

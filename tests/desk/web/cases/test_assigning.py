@@ -81,18 +81,18 @@ def test_queue_offers_only_available_filters(inline: SyncRunner, monkeypatch: py
     ann, client = member(studio, "ann"), Client()
     client.force_login(ann)
 
-    def shown(query: str = "") -> str:
+    def read_queue(query: str = "") -> str:
         return client.get(reverse("cases", args=["studio"]) + query).content.decode()
 
     rare = [f"?state={state}" for state in ("disputed", "asked", "resembles", "look-alikes")]
-    alone = shown()
+    alone = read_queue()
     assert not any(text in alone for text in ('id="assign"', "Assign to me", "?for=", *rare))
-    assert rare[0] in shown(rare[0])
+    assert rare[0] in read_queue(rare[0])
     member(studio, "bob")
-    assert "Assign to me" in shown()
-    assert "?for=" not in shown()
+    assert "Assign to me" in read_queue()
+    assert "?for=" not in read_queue()
     Case.objects.update(assigned_to=ann, disputed_at=now())
-    both = shown()
+    both = read_queue()
     assert "?for=" in both
     assert rare[0] in both
     assert rare[1] not in both

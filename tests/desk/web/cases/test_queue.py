@@ -109,13 +109,13 @@ def record_decisions(visitor: Visitor) -> list[tuple[str, list[int]]]:
     """Return a list that collects the decisions that the page sends from now on: the choice, and the cases."""
     requests: list[tuple[str, list[int]]] = []
 
-    def heard(request: Request) -> None:
+    def record_request(request: Request) -> None:
         if request.url.endswith("/cases/decide"):
             match = re.search(r'name="decide"\r\n\r\n(\w+)([\d ]*)', request.post_data or "")
             assert match is not None
             requests.append((match[1], [int(number) for number in match[2].split()]))
 
-    visitor.page.on("request", heard)
+    visitor.page.on("request", record_request)
     return requests
 
 
@@ -143,7 +143,7 @@ def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> 
 
     routes: list[Route] = []
 
-    def slow(route: Route) -> None:
+    def hold_first(route: Route) -> None:
         if not routes:  # until all keys were pressed
             routes.append(route)
         elif len(requests) == 5:
@@ -157,15 +157,15 @@ def test_fast_keys_wait_for_a_slow_site_and_rejections_are_shown(site: Site) -> 
     urls: list[str] = []
     away: list[object] = []
 
-    def slow_page(route: Route) -> None:
+    def hold_page(route: Route) -> None:
         urls.append(route.request.url)
         if len(urls) == 1:
             route.fulfill(status=503, body="")
         else:
             route.continue_()
 
-    ann.page.route("**/cases/decide", slow)
-    ann.page.route("**/cases/?*", slow_page)
+    ann.page.route("**/cases/decide", hold_first)
+    ann.page.route("**/cases/?*", hold_page)
     for _ in order:
         ann.page.keyboard.press("c")
     routes[0].continue_()
@@ -239,12 +239,12 @@ def test_keys_are_ignored_while_a_case_page_loads(site: Site) -> None:
     pages = re.compile(r"/cases/\d+/(decide)?$")
     routes: list[Route] = []
 
-    def hold(route: Route) -> None:
+    def hold_route(route: Route) -> None:
         routes.append(route)
 
-    page.route(pages, hold)
+    page.route(pages, hold_route)
 
-    def leads_to(keys: str, meanwhile: str, target: Locator) -> None:
+    def press_keys(keys: str, meanwhile: str, target: Locator) -> None:
         with page.expect_request(pages):
             for key in keys:
                 page.keyboard.press(key)
@@ -254,9 +254,9 @@ def test_keys_are_ignored_while_a_case_page_loads(site: Site) -> None:
         expect(target).to_be_visible()
         page.wait_for_load_state()  # its script is loaded
 
-    leads_to("o", "ccxx", page.locator("h1", has_text=f"Case {first}"))
-    leads_to("cc", "xxuj", page.locator("#done-said"))
-    leads_to("j", "ccjj", page.locator("h1", has_text=f"Case {second}"))
+    press_keys("o", "ccxx", page.locator("h1", has_text=f"Case {first}"))
+    press_keys("cc", "xxuj", page.locator("#done-said"))
+    press_keys("j", "ccjj", page.locator("h1", has_text=f"Case {second}"))
     expect(page.locator("#decision details[open]")).to_have_count(0)
     assert routes == []
     assert decisions_by_number(studio) == {first: "confirmed", second: "open", third: "open"}
@@ -298,7 +298,7 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
     decisions.decide_each(
-        site.services, studio, [number], DecisionRequest(Choice.CLEAR, "ben@example.org", "Not ours.")
+        site.services, studio, [number], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
     )
     ann.page.keyboard.press("c")
     expect(first.locator(".outcome")).to_contain_text("ben@example.org decided it before you")
@@ -307,7 +307,7 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
     wait_for_decisions(ann, 3)
     other_numbers = [candidate for candidate in (1, 2, 3, 4) if candidate != number]
     decisions.decide_each(
-        site.services, studio, other_numbers[:2], DecisionRequest(Choice.CLEAR, "ben@example.org", "Not ours.")
+        site.services, studio, other_numbers[:2], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
     )
     # What a browser tells a page restored from its back/forward cache; Playwright's browsers have none.
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
@@ -334,14 +334,14 @@ def test_failed_decisions_are_undone_resent_or_reported(site: Site) -> None:
     open_queue(ann)
     refused_routes: list[Route] = []
 
-    def refuse_once(route: Route) -> None:
+    def refuse_first(route: Route) -> None:
         if refused_routes:
             route.continue_()
         else:
             refused_routes.append(route)
             route.abort()
 
-    ann.page.route("**/cases/decide", refuse_once)
+    ann.page.route("**/cases/decide", refuse_first)
     ann.page.keyboard.press("c")
     wait_for_decisions(ann, 2)
     assert sorted(decisions_by_number(studio).values()) == ["confirmed", "open", "open"]
@@ -400,16 +400,16 @@ def test_site_is_found_by_name_and_look_alikes_are_listed_separately(
     studio.memberships.create(user=user)
     client.force_login(user)
 
-    def parties(query: dict[str, str]) -> list[str]:
+    def list_parties(query: dict[str, str]) -> list[str]:
         page = client.get(reverse("cases", args=["studio"]), query).content.decode()
         return [host for host in ("alpha.example", "beta.example") if host in re.sub('value="[^"]*"', "", page)]
 
-    assert parties({"q": "beta"}) == ["beta.example"]
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "ann"))
-    [alike] = parties({"state": "look-alikes"})
-    assert parties({}) == []
+    assert list_parties({"q": "beta"}) == ["beta.example"]
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ann"))
+    [alike] = list_parties({"state": "look-alikes"})
+    assert list_parties({}) == []
     client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
-    assert parties({}) == [alike]
+    assert list_parties({}) == [alike]
 
 
 @pytest.mark.long

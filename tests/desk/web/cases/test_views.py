@@ -126,7 +126,7 @@ def test_other_works_in_the_found_picture_are_listed(studio: Owner, ann: Client,
 def test_notes_disputes_and_reopening_are_recorded_with_their_text(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "ben@example.org"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
     url = reverse("case-deed", args=["studio", 1])
     ann.post(url, {"deed": "note", "words": "Ask <b>the gallery</b>."})
     assert "Ask &lt;b&gt;the gallery&lt;/b&gt;." in read_page(ann)
@@ -181,18 +181,18 @@ def test_reported_picture_lists_affected_files(studio: Owner, ann: Client, inlin
 
 @pytest.mark.long
 def test_each_case_action_shows_a_success_message(studio: Owner, ann: Client, inline: SyncRunner) -> None:
-    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.CLEAR, "ben@example.org"))
+    decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org"))
 
-    def did(name: str) -> str:
+    def perform_action(name: str) -> str:
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
         return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', response.content.decode()))
 
-    assert all(did(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))
-    assert did("unknown") == ""
+    assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("note", "dispute", "settle"))
+    assert perform_action("unknown") == ""
     decisions.decide_each(inline.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
     Case.objects.update(waits=False)
     assert select(ann.get(case_url()), ".found")
-    assert all(did(name) == str(ACTION_MESSAGES[name]) for name in ("take-out", "report"))
+    assert all(perform_action(name) == str(ACTION_MESSAGES[name]) for name in ("take-out", "report"))
     for address in (case_url(), reverse("cases", args=["studio"])):
         page = ann.get(address)
         assert (len(select(page, ".found")), len(select(page, ".gone"))) == (0, 1), address
@@ -214,7 +214,7 @@ def test_archive_request_is_one_click_and_states_what_is_disclosed(
         before = read_page(ann)
         assert f"{page}</li>" in before
         assert f"{image}</li>" in before
-        assert site.seen == []
+        assert site.requests == []
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
         assert str(ACTION_MESSAGES["ask-archive"]) in response.content.decode()
         for pk in ArchiveQuestion.objects.filter(state="todo").values_list("pk", flat=True):
@@ -332,7 +332,7 @@ def test_keys_decide_on_the_case_page_and_conflicts_name_the_first_member(site: 
     expect(page.locator("#decision strong").first).to_have_text(decision_in_words("cleared"))
     decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.REOPEN, "ben@example.org"))
     page.reload()
-    decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.CLEAR, "ben@example.org", "Not ours."))
+    decisions.decide_each(site.services, studio, [1], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours."))
     page.keyboard.press("c")
     page.keyboard.press("c")
     expect(page.locator(".message")).to_contain_text("ben@example.org")

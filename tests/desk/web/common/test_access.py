@@ -208,7 +208,7 @@ OWNER_ONLY = {
 
 @pytest.mark.long
 def test_reviewer_can_do_everything_except_owner_actions(scene: Scene) -> None:
-    rita = scene.person("rita", scene.studio, Role.REVIEWER)
+    rita = scene.create_client("rita", scene.studio, Role.REVIEWER)
     for name, address in scene.addresses().items():
         with transaction.atomic():
             status = rita.post(address, {"sure": "on"}).status_code

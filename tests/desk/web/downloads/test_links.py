@@ -237,7 +237,7 @@ def test_members_create_view_and_revoke_links(studio: Owner, inline: SyncRunner)
 @pytest.mark.long
 def test_public_link_page_is_accessible(studio: Owner, site: Site) -> None:
     token = make_link_token(studio, password="open sesame")
-    counsel = site.nobody(size=PHONE)
+    counsel = site.anonymous_visitor(size=PHONE)
     page = counsel.open(f"/d/{token}")
     counsel.check()
     page.get_by_label("Password").fill("open sesame")

@@ -142,7 +142,7 @@ class Clicks:
     def __init__(self) -> None:
         self.count = 0
 
-    def on(self, what: Locator) -> None:
+    def click(self, what: Locator) -> None:
         """Click an element."""
         self.count += 1
         what.first.click()
@@ -157,17 +157,17 @@ def test_court_bundle_is_at_most_four_clicks_from_a_site_name_on_a_phone(
     page.locator("input[type=search]").fill("shop")
     page.keyboard.press("Enter")
     clicks = Clicks()
-    clicks.on(page.get_by_role("link", name="shop.invalid"))
+    clicks.click(page.get_by_role("link", name="shop.invalid"))
     page.get_by_role("heading", name="shop.invalid").wait_for()
     ann.check()
-    clicks.on(page.locator("button[value=court]"))
+    clicks.click(page.locator("button[value=court]"))
     page.locator("progress").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
     file = ann.links_to("package-file", "studio", 1)
     file.wait_for()  # without reloading
     ann.check()
     with page.expect_download() as download:
-        clicks.on(file)
+        clicks.click(file)
     assert zipfile.is_zipfile(download.value.path())
     assert clicks.count <= 4
     sheet = tmp_path / "sheet.pdf"

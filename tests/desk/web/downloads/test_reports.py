@@ -65,9 +65,9 @@ class Desk:
 
     def listed(self, **asked: str | list[str]) -> list[str]:
         """Return the numbers of the cases in a report."""
-        return [case["facts"]["number"] for case in self.plain(self.ask(**asked))["cases"]]
+        return [case["facts"]["number"] for case in self.read_json(self.ask(**asked))["cases"]]
 
-    def plain(self, report: Report) -> dict[str, Any]:
+    def read_json(self, report: Report) -> dict[str, Any]:
         """Return the contents of a report."""
         assert (report.state, report.error) == ("done", "")
         (file,) = [item for item in report.files if item["name"].endswith(".json")]
@@ -97,15 +97,15 @@ def test_report_lists_every_work_on_request(desk: Desk) -> None:
     assert (
         'name="every_work" checked>' in desk.client.get("/o/studio/downloads/new-report?every_work=1").content.decode()
     )
-    assert desk.plain(desk.ask())["works"] == []
+    assert desk.read_json(desk.ask())["works"] == []
     report = desk.ask(every_work="on")
-    data = desk.plain(report)
+    data = desk.read_json(report)
     assert [(work["title"], bool(work["cases"])) for work in data["works"]] == [
         ("Work 1", True), ("Work 2", True), ("Nowhere", False),
     ]  # fmt: skip
     assert (data["looked"]["works"], data["looked"]["found"]) == (3, 2)
     assert len(list(limits_of(report))) == 1
-    assert [work["title"] for work in desk.plain(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
+    assert [work["title"] for work in desk.read_json(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
 
 
 @pytest.mark.long
@@ -130,7 +130,7 @@ def test_date_range_limits_a_report(desk: Desk) -> None:
 
 def test_report_states_its_limits(desk: Desk) -> None:
     report = desk.ask(watch="watch-2", works="2", first="2026-01-01")
-    data = desk.plain(report)
+    data = desk.read_json(report)
     assert data["scope"] == {
         "decisions": ["open", "confirmed", "licensed"],
         "every_work": False,
@@ -144,7 +144,7 @@ def test_report_states_its_limits(desk: Desk) -> None:
     page = desk.client.get("/o/studio/downloads/").content.decode()
     assert "watch “watch-2”" in page
     assert "work 2" in page
-    assert desk.plain(desk.ask())["scope"] is None
+    assert desk.read_json(desk.ask())["scope"] is None
 
 
 @pytest.mark.long
@@ -235,13 +235,13 @@ def test_report_removed_during_generation_leaves_no_files(desk: Desk, monkeypatc
     store_file = step._store_file
     digests: list[Digest] = []
 
-    def removed_meanwhile(services: Services, file: MadeFile) -> StoredFile:
+    def store_then_remove(services: Services, file: MadeFile) -> StoredFile:
         stored_file = store_file(services, file)
         digests.append(Digest.from_hex(str(stored_file["digest"])))
         desk.client.post("/o/studio/downloads/reports/1/remove")
         return stored_file
 
-    monkeypatch.setattr(step, "_store_file", removed_meanwhile)
+    monkeypatch.setattr(step, "_store_file", store_then_remove)
     desk.client.post("/o/studio/downloads/report", BASE_FORM)
     make_reports(desk.inline.services, [Report.objects.get().pk])
     assert digests
@@ -253,20 +253,20 @@ def test_bytes_lost_before_recording_are_stored_again(desk: Desk, monkeypatch: p
     store_file = step._store_file
     times: list[StoredFile] = []
 
-    def gone_once(services: Services, file: MadeFile) -> StoredFile:
+    def lose_once(services: Services, file: MadeFile) -> StoredFile:
         stored_file = store_file(services, file)
         if not times:
             services.blobs.remove(Digest.from_hex(str(stored_file["digest"])))
         times.append(stored_file)
         return stored_file
 
-    monkeypatch.setattr(step, "_store_file", gone_once)
+    monkeypatch.setattr(step, "_store_file", lose_once)
     report = desk.ask()
     assert (report.state, report.files) == ("todo", [])
     Report.objects.update(not_before=None)
     make_reports(desk.inline.services, [report.pk])
     report.refresh_from_db()
-    assert desk.plain(report)["format"] == "exhibit-report/1"
+    assert desk.read_json(report)["format"] == "exhibit-report/1"
 
 
 @pytest.mark.long

@@ -160,7 +160,7 @@ def replace_guard(scene: Scene) -> Services:
 
 def test_member_cannot_raise_their_own_role(scene: Scene) -> None:
     """Viewer to owner, reviewer to owner, owner to operator."""
-    rita = scene.person("rita", scene.studio, Role.REVIEWER)
+    rita = scene.create_client("rita", scene.studio, Role.REVIEWER)
     for name, client in (("bob", scene.bob), ("rita", rita)):
         user = User.objects.get(username=f"{name}@example.org")
         before = user.memberships.get().role

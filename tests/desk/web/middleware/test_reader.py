@@ -42,7 +42,7 @@ def test_browser_language_applies_until_a_user_chooses(site: Site) -> None:
     assert page.url.endswith(reverse("works", args=["studio"]))
     assert page.locator("html").get_attribute("lang") == "en"
     assert User.objects.get().language == "en"
-    elsewhere = site.signed_in(User.objects.get(), language="zh-CN")
+    elsewhere = site.sign_in(User.objects.get(), language="zh-CN")
     assert elsewhere.open(reverse("works", args=["studio"])).locator("html").get_attribute("lang") == "en"
 
 

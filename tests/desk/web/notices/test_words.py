@@ -31,7 +31,7 @@ def test_pages_are_counted_by_status_and_licensed_ones_separately() -> None:
         place(None, None),
         place(Standing.ONLINE, early, licence=7),
     )
-    item = NoticeItem(row=NoticeCase(), places=places, there=(), share=1, shown=None, searched=True)
+    item = NoticeItem(row=NoticeCase(), places=places, current_places=(), share=1, shown=None, searched=True)
     lines, visited = words.count_standings(item)
     assert [numbers_in(line) for line in lines] == [["2"], ["1"], ["1"], ["1", "7"]]
     assert visited == late

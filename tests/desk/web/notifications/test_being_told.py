@@ -314,7 +314,7 @@ def test_unresponsive_server_is_tried_once_and_a_rejected_address_blocks_nobody(
     with mail_server(greets=False) as server:
         with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=0.5):
             send_due(inline)
-        assert server.asked == 1
+        assert server.connections == 1
     assert {(row.state, bool(row.error)) for row in rows} == {("todo", True)}
     assert {row.not_before - now() > timedelta(minutes=9) for row in rows if row.not_before} == {True}
     rows.update(not_before=None)

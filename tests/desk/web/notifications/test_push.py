@@ -51,7 +51,7 @@ def set_subscription(ann: Visitor, subscription: dict[str, str] | None) -> None:
 
 
 def add_browser(client: Client, endpoint: str = ENDPOINT) -> PushBrowser:
-    client.post("/push/browsers/add", Subscriber(endpoint).given, headers={"user-agent": FIREFOX})
+    client.post("/push/browsers/add", Subscriber(endpoint).subscription, headers={"user-agent": FIREFOX})
     return PushBrowser.objects.get(endpoint=endpoint)
 
 
@@ -59,7 +59,7 @@ def add_browser(client: Client, endpoint: str = ENDPOINT) -> PushBrowser:
 def test_one_click_enables_push_and_the_message_opens_matches(site: Site) -> None:
     ann = site.member(create_cases(site, 1), size=PHONE)
     context = ann.page.context
-    set_subscription(ann, Subscriber(ENDPOINT).given)
+    set_subscription(ann, Subscriber(ENDPOINT).subscription)
     page = ann.open("/o/studio/finds/")
     offer = page.locator("form[data-when=off] button")
     expect(offer).to_be_visible()
@@ -137,7 +137,7 @@ def test_browser_without_a_subscription_is_offered_the_button_again(
     site: Site, loses: Callable[[Site, Page], object]
 ) -> None:
     visitor = site.member(owner("studio"), size=PHONE)
-    set_subscription(visitor, Subscriber(ENDPOINT).given)
+    set_subscription(visitor, Subscriber(ENDPOINT).subscription)
     visitor.page.context.grant_permissions(["notifications"], origin=site.base)
     page = visitor.open("/account/")
     offer, confirmation = page.locator("form[data-when=off] button"), page.locator("[data-when=on]")
@@ -244,7 +244,7 @@ def test_browser_name_is_escaped(ann: User) -> None:
     client = Client()
     client.force_login(ann)
     hostile = '<script>alert(1)</script>"onmouseover="\r\n' + "x" * 5_000
-    client.post("/push/browsers/add", Subscriber(ENDPOINT).given, headers={"user-agent": hostile})
+    client.post("/push/browsers/add", Subscriber(ENDPOINT).subscription, headers={"user-agent": hostile})
     assert len(PushBrowser.objects.get().user_agent) == 300
     page = client.get("/account/").content.decode()
     assert "<script>alert" not in page

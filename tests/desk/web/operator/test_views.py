@@ -212,14 +212,14 @@ def test_contributors_are_listed_with_results_and_reasons_for_removal(own: Servi
 
 
 def test_timestamp_service_counts_as_responding_only_after_a_response(own: Services) -> None:
-    def said() -> list[str]:
+    def read_messages() -> list[str]:
         return numbers_in(check_sentence(own, "witnesses"))
 
-    assert said() == ["0", "1"]
+    assert read_messages() == ["0", "1"]
     state = WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
-    assert said() == ["1", "1"]
+    assert read_messages() == ["1", "1"]
     WitnessState.objects.filter(pk=state.pk).update(silent_since=now())
-    assert said() == ["0", "1"]
+    assert read_messages() == ["0", "1"]
 
 
 def test_reopened_cases_and_expired_pictures_raise_no_alert(own: Services) -> None:
@@ -311,7 +311,7 @@ def test_counts_stop_at_a_limit(own: Services) -> None:
     rows[4].held_since, rows[4].error = now(), "No room."
     Picture.objects.bulk_create(rows)
     Picture.objects.filter(digest=rows[2].digest).update(waits_since=now() - timedelta(hours=3))
-    assert [(queue.waiting, queue.in_all) for queue in (by_task()["match"], by_task(3)["match"])] == [
+    assert [(queue.waiting_rows, queue.in_all) for queue in (by_task()["match"], by_task(3)["match"])] == [
         (5, "5"),
         (3, "3+"),
     ]
@@ -354,7 +354,7 @@ def test_operator_retries_jobs_on_a_phone(site: Site) -> None:
         contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE_MEASUREMENTS, drop=True
     )
     manager = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
-    ann = site.signed_in(manager, size=PHONE)
+    ann = site.sign_in(manager, size=PHONE)
     ann.open("/operator/")
     ann.check()
     ann.buttons_to("operator-retry").first.click()
@@ -420,34 +420,34 @@ def test_own_timestamp_service_is_added_with_its_root_after_a_response(
     use_services(monkeypatch, inline.services)
     client = person(staff=True)
 
-    def add(**fields: object) -> Any:  # noqa: ANN401 - what a client got
+    def add_service(**fields: object) -> Any:  # noqa: ANN401 - what a client got
         form = {"kind": "rfc3161", "name": "house.tsa", **fields}
         return client.post("/operator/witnesses/own", form, follow=True)
 
-    def refuses(**fields: object) -> bool:
-        response = add(**fields)
+    def is_refused(**fields: object) -> bool:
+        response = add_service(**fields)
         return (response.status_code, message_levels(response)) == (422, ["error"])
 
     with run_authority(tmp_path) as authority:
         root = SimpleUploadedFile("root.pem", authority.root_pem)
         invalid_root = SimpleUploadedFile("root.pem", b"no root")
-        assert refuses(urls=authority.url, roots=invalid_root)
-        typed_url = select(add(urls=authority.url), "details[open] #tsa-urls::attr(value)").get()
+        assert is_refused(urls=authority.url, roots=invalid_root)
+        typed_url = select(add_service(urls=authority.url), "details[open] #tsa-urls::attr(value)").get()
         assert typed_url == authority.url, "what was typed stays"
-        assert refuses(urls=authority.url)
-        assert refuses(urls=authority.url, roots=root, name="../x")
-        assert refuses(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
-        assert refuses(urls=authority.url, kind="oracle")
+        assert is_refused(urls=authority.url)
+        assert is_refused(urls=authority.url, roots=root, name="../x")
+        assert is_refused(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
+        assert is_refused(urls=authority.url, kind="oracle")
         inline.services.config = replace(inline.services.config, allowed_networks=())
         for url in (authority.url, "http://169.254.169.254/latest", "http://localhost:1"):
             root.seek(0)
-            assert refuses(urls=url, roots=root)
+            assert is_refused(urls=url, roots=root)
         assert not AddedWitness.objects.exists()
         inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
         root.seek(0)
-        assert message_levels(add(urls=authority.url, roots=root)) == ["success"]
+        assert message_levels(add_service(urls=authority.url, roots=root)) == ["success"]
         root.seek(0)
-        assert refuses(urls=authority.url, roots=root)
+        assert is_refused(urls=authority.url, roots=root)
     (row,) = AddedWitness.objects.all()
     assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
     client.post("/operator/witnesses/house.tsa/remove")
@@ -469,15 +469,15 @@ def test_chain_is_added_by_key_file_name_and_its_key_is_not_shown(
         form = {"kind": "evm", "name": "near", "urls": f"{ledger.url}/providers-key", "key_file": "near.key"}
         form |= {"chain_id": str(ledger.chain.chain_id), "contract": f"0x{ledger.contract.hex()}", "gas_price": "0"}
 
-        def add(**fields: str) -> str:
+        def add_chain(**fields: str) -> str:
             return client.post("/operator/witnesses/own", form | fields, follow=True).content.decode()
 
         for name in ("../master_key", "none.key"):
-            html = add(key_file=name)
+            html = add_chain(key_file=name)
             assert message_levels(html) == ["error"]
             assert "providers-key" not in html
         before = ledger.chain.chain.get_block().number
-        page = add()
+        page = add_chain()
         assert message_levels(page) == ["success"]
         assert ledger.chain.chain.get_block().number == before  # nothing was paid
     assert ledger.url in page
@@ -495,14 +495,14 @@ def test_public_url_and_contact_are_saved_and_apply_after_restart(
     client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
     file.write_text('# ours\ncontact = "old@example.org"\nworkers = 3\n\n[[anchors]]\ncontact = 1\n')
 
-    def send(**fields: str) -> Any:  # noqa: ANN401 - what a client got
+    def save_settings(**fields: str) -> Any:  # noqa: ANN401 - what a client got
         return client.post("/operator/settings", {"contact": "ann@example.org"} | fields, follow=True)
 
-    response = send(contact="nobody", public_url="exhibit.example.org")
+    response = save_settings(contact="nobody", public_url="exhibit.example.org")
     assert response.context["problem"]
     assert 'value="exhibit.example.org"' in response.content.decode()
     assert "old@example.org" in file.read_text()
-    assert message_levels(send(public_url="https://exhibit.example.org/")) == ["success"]
+    assert message_levels(save_settings(public_url="https://exhibit.example.org/")) == ["success"]
     assert file.read_text() == (
         'public_url = "https://exhibit.example.org"\ncontact = "ann@example.org"\n'
         "# ours\nworkers = 3\n\n[[anchors]]\ncontact = 1\n"
@@ -512,16 +512,16 @@ def test_public_url_and_contact_are_saved_and_apply_after_restart(
     assert details["settings"] == {"public_url": "https://exhibit.example.org/", "contact": "ann@example.org"}
     assert failed_checks(own) == ["settings"]
     assert "public_url" in check_sentence(own, "settings")
-    assert message_levels(send(public_url="https://exhibit.example.org")) == ["info"]
+    assert message_levels(save_settings(public_url="https://exhibit.example.org")) == ["info"]
     monkeypatch.setenv("EXHIBIT_PUBLIC_URL", "https://other.example")
     page = client.get("/operator/settings").content.decode()
     assert 'name="public_url"' not in page
     assert has_test_id(page, "fixed")
-    send(public_url="https://third.example", operator_name='A "quoted"\nname')
+    save_settings(public_url="https://third.example", operator_name='A "quoted"\nname')
     assert "third.example" not in file.read_text()
     assert tomllib.loads(file.read_text())["operator_name"] == 'A "quoted" name'
     file.write_text('x = """\ncontact = 1\n"""\n')
-    assert "exhibit.toml" in send(contact="b@example.org").context["problem"]
+    assert "exhibit.toml" in save_settings(contact="b@example.org").context["problem"]
 
 
 def test_missing_crawler_contact_is_reported(own: Services) -> None:

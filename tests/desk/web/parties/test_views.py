@@ -77,18 +77,18 @@ def test_site_page_lists_cases_works_urls_notices_and_replies(studio: Owner, ann
 
 
 def test_site_page_offers_the_next_step_first(studio: Owner, ann: Client) -> None:
-    def offered() -> str:
+    def offered_actions() -> str:
         page = page_text(ann, PAGE)
         match = re.search(r'class="buttons no-print">(.*?)</div>', page)
         assert match is not None
         strong = re.findall(r'class="button" [^>]*>([^<]+)<|value="court" ?>([^<]+)<', match[1])
         return "".join("".join(parts) for parts in strong)
 
-    assert offered() == "Write a notice"
+    assert offered_actions() == "Write a notice"
     create_draft(studio)
-    assert offered() == "Bundle for the court"
+    assert offered_actions() == "Bundle for the court"
     Case.objects.filter(number=2).update(decision="open", waits=True)
-    assert offered() == "Review its cases"
+    assert offered_actions() == "Review its cases"
 
 
 def test_data_of_another_site_is_not_shown(studio: Owner, ann: Client) -> None:
@@ -149,7 +149,7 @@ def test_registries_are_queried_only_on_request(
     networks, url = ("127.0.0.1/32",), registries.url("").rstrip("/")
     inline.services.config = replace(inline.services.config, rdap_url=url, allowed_networks=networks)
     page_text(ann, PAGE)
-    assert registries.seen == []
+    assert registries.requests == []
     assert (
         person(studio, "eve", Role.VIEWER).post("/o/studio/parties/look-up", {"party": "shop.example"}).status_code
         == 403
@@ -162,14 +162,14 @@ def test_registries_are_queried_only_on_request(
     for expected in ("Shop Trading GmbH", "Registrar Ltd", "abuse@hoster.example", "HOSTER-NET", "2019-03-04"):
         assert expected in page, expected
     assert f'<a class="url" href="{registries.url(f"/net/ip/{HOST_ADDRESS}")}"' in page
-    count = len(registries.seen)
+    count = len(registries.requests)
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     process_lookups(inline.services, [PartyLookup.objects.get().pk])
-    assert len(registries.seen) == count, "what was said is kept for a day"
+    assert len(registries.requests) == count, "what was said is kept for a day"
     PartyLookup.objects.update(asked_at=now() - timedelta(days=2))
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     process_lookups(inline.services, [PartyLookup.objects.get().pk])
-    assert len(registries.seen) > count
+    assert len(registries.requests) > count
     contacts = [proposal for proposal in propose_addressees(create_draft(studio)) if proposal.kind == "rdap"]
     assert [proposal.email for proposal in contacts] == ["abuse@registrar.example", "abuse@hoster.example"]
     assert contacts[1].source == registries.url(f"/net/ip/{HOST_ADDRESS}")

@@ -70,14 +70,14 @@ def test_open_work_is_named_with_its_relation_to_the_picture(
 def test_closed_removed_and_unknown_works_return_the_same_response(work: Work) -> None:
     close_work(work, by="Ann")
 
-    def said(data: bytes) -> str:
+    def read_answer(data: bytes) -> str:
         return re.sub(r"SHA-256 [0-9a-f]{64}", "", page_text(post_picture(data)))
 
-    unknown = said(photograph(77))
+    unknown = read_answer(photograph(77))
     assert "No work found" in unknown
     for data in (photograph(1), recompress(photograph(1)), CROPPED):
         cache.clear()
-        assert said(data) == unknown
+        assert read_answer(data) == unknown
 
 
 def test_all_owners_who_claim_a_picture_are_named(work: Work, scene: Scene) -> None:

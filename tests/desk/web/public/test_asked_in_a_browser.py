@@ -30,7 +30,7 @@ def test_lookup_works_in_a_browser_with_and_without_scripts(
     open_work(
         site.services, register(site.services, owner("studio"), photograph(1), "Harbour").work, contact="", by="Ann"
     )
-    person = site.nobody(size=size, javascript=scripts)
+    person = site.anonymous_visitor(size=size, javascript=scripts)
     for data, heading in (
         (photograph(1), "byte for byte"),
         (recompress(photograph(1)), "another file"),
@@ -42,4 +42,4 @@ def test_lookup_works_in_a_browser_with_and_without_scripts(
         person.page.get_by_label("Picture", exact=True).set_input_files(file)
         person.page.get_by_role("button", name="Look up").click()
         person.page.get_by_role("heading", name=heading).wait_for()
-        person.check() if scripts else person.fits()
+        person.check() if scripts else person.check_width()

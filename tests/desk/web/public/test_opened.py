@@ -62,7 +62,7 @@ def test_public_page_names_all_other_open_claims(work: Work) -> None:
     other = register(services, owner("rival"), services.blobs.get(work.pictures.get().digest)).work
     first = open_work(services, work, contact="", by="Ann")
 
-    def named(row: Work) -> list[str]:
+    def list_claimants(row: Work) -> list[str]:
         page = Client().get(reverse("public-work", args=[row.public_name])).content.decode()
         facts = Client().get(reverse("public-work-facts", args=[row.public_name])).json()["exhibit"]
         claims = [claim["rights_holder"] for claim in facts.get("other_claims", [])]
@@ -70,11 +70,11 @@ def test_public_page_names_all_other_open_claims(work: Work) -> None:
         assert ("Others claim this picture" in page) is bool(claims)
         return claims
 
-    assert named(first) == []  # the other work is not open
+    assert list_claimants(first) == []  # the other work is not open
     second = open_work(services, other, contact="", by="Ben")
-    assert (named(first), named(second)) == ([other.owner.name], [work.owner.name])
+    assert (list_claimants(first), list_claimants(second)) == ([other.owner.name], [work.owner.name])
     close_work(work, by="Ann")
-    assert named(second) == []
+    assert list_claimants(second) == []
 
 
 def test_deleted_file_has_no_iscc_until_opened_with_one(work: Work) -> None:

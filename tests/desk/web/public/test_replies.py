@@ -143,35 +143,35 @@ def test_scan_of_20_mb_is_accepted_and_a_rejection_states_the_limits(
 ) -> None:
     row, path = sent
 
-    def answer(**fields: object) -> str:
+    def reply_with(**fields: object) -> str:
         page = Client().post(path, {"kind": "licence", **fields})
         return "" if page.status_code == 302 else select(page, "[role=alert]").get("")
 
-    def scan(start: bytes, size: int) -> SimpleUploadedFile:
+    def scan_file(start: bytes, size: int) -> SimpleUploadedFile:
         return SimpleUploadedFile("scan", start + bytes(size - len(start)))
 
-    assert answer(file=scan(b"%PDF-", 900_000)) == ""
-    assert answer(file=scan(b"\xff\xd8\xff", replies.MAX_FILE_BYTES)) == ""
-    assert numbers_in(answer(file=scan(b"%PDF-", 41 << 19))) == ["20.5", "20.0"]
-    assert numbers_in(answer(words="x" * 4001)) == ["4001", "4000"]
-    assert numbers_in(answer(file=[scan(b"%PDF-", 9) for _ in range(6)])) == ["6", "5"]
+    assert reply_with(file=scan_file(b"%PDF-", 900_000)) == ""
+    assert reply_with(file=scan_file(b"\xff\xd8\xff", replies.MAX_FILE_BYTES)) == ""
+    assert numbers_in(reply_with(file=scan_file(b"%PDF-", 41 << 19))) == ["20.5", "20.0"]
+    assert numbers_in(reply_with(words="x" * 4001)) == ["4001", "4000"]
+    assert numbers_in(reply_with(file=[scan_file(b"%PDF-", 9) for _ in range(6)])) == ["6", "5"]
     monkeypatch.setattr(replies, "MAX_REPLY_BYTES", 2_000)
-    assert numbers_in(answer(file=[scan(b"%PDF-", 1_001) for _ in range(2)])) == ["2.0", "2.0"]
+    assert numbers_in(reply_with(file=[scan_file(b"%PDF-", 1_001) for _ in range(2)])) == ["2.0", "2.0"]
     large = Client().post(path, CONTENT_LENGTH=str(62 << 20)).content.decode()
     assert "62.0 MB" in large.replace("\xa0", " ")
     monkeypatch.setattr(replies, "MAX_NOTICE_BYTES", replies.MAX_FILE_BYTES + 900_100)
-    assert answer(file=scan(b"%PDF-", 101))
+    assert reply_with(file=scan_file(b"%PDF-", 101))
     assert row.replies.count() == 2
 
 
 @pytest.mark.long
 def test_large_replies_require_a_notice_link_and_are_limited(sent: tuple[Notice, str]) -> None:
-    def answer(path: str) -> int:
+    def post_scan(path: str) -> int:
         scan = SimpleUploadedFile("scan.pdf", b"MZ\0" + bytes(1_100_000))
         return Client().post(path, {"kind": "licence", "file": scan}).status_code
 
-    assert answer("/n/nothing") == answer("/sign-in/") == 413
-    assert [answer(sent[1]) for _ in range(11)] == [*[422] * 10, 429]
+    assert post_scan("/n/nothing") == post_scan("/sign-in/") == 413
+    assert [post_scan(sent[1]) for _ in range(11)] == [*[422] * 10, 429]
 
 
 @pytest.mark.long
@@ -185,34 +185,34 @@ def test_unread_reply_is_shown_first_everywhere(sent: tuple[Notice, str], studio
     member = Client()
     member.force_login(user)
 
-    def seen(name: str, *more: object, query: str = "") -> str:
+    def read_page(name: str, *more: object, query: str = "") -> str:
         page = member.get(reverse(name, args=more) + query).content.decode()
         return re.sub(r"\s+", " ", page)
 
-    assert ALL_DECIDED in seen("cases", "studio")
+    assert ALL_DECIDED in read_page("cases", "studio")
     assert Client().post(path, {"kind": "removed"}).status_code == 302
-    cases = seen("cases", "studio")
+    cases = read_page("cases", "studio")
     assert ALL_DECIDED not in cases
     assert str(words.REPLIES[NoticeReply.Kind.REMOVED]) in cases
     assert cases.index('id="answers-unread"') < cases.index('id="notices-due"')
-    decided_page = seen("cases", "studio", query="?state=confirmed")
+    decided_page = read_page("cases", "studio", query="?state=confirmed")
     assert UNREAD in decided_page[decided_page.index('id="case-1"') :]
-    listed = seen("notices", "studio")
+    listed = read_page("notices", "studio")
     assert listed.index('class="flag"') < listed.index(f"notices/{quiet.number}/")
     assert listed.index(f"notices/{row.number}/") < listed.index(f"notices/{quiet.number}/")
     assert listed.count(str(words.STATES[Notice.State.SIGNED])) == 1  # only of the quiet one
-    unread_page = seen("notices", "studio", query="?state=unread")
+    unread_page = read_page("notices", "studio", query="?state=unread")
     assert f"notices/{quiet.number}/" not in unread_page
-    assert UNREAD in seen("case", "studio", 1)
+    assert UNREAD in read_page("case", "studio", 1)
     member.post(reverse("see-replies", args=["studio", row.number]))
     for page in (
-        seen("cases", "studio", query="?state=all"),
-        seen("notices", "studio"),
-        seen("case", "studio", 1),
-        seen("owners"),
+        read_page("cases", "studio", query="?state=all"),
+        read_page("notices", "studio"),
+        read_page("case", "studio", 1),
+        read_page("owners"),
     ):
         assert UNREAD not in page
-    assert ALL_DECIDED in seen("cases", "studio")
+    assert ALL_DECIDED in read_page("cases", "studio")
 
 
 def test_removal_claim_triggers_new_visits_and_decides_nothing(sent: tuple[Notice, str], studio: Owner) -> None:
@@ -238,18 +238,18 @@ def test_later_visit_that_finds_the_picture_refutes_the_reply(
     assert client.post(path, {"kind": "removed"}).status_code == 302
     reply = NoticeReply.objects.get()
 
-    def refuted() -> tuple[bool, int, int]:
+    def reply_counts() -> tuple[bool, int, int]:
         (listed,) = notices.list_notices(studio)
         (removed,) = (outcome.removed for outcome in parties.summarise_outcomes(studio))
         assert (words.state_of(listed) != str(words.STATES[Notice.State(listed.state)])) is listed.refuted
         return listed.refuted, len(list_refuting_visits(reply)), removed
 
     notices.record_outcome(notices.get_notice(studio, row.number), "removed", now().date(), "", by="ann")
-    assert refuted() == (False, 0, 1)  # the visits were before it
+    assert reply_counts() == (False, 0, 1)  # the visits were before it
     first, second = Capture.objects.filter(state="todo").order_by("case__number")
     Capture.objects.filter(pk=first.pk).update(state="done", outcome="captured", started_at=now(), finished_at=now())
     Capture.objects.filter(pk=second.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
-    assert refuted() == (True, 1, 0)
+    assert reply_counts() == (True, 1, 0)
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     user.memberships.create(owner=studio, role=Role.REVIEWER)
     client.force_login(user)
@@ -258,7 +258,7 @@ def test_later_visit_that_finds_the_picture_refutes_the_reply(
     for address in (reverse("notices", args=["studio"]), reverse("case", args=["studio", 1])):
         assert words.state_of(notices.get_notice(studio, row.number)) in client.get(address).content.decode()
     Capture.objects.filter(pk=first.pk).update(outcome="page-gone")
-    assert refuted() == (False, 0, 1)
+    assert reply_counts() == (False, 0, 1)
 
 
 @pytest.mark.long
@@ -303,7 +303,7 @@ def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
 
 
 def test_missing_and_failed_visits_after_a_reply_are_reported(sent: tuple[Notice, str]) -> None:
-    def told() -> list[tuple[dict[str, int], int]]:
+    def list_events() -> list[tuple[dict[str, int], int]]:
         replies.record_visit_results()
         return [
             (event.about["places"], event.about["removed_before"])
@@ -313,12 +313,12 @@ def test_missing_and_failed_visits_after_a_reply_are_reported(sent: tuple[Notice
     path = sent[1]
     Capture.objects.update(state="done", outcome="page-gone", finished_at=now() - timedelta(hours=1))
     Client().post(path, {"kind": "removed"})
-    assert told() == [({}, 2)]
+    assert list_events() == [({}, 2)]
     Capture.objects.filter(case__number=1).update(outcome="captured")
     Client().post(path, {"kind": "removed"})
-    assert len(told()) == 1
+    assert len(list_events()) == 1
     Capture.objects.filter(state="todo").update(state="failed")
-    assert told() == [({}, 2), ({"unseen": 1}, 1)]
+    assert list_events() == [({}, 2), ({"unseen": 1}, 1)]
 
 
 def test_visit_started_before_the_reply_does_not_count(sent: tuple[Notice, str]) -> None:
@@ -382,7 +382,7 @@ def test_reply_page_shows_only_what_the_letter_names(
     case, other = studio.cases.order_by("number")
     use, other_use = case.case_sightings.get(), other.case_sightings.get()
 
-    def seen_at(page: str, match: Match) -> Sighting:
+    def add_sighting(page: str, match: Match) -> Sighting:
         sighting = Sighting.objects.get(pk=use.sighting_id)
         sighting.pk, sighting.page_key, sighting.page_url, sighting.first_seen = (
             None,
@@ -394,7 +394,7 @@ def test_reply_page_shows_only_what_the_letter_names(
         case.case_sightings.create(match=match, sighting=sighting)
         return sighting
 
-    removed_sighting = seen_at("gone.shop.example", use.match)
+    removed_sighting = add_sighting("gone.shop.example", use.match)
     at = columns(removed_sighting, "page_key", "image_key")
     fields = {"number": 1, "state": "done", "outcome": "page-gone", "finished_at": now()}
     Capture.objects.create(case=case, sighting=removed_sighting, **at, **fields)
@@ -403,7 +403,7 @@ def test_reply_page_shows_only_what_the_letter_names(
     closer = Match.objects.get(pk=use.match_id)
     closer.pk, closer.found, closer.overlap_work = None, other_use.match.found, 1.0
     closer.save()
-    seen_at("later.shop.example", closer)
+    add_sighting("later.shop.example", closer)
     assert [place.page for place in asked.load_reply_page_cases(row)[0].places] == ["http://shop.example/page-0"]
     assert asked.draw_pictures(inline.services, row, 1) == before
 
@@ -411,18 +411,18 @@ def test_reply_page_shows_only_what_the_letter_names(
 def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent: tuple[Notice, str]) -> None:
     row, path = sent
 
-    def gone(path: str) -> bytes:
+    def fetch_error_page(path: str) -> bytes:
         response = Client().get(path)
         assert response.status_code == 404
         assert Client().post(path, {"kind": "offer"}).status_code == 404
         return re.sub(rb"[A-Za-z0-9]{64}", b"", response.content)
 
-    error_page = gone("/n/nothing")
+    error_page = fetch_error_page("/n/nothing")
     Notice.objects.update(reply_until=now())
-    assert gone(path) == error_page
+    assert fetch_error_page(path) == error_page
     Notice.objects.update(reply_until=now() + timedelta(days=1))
     notices.record_outcome(row, "resolved", now().date(), "", by="ann")
-    assert gone(path) == error_page
+    assert fetch_error_page(path) == error_page
     assert not NoticeReply.objects.exists()
 
 

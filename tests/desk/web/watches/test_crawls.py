@@ -158,26 +158,26 @@ def test_complete_fetch_is_stated_only_when_true(ann: Client, shop: Watch) -> No
     slice_counts: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
     crawl = add_ended_crawl(shop, slice_counts, {"reason": "finished"})
 
-    def page() -> str:
+    def read_page() -> str:
         return ann.get(f"{ADDRESS}crawls/1/").content.decode()
 
-    assert ALL in page()
+    assert ALL in read_page()
     for counts, sentence in (
         ({"pages": 3, "scripts_not_run": 1}, "1 page runs scripts that may add pictures:"),
         ({"pages": 9, "scripts_not_run": 4}, "4 pages run scripts that may add pictures:"),
         ({"pages": 9}, NO_REFUSALS),
     ):
         crawl.slices.filter(number=2).update(counts=counts)
-        assert sentence in page()
-        assert NO_REFUSALS in page()
-        assert ALL not in page()
+        assert sentence in read_page()
+        assert NO_REFUSALS in read_page()
+        assert ALL not in read_page()
     crawl.slices.filter(number=2).update(counts=slice_counts)
     crawl.frontier.update(depth=3)
-    assert ALL not in page()
+    assert ALL not in read_page()
     crawl.frontier.update(depth=2)
-    assert ALL in page()
+    assert ALL in read_page()
     Crawl.objects.update(reason="budget-pages")
-    assert ALL not in page()
+    assert ALL not in read_page()
 
 
 def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, shop: Watch) -> None:

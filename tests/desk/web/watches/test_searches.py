@@ -216,7 +216,7 @@ def test_archive_watch_takes_the_pages_of_a_domain(
         assert ann.post(page, form | {"domains": "co.uk"}).status_code == 422
         assert not Watch.objects.exists()
         ann.post(page, form | {"pages": "70", "now": ""})
-        assert len(site.seen) == 1
+        assert len(site.requests) == 1
     row = Watch.objects.get()
     source = {"kind": "archive", "url": "wayback", "domains": ["photos.example"], "since": "2019"}
     assert (row.sources, row.budget["pages"], row.private) == ([source], 70, True)

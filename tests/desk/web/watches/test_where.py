@@ -68,7 +68,9 @@ def test_open_collections_are_searched_by_title_and_a_copy_becomes_a_case(
     assert (watch.interval_seconds, watch.private) == (604_800, True)
     assert has_test_id(read_page(ann, ACTIVE_URL), "under-way")
     inline.run_until_idle()
-    assert {query_parameters(item).get("gsrsearch") for item in web.seen if item.path.startswith("/w/")} == {"Red wave"}
+    assert {query_parameters(item).get("gsrsearch") for item in web.requests if item.path.startswith("/w/")} == {
+        "Red wave"
+    }
     assert Case.objects.get().party == "127.0.0.7"
     under_way = read_page(ann, ACTIVE_URL)
     assert f'<a class="button" href="/o/studio/cases/">{counted(1, "finds to look at")}</a>' in under_way

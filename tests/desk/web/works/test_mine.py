@@ -43,7 +43,7 @@ def test_url_is_fetched_only_on_submit_and_nothing_is_stored(
     register(inline.services, studio, photograph(1), "Harbour")
     query = {"url": web.url("/seen.jpg"), "page": web.url("/")}
     before = ann.get(at("mine"), query).content.decode()
-    assert web.seen == []
+    assert web.requests == []
     assert f'value="{web.url("/seen.jpg")}"' in before
     page = collapse_whitespace(ann.post(at("mine"), query).content.decode())
     assert at("work", 1) in page
@@ -99,7 +99,7 @@ def test_fetches_are_limited_to_one_at_a_time_and_a_rate(ann: Client, web: Web) 
     with FETCHING:
         response = ann.post(at("mine"), {"url": web.url("/other.jpg")})
     assert response.status_code == 422
-    assert web.seen == []
+    assert web.requests == []
 
 
 @pytest.mark.long
@@ -122,5 +122,5 @@ def test_bookmarklet_sends_the_largest_picture_of_a_page(site: Site, inline: Syn
     assert query["page"] == [web.url("/shop")]
     assert query["url"] == [web.url("/large.jpg")]
     assert page.locator("#url").input_value() == query["url"][0]
-    viewer.outside.clear()
+    viewer.outside_requests.clear()
     viewer.errors.clear()

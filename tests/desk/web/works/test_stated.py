@@ -24,7 +24,7 @@ UPLOAD_URL = "/o/studio/works/add/fingerprints"
 def make_statement(*numbers: int) -> bytes:
     """Return a file of fingerprints of photographs, ``N.jpg`` in a folder."""
     datas = {number: photograph(number) for number in numbers}
-    works = [StatedPicture.of(f"shot/{seed}.jpg", len(data), extract(data)) for seed, data in datas.items()]
+    works = [StatedPicture.from_features(f"shot/{seed}.jpg", len(data), extract(data)) for seed, data in datas.items()]
     return StatedFile(works=tuple(works)).model_dump_json(exclude_none=True).encode()
 
 

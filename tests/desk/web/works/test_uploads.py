@@ -139,34 +139,36 @@ def read_hidden(page: str, name: str) -> str:
 
 
 def test_table_questions_are_asked_in_steps_and_answers_are_kept(ann: Client) -> None:
-    def post(**fields: object) -> str:
+    def post_form(**fields: object) -> str:
         return ann.post(at("add-works"), fields, follow=True).content.decode()
 
-    page = post(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with file names to verify it
+    page = post_form(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with file names to verify it
     assert 'value="windows-1252"' in page
     assert "Bernd Groß" in page
     assert 'name="column"' not in page
     answer_fields = {"answers-of": read_hidden(page, "answers-of"), "encoding": "windows-1252", "announced": "2"}
     table_fields = {"carried": read_hidden(page, "carried"), "carried-name": "works.csv"}
-    page = post(**answer_fields, **table_fields)
+    page = post_form(**answer_fields, **table_fields)
     assert page.count('name="column"') == 4
     assert read_hidden(page, "encoding") == "windows-1252"
     answer_fields["headings"] = read_hidden(page, "headings")
-    page = post(
+    page = post_form(
         **answer_fields, **table_fields, column=["", "title", "author", ""]
     )  # no file: the page remembers the choice
     assert page.count(" selected>") >= 4
     assert '<option value="author" selected>' in page
-    page = post(**answer_fields, **table_fields, column=["file", "title", "author", "created"])
+    page = post_form(**answer_fields, **table_fields, column=["file", "title", "author", "created"])
     assert 'name="skip-rows" type="checkbox"' in page
     assert read_hidden(page, "encoding") == "windows-1252"
     assert not Upload.objects.exists()
-    page = post(**answer_fields, **table_fields, **{"skip-rows": "1"})  # the columns are remembered
+    page = post_form(**answer_fields, **table_fields, **{"skip-rows": "1"})  # the columns are remembered
     assert [(line.file, line.declared["author"]) for line in Upload.objects.get().lines.all()] == [("b.jpg", "Ann")]
     assert "bald" in page
 
     other = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\nc.jpg;Łódź;Żółw;bald\nd.jpg;A;B;\n".encode("cp1250")
-    page = post(table=file("works.csv", other), **answer_fields, **{"skip-rows": "1"})  # choices apply to their table
+    page = post_form(
+        table=file("works.csv", other), **answer_fields, **{"skip-rows": "1"}
+    )  # choices apply to their table
     assert 'value="windows-1250"' in page
     assert Upload.objects.count() == 1
 
@@ -395,7 +397,7 @@ def test_columns_are_mapped_next_to_the_pictures_and_remembered(
     (tmp_path / "list.csv").write_text("照片,作者,库存\na.jpg,李安,7\n", encoding="utf-8")
     ann = site.member(studio, size=PHONE, language="zh-CN", javascript=javascript)
 
-    def send(*, again: bool) -> None:
+    def send_files(*, again: bool) -> None:
         if again:
             page.locator("#files").set_input_files(tmp_path / "a.jpg")
             page.locator("form .fold summary").first.click()
@@ -403,7 +405,7 @@ def test_columns_are_mapped_next_to_the_pictures_and_remembered(
         page.locator("form .send button").click()
 
     page = ann.open(at("add-works"))
-    send(again=True)
+    send_files(again=True)
     expect(page.locator("select[name=column]")).to_have_count(3)
     if javascript:
         ann.errors.clear()  # the console reported the refusal
@@ -411,10 +413,10 @@ def test_columns_are_mapped_next_to_the_pictures_and_remembered(
     else:
         page.locator("#files").set_input_files(tmp_path / "a.jpg")
     page.locator("select[name=column]").first.select_option("file")
-    send(again=False)
+    send_files(again=False)
     expect(page.locator(".message").first).to_contain_text("ann@example.org")
     expect(page.locator(".message").first).to_contain_text("库存")
     assert [line.declared["author"] for line in Upload.objects.get().lines.all()] == ["李安"]
     page = ann.open(at("add-works"))
-    send(again=True)
+    send_files(again=True)
     page.wait_for_url("**" + at("upload", 2))

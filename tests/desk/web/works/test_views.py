@@ -69,14 +69,14 @@ def test_works_are_searchable_by_partial_words_and_number(inline: SyncRunner, st
     register_work(services, studio, photograph(2), NewWork(DeclaredWork(title="两只鹦鹉", author="陈明")))
     register(services, owner("agency"), photograph(3), "Two parrots")
 
-    def found(text: str, filter_name: str = "") -> list[int]:
+    def search_numbers(text: str, filter_name: str = "") -> list[int]:
         return [work.number for work in searching.search_works(studio, text, filter_name)]
 
-    assert found("parr LEE") == found("a.jpg") == [1]
-    assert found("鹦鹉") == found("2") == [2]
-    assert found("100%") == found("Ann 陈明") == []
-    assert found("", "unsafe") == found("", "seen") == []
-    assert found("") == [2, 1]
+    assert search_numbers("parr LEE") == search_numbers("a.jpg") == [1]
+    assert search_numbers("鹦鹉") == search_numbers("2") == [2]
+    assert search_numbers("100%") == search_numbers("Ann 陈明") == []
+    assert search_numbers("", "unsafe") == search_numbers("", "seen") == []
+    assert search_numbers("") == [2, 1]
 
 
 @pytest.mark.long
@@ -145,7 +145,7 @@ def test_work_page_shows_its_caption_and_mark(inline: SyncRunner) -> None:
 @pytest.mark.long
 def test_fingerprint_only_picture_is_marked_as_not_stored(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     data = photograph(1)
-    register_stated(inline.services, studio, StatedPicture.of("harbour.jpg", len(data), extract(data)))
+    register_stated(inline.services, studio, StatedPicture.from_features("harbour.jpg", len(data), extract(data)))
     crawl_slice, epoch = claim_new_slice(studio)
     match_pictures(inline.services, record_sightings(inline.services, crawl_slice, epoch, [recompress(data)]))
     placeholder = Picture.objects.get(bytes_state="never")

@@ -61,7 +61,7 @@ def heads(tmp_path: Path) -> LogCheckpoints:
 @pytest.fixture
 def witness(heads: LogCheckpoints) -> Iterator[LocalWitness]:
     with running_witness() as running:
-        running.know(heads.log.vkey())
+        running.add_log(heads.log.vkey())
         yield running
 
 
@@ -73,10 +73,10 @@ def test_each_checkpoint_continues_the_last_one_that_the_log_witness_has(
         digest = heads.grow(count)
         receipt = anchor.submit(digest)
         assert receipt.time == anchor.verify(digest, receipt)
-        times.append(len(witness.asked))
+        times.append(len(witness.requests))
     assert times == [1, 2, 3, 4]  # a running process queries once
     anchor_of(witness, heads).submit(heads.grow(2))
-    assert len(witness.asked) == 6  # a new process first queries the size
+    assert len(witness.requests) == 6  # a new process first queries the size
 
 
 def test_no_more_attempts_for_a_checkpoint_that_a_later_one_covers(
@@ -94,10 +94,10 @@ def test_a_log_witness_with_a_larger_or_different_history_is_reported(
     witness: LocalWitness, heads: LogCheckpoints, tmp_path: Path
 ) -> None:
     digest = heads.grow(4)
-    witness.heads[heads.log.origin] = (9, b"\x01" * 32)
+    witness.checkpoints[heads.log.origin] = (9, b"\x01" * 32)
     with pytest.raises(IntegrityError, match=r"\b9\b.*\b4\b"):
         anchor_of(witness, heads).submit(digest)
-    witness.heads[heads.log.origin] = (3, b"\x01" * 32)
+    witness.checkpoints[heads.log.origin] = (3, b"\x01" * 32)
     with pytest.raises(IntegrityError, match=r"refused with status 422\.$"):
         anchor_of(witness, heads).submit(digest)
     witness.logs.clear()
@@ -141,7 +141,7 @@ def test_an_answer_that_is_not_its_cosignature_is_no_receipt(witness: LocalWitne
     other = format_cosigner_key(NAME, new_signer().public_key)
     for vkey, answer in ((other, None), ("", b""), ("", b"\xff"), ("", f"— {NAME} AAAAAAAA\n".encode())):
         witness.answer = None if answer is None else (200, answer)
-        witness.heads.clear()
+        witness.checkpoints.clear()
         with pytest.raises(IntegrityError):
             anchor_of(witness, heads, vkey).submit(digest)
     witness.answer, witness.time = None, int(now().timestamp()) + 7200

@@ -106,7 +106,7 @@ class EagerChain(EvmChain):
 
     def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
         transaction_hash = super().eth_sendRawTransaction(raw)
-        self.mine()
+        self.mine_blocks()
         return transaction_hash
 
 

@@ -41,7 +41,7 @@ def test_a_receipt_is_complete_when_enough_blocks_lie_above(fork: str) -> None:
         assert (receipt.kind, receipt.state, receipt.development) == ("evm", ReceiptState.PENDING, True)
         for _ in range(3):
             assert anchor.upgrade(DIGEST, receipt) is receipt
-            chain.mine()
+            chain.mine_blocks()
         complete = anchor.upgrade(DIGEST, receipt)
     assert complete.state is ReceiptState.COMPLETE
     assert complete.time == anchor.verify(DIGEST, complete)
@@ -95,7 +95,7 @@ def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running
     first.upgrade(DIGEST, first_receipt)
     other = second.submit(DIGEST)
     second.upgrade(DIGEST, other)
-    running.chain.mine()
+    running.chain.mine_blocks()
     later = running.anchor().submit(DIGEST)
     assert read_pending(later.proof).transaction == b""
     done = [running.anchor().upgrade(DIGEST, receipt) for receipt in (first_receipt, other, later)]
@@ -110,7 +110,7 @@ def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Le
     receipts = [anchor.submit(digest) for digest in digests]
     for _ in range(9):
         receipts = [anchor.upgrade(digest, receipt) for digest, receipt in zip(digests, receipts, strict=True)]
-        running.chain.mine()
+        running.chain.mine_blocks()
     assert [receipt.state for receipt in receipts] == [ReceiptState.COMPLETE] * 4
     assert running.chain.chain.get_vm().state.get_nonce(ACCOUNT.address) == 1 + 4
 
@@ -127,7 +127,7 @@ def test_a_transaction_that_pays_too_little_is_signed_again_with_the_same_nonce(
     assert renewed.proof != receipt.proof
     assert anchor.upgrade(DIGEST, renewed) is renewed
     assert [pending.gas_price for pending in running.chain.pool.values()] == [dearer]
-    running.chain.mine()
+    running.chain.mine_blocks()
     assert anchor.upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
@@ -179,7 +179,7 @@ def test_anvil_agrees(fork: str, tmp_path: Path) -> None:
         maker = EvmAnchor("anvil", url, contract=b"", development=True, session=SESSION, **settings)  # type: ignore[arg-type]
         transaction = maker.deploy()
         maker._node.call("evm_mine")
-        contract = maker.deployed(transaction)
+        contract = maker.find_deployed_contract(transaction)
         assert contract is not None
         anchor = EvmAnchor("anvil", url, contract=contract, development=True, session=SESSION, **settings)  # type: ignore[arg-type]
         receipt = anchor.submit(DIGEST)

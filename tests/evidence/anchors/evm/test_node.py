@@ -74,7 +74,7 @@ def serve_altered_responses(chain: EvmChain, method: str, change: Callable[[Any]
         return HttpResponse(json.dumps(plain).encode(), "application/json")
 
     server = LoopbackServer()
-    with server.running(answer):
+    with server.serve(answer):
         yield server.url
 
 
@@ -98,12 +98,12 @@ def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(
     other = Digest.of(b"another")
     receipt = running.anchor().submit(other)
     running.anchor().upgrade(other, receipt)
-    running.chain.mine()
+    running.chain.mine_blocks()
     running.chain.mutes.add("eth_getBlockReceipts")  # it would query a hash unknown to the chain
     with serve_altered_responses(running.chain, "eth_getBlockByHash", seal) as url:
         upgraded = running.anchor(url=url).upgrade(other, receipt)
     assert json.loads(upgraded.proof)["sealed"] == SEALED_HEADERS["qbft"][0].hex()
-    assert verify_proof(upgraded.proof, other).sealed == SEALED_HEADERS["qbft"][0]
+    assert verify_proof(upgraded.proof, other).sealed_extra_data == SEALED_HEADERS["qbft"][0]
 
 
 NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
@@ -112,7 +112,7 @@ NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', 
 def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(running: Ledger) -> None:
     receipt = running.anchor().submit(DIGEST)
     running.anchor().upgrade(DIGEST, receipt)
-    running.chain.mine()
+    running.chain.mine_blocks()
     for method, change, words in LIES:
         with serve_altered_responses(running.chain, method, change) as url, pytest.raises(ExhibitError, match=words):
             running.anchor(url=url).upgrade(DIGEST, receipt)
@@ -121,7 +121,7 @@ def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(running: Le
 
 def test_a_node_that_talks_nonsense_is_a_missing_service(running: Ledger) -> None:
     server, answers = LoopbackServer(), list(NONSENSE)
-    with server.running(lambda _: HttpResponse(answers[0].encode())):
+    with server.serve(lambda _: HttpResponse(answers[0].encode())):
         while answers:
             with pytest.raises(ServiceMissingError):
                 running.anchor(url=server.url).submit(DIGEST)

@@ -32,13 +32,13 @@ def test_a_transaction_that_the_node_has_forgotten_but_the_chain_has_not_is_not_
     receipt = anchor.submit(DIGEST)
     anchor.upgrade(DIGEST, receipt)
 
-    def known(_: str) -> str:
+    def raise_already_known(_: str) -> str:
         raise ValidationError("already known")
 
     monkeypatch.setattr(running.chain, "eth_getTransactionByHash", lambda _: None)
-    monkeypatch.setattr(running.chain, "eth_sendRawTransaction", known)
+    monkeypatch.setattr(running.chain, "eth_sendRawTransaction", raise_already_known)
     assert anchor.upgrade(DIGEST, receipt) is receipt
-    running.chain.mine()
+    running.chain.mine_blocks()
     assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
 
 
@@ -50,11 +50,11 @@ def test_a_transaction_that_ran_out_of_gas_is_signed_again_with_twice_as_much(
         lowered.setattr(running.chain, "eth_estimateGas", lambda _: hex(24_000))
         receipt = anchor.submit(DIGEST)
     anchor.upgrade(DIGEST, receipt)
-    running.chain.mine()
+    running.chain.mine_blocks()
     renewed = anchor.upgrade(DIGEST, receipt)
     assert read_pending(renewed.proof).transaction != read_pending(receipt.proof).transaction
     anchor.upgrade(DIGEST, renewed)
-    running.chain.mine()
+    running.chain.mine_blocks()
     assert anchor.upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
@@ -62,7 +62,7 @@ def test_a_transaction_that_fails_with_much_gas_too_is_said_and_not_paid_again(r
     anchor = running.anchor()
     receipt = other_pending_receipt(running, to=running.contract, data=b"nothing", gas=100_000)
     anchor.upgrade(DIGEST, receipt)
-    running.chain.mine()
+    running.chain.mine_blocks()
     for _ in range(2):
         with pytest.raises(ServiceMissingError, match="failed"):
             anchor.upgrade(DIGEST, receipt)
@@ -76,11 +76,11 @@ def test_a_transaction_for_a_former_contract_is_signed_again_for_the_current_one
     former = other_pending_receipt(running, to=b"\x05" * 20, data=call(), gas=100_000)
     if mined:
         running.chain.eth_sendRawTransaction("0x" + read_pending(former.proof).transaction.hex())
-        running.chain.mine()
+        running.chain.mine_blocks()
     renewed = running.anchor().upgrade(DIGEST, former)
     assert renewed.proof != former.proof
     running.anchor().upgrade(DIGEST, renewed)
-    running.chain.mine()
+    running.chain.mine_blocks()
     assert running.anchor().upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
@@ -106,7 +106,7 @@ def test_above_the_most_that_gas_may_cost_a_receipt_waits(running: Ledger, monke
     anchor.upgrade(DIGEST, receipt)
     monkeypatch.setattr(running.chain, "eth_gasPrice", lambda: hex(3 * price))
     assert anchor.upgrade(DIGEST, receipt) is receipt
-    running.chain.mine()
+    running.chain.mine_blocks()
     assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
 
 
@@ -124,7 +124,7 @@ def test_an_unreadable_response_is_reported_in_a_sentence(running: Ledger, metho
     other = running.anchor()
     sent = other.submit(DIGEST)
     other.upgrade(DIGEST, sent)
-    running.chain.mine()
+    running.chain.mine_blocks()
     later = running.anchor().submit(DIGEST)
 
     def answer(question: HttpRequest) -> HttpResponse:
@@ -133,7 +133,7 @@ def test_an_unreadable_response_is_reported_in_a_sentence(running: Ledger, metho
         return running.chain.answer(question)
 
     server = LoopbackServer()
-    with server.running(answer):
+    with server.serve(answer):
         receipt = later if method == "eth_getLogs" else sent
         with pytest.raises(ExhibitError):
             running.anchor(url=server.url).upgrade(DIGEST, receipt)

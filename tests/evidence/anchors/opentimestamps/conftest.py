@@ -30,5 +30,5 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
         for other in range(4):
             anchor.submit(Digest.of(bytes([other])))
         receipt = anchor.submit(DIGEST)
-        chain.mine()
+        chain.mine_block()
         return anchor.upgrade(DIGEST, receipt)

@@ -36,7 +36,7 @@ def test_a_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnc
     assert anchor.upgrade(DIGEST, pending) is pending
     with pytest.raises(PendingProofError):
         anchor.verify(DIGEST, pending)
-    height = chain.mine()
+    height = chain.mine_block()
     complete = anchor.upgrade(DIGEST, pending)
     assert complete.state is ReceiptState.COMPLETE
     assert [name for name, _ in complete.material] == [f"block-{height}.header"]
@@ -52,7 +52,7 @@ def test_a_complete_receipt_is_checked_without_any_server(complete: Receipt) -> 
 @pytest.mark.long
 def test_the_usual_client_verifies_the_proof(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
     pending = anchor.submit(DIGEST)
-    height = chain.mine()
+    height = chain.mine_block()
     (tmp_path / "manifest.json").write_bytes(DATA)
     (tmp_path / "manifest.json.ots").write_bytes(anchor.upgrade(DIGEST, pending).proof)
     done = ots(chain, "verify", "manifest.json.ots", cwd=tmp_path)
@@ -67,7 +67,7 @@ def test_a_proof_that_the_usual_client_made_is_read(anchor: OpenTimestampsAnchor
     stamped = ots(chain, "stamp", "-c", chain.url, "-m", "1", "manifest.json", cwd=tmp_path)
     assert stamped.returncode == 0, stamped.stderr
     made_by_client = dataclasses.replace(anchor.submit(DIGEST), proof=(tmp_path / "manifest.json.ots").read_bytes())
-    chain.mine()
+    chain.mine_block()
     assert anchor.upgrade(DIGEST, made_by_client).state is ReceiptState.COMPLETE
 
 
@@ -79,7 +79,7 @@ def test_calendars_never_see_the_digest_itself(chain: Chain) -> None:
         return chain.answer(question)
 
     server = LoopbackServer()
-    with server.running(watch):
+    with server.serve(watch):
         for _ in range(2):
             anchor_to(chain, server.url).submit(DIGEST)
     assert len(set(received)) == 2
@@ -90,7 +90,7 @@ def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
     stopped = LoopbackServer()
     stopped.close()
     receipt = anchor_to(chain, stopped.url, chain.url).submit(DIGEST)
-    chain.mine()
+    chain.mine_block()
     assert anchor_to(chain).upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
     with pytest.raises(ServiceMissingError, match="No calendar"):
         anchor_to(chain, stopped.url).submit(DIGEST)
@@ -99,7 +99,7 @@ def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
 def test_a_calendar_that_talks_nonsense_is_a_missing_service(chain: Chain) -> None:
     server = LoopbackServer()
     with (
-        server.running(lambda _: HttpResponse(b"nonsense")),
+        server.serve(lambda _: HttpResponse(b"nonsense")),
         pytest.raises(ServiceMissingError, match="cannot be read"),
     ):
         anchor_to(chain, server.url).submit(DIGEST)
@@ -120,7 +120,7 @@ def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
         return HttpResponse(b"", status=404)
 
     server = LoopbackServer()
-    with server.running(watch):
+    with server.serve(watch):
         stamp = Timestamp(DIGEST.raw)
         stamp.attestations.add(PendingAttestation(server.url))
         receipt = dataclasses.replace(anchor.submit(DIGEST), proof=proofs.write_proof(stamp))
@@ -129,7 +129,7 @@ def test_only_known_calendars_are_asked(anchor: OpenTimestampsAnchor) -> None:
 
 
 def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Chain) -> None:
-    height = chain.mine()
+    height = chain.mine_block()
 
     def lie(question: HttpRequest) -> HttpResponse:
         if question.method == "POST":
@@ -139,7 +139,7 @@ def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Ch
         return HttpResponse(b"", status=404)
 
     server = LoopbackServer()
-    with server.running(lie):
+    with server.serve(lie):
         anchor = anchor_to(chain, server.url)
         receipt = anchor.submit(DIGEST)
         with pytest.raises(IntegrityError, match="does not contain"):
@@ -158,7 +158,7 @@ def test_what_the_calendars_gave_is_kept_while_the_node_is_silent(chain: Chain) 
     blocks = JsonRpcBlocks(stopped.url, SESSION, "regtest")
     blind = OpenTimestampsAnchor("local", [chain.url], blocks, development=True, session=SESSION)
     pending = blind.submit(DIGEST)
-    chain.mine()
+    chain.mine_block()
     grown = blind.upgrade(DIGEST, pending)
     assert grown.state is ReceiptState.PENDING
     assert grown.proof != pending.proof

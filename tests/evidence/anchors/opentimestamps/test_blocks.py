@@ -28,17 +28,17 @@ def test_the_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytes
     monkeypatch.setitem(opentimestamps.CONFIRMATIONS, "regtest", 6)
     anchor = anchor_to(chain)
     receipt = anchor.submit(DIGEST)
-    chain.mine()
+    chain.mine_block()
     attested = anchor.upgrade(DIGEST, receipt)
     assert attested.state is ReceiptState.PENDING
     assert attested.proof != receipt.proof
     for _ in range(5):
-        chain.mine()
+        chain.mine_block()
     assert anchor.upgrade(DIGEST, attested).state is ReceiptState.COMPLETE
 
 
 def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
-    chain.mine()
+    chain.mine_block()
     node = JsonRpcBlocks(chain.url, SESSION, "regtest")
     first = chain.blocks.header(1)
     assert first is not None
@@ -53,7 +53,7 @@ def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
         return HttpResponse((text or "Block not found").encode(), "text/plain", 200 if text else 404)
 
     server = LoopbackServer()
-    with server.running(explorer):
+    with server.serve(explorer):
         esplora = EsploraBlocks(f"{server.url}/api/", SESSION)
         assert (esplora.tip(), esplora.header(1)) == (node.tip(), node.header(1)) == (1, first)
         for source in (esplora, node):
@@ -72,7 +72,7 @@ def test_a_node_is_queried_with_the_credentials_that_its_file_holds_at_that_mome
         return chain.answer(question) if requests[-1] == expected else HttpResponse(b"", "text/plain", 401)
 
     server = LoopbackServer()
-    with server.running(strict):
+    with server.serve(strict):
         blocks = JsonRpcBlocks(server.url, SESSION, "regtest", cookie)
         with pytest.raises(ServiceMissingError, match=r"cookie can't be read"):
             blocks.tip()
@@ -89,7 +89,7 @@ def test_a_node_is_queried_with_the_credentials_that_its_file_holds_at_that_mome
 def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(chain: Chain) -> None:
     alone = OpenTimestampsAnchor("local", [chain.url], None, development=True, session=SESSION)
     pending = alone.submit(DIGEST)
-    chain.mine()
+    chain.mine_block()
     grown = alone.upgrade(DIGEST, pending)
     assert proofs.parse_attestations(grown.proof).blocks
     assert alone.upgrade(DIGEST, grown) is grown
@@ -99,5 +99,5 @@ def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(ch
 @pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])
 def test_a_node_that_talks_nonsense_is_a_missing_service(answer: str) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: HttpResponse(answer.encode())), pytest.raises(ServiceMissingError):
+    with server.serve(lambda _: HttpResponse(answer.encode())), pytest.raises(ServiceMissingError):
         JsonRpcBlocks(server.url, SESSION, "regtest").header(1)

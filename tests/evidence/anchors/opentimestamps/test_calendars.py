@@ -38,7 +38,7 @@ def calendar(answer: Callable[[bytes], Timestamp], asked: list[str] | None = Non
         )
 
     server = LoopbackServer()
-    with server.running(serve):
+    with server.serve(serve):
         yield server.url
 
 
@@ -70,7 +70,7 @@ def test_what_one_calendar_answers_ruins_nothing_of_another(chain: Chain, answer
         for calendars in ((url, chain.url), (chain.url, url)):
             anchor = anchor_to(chain, *calendars)
             receipt = anchor.submit(DIGEST)
-            chain.mine()
+            chain.mine_block()
             complete = anchor.upgrade(DIGEST, receipt)
             assert complete.state is ReceiptState.COMPLETE
             assert anchor.verify(DIGEST, complete) == complete.time
@@ -82,7 +82,7 @@ def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
 ) -> None:
     with calendar(answer) as url:
         pending = anchor_to(chain, url, chain.url).submit(DIGEST)
-        assert proofs.parse_attestations(pending.proof).others == (chain.url,)
+        assert proofs.parse_attestations(pending.proof).other_attestations == (chain.url,)
         with pytest.raises(ServiceMissingError, match=words):
             anchor_to(chain, url).submit(DIGEST)
 
@@ -92,7 +92,7 @@ def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
     with calendar(lambda message: attested(message, height)) as url:
         anchor = anchor_to(chain, url, chain.url)
         receipt = anchor.submit(DIGEST)
-        assert chain.mine() == height
+        assert chain.mine_block() == height
         complete = anchor.upgrade(DIGEST, receipt)
     heights = [at for at, _ in proofs.parse_attestations(complete.proof).blocks]
     assert heights == [height, height]
@@ -129,11 +129,11 @@ def test_a_part_whose_block_is_known_is_not_asked_for_again(chain: Chain) -> Non
         return chain.answer(question)
 
     server = LoopbackServer()
-    with server.running(watch):
+    with server.serve(watch):
         chain.url, own = server.url, chain.url
         anchor = OpenTimestampsAnchor("local", [server.url], None, development=True, session=SESSION)
         receipt = anchor.submit(DIGEST)
-        chain.mine()
+        chain.mine_block()
         grown = anchor.upgrade(DIGEST, receipt)
         for _ in range(3):
             assert anchor.upgrade(DIGEST, grown) is grown

@@ -35,7 +35,7 @@ def test_a_missing_header_leaves_the_proof_open(complete: Receipt) -> None:
 
 
 def test_another_blocks_header_fails(complete: Receipt, chain: Chain) -> None:
-    chain.mine()
+    chain.mine_block()
     header = chain.blocks.header(1)
     assert header is not None
     with pytest.raises(IntegrityError, match="does not contain"):

@@ -81,7 +81,7 @@ def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Recei
 
 def test_an_authority_that_answers_with_an_old_reply_is_found_out(authority: Authority, receipt: Receipt) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="another request"):
+    with server.serve(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="another request"):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
@@ -90,7 +90,7 @@ def test_a_refusal_is_reported_in_the_authoritys_own_words(authority: Authority)
         return HttpResponse(authority.stamp(question.body[:-1]))
 
     server = LoopbackServer()
-    with server.running(refuse), pytest.raises(ServiceMissingError, match="request"):
+    with server.serve(refuse), pytest.raises(ServiceMissingError, match="request"):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_is_reported_in_the_authoritys_own_words(authority: Authority)
 )
 def test_an_authority_that_does_not_serve_is_a_missing_service(authority: Authority, answer: HttpResponse) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: answer), pytest.raises(ServiceMissingError):
+    with server.serve(lambda _: answer), pytest.raises(ServiceMissingError):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 
@@ -120,7 +120,7 @@ def test_a_private_address_is_refused(authority: Authority) -> None:
 def test_a_timestamp_is_valid_without_the_revocation_lists(authority: Authority, tmp_path: Path) -> None:
     server = LoopbackServer()
     elsewhere = Authority(tmp_path, "http://127.0.0.1:9")
-    with server.running(lambda question: HttpResponse(elsewhere.stamp(question.body))):
+    with server.serve(lambda question: HttpResponse(elsewhere.stamp(question.body))):
         receipt = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
     assert [name for name, _ in receipt.material if name.startswith("crl-")] == []
 
@@ -132,7 +132,7 @@ def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the
     def answer(question: HttpRequest) -> HttpResponse:
         return lists[0] if question.path == "/issuing.crl" and lists else elsewhere.answer(question)
 
-    with server.running(answer):
+    with server.serve(answer):
         early = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
         later = anchor_to(server.url, elsewhere.root_pem)
         assert later.upgrade(DIGEST, early) == early
@@ -161,7 +161,7 @@ def test_a_revocation_list_serves_several_timestamps_and_a_list_that_is_too_long
         requested.append(question.path)
         return HttpResponse(long) if question.path == "/root.crl" else elsewhere.answer(question)
 
-    with server.running(answer):
+    with server.serve(answer):
         anchor = anchor_to(server.url, elsewhere.root_pem)
         for _ in range(3):
             receipt = anchor.submit(DIGEST)
@@ -176,7 +176,7 @@ def test_only_some_revocation_lists_are_requested_with_one_timestamp(
         rfc3161, "_list_revocation_urls", lambda _: [f"{authority.url}/{number}" for number in range(50)]
     )
     requested: list[str] = []
-    monkeypatch.setattr(Rfc3161Anchor, "_revocation_list", lambda _, url: requested.append(url))
+    monkeypatch.setattr(Rfc3161Anchor, "_fetch_revocation_list", lambda _, url: requested.append(url))
     anchor_to(authority.url, authority.root_pem).submit(DIGEST)
     assert len(requested) == rfc3161.MAX_LISTS
 

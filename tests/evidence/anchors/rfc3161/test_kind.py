@@ -70,15 +70,15 @@ def test_a_timestamp_is_qualified_only_by_the_trust_list(
     stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy
     assert trusted_authority.qualified is None
 
-    def said(*pems: bytes) -> str:
+    def time_basis(*pems: bytes) -> str:
         pinned = replace(trusted_authority, qualified=tuple(pem.decode() for pem in pems))
         return verify(DIGEST, receipt.proof, dict(receipt.material), (pinned,), "seal").sentence.rpartition(". ")[2]
 
     for holder in (hierarchy.unit, hierarchy.issuing, hierarchy.root):
-        sentence = said(holder.pem)
-    assert said(stranger.unit.pem, holder.pem) == sentence
+        sentence = time_basis(holder.pem)
+    assert time_basis(stranger.unit.pem, holder.pem) == sentence
     for certificates in ((), (stranger.root.pem, stranger.issuing.pem, stranger.unit.pem)):
-        assert said(*certificates) not in {sentence, ""}
+        assert time_basis(*certificates) not in {sentence, ""}
     assert (
         "qualified" not in verify(DIGEST, receipt.proof, dict(receipt.material), (trusted_authority,), "seal").sentence
     )

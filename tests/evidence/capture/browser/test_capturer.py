@@ -54,8 +54,8 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     assert network_record["software"]["browser"].startswith("Chromium ")
     assert {resource["sha256"] for resource in network_record["resources"]} >= {Digest.of(PICTURE).hex}
     assert {resource["peer"] for resource in network_record["resources"]} == {"127.0.0.1"}
-    assert site.seen[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
-    assert site.times("/photo.jpg") == 1
+    assert site.requests[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
+    assert site.count_requests("/photo.jpg") == 1
 
 
 @pytest.mark.long
@@ -148,13 +148,13 @@ def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer,
     captured = visit(capturer, site, "/old")
     assert record(captured)["rendered"]["address"] == site.url("/deep/shop?q=1")
     assert record(captured)["rendered"]["image_places"] != []
-    image = next(request for request in site.seen if request.path == "/photo.jpg")
+    image = next(request for request in site.requests if request.path == "/photo.jpg")
     assert sorted(image.headers["cookie"].split("; ")) == ["first=1", "moved=3", "second=2"]
     assert [(request["url"], request["status"]) for request in record(captured)["exchanges"][:2]] == [
         (site.url("/old"), 301),
         (site.url("/deep/shop?q=1"), 200),
     ]
-    assert site.times("/deep/shop?q=1") == 1
+    assert site.count_requests("/deep/shop?q=1") == 1
 
 
 @pytest.mark.long
@@ -168,7 +168,7 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
     site.routes["/photo.jpg"] = by_accept
     captured = visit(capturer, site)
     assert (captured.outcome, file_data(captured, "captured-image")) == ("captured", PICTURE)
-    assert site.times("/photo.jpg") == 2
+    assert site.count_requests("/photo.jpg") == 2
 
 
 again = partial(pytest.param, marks=pytest.mark.long)
@@ -213,7 +213,7 @@ def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
     expected = [("/photo.jpg", PICTURE), ("/other.jpg", other), ("/none.jpg", b"none")]
     images = [(site.url(path), Digest.of(data)) for path, data in expected]
     row, two, none = capturer.capture_all(site.url("/"), images)
-    assert (site.times("/"), site.times("/photo.jpg"), site.times("/other.jpg")) == (1, 1, 1)
+    assert (site.count_requests("/"), site.count_requests("/photo.jpg"), site.count_requests("/other.jpg")) == (1, 1, 1)
     assert [each.outcome for each in (row, two, none)] == ["captured", "captured", "image-gone"]
     assert [record(each)["rendered"]["image_places"][0]["width"] for each in (row, two)] == [480, 240]
     assert record(none)["rendered"]["image_places"] == []

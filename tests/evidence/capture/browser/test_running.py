@@ -46,7 +46,7 @@ def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site
         return refused
 
     assert capturer.browser.run(go) == ["ERR_PROXY_CONNECTION_FAILED"] * 3
-    assert site.seen == []
+    assert site.requests == []
 
 
 @pytest.mark.long
@@ -76,7 +76,7 @@ def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_captur
     capturer = capturer_with(seconds=15)
 
     def kill(_: ReceivedRequest) -> Answer:
-        if site.times("/kill.css") < MAX_ATTEMPTS:
+        if site.count_requests("/kill.css") < MAX_ATTEMPTS:
             os.kill(capturer.browser.pid, signal.SIGKILL)
         return Answer(b"", media_type="text/css")
 
@@ -86,7 +86,7 @@ def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_captur
     capturer.close()
     assert (captured.outcome, captured.method) == ("captured", "browser")
     assert file_roles(captured) == EVERYTHING
-    assert site.times("/") == MAX_ATTEMPTS == 3
+    assert site.count_requests("/") == MAX_ATTEMPTS == 3
 
 
 @pytest.mark.long  # like one that uses too much memory

@@ -55,7 +55,7 @@ def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyP
         photographer = Photographer(page, limits, lambda: 63.0)
         monkeypatch.setattr(photographer, "_find_once", hang)
         runner.run(photographer._find_all([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
-    assert [shot.missing for shot in photographer.each(3)] == [{"place": "It took too long."}] * 3
+    assert [shot.missing for shot in photographer.list_shots(3)] == [{"place": "It took too long."}] * 3
     assert calls == 1
 
 

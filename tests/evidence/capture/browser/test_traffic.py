@@ -51,7 +51,7 @@ def test_what_the_page_may_not_do_is_not_done_and_written_down(capturer: Browser
         captured = visit(capturer, site)
         assert failed_resources(captured) >= what
         assert (captured.outcome, file_roles(captured)) == ("captured", EVERYTHING)
-    assert {label.path for label in site.seen} <= {"/", "/photo.jpg", "/inward", "/favicon.ico"}
+    assert {label.path for label in site.requests} <= {"/", "/photo.jpg", "/inward", "/favicon.ico"}
 
 
 ESCAPES = """<!doctype html><img src="photo.jpg"><link rel="preconnect" href="http://{other}/a">
@@ -84,10 +84,10 @@ def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserC
         site.routes["/worker.js"] = site.routes["/sw.js"] = Answer(code, media_type="text/javascript")
         captured = visit(capturer, site)
         assert captured.outcome == "captured"
-        assert other.seen == []
+        assert other.requests == []
         with pytest.raises(BlockingIOError):
             udp.recv(100)
-    assert site.times("/sw.js") == 0
+    assert site.count_requests("/sw.js") == 0
 
 
 @pytest.mark.long
@@ -98,7 +98,7 @@ def test_no_part_of_a_page_is_requested_from_a_denied_host(capturer: BrowserCapt
         site.routes["/there"] = Answer(status=302, headers=(("Location", f"{beyond}y.jpg"),))
         expected = Digest.of(PICTURE)
         captured = capturer.capture(site.url("/"), site.url("/photo.jpg"), expected, {"localhost"}.__contains__)
-        assert other.seen == []
+        assert other.requests == []
     assert (captured.outcome, failed_resources(captured)) == ("captured", {("image", "denied-host")})
 
 

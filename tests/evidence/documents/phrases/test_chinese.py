@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(not installed_fonts().chinese, reason="no Chines
 REASONS = tuple(
     f"Licence 3 (某公司): {words}."
     for words in (
-        *(Obstacle(gap, "1").words for gap in Gap),
+        *(Obstacle(gap, "1").text for gap in Gap),
         "it covers the use",
         "it covers 2 of 3 sightings",
     )
@@ -150,13 +150,13 @@ def visit_sentences() -> Iterator[str]:
 def test_every_sentence_that_is_sealed_in_english_has_a_chinese_one() -> None:
     sentences = [*visit_sentences(), METHOD, BROWSER_METHOD, *OBSTACLES.values(), *REASONS]
     assert len(sentences) > 20
-    assert [CHINESE.told(sentence) for sentence in sentences if find_english(CHINESE.told(sentence))] == []
+    assert [CHINESE.translate(sentence) for sentence in sentences if find_english(CHINESE.translate(sentence))] == []
 
 
 @pytest.mark.parametrize("use", [*USE_SENTENCES.values(), USES_URL])
 def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -> None:
     for where in ("one place", "3 places"):
-        assert not find_english(CHINESE.told(f"The page is there. The rendered page {use} at {where}."))
+        assert not find_english(CHINESE.translate(f"The page is there. The rendered page {use} at {where}."))
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
@@ -165,14 +165,14 @@ def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None
     kinds = {text for text in strings if isinstance(text, str) and re.fullmatch(r"an? [\w ]+", text)}
     assert len(kinds) > 10
     for kind in kinds:
-        words = CHINESE.told(f"The image's address now serves {kind} instead of an image.")
+        words = CHINESE.translate(f"The image's address now serves {kind} instead of an image.")
         assert kind not in words, words
 
 
 def test_a_persons_own_words_stay_as_they_are() -> None:
     for words in ("No order, no licence.", "Licence to print, says Bob", "他说：no licence"):
-        assert CHINESE.told(words) == words
-    assert CHINESE.told("The page is there. Bob says otherwise.") == "页面存在。 Bob says otherwise."
+        assert CHINESE.translate(words) == words
+    assert CHINESE.translate("The page is there. Bob says otherwise.") == "页面存在。 Bob says otherwise."
 
 
 @pytest.mark.long

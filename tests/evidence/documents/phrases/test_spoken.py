@@ -10,18 +10,18 @@ COVERED_SENTENCE = "Licence L-1 (A (B)): it covers 2 of 3 sightings."
 
 
 def test_a_sentence_is_recognised_with_its_values_and_several_behind_each_other() -> None:
-    spoken = CHINESE.told(COVERED_SENTENCE)
+    spoken = CHINESE.translate(COVERED_SENTENCE)
     assert spoken != COVERED_SENTENCE
     assert all(value in spoken for value in ("L-1", "A (B)", "2", "3"))
-    assert CHINESE.told(f"{COVERED_SENTENCE} {COVERED_SENTENCE} Said by Ann.").endswith("Said by Ann.")
-    assert ENGLISH.told(COVERED_SENTENCE) == COVERED_SENTENCE
+    assert CHINESE.translate(f"{COVERED_SENTENCE} {COVERED_SENTENCE} Said by Ann.").endswith("Said by Ann.")
+    assert ENGLISH.translate(COVERED_SENTENCE) == COVERED_SENTENCE
 
 
 def test_a_person_s_own_words_stay() -> None:
-    assert CHINESE.told("It was mine: of course.") == "It was mine: of course."
+    assert CHINESE.translate("It was mine: of course.") == "It was mine: of course."
 
 
 @pytest.mark.parametrize("times", [100, 2000])
 def test_a_sentence_made_to_be_tried_in_many_ways_stays_as_it_is(times: int) -> None:
     text = "Licence " + "x (" * times + "x): it covers " * times + "x of " * times + "x sightings"
-    assert CHINESE.told(text) == text
+    assert CHINESE.translate(text) == text

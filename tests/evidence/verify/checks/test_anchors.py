@@ -56,7 +56,7 @@ def test_a_transaction_that_isnt_confirmed_yet_is_pending(scene: Scene, tmp_path
 
 def test_a_chain_that_anybody_can_extend_counts_only_by_its_pinned_blocks(scene: Scene, bundle: Path) -> None:
     [chain] = scene.trust.chains
-    for blocks in ((), (scene.sealed.seal,)):
+    for blocks in ((), (scene.sealed_case.seal,)):
         trust = replace(scene.trust, chains=(replace(chain, blocks=blocks),))
         [check] = [check for check in Verifier(trust).verify(bundle).checks if check.name.endswith(".ots")]
         assert (check.state, check.time) == (State.NOT_CHECKED, None)

@@ -149,7 +149,7 @@ def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tu
 
 
 def test_the_registration_of_another_picture_is_found_out(scene: Scene, tmp_path: Path) -> None:
-    other = append_entry(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
+    other = append_entry(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed_case.seal.hex})
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=other))
     lie = reseal(scene, facts).write(tmp_path / "lie.zip")
     assert failures(Verifier(scene.trust).verify(lie)) == {"registration"}

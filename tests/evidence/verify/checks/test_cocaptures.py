@@ -54,10 +54,10 @@ def test_another_address_server_or_page_is_reported_beside_the_same_picture(
             f"from a different URL, '{elsewhere}'",
             State.NOT_CHECKED,
         ),
-        ({"page": replace(seen_by_both.said.page, final_url=elsewhere)}, "Different: address", State.PASSED),
-        ({"page": replace(seen_by_both.said.page, server="192.0.2.9")}, "Different: server", State.PASSED),
+        ({"page": replace(seen_by_both.statement.page, final_url=elsewhere)}, "Different: address", State.PASSED),
+        ({"page": replace(seen_by_both.statement.page, server="192.0.2.9")}, "Different: server", State.PASSED),
     ):
-        files = seen_by_both.lie(seen_by_both.says(**changes))
+        files = seen_by_both.seal_answers(seen_by_both.answer_with(**changes))
         checks = {
             check.name: check
             for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
@@ -72,8 +72,8 @@ def test_another_address_server_or_page_is_reported_beside_the_same_picture(
 def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
     seen_by_both: ConfirmedBundle, tmp_path: Path, what: str, status: int
 ) -> None:
-    visited = seen_by_both.picture if what == "picture" else seen_by_both.said.page
-    files = seen_by_both.lie(seen_by_both.says(**{what: replace(visited, status=status)}))
+    visited = seen_by_both.picture if what == "picture" else seen_by_both.statement.page
+    files = seen_by_both.seal_answers(seen_by_both.answer_with(**{what: replace(visited, status=status)}))
     checks = {
         check.name: check for check in Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "b.zip", files)).checks
     }
@@ -102,13 +102,13 @@ def test_eyes_are_counted_for_each_sighting(
 def test_each_answer_is_read_once(
     seen_by_both: ConfirmedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_file, times = Inspection.read, Counter[str]()
+    read_file, times = Inspection.read_file, Counter[str]()
 
-    def counted(itself: Inspection, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+    def count_reads(itself: Inspection, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
         times[name.rpartition("/")[2]] += 1
         return read_file(itself, name, limit)
 
-    monkeypatch.setattr(Inspection, "read", counted)
+    monkeypatch.setattr(Inspection, "read_file", count_reads)
     Verifier(seen_by_both.trust).verify(write_zip(tmp_path / "seen.zip", seen_by_both.files))
     assert times["cocapture.json"] == 2  # for its check, and for the checkpoints in it
 

@@ -29,12 +29,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def check_after(whole: Files, folder: Path, lie: Callable[[Any, Record], None]) -> tuple[State, str]:
-    def told(facts: Any, files: Files) -> None:  # noqa: ANN401 - JSON
+    def edit(facts: Any, files: Files) -> None:  # noqa: ANN401 - JSON
         record = json.loads(files[ANSWERS_FILE])
         lie(facts["sightings"][0], record)
         files[ANSWERS_FILE] = canonical(record)
 
-    verdict = Verifier(load_trust()).verify(write_zip(folder / "b.zip", seal_lie(whole, told)))
+    verdict = Verifier(load_trust()).verify(write_zip(folder / "b.zip", seal_lie(whole, edit)))
     checks = {item.name: item for item in verdict.checks}
     check = checks.get(CHECK) or checks["elsewhere"]
     return check.state, check.sentence

@@ -22,13 +22,13 @@ def test_every_file_is_measured_and_the_seal_is_that_of_the_manifest(scene: Scen
     contents = ZipContents(bundle)
     inspection = inspect(contents, scene.trust)
     for name, data in read_files(bundle).items():
-        measurement = inspection.measured[name]
+        measurement = inspection.measurements[name]
         assert (measurement.size, measurement.crc, measurement.sha512) == (
             len(data),
             zlib.crc32(data),
             hashlib.sha512(data).digest(),
         )
-    assert (inspection.seal, inspection.broken, inspection.left_out) == (scene.sealed.seal, {}, ())
+    assert (inspection.seal, inspection.broken, inspection.left_out) == (scene.sealed_case.seal, {}, ())
     contents.close()
 
 
@@ -37,14 +37,14 @@ def test_a_sealed_file_is_given_only_as_it_was_sealed(scene: Scene, bundle: Path
     changed = write_zip(tmp_path / "changed.zip", {**files, PICTURE: files[PICTURE] + b"x"})
     contents = ZipContents(changed)
     inspection = inspect(contents, scene.trust)
-    assert inspection.sealed("data/facts.json")
-    assert not inspection.sealed(PICTURE)
-    assert not inspection.sealed("proofs/signature")
+    assert inspection.is_sealed("data/facts.json")
+    assert not inspection.is_sealed(PICTURE)
+    assert not inspection.is_sealed("proofs/signature")
     with pytest.raises(NotFoundError):
         inspection.sealed_bytes(PICTURE, 1 << 20)
-    assert inspection.read(PICTURE) == files[PICTURE] + b"x"
+    assert inspection.read_file(PICTURE) == files[PICTURE] + b"x"
     with pytest.raises(FormatError, match="missing"):
-        inspection.read("data/none")
+        inspection.read_file("data/none")
     contents.close()
 
 

@@ -26,7 +26,7 @@ def test_a_sealing_time_after_a_timestamp_of_the_seal_is_reported(
     late = reseal(scene, scene.facts, sealed_at=at, entered_at=at)
     assert late.proofs.entry is not None
     anchors, root, _ = request_timestamps(
-        tmp_path, late.sealed.seal, compute_checkpoint_digest(late.proofs.entry.checkpoint)
+        tmp_path, late.sealed_case.seal, compute_checkpoint_digest(late.proofs.entry.checkpoint)
     )
     authority = TrustedAuthority("Another authority", (root.decode(),), development=True, label=LABEL)
     trust = replace(scene.trust, authorities=(authority,))

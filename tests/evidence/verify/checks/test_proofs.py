@@ -30,7 +30,7 @@ def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Pa
 
 
 def test_a_signature_by_another_key_fails(scene: Scene, tmp_path: Path) -> None:
-    wrong = replace(scene, sealed=replace(scene.sealed, signature=bytes(64)))
+    wrong = replace(scene, sealed_case=replace(scene.sealed_case, signature=bytes(64)))
     assert failures(Verifier(scene.trust).verify(wrong.write(tmp_path / "wrong.zip"))) >= {"signature", "entry"}
 
 
@@ -56,7 +56,7 @@ def trust_with_revoked_key(scene: Scene, since: datetime) -> Trust:
 
 
 def with_counter_signature(scene: Scene, message: bytes | None = None) -> Proofs:
-    signature = DEVICE.sign(scene.sealed.manifest.to_json() if message is None else message)
+    signature = DEVICE.sign(scene.sealed_case.manifest.to_json() if message is None else message)
     return replace(scene.proofs, countersignatures=(CounterSignature(DEVICE.public_key, signature),))
 
 
@@ -152,7 +152,7 @@ def test_nothing_shows_when_a_device_that_was_revoked_had_signed(scene: Scene, t
 
 
 def test_a_timestamp_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:
-    stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed.seal)
+    stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed_case.seal)
     path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamp))
     trust = trust_with_revoked_key(scene, now() + timedelta(hours=3))
     states = {item.name: item.state for item in Verifier(trust).verify(path).checks}
@@ -160,7 +160,7 @@ def test_a_timestamp_of_the_manifest_does_not_show_that_a_revoked_key_had_signed
 
 
 def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signed(scene: Scene, tmp_path: Path) -> None:
-    checkpoint = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
+    checkpoint = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed_case.seal)
     files = read_files(scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=checkpoint)))
     for name in ("entry", "inclusion"):
         del files[f"proofs/log/{name}.json"]
