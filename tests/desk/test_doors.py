@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 
 from desk import doors
 from desk.api.api import api
-from desk.doors import DOORS, MAX_OF_NOBODY, MAX_REQUEST, MAX_TEXT, Door, Who, door_of
+from desk.doors import DOORS, MAX_OF_NOBODY, MAX_REQUEST, MAX_TEXT, door_of
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
@@ -22,6 +22,7 @@ from registry.models import Owner, User
 from registry.notices import replies
 from tests import CHECKOUT
 from tests.assets.accounts import ann
+from tools.reference import site_limits
 
 __all__ = ["ann"]
 
@@ -170,19 +171,7 @@ def test_the_rates_of_strangers_are_those_of_the_table_and_each_is_counted() -> 
 
 
 def test_the_reference_lists_every_door() -> None:
-    told = (CHECKOUT / "docs" / "reference" / "site-limits.md").read_text("utf-8")
-    for door in DOORS:
-        assert f"| {door.name} |" in told
-        row = next(line for line in told.splitlines() if line.startswith(f"| {door.name} |"))
-        assert row == in_the_table(door)
-
-
-def in_the_table(door: Door) -> str:
-    """Return an endpoint's row of the table in the docs."""
-    most, rate = of_known(door), door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
-    who = "–" if door.who is Who.NOBODY else door.who.value
-    return f"| {door.name} | {who} | {door.of_nobody // doors.MIB} MiB | {most} | {rate or '–'} |"
-
-
-def of_known(door: Door) -> str:
-    return "–" if door.of_known == MAX_OF_NOBODY else f"{door.of_known // doors.MIB} MiB"
+    rows = {door.name: site_limits.row(door) for door in DOORS}
+    assert all(f"| {' | '.join(row)} |" in site_limits.page() for row in rows.values())
+    assert rows["answers to notices"][1:] == ("the link of a notice", "1 MiB", "61 MiB", "30 a minute")
+    assert rows["calls of partners"][3:] == ("–", "–")

@@ -5,10 +5,10 @@ import re
 import click
 import pytest
 
-from tests import CHECKOUT
-from tools.reference import FOLDER, api, bundle_fields, commands, settings
+from tools.reference import FOLDER, commands, json_output
+from tools.reference.pages import MODULES
 
-PAGES = {module.NAME: module.page for module in (commands, settings, api, bundle_fields)}
+PAGES = {module.NAME: module.page for module in MODULES}
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -19,7 +19,7 @@ def written() -> dict[str, str]:
 
 def test_every_command_setting_operation_and_field_is_described(written: dict[str, str]) -> None:
     for name, text in written.items():
-        assert len(text.splitlines()) > 50, name
+        assert len(text.splitlines()) > 20, name
         assert re.findall(r"^.*(?:\| \?|: \?$|: None$).*$", text, re.MULTILINE) == [], "say in the code what it is"
 
 
@@ -37,8 +37,7 @@ def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
 
 
 def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:
-    page = (CHECKOUT / "docs" / "reference" / "command-output.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `exhibit (.+?)` \| .*\w.* \|$", page, re.MULTILINE))
+    told = {name.removeprefix("exhibit ") for name in json_output.keys()["commands"]}
     printing = {
         name
         for _section, name, command in commands.all_commands()

@@ -1,0 +1,23 @@
+"""The generated pages. Django has to be set up before the import."""
+
+from tools.reference import (
+    api,
+    asvs,
+    bundle_fields,
+    checks,
+    commands,
+    crawl_fields,
+    json_output,
+    names,
+    odds,
+    outside,
+    search_fields,
+    settings,
+    site_limits,
+)
+
+MODULES = (
+    api, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, odds, outside, search_fields,
+    settings, site_limits,
+)  # fmt: skip
+"""Each has a ``NAME`` and a function ``page``."""
