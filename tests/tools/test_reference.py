@@ -1,11 +1,14 @@
 """Test that `make reference` writes pages of all commands, settings, operations and fields, with descriptions."""
 
 import re
+import zipfile
 
 import click
 import pytest
 
-from tools.reference import FOLDER, commands, json_output
+from evidence.verify.checks.odds import TERMS
+from tests import CHECKOUT
+from tools.reference import FOLDER, bundle_fields, commands, json_output, odds
 from tools.reference.pages import MODULES
 
 PAGES = {module.NAME: module.page for module in MODULES}
@@ -27,6 +30,8 @@ def test_every_command_setting_operation_and_field_is_described(written: dict[st
 def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
     for name, text in written.items():
         for target, anchor in LINK.findall(text):
+            if re.match(r"[a-z]+:", target):
+                continue
             page = (FOLDER / target).resolve() if target else FOLDER / name
             words = written.get(page.name) or page.read_text("utf-8")
             headings = {
@@ -34,6 +39,21 @@ def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
                 for one in re.findall(r"^#+ (.+)$", words, re.MULTILINE)
             }
             assert not anchor or anchor in headings, f"{name}: {target}#{anchor}"
+
+
+def test_every_file_of_a_bundle_is_described() -> None:
+    paths = ", ".join(bundle_fields.files()).split(", ")
+    forms = [re.sub(r"NN|\bN\b|SIZE|ID", r"\\w+", re.escape(path).replace(r"\*", ".+")) for path in paths]
+    described = re.compile("|".join(f"{form}.+" if form.endswith("/") else form for form in forms))
+    with zipfile.ZipFile(CHECKOUT / "tests" / "assets" / "vectors" / "bundle.zip") as packed:
+        names = packed.namelist()
+    assert len(names) > 30
+    assert [name for name in names if not described.fullmatch(name)] == []
+
+
+def test_the_terms_of_the_odds_are_those_of_the_code() -> None:
+    assert odds.FORMULAE.keys() == TERMS.keys()
+    assert "**16.221**" in odds.page()
 
 
 def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:

@@ -9,6 +9,7 @@ from tools.reference import (
     crawl_fields,
     json_output,
     names,
+    network_cards,
     odds,
     outside,
     search_fields,
@@ -17,7 +18,7 @@ from tools.reference import (
 )
 
 MODULES = (
-    api, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, odds, outside, search_fields,
-    settings, site_limits,
+    api, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, network_cards, odds, outside,
+    search_fields, settings, site_limits,
 )  # fmt: skip
 """Each has a ``NAME`` and a function ``page``."""
