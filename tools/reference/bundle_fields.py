@@ -27,7 +27,7 @@ from evidence.verdict.trust import Trust
 from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
-from tools.reference.words import markdown, table
+from tools.reference.words import markdown, table, words_of
 
 NAME = "bundle-fields.md"
 INTRODUCTION = """\
@@ -88,15 +88,6 @@ def kinds_below(kind: type) -> dict[str, type]:
     return kinds
 
 
-def described(kind: type) -> dict[str, str]:
-    """Return the description of each field, from the docstring or a comment beside it."""
-    text = inspect.getdoc(kind) or ""
-    _, _, attributes = text.partition("Attributes:\n")
-    fields = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    beside = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", words) for name, words in fields} | {name: f"{words}." for name, words in beside}
-
-
 def shape(schema: dict[str, Any]) -> str:
     """Describe the type of a field."""
     if "$ref" in schema:
@@ -126,12 +117,12 @@ def page() -> str:
             if inside in described_kinds or inside not in kinds:
                 continue
             described_kinds.add(inside)
-            whole, words = schema["$defs"][inside], described(kinds[inside])
+            whole, words = schema["$defs"][inside], words_of(kinds[inside])
             summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[inside]) or "").partition("\n\n")[0])
             lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| Field | Type | Description |\n|---|---|---|")
             for field, inner in whole["properties"].items():
                 absent = "" if field in whole["required"] else " *May be absent.*"
-                what = words.get(field, "?").replace(":data:", "")
+                what = words.get(field, "?")
                 lines.append(f"| `{field}` | {shape(inner)} | {what}{absent} |")
             lines.append("")
     return re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", "\n".join(lines)).rstrip() + "\n"

@@ -2,6 +2,7 @@
 
 from tools.reference import (
     api,
+    api_examples,
     asvs,
     bundle_fields,
     checks,
@@ -18,7 +19,7 @@ from tools.reference import (
 )
 
 MODULES = (
-    api, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, network_cards, odds, outside,
-    search_fields, settings, site_limits,
+    api, api_examples, asvs, bundle_fields, checks, commands, crawl_fields, json_output, names, network_cards, odds,
+    outside, search_fields, settings, site_limits,
 )  # fmt: skip
 """Each has a ``NAME`` and a function ``page``."""

@@ -1,4 +1,4 @@
-"""Test that the commands in docs/reference/http-api.md do what the page says, with a running server."""
+"""Test that the examples of the HTTP API do what the pages say, with a running server."""
 
 import os
 import re
@@ -28,10 +28,11 @@ from tests import CHECKOUT
 from tests.assets.noticed import ANSWERS, SENDER, signed
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
 from tests.desk.api.test_api import OPERATIONS
+from tools.reference import api_examples
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
-PAGE = CHECKOUT / "docs" / "reference" / "http-api.md"
+CONVENTIONS = CHECKOUT / "docs" / "reference" / "http-api.md"
 
 
 @pytest.mark.long
@@ -50,7 +51,8 @@ def test_the_lines_of_the_manual_work(
     (tmp_path / "works.csv").write_text("file,title\nbridge.jpg,Bridge\n", "utf-8")
     environment = {**os.environ, "EXHIBIT": f"{live_server.url}/api/v1", "TOKEN": token, "OWNER": studio.slug}
     asked = 0
-    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    pages = CONVENTIONS.read_text(encoding="utf-8") + api_examples.page()
+    for block in re.findall(r"^```sh\n(.*?)^```$", pages, re.MULTILINE | re.DOTALL):
         for words, happen in MEANWHILE.items():
             if words in block:
                 happen(inline, studio)
@@ -63,7 +65,7 @@ def test_the_lines_of_the_manual_work(
             assert run.returncode == 0, f"{line}\n{run.stderr}"
             assert run.stdout.startswith("{") or "-o bundle.zip" in line, line
             asked += 1
-    assert asked == PAGE.read_text(encoding="utf-8").count("\ncurl ")
+    assert asked == pages.count("\ncurl ")
     assert studio.cases.get().decision == "confirmed"
     assert zipfile.is_zipfile(tmp_path / "bundle.zip")
     assert studio.notices.get().state == "removed"
@@ -157,6 +159,6 @@ def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyP
 
 
 def test_the_manual_says_where_the_document_is() -> None:
-    text = PAGE.read_text(encoding="utf-8")
+    text = CONVENTIONS.read_text(encoding="utf-8")
     assert "/api/v1/openapi.json" in text
     assert len(OPERATIONS) > 90
