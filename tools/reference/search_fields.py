@@ -3,7 +3,18 @@
 from pathlib import Path
 
 from crawler import searches
-from crawler.searches.mapping import Answer, Conditions, Errors, Pace, Request, Results, Service, Token, read_service
+from crawler.searches.mapping import (
+    PLACEHOLDERS,
+    Answer,
+    Conditions,
+    Errors,
+    Pace,
+    Request,
+    Results,
+    Service,
+    Token,
+    read_service,
+)
 from exhibit.types import Price
 from tools.reference.words import field_table, table
 
@@ -28,7 +39,8 @@ def page() -> str:
         one = read_service(path.read_text("utf-8"))
         amount = f"{one.pace.pages} × {one.pace.size}, {one.pace.seconds:g} s apart"
         about, costs = (text.replace("|", "\\|") for text in (one.about, one.conditions.costs))
-        rows.append((f"`{path.stem}`", one.takes, about, one.key_form or "none", amount, costs, one.conditions.terms))
+        key = f"`{one.key_form}` ({one.keys})" if one.key_form else "none"
+        rows.append((f"`{path.stem}`", one.takes, about, key, amount, costs, one.conditions.terms))
     heads = ("Service", "Receives", "Description", "Key", "Pages × results", "Costs", "Terms")
     parts = (
         field_table(Service, "The mapping"),
@@ -40,4 +52,8 @@ def page() -> str:
             )
         ),
     )  # fmt: skip
-    return f"{INTRODUCTION}{table(heads, rows)}\n## Fields\n\n" + "\n".join(parts)
+    placeholders = ", ".join(f"`{{{one}}}`" for one in PLACEHOLDERS)
+    return (
+        f"{INTRODUCTION}{table(heads, rows)}\n## Fields\n\nPlaceholders: {placeholders}. `key` is split into `id` and `secret` at the first colon.\n\n"
+        + "\n".join(parts)
+    )

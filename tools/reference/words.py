@@ -2,10 +2,16 @@
 
 import ast
 import inspect
+import json
 import re
 import textwrap
+import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any
 
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
@@ -55,16 +61,44 @@ def markdown(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def field_table(cls: type[Any], title: str = "", without: Iterable[str] = ()) -> str:
-    """Return a heading and the table of a dataclass's fields with types and descriptions."""
-    words = words_of(cls)
+def field_table(cls: type[Any], title: str = "") -> str:
+    """Return a heading and the table of a dataclass's fields with types, defaults and descriptions."""
+    words, types = words_of(cls), typing.get_type_hints(cls)
     rows = [
-        (f"`{one.name}`", markdown(str(one.type)).replace("`", ""), words.get(one.name, "?"))
-        for one in fields(cls)
-        if one.name not in without
+        (f"`{one.name}`", _type_words(types[one.name]), _default(one), words.get(one.name, "?")) for one in fields(cls)
     ]
     about = markdown((inspect.getdoc(cls) or "?").partition("\n\n")[0])
-    return f"### {title or cls.__name__}\n\n{about}\n\n{table(('Field', 'Type', 'Description'), rows)}"
+    return f"### {title or cls.__name__}\n\n{about}\n\n{table(('Field', 'Type', 'Default', 'Description'), rows)}"
+
+
+_PLAIN = {
+    str: "text", bool: "boolean", int: "integer", float: "number", Path: "path", datetime: "time", NoneType: "null",
+    Any: "any value",
+}  # fmt: skip
+
+
+def _type_words(of: Any) -> str:  # noqa: ANN401 - annotations are of any kind
+    """Describe a type as JSON or TOML writes it."""
+    parts = [one for one in typing.get_args(of) if one is not ...]
+    origin = typing.get_origin(of)
+    if origin is typing.Literal or (isinstance(of, type) and issubclass(of, Enum)):
+        return " or ".join(f"`{getattr(one, 'value', one)}`" for one in parts or of)
+    if origin in {UnionType, typing.Union}:
+        return " or ".join(map(_type_words, parts))
+    if origin is tuple:
+        return f"list of {_type_words(parts[0])}"
+    if origin is not None and origin is not typing.Annotated:
+        return f"object of {_type_words(parts[-1])}"
+    return _type_words(parts[0]) if parts else _PLAIN.get(of, of.__name__)
+
+
+def _default(one: "Field[Any]") -> str:
+    """Return the default as JSON writes it; empty if there is none, or if it is empty."""
+    value = one.default.value if isinstance(one.default, Enum) else one.default
+    if value is MISSING or value is None or value in ("", ()):
+        return ""
+    values = [each.value if isinstance(each, Enum) else each for each in value] if isinstance(value, tuple) else value
+    return f"`{json.dumps(values, default=str)}`"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
