@@ -53,7 +53,7 @@ def page() -> str:
         ),
     )  # fmt: skip
     placeholders = ", ".join(f"`{{{one}}}`" for one in PLACEHOLDERS)
-    return (
-        f"{INTRODUCTION}{table(heads, rows)}\n## Fields\n\nPlaceholders: {placeholders}. `key` is split into `id` and `secret` at the first colon.\n\n"
-        + "\n".join(parts)
+    split = "`key` is split into `id` and `secret` at the first colon."
+    return "\n".join(
+        [INTRODUCTION + table(heads, rows), f"## Fields\n\nPlaceholders: {placeholders}. {split}\n", *parts]
     )
