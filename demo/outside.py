@@ -12,7 +12,7 @@ _SECTIONS: Final = {
     "BagIt": "bagit",
     "RFC 3161 timestamps": "openssl ts",
 }
-"""Sections of `docs/reference/verify-by-hand.md` that are run, with the tool names for the result."""
+"""Sections of `tools/outside` that are run, with the tool names for the result."""
 _STATES: Final[dict[str, Outcome]] = {"passed": "passed", "FAILED": "failed", "not run": "not checked"}
 
 

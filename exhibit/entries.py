@@ -27,16 +27,33 @@ class EntryType(StrEnum):
     """Kind of event that a log entry records."""
 
     REGISTRATION = "registration"
+    """A picture was registered, with everything declared about it, including its author; or a work was removed."""
     SLICE = "slice"
+    """What a part of a crawl saw: the Merkle root over its sightings."""
     DECISION = "decision"
+    """The decision on a case, dismissals included, by a person or the licence ledger; the comparison's result."""
     SEAL = "seal"
+    """A bundle was sealed or countersigned: seal digest, key and signature."""
     CASE = "case"
+    """A case was opened; it gained sightings and matches; a licence covers one of them, or no longer does; files of
+    each capture, by digest; notes, disputes, notices, reports of illegal content, and the operator's decision to keep
+    a picture."""
     KEY = "key"
+    """A key was created, retired or revoked; the master key was changed; a passkey was added, first used for a
+    decision, or removed. The opening names the member and, where the operator requires it, the kind of device as its
+    maker `attested` it."""
     PURGE = "purge"
+    """A picture's bytes were removed, or an entry's opening was erased."""
     ACCESS = "access"
+    """Evidence was downloaded (bundle, report, package, deposit record, document, sheet, manifest or file of a
+    capture), a case was viewed with its evidence, or an outsider requested whose a picture is (digest, response)."""
     SETTING = "setting"
+    """A change of settings, permissions, watches, licences, known copies, webhooks, download links, documents of works,
+    or networks."""
     ORIGIN = "origin"
+    """The log took another name after a break, or continued after a move."""
     COCAPTURE = "cocapture"
+    """A page was visited for a partner: what was seen, as sent to the partner."""
 
 
 @dataclass(frozen=True, slots=True)

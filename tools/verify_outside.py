@@ -1,4 +1,4 @@
-"""Verify a bundle with third-party programs only: runs each section of docs/reference/verify-by-hand.md.
+"""Verify a bundle with third-party programs only: runs each script of tools/outside.
 
     python3 tools/verify_outside.py BUNDLE [--roots roots.pem] [--node URL] [--regtest]
 
@@ -24,28 +24,28 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "verify-by-hand.md"
-_SECTION = re.compile(r"^## (?P<title>.+?)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+FOLDER = Path(__file__).resolve().with_name("outside")
 MINIMUM_DIFFICULTY = 5e13
 """Difficulty of main chain blocks since 2024. Without a node, easier headers are not passed to ``ots``."""
 FREE_EXPANSION, MAX_EXPANSION = 64 << 20, 100
 _DIFFICULTY_ONE = 0xFFFF << 208
-_LINES = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page.
+    """One script of the folder, and one section of docs/reference/verification-commands.md.
 
     Attributes:
-        title: Its heading.
+        title: Its first line.
         needs: Programs, ``python3:`` modules, variables in capitals, and patterns of files; ``ByteRange:`` before a
             pattern requires a file that contains this word.
+        about: What it shows, in Markdown; paragraphs are separated by empty lines.
         lines: Commands for a shell.
     """
 
     title: str
     needs: tuple[str, ...]
+    about: str
     lines: str
 
 
@@ -58,15 +58,13 @@ class Outcome:
     words: str
 
 
-def sections(page: str) -> list[Section]:
-    """Return the sections of the page that contain commands."""
+def sections() -> list[Section]:
+    """Return the sections in order. A script starts with comments: title, requirements, and what it shows."""
     results = []
-    for match in _SECTION.finditer(page):
-        lines = _LINES.search(match["body"])
-        if lines is not None:
-            needed = re.search(r"^Needs: (.+)$", match["body"], re.MULTILINE)
-            needs = re.findall(r"`([^`]+)`", needed[1]) if needed else []
-            results.append(Section(match["title"], tuple(needs), lines["lines"]))
+    for path in sorted(FOLDER.glob("*.sh")):
+        comments, _, lines = path.read_text("utf-8").partition("\n\n")
+        title, needs, *about = re.sub(r"^# ?", "", comments, flags=re.MULTILINE).split("\n\n")
+        results.append(Section(title, tuple(re.findall(r"`([^`]+)`", needs)), "\n\n".join(about), lines))
     return results
 
 
@@ -74,7 +72,7 @@ def check(
     folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str], only: Collection[str] = ()
 ) -> Iterator[Outcome]:
     """Run all sections, or only those titled ``only``, in an unpacked bundle. ``remarks`` are added by requirement."""
-    for section in sections(PAGE.read_text("utf-8")):
+    for section in sections():
         if only and section.title not in only:
             continue
         reasons = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]

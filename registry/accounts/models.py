@@ -112,10 +112,15 @@ class Scope(models.TextChoices):
     """Permission of an API token."""
 
     READ = "read", _("read: view and download all data")
+    """View and download everything, identify pictures, try licences."""
     WRITE = "write", _("write: works, watches, licences, reports")
+    """Works and their declarations, watches, licences, reports, packages."""
     DECIDE = "decide", _("decide: case decisions and notes")
+    """Decisions, notes and disputes of cases, reports of illegal content."""
     SEND = "send", _("send: notices, and links for external recipients")
+    """Drafts of notices and their results, download links."""
     MANAGE = "manage", _("manage: members, webhooks and settings")
+    """Members, invitations, API tokens, webhooks and keys for searches."""
 
 
 SCOPES_OF = {

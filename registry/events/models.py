@@ -16,17 +16,31 @@ class EventKind(models.TextChoices):
     """Kinds of events. The values are part of the API."""
 
     CASE_OPENED = "case.opened", _("Case opened")
+    """A possible copy was found on a site without a case of that work."""
     CASE_DECIDED = "case.decided", _("Case decided or reopened")
+    """A member or the licence ledger decided a case, or reopened it."""
     BUNDLE_SEALED = "bundle.sealed", _("Evidence sealed")
+    """The evidence of a case was sealed."""
     BUNDLE_WITNESSED = "bundle.witnessed", _("Sealed evidence timestamped by enough services")
+    """Enough timestamp services have responded completely."""
     CANARY_MISSED = "watch.missed-canary", _("Known copy missed by a watch")
+    """A watch missed a known copy."""
     WORK_HELD = "work.held", _("Work put on hold: found on far more sites than before")
+    """A work was suddenly found on far more sites than usual: no case is opened until a member responds
+    (`POST …/works/12/held`)."""
     REPORT_READY = "report.ready", _("Report ready")
+    """A report can be downloaded."""
     NOTICE_DUE = "notice.due", _("Notice due for review")
+    """A legal period of a notice ends soon, or a reminder is due."""
     NOTICE_REPLIED = "notice.replied", _("Reply received on the page of a notice")
+    """A recipient replied on a notice's page. The notice is snoozed until a member reviews it."""
     NOTICE_VISITED = "notice.visited", _("Pages of a notice revisited after a reply that reports removal")
+    """Sent once after a reply that reports removal, when no visit to the notice's pages is waiting. `places` counts the
+    pages visited since by state (`unseen` if the visit failed), `removed_before` those already found removed."""
     WEBHOOK_PAUSED = "webhook.paused", _("Webhook paused after days without a response")
+    """A webhook was paused after five days without success. Only for webhooks without `kinds`."""
     TEST = "test", _("Test requested by a member")
+    """A member or program requested a test."""
 
 
 class Event(models.Model):

@@ -45,8 +45,8 @@ _EDIT = re.compile("[a-z0-9_-]{1,60}")
 class Claim:
     """The measurement that a card claims."""
 
-    at: datetime
-    command: str
+    at: datetime  # end of the measurement
+    command: str  # that measured
     photographs: Digest  # the test set: SHA-256 of the sorted SHA-256 of the photographs
     photos: Count  # photographs searched for, each in every edit
     references: Count  # photographs searched among
@@ -73,16 +73,16 @@ class Claim:
 class SignedCard:
     """The signed card of a network that is exchanged between installations."""
 
-    format: Literal["exhibit-model/1"]
-    network: Card
+    format: Literal["exhibit-model/1"]  # name and number of the format
+    network: Card  # preprocessing of pictures
     sha256: Digest  # of the network
     size: Count  # bytes of the network
     author: str  # a name or pseudonym
-    key: Bytes32  # public key of the author
-    terms: str
+    key: Bytes32  # public key of the author, Ed25519
+    terms: str  # one line, as `author` and `price` at most 2,000 characters
     price: str  # in words; Exhibit handles no payment
-    made_at: datetime
-    measured: Claim
+    made_at: datetime  # time of signature, UTC
+    measured: Claim  # claimed measurement
     signature: bytes  # by the key, over HEAD and the canonical JSON of all other fields
 
     def __post_init__(self) -> None:

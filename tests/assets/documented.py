@@ -1,10 +1,8 @@
-"""The JSON keys documented in docs/reference/command-output.md."""
+"""The documented JSON keys of commands and objects."""
 
 import re
 
-from tests import CHECKOUT
-
-PAGE = CHECKOUT / "docs" / "reference" / "command-output.md"
+from tools.reference.json_output import page
 
 
 def json_keys(name: str) -> set[str]:
@@ -13,7 +11,7 @@ def json_keys(name: str) -> set[str]:
     Args:
         name: Name of the object as in its table, or the command with its backticks.
     """
-    keys = PAGE.read_text("utf-8").partition(f"\n| {name} |")[2].partition("\n")[0]
+    keys = page().partition(f"\n| {name} |")[2].partition("\n")[0]
     assert keys, name
     while keys != (outer := re.sub(r"\([^()]*\)", "", keys)):
         keys = outer

@@ -12,15 +12,7 @@ from django.test import Client, RequestFactory
 
 from desk import doors
 from desk.api.api import api
-from desk.doors import (
-    ACCESS_CLASSES,
-    MAX_ANONYMOUS,
-    MAX_REQUEST,
-    MAX_TEXT,
-    AccessClass,
-    RequiredIdentity,
-    access_class_of,
-)
+from desk.doors import ACCESS_CLASSES, MAX_ANONYMOUS, MAX_REQUEST, MAX_TEXT, access_class_of
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
@@ -30,6 +22,7 @@ from registry.models import Owner, User
 from registry.notices import replies
 from tests import CHECKOUT
 from tests.assets.accounts import ann
+from tools.reference import site_limits
 
 __all__ = ["ann"]
 
@@ -178,22 +171,7 @@ def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
 
 
 def test_the_reference_lists_every_door() -> None:
-    told = (CHECKOUT / "docs" / "reference" / "site-limits.md").read_text("utf-8")
-    for door in ACCESS_CLASSES:
-        assert f"| {door.name} |" in told
-        row = next(line for line in told.splitlines() if line.startswith(f"| {door.name} |"))
-        assert row == table_row(door)
-
-
-def table_row(door: AccessClass) -> str:
-    """Return an endpoint's row of the table in the docs."""
-    limit, rate = (
-        known_limit(door),
-        door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", "),
-    )
-    sender = "–" if door.who is RequiredIdentity.NOBODY else door.who.value
-    return f"| {door.name} | {sender} | {door.of_nobody // doors.MIB} MiB | {limit} | {rate or '–'} |"
-
-
-def known_limit(door: AccessClass) -> str:
-    return "–" if door.of_known == MAX_ANONYMOUS else f"{door.of_known // doors.MIB} MiB"
+    rows = {door.name: site_limits.row(door) for door in ACCESS_CLASSES}
+    assert all(f"| {' | '.join(row)} |" in site_limits.page() for row in rows.values())
+    assert rows["answers to notices"][1:] == ("the link of a notice", "1 MiB", "61 MiB", "30 a minute")
+    assert rows["calls of partners"][3:] == ("–", "–")

@@ -1,4 +1,4 @@
-"""Test docs/reference/verify-by-hand.md as written: independent programs verify a bundle, and detect changes."""
+"""Test the scripts of tools/outside as written: independent programs verify a bundle, and detect changes."""
 
 import re
 import shutil
@@ -148,9 +148,12 @@ def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Pa
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("name", ["docs/reference/verify-by-hand.md", "evidence/standalone/VERIFY.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/reference/verify-by-hand.md", "evidence/standalone/VERIFY.md", "tools/outside/*.sh"]
+)
 def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
-    calls = re.findall(r"python3 +(-\S*|verify\.py)", (CHECKOUT / name).read_text("utf-8"))
+    text = "".join(path.read_text("utf-8") for path in CHECKOUT.glob(name))
+    calls = re.findall(r"python3 +(-\S*|verify\.py)", text)
     assert set(calls) == {"-I"}
 
 
@@ -220,8 +223,8 @@ def test_what_is_not_given_or_not_installed_is_named(
     states = run_sections(unpack_files(whole, tmp_path), None, STAMPS, "WACZ files")
     assert (states[STAMPS].state, states[STAMPS].words) == ("not run", "ROOTS isn't given")
     assert "the bundle holds no" in states["WACZ files"].words
-    nothing = verify_outside.Section("x", ("no-such-program", "python3:no_such_library"), "true")
-    monkeypatch.setattr(verify_outside, "sections", lambda _: [nothing])
+    nothing = verify_outside.Section("x", ("no-such-program", "python3:no_such_library"), "", "true")
+    monkeypatch.setattr(verify_outside, "sections", lambda: [nothing])
     [outcome] = outcomes(tmp_path, None, "", regtest=True)
     assert [name in outcome.words for name in ("no-such-program", "no_such_library")] == [True, True]
 
@@ -236,8 +239,8 @@ def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
     assert run_sections(unpack_files(whole, tmp_path / "bag"), tmp_path / "roots.pem", STAMPS)[STAMPS].state == "FAILED"
 
 
-def test_the_page_names_a_program_for_every_section() -> None:
-    named_sections = sections((CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8"))
+def test_every_script_names_its_programs() -> None:
+    named_sections = sections()
     assert len(named_sections) >= 11
     assert all(section.needs for section in named_sections)
 

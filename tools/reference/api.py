@@ -2,6 +2,8 @@
 
 from desk.api.api import api
 from desk.api.common.reference import Fields, read
+from registry.models import Scope
+from tools.reference.words import table, words_of
 
 NAME = "api.md"
 INTRODUCTION = """\
@@ -19,7 +21,9 @@ Paths are below `/api/v1`. Every operation may return 400, 401, 403, 404, 422, 4
 def page() -> str:
     """Return the text of the page."""
     _about, operations, schemas = read(api)
-    parts, last = [INTRODUCTION], ""
+    permits = words_of(Scope)
+    scopes = table(("Scope", "Permits"), [(f"`{scope.value}`", permits.get(scope.name, "?")) for scope in Scope])
+    parts, last = [INTRODUCTION, f"## Scopes\n\nScopes of API tokens.\n\n{scopes}"], ""
     for operation in operations:
         if operation.subject != last:
             parts.append(f"## {operation.subject.capitalize()}\n")

@@ -10,7 +10,7 @@ from typing import Any
 from evidence.anchors import KINDS
 from exhibit.config.anchors import AnchorConfig
 from exhibit.config.config import Config, environment_name
-from tools.reference.bundle_fields import described
+from tools.reference.words import words_of
 
 NAME = "settings.md"
 INTRODUCTION = """\
@@ -45,7 +45,7 @@ GIB = 1024**3
 
 def page() -> str:
     """Return the text of the page."""
-    words = described(Config)
+    words = words_of(Config)
     text = (
         INTRODUCTION
         + "\n## Settings\n\n| In the file | In the environment | Default | Description |\n|---|---|---|---|\n"
@@ -67,7 +67,7 @@ def _paragraph(cls: type) -> str:
 
 
 def _table(cls: type[AnchorConfig], without: set[str]) -> str:
-    words = described(cls)
+    words = words_of(cls)
     rows = (
         f"| `{setting.name}` | {_default(setting)} | {words.get(setting.name, '?')} |"
         for setting in fields(cls)

@@ -36,59 +36,117 @@ class Column:
     value: str  # attribute path of the value from a :class:`_Line`; the cell is empty if a part of it is ``None``
     digits: int = 0  # decimals of its numbers
     width: int = 16  # width in a spreadsheet, characters
+    about: str = ""  # content, for docs/reference/names.md
 
 
 COLUMNS = (
-    Column("case", "number", width=8),
-    Column("bundle", "facts.bundle", width=8),
-    Column("owner", "facts.owner.name", width=24),
-    Column("work_number", "facts.work.number", width=12),
-    Column("work_title", "facts.work.title", width=32),
-    Column("author", "facts.work.author", width=24),
-    Column("party", "facts.party.name", width=28),
-    Column("sighting", "sighting.number", width=8),
-    Column("page_url", "sighting.page_url", width=60),
-    Column("image_url", "sighting.image_url", width=60),
-    Column("final_url", "sighting.final_url", width=60),
-    Column("http_status", "sighting.status", width=10),
-    Column("context", "sighting.context", width=40),
-    Column("first_seen_utc", "sighting.first_seen", width=20),
-    Column("last_seen_utc", "sighting.last_seen", width=20),
-    Column("found_sha256", "sighting.picture.digest", width=66),
-    Column("registered_sha256", "match.work_picture", width=66),
-    Column("aligned_share_of_registered", "measured.overlap_work", 4),
-    Column("aligned_share_of_found", "measured.overlap_picture", 4),
-    Column("mirrored", "measured.mirrored", width=10),
-    Column("rotation_degrees", "measured.rotation"),
-    Column("dense_share", "measured.dense", 4),
-    Column("calibration", "calibration.name", width=24),
-    Column("calibration_sha256", "calibration.digest", width=66),
-    Column("false_alarms_in_a_million_at_most", "false_alarms"),
-    Column("licences_searched", "facts.licence_check.searched"),
-    Column("licences_searched_at_utc", "facts.licence_check.checked_at", width=20),
-    Column("licence_covers", "licence_covers"),
-    Column("decision", "facts.decision.decision"),
-    Column("decided_by", "facts.decision.by", width=24),
-    Column("decided_at_utc", "facts.decision.at", width=20),
-    Column("decided_by_demonstration_switch", "facts.decision.demonstration"),
-    Column("reason", "facts.decision.reason", width=40),
-    Column("seal_sha256", "case.seal", width=66),
-    Column("witnesses", "witnesses", width=60),
-    Column("likelihood_ratio", "likelihood_ratio", 4),
-    Column("likelihood_ratio_limited", "ratio.limited"),
-    Column("seen_period", "sighting.period", width=20),
-    Column("match", "measured.decision", width=10),
-    Column("stated_elsewhere", "elsewhere", width=60),
+    Column("case", "number", width=8, about="number"),
+    Column("bundle", "facts.bundle", width=8, about="number; 0: current facts, not sealed"),
+    Column("owner", "facts.owner.name", width=24, about="as declared"),
+    Column("work_number", "facts.work.number", width=12, about="number"),
+    Column("work_title", "facts.work.title", width=32, about="as declared"),
+    Column("author", "facts.work.author", width=24, about="as declared"),
+    Column("party", "facts.party.name", width=28, about="registrable domain of the page"),
+    Column("sighting", "sighting.number", width=8, about="number within the case"),
+    Column("page_url", "sighting.page_url", width=60, about="page that shows the picture"),
+    Column("image_url", "sighting.image_url", width=60, about="picture"),
+    Column("final_url", "sighting.final_url", width=60, about="picture after redirects"),
+    Column("http_status", "sighting.status", width=10, about="0 if the source is not HTTP"),
+    Column("context", "sighting.context", width=40, about="text around the picture"),
+    Column(
+        "first_seen_utc", "sighting.first_seen", width=20, about="RFC 3339; empty if a web archive states no moment"
+    ),
+    Column("last_seen_utc", "sighting.last_seen", width=20, about="likewise"),
+    Column("found_sha256", "sighting.picture.digest", width=66, about="digest of the exact bytes"),
+    Column("registered_sha256", "match.work_picture", width=66, about="digest of the exact bytes"),
+    Column("aligned_share_of_registered", "measured.overlap_work", 4, about="0 to 1, by area"),
+    Column("aligned_share_of_found", "measured.overlap_picture", 4, about="0 to 1, by area"),
+    Column("mirrored", "measured.mirrored", width=10, about="of the transform"),
+    Column("rotation_degrees", "measured.rotation", about="of the transform, counter-clockwise"),
+    Column("dense_share", "measured.dense", 4, about="share of textured windows that agree"),
+    Column("calibration", "calibration.name", width=24, about="basis of the likelihood ratio"),
+    Column("calibration_sha256", "calibration.digest", width=66, about="its digest"),
+    Column("false_alarms_in_a_million_at_most", "false_alarms", about="upper bound for this decision, 95% confidence"),
+    Column("licences_searched", "facts.licence_check.searched", about="number of the owner's licences searched"),
+    Column("licences_searched_at_utc", "facts.licence_check.checked_at", width=20, about="time of that search"),
+    Column("licence_covers", "licence_covers", about="`yes`, `some` (of the sightings), `no`, or `none entered`"),
+    Column("decision", "facts.decision.decision", about="decision on the case"),
+    Column("decided_by", "facts.decision.by", width=24, about="person, or licence ledger"),
+    Column("decided_at_utc", "facts.decision.at", width=20, about="RFC 3339"),
+    Column(
+        "decided_by_demonstration_switch", "facts.decision.demonstration", about="`yes`: no person examined the case"
+    ),
+    Column("reason", "facts.decision.reason", width=40, about="of the decision"),
+    Column(
+        "seal_sha256",
+        "case.seal",
+        width=66,
+        about="digest of the newest bundle's manifest; with bundle 0 it was sealed under an earlier decision",
+    ),
+    Column(
+        "witnesses",
+        "witnesses",
+        width=60,
+        about="timestamp services, each with state, time, and label if for development",
+    ),
+    Column(
+        "likelihood_ratio",
+        "likelihood_ratio",
+        4,
+        about=(
+            "how many times more frequent such measurements are among copies than among other pictures, or `not "
+            "calibrated`; empty if sealed before facts named the prior"
+        ),
+    ),
+    Column("likelihood_ratio_limited", "ratio.limited", about="`yes`: limited by the number of photographs"),
+    Column(
+        "seen_period",
+        "sighting.period",
+        width=20,
+        about="such as `2016-01`, if a web archive states that instead of a moment",
+    ),
+    Column(
+        "match", "measured.decision", width=10, about="result of the comparison: `certain`, `review` or `resembles`"
+    ),
+    Column(
+        "stated_elsewhere",
+        "elsewhere",
+        width=60,
+        about=(
+            "statements of others about when it was there: kind, by whom, of page or picture, when (`none` if "
+            "requested without result), where"
+        ),
+    ),
 )
 
 TIMES = ("registered_at", "first_seen", "last_seen")
+_WORK_VALUES = {
+    "number": "number",
+    "title": "as declared",
+    "author": "as declared",
+    "registered_at": "RFC 3339",
+    "standing": (
+        "`found`; `unlisted`: only in cases that the report does not list; `unsafe`: cannot be matched "
+        "safely; `waiting`: not yet compared with everything seen before; `not-found`"
+    ),
+    "unsafe": "reason",
+    "pictures": "number of pictures",
+    "waiting": "number of pictures not yet compared",
+    "places": "number of pages",
+    "cases": "number of cases",
+    "unlisted": "number of cases that the report does not list",
+    "first_seen": "RFC 3339",
+    "last_seen": "RFC 3339",
+}
 WORK_COLUMNS = tuple(
-    Column(f"work_{name}" if name in {"number", "title"} else f"{name}_utc" if name in TIMES else name, name, width=20)
-    for name in (
-        "number", "title", "author", "registered_at", "standing", "unsafe", "pictures", "waiting", "places", "cases",
-        "unlisted", "first_seen", "last_seen",
+    Column(
+        f"work_{name}" if name in {"number", "title"} else f"{name}_utc" if name in TIMES else name,
+        name,
+        width=20,
+        about=about,
     )
-)  # fmt: skip
+    for name, about in _WORK_VALUES.items()
+)
 """Columns of a report that lists every work, one row for each."""
 
 

@@ -1,10 +1,8 @@
 """Test the RFC 3161 anchor with the development authority and with OpenSSL's."""
 
 import dataclasses
-import re
 import shutil
 import subprocess
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,8 +18,6 @@ from exhibit.clock import now
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.ports import Receipt, ReceiptState
-from tests import CHECKOUT
-from tests.assets.bundles import make_scene
 from tests.assets.stamping import DATA, DIGEST, anchor_to
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
@@ -54,22 +50,6 @@ def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, 
     assert "Verification: OK" in done.stdout, done.stderr
     (tmp_path / "manifest.json").write_bytes(DATA + b" ")
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
-
-
-@pytest.mark.long
-@needs_openssl
-def test_the_documented_commands_check_a_timestamp_in_an_unpacked_bundle(tmp_path: Path) -> None:
-    scene = make_scene(tmp_path / "scene")
-    with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as archive:
-        archive.extractall(tmp_path / "bundle")
-    page = (CHECKOUT / "docs" / "reference" / "anchors.md").read_text("utf-8")
-    [commands] = re.findall(r"```\n(stamp=proofs/anchors.*?)```", page, re.DOTALL)
-    (tmp_path / "bundle" / "roots").mkdir()
-    roots = "\n".join(text for pinned in scene.trust.authorities for text in pinned.certificates)
-    (tmp_path / "bundle" / "roots" / "test-authority.pem").write_text(roots)
-    commands = commands.replace("example-tsa", "test-authority")
-    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path / "bundle", capture_output=True, text=True, check=False)
-    assert "Verification: OK" in done.stdout, done.stderr
 
 
 def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Receipt) -> None:

@@ -1,0 +1,83 @@
+# Examples of the HTTP API, for docs/reference/api-examples.md. The tests run them.
+
+## Works
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: harbour-1" \
+  -F file=@harbour.jpg -F title="Harbour at dawn" -F author="A. Example" $EXHIBIT/owners/$OWNER/works
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -X PATCH \
+  -d '{"author": "Ann Example", "registrations": [{"office": "US Copyright Office", "number": "VA 2-345-678"}], "reason": "In full"}' \
+  $EXHIBIT/owners/$OWNER/works/1
+curl -sf -H "Authorization: Bearer $TOKEN" -F file=@found.jpg $EXHIBIT/owners/$OWNER/identify
+
+# Many works are an upload: start it, optionally with a table (CSV or XLSX), send files in portions of at most 128
+# MiB, and close it. A file sent again is registered once. Tables accept `encoding` and `skip_rows=true`; unknown
+# headings are rejected until `column-mappings` defines them.
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"kind": "works", "columns": [{"heading": "Bildname", "column": "file"}, {"heading": "Lager", "column": ""}]}' \
+  $EXHIBIT/owners/$OWNER/column-mappings
+curl -sf -H "Authorization: Bearer $TOKEN" -F announced=1 -F table=@works.csv $EXHIBIT/owners/$OWNER/uploads
+curl -sf -H "Authorization: Bearer $TOKEN" -F files=@bridge.jpg $EXHIBIT/owners/$OWNER/uploads/1/files
+curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/uploads/1/close
+
+## Watches and licences
+#
+# In a `PATCH`, `sources` replaces all sources. `DELETE` stops a watch for good; its results stay. A licence is
+# applied to cases in the background: covered cases become `licensed`. A trial changes nothing; if `next` is a number,
+# send it as `after` and add the counts.
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"name": "shop", "sources": [{"kind": "site", "url": "https://example.org/"}], "every_seconds": 86400}' \
+  $EXHIBIT/owners/$OWNER/watches
+curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/watches/1/run
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -X PUT \
+  -d @- $EXHIBIT/owners/$OWNER/searches/tineye/key <<< '{"key": "a-key-of-yours"}'
+curl -sf -H "Authorization: Bearer $TOKEN" -X PUT $EXHIBIT/owners/$OWNER/searches/tineye/consent
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"name": "copies", "search": "tineye", "searches": 20, "every_seconds": 604800}' $EXHIBIT/owners/$OWNER/watches
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"licences": [{"licensee": "Example Shop Ltd", "domain": "shop.example", "valid_until": "2027-12-31"}]}' \
+  $EXHIBIT/owners/$OWNER/licences/trials
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"licensee": "Example Shop Ltd", "domain": "shop.example", "valid_until": "2027-12-31"}' \
+  $EXHIBIT/owners/$OWNER/licences
+
+## Cases and evidence
+#
+# Decisions are `confirmed` (*Not licensed* on the site), `licensed` and `cleared` (*Dismissed*). `…/cases/1/undo`
+# reverts a decision of the same caller; nothing is sealed in the first seconds. `…/cases/decisions` decides many
+# cases; `outcomes` states each result. A bundle can be downloaded when its `seal` is present. `packages` puts several
+# into one ZIP, for the court or for the other side (without originals); `pdfs` names PDFs of numbered exhibits,
+# `without_pdf` languages without one.
+
+curl -sf -H "Authorization: Bearer $TOKEN" "$EXHIBIT/owners/$OWNER/cases?decision=open&limit=20"
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"decision": "confirmed", "reason": "No permission was given."}' $EXHIBIT/owners/$OWNER/cases/1/decisions
+
+curl -sf -H "Authorization: Bearer $TOKEN" -o bundle.zip $EXHIBIT/owners/$OWNER/cases/1/bundles/1/file
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"cases": [1], "recipient": "other-side", "reason": "The originals stay with us."}' $EXHIBIT/owners/$OWNER/packages
+
+## Notices and reports
+#
+# `missing` of a draft states what it lacks, `claims` the claim check of each case. The `address` of a download link,
+# and the `link` of an invitation if the installation sends no mail, are returned once.
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"kind": "dsa", "cases": [1]}' $EXHIBIT/owners/$OWNER/notices
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -X PATCH \
+  -d '{"addressee_name": "Trust and Safety", "sender_name": "Ann Example", "sender_capacity": "owner"}' \
+  $EXHIBIT/owners/$OWNER/notices/1
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"what": "removed"}' $EXHIBIT/owners/$OWNER/notices/1/events
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"title": "November", "decisions": ["confirmed"], "first": "2026-11-01", "last": "2026-11-30", "formats": ["pdf", "csv"]}' \
+  $EXHIBIT/owners/$OWNER/reports
+
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"days": 7, "note": "For the court clerk"}' $EXHIBIT/owners/$OWNER/reports/1/links
+curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+  -d '{"url": "https://example.org/hooks/exhibit", "kinds": ["case.opened", "bundle.witnessed"]}' $EXHIBIT/owners/$OWNER/webhooks
+curl -sf -H "Authorization: Bearer $TOKEN" $EXHIBIT/log/entries/0/proof

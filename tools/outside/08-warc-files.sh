@@ -1,0 +1,5 @@
+# WARC files
+#
+# Needs: `warcio`, `data/sightings/**/*.warc`
+
+find data/sightings -name '*.warc' -print -exec warcio check {} +
