@@ -38,7 +38,7 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"name": "copies", "search": "tineye", "searches": 20, "every_seconds": 604800}' $EXHIBIT/owners/$OWNER/watches
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"licences": [{"licensee": "Example Shop Ltd", "domain": "shop.example", "valid_until": "2027-12-31"}]}' \
-  $EXHIBIT/owners/$OWNER/licences/trials
+  $EXHIBIT/owners/$OWNER/licences/preview
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"licensee": "Example Shop Ltd", "domain": "shop.example", "valid_until": "2027-12-31"}' \
   $EXHIBIT/owners/$OWNER/licences
