@@ -136,10 +136,8 @@ def _public_key_bytes(key: CoseKey) -> bytes:
 def _log_entry_of(row: Authenticator, key: bytes, what: str = "noted") -> int:
     """Return the log entry of a passkey; create it for a passkey that predates this entry."""
     if "entry" not in row.data:
-        row.data["verify_passkey_attestation"] = verify_passkey_attestation(row.data["credential"], row.created_at)
-        row.data["entry"] = passkeys.log_key(
-            key, what, row.user, row.data["name"], row.data["verify_passkey_attestation"]
-        ).pk
+        row.data["attested"] = verify_passkey_attestation(row.data["credential"], row.created_at)
+        row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"], row.data["attested"]).pk
         row.save(update_fields=["data"])
     return int(row.data["entry"])
 

@@ -69,7 +69,7 @@ def shorten_url(url: str) -> str:
 def describe_host_letters(host: str) -> str:
     """Describe an ``xn--`` host in readable letters, and warn if it is confusable with another; otherwise empty."""
     values = {"letters": in_letters(host), "host": host}
-    if not values["describe_host_letters"]:
+    if not values["letters"]:
         return ""
     if is_confusable(host):
         return (

@@ -110,7 +110,7 @@ def count_unrendered(crawl: Crawl) -> dict[str, int]:
     """Count pages that should have been rendered but were not, by reason, such as ``budget``."""
     reasons: Counter[str] = Counter()
     for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
-        reasons.update(counts["count_unrendered"])
+        reasons.update(counts["unrendered"])
     return dict(sorted(reasons.items()))
 
 

@@ -262,7 +262,7 @@ def count_omissions(crawl: Crawl) -> dict[str, int]:
     """Count what the crawler's limits omitted from pages and lists, by ``crawler.reading.limits.LeftOut``."""
     omissions = Counter[str]()
     for counts in crawl.slices.filter(counts__has_key="left_out").values_list("counts", flat=True):
-        omissions.update(counts["count_omissions"])
+        omissions.update(counts["left_out"])
     return dict(sorted(omissions.items()))
 
 

@@ -105,7 +105,7 @@ def parse_demand_form(
         WrongUseError: A value cannot be parsed.
         NotFoundError: The owner does not have the fee.
     """
-    table, _dot, line = fields["get_fee"].partition(".")
+    table, _dot, line = fields["fee"].partition(".")
     table_number, line_number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
     row = get_fee(owner, table_number, line_number) if table else None
     code = row.table.currency if row and not fields["currency"] else parse_currency(fields["currency"])

@@ -351,7 +351,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
         _combine(render_visit, _replace_file(SCREENSHOT, encode_picture(textured_picture(9), "PNG"))), {CAPTURE: FAILED}
     ),
     "a screenshot that wasn't made": (
-        _combine(render_visit, _change_network(lambda record: record["render_visit"].update(
+        _combine(render_visit, _change_network(lambda record: record["rendered"].update(
             not_made={"screenshot": "It took too long."}))),
         {CAPTURE: FAILED},
     ),

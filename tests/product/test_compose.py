@@ -129,7 +129,7 @@ def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
 @contextmanager
 def start_beat(environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     with subprocess.Popen(
-        OWN_SERVICES["start_beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True
+        OWN_SERVICES["beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True
     ) as process:
         try:
             yield process

@@ -202,7 +202,7 @@ class WatchForm(forms.Form):
         for field in (*unused, *(() if asks_words else ("words",)), *of_works):
             del self.fields[field]
         if service is not None:
-            self.initial["is_search_watch"] = service.pace.searches
+            self.initial["searches"] = service.pace.searches
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if str(watch.interval_seconds) not in dict(choices):
             choices.insert(0, (UNCHANGED_PERIOD, describe_schedule(watch)))

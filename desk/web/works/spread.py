@@ -52,7 +52,7 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         ends = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
         if ends["first"] is not None:
             values |= _timeline(owner, list(page.object_list), **ends)
-        values["count_by_country"] = spreading.count_by_country(owner, rows)
+        values["by_country"] = spreading.count_by_country(owner, rows)
     return values
 
 

@@ -46,7 +46,7 @@ def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
     with one_search(request.user.pk or 0):
         explained = asking.explain_search(services, work, data)
     if is_kept:
-        judgement, by = Judgement(request.POST["store_pair"]), request.user.get_username()
+        judgement, by = Judgement(request.POST["keep"]), request.user.get_username()
         asking.store_pair(services, work, explained, data, judgement, name=str(file.name), by=by)
     return {
         "explained": explained,

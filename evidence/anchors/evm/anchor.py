@@ -251,7 +251,7 @@ class EvmAnchor:
 @cache
 def load_bytecode() -> bytes:
     """Return the bytecode that creates the contract, compiled from ``anchor.vy``."""
-    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["load_bytecode"].removeprefix("0x"))
+    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["bytecode"].removeprefix("0x"))
 
 
 def _compute_hash(transaction: bytes) -> str:

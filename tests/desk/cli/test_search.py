@@ -20,7 +20,7 @@ def store_key(cli: Terminal, name: str, key: str, code: int = 0) -> str:
 
 def search_state(cli: Terminal, name: str) -> dict[str, Any]:
     """Return the reported state of a search."""
-    return next(item for item in cli.run("api", "GET", "searches").json["items"] if item["search_state"] == name)
+    return next(item for item in cli.run("api", "GET", "searches").json["items"] if item["search"] == name)
 
 
 @pytest.mark.long
@@ -31,7 +31,7 @@ def test_search_key_is_read_and_never_shown(cli: Terminal, studio: str, folder: 
     assert "key" in store_key(cli, "tineye", "", code=2)
     store_key(cli, "nothing", key, code=2)
     tineye = search_state(cli, "tineye")
-    assert (tineye["search_state"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
+    assert (tineye["search"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
     output += cli.run("api", "GET", "searches").out + cli.run("api", "GET", "/operator/log/entries").out
     assert key not in output
     assert not any(key.encode() in path.read_bytes() for path in cli.data.rglob("*") if path.is_file())

@@ -395,7 +395,7 @@ def omit_document(path: str, role: str, **changes: object) -> Lie:
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         digest = Digest.of(files.pop(path)).hex
         absence = {"file": path, "role": role, "digest": digest, "why": "purged", "since": facts["written_at"]}
-        facts["omit_document"] = [{**absence, **changes}]
+        facts["left_out"] = [{**absence, **changes}]
 
     return lie
 

@@ -243,7 +243,7 @@ def record_of(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def _letter(records: list[dict[str, Any]], files: Files) -> None:
     """Add a letter to the proofs as supplementary material of a timestamp."""
-    files["proofs/material/letter-of-the-package_files.pdf"] = b"%PDF-1.7 all of this is true"
+    files["proofs/material/letter-of-the-court.pdf"] = b"%PDF-1.7 all of this is true"
     record = record_of(records, STAMP)
     record["material"] = sorted([*record["material"], "proofs/material/letter-of-the-court.pdf"])
 

@@ -142,7 +142,7 @@ def omit_contract(since: str) -> Lie:
         [contract] = facts["work"]["attachments"]
         del files[contract["file"]]
         absence = {"file": contract["file"], "role": "title-document", "digest": contract["digest"], "why": "purged"}
-        facts["omit_contract"] = [{**absence, "since": since}]
+        facts["left_out"] = [{**absence, "since": since}]
 
     return lie
 
@@ -497,7 +497,7 @@ def change_connection(**changes: Any) -> Lie:  # noqa: ANN401 - of facts of a co
 
 def change_clocks(change: Any, *, dated: bool = True) -> Lie:  # noqa: ANN401 - of a clock
     """Change the clocks in the record."""
-    return record_visit(date=date() if dated else "", change=lambda record: change(record["change_clocks"]))
+    return record_visit(date=date() if dated else "", change=lambda record: change(record["clock"]))
 
 
 def clock_sample(offset: float, uncertainty: float = 0.5) -> Facts:
@@ -716,7 +716,7 @@ NETWORKS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"capture:01-1": FAILS},
     ),
     "a clock that was right, against the servers'": (
-        record_visit(date=date(5), change=lambda record: record["change_clocks"].update(
+        record_visit(date=date(5), change=lambda record: record["clock"].update(
             samples=[clock_sample(0.0), {**clock_sample(0.0), "url": f"https://{HOST}/field.jpg"}], offset=0.0,
         )), {"capture:01-1": FAILS},
     ),

@@ -181,8 +181,8 @@ def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
     path.parent.mkdir(parents=True)
     path.write_bytes(zip_with(*entries, (link, b"/etc/passwd"), *inside))
     outcomes = {place.title: verified(Verifier(scene.trust), place).outcome for place in places_of(path)}
-    assert outcomes["package_files.zip/link.zip"] == outcomes["package_files.zip/case"] == ExitCode.CHECK_FAILED
-    assert outcomes["package_files.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
+    assert outcomes["court.zip/link.zip"] == outcomes["court.zip/case"] == ExitCode.CHECK_FAILED
+    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
     assert not list(tmp_path.rglob("escaped*"))
     data = bytearray(zip_with((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):

@@ -158,7 +158,7 @@ def add_to_archive(*more: tuple[str, bytes], after: timedelta = timedelta()) -> 
         at = parse_rfc3339(visit_of(facts)["started"])
         beside = write_warc([exchange(url, data, at + after) for url, data in more], {})
         warc = files[EXCHANGE] + beside.partition(b"\r\n\r\n\r\n")[2].removeprefix(b"\r\n")
-        shown_images = json.loads(files[NETWORK])["render_visit"]
+        shown_images = json.loads(files[NETWORK])["rendered"]
         page = WaczPage(shown_images["address"], shown_images["title"], at)
         files[WACZ] = write_wacz(warc, page, facts["software"]["version"])
 
@@ -182,11 +182,11 @@ def change_image_resource(**changes: object) -> Visit:
 
 
 def change_rendered(**changes: object) -> Visit:
-    return change_record(lambda record: record["render_visit"].update(changes))
+    return change_record(lambda record: record["rendered"].update(changes))
 
 
 def change_image_place(**changes: object) -> Visit:
-    return change_record(lambda record: record["render_visit"]["image_places"][0].update(changes))
+    return change_record(lambda record: record["rendered"]["image_places"][0].update(changes))
 
 
 def apply_all(*visits: Visit) -> Visit:

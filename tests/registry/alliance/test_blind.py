@@ -134,7 +134,7 @@ def test_long_addresses_are_cut_and_stay_readable() -> None:
     encrypted = blind._encrypt_record(b"k" * 16, b"salt", details)
     assert len(encrypted) == 1_052
     decrypted = json.loads(AESGCM(b"k" * 16).decrypt(encrypted[:12], encrypted[12:], b"salt"))
-    assert decrypted["add_seen_pictures"] == details["add_seen_pictures"]
+    assert decrypted["seen"] == details["seen"]
     assert details["page"].startswith(decrypted["page"])
     assert decrypted["page"].startswith("https://a.example/")
 

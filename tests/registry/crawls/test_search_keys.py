@@ -59,7 +59,7 @@ def site(inline: SyncRunner) -> Iterator[Site]:
         write_price(write_mapping(inline, "market"), "10 USD", requests=1000)
         running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # unlike any work: nothing is captured
         running.routes[SEARCH] = tineye_answer([])
-        running.routes["/serve_offers"] = serve_offers
+        running.routes["/offers"] = serve_offers
         yield running
 
 

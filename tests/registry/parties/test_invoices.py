@@ -116,7 +116,7 @@ def test_a_cancellation_has_its_own_number_and_nets_out(studio: Owner) -> None:
     assert compute_sums(studio, year)[0].invoiced == 25_050
     assert year.name in list_periods(studio)
     lines = list(csv.DictReader(io.StringIO(export_ledger_csv(studio, year).decode("utf-8-sig"))))
-    invoiced = [(entry["get_invoice"][5:], entry["amount"]) for entry in lines if entry["kind"] == "invoiced"]
+    invoiced = [(entry["invoice"][5:], entry["amount"]) for entry in lines if entry["kind"] == "invoiced"]
     assert [entry["words"] for entry in lines if entry["words"]] == [f"{invoice.name}: =Wrong address"]
     assert invoiced == [("0001", "250.50"), ("0002", "-250.50"), ("0003", "250.50")]
     with pytest.raises(NotFoundError):

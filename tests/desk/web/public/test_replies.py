@@ -78,7 +78,7 @@ def test_opening_a_reply_link_changes_nothing(sent: tuple[Notice, str]) -> None:
     page = Client().get(path)
     assert "Two parrots" in page.content.decode()
     assert b"no admission" in page.content
-    assert page.context["summarize_request"] == words.summarize_request(row, 2)
+    assert page.context["asks"] == words.summarize_request(row, 2)
     assert b"/o/studio/" not in page.content
     assert page.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert not NoticeReply.objects.exists()

@@ -203,7 +203,7 @@ def test_the_contracts_files_belong_together() -> None:
     source = (CONTRACT.parent / described["source"]).read_text("utf-8")
     assert f"# pragma version {described['compiler'].removeprefix('vyper ').partition('+')[0]}" in source
     assert f"# pragma evm-version {described['evm_version']}" in source
-    assert described["runtime_bytecode"].removeprefix("0x") in described["load_bytecode"]
+    assert described["runtime_bytecode"].removeprefix("0x") in described["bytecode"]
     assert EVENT.hex() in described["runtime_bytecode"]
     [event] = [each for each in described["abi"] if each["type"] == "event"]
     assert [(each["type"], each["indexed"]) for each in event["inputs"]] == [("bytes32", True), ("uint256", False)]
