@@ -12,11 +12,12 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from bench import (  # noqa: E402 - after the threads are set
     archives,
-    blind,
+    blind_search,
     capacity,
     crawling,
     crowd,
     decoding,
+    end_to_end,
     evidence,
     hostile_pictures,
     idle,
@@ -28,20 +29,19 @@ from bench import (  # noqa: E402 - after the threads are set
     reports,
     retrieval,
     retroactive,
-    sealed,
+    sealing,
     tampering,
-    whole,
-    witnesses,
+    timestamp_services,
 )
 from bench.common import TitledTable, machine, save_rows, show  # noqa: E402
-from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
-from bench.matching.questions import Folders, roles  # noqa: E402
+from bench.matching.roles import Folders, roles  # noqa: E402
 from bench.matching.run import (  # noqa: E402
     Choice,
     measure as measure_matching,
     measure_sizes,
 )
+from bench.queries import photos_in  # noqa: E402
 from bench.weighing import run as weighing  # noqa: E402
 from bench.weighing.measuring import PICTURES, Plan  # noqa: E402
 from exhibit.interrupts import hear_interrupts  # noqa: E402
@@ -126,18 +126,18 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[TitledTable]]] = {
     "capacity": lambda o: capacity.measure(o.files, o.sizes, o.works or capacity.WORKS, o.seed, o.out),
     "capacity-indexes": lambda o: capacity.measure_indexes_only(o.files, o.sizes, o.out),
     "whole": lambda o: [
-        ("whole", "From folder to report", whole.measure(o.files, o.works or 1000, o.pictures, o.reported, o.out))
+        ("whole", "From folder to report", end_to_end.measure(o.files, o.works or 1000, o.pictures, o.reported, o.out))
     ],
     "reports": lambda o: [("reports", "Reports (PDF, CSV, XLSX, JSON)", reports.measure(o.cases))],
     "memory": lambda o: [("memory", "Memory of a worker", memory.measure(o.files, o.works or CROWD, o.seed, o.out))],
     "idle": lambda o: [("idle", f"Nothing to do, {o.minutes} minutes", idle.measure(o.minutes))],
     "evidence": lambda o: evidence.measure(o.bundles, o.cases),
-    "witnesses": lambda o: witnesses.measure(o.stamps),
+    "witnesses": lambda o: timestamp_services.measure(o.stamps),
     "sealed": lambda o: [
-        ("sealed", "Bundles of what is found", sealed.measure(o.files, o.works or sealed.WORKS, o.seed))
+        ("sealed", "Bundles of what is found", sealing.measure(o.files, o.works or sealing.WORKS, o.seed))
     ],
     "tampering": lambda o: [("tampering", f"{o.changes:,} changes", tampering.measure(o.changes, o.seed))],
-    "blind": lambda o: [("blind", "Copies that agree in a part of the hash", blind.measure(o.files))],
+    "blind": lambda o: [("blind", "Copies that agree in a part of the hash", blind_search.measure(o.files))],
     "matching": lambda o: measure_matching(_choice(o), o.out, o.jobs),
     "pairs": lambda o: [("pairs", "Real copies by kind", pairs.real_copies(o.pairs))],
     "lookalikes": lambda o: [

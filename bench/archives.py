@@ -17,7 +17,7 @@ from bench.common import Row
 from bench.crawling import processor_seconds
 from bench.product import Product, running_product
 from bench.recrawling import HOST, as_jpeg, serving_in_process
-from evidence.facts.elsewhere import compute_sha1
+from evidence.facts.archive_answers import compute_sha1
 from exhibit.periods import capture_time
 
 DOMAIN = "photos.example"

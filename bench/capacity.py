@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bench.common import Progress, Row, TitledTable, save_rows
-from bench.edited import open_photo
+from bench.end_to_end import icon, processor_seconds
+from bench.queries import open_photo
 from bench.retrieval import entries_of, real_hashes
 from bench.retroactive import descriptors_of, mix_descriptors
-from bench.whole import icon, processor_seconds
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits
@@ -36,7 +36,7 @@ from indexer.edits import EDITS, apply
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
-from indexer.search.past import WorkQueries, create_work_queries, search_seen_pictures
+from indexer.search.seen_pictures import WorkQueries, create_work_queries, search_seen_pictures
 from indexer.vectors.faiss_index import FaissIndex, max_rows
 from indexer.vectors.faiss_rows import PROBES_OF_NEW_WORKS, cell_count
 from indexer.vectors.manifest import read_manifest

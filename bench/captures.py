@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from bench.common import Row
 from demo.pictures import textured
-from evidence.capture.plain import HttpCapturer
+from evidence.capture.http_capturer import HttpCapturer
 from exhibit.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard

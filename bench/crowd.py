@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.common import Progress, Row, save_rows
-from bench.edited import Query, copy_of, open_photo
 from bench.matching.peers import LoadedPicture
-from bench.matching.questions import Roles
+from bench.matching.roles import Roles
+from bench.queries import Query, copy_of, open_photo
 from bench.retrieval import HashStatistics, entries_of, real_hashes
 from bench.retroactive import mix_descriptors
 from exhibit.digests import Digest

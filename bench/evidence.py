@@ -25,7 +25,7 @@ from exhibit.clock import now
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.ports import Receipt
 from tests.assets.bundles import Scene, make_scene
-from tests.assets.stamping import stamping
+from tests.assets.timestamp_authorities import stamping
 
 PAYLOAD = 200_000
 

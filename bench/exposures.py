@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.edited import open_photo
 from bench.primitives import shapes
 from bench.primitives.canvas import Chance, Pixels, Plane, canvas_from_pixels, grid
+from bench.queries import open_photo
 from indexer.layout.single_thread import cv2
 
 LAYERS = 5

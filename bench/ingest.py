@@ -87,8 +87,8 @@ def _ingest_list(path: Path) -> Row:
     django.setup()
     from crawler.lists.line import LineFilter
     from exhibit.network.guard import Guard
-    from registry.crawls.ingest import IngestOptions, ingest
-    from registry.crawls.lists import get_or_create_watch
+    from registry.crawls.list_ingestion import IngestOptions, ingest
+    from registry.crawls.url_lists import get_or_create_watch
     from registry.models import Owner
 
     watch = get_or_create_watch(Owner.objects.get(slug=OWNER), "bench", by="bench")

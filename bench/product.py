@@ -140,22 +140,22 @@ class Product:
     def crawl(self, folder: Path) -> None:
         """Import every picture of a folder with a watch."""
         from exhibit.clock import now
-        from registry.crawls import plan, slice as crawl
+        from registry.crawls import planning, run_slice as crawl
         from registry.models import CrawlSlice, Watch
 
         sources = [{"kind": "folder", "url": str(folder)}]
         number = self._owner.watches.count() + 1
         Watch.objects.create(owner=self._owner, number=number, name=folder.name, sources=sources, next_run_at=now())
-        plan.start_due_crawls(self._inline.services)
+        planning.start_due_crawls(self._inline.services)
         for pending_slice in CrawlSlice.objects.filter(state="todo"):
             crawl.crawl_slice(self._inline.services, pending_slice.pk)
 
     def visit(self, name: str, url: str) -> None:
         """Run the watch of this name over a site again, without delay between requests and without matching."""
-        from registry.crawls import plan, slice as crawl, watching
+        from registry.crawls import planning, run_slice as crawl, watch_settings
         from registry.models import CrawlSlice
 
-        watch = self._owner.watches.filter(name=name).first() or watching.add_watch(
+        watch = self._owner.watches.filter(name=name).first() or watch_settings.add_watch(
             self._owner,
             name,
             [("site", url)],
@@ -163,10 +163,10 @@ class Product:
             budget={"pages": 10_000, "render": "never"},
             politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
         )
-        run = plan.start_now(self.services, watch)
+        run = planning.start_now(self.services, watch)
         while pending_slice := CrawlSlice.objects.filter(crawl=run, state="todo").first():
             crawl.crawl_slice(self.services, pending_slice.pk)
-            plan.plan_crawls(self.services, [run.pk])
+            planning.plan_crawls(self.services, [run.pk])
 
     def take_captures(self, url: str, name: str, domain: str, pages: int) -> int:
         """Run the watch of this name over an archive's captures of a domain again, without delay and without matching.
@@ -176,7 +176,7 @@ class Product:
         from dataclasses import replace
 
         from crawler.archives import wayback
-        from registry.crawls import inquire, plan, slice as crawl
+        from registry.crawls import planning, run_slice as crawl, search_requests
         from registry.crawls.watches import arrange
         from registry.models import CrawlSlice, Inquiry
 
@@ -193,16 +193,16 @@ class Product:
             domains=[domain],
             by=OWNER,
         )
-        run = plan.start_now(self.services, watch)
+        run = planning.start_now(self.services, watch)
         while True:
             inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
             pending_slice = CrawlSlice.objects.filter(crawl=run, state="todo").first()
             if not inquiries and pending_slice is None:
                 break
-            inquire.query_search(self.services, inquiries)
+            search_requests.query_search(self.services, inquiries)
             if pending_slice is not None:
                 crawl.crawl_slice(self.services, pending_slice.pk)
-            plan.plan_crawls(self.services, [run.pk])
+            planning.plan_crawls(self.services, [run.pk])
         run.refresh_from_db()
         return run.pages
 
@@ -241,7 +241,7 @@ class Product:
 
     def rebuild_votes(self) -> None:
         """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""
-        from registry.matches.votes_upkeep import maintain
+        from registry.matches.local_feature_upkeep import maintain
 
         maintain(self.services)
 
@@ -266,11 +266,11 @@ class Product:
         from evidence.verdict.result import State
         from registry.cases.decisions import confirm
         from registry.crawls import crawling
-        from registry.crawls.slice import make_opening
+        from registry.crawls.run_slice import make_opening
         from registry.matches.match import match_pictures
         from registry.models import Capture
         from tests.assets.rows import claim_new_slice, record_sightings
-        from tests.assets.sealed import run_until_sealed, verify
+        from tests.assets.sealed_bundles import run_until_sealed, verify
 
         services, known_cases = self.services, set(owner.cases.values_list("pk", flat=True))
         planned, epoch = claim_new_slice(owner, host)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.common import Row
 from crawler.formats.job import Job, Limits, Politeness, Render, Target
 from crawler.formats.lines import EndLine, PageLine, read_lines
-from tests.assets.scripted import LOREM, SHELL, serve_complete, serve_scripted
+from tests.assets.scripted_pages import LOREM, SHELL, serve_complete, serve_scripted
 from tests.assets.site import Site
 
 SCRIPTED, WHOLE, BUSY = 6, 6, 6

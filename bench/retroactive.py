@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.common import Row
+from bench.end_to_end import WORKS_AT_ONCE, make_works, processor_seconds
 from bench.retrieval import entries_of, real_hashes
-from bench.whole import WORKS_AT_ONCE, make_works, processor_seconds
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN

@@ -357,7 +357,7 @@ def seed(services: "Services", sizes: Sizes) -> None:
     """
     from django.db import connection, transaction
 
-    from registry.members import people
+    from registry.members import accounts
     from registry.models import Owner, Role, User
 
     if Owner.objects.exists():
@@ -365,7 +365,7 @@ def seed(services: "Services", sizes: Sizes) -> None:
     thumbnails = _thumbnails(services)
     with transaction.atomic():
         owner = Owner.objects.create(slug=OWNER, name="Seeded Agency")
-        people.add_member(owner, PERSON, Role.OWNER, PASSWORD, by=PERSON)
+        accounts.add_member(owner, PERSON, Role.OWNER, PASSWORD, by=PERSON)
         User.objects.update(is_staff=True)
         for name, model, rows in Seed(owner.pk, PERSON, sizes, thumbnails, now(), random.Random(1)).tables():
             print(f"  {_copy_rows(model, rows):>9,} {name}", flush=True)

@@ -29,8 +29,8 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from tests.assets.bundles import RECORDS, Scene, append_entry, make_scene, reseal
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.stamping import stamping
 from tests.assets.tampering import read_files, update_bag, write_zip
+from tests.assets.timestamp_authorities import stamping
 
 Files = dict[str, bytes]
 INDEX = "proofs/anchors/index.json"

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from demo.stand_in import StandIn, serving, small_copy
-from evidence.facts.elsewhere import compute_sha1
+from evidence.facts.archive_answers import compute_sha1
 
 HOST: Final = "127.0.0.5"
 DOMAIN: Final = "harbour-prints.example"

@@ -21,7 +21,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import WSGIServer
 from waitress.utilities import Error
 
-from desk.doors import KIB, MAX_REQUEST, MIB
+from desk.access_classes import KIB, MAX_REQUEST, MIB
 from exhibit.errors import ended
 from exhibit.helper import return_freed_memory
 from exhibit.machine import is_full

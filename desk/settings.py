@@ -4,13 +4,13 @@ import gc
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from desk.doors import MAX_TEXT, RATES
+from desk.access_classes import MAX_TEXT, RATES
 from exhibit.config.secrets import secret_key
 from exhibit.files.private import keep_private
 from registry.configuration import load_config
 from registry.services.addresses import REDIS_SECONDS, django_database, redis_url
 from registry.services.mail import django_mail
-from registry.services.same_secrets import check_secrets
+from registry.services.secret_fingerprints import check_secrets
 
 gc.set_threshold(5_000, 10, 10)  # Loaded modules stay; collecting every 700 objects costs a fifth of a start.
 keep_private()  # Applies to the site's processes and all others that use the database.

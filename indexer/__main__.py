@@ -25,10 +25,10 @@ from indexer.compare.wording import as_dict, describe_restrictions, in_words
 from indexer.draw.draw import SUFFIXES, View
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
+from indexer.search.explanation import BREAKS_OFF
 from indexer.search.folders import PictureResult, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
 from indexer.search.search import compare_closely
-from indexer.search.why import BREAKS_OFF
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl

@@ -16,7 +16,7 @@ SUBJECTS_WITH_JOBS = (
     "reports",
     "notifications",
 )
-MODULES_WITH_RECEIVERS = ("cases.assigning", "cases.opening")
+MODULES_WITH_RECEIVERS = ("cases.assignments", "cases.opening")
 """Modules that receive signals: a subject sends a signal where a higher-level subject has to act."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exhibit.errors import WrongUseError
-from registry.words import gettext, gettext_noop
+from registry.translation import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from django.db.models import Model

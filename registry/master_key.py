@@ -17,7 +17,7 @@ from registry.events.models import Webhook
 from registry.keys.models import DocumentKey, SealingKey
 from registry.log.log import submit
 from registry.log.models import LogOpening
-from registry.services.same_secrets import store_next_fingerprint
+from registry.services.secret_fingerprints import store_next_fingerprint
 from registry.services.services import Services
 
 _LOST_HINT = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"

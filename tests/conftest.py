@@ -23,7 +23,7 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import secret_key
 from registry.configuration import load_config
 from registry.services import addresses
-from tests.assets.kept_schema import make_schema
+from tests.assets.stored_schema import make_schema
 from workers.servers.embedded import EmbeddedServers
 
 pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]

@@ -7,7 +7,7 @@ import sys
 
 from exhibit.errors import ended
 from registry.configuration import load_config
-from registry.services.same_secrets import delete_fingerprints
+from registry.services.secret_fingerprints import delete_fingerprints
 from workers.database.schema import migrate
 
 

@@ -25,14 +25,14 @@ def each_minute(services: Services) -> tuple[Task, ...]:
     from registry.cases import recaptures
     from registry.crawls import canaries, revisits
     from registry.events import mail_choices
-    from registry.notices import replies, terms
+    from registry.notices import deadlines, replies
 
     days = services.config.recapture_days
     return (
         partial(due_times.correct_times, days),
         revisits.record_results,
         canaries.record_misses,
-        terms.record_due_events,
+        deadlines.record_due_events,
         replies.record_visit_results,
         partial(recaptures.start_due_visits, now(), days),
         mail_choices.create_missing,
@@ -47,7 +47,7 @@ def do_each_minute(services: Services) -> None:
 def each_hour(services: Services) -> tuple[Task, ...]:
     """Return the hourly jobs for one worker: expired bytes, leftovers of killed processes, ended links."""
     # These modules import image libraries, which must be loaded after the fork.
-    from registry.bundles import links, packages, witness
+    from registry.bundles import links, packages, timestamp_requests
     from registry.retention import expiry
     from registry.works import uploads
     from workers.operations import cleanup
@@ -57,7 +57,7 @@ def each_hour(services: Services) -> tuple[Task, ...]:
         partial(cleanup.sweep, services),
         partial(uploads.delete_idle, services),
         partial(packages.expire_packages, services),
-        partial(witness.complete_timestamps, services),
+        partial(timestamp_requests.complete_timestamps, services),
         partners.delete_old_calls,
         idempotency.delete_old_responses,
         events.delete_old_events,
@@ -70,14 +70,14 @@ def each_hour(services: Services) -> tuple[Task, ...]:
 def each_hour_at_length(services: Services) -> tuple[Task, ...]:
     """Return the hourly jobs that may take hours, such as index repair. They run after the others, in one worker."""
     from registry.alliance import cosigning
-    from registry.matches import index_upkeep, votes_upkeep
+    from registry.matches import index_upkeep, local_feature_upkeep
     from workers.operations import cleanup, updates
 
     return (
         partial(updates.look, services),
         partial(index_upkeep.repair_indexes, services),
         partial(cleanup.look_for_damage, services),
-        partial(votes_upkeep.maintain, services),
+        partial(local_feature_upkeep.maintain, services),
         partial(cosigning.compare_checkpoints, services),  # Last, because partners may be slow.
     )
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.common import Progress, Row, TitledTable
-from bench.edited import Query, open_photo, photos_in
 from bench.matching.answers import Answer, Answers, answer_from
-from bench.matching.questions import Roles, answer_of, roles, run_queries
 from bench.matching.registered import Registered
+from bench.matching.roles import Roles, answer_of, roles, run_queries
 from bench.matching.run import Choice
 from bench.primitives import FAMILIES, PRIMITIVES, Primitive, composed
+from bench.queries import Query, open_photo, photos_in
 from exhibit.types import Decision
 
 STRENGTHS = (0.3, 0.7)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from bench import pairs
 from bench.common import Progress, Row, TitledTable
-from bench.edited import copy_queries, photos_in, unrelated_queries
 from bench.matching import sizes, tables
 from bench.matching.answers import Answer, Answers, answer_from
 from bench.matching.peers import LoadedPicture, Retriever, missing_peers, peers
-from bench.matching.questions import Folders, Roles, answer_of, roles, run_queries
 from bench.matching.registered import Registered
+from bench.matching.roles import Folders, Roles, answer_of, roles, run_queries
+from bench.queries import copy_queries, photos_in, unrelated_queries
 from indexer.edits import EDITS
 from indexer.picture.spaces import PIPELINE
 

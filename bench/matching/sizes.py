@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from bench.common import Progress, Row, processor_seconds, run_each
-from bench.edited import open_photo
 from bench.matching.peers import LoadedPicture, Retriever
 from bench.matching.registered import Registered
+from bench.queries import open_photo
 from indexer.picture.features import compute_fingerprints
 from indexer.picture.spaces import STORED_LOCAL_FEATURES, WORK_PARTS
 

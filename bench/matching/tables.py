@@ -9,7 +9,7 @@ import numpy as np
 from bench.common import Row
 from bench.matching.answers import Answer
 from bench.matching.peers import Retriever
-from exhibit.comparison.confidence import upper_bound
+from exhibit.comparison.rate_bounds import upper_bound
 from indexer.edits import DESIGN, FURTHER
 
 DRAWS = 1000

@@ -13,11 +13,11 @@ import numpy as np
 
 from bench import exposures
 from bench.common import Progress
-from bench.edited import photos_in
 from bench.matching.answers import Answers, lines
-from bench.matching.questions import Roles, roles, run_queries
 from bench.matching.registered import Registered
+from bench.matching.roles import Roles, roles, run_queries
 from bench.matching.run import Choice
+from bench.queries import photos_in
 from bench.weighing import pairs, questions
 from bench.weighing.pairs import Kind, MeasuredQuery, Pair, measured_from
 from bench.weighing.questions import LookAlikes, Question

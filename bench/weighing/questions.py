@@ -9,11 +9,11 @@ from itertools import cycle
 from pathlib import Path
 
 from bench import exposures
-from bench.edited import Query, copy_of, open_photo, overlay_pairs, unrelated_queries
 from bench.matching import compositions
 from bench.matching.peers import LoadedPicture
-from bench.matching.questions import Roles
+from bench.matching.roles import Roles
 from bench.primitives import FAMILIES
+from bench.queries import Query, copy_of, open_photo, overlay_pairs, unrelated_queries
 from bench.weighing.pairs import CHAINS, EDITS, Kind
 from exhibit.files.delimited import records
 from indexer.edits import EDITS as EVERY_EDIT, OVERLAYS, PAGES, apply

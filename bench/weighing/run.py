@@ -10,8 +10,8 @@ import numpy as np
 from bench.common import TitledTable
 from bench.matching.run import print_status
 from bench.weighing import measuring
+from bench.weighing.evaluation import tables
 from bench.weighing.fitting import Fitting, document
-from bench.weighing.judging import tables
 from bench.weighing.measuring import Plan, load_measurements
 from indexer.compare.weighing import Provenance
 from indexer.picture.spaces import PIPELINE

@@ -336,11 +336,11 @@ def _actor(desk: Desk, member: str | None, owner_slug: str | None) -> "Actor":
     """The caller: a member in their role, or the operator."""
     from desk.api.common.auth import Actor
     from registry import models, scoped
-    from registry.members import people
+    from registry.members import accounts
 
     owners = models.Owner.objects.order_by("pk")
     if member is not None:
-        user = people.get_user(member)
+        user = accounts.get_user(member)
         by = f"{user.get_username()} (command line)"
         return Actor(user, by, f"user:{user.pk}", scoped.owners_of(user), None)
     if owner_slug is not None:

@@ -95,7 +95,7 @@ def calibrate_command(
         return
     if folder is None:
         raise WrongUseError("No folder was given.", hint="Add --folder DIR, or --join FILE --out FILE.")
-    from indexer.calibration import calibrate, kept, measure
+    from indexer.calibration import calibrate, filed_pairs, measure
 
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
@@ -116,7 +116,7 @@ def calibrate_command(
     if counts is not None:
         write_file(counts, accuracy.sign_counts(desk.services, outcome, list_photographs=not without_list))
     calibrations.activate(outcome.calibration, by=person())
-    outcome = replace(outcome, kept=tuple(calibrate.measure_filed_pairs(kept.FiledPairs(desk.config.data_dir))))
+    outcome = replace(outcome, kept=tuple(calibrate.measure_filed_pairs(filed_pairs.FiledPairs(desk.config.data_dir))))
     shutil.rmtree(scratch, ignore_errors=True)  # the measurements contain a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
@@ -181,7 +181,7 @@ def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) ->
     desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
-    from registry.log.own_log import get_log
+    from registry.log.local_log import get_log
 
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     calibrations_given = []

@@ -81,11 +81,11 @@ def compare_command(
     desk = open_desk()
     owner = desk.owner(named)
     from registry import scoped
-    from registry.cases import found_copies
+    from registry.cases import found_pictures
     from registry.log import audit_log
 
     row, data = scoped.case(owner, case), read_picture(work, desk.services.limits.max_bytes)
-    copies = found_copies.load_found_pictures(desk.services, row, Digest.of(data))
+    copies = found_pictures.load_found_pictures(desk.services, row, Digest.of(data))
     audit_log.log_access(audit_log.Evidence.CASE, audit_log.AccessKind.VIEWED, owner, by=person(), case=case)
     for place, (url, copy) in enumerate(copies.items(), 1):
         each = {
@@ -104,12 +104,12 @@ def _compare(work: Path, picture: Path, drawings: dict[str, Path | None], *, as_
     from exhibit.comparison import calibration as calibrations
     from indexer.calibration import shipped
     from indexer.compare import change as changes, wording
-    from indexer.search import derived, search
+    from indexer.search import adaptations, search
     from registry.bundles import sentences
 
     (registered, original), (found_data, found_features) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()
-    verification = derived.add_survival(
+    verification = adaptations.add_survival(
         found_features, original, search.compare_closely(found_features, lambda: found_data, original)
     )
     result = calibrations.calibrated(verification, calibration)

@@ -20,9 +20,9 @@ def join_installation(*, url: str, token: str) -> None:
     Operators create tokens: exhibit api POST /operator/contributors --field name=NAME
     """
     from registry import configuration
-    from registry.edge import helping
+    from registry.edge import client
 
     pictures = 0
-    for brought in helping.help_installation(configuration.load_config(), url, token):
+    for brought in client.help_installation(configuration.load_config(), url, token):
         pictures += brought
         note(f"{counted(pictures, 'picture')} processed.")

@@ -21,7 +21,7 @@ from desk.cli.common.show import counted, note, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
-    from indexer.search import prints
+    from indexer.search import fingerprint_file
 
 MAX_BYTES = 1 << 30
 
@@ -37,39 +37,39 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
     picture, so send it only to an installation that you trust. Register it there with `exhibit work add FILE`. Pictures
     that are too similar to many others cannot be registered this way: they are listed, and the command exits with 4.
     """
-    from indexer.search import prints
+    from indexer.search import fingerprint_file
 
-    pictures: list[prints.StatedPicture] = []
+    pictures: list[fingerprint_file.StatedPicture] = []
     failed = []
     for file in tracked(pictures_in(paths), "Measuring"):
         try:
             pictures.append(_told(file.name, file.path))
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
-    if len(pictures) > prints.MAX_WORKS:
+    if len(pictures) > fingerprint_file.MAX_WORKS:
         raise WrongUseError(
-            f"A file can contain {prints.MAX_WORKS:,} works.", hint="Split the pictures into several files."
+            f"A file can contain {fingerprint_file.MAX_WORKS:,} works.", hint="Split the pictures into several files."
         )
     if pictures:
         with written_whole(out) as temporary:
-            content = prints.StatedFile(works=tuple(pictures))
+            content = fingerprint_file.StatedFile(works=tuple(pictures))
             temporary.write(content.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
     _tell(out, pictures, failed, left_out_of(paths), as_json=as_json)
     if failed or not pictures:
         finish(ExitCode.INCOMPLETE)
 
 
-def _told(name: str, path: Path) -> "prints.StatedPicture":
+def _told(name: str, path: Path) -> "fingerprint_file.StatedPicture":
     from indexer.picture import features
-    from indexer.search import prints
+    from indexer.search import fingerprint_file
 
     data = read_picture(path, MAX_BYTES)
-    return prints.StatedPicture.from_features(name, len(data), features.extract(data))
+    return fingerprint_file.StatedPicture.from_features(name, len(data), features.extract(data))
 
 
 def _tell(
     out: Path,
-    pictures: "Sequence[prints.StatedPicture]",
+    pictures: "Sequence[fingerprint_file.StatedPicture]",
     failed: Sequence[dict[str, str]],
     skipped: Sequence[LeftOut],
     *,

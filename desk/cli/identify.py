@@ -145,7 +145,7 @@ def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
 
 
 def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
-    from indexer.search import why as explaining
+    from indexer.search import explanation as explaining
 
     for result in results:
         if result.error is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crawler.crawling.files import InFile
     from crawler.lists import files, line
     from registry import models
-    from registry.crawls import forecasts, ingest, lists
+    from registry.crawls import forecasts, list_ingestion, url_lists
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
@@ -83,19 +83,19 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         raise WrongUseError("No list was given.", hint="Enter files, folders, or --bucket URL.")
     desk = open_desk()
     from crawler.lists import files
-    from registry.crawls import forecasts, ingest, lists, plan, watching
+    from registry.crawls import forecasts, list_ingestion, planning, url_lists, watch_settings
 
     sources = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     filters = _wanted(given)
     of = desk.owner(named)
     with _stopped_by_signals() as stopping:
-        watch = None if given["dry_run"] else lists.get_or_create_watch(of, given["name"], by=person())
-        hosts = forecasts.Hosts.at_pace(lists.get_politeness(of, given["name"]))
+        watch = None if given["dry_run"] else url_lists.get_or_create_watch(of, given["name"], by=person())
+        hosts = forecasts.Hosts.at_pace(url_lists.get_politeness(of, given["name"]))
 
         def given_up() -> bool:
             return bool(stopping)
 
-        order = ingest.IngestOptions(
+        order = list_ingestion.IngestOptions(
             watch, filters, desk.services.guard, given["column"], given["kind"], given_up, hosts
         )
         reads = _read(sources, order, given["skipped"])
@@ -114,8 +114,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     if given["dry_run"] and not as_json:
         tell_forecast(hosts if sources.lists else None, counted_files)
     if watch is not None:
-        crawl = watching.get_running_crawl(watch)
-        plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
+        crawl = watch_settings.get_running_crawl(watch)
+        planning.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.workers_run:
             note(f"No worker is running. Start them: exhibit up; or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
@@ -153,19 +153,21 @@ def _wanted(options: Json) -> "line.LineFilter":
     )
 
 
-def _read(sources: "files.Found", order: "ingest.IngestOptions", skipped: TextIO | None) -> list["ingest.ListProgress"]:
+def _read(
+    sources: "files.Found", order: "list_ingestion.IngestOptions", skipped: TextIO | None
+) -> list["list_ingestion.ListProgress"]:
     """Read the lists; tells on standard error how far it is, and writes what is left out.
 
     Where standard error is a terminal, one line is written over and over, else a line now and then.
     """
     from crawler.lists import line
-    from registry.crawls import ingest
+    from registry.crawls import list_ingestion
 
-    reads: dict[Path, ingest.ListProgress] = {}
+    reads: dict[Path, list_ingestion.ListProgress] = {}
     live, last_shown = sys.stderr.isatty(), 0.0
     if skipped is not None:
         skipped.write(csv_text([("file", "reason", "address", "sentence")]))
-    for result, left_out in ingest.ingest(sources.lists, order):
+    for result, left_out in list_ingestion.ingest(sources.lists, order):
         reads[result.path] = result
         ended = bool(result.problem or result.row.whole)
         if live or ended or time.monotonic() - last_shown > TOLD_EVERY:
@@ -179,7 +181,7 @@ def _read(sources: "files.Found", order: "ingest.IngestOptions", skipped: TextIO
     return list(reads.values())
 
 
-def _so_far(result: "ingest.ListProgress") -> str:
+def _so_far(result: "list_ingestion.ListProgress") -> str:
     row = result.row
     if row.whole and row.lines == result.before:
         return f"imported before, {counted(row.lines, 'row')}"
@@ -194,17 +196,17 @@ def _so_far(result: "ingest.ListProgress") -> str:
     return ", ".join(parts) + (f". {result.problem}" if result.problem else "")
 
 
-def _by_number(skipped: Mapping[str, "lists.Skipped"]) -> list[tuple[str, "lists.Skipped"]]:
+def _by_number(skipped: Mapping[str, "url_lists.Skipped"]) -> list[tuple[str, "url_lists.Skipped"]]:
     return sorted(skipped.items(), key=lambda entry: (-entry[1][0], entry[0]))
 
 
 def _archives(desk: Desk, of: "models.Owner", name: str, sources: "files.Found") -> str:
     """Let web archives be read; returns what is to be said of it."""
-    from registry.crawls import plan
+    from registry.crawls import planning
 
     if not sources.archives:
         return ""
-    watch, crawl = plan.read_archives(desk.services, of, f"{name} archives", sources.archives, by=person())
+    watch, crawl = planning.read_archives(desk.services, of, f"{name} archives", sources.archives, by=person())
     return f"Web archives: {'added to' if crawl else 'already in'} the watch {watch.name}."
 
 
@@ -274,16 +276,16 @@ def _left_out(sources: "files.Found") -> dict[str, Json]:
     }
 
 
-def _tell(reads: Sequence["ingest.ListProgress"], archives: str, left_out: Mapping[str, Json]) -> None:
+def _tell(reads: Sequence["list_ingestion.ListProgress"], archives: str, left_out: Mapping[str, Json]) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
     from crawler.lists import line
-    from registry.crawls import lists
+    from registry.crawls import url_lists
 
     lines, kept_count = sum(result.row.lines for result in reads), sum(result.row.kept for result in reads)
     say(f"{counted(lines, 'row')}: {kept_count:,} imported, {lines - kept_count:,} skipped.")
     rows = [
         (count, line.REASONS[reason], " ".join(map(short, examples)))
-        for reason, (count, examples) in _by_number(lists.merge_skipped(result.row.skipped for result in reads))
+        for reason, (count, examples) in _by_number(url_lists.merge_skipped(result.row.skipped for result in reads))
     ]
     if rows:
         table(("rows", "reason", "examples"), rows)
@@ -295,7 +297,7 @@ def _tell(reads: Sequence["ingest.ListProgress"], archives: str, left_out: Mappi
         note(f"{counted(group['files'], 'file or folder', 'files or folders')} skipped ({names}). {group['sentence']}")
 
 
-def _as_json(result: "ingest.ListProgress") -> dict[str, Json]:
+def _as_json(result: "list_ingestion.ListProgress") -> dict[str, Json]:
     from crawler.lists import line
 
     skipped = {

@@ -29,8 +29,8 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     """
     open_desk()
     from desk.schemas import owners as schemas
-    from registry.members import people
+    from registry.members import accounts
 
-    owner = people.add_owner(name, slug=slug, contact=contact, by=person())
+    owner = accounts.add_owner(name, slug=slug, contact=contact, by=person())
     message = f"Added {owner.name}. Use --owner {owner.slug} in commands."
     tell(schemas.Owner.from_row(owner), message, as_json=as_json)

@@ -85,7 +85,7 @@ def _work_or_why() -> tuple[dict[str, Any], str]:
 def _work() -> dict[str, Any]:
     """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
     desk = open_desk()
-    from registry.log.own_log import get_log
+    from registry.log.local_log import get_log
     from workers.operations import background, backlog
 
     return {

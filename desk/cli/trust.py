@@ -68,7 +68,7 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
     from evidence.verdict import trust as lists
     from registry.alliance import partners
     from registry.log.anchors import get_anchor_configs
-    from registry.log.own_log import get_log
+    from registry.log.local_log import get_log
 
     development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE

@@ -36,14 +36,14 @@ def add_user(*, email: str, named: str | None, role: str | None, generate: bool)
     Reset the password of an account: exhibit api POST /operator/passwords --field email=EMAIL
     """
     owner = open_desk().owner(named)
-    from registry.members import people
+    from registry.members import accounts
 
     if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
         say(f"{email} already has the role {present.role} for {owner.name}. To change it, add --role.")
         return
-    password = None if people.is_user(email) else _password(generate=generate)
+    password = None if accounts.is_user(email) else _password(generate=generate)
     new_role = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
-    people.add_member(owner, email, new_role, password, by=person())
+    accounts.add_member(owner, email, new_role, password, by=person())
     say(f"{email} has the role {new_role} for {owner.name}.")
     if generate and password is not None:
         say(f"Password, shown only once: {password}")

@@ -119,15 +119,15 @@ def _results(
     from indexer.search import processes
 
     jobs = jobs or max(1, min(os.cpu_count() or 1, len(places) // REPAYS))
-    multiprocessing.set_forkserver_preload(["evidence.verify.packages", "registry.bundles.remaking"])
+    multiprocessing.set_forkserver_preload(["evidence.verify.packages", "registry.bundles.verifier_drawings"])
     return processes.run_in_processes(jobs, (_verifier, trust), _verified, places)
 
 
 def _verifier(trust: "lists.Trust") -> "verifiers.Verifier":
     from evidence.verify import verifier as verifiers
-    from registry.bundles import remaking
+    from registry.bundles import verifier_drawings
 
-    return verifiers.Verifier(trust, remaking.MAKERS)
+    return verifiers.Verifier(trust, verifier_drawings.MAKERS)
 
 
 def _verified(

@@ -17,7 +17,7 @@ from exhibit.types import Json
 
 if TYPE_CHECKING:
     from registry import models
-    from registry.crawls.watching import Subjects
+    from registry.crawls.watch_settings import Subjects
 
 SEARCH = "search"
 SEARCHES = "Image search or marketplace; list them with `exhibit api GET searches`."
@@ -82,10 +82,10 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     desk = open_desk()
     from desk.schemas import watches as schemas
     from desk.texts import schedules
-    from registry.crawls import captures, search_keys, watches
+    from registry.crawls import archive_captures, search_keys, watches
 
     settings = {"budget": options.budget(given), **options.subjects(given)}
-    domains = captures.make_subjects(given["domains"], given["since"], given["until"])
+    domains = archive_captures.make_subjects(given["domains"], given["since"], given["until"])
     if given["dry_run"]:
         _tell_beforehand(desk, sources, given, domains)
     if names:
@@ -120,10 +120,10 @@ def _tell_beforehand(
     """Print what lists, files and archives contain; raises ``WrongUseError`` for sources that need a visit."""
     from desk.cli.ingest import count_archives, tell_forecast
     from desk.texts import schedules
-    from registry.crawls import captures, forecasts, watching
+    from registry.crawls import archive_captures, forecasts, watch_settings
 
     listed = [address for kind, address in sources if kind == "list"]
-    files = [(kind, Path(address)) for kind, address in sources if kind in watching.FILE_KINDS]
+    files = [(kind, Path(address)) for kind, address in sources if kind in watch_settings.FILE_KINDS]
     if not (settings["searches_asked"] or settings["archives"] or listed or files):
         hint = "--dry-run works with --search, --archive, --list, --folder and --warc."
         raise WrongUseError("The size of a site is unknown before its first crawl.", hint=hint)
@@ -131,7 +131,7 @@ def _tell_beforehand(
     hosts.add(listed)
     tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
     if settings["archives"]:
-        estimates = captures.estimate(desk.services, settings["archives"], options.budget(settings), domains)
+        estimates = archive_captures.estimate(desk.services, settings["archives"], options.budget(settings), domains)
         for line in schedules.describe_captures(estimates):
             say(line)
 
@@ -164,15 +164,15 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     desk = open_desk()
     owner = desk.owner(named)
     from registry import scoped
-    from registry.crawls import plan, revisits, watching
+    from registry.crawls import planning, revisits, watch_settings
 
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
         hint = f"Resume it first: exhibit api POST watches/{watch.number}/resume"
         raise WrongUseError(f"The watch {name} is paused.", hint=hint)
-    under_way = watching.get_running_crawl(watch)
+    under_way = watch_settings.get_running_crawl(watch)
     check_crawling(desk.config)
-    crawl = plan.start_now(desk.services, watch, everything=everything)
+    crawl = planning.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
         later = " The next one requests all pages." if everything else ""
         note(f"Crawl {crawl.number} of {name} is already in progress.{later}")
@@ -227,11 +227,11 @@ def _show_proposals(watch: "models.Watch") -> None:
 
 def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Print which searches cannot be used, and what they need."""
-    from registry.crawls import search_keys, search_services, watching
+    from registry.crawls import search_keys, search_services, watch_settings
 
     reasons = {"no-key": "{} has no key", "no-consent": "{} has no consent to receive copies of your works"}
     services = search_services.load_services(desk.config)
-    for name in [name for kind, name in watching.list_sources(watch) if kind == SEARCH and name in services]:
+    for name in [name for kind, name in watch_settings.list_sources(watch) if kind == SEARCH and name in services]:
         if why := search_keys.get_obstacle(desk.services, watch.owner, name, services[name]):
             note(f"{reasons[why].format(name)}, so it is not used: exhibit api PUT searches/{name}/{REMEDIES[why]}")
 

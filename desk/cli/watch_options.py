@@ -161,7 +161,7 @@ def words(given: Mapping[str, Any]) -> list[str]:
 
 
 def subjects(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Queries and works of a search, as in :class:`registry.crawls.watching.Subjects`."""
+    """Queries and works of a search, as in :class:`registry.crawls.watch_settings.Subjects`."""
     search_terms = None if given["words"] is None else words(given)
     return {"words": search_terms, "works": works(given), "newest": given["newest"]}
 

@@ -17,7 +17,7 @@ from exhibit.types import Decision, Json
 from registry.configuration import load_config
 
 if TYPE_CHECKING:
-    from indexer.search import why as explaining
+    from indexer.search import explanation as explaining
 
 KEEP = "Save the pair for `exhibit calibrate`, as a copy or as different pictures."
 
@@ -34,26 +34,28 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
     ORIGINAL is a file or the number of a work. For a work, COPY is searched for among all works of the owner. No case
     is changed. Exits with 0 if COPY matches, 1 if it does not.
     """
-    from indexer.calibration import kept
-    from indexer.search import why as explaining
+    from indexer.calibration import filed_pairs
+    from indexer.search import explanation as explaining
 
     data, about, before = read_picture(copy, MAX_BYTES), f"{Path(original).name} / {copy.name}", list[int]()
     if Path(original).is_file():
         registered, features = measured_file(Path(original))
         explained = explaining.explain(data, {0: features})
         if keep is not None:
-            pairs = kept.FiledPairs(load_config().data_dir)
-            pairs.add(registered, data, kept.Judgement(keep), explained, about=about, by=person())
+            pairs = filed_pairs.FiledPairs(load_config().data_dir)
+            pairs.add(registered, data, filed_pairs.Judgement(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
         from registry import scoped
-        from registry.matches import why
+        from registry.matches import explanations
 
         work = scoped.work(desk.owner(named), int(original))
-        explained = why.explain_search(desk.services, work, data)
-        before = why.list_preceding_works(work, explained)
+        explained = explanations.explain_search(desk.services, work, data)
+        before = explanations.list_preceding_works(work, explained)
         if keep is not None:
-            why.store_pair(desk.services, work, explained, data, kept.Judgement(keep), name=copy.name, by=person())
+            explanations.store_pair(
+                desk.services, work, explained, data, filed_pairs.Judgement(keep), name=copy.name, by=person()
+            )
     else:
         raise WrongUseError(
             f"{original} is neither a file nor the number of a work.", hint="List works: exhibit api GET works"

@@ -92,17 +92,17 @@ def add_works(
         raise WrongUseError(f"No pictures found.{skipped_text}", hint="Enter picture files, or folders with pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
-    from registry.works import registration, tables
+    from registry.works import registration, work_tables
 
     if hint := no_room(desk.config):
         raise RefusedError("The disk is full.", reason="disk", hint=hint)
     of = desk.owner(named)
     columns = columns_of(of, ColumnMapping.Kind.WORKS, named_columns)
-    table: tables.WorksTable | None = None
+    table: work_tables.WorksTable | None = None
     if csv_file is not None:
         with reading_table(), columns.remember_after(by=person()):
-            table = tables.parse_works_table(
-                csv_file.name, tables.read_table_bytes(csv_file), columns,
+            table = work_tables.parse_works_table(
+                csv_file.name, work_tables.read_table_bytes(csv_file), columns,
                 is_ignored=left_out_by(unused), encoding=python_name(encoding), skips_invalid=skip_rows,
             )  # fmt: skip
     declarations: Mapping[str, DeclaredWork] = table or {}
@@ -119,7 +119,7 @@ def add_works(
         *(name for name, _ in registered),
         *(failure["file"] for failure in failed),
     ]
-    without_file = tables.list_missing_files(declarations, names)
+    without_file = work_tables.list_missing_files(declarations, names)
     answer = {"works": works, "failed": failed, "rows_without_file": without_file}
     answer |= {"rows_unused": _unused(registered, declarations), **left_out_as_json(skipped_files)}
     skipped = () if table is None else table.interpretation.skipped
@@ -141,8 +141,8 @@ def _registered(
     metadata: bool,
 ) -> Iterator[tuple[str, "registration.RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
-    from indexer.search import prints as stated_prints
-    from registry.works import prefetch, registration, stated
+    from indexer.search import fingerprint_file as stated_prints
+    from registry.works import fingerprint_registration, prefetch, registration
 
     stating = [file for file in files if file.path.suffix.lower() == STATED_SUFFIX]
     for file in stating:
@@ -151,7 +151,9 @@ def _registered(
         except RefusedError as error:
             yield file.name, error
         else:
-            yield from stated.register_all(desk.services, of, tracked(prints, "Registering"), declarations)
+            yield from fingerprint_registration.register_all(
+                desk.services, of, tracked(prints, "Registering"), declarations
+            )
     files = [file for file in files if file not in stating]
     with prefetch.measure_ahead(desk.config, [file.path for file in files]) as wait:
         for file in tracked(files, "Registering"):
@@ -178,25 +180,25 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 
 
 def _new_work(file: Given, declarations: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
-    from registry.works import registration, tables
+    from registry.works import registration, work_tables
 
-    line = tables.find_declaration(declarations, file.name)
-    return registration.NewWork(line or DeclaredWork(), tables.normalise_name(file.name), metadata)
+    line = work_tables.find_declaration(declarations, file.name)
+    return registration.NewWork(line or DeclaredWork(), work_tables.normalise_name(file.name), metadata)
 
 
 def _unused(
     registered: "Sequence[tuple[str, registration.RegistrationResult]]", declarations: "Mapping[str, DeclaredWork]"
 ) -> list[dict[str, Any]]:
     """Lines that say something else than a work that was registered already, and in which columns."""
-    from registry.works import tables
+    from registry.works import work_tables
 
     known_works = [(name, result.work) for name, result in registered if not result.new]
     lines = [
         (name, work, line)
         for name, work in known_works
-        if (line := tables.find_declaration(declarations, name)) is not None
+        if (line := work_tables.find_declaration(declarations, name)) is not None
     ]
-    unused = [(name, work.number, tables.list_differences(line, work.declared)) for name, work, line in lines]
+    unused = [(name, work.number, work_tables.list_differences(line, work.declared)) for name, work, line in lines]
     return [{"file": name, "work": number, "columns": columns} for name, number, columns in unused if columns]
 
 

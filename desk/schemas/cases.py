@@ -15,11 +15,11 @@ from registry import models
 from registry.bundles.facts import QUESTIONS, elsewhere_of
 from registry.bundles.sentences import FINGERPRINTS_ONLY
 from registry.cases import recaptures
-from registry.cases.also_shown import find_other_works
 from registry.cases.history import render_english
+from registry.cases.other_works import find_other_works
 from registry.cases.places import place_key, places_of, rows_of
 from registry.matches import calibrations
-from registry.notices.claims import check_cases
+from registry.notices.claim_check import check_cases
 
 
 class CaseWork(Answer):

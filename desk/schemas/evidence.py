@@ -136,11 +136,11 @@ class Bundle(BundleSummary):
     @classmethod
     def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
         """What outside witnesses have answered."""
-        from registry.bundles import proofs, witnessed
+        from registry.bundles import proofs, timestamp_status
 
         receipts = [proofs.timestamps_of(row) if row.seal_digest is not None else () for row in rows]
         counts = [
-            witnessed.count_timestamps(bundle_receipts, settings.CONFIG.witnesses_needed)
+            timestamp_status.count_timestamps(bundle_receipts, settings.CONFIG.witnesses_needed)
             for bundle_receipts in receipts
         ]
         return [

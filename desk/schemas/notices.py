@@ -10,11 +10,11 @@ from desk.schemas.base import NOON, Answer, Hex, Moment
 from desk.texts import claims
 from registry import models
 from registry.notices.checker import list_gap_sentences
-from registry.notices.claims import Check, check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.claim_check import Check, check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import build_items, build_letter
 from registry.notices.mail import is_in_doubt
 from registry.notices.notices import UNSENT_STATES
-from registry.notices.refuted import list_refuting_visits
+from registry.notices.refuted_takedowns import list_refuting_visits
 from registry.notices.signing import TEXT_NAME, load_file
 from registry.services.services import Services
 

@@ -11,7 +11,7 @@ from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, Hex, Mom
 from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import describe_masks
-from desk.texts.past import relation_in_words
+from desk.texts.past_searches import relation_in_words
 from registry import models, scoped
 from registry.works.ownership import PROBLEMS, assess_terms
 from registry.works.relations import list_related

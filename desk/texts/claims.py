@@ -10,7 +10,7 @@ from crawler.reading.statements import What
 from desk.texts import cases, ownership
 from registry.cases.licence_check import Gap, Obstacle
 from registry.models import Case, Owner
-from registry.notices.claims import Check, Kind, Point
+from registry.notices.claim_check import Check, Kind, Point
 
 SENTENCES = {
     Kind.LEDGER: gettext_lazy(

@@ -11,7 +11,7 @@ from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.periods import earliest
-from registry.bundles.witnessed import TimestampCount
+from registry.bundles.timestamp_status import TimestampCount
 from registry.cases.places import Place
 from registry.models import Bundle, Capture, Case, StepState
 

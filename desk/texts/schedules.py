@@ -14,12 +14,12 @@ from desk.texts.numbers import format_duration, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.sentences import to_plain
 from exhibit.types import Money
-from registry.crawls import captures as archived
+from registry.crawls import archive_captures as archived
 from registry.crawls.budgets import MONTH, RENDERING, RUN, get_visits_today, parse_limits
 from registry.crawls.forecasts import Hosts
 from registry.crawls.schedules import DAY, WEEK, load_time_of_day
 from registry.crawls.search_keys import Estimate
-from registry.crawls.watching import is_unscheduled
+from registry.crawls.watch_settings import is_unscheduled
 from registry.models import Watch
 
 if TYPE_CHECKING:

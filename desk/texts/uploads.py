@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from exhibit.files import delimited
 from registry.models import StepState, UploadFile
 from registry.works.spreadsheets import TableInterpretation
-from registry.works.tables import list_differences, parse_declaration
+from registry.works.work_tables import list_differences, parse_declaration
 
 PROBLEMS = {
     "empty": gettext_lazy("The file is empty."),

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from desk.web.account import second_factors, urls as account
 from desk.web.cases import urls as cases
-from desk.web.common.above import shortened_patterns
+from desk.web.common.shortened_urls import shortened_patterns
 from desk.web.downloads import urls as downloads
 from desk.web.licences import urls as licences
 from desk.web.middleware import reader

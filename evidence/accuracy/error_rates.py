@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from exhibit.comparison.confidence import interval_at_any_time
+from exhibit.comparison.rate_bounds import interval_at_any_time
 from exhibit.entries import DECISION_VERSION
 from exhibit.types import CaseDecision, Decision
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from evidence.bundle import bag
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH
-from evidence.facts.backing import BACKINGS, WORDS
+from evidence.facts.field_origins import BACKINGS, WORDS
 from evidence.formats import container
 from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
 from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX

@@ -15,9 +15,9 @@ from typing import Any
 from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
+from evidence.facts.archive_answers import ArchiveAnswers
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
-from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
 from evidence.formats.codec import Bytes32, get_default, get_format, list_optional_fields, to_plain

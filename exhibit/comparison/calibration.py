@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
-from exhibit.comparison.confidence import per_million, upper_bound, upper_bound_at_any_time
+from exhibit.comparison.rate_bounds import per_million, upper_bound, upper_bound_at_any_time
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError

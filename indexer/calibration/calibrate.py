@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import Calibration
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
-from indexer.calibration.kept import FiledPairs, Judgement
+from indexer.calibration.filed_pairs import FiledPairs, Judgement
 from indexer.calibration.measure import (
     NEAREST,
     OVERLAY,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
-from exhibit.comparison.confidence import odds_words
+from exhibit.comparison.rate_bounds import odds_words
 from exhibit.types import Decision, Json, Verification
 from indexer.compare.change import MIN_MISSING_SHARE, SAME_SIZE, STRETCH, Change, Place, derive_change
 from indexer.layout.information import COMPOSED

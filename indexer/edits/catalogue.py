@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from indexer.edits import copies, framing, laid_over, placed, screens, tones
+from indexer.edits import copies, framing, overlays, placement, screens, tones
 from indexer.edits.scene import Change, Scene
 
 ORIENTATION_TAG = 0x0112
@@ -69,11 +69,9 @@ def _chain(*changes: Change, quality: int) -> Change:
     return change
 
 
-captioned_crop = _chain(
-    framing.crop(0.6), tones.jitter_colours, laid_over.add_captions, framing.resize(0.6), quality=40
-)
-mirrored_meme = _chain(framing.mirror, framing.crop(0.7), laid_over.meme, laid_over.add_stickers, quality=50)
-repost = _chain(framing.mirror, framing.crop(0.85), tones.apply_filter, laid_over.add_captions, quality=55)
+captioned_crop = _chain(framing.crop(0.6), tones.jitter_colours, overlays.add_captions, framing.resize(0.6), quality=40)
+mirrored_meme = _chain(framing.mirror, framing.crop(0.7), overlays.meme, overlays.add_stickers, quality=50)
+repost = _chain(framing.mirror, framing.crop(0.85), tones.apply_filter, overlays.add_captions, quality=55)
 """Mirrored, zoomed in a little, filtered and captioned, as by accounts that evade simple checks."""
 
 
@@ -85,13 +83,13 @@ def any_four(scene: Scene) -> Image.Image:
         framing.mirror,
         framing.rotate(chance.uniform(-25, 25)),
         tones.jitter_colours,
-        laid_over.add_stickers,
+        overlays.add_stickers,
         framing.perspective(0.12),
         tones.add_noise(12),
-        placed.place_on_background(0.55),
+        placement.place_on_background(0.55),
         tones.blur(1.2),
         tones.to_grey,
-        laid_over.add_watermark,
+        overlays.add_watermark,
     ]
     changes = chance.sample(pool, 4)
     return _chain(*changes, quality=chance.randint(25, 60))(scene)
@@ -128,10 +126,10 @@ _DESIGN = (
     Edit("rot5", framing.rotate(5)),
     Edit("rot90", framing.transpose(Image.Transpose.ROTATE_90)),
     Edit("rot180", framing.transpose(Image.Transpose.ROTATE_180)),
-    Edit("text", laid_over.add_captions),
-    Edit("emoji", laid_over.add_stickers),
-    Edit("bg40", placed.place_on_background(0.4)),
-    Edit("collage4", placed.collage(2, 2, (400, 300), 10)),
+    Edit("text", overlays.add_captions),
+    Edit("emoji", overlays.add_stickers),
+    Edit("bg40", placement.place_on_background(0.4)),
+    Edit("collage4", placement.collage(2, 2, (400, 300), 10)),
     Edit("webpage", screens.web_page),
     Edit("jitter", tones.jitter_colours),
     Edit("gray", tones.to_grey),
@@ -139,8 +137,8 @@ _DESIGN = (
     Edit("sharpen", tones.sharpen),
     Edit("border", framing.add_border),
     Edit("persp", framing.perspective(0.18)),
-    Edit("watermark", laid_over.add_watermark),
-    Edit("meme", laid_over.meme),
+    Edit("watermark", overlays.add_watermark),
+    Edit("meme", overlays.meme),
     Edit("chain0", captioned_crop),
     Edit("chain1", mirrored_meme),
     Edit("chain2", any_four),
@@ -152,7 +150,7 @@ _FURTHER = (
     Edit("chat", screens.chat),
     Edit("square", framing.square),
     Edit("banner", framing.banner),
-    Edit("advert", laid_over.make_advert),
+    Edit("advert", overlays.make_advert),
     Edit("avatar", framing.avatar),
     Edit("rounded", framing.round_corners),
     Edit("thumb120", framing.thumbnail),
@@ -177,17 +175,17 @@ _FURTHER = (
     Edit("motion", tones.blur_motion),
     Edit("upscale", tones.upscale),
     Edit("bokeh", tones.bokeh),
-    Edit("sticker", laid_over.add_big_sticker),
-    Edit("news", laid_over.lower_third),
-    Edit("film", laid_over.add_subtitles),
-    Edit("mosaic", laid_over.add_mosaic),
-    Edit("inset", placed.inset),
-    Edit("facecam", placed.add_inset),
-    Edit("wall", placed.place_on_wall),
-    Edit("cutout", placed.cut_out_outline),
-    Edit("beside", placed.place_beside),
-    Edit("panels3", placed.panels),
-    Edit("collage9", placed.collage(3, 3, (300, 300), 6)),
+    Edit("sticker", overlays.add_big_sticker),
+    Edit("news", overlays.lower_third),
+    Edit("film", overlays.add_subtitles),
+    Edit("mosaic", overlays.add_mosaic),
+    Edit("inset", placement.inset),
+    Edit("facecam", placement.add_inset),
+    Edit("wall", placement.place_on_wall),
+    Edit("cutout", placement.cut_out_outline),
+    Edit("beside", placement.place_beside),
+    Edit("panels3", placement.panels),
+    Edit("collage9", placement.collage(3, 3, (300, 300), 6)),
     Edit("repost", repost),
 )
 

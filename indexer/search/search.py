@@ -44,7 +44,7 @@ from indexer.search.candidates import (
     iterate_distinct,
     select_prominent,
 )
-from indexer.search.within import find_parts, query_parts, restate_agreement, select_similar_parts, verify_part
+from indexer.search.parts import find_parts, query_parts, restate_agreement, select_similar_parts, verify_part
 from indexer.votes.index import Vote, VoteIndex
 
 EXPLAINED = 0.9

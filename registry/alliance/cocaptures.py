@@ -13,8 +13,8 @@ from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
+from evidence.capture.http_capturer import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, create_countdown
 from evidence.capture.outcomes import build_referrer
-from evidence.capture.plain import IMAGE_ACCEPT, MIB, PAGE_ACCEPT, create_countdown
 from evidence.capture.visitor import Visit, Visitor
 from evidence.facts.cocapture import (
     Cocapture,
@@ -43,8 +43,8 @@ from registry.alliance.signed_calls import send, signed_request
 from registry.crawls.crawling import load_denials
 from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
+from registry.log.local_log import get_log
 from registry.log.log import submit
-from registry.log.own_log import get_log
 from registry.log.proofs import get_covering_checkpoint, prove_inclusion
 from registry.services.services import Services
 

@@ -31,7 +31,7 @@ from registry.alliance import partners, signed_calls
 from registry.alliance.models import LogFork, Partner, WitnessedHead
 from registry.db.rows import lock_row, write
 from registry.log import audit_log
-from registry.log.own_log import get_log, get_witness_signer, witness_name
+from registry.log.local_log import get_log, get_witness_signer, witness_name
 from registry.services.services import Services
 
 MAX_PATH = 63

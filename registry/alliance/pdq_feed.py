@@ -26,13 +26,13 @@ from registry.alliance.signed_calls import MAX_CLOCK_DIFFERENCE, fetch, session_
 from registry.crawls.models import Sighting
 from registry.db.rows import write
 from registry.log import audit_log
+from registry.log.local_log import get_log
 from registry.log.log import submit
 from registry.log.models import LogOpening
-from registry.log.own_log import get_log
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.opened import get_public_url
+from registry.works.public_works import get_public_url
 
 FORMAT = "exhibit-pdq-feed/1"
 MIN_QUALITY = 50

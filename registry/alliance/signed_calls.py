@@ -28,7 +28,7 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.alliance.models import Partner
-from registry.log.own_log import get_log, get_witness_signer, witness_name
+from registry.log.local_log import get_log, get_witness_signer, witness_name
 from registry.services.addresses import absolute
 from registry.services.services import Services
 

@@ -14,7 +14,7 @@ from exhibit.ports import Captured
 from exhibit.sentences import Sentence, following
 from registry.alliance import cocaptures
 from registry.bundles.models import Bundle
-from registry.bundles.seal import WAIT_FOR_CAPTURES
+from registry.bundles.sealing import WAIT_FOR_CAPTURES
 from registry.cases import history, log_entries, page_readings, recaptures, web_archive
 from registry.cases.history import HistoryPhrase
 from registry.cases.models import Capture, Case
@@ -27,7 +27,7 @@ from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import StoredFile
 from registry.db.rows import columns
 from registry.pictures import scoped
-from registry.pictures.blocks import find_blocked
+from registry.pictures.blocklist import find_blocked
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 

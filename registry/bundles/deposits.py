@@ -36,8 +36,8 @@ from registry.log.proofs import (
 from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import Work
-from registry.works.opened import get_public_url
 from registry.works.ownership import list_warnings
+from registry.works.public_works import get_public_url
 from registry.works.registration_proofs import list_later_submissions
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"

@@ -10,6 +10,7 @@ from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import made_with
 from evidence.documents.sheets.exhibit import ROOM
+from evidence.facts.archive_answers import ANSWERS
 from evidence.facts.case import (
     Absence,
     AttachmentFacts,
@@ -33,7 +34,6 @@ from evidence.facts.case import (
     WeighingFacts,
     WorkFacts,
 )
-from evidence.facts.elsewhere import ANSWERS
 from evidence.facts.passkey import ASSERTION_PATH
 from evidence.log.proofs import LogProof, SliceProof, SliceTree, compute_record_leaf
 from evidence.verify.checks.odds import ExposureWeights, RelatedWeights, WeighingFile, weighing_facts
@@ -49,13 +49,13 @@ from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.bundles.sentences import TemplateWithValues, list_unchecked, measurement_templates
 from registry.cases import signed_decisions
+from registry.cases.file_availability import AbsenceReason, find_absent
 from registry.cases.licence_check import explain_obstacle, licences_for
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.cases.places import Place, archive_query_key, places_of, rows_of
-from registry.cases.presence import AbsenceReason, find_absent
 from registry.crawls import sightings as seen
-from registry.crawls.elsewhere import from_rows
 from registry.crawls.models import Sighting
+from registry.crawls.outside_statements import from_rows
 from registry.crawls.sightings import to_record
 from registry.db.claimable import StepState
 from registry.db.rows import columns

@@ -7,7 +7,7 @@ from registry.bundles.models import REOPENED, Bundle, Package
 from registry.cases.models import Capture
 from registry.jobs import DEFAULT, EVIDENCE, FILES, FOREGROUND, job
 from registry.log.models import AnchorReceipt
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 
 if TYPE_CHECKING:
     from registry.services.services import Services
@@ -30,7 +30,7 @@ def capture(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("bundles to seal"), FOREGROUND, Bundle, owner="case__owner", batch=4, settled={"error": REOPENED})
 def seal(services: "Services", ids: Sequence[int]) -> None:
     """Seal bundles of confirmed cases."""
-    from registry.bundles.seal import seal_bundles
+    from registry.bundles.sealing import seal_bundles
 
     seal_bundles(services, ids)
 
@@ -38,7 +38,7 @@ def seal(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("pending timestamp receipts"), DEFAULT, AnchorReceipt, batch=50)
 def witness(services: "Services", ids: Sequence[int]) -> None:
     """Request pending receipts from timestamp services."""
-    from registry.bundles.witness import request_timestamps
+    from registry.bundles.timestamp_requests import request_timestamps
 
     request_timestamps(services, ids)
 

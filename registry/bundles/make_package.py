@@ -29,8 +29,8 @@ from registry.bundles.documents import LazyPictures, languages_of
 from registry.bundles.file_removal import remove_unused
 from registry.bundles.models import Bundle, Package
 from registry.bundles.packages import Recipient
-from registry.bundles.reading_copies import make_volume, next_volume
-from registry.bundles.witnessed import timestamp_statuses
+from registry.bundles.printable_copies import make_volume, next_volume
+from registry.bundles.timestamp_status import timestamp_statuses
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import StoredFile

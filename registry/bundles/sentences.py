@@ -3,11 +3,11 @@
 from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
-from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import DERIVED, grade
 from exhibit.comparison.odds import NOT_COMPARED
+from exhibit.comparison.rate_bounds import odds_words
 from exhibit.types import Decision, Verification
-from registry.words import gettext_noop as _
+from registry.translation import gettext_noop as _
 
 FINGERPRINTS_ONLY = "prints"
 """Reason code of a match in which only fingerprints were compared."""

@@ -23,10 +23,10 @@ from registry.cases import (
     ledger,
     log_entries,
     opening,
+    queue_state,
     recaptures,
     scoped,
     signed_decisions,
-    triage,
     web_archive,
 )
 from registry.cases.history import HistoryPhrase
@@ -187,9 +187,9 @@ def dismiss(case: Case, *, by: str, reason: str, copies: bool = False, group: Gr
         case = _lock_open_case(case)
         record_decision(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies, group=group)
         if not copies:
-            triage.learn_look_alikes(case, by)
+            queue_state.learn_look_alikes(case, by)
     if not copies and group is None:
-        triage.update_affected_cases(case)
+        queue_state.update_affected_cases(case)
 
 
 def dismiss_group(services: Services, owner: Owner, case_filter: CaseFilter, *, by: str, reason: str) -> GroupDecision:
@@ -309,7 +309,7 @@ def return_to_queue(case: Case, *, by: str) -> None:
     with transaction.atomic():
         case = lock_and_reload(case)
         resembled = case.resembles
-        if triage.return_to_queue(case):
+        if queue_state.return_to_queue(case):
             if resembled:
                 notify_opened(case)
             history.record(case, "taken-out", by, ("made-a-case" if resembled else "taken-out", {}))
@@ -373,9 +373,9 @@ def _reopen_if(
             return False
         ledger.recheck_licences(case)
         record_decision(case, Case.Decision.OPEN, by=by, reason=reason, why=why, group=group)
-        forgotten = triage.forget_look_alikes(case)
+        forgotten = queue_state.forget_look_alikes(case)
     if forgotten and group is None:
-        triage.update_affected_cases(case)
+        queue_state.update_affected_cases(case)
     return True
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from exhibit.clock import now
 from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
-from registry.cases import opening, triage
+from registry.cases import opening, queue_state
 from registry.cases.models import Flood, FoundDay
 from registry.db.claimable import StepState
 from registry.db.rows import lock_row
@@ -48,7 +48,9 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            triage.learn_flood(flood, {(matter.registered_picture, matter.found_picture) for matter in matters}, by)
+            queue_state.learn_flood(
+                flood, {(matter.registered_picture, matter.found_picture) for matter in matters}, by
+            )
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()

@@ -21,7 +21,7 @@ from django.db.models import F, Max, QuerySet
 
 from exhibit.clock import now
 from exhibit.types import Decision
-from registry.cases import triage
+from registry.cases import queue_state
 from registry.cases.models import Flood, FoundDay
 from registry.db.claimable import StepState
 from registry.events import events
@@ -89,7 +89,7 @@ def select_admitted(
     held_works = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
     day = now().date()
     days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=new, day=day)}
-    hashes = triage.hashes_of(
+    hashes = queue_state.hashes_of(
         {picture for matter in unknown for picture in (matter.registered_picture, matter.found_picture)}
     )
     for pk, group in new.items():
@@ -135,7 +135,7 @@ def _count_new_sites(
 
 def find_distinct(matters: Sequence[Matter]) -> dict[int, Matter]:
     """Return one matter for each site whose picture's hash differs from all previous ones, by that hash."""
-    return _find_distinct(matters, triage.hashes_of({matter.found_picture for matter in matters}))
+    return _find_distinct(matters, queue_state.hashes_of({matter.found_picture for matter in matters}))
 
 
 def _find_distinct(

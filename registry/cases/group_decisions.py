@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import QuerySet
 
-from registry.cases import triage
+from registry.cases import queue_state
 from registry.cases.decisions import decide_in_group
 from registry.cases.models import Case, GroupDecision
 from registry.cases.queue import CaseFilter, filter_cases
 from registry.db import steps
-from registry.services.portions import process_in_portions
+from registry.services.batches import process_in_portions
 from registry.services.services import Services
 
 CASES_AT_ONCE = 50
@@ -36,7 +36,7 @@ def _process_group(services: Services, pk: int) -> bool:
     for case in own_cases:
         decide_in_group(services, group, case)
     for other in other_cases:
-        triage.update_case(other)
+        queue_state.update_case(other)
     progress = {"looked_until": own_cases[-1].pk} if own_cases else {"taught_until": other_cases[-1]}
     GroupDecision.objects.filter(pk=pk, undone_at=group.undone_at).update(**progress)
     return False
@@ -53,5 +53,5 @@ def _remaining_cases(group: GroupDecision) -> QuerySet[Case]:
 
 def _affected_cases(group: GroupDecision) -> QuerySet[Case, int]:
     """Return the primary keys of other cases that contain look-alikes which the group's cases added or removed."""
-    rows = triage.find_affected_cases(group.owner_id, Case.objects.filter(decided_in=group))
+    rows = queue_state.find_affected_cases(group.owner_id, Case.objects.filter(decided_in=group))
     return rows.filter(pk__gt=group.taught_until).order_by("pk").values_list("pk", flat=True)

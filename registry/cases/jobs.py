@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.cases.models import ArchiveQuestion, Flood, GroupDecision, PageReading
 from registry.jobs import DEFAULT, FOREGROUND, VISITS, job
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 from registry.works.models import LedgerChange
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @job(gettext_noop("queries to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
     """Query a web archive for its captures."""
-    from registry.cases.ask_archive import run_queries
+    from registry.cases.archive_queries import run_queries
 
     run_queries(services, ids)
 
@@ -24,7 +24,7 @@ def ask_archive(services: "Services", ids: Sequence[int]) -> None:
 def ledger(services: "Services", ids: Sequence[int]) -> None:
     """Re-examine the cases that a licence change affects."""
     from registry.cases.ledger import apply_to_next_cases
-    from registry.services.portions import process_in_portions
+    from registry.services.batches import process_in_portions
 
     process_in_portions(services, LedgerChange, ids, apply_to_next_cases)
 

@@ -11,17 +11,17 @@ from django.dispatch import receiver
 from exhibit.clock import now
 from exhibit.types import Decision
 from registry.accounts.models import Owner
-from registry.cases import history, log_entries, recaptures, triage
+from registry.cases import history, log_entries, queue_state, recaptures
 from registry.cases.floods import FloodLimits, Key, Matter, select_admitted
 from registry.cases.ledger import apply_ledger
 from registry.cases.licence_check import find_covering_licence, find_time_obstacle, licences_for
 from registry.cases.models import Capture, Case, CaseSighting
 from registry.cases.record_decision import LEDGER, Decider, is_licensed_by_person, notify_opened, record_decision
-from registry.crawls import own_places
+from registry.crawls import own_sites
 from registry.crawls.models import Sighting
 from registry.db.claimable import StepState
 from registry.log.log import NewEntry, submit_all
-from registry.matches.keep_matches import matches_stored
+from registry.matches.match_storage import matches_stored
 from registry.pictures.models import BytesState
 from registry.services.services import Services
 from registry.works.models import Licence, Work
@@ -83,7 +83,7 @@ def _find_matters(
     limit = max_matters
     while True:
         rows = _query_matters(found_pictures, registered_pictures, limit, work)
-        on_own_sites = own_places.filter_on_own_sites([(matter.owner, matter.sighting) for matter in rows])
+        on_own_sites = own_sites.filter_on_own_sites([(matter.owner, matter.sighting) for matter in rows])
         matters = [matter for matter in rows if (matter.owner, matter.sighting) not in on_own_sites]
         if max_matters is None or limit is None or len(matters) >= max_matters or len(rows) < limit:
             return matters[:max_matters]
@@ -199,7 +199,7 @@ def _extend_cases(
             apply_ledger(case)
         if uncovered and is_licensed_by_person(case):
             record_decision(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
-    look_alikes = triage.update_queue_state(list(cases.values()), rows)
+    look_alikes = queue_state.update_queue_state(list(cases.values()), rows)
     for case in related_cases:
         if case.waits:  # the case gained more than a resemblance
             notify_opened(case)

@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision
-from registry.cases import history, log_entries, triage
+from registry.cases import history, log_entries, queue_state
 from registry.cases.history import HistoryPhrase
 from registry.cases.models import Case, GroupDecision
 from registry.db.claimable import StepState
@@ -108,7 +108,7 @@ def _only_resembles(case: Case) -> bool:
 def _machine_assessment(case: Case) -> dict[str, Any] | None:
     """Return the strongest of a case's matches, as the log entry of a decision states it."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=triage.strength_key, default=None)
+    best = max(matches, key=queue_state.strength_key, default=None)
     if best is None:
         return None
     return {

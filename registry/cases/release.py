@@ -8,7 +8,7 @@ from registry.cases import opening
 from registry.cases.models import Flood
 from registry.db import steps
 from registry.db.claimable import UNFINISHED
-from registry.matches.keep_matches import lock_pictures
+from registry.matches.match_storage import lock_pictures
 from registry.pictures.models import Picture
 from registry.services.services import Services
 

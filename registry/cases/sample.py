@@ -27,7 +27,7 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.search_version import compute_search_mark
-from registry.works.tables import parse_works_table
+from registry.works.work_tables import parse_works_table
 
 ASSETS = Path(__file__).parents[2] / "demo" / "assets"
 SHOP, BLOG = "sample-shop.example", "sample-blog.example"

@@ -21,10 +21,10 @@ from exhibit.machine import this_process
 from exhibit.network.addresses import host_of, names_of, url_key
 from exhibit.reasons import Reason
 from exhibit.types import SeenElsewhere
-from registry.crawls import patterns
+from registry.crawls import url_patterns
 from registry.crawls.budgets import RemainingBudget, get_remaining
-from registry.crawls.elsewhere import from_rows, to_rows
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal
+from registry.crawls.outside_statements import from_rows, to_rows
 from registry.db.bulk import copy_values, to_storable
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import columns, next_number, write
@@ -46,16 +46,16 @@ PAST = "past"
 """Kind of a watch's source for requesting previously seen pictures again (``crawls.revisits``)."""
 
 BULK = "bulk"
-"""Kind of a watch's source for URLs from bulk lists (:mod:`registry.crawls.lists`)."""
+"""Kind of a watch's source for URLs from bulk lists (:mod:`registry.crawls.url_lists`)."""
 
 HAND = "hand"
-"""Kind of a watch's source for URLs that a person enters one at a time (:mod:`registry.crawls.looks`)."""
+"""Kind of a watch's source for URLs that a person enters one at a time (:mod:`registry.crawls.manual_visits`)."""
 
 SEARCH = "search"
 """Kind of a watch's source for an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
 
 ARCHIVE = "archive"
-"""Kind of a watch's source for a domain's pictures from a web archive (:mod:`registry.crawls.captures`)."""
+"""Kind of a watch's source for a domain's pictures from a web archive (:mod:`registry.crawls.archive_captures`)."""
 
 CAPTURE = "capture"
 """Kind of a URL that is an archive's own record of a picture."""
@@ -128,7 +128,7 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
 
 def add_urls_by_key(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
     """Add URLs by key, as :func:`add_urls` does; return the keys that are new and waiting."""
-    positions = patterns.assign_positions(crawl_id, {key: (new.pattern, new.kind) for key, new in urls.items()})
+    positions = url_patterns.assign_positions(crawl_id, {key: (new.pattern, new.kind) for key, new in urls.items()})
     if not positions:
         return []
     rows = (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.crawls.models import Crawl, CrawlSlice, Inquiry
 from registry.jobs import CRAWL, DEFAULT, job
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 
 if TYPE_CHECKING:
     from registry.services.services import Services
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @job(gettext_noop("parts of crawls"), CRAWL, CrawlSlice, owner="crawl__watch__owner")
 def slice(services: "Services", ids: Sequence[int]) -> None:  # noqa: A001 - the noun of crawls
     """Crawl slices."""
-    from registry.crawls.slice import crawl_slices
+    from registry.crawls.run_slice import crawl_slices
 
     crawl_slices(services, ids)
 
@@ -22,7 +22,7 @@ def slice(services: "Services", ids: Sequence[int]) -> None:  # noqa: A001 - the
 @job(gettext_noop("search queries to send"), CRAWL, Inquiry, owner="crawl__watch__owner")
 def inquire(services: "Services", ids: Sequence[int]) -> None:
     """Query image searches."""
-    from registry.crawls.inquire import query_search
+    from registry.crawls.search_requests import query_search
 
     query_search(services, ids)
 
@@ -30,6 +30,6 @@ def inquire(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("crawls to plan"), DEFAULT, Crawl, periodic=False)
 def plan(services: "Services", ids: Sequence[int]) -> None:
     """Plan the next slices of crawls."""
-    from registry.crawls.plan import plan_crawls
+    from registry.crawls.planning import plan_crawls
 
     plan_crawls(services, ids)

@@ -8,7 +8,7 @@ from django.db import transaction
 from crawler.formats.job import Kind
 from crawler.formats.lines import PageLine, RefusalLine
 from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
-from registry.crawls import changes, crawling, patterns, watching
+from registry.crawls import crawling, page_changes, url_patterns, watch_settings
 from registry.crawls.models import Crawl, Refusal
 from registry.crawls.revisits import is_past
 
@@ -16,10 +16,10 @@ from registry.crawls.revisits import is_past
 def record_visits(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
     """Record visits to pages of a scheduled watch over sites, in the transaction that marks the pages as visited."""
     watch = crawl.watch
-    if watch.private or watching.is_list_watch(watch) or is_past(watch):
+    if watch.private or watch_settings.is_list_watch(watch) or is_past(watch):
         return
     visits = [
-        changes.PageVisit(
+        page_changes.PageVisit(
             page.url,
             page.depth,
             _hash_content(page),
@@ -31,7 +31,7 @@ def record_visits(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[Ref
         for page in pages
         if page.kind is Kind.PAGE and page.fetched_at is not None
     ]
-    changes.store_visits(
+    page_changes.store_visits(
         watch.pk, crawl.number, visits, {line.url: line.reason for line in refused if not line.page_url}
     )
 
@@ -43,7 +43,8 @@ def _get_validators(page: PageLine) -> tuple[str, str]:
     """
     is_unreliable = page.depth == 0 or page.render_seconds or page.scripts_not_run
     may_succeed_later = (
-        changes.RETRY_LATER.fullmatch(refusal.reason) or refusal.reason.startswith("http-") for refusal in page.refusals
+        page_changes.RETRY_LATER.fullmatch(refusal.reason) or refusal.reason.startswith("http-")
+        for refusal in page.refusals
     )
     if is_unreliable or any(may_succeed_later):
         return "", ""
@@ -61,13 +62,13 @@ def omit_patterns(slice_id: int, epoch: int) -> None:
     with transaction.atomic():
         if row := crawling.lock_slice(slice_id, epoch):
             pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # later runs see few unknown pages
-            counts = patterns.omit_patterns(row, pages=pages, idle=MAX_IDLE)
+            counts = url_patterns.omit_patterns(row, pages=pages, idle=MAX_IDLE)
             _record_refusals(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
 
 
 def record_omitted(crawl_id: int) -> None:
     """Record how many pages of a finished crawl were omitted, including those discovered later."""
-    _record_refusals(crawl_id, patterns.count_omitted(crawl_id, LEFT_OUT))
+    _record_refusals(crawl_id, url_patterns.count_omitted(crawl_id, LEFT_OUT))
 
 
 def _record_refusals(crawl_id: int, counts: Mapping[str, int]) -> None:

@@ -161,7 +161,7 @@ class FrontierUrl(models.Model):
 
 
 class KnownPage(models.Model):
-    """A page that a watch has visited, and its change statistics (:mod:`registry.crawls.changes`)."""
+    """A page that a watch has visited, and its change statistics (:mod:`registry.crawls.page_changes`)."""
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_pages", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from exhibit.clock import SLACK, now
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
-from registry.crawls import changes, inquiries
+from registry.crawls import inquiries, page_changes
 from registry.crawls.crawling import ARCHIVE, BULK, HAND, PAST, SEARCH, NewUrl, add_urls
 from registry.crawls.models import Crawl, Watch
 from registry.db.claimable import UNFINISHED, StepState
@@ -217,5 +217,5 @@ def create_crawl(watch: Watch, moment: datetime, *, everything: bool = False) ->
     unvisited_kinds = (PAST, SEARCH, BULK, HAND, ARCHIVE)
     sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in unvisited_kinds]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
-    changes.start(crawl)
+    page_changes.start(crawl)
     return crawl

@@ -21,10 +21,10 @@ from registry.accounts.models import Owner
 from registry.crawls import budgets, inquiries
 from registry.crawls.models import SearchConsent, SearchKey
 from registry.crawls.search_services import get_service, get_services_for
-from registry.crawls.watching import Subjects
+from registry.crawls.watch_settings import Subjects
 from registry.db.locks import Lock, hold
 from registry.log.audit_log import log_change
-from registry.services.same_secrets import encrypting_key
+from registry.services.secret_fingerprints import encrypting_key
 from registry.services.services import Services
 
 MAX_KEY = 4_000

@@ -11,8 +11,8 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Decision, Headers, Sighting
-from registry.crawls.elsewhere import to_rows
 from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
+from registry.crawls.outside_statements import to_rows
 from registry.db import steps
 from registry.db.bulk import copy_into, to_storable
 from registry.db.claimable import StepState

@@ -16,7 +16,7 @@ from exhibit.network.addresses import host_of
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.crawls import canaries, captures, watching
+from registry.crawls import archive_captures, canaries, watch_settings
 from registry.crawls.crawling import ARCHIVE, SEARCH, is_denied, load_denials
 from registry.crawls.models import Canary, Watch
 from registry.crawls.schedules import TimeOfDay
@@ -30,8 +30,8 @@ Source = tuple[str, str]
 """Kind and URL of a source."""
 
 
-class Settings(watching.Subjects, TypedDict):
-    """Further settings of a watch, as accepted by :func:`registry.crawls.watching.add_watch`."""
+class Settings(watch_settings.Subjects, TypedDict):
+    """Further settings of a watch, as accepted by :func:`registry.crawls.watch_settings.add_watch`."""
 
     every: timedelta
     budget: Mapping[str, Any]
@@ -60,7 +60,9 @@ def arrange(
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        query = captures.make_subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
+        query = archive_captures.make_subjects(
+            settings.get("domains") or (), settings.get("since"), settings.get("until")
+        )
         check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
         settings["domains"], settings["since"], settings["until"] = query["domains"], query["since"], query["until"]
     if search_services := get_services_for(services.config, _list_searches(sources), words, works):
@@ -70,10 +72,10 @@ def arrange(
         if search_services[0].takes == "nothing":
             settings["words"] = [search_services[0].name]  # queried once per run
     settings["budget"] = {**defaults, **settings["budget"]}
-    return watching.add_watch(owner, name, sources, **settings)
+    return watch_settings.add_watch(owner, name, sources, **settings)
 
 
-def update_watch(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
+def update_watch(  # noqa: PLR0913 - as registry.crawls.watch_settings.change_watch and change_sources, which say what each is
     services: Services,
     watch: Watch,
     *,
@@ -86,21 +88,21 @@ def update_watch(  # noqa: PLR0913 - as registry.crawls.watching.change_watch an
     own: bool | None = None,
     add: Sequence[Source] = (),
     remove: Collection[Source] = (),
-    **subjects: Unpack[watching.Subjects],
+    **subjects: Unpack[watch_settings.Subjects],
 ) -> None:
     """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
     _check_sources(services, add)
     with transaction.atomic():
         settings: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
-        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **settings)
-        watching.change_sources(watch, add=add, remove=remove, by=by)
-        if searches := _list_searches(watching.list_sources(watch)):
+        watch_settings.change_watch(watch, budget=budget, politeness=politeness, by=by, **settings)
+        watch_settings.change_sources(watch, add=add, remove=remove, by=by)
+        if searches := _list_searches(watch_settings.list_sources(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})
         words, works = subjects.get("words"), subjects.get("works") or ()
         if words is not None or works:
             get_services_for(services.config, searches, words or (), works)
             _check_works(watch.owner, works)
-        watching.change_subjects(watch, by=by, **subjects)
+        watch_settings.change_subjects(watch, by=by, **subjects)
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
@@ -110,13 +112,13 @@ def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) ->
 
 
 def _check_sources(services: Services, sources: Sequence[Source]) -> None:
-    unvisited = (*watching.FILE_KINDS, SEARCH, ARCHIVE)
+    unvisited = (*watch_settings.FILE_KINDS, SEARCH, ARCHIVE)
     check_addresses(services, [address for kind, address in sources if kind not in unvisited])
 
 
 def _check_archives(services: Services, names: Sequence[str]) -> None:
     for name in names:
-        captures.get_archive_client(services, name)
+        archive_captures.get_archive_client(services, name)
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.edge.models import EdgeResult
 from registry.jobs import CRAWL, job
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 
 if TYPE_CHECKING:
     from registry.services.services import Services

@@ -20,7 +20,7 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.edge import leases
 from registry.edge.contributors import Outcome, queue_own_visits
-from registry.edge.measuring import MAX_HASH_DISTANCE, SIGNATURE_PREFIX, SPACE, Measurements, fetch_and_measure
+from registry.edge.measurements import MAX_HASH_DISTANCE, SIGNATURE_PREFIX, SPACE, Measurements, fetch_and_measure
 from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection

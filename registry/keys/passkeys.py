@@ -24,7 +24,7 @@ from registry.accounts.models import Owner, User
 from registry.keys.models import PasskeyQuestion
 from registry.log.log import submit
 from registry.log.models import LogSubmission
-from registry.members.people import set_option
+from registry.members.accounts import set_option
 
 _RETRY_HINT = Sentence("Review it again, and sign it again with your passkey.")
 

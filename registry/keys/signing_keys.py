@@ -21,7 +21,7 @@ from registry.keys import keys, passkeys
 from registry.keys.keys import AnyKey, Use, log_key_change, retire
 from registry.keys.models import DocumentKey, SealingKey
 from registry.keys.passkeys import Act, Answer
-from registry.services.same_secrets import encrypting_key
+from registry.services.secret_fingerprints import encrypting_key
 from registry.services.services import Services
 
 HOLDER = "operator"  # who controls the keys: the operator holds the master key that unlocks them

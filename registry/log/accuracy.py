@@ -13,8 +13,8 @@ from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExhibitError, NotFoundError
+from registry.log.local_log import get_log
 from registry.log.models import LogEntry, LogOpening
-from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 

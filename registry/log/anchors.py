@@ -12,9 +12,9 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from exhibit.files.durable import write_once
 from exhibit.ports import Anchor
+from registry.log.local_log import get_log
 from registry.log.log import load_submitted_note
 from registry.log.models import AddedWitness
-from registry.log.own_log import get_log
 from registry.services.anchors import anchor_of
 from registry.services.services import Services
 

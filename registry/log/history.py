@@ -22,8 +22,8 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Head, SignedCheckpoint
 from registry.db.locks import Lock, hold
+from registry.log.local_log import get_log
 from registry.log.log import load_newest_checkpoint, load_origins, start_origin, submit
-from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.services.services import Services
 

@@ -16,8 +16,8 @@ from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
 from registry.db.claimable import StepState
 from registry.db.rows import columns
+from registry.log.local_log import get_log
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogSubmission
-from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 

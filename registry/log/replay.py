@@ -15,8 +15,8 @@ from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical, commit
 from exhibit.errors import ExhibitError
+from registry.log.local_log import get_log
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
-from registry.log.own_log import get_log
 from registry.services.services import Services
 
 CHUNK = 4096  # leaves that are read together

@@ -7,9 +7,9 @@ from exhibit.digests import Digest
 from exhibit.ports import Anchor
 from registry.db.locks import Lock, hold
 from registry.log.anchors import get_anchors
+from registry.log.local_log import get_log
 from registry.log.log import load_origins, load_unsequenced, start_origin
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry
-from registry.log.own_log import get_log
 from registry.services.services import Services
 
 BATCH = 1000

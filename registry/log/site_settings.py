@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from exhibit.config.config import Config
-from exhibit.config.written import WRITABLE, checked, editable_settings, fixed, write_settings
+from exhibit.config.editable_settings import WRITABLE, checked, editable_settings, fixed, write_settings
 from exhibit.errors import WrongUseError
 from registry.db.locks import Lock, hold
 from registry.log import audit_log

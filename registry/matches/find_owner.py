@@ -31,7 +31,7 @@ from registry.matches.identify import WorksSubset
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.opened import list_open_works
+from registry.works.public_works import list_open_works
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 """Maximum size in bytes of a picture in a public search."""

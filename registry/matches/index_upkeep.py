@@ -17,7 +17,7 @@ from registry.fingerprints.indexes import (
     replay_all,
 )
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.matches import votes_upkeep
+from registry.matches import local_feature_upkeep
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
@@ -79,8 +79,8 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
 
     Processes that search use the old files until they notice the new ones.
     """
-    votes_upkeep.reset_unreadable()
-    votes_upkeep.measure_missing(services)
+    local_feature_upkeep.reset_unreadable()
+    local_feature_upkeep.measure_missing(services)
     for collection, index in _iterate_indexes(services):
         index.rebuild(CollectionVectors(collection, index.space))
         yield str(collection), index.space.id

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from registry.fingerprints.models import DescriptorModel
 from registry.jobs import MATCH, PAST_SEARCH, job
 from registry.pictures.models import Picture
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 from registry.works.models import WorkPicture
 
 if TYPE_CHECKING:
@@ -46,6 +46,6 @@ def search(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("neural networks to activate"), PAST_SEARCH, DescriptorModel, slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
     """Compute descriptors of all pictures with a network that is being activated."""
-    from registry.matches.refingerprint import compute_descriptors
+    from registry.matches.descriptor_updates import compute_descriptors
 
     compute_descriptors(services, ids)

@@ -17,7 +17,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.loaded_networks import NetworkChangedError
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.matches import keep_matches, prints, proposals
+from registry.matches import declared_fingerprints, match_storage, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
 from registry.services.services import Services
@@ -70,7 +70,7 @@ def _match(services: Services, claimed: Sequence[int]) -> None:
     _finish(
         services,
         compared_ids,
-        [*rows, *prints.match_declared_fingerprints(services, measured_pictures)],
+        [*rows, *declared_fingerprints.match_declared_fingerprints(services, measured_pictures)],
         mark,
         incomplete_ids,
         measured_pictures,
@@ -91,9 +91,9 @@ def _finish(
     """
     proposals.propose(services, pictures, {row.pk: features for row, features in measured_pictures})
     with transaction.atomic():
-        keep_matches.lock_pictures(pictures)
-        keep_matches.store_matches(row for row in rows if row[2].decision is not Decision.NONE)
-        keep_matches.matches_stored.send(None, services=services, found=pictures)
+        match_storage.lock_pictures(pictures)
+        match_storage.store_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        match_storage.matches_stored.send(None, services=services, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=incomplete_ids).update(
             searched=""
@@ -121,7 +121,7 @@ def _store_fingerprints(services: Services, measured_pictures: Sequence[Measured
     ]
     pictures = [row.pk for row, _ in measured_pictures]
     with transaction.atomic():
-        keep_matches.lock_pictures(pictures)
+        match_storage.lock_pictures(pictures)
         get_descriptors(services).check_serving()
         vectors.store_fingerprints(get_indexes(services).spaces, rows)
         infos = [features.info for _, features in measured_pictures]

@@ -24,7 +24,7 @@ from exhibit.types import Decision
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH, WHOLE
 from registry.accounts.models import Owner
-from registry.crawls import own_places
+from registry.crawls import own_sites
 from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import lock_row
 from registry.fingerprints.fingerprints import space_id
@@ -38,8 +38,8 @@ from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import Upload, Work, WorkPicture
 from registry.works.ownership import read_file_statements
-from registry.works.register import reopen_proposals
 from registry.works.registration import MAX_NEAR_DISTANCE
+from registry.works.upload_registration import reopen_proposals
 from registry.works.uploads import Declaration, SentFile
 
 MAX_AT_ONCE = 200
@@ -134,11 +134,11 @@ def _find_proposable(pictures: Sequence[int], features_by_picture: Mapping[int, 
         "picture", "crawl__watch", "page_key"
     )
     sightings: dict[tuple[int, int], int] = {}
-    watches: dict[int, tuple[int, own_places.Places]] = {}
+    watches: dict[int, tuple[int, own_sites.Places]] = {}
     for pk, picture, watch, page in distinct_rows.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
         if watch not in watches:
             row = Watch.objects.get(pk=watch)
-            watches[watch] = (row.owner_id, own_places.Places(own_places.list_places(row)))
+            watches[watch] = (row.owner_id, own_sites.Places(own_sites.list_places(row)))
         owner, places = watches[watch]
         if sightings.get((owner, picture), pk + 1) > pk and places.contains(page):
             sightings[owner, picture] = pk
@@ -257,7 +257,7 @@ def find_on_own_sites(work: Work, limit: int = 5) -> list[Sighting]:
         .select_related("crawl__watch")[:MAX_PAGES_CONSIDERED]
     )
     own_sightings = [
-        row for row in sightings if own_places.Places(own_places.list_places(row.crawl.watch)).contains(row.page_url)
+        row for row in sightings if own_sites.Places(own_sites.list_places(row.crawl.watch)).contains(row.page_url)
     ]
     return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:limit]
 

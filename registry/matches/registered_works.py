@@ -14,10 +14,10 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Relation, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
+from indexer.search.adaptations import add_survival
 from indexer.search.candidates import Candidate
-from indexer.search.derived import add_survival
-from indexer.search.past import WorkQueries, create_work_queries
 from indexer.search.search import compare_without_search, find_works
+from indexer.search.seen_pictures import WorkQueries, create_work_queries
 from indexer.search.series import derive_relation, review_ambiguous
 from indexer.votes.index import VoteIndex
 from registry.fingerprints.fingerprints import Collection

@@ -14,13 +14,13 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, iterate_distinct
-from indexer.search.past import WorkQueries, is_promising, search_seen_pictures
+from indexer.search.seen_pictures import WorkQueries, is_promising, search_seen_pictures
 from registry.crawls import revisits
 from registry.crawls.revisits import RevisitCandidate
 from registry.db import steps
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_descriptors, get_indexes
-from registry.matches import keep_matches, prints
+from registry.matches import declared_fingerprints, match_storage
 from registry.matches.registered_works import RegisteredWorks, make_queries, record_relations
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
@@ -114,7 +114,7 @@ def _search_prints(services: Services, ids: list[int]) -> None:
     for row in WorkPicture.objects.filter(pk__in=ids).exclude(stated=None):
         ids.remove(row.pk)
         with steps.processing(WorkPicture, [row.pk]):
-            prints.search_past(services, row)
+            declared_fingerprints.search_past(services, row)
 
 
 def _find_candidates(services: Services, searches: Sequence[WorkSearch]) -> None:
@@ -144,7 +144,7 @@ def _set_candidates(services: Services, work: WorkSearch, candidates: Sequence[C
 def _search(services: Services, work: WorkSearch, deadline: float) -> None:
     if "related" not in work.row.progress:
         _save_progress(work, related=record_relations(services, work.row, work.features))
-    already_compared = keep_matches.list_compared(work.row.picture_id, PIPELINE) & work.distances.keys()
+    already_compared = match_storage.list_compared(work.row.picture_id, PIPELINE) & work.distances.keys()
     uncompared = [picture for picture in work.distances if picture not in already_compared]
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(uncompared)
@@ -189,11 +189,11 @@ def _list_contributed_urls(pictures: Iterable[int]) -> list[tuple[str, str]]:
 
 def _send_signal(services: Services, work: WorkSearch) -> None:
     """Send the signal for stored matches, and mark omitted candidates for another search. Call it in a transaction."""
-    matching_pictures = keep_matches.list_matching_pictures(work.row.picture_id)
-    keep_matches.lock_pictures({*matching_pictures, *work.left_out})
+    matching_pictures = match_storage.list_matching_pictures(work.row.picture_id)
+    match_storage.lock_pictures({*matching_pictures, *work.left_out})
     Picture.objects.filter(pk__in=work.left_out).update(searched="")
     if matching_pictures:
-        keep_matches.matches_stored.send(None, services=services, registered=[work.row.picture_id])
+        match_storage.matches_stored.send(None, services=services, registered=[work.row.picture_id])
 
 
 def _compare(services: Services, work: WorkSearch, pictures: Sequence[Picture]) -> None:
@@ -210,7 +210,7 @@ def _compare(services: Services, work: WorkSearch, pictures: Sequence[Picture]) 
                 raise
             work.left_out.add(picture.pk)
     with transaction.atomic():
-        keep_matches.store_matches(rows)
+        match_storage.store_matches(rows)
 
 
 def _select_for_request(services: Services, work: WorkSearch, expired: Sequence[Picture]) -> Iterator[RevisitCandidate]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Membership, Owner, Role, User
-from registry.members.people import make_unique_slug
+from registry.members.accounts import make_unique_slug
 
 
 def get_sample(person: User) -> Owner | None:

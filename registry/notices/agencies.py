@@ -12,7 +12,7 @@ from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.record_decision import FINAL_DECISIONS
 from registry.db.rows import lock_row, write
-from registry.notices.claims import Check, Kind
+from registry.notices.claim_check import Check, Kind
 from registry.works.models import Licence
 
 MAX_NAME, MAX_ANSWER_LENGTH, MAX_SUGGESTIONS = 200, 1_000, 20

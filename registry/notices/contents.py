@@ -16,13 +16,13 @@ from registry.cases import recaptures
 from registry.cases.licence_check import Ledger, load_ledger
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.cases.recaptures import Standing
-from registry.crawls.elsewhere import from_rows
 from registry.crawls.models import Sighting
+from registry.crawls.outside_statements import from_rows
 from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.notices import enclosures, senders
+from registry.notices.deadlines import get_reply_days
 from registry.notices.models import Notice, NoticeCase
-from registry.notices.terms import get_reply_days
 from registry.notices.wording import Wording, fill_in, get_wording, remove_empty
 from registry.pictures.models import BytesState, PictureReport
 from registry.works.models import Licence

@@ -22,9 +22,9 @@ from registry.db.fields import StoredFile
 from registry.db.rows import lock_and_reload, lock_row, write
 from registry.members import samples
 from registry.notices import mail
+from registry.notices.deadlines import Due, get_next_due, get_reply_days
 from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
-from registry.notices.refuted import annotate_refuted
-from registry.notices.terms import Due, get_next_due, get_reply_days
+from registry.notices.refuted_takedowns import annotate_refuted
 
 MAX_CASES = 100
 """Maximum number of cases in a notice."""

@@ -16,10 +16,10 @@ from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import list_gap_sentences
-from registry.notices.claims import check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.claim_check import check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import Letter, build_items, build_letter, save_shown
 from registry.notices.models import Notice, NoticeMail
-from registry.notices.paper import render_notice_pdf
+from registry.notices.notice_pdf import render_notice_pdf
 from registry.notices.wording import get_wording
 from registry.pictures import scoped
 from registry.services.mail import message_id

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.config.config import Config
 from registry.accounts.models import Owner
-from registry.members import invitations, people
+from registry.members import accounts, invitations
 from registry.services.addresses import absolute
 
 
@@ -29,7 +29,7 @@ def invite_by_mail(config: Config, owner: Owner, email: str, role: str, *, by: s
     with transaction.atomic():
         row, secret = invitations.invite(owner, email, role, by=by)
         link = absolute(config, reverse("invitation", args=[secret]))
-        with translation.override(people.get_language(row.email, by) or translation.get_language()):
+        with translation.override(accounts.get_language(row.email, by) or translation.get_language()):
             subject = _("%(by)s invites you to %(owner)s") % {"by": by, "owner": owner.name}
             text = _(
                 "%(by)s invites you to manage the works of %(owner)s in Exhibit.\n\nTo join, open this link. It "

@@ -5,7 +5,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from registry.accounts.models import User
-from registry.members import people
+from registry.members import accounts
 
 
 def notify_of_address_change(address: str, *, by: str) -> None:
@@ -16,7 +16,7 @@ def notify_of_address_change(address: str, *, by: str) -> None:
         smtplib.SMTPException: The mail server refuses an email.
     """
     for person in User.objects.filter(is_staff=True, is_active=True).exclude(email="").order_by("pk"):
-        with translation.override(people.get_language(person.email, by) or translation.get_language()):
+        with translation.override(accounts.get_language(person.email, by) or translation.get_language()):
             subject = _("The public address of this installation was changed")
             text = _(
                 "%(by)s changed the public address in the settings of this installation. After the next "

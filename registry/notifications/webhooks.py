@@ -31,7 +31,7 @@ from registry.db.rows import lock_row, next_number
 from registry.events.models import Delivery, Event, EventKind, Webhook
 from registry.log import audit_log
 from registry.services.addresses import absolute
-from registry.services.same_secrets import encrypting_key
+from registry.services.secret_fingerprints import encrypting_key
 from registry.services.services import Services
 
 PREFIX = "whsec_"

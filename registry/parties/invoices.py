@@ -20,7 +20,7 @@ from registry.accounts.models import Owner
 from registry.db.rows import columns, lock_row, next_number, require
 from registry.parties.demands import check_amount, parse_amount, to_units
 from registry.parties.models import Demand, DemandEntry, Instalment, Invoice
-from registry.works.tables import to_iso_date
+from registry.works.work_tables import to_iso_date
 
 MAX_INSTALMENTS = 24
 NAME_PATTERN = r"^[1-9][0-9]{3}-[0-9]{4,9}$"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.jobs import FOREGROUND, job
 from registry.parties.models import PartyLookup
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 
 if TYPE_CHECKING:
     from registry.services.services import Services

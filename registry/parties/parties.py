@@ -21,7 +21,7 @@ from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.notices.models import Notice, NoticeEvent
 from registry.notices.notices import State
-from registry.notices.refuted import annotate_refuted
+from registry.notices.refuted_takedowns import annotate_refuted
 from registry.parties.models import PartyLookup
 from registry.works.models import Work
 

@@ -19,9 +19,9 @@ from django.utils.timezone import localdate
 from registry.accounts.models import Owner
 from registry.cases.models import Case, CaseSighting
 from registry.notices.contents import QUESTIONS
+from registry.notices.deadlines import add_months
 from registry.notices.models import NoticeCase
 from registry.notices.notices import State
-from registry.notices.terms import add_months
 from registry.parties.demands import MAX_AMOUNT, list_fees, load_claimable_cases
 from registry.parties.models import Fee
 

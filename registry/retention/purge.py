@@ -12,7 +12,7 @@ from django.db.models import Q
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError
-from indexer.calibration.kept import FiledPairs
+from indexer.calibration.filed_pairs import FiledPairs
 from registry.accounts.models import Owner
 from registry.bundles.bundles import load_sealed_case, load_sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, load_sealed_deposit

@@ -109,7 +109,7 @@ class Services:
     @cached_property
     def capturer(self) -> Capturer:
         """Visitor of pages that captures what is served, in a browser if there is one."""
-        from evidence.capture.plain import HttpCapturer
+        from evidence.capture.http_capturer import HttpCapturer
         from exhibit.browser.program import find_browser
 
         program = find_browser(self.config.capture_browser).path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from evidence.log.heads import OBJECT_NAME, BucketCheckpointStore, FileCheckpointStore
+from evidence.log.checkpoint_stores import OBJECT_NAME, BucketCheckpointStore, FileCheckpointStore
 from exhibit.config.config import Config
 from exhibit.config.secrets import BUCKET, INSTALLATION, installation, secret_path
 from exhibit.digests import Digest

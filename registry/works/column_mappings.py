@@ -14,13 +14,13 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.plain import plain
 from registry.accounts.models import Owner
 from registry.db.rows import require
-from registry.works import licence_tables, tables
+from registry.works import licence_tables, work_tables
 from registry.works.models import ColumnMapping
 from registry.works.spreadsheets import HeadingsError, can_be_assigned, get_column
 
-_COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}
-_ALIASES = {ColumnMapping.Kind.WORKS: tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
-_REQUIRED = {ColumnMapping.Kind.WORKS: tables.REQUIRED, ColumnMapping.Kind.LICENCES: licence_tables.REQUIRED}
+_COLUMNS = {ColumnMapping.Kind.WORKS: work_tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}
+_ALIASES = {ColumnMapping.Kind.WORKS: work_tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
+_REQUIRED = {ColumnMapping.Kind.WORKS: work_tables.REQUIRED, ColumnMapping.Kind.LICENCES: licence_tables.REQUIRED}
 MAX_MAPPINGS = 200
 """Sets of headings that are remembered per owner; the oldest is dropped when another is added."""
 

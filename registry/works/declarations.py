@@ -15,12 +15,12 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import lock_row, next_number
 from registry.log.audit_log import log_change
 from registry.log.log import NewEntry, submit_all
-from registry.pictures.blocks import find_blocked
+from registry.pictures.blocklist import find_blocked
 from registry.services.services import Services
 from registry.works.models import Work, WorkAttachment
 from registry.works.ownership import add_change, record_remarks
 from registry.works.registration import get_remaining_quota, make_registration_opening, use_quota
-from registry.works.tables import parse_date
+from registry.works.work_tables import parse_date
 
 MAX_ATTACHMENTS = 50  # per work
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024  # size in bytes of one attachment

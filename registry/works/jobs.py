@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.jobs import FOREGROUND, IMPORTS, job
-from registry.words import gettext_noop
+from registry.translation import gettext_noop
 from registry.works.models import BulkEdit, UploadFile
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @job(gettext_noop("uploaded files to register"), IMPORTS, UploadFile, owner="upload__owner", batch=8)
 def register(services: "Services", ids: Sequence[int]) -> None:
     """Register files as works."""
-    from registry.works.register import import_uploads
+    from registry.works.upload_registration import import_uploads
 
     import_uploads(services, ids)
 
@@ -22,7 +22,7 @@ def register(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("bulk changes of works"), FOREGROUND, BulkEdit, owner="owner")
 def bulk(services: "Services", ids: Sequence[int]) -> None:
     """Change many works."""
-    from registry.services.portions import process_in_portions
+    from registry.services.batches import process_in_portions
     from registry.works.bulk import change_portion
 
     process_in_portions(services, BulkEdit, ids, change_portion)

@@ -12,7 +12,7 @@ from registry.works.headings import list_aliases
 from registry.works.licences import NewLicence, normalise
 from registry.works.models import Work
 from registry.works.spreadsheets import ColumnChooser, ReadTable, TableInterpretation, choose_none, read_table
-from registry.works.tables import normalise_name, parse_day, split_parts
+from registry.works.work_tables import normalise_name, parse_day, split_parts
 
 MAX_BYTES = 2 * 1024 * 1024
 """Maximum size in bytes of a table that is read during a request; larger ones need the command line."""
@@ -57,7 +57,8 @@ def parse_licence_table(  # noqa: PLR0913 - each is named at the call, and five 
         owner: The owner of the works.
         name: Name of the file.
         data: Content of the file.
-        order: Order of days like 01/02/2026, one of :data:`registry.works.tables.ORDERS`; without it they are rejected.
+        order: Order of days like 01/02/2026, one of :data:`registry.works.work_tables.ORDERS`; without it they are
+            rejected.
         is_ignored: Returns True for the heading of a column to ignore.
         choose_columns: Returns the columns that a person has chosen for headings.
         encoding: Text encoding as Python names it; detected if empty.

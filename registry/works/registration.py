@@ -29,13 +29,13 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.loaded_networks import NetworkChangedError
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
 from registry.log.log import submit
-from registry.pictures.blocks import find_blocked
+from registry.pictures.blocklist import find_blocked
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.marks import Edges, find_captions, find_marks
 from registry.works.models import RegistrationConflict, Work, WorkPicture
 from registry.works.ownership import read_file_statements, record_remarks
-from registry.works.tables import parse_date
+from registry.works.work_tables import parse_date
 
 MIN_QUOTA_BYTES = 64 << 10
 """Minimum quota in bytes for a picture of which only fingerprints are stated: its search costs as much as any."""

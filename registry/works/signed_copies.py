@@ -7,7 +7,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.works.models import SignedCopy
-from registry.works.opened import list_open_works
+from registry.works.public_works import list_open_works
 
 BITS = 256
 MAX_DISTANCE = 25

@@ -20,13 +20,13 @@ from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import lock_row, next_number
-from registry.pictures.blocks import find_blocked
+from registry.pictures.blocklist import find_blocked
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 from registry.works.models import Upload, UploadFile, UploadLine
 from registry.works.ownership import PROBLEMS
 from registry.works.registration import get_remaining_quota
-from registry.works.tables import WorksTable, normalise_name, to_line
+from registry.works.work_tables import WorksTable, normalise_name, to_line
 
 MAX_FILES = 100_000  # per upload
 MAX_NAME = 300

@@ -11,7 +11,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from registry.members import people
+from registry.members import accounts
 from registry.models import User
 from tests.assets.rows import owner
 
@@ -33,7 +33,7 @@ def browser() -> Callable[[], Client]:
 
 @pytest.fixture
 def ann(db: None) -> User:
-    people.add_member(owner("studio"), f"ann-{secrets.token_hex(4)}@example.org", "owner", PASSWORD, by="test")
+    accounts.add_member(owner("studio"), f"ann-{secrets.token_hex(4)}@example.org", "owner", PASSWORD, by="test")
     return User.objects.get()
 
 

@@ -22,7 +22,7 @@ from evidence.bundle.sealing import (
     seal_opening,
     title_document_path,
 )
-from evidence.capture.surroundings import build_record
+from evidence.capture.network_record import build_record
 from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.documents.made_with import made_with
@@ -64,7 +64,7 @@ from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 from registry.bundles.sentences import measurement_sentences
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.witnesses import LABEL, request_ledger_entry, request_timestamps
+from tests.assets.timestamp_services import LABEL, request_ledger_entry, request_timestamps
 
 OWNER = "Ann's Pictures"
 CAPTURED = tuple(

@@ -42,7 +42,7 @@ from registry.works import bulk, uploads
 from registry.works.column_mappings import Columns, compute_mark
 from registry.works.declarations import attach_document
 from registry.works.licences import NewLicence, add_licences
-from tests.assets.laid_down import restore_scene
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner

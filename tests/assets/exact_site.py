@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from evidence.capture.plain import CaptureLimits, HttpCapturer
+from evidence.capture.http_capturer import CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured

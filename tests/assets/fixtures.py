@@ -26,7 +26,7 @@ from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
 from tests.assets.machines import Machine, machine_factory
 from tests.assets.rows import owner, photograph, recompress, register
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, change_settings, create_watch
 from tests.assets.site import Site
 from tests.assets.swift_server import S3, serving
@@ -62,7 +62,7 @@ def _fork_crawls() -> Iterator[None]:
     The product's own processes start theirs as usual.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("registry.crawls.child.subprocess", crawling.forked_subprocess)
+        patch.setattr("registry.crawls.crawler_process.subprocess", crawling.forked_subprocess)
         yield
 
 

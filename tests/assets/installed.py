@@ -9,7 +9,7 @@ from pathlib import Path
 from exhibit.config.config import made_data_dir
 from registry.configuration import load_config
 from tests import CHECKOUT
-from tests.assets.kept_schema import make_schema
+from tests.assets.stored_schema import make_schema
 from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import installation, master_key, secret_key
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.services.services import Services
 from tests.assets.swift_server import S3
 from workers.tasks.sync_runner import SyncRunner

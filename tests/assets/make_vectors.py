@@ -23,7 +23,7 @@ from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical, commit
-from tests.assets.changes import Change, Files, flip_bit, remove_file
+from tests.assets.bundle_changes import Change, Files, flip_bit, remove_file
 from tests.assets.tampering import read_files, update_bag
 
 FOLDER = Path(__file__).parent / "vectors"

@@ -14,7 +14,7 @@ from eth_hash.auto import keccak
 from evidence.anchors.evm.proofs import EVENT, prove
 from evidence.anchors.opentimestamps.proofs import build_header, parse_header
 from exhibit.entries import canonical
-from tests.assets.stamp_kinds import BAD, CHAIN, GOOD, MANIFEST_PATH, STRANGE, StampKind, base_files
+from tests.assets.timestamp_kinds import BAD, CHAIN, GOOD, MANIFEST_PATH, STRANGE, StampKind, base_files
 
 EASIEST, TIME = 0x207FFFFF, 1_795_176_000
 MAGIC = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94"

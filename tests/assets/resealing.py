@@ -16,7 +16,7 @@ from evidence.verify.checks.captures import NAMES
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, canonical, commit
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.tampering import update_bag
 
 FACTS, MANIFEST = "data/facts.json", "data/manifest.json"

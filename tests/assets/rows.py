@@ -18,7 +18,7 @@ from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from registry.services.services import Services
 from registry.works.registration import NewWork, RegistrationResult, register_work
 from registry.works.search_version import compute_search_mark
-from tests.assets.laid_down import restore_scene
+from tests.assets.restored_scenes import restore_scene
 from workers.tasks.sync_runner import SyncRunner
 
 

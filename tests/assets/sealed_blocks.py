@@ -15,7 +15,7 @@ from evidence.anchors.evm.kind import TrustedLedger
 from evidence.verdict.trust import Trust
 from exhibit.entries import canonical
 from tests.assets.receipt_kinds import build_header_bytes, evm_kind
-from tests.assets.stamp_kinds import CHAIN, STRANGE, StampKind
+from tests.assets.timestamp_kinds import CHAIN, STRANGE, StampKind
 
 KEYS = [eth_keys.PrivateKey(bytes([number]) * 32) for number in range(1, 5)]
 ADDRESSES = tuple(key.public_key.to_canonical_address() for key in KEYS)

@@ -67,7 +67,7 @@ user_test_guest = guest
 [filter:container-quotas]
 use = egg:swift#container_quotas
 [filter:heedless]
-paste.filter_factory = tests.assets.swift_server:heedless
+paste.filter_factory = tests.assets.swift_server:ignore_write_conditions
 [filter:slo]
 use = egg:swift#slo
 [filter:dlo]

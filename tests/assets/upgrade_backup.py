@@ -43,18 +43,18 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
     from django.utils import timezone
 
     from registry.cases.decisions import confirm, dismiss
-    from registry.crawls import canaries, denylists, watching
+    from registry.crawls import canaries, denylists, watch_settings
     from registry.log.sequencer import sequence_log, sign_checkpoint
     from registry.matches.match import match_pictures
-    from registry.members import people, tokens
+    from registry.members import accounts, tokens
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
     from tests.assets.rows import claim_new_slice, recompress, record_sightings, register
-    from tests.assets.sealed import run_until_sealed
+    from tests.assets.sealed_bundles import run_until_sealed
 
     services = inline.services
-    studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
-    people.add_member(studio, "ann@example.org", "owner", PASSWORD)
+    studio = accounts.add_owner("Studio", contact="studio@example.org", by="Ann")
+    accounts.add_member(studio, "ann@example.org", "owner", PASSWORD)
     tokens.create_token(studio, User.objects.get(), name="Ours", scopes=["read"], days=9)
     for seed, name in enumerate(("first", "second")):
         register(services, studio, picture(seed), f"Work {name}")
@@ -72,7 +72,7 @@ def fill_installation(inline: Any) -> None:  # noqa: ANN401 - Django isn't set u
     watch = studio.watches.get(name="second")
     with transaction.atomic():
         canaries.add_known_copy(other.work, watch, "http://second.example/hidden", by="Ann")
-    watching.pause(watch, by="Ann")
+    watch_settings.pause(watch, by="Ann")
     denylists.deny("denied.example", by="Ann", reason="They asked.")
     denylists.block(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
     about = {"kind": "dmca", "language": "en", "party": "first.invalid", "created_by": "Ann"}

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.edited import copy_queries, overlay_pairs, photos_in, unrelated_queries
 from bench.matching.answers import Answer
-from bench.matching.questions import answer_of
 from bench.matching.registered import Registered
+from bench.matching.roles import answer_of
+from bench.queries import copy_queries, overlay_pairs, photos_in, unrelated_queries
 from indexer.edits import OVERLAYS
 from indexer.picture.features import extract
 from indexer.search.search import compare

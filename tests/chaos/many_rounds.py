@@ -17,12 +17,12 @@ from typing import Any
 
 from exhibit.browser.program import find_browser
 from registry.models import Capture
-from tests.assets.mishaps import FAILURES, failure_environment
-from tests.assets.remains import Rows
-from tests.assets.rounds import FailureSchedule, Run, check_run, check_stack, run_owners
+from tests.assets.failure_rounds import FailureSchedule, Run, check_run, check_stack, run_owners
+from tests.assets.failure_selection import FailureSelector
+from tests.assets.failures import FAILURES, failure_environment
+from tests.assets.run_rows import Rows
 from tests.assets.small_disk import small_disk
 from tests.assets.stack import Stack, running_stack
-from tests.assets.turns import FailureSelector
 from workers.servers.product import CHECKOUT
 
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")

@@ -13,11 +13,11 @@ from statistics import fmean
 import requests
 
 from registry.models import Owner
-from tests.assets.rounds import FailureSchedule, run_owners, small_site
+from tests.assets.failure_rounds import FailureSchedule, run_owners, small_site
 from tests.assets.shop import create_watch, run_now
 from tests.assets.stack import Stack, running_stack
-from tests.chaos.looks import Measurement, measure
 from tests.chaos.many_rounds import print_line
+from tests.chaos.measurements import Measurement, measure
 
 WARM_UP = 0.1
 """Share of the time before measurements count; by then every process has done each kind of work once."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from desk import server
-from desk.doors import KIB, MAX_REQUEST, MIB
+from desk.access_classes import KIB, MAX_REQUEST, MIB
 from registry.services.services import Services
 from tests import CHECKOUT
+from tests.assets.local_web_server import LARGE, RunningServer, parse, read_all, run_test_server
 from tests.assets.processes import forget_peak_memory, free_port, peak_memory, wait_until
-from tests.assets.served import LARGE, RunningServer, parse, read_all, run_test_server
 from workers import wiring
 
 POST = b"POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"

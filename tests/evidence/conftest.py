@@ -3,7 +3,7 @@
 import pytest
 
 from tests.assets.bundles import make_scene
-from tests.assets.renewals import RenewedBundle, renew_bundle
+from tests.assets.renewed_bundles import RenewedBundle, renew_bundle
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from exhibit.files.blobs import FolderBlobStore
 from exhibit.machine import DATABASE_FULL, SENTENCES, has_ended, machine_fault, stat_fields, this_process
 from exhibit.network.guard import Guard
 from registry import jobs
-from registry.db import running, steps
+from registry.db import heartbeats, steps
 from registry.db.claimable import Claimable
 from registry.matches import jobs as matches_jobs
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
@@ -141,7 +141,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
 
     with monkeypatch.context() as patch:
-        patch.setattr("registry.crawls.slice.crawl_child", full)
+        patch.setattr("registry.crawls.run_slice.crawl_child", full)
         for _ in range(5):
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
@@ -158,7 +158,9 @@ def test_a_full_disk_of_the_crawler_is_reported_by_its_child_process(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Test a real child process under a real limit of file sizes: it reports the error, and the slice waits."""
-    monkeypatch.setattr("registry.crawls.child.subprocess", subprocess)  # a fork inherits the limits of its parent
+    monkeypatch.setattr(
+        "registry.crawls.crawler_process.subprocess", subprocess
+    )  # a fork inherits the limits of its parent
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a partly written bytecode file
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # so would this process
     change_settings(inline, allowed_networks=(LOOPBACK,))
@@ -343,15 +345,15 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
     steps.claim(Picture, studio_pictures, timedelta(minutes=10))
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
     for host in ("elsewhere", "another"):
-        running.record_heartbeat(f"worker-background@{host}")
+        heartbeats.record_heartbeat(f"worker-background@{host}")
     Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that no process has
     moment = time.monotonic()
-    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
+    monkeypatch.setattr(heartbeats, "time", SimpleNamespace(monotonic=lambda: moment))
     states: list[str] = []
     for number, pause in enumerate(pauses):
         moment += pause
         if number >= unheard:
-            running.record_heartbeat("worker-background@another")
+            heartbeats.record_heartbeat("worker-background@another")
         release_ended()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * (len(pauses) - 1), "todo"]

@@ -11,7 +11,7 @@ from registry.models import Picture, Work
 from tests.assets.badfiles import BAD_FILES
 from tests.assets.processes import forget_peak_memory, peak_memory
 from tests.assets.rows import claim_new_slice, owner, record_sightings, register
-from tests.assets.shared import shared_data
+from tests.assets.shared_pictures import shared_data
 from workers.tasks.sync_runner import SyncRunner
 
 SECONDS, MEBIBYTES = 10.0, 1024

@@ -20,11 +20,11 @@ from evidence.verify.verifier import Verifier
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
-from registry.bundles.remaking import MAKERS
+from registry.bundles.verifier_drawings import MAKERS
 from registry.cases.decisions import confirm
 from registry.fingerprints import fingerprints
 from registry.models import AnchorReceipt
-from registry.retention.reported import report_picture
+from registry.retention.picture_reports import report_picture
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import LOOPBACK, add_own_keys, create_watch, find_files_with, running_timestamp_services
 from tests.assets.site import Answer, Site

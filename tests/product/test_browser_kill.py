@@ -18,8 +18,8 @@ if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
 from registry.models import Bundle, Capture, Owner
-from tests.assets.remains import check_no_leftovers, collect_rows
-from tests.assets.rounds import check_run, create_owner, has_ended, small_site
+from tests.assets.failure_rounds import check_run, create_owner, has_ended, small_site
+from tests.assets.run_rows import check_no_leftovers, collect_rows
 from tests.assets.stack import Stack, retry_on_database_error, running_stack
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))

@@ -23,8 +23,8 @@ from exhibit.config.config import environment_name
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import ASSETS, CHECKOUT
-from tests.assets.kept_schema import restore_schema
 from tests.assets.processes import find_processes, wait_until
+from tests.assets.stored_schema import restore_schema
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.redis import redis_program
 

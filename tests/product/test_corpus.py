@@ -19,7 +19,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from tests import CHECKOUT
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.corpus import TRUST, base, cases, write_case
 from tests.assets.corpus.json_texts import TEXTS
 from tests.assets.corpus.zips import NO_BUNDLE

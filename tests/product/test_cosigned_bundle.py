@@ -12,12 +12,12 @@ from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
-from registry.bundles.witness import request_timestamps
-from registry.log.own_log import get_log
+from registry.bundles.timestamp_requests import request_timestamps
+from registry.log.local_log import get_log
 from registry.log.sequencer import sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.local_witness import LocalWitness, running_witness
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.shop import change_settings
 from workers.tasks.sync_runner import SyncRunner
 

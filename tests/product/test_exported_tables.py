@@ -15,7 +15,7 @@ from tests.assets.formulas import FORMULAS
 PACKAGES = ("crawler", "desk", "evidence", "exhibit", "indexer", "registry", "workers")
 WRITERS = {
     "exhibit/files/delimited.py": {"csv.writer"},  # csv_text itself
-    "indexer/calibration/kept.py": {"csv.writer"},  # digests and numbers, read only by this program
+    "indexer/calibration/filed_pairs.py": {"csv.writer"},  # digests and numbers, read only by this program
     "registry/cases/sample.py": {"csv.DictWriter"},  # its own sample works, read only by this program
     "registry/parties/tables.py": {"Workbook"},  # text cells: tests/registry/parties/test_tables.py
 }

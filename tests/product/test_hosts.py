@@ -20,10 +20,10 @@ from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
 from tests.assets import milvus_server
 from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
-from tests.assets.kept_schema import restore_schema
 from tests.assets.processes import wait_until
-from tests.assets.remains import Rows, check_no_leftovers, collect_rows
+from tests.assets.run_rows import Rows, check_no_leftovers, collect_rows
 from tests.assets.stack import FAST_SETTINGS, connected_to, retry_on_database_error
+from tests.assets.stored_schema import restore_schema
 from tests.assets.swift_server import SECRET, USER
 
 OWNER = "Lighthouse Archive"

@@ -14,11 +14,11 @@ from random import Random
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.assets.mishaps import failure_environment
-from tests.assets.rounds import FailureSchedule, check_run, check_stack, run_owners
+from tests.assets.failure_rounds import FailureSchedule, check_run, check_stack, run_owners
+from tests.assets.failure_selection import FailureSelector
+from tests.assets.failures import failure_environment
 from tests.assets.small_disk import small_disk
 from tests.assets.stack import running_stack
-from tests.assets.turns import FailureSelector
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))

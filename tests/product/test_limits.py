@@ -19,9 +19,9 @@ from exhibit.errors import RefusedError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.pictures.decode import helper
 from registry.cases.decisions import confirm
-from registry.crawls import plan, slice as crawl
+from registry.crawls import planning, run_slice as crawl
 from registry.crawls.budgets import get_remaining
-from registry.crawls.child import crawl_child
+from registry.crawls.crawler_process import crawl_child
 from registry.models import (
     Bundle,
     Case,
@@ -219,11 +219,11 @@ def folder(services: SyncRunner, tmp_path: Path) -> Path:
 
 def crawl_without_matching(services: SyncRunner) -> list[dict[str, Any]]:
     """Crawl without matching; returns the counts of each slice."""
-    plan.start_due_crawls(services.services)
+    planning.start_due_crawls(services.services)
     while Crawl.objects.get().state != StepState.DONE:
         for crawl_slice in CrawlSlice.objects.filter(state=StepState.TODO):
             crawl.crawl_slice(services.services, crawl_slice.pk)
-        plan.plan_crawls(services.services, [Crawl.objects.get().pk])
+        planning.plan_crawls(services.services, [Crawl.objects.get().pk])
     return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
 
 

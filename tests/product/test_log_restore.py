@@ -27,9 +27,9 @@ from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, forking_command_line
 from tests.assets.installed import install
-from tests.assets.kept_schema import restore_schema
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
+from tests.assets.stored_schema import restore_schema
 from workers.database.schema import migrate
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept

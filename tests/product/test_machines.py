@@ -15,8 +15,8 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.fingerprints.ports import get_features
 from registry.log.history import accept_checkpoint, start_new_origin
+from registry.log.local_log import get_log
 from registry.log.log import submit
-from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
@@ -24,7 +24,7 @@ from registry.retention.purge import purge
 from registry.services.stores import objects_of
 from registry.works import uploads
 from tests import CHECKOUT
-from tests.assets.grown import append_and_sign
+from tests.assets.log_in_chunks import append_and_sign
 from tests.assets.machines import create_machines
 from tests.assets.rows import owner, photograph
 from tests.assets.swift_server import S3
@@ -36,7 +36,7 @@ django.setup()
 from django.db import connection, transaction
 from registry.db.locks import Lock, hold
 from registry.configuration import load_config
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)

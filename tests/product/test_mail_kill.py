@@ -14,7 +14,7 @@ from exhibit.errors import WrongUseError
 from registry.models import Notice, NoticeMail
 from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import mail_server
-from tests.assets.noticed import studio
+from tests.assets.notice_drafts import studio
 from tests.registry.notices.test_send_notice import MailFactory, make_mail, send
 from workers.tasks.sync_runner import SyncRunner
 

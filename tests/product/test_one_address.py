@@ -11,7 +11,7 @@ from evidence.verdict.result import State
 from registry.cases.decisions import confirm
 from registry.matches.match import match_pictures
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, record_sightings, register
-from tests.assets.sealed import run_until_sealed, verify
+from tests.assets.sealed_bundles import run_until_sealed, verify
 from tests.assets.shop import LOOPBACK, Shop, change_settings
 from workers.tasks.sync_runner import SyncRunner
 

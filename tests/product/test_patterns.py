@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.assets.patterns import find_patterns, find_slow_text
+from tests.assets.regular_expressions import find_patterns, find_slow_text
 
 MAX_COST = 1.0
 """Microseconds of processor time per character."""
@@ -14,12 +14,12 @@ MADE_LATER = {
     "crawler.reading.page_layout": "the end of a picture's name, 100 characters at most",
     "crawler.reading.policy": "the name of the crawler, looked for in a line of robots.txt",
     "desk.cli.api": "addresses of the API, on the command line",
-    "desk.doors": "addresses of the site, written in that module",
+    "desk.access_classes": "addresses of the site, written in that module",
     "evidence.documents.phrases": "phrases of the documents",
     "evidence.formats.records": "an address, looked for in a page",
     "evidence.standalone.verify": "forms that the module writes",
     "exhibit.config.values": "settings of the operator",
-    "exhibit.config.written": "the settings file",
+    "exhibit.config.editable_settings": "the settings file",
     "indexer.vectors.milvus_index": "names of the product's own collections",
     "registry.notices.wording": "a letter's wording, of its owner",
 }

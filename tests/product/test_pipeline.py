@@ -17,7 +17,7 @@ from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm
 from registry.crawls import crawling
-from registry.crawls.slice import make_opening
+from registry.crawls.run_slice import make_opening
 from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import (

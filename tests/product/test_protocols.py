@@ -11,7 +11,7 @@ from evidence.keys.ed25519 import KeySigner
 from evidence.keys.oprf import ORDER, OprfClient, OprfServer, to_curve
 from evidence.log.notes import format_cosigner_key, format_verifier_key
 from indexer.vectors.bands import list_elements
-from registry.alliance.blind import _derive_masks
+from registry.alliance.blind_search import _derive_masks
 from registry.alliance.signed_calls import SIGNATURE_PREFIX
 from tests import CHECKOUT
 

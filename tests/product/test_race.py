@@ -25,7 +25,7 @@ from registry.models import (
     WorkPicture,
 )
 from registry.services.services import Services
-from tests.assets.flooded import picture_with_mark, set_flood_floor
+from tests.assets.flood_pictures import picture_with_mark, set_flood_floor
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.shop import create_watch, run_now
 from workers.periodic import do_each_minute

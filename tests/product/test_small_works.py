@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from exhibit.types import Decision
 from registry.models import Match
 from tests.assets.rows import photograph
-from tests.assets.sealed import WORK, request_bundle, run_until_sealed, verify
+from tests.assets.sealed_bundles import WORK, request_bundle, run_until_sealed, verify
 from tests.assets.textured import encoded, textured
 from workers.tasks.sync_runner import SyncRunner
 

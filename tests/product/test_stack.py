@@ -26,7 +26,7 @@ from exhibit.clock import now
 from exhibit.config.secrets import secret_key
 from registry.bundles.packages import request_package
 from registry.cases.decisions import confirm
-from registry.db import running
+from registry.db import heartbeats
 from registry.models import CrawlSlice, Heartbeat, Membership, User
 from registry.reports.requests import request_report
 from registry.services.addresses import broker_url, database_url
@@ -41,7 +41,7 @@ REPORT_FORM = {"title": "A", "decision": "open", "format": "csv", "language": "e
 NAMES = {
     "worker-interactive",
     "worker-background",
-    running.TICK,
+    heartbeats.TICK,
 }
 
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from evidence.keys.ed25519 import KeySigner, load_signer
 from evidence.log.notes import parse_note, sign_note
-from tests.assets.accused import REPLY_TEXT, reply_with_licence, sign_in, sign_letter, submit_form
-from tests.assets.cocaptures import create_log, lying_partner
+from tests.assets.confirmed_captures import create_log, lying_partner
+from tests.assets.notice_flow import REPLY_TEXT, reply_with_licence, sign_in, sign_letter, submit_form
 from tests.assets.processes import find_processes, wait_until
 from tests.assets.rows import encode_jpeg, photograph, recompress
 from tests.assets.site import Answer, Route, Site
-from tests.assets.three import (
+from tests.assets.three_installations import (
     NAMES,
     Installation,
     add_partner,

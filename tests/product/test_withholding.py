@@ -6,7 +6,7 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 

@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, Model
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry import due_times
-from registry.bundles.witness import is_checkpoint_due
+from registry.bundles.timestamp_requests import is_checkpoint_due
 from registry.crawls import schedules
 from registry.db import steps
 from registry.due_times import correct_times

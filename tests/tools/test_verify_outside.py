@@ -15,13 +15,13 @@ from evidence.bundle.bag import Withheld
 from evidence.log.notes import format_cosigner_key, format_verifier_key
 from exhibit.entries import EntryType, canonical
 from tests import CHECKOUT
+from tests.assets.bundle_changes import Change, Files, flip_bit, remove_file
 from tests.assets.bundles import RECORDS, Scene, append_entry, make_scene
-from tests.assets.changes import Change, Files, flip_bit, remove_file
-from tests.assets.cocaptures import LIES, confirm_capture, seal_statement
+from tests.assets.confirmed_captures import LIES, confirm_capture, seal_statement
 from tests.assets.partners import new_signer
 from tests.assets.passkeys import sign_scene
 from tests.assets.tampering import pack_otherwise, read_files, update_bag
-from tests.assets.witnesses import add_cosignature
+from tests.assets.timestamp_services import add_cosignature
 from tools import verify_outside
 from tools.verify_outside import Outcome, outcomes, sections
 

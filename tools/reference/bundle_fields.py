@@ -16,9 +16,9 @@ from evidence import bundle
 from evidence.anchors.evm.proofs import EvmPending, EvmProof
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
+from evidence.facts.archive_answers import ArchiveAnswers
 from evidence.facts.case import CaseFacts
 from evidence.facts.cocapture import Cocapture, WebArchive
-from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
 from evidence.facts.passkey import Assertion
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof

@@ -26,7 +26,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.files.blobs import BlobStore
 from exhibit.files.durable import settle, settle_path
 from exhibit.files.locks import alone
-from indexer.calibration.kept import FOLDER as BENCHMARK
+from indexer.calibration.filed_pairs import FOLDER as BENCHMARK
 from registry.crawls.search_services import list_own_mappings
 from registry.log.accuracy import JOINED
 from registry.models import LogCheckpoint, LogEntry
@@ -128,7 +128,7 @@ def _dump(services: Services, to: Path) -> tuple[LogState, int]:
 
 def log_state(services: Services) -> LogState:
     """Return the state of the log according to the rows."""
-    from registry.log.own_log import get_log
+    from registry.log.local_log import get_log
 
     entries, log = LogEntry.objects.count(), get_log(services)
     newest = LogCheckpoint.objects.order_by("-pk").first()

@@ -268,7 +268,7 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
 
     migrate()
     from registry.keys.signing_keys import locked_keys_fault
-    from registry.log.own_log import get_log
+    from registry.log.local_log import get_log
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
     from workers.database.backup import log_state

@@ -14,7 +14,7 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
-from registry.services.same_secrets import store_fingerprints
+from registry.services.secret_fingerprints import store_fingerprints
 from registry.services.services import Services
 from workers.database.restore import take_up, unknown_migrations
 
@@ -46,7 +46,7 @@ def migrate() -> bool:
         _keep_shipped()
         end_restore()
         if config.database_url:
-            from registry.log.own_log import get_log
+            from registry.log.local_log import get_log
 
             # Created now, so that another machine cannot create different ones later.
             master_key(config), get_log(Services(config))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from registry.fingerprints.networks import model_states
-from registry.matches import votes_upkeep
+from registry.matches import local_feature_upkeep
 from registry.models import StepState, Upload, UploadFile, WorkPicture
 from registry.services.services import Services
 from registry.works import uploads
@@ -51,7 +51,7 @@ def _networks(services: Services) -> Iterator[Progress]:
 
 
 def _votes() -> Iterator[Progress]:
-    without = votes_upkeep.list_unmeasured()
+    without = local_feature_upkeep.list_unmeasured()
     missing, unreadable = without.count(), without.exclude(refusal="").count()
     total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
     if missing > unreadable:

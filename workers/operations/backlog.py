@@ -19,7 +19,7 @@ from registry.db.claimable import Claimable
 from registry.jobs import Job
 from registry.log.audit_log import log_change
 from registry.models import UNFINISHED, Dismissal, StepState
-from registry.notifications import news
+from registry.notifications import due_rows
 from registry.services.services import Enqueue
 
 COUNT_QUERY = """
@@ -112,8 +112,8 @@ def filter_settled(step: Job) -> Q:
 def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _unfinished(step).filter(**step.row_filter(task))
-    if step.rows in news.NEWS_CONDITIONS:  # They may have become due long before there was news.
-        rows, due = rows.filter(news.NEWS_CONDITIONS[step.rows](None)), Q(pk__lt=0)
+    if step.rows in due_rows.NEWS_CONDITIONS:  # They may have become due long before there was news.
+        rows, due = rows.filter(due_rows.NEWS_CONDITIONS[step.rows](None)), Q(pk__lt=0)
     return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
         "state", "since"
     )

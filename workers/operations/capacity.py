@@ -21,7 +21,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Money, parse_money
 
 if TYPE_CHECKING:
-    from registry.db.running import StepUsage
+    from registry.db.heartbeats import StepUsage
     from registry.services.services import Services
 
 MEASURED, PRICES = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
@@ -347,7 +347,7 @@ def _by_steps() -> Iterator[tuple[str, float, int]]:
     """Yield (law, total, count): core milliseconds, bytes, or cases per million, and the number they refer to."""
     from django.db.models import Avg, Count
 
-    from registry.db.running import StepUsage, usage_since
+    from registry.db.heartbeats import StepUsage, usage_since
     from registry.models import Picture
 
     none, durations = StepUsage(0, 0.0, 0.0, now()), usage_since(now() - timedelta(days=COST_DAYS))

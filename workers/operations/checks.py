@@ -7,7 +7,7 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
 from registry.services.disk import FreeSpace, get_free_space
-from registry.words import gettext as _, ngettext
+from registry.translation import gettext as _, ngettext
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db.models import Exists, OuterRef
 
 from exhibit.digests import Digest
-from indexer.calibration.kept import FiledPairs
+from indexer.calibration.filed_pairs import FiledPairs
 from registry import models
 from registry.db.claimable import Claimable
 from registry.pictures.file_removal import remove_or_withhold

@@ -16,7 +16,7 @@ from exhibit.errors import ConfigError, ExhibitError
 from exhibit.files.locks import shared
 from registry.services import stores
 from registry.services.mail import mail_folder, sender
-from registry.services.same_secrets import check_secrets
+from registry.services.secret_fingerprints import check_secrets
 from registry.services.services import Services
 from workers.operations.checks import (
     GIB,

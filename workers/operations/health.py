@@ -13,12 +13,12 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from indexer.picture.spaces import PHASH
 from registry import jobs
-from registry.db.running import SILENCE_TIMEOUT, TICK
+from registry.db.heartbeats import SILENCE_TIMEOUT, TICK
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import MAX_TAIL
 from registry.log.site_settings import list_pending_restart
 from registry.matches.index_upkeep import IndexState
-from registry.words import gettext as _, ngettext
+from registry.translation import gettext as _, ngettext
 from workers.operations import updates
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness

@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from exhibit.config.config import Config
-from registry.db import running
-from registry.db.running import SILENCE_TIMEOUT
+from registry.db import heartbeats
+from registry.db.heartbeats import SILENCE_TIMEOUT
 from registry.services.services import Services
 from workers.operations import health
 from workers.operations.status import Status, status_of
@@ -99,7 +99,7 @@ def _witnesses(status: Status) -> Iterator[Metric]:
 def _counters() -> Iterator[Metric]:
     """Yield the total resource use of each step."""
     texts = {"rows": "Rows ended.", "seconds": "Seconds of the clock.", "processor_seconds": "Seconds of a core."}
-    durations = running.usage_since(BEGINNING)
+    durations = heartbeats.usage_since(BEGINNING)
     for name, text in texts.items():
         family = CounterMetricFamily(f"exhibit_step_{name}", text, labels=("step",))
         for step, spent in sorted(durations.items()):

@@ -16,12 +16,12 @@ from registry.alliance import partners
 from registry.cases import floods
 from registry.crawls import canaries
 from registry.crawls.schedules import list_due_watches
-from registry.db import running
-from registry.db.running import StepUsage
+from registry.db import heartbeats
+from registry.db.heartbeats import StepUsage
 from registry.keys.signing_keys import locked_keys_fault
-from registry.log import witnesses
+from registry.log import service_availability
 from registry.log.anchors import get_anchor_configs
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.matches.index_upkeep import IndexState, measure_indexes
 from registry.models import (
     UNFINISHED,
@@ -34,7 +34,7 @@ from registry.models import (
     StepState,
     Watch,
 )
-from registry.retention.reported import list_open_reports
+from registry.retention.picture_reports import list_open_reports
 from registry.services.disk import FreeSpace, get_free_space
 from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
@@ -51,7 +51,7 @@ class Witness:
     kind: str
     name: str
     development: bool
-    health: witnesses.Availability | None  # Its recent responses; None if it was never queried.
+    health: service_availability.Availability | None  # Its recent responses; None if it was never queried.
     last_receipt: datetime | None  # Time of its last complete timestamp, as stated by itself.
 
 
@@ -117,14 +117,14 @@ def status_of(services: Services, most: int | None = None) -> Status:
         failures=failures(),
         held_up=held_up(most),
         queues=oldest_by_queue(backlogs),
-        heartbeats=running.heartbeats(),
+        heartbeats=heartbeats.heartbeats(),
         crawls=_crawls(services),
         indexes=measure_indexes(services),
         witnesses=_witnesses(services),
         log=_log(services),
         disk=disk_of(services),
         missed=[result.canary for _, result in canaries.list_recent_misses()],
-        taken=running.usage_since(now() - timedelta(days=COST_DAYS)),
+        taken=heartbeats.usage_since(now() - timedelta(days=COST_DAYS)),
         reported=list_open_reports(),
         closed_keys=locked_keys_fault(services),
         partners=list(partners.list_active().values_list("name", "fault")),
@@ -151,7 +151,7 @@ def _witnesses(services: Services) -> list[Witness]:
     anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in get_anchor_configs(services)]
     if not anchors:
         return []
-    health, last = witnesses.load_availability(), _last_receipts([who for who, _ in anchors])
+    health, last = service_availability.load_availability(), _last_receipts([who for who, _ in anchors])
     return [Witness(*who, development, health.get(who), last.get(who)) for who, development in anchors]
 
 

@@ -15,7 +15,7 @@ def metered(step: str) -> Iterator[None]:
     """
     from django.db import Error
 
-    from registry.db import running, steps
+    from registry.db import heartbeats, steps
 
     started, used = time.monotonic(), _processor_seconds()
     with steps.collect_finished() as ended:
@@ -24,7 +24,7 @@ def metered(step: str) -> Iterator[None]:
         finally:
             seconds, processor = time.monotonic() - started, _processor_seconds() - used
             with contextlib.suppress(Error):  # A measurement must not cause a failure.
-                running.add_time(step, rows=len(ended), seconds=seconds, processor_seconds=processor)
+                heartbeats.add_time(step, rows=len(ended), seconds=seconds, processor_seconds=processor)
 
 
 def _processor_seconds() -> float:

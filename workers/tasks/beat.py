@@ -9,7 +9,7 @@ from functools import partial
 
 from django.db import connection
 
-from registry.db import running
+from registry.db import heartbeats
 from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
@@ -30,8 +30,8 @@ class Roll:
     def __call__(self) -> None:
         """Query the workers once. A new worker gets a row at its second response: it may be ending at the first."""
         queues_by_worker = living_workers()
-        for name in running.update_seen([running.TICK, *queues_by_worker]) & ({running.TICK} | self._before):
-            running.record_heartbeat(name, queues_by_worker.get(name, ""))
+        for name in heartbeats.update_seen([heartbeats.TICK, *queues_by_worker]) & ({heartbeats.TICK} | self._before):
+            heartbeats.record_heartbeat(name, queues_by_worker.get(name, ""))
         self._before = set(queues_by_worker)
 
 
@@ -43,13 +43,13 @@ class Beat:
     """
 
     def __init__(self, services: Services) -> None:
-        self._services, self._turn = services, Turn(running.TICK)
+        self._services, self._turn = services, Turn(heartbeats.TICK)
         self._clock = sched.scheduler(time.monotonic, time.sleep)
         self._busy, self._used = 0.0, time.process_time()
 
     def run(self) -> None:
         """Run until a signal arrives."""
-        self._repeat(running.BEAT_SECONDS, Roll())
+        self._repeat(heartbeats.BEAT_SECONDS, Roll())
         self._repeat(UPKEEP_SECONDS, send_upkeep)
         self._repeat(LOOK_SECONDS, partial(periodic.do_each_minute, self._services))
         # Processes of this machine are not visible to the process whose turn it is.
@@ -69,7 +69,7 @@ class Beat:
         """Add the time used since the last call to the tick's total of today."""
         busy, used = self._busy, self._used
         self._busy, self._used = 0.0, time.process_time()
-        running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
+        heartbeats.add_time(heartbeats.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
 
 
 def _done(act: Callable[[], object]) -> object:

@@ -18,7 +18,7 @@ from celery.signals import (
 
 from exhibit.types import Untyped
 from registry.configuration import load_config
-from registry.db import running
+from registry.db import heartbeats
 from workers.pipeline.celery import all_queues
 from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
 from workers.tasks.release_rows import release_ended
@@ -61,7 +61,7 @@ def _wake() -> NoReturn:
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
-    _tell_safely(running.record_start, str(sender.hostname), ",".join(sorted(queues)))
+    _tell_safely(heartbeats.record_start, str(sender.hostname), ",".join(sorted(queues)))
     _tell_safely(release_ended)  # Of the worker that this one replaces.
     worker_before_create_process.connect(_free)
     detectors: dict[int, HangDetector] = {}
@@ -81,7 +81,7 @@ def _kill_hung(worker: Untyped, detectors: dict[int, HangDetector]) -> None:
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
-    _tell_safely(running.record_end, str(sender.hostname))
+    _tell_safely(heartbeats.record_end, str(sender.hostname))
 
 
 def _free(**_: object) -> None:

@@ -1,9 +1,9 @@
 """Release of rows claimed by processes that have ended."""
 
 from registry import jobs
-from registry.db import running, steps
+from registry.db import heartbeats, steps
 
 
 def release_ended() -> int:
     """Release the rows of processes that were killed, on this machine or on lost ones; return their number."""
-    return steps.release_ended([job.rows for job in jobs.periodic_jobs()], running.silent_hosts)
+    return steps.release_ended([job.rows for job in jobs.periodic_jobs()], heartbeats.silent_hosts)

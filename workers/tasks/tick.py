@@ -13,15 +13,15 @@ from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault, tell_once
 from registry import jobs
-from registry.bundles.witness import is_checkpoint_due
+from registry.bundles.timestamp_requests import is_checkpoint_due
 from registry.crawls import crawling
-from registry.crawls.plan import plan_crawls, start_due_crawls
+from registry.crawls.planning import plan_crawls, start_due_crawls
 from registry.db import steps
 from registry.db.statements import MOMENT, Statement, exists_query
 from registry.log.configuration import log_configuration
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepState, Watch
-from registry.notifications import news
+from registry.notifications import due_rows
 from registry.services.services import Services
 from workers.servers.redis import forget_tries
 from workers.tasks.release_rows import release_ended
@@ -77,8 +77,8 @@ def _due_jobs(stale_after: timedelta) -> Statement:
     """Query which jobs have due rows."""
     return Statement(
         exists_query(
-            news.list_due(job.rows, stale_after, MOMENT)
-            if job.rows in news.NEWS_CONDITIONS
+            due_rows.list_due(job.rows, stale_after, MOMENT)
+            if job.rows in due_rows.NEWS_CONDITIONS
             else job.rows._default_manager.filter(steps.due_condition(stale_after, MOMENT)),
             job.name,
         )
@@ -105,8 +105,8 @@ def send_next(services: Services, queue: str) -> None:
 
 def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> None:
     limit = job.batch * messages
-    if job.rows in news.NEWS_CONDITIONS:
-        rows = news.list_due_keys(job.rows, services.stale_after, limit)
+    if job.rows in due_rows.NEWS_CONDITIONS:
+        rows = due_rows.list_due_keys(job.rows, services.stale_after, limit)
     else:
         only = job.row_filter(task)
         rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, only, fresh_first=job.fresh_first)

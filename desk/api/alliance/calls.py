@@ -19,7 +19,7 @@ from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
 from registry.alliance import cosigning, signed_calls
-from registry.alliance.blind import MAX_POINTS, answer_points, index_page
+from registry.alliance.blind_search import MAX_POINTS, answer_points, index_page
 from registry.alliance.cocaptures import visit_for_partner
 from registry.models import Partner, Scope
 from workers import wiring

@@ -15,7 +15,7 @@ from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import scoped
 from registry.matches.find_owner import Claim, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.services.services import Services
-from registry.works.opened import close_work, get_public_url, open_work
+from registry.works.public_works import close_work, get_public_url, open_work
 from workers import wiring
 
 router = Router(tags=["works"])

@@ -16,7 +16,7 @@ from exhibit.types import Json
 from registry.bundles.packages import package_chunks, package_name, package_size, reading_copy
 from registry.log.audit_log import AccessKind, Evidence, log_access
 from registry.models import Notice, Package
-from registry.notices.packet import build_packet, get_packet_name
+from registry.notices.filing_zip import build_packet, get_packet_name
 from workers import wiring
 
 FileName = Annotated[str, Path(max_length=200, pattern=CLEAN)]

@@ -13,10 +13,10 @@ from desk.schemas import log as schemas, owners as owner_schemas, requests
 from desk.schemas.base import Answer, Moment
 from evidence.anchors.evm import kind as evm
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.alliance import blind, cosigning, partners, pdq_feed, signed_calls
+from registry.alliance import blind_search, cosigning, partners, pdq_feed, signed_calls
 from registry.crawls import sightings
-from registry.edge import accounts, contributors, taking
-from registry.log import added_witnesses, witnesses
+from registry.edge import accounts, contributors, deliveries
+from registry.log import added_services, service_availability
 from registry.log.anchors import get_anchor_configs
 from registry.models import Agreement, Contributor, Partner
 from registry.services import addresses
@@ -264,10 +264,13 @@ def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedMa
 @router.post(ONE + "/search", response=BlindMatches)
 def search_partner(request: Call, name: Named) -> BlindMatches:
     """Search the pictures that a partner has seen for all works. The partner learns only the number of works."""
-    done = blind.search(wiring.services(), partners.get_partner(name))
+    done = blind_search.search(wiring.services(), partners.get_partner(name))
     results = [
         schemas.BlindMatch(
-            works=blind.works_of(match.picture), exact=match.exact, bands=match.bands, told=match.disclosed_values
+            works=blind_search.works_of(match.picture),
+            exact=match.exact,
+            bands=match.bands,
+            told=match.disclosed_values,
         )
         for match in done.matches
     ]
@@ -305,7 +308,7 @@ def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: 
     if name and not selected:
         raise NotFoundError(f"There is no contributor {name!r}.")
     done = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in selected}
-    return taking.signed_account(wiring.services(), done)
+    return deliveries.signed_account(wiring.services(), done)
 
 
 @router.post("/operator/contributors", response={201: ContributorToken})
@@ -330,7 +333,7 @@ def remove_contributor(request: Call, name: Named, discard_results: bool = False
 @router.get("/operator/witnesses", response=TimestampServices)
 def list_timestamp_services(request: Call) -> TimestampServices:
     """List timestamp services, their last responses and pending receipts."""
-    known = witnesses.load_availability()
+    known = service_availability.load_availability()
     configured = {(one.kind, one.name): one for one in get_anchor_configs(wiring.services())}
     items = []
     for kind, name in sorted({*configured, *known}):
@@ -348,19 +351,19 @@ def list_timestamp_services(request: Call) -> TimestampServices:
 @router.get("/operator/witnesses/offered", response=AvailableServices)
 def list_available_timestamp_services(request: Call) -> AvailableServices:
     """List public timestamp services that can be added, with their prices, durations and data received."""
-    return AvailableServices(items=AvailableService.from_rows(added_witnesses.list_unused_offers(wiring.services())))
+    return AvailableServices(items=AvailableService.from_rows(added_services.list_unused_offers(wiring.services())))
 
 
 @router.post("/operator/witnesses", response={204: None})
 def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
     """Add a public timestamp service after a trial request."""
-    added_witnesses.add_timestamp_service(wiring.services(), new.name, by=request.auth.by)
+    added_services.add_timestamp_service(wiring.services(), new.name, by=request.auth.by)
 
 
 @router.delete("/operator/witnesses/{name}", response={204: None})
 def remove_timestamp_service(request: Call, name: Named) -> None:
     """Remove a timestamp service. Its receipts remain stored."""
-    added_witnesses.remove_timestamp_service(name, by=request.auth.by)
+    added_services.remove_timestamp_service(name, by=request.auth.by)
 
 
 @router.post("/operator/witnesses/{name}/contract", response=Contract)

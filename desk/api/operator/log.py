@@ -15,7 +15,7 @@ from desk.schemas.base import Answer
 from exhibit.entries import EntryType
 from registry.bundles.bundles import write_to_temporary_file
 from registry.log import accuracy, history, log
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.models import LogCheckpoint, LogEntry, LogWaiting
 from workers import wiring
 

@@ -21,7 +21,7 @@ from registry.alliance import pdq_feed
 from registry.bundles import bundles
 from registry.keys import keys as key_rows, passkeys, signing_keys as keys
 from registry.log.audit_log import Evidence
-from registry.members import people
+from registry.members import accounts
 from registry.notifications import invitations
 from workers import wiring
 
@@ -101,7 +101,7 @@ def set_owner_options(request: Call, owner: str, new: OwnerOptions) -> Options:
     row = of(request)
     for name, value in (("derived", new.derived_works), ("web_archive", new.web_archive)):
         if value is not None:
-            people.set_option(row, name, enabled=value, by=request.auth.by)
+            accounts.set_option(row, name, enabled=value, by=request.auth.by)
     if new.requires_passkeys is not None:
         passkeys.set_requirement(row, is_required=new.requires_passkeys, by=request.auth.by, operator=True)
     row.refresh_from_db()
@@ -172,8 +172,8 @@ def withdraw_work_hash(request: Call, owner: str, number: int) -> None:
 @router.post("/operator/passwords", response={201: NewPassword})
 def reset_password(request: Call, new: UserEmail) -> NewPassword:
     """Reset a user's password to a generated one, which is shown once."""
-    person, password = people.get_user(new.email), secrets.token_urlsafe(12)
-    people.change_password(person, password, by=request.auth.by)
+    person, password = accounts.get_user(new.email), secrets.token_urlsafe(12)
+    accounts.change_password(person, password, by=request.auth.by)
     return NewPassword(email=person.email, password=password)
 
 

@@ -23,10 +23,10 @@ from indexer.calibration import recall
 from indexer.picture.spaces import PIPELINE
 from registry.crawls import denylists
 from registry.fingerprints import networks, shared_models
-from registry.log.own_log import get_author_signer
+from registry.log.local_log import get_author_signer
 from registry.matches import calibrations
 from registry.models import BlockedDigest, HostDenial
-from registry.retention import purge, reported
+from registry.retention import picture_reports, purge
 from workers import wiring
 from workers.operations import backlog
 
@@ -313,7 +313,9 @@ def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
 @router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
 def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
     """Dismiss reports of a picture as illegal content. The owners who reported it can see it again."""
-    return ChangedRows(rows=reported.dismiss_reports(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
+    return ChangedRows(
+        rows=picture_reports.dismiss_reports(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
+    )
 
 
 @router.get("/operator/pictures/{digest}/files", response=AffectedFiles)

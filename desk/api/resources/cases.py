@@ -21,13 +21,13 @@ from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
 from registry.bundles.drawings import load_pair
-from registry.cases import ask_archive, assigning, decisions, queue
+from registry.cases import archive_queries, assignments, decisions, queue
 from registry.cases.decisions import Choice, DecisionRequest, Outcome
 from registry.cases.licence_check import find_fitting
 from registry.log.audit_log import AccessKind, Evidence, log_access
 from registry.models import Case, Match
 from registry.notices import agencies
-from registry.retention.reported import report_picture
+from registry.retention.picture_reports import report_picture
 from workers import wiring
 
 router = Router(tags=["cases"])
@@ -128,7 +128,7 @@ def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseSummary
 @once
 def assign_cases(request: Call, owner: str, new: requests.NewAssignment) -> schemas.Assignments:
     """Assign cases to a member, or unassign them. Returns 404 if the person is not a member."""
-    changes = assigning.assign(of(request), new.cases, new.member, by=request.auth.by)
+    changes = assignments.assign(of(request), new.cases, new.member, by=request.auth.by)
     return schemas.Assignments(changes=[schemas.AssignmentChange(**asdict(change)) for change in changes])
 
 
@@ -199,7 +199,9 @@ def ask_web_archive(request: Call, owner: str, number: int) -> schemas.CaseSumma
 
     The archive learns up to five URLs. Results appear in the case's `third_party_statements` after some seconds.
     """
-    return _done(request, number, lambda row: ask_archive.request_queries(wiring.services(), row, by=request.auth.by))
+    return _done(
+        request, number, lambda row: archive_queries.request_queries(wiring.services(), row, by=request.auth.by)
+    )
 
 
 @router.post(ONE + "/report", response={201: schemas.CaseSummary}, auth=DECIDE, operation_id="report_picture")

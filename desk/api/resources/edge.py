@@ -13,8 +13,8 @@ from desk.api.common import limits
 from desk.api.common.auth import BEARER, Permitted
 from desk.api.common.problems import unauthorized
 from desk.schemas import owners as schemas, requests
-from registry.edge import contributors, taking
-from registry.edge.measuring import SIGNATURE
+from registry.edge import contributors, deliveries
+from registry.edge.measurements import SIGNATURE
 from registry.models import Contributor, Scope
 from workers import wiring
 
@@ -87,7 +87,7 @@ EDGE = Edge(Scope.READ)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     """Lease URLs to fetch. A lease that is still held is returned again."""
     services = wiring.services()
-    lease = taking.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
+    lease = deliveries.assign_lease(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
     if lease is None:
         return schemas.EdgeLease()
     row, urls, seconds = lease
@@ -100,5 +100,5 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
     """Return the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")
-    accepted = taking.receive_results(wiring.services(), request.auth, new.model_dump(), request.body, signature)
+    accepted = deliveries.receive_results(wiring.services(), request.auth, new.model_dump(), request.body, signature)
     return schemas.AcceptedPictures(pictures=accepted)

@@ -17,11 +17,16 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
-from registry.bundles.papers import draft_document_name, render_draft_document, sign_exhibit_sheet, signed_sheet_name
+from registry.bundles.draft_documents import (
+    draft_document_name,
+    render_draft_document,
+    sign_exhibit_sheet,
+    signed_sheet_name,
+)
 from registry.cases.picture_usage import is_hidden
 from registry.db.rows import require
 from registry.log.audit_log import Evidence
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 

@@ -28,7 +28,7 @@ from registry.works.licences import (
     list_pending_changes,
     normalise,
 )
-from registry.works.tables import ORDERS
+from registry.works.work_tables import ORDERS
 from workers import wiring
 
 router = Router(tags=["licences"])

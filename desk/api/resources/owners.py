@@ -12,7 +12,7 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Page
 from exhibit.errors import ServiceMissingError
-from registry.members import invitations, people, tokens
+from registry.members import accounts, invitations, tokens
 from registry.models import Role
 from registry.notifications.invitations import invite_by_mail
 
@@ -58,20 +58,20 @@ class NewRole(requests.RequestBody):
 @member_router.get(OWNER + "/members", response=Page[schemas.Member])
 def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Member]:
     """List members and their roles."""
-    return page(people.list_members(of(request)), schemas.Member, cursor, limit)
+    return page(accounts.list_members(of(request)), schemas.Member, cursor, limit)
 
 
 @member_router.post(PERSON + "/role", response=schemas.Member, auth=MANAGE)
 @once
 def change_role(request: Call, owner: str, person: int, new: NewRole) -> schemas.Member:
     """Change a member's role. At least one member must keep the role `owner`."""
-    return schemas.Member.from_row(people.change_role(of(request), person, new.role, by=request.auth.by))
+    return schemas.Member.from_row(accounts.change_role(of(request), person, new.role, by=request.auth.by))
 
 
 @member_router.delete(PERSON, response={204: None}, auth=MANAGE)
 def remove_member(request: Call, owner: str, person: int) -> None:
     """Remove a member. Their tokens are revoked; their decisions stay."""
-    people.remove_member(of(request), person, by=request.auth.by)
+    accounts.remove_member(of(request), person, by=request.auth.by)
 
 
 @member_router.get(INVITATIONS, response=Page[schemas.Invitation], auth=MANAGE)

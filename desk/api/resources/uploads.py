@@ -20,7 +20,7 @@ from registry.matches import proposals
 from registry.models import ColumnMapping, UploadFile
 from registry.works import uploads as uploading
 from registry.works.column_mappings import Columns
-from registry.works.tables import parse_works_table
+from registry.works.work_tables import parse_works_table
 from workers import wiring
 
 router = Router(tags=["uploads"])

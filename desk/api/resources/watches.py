@@ -15,7 +15,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry import scoped
 from registry.cases import opt_outs
-from registry.crawls import canaries, captures, crawling, looks, plan, schedules, watching
+from registry.crawls import archive_captures, canaries, crawling, manual_visits, planning, schedules, watch_settings
 from registry.crawls.forecasts import Hosts
 from registry.crawls.search_keys import delete_key, estimate, record_consent, set_price, store_key, withdraw_consent
 from registry.crawls.watches import arrange, plant, update_watch
@@ -68,8 +68,8 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
     For a web archive, only the first page of its index is requested.
     """
     estimates = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **new.subjects)
-    archive_subjects = captures.make_subjects(new.domains, new.since, new.until)
-    captured = captures.estimate(wiring.services(), new.archives, new.budget, archive_subjects)
+    archive_subjects = archive_captures.make_subjects(new.domains, new.since, new.until)
+    captured = archive_captures.estimate(wiring.services(), new.archives, new.budget, archive_subjects)
     items, archives = schemas.Estimate.from_rows(estimates), schemas.ArchiveEstimate.from_rows(captured)
     hosts = Hosts.at_pace(new.politeness)
     hosts.add(source.url for source in new.sources if source.kind == requests.SourceKind.LIST)
@@ -94,7 +94,7 @@ def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Update a watch. Omitted fields and earlier results are unchanged."""
     row = scoped.watch_numbered(of(request), number)
-    before = watching.list_sources(row)
+    before = watch_settings.list_sources(row)
     every = timedelta(seconds=new.interval_seconds or row.interval_seconds)
     after = before if new.sources is None else _places(new.sources)
     update_watch(
@@ -117,14 +117,14 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
 @router.delete(ONE, response={204: None}, auth=WRITE)
 def remove_watch(request: Call, owner: str, number: int) -> None:
     """Delete a watch, and stop its crawl. Earlier results remain."""
-    plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
+    planning.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
 
 
 @router.post(ONE + "/pause", response=schemas.Watch, auth=WRITE)
 @once
 def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Pause a watch. A crawl in progress continues."""
-    watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    watch_settings.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
@@ -132,7 +132,7 @@ def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @once
 def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Resume a watch on its schedule."""
-    watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    watch_settings.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
@@ -140,7 +140,7 @@ def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @once
 def run_watch(request: Call, owner: str, number: int, all_pages: Everything = False) -> schemas.Crawl:  # noqa: FBT002
     """Start a crawl now. If one is in progress, it is returned instead."""
-    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=all_pages)
+    crawl = planning.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=all_pages)
     return schemas.Crawl.from_row(crawl)
 
 
@@ -161,7 +161,7 @@ def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Cra
 @once
 def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
     """Stop a crawl within some seconds. Its results so far are kept. A finished crawl is unchanged."""
-    plan.stop_crawl(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
+    planning.stop_crawl(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
@@ -186,7 +186,9 @@ def list_unreadable_pictures(
 @once
 def visit_page(request: Call, owner: str, new: requests.PageVisit) -> schemas.Crawl:
     """Visit one page once, and match its pictures against your works. Matches open cases."""
-    crawl = looks.visit_page(wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by)
+    crawl = manual_visits.visit_page(
+        wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by
+    )
     return schemas.Crawl.from_row(crawl)
 
 

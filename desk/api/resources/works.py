@@ -22,7 +22,7 @@ from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
-from indexer.search.prints import MAX_FILE, parse_fingerprint_file
+from indexer.search.fingerprint_file import MAX_FILE, parse_fingerprint_file
 from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import write_to_temporary_file
@@ -36,11 +36,11 @@ from registry.pictures.previews import LARGE, SMALL, get_viewable_bytes
 from registry.works import bulk, collections, declarations as declaring, registration
 from registry.works.collections import annotate_counts
 from registry.works.exporting import MAX_URL_LENGTH, ExportOptions, export_zip, get_zip_name
+from registry.works.fingerprint_registration import register_all
 from registry.works.ownership import record_answer
 from registry.works.registration import NewWork, register_work
-from registry.works.stated import register_all
-from registry.works.tables import normalise_name, parse_date
 from registry.works.uploads import check_disk_space
+from registry.works.work_tables import normalise_name, parse_date
 from workers import wiring
 
 router = Router(tags=["works"])

@@ -23,7 +23,7 @@ from desk.web.common.pages import (
 )
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from registry.members import invitations, people, tokens
+from registry.members import accounts, invitations, tokens
 from registry.models import Owner, Scope
 from registry.notifications.invitations import invite_by_mail
 
@@ -65,14 +65,14 @@ def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> st
 @manager_post(back="members")
 def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
     """Change a member's role."""
-    row = people.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
+    row = accounts.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
     return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
 @manager_post(back="members")
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Remove a member."""
-    row = people.remove_member(owner, person, by=request.user.get_username())
+    row = accounts.remove_member(owner, person, by=request.user.get_username())
     return _("%(email)s is no longer a member.") % {"email": row.user.email}
 
 
@@ -81,7 +81,7 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     """Leave the owner."""
     if not request.POST.get("sure"):
         return None
-    people.remove_member(owner, person_of(request).pk, by=request.user.get_username())
+    accounts.remove_member(owner, person_of(request).pk, by=request.user.get_username())
     messages.success(request, _("You are no longer a member of %(owner)s.") % {"owner": owner.name})
     return redirect("owners")
 
@@ -115,7 +115,7 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
     values = {
-        "page": page_of(request, people.list_members(owner)),
+        "page": page_of(request, accounts.list_members(owner)),
         "offered": NAMES.items(),
         "meanings": zip(NAMES.values(), MEANS.values(), strict=True),
         "manages": is_manager(owner),

@@ -28,7 +28,7 @@ from desk.web.middleware.requests import absolute_url
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
 from registry.members import devices, invitations
-from registry.members.people import get_language
+from registry.members.accounts import get_language
 from registry.models import Invitation, User
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from exhibit.errors import ExhibitError
 from registry.cases import sample
 from registry.db.rows import write
 from registry.events import push_browsers
-from registry.members import devices, invitations, people
+from registry.members import accounts, devices, invitations
 from registry.models import Invitation, Owner, Role, User
 from registry.retention import sample_removal
 from workers import wiring
@@ -51,7 +51,7 @@ class OperatorForm(forms.Form):
     )
     owner = forms.CharField(
         label=gettext_lazy("Name of the rights holder"),
-        max_length=people.MAX_NAME,
+        max_length=accounts.MAX_NAME,
         required=False,
         help_text=gettext_lazy("Your name or your organisation's name, as shown in documents. You can add it later."),
     )
@@ -77,7 +77,7 @@ def owners(request: HttpRequest) -> HttpResponseBase:
             return redirect("owners")
         name, contact = clean_text(request.POST.get("name", "")), clean_text(request.POST.get("contact", ""))
         with ErrorMessages(request):
-            new_owner = people.create_owner_for(person_of(request), name, contact=contact)
+            new_owner = accounts.create_owner_for(person_of(request), name, contact=contact)
             return redirect("cases", slug=new_owner.slug)
         values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
@@ -163,7 +163,7 @@ def forget_devices(user: User, **_kwargs: object) -> None:
 def _account_values(request: HttpRequest) -> dict[str, object]:
     person = person_of(request)
     memberships = person.memberships.select_related("owner").order_by("owner__name")
-    may_add = settings.CONFIG.sign_up == "open" or people.is_operator(person)
+    may_add = settings.CONFIG.sign_up == "open" or accounts.is_operator(person)
     has_sample = any(membership.owner.sample for membership in memberships)
     return {"memberships": memberships, "may_add": may_add, "has_sample": has_sample}
 
@@ -183,7 +183,7 @@ def _create_operator(request: HttpRequest, row: Invitation, form: OperatorForm) 
     """Create the operator's account and owner at once; return None if the input is invalid."""
     fields = form.cleaned_data
     try:
-        person = people.create_operator(row, fields["email"], fields["password"], clean_text(fields["owner"]))
+        person = accounts.create_operator(row, fields["email"], fields["password"], clean_text(fields["owner"]))
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None

@@ -17,7 +17,7 @@ from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.cases import assigning
+from desk.web.cases import assignments
 from desk.web.common.access import clean_text, may_decide, parse_number
 from desk.web.common.pages import decider_post, member_page, show
 from exhibit.clock import now
@@ -25,9 +25,9 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry import scoped
 from registry.cases import decisions, floods, queue, recaptures
-from registry.cases.also_shown import find_other_works
 from registry.cases.decisions import UNDO_FOR, Choice, DecisionRequest, Outcome
 from registry.cases.licence_check import find_fitting
+from registry.cases.other_works import find_other_works
 from registry.cases.queue import CaseFilter, Certainty, Group, ListedCase, Sort, State
 from registry.cases.recaptures import Standing, VisitSummary
 from registry.models import UNFINISHED, Case, Owner
@@ -78,7 +78,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     more, listed_cases = len(listed_cases) > ROWS, listed_cases[:ROWS]
     decides = may_decide(owner)
     empty = set(RARE_STATES) - queue.find_nonempty_states(owner, RARE_STATES)
-    assignees = assigning.assignee_filters(request, owner, filters.state, filters.assigned)
+    assignees = assignments.assignee_filters(request, owner, filters.state, filters.assigned)
     values = {
         "wanted": filters,
         "narrowed": bool(
@@ -100,8 +100,8 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
         "whose": assignees,
-        "assigns": bool(assignees) or assigning.has_other_members(owner),
-        "undo_assigned": assigning.recent_assignment(request, owner),
+        "assigns": bool(assignees) or assignments.has_other_members(owner),
+        "undo_assigned": assignments.recent_assignment(request, owner),
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided_floods().filter(work__owner=owner).exists,
         "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
@@ -127,7 +127,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     if not script:
         _show_outcomes(request, choice, outcomes)
         return _back(request, owner)
-    remaining = queue.count_waiting(owner, assigning.assignee_in(QueryDict(request.POST.get("query", ""))))
+    remaining = queue.count_waiting(owner, assignments.assignee_in(QueryDict(request.POST.get("query", ""))))
     return JsonResponse({"left": remaining, "cases": [_outcome_data(outcome) for outcome in outcomes]})
 
 
@@ -246,7 +246,7 @@ def filters_in(request: HttpRequest) -> CaseFilter:
         standing=_parse_choice(Standing, request.GET.get("now", ""), None),
         sort=_parse_choice(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_parse_choice(Group, request.GET.get("group", ""), Group.PARTY),
-        assigned=assigning.assignee_in(request.GET),
+        assigned=assignments.assignee_in(request.GET),
     )
 
 

@@ -2,18 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.cases import assigning, finds, queue, views
+from desk.web.cases import assignments, queue, review, views
 
 urlpatterns: list[URLPattern] = [
-    path("finds/", finds.start, name="start"),
-    path("app.webmanifest", finds.manifest, name="app-manifest"),
-    path("o/<slug:slug>/finds/", finds.finds, name="finds"),
-    path("o/<slug:slug>/finds/decide", finds.decide_find, name="decide-find"),
+    path("finds/", review.start, name="start"),
+    path("app.webmanifest", review.manifest, name="app-manifest"),
+    path("o/<slug:slug>/finds/", review.finds, name="finds"),
+    path("o/<slug:slug>/finds/decide", review.decide_find, name="decide-find"),
     path("o/<slug:slug>/cases/", queue.cases, name="cases"),
     path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
     path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
-    path("o/<slug:slug>/cases/assign", assigning.choose, name="choose-assign"),
-    path("o/<slug:slug>/cases/assigned", assigning.assign, name="assign-cases"),
+    path("o/<slug:slug>/cases/assign", assignments.choose, name="choose-assign"),
+    path("o/<slug:slug>/cases/assigned", assignments.assign, name="assign-cases"),
     path("o/<slug:slug>/cases/put-aside", queue.dismiss_group, name="put-aside"),
     path("o/<slug:slug>/cases/groups/<int:group>/", queue.group_decision, name="group-decision"),
     path("o/<slug:slug>/cases/groups/<int:group>/undo", queue.undo_group, name="undo-group"),

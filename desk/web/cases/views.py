@@ -15,12 +15,12 @@ from django.views.decorators.cache import cache_control
 from desk.passkeys import verify_answer
 from desk.texts import cases, claims, metadata_problems, ownership
 from desk.texts.cases import further_in_words, remarks_of
-from desk.texts.elsewhere import describe_statements, unchecked_note
 from desk.texts.evidence import BundleTimestamps, evidence_steps
-from desk.web.cases import assigning
+from desk.texts.third_party_statements import describe_statements, unchecked_note
+from desk.web.cases import assignments
 from desk.web.common.access import clean_text, log_view, may_decide, parse_number, person_of
 from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of, show
-from evidence.facts.elsewhere import get_archive_name
+from evidence.facts.archive_answers import get_archive_name
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.periods import earliest, latest
@@ -29,18 +29,18 @@ from registry import scoped
 from registry.bundles.drawings import load_pair, survival_map
 from registry.bundles.facts import QUESTIONS, elsewhere_of
 from registry.bundles.proofs import timestamps_of
-from registry.bundles.witnessed import count_timestamps
-from registry.cases import ask_archive, decisions, queue, recaptures
-from registry.cases.also_shown import find_other_works
+from registry.bundles.timestamp_status import count_timestamps
+from registry.cases import archive_queries, decisions, queue, recaptures
 from registry.cases.decisions import Choice, DecisionRequest
 from registry.cases.licence_check import SIGHTINGS_PREFETCH, find_fitting, load_ledger
+from registry.cases.other_works import find_other_works
 from registry.cases.places import Place, archive_query_key, places_of
-from registry.cases.triage import likelihood
+from registry.cases.queue_state import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
-from registry.notices.claims import Check, check_cases, save_answer
+from registry.notices.claim_check import Check, check_cases, save_answer
 from registry.pictures.provenance import FileStatement, read_statements
-from registry.retention.reported import list_affected_objects, report_picture
+from registry.retention.picture_reports import list_affected_objects, report_picture
 from workers import wiring
 
 DRAFT_DOCUMENTS = (
@@ -55,7 +55,10 @@ DRAFT_DOCUMENTS = (
 OBJECT_LABELS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
-"""Kinds of objects that files belong to, by the words of :func:`registry.retention.reported.list_affected_objects`."""
+"""Kinds of objects that files belong to.
+
+By the words of :func:`registry.retention.picture_reports.list_affected_objects`.
+"""
 
 ACTION_MESSAGES = {
     "note": _("The note was saved."),
@@ -142,9 +145,9 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "papers": DRAFT_DOCUMENTS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         **claims.claim_check_context(owner, checks),
         **_agency(owner, row, checks.get(row.number), decides=decides),
-        "whose": assigning.assignee_options(owner, row),
+        "whose": assignments.assignee_options(owner, row),
         "me": str(row.assigned_to_id or person_of(request).pk),
-        "undo_assigned": assigning.recent_assignment(request, owner),
+        "undo_assigned": assignments.recent_assignment(request, owner),
         "history": events,
         "events": [(event, cases.history_line(event)) for event in events],
         "others": _related_cases(row),
@@ -179,13 +182,13 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
         archive_query_key(question.sighting): question
         for question in sorted(questions, key=lambda question: question.pk)
     }.values()
-    can_ask = decides and ask_archive.can_query(services, row)
-    about = [place.first for place in ask_archive.places_to_query(services, row, places)] if can_ask else []
+    can_ask = decides and archive_queries.can_query(services, row)
+    about = [place.first for place in archive_queries.places_to_query(services, row, places)] if can_ask else []
     return {
         "elsewhere": [(page, words) for page, words in statements if words],
         "elsewhere_unchecked": unchecked_note(),
-        "archive": get_archive_name(ask_archive.archive_of(services)),
-        "archive_learns": [url for sighting in about for _what, url in ask_archive.addresses_of(sighting)],
+        "archive": get_archive_name(archive_queries.archive_of(services)),
+        "archive_learns": [url for sighting in about for _what, url in archive_queries.addresses_of(sighting)],
         "archive_asked": any(question.state in UNFINISHED for question in questions),
         "archive_errors": list(
             dict.fromkeys(question.error for question in newest if question.error and question.state != "done")
@@ -309,7 +312,7 @@ def perform_action(request: HttpRequest, owner: Owner, number: int) -> None:
         elif action == "agency-answered":
             agencies.record_answer(row, words, by=by)
         elif action == "ask-archive":
-            ask_archive.request_queries(wiring.services(), row, by=by)
+            archive_queries.request_queries(wiring.services(), row, by=by)
         elif action == "report":
             passkey = verify_answer(person_of(request), request.POST.get("passkey"))
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from desk.texts.sentences import in_words
 from desk.web.common.access import DECIDERS, may_decide, person_of
 from exhibit.errors import ExhibitError, NotFoundError
-from registry.members.people import is_operator
+from registry.members.accounts import is_operator
 from registry.models import Owner, Role
 
 ROWS = 50

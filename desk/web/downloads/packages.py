@@ -18,11 +18,11 @@ from exhibit.clock import now
 from registry import scoped
 from registry.bundles import packages as packing
 from registry.bundles.file_removal import remove_row
-from registry.bundles.witnessed import TimestampStatus, timestamp_statuses
+from registry.bundles.timestamp_status import TimestampStatus, timestamp_statuses
 from registry.cases.search import filter_by_words
 from registry.db.fields import StoredFile
 from registry.log.audit_log import Evidence
-from registry.members import people
+from registry.members import accounts
 from registry.models import Bundle, Owner, Package
 from workers import wiring
 
@@ -76,7 +76,9 @@ def _lines(rows: list[Bundle], files: dict[int, StoredFile] | None = None) -> li
 @manager_post(back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
     """Turn requests to save pages in a web archive on or off."""
-    people.set_option(owner, "web_archive", enabled=request.POST.get("wanted") == "on", by=request.user.get_username())
+    accounts.set_option(
+        owner, "web_archive", enabled=request.POST.get("wanted") == "on", by=request.user.get_username()
+    )
 
 
 @decider_post(back="bundles")

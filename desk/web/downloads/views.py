@@ -14,7 +14,12 @@ from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, write_to_temporary_file
-from registry.bundles.papers import draft_document_name, render_draft_document, sign_exhibit_sheet, signed_sheet_name
+from registry.bundles.draft_documents import (
+    draft_document_name,
+    render_draft_document,
+    sign_exhibit_sheet,
+    signed_sheet_name,
+)
 from registry.cases.picture_usage import is_hidden
 from registry.log.audit_log import Evidence
 from registry.models import Owner

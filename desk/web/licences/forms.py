@@ -18,7 +18,7 @@ from registry.models import Licence, Owner
 from registry.works.licence_tables import parse_works
 from registry.works.licences import NewLicence, normalise, to_terms
 from registry.works.spreadsheets import Heading, TableInterpretation
-from registry.works.tables import parse_day
+from registry.works.work_tables import parse_day
 
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",

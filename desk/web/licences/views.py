@@ -24,7 +24,7 @@ from registry.models import Case, CaseSighting, ColumnMapping, LedgerChange, Lic
 from registry.works.licence_tables import MAX_BYTES, LicenceTable, parse_licence_table
 from registry.works.licences import NewLicence, add_licences, change_licence, end_licence, list_pending_changes
 from registry.works.spreadsheets import HeadingsError
-from registry.works.tables import parse_day
+from registry.works.work_tables import parse_day
 from workers import wiring
 
 MOMENT = 0.15

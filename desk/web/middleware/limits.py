@@ -4,7 +4,7 @@ from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from desk.doors import MAX_ANONYMOUS, access_class_of
+from desk.access_classes import MAX_ANONYMOUS, access_class_of
 from desk.web.middleware import GetResponse, middleware
 
 UPLOAD_PATHS = {"/id/", "/api/v1/id"}

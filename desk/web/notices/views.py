@@ -26,10 +26,10 @@ from registry.log.audit_log import Evidence
 from registry.models import Notice, NoticeReply, NoticeReplyFile, NoticeWording, Owner, WorkPicture
 from registry.notices import notices, replies, wording
 from registry.notices.checker import Gap, find_gaps, list_unregistered_in_us
-from registry.notices.claims import check_cases, list_unanswered_sentences, list_unread_sentences
+from registry.notices.claim_check import check_cases, list_unanswered_sentences, list_unread_sentences
 from registry.notices.contents import MAX_PLACES, build_items, build_letter, split_letter
 from registry.notices.mail import is_in_doubt
-from registry.notices.refuted import list_refuting_visits
+from registry.notices.refuted_takedowns import list_refuting_visits
 from registry.notices.signing import (
     TEXT_NAME,
     compute_read_mark,
@@ -39,7 +39,7 @@ from registry.notices.signing import (
     sign_draft,
     withdraw_signature,
 )
-from registry.works.tables import parse_day
+from registry.works.work_tables import parse_day
 from workers import wiring
 
 FILTERS = {

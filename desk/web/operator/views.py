@@ -16,12 +16,12 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text
 from desk.web.common.pages import FORM, ErrorMessages, operator_view, require_reauthentication
 from exhibit.config.config import FILE_NAME
-from exhibit.config.written import WRITABLE, checked, editable_settings, fixed
+from exhibit.config.editable_settings import WRITABLE, checked, editable_settings, fixed
 from exhibit.errors import ExhibitError, WrongUseError, passes
 from registry import jobs
-from registry.db.running import SILENCE_TIMEOUT
-from registry.log import added_witnesses
-from registry.log.added_witnesses import list_unused_offers
+from registry.db.heartbeats import SILENCE_TIMEOUT
+from registry.log import added_services
+from registry.log.added_services import list_unused_offers
 from registry.log.anchors import get_anchor_configs
 from registry.log.site_settings import change_settings, list_pending_restart
 from registry.models import AddedWitness, Contributor
@@ -139,10 +139,10 @@ def _timestamp_services_page(
             for offer in list_unused_offers(services)
         ],
         "used": [
-            (service, service.name in added, added_witnesses.redact_urls(service))
+            (service, service.name in added, added_services.redact_urls(service))
             for service in get_anchor_configs(services)
         ],
-        "chain_keys": services.config.data_dir / added_witnesses.CHAIN_KEYS,
+        "chain_keys": services.config.data_dir / added_services.CHAIN_KEYS,
         "needed": services.config.witnesses_needed,
         "typed": typed or {},
         "opened": dict.fromkeys(typed or (), True),
@@ -156,7 +156,7 @@ def _timestamp_services_page(
 def add_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     """Add an offered timestamp service after a test request."""
     with ErrorMessages(request):
-        added_witnesses.add_timestamp_service(wiring.services(), name, by=request.user.get_username())
+        added_services.add_timestamp_service(wiring.services(), name, by=request.user.get_username())
         messages.success(
             request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
         )
@@ -182,7 +182,7 @@ def add_custom_timestamp_service(request: HttpRequest) -> HttpResponse:
             clean_text(fields.get("name", "")),
             request.user.get_username(),
         )
-        added_witnesses.add_custom_service(wiring.services(), kind, name, settings, roots=pem, by=by)
+        added_services.add_custom_service(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(
             request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
         )
@@ -256,7 +256,7 @@ def _settings(request: HttpRequest, current: Mapping[str, str], problem: str = "
 def remove_timestamp_service(request: HttpRequest, name: str) -> HttpResponse:
     """Remove a timestamp service that was added on the site."""
     with ErrorMessages(request):
-        added_witnesses.remove_timestamp_service(name, by=request.user.get_username())
+        added_services.remove_timestamp_service(name, by=request.user.get_username())
         messages.success(request, _("The service is no longer queried. Its existing timestamp receipts are kept."))
     return redirect("witnesses")
 

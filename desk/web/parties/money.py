@@ -23,7 +23,7 @@ from registry.parties.invoices import NewInvoice, parse_instalments
 from registry.parties.periods import Period, compute_sums, list_periods, parse_period
 from registry.parties.proposed_fees import multiply_fee, select_fees, sum_proposed_fees
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx, parse_fee_table
-from registry.works.tables import parse_day
+from registry.works.work_tables import parse_day
 
 MAX_TABLE = 2 * 1024 * 1024
 FIELDS = ("fee", "amount", "currency", "basis")

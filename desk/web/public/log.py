@@ -13,8 +13,8 @@ from evidence.log.tiles import HEIGHT, LEVELS, Tile, encode_entries, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.alliance import cosigning, signed_calls
+from registry.log.local_log import get_log
 from registry.log.log import PostgresLogStore
-from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 

@@ -17,7 +17,7 @@ from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE
 from registry.models import Notice, NoticeReply
 from registry.notices import replies
-from registry.notices.asked import ReplyPageCase, draw_pictures, list_rechecked_places, load_reply_page_cases
+from registry.notices.reply_page import ReplyPageCase, draw_pictures, list_rechecked_places, load_reply_page_cases
 from registry.notices.signing import TEXT_NAME, load_file
 from workers import wiring
 

@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk.access_classes import MAX_ANONYMOUS
 from desk.api.common.limits import one_asked
 from desk.api.common.problems import Problem
-from desk.doors import MAX_ANONYMOUS
 from desk.texts.sentences import in_words
 from desk.web.common.pages import FORM
 from evidence.keys.credentials import SOFT_BINDING

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.public import log, opened, replies, soft_bindings, views
+from desk.web.public import log, replies, soft_bindings, views, works
 
 urlpatterns: list[URLPattern] = [
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
@@ -10,11 +10,11 @@ urlpatterns: list[URLPattern] = [
     path("log/tile/entries/<path:path>", log.entries, name="log-entries"),
     path("witness/card", log.card, name="partner-card"),
     path("witness/add-checkpoint", log.add_checkpoint, name="add-checkpoint"),
-    path("id/<slug:name>/", opened.page, name="public-work"),
-    path("id/<slug:name>/work.json", opened.facts, name="public-work-facts"),
-    path("pdq/feed.<str:kind>", opened.pdq_feed, name="pdq-feed"),
-    path("robots.txt", opened.robots, name="robots"),
-    path("id/", opened.look_up_picture, name="ask"),
+    path("id/<slug:name>/", works.page, name="public-work"),
+    path("id/<slug:name>/work.json", works.facts, name="public-work-facts"),
+    path("pdq/feed.<str:kind>", works.pdq_feed, name="pdq-feed"),
+    path("robots.txt", works.robots, name="robots"),
+    path("id/", works.look_up_picture, name="ask"),
     path("n/<str:token>", replies.reply, name="reply"),
     path("n/<str:token>/<int:case>.jpg", replies.reply_pictures, name="reply-pictures"),
     path("c2pa/services/supportedAlgorithms", soft_bindings.algorithms, name="soft-binding-algorithms"),

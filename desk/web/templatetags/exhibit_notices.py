@@ -11,8 +11,8 @@ from desk.web.notices.words import REPLIES, state_of
 from desk.web.parties.words import amount
 from registry.models import Case, Membership, Notice, NoticeReply, Owner
 from registry.notices import replies
+from registry.notices.deadlines import build_due_soon_filter, list_due
 from registry.notices.notices import annotate_replies
-from registry.notices.terms import build_due_soon_filter, list_due
 
 register = template.Library()
 register.filter("amount", amount)

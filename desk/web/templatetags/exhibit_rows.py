@@ -19,11 +19,11 @@ from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, files_of, heading_of, limits_of, title_of
 from indexer.layout.information import COMPOSED
-from registry.crawls.captures import TITLES
+from registry.crawls.archive_captures import TITLES
 from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.search_services import load_services
-from registry.crawls.watching import is_list_watch, is_manual_watch, is_unscheduled
+from registry.crawls.watch_settings import is_list_watch, is_manual_watch, is_unscheduled
 from registry.models import Case, Work
 from workers import wiring
 

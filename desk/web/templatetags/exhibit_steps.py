@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from desk.web.common.access import person_of
 from registry.crawls.crawling import HAND
 from registry.log.anchors import get_anchor_configs
-from registry.members.people import is_operator
+from registry.members.accounts import is_operator
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
 from workers import wiring
 

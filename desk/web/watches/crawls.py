@@ -21,7 +21,7 @@ from desk.texts.crawl_refusals import (
 )
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry import scoped
-from registry.crawls import budgets, crawling, plan, watching
+from registry.crawls import budgets, crawling, planning, watch_settings
 from registry.matches import proposals
 from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture, Refusal, Sighting, Watch
 from workers import wiring
@@ -29,7 +29,7 @@ from workers import wiring
 
 def unfinished_crawl(watch: Watch) -> Crawl | None:
     """Return the crawl under way, or the last one while its images are still being compared, or None."""
-    if (under_way := watching.get_running_crawl(watch)) is not None:
+    if (under_way := watch_settings.get_running_crawl(watch)) is not None:
         return under_way
     last = watch.crawls.order_by("-number").first()
     return last if last and _uncompared(last).exists() else None
@@ -100,7 +100,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
-    is_query = watching.is_search_watch(row.watch) or watching.is_archive_watch(row.watch)
+    is_query = watch_settings.is_search_watch(row.watch) or watch_settings.is_archive_watch(row.watch)
     depth = 0 if is_query else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
@@ -138,5 +138,5 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> None:
     """Stop a crawl, keeping its results."""
     row = scoped.crawl(owner, watch_number, number)
-    if plan.stop_crawl(wiring.services(), row, by=request.user.get_username()):
+    if planning.stop_crawl(wiring.services(), row, by=request.user.get_username()):
         messages.success(request, _("The run ends with the results so far."))

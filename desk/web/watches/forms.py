@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import describe_schedule
-from registry.crawls import captures, own_places, starting
+from registry.crawls import archive_captures, first_watches, own_sites
 from registry.crawls.budgets import RENDERING, VISITS, VISITS_PER_DAY
 from registry.crawls.inquiries import DEFAULT_SUBJECTS
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, load_time_of_day
 from registry.crawls.search_services import split_queries
-from registry.crawls.watching import (
+from registry.crawls.watch_settings import (
     DEFAULT_BUDGET,
     FILE_KINDS,
     Subjects,
@@ -78,8 +78,8 @@ class WatchForm(forms.Form):
     words = forms.CharField(label=_("Search terms, one search per line"), widget=forms.Textarea, max_length=20_000)
     archive = forms.ChoiceField(
         label=_("Archive"),
-        choices=lambda: tuple(starting.list_archives(wiring.services()).items()),
-        initial=lambda: next(iter(starting.list_archives(wiring.services())), ""),
+        choices=lambda: tuple(first_watches.list_archives(wiring.services()).items()),
+        initial=lambda: next(iter(first_watches.list_archives(wiring.services())), ""),
         help_text=_(
             "The first archive contains many pictures of many sites, the second contains few pictures of "
             "very many sites."
@@ -196,7 +196,7 @@ class WatchForm(forms.Form):
         elif self.asks_archive:
             unused = NO_CAPTURES
         unused += () if archive else ARCHIVE_FIELDS
-        if asks or self.asks_archive or any(source["kind"] not in own_places.KINDS for source in watch.sources):
+        if asks or self.asks_archive or any(source["kind"] not in own_sites.KINDS for source in watch.sources):
             unused += ("own",)
         of_works = WORK_FIELDS if asks_words or not asks or takes == "nothing" else ()
         for field in (*unused, *(() if asks_words else ("words",)), *of_works):
@@ -254,7 +254,7 @@ class WatchForm(forms.Form):
             WrongUseError: A domain or time is invalid.
         """
         values = self.cleaned_data
-        return captures.make_subjects(values["domains"].split(), values["since"], values["until"])
+        return archive_captures.make_subjects(values["domains"].split(), values["since"], values["until"])
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
         """Return the subjects of search queries.

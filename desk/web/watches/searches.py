@@ -14,7 +14,7 @@ from desk.web.watches.views import start_now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
-from registry.crawls import captures, crawling, search_keys, watching
+from registry.crawls import archive_captures, crawling, search_keys, watch_settings
 from registry.crawls.search_keys import estimate, get_obstacle, get_price, record_consent, set_price, store_key
 from registry.crawls.search_services import get_service, load_services
 from registry.crawls.watches import arrange
@@ -81,14 +81,16 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
 def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Create a watch that fetches what a web archive has of some domains."""
     house = wiring.services()
-    form = WatchForm(request.POST or None, name=watching.make_free_name(owner, _("From an archive")), archive=True)
+    form = WatchForm(
+        request.POST or None, name=watch_settings.make_free_name(owner, _("From an archive")), archive=True
+    )
     sentences: list[str] = []
     if form.is_valid():
         try:
             options, subjects = form.settings(), form.of_archive()
             name = form.cleaned_data["archive"]
             if request.POST.get("estimate"):
-                sentences = archived(captures.estimate(house, [name], options["budget"], subjects))
+                sentences = archived(archive_captures.estimate(house, [name], options["budget"], subjects))
             else:
                 by = request.user.get_username()
                 watch = arrange(house, owner, sources=[(crawling.ARCHIVE, name)], by=by, **options, **subjects)
@@ -106,7 +108,7 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     house = wiring.services()
     search_service = get_service(house.config, service)
     form = WatchForm(
-        request.POST or None, name=watching.make_free_name(owner, search_service.name), service=search_service
+        request.POST or None, name=watch_settings.make_free_name(owner, search_service.name), service=search_service
     )
     alternatives = {
         name: other_service.name

@@ -17,7 +17,7 @@ from desk.web.watches.views import start_now
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import host_of
 from registry import scoped
-from registry.crawls import watching
+from registry.crawls import watch_settings
 from registry.crawls.watches import arrange, check_addresses, examine_site
 from registry.models import Owner, Watch
 from workers import wiring
@@ -32,7 +32,7 @@ def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     if not values.get("offered"):
         return show(request, owner, "web/watch-new.html", values, status=422)
     address = str(values["address"])
-    name = watching.make_free_name(owner, host_of(address).removeprefix("www.") or address)
+    name = watch_settings.make_free_name(owner, host_of(address).removeprefix("www.") or address)
     return show(
         request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name, own="own" in request.POST)}
     )
@@ -124,7 +124,7 @@ SOURCES_SHOWN = 50
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Show the sources of a watch, and what another URL offers."""
     row = _watch_of_sites(owner, number)
-    page = Paginator(watching.list_sources(row), SOURCES_SHOWN).get_page(request.GET.get("page"))
+    page = Paginator(watch_settings.list_sources(row), SOURCES_SHOWN).get_page(request.GET.get("page"))
     result = examine_url(request) if request.method == "POST" else {}
     places = [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page]
     values = {"watch": row, "page": page, "places": places, **result}
@@ -139,7 +139,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> None:
     selected = [(str(place.kind), place.url) for place in parse_sources(request.POST.getlist("source"))]
     try:
         check_addresses(wiring.services(), [url for _kind, url in selected])
-        watching.change_sources(row, add=selected, by=request.user.get_username())
+        watch_settings.change_sources(row, add=selected, by=request.user.get_username())
     except ExhibitError as error:
         messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
     else:
@@ -154,13 +154,13 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a source from the watch."""
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
-    watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
+    watch_settings.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
     return _("The source is no longer visited. What was seen there is kept.")
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:
     """Return a watch that visits sites. Files are chosen on the server, and searches have no sources; both give 404."""
     row = scoped.watch_numbered(owner, number)
-    if not watching.is_site_watch(row):
+    if not watch_settings.is_site_watch(row):
         raise Http404
     return row

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.watches import crawls, searches, sources, views, where
+from desk.web.watches import crawls, getting_started, searches, sources, views
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawls.crawl, name="crawl"),
@@ -16,10 +16,10 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/watches/searches/<slug:service>/price", searches.price, name="search-price"),
     path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
     path("o/<slug:slug>/watches/archive", searches.archive, name="new-archive-watch"),
-    path("o/<slug:slug>/watches/where/", where.where, name="where"),
-    path("o/<slug:slug>/watches/where/<slug:service>/try", where.try_service, name="try-search"),
-    path("o/<slug:slug>/watches/where/<slug:service>/keep", where.continue_trial, name="keep-trial"),
-    path("o/<slug:slug>/watches/under-way/", where.under_way, name="under-way"),
+    path("o/<slug:slug>/watches/where/", getting_started.where, name="where"),
+    path("o/<slug:slug>/watches/where/<slug:service>/try", getting_started.try_service, name="try-search"),
+    path("o/<slug:slug>/watches/where/<slug:service>/keep", getting_started.continue_trial, name="keep-trial"),
+    path("o/<slug:slug>/watches/under-way/", getting_started.under_way, name="under-way"),
     path("o/<slug:slug>/watches/new", sources.new, name="new-watch"),
     path("o/<slug:slug>/watches/make", sources.create_watch, name="make-watch"),
     path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),

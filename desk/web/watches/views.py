@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts.canaries import describe_last_runs
 from desk.texts.crawl_refusals import amounts, end_in_words
+from desk.texts.known_copies import describe_last_runs
 from desk.texts.numbers import counted
 from desk.texts.schedules import describe_budget, describe_politeness, describe_schedule, describe_used_up_visits
 from desk.texts.sentences import in_words
@@ -17,7 +17,7 @@ from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry import scoped
 from registry.cases import opt_outs
-from registry.crawls import canaries, changes, own_places, plan, watches as arranging, watching
+from registry.crawls import canaries, own_sites, page_changes, planning, watch_settings, watches as arranging
 from registry.crawls.budgets import list_month_charges, sum_charges
 from registry.crawls.revisits import is_past
 from registry.matches import proposals
@@ -34,7 +34,7 @@ def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 def _row(watch: Watch, last: Crawl | None, finds: int, open_count: int) -> dict[str, object]:
-    schedule_text = "" if is_past(watch) or watching.is_list_watch(watch) else describe_schedule(watch)
+    schedule_text = "" if is_past(watch) or watch_settings.is_list_watch(watch) else describe_schedule(watch)
     return {
         "watch": watch,
         "schedule": schedule_text,
@@ -58,14 +58,14 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "schedule": "" if is_past(row) else describe_schedule(row),
         "budget": describe_budget(row.budget),
         "visits_used_up": describe_used_up_visits(row),
-        "spent": amounts(sum_charges(list_month_charges(row.pk))) if watching.is_search_watch(row) else "",
+        "spent": amounts(sum_charges(list_month_charges(row.pk))) if watch_settings.is_search_watch(row) else "",
         "politeness": () if reads_files(row) else describe_politeness({**row.politeness, **_without_robots(row)}),
-        "changing": changes.count_weekly_changes(row.pk),
+        "changing": page_changes.count_weekly_changes(row.pk),
         "canaries": [(item, last, canaries.is_in_reach(item)) for item, last in describe_last_runs(row)],
         "opt_outs": [(item, [counted(n, why) for why, n in item.how.items()]) for item in opt_outs.find_opt_outs(row)],
-        "own_places": own_places.list_places(row),
+        "own_places": own_sites.list_places(row),
         "proposed": proposals.list_open_of_watch(row).count() if row.own else 0,
-        "visits_sites": watching.is_site_watch(row),
+        "visits_sites": watch_settings.is_site_watch(row),
         "page": page,
         "crawls": [(row, end_in_words(row.reason)) for row in page],
         "crawl": crawl,
@@ -75,7 +75,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 
 def _without_robots(row: Watch) -> dict[str, bool]:
     """Return politeness overrides: archives are queried as an API, to which robots.txt does not apply."""
-    return {"obey_robots": False, "obey_reservations": False} if watching.is_archive_watch(row) else {}
+    return {"obey_robots": False, "obey_reservations": False} if watch_settings.is_archive_watch(row) else {}
 
 
 @decider_form()
@@ -106,7 +106,7 @@ def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def start_now(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
     """Start a watch and redirect to its crawl, or back to the watch with the reason if it cannot start."""
     with ErrorMessages(request):
-        started = plan.start_now(wiring.services(), row, everything=everything)
+        started = planning.start_now(wiring.services(), row, everything=everything)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
@@ -115,7 +115,7 @@ def start_now(request: HttpRequest, row: Watch, *, everything: bool = False) -> 
 def pause(request: HttpRequest, owner: Owner, number: int) -> None:
     """Pause or resume the watch."""
     row = scoped.watch_numbered(owner, number)
-    change = watching.resume if request.POST.get("to") == "resume" else watching.pause
+    change = watch_settings.resume if request.POST.get("to") == "resume" else watch_settings.pause
     change(row, by=request.user.get_username())
 
 
@@ -125,7 +125,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = scoped.watch_numbered(owner, number)
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
-    plan.remove_watch(wiring.services(), row, by=request.user.get_username())
+    planning.remove_watch(wiring.services(), row, by=request.user.get_username())
     messages.success(request, _("%(watch)s was deleted. Its results are kept.") % {"watch": row.name})
     return redirect("watches", slug=owner.slug)
 

@@ -17,10 +17,10 @@ from registry import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
 from registry.works import declarations as declaring
-from registry.works.opened import close_work, open_work
 from registry.works.ownership import record_answer as answer_remark
+from registry.works.public_works import close_work, open_work
 from registry.works.registration import remove_work
-from registry.works.tables import parse_registration
+from registry.works.work_tables import parse_registration
 from workers import wiring
 
 FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}

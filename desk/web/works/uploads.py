@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from desk.doors import MAX_REQUEST
+from desk.access_classes import MAX_REQUEST
 from desk.texts import metadata_problems, uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import clean_text, parse_number
@@ -23,15 +23,15 @@ from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from exhibit.files.delimited import csv_text
 from exhibit.types import DeclaredWork
-from indexer.search.prints import MAX_FILE, MAX_WORKS, parse_fingerprint_file
+from indexer.search.fingerprint_file import MAX_FILE, MAX_WORKS, parse_fingerprint_file
 from registry import scoped
 from registry.cases import work_search as searching
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading
 from registry.works.column_mappings import Columns
+from registry.works.fingerprint_registration import register_all
 from registry.works.ownership import PROBLEMS
-from registry.works.stated import register_all
-from registry.works.tables import WorksTable, list_missing_files, parse_works_table
+from registry.works.work_tables import WorksTable, list_missing_files, parse_works_table
 from workers import wiring
 
 T = TypeVar("T")

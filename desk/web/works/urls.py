@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.works import columns, declarations, held, listing, mine, proposals, spread, uploads, views, why
+from desk.web.works import columns, declarations, explain, listing, lookup, on_hold, proposals, spread, uploads, views
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
@@ -13,14 +13,14 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),
     path("o/<slug:slug>/works/<int:number>/open", declarations.publish_page, name="open-work"),
     path("o/<slug:slug>/works/<int:number>/closed", declarations.close, name="close-work"),
-    path("o/<slug:slug>/works/<int:number>/held", held.decide_hold, name="answer-held"),
+    path("o/<slug:slug>/works/<int:number>/held", on_hold.decide_hold, name="answer-held"),
     path("o/<slug:slug>/works/", listing.works, name="works"),
     path("o/<slug:slug>/works/change", listing.edit_works, name="edit-works"),
     path("o/<slug:slug>/works/changes/", listing.bulk_edits, name="bulk-edits"),
     path("o/<slug:slug>/works/changes/<int:number>/", listing.bulk_edit, name="bulk-edit"),
     path("o/<slug:slug>/works/changes/<int:number>/undo", listing.undo_bulk_edit, name="undo-bulk-edit"),
     path("o/<slug:slug>/works/collections/<int:number>", listing.change_collection, name="change-collection"),
-    path("o/<slug:slug>/works/mine", mine.look_up_works, name="mine"),
+    path("o/<slug:slug>/works/mine", lookup.look_up_works, name="mine"),
     path("o/<slug:slug>/works/proposed/", proposals.proposals, name="proposals"),
     path("o/<slug:slug>/works/proposed/decide", proposals.decide, name="decide-proposals"),
     path("o/<slug:slug>/works/<int:number>/spread/", spread.spread, name="spread"),
@@ -43,5 +43,5 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", views.deposit, name="deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", views.record, name="deposit-record"),
     path("o/<slug:slug>/pictures/<str:digest>", views.picture, name="picture"),
-    path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
+    path("o/<slug:slug>/works/<int:number>/why", explain.why, name="why"),
 ]

@@ -14,10 +14,10 @@ from desk.api.common.files import download
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import metadata_problems, ownership
 from desk.texts.masks import describe_masks
-from desk.texts.past import relation_in_words, search_in_words
+from desk.texts.past_searches import relation_in_words, search_in_words
 from desk.web.common.access import clean_text, log_download
 from desk.web.common.pages import ErrorMessages, decider_post, member_page, page_of
-from desk.web.works.held import hold_values
+from desk.web.works.on_hold import hold_values
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import scoped
@@ -26,12 +26,12 @@ from registry.bundles.bundles import write_to_temporary_file
 from registry.cases import work_search as searching
 from registry.log.audit_log import Evidence
 from registry.matches import proposals
-from registry.members import people
+from registry.members import accounts
 from registry.models import Case, Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, get_viewable_bytes
 from registry.works import exporting
-from registry.works.opened import get_public_url
 from registry.works.ownership import PROBLEMS, assess_terms, list_warnings
+from registry.works.public_works import get_public_url
 from registry.works.registration_proofs import get_registration
 from registry.works.relations import list_related
 from workers import wiring
@@ -40,7 +40,7 @@ from workers import wiring
 @decider_post(back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
     """Turn the search for derived works on or off."""
-    people.set_option(owner, "derived", enabled=not owner.derived, by=request.user.get_username())
+    accounts.set_option(owner, "derived", enabled=not owner.derived, by=request.user.get_username())
 
 
 @member_page("web/work.html")

@@ -16,10 +16,9 @@ from typing import TypeVar
 
 from playwright.async_api import Browser, Error, Page
 
-from evidence.capture import plain
+from evidence.capture import http_capturer
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.places import ENGINE, ENGINE_NAME
-from evidence.capture.browser.seen import (
+from evidence.capture.browser.observation import (
     HEIGHT,
     WIDTH,
     PageObservation,
@@ -27,10 +26,11 @@ from evidence.capture.browser.seen import (
     describe_rendering,
     describe_resource,
 )
+from evidence.capture.browser.places import ENGINE, ENGINE_NAME
 from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
+from evidence.capture.network_record import build_record, list_certificates
 from evidence.capture.outcomes import build_referrer, find_inline_image, mentions_image
-from evidence.capture.surroundings import build_record, list_certificates
 from evidence.capture.visitor import Denied, Visit, Visitor, deny_nobody
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
@@ -66,13 +66,13 @@ class BrowserCapturer:
     program: Path
     guard: Guard
     user_agent: str  # appended to the browser's own user agent
-    limits: plain.CaptureLimits = field(default_factory=plain.CaptureLimits)
+    limits: http_capturer.CaptureLimits = field(default_factory=http_capturer.CaptureLimits)
     browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._plain = plain.HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
+        self._plain = http_capturer.HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
         self.browser = RunningBrowser(self.program, self.browser_limits)
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class BrowserCapturer:
         agent = f"{_build_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
             # The time starts here because a browser on a busy machine is slow to open a page.
-            seconds_left = plain.create_countdown(time.monotonic() + self.browser_limits.seconds)
+            seconds_left = http_capturer.create_countdown(time.monotonic() + self.browser_limits.seconds)
             visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
             with closing(Traffic(visitor, self.browser_limits, self._pool, seconds_left, page=page)) as traffic:
                 await page.context.route("**/*", traffic.answer)
@@ -190,11 +190,11 @@ class BrowserCapturer:
         files = (
             *self._write_archives(observation, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
-            *plain.create_served_files(observation.page, image),
+            *http_capturer.create_served_files(observation.page, image),
             *observation.shots.files,
         )
         digest = Digest.of(image.body) if image.is_served and image.body and not image.obstacle else None
-        digests = plain.compute_digests(
+        digests = http_capturer.compute_digests(
             [*(loaded.visit.body for loaded in observation.traffic.resources), image.body, observation.dom]
         )
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
@@ -213,9 +213,9 @@ class BrowserCapturer:
         for visit in (loaded.visit for loaded in observation.traffic.resources if loaded.visit.url == address):
             if visit.body is not None and Digest.of(visit.body) == expected:
                 return visit
-        headers = {"Accept": plain.IMAGE_ACCEPT, **build_referrer(observation.page.url, image_url)}
+        headers = {"Accept": http_capturer.IMAGE_ACCEPT, **build_referrer(observation.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        seconds_left = plain.create_countdown(time.monotonic() + IMAGE_SECONDS)
+        seconds_left = http_capturer.create_countdown(time.monotonic() + IMAGE_SECONDS)
         return visitor.visit(image_url, headers, self.limits.image_bytes, seconds_left)
 
     def _write_archives(
@@ -225,7 +225,7 @@ class BrowserCapturer:
         resources = observation.traffic.resources
         page_exchanges = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
         all_exchanges = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
-        information = plain.build_warc_information(observation.agent, "A browser ran the scripts.")
+        information = http_capturer.build_warc_information(observation.agent, "A browser ran the scripts.")
         main = write_warc(_sort_by_time([*page_exchanges, *image_exchanges]), information)
         whole = write_warc(_sort_by_time([*all_exchanges, *image_exchanges]), information)
         archive = write_wacz(whole, WaczPage(observation.page.final_url, observation.title, started))

@@ -9,8 +9,8 @@ from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, S
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
 from evidence.facts.shipped import CALIBRATIONS, is_shipped
-from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import grade
+from exhibit.comparison.rate_bounds import odds_words
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
 

@@ -1,7 +1,7 @@
 """First page of a sheet: a summary, both pictures, the main facts, and a box if later visits did not show the picture.
 
 The sentences are in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the summary ends
-with its source, by the table of :mod:`evidence.facts.backing`.
+with its source, by the table of :mod:`evidence.facts.field_origins`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.typeset.blocks import Bullets, Line, Row, Speaker, Style
-from evidence.facts.backing import BACKINGS, FieldOrigin
+from evidence.facts.field_origins import BACKINGS, FieldOrigin
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 

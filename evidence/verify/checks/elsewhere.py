@@ -5,8 +5,14 @@ The archive's clock and contents are its own word and not checked; anybody can r
 
 from collections.abc import Iterator
 
+from evidence.facts.archive_answers import (
+    ArchiveAnswers,
+    get_archive_name,
+    is_capture_of,
+    list_statements,
+    parse_captures,
+)
 from evidence.facts.case import CaseFacts, SightingFacts
-from evidence.facts.elsewhere import ArchiveAnswers, get_archive_name, is_capture_of, list_statements, parse_captures
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.result import Check, checked, expect, failed
 from evidence.verify.checks.contents import LIMITS

@@ -1,6 +1,6 @@
 """First lines of a verdict: the decision, the party, where and when, and how similar the pictures are.
 
-The table of :mod:`evidence.facts.backing`, and the result of a line's check, give the source of each line.
+The table of :mod:`evidence.facts.field_origins`, and the result of a line's check, give the source of each line.
 """
 
 import re
@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
 from evidence.documents.phrases import own_unchecked
-from evidence.facts.backing import BACKINGS, WORDS, FieldOrigin
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
+from evidence.facts.field_origins import BACKINGS, WORDS, FieldOrigin
 from evidence.facts.shipped import CALIBRATIONS, is_shipped
 from evidence.verdict.result import Check, Line, State, second, worst
 from evidence.verify.checks.inspection import STOOD_IN, Inspection

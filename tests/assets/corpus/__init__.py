@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.make_vectors import BASE, FOLDER
 from tests.assets.tampering import read_files, zip_bytes
 

@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
-from tests.assets import judged, receipt_kinds, stamp_table
+from tests.assets import forged_evidence, receipt_kinds, timestamp_table
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import make_scene
-from tests.assets.changes import Files
 from tests.assets.corpus import TRUST, base, cases, write_case
 from tests.assets.corpus.deceit import forge_bundle
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.resealing import seal_lie
-from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import read_files, zip_bytes
+from tests.assets.timestamp_kinds import bundle_of
 from tests.evidence.verify.test_forgeries import FORGERIES
 
 CaseContent = tuple[str, bytes | Files, Trust]
@@ -27,12 +27,12 @@ def generate_cases(scratch: Path) -> Iterator[CaseContent]:
     """Yield every case with its name and trust list. Cases after those of the tables are generated anew at each run."""
     trust = load_trust(TRUST)
     yield from ((name, case.make(base()), trust) for name, case in cases().items())
-    for kind in (*stamp_table.kinds(), *receipt_kinds.kinds()):
+    for kind in (*timestamp_table.kinds(), *receipt_kinds.kinds()):
         files, list_of_one = bundle_of([kind])
         yield f"receipts: {kind.name}", zip_bytes(files), list_of_one
     scene = make_scene(scratch)
     whole = read_files(scene.write(scratch / "whole.zip"))
-    for name, (lie, _) in judged.FORGED.items():
+    for name, (lie, _) in forged_evidence.FORGED.items():
         yield f"judged: {name}", zip_bytes(seal_lie(whole, lie)), scene.trust
     for name, (forge, _) in FORGERIES.items():
         other = forge(scene)

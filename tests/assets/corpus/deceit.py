@@ -22,13 +22,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import IntegrityError
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, append_entry
-from tests.assets.changes import Files
 from tests.assets.resealing import FACTS, MANIFEST, Facts, manifest_entry, rewrite_repeated_facts
-from tests.assets.stamp_forge import ISSUING, ROOT, UNIT, Shape, common_name, reply, tlv
-from tests.assets.stamp_kinds import ANCHORS_PATH, pem
 from tests.assets.tampering import update_bag
-from tests.assets.witnesses import LABEL
+from tests.assets.timestamp_forge import ISSUING, ROOT, UNIT, Shape, common_name, reply, tlv
+from tests.assets.timestamp_kinds import ANCHORS_PATH, pem
+from tests.assets.timestamp_services import LABEL
 
 Edit = Callable[[Any], object]
 Lie = Callable[[Facts, Files, Scene], object]

@@ -29,8 +29,8 @@ from tests.assets.corpus.inventing import (
     with_changes,
 )
 from tests.assets.resealing import FACTS
-from tests.assets.stamp_forge import tlv
-from tests.assets.stamp_kinds import ANCHORS_PATH
+from tests.assets.timestamp_forge import tlv
+from tests.assets.timestamp_kinds import ANCHORS_PATH
 
 LOGGED: Kinds = {
     "no registration": (change_facts(W + "registration", None), ""),

@@ -14,12 +14,12 @@ from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, PAGE, Scene, append_entry
-from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, set_value
-from tests.assets.judged import IMAGE, replace_responses
+from tests.assets.forged_evidence import IMAGE, replace_responses
 from tests.assets.resealing import Facts
-from tests.assets.stamp_forge import Shape, tlv
+from tests.assets.timestamp_forge import Shape, tlv
 
 Kinds = dict[str, tuple[Invention, str]]
 NETWORK, MOMENT, LATE, HEX = CAPTURED[1], "2026-01-10T10:00:00.000000Z", "2100-01-01T00:00:00.000000Z", "ab" * 32

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.keys.ed25519 import KeySigner
 from evidence.schemas import build_schemas
 from exhibit.entries import canonical
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.corpus import Case, base, failing_case, pack_after
 from tests.assets.resealing import FACTS, MANIFEST, seal_lie
 from tests.assets.tampering import update_bag

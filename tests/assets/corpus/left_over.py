@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.assets.changes import Files, remove_file
+from tests.assets.bundle_changes import Files, remove_file
 from tests.assets.corpus import Case, failing_case, pack_after
 from tests.assets.corpus.making import Member, append_members, change_all_members, move_into_folder
 from tests.assets.corpus.zips import UX_OLD, write_sizes_after, zip_after

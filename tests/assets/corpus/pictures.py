@@ -12,7 +12,7 @@ from PIL import Image
 
 from exhibit.digests import Digest
 from exhibit.pictures.decode import inspect
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.corpus import Case, base, failing_case, pack_after
 from tests.assets.resealing import seal_lie
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.corpus import BUNDLE, Case, failing_case
 from tests.assets.make_vectors import FOLDER, join_pieces
 

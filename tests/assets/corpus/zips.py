@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.assets.changes import Files
+from tests.assets.bundle_changes import Files
 from tests.assets.corpus import Case, failing_case
 from tests.assets.corpus.making import (
     FACTS,

@@ -13,8 +13,8 @@ from crawler.searches.client import SearchRefusedError
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from tests.assets.captured import ArchivedCapture, WebArchive, digest
 from tests.assets.site import Answer, Site, picture
+from tests.assets.web_archive_server import ArchivedCapture, WebArchive, digest
 
 DOMAIN = CaptureQuery(url="photos.example", whole_domain=True, pictures=True, most=2)
 RED, BLUE = picture(1), picture(2)

@@ -4,7 +4,7 @@ import pytest
 
 from crawler.reading.page_statements import read_statements
 from crawler.reading.statements import statements_in
-from tests.registry.notices.test_claims import PAGE
+from tests.registry.notices.test_claim_check import PAGE
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import pytest
 
 from crawler.reading.limits import CANVASES, LeftOut
 from tests.assets.crawling import CrawlResult, crawl
-from tests.assets.scripted import CANVAS, ENDLESS, PICTURES, page, serve_scripted
+from tests.assets.scripted_pages import CANVAS, ENDLESS, PICTURES, page, serve_scripted
 from tests.assets.site import Site
 
 pytestmark = pytest.mark.usefixtures("browser")

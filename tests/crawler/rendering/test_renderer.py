@@ -11,7 +11,7 @@ import pytest
 from crawler.formats.job import Rendered
 from crawler.formats.lines import PageLine
 from tests.assets.crawling import CrawlResult, Value, crawl
-from tests.assets.scripted import LOREM, SCRIPT, SHELL, page, serve_complete, serve_scripted
+from tests.assets.scripted_pages import LOREM, SCRIPT, SHELL, page, serve_complete, serve_scripted
 from tests.assets.site import Answer, ReceivedRequest, Site
 
 CHECK = '<div class="cf-turnstile" style="width:300px;height:65px"></div><p>Are you human?</p>'

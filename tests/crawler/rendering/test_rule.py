@@ -6,7 +6,7 @@ from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.helper import document_of
 from crawler.rendering.renderer import Past, is_worth, pictures_of
-from tests.assets.scripted import LOREM, SHELL, serve_complete, serve_scripted
+from tests.assets.scripted_pages import LOREM, SHELL, serve_complete, serve_scripted
 from tests.assets.site import Answer, Site
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.assets.crawling import CrawlResult, crawl
-from tests.assets.scripted import SCRIPT, page
+from tests.assets.scripted_pages import SCRIPT, page
 from tests.assets.site import Answer, Site
 
 pytestmark = pytest.mark.usefixtures("browser")

@@ -22,8 +22,8 @@ from desk.wsgi import application
 from registry.edge import contributors
 from registry.members import tokens
 from registry.models import Case, Scope, User
+from tests.assets.api_programs import scene_of_programs, studio
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import scene_of_programs, studio
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 

@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from desk.api.api import api
 from desk.api.common.idempotency import HEADER
 from desk.schemas.requests import EventType
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.match import match_pictures
 from registry.members import tokens
@@ -25,7 +25,7 @@ from registry.notices import notices
 from registry.notifications.webhooks import EVENT_KINDS
 from registry.reports.make_report import make_reports
 from tests import CHECKOUT
-from tests.assets.noticed import ANSWERS, SENDER, sign_notice
+from tests.assets.notice_drafts import ANSWERS, SENDER, sign_notice
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings
 from tests.desk.api.test_api import OPERATIONS
 from tools.reference import api_examples

@@ -12,11 +12,11 @@ from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.calibration.shipped import shipped_calibration
 from registry.fingerprints.loaded_networks import install_shipped
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.matches import calibrations
 from tests.assets.command_line import Terminal
-from tests.assets.counted import counted_picture, counts, log_of
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
+from tests.assets.error_counts import counted_picture, counts, log_of
 from tests.assets.rows import encode_jpeg
 
 

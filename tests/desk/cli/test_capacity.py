@@ -7,7 +7,7 @@ import pytest
 from desk.cli.capacity import short, whole_number
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
-from registry.db import running
+from registry.db import heartbeats
 from tests.assets.command_line import Terminal
 from workers.operations.capacity import ENOUGH, PRICES
 
@@ -38,7 +38,7 @@ def test_measured_values_of_this_installation_are_marked(
     cli: Terminal, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", config.database_url)
-    running.add_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
+    heartbeats.add_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
     (match,) = (law for law in cli.run_json(*LARGE_CAPACITY)["laws"] if law["name"] == "match")
     assert (match["own"]["value"], match["own"]["counted"]) == (50.0, ENOUGH)
     assert f"counted here {ENOUGH:,} times since 20" in " ".join(cli.run(*LARGE_CAPACITY).out.split())

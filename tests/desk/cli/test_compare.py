@@ -8,12 +8,12 @@ from desk.cli.compare import SAID
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.picture.features import extract
-from indexer.search.prints import StatedPicture
+from indexer.search.fingerprint_file import StatedPicture
 from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
-from registry.works.stated import register_stated
+from registry.works.fingerprint_registration import register_stated
 from tests.assets.command_line import Terminal
-from tests.assets.redrawn import draw_scene
+from tests.assets.line_drawings import draw_scene
 from tests.assets.rows import claim_new_slice, photograph, recompress, record_sightings
 
 

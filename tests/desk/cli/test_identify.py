@@ -7,11 +7,11 @@ from zipfile import ZipFile
 import pytest
 
 from desk.cli.identify import SAID
-from indexer.search import why as explaining
+from indexer.search import explanation as explaining
 from registry.models import DocumentKey, Owner
 from tests.assets.command_line import Terminal
-from tests.assets.documented import json_keys
-from tests.assets.redrawn import draw_scene
+from tests.assets.documented_keys import json_keys
+from tests.assets.line_drawings import draw_scene
 from tests.assets.rows import photograph, recompress, register
 from tests.assets.textured import encoded
 

@@ -7,7 +7,7 @@ import pytest
 from registry.models import MilvusCollection, Owner
 from registry.services.services import Services
 from tests.assets.command_line import Terminal
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
 from tests.assets.milvus_server import Server
 from tests.assets.rows import create_case
 

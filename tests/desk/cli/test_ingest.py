@@ -15,7 +15,7 @@ from pyarrow import parquet
 from crawler.lists.line import REASONS
 from exhibit.files.bucket import open_store
 from exhibit.network.guard import Guard
-from registry.crawls import ingest
+from registry.crawls import list_ingestion
 from registry.models import FrontierUrl, Sighting, Watch
 from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, recompress
@@ -193,7 +193,7 @@ class InterruptingGuard(Guard):
 def test_interrupted_import_resumes_with_the_same_command(
     cli: Terminal, studio: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "BATCH", 10)
+    monkeypatch.setattr(list_ingestion, "BATCH", 10)
     urls = [f"http://a.example/{n}.jpg" for n in range(100)]
     path = write_list(folder, *(f"{url},," for url in urls))
     cli.desk.services.__dict__["guard"] = InterruptingGuard(at=urls[35])

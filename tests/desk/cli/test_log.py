@@ -4,7 +4,7 @@ from pathlib import Path
 
 from registry.models import Bundle
 from tests.assets.command_line import Terminal
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
 
 
 def test_log_is_replayed_and_compared_with_external_checkpoints(

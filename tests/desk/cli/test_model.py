@@ -10,7 +10,7 @@ from exhibit.clock import now
 from registry.fingerprints.loaded_networks import install_shipped
 from registry.fingerprints.model_files import model_file, sign_card
 from tests.assets.command_line import Terminal
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
 from tests.assets.networks import network, network_files, signed_card
 from tests.assets.rows import photograph
 

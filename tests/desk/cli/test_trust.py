@@ -23,13 +23,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.alliance import partners
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.bundles import Scene
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.stamp_kinds import StampKind, bundle_of
 from tests.assets.tampering import write_zip
+from tests.assets.timestamp_kinds import StampKind, bundle_of
 from workers.tasks.sync_runner import SyncRunner
 
 VALID_RECEIPTS = {kind.name: kind for kind in receipt_kinds.kinds()}

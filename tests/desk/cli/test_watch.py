@@ -8,7 +8,7 @@ import pytest
 from desk.cli.watch import _is_incomplete
 from exhibit.clock import now
 from registry.crawls.budgets import RENDERING
-from registry.crawls.watching import DEFAULT_BUDGET
+from registry.crawls.watch_settings import DEFAULT_BUDGET
 from registry.models import Crawl, Inquiry, Owner, Picture, Refusal
 from tests.assets.command_line import Terminal
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings

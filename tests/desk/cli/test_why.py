@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from indexer.calibration.kept import FiledPairs
+from indexer.calibration.filed_pairs import FiledPairs
 from registry.models import Owner
 from tests.assets.command_line import Terminal
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
 from tests.assets.rows import photograph, recompress, register
 
 

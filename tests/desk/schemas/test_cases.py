@@ -9,7 +9,7 @@ from registry import scoped
 from registry.matches.match import match_pictures
 from registry.models import Case
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -11,7 +11,7 @@ from exhibit.clock import now
 from registry.bundles.packages import request_package
 from registry.models import DownloadLink, Report as ReportRow
 from registry.reports.scope import ReportRequest
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -8,7 +8,7 @@ from desk.schemas.evidence import Bundle, Receipt
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from registry import models
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -5,7 +5,7 @@ import pytest
 from desk.schemas.notices import NoticeDetails, NoticeSummary
 from registry.models import Owner
 from registry.notices import notices
-from tests.assets.noticed import create_draft, sign_notice, studio
+from tests.assets.notice_drafts import create_draft, sign_notice, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]

@@ -1,7 +1,7 @@
 """Test the API's schemas of owners and members."""
 
 from desk.schemas.owners import Member, Owner
-from registry.members import people
+from registry.members import accounts
 from registry.models import Membership
 from tests.assets.rows import create_case, owner
 from workers.tasks.sync_runner import SyncRunner
@@ -10,7 +10,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_owner_is_returned_with_its_own_counts(inline: SyncRunner) -> None:
     studio, other = owner("studio"), owner("other")
     case = create_case(inline.services, studio)
-    people.add_member(studio, "ann@example.org", "owner", "a long password", by="test")
+    accounts.add_member(studio, "ann@example.org", "owner", "a long password", by="test")
     result = Owner.from_row(studio)
     assert (result.owner, result.works, result.watches, result.open_cases, result.members) == ("studio", 1, 1, 1, 1)
     case.decision = "cleared"

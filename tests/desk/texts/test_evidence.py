@@ -7,11 +7,11 @@ import pytest
 from desk.texts.evidence import evidence_steps, timestamp_service_name, witness_kind, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
-from registry.bundles.witnessed import TimestampCount
+from registry.bundles.timestamp_status import TimestampCount
 from registry.log.sequencer import sequence_log
 from registry.models import Bundle, Capture, Case, Owner
 from tests.assets.pages import numbers_in
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 CALENDAR = WitnessFacts("opentimestamps", "alice", development=False, state="pending", subject="checkpoint", time=None)

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.test import Client, override_settings
 
 from desk.api.api import api
+from tests.assets.api_programs import create_program, scene_of_programs
 from tests.assets.broken_files import broken_bodies, broken_files
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import create_program, scene_of_programs
 
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()

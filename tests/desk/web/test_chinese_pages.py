@@ -17,7 +17,7 @@ __all__ = ["scene"]
 PAGE_FOLDERS = (
     "desk/web",
     *(f"registry/{subject}/scoped.py" for subject in ("accounts", "works", "crawls", "cases", "bundles", "reports")),
-    "registry/crawls/watching.py",
+    "registry/crawls/watch_settings.py",
     "registry/cases/sample.py",
     "registry/bundles/deposits.py",
     "registry/matches/identify.py",

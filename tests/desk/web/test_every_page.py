@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from registry.models import User
 from tests.assets.chinese import KNOWN_WORDS, find_english, find_half_width
 from tests.assets.desk_scene import PaymentDemandScene, patterns
-from tests.assets.laid_down import restore_scene
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 
 SCREENS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]

@@ -27,7 +27,7 @@ from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
 from tests import CHECKOUT
-from tests.assets.counted import DAY, counted_picture, counts, log_of
+from tests.assets.error_counts import DAY, counted_picture, counts, log_of
 
 
 def source(pictures: Sequence[CountedPicture], name: str = "a", *, listed: bool = True) -> Source:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evidence.accuracy.error_rates import SLIP_PERIOD, Rate
-from exhibit.comparison.confidence import interval_at_any_time
+from exhibit.comparison.rate_bounds import interval_at_any_time
 from tests.evidence.accuracy.test_file import HISTORY, count, decision, undo_decision
 
 

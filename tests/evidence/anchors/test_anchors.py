@@ -25,7 +25,7 @@ from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Anchor, ReceiptState
-from tests.assets.counted import log_of
+from tests.assets.error_counts import log_of
 from tests.assets.evm_ledger import running_ledger
 from tests.assets.local_witness import running_witness
 

@@ -11,7 +11,7 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.bundles import Scene
-from tests.assets.judged import NOT_REMADE
+from tests.assets.forged_evidence import NOT_REMADE
 from tests.assets.tampering import read_files
 from tests.evidence.verify.test_verifier import states
 

@@ -12,9 +12,9 @@ import pytest
 from evidence.capture.wire import Exchange, write_warc
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import PAGE, Scene
-from tests.assets.changes import Files
-from tests.assets.judged import (
+from tests.assets.forged_evidence import (
     ARCHIVE,
     CAPTURE,
     EXCHANGE,

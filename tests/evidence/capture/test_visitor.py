@@ -1,6 +1,6 @@
 """Test that the visitor identifies itself, and contacts no private or denied hosts."""
 
-from evidence.capture.plain import HttpCapturer
+from evidence.capture.http_capturer import HttpCapturer
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from tests.assets.exact_site import AGENT, PAGE, PICTURE, Site, answer, capture, file, network

@@ -1,6 +1,6 @@
 """Test that each redirect of a visit is a separate step, and that obstacles are reported."""
 
-from evidence.capture.plain import CaptureLimits
+from evidence.capture.http_capturer import CaptureLimits
 from tests.assets.exact_site import PAGE, Site, answer, capture, file, network
 
 

@@ -9,7 +9,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from tests.assets.exact_site import PAGE, Site, answer, capture, file
-from tests.evidence.capture.test_plain import CHUNKED
+from tests.evidence.capture.test_http_capturer import CHUNKED
 
 
 def test_the_record_holds_the_bytes_of_the_wire(site: Site, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_record_holds_the_bytes_of_the_wire(site: Site, tmp_path: Path) -> N
 def test_recording_does_not_depend_on_what_was_imported_before() -> None:
     code = (
         "import requests, urllib3, http.client\n"
-        "from tests.evidence.capture.test_plain import Site, answer, capture, file, PAGE, PICTURE\n"
+        "from tests.evidence.capture.test_http_capturer import Site, answer, capture, file, PAGE, PICTURE\n"
         "with Site().running() as site:\n"
         "    site.answers = {'/shop': answer(PAGE), '/red%20one.png': answer(PICTURE)}\n"
         "    assert PICTURE in file(capture(site), 'exchange')\n"

@@ -10,7 +10,7 @@ from evidence.anchors.rfc3161.stamps import verify_reply
 from evidence.development.authority import Authority, run_authority
 from evidence.development.server import LoopbackServer
 from exhibit.errors import ConfigError
-from tests.assets.stamping import DIGEST, anchor_to
+from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 
 def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
 from tests.assets.fonts import only_embedded_fonts
-from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
+from tests.assets.sealed_sample import sealed_sample
 
 HOSTILE = {
     "a word without an end": "Donaudampfschiff" * 60,

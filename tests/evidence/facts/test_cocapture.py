@@ -19,7 +19,7 @@ from evidence.formats.codec import from_plain, parse_json
 from exhibit.clock import now
 from exhibit.digests import Digest
 from tests.assets.bundles import CAPTURED, PAGE, captured_page_files, found_bytes
-from tests.assets.cocaptures import CHALLENGE, statement
+from tests.assets.confirmed_captures import CHALLENGE, statement
 
 IMAGE = found_bytes(1)
 NETWORK = from_plain(NetworkRecord, json.loads(captured_page_files(now(), IMAGE)[CAPTURED[1]]), where="")

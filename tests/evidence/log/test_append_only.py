@@ -10,7 +10,7 @@ import pytest
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
 from evidence.log.append_only import BrokenHistoryError, Log, load_log_key
-from evidence.log.heads import FileCheckpointStore
+from evidence.log.checkpoint_stores import FileCheckpointStore
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError

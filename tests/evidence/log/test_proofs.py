@@ -25,7 +25,7 @@ from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import Scene
-from tests.assets.renewals import RenewedBundle
+from tests.assets.renewed_bundles import RenewedBundle
 from tests.assets.tampering import read_files, update_bag, write_zip
 from workers.tasks.sync_runner import SyncRunner
 

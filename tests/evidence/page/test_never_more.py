@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from evidence.verdict.trust import Trust, load_trust
-from tests.assets import judged, receipt_kinds, stamp_table
+from tests.assets import forged_evidence, receipt_kinds, timestamp_table
 from tests.assets.browser import Chromium
+from tests.assets.bundle_changes import CHANGES, Files
 from tests.assets.bundles import Scene
-from tests.assets.changes import CHANGES, Files
 from tests.assets.corpus import TRUST, Case, base, cases, write_case
 from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.corpus.zips import NO_BUNDLE
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.resealing import LIES, Lie, seal_lie
-from tests.assets.stamp_kinds import BAD, StampKind, bundle_of, split_kinds
 from tests.assets.tampering import read_files, update_bag, zip_bytes
+from tests.assets.timestamp_kinds import BAD, StampKind, bundle_of, split_kinds
 from tests.assets.verify_page import Outcome, Page, find_excess_claims, verify_in_python
 from tests.evidence.verify.test_forgeries import FORGERIES
 
@@ -59,7 +59,7 @@ def untruths(scene: Scene, bundle: Path, scratch: Path) -> Iterator[Untruth]:
             yield Untruth(name, partial(_make_invention, scene, whole, invention), fails)
     for name, (forge, _) in FORGERIES.items():
         yield Untruth(name, partial(_make_forgery, scene, forge, scratch))
-    for name, (lie, _) in (judged.FORGED | LIES).items():
+    for name, (lie, _) in (forged_evidence.FORGED | LIES).items():
         yield Untruth(name, partial(_sealed_case, scene, whole, lie))
     for name, change in CHANGES.items():
         changed = change(whole)
@@ -68,7 +68,7 @@ def untruths(scene: Scene, bundle: Path, scratch: Path) -> Iterator[Untruth]:
             yield Untruth(f"{name}, rebagged", partial(_pack, update_bag(changed), scene.trust))
     for name, data in hostile_zips().items():
         yield Untruth(name, partial(_raw_case, data, scene.trust))
-    for kinds in split_kinds([*stamp_table.kinds(), *receipt_kinds.kinds()]):
+    for kinds in split_kinds([*timestamp_table.kinds(), *receipt_kinds.kinds()]):
         fails = frozenset(kind.check for kind in kinds if kind.state == BAD)
         yield Untruth(f"receipts such as {kinds[0].name}", partial(_timestamped, kinds), fails)
 

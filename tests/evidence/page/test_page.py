@@ -20,14 +20,14 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import canonical
 from tests.assets.browser import Chromium
+from tests.assets.bundle_changes import Files, flip_bit, position_of_share, remove_file
 from tests.assets.bundles import Scene, make_scene, reseal
-from tests.assets.changes import Files, flip_bit, position_of_share, remove_file
-from tests.assets.conflicts import conflicting_trust_lists
 from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.hostile_zips import HOSTILE
 from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip, zip_bytes
+from tests.assets.timestamp_services import add_cosignature
+from tests.assets.trust_conflicts import conflicting_trust_lists
 from tests.assets.verify_page import RESULT, Page, verify_in_python
-from tests.assets.witnesses import add_cosignature
 
 pytestmark = pytest.mark.timeout(300)
 CHECKED = {

@@ -9,10 +9,10 @@ import pytest
 
 import evidence.standalone
 from exhibit.entries import canonical
+from tests.assets.bundle_changes import Change, Files, edit_json, flip_bit, remove_file, set_file
 from tests.assets.bundles import Scene
-from tests.assets.changes import Change, Files, edit_json, flip_bit, remove_file, set_file
 from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip
-from tests.assets.verifier_inside import run_verifier
+from tests.assets.verifier_in_process import run_verifier
 from tools.standalone import FILE, generated
 
 VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"

@@ -10,7 +10,7 @@ from evidence.verdict.trust import DEFAULT, Trust, load_trust
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from tests.assets.bundles import Scene
-from tests.assets.conflicts import conflicting_trust_lists
+from tests.assets.trust_conflicts import conflicting_trust_lists
 
 
 def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only() -> None:

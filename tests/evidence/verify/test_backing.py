@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from evidence.facts.backing import BACKINGS, FieldOrigin
 from evidence.facts.case import CaseFacts
+from evidence.facts.field_origins import BACKINGS, FieldOrigin
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
-from registry.bundles.remaking import MAKERS
+from registry.bundles.verifier_drawings import MAKERS
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import Scene, make_scene
-from tests.assets.changes import Files
+from tests.assets.complete_case import whole_case
 from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.corpus.inventing import shift_time
 from tests.assets.resealing import Facts
 from tests.assets.tampering import read_files, write_zip
-from tests.assets.whole_case import whole_case
 
 pytestmark = pytest.mark.timeout(300)
 SCALARS = (str, int, float, bool, bytes, Digest)

@@ -7,7 +7,7 @@ import pytest
 from evidence.bundle.bag import CHECKPOINT_PATH
 from evidence.verify.verifier import checkpoints_in
 from exhibit.errors import IntegrityError
-from tests.assets.renewals import RenewedBundle
+from tests.assets.renewed_bundles import RenewedBundle
 from tests.assets.tampering import read_files, write_zip
 
 

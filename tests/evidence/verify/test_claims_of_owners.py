@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from evidence.bundle.bag import WITHHELD_PATH
-from evidence.capture.surroundings import build_record
+from evidence.capture.network_record import build_record
 from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.facts.passkey import ASSERTION_PATH, Assertion
@@ -39,6 +39,8 @@ from exhibit.pictures.decode import decode
 from exhibit.pictures.readings import WITHOUT_PROFILE
 from exhibit.types import Matrix, Piece, Verification
 from registry.bundles.sentences import measurement_sentences
+from tests.assets.ambiguous_pictures import background_dependent_file, colour_dependent_file
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import (
     CALIBRATION,
     CAPTURED,
@@ -53,15 +55,13 @@ from tests.assets.bundles import (
     registered_bytes,
     textured_picture,
 )
-from tests.assets.changes import Files
+from tests.assets.complete_case import MANIFEST_FILE, whole_case
 from tests.assets.corpus.deceit import Invention, Lie, forge_bundle
 from tests.assets.corpus.inventing import change_facts, change_manifest, duplicate_first, replace_file, shift_time
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.passkeys import KEY
-from tests.assets.read_otherwise import background_dependent_file, colour_dependent_file
 from tests.assets.resealing import Facts
 from tests.assets.tampering import pack_otherwise, read_files, write_zip, zip_bytes
-from tests.assets.whole_case import MANIFEST_FILE, whole_case
 
 pytestmark = pytest.mark.timeout(300)
 TRUE = True

@@ -52,9 +52,9 @@ from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
+from tests.assets.bundle_changes import EVM, OTS, Files
 from tests.assets.bundles import CAPTURED, OWNER, Scene, append_entry, make_scene, registration_opening, reseal
-from tests.assets.changes import EVM, OTS, Files
-from tests.assets.cocaptures import (
+from tests.assets.confirmed_captures import (
     CHALLENGE,
     CHECK,
     ORIGIN,
@@ -67,11 +67,11 @@ from tests.assets.cocaptures import (
     seal_statement,
 )
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.renewals import RenewedBundle, renew_bundle
+from tests.assets.renewed_bundles import RenewedBundle, renew_bundle
 from tests.assets.resealing import log_with_unpinned_key, seal_lie
 from tests.assets.tampering import read_files, update_bag, write_zip, zip_bytes
-from tests.assets.verifier_inside import run_verifier
-from tests.assets.witnesses import LABEL, request_ledger_entry
+from tests.assets.timestamp_services import LABEL, request_ledger_entry
+from tests.assets.verifier_in_process import run_verifier
 
 pytestmark = pytest.mark.timeout(300)
 INDEX, HOUR = "proofs/anchors/index.json", timedelta(hours=1)

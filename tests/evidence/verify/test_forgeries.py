@@ -30,7 +30,7 @@ from tests.assets.bundles import (
     textured_picture,
 )
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.witnesses import LABEL
+from tests.assets.timestamp_services import LABEL
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MALLORY = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))

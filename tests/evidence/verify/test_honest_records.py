@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evidence.capture.plain import HttpCapturer
+from evidence.capture.http_capturer import HttpCapturer
 from evidence.verify.checks.captures import DOUBTFUL, FOUND_AGAIN
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
@@ -18,8 +18,8 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, Scene, captured_page_files, found_bytes
-from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.resealing import Facts
 from tests.assets.site import Answer, ReceivedRequest, Site

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from PIL import Image
 
 from evidence.bundle.bag import compute_checkpoint_digest
-from evidence.capture.surroundings import build_record
+from evidence.capture.network_record import build_record
 from evidence.capture.visitor import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.facts.passkey import ASSERTION_PATH
@@ -43,6 +43,7 @@ from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
 from exhibit.types import Piece, Verification
 from indexer.calibration.shipped import shipped_calibration
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import (
     CALIBRATION,
     CAPTURED,
@@ -57,7 +58,7 @@ from tests.assets.bundles import (
     registered_bytes,
     textured_picture,
 )
-from tests.assets.changes import Files
+from tests.assets.complete_case import FIGURES, WEIGHING
 from tests.assets.corpus.deceit import LOG, Invention, Lie, forge_bundle, forge_timestamp
 from tests.assets.corpus.inventing import (
     HEX,
@@ -76,9 +77,8 @@ from tests.assets.corpus.inventing import (
 )
 from tests.assets.passkeys import KEY, decision_statement
 from tests.assets.resealing import Facts
-from tests.assets.stamp_kinds import ANCHORS_PATH
 from tests.assets.tampering import read_files, write_zip
-from tests.assets.whole_case import FIGURES, WEIGHING
+from tests.assets.timestamp_kinds import ANCHORS_PATH
 
 pytestmark = pytest.mark.timeout(300)
 YEAR, HOST, PEER = 365 * 24, "copies.example", "203.0.113.9"

@@ -12,7 +12,7 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from tests.assets.bundles import Scene, reseal
-from tests.assets.left_out import KINDS, SINCE, leave_out
+from tests.assets.left_out_files import KINDS, SINCE, leave_out
 from tests.assets.tampering import read_files
 
 WORDS = {

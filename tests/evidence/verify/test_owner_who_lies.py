@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evidence.facts.backing import WORDS, FieldOrigin
+from evidence.facts.field_origins import WORDS, FieldOrigin
 from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import from_plain, to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, compute_record_leaf
@@ -28,6 +28,7 @@ from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode
 from exhibit.pictures.decode import decode
 from exhibit.types import Verification
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import (
     CALIBRATION,
     CAPTURED,
@@ -43,10 +44,9 @@ from tests.assets.bundles import (
     textured_picture,
 )
 from tests.assets.c2pa_signed import embed_manifest
-from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, Lie, forge_bundle
 from tests.assets.corpus.inventing import S, V, change_facts, shift_time
-from tests.assets.judged import NETWORK
+from tests.assets.forged_evidence import NETWORK
 from tests.assets.resealing import Facts
 from tests.assets.tampering import read_files, write_zip
 

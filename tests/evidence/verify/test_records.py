@@ -22,10 +22,10 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, PAGE, Scene, encode_picture
-from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forge_bundle
-from tests.assets.judged import FOLDER, WACZ, render_visit, request_bytes
+from tests.assets.forged_evidence import FOLDER, WACZ, render_visit, request_bytes
 from tests.assets.resealing import Facts
 from tests.assets.tampering import read_files, write_zip
 

@@ -9,7 +9,7 @@ from evidence.verify.verifier import Verifier
 from tests import ASSETS
 from tests.assets.resealing import LIES, seal_lie, sign_files
 from tests.assets.tampering import read_files, write_zip
-from tests.assets.verifier_inside import run_verifier
+from tests.assets.verifier_in_process import run_verifier
 
 VECTORS = ASSETS / "vectors"
 WHOLE = read_files(VECTORS / "bundle.zip")

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
-from tests.assets.judged import NOT_REMADE
+from tests.assets.forged_evidence import NOT_REMADE
 from tests.assets.make_vectors import FOLDER, join_pieces, primitives, with_keys
 
 BROKEN = json.loads((FOLDER / "broken.json").read_text("utf-8"))

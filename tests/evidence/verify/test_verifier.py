@@ -16,11 +16,11 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import ExitCode
-from registry.bundles.remaking import MAKERS
+from registry.bundles.verifier_drawings import MAKERS
 from tests.assets.bundles import Scene
-from tests.assets.judged import NOT_REMADE, UNPINNED
+from tests.assets.forged_evidence import NOT_REMADE, UNPINNED
 from tests.assets.tampering import pack_otherwise, read_files
-from tests.assets.witnesses import LABEL
+from tests.assets.timestamp_services import LABEL
 from tools.reference.checks import checks
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from exhibit.comparison.derived import grade, survival
 from exhibit.comparison.similarity import align_pair
-from tests.assets.redrawn import draw_scene
+from tests.assets.line_drawings import draw_scene
 from tests.assets.textured import textured
 
 WORK = draw_scene(1)

@@ -7,7 +7,7 @@ import pytest
 from exhibit.config import secrets
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
-from registry.services.same_secrets import check_secrets
+from registry.services.secret_fingerprints import check_secrets
 from tests.assets.settings_file import load_settings
 
 

@@ -19,7 +19,7 @@ from tests.assets.badfiles import (
     encode_with_orientation,
     generate_photo,
 )
-from tests.assets.shared import shared_data
+from tests.assets.shared_pictures import shared_data
 
 PHOTO = np.asarray(generate_photo())
 

@@ -7,13 +7,13 @@ from PIL import Image, features
 
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.readings import IN_DOUBT, ON_DARK_PAGE, WITHOUT_PROFILE, other_readings
-from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, inks, rgb_profile, table_profile
-from tests.assets.read_otherwise import (
+from tests.assets.ambiguous_pictures import (
     background_dependent_file,
     colour_dependent_file,
     insert_chunk,
     with_misnumbered_profile,
 )
+from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, inks, rgb_profile, table_profile
 from tests.assets.textured import encoded, textured
 
 FIRST, OTHER = textured(1), textured(9)

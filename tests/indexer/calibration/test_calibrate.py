@@ -24,16 +24,16 @@ from indexer.calibration.calibrate import (
     read_groups,
     summarize,
 )
-from indexer.calibration.kept import FiledPairs, Judgement
+from indexer.calibration.filed_pairs import FiledPairs, Judgement
 from indexer.calibration.measure import NEAREST, OVERLAY, Bench
 from indexer.calibration.probability import MIN_PHOTOGRAPHS
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import DescriptorFile
 from indexer.picture.features import extract
 from indexer.picture.spaces import PIPELINE
-from indexer.search.why import explain
-from tests.assets.archive import COUNT, PLAN, fill_archive, ignore_progress
+from indexer.search.explanation import explain
 from tests.assets.networks import CARD, network
+from tests.assets.photo_archive import COUNT, PLAN, fill_archive, ignore_progress
 from tests.assets.rows import encode_jpeg
 from tests.assets.textured import encoded, textured as drawn
 

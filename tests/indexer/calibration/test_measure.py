@@ -7,7 +7,7 @@ import pytest
 from indexer import edits
 from indexer.calibration.measure import NEAREST, Bench, Scene, read_photographs
 from indexer.picture.descriptor import BUILT_IN
-from tests.assets.archive import PLAN, fill_archive, ignore_progress
+from tests.assets.photo_archive import PLAN, fill_archive, ignore_progress
 
 
 @pytest.mark.long

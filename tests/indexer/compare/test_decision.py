@@ -21,8 +21,8 @@ from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy
 from indexer.picture.local_features import LocalFeatures
-from tests.assets.edited import EDITS, PICTURE, add_caption, add_watermark, cached_features, edited_copy, jpeg
-from tests.assets.shared import shared_data
+from tests.assets.edited_pictures import EDITS, PICTURE, add_caption, add_watermark, cached_features, edited_copy, jpeg
+from tests.assets.shared_pictures import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured, with_inset
 
 

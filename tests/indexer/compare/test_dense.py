@@ -7,7 +7,7 @@ from exhibit.pictures.decode import decode
 from indexer.compare.decision import verify
 from indexer.compare.dense import agreeing_area, compare_windows, dense_agreement, largest_disagreement
 from indexer.picture.features import Features
-from tests.assets.edited import EDITS, PICTURE, cached_features, edited_copy
+from tests.assets.edited_pictures import EDITS, PICTURE, cached_features, edited_copy
 from tests.assets.textured import encoded, textured
 
 

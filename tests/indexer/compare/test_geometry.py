@@ -5,7 +5,7 @@ import pytest
 from indexer.compare.geometry import align, find_correspondences
 from indexer.picture.features import Features, Lazy
 from indexer.picture.local_features import LocalFeatures
-from tests.assets.edited import PICTURE, cached_features, jpeg
+from tests.assets.edited_pictures import PICTURE, cached_features, jpeg
 from tests.assets.textured import encoded
 
 

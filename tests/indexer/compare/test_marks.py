@@ -10,8 +10,8 @@ from indexer.compare.decision import verify
 from indexer.compare.marks import find_shared_windows, locate_marks
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
-from tests.assets.marked import SIZE, cover_with_text, object_picture, with_logo
 from tests.assets.textured import encoded, textured
+from tests.assets.watermarks import SIZE, cover_with_text, object_picture, with_logo
 
 
 def features_of(picture: Image.Image, quality: int = 90) -> Features:

@@ -11,7 +11,7 @@ from indexer.compare.geometry import find_agreeing, find_correspondences
 from indexer.compare.pieces import align_in_pieces
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
-from tests.assets.edited import PICTURE, cached_features
+from tests.assets.edited_pictures import PICTURE, cached_features
 from tests.assets.textured import encoded, textured
 
 PIXELS = np.asarray(PICTURE)

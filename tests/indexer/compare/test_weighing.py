@@ -8,7 +8,7 @@ import pytest
 from exhibit.types import Decision
 from indexer.compare.figures import Figures
 from indexer.compare.weighing import TERMS, parse_weighing, shipped
-from indexer.search.why import FIGURES
+from indexer.search.explanation import FIGURES
 
 COPY = Figures(
     hamming=20, inliers=80, dense=0.9, matches=120, agreeing=100, patches=200, in_place=0.9, drift=0.1, excess=1.0,

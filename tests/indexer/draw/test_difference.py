@@ -5,7 +5,15 @@ from PIL import Image, ImageDraw, ImageOps
 from indexer.draw.difference import HIGHLIGHT, find_differences
 from indexer.draw.draw import View
 from indexer.draw.marks import OUTLINE
-from tests.assets.drawn import IDENTITY, MIRRORED, PICTURE, bounding_box, build_pair, drawing_pixels, pixel_positions
+from tests.assets.drawing_pairs import (
+    IDENTITY,
+    MIRRORED,
+    PICTURE,
+    bounding_box,
+    build_pair,
+    drawing_pixels,
+    pixel_positions,
+)
 from tests.assets.textured import encoded
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
 from indexer.draw.draw import SUFFIXES, View, draw, draw_small, jpeg
 from indexer.draw.pair import Pair
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
+from tests.assets.drawing_pairs import CROP, CROPPED, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 from tests.assets.textured import encoded
 
 

@@ -4,7 +4,15 @@ from PIL import Image
 
 from indexer.draw.draw import View
 from indexer.draw.marks import OUTLINE
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, bounding_box, build_pair, drawing_pixels, pixel_positions
+from tests.assets.drawing_pairs import (
+    CROP,
+    CROPPED,
+    IDENTITY,
+    bounding_box,
+    build_pair,
+    drawing_pixels,
+    pixel_positions,
+)
 
 
 def test_an_overlay_shows_a_crop_where_it_belongs_and_fades_the_rest() -> None:

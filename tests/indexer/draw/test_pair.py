@@ -5,7 +5,7 @@ from exhibit.errors import UnreadablePictureError, WrongUseError
 from exhibit.types import Piece
 from indexer.draw.draw import View
 from indexer.draw.pair import Pair
-from tests.assets.drawn import DATA, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
+from tests.assets.drawing_pairs import DATA, IDENTITY, PICTURE, build_pair, build_verification, drawing_pixels
 
 
 def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:

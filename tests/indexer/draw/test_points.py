@@ -5,7 +5,7 @@ from exhibit.types import Piece
 from indexer.draw.draw import View
 from indexer.draw.pair import Pair
 from indexer.draw.points import MAX_POINTS, find_matched_details
-from tests.assets.drawn import DATA, IDENTITY, MIRRORED, PICTURE, build_pair, build_verification, drawing_pixels
+from tests.assets.drawing_pairs import DATA, IDENTITY, MIRRORED, PICTURE, build_pair, build_verification, drawing_pixels
 from tests.assets.textured import encoded
 
 

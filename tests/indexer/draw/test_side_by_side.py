@@ -5,7 +5,7 @@ from PIL import Image, ImageOps
 
 from indexer.draw.draw import View
 from indexer.draw.marks import CORNERS, OUTLINE
-from tests.assets.drawn import (
+from tests.assets.drawing_pairs import (
     CROP,
     CROPPED,
     IDENTITY,

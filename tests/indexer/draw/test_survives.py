@@ -3,7 +3,7 @@
 import numpy as np
 
 from indexer.draw.overlay import TINTS, draw_survival
-from tests.assets.drawn import DATA, PICTURE
+from tests.assets.drawing_pairs import DATA, PICTURE
 
 
 def test_each_cell_shows_what_survives_of_it() -> None:

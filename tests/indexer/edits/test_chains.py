@@ -2,7 +2,7 @@ import numpy as np
 from PIL import ImageOps
 
 from indexer.edits import catalogue
-from tests.assets.scenes import PICTURE, compose_scene, correlation
+from tests.assets.edit_scenes import PICTURE, compose_scene, correlation
 
 
 def test_a_repost_shows_the_mirrored_picture() -> None:

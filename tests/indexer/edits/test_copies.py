@@ -3,7 +3,7 @@ import pytest
 
 from indexer.edits import copies
 from indexer.edits.scene import Change
-from tests.assets.scenes import PICTURE, SIZE, compose_scene, correlation, has_ordered_quarters, quarters
+from tests.assets.edit_scenes import PICTURE, SIZE, compose_scene, correlation, has_ordered_quarters, quarters
 
 
 def test_saving_again_and_again_loses_more_than_saving_once() -> None:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps
 
 from indexer.edits import framing
-from tests.assets.scenes import PICTURE, SIZE, compose_scene, correlation
+from tests.assets.edit_scenes import PICTURE, SIZE, compose_scene, correlation
 
 WIDTH, HEIGHT = SIZE
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from exhibit.pictures.decode import decode
 from indexer.edits.catalogue import Saving, gif, jpeg, rotate_by_exif, webp
-from tests.assets.scenes import PICTURE, correlation
+from tests.assets.edit_scenes import PICTURE, correlation
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 from indexer.edits.scene import choose_colour
-from tests.assets.scenes import PICTURE, compose_scene
+from tests.assets.edit_scenes import PICTURE, compose_scene
 
 
 def test_few_other_pictures_are_used_in_turns() -> None:

@@ -2,7 +2,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from indexer.edits import screens
-from tests.assets.scenes import PICTURE, compose_scene, correlation
+from tests.assets.edit_scenes import PICTURE, compose_scene, correlation
 
 
 def likeness_of(screen: Image.Image, box: tuple[int, int, int, int]) -> float:

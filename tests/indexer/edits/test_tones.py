@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from indexer.edits import tones
 from indexer.edits.scene import Change
-from tests.assets.scenes import PICTURE, SIZE, compose_scene, correlation
+from tests.assets.edit_scenes import PICTURE, SIZE, compose_scene, correlation
 
 BEFORE = np.asarray(PICTURE, np.float64)
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from indexer.layout.orientation import ORIENTATIONS, Box, compute_alignment
-from tests.assets.edited import ALL_ORIENTATIONS
+from tests.assets.edited_pictures import ALL_ORIENTATIONS
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

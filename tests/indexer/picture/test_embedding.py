@@ -8,7 +8,7 @@ from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
 from indexer.picture.features import Features, compute_fingerprints, compute_work_fingerprints, extract
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import PANELS, WHOLE, WORK_PARTS
-from tests.assets.edited import PICTURE, cached_features
+from tests.assets.edited_pictures import PICTURE, cached_features
 from tests.assets.textured import collage_with, encoded
 
 

@@ -9,7 +9,7 @@ from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import (
     PIPELINE,
 )
-from tests.assets.edited import PICTURE, cached_features
+from tests.assets.edited_pictures import PICTURE, cached_features
 from tests.assets.textured import encoded, with_inset
 
 

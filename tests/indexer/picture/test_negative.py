@@ -5,7 +5,7 @@ from PIL import ImageOps
 from exhibit.types import Decision
 from indexer.compare.decision import verify
 from indexer.picture.features import Features, invert_features
-from tests.assets.edited import PICTURE, cached_features
+from tests.assets.edited_pictures import PICTURE, cached_features
 from tests.assets.textured import encoded
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.perceptual_hash import compute_orientation_hashes, measure_structure, shrink
-from tests.assets.edited import ALL_ORIENTATIONS
+from tests.assets.edited_pictures import ALL_ORIENTATIONS
 from tests.assets.textured import textured
 
 

@@ -16,7 +16,7 @@ from indexer.search.candidates import Candidate, find_hash_candidates
 from indexer.search.search import compare_pictures, find_works
 from indexer.votes.index import Vote, VoteIndex
 from tests.assets.brute_force import BruteForceIndex
-from tests.assets.edited import PICTURE, jpeg
+from tests.assets.edited_pictures import PICTURE, jpeg
 from tests.assets.textured import collage_with, encoded, textured
 
 SIZE = (400, 300)

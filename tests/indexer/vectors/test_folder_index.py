@@ -21,7 +21,7 @@ from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.manifest import Manifest, publish, read_manifest, write_lock
 from indexer.votes.index import VoteIndex
 from tests.assets.indexes import BITS, UNITS, SeedSource, filled_index, numbers, vectors
-from tests.assets.voters import works
+from tests.assets.local_feature_works import works
 
 Opened = Callable[[], Any]
 

@@ -3,7 +3,7 @@ import pytest
 
 from exhibit.errors import WrongUseError
 from indexer.votes.codec import choose_list_count, compute_codec_digest, train_codec
-from tests.assets.voters import descriptors
+from tests.assets.local_feature_works import descriptors
 
 
 def test_a_codec_needs_more_descriptors_than_lists() -> None:

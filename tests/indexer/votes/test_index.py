@@ -17,7 +17,7 @@ from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
 from indexer.votes.codec import CODE_PARTS, PART_BITS, compute_codec_digest, shipped_codec, train_codec
 from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, count_votes
-from tests.assets.voters import descriptors, filled_index, numbers, works
+from tests.assets.local_feature_works import descriptors, filled_index, numbers, works
 
 EVERY_LIST = 1024
 

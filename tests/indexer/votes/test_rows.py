@@ -6,7 +6,7 @@ import numpy as np
 from indexer.picture.local_features import MIRROR, to_unit_rows
 from indexer.votes.codec import empty_like, faiss, shipped_codec
 from indexer.votes.rows import BLOCK, PROBES, VoteRows, find_nearest_lists, pack_codes, unpack_codes
-from tests.assets.voters import descriptors, filled_index, works
+from tests.assets.local_feature_works import descriptors, filled_index, works
 
 
 def test_codes_are_packed_as_faiss_packs_them() -> None:

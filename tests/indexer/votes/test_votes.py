@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from indexer.votes.index import count_votes
-from tests.assets.voters import numbers
+from tests.assets.local_feature_works import numbers
 
 
 def test_each_descriptor_votes_once_for_a_work() -> None:

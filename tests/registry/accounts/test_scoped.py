@@ -9,7 +9,7 @@ from exhibit.errors import NotFoundError
 from registry import scoped
 from registry.models import Case, Owner, PictureReport
 from tests.assets.rows import create_case, owner
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 OWNER_QUERIES: list[Callable[[Owner], object]] = [

@@ -20,11 +20,11 @@ from registry.alliance import cocaptures, partners
 from registry.alliance.cocaptures import visit_for_partner
 from registry.bundles.capture import capture_sightings
 from registry.crawls import denylists
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, LogSubmission, Partner, Sighting
 from registry.services.services import Services
-from tests.assets.cocaptures import create_log, lying_partner
+from tests.assets.confirmed_captures import create_log, lying_partner
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, ReceivedRequest, Site

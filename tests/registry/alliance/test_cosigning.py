@@ -29,12 +29,12 @@ from registry.alliance.cosigning import (
     list_cosigned_checkpoints,
     list_forks,
 )
+from registry.log.local_log import get_log, get_witness_signer, witness_name
 from registry.log.log import submit
-from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogFork, LogOpening, Partner, WitnessedHead
 from registry.services.services import Services
-from tests.assets.counted import log_of
+from tests.assets.error_counts import log_of
 from tests.assets.local_witness import LocalWitness
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.site import Answer, Site

@@ -18,16 +18,16 @@ from evidence.log.notes import decode_strict_base64, parse_verifier_key, sign_te
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMissingError
 from indexer.picture.features import extract
-from indexer.search.prints import StatedPicture
+from indexer.search.fingerprint_file import StatedPicture
 from registry.alliance import pdq_feed
 from registry.alliance.pdq_feed import MAX_FEED, compute_pdq, feed, find_near, publish, read_feed, withdraw
 from registry.crawls.sightings import list_public_pictures
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.models import LogOpening, Partner, Picture
 from registry.services.services import Services
-from registry.works.opened import open_work
+from registry.works.fingerprint_registration import register_stated
+from registry.works.public_works import open_work
 from registry.works.registration import remove_work
-from registry.works.stated import register_stated
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from tests.assets.site import Answer, Site

@@ -12,7 +12,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners
 from registry.alliance.signed_calls import SIGNATURE_PREFIX, call_partner, receive
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.site import Answer, Site

@@ -22,13 +22,13 @@ from registry.bundles.deposits import assemble_deposit, make_deposit
 from registry.bundles.facts import weighing_file
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import request_package
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.keys.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening, Work
 from registry.retention.purge import purge
 from registry.works.declarations import attach_document, detach_document, edit_work
-from tests.assets.sealed import request_bundle
-from tests.assets.stage import inline, stage
+from tests.assets.module_scene import inline, stage
+from tests.assets.sealed_bundles import request_bundle
 from tests.assets.tampering import read_files, update_bag, write_zip
 from workers.tasks.sync_runner import SyncRunner
 

@@ -18,14 +18,14 @@ from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.bundles.deposits import assemble_deposit, deposit_name, make_deposit, record_files
-from registry.bundles.remaking import MAKERS
+from registry.bundles.verifier_drawings import MAKERS
 from registry.log import proofs
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from registry.retention.purge import purge
 from registry.works.declarations import edit_work
-from registry.works.opened import close_work, open_work
+from registry.works.public_works import close_work, open_work
 from registry.works.registration import make_registration_opening
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner

@@ -8,12 +8,12 @@ from PIL import Image, ImageOps
 from exhibit.digests import Digest
 from indexer.draw.draw import View
 from registry.bundles.bundles import load_sealed_case, load_sealed_facts
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.models import Bundle, Case
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
 from tests.assets.rows import encode_jpeg
-from tests.assets.sealed import WORK, request_bundle
+from tests.assets.sealed_bundles import WORK, request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

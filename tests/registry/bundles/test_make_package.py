@@ -9,14 +9,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.bundles.make_package import contents_files, make_packages
 from registry.bundles.packages import request_package
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.jobs import job_of
 from registry.models import Bundle, Package, Work
 from registry.services.disk import NEARLY_FULL
 from registry.works.declarations import attach_document
 from tests.assets.bundles import empty_pdf
 from tests.assets.rows import owner
-from tests.assets.sealed import create_sealed_bundle, request_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle, request_bundle
 from tests.evidence.formats.test_pdf_content import pdf_with
 from workers.tasks.sync_runner import SyncRunner
 

@@ -34,9 +34,9 @@ from registry.models import Bundle, Case, Package, Work
 from registry.retention.purge import purge
 from registry.services.services import Services
 from registry.works.declarations import attach_document
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner
-from tests.assets.sealed import create_sealed_bundle
-from tests.assets.stage import inline, stage
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 

@@ -17,10 +17,10 @@ from indexer.compare.figures import Figures
 from indexer.picture.spaces import PIPELINE
 from registry.bundles.bundles import assemble
 from registry.bundles.facts import weighing_file
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.models import Bundle, Match
-from tests.assets.sealed import request_bundle
-from tests.assets.stage import inline, stage
+from tests.assets.module_scene import inline, stage
+from tests.assets.sealed_bundles import request_bundle
 from tests.assets.tampering import read_files
 from workers.tasks.sync_runner import SyncRunner
 

@@ -15,8 +15,8 @@ from registry.cases import decisions
 from registry.cases.decisions import Choice, DecisionRequest
 from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, LogSubmission, Owner
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

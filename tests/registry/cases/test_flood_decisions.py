@@ -7,9 +7,9 @@ from registry.cases import jobs as cases_jobs
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.models import Case, CaseSighting, Event, Flood, LookAlike, Owner, Picture, Work, WorkChange
 from registry.services.services import skip_enqueue
-from tests.assets.flooded import find_on_sites, picture_with_mark, set_flood_floor
+from tests.assets.flood_pictures import find_on_sites, picture_with_mark, set_flood_floor
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, register
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

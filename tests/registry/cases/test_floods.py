@@ -7,7 +7,7 @@ import pytest
 from exhibit.clock import now
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Event, Flood, FoundDay, Match, Owner, Work
-from tests.assets.flooded import find_on_sites, picture_with_mark, recompressed_copy, set_flood_floor
+from tests.assets.flood_pictures import find_on_sites, picture_with_mark, recompressed_copy, set_flood_floor
 from tests.assets.rows import claim_new_slice, owner, photograph, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 

@@ -12,7 +12,7 @@ from registry.cases.decisions import Choice, DecisionRequest
 from registry.cases.queue import CaseFilter, Certainty, State
 from registry.matches.match import match_pictures
 from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
-from registry.services import portions
+from registry.services import batches
 from registry.works import bulk, jobs as works_jobs
 from registry.works.licences import NewLicence, add_licences, list_pending_changes
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
@@ -44,7 +44,7 @@ def test_group_is_dismissed_in_steps_and_undone(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(portions, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "WORK_SECONDS", 0.0)
     group = dismiss_group(inline, studio)
     assert group.total == 2
     step.decide_groups(inline.services, [group.pk])
@@ -137,7 +137,7 @@ def test_one_that_takes_long_goes_on_in_another_message_and_changes_nothing_twic
     for number in range(5):
         register(inline.services, studio, photograph(number))
     monkeypatch.setattr(bulk, "PORTION_SIZE", 2)
-    monkeypatch.setattr(portions, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "WORK_SECONDS", 0.0)
     result = bulk.start_bulk_edit(inline.services, studio, scoped.works(studio), "author", "Ann", by="Ann")
     works_jobs.bulk(inline.services, [result.pk])
     row = BulkEdit.objects.get()

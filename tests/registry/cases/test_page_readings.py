@@ -5,10 +5,10 @@ import time
 from registry.bundles.capture import capture_sightings
 from registry.cases.page_readings import MAX_BYTES, NOT_STORED, read_pages, request_reading
 from registry.models import Capture, Case, Owner, PageReading
-from registry.notices.claims import check_cases
-from tests.assets.noticed import read_captured_pages
-from tests.assets.noticed_once import inline, stage, studio, two_cases
-from tests.registry.notices.test_claims import store_page
+from registry.notices.claim_check import check_cases
+from tests.assets.notice_drafts import read_captured_pages
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
+from tests.registry.notices.test_claim_check import store_page
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

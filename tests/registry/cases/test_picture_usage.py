@@ -12,8 +12,9 @@ from registry.cases.decisions import confirm
 from registry.cases.picture_usage import captured_files
 from registry.models import BlockedDigest, Bundle, Capture, Case
 from registry.retention.purge import find_affected_files, purge
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
-from tests.assets.sealed import verify
+from tests.assets.sealed_bundles import verify
 from tests.assets.shop import (
     COPY,
     EMBEDDED_PICTURE,
@@ -25,7 +26,6 @@ from tests.assets.shop import (
     serve_embedded_picture,
 )
 from tests.assets.site import Site
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

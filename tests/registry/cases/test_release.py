@@ -5,7 +5,7 @@ import pytest
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.cases.release import release_floods
 from registry.models import Flood, Picture, Work
-from tests.assets.flooded import find_on_sites, picture_with_mark, set_flood_floor
+from tests.assets.flood_pictures import find_on_sites, picture_with_mark, set_flood_floor
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 

@@ -10,7 +10,7 @@ from registry.bundles.deposits import make_deposit
 from registry.bundles.packages import request_package
 from registry.cases import queue, sample
 from registry.cases.decisions import Choice, DecisionRequest, decide_each, dismiss_group, request_bundle
-from registry.crawls import plan
+from registry.crawls import planning
 from registry.keys import keys
 from registry.log.accuracy import compute_accuracy
 from registry.matches.match import match_pictures
@@ -37,11 +37,11 @@ from registry.parties import demands
 from registry.parties.rdap import request_lookup
 from registry.reports.requests import request_report
 from registry.retention import sample_removal
-from registry.retention.reported import report_picture
+from registry.retention.picture_reports import report_picture
 from registry.works import bulk
 from registry.works.declarations import edit_work
 from registry.works.exporting import ExportOptions, export_zip
-from registry.works.opened import open_work
+from registry.works.public_works import open_work
 from tests.assets.rows import claim_new_slice, owner, record_sightings, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -93,7 +93,7 @@ def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
         lambda: export_zip(services, work, ExportOptions(), by="ann"),
         lambda: request_lookup(services, ann, case.party, by="ann"),
         lambda: report_picture(services, case, by="ann", reason="x"),
-        lambda: plan.start_now(services, watch),
+        lambda: planning.start_now(services, watch),
     ):
         with pytest.raises(WrongUseError):
             go()

@@ -15,12 +15,12 @@ from exhibit.digests import Digest
 from registry.bundles.capture import CASE_SNOOZED, capture_sightings
 from registry.cases import decisions, web_archive
 from registry.matches.match import match_pictures
-from registry.members import people
+from registry.members import accounts
 from registry.models import Bundle, Capture, Case, LogSubmission, Owner, Sighting
 from registry.services.services import Services
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.save_page_server import JOB, KEYS, json_response, serve_save_requests
 from tests.assets.site import Answer, ReceivedRequest, Site
-from tests.assets.web_archive import JOB, KEYS, json_response, serve_save_requests
 from workers.tasks.sync_runner import SyncRunner
 
 COPY = recompress(photograph(1))
@@ -81,7 +81,7 @@ def shop() -> Iterator[Site]:
 def studio(services: Services) -> Owner:
     studio = owner("studio")
     register(services, studio, photograph(1))
-    people.set_option(studio, "web_archive", enabled=True, by="Ann")
+    accounts.set_option(studio, "web_archive", enabled=True, by="Ann")
     return studio
 
 
@@ -239,10 +239,10 @@ def test_archive_is_used_only_if_owner_and_operator_enable_it(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
     assert not owner("agency").web_archive
-    people.set_option(owner("other"), "web_archive", enabled=True, by="Bob")
-    people.set_option(studio, "web_archive", enabled=False, by="Ann")
+    accounts.set_option(owner("other"), "web_archive", enabled=True, by="Bob")
+    accounts.set_option(studio, "web_archive", enabled=False, by="Ann")
     assert capture_case(services, case)[1] is None
-    people.set_option(studio, "web_archive", enabled=True, by="Ann")
+    accounts.set_option(studio, "web_archive", enabled=True, by="Ann")
     services.config = replace(services.config, web_archive_url="")
     assert capture_case(services, case)[1] is None
     assert archive.requests == []
@@ -295,7 +295,7 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     serve_save_requests(archive, make_success(shop.url("/page-0")))
     assert record(services, case).address
     decisions.reopen(case, by="Ann", reason="No.")
-    people.set_option(studio, "web_archive", enabled=False, by="Ann")
+    accounts.set_option(studio, "web_archive", enabled=False, by="Ann")
     decisions.confirm(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2
 

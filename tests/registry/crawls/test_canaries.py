@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.crawls import canaries, crawling, watching
+from registry.crawls import canaries, crawling, watch_settings
 from registry.crawls.canaries import Outcome
 from registry.matches.match import match_pictures
 from registry.models import (
@@ -20,7 +20,7 @@ from registry.models import (
     Work,
 )
 from registry.reports.works import build_coverage
-from tests.assets.planted import inline, plant_copies, shop, work
+from tests.assets.planted_copies import inline, plant_copies, shop, work
 from tests.assets.rows import claim, photograph, recompress, record_sightings
 from tests.assets.shop import Shop, create_watch
 from tests.assets.site import Answer, Site
@@ -102,7 +102,7 @@ def test_known_copy_counts_from_the_next_crawl_until_withdrawn(inline: SyncRunne
 
     def run() -> dict[str, Outcome]:
         """Return the outcomes of a crawl that sees the copy."""
-        crawl = watching.start_now(new_watch)
+        crawl = watch_settings.start_now(new_watch)
         crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
         assert crawl_slice is not None
         epoch = claim(crawl_slice)

@@ -6,8 +6,8 @@ import pytest
 from django.db.models import F
 
 from exhibit.clock import now
-from registry.crawls import crawling, schedules, watching
-from registry.crawls.plan import plan_crawls
+from registry.crawls import crawling, schedules, watch_settings
+from registry.crawls.planning import plan_crawls
 from registry.models import (
     CrawlSlice,
     FrontierUrl,
@@ -17,7 +17,7 @@ from registry.models import (
 )
 from tests.assets.rows import claim, claim_new_slice, owner, photograph, record_sightings
 from tests.assets.shop import create_watch
-from tests.assets.watched import NEWS, SHOP, shop, studio
+from tests.assets.shop_watch import NEWS, SHOP, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["shop", "studio"]
@@ -26,12 +26,12 @@ LIFE = timedelta(minutes=10)
 
 
 def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     epoch = claim(crawl_slice)
     record_sightings(inline.services, crawl_slice, epoch, [photograph(1)])
-    watching.remove_watch(shop, by="Ann")
+    watch_settings.remove_watch(shop, by="Ann")
     assert crawling.is_stopped(crawl_slice.pk)
     crawling.finish_slice(crawl_slice.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
     plan_crawls(inline.services, [crawl.pk])
@@ -43,12 +43,12 @@ def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRu
 def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stays(
     inline: SyncRunner, shop: Watch
 ) -> None:
-    watching.change_sources(shop, add=[NEWS], by="Ann")
-    crawl = watching.start_now(shop)
+    watch_settings.change_sources(shop, add=[NEWS], by="Ann")
+    crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=1, max_hosts=1)
     assert crawl_slice is not None
     record_sightings(inline.services, crawl_slice, claim(crawl_slice), [photograph(1)])
-    watching.change_sources(shop, remove=[SHOP], by="Ann")
+    watch_settings.change_sources(shop, remove=[SHOP], by="Ann")
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is None
     assert crawling.is_stopped(crawl_slice.pk)
     assert Sighting.objects.count() == 1
@@ -57,7 +57,7 @@ def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stay
 
 
 def test_page_of_a_match_precedes_new_pages_at_any_depth(shop: Watch) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     urls = [crawling.NewUrl(f"{SHOP[1]}new-{n}", "page", 1, pattern="new") for n in range(3)]
     find = crawling.NewUrl(f"{SHOP[1]}find", "page", 4, first=True)
     crawling.add_urls(crawl.pk, [*urls, find])
@@ -99,7 +99,7 @@ def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRu
 def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone_at_last(
     inline: SyncRunner, shop: Watch
 ) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     crawl.frontier.all().delete()
     deep = [crawling.NewUrl(f"http://{host}.example/{n}", "page", n % 2) for host in "ab" for n in range(6)]
     crawling.add_urls(crawl.pk, deep)

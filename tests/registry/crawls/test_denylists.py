@@ -5,7 +5,7 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.crawls import crawling, denylists
-from registry.pictures.blocks import find_blocked
+from registry.pictures.blocklist import find_blocked
 
 
 def test_a_denied_host_is_denied_with_those_below_it_until_it_is_allowed(db: None) -> None:

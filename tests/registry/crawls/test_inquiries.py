@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from indexer.picture.features import extract
-from indexer.search.prints import StatedPicture
-from registry.crawls import inquiries, watching
+from indexer.search.fingerprint_file import StatedPicture
+from registry.crawls import inquiries, watch_settings
 from registry.crawls.crawling import NewUrl
 from registry.models import Crawl, FrontierUrl, Inquiry, Owner, Refusal
-from registry.works.stated import register_stated
+from registry.works.fingerprint_registration import register_stated
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -17,15 +17,15 @@ DAY = timedelta(days=1)
 
 
 def start_inquiry(of: Owner, *words: str, searches: int = 2) -> Inquiry:
-    new_watch = watching.add_watch(
+    new_watch = watch_settings.add_watch(
         of, "m", [("search", "market")], every=DAY, budget={"searches": searches}, politeness={}, words=words
     )
-    return watching.start_now(new_watch).inquiries.get()
+    return watch_settings.start_now(new_watch).inquiries.get()
 
 
 def start_again(row: Inquiry) -> Inquiry:
     Crawl.objects.update(state="done")
-    return watching.start_now(row.crawl.watch).inquiries.get()
+    return watch_settings.start_now(row.crawl.watch).inquiries.get()
 
 
 def complete_subjects(row: Inquiry) -> list[inquiries.Subject]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from exhibit.clock import now
-from registry.crawls import schedules, watching
+from registry.crawls import schedules, watch_settings
 from registry.due_times import correct_times
 from registry.models import Crawl, StepState, Watch
 from tests.assets.clocks import set_clock
@@ -96,7 +96,7 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     berlin = ZoneInfo("Europe/Berlin")
     set_clock(_utc("2027-03-26T12:00+01:00") - datetime.now(UTC))
     when = schedules.TimeOfDay(time(2, 30), berlin)
-    new_watch = watching.add_watch(
+    new_watch = watch_settings.add_watch(
         owner("studio"),
         "shop",
         [("site", "http://127.0.0.7/")],

@@ -13,7 +13,7 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import Price
-from registry.crawls import budgets, watching
+from registry.crawls import budgets, watch_settings
 from registry.crawls.search_keys import (
     delete_key,
     estimate,
@@ -92,7 +92,7 @@ def add_search_watch(inline: SyncRunner, rights_holder: Owner, *names: str, name
 
 
 def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
-    crawl = watching.start_now(watch)
+    crawl = watch_settings.start_now(watch)
     inline.run_until_idle()
     crawl.refresh_from_db()
     return crawl, crawl.inquiries.earliest("pk")
@@ -158,7 +158,7 @@ class KilledError(BaseException):
 def test_possible_request_of_a_killed_worker_is_counted_and_repeated(
     inline: SyncRunner, studio: Owner, site: Site, last: str, requests: int
 ) -> None:
-    crawl = watching.start_now(add_search_watch(inline, studio, money="1 USD"))
+    crawl = watch_settings.start_now(add_search_watch(inline, studio, money="1 USD"))
     met: list[str] = []
     outside = len(connection.savepoint_ids)
 
@@ -356,7 +356,9 @@ def test_two_part_key_needs_both_parts_and_reports_the_missing_one(inline: SyncR
 def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunner, plain_studio: Owner) -> None:
     mixed_sources = [("search", "tineye"), ("site", "https://shop.example/")]
     with pytest.raises(WrongUseError):
-        watching.add_watch(plain_studio, "mixed", mixed_sources, every=timedelta(days=1), budget={}, politeness={})
+        watch_settings.add_watch(
+            plain_studio, "mixed", mixed_sources, every=timedelta(days=1), budget={}, politeness={}
+        )
     with pytest.raises(NotFoundError):
         store_key(inline.services, plain_studio, "nothing", KEY, by="Ann")
     for text in ("", "two\nlines", "é"):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from registry.db import running
+from registry.db import heartbeats
 from registry.db.statements import MOMENT, Statement, exists_query
 from registry.models import Heartbeat
 from tests.assets.clocks import YEAR, set_clock
@@ -20,8 +20,8 @@ def test_a_moment_is_that_of_asking_and_not_that_of_putting_together(db: None, s
         ]
     )
     assert statement.rows() == []
-    running.record_heartbeat("one")
-    running.record_heartbeat("another")
+    heartbeats.record_heartbeat("one")
+    heartbeats.record_heartbeat("another")
     assert statement.rows() == [("now",)]
     set_clock(YEAR)
     assert statement.rows() == [("long ago",)]

@@ -8,7 +8,7 @@ from django.utils import timezone
 from exhibit.clock import now
 from registry.events import events, mail_choices
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, User
-from registry.notifications import news
+from registry.notifications import due_rows
 from tests.assets.rows import owner
 
 HowOften = MailChoice.HowOften
@@ -56,11 +56,11 @@ def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(s
     assert row.how_often == "daily"
     record_event(studio, EventKind.CASE_DECIDED)  # no mail reports that
     MailChoice.objects.update(not_before=None)
-    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
     record_event(studio)
-    assert news.list_due_keys(MailChoice, STALE, 9) == [row.pk]
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == [row.pk]
     MailChoice.objects.update(not_before=now() + timedelta(hours=1))
-    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
 
 
 def test_events_during_disabled_mail_are_not_sent_later(studio: Owner) -> None:
@@ -69,11 +69,11 @@ def test_events_during_disabled_mail_are_not_sent_later(studio: Owner) -> None:
         mail_choices.set_choice(studio, ann, how_often, by="Ann")
     record_event(studio)
     MailChoice.objects.update(not_before=None)
-    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
     mail_choices.set_choice(studio, ann, HowOften.AT_ONCE, by="Ann")
-    assert news.list_due_keys(MailChoice, STALE, 9) == []
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == []
     record_event(studio)
-    assert news.list_due_keys(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
+    assert due_rows.list_due_keys(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
 
 
 def test_mail_pauses_grow_to_15_minutes_and_reset_after_30_quiet_minutes(

@@ -8,7 +8,7 @@ import pytest
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from registry.events import push_browsers
 from registry.events.push_browsers import MAX_BROWSERS, add_browser
-from registry.members import devices, people
+from registry.members import accounts, devices
 from registry.models import LogOpening, Owner, PushBrowser, User
 from tests.assets.push_service import Subscriber, encode_base64url
 from tests.assets.rows import owner
@@ -19,7 +19,7 @@ AT_MOZILLA = "https://updates.push.services.mozilla.example/wpush/v2/"
 
 @pytest.fixture
 def ann(inline: SyncRunner) -> User:
-    return people.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery", by="test").user
+    return accounts.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery", by="test").user
 
 
 def register_browser(inline: SyncRunner, user: User, endpoint: str = AT_MOZILLA, **other: str) -> PushBrowser:
@@ -85,7 +85,7 @@ def test_a_member_has_some_browsers_and_one_that_comes_again_counts_once(inline:
 
 def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncRunner, ann: User) -> None:
     row = register_browser(inline, ann)
-    bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
+    bea = accounts.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
     with pytest.raises(WrongUseError):
         register_browser(inline, bea)
     with pytest.raises(NotFoundError):
@@ -101,7 +101,7 @@ def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncR
 def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
     inline: SyncRunner, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
+    bea = accounts.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
     forget = push_browsers._forget
 
     def overtake(user: User, endpoint: str, before: str) -> bool:
@@ -117,15 +117,15 @@ def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
 
 def remove_user(ann: User) -> None:
     studio = Owner.objects.get()
-    people.add_member(studio, "bea@example.org", "owner", "correct horse battery", by="test")
-    people.remove_member(studio, ann.pk, by="test")
+    accounts.add_member(studio, "bea@example.org", "owner", "correct horse battery", by="test")
+    accounts.remove_member(studio, ann.pk, by="test")
 
 
 @pytest.mark.parametrize(
     "end",
     [
         lambda ann: devices.forget_devices(ann, by="test"),  # as ending the other sessions does
-        lambda ann: people.change_password(ann, "another horse battery"),
+        lambda ann: accounts.change_password(ann, "another horse battery"),
         remove_user,
         lambda ann: ann.delete(),
     ],
@@ -139,10 +139,12 @@ def test_lost_devices_another_password_and_leaving_remove_them(
 
 
 def test_member_of_another_owner_is_still_notified(inline: SyncRunner, ann: User) -> None:
-    people.add_member(owner("agency"), ann.email, "viewer", None, by="test")
-    people.add_member(Owner.objects.get(slug="studio"), "bea@example.org", "owner", "correct horse battery", by="test")
+    accounts.add_member(owner("agency"), ann.email, "viewer", None, by="test")
+    accounts.add_member(
+        Owner.objects.get(slug="studio"), "bea@example.org", "owner", "correct horse battery", by="test"
+    )
     register_browser(inline, ann)
-    people.remove_member(Owner.objects.get(slug="studio"), ann.pk, by="test")
+    accounts.remove_member(Owner.objects.get(slug="studio"), ann.pk, by="test")
     assert PushBrowser.objects.exists()
 
 

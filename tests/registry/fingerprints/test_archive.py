@@ -32,10 +32,10 @@ from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, WorkPicture
 from registry.services.services import Services
 from tests.assets.milvus_server import Server
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
 from tests.assets.shop import LOOPBACK, Shop, create_watch
 from tests.assets.site import Site
-from tests.assets.stage import inline, stage
 from workers.operations.backlog import held_up
 from workers.tasks.sync_runner import SyncRunner
 

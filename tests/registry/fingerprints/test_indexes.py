@@ -14,7 +14,7 @@ from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Owner, Picture, WorkPicture
 from registry.services.services import Services
-from tests.assets.damaged import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
+from tests.assets.damaged_search import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
 from tests.assets.machines import Machine
 from tests.assets.rows import claim_new_slice, photograph, recompress, record_sightings, register
 from workers.operations.backlog import held_up

@@ -6,7 +6,7 @@ from indexer.picture.descriptor import BUILT_IN, Descriptor
 from registry.matches.search_past import search_pictures
 from registry.models import Picture, WorkPicture
 from registry.services.services import Services
-from tests.assets.damaged import inline, match_repeatedly, stage, waiting_pictures, works_and_pictures
+from tests.assets.damaged_search import inline, match_repeatedly, stage, waiting_pictures, works_and_pictures
 from workers.operations.backlog import held_up
 from workers.tasks.sync_runner import SyncRunner
 

@@ -22,7 +22,7 @@ from registry.fingerprints.loaded_networks import NetworkChangedError, install_s
 from registry.fingerprints.networks import add_model, drop_model, measure_model, model_states, use_model
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log import audit_log
-from registry.matches.refingerprint import compute_descriptors
+from registry.matches.descriptor_updates import compute_descriptors
 from registry.models import (
     BytesState,
     Case,

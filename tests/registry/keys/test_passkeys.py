@@ -22,18 +22,18 @@ from registry.keys import passkeys, signing_keys
 from registry.keys.keys import add_device_key
 from registry.keys.passkeys import Act, Answer
 from registry.matches.match import match_pictures
-from registry.members import people
+from registry.members import accounts
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from registry.notices.contents import build_letter
 from registry.notices.signing import compute_read_mark, sign_draft
+from registry.retention.picture_reports import report_picture
 from registry.retention.purge import purge
-from registry.retention.reported import report_picture
-from tests.assets.noticed import create_draft, create_studio
+from tests.assets.notice_drafts import create_draft, create_studio
 from tests.assets.passkeys import KEY, OTHER, SITE, Passkey
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.sealed import run_until_sealed, verify
+from tests.assets.sealed_bundles import run_until_sealed, verify
 from tests.assets.verify_page import verify_in_python
-from tests.registry.retention.test_reported import with_a_case
+from tests.registry.retention.test_picture_reports import with_a_case
 from workers.tasks.sync_runner import SyncRunner
 
 SIGNATURE_REQUIRED = "has this signed with a passkey"
@@ -41,7 +41,7 @@ SIGNATURE_REQUIRED = "has this signed with a passkey"
 
 @pytest.fixture
 def ann(inline: SyncRunner) -> User:
-    people.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery staple", by="test")
+    accounts.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery staple", by="test")
     return User.objects.get()
 
 
@@ -144,7 +144,7 @@ def test_an_answer_is_good_once_for_one_thing_and_for_minutes(inline: SyncRunner
 
 
 def test_only_the_requested_member_can_answer_before_expiry(studio: Owner, ann: User) -> None:
-    people.add_member(studio, "bob@example.org", "reviewer", "correct horse battery staple", by="test")
+    accounts.add_member(studio, "bob@example.org", "reviewer", "correct horse battery staple", by="test")
     bob = User.objects.get(email="bob@example.org")
     question = passkeys.create_question(studio, ann, Act.OFF, {}, SITE)
     assert passkeys.get_question(ann, question.challenge.raw) == question
@@ -175,7 +175,7 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
 @pytest.mark.long
 def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     studio = create_studio(inline)
-    people.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")
+    accounts.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")
     ann = User.objects.get()
     passkeys.set_requirement(studio, is_required=True, by="ann@example.org")
     row, services = create_draft(studio), inline.services
@@ -217,7 +217,7 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
 def test_a_report_that_purges_nothing_uses_its_answer_up(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     picture = with_a_case(inline, studio, agency)
-    people.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")
+    accounts.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")
     ann = User.objects.get()
     passkeys.set_requirement(studio, is_required=True, by=ann.username)
     assert picture.digest is not None

@@ -28,7 +28,7 @@ from registry.master_key import MasterKeyChange, change_master_key
 from registry.models import LogOpening, Owner, SealingKey
 from registry.services.services import Services
 from tests.assets.rows import owner
-from tests.assets.sealed import create_sealed_bundle, run_until_sealed
+from tests.assets.sealed_bundles import create_sealed_bundle, run_until_sealed
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -87,7 +87,7 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
             revoke(key, by="Ann", reason="stolen")
         return signer
 
-    monkeypatch.setattr("registry.bundles.seal.signer_of", revoke_meanwhile)
+    monkeypatch.setattr("registry.bundles.sealing.signer_of", revoke_meanwhile)
     with pytest.raises(AssertionError):
         create_sealed_bundle(inline, studio)
     bundle = studio.cases.get().bundles.get()

@@ -22,14 +22,14 @@ from registry.bundles.facts import gather_facts
 from registry.cases import decisions
 from registry.fingerprints.ports import get_descriptors
 from registry.log.accuracy import compute_accuracy, export_accuracy, sign_counts
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
 from tests.assets.bundles import CALIBRATION
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

@@ -17,13 +17,13 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import recheck_licences
-from registry.crawls import canaries, denylists, watching
+from registry.crawls import canaries, denylists, watch_settings
 from registry.log.configuration import log_configuration, to_plain_configuration
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
-from registry.members import people
+from registry.members import accounts
 from registry.models import (
     Bundle,
     Canary,
@@ -42,7 +42,7 @@ from registry.works import licences
 from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
@@ -155,14 +155,16 @@ def find_openings(name: str) -> list[dict[str, Any]]:
 
 
 def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRunner) -> None:
-    studio = people.add_owner("Studio", by="Ann")
-    people.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
-    people.change_password(people.get_user("bob@example.org"), "another good password", by="Ann")
+    studio = accounts.add_owner("Studio", by="Ann")
+    accounts.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
+    accounts.change_password(accounts.get_user("bob@example.org"), "another good password", by="Ann")
     source = [("site", "http://shop.example/")]
-    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
-    watching.pause(watch, by="Ann")
-    watching.pause(watch, by="Ann")  # it is already paused
-    watching.resume(watch, by="Ann")
+    watch = watch_settings.add_watch(
+        studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann"
+    )
+    watch_settings.pause(watch, by="Ann")
+    watch_settings.pause(watch, by="Ann")  # it is already paused
+    watch_settings.resume(watch, by="Ann")
     denylists.deny("shop.example", by="Ann", reason="asked")
     denylists.allow("shop.example", by="Ann")
     with pytest.raises(NotFoundError):
@@ -226,7 +228,9 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
 
     work = register(inline.services, studio, photograph(1)).work
     source = [("site", "http://shop.example/")]
-    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
+    watch = watch_settings.add_watch(
+        studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann"
+    )
     known_copy = canaries.add_known_copy(work, watch, "http://shop.example/planted", by="Ann")
     before = LogSubmission.objects.count()
     actions: list[Callable[[], object]] = [

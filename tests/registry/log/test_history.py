@@ -13,15 +13,15 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import checkpoints_in
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
-from registry.log import own_log
+from registry.log import local_log
 from registry.log.history import Relation, accept_checkpoint, compare_with_files, start_new_origin
+from registry.log.local_log import get_log
 from registry.log.log import submit
-from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, LogCheckpoint, LogEntry, LogOpening, LogOrigin, StepState
-from tests.assets.grown import append_and_sign, log_in_chunks
-from tests.assets.sealed import create_sealed_bundle, run_until_sealed
+from tests.assets.log_in_chunks import append_and_sign, log_in_chunks
+from tests.assets.sealed_bundles import create_sealed_bundle, run_until_sealed
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["log_in_chunks"]
@@ -88,7 +88,7 @@ def write_other_checkpoint(inline: SyncRunner, origin: str, size: int, path: Pat
     """Write a checkpoint signed with the log's own key that is inconsistent with this log."""
     from evidence.log.notes import sign_note
 
-    path.write_text(sign_note(origin, size, bytes(32), own_log.get_log_signer(inline.services)).note, "utf-8")
+    path.write_text(sign_note(origin, size, bytes(32), local_log.get_log_signer(inline.services)).note, "utf-8")
     return path
 
 

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from evidence.log import merkle
 from exhibit.entries import EntryType
+from registry.log.local_log import get_log
 from registry.log.log import PostgresLogStore, load_unsequenced, submit
-from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import (
     LogEntry,

@@ -19,8 +19,8 @@ from registry.log.history import Relation, compare_with_files, start_new_origin
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
-from tests.assets.sealed import create_sealed_bundle
-from tests.assets.stage import inline, stage
+from tests.assets.module_scene import inline, stage
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

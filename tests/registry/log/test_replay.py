@@ -21,7 +21,7 @@ from registry.log.log import erase_openings, submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry, LogOpening
-from tests.assets.grown import append_and_sign, log_in_chunks
+from tests.assets.log_in_chunks import append_and_sign, log_in_chunks
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["log_in_chunks"]

@@ -1,7 +1,7 @@
 """Test that submissions are numbered in order, and a checkpoint is signed when the log has grown."""
 
 from exhibit.entries import EntryType
-from registry.bundles.witness import is_checkpoint_due
+from registry.bundles.timestamp_requests import is_checkpoint_due
 from registry.log import sequencer
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint

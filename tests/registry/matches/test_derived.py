@@ -20,11 +20,11 @@ from registry.cases.decisions import confirm
 from registry.matches.identify import identify
 from registry.matches.match import match_pictures
 from registry.matches.registered_works import RegisteredWorks, load_registered_features
-from registry.members import people
+from registry.members import accounts
 from registry.models import Capture, Case, Match, Owner, Picture
-from tests.assets.redrawn import draw_scene
+from tests.assets.line_drawings import draw_scene
 from tests.assets.rows import claim_new_slice, owner, record_sightings, register
-from tests.assets.sealed import run_until_sealed, verify
+from tests.assets.sealed_bundles import run_until_sealed, verify
 from tests.assets.textured import encoded
 from tests.registry.matches.test_match import crawl_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -40,7 +40,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def enable_derived_search(studio: Owner) -> None:
-    people.set_option(studio, "derived", enabled=True, by="ann")
+    accounts.set_option(studio, "derived", enabled=True, by="ann")
 
 
 def test_redrawn_copies_are_not_reported_without_opting_in(inline: SyncRunner, studio: Owner) -> None:
@@ -86,7 +86,7 @@ def reload_owner(row: Owner) -> Owner:
 
 def test_who_asks_no_more_gets_no_further_case(inline: SyncRunner, studio: Owner) -> None:
     enable_derived_search(studio)
-    people.set_option(studio, "derived", enabled=False, by="ann")
+    accounts.set_option(studio, "derived", enabled=False, by="ann")
     match_pictures(inline.services, crawl_pictures(inline, studio, REDRAWN))
     assert not Case.objects.exists()
 

@@ -8,11 +8,11 @@ from exhibit.errors import UnreadablePictureError
 from registry.matches import find_owner
 from registry.matches.find_owner import OwnerSearchResult, Verdict, find_owners, get_upload_limits, make_change_map
 from registry.models import LogOpening, Match, Owner, Picture, Work
-from registry.works.opened import close_work, open_work
+from registry.works.public_works import close_work, open_work
 from registry.works.registration import remove_work
 from tests.assets.exposures import exposure
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, recompress, register
-from tests.assets.stage import inline, stage
 from tests.assets.textured import encoded, textured
 from workers.tasks.sync_runner import SyncRunner
 

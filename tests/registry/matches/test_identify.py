@@ -19,11 +19,11 @@ from indexer.compare.wording import as_dict
 from registry.matches.identify import fetch, identify
 from registry.models import HostDenial, Match, Owner, Picture
 from registry.works.registration import remove_work
-from tests.assets.documented import json_keys
+from tests.assets.documented_keys import json_keys
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, register
 from tests.assets.shop import LOOPBACK
 from tests.assets.site import Answer, Site
-from tests.assets.stage import inline, stage
 from tests.assets.textured import encoded, page_with, text_page, textured
 from workers.tasks.sync_runner import SyncRunner
 

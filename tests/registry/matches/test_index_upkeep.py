@@ -9,14 +9,14 @@ from indexer.vectors.faiss_index import FaissIndex
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import index_folder
 from registry.fingerprints.ports import get_indexes
-from registry.matches import votes_upkeep
+from registry.matches import local_feature_upkeep
 from registry.matches.index_upkeep import check_indexes, measure_indexes, rebuild_indexes, repair_indexes
 from registry.models import Owner
 from registry.services.services import Services
 from tests.assets.collection import collage, find_titles
 from tests.assets.machines import Machine
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, register
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
@@ -42,7 +42,7 @@ def test_damaged_segment_is_reported_and_rebuilt_from_rows(inline: SyncRunner, s
     assert {item for _, item in rebuild_indexes(inline.services)} >= {"rootsift@1"}
     (state,) = [item for item in measure_indexes(inline.services) if item.space == "rootsift@1"]
     assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORKS, 0, True, ())
-    folder = votes_upkeep.get_vote_index(inline.services).folder
+    folder = local_feature_upkeep.get_vote_index(inline.services).folder
     (codes,) = folder.glob("*.faiss")
     codes.write_bytes(codes.read_bytes()[:5000])
     assert any(item.problems for item in check_indexes(inline.services) if item.space == "rootsift@1")

@@ -11,14 +11,14 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry import scoped
 from registry.cases import opening
-from registry.crawls import own_places
+from registry.crawls import own_sites
 from registry.matches import proposals
 from registry.matches.match import match_pictures
 from registry.models import BlockedDigest, Case, Owner, Picture, Proposal, Sighting, Watch, Work
 from registry.retention.expiry import expire_bytes
-from registry.works.register import import_uploads
+from registry.works.upload_registration import import_uploads
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
-from tests.assets.watched import logged_openings
+from tests.assets.shop_watch import logged_openings
 from tests.registry.works.test_ownership import make_signed_picture
 from workers.tasks.sync_runner import SyncRunner
 
@@ -167,7 +167,7 @@ def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_noth
     assert scoped.may_see_picture(studio, row.picture)
     assert not scoped.may_see_picture(owner("stranger"), row.picture)
     Watch.objects.update(removed_at=row.proposed_at)
-    assert own_places.load_places_by_owner([studio.pk]) == {}
+    assert own_sites.load_places_by_owner([studio.pk]) == {}
 
 
 def test_what_waits_for_a_person_keeps_its_bytes(inline: SyncRunner, studio: Owner) -> None:

@@ -15,9 +15,9 @@ from registry.models import Owner, WorkPicture, WorkRelation
 from registry.services.services import Services
 from registry.works.registration import remove_work
 from tests.assets.collection import collage, find_titles
-from tests.assets.marked import cover_with_text, object_picture
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
-from tests.assets.stage import inline, stage
+from tests.assets.watermarks import cover_with_text, object_picture
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

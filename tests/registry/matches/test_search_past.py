@@ -21,8 +21,8 @@ from registry.crawls import revisits
 from registry.db.steps import due_ids
 from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
-from registry.matches.keep_matches import store_matches
 from registry.matches.match import match_pictures
+from registry.matches.match_storage import store_matches
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
 from registry.retention.expiry import expire_bytes

@@ -3,8 +3,8 @@
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner
 from registry.notices.addressees import Proposal, load_platforms, propose_addressees, to_notice_fields
-from tests.assets.noticed import create_draft, read_captured_pages
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft, read_captured_pages
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

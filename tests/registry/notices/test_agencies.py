@@ -11,12 +11,12 @@ from registry.cases.decisions import Choice, DecisionRequest, decide_each
 from registry.cases.queue import CaseFilter, State, filter_cases
 from registry.models import LogOpening, Notice, Owner
 from registry.notices import agencies, notices
-from registry.notices.claims import check_cases
+from registry.notices.claim_check import check_cases
 from registry.notices.signing import send_by_mail
 from registry.works.licence_tables import parse_licence_table
 from registry.works.licences import add_licences
-from tests.assets.noticed import answer_open_points, create_draft, sign_notice
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import answer_open_points, create_draft, sign_notice
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

@@ -14,8 +14,8 @@ from registry.notices.addressees import propose_addressees
 from registry.notices.contents import build_letter
 from registry.notices.signing import compute_read_mark, send_by_mail, sign_draft
 from registry.notices.wording import load_shipped
-from tests.assets.noticed import SENDER, create_draft, missing_fields
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import SENDER, create_draft, missing_fields
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from exhibit.clock import now
 from exhibit.types import SeenElsewhere, SeenKind
-from registry.crawls.elsewhere import to_rows
+from registry.crawls.outside_statements import to_rows
 from registry.db.rows import columns
 from registry.models import ArchiveQuestion, Owner, Work
 from registry.notices import notices
@@ -16,8 +16,8 @@ from registry.notices.contents import build_items, build_letter, split_letter
 from registry.notices.wording import FOLDER, load_shipped
 from registry.services.mail import is_address
 from tests.assets.chinese import find_english, find_half_width
-from tests.assets.noticed import create_draft
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

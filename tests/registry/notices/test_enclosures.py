@@ -16,8 +16,8 @@ from registry.notices.contents import build_letter
 from registry.notices.enclosures import list_packages
 from registry.notices.signing import load_file, withdraw_signature
 from tests.assets.fonts import needs_chinese
-from tests.assets.noticed import create_draft, sign_notice
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft, sign_notice
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

@@ -27,12 +27,12 @@ from registry.models import (
 )
 from registry.notices import addressees, notices, wording
 from registry.notices.checker import list_gap_sentences, list_unregistered_in_us
-from registry.notices.claims import check_cases
+from registry.notices.claim_check import check_cases
 from registry.notices.contents import QUESTIONS, build_items, build_letter, split_letter
 from registry.notices.signing import compute_read_mark, load_file, sign_draft
 from registry.works.licences import NewLicence, add_licences
 from registry.works.ownership import record_answer, record_remarks
-from tests.assets.noticed import (
+from tests.assets.notice_drafts import (
     ANSWERS,
     answer_open_points,
     create_draft,
@@ -40,8 +40,8 @@ from tests.assets.noticed import (
     read_captured_pages,
     sign_notice,
 )
-from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

@@ -17,8 +17,8 @@ from registry.notices.signing import load_file, send_by_mail
 from registry.retention.purge import purge
 from registry.services.mail import django_mail
 from tests.assets.mail_server import MailServer, mail_server
-from tests.assets.noticed import create_draft, set_mail_server, sign_notice
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft, set_mail_server, sign_notice
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from workers.operations.backlog import failures
 from workers.tasks.sync_runner import SyncRunner
 

@@ -6,12 +6,12 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.models import Owner, PageReading
 from registry.notices import notices
-from registry.notices.claims import check_cases, list_unread_sentences
+from registry.notices.claim_check import check_cases, list_unread_sentences
 from registry.notices.contents import build_letter
 from registry.notices.signing import compute_read_mark, load_file, send_by_mail, sign_draft
-from tests.assets.noticed import create_draft, read_captured_pages, sign_notice
-from tests.assets.noticed_once import inline, stage, studio, two_cases
-from tests.registry.notices.test_claims import store_page
+from tests.assets.notice_drafts import create_draft, read_captured_pages, sign_notice
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
+from tests.registry.notices.test_claim_check import store_page
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage", "studio", "two_cases"]

@@ -18,7 +18,7 @@ from registry.models import (
     Work,
 )
 from registry.notifications import webhooks
-from tests.assets.planted import inline, plant_copies, shop, work
+from tests.assets.planted_copies import inline, plant_copies, shop, work
 from tests.assets.shop import Shop
 from tests.assets.webhook_receiver import Receiver, receiver, verify_message
 from workers import wiring

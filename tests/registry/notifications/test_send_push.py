@@ -12,9 +12,9 @@ from exhibit.clock import now
 from exhibit.network.guard import Guard
 from registry.events import events
 from registry.events.push_browsers import add_browser
-from registry.members import invitations, people
+from registry.members import accounts, invitations
 from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
-from registry.notifications import news, send_push, webhooks
+from registry.notifications import due_rows, send_push, webhooks
 from registry.notifications.deliver import MAX_FAILURE_PERIOD, PAUSES
 from tests.assets.push_service import PushService, Subscriber, push_service
 from tests.assets.rows import owner
@@ -108,7 +108,7 @@ def test_matches_of_other_owners_and_decided_ones_are_not_notified(
     Case.objects.update(decision="cleared", waits=False)
     inline.run_until_idle()
     assert push_service.got == []
-    assert news.list_due_keys(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
+    assert due_rows.list_due_keys(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
 
 
 def test_message_links_to_its_matches_and_omits_those_before_membership(
@@ -117,7 +117,7 @@ def test_message_links_to_its_matches_and_omits_those_before_membership(
     browser, agency = push_service.subscriber(), owner("agency")
     register_browser(inline, ann, browser)
     add_matches(agency, 1, 2)
-    people.add_member(agency, ann.email, "reviewer", None, by="test")
+    accounts.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     assert push_service.got == []
     third = owner("third")
@@ -144,7 +144,7 @@ def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
     add_matches(agency, 1, 2)
     add_matches(studio, 1)
     add_matches(agency, 3)
-    people.add_member(agency, ann.email, "reviewer", None, by="test")
+    accounts.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     ((_, _, body),) = push_service.got
     assert json.loads(browser.decrypt(body))["title"] == "2 new finds"  # the agency's third case came later

@@ -41,7 +41,7 @@ from registry.models import (
 from registry.notifications import webhooks
 from registry.notifications.deliver import MAX_FAILURE_PERIOD, deliver
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.webhook_receiver import Receiver, receiver, verify_message
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner

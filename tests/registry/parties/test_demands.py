@@ -18,8 +18,8 @@ from registry.parties.demands import (
     parse_currency,
     to_units,
 )
-from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

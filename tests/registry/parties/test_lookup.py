@@ -7,8 +7,8 @@ import pytest
 from registry.models import Owner, PartyLookup, Sighting
 from registry.parties import parties, rdap
 from registry.parties.lookup import process_lookups
-from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.registries import HOST_ADDRESS, serve_registries
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 from tests.assets.site import Site
 from workers.tasks.sync_runner import SyncRunner
 

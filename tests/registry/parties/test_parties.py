@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from exhibit.errors import NotFoundError
 from registry.models import Case, Notice, Owner
 from registry.parties import parties
-from tests.assets.noticed import create_draft
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

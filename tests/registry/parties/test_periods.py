@@ -13,8 +13,8 @@ from registry.parties import demands
 from registry.parties.demands import NewDemand, NewEntry
 from registry.parties.periods import Sums, compute_sums, list_periods, parse_period
 from registry.parties.tables import export_ledger_csv, export_ledger_xlsx
-from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

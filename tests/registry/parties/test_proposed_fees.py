@@ -11,9 +11,9 @@ from registry.models import CaseSighting, Fee, Owner, Sighting
 from registry.notices import notices
 from registry.parties import demands
 from registry.parties.proposed_fees import MAX_PARTS, KnownUse, parse_fee, select_fees, sum_proposed_fees
-from tests.assets.noticed import ANSWERS
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import ANSWERS
 from tests.assets.rows import owner
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

@@ -7,9 +7,9 @@ from PIL import Image
 
 from evidence.facts.case import MakingFacts
 from registry.bundles.bundles import load_sealed_case, load_sealed_facts
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from tests.assets.rows import recompress
-from tests.assets.sealed import WORK, request_bundle
+from tests.assets.sealed_bundles import WORK, request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

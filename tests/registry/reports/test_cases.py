@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.draw.draw import View
 from registry.bundles.drawings import load_drawing
-from registry.bundles.seal import seal_bundles
+from registry.bundles.sealing import seal_bundles
 from registry.cases.decisions import confirm, reopen
 from registry.models import Capture, Case, Report
 from registry.pictures.previews import delete_cached
@@ -19,7 +19,7 @@ from registry.reports.cases import load_case_content
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
 from registry.retention.purge import purge
-from tests.assets.sealed import request_bundle
+from tests.assets.sealed_bundles import request_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -17,7 +17,7 @@ from registry.models import (
 )
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from tests.assets.planted import inline, plant_copies, shop, work
+from tests.assets.planted_copies import inline, plant_copies, shop, work
 from tests.assets.shop import Shop, create_watch
 from tests.assets.site import Answer
 from workers.tasks.sync_runner import SyncRunner

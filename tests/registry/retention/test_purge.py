@@ -25,10 +25,11 @@ from registry.models import (
     WithheldFile,
 )
 from registry.reports.requests import request_report
+from registry.retention.picture_reports import list_affected_objects
 from registry.retention.purge import find_affected_files, purge
-from registry.retention.reported import list_affected_objects
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import owner, photograph, recompress, register
-from tests.assets.sealed import verify
+from tests.assets.sealed_bundles import verify
 from tests.assets.shop import (
     COPY,
     LOOPBACK,
@@ -41,7 +42,6 @@ from tests.assets.shop import (
     run_now,
 )
 from tests.assets.site import Site
-from tests.assets.stage import inline, stage
 from workers.operations.cleanup import sweep, sweep_here
 from workers.tasks.sync_runner import SyncRunner
 

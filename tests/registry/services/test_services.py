@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.capture.plain import HttpCapturer
+from evidence.capture.http_capturer import HttpCapturer
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError

@@ -9,7 +9,7 @@ from registry.models import ColumnMapping
 from registry.works import column_mappings
 from registry.works.column_mappings import Columns, compute_mark
 from registry.works.spreadsheets import MAX_HEADING, HeadingsError
-from registry.works.tables import parse_works_table
+from registry.works.work_tables import parse_works_table
 from registry.works.workbooks import MAX_COLUMNS
 from tests.assets.rows import owner
 

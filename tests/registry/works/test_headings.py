@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from registry.works import licence_tables, tables
+from registry.works import licence_tables, work_tables
 from registry.works.headings import HEADINGS, list_aliases
 from registry.works.spreadsheets import get_column
 
 
-@pytest.mark.parametrize("columns", [tables.WORK_COLUMNS, licence_tables.COLUMNS])
+@pytest.mark.parametrize("columns", [work_tables.WORK_COLUMNS, licence_tables.COLUMNS])
 def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> None:
     headings = [heading for column in columns for heading in HEADINGS[column]]
     assert len(headings) == len(set(headings))
@@ -31,7 +31,7 @@ def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> 
     ],
 )
 def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
-    assert [get_column(heading, tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
+    assert [get_column(heading, work_tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
 
 
 @pytest.mark.parametrize(

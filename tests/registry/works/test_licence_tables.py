@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from registry.models import Owner, Work
 from registry.works.licence_tables import parse_licence_table, parse_works
 from registry.works.spreadsheets import Heading, WrongRowsError
-from registry.works.tables import parse_day
+from registry.works.work_tables import parse_day
 from tests.assets.rows import owner
 
 

@@ -10,9 +10,9 @@ from registry.matches.match import match_pictures
 from registry.models import Case, Match, Owner, WorkPicture
 from registry.works.marks import RegisteredPicture, load_registered_pictures
 from registry.works.registration import remove_work
-from tests.assets.marked import cover_with_text, object_picture
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, recompress, record_sightings, register
 from tests.assets.textured import textured
+from tests.assets.watermarks import cover_with_text, object_picture
 from workers.tasks.sync_runner import SyncRunner
 
 

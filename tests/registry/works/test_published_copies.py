@@ -12,10 +12,10 @@ from registry.matches.find_owner import find_owners
 from registry.matches.identify import identify
 from registry.models import DocumentKey, LogOpening, Owner, Work
 from registry.works.exporting import ExportOptions, export_pictures
-from registry.works.opened import open_work
+from registry.works.public_works import open_work
 from registry.works.published_copies import PublishedCopy
+from tests.assets.module_scene import inline, stage
 from tests.assets.rows import encode_jpeg, owner, photograph, recompress, register
-from tests.assets.stage import inline, stage
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

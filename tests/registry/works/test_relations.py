@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from PIL import Image
 
 from desk.schemas.works import WorkDetails
-from desk.texts.past import RELATIONS
+from desk.texts.past_searches import RELATIONS
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Relation

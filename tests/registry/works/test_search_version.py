@@ -5,7 +5,7 @@ import pytest
 from exhibit.digests import Digest
 from indexer.picture.spaces import LOCAL, PIPELINE
 from registry.bundles.facts import gather_facts
-from registry.matches import votes_upkeep
+from registry.matches import local_feature_upkeep
 from registry.matches.match import match_pictures
 from registry.models import Case, FingerprintRow, Match, Owner, Picture
 from registry.works import search_version
@@ -47,7 +47,7 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
     search_version.reset_count()
     match_pictures(services, crawl_again("first"))
     assert crawl_again("second") == []
-    votes_upkeep.measure_missing(services)
+    local_feature_upkeep.measure_missing(services)
     (picture_id,) = crawl_again("third")
     match_pictures(services, [picture_id])
     assert crawl_again("fourth") == []

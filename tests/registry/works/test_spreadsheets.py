@@ -15,7 +15,7 @@ from exhibit.files.delimited import ENCODINGS
 from exhibit.types import DeclaredWork
 from registry.works import spreadsheets, workbooks
 from registry.works.spreadsheets import EncodingError, WrongRowsError
-from registry.works.tables import parse_works_table
+from registry.works.work_tables import parse_works_table
 
 
 def read_table(text: str | bytes) -> dict[str, DeclaredWork]:

@@ -13,10 +13,10 @@ from exhibit.errors import RefusedError, WrongUseError
 from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
 from registry.retention.purge import purge
-from registry.works import register as step, uploads
-from registry.works.register import import_uploads
-from registry.works.tables import parse_works_table
+from registry.works import upload_registration as step, uploads
+from registry.works.upload_registration import import_uploads
 from registry.works.uploads import Declaration, SentFile
+from registry.works.work_tables import parse_works_table
 from tests.assets.rows import owner, photograph
 from tests.registry.works.test_ownership import make_signed_picture
 from workers.tasks.sync_runner import SyncRunner

@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from desk.cli.backup import _say
 from exhibit.errors import WrongUseError
 from registry.services.services import Services
-from tests.assets.backed_up import SETTINGS, BackedUpInstallation, backed_up, ignore_message
+from tests.assets.backed_up_installation import SETTINGS, BackedUpInstallation, backed_up, ignore_message
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
 from workers.database.backup_format import blob_name, members, verify_backup

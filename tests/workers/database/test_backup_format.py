@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import IntegrityError
-from tests.assets.backed_up import BackedUpInstallation, backed_up
+from tests.assets.backed_up_installation import BackedUpInstallation, backed_up
 from workers.database.backup_format import DESCRIPTION, FORMAT, parse_description, verify_backup
 
 __all__ = ["backed_up"]

@@ -28,7 +28,14 @@ from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import NoticeMail
 from registry.notices import mail as notice_mail
 from registry.services.services import Services
-from tests.assets.backed_up import MAPPING, SETTINGS, BackedUpInstallation, backed_up, ignore_message, summarize
+from tests.assets.backed_up_installation import (
+    MAPPING,
+    SETTINGS,
+    BackedUpInstallation,
+    backed_up,
+    ignore_message,
+    summarize,
+)
 from tests.assets.command_line import CommandLine, forking_command_line
 from tests.assets.processes import find_processes, wait_until
 from tests.assets.stack import connected_to

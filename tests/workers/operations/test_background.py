@@ -8,11 +8,11 @@ import pytest
 from exhibit.clock import now
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.ports import get_features, get_indexes
-from registry.matches import votes_upkeep
+from registry.matches import local_feature_upkeep
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
 from registry.works import uploads
-from registry.works.register import import_uploads
+from registry.works.upload_registration import import_uploads
 from tests.assets.rows import owner, photograph, register
 from workers.operations.background import going_on
 from workers.tasks.sync_runner import SyncRunner
@@ -49,10 +49,10 @@ def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: 
     FingerprintRow.objects.filter(part="local").delete()
     get_features(inline.services).remove(damaged.digest)
     inline.services.blobs.remove(damaged.digest)
-    assert votes_upkeep.measure_missing(inline.services) == 1
+    assert local_feature_upkeep.measure_missing(inline.services) == 1
     (progress,) = going_on(inline.services)
     assert (progress.done, progress.total) == (1, 2)
-    assert votes_upkeep.measure_missing(inline.services) == 0
+    assert local_feature_upkeep.measure_missing(inline.services) == 0
     inline.services.blobs.put(photograph(1))
     list(rebuild_indexes(inline.services))
     assert going_on(inline.services) == []

@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import SENTENCES, tell_once
-from registry.bundles.witness import request_timestamps
+from registry.bundles.timestamp_requests import request_timestamps
 from registry.db import steps
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.matches.match import match_pictures
@@ -16,10 +16,10 @@ from registry.models import AnchorReceipt, Case, Picture, UploadFile
 from registry.pictures.previews import get_preview
 from registry.services.services import Services
 from registry.works import uploads
-from registry.works.register import import_uploads
-from tests.assets.damaged import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
-from tests.assets.moody import UnreliableAnchor, unreliable_anchor
+from registry.works.upload_registration import import_uploads
+from tests.assets.damaged_search import WORKS, inline, stage, truncate_files, waiting_pictures, works_and_pictures
 from tests.assets.rows import create_pending_receipts, owner, photograph
+from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
 from workers.operations.backlog import held_up
 from workers.tasks.sync_runner import SyncRunner
 

@@ -6,8 +6,8 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Money
-from registry.db import running
-from registry.db.running import StepUsage
+from registry.db import heartbeats
+from registry.db.heartbeats import StepUsage
 from registry.models import Picture
 from workers.operations import capacity
 from workers.operations.capacity import ENOUGH, MIN_PICTURES, costs_of, laws_here, shipped_laws
@@ -36,7 +36,7 @@ def test_without_a_price_or_enough_pictures_nothing_is_made_up() -> None:
 
 
 def test_until_enough_was_counted_the_figures_are_those_that_came_with_the_software(inline: SyncRunner) -> None:
-    running.add_time("match", rows=ENOUGH - 1, seconds=9, processor_seconds=9)
+    heartbeats.add_time("match", rows=ENOUGH - 1, seconds=9, processor_seconds=9)
     assert laws_here(inline.services) == shipped_laws()
 
 
@@ -48,10 +48,10 @@ def test_what_was_counted_here_goes_before_what_came_with_the_software(
     for number in range(12):
         digest = Digest(os.urandom(32))
         Picture.objects.create(digest=digest, size=1000 + number, first_seen=now(), state="done")
-    running.add_time("slice", rows=3, seconds=9, processor_seconds=1)
-    running.add_time("match", rows=20, seconds=9, processor_seconds=4)
-    running.add_time("capture", rows=10, seconds=9, processor_seconds=15)
-    running.add_time("seal", rows=10, seconds=9, processor_seconds=5)
+    heartbeats.add_time("slice", rows=3, seconds=9, processor_seconds=1)
+    heartbeats.add_time("match", rows=20, seconds=9, processor_seconds=4)
+    heartbeats.add_time("capture", rows=10, seconds=9, processor_seconds=15)
+    heartbeats.add_time("seal", rows=10, seconds=9, processor_seconds=5)
     laws = laws_here(inline.services)
     own = {name: law.own for name, law in laws.items() if law.own}
     assert {name: round(figure.value, 3) for name, figure in own.items() if name != "rows"} == {

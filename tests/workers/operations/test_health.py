@@ -10,9 +10,9 @@ import pytest
 
 from indexer.picture.spaces import PHASH
 from registry import jobs
-from registry.db import running
+from registry.db import heartbeats
 from registry.fingerprints.indexes import MAX_TAIL
-from registry.log.witnesses import Availability
+from registry.log.service_availability import Availability
 from registry.matches.index_upkeep import IndexState
 from registry.models import Flood, Heartbeat
 from tests.assets.rows import owner, photograph, register
@@ -28,8 +28,8 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.fixture
 def well(inline: SyncRunner) -> Status:
     """An installation without problems."""
-    running.record_heartbeat("worker@here", ",".join(sorted(all_queues())))
-    running.record_heartbeat(running.TICK)
+    heartbeats.record_heartbeat("worker@here", ",".join(sorted(all_queues())))
+    heartbeats.record_heartbeat(heartbeats.TICK)
     return status_of(inline.services)
 
 
@@ -45,13 +45,13 @@ def test_healthy_status_reports_nothing(inline: SyncRunner, well: Status) -> Non
 def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: SyncRunner, well: Status) -> None:
     assert "No worker runs" in failed_checks(replace(well, heartbeats=[]), inline)["workers"].sentence
     Heartbeat.objects.filter(name="worker@here").update(queues="match", seen_at=well.at)
-    half = failed_checks(replace(well, heartbeats=running.heartbeats()), inline)
+    half = failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)
     assert "crawl" in half["workers"].sentence
-    Heartbeat.objects.filter(name=running.TICK).delete()
-    assert "tick" in failed_checks(replace(well, heartbeats=running.heartbeats()), inline)
+    Heartbeat.objects.filter(name=heartbeats.TICK).delete()
+    assert "tick" in failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)
     Heartbeat.objects.update(seen_at=well.at - timedelta(hours=2))
-    running.record_heartbeat("other@here", ",".join(all_queues()))
-    silent = failed_checks(replace(well, heartbeats=running.heartbeats()), inline)["worker"]
+    heartbeats.record_heartbeat("other@here", ",".join(all_queues()))
+    silent = failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)["worker"]
     assert "worker@here" in silent.sentence
 
 

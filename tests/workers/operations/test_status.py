@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry.db import running
+from registry.db import heartbeats
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, CrawlSlice, LedgerChange, LogCheckpoint, Owner, Picture, Report, StepState
@@ -32,8 +32,8 @@ def test_what_waits_is_under_way_was_given_up_and_is_late_is_counted(inline: Syn
     Crawl.objects.create(
         watch=late_watch, number=1, state=StepState.DONE, reason="finished", started_at=now(), finished_at=now()
     )
-    running.record_heartbeat("worker-background@here", "match,evidence")
-    running.add_time("match", rows=3, seconds=1, processor_seconds=2)
+    heartbeats.record_heartbeat("worker-background@here", "match,evidence")
+    heartbeats.add_time("match", rows=3, seconds=1, processor_seconds=2)
     status = status_of(inline.services)
     match = next(item for item in status.steps if item.step == "match")
     assert (match.waiting_rows, match.failed) == (0, 1)

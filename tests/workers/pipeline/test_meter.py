@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from registry.db import running
+from registry.db import heartbeats
 from registry.models import Picture, StepTime
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from workers.pipeline.meter import metered
@@ -22,12 +22,12 @@ def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
     assert row.rows == Picture.objects.filter(state="done", sightings__isnull=False).count() == 2
     assert row.processor_seconds > 0
     assert row.seconds > 0
-    running.add_time("match", rows=3, seconds=1, processor_seconds=2)
+    heartbeats.add_time("match", rows=3, seconds=1, processor_seconds=2)
     later = StepTime.objects.get(step="match")
     assert (later.runs, later.rows) == (row.runs + 1, 5)
     assert later.processor_seconds == pytest.approx(row.processor_seconds + 2)
     StepTime.objects.create(step="seal", day=now().date() - timedelta(days=40), rows=1, last_at=now())
-    assert set(running.usage_since(now() - timedelta(days=30))) == set(
+    assert set(heartbeats.usage_since(now() - timedelta(days=30))) == set(
         StepTime.objects.exclude(step="seal").values_list("step", flat=True)
     )
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from exhibit.clock import now
-from registry.db import running
+from registry.db import heartbeats
 from registry.models import Heartbeat
 from workers.tasks import beat
 from workers.tasks.beat import Roll
@@ -68,13 +68,13 @@ def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_
 ) -> None:
     answers = [{"a@here": "crawl", "b@there": "match"}, {"a@here": "crawl"}, {"a@here": "crawl"}]
     monkeypatch.setattr("workers.tasks.beat.living_workers", lambda: answers.pop(0))
-    running.record_start("b@there", "match")
+    heartbeats.record_start("b@there", "match")
     earlier = now() - timedelta(minutes=5)
     Heartbeat.objects.update(seen_at=earlier)
     roll = Roll()
     roll()
-    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"b@there": "match", running.TICK: ""}
+    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"b@there": "match", heartbeats.TICK: ""}
     assert Heartbeat.objects.get(name="b@there").seen_at > earlier
-    running.record_end("b@there")
+    heartbeats.record_end("b@there")
     roll()
-    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", running.TICK: ""}
+    assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", heartbeats.TICK: ""}

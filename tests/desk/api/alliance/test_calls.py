@@ -7,10 +7,10 @@ from django.test import Client
 
 from exhibit.clock import now, rfc3339
 from registry.alliance.signed_calls import SIGNATURE, SIGNATURE_PREFIX
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
+from tests.assets.api_programs import create_program, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.partners import new_signer, partner_of
-from tests.assets.programs import create_program, scene_of_programs
 from workers import wiring
 
 __all__ = ["scene", "scene_of_programs"]

@@ -12,7 +12,7 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.clock import now, rfc3339
 from registry.alliance import partners
 from registry.alliance.signed_calls import SIGNATURE, SIGNATURE_PREFIX
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.models import LogSubmission, Partner
 from tests.assets.pages import numbers_in
 from tests.assets.partners import new_signer, partner_of

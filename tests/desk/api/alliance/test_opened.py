@@ -11,9 +11,9 @@ from django.test import Client, override_settings
 from PIL import Image
 
 from registry.models import Scope, Work
-from registry.works.opened import open_work
+from registry.works.public_works import open_work
+from tests.assets.api_programs import PROBLEM, Program, create_program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import PROBLEM, Program, create_program, decider, scene_of_programs
 from tests.assets.rows import encode_jpeg, photograph
 from workers import wiring
 

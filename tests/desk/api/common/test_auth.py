@@ -20,8 +20,8 @@ from registry.models import (
     Work,
 )
 from registry.works.licences import NewLicence, add_licences
+from tests.assets.api_programs import PROBLEM, ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 from tests.assets.desk_scene import Scene, patterns, scene
-from tests.assets.programs import PROBLEM, ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 

@@ -4,8 +4,8 @@ import pytest
 
 from exhibit.digests import Digest
 from registry.models import LogSubmission, Report
+from tests.assets.api_programs import ROOT, Program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, decider, scene_of_programs
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 

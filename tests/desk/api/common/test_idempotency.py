@@ -17,7 +17,7 @@ from exhibit.config.config import Config
 from registry.db import idempotency
 from registry.members import tokens
 from registry.models import KeptAnswer, Membership, Owner, Report, Role, Scope, User
-from tests.assets.programs import Program, alice, create_program, studio
+from tests.assets.api_programs import Program, alice, create_program, studio
 from tests.assets.rows import owner
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner

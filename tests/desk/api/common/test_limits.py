@@ -10,7 +10,7 @@ from django.conf import settings
 from desk.api.common import limits
 from registry.members import tokens
 from registry.models import Owner
-from tests.assets.programs import PROBLEM, ROOT, Program, alice, file_of, studio
+from tests.assets.api_programs import PROBLEM, ROOT, Program, alice, file_of, studio
 
 __all__ = ["alice", "studio"]
 

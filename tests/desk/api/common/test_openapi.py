@@ -21,8 +21,8 @@ from exhibit.plain import plain
 from registry.edge import contributors
 from registry.models import Notice
 from registry.notices.notices import OUTCOMES
+from tests.assets.api_programs import ROOT, Program, alice, create_program, file_of, scene_of_programs, studio
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, alice, create_program, file_of, scene_of_programs, studio
 from tests.assets.rows import photograph
 
 __all__ = ["alice", "scene", "scene_of_programs", "studio"]

@@ -1,7 +1,7 @@
 """Test that lists are paginated and continue where they stopped."""
 
 from registry.models import Owner, Watch
-from tests.assets.programs import Program, alice, studio
+from tests.assets.api_programs import Program, alice, studio
 
 __all__ = ["alice", "studio"]
 

@@ -9,8 +9,8 @@ from django.test import RequestFactory
 from desk.api.common.problems import as_problems
 from desk.schemas.base import Problem
 from registry.models import Owner
+from tests.assets.api_programs import PROBLEM, ROOT, Program, alice, decider, scene_of_programs, studio
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import PROBLEM, ROOT, Program, alice, decider, scene_of_programs, studio
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 

@@ -2,9 +2,9 @@
 
 from exhibit.plain import plain
 from registry.models import Owner, Work
-from tests.assets.programs import ROOT, Program, alice, file_of, studio
+from tests.assets.api_programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import photograph
-from tests.desk.web.test_plain_words import CONTROL_CHARACTERS
+from tests.desk.web.test_control_characters import CONTROL_CHARACTERS
 
 __all__ = ["alice", "studio"]
 

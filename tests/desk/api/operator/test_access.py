@@ -8,7 +8,7 @@ from django.test import Client
 
 from desk.api.api import api
 from desk.cli.api import BELOW
-from registry.members import people, tokens
+from registry.members import accounts, tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.command_line import Terminal
 
@@ -65,4 +65,4 @@ def test_tokens_and_sessions_do_not_open_operator_paths(cli: Terminal, studio: s
 def test_operator_acting_as_a_member_has_member_rights(cli: Terminal, studio: str, ann: User) -> None:
     cli.run("api", "GET", "/operator/log", "--as", ann.email, code=2)
     assert cli.api("GET", "/operator/log")["entries"] >= 0
-    assert people.get_user(ann.email) == ann
+    assert accounts.get_user(ann.email) == ann

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors import public_witnesses
+from evidence.anchors import public_services
 from evidence.development.authority import run_authority
 from evidence.keys.ed25519 import is_valid_signature
 from evidence.log.notes import format_cosigner_key, format_verifier_key
@@ -14,7 +14,7 @@ from exhibit.entries import canonical
 from registry.alliance import partners
 from registry.alliance.cosigning import record_fork
 from registry.alliance.pdq_feed import feed, publish
-from registry.log.own_log import get_log, get_witness_signer, witness_name
+from registry.log.local_log import get_log, get_witness_signer, witness_name
 from registry.models import Contributor, LogOpening, Partner, WitnessState
 from tests.assets.command_line import Terminal
 from tests.assets.partners import new_signer, partner_of
@@ -28,7 +28,7 @@ from tests.assets.rows import (
     register,
 )
 from tests.assets.site import Answer, Site
-from tests.registry.log.test_added_witnesses import offer_service
+from tests.registry.log.test_added_services import offer_service
 from workers import wiring
 
 
@@ -195,7 +195,7 @@ def test_timestamp_service_is_added_after_its_first_response(
     cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered = cli.api("GET", "/operator/witnesses/offered")["items"]
-    assert [item["name"] for item in offered] == [offer.name for offer in public_witnesses.OFFERS]
+    assert [item["name"] for item in offered] == [offer.name for offer in public_services.OFFERS]
     cli.api("POST", "/operator/witnesses", code=2, name="mine")
     with run_authority(tmp_path) as authority:
         offer_service(monkeypatch, authority)

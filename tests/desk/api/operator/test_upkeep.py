@@ -12,7 +12,7 @@ from registry.fingerprints.networks import measure_model
 from registry.matches.calibrations import store_shipped
 from registry.matches.match import match_pictures
 from registry.models import Owner, Picture
-from registry.retention.reported import report_picture
+from registry.retention.picture_reports import report_picture
 from tests.assets.command_line import Terminal
 from tests.assets.networks import network_files
 from tests.assets.rows import claim_new_slice, create_case, owner, photograph, recompress, record_sightings, register

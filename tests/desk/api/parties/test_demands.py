@@ -5,8 +5,8 @@ import io
 from openpyxl import load_workbook
 
 from registry.models import Owner
-from tests.assets.noticed import studio
-from tests.assets.programs import ROOT, Program
+from tests.assets.api_programs import ROOT, Program
+from tests.assets.notice_drafts import studio
 from tests.desk.api.resources.test_notices import program
 
 __all__ = ["program", "studio"]

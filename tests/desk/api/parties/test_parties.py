@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from registry.models import Case, Owner, PartyLookup
-from tests.assets.noticed import create_draft, studio
-from tests.assets.programs import Program
+from tests.assets.api_programs import Program
+from tests.assets.notice_drafts import create_draft, studio
 from tests.desk.api.resources.test_notices import program
 from workers import wiring
 

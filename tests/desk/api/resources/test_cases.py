@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
-from registry.cases import triage
+from registry.cases import queue_state
 from registry.models import (
     Case,
     CaseEvent,
@@ -15,9 +15,9 @@ from registry.models import (
     Role,
     User,
 )
+from tests.assets.api_programs import ROOT, Program, create_program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.pages import numbers_in
-from tests.assets.programs import ROOT, Program, create_program, decider, scene_of_programs
 from tests.assets.rows import encode_jpeg, owner, photograph, register
 
 __all__ = ["decider", "scene", "scene_of_programs"]
@@ -92,7 +92,7 @@ def test_related_picture_is_listed_separately_until_a_program_opens_a_case(
     Match.objects.update(decision="resembles", probability=None, related=8.99, exposure=-0.5, figures=figures)
     case = Case.objects.get(number=1)
     Case.objects.filter(pk=case.pk).update(waits=False)
-    triage.update_case(case.pk)
+    queue_state.update_case(case.pk)
     (related,) = decider.get("/cases?state=resembles")[1]["items"]
     assert (related["number"], related["needs_review"], related["is_related"]) == (1, False, True)
     assert decider.get("/cases?state=look-alikes")[1]["items"] == []

@@ -9,9 +9,9 @@ from django.test import Client
 
 from desk.api.api import api
 from registry.edge import contributors, leases
-from registry.edge.measuring import PIPELINE_VERSION, SIGNATURE_PREFIX
+from registry.edge.measurements import PIPELINE_VERSION, SIGNATURE_PREFIX
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, Owner
-from tests.assets.programs import Program, alice, studio
+from tests.assets.api_programs import Program, alice, studio
 from tests.assets.rows import claim_new_slice
 
 __all__ = ["alice", "studio"]

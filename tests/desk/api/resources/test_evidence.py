@@ -3,11 +3,11 @@
 from evidence.log.merkle import compute_leaf_hash, verify_consistency, verify_inclusion
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry
+from tests.assets.api_programs import ROOT, Program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, decider, scene_of_programs
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 

@@ -1,8 +1,8 @@
 """Test that licences are tried, added and changed with the API."""
 
 from registry.models import Owner
-from tests.assets.noticed import studio
-from tests.assets.programs import Program, file_of
+from tests.assets.api_programs import Program, file_of
+from tests.assets.notice_drafts import studio
 from tests.desk.api.resources.test_notices import program
 
 __all__ = ["program", "studio"]

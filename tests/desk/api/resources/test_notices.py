@@ -10,9 +10,9 @@ from exhibit.clock import now
 from registry.members import tokens
 from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
 from registry.notices import notices
-from tests.assets.noticed import SENDER, create_draft, create_filing, sign_notice, studio
+from tests.assets.api_programs import ROOT, Program
+from tests.assets.notice_drafts import SENDER, create_draft, create_filing, sign_notice, studio
 from tests.assets.pages import numbers_in
-from tests.assets.programs import ROOT, Program
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from exhibit.clock import now
 from registry.models import Event, Owner, Scope
+from tests.assets.api_programs import Program, create_program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import Program, create_program, decider, scene_of_programs
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 

@@ -6,7 +6,7 @@ from registry.members import invitations
 from registry.models import (
     Owner,
 )
-from tests.assets.programs import ROOT, Program, alice, create_program, studio
+from tests.assets.api_programs import ROOT, Program, alice, create_program, studio
 
 __all__ = ["alice", "studio"]
 

@@ -10,8 +10,8 @@ from registry.models import (
     Owner,
     Package,
 )
-from tests.assets.programs import ROOT, Program, alice, studio
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.api_programs import ROOT, Program, alice, studio
+from tests.assets.sealed_bundles import create_sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]

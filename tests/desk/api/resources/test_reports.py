@@ -7,8 +7,8 @@ from django.test import Client
 from desk.api.api import api
 from evidence.documents.report.volumes import FORMATS
 from registry.models import DownloadLink, KeptAnswer, Report, Scope
+from tests.assets.api_programs import ROOT, Program, create_program, decider, scene_of_programs
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, create_program, decider, scene_of_programs
 
 __all__ = ["decider", "scene", "scene_of_programs"]
 

@@ -5,7 +5,7 @@ import pytest
 from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import remember_choice
-from tests.assets.programs import Program, alice, file_of, studio
+from tests.assets.api_programs import Program, alice, file_of, studio
 from tests.assets.rows import owner, photograph, register
 from tests.assets.tiffs import RAW_PHOTOGRAPHS
 from workers.tasks.sync_runner import SyncRunner

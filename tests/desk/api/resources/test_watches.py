@@ -13,15 +13,15 @@ from django.db import connection
 from exhibit.clock import now
 from registry.crawls import denylists
 from registry.crawls.search_keys import get_key
-from registry.crawls.watching import change_watch
+from registry.crawls.watch_settings import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
 from registry.services.services import Services
-from tests.assets.captured import ArchivedCapture, WebArchive
-from tests.assets.programs import Program, alice, create_program, studio
+from tests.assets.api_programs import Program, alice, create_program, studio
 from tests.assets.rows import photograph, register
 from tests.assets.searches import add_market_mapping
 from tests.assets.site import Site, picture
 from tests.assets.site_browser import use_services
+from tests.assets.web_archive_server import ArchivedCapture, WebArchive
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]

@@ -14,13 +14,13 @@ from pytest_django import DjangoAssertNumQueries
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from indexer.picture.features import extract
-from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
+from indexer.search.fingerprint_file import MAX_FILE, StatedFile, StatedPicture
 from registry.matches import identify as identifying
 from registry.models import Case, Owner, OwnershipRemark, Picture, Work
 from registry.works.declarations import edit_work
-from tests.assets.flooded import find_on_sites, picture_with_mark, set_flood_floor
+from tests.assets.api_programs import ROOT, Program, alice, file_of, studio
+from tests.assets.flood_pictures import find_on_sites, picture_with_mark, set_flood_floor
 from tests.assets.pages import numbers_in
-from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import owner, photograph, recompress, register
 from workers.tasks.sync_runner import SyncRunner
 

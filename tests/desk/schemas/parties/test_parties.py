@@ -4,7 +4,7 @@ from desk.schemas.parties.parties import Site
 from registry.models import Owner, PartyLookup
 from registry.parties import parties
 from registry.parties.rdap import parse_response
-from tests.assets.noticed import studio
+from tests.assets.notice_drafts import studio
 
 __all__ = ["studio"]
 

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from registry.models import Owner, User
 from registry.services.addresses import REDIS_SECONDS
-from tests.assets.programs import studio
+from tests.assets.api_programs import studio
 
 __all__ = ["studio"]
 PASSWORD = "a long one of words"

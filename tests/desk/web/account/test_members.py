@@ -17,7 +17,7 @@ from exhibit import clock
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.members import invitations, people, tokens
+from registry.members import accounts, invitations, tokens
 from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.pages import message_levels, select
@@ -39,7 +39,7 @@ class Members:
 
     def add(self, name: str, role: str) -> User:
         """Add a member."""
-        return people.add_member(self.studio, f"{name}@example.org", role, PASSWORD, by="test").user
+        return accounts.add_member(self.studio, f"{name}@example.org", role, PASSWORD, by="test").user
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +205,7 @@ def test_last_owner_cannot_be_demoted(studio: Members) -> None:
         assert message_levels(ann.post(address, values, follow=True)) == ["error"]
         assert get_role("ann@example.org") == "owner"
     with pytest.raises(WrongUseError):
-        people.add_member(studio.studio, "Ann@example.org", "viewer", None)
+        accounts.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
     User.objects.filter(pk=studio.bob.pk).update(is_active=False)
     assert b"left in the role of owner" in ann.post(f"{MEMBERS}leave", {"sure": "on"}, follow=True).content
@@ -223,7 +223,7 @@ def test_concurrent_removal_of_two_owners_keeps_one() -> None:
 
     def remove_other(person: User) -> str:
         try:
-            people.remove_member(studio.studio, person.pk, by="test")
+            accounts.remove_member(studio.studio, person.pk, by="test")
         except ExhibitError as error:
             return error.message
         finally:
@@ -245,7 +245,7 @@ def test_concurrently_added_owners_get_distinct_names(names: tuple[str, str], sl
 
     def add_owner(person: User, name: str) -> str:
         try:
-            return people.create_owner_for(person, name).slug
+            return accounts.create_owner_for(person, name).slug
         except WrongUseError:
             return ""
         finally:

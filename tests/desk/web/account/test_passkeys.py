@@ -16,10 +16,10 @@ from fido2.utils import websafe_decode
 from fido2.webauthn import AttestationObject
 
 from registry.keys.keys import add_device_key
-from registry.members import people
+from registry.members import accounts
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
-from tests.assets.noticed import answer_open_points, create_draft
+from tests.assets.notice_drafts import answer_open_points, create_draft
 from tests.assets.passkeys import DeviceMaker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
@@ -29,7 +29,7 @@ from tests.registry.keys.test_passkeys import make_case
 
 def add_passkey_user(site: Site) -> Visitor:
     """Ann, signed in, with a passkey on a device that verifies her."""
-    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
+    accounts.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.anonymous_visitor()
     page = ann.page
     device = page.context.new_cdp_session(page)

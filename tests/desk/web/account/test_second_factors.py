@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from exhibit.errors import IntegrityError
-from registry.members import people
+from registry.members import accounts
 from registry.models import User
 from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser, sign_in, totp_code
 from tests.assets.rows import owner
@@ -38,7 +38,7 @@ def test_removing_a_second_factor_requires_it_again(ann: User) -> None:
 
 
 def test_security_key_of_another_user_is_not_found(ann: User) -> None:
-    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
+    accounts.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
     eve = Client()
     eve.force_login(User.objects.get(email="eve@example.org"))

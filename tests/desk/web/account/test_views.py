@@ -5,7 +5,7 @@ from dataclasses import replace
 from django.test import Client, override_settings
 
 from exhibit.config.config import Config
-from registry.members import invitations, people
+from registry.members import accounts, invitations
 from registry.models import Membership, Owner, User
 from registry.notifications.invitations import create_operator_link
 from tests.assets.accounts import PASSWORD
@@ -26,8 +26,8 @@ __all__ = ["reset_rate_limits", "studio"]
 
 def test_invitation_is_bound_to_its_address_and_must_be_accepted(studio: Members) -> None:
     link = invitation_path(studio)
-    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
-    people.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
+    accounts.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
+    accounts.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
     eve, dora = (browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
     assert has_test_id(eve.get(link), "for-another")
     eve.post(link)
@@ -57,7 +57,7 @@ def error_messages(page: Answer) -> list[str]:
 
 
 def test_owner_name_must_be_unique_and_its_holder_is_not_revealed(studio: Members, config: Config) -> None:
-    dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
+    dora = browser(accounts.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
     with override_settings(CONFIG=replace(config, sign_up="open")):
         for name in ("Studio", "studio", " STUDIO\u00a0"):
             [problem] = error_messages(dora.post("/owners/", {"name": name}))
@@ -81,7 +81,7 @@ def test_first_link_creates_the_operator_once(db: None, config: Config) -> None:
     response = client.post(link, {"email": "Ann@example.org", "password": PASSWORD, "owner": "Studio"})
     assert response.headers["Location"] == "/o/studio/works/"
     ann = User.objects.get()
-    assert (ann.email, people.is_operator(ann), get_role(ann.email)) == ("ann@example.org", True, "owner")
+    assert (ann.email, accounts.is_operator(ann), get_role(ann.email)) == ("ann@example.org", True, "owner")
     assert client.get("/o/studio/works/").status_code == 200
     assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
     assert b"2001:db8::7" in client.get("/account/sessions/").content
@@ -99,8 +99,8 @@ def test_existing_user_becomes_operator_only_by_confirming(studio: Members, conf
     assert not invitations.has_operator()
     ann.post(link)
     studio.ann.refresh_from_db()
-    assert people.is_operator(studio.ann)
-    assert not people.is_operator(studio.bob)
+    assert accounts.is_operator(studio.ann)
+    assert not accounts.is_operator(studio.bob)
 
 
 def test_guessing_links_is_throttled(db: None) -> None:

@@ -9,7 +9,7 @@ from registry.cases import decisions
 from registry.cases.decisions import Choice, DecisionRequest
 from registry.models import Membership, Owner, Package, Role, User
 from tests.assets.chinese import find_english, find_half_width, visible_text
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 

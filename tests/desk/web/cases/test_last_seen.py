@@ -12,8 +12,8 @@ from registry.cases.work_search import annotate_seen_times
 from registry.models import Capture, Case, Owner, Role, Sighting, User
 from registry.notices.contents import build_items
 from registry.parties.parties import list_places
-from tests.assets.noticed import create_draft
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.notice_drafts import create_draft
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

@@ -10,12 +10,12 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Request, Route, expect
 
 from exhibit.clock import now
-from registry.cases import decisions, recaptures, triage
+from registry.cases import decisions, queue_state, recaptures
 from registry.cases.decisions import Choice, DecisionRequest
 from registry.cases.queue import CaseFilter, list_in_groups
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Match, Owner, User
-from tests.assets.laid_down import restore_scene
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, Visitor, use_services
 from workers.tasks.sync_runner import SyncRunner
@@ -420,7 +420,7 @@ def test_related_pictures_are_counted_and_opened_or_dismissed_by_key(site: Site)
         matches.update(decision="resembles", probability=None, related=case.number)
         Case.objects.filter(pk=case.pk).update(waits=False)
     for case in studio.cases.all():
-        triage.update_case(case.pk)
+        queue_state.update_case(case.pk)
     ann = open_queue(site.member(studio))
     ann.page.locator("a[href='?state=resembles']").first.click()
     items = [element.get_attribute("data-number") for element in ann.page.locator(".item").all()]

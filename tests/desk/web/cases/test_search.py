@@ -4,7 +4,7 @@ from django.test import Client
 from django.urls import reverse
 
 from registry.models import Owner, Role, User
-from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.assets.shared_notice_scene import inline, stage, studio, two_cases
 
 __all__ = ["inline", "stage", "studio", "two_cases"]
 

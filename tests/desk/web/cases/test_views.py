@@ -17,18 +17,18 @@ from desk.texts.cases import decision_in_words
 from desk.web.cases.views import ACTION_MESSAGES
 from exhibit.clock import now
 from exhibit.types import SeenElsewhere, SeenKind
-from registry.cases import ask_archive, decisions, history
+from registry.cases import archive_queries, decisions, history
 from registry.cases.decisions import Choice, DecisionRequest
-from registry.crawls.elsewhere import to_rows
+from registry.crawls.outside_statements import to_rows
 from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
-from tests.assets.captured import ArchivedCapture, WebArchive
-from tests.assets.laid_down import restore_scene
 from tests.assets.pages import has_test_id, message_levels, numbers_in, select
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, record_sightings, register
 from tests.assets.site import Site as Archive
 from tests.assets.site_browser import PHONE, Site, tap, use_services
 from tests.assets.source import collapse_whitespace
+from tests.assets.web_archive_server import ArchivedCapture, WebArchive
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -204,7 +204,7 @@ def test_archive_request_is_one_click_and_states_what_is_disclosed(
 ) -> None:
     page, image = "http://127.0.0.1/page-0", "http://127.0.0.1/image-0.jpg"
     Sighting.objects.update(page_url=page, image_url=image)
-    monkeypatch.setattr(ask_archive, "SECONDS", 0.0)
+    monkeypatch.setattr(archive_queries, "SECONDS", 0.0)
     with Archive() as site:
         WebArchive([ArchivedCapture(image, "20190303101502", b"other bytes")]).serve(site)
         config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
@@ -218,7 +218,7 @@ def test_archive_request_is_one_click_and_states_what_is_disclosed(
         response = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
         assert str(ACTION_MESSAGES["ask-archive"]) in response.content.decode()
         for pk in ArchiveQuestion.objects.filter(state="todo").values_list("pk", flat=True):
-            ask_archive.run_queries(inline.services, [pk])
+            archive_queries.run_queries(inline.services, [pk])
         text = read_page(ann)
     assert "2019-03-03 10:15:02 UTC" in " ".join(select(text, "#elsewhere li::text").getall())
     full = CaseDetails.from_row(with_uses(Case.objects.filter(number=1)).get())

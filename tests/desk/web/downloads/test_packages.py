@@ -16,10 +16,10 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.bundles.make_package import make_packages
 from registry.models import Case, LogSubmission, Owner, Package, Role, User
-from tests.assets.laid_down import restore_scene
 from tests.assets.pages import has_test_id, message_levels, select
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import owner
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner
 

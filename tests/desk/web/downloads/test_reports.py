@@ -25,8 +25,8 @@ from registry.reports import make_report as step
 from registry.reports.make_report import make_reports
 from registry.reports.requests import make_default_title
 from registry.services.services import Services
-from tests.assets.laid_down import restore_scene
 from tests.assets.pages import select
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, use_services
 from workers.tasks.sync_runner import SyncRunner

@@ -10,7 +10,7 @@ from django.urls import reverse
 from registry.db.fields import StoredFile
 from registry.models import LogSubmission
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 
 __all__ = ["scene"]
 

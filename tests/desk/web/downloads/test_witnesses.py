@@ -14,11 +14,11 @@ from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.bundles.proofs import timestamps_of
-from registry.bundles.witnessed import TimestampStatus, timestamp_statuses
+from registry.bundles.timestamp_status import TimestampStatus, timestamp_statuses
 from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, WitnessState
 from tests.assets.pages import numbers_at, select
 from tests.assets.rows import owner
-from tests.assets.sealed import create_sealed_bundle
+from tests.assets.sealed_bundles import create_sealed_bundle
 from tests.assets.source import collapse_whitespace
 from tests.desk.web.watches.test_past_pages import read_page, studio
 from workers.tasks.sync_runner import SyncRunner

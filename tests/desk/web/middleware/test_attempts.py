@@ -21,8 +21,8 @@ from registry.notices import wording
 from registry.notifications import webhooks
 from registry.services.services import Services
 from registry.works.licences import NewLicence, add_licences
+from tests.assets.api_programs import ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import ROOT, Program, alice, create_program, decider, scene_of_programs, studio
 from tests.desk.web.common.test_access import POSTED
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]

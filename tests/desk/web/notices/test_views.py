@@ -16,9 +16,9 @@ from registry.cases.history import PHRASES
 from registry.matches.match import match_pictures
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, OwnershipRemark, Role, User, Work
 from registry.notices import notices, wording
-from tests.assets.laid_down import restore_scene
-from tests.assets.noticed import create_filing, sign_notice
+from tests.assets.notice_drafts import create_filing, sign_notice
 from tests.assets.pages import has_test_id, message_levels, numbers_at, numbers_in, select
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, Visitor, use_services
 from tests.assets.source import collapse_whitespace

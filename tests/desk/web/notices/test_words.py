@@ -6,8 +6,8 @@ from desk.web.notices import words
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeCase, Sighting
 from registry.notices.contents import QUESTIONS, CasePlace, NoticeItem
+from registry.notices.deadlines import DAYS_AHEAD
 from registry.notices.notices import LANGUAGES
-from registry.notices.terms import DAYS_AHEAD
 from tests.assets.pages import numbers_in
 
 

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 
 from exhibit.config.config import Config
 from registry.events import events, mail_choices
-from registry.members import devices, people, tokens
+from registry.members import accounts, devices, tokens
 from registry.models import (
     EventKind,
     LogSubmission,
@@ -22,7 +22,7 @@ from registry.models import (
 from tests.assets.accounts import PASSWORD, ann, attempt_sign_in, browser, sign_in, totp_code
 from tests.assets.rows import owner
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notifications.test_being_told import HowOften, member, open_cases, send_due, settle, studio
+from tests.desk.web.notifications.test_mail_notifications import HowOften, member, open_cases, send_due, settle, studio
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "browser", "studio"]
@@ -77,7 +77,7 @@ def test_feed_ends_with_membership_or_revocation(inline: SyncRunner, studio: Own
 @pytest.fixture
 def phone(ann: User, browser: Callable[[], Client]) -> Client:
     """A browser in which Ann was signed in until her session ended."""
-    people.add_member(owner("agency"), ann.email, "viewer", None)
+    accounts.add_member(owner("agency"), ann.email, "viewer", None)
     client = browser()
     attempt_sign_in(client, ann.email)
     client.get("/account/")
@@ -107,7 +107,7 @@ def test_mail_link_signs_in_a_known_browser_after_confirmation(ann: User, phone:
 
 
 def test_forwarded_mail_link_signs_nobody_in(ann: User, phone: Client, browser: Callable[[], Client]) -> None:
-    eve = people.add_member(owner("other"), "eve@example.org", "owner", PASSWORD).user
+    eve = accounts.add_member(owner("other"), "eve@example.org", "owner", PASSWORD).user
     stranger, hers = browser(), browser()
     attempt_sign_in(hers, eve.email)
     hers.get("/account/")

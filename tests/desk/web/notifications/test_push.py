@@ -16,8 +16,8 @@ from tests.assets.pages import has_test_id
 from tests.assets.push_service import Subscriber
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, Visitor
-from tests.desk.web.cases.test_finds import SMALL
 from tests.desk.web.cases.test_queue import create_cases
+from tests.desk.web.cases.test_review import SMALL
 
 __all__ = ["ann", "browser"]
 NEW_PASSWORD = f"another {PASSWORD}"

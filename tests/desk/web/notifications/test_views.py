@@ -21,7 +21,7 @@ from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import collapse_whitespace
-from tests.desk.web.notifications.test_being_told import HowOften, member, studio
+from tests.desk.web.notifications.test_mail_notifications import HowOften, member, studio
 
 __all__ = ["ann", "studio"]
 

@@ -22,13 +22,13 @@ from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.development.authority import run_authority
 from exhibit import __version__
 from exhibit.clock import now
-from exhibit.config.written import editable_settings
+from exhibit.config.editable_settings import editable_settings
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.sentences import Sentence, following, to_text
 from registry.bundles.models import REOPENED
 from registry.crawls import canaries
-from registry.db import running
+from registry.db import heartbeats
 from registry.db.locks import LOCKS, Lock
 from registry.edge import contributors, leases
 from registry.jobs import job_of
@@ -58,7 +58,7 @@ from tests.assets.exact_site import Site as Served, answer
 from tests.assets.pages import has_test_id, message_levels, numbers_in, select
 from tests.assets.rows import claim_new_slice, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, use_services
-from tests.registry.log.test_added_witnesses import offer_service
+from tests.registry.log.test_added_services import offer_service
 from workers.operations import health, updates
 from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.capacity import costs_of
@@ -82,8 +82,8 @@ def person(*, staff: bool) -> Client:
 def record_heartbeats() -> None:
     """Record the heartbeats of a running product."""
     for name, queues in (("worker-interactive@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
-        running.record_heartbeat(name, queues)
-    running.record_heartbeat(running.TICK)
+        heartbeats.record_heartbeat(name, queues)
+    heartbeats.record_heartbeat(heartbeats.TICK)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_missing_workers_show_a_hint(own: Services) -> None:
     assert failed_checks(own) == ["workers", "worker"]
     assert "worker@here" in check_sentence(own, "worker")
     record_heartbeats()
-    Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
+    Heartbeat.objects.filter(name=heartbeats.TICK).update(seen_at=now() - timedelta(minutes=5))
     assert failed_checks(own) == ["tick"]
 
 
@@ -201,7 +201,7 @@ def test_contributors_are_listed_with_results_and_reasons_for_removal(own: Servi
     client = person(staff=True)
     assert "Contributors" not in client.get("/operator/details").content.decode()
     row, _ = contributors.invite("Ann", by="operator")
-    running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
+    heartbeats.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     Contributor.objects.update(pictures=1_234, seconds=5_678, checked=91, wrong=2)
     page = client.get("/operator/details").content.decode()
     table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
@@ -323,9 +323,9 @@ def test_counts_stop_at_a_limit(own: Services) -> None:
 
 
 def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
-    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
-    running.add_time("slice", rows=0, seconds=900, processor_seconds=30)
-    durations = running.usage_since(now())
+    heartbeats.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    heartbeats.add_time("slice", rows=0, seconds=900, processor_seconds=30)
+    durations = heartbeats.usage_since(now())
     costs = costs_of(durations, "0.36 EUR")
     assert costs.total is not None
     assert costs.pictures == 200
@@ -335,7 +335,7 @@ def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
     own.config = replace(own.config, processor_hour_price="0.36 EUR")
     assert "40.00 EUR" in person(staff=True).get("/operator/details").content.decode()
     StepTime.objects.filter(step="match").update(rows=99)
-    assert costs_of(running.usage_since(now()), "").total is None
+    assert costs_of(heartbeats.usage_since(now()), "").total is None
 
 
 @pytest.mark.long
@@ -348,8 +348,8 @@ def test_operator_retries_jobs_on_a_phone(site: Site) -> None:
         error=CHANGED_ERROR + " word" * 60,
     )
     record_heartbeats()
-    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
-    running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
+    heartbeats.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    heartbeats.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
     contributors.remove_contributor(
         contributors.invite("Ann", by="operator")[0], by="", reason=leases.FALSE_MEASUREMENTS, drop=True
     )

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from registry.models import Case, Demand, DemandEntry, FeeTable, Invoice, Owner, Role
-from tests.assets.noticed import create_studio
+from tests.assets.notice_drafts import create_studio
 from tests.assets.pages import has_test_id, message_levels
 from tests.assets.pdf_text import text_of
 from tests.assets.rows import owner

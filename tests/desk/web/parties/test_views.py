@@ -14,7 +14,7 @@ from registry.notices import notices
 from registry.notices.addressees import propose_addressees
 from registry.parties import rdap
 from registry.parties.lookup import process_lookups
-from tests.assets.noticed import create_draft, create_studio
+from tests.assets.notice_drafts import create_draft, create_studio
 from tests.assets.pages import has_test_id, select
 from tests.assets.registries import HOST_ADDRESS, serve_registries
 from tests.assets.rows import owner

@@ -9,8 +9,8 @@ from django.test import Client
 from evidence.log.tiles import Tile, parse_tile, to_tile_path
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
+from registry.log.local_log import get_log
 from registry.log.log import submit
-from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, tile_suffix

@@ -31,15 +31,15 @@ from registry.models import (
     Sighting,
     User,
 )
-from registry.notices import asked, notices, replies, terms
-from registry.notices.refuted import list_refuting_visits
+from registry.notices import deadlines, notices, replies, reply_page
+from registry.notices.refuted_takedowns import list_refuting_visits
 from registry.notices.signing import load_file
 from registry.notifications.digests import build_digest
 from registry.parties import parties
 from tests.assets.fonts import needs_chinese
-from tests.assets.laid_down import restore_scene
-from tests.assets.noticed import create_draft, create_studio, set_mail_server, sign_notice
+from tests.assets.notice_drafts import create_draft, create_studio, set_mail_server, sign_notice
 from tests.assets.pages import has_test_id, numbers_in, select
+from tests.assets.restored_scenes import restore_scene
 from tests.assets.site_browser import use_services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -104,7 +104,7 @@ def test_reply_is_logged_and_notified_and_pauses_the_notice_until_read(sent: tup
         create_draft(studio)
     due_on = row.due_on
     assert due_on is not None
-    assert not terms.list_due(studio, due_on).exists()
+    assert not deadlines.list_due(studio, due_on).exists()
 
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     user.memberships.create(owner=studio, role=Role.REVIEWER)
@@ -362,7 +362,7 @@ def test_notice_link_shows_small_pictures_of_its_cases_only(
     assert [f"{path}/{number}.jpg" in page for number in (1, 2, 3)] == [True, True, False]
     response = Client().get(f"{path}/1.jpg")
     assert (response.status_code, response.headers["Content-Type"]) == (200, "image/jpeg")
-    assert max(decode(response.content, inline.services.limits).pixels.shape) <= asked.SIDE
+    assert max(decode(response.content, inline.services.limits).pixels.shape) <= reply_page.SIDE
     notice = sign_notice(inline, create_draft(studio, "offer", "en", 2))
     text = load_file(inline.services, notice, "notice.txt")
     assert text is not None
@@ -399,13 +399,13 @@ def test_reply_page_shows_only_what_the_letter_names(
     fields = {"number": 1, "state": "done", "outcome": "page-gone", "finished_at": now()}
     Capture.objects.create(case=case, sighting=removed_sighting, **at, **fields)
     row = sign_notice(inline, create_draft(studio, "offer"))
-    before = asked.draw_pictures(inline.services, row, 1)
+    before = reply_page.draw_pictures(inline.services, row, 1)
     closer = Match.objects.get(pk=use.match_id)
     closer.pk, closer.found, closer.overlap_work = None, other_use.match.found, 1.0
     closer.save()
     add_sighting("later.shop.example", closer)
-    assert [place.page for place in asked.load_reply_page_cases(row)[0].places] == ["http://shop.example/page-0"]
-    assert asked.draw_pictures(inline.services, row, 1) == before
+    assert [place.page for place in reply_page.load_reply_page_cases(row)[0].places] == ["http://shop.example/page-0"]
+    assert reply_page.draw_pictures(inline.services, row, 1) == before
 
 
 def test_wrong_expired_and_withdrawn_links_return_the_same_response(sent: tuple[Notice, str]) -> None:

@@ -17,7 +17,7 @@ from exhibit.pictures.iscc import iscc_of
 from registry.models import BytesState, SignedCopy, Work
 from registry.retention.purge import purge
 from registry.works.exporting import ExportOptions, export_pictures
-from registry.works.opened import close_work, open_work
+from registry.works.public_works import close_work, open_work
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import photograph

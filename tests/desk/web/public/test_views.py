@@ -15,10 +15,10 @@ from exhibit.errors import ConfigError
 from indexer.calibration.shipped import shipped_calibration
 from registry.cases import decisions
 from registry.configuration import load_config
-from registry.db import running
+from registry.db import heartbeats
 from registry.fingerprints.loaded_networks import install_shipped
 from registry.log.configuration import to_plain_configuration
-from registry.log.own_log import get_log
+from registry.log.local_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.models import (
@@ -27,7 +27,7 @@ from registry.models import (
     User,
 )
 from registry.services.services import Services
-from tests.assets.counted import DAY, counted_picture, counts
+from tests.assets.error_counts import DAY, counted_picture, counts
 from tests.assets.rows import create_studio
 from tests.assets.site_browser import use_services
 from tests.assets.source import collapse_whitespace
@@ -80,7 +80,7 @@ def test_metrics_match_the_database(own: Services) -> None:
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error="x")
     late_picture = Picture.objects.create(digest=own.blobs.put(b"b"), size=1, first_seen=now())
     Picture.objects.filter(pk=late_picture.pk).update(waits_since=now() - timedelta(hours=2))
-    running.add_time("match", rows=7, seconds=2.5, processor_seconds=2)
+    heartbeats.add_time("match", rows=7, seconds=2.5, processor_seconds=2)
     own.config = replace(own.config, metrics_token=TOKEN)
     response = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     metrics = {

@@ -20,7 +20,7 @@ from desk.web.templatetags.exhibit_rows import (
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from indexer.layout.information import COMPOSED
-from registry.crawls.watching import FILE_KINDS
+from registry.crawls.watch_settings import FILE_KINDS
 from registry.models import Work
 from registry.services.services import Services
 from tests.assets.site_browser import use_services

@@ -14,7 +14,7 @@ from desk.texts.crawl_refusals import ENDS, LEFT_OUT, left_out_in_words, refusal
 from desk.texts.numbers import counted
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
-from registry.crawls import crawling, watching
+from registry.crawls import crawling, watch_settings
 from registry.models import Crawl, HostLease, Picture, Refusal, Watch
 from tests.assets.pages import has_test_id, message_levels, select
 from tests.assets.rows import claim, owner, photograph, record_sightings
@@ -32,7 +32,7 @@ __all__ = ["ann", "shop", "studio"]
 def test_progress_is_polled_until_the_run_ends_and_all_is_compared(
     inline: SyncRunner, ann: Client, shop: Watch
 ) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     epoch = claim(crawl_slice)
@@ -61,8 +61,8 @@ def test_progress_is_polled_until_the_run_ends_and_all_is_compared(
 
 @pytest.mark.long
 def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
-    looked_at = watching.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
-    crawl = watching.start_now(looked_at)
+    looked_at = watch_settings.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
+    crawl = watch_settings.start_now(looked_at)
     crawl_slice = crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5)
     assert crawl_slice is not None
     record_sightings(site.services, crawl_slice, claim(crawl_slice), [photograph(1), photograph(2)])
@@ -98,7 +98,7 @@ def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
 
 
 def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is not None
     assert message_levels(ann.post(f"{ADDRESS}crawls/1/stop", follow=True)) == ["success"]
     assert crawling.plan_slice(crawl.pk, max_urls=10, max_hosts=5) is None
@@ -111,7 +111,7 @@ def test_stopped_run_starts_no_slice_and_ends(inline: SyncRunner, ann: Client, s
 
 
 def test_refusals_are_explained_by_reason(ann: Client, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     for number, reason in enumerate(("robots", "http-404", "http-404", "http-503")):
         url = f"http://shop.example/{number}"
         Refusal.objects.create(crawl=crawl, key=url_key(url), url=url, reason=reason, sentence="", at=now())
@@ -129,7 +129,7 @@ NO_REFUSALS = "No requests were refused."
 
 def add_ended_crawl(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
     """Create an ended crawl of a watch, with slices of these counts."""
-    crawl = watching.start_now(watch)
+    crawl = watch_settings.start_now(watch)
     for number, slice_counts in enumerate(counts):
         crawl.slices.create(number=number + 1, state="done", counts=slice_counts)
     crawl.frontier.update(state="done")
@@ -194,7 +194,7 @@ def test_pages_without_executed_scripts_are_counted_with_a_hint(ann: Client, sho
 
 
 def test_host_that_delays_a_run_is_shown_with_its_time(ann: Client, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     Crawl.objects.filter(pk=crawl.pk).update(state="doing")
     HostLease.objects.create(host="shop.example", expires_at=now() + timedelta(minutes=10))
     HostLease.objects.create(host="other.example", expires_at=now() + timedelta(minutes=10))

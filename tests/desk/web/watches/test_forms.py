@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now
-from registry.crawls import watching
+from registry.crawls import watch_settings
 from registry.models import Owner, Watch
 from tests.assets.pages import has_test_id, numbers_at
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, fields, read_log, shop, studio
@@ -17,9 +17,9 @@ __all__ = ["ann", "shop", "studio"]
 def test_new_watch_has_a_budget_and_a_file_watch_has_none(studio: Owner, shop: Watch) -> None:
     assert shop.budget["pages"] == 1_000
     assert {"images", "bytes", "seconds", "depth"} <= set(shop.budget)
-    files = watching.add_watch(studio, "files", [("folder", "/pictures")], every=DAY, budget={}, politeness={})
+    files = watch_settings.add_watch(studio, "files", [("folder", "/pictures")], every=DAY, budget={}, politeness={})
     assert files.budget == {}
-    own = watching.add_watch(studio, "own", SHOP, every=DAY, budget={"pages": 7}, politeness={})
+    own = watch_settings.add_watch(studio, "own", SHOP, every=DAY, budget={"pages": 7}, politeness={})
     assert (own.budget["pages"], own.budget["images"]) == (7, 20_000)
 
 

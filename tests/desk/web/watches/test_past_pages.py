@@ -10,7 +10,7 @@ from desk.texts.cases import remarks_of
 from desk.texts.sentences import in_words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.crawls import revisits, watching
+from registry.crawls import revisits, watch_settings
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
 from tests.assets.rows import create_studio
 from workers.tasks.sync_runner import SyncRunner
@@ -101,6 +101,6 @@ def test_works_on_hold_show_a_reason(studio: Owner, reasons: list[str], expected
 
 def test_past_watch_has_no_schedule_and_cannot_be_started(studio: Owner) -> None:
     watch = add_past_watch(studio)
-    for action in (watching.resume, watching.pause, watching.start_now):
+    for action in (watch_settings.resume, watch_settings.pause, watch_settings.start_now):
         with pytest.raises(WrongUseError):
             action(watch)

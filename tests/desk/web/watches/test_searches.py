@@ -10,18 +10,18 @@ from django.test import Client
 from desk.texts.crawl_refusals import OUTCOMES, SPENT
 from desk.texts.numbers import counted
 from exhibit.clock import now
-from registry.crawls import watching
+from registry.crawls import watch_settings
 from registry.crawls.budgets import RUN
 from registry.crawls.search_keys import get_key
 from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
 from registry.services.services import Services
-from tests.assets.captured import ArchivedCapture, WebArchive
 from tests.assets.pages import message_levels, numbers_at
 from tests.assets.rows import owner
 from tests.assets.searches import KEY, add_market_mapping
 from tests.assets.site import Site, picture
 from tests.assets.site_browser import use_services
 from tests.assets.source import collapse_whitespace
+from tests.assets.web_archive_server import ArchivedCapture, WebArchive
 from tests.desk.web.watches.test_views import fields
 from workers.tasks.sync_runner import SyncRunner
 
@@ -132,8 +132,8 @@ def test_word_watch_stores_each_line_once(ann: Client) -> None:
 
 def test_run_shows_the_search_result(ann: Client, studio: Owner) -> None:
     source = [("search", "tineye")]
-    watch = watching.add_watch(studio, "t", source, every=watching.MAX_INTERVAL, budget={}, politeness={})
-    watching.start_now(watch)
+    watch = watch_settings.add_watch(studio, "t", source, every=watch_settings.MAX_INTERVAL, budget={}, politeness={})
+    watch_settings.start_now(watch)
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye: later.")
     page = collapse_whitespace(ann.get(address).content.decode())
@@ -176,7 +176,7 @@ def test_watch_cost_is_estimated_before_and_reported_after(ann: Client, studio: 
     text = collapse_whitespace(ann.get("/o/studio/watches/1/").content.decode())
     assert "0.12 USD" in text
     assert not numbers_at(text, "spent")
-    inquiry = watching.start_now(row).inquiries.get()
+    inquiry = watch_settings.start_now(row).inquiries.get()
     inquiry.charges.create(at=now(), millionths=10_000, currency="USD")
     stopped = {"spent": "0.04 USD", "limit": "0.05 USD", "left": 1}
     Inquiry.objects.update(state="done", outcome="money", stopped_at=stopped)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from registry.crawls import watching
+from registry.crawls import watch_settings
 from registry.models import Owner, Watch
 from tests.assets.pages import message_levels
 from tests.assets.site import Site
@@ -20,7 +20,7 @@ __all__ = ["ann", "shop", "site", "studio"]
 def test_pasted_url_is_added_to_a_watch(ann: Client, studio: Owner, inline: SyncRunner, site: Site) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     other = [("site", "http://other.example/")]
-    watching.add_watch(studio, "other", other, every=timedelta(days=1), budget={}, politeness={})
+    watch_settings.add_watch(studio, "other", other, every=timedelta(days=1), budget={}, politeness={})
     sources = "/o/studio/watches/1/sources/"
     assert ann.post(sources, {"address": "not a url"}).status_code == 422
     page = ann.post(sources, {"address": site.url("/")}).content.decode()
@@ -31,7 +31,7 @@ def test_pasted_url_is_added_to_a_watch(ann: Client, studio: Owner, inline: Sync
 
 def test_source_is_removed_and_the_last_one_is_kept(ann: Client, shop: Watch) -> None:
     news = ("feed", "http://news.example/feed.xml")
-    watching.change_sources(shop, add=[news], by="Ann")
+    watch_settings.change_sources(shop, add=[news], by="Ann")
     assert f"{ADDRESS}sources/" in ann.get(ADDRESS).content.decode()
     assert ann.get(f"{ADDRESS}sources/").content.decode().count('name="source"') == 2
     page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(SHOP[0])}, follow=True)
@@ -49,7 +49,7 @@ def test_forged_source_is_rejected(ann: Client, shop: Watch, source: str) -> Non
 
 def test_only_site_watches_have_sources(ann: Client, studio: Owner, shop: Watch) -> None:
     for number, source in enumerate((("folder", "/pictures"), ("search", "tineye")), start=2):
-        watching.add_watch(studio, f"watch {number}", [source], every=DAY, budget={}, politeness={})
+        watch_settings.add_watch(studio, f"watch {number}", [source], every=DAY, budget={}, politeness={})
         assert ann.get(f"/o/studio/watches/{number}/sources/").status_code == 404
         response = ann.post(f"/o/studio/watches/{number}/sources/remove", {"source": " ".join(source)})
         assert response.status_code == 404

@@ -10,7 +10,7 @@ from django.test import Client
 from desk.texts.crawl_refusals import end_in_words
 from exhibit.errors import WrongUseError
 from registry import scoped
-from registry.crawls import schedules, watching
+from registry.crawls import schedules, watch_settings
 from registry.models import Crawl, LogOpening, Owner, User, Watch
 from tests.assets.pages import has_test_id, message_levels, select
 from tests.assets.rows import owner, photograph, register
@@ -35,7 +35,7 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
 
 @pytest.fixture
 def shop(studio: Owner) -> Watch:
-    return watching.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
+    return watch_settings.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:
 def test_deleted_watch_is_gone_and_its_matches_are_kept(
     inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
 ) -> None:
-    crawl = watching.start_now(shop)
+    crawl = watch_settings.start_now(shop)
     assert "stay" in ann.get(f"{ADDRESS}delete").content.decode()
     ann.post(f"{ADDRESS}delete")
     assert ann.get(ADDRESS).status_code == 404
@@ -117,18 +117,18 @@ def test_deleted_watch_is_gone_and_its_matches_are_kept(
     assert ann.get(f"{ADDRESS}crawls/1/").status_code == 200
     assert not schedules.list_due_watches()
     assert read_log("watch removed")
-    second_watch = watching.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={})
+    second_watch = watch_settings.add_watch(studio, "shop", SHOP, every=DAY, budget={}, politeness={})
     assert second_watch.number == 2
     with pytest.raises(WrongUseError):
-        watching.start_now(shop)
+        watch_settings.start_now(shop)
 
 
 def test_watch_list_needs_constant_queries(
     ann: Client, studio: Owner, shop: Watch, django_assert_max_num_queries: object
 ) -> None:
     for number in range(2, 30):
-        watch = watching.add_watch(studio, f"shop {number}", SHOP, every=DAY, budget={}, politeness={})
-        watching.start_now(watch)
+        watch = watch_settings.add_watch(studio, f"shop {number}", SHOP, every=DAY, budget={}, politeness={})
+        watch_settings.start_now(watch)
     with django_assert_max_num_queries(20):  # type: ignore[operator]
         page = ann.get("/o/studio/watches/").content.decode()
     assert page.count(end_in_words("")) == 28

@@ -11,8 +11,8 @@ from exhibit.types import Decision
 from registry.bundles.sentences import ADAPTATION_NOTE
 from registry.matches.match import match_pictures
 from registry.models import Case, Owner
+from tests.assets.line_drawings import draw_scene
 from tests.assets.pages import has_test_id
-from tests.assets.redrawn import draw_scene
 from tests.assets.rows import register
 from tests.assets.site_browser import site
 from tests.assets.textured import encoded

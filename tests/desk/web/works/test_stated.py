@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from exhibit.digests import Digest
 from indexer.picture.features import extract
-from indexer.search.prints import MAX_FILE, StatedFile, StatedPicture
+from indexer.search.fingerprint_file import MAX_FILE, StatedFile, StatedPicture
 from registry.models import BlockedDigest, BytesState, Membership, Owner, Role, User, Work
 from tests.assets.pages import numbers_at, select
 from tests.assets.rows import owner, photograph

@@ -14,11 +14,11 @@ from django.utils.html import escape
 from PIL import Image
 from playwright.sync_api import expect
 
+from desk.access_classes import MAX_REQUEST
 from desk.cli.common.files import BESIDE_PICTURES, PICTURE_SUFFIXES
-from desk.doors import MAX_REQUEST
 from desk.texts.metadata_problems import describe_problems
 from desk.texts.numbers import counted
-from desk.texts.past import RELATIONS
+from desk.texts.past_searches import RELATIONS
 from desk.texts.uploads import OUTCOMES
 from registry.models import Membership, Owner, Role, Upload, UploadFile, User, Work
 from registry.works.ownership import PROBLEMS

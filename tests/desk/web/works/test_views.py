@@ -15,13 +15,13 @@ from exhibit.digests import Digest
 from exhibit.pictures.metadata import read_metadata
 from exhibit.types import DeclaredWork
 from indexer.picture.features import extract
-from indexer.search.prints import StatedPicture
+from indexer.search.fingerprint_file import StatedPicture
 from registry.cases import work_search as searching
 from registry.matches.identify import identify
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Picture, User, Work, WorkChange, WorkPicture
+from registry.works.fingerprint_registration import register_stated
 from registry.works.registration import NewWork, register_work, remove_work
-from registry.works.stated import register_stated
 from tests.assets.pages import has_test_id, message_levels
 from tests.assets.rows import claim_new_slice, encode_jpeg, owner, photograph, recompress, record_sightings, register
 from tests.assets.site_browser import PHONE, Site, site

@@ -17,7 +17,7 @@ from exhibit.entries import Entry, EntryType
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from tests.assets.counted import log_of
+from tests.assets.error_counts import log_of
 from tests.assets.local_witness import NAME, LocalWitness, running_witness
 from tests.assets.partners import new_signer
 

@@ -18,8 +18,8 @@ from evidence.formats.codec import FormatError
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
 from tests.assets.sealed_blocks import ADDRESSES, STATES, add_ledger, ledger
-from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import write_zip
+from tests.assets.timestamp_kinds import bundle_of
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ import pytest
 
 from evidence.development.authority import Authority, run_authority
 from exhibit.ports import Receipt
-from tests.assets.stamping import DIGEST, anchor_to
+from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from exhibit.clock import now
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.stamping import DATA, DIGEST, anchor_to
+from tests.assets.timestamp_authorities import DATA, DIGEST, anchor_to
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 

@@ -17,7 +17,7 @@ from evidence.development.authority import Authority
 from evidence.formats.errors import UntrustedIssuerError
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
-from tests.assets.stamping import DIGEST, anchor_to
+from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 
 def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authority, receipt: Receipt) -> None:

@@ -13,7 +13,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Receipt
 from tests.assets.ots import SESSION
-from tests.assets.stamping import DIGEST
+from tests.assets.timestamp_authorities import DIGEST
 
 
 @pytest.fixture

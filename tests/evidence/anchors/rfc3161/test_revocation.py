@@ -16,7 +16,7 @@ from evidence.development.authority import Authority
 from evidence.development.certificates import Holder
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
-from tests.assets.stamping import DIGEST, anchor_to
+from tests.assets.timestamp_authorities import DIGEST, anchor_to
 
 DAY = timedelta(days=1)
 

@@ -9,17 +9,17 @@ import pytest
 
 from evidence.verdict.trust import Trust
 from evidence.verify.verifier import Verifier
-from tests.assets import receipt_kinds, stamp_table
-from tests.assets.stamp_forge import MOMENT
-from tests.assets.stamp_kinds import GOOD, MANIFEST_PATH, StampKind, base_files, bundle_of, pem, split_kinds
+from tests.assets import receipt_kinds, timestamp_table
 from tests.assets.tampering import write_zip
+from tests.assets.timestamp_forge import MOMENT
+from tests.assets.timestamp_kinds import GOOD, MANIFEST_PATH, StampKind, base_files, bundle_of, pem, split_kinds
 
 OPENSSL = shutil.which("openssl")
 
 
 @pytest.fixture(scope="module")
 def timestamp_kinds() -> list[StampKind]:
-    return [*stamp_table.kinds(), *receipt_kinds.kinds()]
+    return [*timestamp_table.kinds(), *receipt_kinds.kinds()]
 
 
 def bundles(kinds: list[StampKind], folder: Path) -> Iterator[tuple[Path, Trust]]:

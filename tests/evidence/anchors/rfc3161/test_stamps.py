@@ -16,7 +16,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.ports import Receipt
-from tests.assets.stamping import DATA, DIGEST
+from tests.assets.timestamp_authorities import DATA, DIGEST
 from tests.evidence.anchors.rfc3161.test_anchor import needs_openssl
 
 

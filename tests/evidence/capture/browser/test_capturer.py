@@ -22,7 +22,7 @@ if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
 from evidence.capture.browser.capturer import BrowserCapturer
-from evidence.capture.plain import HttpCapturer
+from evidence.capture.http_capturer import HttpCapturer
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.network.guard import Guard

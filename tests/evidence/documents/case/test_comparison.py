@@ -12,7 +12,7 @@ from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.comparison.calibration import calibrated, likelihood_ratio
-from exhibit.comparison.confidence import upper_bound
+from exhibit.comparison.rate_bounds import upper_bound
 from exhibit.types import Decision
 from registry.bundles.sentences import measurement_sentences
 from tests.assets.bundles import CALIBRATION

@@ -6,8 +6,8 @@ import pytest
 
 from evidence.documents.papers.rendering import render_paper
 from tests.assets.documents_sample import phrase
-from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
+from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.papers.test_rendering import document_text
 
 DECLARATION = (

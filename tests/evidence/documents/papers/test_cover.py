@@ -13,8 +13,8 @@ from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import PartyFacts
 from exhibit.digests import Digest
 from tests.assets.documents_sample import part, phrase, sample_case, sample_pictures, sample_witnesses
-from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
+from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.phrases.test_wording import shown_languages
 from tests.evidence.documents.sheets.test_deposit import read_codes
 

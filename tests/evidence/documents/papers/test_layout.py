@@ -8,7 +8,7 @@ import pytest
 
 from evidence.documents.papers.rendering import PAPERS
 from evidence.documents.phrases import load_phrases
-from tests.assets.papers_sample import sealed_sample
+from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.papers.test_rendering import document_bytes, document_text
 
 FOLLOWS = {"Place", "Date", "Name", "Signature", "Not", "Case", "Executed", "Annex:"}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
 from tests.assets.documents_sample import part, phrase
-from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
+from tests.assets.sealed_sample import sealed_sample
 
 
 def test_it_counts_the_places_with_words_of_others_and_decides_nothing() -> None:

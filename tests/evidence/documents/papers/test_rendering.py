@@ -14,8 +14,8 @@ from evidence.facts.case import LANGUAGES
 from exhibit.errors import ServiceMissingError, WrongUseError
 from tests.assets.documents_sample import part, phrase
 from tests.assets.fonts import only_embedded_fonts
-from tests.assets.papers_sample import sealed_sample
 from tests.assets.pdf_text import text_of
+from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.phrases.test_wording import FORBIDDEN
 
 LANGUAGES_SHOWN = list(LANGUAGES) if installed_fonts().chinese else ["en"]

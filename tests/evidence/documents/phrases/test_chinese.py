@@ -10,24 +10,24 @@ import pypdf
 import pytest
 
 from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
-from evidence.capture.browser.seen import USE_SENTENCES, USES_URL
-from evidence.capture.plain import METHOD
+from evidence.capture.browser.observation import USE_SENTENCES, USES_URL
+from evidence.capture.http_capturer import METHOD
 from evidence.capture.visitor import OBSTACLES
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
-from evidence.facts.backing import BACKINGS
 from evidence.facts.case import CaseFacts, PartyFacts
+from evidence.facts.field_origins import BACKINGS
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
 from registry.cases.licence_check import Gap, Obstacle
 from tests import CHECKOUT
 from tests.assets.chinese import find_english, find_half_width
 from tests.assets.documents_sample import part, sample_case, sample_pictures, sample_report
-from tests.assets.papers_sample import NETWORK, sealed_sample
 from tests.assets.reports import render_report_pdf
+from tests.assets.sealed_sample import NETWORK, sealed_sample
 from tests.evidence.documents.case.test_comparison import with_probability
 from tools import messages
 

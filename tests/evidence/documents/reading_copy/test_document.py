@@ -21,7 +21,7 @@ from evidence.formats.pdf_content import PdfContent, inspect_pdf
 from exhibit.digests import Digest
 from tests.assets.chinese import find_english
 from tests.assets.documents_sample import NOON, part, phrase, sample_case, sample_pictures
-from tests.assets.papers_sample import sealed_sample
+from tests.assets.sealed_sample import sealed_sample
 from tests.evidence.documents.phrases.test_chinese import NAMES_KEPT, in_chinese
 from tests.evidence.formats.test_pdf_content import pdf_with
 from tests.evidence.formats.test_pdf_pages import hostile_pdf

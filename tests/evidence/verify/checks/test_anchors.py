@@ -23,7 +23,7 @@ from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import Scene, reseal
 from tests.assets.partners import new_signer
-from tests.assets.witnesses import add_cosignature, request_ledger_entry, request_timestamps
+from tests.assets.timestamp_services import add_cosignature, request_ledger_entry, request_timestamps
 
 
 def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:

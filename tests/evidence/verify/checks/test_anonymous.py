@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evidence.capture.plain import PAGE_ACCEPT
+from evidence.capture.http_capturer import PAGE_ACCEPT
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import Record, Response
 from evidence.verdict.result import State, Verdict
@@ -18,8 +18,8 @@ from evidence.verify.checks.exchanges import Answer, Recording, Request
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import CAPTURED, PAGE, Scene
-from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forge_bundle
 from tests.assets.resealing import Facts
 from tests.assets.tampering import read_files, write_zip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene
-from tests.assets.judged import FORGED
+from tests.assets.forged_evidence import FORGED
 from tests.assets.resealing import seal_lie
 from tests.assets.tampering import read_files, write_zip
 

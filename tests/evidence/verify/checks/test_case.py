@@ -15,9 +15,9 @@ from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
+from tests.assets.animated_copies import animated_copy, exif_rotated_copy
 from tests.assets.bundles import CALIBRATION, Scene, append_entry, make_scene, reseal
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.moving import animated_copy, exif_rotated_copy
 from tests.evidence.verify.test_tampering import failures
 
 

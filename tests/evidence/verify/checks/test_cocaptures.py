@@ -14,10 +14,10 @@ from evidence.verify.checks import cocaptures
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import make_scene
-from tests.assets.cocaptures import CHECK, LIES, WHOLE, ConfirmedBundle, confirm_capture
+from tests.assets.confirmed_captures import CHECK, LIES, WHOLE, ConfirmedBundle, confirm_capture
 from tests.assets.resealing import seal_lie
+from tests.assets.save_page_server import CHECK as ARCHIVE_CHECK, RECORDS
 from tests.assets.tampering import write_zip
-from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, RECORDS
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from evidence.facts.elsewhere import Capture, is_capture_of
+from evidence.facts.archive_answers import Capture, is_capture_of
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
+from tests.assets.bundle_changes import Files
 from tests.assets.bundles import make_scene
-from tests.assets.changes import Files
+from tests.assets.complete_case import ANSWERS_FILE, whole_case
 from tests.assets.resealing import seal_lie
 from tests.assets.tampering import read_files, write_zip
-from tests.assets.whole_case import ANSWERS_FILE, whole_case
 
 CHECK = "elsewhere:01-1"
 Record = dict[str, Any]

@@ -17,7 +17,7 @@ from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from tests.assets.bundles import Scene, append_entry, encode_picture, found_bytes, reseal, textured_picture
 from tests.assets.corpus.deceit import Invention, forge_bundle
-from tests.assets.judged import FORGED
+from tests.assets.forged_evidence import FORGED
 from tests.assets.resealing import Facts, seal_lie
 from tests.assets.tampering import read_files, write_zip
 

@@ -14,7 +14,7 @@ from tests.assets.bundles import (
     Scene,
     reseal,
 )
-from tests.assets.witnesses import LABEL, request_timestamps
+from tests.assets.timestamp_services import LABEL, request_timestamps
 from tests.evidence.verify.test_forgeries import DAY, HOUR, states
 
 

@@ -21,7 +21,7 @@ from exhibit.comparison.calibration import FIGURES, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests import CHECKOUT
-from tests.assets import verifier_inside
+from tests.assets import verifier_in_process
 from tests.assets.bundles import CALIBRATION, Scene, reseal
 
 NAME = "probability:01"
@@ -125,7 +125,7 @@ def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path
 
 def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
     again = reseal(scene, with_verification(scene.facts, probability=0.9999))
-    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert code == 1
     assert "FAILED       probability: match 1" in output
     assert "passed       manifest" in output
@@ -133,7 +133,7 @@ def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path
 
 def test_the_verifier_inside_misses_a_calibration_that_a_probability_needs(scene: Scene, tmp_path: Path) -> None:
     again = reseal(scene, replace(scene.facts, calibrations=()))
-    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: match 1 " in output) == (1, True)
 
 
@@ -141,19 +141,19 @@ def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Sce
     calibration = scene.facts.calibrations[0]
     smaller = replace(calibration, certain=replace(calibration.certain, at_most_in_a_million=1))
     again = reseal(scene, replace(scene.facts, calibrations=(smaller,)))
-    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: the " in output) == (1, True)
 
 
 def test_the_verifier_inside_knows_which_figures_no_calibration_measures(scene: Scene, tmp_path: Path) -> None:
     again = reseal(scene, with_verification(scene.facts, reasons=("page",)))
-    code, output = verifier_inside.run_verifier(again.write(tmp_path / "bundle.zip"))
+    code, output = verifier_in_process.run_verifier(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: a calibration" in output) == (1, True)
 
 
 def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
-    code, output = verifier_inside.run_verifier(scene.write(tmp_path / "bundle.zip", proofs))
+    code, output = verifier_in_process.run_verifier(scene.write(tmp_path / "bundle.zip", proofs))
     assert (code, "calibration is withheld" in output) == (0, True)
 
 

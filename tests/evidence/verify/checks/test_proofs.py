@@ -15,7 +15,7 @@ from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from tests.assets.bundles import OWNER, Scene, make_scene
 from tests.assets.tampering import pack_otherwise, read_files, update_bag, write_zip
-from tests.assets.witnesses import LABEL
+from tests.assets.timestamp_services import LABEL
 from tests.evidence.verify.test_tampering import failures
 
 

@@ -1,0 +1,106 @@
+"""Requests of contributors for leases, deliveries of results, and signed accounts.
+
+Accounts are signed with the log's key, so that third parties can verify them.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from evidence.keys.ed25519 import is_sound_point, is_valid_signature
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.types import Json
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
+from registry.db.claimable import StepState
+from registry.edge import contributors, leases
+from registry.edge.accounts import FORMAT
+from registry.edge.measurements import PIPELINE_VERSION, SIGNATURE_PREFIX, SPACE, Measurements
+from registry.edge.models import Contributor, EdgeResult
+from registry.fingerprints.ports import get_descriptors
+from registry.log.local_log import get_log
+from registry.services.disk import disk_is_full
+from registry.services.services import Services
+
+SIGNATURE_FORMAT = re.compile("[0-9a-f]{128}")
+
+
+def assign_lease(
+    services: Services, contributor: Contributor, public_key: bytes, pipeline: str
+) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
+    """Return a contributor's next slice, its URLs and the time limit in seconds; ``None`` if it has to wait.
+
+    The contributor's key is recorded on the first request.
+
+    Raises:
+        ConflictError: This installation measures pictures with another version or network.
+        WrongUseError: The public key is invalid.
+    """
+    if pipeline != PIPELINE_VERSION or get_descriptors(services).serving.space != SPACE:
+        hint = "Both sides need the same version of Exhibit, and the network that comes with it."
+        raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
+    if not is_sound_point(public_key):
+        raise WrongUseError("This is no Ed25519 public key.")
+    contributors.enrol(contributor, public_key)
+    leased = None if disk_is_full(services) else leases.lease(contributor)
+    if leased is None:
+        return None
+    row, targets = leased
+    until = (row.claimed_at or now()) + services.stale_after
+    return row, targets, max(1, int((until - now()).total_seconds()))
+
+
+def receive_results(
+    services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str
+) -> int:
+    """Store the results of a lease from a signed request body; return the number of pictures among them.
+
+    Raises:
+        RefusedError: The signature is invalid.
+        NotFoundError: The contributor has no such lease.
+        WrongUseError: The results are impossible, which counts against the contributor.
+    """
+    signed = bytes.fromhex(signature) if SIGNATURE_FORMAT.fullmatch(signature) else b""
+    if not is_valid_signature(bytes(contributor.public_key or b""), signed, SIGNATURE_PREFIX + body):
+        raise RefusedError("The signature isn't that of this contributor's key.", reason="signature")
+    try:
+        rows = [_row(contributor, result) for result in delivery["results"]]
+        share = services.config.edge_recheck_share
+        crawl, received_ids = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
+    except WrongUseError:
+        with transaction.atomic():
+            leases.record_verifications(contributors.lock_contributor(contributor), wrong=1)
+        raise
+    services.enqueue(EdgeResult, received_ids)
+    services.enqueue(Crawl, [crawl])
+    return len(received_ids)
+
+
+def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
+    row = EdgeResult(contributor=contributor, target_id=result["target"])
+    if result["sha256"]:
+        row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
+        Measurements.from_bytes(row.hashes, row.vectors)
+        row.digest = Digest.from_hex(result["sha256"])
+    return row
+
+
+def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
+    """Return a signed account of contributors' (by primary key) work; the signature covers the canonical JSON.
+
+    For each contributor, the number of completed slices is added; 0 if its results were dropped.
+    """
+    log = get_log(services)
+    rows = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
+    account = {"format": FORMAT, "contributors": rows, "at": rfc3339(now()), "key": log.vkey()}
+    return account | {"signature": log.sign(canonical(account)).hex()}
+
+
+def _slices(contributor: int) -> int:
+    if EdgeResult.objects.filter(contributor=contributor, outcome=EdgeResult.Outcome.DROPPED).exists():
+        return 0
+    return CrawlSlice.objects.filter(contributor=contributor, state=StepState.DONE).count()

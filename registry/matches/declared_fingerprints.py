@@ -1,0 +1,130 @@
+"""Matches of fingerprints declared without a picture: a few pictures for each work, for manual review only.
+
+Vectors that match too many pictures are no longer searched, because they would match anything.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count
+
+from exhibit.types import Hit, Space, Verification
+from indexer.picture.features import Features
+from indexer.picture.spaces import PHASH
+from indexer.search.candidates import query_index
+from indexer.search.fingerprint_file import (
+    DESCRIPTOR_WITHIN,
+    HASH_WITHIN,
+    estimate_all_orientations,
+    match_fingerprints,
+)
+from registry.db import steps
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import FingerprintRow
+from registry.fingerprints.ports import get_descriptors, get_indexes
+from registry.matches import match_storage
+from registry.matches.models import Match
+from registry.pictures.models import Picture
+from registry.services.services import Services
+from registry.works.models import WorkPicture
+
+MAX_MATCHES = 200
+"""Maximum number of pictures that a work's fingerprints may match in total."""
+MAX_NEAREST = 20
+"""Number of works per hash and descriptor of a found picture."""
+Pairs = list[tuple[int, int, Verification]]
+
+
+def match_declared_fingerprints(services: Services, measured_pictures: Sequence[tuple[Picture, Features]]) -> Pairs:
+    """Match found pictures with declared fingerprints: (placeholder of the registered picture, found, verification).
+
+    Plain pictures, which all look alike, are skipped. The pictures' own vectors must have been committed.
+    """
+    get_indexes(services).refresh(Collection.PRINTS)
+    hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
+    comparable = [(row, features) for row, features in measured_pictures if len(hashes) and not features.is_icon]
+    hash_hits = query_index(hashes, [features.hash_variants for _, features in comparable], MAX_NEAREST, HASH_WITHIN)
+    vectors_of = [np.stack(list(features.embeddings.values())) for _, features in comparable]
+    descriptor_hits = query_index(described, vectors_of, MAX_NEAREST, DESCRIPTOR_WITHIN)
+    pairs: Pairs = []
+    for (row, features), by_hash, by_descriptor in zip(comparable, hash_hits, descriptor_hits, strict=True):
+        if any((*by_hash, *by_descriptor)) and not features.plain_reasons:
+            hit_pictures = _resolve_hits(services, Collection.PRINTS, by_hash, by_descriptor)
+            same_file = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
+            same_picture = same_file.values_list("picture", flat=True).first()
+            pairs += [
+                (work, row.pk, verification)
+                for work, verification in match_fingerprints(*hit_pictures, same_picture).items()
+            ]
+    return _drop_unspecific(pairs)
+
+
+def search_past(services: Services, row: WorkPicture) -> None:
+    """Search previously seen pictures by a work's declared fingerprints, once.
+
+    The index of pictures must be current.
+    """
+    stored = FingerprintRow.objects.filter(picture=row.picture_id)
+    codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
+    serving: Space = get_descriptors(services).serving.space
+    stored_vectors = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
+    hashes, described = (get_indexes(services).of(Collection.PICTURES, space) for space in get_indexes(services).spaces)
+    hash_hits = hashes.search(estimate_all_orientations(codes), k=MAX_MATCHES + 1, within=HASH_WITHIN)
+    vector = np.array(
+        [np.frombuffer(bytes(stored_vector), "<f4") for stored_vector in stored_vectors], np.float32
+    ).reshape(-1, serving.width)
+    descriptor_hits = described.search(vector, k=MAX_MATCHES + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
+    same_picture = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
+    verifications = match_fingerprints(
+        *_resolve_hits(services, Collection.PICTURES, hash_hits, descriptor_hits), same_picture
+    )
+    with transaction.atomic():
+        match_storage.lock_pictures(verifications)
+        match_storage.store_matches(
+            _drop_unspecific(
+                [(row.picture_id, picture, verification) for picture, verification in verifications.items()]
+            )
+        )
+        match_storage.matches_stored.send(None, services=services, registered=[row.picture_id])
+        row.refresh_from_db(fields=["progress"])
+        row.progress = {**row.progress, "alike": len(verifications), "compared": len(verifications)}
+        WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
+        steps.finish(WorkPicture, [row.pk])
+
+
+def _drop_unspecific(pairs: Pairs) -> Pairs:
+    """Return the pairs of works with few enough matches; other works are removed from the search."""
+    stored_counts = dict(
+        Match.objects.filter(registered__in={work for work, _, _ in pairs})
+        .exclude(found__in={new_pictures for _, new_pictures, _ in pairs})  # these are compared again
+        .values_list("registered")
+        .annotate(Count("pk"))
+    )
+    new_pictures: Mapping[int, list[int]] = defaultdict(list)
+    for work, picture, _ in pairs:
+        new_pictures[work].append(picture)
+    unspecific = {
+        work for work, pictures in new_pictures.items() if len(pictures) + stored_counts.get(work, 0) > MAX_MATCHES
+    }
+    if unspecific:
+        with transaction.atomic():
+            vectors.remove_from(Collection.PRINTS, sorted(unspecific))
+            for row in WorkPicture.objects.select_for_update(no_key=True).filter(picture__in=unspecific).order_by("pk"):
+                WorkPicture.objects.filter(pk=row.pk).update(progress={**row.progress, "stopped": MAX_MATCHES})
+    return [pair for pair in pairs if pair[0] not in unspecific]
+
+
+def _resolve_hits(
+    services: Services, collection: Collection, hash_hits: Iterable[list[Hit]], descriptor_hits: Iterable[list[Hit]]
+) -> tuple[dict[int, int], set[int]]:
+    """Return the pictures of hits: by hash, with the smallest distance in bits for each, and by descriptor."""
+    hashes, described = get_indexes(services).spaces
+    by_hash = sorted(chain(*hash_hits), key=lambda hit: -hit.distance)
+    hit_numbers = {hit.number for hit in chain(*descriptor_hits)}
+    pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})
+    bits = {pictures[hit.number]: round(hit.distance) for hit in by_hash if hit.number in pictures}
+    return bits, set(vectors.pictures_of(collection, described, hit_numbers).values())

@@ -1,0 +1,28 @@
+"""Test the progress of the search in past sightings, and the relations between works."""
+
+from desk.texts.past_searches import RELATIONS, relation_in_words, search_in_words
+from exhibit.types import Relation
+from registry.models import Work
+from registry.works.relations import WHOLE, Related
+from tests.assets.pages import numbers_in
+
+
+def test_progress_of_a_past_search_is_described() -> None:
+    searches: list[tuple[dict[str, object], list[str]]] = [
+        ({"state": "todo"}, []),
+        ({"state": "failed"}, []),
+        ({"state": "done", "alike": 0}, []),
+        ({"state": "todo", "alike": 1200, "compared": 7}, ["1200", "7"]),
+        ({"state": "todo", "alike": 1200, "compared": 7, "at_once": 7}, ["1200", "7"]),
+        ({"state": "doing", "alike": 1200, "compared": 57, "at_once": 7}, ["1200", "57"]),
+        ({"state": "failed", "alike": 2}, ["2", "0"]),
+        ({"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1}, ["3", "2", "1", "1"]),
+    ]
+    messages = [search_in_words(search) for search, _ in searches]
+    assert [numbers_in(message) for message in messages] == [numbers for _, numbers in searches]
+    assert len(set(messages)) == len(messages)
+
+
+def test_relation_to_another_work_has_a_sentence_for_each_kind() -> None:
+    assert set(RELATIONS) == {*Relation, WHOLE}
+    assert relation_in_words(Related(Work(), WHOLE, 1.0)) == str(RELATIONS[WHOLE])

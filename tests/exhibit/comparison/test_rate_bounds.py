@@ -1,0 +1,146 @@
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from exhibit.comparison.rate_bounds import (
+    SLOPES,
+    evidence_against,
+    interval_at_any_time,
+    odds_words,
+    per_million,
+    upper_bound,
+    upper_bound_at_any_time,
+)
+
+ALPHA = 0.05
+
+
+@pytest.mark.parametrize(
+    ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661), (5000, 4_000_000)]
+)
+def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) -> None:
+    expected = betaincinv(failures + 1, trials - failures, 0.95)
+    assert upper_bound(failures, trials) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million() -> None:
+    assert per_million(upper_bound(0, 4661)) == 643
+
+
+@pytest.mark.parametrize(
+    ("odds", "words"),
+    [
+        (1, "1 : 1"),
+        (1.57, "1.5 : 1"),
+        (9.99, "9.9 : 1"),
+        (10, "10 : 1"),
+        (809, "800 : 1"),
+        (899, "890 : 1"),
+        (1000, "1,000 : 1"),
+        (1001, "> 1,000 : 1"),
+        (1 / 1001, "< 1 : 1,000"),
+        (1 / 240, "1 : 240"),
+        (1 / 241, "1 : 250"),
+        (1 / 1.5, "1 : 1.5"),
+        (1e12, "> 1,000 : 1"),
+        (1e-12, "< 1 : 1,000"),
+    ],
+)
+def test_odds_are_said_with_two_digits_and_never_for_more_than_was_measured(odds: float, words: str) -> None:
+    assert odds_words(math.log(odds)) == words
+
+
+def test_without_trials_and_with_failures_alone_nothing_is_excluded() -> None:
+    assert upper_bound(0, 0) == upper_bound(3, 3) == 1.0
+    assert interval_at_any_time(0, 0) == (0.0, 1.0)
+    assert interval_at_any_time(5, 5)[1] == 1.0
+    assert interval_at_any_time(0, 5)[0] == 0.0
+    with pytest.raises(ValueError, match="can't have failed"):
+        upper_bound(4, 3)
+
+
+def test_the_martingale_is_the_ratio_of_a_mixture_to_the_rate() -> None:
+    rates = (np.arange(200_000) + 0.5) / 200_000
+    for failures, trials in ((0, 4), (2, 9), (30, 60)):
+        density = 1 / (math.pi * np.sqrt(rates * (1 - rates)))
+        mixture = np.mean(density * rates**failures * (1 - rates) ** (trials - failures))
+        expected = math.log(mixture / (0.3**failures * 0.7 ** (trials - failures)))
+        assert evidence_against(0.3, failures, trials) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_ends_of_the_interval_are_where_the_evidence_reaches_the_limit() -> None:
+    low, high = interval_at_any_time(9, 120)
+    assert 0 < low < 9 / 120 < high < 1
+    assert evidence_against(low, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+    assert evidence_against(high, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.05, 0.4])
+def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rate: float) -> None:
+    random = np.random.default_rng(7)
+    runs, length = 4000, 1000
+    failed = (random.random((runs, length)) < rate).cumsum(axis=1)
+    least, most = _unrefuted_range(rate, length)
+    misled = ((failed < least) | (failed > most)).any(axis=1).mean()
+    assert 0 < misled <= ALPHA
+
+
+@pytest.mark.long
+def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -> None:
+    random = np.random.default_rng(7)
+    failed = (random.random((200, 300)) < 0.2).cumsum(axis=1)
+    looks = range(25, 301, 25)
+    bounds = {(k, n): upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
+    misled = sum(any(bounds[int(run[n - 1]), n] < 0.2 for n in looks) for run in failed)
+    assert misled / 200 > ALPHA
+
+
+@pytest.mark.parametrize(("failures", "trials"), [(0, 100), (0, 4653), (3, 4653), (29, 4653), (300, 30_000)])
+def test_the_bound_at_any_time_is_where_the_mean_over_the_slopes_is_20(failures: int, trials: int) -> None:
+    rate = upper_bound_at_any_time(failures, trials)
+    terms = [math.exp(-s * failures) / (1 - rate * (1 - math.exp(-s))) ** trials for s in SLOPES]
+    assert sum(terms) / len(SLOPES) == pytest.approx(20, rel=1e-6)
+    assert upper_bound(failures, trials) < rate < interval_at_any_time(failures, trials)[1]
+
+
+def test_without_trials_and_with_failures_alone_the_bound_at_any_time_excludes_nothing() -> None:
+    assert upper_bound_at_any_time(0, 0) == upper_bound_at_any_time(9, 9) == 1.0
+    assert upper_bound_at_any_time(0, 1) == 1.0
+
+
+@pytest.mark.parametrize("rates", [(0.02,), (0.0, 0.06), (0.06, 0.0), (0.001, 0.2, 0.01)])
+def test_whoever_adds_installations_of_other_rates_and_looks_after_each_photograph_is_misled_no_more_often(
+    rates: tuple[float, ...],
+) -> None:
+    random = np.random.default_rng(7)
+    length = 600
+    true = np.repeat(rates, length // len(rates))
+    failed = (random.random((4000, length)) < true).cumsum(axis=1)
+    mean = true.cumsum() / np.arange(1, length + 1)
+    least, low = np.zeros(length, np.int64), 0
+    for n in range(1, length + 1):
+        low = max(low - 1, 0)
+        while upper_bound_at_any_time(low, n) < mean[n - 1]:
+            low += 1
+        while low and upper_bound_at_any_time(low - 1, n) >= mean[n - 1]:
+            low -= 1
+        least[n - 1] = low
+    assert (failed < least).any(axis=1).mean() <= ALPHA
+    assert least.max() > 0
+
+
+def _unrefuted_range(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, after each trial, the smallest and largest number of failures that do not refute the rate."""
+    limit = math.log(1 / ALPHA)
+    least, most = np.zeros(length, np.int64), np.zeros(length, np.int64)
+    low = high = 0
+    for n in range(1, length + 1):
+        while evidence_against(rate, low, n) >= limit:
+            low += 1
+        while high < n and evidence_against(rate, high + 1, n) < limit:
+            high += 1
+        least[n - 1], most[n - 1] = low, high
+    return least, most

@@ -1,0 +1,151 @@
+"""Test fingerprint files: what they contain, and every kind of invalid statement."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exhibit.errors import RefusedError
+from exhibit.types import Decision, Json
+from indexer.layout.orientation import ORIENTATIONS
+from indexer.picture.features import extract
+from indexer.picture.perceptual_hash import compute_orientation_hashes, estimate_orientation_hashes, shrink
+from indexer.search.fingerprint_file import (
+    MAX_FILE,
+    MAX_WORKS,
+    PRINTS,
+    StatedFile,
+    StatedPicture,
+    match_fingerprints,
+    parse_fingerprint_file,
+)
+from tests.assets.rows import encode_jpeg, photograph
+
+DATA = photograph(1)
+
+
+def stated_picture() -> StatedPicture:
+    return StatedPicture.from_features("harbour.jpg", len(DATA), extract(DATA))
+
+
+def file_with(**changes: Json) -> bytes:
+    """Return a file of one image, with some of its values changed."""
+    plain = json.loads(StatedFile(works=(stated_picture(),)).model_dump_json())
+    plain["works"][0] |= changes
+    return json.dumps(plain).encode()
+
+
+def test_a_written_file_is_read_back_unchanged() -> None:
+    assert parse_fingerprint_file(file_with()) == (stated_picture(),)
+    features = extract(DATA)
+    assert stated_picture().whole == features.hashes["whole"].hex()
+    vectors = {
+        (fingerprint.space, fingerprint.part): fingerprint.vector
+        for fingerprint in stated_picture().fingerprints(features.digest)
+    }
+    assert np.allclose(np.frombuffer(vectors["descriptor@1", "whole"], "<f4"), features.embeddings["whole"])
+
+
+def floats(values: object) -> str:
+    return np.asarray(values, "<f4").tobytes().hex()
+
+
+UNIT = np.zeros(256)
+UNIT[0] = 1.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"whole": "00" * 32},
+        {"whole": "ff" * 32},
+        {"whole": "ff" * 13 + "00" * 19},  # 104 bits, as of a flat image
+        {"whole": "ff" * 17 + "00" * 15},  # 136
+        {"whole": "ff" * 15 + "00" * 16},  # too short
+        {"trimmed": "00" * 32},
+        {"descriptor": floats(UNIT * 0)},
+        {"descriptor": floats(UNIT * 1.01)},
+        {"descriptor": floats([np.nan, *UNIT[1:]])},
+        {"descriptor": floats([np.inf, *UNIT[1:]])},
+        {"descriptor": floats(UNIT[:255])},
+        {"descriptor": floats([*UNIT, 0])},
+        {"descriptor": floats([3e38] * 256)},
+        {"digest": "AB" * 32},
+        {"digest": "ab" * 31},
+        {"bytes": 0},
+        {"bytes": -1},
+        {"bytes": 1 << 41},
+        {"bytes": True},
+        {"width": 0},
+        {"height": 1 << 30},
+        {"type": "<b>"},
+        {"file": "n" * 301},
+        {"pixels": "AAAA"},
+    ],
+    ids=lambda wrong: f"{next(iter(wrong))}-{str(next(iter(wrong.values())))[:8]}",
+)
+def test_nonsense_is_refused_with_what_to_do(wrong: dict[str, Json]) -> None:
+    with pytest.raises(RefusedError, match=f"{next(iter(wrong))}") as refused:
+        parse_fingerprint_file(file_with(**wrong))
+    assert refused.value.reason == "fingerprints"
+    assert "exhibit fingerprint" in str(refused.value.hint)
+
+
+def test_what_half_the_bits_and_length_one_make_is_taken() -> None:
+    assert parse_fingerprint_file(file_with(whole="ff" * 16 + "00" * 16, descriptor=floats(UNIT)))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"works": []}', b"[" * 100_000, DATA])
+def test_what_is_no_such_file_is_refused(data: bytes) -> None:
+    with pytest.raises(RefusedError, match="aren't fingerprints"):
+        parse_fingerprint_file(data)
+
+
+def test_another_version_is_refused_with_what_to_do() -> None:
+    other = file_with().replace(PRINTS.encode(), b"prints-0")
+    with pytest.raises(RefusedError, match=r"prints-0.*prints-1") as refused:
+        parse_fingerprint_file(other)
+    assert "exhibit fingerprint" in str(refused.value.hint)
+
+
+def test_a_file_has_so_many_bytes_and_works_at_most() -> None:
+    with pytest.raises(RefusedError, match="more than") as refused:
+        parse_fingerprint_file(b" " * (MAX_FILE + 1))
+    assert refused.value.reason == "too-many-bytes"
+    plain = json.loads(file_with())
+    plain["works"] *= MAX_WORKS + 1
+    with pytest.raises(RefusedError, match=r"works: .* at most"):
+        parse_fingerprint_file(json.dumps(plain).encode())
+
+
+@pytest.mark.parametrize(
+    "picture", [Image.new("RGB", (320, 240), (90, 90, 90)), Image.linear_gradient("L"), Image.new("RGB", (30, 30))]
+)
+def test_a_picture_with_too_little_information_is_refused(picture: Image.Image) -> None:
+    data = encode_jpeg(picture.convert("RGB"))
+    with pytest.raises(RefusedError) as refused:
+        StatedPicture.from_features("flat.jpg", len(data), extract(data))
+    assert refused.value.reason == "low-information"
+    assert refused.value.hint
+
+
+def test_turned_hashes_are_nearly_those_of_turned_pictures() -> None:
+    for seed in range(3):
+        own = compute_orientation_hashes(shrink(Image.open(io.BytesIO(photograph(seed))).convert("L")))
+        apart = np.unpackbits(estimate_orientation_hashes(own[0]) ^ own, axis=1).sum(axis=1)
+        assert len(apart) == len(ORIENTATIONS)
+        assert apart.max() <= 24
+        assert np.unpackbits(own[0] ^ own[1]).sum() > 60  # and they differ from the upright one
+
+
+def test_what_fingerprints_say_is_for_review_without_a_probability() -> None:
+    results = match_fingerprints({7: 12}, [8, 7], identical=8)
+    assert {other: (verification.hamming, verification.reasons) for other, verification in results.items()} == {
+        7: (12, ("prints",)),
+        8: (256, ("prints", "same-bytes")),
+    }
+    assert {
+        (verification.decision, verification.probability, verification.pipeline) for verification in results.values()
+    } == {(Decision.REVIEW, None, PRINTS)}

@@ -1,0 +1,88 @@
+"""Test what a new work searches past sightings with, and the order in which it examines the results."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo.pictures import textured
+from exhibit.pictures.decode import Limits
+from exhibit.types import Metric, Space
+from indexer.layout.orientation import ORIENTATIONS
+from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor
+from indexer.picture.features import extract
+from indexer.picture.perceptual_hash import compute_orientation_hashes, shrink
+from indexer.picture.spaces import DESCRIPTOR, PHASH
+from indexer.search.seen_pictures import WorkQueries, create_work_queries, orient, search_seen_pictures
+from tests.assets.brute_force import BruteForceIndex
+from tests.assets.rows import encode_jpeg
+from tests.assets.textured import collage_with
+
+ALIKE = 0.8
+"""Cosine; with the upright image alone it is .76."""
+GROUND = 0.35
+"""1 − cosine; with the whole work, its centre and its quarters it is .5 or more."""
+UNITS = Space("units", "1", Metric.COSINE, 4)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_picture_is_turned_as_its_hashes_are(orientation: int) -> None:
+    picture = textured(3, (300, 200))
+    turned = Image.fromarray(orient(np.asarray(picture), orientation)).convert("L")
+    hashes = compute_orientation_hashes(shrink(picture.convert("L")))
+    distances = np.bitwise_count(hashes ^ compute_orientation_hashes(shrink(turned))[0]).sum(1)
+    assert distances.argmin() == orientation
+    assert distances.min() <= 8
+
+
+def test_a_work_searches_with_its_hashes_in_all_orientations_and_with_its_parts_and_turned_views() -> None:
+    data = encode_jpeg(collage_with(textured(4, (320, 240)), 3))
+    features = extract(data)
+    assert features.panels
+    queries = create_work_queries(data, features, BUILT_IN, Limits())
+    assert np.array_equal(queries.hashes, features.hash_variants)
+    assert len(queries.descriptors) == len(features.embeddings) + len(BUILT_IN.extra_orientations) + 5 + 3
+    assert np.linalg.norm(queries.descriptors, axis=1) == pytest.approx(1, abs=1e-4)
+    assert queries.descriptors[: len(features.embeddings)] == pytest.approx(np.stack([*features.embeddings.values()]))
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "gray"])
+def test_a_work_that_was_seen_small_on_a_plain_ground_is_found_by_what_is_kept_of_the_whole(colour: str) -> None:
+    work, strangers = textured(4, (320, 240)), [textured(seed, (320, 240)) for seed in range(20, 28)]
+    picture = Image.new("RGB", (800, 600), colour)
+    picture.paste(work, (260, 190))
+    index = BruteForceIndex(DESCRIPTOR)
+    index.upsert(np.arange(9), np.stack([extract(encode_jpeg(image)).embedding for image in (picture, *strangers)]))
+    data = encode_jpeg(work)
+    queries = create_work_queries(data, extract(data), BUILT_IN, Limits())
+    first = search_seen_pictures([queries], BruteForceIndex(PHASH), index)[0][0]
+    assert (first.number, first.distance < GROUND) == (0, True)
+
+
+def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all() -> None:
+    photograph = np.asarray(textured(9, (320, 240)))
+    views = BUILT_IN.vectors([orient(photograph, orientation) for orientation in ORIENTATIONS])
+    expected = views[[0, *BUILT_IN.extra_orientations]]
+    assert (views @ expected.T).max(axis=1).min() > ALIKE
+    data = encode_jpeg(Image.fromarray(photograph))
+    own = Descriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
+    queries = create_work_queries(data, extract(data), own, Limits())
+    assert len(queries.descriptors) == 1 + 7 + 5 + 3
+
+
+def row(*bits: int) -> np.ndarray:
+    """Return one hash with these bits set."""
+    square = np.zeros(256, np.uint8)
+    square[list(bits)] = 1
+    return np.packbits(square)[None]
+
+
+def test_several_works_share_a_pass_and_each_has_its_own_candidates_in_turns() -> None:
+    hashes, descriptors = BruteForceIndex(PHASH), BruteForceIndex(UNITS)
+    hashes.upsert(np.array([1, 2, 3]), np.concatenate([row(), row(0, 1), row(*range(100, 230))]))
+    descriptors.upsert(np.array([7, 8]), np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32))
+    queries = WorkQueries(np.concatenate([row(0), row(0, 1)]), np.array([[0.97, 0.1, 0, 0.2]], np.float32))
+    other = WorkQueries(row(*range(100, 228)), np.array([[0, 0, 1, 0]], np.float32))
+    first, second = search_seen_pictures([queries, other], hashes, descriptors)
+    assert [(hit.space, hit.number) for hit in first] == [(PHASH.id, 2), (UNITS.id, 7), (PHASH.id, 1)]
+    assert [(hit.number, hit.distance) for hit in second] == [(3, 2)]
+    assert search_seen_pictures([], hashes, descriptors) == []

@@ -1,0 +1,98 @@
+"""Test what is sealed of a case, from its rows."""
+
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from click.testing import CliRunner
+from pypdf import PdfReader
+
+from desk.cli import case as cases
+from desk.cli.common.frame import Desk
+from evidence.bundle.bag import compute_checkpoint_digest
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.bundles import sealing
+from registry.bundles.bundles import load_sealed_case, load_sealed_facts
+from registry.bundles.facts import GatheredFacts, gather_facts
+from registry.bundles.models import REOPENED
+from registry.bundles.sealing import _request_direct_timestamps
+from registry.cases.decisions import confirm, reopen
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import AnchorReceipt, Bundle, Case
+from tests.assets.sealed_bundles import request_bundle
+from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
+from tests.registry.bundles.test_timestamp_requests import make_sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["unreliable_anchor"]
+
+
+@pytest.mark.long
+def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = request_bundle(inline)
+
+    def reopen_meanwhile(*args: object, **kwargs: object) -> GatheredFacts:
+        gathered = gather_facts(*args, **kwargs)  # type: ignore[arg-type]
+        reopen(Case.objects.get(), by="Ann", reason="A mistake.")
+        confirm(inline.services, Case.objects.get(), by="Bob", reason="No mistake.")
+        return gathered
+
+    monkeypatch.setattr(sealing, "gather_facts", reopen_meanwhile)
+    sealing.seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, REOPENED)
+    assert bundle.case.bundles.count() == 2
+
+
+@pytest.mark.long
+def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_newest_bundle(
+    inline: SyncRunner,
+) -> None:
+    first = request_bundle(inline)
+    reopen(first.case, by="Ann", reason="A mistake.")
+    sealing.seal_bundles(inline.services, [first.pk])
+    first.refresh_from_db()
+    assert (first.state, first.error) == ("failed", REOPENED)
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)
+    second = first.case.bundles.get(number=2)
+    assert second.seal_digest is not None
+    assert ran.exit_code == 0, ran.output
+
+
+@pytest.mark.long
+def test_sheet_names_the_timestamp_services_of_the_crawl_checkpoint(inline: SyncRunner) -> None:
+    bundle = request_bundle(inline)
+    sequence_log(inline.services)
+    checkpoint = sign_checkpoint(inline.services)
+    assert checkpoint is not None
+    row = {"kind": "rfc3161", "witness": "Authority", "digest": compute_checkpoint_digest(checkpoint.note)}
+    AnchorReceipt.objects.create(**row, checkpoint=checkpoint, state="done", time=checkpoint.made_at)
+    sealing.seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    case = load_sealed_case(inline.services, bundle)
+    [service] = load_sealed_facts(inline.services, case).witnesses
+    assert (service.name, service.state, service.subject) == ("Authority", "complete", "checkpoint")
+    sheet = next(file for file in case.manifest.files if file.role == "exhibit-sheet")
+    pages = PdfReader(BytesIO(inline.services.blobs.get(sheet.sha256))).pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    assert "Authority" in text
+
+
+def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    limited = SyncRunner(replace(inline.services.config, direct_stamps_a_day=2)).services
+    for number in range(4):
+        digest = Digest.of(bytes([number]))
+        bundle = make_sealed_bundle(bytes([number]), number + 1)
+        _request_direct_timestamps(limited, bundle, digest)
+    assert AnchorReceipt.objects.filter(bundle__isnull=False).count() == 2
+    Bundle.objects.update(sealed_at=now() - timedelta(days=2))
+    _request_direct_timestamps(limited, bundle, digest)
+    assert AnchorReceipt.objects.filter(bundle=bundle).count() == 1

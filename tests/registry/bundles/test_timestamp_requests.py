@@ -1,0 +1,235 @@
+"""Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
+
+from datetime import timedelta
+
+import pytest
+
+from evidence.anchors.rfc3161.kind import Rfc3161Config
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+from registry.bundles.timestamp_requests import REVOCATION_LIST_PERIOD, complete_timestamps, request_timestamps
+from registry.db import steps
+from registry.log import service_availability
+from registry.log.log import submit
+from registry.log.proofs import to_receipt
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
+from registry.services.anchors import anchor_of
+from tests.assets.rows import create_pending_receipts, owner
+from tests.assets.unreliable_anchor import UnreliableAnchor, unreliable_anchor
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["unreliable_anchor"]
+
+
+def test_silent_timestamp_service_is_retried_with_growing_pauses(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    unreliable_anchor.error = ServiceMissingError("Nobody is there.")
+    rows = create_pending_receipts(b"1", b"2", b"3")
+    pauses = []
+    for _ in range(9):
+        WitnessState.objects.update(ask_after=None)
+        AnchorReceipt.objects.update(not_before=None)
+        request_timestamps(inline.services, rows)
+        state = WitnessState.objects.get()
+        assert state.ask_after is not None
+        last, *earlier_receipts = AnchorReceipt.objects.order_by("-not_before")
+        assert {(row.not_before, row.error) for row in earlier_receipts} == {(state.ask_after, "Nobody is there.")}
+        assert last.not_before is not None
+        assert last.not_before > state.ask_after  # after a request, the others come first
+        pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
+    assert unreliable_anchor.submissions == 9
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    later = create_pending_receipts(b"4")
+    request_timestamps(inline.services, later)
+    assert unreliable_anchor.submissions == 9
+    assert AnchorReceipt.objects.get(pk=later[0]).not_before == state.ask_after
+
+
+def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    [old] = create_pending_receipts(b"old")
+    AnchorReceipt.objects.update(proof=b"pending")
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
+    request_timestamps(inline.services, [old])
+    [new] = create_pending_receipts(b"new")
+    request_timestamps(inline.services, [new])
+    assert AnchorReceipt.objects.get(pk=new).state == "done"
+    [health] = service_availability.load_availability().values()
+    assert health.silent_since is not None
+    assert health.answered_at is not None
+    assert health.error == "The Bitcoin node doesn't answer."
+
+
+def test_new_receipts_come_first_and_failing_receipts_block_no_others(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    old, young = create_pending_receipts(b"old", b"young")
+    AnchorReceipt.objects.update(proof=b"pending")
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
+    rows = [old, young, *create_pending_receipts(b"new")]
+    request_timestamps(inline.services, rows)
+    assert unreliable_anchor.digests == [Digest.of(b"new"), Digest.of(b"old")]
+    WitnessState.objects.update(ask_after=now())
+    pending_receipts = AnchorReceipt.objects.exclude(state="done")
+    first = pending_receipts.order_by("not_before").values_list("not_before", flat=True)[0]
+    for row in pending_receipts:
+        assert row.not_before is not None
+        assert first is not None
+        row.not_before -= first - now()
+        row.save()
+    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == [young]
+    AnchorReceipt.objects.filter(pk=old).update(not_before=now())
+    request_timestamps(inline.services, rows)
+    assert unreliable_anchor.digests[2:] == [Digest.of(b"young"), Digest.of(b"old")]
+
+
+@pytest.mark.parametrize("broken", [OverflowError("int too large"), RecursionError(), StopIteration()])
+def test_unexpected_response_postpones_only_its_receipt(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor, broken: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, young = create_pending_receipts(b"old", b"young")
+    AnchorReceipt.objects.update(proof=b"pending")
+    unreliable_anchor.upgrade_errors[Digest.of(b"old")] = broken
+    request_timestamps(inline.services, [old, young])
+    assert unreliable_anchor.digests == [Digest.of(b"old"), Digest.of(b"young")]
+    assert AnchorReceipt.objects.get(pk=old).error.endswith(f"{type(broken).__name__}.")
+    assert "moody" in caplog.text
+
+
+def test_receipt_that_kills_workers_is_claimed_alone_and_retried(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    deadly, other = create_pending_receipts(b"deadly", b"other")
+    AnchorReceipt.objects.filter(pk=deadly).update(attempts=7)
+    request_timestamps(inline.services, [deadly, other])
+    assert unreliable_anchor.digests == [Digest.of(b"other")]
+    request_timestamps(inline.services, [deadly, other])
+    assert unreliable_anchor.digests == [Digest.of(b"other"), Digest.of(b"deadly")]
+
+
+def test_pending_receipt_is_requested_less_often_down_to_daily(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    def pause(age: timedelta) -> timedelta:
+        Bundle.objects.update(sealed_at=now() - age)
+        AnchorReceipt.objects.update(not_before=None)
+        request_timestamps(inline.services, [pk])
+        until = AnchorReceipt.objects.get(pk=pk).not_before
+        assert until is not None
+        return timedelta(seconds=round((until - now()).total_seconds()))
+
+    [pk] = create_pending_receipts(b"pending")
+    AnchorReceipt.objects.update(proof=b"pending", bundle=make_sealed_bundle(b"pending"))
+    hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 1, 5, 100, 10_000)]
+    assert hours == [1 / 6, 1 / 6, 0.5, 10, 24]
+    unreliable_anchor.upgrade_errors[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
+    hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 100)]
+    assert hours == [1 / 12, 10]
+    unreliable_anchor.upgrade_errors.clear()
+    unreliable_anchor.growth = b"something new"
+    assert pause(timedelta(hours=100)) == timedelta(minutes=10)
+    unreliable_anchor.growth = b""
+    assert pause(timedelta(hours=100)) == timedelta(minutes=10)
+    AnchorReceipt.objects.update(grown_at=now() - timedelta(hours=5))
+    assert pause(timedelta(hours=100)) == timedelta(minutes=30)
+
+
+def test_a_task_ends_before_sealing_has_to_wait_for_long(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.bundles.timestamp_requests.TASK_SECONDS", -1.0)
+    rows = create_pending_receipts(b"1", b"2")
+    request_timestamps(inline.services, rows)
+    assert unreliable_anchor.submissions == 0
+    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
+
+
+def test_unusable_service_stops_neither_the_log_nor_other_services(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_config = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
+    monkeypatch.setattr(
+        "registry.log.anchors._AnchorCache.get", lambda *_: (anchor_of(broken_config, (), "tests"), unreliable_anchor)
+    )
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.services)
+    signed = sign_checkpoint(inline.services)
+    assert signed is not None
+    request_timestamps(inline.services, list(signed.receipts.values_list("pk", flat=True)))
+    states = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
+    assert states["moody"] == ("done", "")
+    assert states["broken"][0] == "todo"
+    assert "broken" in states["broken"][1]
+
+
+def test_who_was_overtaken_writes_nothing(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+    [pk] = create_pending_receipts(b"1")
+
+    def overtake(digest: Digest) -> Receipt:
+        AnchorReceipt.objects.filter(pk=pk).update(state="done", claimed_at=now(), proof=b"of the other")
+        return Receipt("rfc3161", "moody", False, ReceiptState.PENDING, b"late")  # noqa: FBT003 - a field
+
+    unreliable_anchor.submit = overtake  # type: ignore[method-assign]
+    request_timestamps(inline.services, [pk])
+    row = AnchorReceipt.objects.get(pk=pk)
+    assert (row.state, bytes(row.proof or b"")) == ("done", b"of the other")
+
+
+@pytest.mark.parametrize("outcome", ["answer", "silence", "error"])
+def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor, outcome: str
+) -> None:
+    first, second = create_pending_receipts(b"1", b"2")
+    taken_at = now() + timedelta(seconds=1)
+
+    def overtake(digest: Digest) -> Receipt:
+        AnchorReceipt.objects.update(claimed_at=taken_at)
+        unreliable_anchor.digests.append(digest)
+        if outcome != "answer":
+            raise ServiceMissingError("Nobody.") if outcome == "silence" else IntegrityError("Wrong.")
+        return Receipt("rfc3161", "moody", False, ReceiptState.COMPLETE, b"late", (), now())  # noqa: FBT003 - a field
+
+    unreliable_anchor.submit = overtake  # type: ignore[method-assign]
+    request_timestamps(inline.services, [first, second])
+    assert len(unreliable_anchor.digests) == 1
+    assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken_at, None)}
+
+
+def test_receipt_is_retried_forever(inline: SyncRunner, unreliable_anchor: UnreliableAnchor) -> None:
+    [pk] = create_pending_receipts(b"1")
+    AnchorReceipt.objects.filter(pk=pk).update(state="doing", attempts=9, claimed_at=now() - timedelta(days=1))
+    request_timestamps(inline.services, [pk])
+    assert AnchorReceipt.objects.get(pk=pk).state == "done"
+
+
+def test_missing_parts_of_recent_timestamps_are_requested_and_old_ones_are_not(
+    inline: SyncRunner, unreliable_anchor: UnreliableAnchor
+) -> None:
+    young, old, broken = create_pending_receipts(b"1", b"2", b"3")
+    request_timestamps(inline.services, [young, old, broken])
+    AnchorReceipt.objects.filter(pk=old).update(grown_at=now() - 2 * REVOCATION_LIST_PERIOD)
+    unreliable_anchor.extra_material, unreliable_anchor.upgrade_errors = (
+        {"crl-1.pem": b"a list"},
+        {Digest.of(b"3"): IntegrityError("It can't be read.")},
+    )
+    assert [complete_timestamps(inline.services), complete_timestamps(inline.services)] == [1, 0]
+    rows = AnchorReceipt.objects.in_bulk()
+    assert [dict(to_receipt(rows[pk]).material) for pk in (young, old, broken)] == [
+        unreliable_anchor.extra_material,
+        {},
+        {},
+    ]
+    assert rows[young].state == "done"
+
+
+def make_sealed_bundle(seal: bytes, number: int = 1) -> Bundle:
+    studio = Owner.objects.filter(slug="studio").first() or owner("studio")
+    work, _ = Work.objects.get_or_create(owner=studio, number=1, defaults={"title": "A work", "registered_at": now()})
+    case = Case.objects.create(owner=studio, work=work, number=number, party=f"{number}.example", opened_at=now())
+    return Bundle.objects.create(case=case, number=1, seal_digest=Digest.of(seal), sealed_at=now())

@@ -1,0 +1,138 @@
+"""Test that lists become URLs of a crawl, batch by batch, even if the process dies."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from crawler.lists.line import LineFilter
+from exhibit.network.guard import Guard
+from registry.crawls import list_ingestion as module, url_lists
+from registry.crawls.list_ingestion import IngestOptions, ingest
+from registry.models import AddressList, FrontierUrl, Watch
+from tests.assets.rows import owner
+
+LINES, BATCH = 450, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Deadly(Guard):
+    """A guard during which the process dies as by ``kill -9`` when it checks a certain URL."""
+
+    last: str = ""
+
+    def check_url(self, url: str) -> None:
+        if url == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        Guard.check_url(self, url)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH", BATCH)
+
+
+def url(number: int) -> str:
+    return f"http://s{number % 7}.example/{number}.jpg"
+
+
+@pytest.fixture
+def list_path(tmp_path: Path) -> Path:
+    path = tmp_path / "list.csv"
+    path.write_text("url\n" + "".join(f"{url(n)}\n" for n in range(LINES)))
+    return path
+
+
+@pytest.fixture
+def watch(db: None) -> Watch:
+    return url_lists.get_or_create_watch(owner("studio"), "lists", by="Ann")
+
+
+def make_order(watch: Watch | None, **how: object) -> IngestOptions:
+    return IngestOptions(**{"watch": watch, "wanted": LineFilter(), "guard": Guard(), **how})  # type: ignore[arg-type]
+
+
+def read_list(path: Path, order_row: IngestOptions) -> AddressList:
+    return [result for result, _left_out in ingest([path], order_row)][-1].row
+
+
+def sorted_urls() -> list[str]:
+    return sorted(FrontierUrl.objects.values_list("url", flat=True), key=lambda address: int(address[18:-4]))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("last", [0, 1, 199, 200, 350, LINES - 1])
+def test_killed_at_any_line_it_goes_on_and_each_address_is_in_once(list_path: Path, watch: Watch, last: int) -> None:
+    connections.close_all()
+    if not (child := os.fork()):
+        read_list(list_path, make_order(watch, guard=Deadly(last=url(last))))
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    count = FrontierUrl.objects.count()
+    assert count % BATCH == 0
+    assert count <= last
+    row = read_list(list_path, make_order(watch))
+    assert (row.lines, row.kept, row.skipped, row.whole) == (LINES, LINES, {}, True)
+    assert sorted_urls() == [url(n) for n in range(LINES)]
+
+
+def test_stopped_it_ends_behind_a_batch_and_later_goes_on_there(list_path: Path, watch: Watch) -> None:
+    row = read_list(list_path, make_order(watch, stopped=lambda: True))
+    assert (row.lines, row.whole, FrontierUrl.objects.count()) == (BATCH, False, BATCH)
+    results = list(ingest([list_path], make_order(watch)))
+    assert results[0][0].before == BATCH
+    assert results[0][0].row.whole
+    assert sorted_urls() == [url(n) for n in range(LINES)]
+    assert len(list(ingest([list_path], make_order(watch)))) == 1
+
+
+def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
+    list_path: Path, watch: Watch, tmp_path: Path
+) -> None:
+    text = f"url,caption\nnot an address,x\n{url(1)},wave\n{url(1)},wave\n{url(2)},fuji\n"
+    list_path.write_text(text)
+    broken, late_path = tmp_path / "broken.parquet", tmp_path / "later.csv"
+    broken.write_bytes(b"PAR1 and so on")
+    late_path.write_text(f"url,caption\n{url(1)},wave\n")
+    order_row = make_order(watch, wanted=LineFilter(words=("wave",)))
+    reads = list({result.path: result for result, _ in ingest([list_path, broken, late_path], order_row)}.values())
+    skipped_rows = [
+        skip for _, skips in ingest([list_path], make_order(None, wanted=order_row.line_filter)) for skip in skips
+    ]
+    assert skipped_rows == [("bad-url", "not an address"), ("known", url(1)), ("word", url(2))]
+    assert [(entry.row.lines, entry.row.kept, entry.row.whole) for entry in reads] == [
+        (4, 1, True),
+        (0, 0, False),
+        (1, 0, True),
+    ]
+    assert reads[1].problem
+    assert FrontierUrl.objects.count() == 1
+
+
+def test_changed_file_is_read_again_without_duplicates(list_path: Path, watch: Watch) -> None:
+    read_list(list_path, make_order(watch))
+    with list_path.open("a") as file:
+        file.write(f"{url(LINES)}\n")
+    first = next(ingest([list_path], make_order(watch)))[0]
+    assert first.changed
+    row = read_list(list_path, make_order(watch))
+    assert (row.lines, row.kept, row.skipped[url_lists.ALREADY_KNOWN][0]) == (LINES + 1, 1, LINES)
+    assert FrontierUrl.objects.count() == LINES + 1
+
+
+def test_counting_keeps_nothing(list_path: Path, db: None) -> None:
+    row = read_list(list_path, make_order(None))
+    assert (row.lines, row.kept, row.whole) == (LINES, LINES, True)
+    assert not AddressList.objects.exists()
+    assert not FrontierUrl.objects.exists()
+
+
+def test_an_image_has_the_page_that_shows_it_where_that_is_an_address(list_path: Path, watch: Watch) -> None:
+    pages = ["http://a.example/", "nowhere", url(2), "http://a.example/a b", "javascript:x"]
+    list_path.write_text("url,source\n" + "".join(f"{url(n)},{page}\n" for n, page in enumerate(pages)))
+    read_list(list_path, make_order(watch))
+    page_urls = dict(FrontierUrl.objects.values_list("url", "page_url"))
+    assert page_urls == {url(n): pages[0] if n == 0 else "" for n in range(5)}

@@ -1,0 +1,462 @@
+"""Test that pages are revisited when they have probably changed, within an unchanged budget."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.sentences import Sentence
+from registry.crawls import canaries, page_changes, schedules, watch_settings
+from registry.crawls.crawling import NewUrl, add_urls, make_refusal
+from registry.crawls.page_changes import PageVisit
+from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
+from tests.assets.rows import owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, create_watch, run_now
+from tests.assets.shop_watch import shop, studio
+from tests.assets.site import Site, picture
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["shop", "studio"]
+
+SITE_URL = "http://shop.example"
+DAY = timedelta(days=1)
+
+
+def record_visit(watch_row: Watch, path: str, content: bytes, at: datetime, **refused: str) -> None:
+    """Record a visit to a page of the watch, as the end of a slice does."""
+    page_changes.store_visits(
+        watch_row.pk,
+        0,
+        [PageVisit(SITE_URL + path, 1, content, at)],
+        {SITE_URL + page: why for page, why in refused.items()},
+    )
+
+
+def record_history(watch_row: Watch, path: str, changed: str, first: datetime) -> None:
+    """Record daily visits; ``x`` in ``changed`` marks each that found the page changed."""
+    record_visit(watch_row, path, b"0", first)
+    version = 0
+    for day, sign in enumerate(changed, start=1):
+        version += sign == "x"
+        record_visit(watch_row, path, str(version).encode(), first + day * DAY)
+
+
+def end_crawl(crawl: Crawl) -> None:
+    """Mark a crawl as finished."""
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE)
+
+
+def start_crawl(of: Watch, **budget: int) -> Crawl:
+    """Start the next crawl of a watch with a budget."""
+    Watch.objects.filter(pk=of.pk).update(budget=budget)
+    run_now(of)
+    crawl = schedules.start_crawl(of.pk)
+    assert crawl is not None
+    return crawl
+
+
+def list_pending_urls(crawl: Crawl) -> list[str]:
+    """Return the paths of the waiting pages, without the source."""
+    rows = crawl.frontier.filter(depth=1).order_by("id")
+    return [url.removeprefix(SITE_URL) for url in rows.values_list("url", flat=True)]
+
+
+def test_what_changed_often_or_long_ago_comes_first_and_no_more_than_half(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    first = now() - 9 * DAY
+    record_history(new_watch, "/often", "xxxxxxxx", first)
+    record_history(new_watch, "/never", "........", first)
+    record_history(new_watch, "/once", "...x....", first)
+    record_visit(new_watch, "/long-ago", b"0", now() - 300 * DAY)
+    record_history(new_watch, "/lately", "x", now() - DAY)
+    assert page_changes.count_weekly_changes(new_watch.pk) == (1, 3)
+    KnownPage.objects.filter(url=f"{SITE_URL}/lately").delete()
+    crawl = start_crawl(new_watch, pages=4, depth=3)
+    assert set(list_pending_urls(crawl)) == {"/often", "/long-ago"}
+    end_crawl(crawl)
+    rest = start_crawl(new_watch, pages=5, depth=3)
+    assert set(list_pending_urls(rest)) == {"/often", "/long-ago"}, (
+        "where there is time for all, the others come at the end"
+    )
+    rest.frontier.update(state=FrontierUrl.State.DONE)
+    page_changes.add_due_pages(rest.pk)
+    assert set(list_pending_urls(rest)) == {"/often", "/long-ago", "/never"}, "and what changed long ago, later"
+
+
+def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch, pages=2)
+    rows = [NewUrl(f"{SITE_URL}/new-{n}", "page", 1) for n in range(5)]
+    elsewhere = [NewUrl("http://other.example/", "page", 1)]
+    add_urls(before.pk, [*elsewhere, *rows])
+    end_crawl(before)
+    for n in range(4):
+        record_visit(new_watch, f"/{n}", b"0", now() - DAY)
+    crawl = start_crawl(new_watch, pages=4)
+    assert len([path for path in list_pending_urls(crawl) if path.startswith("/new-")]) <= 2
+    assert len(list_pending_urls(crawl)) >= 3
+    assert not crawl.frontier.filter(host="other.example").exists()
+
+
+def test_pages_of_a_site_that_was_removed_take_no_others_place(db: None) -> None:
+    new_watch, other = create_watch(owner("studio"), f"{SITE_URL}/"), ("site", "http://other.example/")
+    watch_settings.change_sources(new_watch, add=[other], by="Ann")
+    for n in range(9):
+        page_changes.store_visits(
+            new_watch.pk, 0, [PageVisit(f"http://other.example/{n}", 1, b"0", now() - 300 * DAY)], {}
+        )
+    record_visit(new_watch, "/here", b"0", now() - 40 * DAY)
+    watch_settings.change_sources(new_watch, remove=[other], by="Ann")
+    assert list_pending_urls(start_crawl(new_watch, pages=2)) == ["/here"]
+
+
+def test_an_endless_pattern_of_the_run_before_takes_no_more_than_its_turn(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch, pages=2)
+    months = [NewUrl(f"{SITE_URL}/calendar/{n}", "page", 1, pattern="calendar") for n in range(9)]
+    goods = [NewUrl(f"{SITE_URL}/goods/{n}", "page", 1, pattern="goods") for n in range(2)]
+    add_urls(before.pk, [*months, *goods])
+    end_crawl(before)
+    for n in range(10):
+        record_visit(new_watch, f"/{n}", b"0", now() - DAY)
+    paths = list_pending_urls(start_crawl(new_watch, pages=10))
+    assert {path for path in paths if path.startswith("/goods/")} == {"/goods/0", "/goods/1"}
+
+
+def test_when_nothing_else_waits_the_rest_of_what_is_known_follows(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(6):
+        record_visit(new_watch, f"/{n}", b"0", now() - n * DAY)
+    crawl = start_crawl(new_watch, pages=6)
+    assert list_pending_urls(crawl) == [] or len(list_pending_urls(crawl)) == 3
+    page_changes.add_due_pages(crawl.pk)
+    assert len(list_pending_urls(crawl)) == 3, "while others wait, none is added"
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    Crawl.objects.filter(pk=crawl.pk).update(pages=4)
+    page_changes.add_due_pages(crawl.pk)
+    assert crawl.frontier.filter(state=FrontierUrl.State.PENDING).count() == 2, "as many as are left of the budget"
+
+
+def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that_it_has_changed(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(3):
+        record_visit(new_watch, f"/{n}", b"0", now() - 2 * DAY)
+    crawl = start_crawl(new_watch, pages=3)
+    links = [NewUrl(f"{SITE_URL}/{n}", "page", 1, pattern=f"{SITE_URL}/*") for n in range(4)]
+
+    def next_urls(*dates: datetime | None) -> list[str]:
+        return [
+            new.url.removeprefix(SITE_URL)
+            for new in page_changes.filter_links(crawl, list(zip(links, dates, strict=True)))
+        ]
+
+    assert next_urls(None, None, None, None) == ["/3"]
+    assert next_urls(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
+    changed, new = page_changes.filter_links(crawl, [(links[0], now() - DAY), (links[1], None), (links[3], None)])
+    assert (changed.pattern, new.pattern) == ("", links[3].pattern), "what has changed isn't left out as repetitive"
+    assert next_urls(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
+    assert next_urls(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
+
+
+def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for path in ("/gone", "/refused", "/file"):
+        record_visit(new_watch, path, b"0", now() - 9 * DAY)
+    refused = {"/gone": "http-404", "/refused": "http-503", "/stranger": "http-404", "/file": "not-a-page"}
+    record_visit(new_watch, "/other", b"0", now(), **refused)
+    pages_by_path = {page.url.removeprefix(SITE_URL): page for page in new_watch.known_pages.all()}
+    assert set(pages_by_path) == {"/other", "/refused", "/file"}
+    assert now() - pages_by_path["/file"].visited_at < timedelta(minutes=1)
+    assert (pages_by_path["/refused"].visits, pages_by_path["/refused"].changes) == (0, 0)
+    crawl = start_crawl(new_watch)
+    new_urls = NewUrl(f"{SITE_URL}/refused", "page", 1), NewUrl(f"{SITE_URL}/other", "page", 1)
+    assert page_changes.filter_links(crawl, [(new_urls[0], now() - DAY), (new_urls[1], now() - DAY)]) == [
+        new_urls[0]
+    ], "changed since"
+
+
+def test_pages_that_have_not_answered_for_long_leave_the_others_their_turn(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for _ in range(3):
+        end_crawl(start_crawl(new_watch))
+    for path, days in {"/blocked-1": 300, "/blocked-2": 300, "/1": 40, "/2": 40}.items():
+        page_changes.store_visits(new_watch.pk, 1, [PageVisit(SITE_URL + path, 1, b"0", now() - days * DAY)], {})
+    page_changes.store_visits(new_watch.pk, 3, [], {f"{SITE_URL}/blocked-{n}": "http-403" for n in (1, 2)})
+    assert set(list_pending_urls(start_crawl(new_watch, pages=4))) == {"/1", "/2"}
+
+
+@pytest.mark.parametrize("reason", ["wall", "http-403", "http-408", "http-429", "http-503", "timeout"])
+def test_unanswered_page_is_requested_again_in_the_next_run(db: None, reason: str) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch)
+    add_urls(before.pk, [NewUrl(f"{SITE_URL}/{n}", "page", 1) for n in range(2)])
+    before.frontier.filter(depth=1).update(state=FrontierUrl.State.REFUSED)
+    for n, why in enumerate((reason, "not-a-page")):
+        make_refusal(before.pk, f"{SITE_URL}/{n}", why, Sentence("No.")).save()
+    end_crawl(before)
+    record_visit(new_watch, "/known", b"0", now())
+    assert list_pending_urls(start_crawl(new_watch)) == ["/0"]
+
+
+def test_however_many_pages_are_due_or_were_never_visited_none_is_left_or_forgotten(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_changes, "MAX_ADDED", 2)
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch)
+    add_urls(before.pk, [NewUrl(f"{SITE_URL}/new-{n}", "page", 1) for n in range(7)])
+    end_crawl(before)
+    for n in range(5):
+        record_visit(new_watch, f"/due-{n}", b"0", now() - 40 * DAY)
+    crawl = start_crawl(new_watch, pages=100)
+    assert {path for path in list_pending_urls(crawl) if path.startswith("/due")} == {f"/due-{n}" for n in range(5)}
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
+    page_changes.finish(crawl.pk)
+    assert {path for path in list_pending_urls(crawl) if path.startswith("/new")} == {f"/new-{n}" for n in range(7)}
+    assert len([path for path in list_pending_urls(before) if path.startswith("/new")]) == 2, (
+        "what it took when it began"
+    )
+    page_changes.finish(crawl.pk)
+    assert len([path for path in list_pending_urls(crawl) if path.startswith("/new")]) == 7
+
+
+def test_what_waits_is_not_forgotten_where_the_end_of_a_run_broke_off(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch)
+    end_crawl(before)
+    record_visit(new_watch, "/known", b"0", now())
+    crawl = start_crawl(new_watch)
+    add_urls(before.pk, [NewUrl(f"{SITE_URL}/new-{n}", "page", 1) for n in range(7)])
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
+    assert [path for path in list_pending_urls(start_crawl(new_watch)) if path.startswith("/new")], (
+        "nobody has concluded the run before"
+    )
+
+
+def test_busy_feed_is_requested_again_and_removed_feed_is_not(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    before = start_crawl(new_watch)
+    add_urls(before.pk, [NewUrl(f"{SITE_URL}/{name}", "feed", 1) for name in ("busy", "gone", "fine")])
+    before.frontier.filter(url__in=[f"{SITE_URL}/busy", f"{SITE_URL}/gone"]).update(state=FrontierUrl.State.REFUSED)
+    for name, why in {"busy": "http-503", "gone": "http-404"}.items():
+        make_refusal(before.pk, f"{SITE_URL}/{name}", why, Sentence("No.")).save()
+    end_crawl(before)
+    record_visit(new_watch, "/known", b"0", now())
+    assert set(list_pending_urls(start_crawl(new_watch))) == {"/busy", "/fine"}
+
+
+def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for at, content in ((3, b"a"), (2, b""), (1, b"a"), (0, b"b")):
+        record_visit(new_watch, "/", content, now() - at * DAY)
+    page = KnownPage.objects.get()
+    assert (page.visits, page.changes, bytes(page.shown)) == (3, 1, b"b")
+    assert page.days == pytest.approx(3, abs=0.01)
+
+
+def test_page_of_a_known_copy_is_visited_in_each_run(inline: SyncRunner, shop: Watch) -> None:
+    source = shop.sources[0]["url"].rstrip("/")
+    url = f"{source}/canary"
+    canaries.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, url, by="Ann")
+    for n in range(30):
+        page_changes.store_visits(shop.pk, 0, [PageVisit(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
+    page_changes.store_visits(shop.pk, 0, [PageVisit(url, 1, b"0", now())], {})
+    page_changes.store_visits(shop.pk, 0, [], {url: "http-404", f"{source}/0": "http-404"})
+    assert set(shop.known_pages.values_list("url", flat=True)) == {url, *(f"{source}/{n}" for n in range(1, 30))}
+    crawl = start_crawl(shop, pages=8)
+    assert crawl.frontier.filter(url=url).exists()
+
+
+@pytest.fixture
+def site(inline: SyncRunner) -> Iterator[Shop]:
+    """Fifteen pages with one image each, linked from the first."""
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    with Site(host="127.0.0.14") as served:
+        new_shop = Shop(served)
+        for number in range(15):
+            new_shop.image(f"/{number}.jpg", photograph(number))
+            new_shop.page(f"/{number}", f"/{number}.jpg")
+        yield new_shop
+
+
+@pytest.mark.long
+def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_changes(
+    inline: SyncRunner, site: Shop
+) -> None:
+    new_watch = create_watch(owner("studio"), site.url("/0"), pages=5)
+
+    def run() -> set[str]:
+        """Return the paths of the pages that the next run visits, a day later."""
+        KnownPage.objects.update(visited_at=now() - DAY)
+        run_now(new_watch)
+        inline.run_until_idle()
+        latest = new_watch.crawls.order_by("-number").first()
+        assert latest is not None
+        assert latest.pages == 5, "no more than the budget, and no less"
+        done = latest.frontier.filter(kind="page", state=FrontierUrl.State.DONE)
+        return {url.rpartition("/")[2] for url in done.values_list("url", flat=True)}
+
+    runs = [run() for _ in range(6)]
+    assert set().union(*runs) == {str(number) for number in range(15)}
+    new_watch.known_pages.update(visits=20, changes=0, days=20)
+    new_watch.known_pages.filter(url=site.url("/4")).update(changes=10, unchanged=0)
+    for number in range(3):
+        site.image("/new.jpg", photograph(100 + number))
+        site.page("/4", "/4.jpg", f"/new.jpg?{number}")
+        assert "4" in run()
+    assert new_watch.known_pages.get(url=site.url("/4")).changes == 13
+    assert set(new_watch.known_pages.values_list("changes", flat=True)) == {0, 13}
+
+
+@pytest.mark.long
+def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_within_sixteen_runs(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(400):
+        page_changes.store_visits(new_watch.pk, 1, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
+    requests: list[set[str]] = []
+    for run in range(2, 18):
+        crawl = start_crawl(new_watch)
+        Crawl.objects.filter(pk=crawl.pk).update(number=run)
+        crawl.refresh_from_db()
+        assert list_pending_urls(crawl) == [], "nothing is due by itself"
+        crawl.frontier.update(state=FrontierUrl.State.DONE)
+        page_changes.add_due_pages(crawl.pk)
+        requests.append(set(list_pending_urls(crawl)))
+        assert len(requests[-1]) == 25
+        page_changes.add_due_pages(crawl.pk)
+        crawl.frontier.update(state=FrontierUrl.State.DONE)
+        page_changes.store_visits(
+            new_watch.pk, run, [PageVisit(SITE_URL + path, 1, b"0", now()) for path in requests[-1]], {}
+        )
+        page_changes.add_due_pages(crawl.pk)
+        assert set(list_pending_urls(crawl)) == requests[-1], "what is as it was brings no others"
+        end_crawl(crawl)
+        page_changes.finish(crawl.pk)
+        crawl.refresh_from_db()
+        assert crawl.not_asked == {"unchanged": 375}
+    assert len(set().union(*requests)) == 400
+
+
+@pytest.mark.long
+def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    Watch.objects.filter(pk=new_watch.pk).update(interval_seconds=7 * 86_400)
+    for n in range(400):
+        page_changes.store_visits(new_watch.pk, 1, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
+    crawl = start_crawl(new_watch)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    page_changes.add_due_pages(crawl.pk)
+    assert len(list_pending_urls(crawl)) == 94
+
+
+@pytest.mark.long
+def test_changed_sample_causes_requests_for_the_rest_of_the_host(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(400):
+        page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now())], {})
+    crawl = start_crawl(new_watch)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    page_changes.add_due_pages(crawl.pk)
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    sample = list_pending_urls(crawl)
+    for n, path in enumerate(sample):
+        page_changes.store_visits(
+            new_watch.pk, crawl.number, [PageVisit(SITE_URL + path, 1, b"1" if n < 6 else b"0", now())], {}
+        )
+    page_changes.add_due_pages(crawl.pk)
+    assert len(list_pending_urls(crawl)) == 25
+    page_changes.store_visits(new_watch.pk, crawl.number, [PageVisit(SITE_URL + sample[6], 1, b"1", now())], {})
+    page_changes.add_due_pages(crawl.pk)
+    assert len(list_pending_urls(crawl)) == 400
+
+
+@pytest.mark.long
+def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) -> None:
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(300):
+        fresh = {"fresh_seconds": 90_000} if n < 120 else {}
+        visit = PageVisit(f"{SITE_URL}/{n}", 1, b"0", now() - DAY / 2, **fresh)  # type: ignore[arg-type]
+        page_changes.store_visits(new_watch.pk, 0, [visit], {})
+    crawl = start_crawl(new_watch)
+    dated = [(NewUrl(f"{SITE_URL}/{n}", "page", 1), now() - 9 * DAY) for n in range(120, 300)]
+    assert page_changes.filter_links(crawl, dated) == []
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    page_changes.add_due_pages(crawl.pk)
+    assert len(list_pending_urls(crawl)) == 10
+    end_crawl(crawl)
+    page_changes.finish(crawl.pk)
+    crawl.refresh_from_db()
+    assert crawl.not_asked == {"stated": 290}
+
+
+def test_page_is_requested_conditionally_every_second_time_except_known_copies(inline: SyncRunner, shop: Watch) -> None:
+    source = shop.sources[0]["url"].rstrip("/")
+    pages = [f"{source}/{n}" for n in range(10)] + [f"{source}/canary"]
+    canaries.add_known_copy(register(inline.services, shop.owner, photograph(1)).work, shop, pages[-1], by="Ann")
+    visits = [PageVisit(url, 1, b"0", now(), etag='"1"') for url in pages]
+    page_changes.store_visits(shop.pk, 1, visits, {})
+    Watch.objects.update(everything=False)
+    crawl = start_crawl(shop)
+    assert page_changes.load_validators(crawl, pages) == dict.fromkeys(pages[:-1], ('"1"', ""))
+    page_changes.store_visits(shop.pk, 1, [replace(visits[0], content_digest=b"")], {})
+    assert set(page_changes.load_validators(crawl, pages)) == set(pages[1:-1])
+    page_changes.store_visits(shop.pk, 1, [replace(visits[0], etag='"2"')], {})
+    assert page_changes.load_validators(crawl, pages)[pages[0]] == ('"2"', "")
+    watch_settings.change_watch(shop, budget={}, politeness={}, by="Ann")
+    assert len(page_changes.load_validators(crawl, pages)) == 10
+    watch_settings.change_watch(shop, budget={"depth": 9}, politeness={}, by="Ann")
+    assert page_changes.load_validators(crawl, pages) == {}, "of what it sees now the last visit said nothing"
+
+
+def test_a_run_that_asks_for_everything_leaves_nothing_alone_and_the_next_one_does_again(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_changes, "MAX_ADDED", 20)  # however many are known
+    new_watch = create_watch(owner("studio"), f"{SITE_URL}/")
+    for n in range(40):
+        page_changes.store_visits(new_watch.pk, 0, [PageVisit(f"{SITE_URL}/{n}", 1, b"0", now(), etag='"1"')], {})
+    crawl = schedules.start_unscheduled(new_watch.pk, everything=True)
+    assert crawl is not None
+    assert (crawl.everything, crawl.by_change) == (True, False)
+    assert page_changes.load_validators(crawl, [f"{SITE_URL}/1"]) == {}
+    end_crawl(crawl)
+    second_crawl = schedules.start_unscheduled(new_watch.pk)
+    assert second_crawl is not None
+    assert (second_crawl.everything, second_crawl.by_change) == (False, True)
+
+
+@pytest.mark.long
+def test_second_run_requests_a_tenth_plus_matched_and_updated_pages(inline: SyncRunner, site: Shop) -> None:
+    for number in range(15, 120):
+        site.image(f"/{number}.jpg", photograph(7) if number % 15 == 7 else picture(number))
+        site.page(f"/{number}", f"/{number}.jpg", f"/{number}.jpg?large")
+    site.serve("/robots.txt", f"Sitemap: {site.url('/sitemap.xml')}".encode(), "text/plain")
+    studio = owner("studio")
+    register(inline.services, studio, photograph(7))
+    new_watch = create_watch(studio, site.url("/0"))
+
+    def run(**dated: str) -> list[str]:
+        """Return the paths that the next run requests."""
+        entries = (f"<url><loc>{site.url(path)}</loc><lastmod>{day}</lastmod></url>" for path, day in dated.items())
+        site.serve("/sitemap.xml", f"<urlset>{''.join(entries)}</urlset>".encode(), "application/xml")
+        site.site.requests.clear()
+        run_now(new_watch)
+        inline.run_until_idle()
+        return site.site.requested_paths()
+
+    old = {f"/{number}": "2020-01-01" for number in range(120)}
+    first = len(run(**old))
+    assert first > 340, "120 pages and 225 pictures"
+    assert studio.cases.get().party == "127.0.0.14"
+    second = run(**{**old, "/99": (now() + DAY / 2).isoformat()})
+    assert len(second) <= first / 10 + 3 * 8, "but for eight pages of finds with their two pictures"
+    finds = {f"/{number}" for number in range(7, 120, 15)}
+    assert {*finds, *(f"{path}.jpg" for path in finds), "/99", "/0", "/sitemap.xml"} <= set(second)
+    latest = new_watch.crawls.get(number=2)
+    assert latest.not_asked == {"stated": 120 - len({path for path in second if path in old})}
+    page_changes.store_visits(new_watch.pk, 2, [], {site.url(path): "http-410" for path in old})
+    assert set(new_watch.known_pages.values_list("url", flat=True)) == {site.url(path) for path in finds}, (
+        "may come back"
+    )

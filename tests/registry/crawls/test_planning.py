@@ -1,0 +1,69 @@
+"""Test that crawls are started when due, and planned slice by slice."""
+
+from dataclasses import replace
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.errors import ServiceMissingError
+from registry.crawls import watch_settings
+from registry.crawls.planning import plan_crawls, start_due_crawls, start_now
+from registry.models import (
+    Crawl,
+    Watch,
+)
+from tests.assets.shop_watch import HOUR, end_crawl, make_due, shop, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["shop", "studio"]
+
+
+def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: SyncRunner, shop: Watch) -> None:
+    crawl = watch_settings.start_now(shop)
+    make_due(shop)
+    start_due_crawls(inline.services)
+    shop.refresh_from_db()
+    assert shop.next_run_at is not None
+    assert now() < shop.next_run_at <= now() + HOUR
+    end_crawl(crawl)
+    start_due_crawls(inline.services)
+    assert Crawl.objects.count() == 1
+    make_due(shop)
+    start_due_crawls(inline.services)
+    assert Crawl.objects.count() == 2
+
+
+def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunner, shop: Watch) -> None:
+    end_crawl(watch_settings.start_now(shop))
+    make_due(shop)
+    for _round in range(2):
+        start_due_crawls(inline.services)
+    assert Crawl.objects.count() == 2
+
+
+def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
+    inline: SyncRunner, shop: Watch
+) -> None:
+    watch_settings.pause(shop, by="Ann")
+    make_due(shop)
+    start_due_crawls(inline.services)
+    watch_settings.resume(shop, by="Ann")
+    start_due_crawls(inline.services)
+    shop.refresh_from_db()
+    assert not Crawl.objects.exists()
+    assert shop.next_run_at is not None
+    assert shop.next_run_at > now()
+
+
+def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: SyncRunner, shop: Watch) -> None:
+    crawl = watch_settings.start_now(shop)
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
+    with pytest.raises(ServiceMissingError):
+        start_now(inline.services, shop)
+    plan_crawls(inline.services, [crawl.pk])
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.slices.count()) == ("doing", 0)
+    watch_settings.stop_crawl(crawl, by="Ann")
+    plan_crawls(inline.services, [crawl.pk])
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.reason) == ("done", "stopped")

@@ -1,0 +1,125 @@
+"""Test the turns of the pages of each URL pattern in a frontier, and which are skipped."""
+
+import pytest
+from django.db import transaction
+
+from exhibit.network.addresses import url_key
+from registry.crawls import crawling, schedules, url_patterns
+from registry.crawls.crawling import NewUrl
+from registry.models import Crawl, CrawlSlice, FrontierUrl, Owner
+from tests.assets.rows import owner
+from tests.assets.shop import create_watch
+from tests.assets.shop_watch import studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["studio"]
+
+HOST = "http://shop.example/"
+
+
+@pytest.fixture
+def crawl(inline: SyncRunner, studio: Owner) -> Crawl:
+    """A crawl with an empty frontier."""
+    crawl = schedules.start_crawl(create_watch(studio, HOST).pk)
+    assert crawl is not None
+    crawl.frontier.all().delete()
+    return crawl
+
+
+def add_urls(crawl: Crawl, *paths: str, depth: int = 1, kind: str = "page") -> int:
+    """Add pages whose pattern is their folder, and return how many are new; top-level pages have no pattern."""
+    new = [NewUrl(HOST + path, kind, depth, pattern=path.rpartition("/")[0]) for path in paths]
+    with transaction.atomic():
+        return crawling.add_urls(crawl.pk, new)
+
+
+def list_turns(crawl: Crawl, folder: str) -> dict[str, int]:
+    rows = crawl.frontier.filter(url__startswith=HOST + folder).values_list("url", "turn")
+    return {url.removeprefix(HOST + folder): turn for url, turn in rows}
+
+
+def plan_urls(crawl: Crawl, limit: int) -> list[str]:
+    slice_ = crawling.plan_slice(crawl.pk, max_urls=limit, max_hosts=5)
+    assert slice_ is not None
+    return [url.url.removeprefix(HOST) for url in crawling.list_leased_urls(slice_.pk)]
+
+
+def record_visits(crawl: Crawl, changes: list[bool | None]) -> CrawlSlice:
+    """Create a slice that visited the first pages of the pattern "day", each of which showed something new or not."""
+    slice_ = CrawlSlice.objects.create(crawl=crawl, number=1)
+    for new, row in zip(changes, crawl.frontier.filter(url__contains="day/").order_by("turn"), strict=False):
+        row.state, row.shows_new, row.slice = FrontierUrl.State.DONE, new, slice_
+        row.save()
+    return slice_
+
+
+def leave_out(of: CrawlSlice) -> dict[str, int]:
+    with transaction.atomic():
+        counts = url_patterns.omit_patterns(of, pages=5, idle=4)
+    return {url.rpartition("/")[0].removeprefix(HOST): pages for url, pages in counts.items()}
+
+
+def test_a_page_has_its_number_among_those_of_its_pattern_however_often_it_is_found(crawl: Crawl) -> None:
+    add_urls(crawl, "day/a", "day/b", "top", "item/a")
+    add_urls(crawl, "i.jpg", kind="image")
+    assert add_urls(crawl, "day/b", "day/c", "day/a", "day/d") == 2
+    assert list_turns(crawl, "day/") == {"a": 1, "b": 2, "c": 3, "d": 4}
+    assert (list_turns(crawl, "item/"), list_turns(crawl, "top"), list_turns(crawl, "i.jpg")) == (
+        {"a": 1},
+        {"": 1},
+        {"": 0},
+    )
+    other = schedules.start_crawl(create_watch(owner("another"), "http://news.example/").pk)
+    assert other is not None
+    add_urls(other, "day/z")
+    assert list_turns(other, "day/") == {"z": 1}
+
+
+def test_pictures_come_first_then_the_first_pages_of_each_pattern(crawl: Crawl) -> None:
+    add_urls(crawl, *(f"day/{number}" for number in range(9)))
+    add_urls(crawl, "item/1", "item/2")
+    add_urls(crawl, "deep/1", depth=2)
+    add_urls(crawl, "i.jpg", kind="image")
+    assert plan_urls(crawl, 4) == ["i.jpg", "day/0", "item/1", "day/1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "remaining"),
+    [
+        ([True] * 4, 0),
+        ([True, False, False, False], 0),
+        ([False, True, False, False, False], 0),
+        ([True, True, True, False, False, False, False], 3),
+        ([False] * 5, 3),
+        ([True, True, True, True, False, False, False, None], 0),
+        ([False] * 4, 0),
+    ],
+)
+def test_what_waits_of_a_pattern_is_left_out_once_its_last_pages_showed_nothing_new(
+    crawl: Crawl, changes: list[bool | None], remaining: int
+) -> None:
+    add_urls(crawl, *(f"day/{number}" for number in range(len(changes) + 3)), "item/1")
+    assert leave_out(record_visits(crawl, changes)) == ({"day": remaining} if remaining else {})
+    assert crawl.frontier.filter(state="left-out").count() == remaining
+    assert list_turns(crawl, "item/") == {"1": 1}
+
+
+def test_a_slice_judges_the_patterns_that_it_visited_and_leaves_out_what_it_did_not_come_to(crawl: Crawl) -> None:
+    add_urls(crawl, *(f"day/{number}" for number in range(9)))
+    ended = record_visits(crawl, [False] * 5)
+    assert leave_out(CrawlSlice.objects.create(crawl=crawl, number=2)) == {}
+    crawl.frontier.filter(url=f"{HOST}day/5").update(state="leased", slice=ended)
+    other = CrawlSlice.objects.create(crawl=crawl, number=3)
+    crawl.frontier.filter(url=f"{HOST}day/6").update(state="leased", slice=other)
+    assert leave_out(ended) == {"day": 3}
+    assert crawl.frontier.get(state="leased").slice == other
+
+
+def test_what_is_found_later_of_a_pattern_that_is_left_out_is_left_out_too_and_counted(crawl: Crawl) -> None:
+    add_urls(crawl, *(f"day/{number}" for number in range(9)))
+    ended = record_visits(crawl, [False] * 5)
+    assert leave_out(ended) == {"day": 4}
+    assert add_urls(crawl, "day/9", "day/a", "item/1") == 1
+    crawl.refusals.create(key=url_key("day"), url="day", reason="repetitive", at=crawl.started_at)
+    assert url_patterns.count_omitted(crawl.pk, "repetitive") == {"day": 6}
+    assert plan_urls(crawl, 10) == ["item/1"]

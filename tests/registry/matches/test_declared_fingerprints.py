@@ -1,0 +1,87 @@
+"""Test stated fingerprints: they find few images and no look-alikes, and the found copies go to the image's owner."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from indexer.picture.features import extract
+from registry.cases import found_pictures
+from registry.fingerprints.descriptors import find_members
+from registry.fingerprints.fingerprints import Collection
+from registry.matches import declared_fingerprints
+from registry.matches.match import match_pictures
+from registry.matches.search_past import search_pictures
+from registry.models import Match, Picture, PictureReport
+from registry.works.fingerprint_registration import register_stated
+from tests.assets.rows import encode_jpeg, owner, photograph, recompress
+from tests.registry.works.test_fingerprint_registration import add_seen_pictures, state_picture
+from workers.tasks.sync_runner import SyncRunner
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.long
+def test_fingerprints_with_too_many_matches_stop_matching(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test the limit of two crawled copies that fingerprints may find in this installation; a third one ends it."""
+    monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 2)
+    studio, data = owner("studio"), photograph(1)
+    work = register_stated(inline.services, studio, state_picture(data)).work
+    copies = [recompress(data), recompress(recompress(data)), data]
+    for place, copy in enumerate(copies):
+        add_seen_pictures(inline.services, studio, copy, name=f"watch{place}")
+    stand_in = work.pictures.get()
+    assert Match.objects.filter(registered=stand_in).count() == 2
+    assert find_members(Collection.PRINTS, [stand_in.pk]) == []
+    assert work.work_pictures.get().progress["stopped"] == 2
+    later = register_stated(inline.services, studio, state_picture(copies[1])).work  # the same, for past sightings
+    search_pictures(inline.services, [later.work_pictures.get().pk])
+    assert not Match.objects.filter(registered=later.pictures.get()).exists()
+    assert later.work_pictures.get().progress["stopped"] == 2
+
+
+def test_a_picture_that_was_looked_at_again_isnt_counted_twice(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_fingerprints, "MAX_MATCHES", 1)
+    studio, data = owner("studio"), photograph(1)
+    work = register_stated(inline.services, studio, state_picture(data)).work
+    (row,) = add_seen_pictures(inline.services, studio, recompress(data))
+    Picture.objects.filter(pk=row).update(searched="", state="todo")
+    match_pictures(inline.services, [row])
+    assert find_members(Collection.PRINTS, [work.pictures.get().pk]) != []
+
+
+def test_a_flat_picture_is_found_by_no_fingerprints(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, state_picture(data))
+    copy = recompress(data)
+    plain = replace(extract(copy), later_low_information=type("", (), {"value": ("flat",)})())
+    row = Picture.objects.create(digest=Digest.of(copy), size=1, first_seen=timezone.now())
+    icon = extract(encode_jpeg(Image.open(BytesIO(copy)).resize((40, 30))))
+    assert declared_fingerprints.match_declared_fingerprints(inline.services, [(row, extract(copy))])
+    assert not declared_fingerprints.match_declared_fingerprints(inline.services, [(row, plain)])
+    assert not declared_fingerprints.match_declared_fingerprints(inline.services, [(row, icon)])
+
+
+def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_reported(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, data = owner("studio"), photograph(1)
+    register_stated(inline.services, studio, state_picture(data))
+    copies = [recompress(data), recompress(recompress(data))]
+    add_seen_pictures(inline.services, studio, *copies)
+    case = studio.cases.get()
+    assert sorted(found_pictures.load_found_pictures(inline.services, case, Digest.of(data)).values()) == sorted(copies)
+    with pytest.raises(WrongUseError, match="was stated of work 1"):
+        found_pictures.load_found_pictures(inline.services, case, Digest.of(copies[0]))
+    monkeypatch.setattr(found_pictures, "MAX_LOOKED_AT", 1)
+    assert len(found_pictures.load_found_pictures(inline.services, case, Digest.of(data))) == 1
+    monkeypatch.undo()
+    first = Picture.objects.get(digest=Digest.of(copies[0]))
+    PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
+    assert list(found_pictures.load_found_pictures(inline.services, case, Digest.of(data)).values()) == [copies[1]]

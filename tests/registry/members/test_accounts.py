@@ -1,0 +1,112 @@
+"""Test owners and accounts: unique names, usable passwords."""
+
+import pytest
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.members import accounts, invitations, tokens
+from registry.models import Membership, Owner, Role, Scope, User
+from tests.assets.rows import owner
+
+PASSWORD = "a long and good password"
+
+
+def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
+    assert accounts.add_owner("The  Stüdio & Söhne\n").slug == "the-studio-sohne"
+    assert accounts.add_owner("写真").slug == "owner-2"
+    refused = {
+        "THE STÜDIO & SÖHNE": "",
+        "Other": "the-studio-sohne",
+        "Another": "No Slug",
+        " ": "a",
+        "x" * 201: "b",
+        "\u3164": "c",
+    }
+    for name, slug in refused.items():
+        with pytest.raises(WrongUseError):
+            accounts.add_owner(name, slug=slug)
+    assert Owner.objects.count() == 2
+
+
+def test_taken_owner_name_does_not_reveal_its_holder(db: None) -> None:
+    ann = accounts.add_member(accounts.add_owner("Studio"), "ann@example.org", "owner", PASSWORD).user
+    eve = accounts.add_member(accounts.add_owner("Agency"), "eve@example.org", "owner", PASSWORD).user
+    with pytest.raises(WrongUseError, match="studio"):
+        accounts.create_owner_for(ann, "studio")
+    with pytest.raises(WrongUseError) as error_info:
+        accounts.create_owner_for(eve, "studio")
+    assert "studio" not in str(error_info.value).lower()
+    second = accounts.create_owner_for(eve, "Studio!")
+    assert (second.slug, Membership.objects.get(owner=second).role) == ("studio-2", "owner")
+
+
+def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> None:
+    studio = accounts.add_owner("Studio")
+    accounts.add_member(studio, "Ann@Example.org", "owner", PASSWORD)
+    accounts.add_member(studio, "bob@example.org", "viewer", PASSWORD)
+    accounts.add_member(studio, "BOB@example.org", "reviewer", "another password of Bob's")
+    bob = accounts.get_user("bob@example.org")
+    assert (bob.check_password(PASSWORD), Membership.objects.get(user=bob).role) == (True, "reviewer")
+    assert accounts.is_user("ANN@example.org")
+    for weak in ("short", "password", ""):
+        with pytest.raises(WrongUseError):
+            accounts.change_password(bob, weak)
+    accounts.change_password(bob, "another password of Bob's")
+    assert accounts.get_user("bob@example.org").check_password("another password of Bob's")
+
+
+def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> None:
+    def make_link() -> object:
+        return invitations.find_open(invitations.invite_operator(by="root"))
+
+    accounts.add_owner("Taken")
+    with pytest.raises(WrongUseError):
+        accounts.create_operator(make_link(), "ann@example.org", PASSWORD, "Taken")  # type: ignore[arg-type]
+    ann = accounts.create_operator(make_link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
+    assert accounts.is_operator(ann)
+    assert Membership.objects.get(user=ann).owner.name == "Studio"
+    with pytest.raises(WrongUseError):
+        accounts.create_operator(make_link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
+    assert User.objects.count() == 1
+
+
+def add_member(rights_holder: Owner, name: str, role: Role) -> User:
+    user = User.objects.create_user(f"{name}@example.org", f"{name}@example.org")
+    Membership.objects.create(owner=rights_holder, user=user, role=role)
+    return user
+
+
+def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(db: None) -> None:
+    studio = owner("studio")
+    ann, bob = add_member(studio, "ann", Role.OWNER), add_member(studio, "bob", Role.VIEWER)
+    with pytest.raises(WrongUseError):
+        accounts.remove_member(studio, ann.pk, by="Ann")
+    with pytest.raises(WrongUseError):
+        accounts.change_role(studio, ann.pk, "viewer", by="Ann")
+    accounts.change_role(studio, bob.pk, "owner", by="Ann")
+    User.objects.filter(pk=bob.pk).update(is_active=False)  # a user who cannot sign in does not count
+    with pytest.raises(WrongUseError):
+        accounts.remove_member(studio, ann.pk, by="Ann")
+    User.objects.update(is_active=True)
+    accounts.remove_member(studio, ann.pk, by="Ann")
+    assert [member.user for member in accounts.list_members(studio)] == [bob]
+
+
+def test_whoever_leaves_leaves_no_token_behind(db: None) -> None:
+    studio = owner("studio")
+    add_member(studio, "ann", Role.OWNER)
+    bob = add_member(studio, "bob", Role.REVIEWER)
+    _, secret = tokens.create_token(studio, bob, name="script", scopes=[Scope.READ], days=1)
+    accounts.remove_member(studio, bob.pk, by="Ann")
+    Membership.objects.create(owner=studio, user=bob)  # and returns
+    assert tokens.find_token(secret) is None
+
+
+def test_strangers_and_roles_that_there_are_not_are_refused(db: None) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    ann, eve = add_member(studio, "ann", Role.OWNER), add_member(agency, "eve", Role.OWNER)
+    with pytest.raises(WrongUseError):
+        accounts.change_role(studio, ann.pk, "king", by="Ann")
+    with pytest.raises(NotFoundError):
+        accounts.remove_member(studio, eve.pk, by="Ann")
+    with pytest.raises(NotFoundError):
+        accounts.change_role(studio, eve.pk, "owner", by="Ann")

@@ -1,0 +1,154 @@
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from exhibit.errors import WrongUseError
+from exhibit.types import DeclaredWork
+from registry.works.spreadsheets import MAX_BYTES
+from registry.works.work_tables import normalise_name, parse_works_table, read_table_bytes, to_iso_date
+
+
+def read_table(text: str | bytes) -> dict[str, DeclaredWork]:
+    return parse_works_table("table.csv", text if isinstance(text, bytes) else text.encode())
+
+
+def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
+    text = (
+        '\ufefffile, title,first_publication,registrations\na.jpg,"One, ""and""\ntwo",1870,USCO|VA 1|2024-05-31;CN|7\n'
+    )
+    ((file, work),) = read_table(text).items()
+    assert (file, work.title, work.author, work.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
+    assert work.registrations == (
+        {"office": "USCO", "number": "VA 1", "date": "2024-05-31"},
+        {"office": "CN", "number": "7", "date": ""},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "has no column “file”"),
+        ("title\nx\n", "has no column “file”"),
+        ("file,size\na,1\n", "has a column “size” that isn't known"),
+        ("file,title\na\n", "line 2: it doesn't have 2 fields"),
+        ("file,title\na,b,c\n", "line 2: it doesn't have 2 fields"),
+        ("file,title\n,b\n", "line 2: file is empty"),
+        ("file\na\na\n", "line 3: a stands in line 2 already"),
+        ("file\nx\\a.jpg\nx/a.jpg\n", "line 3: x/a.jpg stands in line 2 already"),
+        ("file,Title,title\na,b,c\n", "has the column “title” twice"),
+        ("file,first_publication\na,2024-02-31\n", "line 2: “2024-02-31” isn't a date"),
+        ("file,first_publication\na,last year\n", "line 2: “last year” isn't a date"),
+        ("file,registrations\na,USCO\n", "line 2: “USCO” isn't a registration"),
+        ('file\n"a\n', "line 2: the quotation marks around a field don't fit together"),
+        ("file,title\na," + "x" * 501 + "\n", "line 2: title has more than 500 characters"),
+        ("file,title\na,#REF!\n", "line 2: title is “#REF!”: its formula failed"),
+        ("file,created\na,32.5.2024\n", "line 2: “32.5.2024” isn't a date"),
+        ("file,created\na,01/02/2026\n", "line 2: “01/02/2026” may be 2026-02-01 or 2026-01-02"),
+        ('file,title\na,"b\nc,d"\n', "line 2: the quotation marks around a field don't fit together"),
+        ('file,"title\na,b\n', "line 1: the quotation marks around a field don't fit together"),
+        ("file,title\na,\0\n", "line 2: it has zero bytes"),
+        ("file,created\na,2024.1\n", "line 2: “2024.1” isn't a date"),
+        ("file,created\na,2024-05 10:00\n", "line 2: “2024-05 10:00” isn't a date"),
+        (b"file\n\xff\xfe\n", "can't be told for sure"),
+        (b"file\n" + b"a" * MAX_BYTES, "is too large"),
+    ],
+)
+def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(text: str | bytes, sentence: str) -> None:
+    with pytest.raises(WrongUseError) as error_info:
+        read_table(text)
+    assert sentence in error_info.value.message
+
+
+def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError):
+        read_table_bytes(tmp_path / "missing.csv")
+
+
+def test_columns_may_have_chinese_names_and_excels_first_line_counts_for_nothing() -> None:
+    ((file, work),) = read_table("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).items()
+    assert (file, work.title, work.first_publication) == ("a.jpg", "鸟", "2020-05")
+
+
+def test_holder_credit_and_creation_are_declared_too() -> None:
+    (work,) = read_table("file,rights holder,credit,创作完成日期\na.jpg,Heirs,Agency,1950\n").values()
+    assert (work.holder, work.credit, work.created) == ("Heirs", "Agency", "1950")
+    with pytest.raises(WrongUseError, match=r"2.*soon"):
+        read_table("file,created\na.jpg,soon\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2024", "2024"),
+        ("2024-05", "2024-05"),
+        ("2024-05-31", "2024-05-31"),
+        ("2024/5/31", "2024-05-31"),
+        ("2024.5.31", "2024-05-31"),
+        ("2024年", "2024"),
+        ("2024年5月", "2024-05"),
+        ("2024年5月31日", "2024-05-31"),
+        ("2024-05-31 10:20:30", "2024-05-31"),
+        ("2024/5/31 9:05", "2024-05-31"),
+        ("2024-02-30", ""),
+        ("2024/5-31", ""),
+        ("24-05-31", ""),
+        ("31.5.2024", "2024-05-31"),
+        ("01.02.2026", "2026-02-01"),
+        ("31. 5. 2024", "2024-05-31"),
+        ("31.05.2024 00:00:00", "2024-05-31"),
+        ("31/05/2024", "2024-05-31"),
+        ("5/31/2024", "2024-05-31"),
+        ("31-05-2024", "2024-05-31"),
+        ("01/01/2026", "2026-01-01"),
+        ("01/02/2026", ""),
+        ("1-2-2026", ""),
+        ("05.31.2024", ""),
+        ("31/05-2024", ""),
+        ("31.05.24", ""),
+        ("0000", ""),
+        ("", ""),
+    ],
+)
+def test_dates_are_read_in_the_forms_that_programs_write_where_they_can_mean_one_day_only(text: str, iso: str) -> None:
+    assert to_iso_date(text) == iso
+
+
+@pytest.mark.parametrize("unknown", ["0000:00:00 00:00:00", "    :  :     :  :  ", "0000:00:00"])
+def test_a_date_that_exif_states_as_unknown_declares_none(unknown: str) -> None:
+    works_by_file = read_table(f"file,title,created\na.jpg,One,{unknown}\nb.jpg,Two,2024:05:31 14:30:00\n")
+    assert [(work.title, work.created) for work in works_by_file.values()] == [("One", ""), ("Two", "2024-05-31")]
+
+
+def test_the_order_that_a_person_says_settles_what_two_numbers_mean() -> None:
+    assert (to_iso_date("01/02/2026", "day-month"), to_iso_date("01/02/2026", "month-day")) == (
+        "2026-02-01",
+        "2026-01-02",
+    )
+    assert (to_iso_date("31/05/2024", "month-day"), to_iso_date("05/31/2024", "day-month")) == ("", "")
+    assert to_iso_date("01.02.2026", "month-day") == "2026-02-01"
+
+
+def test_names_are_compared_as_files_are_named() -> None:
+    decomposed = unicodedata.normalize("NFD", "Müller.jpg")
+    assert list(read_table(f"file\n shoot\\{decomposed}\n")) == ["shoot/Müller.jpg"]
+    assert normalise_name("\u202ea\x00b.jpg") == "ab.jpg"
+    assert normalise_name("\x00") == "?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024:05:31 14:30:00", "2024:05:31", "2024:05:31 14:30:00.25+02:00", "2024-05-31T14:30:00Z", "20240531",
+        "31.05.2024 14:30", "2024-05-31 2:30 PM", "2024/05/31 14:30:00",
+    ],
+)  # fmt: skip
+def test_a_day_with_a_time_is_read_as_cameras_and_programs_write_it(text: str) -> None:
+    assert to_iso_date(text) == "2024-05-31"
+    ((_file, work),) = read_table(f"file,created\na.jpg,{text}\n").items()
+    assert work.created == "2024-05-31"
+
+
+@pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "2024:05", "20241331", "14:30:00", "2024 14:30"])
+def test_what_is_no_day_is_none(text: str) -> None:
+    assert to_iso_date(text) == ""
