@@ -13,12 +13,20 @@ class User(AbstractUser):
     """A person who signs in. The e-mail address is the user name."""
 
     email = models.EmailField(unique=True)
-    language = models.CharField(max_length=10, blank=True, db_default="", help_text="empty for the browser's")
-    browser_language = models.CharField(max_length=10, blank=True, db_default="", help_text="the browser's, last seen")
-    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where the browser was last")
-    blurs = models.BooleanField(default=False, db_default=False, help_text="found pictures are blurred until asked for")
+    language = models.CharField(
+        max_length=10, blank=True, db_default="", help_text="preferred language; empty: the browser's"
+    )
+    browser_language = models.CharField(
+        max_length=10, blank=True, db_default="", help_text="the browser's time zone when last seen"
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="country of the browser's last visit"
+    )
+    blurs = models.BooleanField(
+        default=False, db_default=False, help_text="blur found pictures until the user reveals them"
+    )
     devices_ended = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="how often all known browsers were forgotten"
+        default=0, db_default=0, help_text="number of times that all known browsers were forgotten"
     )
 
     @property
@@ -44,17 +52,23 @@ class Owner(models.Model):
     name = models.CharField(max_length=200)
     contact = models.CharField(max_length=200, blank=True)
     quota_bytes = models.BigIntegerField(null=True, blank=True)
-    used_bytes = models.BigIntegerField(default=0, db_default=0, help_text="by pictures of works and documents")
-    derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
-    passkeys = models.BooleanField(default=False, db_default=False, help_text="grave decisions need a fresh passkey")
+    used_bytes = models.BigIntegerField(
+        default=0, db_default=0, help_text="bytes used by pictures of works and documents"
+    )
+    derived = models.BooleanField(
+        default=False, db_default=False, help_text="show works derived from the owner's works"
+    )
+    passkeys = models.BooleanField(
+        default=False, db_default=False, help_text="require a fresh passkey for sensitive actions"
+    )
     web_archive = models.BooleanField(
-        default=False, db_default=False, help_text="a web archive is asked to save pages, too"
+        default=False, db_default=False, help_text="also request web archives to save the pages"
     )
-    sample = models.BooleanField(default=False, db_default=False, help_text="an example: nothing of it is real")
+    sample = models.BooleanField(default=False, db_default=False, help_text="a sample owner; none of its data is real")
     visits_on = models.DateField(
-        null=True, blank=True, help_text="day (UTC) of the last visit by itself of what others' watches saw"
+        null=True, blank=True, help_text="day (UTC) of the last automatic visit to pages seen by other owners' watches"
     )
-    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="such visits on that day")
+    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="number of such visits on that day")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 
@@ -91,10 +105,10 @@ class Invitation(models.Model):
     """
 
     owner = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(blank=True, help_text="whom it is for; empty for the operator")
+    email = models.EmailField(blank=True, help_text="recipient; empty for the operator")
     role = models.CharField(max_length=8, choices=Role.choices, blank=True)
     digest = DigestField(unique=True)
-    by = models.CharField(max_length=200, help_text="who invites")
+    by = models.CharField(max_length=200, help_text="member who sent the invitation")
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -137,12 +151,12 @@ class ApiToken(models.Model):
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="api_tokens")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
-    begins = models.CharField(max_length=12, help_text="its first characters, by which people tell it from others")
+    begins = models.CharField(max_length=12, help_text="first characters of the token, to identify it")
     digest = DigestField(unique=True)
     scopes = ArrayField(models.CharField(max_length=8))
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True, help_text="when last, to the minute")
+    used_at = models.DateTimeField(null=True, blank=True, help_text="time of the last use, to the minute")
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -9,19 +9,26 @@ class Partner(models.Model):
     """Another installation, whose keys the operator has verified with its operator."""
 
     name = models.CharField(max_length=63)
-    url = models.CharField(max_length=300, help_text="of its site")
-    log_key = models.CharField(max_length=300, help_text="of its log: name+key id+base64 (C2SP signed-note)")
-    witness_key = models.CharField(max_length=300, help_text="with which it cosigns others' heads")
+    url = models.CharField(max_length=300, help_text="base URL of the partner's site")
+    log_key = models.CharField(
+        max_length=300, help_text="public key of the partner's log: name+key id+base64 (C2SP signed-note)"
+    )
+    witness_key = models.CharField(
+        max_length=300, help_text="public key with which the partner cosigns checkpoints of other logs"
+    )
     made_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    reason = models.TextField(blank=True, help_text="why it was revoked")
-    fault = SentenceField(blank=True, help_text="what was wrong when its log was looked at last")
-    looked_at = models.DateTimeField(null=True, blank=True, help_text="when its log was last compared")
+    reason = models.TextField(blank=True, help_text="reason for the revocation")
+    fault = SentenceField(blank=True, help_text="problem found at the last check of its log")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="time of the last comparison of its log")
     unexplained = models.TextField(
-        blank=True, db_default="", default="", help_text="a head that its log has signed, larger than what it shows"
+        blank=True,
+        db_default="",
+        default="",
+        help_text="a checkpoint signed by its log that is larger than the one it shows",
     )
-    captures = models.BooleanField(default=False, help_text="whether it is asked to visit with us at each capture")
-    visits = models.PositiveIntegerField(default=0, help_text="so many visits it may ask for in a day")
+    captures = models.BooleanField(default=False, help_text="whether it is requested to visit pages at each capture")
+    visits = models.PositiveIntegerField(default=0, help_text="maximum number of visits that it may request per day")
 
     class Meta:
         constraints = [
@@ -39,7 +46,7 @@ class PartnerCall(models.Model):
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="calls")
     nonce = models.CharField(max_length=32)
-    call = models.CharField(max_length=40, help_text="what it asked for")
+    call = models.CharField(max_length=40, help_text="what the request was for")
     at = models.DateTimeField()
 
     class Meta:
@@ -51,13 +58,13 @@ class Agreement(models.Model):
     """The terms under which a partner may search here blindly, which the software enforces."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="agreements")
-    fields = models.JSONField(default=list, help_text="what is told of a picture that matches")
-    queries = models.PositiveIntegerField(help_text="so many may be asked in all")
+    fields = models.JSONField(default=list, help_text="fields that are disclosed about a matching picture")
+    queries = models.PositiveIntegerField(help_text="maximum number of queries in total")
     used = models.PositiveIntegerField(default=0)
     made_at = models.DateTimeField()
     until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    refused_at = models.DateTimeField(null=True, blank=True, help_text="when a refusal was last put into the log")
+    refused_at = models.DateTimeField(null=True, blank=True, help_text="time of the last log entry about a refusal")
 
 
 class WitnessedHead(models.Model):
@@ -67,7 +74,7 @@ class WitnessedHead(models.Model):
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="heads")
     size = models.BigIntegerField()
     root = models.BinaryField()
-    note = models.TextField(help_text="as its log signed it")
+    note = models.TextField(help_text="the checkpoint as signed by its log")
     cosigned_at = models.DateTimeField()
 
 
@@ -76,10 +83,10 @@ class LogFork(models.Model):
 
     origin = models.CharField(max_length=200, unique=True)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="forks")
-    known = models.TextField(help_text="the signed head that was known")
-    other = models.TextField(help_text="the signed head that doesn't go with it")
+    known = models.TextField(help_text="the signed checkpoint known before")
+    other = models.TextField(help_text="the signed checkpoint that is inconsistent with it")
     path: "models.JSONField[list[str]]" = models.JSONField(
-        default=list, help_text="a consistency proof that leads to the larger root, and not from the smaller one"
+        default=list, help_text="a consistency proof that leads to the larger root but not from the smaller one"
     )
-    source = models.CharField(max_length=200, help_text="where the other head came from")
+    source = models.CharField(max_length=200, help_text="source of the other checkpoint")
     found_at = models.DateTimeField()

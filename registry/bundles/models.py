@@ -36,13 +36,15 @@ class Bundle(Claimable):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="bundles")
     number = models.PositiveSmallIntegerField()
     seal_digest = DigestField(null=True, blank=True, unique=True)
-    manifest = DigestField(null=True, blank=True, help_text="the canonical manifest in the blob store")
+    manifest = DigestField(null=True, blank=True, help_text="digest of the canonical manifest in the blob store")
     signature = models.BinaryField(null=True, blank=True)
     key = models.ForeignKey(SealingKey, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest}: every sealed file")
+    contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest} of all sealed files")
     sealed_at = models.DateTimeField(null=True, blank=True)
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    witnessed_at = models.DateTimeField(null=True, blank=True, help_text="when enough witnesses had answered in full")
+    witnessed_at = models.DateTimeField(
+        null=True, blank=True, help_text="time when enough timestamp services had responded completely"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]
@@ -67,17 +69,19 @@ class Package(Numbered, Claimable):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="packages")
     recipient = models.CharField(max_length=10, choices=Recipient.choices)
-    reason = models.TextField(blank=True, help_text="why originals are withheld; the copies say so")
+    reason = models.TextField(blank=True, help_text="reason for withholding originals, stated in the copies")
     asked_by = models.CharField(max_length=300)
     bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
     created_at = models.DateTimeField(auto_now_add=True)
-    progress = models.JSONField(default=dict, blank=True, help_text="{of}: how many bundles, once it is begun")
+    progress = models.JSONField(default=dict, blank=True, help_text="{of}: number of bundles, set at the start")
     files: StoredFiles = models.JSONField(
-        default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle where it is one"
+        default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle for files that are bundles"
     )
     made_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="when its files are removed")
-    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="time when its files will be removed")
+    removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="its files were removed; its number stays reserved"
+    )
 
     @property
     def withholding(self) -> str | None:
@@ -102,7 +106,7 @@ class Deposit(models.Model):
 
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="deposits")
     number = models.PositiveSmallIntegerField()
-    seal_digest = DigestField(unique=True, help_text="of the canonical manifest, which lies in the blob store")
+    seal_digest = DigestField(unique=True, help_text="digest of the canonical manifest, which is in the blob store")
     signature = models.BinaryField()
     key = models.ForeignKey(SealingKey, on_delete=models.PROTECT, related_name="+")
     made_by = models.CharField(max_length=300)
@@ -119,12 +123,16 @@ class Report(Numbered, Claimable):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
     parameters = models.JSONField(default=dict, blank=True)
-    progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
+    progress = models.JSONField(
+        default=dict, blank=True, help_text="case numbers, volumes, and the volume started last"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="list of {name, media_type, digest, size}"
     )
-    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+    removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="its files were removed; its number stays reserved"
+    )
 
     class Meta(Numbered.Meta):
         ordering = ["owner", "-number"]
@@ -134,18 +142,18 @@ class DownloadLink(Numbered):
     """An expiring link to one package or report, for a person without an account. Only its token's digest is stored."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
-    token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")
-    password = models.CharField(max_length=200, blank=True, help_text="hashed as Django hashes passwords; may be empty")
+    token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the URL")
+    password = models.CharField(max_length=200, blank=True, help_text="password hash in Django's format; may be empty")
     package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
     report = models.ForeignKey(Report, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
-    note = models.CharField(max_length=200, blank=True, help_text="for whom it is; shown to members alone")
+    note = models.CharField(max_length=200, blank=True, help_text="recipient, shown only to members")
     made_by = models.CharField(max_length=300)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     downloads = models.PositiveIntegerField(default=0)
     last_used_at = models.DateTimeField(null=True, blank=True)
-    failures = models.PositiveSmallIntegerField(default=0, help_text="wrong passwords in a row")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="consecutive wrong passwords")
     locked_until = models.DateTimeField(null=True, blank=True)
 
     class Meta(Numbered.Meta):

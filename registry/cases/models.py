@@ -30,19 +30,23 @@ class Case(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")
     reason = SentenceField(blank=True)
-    demonstration = models.BooleanField(default=False, help_text="confirmed by the switch meant for demonstrations")
+    demonstration = models.BooleanField(default=False, help_text="confirmed by the demonstration switch")
     opened_at = models.DateTimeField()
     disputed_at = models.DateTimeField(
-        null=True, blank=True, help_text="since when a member says it was decided wrongly"
+        null=True, blank=True, help_text="time since when a member disputes the decision"
     )
-    waits = models.BooleanField(default=True, db_default=True, help_text="a person has to look at it")
+    waits = models.BooleanField(default=True, db_default=True, help_text="a person needs to review it")
     resembles = models.BooleanField(
-        default=False, db_default=False, help_text="all that is left of it only resembles the work; nobody is asked"
+        default=False,
+        db_default=False,
+        help_text="all remaining matches are only related pictures; no review is requested",
     )
-    likelihood = models.FloatField(default=0, db_default=0, help_text="of its strongest match, to sort by")
-    places = models.PositiveIntegerField(default=0, db_default=0, help_text="different images on different pages")
+    likelihood = models.FloatField(default=0, db_default=0, help_text="likelihood of its strongest match, for sorting")
+    places = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="number of different images on different pages"
+    )
     standing = models.CharField(
-        max_length=8, blank=True, db_default="", default="", help_text="how its places stand; empty before a visit"
+        max_length=8, blank=True, db_default="", default="", help_text="state of its pages; empty before a visit"
     )
     decided_in = models.ForeignKey(
         "GroupDecision", null=True, blank=True, on_delete=models.SET_NULL, related_name="cases"
@@ -50,12 +54,12 @@ class Case(models.Model):
     shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     assigned_to = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False,
-        help_text="the member who looks after it",
+        help_text="member to whom the case is assigned",
     )  # fmt: skip
     agency = models.CharField(
-        max_length=200, blank=True, db_default="", default="", help_text="that was asked last whether it sold a licence"
+        max_length=200, blank=True, db_default="", default="", help_text="agency last asked whether it sold a licence"
     )
-    asked_at = models.DateTimeField(null=True, blank=True, help_text="since when the agency's answer is awaited")
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="time since when the agency's reply is pending")
 
     class Meta:
         constraints = [
@@ -81,14 +85,16 @@ class GroupDecision(Claimable):
     """
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
-    wanted = models.JSONField(help_text="which cases: what the queue was asked for")
-    total = models.PositiveIntegerField(help_text="of them, at that time")
+    wanted = models.JSONField(help_text="filter of the queue that selected the cases")
+    total = models.PositiveIntegerField(help_text="number of cases at that time")
     by = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
     at = models.DateTimeField()
     undone_at = models.DateTimeField(null=True, blank=True)
-    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last of its cases that was looked at")
-    taught_until = models.BigIntegerField(default=0, db_default=0, help_text="the last other case that learned of it")
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last of its cases that was processed")
+    taught_until = models.BigIntegerField(
+        default=0, db_default=0, help_text="the last other case that was updated with it"
+    )
 
     class Meta:
         indexes = [Index(fields=["id"], name="group_decision_todo", condition=~Q(state="done"))]
@@ -112,9 +118,11 @@ class FoundDay(models.Model):
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="found_days")
     day = models.DateField()
-    sites = models.PositiveIntegerField(default=0, help_text="parties for which a case was opened")
-    different = models.PositiveIntegerField(default=0, help_text="those of them whose picture looked like none before")
-    looks = models.BinaryField(default=b"", help_text="hashes of those pictures, one after the other")
+    sites = models.PositiveIntegerField(default=0, help_text="number of sites for which a case was opened")
+    different = models.PositiveIntegerField(
+        default=0, help_text="number of these sites whose picture was unlike any before"
+    )
+    looks = models.BinaryField(default=b"", help_text="hashes of those pictures, concatenated")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["work", "day"], name="found_day_identity")]
@@ -134,14 +142,16 @@ class Flood(Claimable):
         OPENED = "opened"
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="floods")
-    at = models.DateTimeField(help_text="since when nothing is opened")
-    sites = models.PositiveIntegerField(help_text="on which the work would have been found newly on that day")
-    different = models.PositiveIntegerField(help_text="those of them whose picture looked like none before")
-    limit = models.PositiveIntegerField(help_text="beyond which that was")
+    at = models.DateTimeField(help_text="time since when no case is opened")
+    sites = models.PositiveIntegerField(help_text="number of new sites for the work on that day")
+    different = models.PositiveIntegerField(help_text="number of these sites whose picture was unlike any before")
+    limit = models.PositiveIntegerField(help_text="limit that was exceeded")
     decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.NONE, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=300, blank=True)
-    released = models.PositiveIntegerField(default=0, help_text="new sites that were taken up: its past from then on")
+    released = models.PositiveIntegerField(
+        default=0, help_text="number of new sites that were accepted and count as usual from then on"
+    )
 
     class Meta:
         constraints = [
@@ -181,8 +191,8 @@ class CaseEvent(models.Model):
     kind = models.CharField(max_length=20)
     actor = models.CharField(max_length=300, blank=True)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [name of a phrase, its values]")
-    sentence = SentenceField(blank=True, help_text="a person's words, after the phrases")
+    said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [phrase name, its values]")
+    sentence = SentenceField(blank=True, help_text="text by a person, after the phrases")
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -194,9 +204,9 @@ class Capture(Claimable):
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="captures")
     page_key = models.BinaryField()
     image_key = models.BinaryField()
-    number = models.PositiveSmallIntegerField(default=1, help_text="1 for the first visit, more for recaptures")
+    number = models.PositiveSmallIntegerField(default=1, help_text="1 for the first visit, higher for repeated visits")
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="captures")
-    method = models.CharField(max_length=8, default="http", help_text="http, or browser when the page was rendered")
+    method = models.CharField(max_length=8, default="http", help_text="http, or browser if the page was rendered")
     outcome = models.CharField(max_length=16, blank=True)
     sentence = SentenceField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -204,8 +214,10 @@ class Capture(Claimable):
     files: StoredFiles = models.JSONField(
         default=list, blank=True, help_text="list of {role, name, media_type, digest, size}"
     )
-    digests = models.JSONField(default=list, blank=True, help_text="of everything that the files carry or show, in hex")
-    next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
+    digests = models.JSONField(
+        default=list, blank=True, help_text="digests (hex) of everything that the files contain or show"
+    )
+    next_at = models.DateTimeField(null=True, blank=True, help_text="time of the next visit to the page")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")]
@@ -230,9 +242,11 @@ class ArchiveQuestion(Claimable):
     asked_by = models.CharField(max_length=300)
     asked_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
-    elsewhere = models.JSONField(default=list, blank=True, help_text="list of what it states; empty before it answers")
+    elsewhere = models.JSONField(
+        default=list, blank=True, help_text="list of statements; empty until the archive responds"
+    )
     files: StoredFiles = models.JSONField(
-        default=list, blank=True, help_text="its answers, and a picture that it served, as a capture's files"
+        default=list, blank=True, help_text="responses, and a served picture, as files of a capture"
     )
 
     class Meta:
@@ -269,9 +283,9 @@ class PageReading(Claimable):
 
     capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="reading")
     statements = models.JSONField(default=list, blank=True, help_text="list of {what, name, words, near}")
-    words = models.TextField(blank=True, help_text="letters and digits of a page that states something")
-    addresses = models.JSONField(default=list, blank=True, help_text="mail addresses on the page")
-    refusal = SentenceField(blank=True, help_text="why the page couldn't be read; empty if it was")
+    words = models.TextField(blank=True, help_text="letters and digits of a page with a statement")
+    addresses = models.JSONField(default=list, blank=True, help_text="email addresses on the page")
+    refusal = SentenceField(blank=True, help_text="reason why the page could not be read; empty if it was read")
 
     class Meta:
         indexes = [models.Index(fields=["id"], name="page_reading_todo", condition=~models.Q(state="done"))]

@@ -17,23 +17,29 @@ class Watch(Numbered):
     name = models.CharField(max_length=200)
     sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc|archive", "url": …}')
     interval_seconds = models.PositiveIntegerField(default=86_400)
-    budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
-    politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
+    budget = models.JSONField(default=dict, blank=True, help_text="limits: pages, images, bytes, seconds, depth, hosts")
+    politeness = models.JSONField(default=dict, blank=True, help_text="delay and concurrency")
     next_run_at = models.DateTimeField(null=True, blank=True)
-    time_of_day = models.TimeField(null=True, blank=True, help_text="of every run; null when it runs by the hour")
-    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where it is that time of day")
+    time_of_day = models.TimeField(
+        null=True, blank=True, help_text="time of day of every run; null for hourly intervals"
+    )
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="time zone of that time of day")
     paused = models.BooleanField(default=False)
-    private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
+    private = models.BooleanField(default=False, help_text="its sightings are visible only to this owner")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
     everything = models.BooleanField(
-        default=False, db_default=False, help_text="the next run asks for every page anew: what it sees has changed"
+        default=False,
+        db_default=False,
+        help_text="the next run fetches every page again, because what it looks for has changed",
     )
     own = models.BooleanField(
-        default=False, db_default=False, help_text="its places are the owner's: pictures there are proposed as works"
+        default=False, db_default=False, help_text="its sites belong to the owner: their pictures are proposed as works"
     )
-    visits_on = models.DateField(null=True, blank=True, help_text="day (UTC) of the last visit for evidence by itself")
-    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="such visits on that day")
+    visits_on = models.DateField(null=True, blank=True, help_text="day (UTC) of the last automatic capture")
+    visits_made = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="number of automatic captures on that day"
+    )
 
     class Meta(Numbered.Meta):
         constraints = [
@@ -51,28 +57,32 @@ class Crawl(models.Model):
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
     number = models.PositiveIntegerField()
-    sources = models.JSONField(default=list, db_default=[], help_text="the watch's when it began")
+    sources = models.JSONField(default=list, db_default=[], help_text="the watch's settings when the crawl started")
     state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
-    reason = models.CharField(max_length=40, blank=True, help_text="why it ended: finished, budget-pages, stopped, …")
+    reason = models.CharField(
+        max_length=40, blank=True, help_text="reason for the end: finished, budget-pages, stopped, …"
+    )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     pages = models.PositiveIntegerField(default=0)
-    everything = models.BooleanField(default=False, db_default=False, help_text="every page is asked for anew")
+    everything = models.BooleanField(default=False, db_default=False, help_text="fetch every page again")
     by_change = models.BooleanField(
-        default=False, db_default=False, help_text="known pages are visited by how probably they have changed"
+        default=False, db_default=False, help_text="visit known pages in the order of their probability of change"
     )
     sampled = models.BooleanField(
-        default=False, db_default=False, help_text="its sample of the pages that don't change has been taken"
+        default=False, db_default=False, help_text="the sample of unchanged pages has been visited"
     )
     not_asked = models.JSONField(
         default=dict,
         db_default={},
         blank=True,
-        help_text="known pages that it left for later: unchanged or stated",
+        help_text="number of known pages postponed as unchanged or by their stated date",
     )
-    pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
+    pictures = models.PositiveIntegerField(
+        null=True, blank=True, help_text="number of different pictures, counted at the end"
+    )
     opt_outs = models.JSONField(
-        null=True, blank=True, help_text="addresses kept from programs, by host and reason, counted at the end"
+        null=True, blank=True, help_text="URLs excluded from programs, by host and reason, counted at the end"
     )
 
     class Meta:
@@ -85,7 +95,7 @@ class CrawlSlice(Claimable):
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="slices")
     number = models.PositiveIntegerField()
-    epoch = models.PositiveIntegerField(default=0, help_text="rises with each claim; an older claim may not write")
+    epoch = models.PositiveIntegerField(default=0, help_text="increases with each claim; an older claim may not write")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     counts = models.JSONField(default=dict, blank=True)
@@ -93,7 +103,12 @@ class CrawlSlice(Claimable):
         "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="crawl_slice"
     )
     contributor = models.ForeignKey(
-        "Contributor", null=True, blank=True, on_delete=models.SET_NULL, related_name="leases", help_text="who holds it"
+        "Contributor",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="leases",
+        help_text="process that holds the lease",
     )
 
     class Meta:
@@ -114,15 +129,15 @@ class FrontierUrl(models.Model):
         LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for a while
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
-    key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
+    key = models.BinaryField(help_text="128-bit key of the normalised URL, and for an image of its page")
     url = models.TextField()
     host = models.CharField(max_length=260)
     kind = models.CharField(max_length=8, help_text="page, sitemap, feed, image, folder, warc or capture")
     depth = models.PositiveSmallIntegerField(default=0)
-    page_url = models.TextField(blank=True, help_text="for an image of a sitemap or feed, the page that shows it")
-    context = models.TextField(blank=True, help_text="the words that stood beside it there")
+    page_url = models.TextField(blank=True, help_text="page that shows the image, for images of sitemaps and feeds")
+    context = models.TextField(blank=True, help_text="text beside the image there")
     elsewhere = models.JSONField(
-        default=list, db_default=[], blank=True, help_text="list of what is stated of when an image was there"
+        default=list, db_default=[], blank=True, help_text="list of statements of when an image was there"
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
@@ -130,13 +145,13 @@ class FrontierUrl(models.Model):
     position = models.TextField(
         blank=True,
         db_default="",
-        help_text="how far a folder or a WARC file was read; what is stated of a capture",
+        help_text="read position in a folder or WARC file; the statement of a capture",
     )
-    pattern = models.BinaryField(null=True, help_text="128-bit key of what it shares with other addresses of its kind")
+    pattern = models.BinaryField(null=True, help_text="128-bit key of the pattern shared with similar URLs")
     turn = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="among its pattern; 0: a picture, or first of all"
+        default=0, db_default=0, help_text="rank within its pattern; 0 for pictures and the first URL"
     )
-    shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")
+    shows_new = models.BooleanField(null=True, help_text="whether it showed or linked to something new to the crawl")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
@@ -166,21 +181,25 @@ class KnownPage(models.Model):
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_pages", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL")
     url = models.TextField()
-    depth = models.PositiveSmallIntegerField(help_text="links followed since the source, the fewest so far")
-    shown = models.BinaryField(help_text="digest of the pictures and words that it showed when it was visited last")
+    depth = models.PositiveSmallIntegerField(help_text="smallest number of links followed from a source")
+    shown = models.BinaryField(help_text="digest of the pictures and text shown at the last visit")
     visited_at = models.DateTimeField()
-    visits = models.PositiveIntegerField(default=0, help_text="that could be compared with the one before")
-    changes = models.PositiveIntegerField(default=0, help_text="of those, visits that found it changed")
-    days = models.FloatField(default=0, help_text="between its first visit and its last")
-    run = models.PositiveIntegerField(default=0, db_default=0, help_text="number of the run that visited it last")
-    unchanged = models.PositiveIntegerField(default=0, db_default=0, help_text="last visits in a row without a change")
+    visits = models.PositiveIntegerField(
+        default=0, help_text="number of visits that could be compared with the previous one"
+    )
+    changes = models.PositiveIntegerField(default=0, help_text="number of these visits that found a change")
+    days = models.FloatField(default=0, help_text="time between the first and the last visit")
+    run = models.PositiveIntegerField(default=0, db_default=0, help_text="number of the last run that visited it")
+    unchanged = models.PositiveIntegerField(default=0, db_default=0, help_text="consecutive visits without a change")
     dated = models.PositiveIntegerField(
         default=0, db_default=0, help_text="number of the last run in which its site dated it before its last visit"
     )
-    fresh_seconds = models.PositiveIntegerField(default=0, db_default=0, help_text="as its server said at that visit")
-    etag = models.TextField(blank=True, default="", db_default="", help_text="of the last whole answer")
+    fresh_seconds = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="as stated by its server at that visit"
+    )
+    etag = models.TextField(blank=True, default="", db_default="", help_text="of the last complete response")
     last_modified = models.TextField(blank=True, default="", db_default="")
-    leads_to = models.BinaryField(null=True, help_text="key of the address that answered, if another")
+    leads_to = models.BinaryField(null=True, help_text="key of the URL that responded, if different")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
@@ -190,12 +209,12 @@ class AddressList(models.Model):
     """The progress of reading a URL list, with one filter, into the frontier of a watch's crawl."""
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="lists")
-    key = models.BinaryField(help_text="128-bit key of the file's path and of what is wanted")
+    key = models.BinaryField(help_text="128-bit key of the file's path and of the filter")
     path = models.TextField()
-    stamp = models.CharField(max_length=60, help_text="size and time of the file, which say whether it has changed")
-    lines = models.BigIntegerField(default=0, help_text="lines that were read; reading goes on behind them")
+    stamp = models.CharField(max_length=60, help_text="size and time of the file, to detect changes")
+    lines = models.BigIntegerField(default=0, help_text="number of lines read; reading continues after them")
     kept = models.BigIntegerField(default=0)
-    skipped = models.JSONField(default=dict, blank=True, help_text="by reason: how many, and the first addresses")
+    skipped = models.JSONField(default=dict, blank=True, help_text="by reason: number and first URLs")
     whole = models.BooleanField(default=False, help_text="read to its end")
 
     class Meta:
@@ -224,7 +243,7 @@ class Pace(models.Model):
 class HostDenial(models.Model):
     """A host that is not visited: the operator's deny list, including opt-outs."""
 
-    host = models.CharField(max_length=253, unique=True, help_text="with its subdomains")
+    host = models.CharField(max_length=253, unique=True, help_text="includes its subdomains")
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -251,15 +270,19 @@ class Sighting(models.Model):
     response_headers = models.JSONField(default=list, blank=True)
     peer = models.CharField(max_length=60, blank=True)
     certificate = models.CharField(
-        max_length=160, blank=True, default="", db_default="", help_text="of the server: as checked, and its SHA-256"
+        max_length=160,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the server's certificate: how it was checked, and its SHA-256",
     )
-    first_seen = models.DateTimeField(null=True, help_text="null where an archive states no moment")
+    first_seen = models.DateTimeField(null=True, help_text="null if an archive states no time")
     last_seen = models.DateTimeField(null=True)
-    period = models.CharField(max_length=17, blank=True, default="", help_text="such as 2016-01, in its place")
+    period = models.CharField(max_length=17, blank=True, default="", help_text="a period such as 2016-01, used instead")
     elsewhere = models.JSONField(
-        default=list, db_default=[], blank=True, help_text="list of what others state of when it was there"
+        default=list, db_default=[], blank=True, help_text="list of third-party statements of when it was there"
     )
-    bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")
+    bytes_came = models.BooleanField(default=True, help_text="false if the server reported it as unchanged")
     private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
@@ -279,9 +302,11 @@ class Proposal(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="proposals")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="proposals")
-    sighting = models.ForeignKey(Sighting, on_delete=models.CASCADE, related_name="proposals", help_text="the first")
-    stated = models.JSONField(default=dict, blank=True, help_text="what its file states of itself")
-    plain = models.BooleanField(default=False, help_text="it looks like a logo, an icon or a small copy")
+    sighting = models.ForeignKey(
+        Sighting, on_delete=models.CASCADE, related_name="proposals", help_text="the first sighting"
+    )
+    stated = models.JSONField(default=dict, blank=True, help_text="metadata stated by its file")
+    plain = models.BooleanField(default=False, help_text="looks like a logo, an icon or a thumbnail")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     proposed_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -316,7 +341,9 @@ class SearchKey(models.Model):
     encrypted = models.BinaryField()
     added_by = models.CharField(max_length=300)
     added_at = models.DateTimeField()
-    price = models.JSONField(null=True, blank=True, help_text="what its account pays; null: the mapping's price")
+    price = models.JSONField(
+        null=True, blank=True, help_text="price paid by its account; null: the price in the mapping"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
@@ -327,7 +354,7 @@ class SearchConsent(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_consents")
     service = models.SlugField(max_length=60)
-    host = models.CharField(max_length=253, help_text="what is sent copies; none other is")
+    host = models.CharField(max_length=253, help_text="whether copies are sent; nothing else is sent")
     given_by = models.CharField(max_length=300)
     given_at = models.DateTimeField()
 
@@ -340,16 +367,22 @@ class Inquiry(Claimable):
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="inquiries")
     service = models.SlugField(max_length=60)
-    words = models.JSONField(default=list, blank=True, help_text="what is asked for; empty: the owner's pictures")
-    cursor = models.BigIntegerField(default=0, help_text="the last registered picture, or number of words, done with")
-    page = models.TextField(blank=True, help_text="what names the next page of the present subject")
-    pages = models.PositiveIntegerField(default=0, help_text="asked for of the present subject")
-    left = models.PositiveIntegerField(help_text="subjects that may still be asked for")
-    allowed = models.PositiveIntegerField(null=True, blank=True, help_text="how many that were when it began")
-    asked = models.PositiveIntegerField(default=0, help_text="requests that were answered")
-    found = models.PositiveIntegerField(default=0, help_text="addresses of pictures that came")
-    outcome = models.CharField(max_length=20, blank=True, help_text="why it ended before its subjects did")
-    stopped_at = models.JSONField(default=dict, db_default={}, blank=True, help_text="where money ran out")
+    words = models.JSONField(default=list, blank=True, help_text="search text; empty: the owner's pictures")
+    cursor = models.BigIntegerField(
+        default=0, help_text="last processed registered picture, or number of processed queries"
+    )
+    page = models.TextField(blank=True, help_text="token of the next result page of the current subject")
+    pages = models.PositiveIntegerField(default=0, help_text="results requested for the current subject")
+    left = models.PositiveIntegerField(help_text="number of subjects that may still be searched")
+    allowed = models.PositiveIntegerField(null=True, blank=True, help_text="number of subjects at the start")
+    asked = models.PositiveIntegerField(default=0, help_text="number of requests with a response")
+    found = models.PositiveIntegerField(default=0, help_text="number of picture URLs received")
+    outcome = models.CharField(
+        max_length=20, blank=True, help_text="reason why it ended before all subjects were searched"
+    )
+    stopped_at = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="subject at which the budget was used up"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
@@ -361,7 +394,7 @@ class SearchCharge(models.Model):
 
     inquiry = models.ForeignKey(Inquiry, on_delete=models.CASCADE, related_name="charges")
     at = models.DateTimeField()
-    millionths = models.BigIntegerField(help_text="of the currency's unit; 0 for a free one")
+    millionths = models.BigIntegerField(help_text="in the currency's unit; 0 if free")
     currency = models.CharField(max_length=3)
 
 
@@ -384,9 +417,11 @@ class Revisit(models.Model):
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_registered")
     found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_found")
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="revisits")
-    hamming = models.PositiveSmallIntegerField(help_text="bits between the hashes; 256 when they weren't compared")
-    inliers = models.PositiveIntegerField(null=True, blank=True, help_text="details found again in the small copy")
-    dense = models.FloatField(null=True, blank=True, help_text="share of the small copy's pixels that agree")
+    hamming = models.PositiveSmallIntegerField(help_text="Hamming distance of the hashes in bits; 256 if not compared")
+    inliers = models.PositiveIntegerField(
+        null=True, blank=True, help_text="number of details found again in the thumbnail"
+    )
+    dense = models.FloatField(null=True, blank=True, help_text="share of the thumbnail's pixels that agree")
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.WAITING)
     sentence = SentenceField(blank=True)
     asked_at = models.DateTimeField()
@@ -403,9 +438,9 @@ class Canary(Numbered):
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")
     watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
-    url = models.TextField(help_text="the page that shows the copy")
-    key = models.BinaryField(help_text="of the page's normalised URL")
-    leads_to = models.TextField(blank=True, help_text="where the page led when it was last visited, if elsewhere")
+    url = models.TextField(help_text="page that shows the copy")
+    key = models.BinaryField(help_text="key of the page's normalised URL")
+    leads_to = models.TextField(blank=True, help_text="final URL of the page at the last visit, if different")
     added_by = models.CharField(max_length=300)
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)

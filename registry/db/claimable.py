@@ -28,14 +28,14 @@ class Claimable(models.Model):
 
     state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
     claimed_at = models.DateTimeField(null=True, blank=True)
-    claimed_by = models.CharField(max_length=200, blank=True, db_default="", help_text="the process")
+    claimed_by = models.CharField(max_length=200, blank=True, db_default="", help_text="process that works on the row")
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     held_since = models.DateTimeField(
-        null=True, blank=True, help_text="since when the machine keeps it from being done"
+        null=True, blank=True, help_text="time since when a problem of the machine blocks the row"
     )
     error = SentenceField(blank=True)
-    waits_since = models.DateTimeField(db_default=Now(), help_text="when it was last put to work")
+    waits_since = models.DateTimeField(db_default=Now(), help_text="time when the row was last started")
 
     class Meta:
         abstract = True
@@ -50,7 +50,9 @@ class Heartbeat(models.Model):
     """The last sign of life of a worker process. A process that ends cleanly deletes its row."""
 
     name = models.CharField(max_length=200, primary_key=True)
-    queues = models.CharField(max_length=200, blank=True, help_text="that it takes, with commas between them")
+    queues = models.CharField(
+        max_length=200, blank=True, help_text="queues that the process serves, separated by commas"
+    )
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
 
@@ -59,8 +61,8 @@ class Lease(models.Model):
     """A task that one process at a time performs, across all machines; ``epoch`` counts the holders."""
 
     name = models.CharField(max_length=40, primary_key=True)
-    holder = models.CharField(max_length=200, blank=True, help_text="the process; empty when it has ended")
-    epoch = models.BigIntegerField(help_text="how many holders there have been")
+    holder = models.CharField(max_length=200, blank=True, help_text="holding process; empty after it has ended")
+    epoch = models.BigIntegerField(help_text="number of holders so far")
     expires_at = models.DateTimeField(help_text="by the database's clock")
 
 
@@ -69,10 +71,12 @@ class StepTime(models.Model):
 
     step = models.CharField(max_length=20)
     day = models.DateField()
-    runs = models.BigIntegerField(default=0, help_text="batches, those too that found nothing left to do")
-    rows = models.BigIntegerField(default=0, help_text="rows that were ended")
-    seconds = models.FloatField(default=0, help_text="of the clock")
-    processor_seconds = models.FloatField(default=0, help_text="of a core, child processes that have ended included")
+    runs = models.BigIntegerField(default=0, help_text="number of batches, including those without work")
+    rows = models.BigIntegerField(default=0, help_text="number of finished rows")
+    seconds = models.FloatField(default=0, help_text="elapsed seconds")
+    processor_seconds = models.FloatField(
+        default=0, help_text="seconds of processor time, including finished child processes"
+    )
     last_at = models.DateTimeField()
 
     class Meta:

@@ -17,9 +17,9 @@ _LOCK_TIMEOUT = "5s"
 class KeptAnswer(models.Model):
     """The response to a request with an idempotency key, stored in the transaction of the request's changes."""
 
-    caller = models.CharField(max_length=40, help_text="the token or the person, such as token:7")
+    caller = models.CharField(max_length=40, help_text="the token or person, such as token:7")
     key = models.CharField(max_length=200)
-    request = DigestField(help_text="of method, address and body")
+    request = DigestField(help_text="digest of method, URL and body")
     status = models.PositiveSmallIntegerField(default=0)
     body = models.TextField(blank=True)
     made_at = models.DateTimeField()

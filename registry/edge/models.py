@@ -13,17 +13,21 @@ class Contributor(models.Model):
     """A contributor's machine, which leases picture URLs, and signs its results with its own key."""
 
     name = models.CharField(max_length=100)
-    digest = DigestField(unique=True, help_text="of its token, which nobody can read again")
+    digest = DigestField(unique=True, help_text="digest of its token, which cannot be read again")
     made_at = models.DateTimeField()
-    public_key = models.BinaryField(null=True, unique=True, help_text="Ed25519, 32 bytes; none before it joins")
+    public_key = models.BinaryField(
+        null=True, unique=True, help_text="Ed25519 public key, 32 bytes; empty before it joins"
+    )
     used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    reason = SentenceField(blank=True, help_text="why, where its results were found to be wrong")
-    pictures = models.PositiveIntegerField(default=0, help_text="that it has brought and that count")
-    seconds = models.FloatField(default=0, help_text="that it held leases until it brought something")
-    checked = models.PositiveIntegerField(default=0, help_text="results for which a picture came here too")
-    wrong = models.PositiveIntegerField(default=0, help_text="for which something else came; and broken deliveries")
-    suspicion = models.PositiveIntegerField(default=0, help_text="what was wrong, less what was right since")
+    reason = SentenceField(blank=True, help_text="reason, if its results were found to be wrong")
+    pictures = models.PositiveIntegerField(default=0, help_text="number of accepted pictures")
+    seconds = models.FloatField(default=0, help_text="seconds between leases and their delivery")
+    checked = models.PositiveIntegerField(default=0, help_text="number of results whose picture was also fetched here")
+    wrong = models.PositiveIntegerField(
+        default=0, help_text="number of results that differed, and of invalid deliveries"
+    )
+    suspicion = models.PositiveIntegerField(default=0, help_text="errors minus correct results since")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["name"], condition=Q(revoked_at=None), name="contributor_name")]
@@ -44,12 +48,14 @@ class EdgeResult(Claimable):
     contributor = models.ForeignKey(Contributor, on_delete=models.PROTECT, related_name="results")
     target = models.OneToOneField(FrontierUrl, null=True, on_delete=models.SET_NULL, related_name="edge_result")
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.CAME)
-    digest = DigestField(null=True, help_text="of the bytes that it says came")
-    hashes = models.BinaryField(default=b"", help_text="of all orientations and parts, 32 bytes each")
-    vectors = models.BinaryField(default=b"", help_text="of the whole, the centre and further parts, float32")
-    drawn = models.BooleanField(default=False, help_text="whether it is checked")
+    digest = DigestField(null=True, help_text="digest of the bytes that it reports")
+    hashes = models.BinaryField(default=b"", help_text="hashes of all orientations and parts, 32 bytes each")
+    vectors = models.BinaryField(
+        default=b"", help_text="descriptors of the whole, the centre and further parts, float32"
+    )
+    drawn = models.BooleanField(default=False, help_text="whether the result has been checked")
     picture = models.OneToOneField(
-        Picture, null=True, on_delete=models.SET_NULL, help_text="without bytes: what works that come later find"
+        Picture, null=True, on_delete=models.SET_NULL, help_text="no bytes are stored: only for works registered later"
     )
 
     class Meta:

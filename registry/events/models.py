@@ -48,8 +48,8 @@ class Event(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=32, choices=EventKind.choices)
-    name = models.CharField(max_length=80, blank=True, help_text="what happens once only has a name")
-    about = models.JSONField(help_text="which case, bundle, watch; plain data")
+    name = models.CharField(max_length=80, blank=True, help_text="name of an event that happens only once")
+    about = models.JSONField(help_text="case, bundle or watch concerned; plain data")
     at = models.DateTimeField()
 
     class Meta:
@@ -63,17 +63,19 @@ class Webhook(models.Model):
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="webhooks")
     number = models.PositiveIntegerField()
     url = models.TextField()
-    kinds = ArrayField(models.CharField(max_length=32), help_text="of events; all, when empty")
-    identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="bound to the encrypted secret")
+    kinds = ArrayField(models.CharField(max_length=32), help_text="kinds of events; all, if empty")
+    identity = models.UUIDField(
+        default=uuid.uuid4, unique=True, help_text="additional data bound to the encrypted secret"
+    )
     encrypted_secret = models.BinaryField()
     made_by = models.CharField(max_length=300)
     made_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_why = SentenceField(blank=True)
-    misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
+    misses = models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")
     failing_since = models.DateTimeField(null=True, blank=True)
-    ask_after = models.DateTimeField(null=True, blank=True, help_text="until then it is left in peace")
+    ask_after = models.DateTimeField(null=True, blank=True, help_text="no attempts before this time")
 
     class Meta:
         constraints = [UniqueConstraint(fields=["owner", "number"], name="webhook_identity")]
@@ -84,7 +86,7 @@ class Delivery(Claimable):
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
-    answers = models.JSONField(default=list, help_text="of the last tries: at, status, milliseconds, sentence")
+    answers = models.JSONField(default=list, help_text="last attempts: at, status, milliseconds, sentence")
     tries = models.PositiveIntegerField(default=0)
     delivered_at = models.DateTimeField(null=True, blank=True)
 
@@ -111,9 +113,9 @@ class MailChoice(Claimable):
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="mail_choices")
     how_often = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
     answers_at_once = models.BooleanField(
-        default=True, db_default=True, help_text="an answer to a notice doesn't wait for the day or the week"
+        default=True, db_default=True, help_text="replies to notices are sent at once instead of daily or weekly"
     )
-    told_until = models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")
+    told_until = models.BigIntegerField(help_text="the last event that was reported to the member or needs no report")
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -125,15 +127,17 @@ class PushBrowser(Claimable):
     """A browser with push notifications for a member. ``not_before`` is when the next message may be sent."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_browsers")
-    identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="by which the browser itself is known again")
-    endpoint = models.TextField(unique=True, help_text="where its maker's service takes messages for it")
-    public_key = models.BinaryField(help_text="of the browser, an uncompressed point of P-256")
-    auth = models.BinaryField(help_text="the secret that only the browser and this row know")
-    user_agent = models.CharField(max_length=300, help_text="what it said of itself")
+    identity = models.UUIDField(
+        default=uuid.uuid4, unique=True, help_text="identifier by which the browser is recognised"
+    )
+    endpoint = models.TextField(unique=True, help_text="URL of the push service of the browser's vendor")
+    public_key = models.BinaryField(help_text="public key of the browser, an uncompressed point of P-256")
+    auth = models.BinaryField(help_text="secret shared only with the browser")
+    user_agent = models.CharField(max_length=300, help_text="user agent stated by the browser")
     made_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True, help_text="when a message was taken last")
-    told_until = models.BigIntegerField(help_text="the last event that it was told of, or needn't be")
-    misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
+    used_at = models.DateTimeField(null=True, blank=True, help_text="time of the last accepted message")
+    told_until = models.BigIntegerField(help_text="the last event that was reported to the browser or needs no report")
+    misses = models.PositiveIntegerField(default=0, help_text="consecutive attempts without a successful response")
 
     class Meta:
         indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="todo"))]

@@ -61,7 +61,7 @@ class IndexChange(models.Model):
     number = models.BigIntegerField()
     operation = models.CharField(max_length=6, choices=Operation.choices)
     fingerprint = models.ForeignKey(FingerprintRow, on_delete=models.CASCADE, related_name="changes")
-    removes = models.BigIntegerField(null=True, blank=True, help_text="the number of the addition that is taken back")
+    removes = models.BigIntegerField(null=True, blank=True, help_text="number of the addition that is undone")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["collection", "space", "number"], name="index_change_identity")]
@@ -72,8 +72,8 @@ class MilvusCollection(models.Model):
     """The Milvus collection that holds the pictures seen in a space (``registry.fingerprints.archive``)."""
 
     space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=255, help_text="empty while none counts")
-    sequence = models.BigIntegerField(help_text="the highest change number that counts there")
+    name = models.CharField(max_length=255, help_text="empty while no collection is in use")
+    sequence = models.BigIntegerField(help_text="highest change number in the collection")
 
 
 class DescriptorModel(Claimable):
@@ -84,16 +84,18 @@ class DescriptorModel(Claimable):
 
     name = models.CharField(max_length=40)
     version = models.CharField(max_length=40)
-    digest = DigestField(help_text="of the ONNX file, which is among the blobs")
+    digest = DigestField(help_text="digest of the ONNX file in the blob store")
     size = models.BigIntegerField()
     card = models.JSONField()
     space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
-    shipped = models.BooleanField(default=False, help_text="it came with the software")
+    shipped = models.BooleanField(default=False, help_text="included in the software")
     added_at = models.DateTimeField(auto_now_add=True)
-    shared = models.JSONField(null=True, blank=True, help_text="the signed card with which it came from somebody else")
+    shared = models.JSONField(null=True, blank=True, help_text="signed card of a network received from someone else")
     measurement = models.JSONField(null=True, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
-    cursor = models.BigIntegerField(default=0, help_text="pictures up to here were described, or were not there")
+    cursor = models.BigIntegerField(
+        default=0, help_text="pictures up to this number were described or were not available"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "version"], name="descriptor_identity")]

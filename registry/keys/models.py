@@ -12,8 +12,8 @@ class OwnerKey(models.Model):
 
     public_key = models.BinaryField(unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    retired_at = models.DateTimeField(null=True, blank=True, help_text="since when another is used instead")
-    revoked_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing that it signs counts")
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="time since when another key is used instead")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="time since when its signatures are invalid")
     revoked_reason = models.TextField(blank=True)
 
     class Meta:
@@ -37,7 +37,7 @@ class DocumentKey(OwnerKey):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="document_keys")
     encrypted_private_key = models.BinaryField()
-    certificate = models.BinaryField(help_text="DER")
+    certificate = models.BinaryField(help_text="public key, DER")
 
 
 class DeviceKey(OwnerKey):
@@ -52,10 +52,10 @@ class PasskeyQuestion(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    statement = models.JSONField(help_text="what is signed; its digest is the challenge")
+    statement = models.JSONField(help_text="signed content; its digest is the challenge")
     challenge = DigestField(unique=True)
     asked_at = models.DateTimeField()
-    answer = models.TextField(blank=True, help_text="canonical JSON, once it was used")
+    answer = models.TextField(blank=True, help_text="canonical JSON, set after use")
     key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     entry = models.OneToOneField(
         LogSubmission,
@@ -63,7 +63,7 @@ class PasskeyQuestion(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="passkey",
-        help_text="the decision's",
+        help_text="number of the decision",
     )
 
     class Meta:

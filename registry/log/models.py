@@ -34,7 +34,7 @@ class LogOpening(models.Model):
     submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
     salt = models.BinaryField()
     content = models.JSONField()
-    details = models.JSONField(null=True, blank=True, help_text="what the content states the digest of, if anything")
+    details = models.JSONField(null=True, blank=True, help_text="digest stated by the content, if any")
 
 
 class LogEntry(models.Model):
@@ -78,9 +78,7 @@ class LogOrigin(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     began_at = models.DateTimeField()
-    public_key = models.BinaryField(
-        null=True, blank=True, help_text="of the key that signs under it, where it is known"
-    )
+    public_key = models.BinaryField(null=True, blank=True, help_text="public key that signs with it, if known")
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
 
@@ -89,8 +87,8 @@ class AddedWitness(models.Model):
 
     name = models.CharField(max_length=63, primary_key=True)
     kind = models.CharField(max_length=20)
-    settings = models.JSONField(help_text="as a table of the configuration has them")
-    roots = models.TextField(blank=True, help_text="PEM, of an authority")
+    settings = models.JSONField(help_text="same keys as a table of the configuration")
+    roots = models.TextField(blank=True, help_text="certificate of an authority, PEM")
     added_by = models.CharField(max_length=200)
     added_at = models.DateTimeField()
 
@@ -113,13 +111,18 @@ class AnchorReceipt(Claimable):
     bundle = models.ForeignKey(
         "registry.Bundle", null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
     )
-    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
+    digest = DigestField(help_text="timestamped digest: of the checkpoint's note or of the manifest")
     proof = models.BinaryField(null=True, blank=True)
-    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
-    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
+    grown_at = models.DateTimeField(null=True, blank=True, help_text="time when the proof last changed")
+    material = models.JSONField(
+        default=dict, blank=True, help_text="file name → base64 of certificates and block headers"
+    )
     time = models.DateTimeField(null=True, blank=True)
     qualified = models.CharField(
-        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
+        max_length=10,
+        blank=True,
+        default="",
+        help_text="date of the operator's list that named the service as qualified",
     )
 
     class Meta:
@@ -141,7 +144,7 @@ class WitnessState(models.Model):
     question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
     answered_at = models.DateTimeField(null=True, blank=True)
     silent_since = models.DateTimeField(null=True, blank=True)
-    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
+    failures = models.PositiveIntegerField(default=0, help_text="consecutive requests without a response")
     ask_after = models.DateTimeField(null=True, blank=True)
     error = SentenceField(blank=True)
 

@@ -31,22 +31,25 @@ class Match(models.Model):
     overlap_work = models.FloatField(default=0)
     overlap_picture = models.FloatField(default=0)
     probability = models.FloatField(null=True, blank=True)
-    calibration = DigestField(null=True, blank=True, help_text="of the calibration that gave the probability")
+    calibration = DigestField(null=True, blank=True, help_text="digest of the calibration used for the probability")
     reasons = models.JSONField(default=list, blank=True)
     in_place = models.FloatField(null=True, blank=True)
     drift = models.FloatField(null=True, blank=True)
     further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
     pieces = models.JSONField(
-        default=list, blank=True, db_default=[], help_text="where no single transform describes the copy"
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="alignments of parts, if no single transform describes the copy",
     )
     survival = models.JSONField(
-        default=list, blank=True, db_default=[], help_text="what survives of each cell of the registered picture"
+        default=list, blank=True, db_default=[], help_text="preservation of each cell of the registered picture"
     )
-    related = models.FloatField(
-        null=True, blank=True, help_text="logarithm of the odds that they have to do with each other"
+    related = models.FloatField(null=True, blank=True, help_text="logarithm of the odds that the pictures are related")
+    exposure = models.FloatField(
+        null=True, blank=True, help_text="logarithm of the odds that both show the same picture"
     )
-    exposure = models.FloatField(null=True, blank=True, help_text="… and that both show the very same picture")
-    figures = models.JSONField(default=dict, blank=True, db_default={}, help_text="what was measured, by name")
+    figures = models.JSONField(default=dict, blank=True, db_default={}, help_text="measurements by name")
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -92,5 +95,5 @@ class CalibrationRow(models.Model):
     name = models.CharField(max_length=80)
     pipeline = models.CharField(max_length=80)
     content = models.TextField(help_text="canonical JSON")
-    shipped = models.BooleanField(help_text="it came with the software; one of this installation's own goes before it")
-    used_from = models.DateTimeField(null=True, blank=True, help_text="not used any more without it")
+    shipped = models.BooleanField(help_text="included in the software; the installation's own takes precedence")
+    used_from = models.DateTimeField(null=True, blank=True, help_text="no longer in use")

@@ -15,12 +15,12 @@ class Sender(Numbered):
     name = models.CharField(max_length=200)
     capacity = models.CharField(max_length=200, blank=True)
     organisation = models.CharField(max_length=200, blank=True)
-    representative = models.CharField(max_length=200, blank=True, help_text="of the organisation, with the position")
+    representative = models.CharField(max_length=200, blank=True, help_text="name and position in the organisation")
     code = models.CharField(max_length=18, blank=True, help_text="unified social credit code, GB 32100-2015")
     address = models.CharField(max_length=500, blank=True)
     telephone = models.CharField(max_length=60, blank=True)
     email = models.CharField(max_length=300, blank=True)
-    file = models.BinaryField(null=True, blank=True, help_text="the business licence as it came; nothing decodes it")
+    file = models.BinaryField(null=True, blank=True, help_text="the business licence as uploaded; it is not decoded")
     file_name = models.CharField(max_length=200, blank=True)
 
 
@@ -61,20 +61,20 @@ class Notice(Numbered):
     party = models.CharField(max_length=260)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     sender = models.ForeignKey(Sender, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    fields = models.JSONField(default=dict, blank=True, help_text="addressee, sender, and what a person adds")
+    fields = models.JSONField(default=dict, blank=True, help_text="addressee, sender, and text added by a person")
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=300)
     signed_at = models.DateTimeField(null=True, blank=True)
     signed_by = models.CharField(max_length=300, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     files: StoredFiles = models.JSONField(
-        default=list, blank=True, help_text="what was signed and sent: {name, media_type, digest, size}"
+        default=list, blank=True, help_text="signed and sent files: {name, media_type, digest, size}"
     )
-    text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")
+    text = DigestField(null=True, blank=True, help_text="digest of the signed text, UTF-8")
     due_on = models.DateField(null=True, blank=True)
     due_what = models.CharField(max_length=20, blank=True)
-    told_due = models.DateField(null=True, blank=True, help_text="the due day that members were told of last")
-    reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in its letter's link")
+    told_due = models.DateField(null=True, blank=True, help_text="due day of the last reminder to members")
+    reply_token = DigestField(null=True, blank=True, unique=True, help_text="SHA-256 of the token in the notice's link")
     reply_until = models.DateTimeField(null=True, blank=True)
 
     class Meta(Numbered.Meta):
@@ -90,12 +90,17 @@ class NoticeCase(models.Model):
 
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
-    answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; words")
+    answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; text")
     places = models.JSONField(
-        default=list, blank=True, help_text="that the signed letter names: the keys of page and image, as hex"
+        default=list, blank=True, help_text="uses named by the signed notice: keys of page and image (hex)"
     )
     shown = models.ForeignKey(
-        CaseSighting, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="at those places"
+        CaseSighting,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="number of pages with these uses",
     )
 
     class Meta:
@@ -107,7 +112,7 @@ class ClaimAnswer(models.Model):
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="claim_answers")
     point = models.CharField(max_length=20)
-    grounds = models.JSONField(help_text="what the point rested on")
+    grounds = models.JSONField(help_text="evidence on which the point is based")
     words = models.TextField()
     by = models.CharField(max_length=300)
     at = models.DateTimeField()
@@ -122,7 +127,7 @@ class NoticeEvent(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
     kind = models.CharField(max_length=10)
-    day = models.DateField(null=True, blank=True, help_text="on which it happened, if a person says so")
+    day = models.DateField(null=True, blank=True, help_text="day of the event as stated by a person")
     by = models.CharField(max_length=300, blank=True)
     words = models.TextField(blank=True)
 
@@ -148,11 +153,11 @@ class NoticeReply(models.Model):
     words = models.TextField(blank=True)
     contact = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
-    seen_at = models.DateTimeField(null=True, blank=True, help_text="until then the notice rests")
-    seen_by = models.CharField(max_length=300, blank=True, help_text="nobody, of one that was taken back")
-    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="taken back on the page before it was read")
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="the notice is snoozed until then")
+    seen_by = models.CharField(max_length=300, blank=True, help_text="empty for a withdrawn reply")
+    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="withdrawn on the page before it was read")
     told_at = models.DateTimeField(
-        null=True, blank=True, help_text="that it was cleared: when members were told what visits found then"
+        null=True, blank=True, help_text="time when members were notified of the visits after a reported removal"
     )
 
     class Meta:
@@ -167,7 +172,7 @@ class NoticeReplyFile(models.Model):
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     digest = DigestField()
-    size = models.PositiveIntegerField(help_text="in bytes")
+    size = models.PositiveIntegerField(help_text="size in bytes")
     data = models.BinaryField()
 
     class Meta:
@@ -183,7 +188,7 @@ class NoticeMail(Claimable):
     by = models.CharField(max_length=300)
     message_id = models.CharField(max_length=200)
     begun_at = models.DateTimeField(
-        null=True, blank=True, help_text="since when a mail server has it, or may have it; none while none has"
+        null=True, blank=True, help_text="time since when a mail server has or may have the message; empty before"
     )
     file = models.JSONField(default=dict, blank=True, help_text="its exact bytes: {name, media_type, digest, size}")
 

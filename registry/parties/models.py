@@ -44,7 +44,7 @@ class FeeTable(Numbered):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
     name = models.CharField(max_length=200)
-    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    currency = models.CharField(max_length=3, help_text="currency, ISO 4217")
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=300)
 
@@ -60,7 +60,7 @@ class Fee(models.Model):
     use = models.CharField(max_length=300)
     size = models.CharField(max_length=100, blank=True)
     duration = models.CharField(max_length=100, blank=True)
-    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+    amount = models.BigIntegerField(help_text="amount in the currency's smallest unit")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["table", "number"], name="fee_identity")]
@@ -72,8 +72,8 @@ class Demand(Numbered):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="demands")
     party = models.CharField(max_length=260)
-    currency = models.CharField(max_length=3, help_text="ISO 4217")
-    basis = models.TextField(help_text="on what the amount rests, in the owner's words")
+    currency = models.CharField(max_length=3, help_text="currency, ISO 4217")
+    basis = models.TextField(help_text="basis of the amount, as stated by the owner")
     fee = models.ForeignKey(Fee, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     cases = models.ManyToManyField(Case, related_name="demands", blank=True)
     made_at = models.DateTimeField()
@@ -95,11 +95,11 @@ class DemandEntry(models.Model):
     demand = models.ForeignKey(Demand, on_delete=models.PROTECT, related_name="entries")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+    amount = models.BigIntegerField(help_text="amount in the currency's smallest unit")
     day = models.DateField()
-    due_on = models.DateField(null=True, blank=True, help_text="by when it is to be answered or paid")
+    due_on = models.DateField(null=True, blank=True, help_text="due date for the reply or payment")
     corrects = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="correction", help_text="counts no more"
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="correction", help_text="no longer counts"
     )
     words = models.TextField(blank=True)
     by = models.CharField(max_length=300)
@@ -115,21 +115,26 @@ class Invoice(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="invoices")
     year = models.PositiveSmallIntegerField()
-    number = models.PositiveIntegerField(help_text="without gaps within the year")
+    number = models.PositiveIntegerField(help_text="consecutive within the year, without gaps")
     demand = models.ForeignKey(Demand, on_delete=models.PROTECT, related_name="invoices")
     cancels = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="cancellation", help_text="counts no more"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="cancellation",
+        help_text="no longer counts",
     )
     day = models.DateField()
     agreed_on = models.DateField()
     issuer = models.TextField(help_text="name and address")
     payer = models.TextField(help_text="name and address")
     subject = models.TextField()
-    currency = models.CharField(max_length=3, help_text="ISO 4217")
-    amount = models.BigIntegerField(help_text="in the currency's smallest unit; below nothing of one that cancels")
-    tax = models.TextField(blank=True, help_text="as the owner states it")
-    payment = models.TextField(blank=True, help_text="how to pay")
-    words = models.TextField(blank=True, help_text="why it cancels")
+    currency = models.CharField(max_length=3, help_text="currency, ISO 4217")
+    amount = models.BigIntegerField(help_text="amount in the currency's smallest unit; negative for a cancellation")
+    tax = models.TextField(blank=True, help_text="as stated by the owner")
+    payment = models.TextField(blank=True, help_text="payment instructions")
+    words = models.TextField(blank=True, help_text="reason for the cancellation")
     language = models.CharField(max_length=16)
     by = models.CharField(max_length=300)
     at = models.DateTimeField()
@@ -150,7 +155,7 @@ class Instalment(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="instalments")
     number = models.PositiveSmallIntegerField()
     day = models.DateField()
-    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+    amount = models.BigIntegerField(help_text="amount in the currency's smallest unit")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["invoice", "number"], name="instalment_identity")]

@@ -30,14 +30,14 @@ class Picture(Claimable):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     first_seen = models.DateTimeField()
-    refusal = models.CharField(max_length=40, blank=True, help_text="why it can't be read; empty when it can")
+    refusal = models.CharField(max_length=40, blank=True, help_text="reason why it cannot be read; empty if it can")
     incomplete = models.BooleanField(
-        null=True, blank=True, help_text="whether its file breaks off or is damaged; null where nobody knows"
+        null=True, blank=True, help_text="whether its file is truncated or damaged; null if unknown"
     )
     low_information = models.JSONField(default=list, blank=True)
     bytes_state = models.CharField(max_length=8, choices=BytesState.choices, default=BytesState.STORED)
     thumbnail = DigestField(null=True, blank=True)
-    searched = models.CharField(max_length=160, blank=True, help_text="what the search that is done depends on")
+    searched = models.CharField(max_length=160, blank=True, help_text="state on which the finished search depends")
 
     class Meta:
         indexes = [
@@ -50,9 +50,11 @@ class WithheldFile(models.Model):
     """A file withheld with a purged picture: bundles say so, and nobody receives it. Its own bytes are not blocked."""
 
     digest = DigestField(unique=True)
-    because = DigestField(help_text="of the picture that was purged")
+    because = DigestField(help_text="digest of the purged picture")
     reason = models.CharField(max_length=300, blank=True)
-    kept = models.BooleanField(help_text="lies set aside; else it held the picture's bytes, or was made from them")
+    kept = models.BooleanField(
+        help_text="quarantined; otherwise it contained the picture's bytes or was made from them"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
 

@@ -7,4 +7,4 @@ class SecretMark(models.Model):
     """Fingerprint of a secret that the installation uses, for machines without a shared folder; it reveals nothing."""
 
     name = models.CharField(max_length=40, primary_key=True)
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 over name and secret")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of name and secret")

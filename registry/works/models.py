@@ -39,12 +39,12 @@ class Work(Numbered):
     title = models.CharField(max_length=500)
     author = models.CharField(max_length=300, blank=True)
     rights_statement = models.TextField(blank=True)
-    first_publication = models.CharField(max_length=40, blank=True, help_text="ISO 8601 date, or as much as is known")
+    first_publication = models.CharField(max_length=40, blank=True, help_text="ISO 8601 date, possibly incomplete")
     registrations = models.JSONField(default=list, blank=True, help_text="office, number, date")
-    holder = models.CharField(max_length=300, blank=True, db_default="", help_text="if it isn't the owner")
-    credit = models.CharField(max_length=300, blank=True, db_default="", help_text="how the work is to be credited")
+    holder = models.CharField(max_length=300, blank=True, db_default="", help_text="rights holder, if not the owner")
+    credit = models.CharField(max_length=300, blank=True, db_default="", help_text="credit line of the work")
     created = models.CharField(
-        max_length=40, blank=True, db_default="", help_text="when it was made, like a date above"
+        max_length=40, blank=True, db_default="", help_text="date of creation, like the date above"
     )
     author_kind = models.CharField(
         max_length=12, choices=AuthorKind.choices, default=AuthorKind.PERSON, db_default=AuthorKind.PERSON
@@ -53,9 +53,9 @@ class Work(Numbered):
     medium = models.CharField(
         max_length=10, choices=Medium.choices, default=Medium.UNSAID, db_default=Medium.UNSAID, blank=True
     )
-    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="what the file itself states")
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="metadata stated by the file")
     registration = models.ForeignKey(
-        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="the first"
+        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="the first upload"
     )
     declaration = models.ForeignKey(
         "LogSubmission",
@@ -63,18 +63,23 @@ class Work(Numbered):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="of what is so now",
+        help_text="digest of the current declaration",
     )
     words = models.GeneratedField(
-        expression=Lower(_SEARCHED), output_field=models.TextField(), db_persist=True, help_text="what is searched"
+        expression=Lower(_SEARCHED),
+        output_field=models.TextField(),
+        db_persist=True,
+        help_text="picture that is searched for",
     )
-    source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
-    low_information = models.JSONField(default=list, blank=True, help_text="why no match of it is certain")
+    source_name = models.CharField(max_length=300, blank=True, help_text="name of the registered file")
+    low_information = models.JSONField(default=list, blank=True, help_text="reasons why its matches are never certain")
     registered_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
-    opened_at = models.DateTimeField(null=True, blank=True, help_text="since when everybody may see its public page")
-    public_name = models.CharField(max_length=16, null=True, blank=True, unique=True, help_text="in its address")
-    licence_contact = models.CharField(max_length=300, blank=True, db_default="", help_text="whom to ask for a licence")
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="time since when its public page is visible")
+    public_name = models.CharField(
+        max_length=16, null=True, blank=True, unique=True, help_text="identifier in the page's URL"
+    )
+    licence_contact = models.CharField(max_length=300, blank=True, db_default="", help_text="contact for licences")
     pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
 
     class Meta(Numbered.Meta):
@@ -109,15 +114,21 @@ class WorkPicture(Claimable):
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
     role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
-    captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
-    marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
-    progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
-    iscc = models.JSONField(default=dict, db_default={}, blank=True, help_text="ISO 24138, since the work was opened")
+    captions = models.JSONField(default=list, blank=True, help_text="masked rectangles, as shares of the size: edges")
+    marks = models.JSONField(
+        default=list, blank=True, help_text="masked rectangles that other works of the owner show as well"
+    )
+    progress = models.JSONField(
+        default=dict, blank=True, help_text="progress of the search of seen pictures, as counts"
+    )
+    iscc = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="ISO 24138 code, set while the work is public"
+    )
     pdq = models.CharField(
         max_length=70, blank=True, db_default="", help_text="hash and quality, while the owner publishes them"
     )
     stated = DigestField(
-        null=True, blank=True, help_text="of a file that the owner never sent; its picture is a row of another name"
+        null=True, blank=True, help_text="digest of a file that was not sent; its picture is stored under another name"
     )
 
     class Meta:
@@ -138,8 +149,8 @@ class SignedCopy(models.Model):
     """Credentials of the newest published copy of a picture, to identify copies that lost theirs."""
 
     work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
-    manifest = models.CharField(max_length=200, unique=True, help_text="its identifier")
-    store = models.BinaryField(help_text="the manifest store (C2PA)")
+    manifest = models.CharField(max_length=200, unique=True, help_text="identifier")
+    store = models.BinaryField(help_text="manifest store (C2PA)")
     content = models.BinaryField(max_length=32, help_text="256 bits of its Content-Code (ISO 24138)")
     data = models.BinaryField(max_length=32, help_text="256 bits of its Data-Code")
     instance = models.BinaryField(max_length=32, help_text="256 bits of its Instance-Code")
@@ -169,12 +180,12 @@ class WorkRelation(models.Model):
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="relations")
     other = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="related_to")
-    kind = models.CharField(max_length=9, help_text="what the work is to the other one: exhibit.types.Relation")
+    kind = models.CharField(max_length=9, help_text="relation of the work to the other one: exhibit.types.Relation")
     work_shown = models.FloatField(help_text="share of the work's picture that the other one shows, 0 to 1")
     other_shown = models.FloatField(help_text="share of the other one's picture that the work shows")
     dense = models.FloatField(help_text="share of the textured windows that agree")
-    in_place = models.FloatField(null=True, help_text="share of the patches that lie where the transform says")
-    drift = models.FloatField(null=True, help_text="pixels by which neighbouring patches are displaced together")
+    in_place = models.FloatField(null=True, help_text="share of the patches that are where the transform predicts")
+    drift = models.FloatField(null=True, help_text="common displacement of neighbouring patches, in pixels")
     noted_at = models.DateTimeField()
 
     class Meta:
@@ -191,17 +202,17 @@ class Licence(Numbered):
     works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(
         Work, blank=True, related_name="licences"
     )
-    domain = models.CharField(max_length=253, blank=True, help_text="with its subdomains; empty for any")
-    url_pattern = models.CharField(max_length=1000, blank=True, help_text="* stands for any characters; empty for any")
+    domain = models.CharField(max_length=253, blank=True, help_text="includes its subdomains; empty for any")
+    url_pattern = models.CharField(max_length=1000, blank=True, help_text="* matches any characters; empty for any")
     account = models.CharField(max_length=200, blank=True)
     territories = models.JSONField(default=list, blank=True)
     valid_from = models.DateField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)
     reason = models.TextField(blank=True)
     reseller = models.CharField(
-        max_length=200, blank=True, db_default="", default="", help_text="who sold it, if not the owner"
+        max_length=200, blank=True, db_default="", default="", help_text="reseller, if not sold by the owner"
     )
-    invoice = models.CharField(max_length=100, blank=True, db_default="", default="", help_text="number of the invoice")
+    invoice = models.CharField(max_length=100, blank=True, db_default="", default="", help_text="invoice number")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -219,8 +230,8 @@ class ColumnMapping(models.Model):
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="column_mappings")
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    key = DigestField(help_text="SHA-256 of the headings, in order")
-    columns = models.JSONField(help_text="list of [heading, the column that it names; empty for none]")
+    key = DigestField(help_text="SHA-256 of the headings in order")
+    columns = models.JSONField(help_text="list of [heading, its column; empty for none]")
     by = models.CharField(max_length=300)
     at = models.DateTimeField()
 
@@ -243,7 +254,7 @@ class OwnershipRemark(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     details = models.JSONField(default=dict)
     noted_at = models.DateTimeField()
-    reason = models.TextField(blank=True, help_text="why it doesn't stand against the work, as a person said")
+    reason = models.TextField(blank=True, help_text="reason why the warning does not apply, as stated by a person")
     answered_by = models.CharField(max_length=300, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
 
@@ -258,7 +269,7 @@ class WorkAttachment(models.Model):
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="attachments")
     number = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=200)
-    about = models.CharField(max_length=300, blank=True, help_text="what it is, in its owner's words")
+    about = models.CharField(max_length=300, blank=True, help_text="description by the owner")
     digest = DigestField()
     size = models.BigIntegerField()
     added_by = models.CharField(max_length=300)
@@ -297,12 +308,12 @@ class BulkEdit(Numbered, Claimable):
     at = models.DateTimeField()
     by = models.CharField(max_length=300)
     reason = models.TextField(blank=True)
-    what = models.CharField(max_length=20, help_text="a field of the declaration; put or take, of a collection")
-    value = models.TextField(blank=True, help_text="of the field from then on; name of the collection")
+    what = models.CharField(max_length=20, help_text="a field of the declaration; put or take for a collection")
+    value = models.TextField(blank=True, help_text="new value of the field; name of the collection")
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
-    works = ArrayField(models.BigIntegerField(), default=list, help_text="that were chosen, in order")
-    looked_at = models.PositiveIntegerField(default=0, help_text="of these, from the first")
-    changed = models.PositiveIntegerField(default=0, help_text="of those looked at: the others were so already")
+    works = ArrayField(models.BigIntegerField(), default=list, help_text="numbers of the selected works, in order")
+    looked_at = models.PositiveIntegerField(default=0, help_text="number of processed works")
+    changed = models.PositiveIntegerField(default=0, help_text="number of processed works that already had the value")
 
     class Meta(Numbered.Meta):
         constraints = [UniqueConstraint(fields=["owner", "number"], name="bulk_edit_identity")]
@@ -324,7 +335,7 @@ class WorkChange(models.Model):
     at = models.DateTimeField()
     by = models.CharField(max_length=300)
     kind = models.CharField(max_length=12, help_text="edited, collected, attached, detached, answered")
-    details = models.JSONField(default=dict, help_text="by field: before and after; or what it was about")
+    details = models.JSONField(default=dict, help_text="by field: before and after; or the subject of the change")
     reason = models.TextField(blank=True)
     bulk = models.ForeignKey(BulkEdit, null=True, on_delete=models.PROTECT, related_name="changes")
 
@@ -337,14 +348,16 @@ class Upload(Numbered):
     """Files uploaded together, in portions. Their bytes wait in a folder until they are registered."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
-    announced = models.PositiveIntegerField(default=0, help_text="files that were to come, as their sender said")
-    author = models.CharField(max_length=300, blank=True, help_text="declared of all files that nothing else names")
-    rights_statement = models.TextField(blank=True, help_text="declared likewise")
-    reads_metadata = models.BooleanField(default=True, help_text="what is left out is taken from the files")
+    announced = models.PositiveIntegerField(default=0, help_text="number of files announced by the sender")
+    author = models.CharField(max_length=300, blank=True, help_text="declaration for all files that nothing else names")
+    rights_statement = models.TextField(blank=True, help_text="declaration, likewise")
+    reads_metadata = models.BooleanField(default=True, help_text="missing values are read from the files")
     table_name = models.CharField(max_length=300, blank=True)
     started_by = models.CharField(max_length=300)
     started_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True, help_text="when its sender said that all have been sent")
+    closed_at = models.DateTimeField(
+        null=True, blank=True, help_text="time when the sender reported that all files were sent"
+    )
 
     class Meta(Numbered.Meta):
         ordering = ["owner", "-number"]
@@ -373,11 +386,11 @@ class UploadFile(Claimable):
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=300)
-    digest = DigestField(null=True, blank=True, help_text="absent for what was too large to be taken")
+    digest = DigestField(null=True, blank=True, help_text="empty for files that were too large")
     size = models.BigIntegerField()
     line = models.ForeignKey(UploadLine, null=True, blank=True, on_delete=models.SET_NULL, related_name="files")
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
-    reason = models.CharField(max_length=40, blank=True, help_text="why it was refused, a stable word")
+    reason = models.CharField(max_length=40, blank=True, help_text="stable code of the reason for the refusal")
     work = models.ForeignKey(Work, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_files")
 
     class Meta:
@@ -406,8 +419,8 @@ class LedgerChange(Claimable):
     at = models.DateTimeField()
     by = models.CharField(max_length=300, blank=True)
     reason = models.TextField(blank=True)
-    before = models.JSONField(default=dict, blank=True, help_text="the words of a changed licence as they were")
-    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was looked at")
+    before = models.JSONField(default=dict, blank=True, help_text="the text of a changed licence before the change")
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was processed")
 
     class Meta:
         indexes = [
