@@ -42,7 +42,7 @@ CONSTANTS: dict[str, object] = {
     "MAX_EXPANSION": container.MAX_EXPANSION,
     "SPKI": SPKI_PREFIX.hex(),
     "SMALL_ORDER": tuple(sorted(SMALL_ORDER)),
-    "HELD": tuple(sorted(FITTED)),
+    "RESTRICTING_REASONS": tuple(sorted(FITTED)),
     "TOLERANCE": TOLERANCE,
     "UNRELATED": UNRELATED,
     "FAR_DRIFT": FAR_DRIFT,

@@ -145,17 +145,17 @@ def _replies() -> Iterator[StampKind]:
     yield bad("a digest of zeros", stamped=bytes(32))
     yield build_kind("a hash with odd parameters", GOOD, Shape(params=der_integer(1)), openssl=False, openssl_reason="The signature covers them, and nothing comes of them.")
     yield build_kind("a hash without parameters", GOOD, Shape(params=b""))
-    yield bad("an attribute that says data", attribute_kind="1.2.840.113549.1.7.1", openssl=True, why=LAX)
+    yield bad("an attribute that says data", attribute_kind="1.2.840.113549.1.7.1", openssl=True, openssl_reason=LAX)
     yield bad("a failure beside a grant", status=der_sequence(der_integer(2), der_sequence(tlv(0x0C, b"no")), tlv(0x03, b"\0\x80")))
     yield build_kind("words beside a grant", GOOD, Shape(status=der_sequence(der_integer(0), der_sequence(tlv(0x0C, b"Operation Okay")))))
     yield build_kind("junk for revocation lists", GOOD, Shape(crls=tlv(0xA1, der_sequence(der_integer(1)))), openssl=False, openssl_reason="openssl reads revocation lists.")
     yield build_kind("junk in unsigned attributes", GOOD, Shape(unsigned=tlv(0xA1, der_sequence(name_oid("1.2.3"), tlv(0x31, der_integer(1))))))
     yield build_kind("another authority's name", GOOD, Shape(tsa=tlv(0xA0, tlv(0xA4, common_name("Somebody")))), openssl=False, openssl_reason="openssl compares the name in the stamp; the certificate alone says who signed.")
     yield build_kind("an authority's name that is no name", GOOD, Shape(tsa=tlv(0xA0, tlv(0x86, b"mailto:x"))), openssl=False, openssl_reason="openssl compares it.")
-    yield bad("a time with two points", time=at("20261120120000.5.5Z"), openssl=True, why="openssl is told the time.")
-    yield bad("a time of the year 1949", time=at("19491231235959Z"), openssl=True, why="openssl is told the time.")
-    yield bad("a stamp from before its authority", time=at("19991231235959Z"), openssl=True, why="openssl is told the time.")
-    yield bad("a stamp from after its authority", time=at("20410101000001Z"), openssl=True, why="openssl is told the time.")
+    yield bad("a time with two points", time=at("20261120120000.5.5Z"), openssl=True, openssl_reason="openssl is told the time.")
+    yield bad("a time of the year 1949", time=at("19491231235959Z"), openssl=True, openssl_reason="openssl is told the time.")
+    yield bad("a stamp from before its authority", time=at("19991231235959Z"), openssl=True, openssl_reason="openssl is told the time.")
+    yield bad("a stamp from after its authority", time=at("20410101000001Z"), openssl=True, openssl_reason="openssl is told the time.")
     fine = build_kind("", GOOD)
     token = Response.load(fine.reply)["time_stamp_token"].dump()
     for name, data in {
@@ -164,7 +164,7 @@ def _replies() -> Iterator[StampKind]:
         "more than a mebibyte": tlv(0x30, tlv(0x04, bytes(1 << 20))), "wide": der_sequence(tlv(0x31, der_sequence() * 25_000)),
     }.items():
         why = "openssl reads the first element." if name == "twice itself" else ""
-        yield replace(fine, name=f"a reply that is {name}", state=BAD, reply=data, latest="", openssl=bool(why), why=why)
+        yield replace(fine, name=f"a reply that is {name}", state=BAD, reply=data, latest="", openssl=bool(why), openssl_reason=why)
     yield replace(fine, name="a reply whose length is written long", reply=b"\x30\x83\x00" + fine.reply[2:])
     certificates = [ISSUING.certificate(ROOT)]
     der = UNIT.certificate(ISSUING)

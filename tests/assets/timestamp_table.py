@@ -118,7 +118,7 @@ def valid_kinds() -> Iterator[StampKind]:
         yield good(f"a root of curve {curve}", root=replace(ROOT, name=f"Root {curve}", key=key_of(curve, "root")))
     yield good("a certificate twice", inside=[ISSUING.certificate(ROOT), ISSUING.certificate(ROOT)])
     yield good("the root among the certificates", inside=[ISSUING.certificate(ROOT), ROOT.certificate(ROOT)])
-    yield good("the authority beside the reply", inside=(), beside=[ISSUING.certificate(ROOT)])
+    yield good("the authority beside the reply", inside=(), extra_certificates=[ISSUING.certificate(ROOT)])
     yield good("a root that is signed with SHA-1", roots=[replace(ROOT, digest="sha1").certificate(ROOT)])
     yield good("two roots, of which the first expired", roots=[with_expired_certificate(ROOT).certificate(ROOT), ROOT.certificate(ROOT)])
     yield good(
@@ -128,7 +128,7 @@ def valid_kinds() -> Iterator[StampKind]:
         "valid to this very second",
         unit=replace(UNIT, end=moment(MOMENT)),
         openssl=False,
-        why="RFC 5280 counts the last second, openssl doesn't.",
+        openssl_reason="RFC 5280 counts the last second, openssl doesn't.",
     )
     yield good("valid from this very second", unit=replace(UNIT, begin=moment(MOMENT)))
     yield good("valid to the end of the calendar", root=replace(ROOT, end=at("99991231235959Z")))
@@ -156,9 +156,9 @@ def invalid_chains() -> Iterator[StampKind]:
         "a root that says something critical",
         root=replace_extensions(replace(ROOT, name="Root critical"), *ROOT.extensions, unknown),
     )
-    yield bad("an authority that limits names", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, extension(CONSTRAINTS, names, critical=True))], openssl=True, why=stricter + "limits of names aren't followed, so whoever states some is refused.")
+    yield bad("an authority that limits names", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, extension(CONSTRAINTS, names, critical=True))], openssl=True, openssl_reason=stricter + "limits of names aren't followed, so whoever states some is refused.")
     yield bad("an authority that excludes the unit's name", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, extension(CONSTRAINTS, der_sequence(tlv(0xA1, der_sequence(tlv(0xA4, common_name("Unit"))))), critical=True))])
-    yield bad("an authority that limits names without a flag", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, extension(CONSTRAINTS, names))], openssl=True, why=stricter + "limits of names aren't followed.")
+    yield bad("an authority that limits names without a flag", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, extension(CONSTRAINTS, names))], openssl=True, openssl_reason=stricter + "limits of names aren't followed.")
     yield bad("an authority that isn't one", issuing=[replace_extensions(ISSUING, basic_constraints(ca=False), CERTIFYING)])
     yield bad(
         "an authority that says explicitly that it isn't one",
@@ -168,11 +168,11 @@ def invalid_chains() -> Iterator[StampKind]:
     yield bad("an authority without extensions", issuing=[replace_extensions(ISSUING)])
     yield bad("an authority of X.509 version 1", issuing=[replace(ISSUING, extensions=(), version=b"")])
     yield bad("an authority that may not sign certificates", issuing=[replace_extensions(ISSUING, basic_constraints(path_length=0), SIGNING)])
-    yield bad("an authority for servers alone", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, purposes(SERVERS, critical=False))], openssl=True, why=stricter + "OpenSSL doesn't hold an authority to its purposes when it checks stamps.")
+    yield bad("an authority for servers alone", issuing=[replace_extensions(ISSUING, *ISSUING.extensions, purposes(SERVERS, critical=False))], openssl=True, openssl_reason=stricter + "OpenSSL doesn't hold an authority to its purposes when it checks stamps.")
     middle = replace(ISSUING, name="Middle", key=key_of("p256", "middle"), serial=20)
     yield bad("an authority that stands too high", issuing=[ISSUING, middle])
     yield bad("a root that stands too high", root=replace_extensions(replace(ROOT, name="Root low"), basic_constraints(path_length=0), CERTIFYING))
-    yield bad("a length of a path beyond all bounds", issuing=[replace_extensions(ISSUING, extension(BASIC, der_sequence(b"\x01\x01\xff", der_integer(1 << 80)), critical=True), CERTIFYING)], openssl=True, why="openssl takes any length.")
+    yield bad("a length of a path beyond all bounds", issuing=[replace_extensions(ISSUING, extension(BASIC, der_sequence(b"\x01\x01\xff", der_integer(1 << 80)), critical=True), CERTIFYING)], openssl=True, openssl_reason="openssl takes any length.")
     yield bad("an expired unit", unit=with_expired_certificate(UNIT))
     yield bad("a unit that isn't valid yet", unit=replace(UNIT, begin=moment(MOMENT + timedelta(seconds=1))))
     yield bad("a unit that ended a second before", unit=replace(UNIT, end=moment(MOMENT - timedelta(seconds=1))))
@@ -185,7 +185,7 @@ def invalid_chains() -> Iterator[StampKind]:
         "RSA of 1024 bits",
         **rsa(1024),
         openssl=True,
-        why=stricter + "openssl takes keys that are too short at its level for stamps.",
+        openssl_reason=stricter + "openssl takes keys that are too short at its level for stamps.",
     )
     yield build_kind("a root of RSA of 1024 bits", STRANGE, root=replace(ROOT, name="Root weak", key=key_of("rsa1024", "root")), openssl=True, openssl_reason=stricter + "openssl takes short keys.")
     yield build_kind("an authority signed with SHA-1", STRANGE, issuing=[replace(ISSUING, digest="sha1")], openssl=True, openssl_reason=stricter + "no signature over SHA-1 counts in a chain.")
@@ -194,13 +194,13 @@ def invalid_chains() -> Iterator[StampKind]:
         "a unit of curve secp256k1",
         unit=replace(UNIT, key=key_of("k256", "unit")),
         openssl=True,
-        why=stricter + "three curves count.",
+        openssl_reason=stricter + "three curves count.",
     )
     yield bad(
         "a unit of curve P-224",
         unit=replace(UNIT, key=key_of("p224", "unit")),
         openssl=True,
-        why=stricter + "three curves count.",
+        openssl_reason=stricter + "three curves count.",
     )
     yield build_kind("a unit with a compressed point", GOOD, unit=replace(UNIT, compressed=True))
     yield build_kind("two algorithms in one certificate", STRANGE, unit=replace(UNIT, inner=der_sequence(name_oid("1.2.840.10045.4.3.3"))))
@@ -233,36 +233,36 @@ def invalid_timestamps() -> Iterator[StampKind]:
     yield bad("a status that waits", status=der_sequence(der_integer(3)))
     yield bad("a stamp of version 2", version=2)
     yield bad("a stamp of version 0", version=0)
-    yield bad("an accuracy of ten years", accuracy=accuracy(315_360_000), openssl=True, why=unread)
-    yield bad("an accuracy of an hour and a second", accuracy=accuracy(3601), openssl=True, why=unread)
-    yield bad("an accuracy below zero", accuracy=der_sequence(der_integer(-1)), openssl=True, why=unread)
-    yield bad("an accuracy of 1000 milliseconds", accuracy=accuracy(milli=1000), openssl=True, why=unread)
-    yield lax("an accuracy of no milliseconds in two bytes", accuracy=der_sequence(tlv(0x80, b"\0\0")), openssl=False, why=der)
+    yield bad("an accuracy of ten years", accuracy=accuracy(315_360_000), openssl=True, openssl_reason=unread)
+    yield bad("an accuracy of an hour and a second", accuracy=accuracy(3601), openssl=True, openssl_reason=unread)
+    yield bad("an accuracy below zero", accuracy=der_sequence(der_integer(-1)), openssl=True, openssl_reason=unread)
+    yield bad("an accuracy of 1000 milliseconds", accuracy=accuracy(milli=1000), openssl=True, openssl_reason=unread)
+    yield lax("an accuracy of no milliseconds in two bytes", accuracy=der_sequence(tlv(0x80, b"\0\0")), openssl=False, openssl_reason=der)
     explanation = "openssl is told the time, and doesn't read the stamp's."
-    yield bad("30 February", time=at("20260230120000Z"), openssl=True, why=explanation)
+    yield bad("30 February", time=at("20260230120000Z"), openssl=True, openssl_reason=explanation)
     for text in ("20261320120000Z", "20261120240000Z", "20261120126000Z", "20261120120060Z", "20261120120000", "20261120120000+0000",
                  "202611201200Z", "00001120120000Z", "20261120120000.Z", "20261120120000.1234567890Z", "2026112012000٠Z"):
-        yield bad(f"the time {text}", time=at(text), openssl=True, why=explanation)
+        yield bad(f"the time {text}", time=at(text), openssl=True, openssl_reason=explanation)
     yield bad("a UTCTime", time=tlv(0x17, b"261120120000Z"))
-    yield bad("the end of the calendar", time=at("99991231235959.9Z"), openssl=True, why=explanation)
+    yield bad("the end of the calendar", time=at("99991231235959.9Z"), openssl=True, openssl_reason=explanation)
     yield bad("a digest by SHA-512's name", imprint="sha512")
     yield bad("a digest by SHA-1", imprint="sha1")
     yield bad(
         "an extension of the stamp that is critical",
         further=tlv(0xA1, extension("1.2.3.4", b"\5\0", critical=True)),
         openssl=True,
-        why=unread,
+        openssl_reason=unread,
     )
-    yield lax("something behind the stamp", info_tail=b"\5\0", openssl=False, why=der)
+    yield lax("something behind the stamp", info_tail=b"\5\0", openssl=False, openssl_reason=der)
     yield bad(
-        "something behind the reply", tail=b"\5\0", openssl=True, why="openssl reads the first element of a file."
+        "something behind the reply", tail=b"\5\0", openssl=True, openssl_reason="openssl reads the first element of a file."
     )
     yield lax("signed data of version 1", cms_version=1)
     yield bad("a content of another kind", content_type="1.2.840.113549.1.7.1")
     yield bad("two signers", signers=2)
     yield bad("no signer", signers=0)
-    yield bad("attributes out of order", sort=False, openssl=True, why=stricter + "RFC 5652 wants them in DER.")
-    yield bad("a content type twice", twice="1.2.840.113549.1.9.3", openssl=True, why=unread)
+    yield bad("attributes out of order", sort=False, openssl=True, openssl_reason=stricter + "RFC 5652 wants them in DER.")
+    yield bad("a content type twice", twice="1.2.840.113549.1.9.3", openssl=True, openssl_reason=unread)
     yield bad("no certificate named", ess="none")
     yield bad("another certificate named", ess_of=b"another")
     yield bad("another certificate named by SHA-1", ess="v1 of another")
@@ -270,19 +270,19 @@ def invalid_timestamps() -> Iterator[StampKind]:
         "its certificate named by SHA-1 where SHA-256 belongs",
         ess="v2 with sha1",
         openssl=True,
-        why=stricter + "SHA-1 counts in the older attribute alone.",
+        openssl_reason=stricter + "SHA-1 counts in the older attribute alone.",
     )
-    yield bad("its certificate named in two values", ess="two values", openssl=True, why=unread)
+    yield bad("its certificate named in two values", ess="two values", openssl=True, openssl_reason=unread)
     yield bad("an empty name of its certificate", ess="empty")
-    yield bad("signed with SHA-1", digest="sha1", announced="sha1", openssl=True, why=stricter + "SHA-1 doesn't count.")
-    yield lax("a hash that isn't announced", announced="sha512", openssl=False, why="The signer says which hash it is.")
+    yield bad("signed with SHA-1", digest="sha1", announced="sha1", openssl=True, openssl_reason=stricter + "SHA-1 doesn't count.")
+    yield lax("a hash that isn't announced", announced="sha512", openssl=False, openssl_reason="The signer says which hash it is.")
     yield bad("signed with another hash than stated", signed_with="sha384")
     yield bad("a signer of another number", sid=der_sequence(common_name("Issuing"), der_integer(4)))
     identified = replace_extensions(UNIT, *UNIT.extensions, extension("2.5.29.14", tlv(0x04, b"k" * 20)))
     yield build_kind("a signer named by its key", BAD, Shape(sid=tlv(0x80, b"k" * 20), signer_version=3), unit=identified)
     yield bad("a signer named by a key that isn't its own", sid=tlv(0x80, b"k" * 20), signer_version=3)
     yield lax("a signer of version 3 by name", signer_version=3)
-    yield lax("a nonce in two forms", nonce=tlv(0x02, b"\0\5"), openssl=False, why=der)
+    yield lax("a nonce in two forms", nonce=tlv(0x02, b"\0\5"), openssl=False, openssl_reason=der)
     yield lax("ordering that is neither", ordering=b"\x01\x01\x01")
     yield build_kind("signed with RSA-PSS", BAD, Shape(pss=32), **rsa(2048))
     yield build_kind("signed with RSA-PSS without salt", BAD, Shape(pss=0), **rsa(2048))

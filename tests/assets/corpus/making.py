@@ -43,7 +43,7 @@ class Member:
     def header(self, overrides: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a header, overridden by ``overrides``."""
         sizes = {"crc": zlib.crc32(self.data), "packed": len(self.packed()), "size": len(self.data)}
-        own_fields = {name: getattr(self, name) for name in ("name", "method", "flags", "version", "stamp")}
+        own_fields = {name: getattr(self, name) for name in ("name", "method", "flags", "version", "dos_time")}
         return {**own_fields, **sizes, "disk": 0, **overrides}
 
 
@@ -84,7 +84,8 @@ def build_zip(
         offset = len(out) + len(member.before) + start
         head = member.header({**({"crc": 0, "packed": 0, "size": 0} if member.flags & 8 else {}), **member.local})
         out += member.before + LOCAL.pack(
-            b"PK\3\4", head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF, head["stamp"] >> 16,
+            b"PK\3\4", head["version"], head["flags"], head["method"], head["dos_time"] & 0xFFFF,
+            head["dos_time"] >> 16,
             head["crc"], head["packed"], head["size"], len(head["name"]), len(member.extra),
         ) + head["name"] + member.extra + member.packed()  # fmt: skip
         if member.flags & 8 and not member.after:
@@ -93,8 +94,9 @@ def build_zip(
         out += member.after
         head = member.header({"offset": offset, **member.central})
         directory += CENTRAL.pack(
-            b"PK\1\2", member.system << 8 | 20, head["version"], head["flags"], head["method"], head["stamp"] & 0xFFFF,
-            head["stamp"] >> 16, head["crc"], head["packed"], head["size"], len(head["name"]),
+            b"PK\1\2", member.system << 8 | 20, head["version"], head["flags"], head["method"],
+            head["dos_time"] & 0xFFFF,
+            head["dos_time"] >> 16, head["crc"], head["packed"], head["size"], len(head["name"]),
             len(member.central_extra),
             len(member.comment), head["disk"], 0, member.attributes, head["offset"],
         ) + head["name"] + member.central_extra + member.comment  # fmt: skip

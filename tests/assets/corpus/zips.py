@@ -166,7 +166,7 @@ def reverse_directory(files: Files) -> bytes:
 
 GOOD: dict[str, Callable[[Files], bytes]] = {
     "as written": zip_bytes,
-    "stored by another program": zip_after(change_all_members(system=0, stamp=0x5A21_6000, attributes=0x20)),
+    "stored by another program": zip_after(change_all_members(system=0, dos_time=0x5A21_6000, attributes=0x20)),
     "deflated": zip_after(change_all_members(method=8)),
     "deflated as hard as can be": zip_after(change_all_members(method=8, flags=2)),
     "streamed": zip_after(write_sizes_after),
@@ -186,7 +186,7 @@ GOOD: dict[str, Callable[[Files], bytes]] = {
     "made on Windows": zip_after(change_all_members(system=10, attributes=0x20)),
     "that needs version 1.0": zip_after(change_all_members(version=10)),
     "in another order": zip_after(lambda entries: list(reversed(entries))),
-    "with other dates": zip_after(change_all_members(stamp=0x5B7A_8D31)),
+    "with other dates": zip_after(change_all_members(dos_time=0x5B7A_8D31)),
     "with modes that nobody but the owner may read": zip_after(change_all_members(attributes=0o100400 << 16)),
     "without any attributes": zip_after(change_all_members(attributes=0)),
 }
@@ -207,7 +207,7 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
     "a gap before the directory": lambda files: build_zip(members(files), gap=b"x" * 7),
     "a gap between directory and end": lambda files: build_zip(members(files), close=b"x" * 7),
     "a gap before a member": zip_after(change_member(FACTS, before=b"x")),
-    "a gap behind a member": zip_after(change_member(FACTS, behind=b"x")),
+    "a gap behind a member": zip_after(change_member(FACTS, after=b"x")),
     "a member in no directory": with_unlisted_member,
     "a member under two names": with_member_listed_twice,
     "a directory in another order": reverse_directory,
@@ -238,7 +238,7 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
             "flags": 0x800,
             "method": 8,
             "version": 10,
-            "stamp": 0x5A21_6000,
+            "dos_time": 0x5A21_6000,
         }.items()
     },
     **{
@@ -326,11 +326,11 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
     "a pipe": zip_after(change_member(FACTS, attributes=0o010644 << 16)),
     "a device": zip_after(change_member(FACTS, attributes=0o020644 << 16)),
     "a stored member that doesn't tell its size": zip_after(change_member(FACTS, flags=8)),
-    "nothing behind the streamed bytes": zip_after(write_sizes_after, change_member(FACTS, behind=b"PK\7\x08")),
+    "nothing behind the streamed bytes": zip_after(write_sizes_after, change_member(FACTS, after=b"PK\7\x08")),
     "another checksum behind the bytes": zip_after(
-        write_sizes_after, change_member(FACTS, behind=b"PK\7\x08" + bytes(12))
+        write_sizes_after, change_member(FACTS, after=b"PK\7\x08" + bytes(12))
     ),
-    "a descriptor of large files": zip_after(write_sizes_after, change_member(FACTS, behind=b"PK\7\x08" + bytes(20))),
+    "a descriptor of large files": zip_after(write_sizes_after, change_member(FACTS, after=b"PK\7\x08" + bytes(20))),
     "a descriptor without its mark": lambda files: build_zip(
         replace(member, after=struct.pack("<3I", zlib.crc32(member.data), len(member.packed()), len(member.data)))
         for member in write_sizes_after(members(files))

@@ -62,23 +62,23 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
         ("/shop", answer(b"gone", "404 Not Found"), "page-gone", "exactly the bytes that were seen before"),
         ("/shop", answer(b"gone", "410 Gone"), "page-gone", "status 410"),
         ("/red%20one.png", answer(b"gone", "404 Not Found"), "image-gone", "status 404"),
-        ("/red%20one.png", answer(picture("blue")), "image-changed", "other bytes"),
-        ("/red%20one.png", answer(PICTURE[:-5]), "image-changed", "other bytes"),
+        ("/red%20one.png", answer(picture("blue")), "image-changed", "different bytes"),
+        ("/red%20one.png", answer(PICTURE[:-5]), "image-changed", "different bytes"),
         ("/red%20one.png", answer(b"<!doctype html><p>Gone"), "image-gone", "an HTML page instead of an image"),
         ("/red%20one.png", answer(b""), "image-gone", "nothing instead of an image"),
         ("/red%20one.png", answer(b"", "500 Oops"), "unreachable", "status 500"),
         ("/red%20one.png", answer(b"", "403 Forbidden"), "unreachable", "refuses this visit"),
         ("/shop", answer(b"", "401 Unauthorized"), "unreachable", "requires a login"),
-        ("/shop", answer(b"", "403 Forbidden"), "unreachable", "may be there for others"),
+        ("/shop", answer(b"", "403 Forbidden"), "unreachable", "Other visitors may be able to see it"),
         ("/shop", answer(b"", "429 Too Many"), "unreachable", "refuses frequent visits"),
         ("/shop", answer(b"", "451 Legal"), "unreachable", "for legal reasons"),
         ("/shop", answer(b"", "503 Busy"), "unreachable", "does not allow visits at the moment"),
-        ("/shop", answer(b"", "500 Oops"), "unreachable", "answered with status 500"),
-        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "aren't programs"),
-        ("/shop", b"", "unreachable", "no whole answer"),
-        ("/shop", answer(PAGE)[:-9], "unreachable", "no whole answer"),
-        ("/shop", b"not http\r\n\r\n", "unreachable", "no whole answer"),
-        ("/red%20one.png", answer(PICTURE)[:-9], "unreachable", "no whole answer"),
+        ("/shop", answer(b"", "500 Oops"), "unreachable", "the URL returned status 500"),
+        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "not robots"),
+        ("/shop", b"", "unreachable", "did not return a complete response"),
+        ("/shop", answer(PAGE)[:-9], "unreachable", "did not return a complete response"),
+        ("/shop", b"not http\r\n\r\n", "unreachable", "did not return a complete response"),
+        ("/red%20one.png", answer(PICTURE)[:-9], "unreachable", "did not return a complete response"),
     ],
 )
 def test_what_happened_is_the_outcome_and_nothing_else(
@@ -103,7 +103,7 @@ def test_a_page_that_no_longer_names_the_image_is_reported(site: Site) -> None:
     site.answers["/shop"] = answer(b"<p>Sold out")
     captured = capture(site)
     assert captured.outcome == "captured"
-    assert "doesn't name the image's address" in captured.sentence
+    assert "does not reference the image URL" in captured.sentence
     assert network(captured)["page_names_image"] is False
 
 
@@ -121,7 +121,7 @@ def test_an_address_that_cannot_be_visited_is_an_outcome_too(site: Site, url: st
 def test_a_body_over_the_limit_is_not_taken_for_the_image(site: Site) -> None:
     captured = capture(site, limits=CaptureLimits(image_bytes=len(PICTURE) - 1))
     assert (captured.outcome, captured.image) == ("unreachable", None)
-    assert "more than" in captured.sentence
+    assert "exceeds" in captured.sentence
     assert b"WARC-Truncated: length" in file(captured, "exchange")
 
 

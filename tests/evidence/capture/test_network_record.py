@@ -81,4 +81,4 @@ def test_a_certificate_that_nobody_vouches_for_ends_the_visit(
     with Site(context).running() as site:
         captured = capture(site)
         assert site.asked == []
-    assert (captured.outcome, "couldn't be verified" in captured.sentence) == ("unreachable", True)
+    assert (captured.outcome, "certificate could not be verified" in captured.sentence) == ("unreachable", True)

@@ -47,8 +47,8 @@ def visit_of(path: str, status: int, body: bytes) -> Visit:
     ("page", "image", "expected"),
     [
         ((200, b"<p>"), 200, ("", "")),
-        ((206, b"<p>"), 200, (" The page's address answered with status 206.", "")),
-        ((200, b""), 206, (" The page that was served is empty.", " The image's address answered with status 206.")),
+        ((206, b"<p>"), 200, (" The page URL returned status 206.", "")),
+        ((200, b""), 206, (" The page returned by the server is empty.", " The image URL returned status 206.")),
     ],
 )
 def test_a_sentence_says_what_a_server_said_besides(
@@ -59,4 +59,4 @@ def test_a_sentence_says_what_a_server_said_besides(
     )
     assert outcome == "captured"
     same = "The image URL returned exactly the bytes that were seen before."
-    assert sentence == f"The page is there.{expected[0]} {same}{expected[1]}"
+    assert sentence == f"The page is available.{expected[0]} {same}{expected[1]}"

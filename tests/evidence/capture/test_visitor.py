@@ -44,5 +44,5 @@ def test_a_denied_host_is_not_requested_behind_a_redirect_either(site: Site) -> 
         page, image = f"{site.url}/shop", f"{site.url}/red%20one.png"
         captured = HttpCapturer(guard, AGENT).capture(page, image, Digest.of(PICTURE), {"localhost"}.__contains__)
         assert other.asked == []
-    assert (captured.outcome, "rules name localhost" in captured.sentence) == ("unreachable", True)
+    assert (captured.outcome, "rules do not allow visits to localhost" in captured.sentence) == ("unreachable", True)
     assert [failure["reason"] for failure in network(captured)["failures"]] == ["denied-host"]

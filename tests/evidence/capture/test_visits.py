@@ -20,7 +20,7 @@ def test_a_redirect_to_a_login_is_an_obstacle_but_one_to_an_author_is_not(site: 
     site.answers["/members"] = answer(b"", "302 Found", "Location: /login?next=/members\r\n")
     site.answers["/login?next=/members"] = answer(PAGE)
     captured = capture(site, page="/members")
-    assert (captured.outcome, "leads to a login" in captured.sentence) == ("unreachable", True)
+    assert (captured.outcome, "redirects to a login" in captured.sentence) == ("unreachable", True)
     site.answers["/a"] = answer(b"", "302 Found", "Location: /authors/blogin\r\n")
     site.answers["/authors/blogin"] = answer(PAGE)
     assert capture(site, page="/a").outcome == "captured"
@@ -29,11 +29,11 @@ def test_a_redirect_to_a_login_is_an_obstacle_but_one_to_an_author_is_not(site: 
 def test_redirects_without_end_are_unreachable(site: Site) -> None:
     site.answers["/round"] = answer(b"", "302 Found", "Location: /round\r\n")
     captured = capture(site, page="/round")
-    assert (captured.outcome, "redirects too often" in captured.sentence) == ("unreachable", True)
+    assert (captured.outcome, "redirects too many times" in captured.sentence) == ("unreachable", True)
 
 
 def test_time_runs_out_for_everything_together(site: Site) -> None:
     captured = capture(site, limits=CaptureLimits(seconds=0))
     assert captured.outcome == "unreachable"
-    assert "time for this visit was over" in captured.sentence
+    assert "time limit for this visit was reached" in captured.sentence
     assert site.asked == []

@@ -53,7 +53,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 def test_a_port_in_use_is_reported_in_a_sentence(tmp_path: Path, run_command: Callable[..., str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
-        assert "can't be used" in run_command("chain", "--folder", str(tmp_path), "--port", port)
+        assert "cannot be used" in run_command("chain", "--folder", str(tmp_path), "--port", port)
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, run_command: Callable[..., str]) -> None:

@@ -102,7 +102,7 @@ def test_an_authority_timestamps_the_signature(key: DocumentKey, sheet: bytes, a
 
 def test_a_silent_authority_is_named(key: DocumentKey, sheet: bytes) -> None:
     session = guarded_session(Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((9,))), user_agent="t")
-    with pytest.raises(ServiceMissingError, match="doesn't answer"):
+    with pytest.raises(ServiceMissingError, match="did not respond"):
         sign_pdf(sheet, key, name="L", reason="S", authority=Authority("http://127.0.0.1:9/", session))
 
 

@@ -98,13 +98,13 @@ def test_a_log_witness_with_a_larger_or_different_history_is_reported(
     with pytest.raises(IntegrityError, match=r"\b9\b.*\b4\b"):
         anchor_of(witness, heads).submit(digest)
     witness.checkpoints[heads.log.origin] = (3, b"\x01" * 32)
-    with pytest.raises(IntegrityError, match=r"refused with status 422\.$"):
+    with pytest.raises(IntegrityError, match=r"refused the request with status 422\.$"):
         anchor_of(witness, heads).submit(digest)
     witness.logs.clear()
-    with pytest.raises(IntegrityError, match=r"refused with status 404\.$"):
+    with pytest.raises(IntegrityError, match=r"refused the request with status 404\.$"):
         anchor_of(witness, heads).submit(digest)
     witness.answer = (503, b"")
-    with pytest.raises(ServiceMissingError, match=r"refused with status 503\.$"):
+    with pytest.raises(ServiceMissingError, match=r"refused the request with status 503\.$"):
         anchor_of(witness, heads).submit(digest)
 
 
@@ -112,7 +112,7 @@ def test_a_log_witness_that_refuses_too_many_requests_is_unavailable_for_a_while
     witness: LocalWitness, heads: LogCheckpoints
 ) -> None:
     digest, witness.answer = heads.grow(4), (429, b"")
-    with pytest.raises(ServiceMissingError, match=r"refused with status 429\.$"):
+    with pytest.raises(ServiceMissingError, match=r"refused the request with status 429\.$"):
         anchor_of(witness, heads).submit(digest)
 
 
@@ -132,7 +132,7 @@ def test_checkpoints_submitted_by_others_in_between_cause_no_refusal(
         with pytest.raises(raised):
             anchor_of(witness, heads).submit(digest)
     witness.answer = (409, b"4\n")  # another checkpoint of the same size: not a race
-    with pytest.raises(IntegrityError, match=r"refused with status 409\.$"):
+    with pytest.raises(IntegrityError, match=r"refused the request with status 409\.$"):
         anchor_of(witness, heads).submit(digest)
 
 

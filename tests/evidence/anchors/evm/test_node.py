@@ -60,7 +60,7 @@ def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger)
 def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
     anchor = running.anchor()
     anchor.chain = 1
-    with pytest.raises(ConfigError, match="1337, not 1"):
+    with pytest.raises(ConfigError, match="1337 instead of 1"):
         anchor.submit(DIGEST)
 
 

@@ -76,7 +76,7 @@ def test_what_one_calendar_answers_ruins_nothing_of_another(chain: Chain, answer
             assert anchor.verify(DIGEST, complete) == complete.time
 
 
-@pytest.mark.parametrize(("answer", "words"), [(deep, "cannot be read"), (long, "doesn't answer")])
+@pytest.mark.parametrize(("answer", "words"), [(deep, "cannot be read"), (long, "did not respond")])
 def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
     chain: Chain, answer: Callable[[bytes], Timestamp], words: str
 ) -> None:

@@ -61,7 +61,7 @@ def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Recei
 
 def test_an_authority_that_answers_with_an_old_reply_is_found_out(authority: Authority, receipt: Receipt) -> None:
     server = LoopbackServer()
-    with server.serve(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="another request"):
+    with server.serve(lambda _: HttpResponse(receipt.proof)), pytest.raises(IntegrityError, match="different request"):
         anchor_to(server.url, authority.root_pem).submit(DIGEST)
 
 

@@ -43,7 +43,7 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     site.page("/", '<!doctype html><title>A shop 商店</title><h1>Prints</h1><img src="photo.jpg" width="300">')
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method, captured.image) == ("captured", "browser", Digest.of(PICTURE))
-    assert captured.sentence.endswith("The rendered page shows it at one place.")
+    assert captured.sentence.endswith("The rendered page shows the image in one place.")
     assert file_roles(captured) == EVERYTHING
     assert file_data(captured, "captured-image") == PICTURE
     assert b"<h1>Prints</h1>" in file_data(captured, "dom")
@@ -64,7 +64,7 @@ def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCa
     site.routes["/photo.jpg"] = Answer(picture(8), media_type="image/jpeg")
     captured = visit(capturer, site)
     assert captured.outcome == "image-changed"
-    assert captured.sentence.endswith("The rendered page uses its address at one place.")
+    assert captured.sentence.endswith("The rendered page uses the image URL in one place.")
 
 
 @pytest.mark.long
@@ -79,7 +79,7 @@ def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserC
     captured = visit(capturer, site)
     assert time.monotonic() - started < 10
     assert captured.outcome == "captured"
-    assert "at one place" in captured.sentence
+    assert "in one place" in captured.sentence
 
 
 @pytest.mark.long
@@ -181,14 +181,14 @@ again = partial(pytest.param, marks=pytest.mark.long)
     [
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
         again(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
-        (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "other bytes"),
-        again(Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
+        (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "different"),
+        again(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
         again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
-        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
+        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "not robots"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
         again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a robot check"),
-        again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
-        (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "at one place"),
+        again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "redirects to a login"),
+        (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "in one place"),
     ],
 )
 def test_what_happened_is_the_outcome_and_nothing_else(
@@ -264,7 +264,7 @@ def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
     monkeypatch.setattr("evidence.capture.browser.capturer.describe_outcome", fail)
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method) == ("captured", "http")
-    assert captured.sentence.endswith("Visited without a browser: this program failed at the page.")
+    assert captured.sentence.endswith("Visited without a browser: Exhibit failed to process the page.")
 
 
 def _start_error() -> ServiceMissingError:

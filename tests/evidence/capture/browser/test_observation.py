@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 
 from evidence.capture.boxes import Place
-from evidence.capture.browser.observation import PageObservation, describe_outcome
+from evidence.capture.browser.observation import BOXED, NO_PICTURE, PDF, SUBSTITUTES, PageObservation, describe_outcome
 from evidence.capture.browser.shots import Shots
 from evidence.capture.visitor import Step, Visit
 from exhibit.clock import now
@@ -14,7 +14,7 @@ from exhibit.network.http import ConnectionFacts
 from exhibit.ports import CapturedFile
 
 URL = "http://shop.example/"
-LATE, SHOWN_ONCE = "It took too long.", "The rendered page shows it at one place."
+LATE, SHOWN_ONCE = "It took too long.", "The rendered page shows the image in one place."
 
 
 def visit_with(body: bytes) -> Visit:
@@ -25,14 +25,14 @@ def visit_with(body: bytes) -> Visit:
 @pytest.mark.parametrize(
     ("shots_taken", "words"),
     [
-        ((), f"The browser shows no picture of the page: {LATE}"),
+        ((), f"{NO_PICTURE} {LATE}"),
         (
             ("screenshot-boxed",),
-            f"There is no screenshot of the whole page, but one of the part around the image: {LATE} {SHOWN_ONCE}",
+            f"{SUBSTITUTES[frozenset({BOXED})]} {LATE} {SHOWN_ONCE}",
         ),
         (
             ("page-pdf", "screenshot-boxed"),
-            f"but one of the part around the image, and the page as PDF: {LATE} {SHOWN_ONCE}",
+            f"{SUBSTITUTES[frozenset({BOXED, PDF})]} {LATE} {SHOWN_ONCE}",
         ),
         (("screenshot", "screenshot-boxed"), SHOWN_ONCE),
     ],
@@ -46,4 +46,4 @@ def test_a_visit_says_which_pictures_of_the_page_there_are(shots_taken: tuple[st
     outcome, sentence = describe_outcome(seen_page, image, URL, Digest.of(image.body or b""))
     assert outcome == "captured"
     assert sentence.endswith(words)
-    assert ("no picture" in sentence) == (not shots_taken)
+    assert (NO_PICTURE in sentence) == (not shots_taken)

@@ -107,17 +107,17 @@ def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer
     [
         (
             '<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>',
-            "offers it in another",
+            "offers the image in another size",
         ),
-        ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to it at one place"),
-        ('<img src="photo.jpg" style="visibility:hidden">', "doesn't show it"),
+        ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to the image in one place"),
+        ('<img src="photo.jpg" style="visibility:hidden">', "does not show the image"),
     ],
 )
 def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
     site.page("/", f"<!doctype html>{html}")
     site.image("/small.jpg", 7)
     captured = visit(capturer, site)
-    is_hidden = words == "doesn't show it"
+    is_hidden = words == "does not show the image"
     assert (captured.outcome, words in captured.sentence) == ("not-shown" if is_hidden else "captured", True), (
         captured.sentence
     )
