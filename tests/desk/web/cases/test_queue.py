@@ -301,7 +301,7 @@ def test_concurrent_decision_is_reported_and_back_shows_the_current_queue(site: 
         site.services, studio, [number], DecisionRequest(Choice.DISMISS, "ben@example.org", "Not ours.")
     )
     ann.page.keyboard.press("c")
-    expect(first.locator(".outcome")).to_contain_text("ben@example.org decided it before you")
+    expect(first.locator(".outcome")).to_contain_text("ben@example.org")
     expect(first.locator(".outcome")).to_contain_text("Not ours.")
     assert decisions_by_number(studio)[number] == "cleared"
     wait_for_decisions(ann, 3)
