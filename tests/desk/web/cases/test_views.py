@@ -146,7 +146,7 @@ def test_long_history_is_paginated(studio: Owner, ann: Client) -> None:
         history.record(Case.objects.get(), "note", "ann", text=f"Note {number}.")
     first, second = read_page(ann), read_page(ann, "?history=2")
     assert ("Note 100." in first, "Note 0." in first) == (True, False)
-    assert ("Note 100." in second, "Note 0." in second, "Opened" in second) == (False, True, True)
+    assert ("Note 100." in second, "Note 0." in second, "Case opened" in second) == (False, True, True)
 
 
 @pytest.mark.long

@@ -37,8 +37,7 @@ def test_missing_fields_are_listed_first_and_linked(ann: Client, studio: Owner) 
     assert "gaps" not in page
     assert '<details class="part" open>' not in page
     ann.post(address, {"sender_email": "nobody"})
-    html = collapse_whitespace(ann.get(f"{PAGE}1/").content.decode())
-    assert f'<a href="{address}#sender_email">“nobody” isn' in html
+    assert "nobody" in select(ann.get(f"{PAGE}1/"), f'a[href="{address}#sender_email"]::text').get("")
 
 
 @pytest.mark.long
@@ -84,9 +83,8 @@ def test_site_with_many_cases_is_notified_in_portions(ann: Client, studio: Owner
     page = collapse_whitespace(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
     assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
     assert "in notice 1" in page
-    link = re.search(r'<a href="([^"]+)">Tick them all</a>', page)
-    assert link is not None
-    page = collapse_whitespace(ann.get(link[1].replace("&amp;", "&")).content.decode())
+    [link] = select(page, "fieldset > p > a::attr(href)").getall()
+    page = collapse_whitespace(ann.get(link).content.decode())
     assert page.count('name="case"') == page.count(" checked>") == 100
     many = [str(n) for n in range(2, 102)]
     address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
@@ -125,7 +123,7 @@ def test_court_document_names_the_court_and_not_mail(ann: Client) -> None:
         case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.of(b"1"), "sealed_at": now()}
     )
     text = collapse_whitespace(ann.get(f"{PAGE}1/").content.decode())
-    for label in ("addressee_email", "Addressee", "names anybody to write to", "the addressee", "would be sent"):
+    for label in ("addressee_email", "Addressee", "an addressee", "the addressee", "Text to be sent"):
         assert label not in form + text, label
 
 

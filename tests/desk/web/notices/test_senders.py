@@ -54,7 +54,7 @@ def test_notice_to_an_eu_host_is_offered_in_the_local_language(ann: Client, stud
     ann.post(f"{PAGE}1/edit", {"language": "zh-Hans"})
     assert notices.get_notice(studio, 1).language == "en"
     ann.post(f"{PAGE}1/edit", {"language": "de"})
-    assert "Official there" not in ann.get(f"{PAGE}1/edit").content.decode()
+    assert "Official languages there" not in ann.get(f"{PAGE}1/edit").content.decode()
     letter = ann.get(f"{PAGE}1/").content.decode()
     assert 'lang="de"' in letter
     ann.post(f"{PAGE}1/edit", {"addressee_country": "PL"})
