@@ -15,7 +15,8 @@ from exhibit.digests import Digest
 
 LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
-READ_BY_THEM = ("facts/field_origins.py", "facts/shipped.py", "formats/pdf_content.py")  # beside the documents' own sources
+OTHER_SOURCES = ("facts/field_origins.py", "facts/shipped.py", "formats/pdf_content.py")
+"""Modules outside this package that change what a document contains."""
 SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
 """Characters of each script, for which different fonts may be chosen."""
 
@@ -31,7 +32,7 @@ def made_with(time_zone: str) -> MadeWithFacts:
 def _documents() -> Digest:
     """Return the digest of the sources, and of a sample set in the fonts of each language."""
     folder, whole = Path(__file__).parent, hashlib.sha256()
-    for path in sorted([*folder.rglob("*"), *(folder.parent / name for name in READ_BY_THEM)]):
+    for path in sorted([*folder.rglob("*"), *(folder.parent / name for name in OTHER_SOURCES)]):
         if path.suffix in KINDS:
             whole.update(f"{path.relative_to(folder.parent).as_posix()}\n".encode() + path.read_bytes())
     fonts = installed_fonts()
