@@ -36,7 +36,7 @@ from tests.assets.verify_page import verify_in_python
 from tests.registry.retention.test_picture_reports import with_a_case
 from workers.tasks.sync_runner import SyncRunner
 
-SIGNATURE_REQUIRED = "has this signed with a passkey"
+SIGNATURE_REQUIRED = "requires a passkey signature"
 
 
 @pytest.fixture
