@@ -139,7 +139,7 @@ def test_an_answer_is_good_once_for_one_thing_and_for_minutes(inline: SyncRunner
     assert_refused(confirm, "too long ago", **arguments, case=first_case, passkey=late_answer)
     used_answer = sign_confirmation(first_case, ann)
     PasskeyQuestion.objects.filter(pk=used_answer.question.pk).update(answer="{}")
-    assert_refused(confirm, "used already", **arguments, case=first_case, passkey=used_answer)
+    assert_refused(confirm, "already used", **arguments, case=first_case, passkey=used_answer)
     assert not Case.objects.exclude(decision="open").exists()
 
 
@@ -163,7 +163,7 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
     assert_refused(
         passkeys.verify_answer,
         "signature of the passkey",
-        asked=question,
+        row=question,
         key=OTHER.public,
         parts=parts,
         key_entry=1,
