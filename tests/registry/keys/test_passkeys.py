@@ -183,7 +183,7 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     arguments: dict[str, Any] = {
         "services": services,
         "notice": row,
-        "typed": "Ann Example",
+        "typed_name": "Ann Example",
         "read": mark,
         "by": ann.username,
     }
@@ -231,7 +231,7 @@ def test_a_report_that_purges_nothing_uses_its_answer_up(inline: SyncRunner) -> 
 
 
 def test_needing_none_any_more_needs_one(studio: Owner, ann: User) -> None:
-    assert_refused(passkeys.set_requirement, SIGNATURE_REQUIRED, owner=studio, wanted=False, by=ann.username)
+    assert_refused(passkeys.set_requirement, SIGNATURE_REQUIRED, owner=studio, is_required=False, by=ann.username)
     passkeys.set_requirement(studio, is_required=False, by=ann.username, answer=sign_action(studio, ann, Act.OFF, {}))
     assert not Owner.objects.get().passkeys
     assert last_details("setting")["assertion"]["statement"]["by"] == ann.username
