@@ -184,7 +184,7 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
         "services": services,
         "notice": row,
         "typed_name": "Ann Example",
-        "read": mark,
+        "shown_mark": mark,
         "by": ann.username,
     }
     assert_refused(sign_draft, SIGNATURE_REQUIRED, **arguments)
