@@ -297,7 +297,7 @@ def test_invalid_partner_response_does_not_stop_the_comparison(services: Service
     with Site(host="127.0.0.9") as site:
         site.routes["/api/v1/alliance/heads"] = Answer(data, "application/json")
         partner_of(new_signer(), "odd", site.url(""))
-        assert compare_checkpoints(services)["odd"].endswith("/log/checkpoint can't be read: HTTPError.")
+        assert compare_checkpoints(services)["odd"].endswith("/log/checkpoint could not be read: HTTPError.")
 
 
 def serve_checkpoints(site: Site, *notes: str, forks: object = ()) -> None:

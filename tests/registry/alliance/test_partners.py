@@ -23,9 +23,9 @@ def test_a_key_has_one_role_and_one_name_among_partners(db: None) -> None:
         format_cosigner_key("b.example/log/w", signer.public_key),
     )
     for log, cosigner, message in (
-        (signer_keys[0], other_keys[1], "anna, has one of these keys"),
-        (other_keys[0], signer_keys[1], "anna, has one of these keys"),
-        (*other_keys, "a key has one role"),
+        (signer_keys[0], other_keys[1], "anna, already uses one of these keys"),
+        (other_keys[0], signer_keys[1], "anna, already uses one of these keys"),
+        (*other_keys, "only one role"),
     ):
         with pytest.raises(ConflictError, match=message):
             partners.add("b", "https://b.example", log, cosigner, by="operator")

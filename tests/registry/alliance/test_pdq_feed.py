@@ -305,7 +305,9 @@ def test_unreachable_or_redirecting_partner_is_reported(inline: SyncRunner, publ
     assert "hasn't signed" in str(get_refusal(services, publisher.row))
     assert not any(request.path == "/elsewhere" for request in publisher.site.requests)
     dead = partner_of(new_signer(), "dead")
-    assert "http://127.0.0.1:9/pdq/feed.note can't be read" in str(get_refusal(services, dead))
+    error = get_refusal(services, dead)
+    assert isinstance(error, ServiceMissingError)
+    assert "http://127.0.0.1:9/pdq/feed.note" in str(error)
 
 
 def test_a_feed_that_changes_while_it_is_read_is_fetched_again(inline: SyncRunner, publisher: Publisher) -> None:

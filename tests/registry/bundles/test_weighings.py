@@ -100,7 +100,7 @@ def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_i
     assert weighing_facts["pipeline"] == EARLIER
     assert files[weighing_facts["file"]] == earlier.to_json() != today.to_json()
     assert checks["odds:01"].state is State.NOT_CHECKED  # these weights ship with no software
-    assert checks["odds:01"].sentence.startswith(f"unknown weights: The figures and the weights of {EARLIER}")
+    assert checks["odds:01"].sentence.startswith(f"unknown weights: The values and weights of {EARLIER}")
 
 
 def test_weights_that_are_missing_stop_the_seal(inline: SyncRunner, folder: Path) -> None:

@@ -36,7 +36,7 @@ from tests.assets.verify_page import verify_in_python
 from tests.registry.retention.test_picture_reports import with_a_case
 from workers.tasks.sync_runner import SyncRunner
 
-SIGNATURE_REQUIRED = "has this signed with a passkey"
+SIGNATURE_REQUIRED = "requires a passkey signature"
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_an_answer_is_good_once_for_one_thing_and_for_minutes(inline: SyncRunner
     assert_refused(confirm, "too long ago", **arguments, case=first_case, passkey=late_answer)
     used_answer = sign_confirmation(first_case, ann)
     PasskeyQuestion.objects.filter(pk=used_answer.question.pk).update(answer="{}")
-    assert_refused(confirm, "used already", **arguments, case=first_case, passkey=used_answer)
+    assert_refused(confirm, "already used", **arguments, case=first_case, passkey=used_answer)
     assert not Case.objects.exclude(decision="open").exists()
 
 
@@ -163,7 +163,7 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
     assert_refused(
         passkeys.verify_answer,
         "signature of the passkey",
-        asked=question,
+        row=question,
         key=OTHER.public,
         parts=parts,
         key_entry=1,
@@ -183,8 +183,8 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     arguments: dict[str, Any] = {
         "services": services,
         "notice": row,
-        "typed": "Ann Example",
-        "read": mark,
+        "typed_name": "Ann Example",
+        "shown_mark": mark,
         "by": ann.username,
     }
     assert_refused(sign_draft, SIGNATURE_REQUIRED, **arguments)
@@ -231,7 +231,7 @@ def test_a_report_that_purges_nothing_uses_its_answer_up(inline: SyncRunner) -> 
 
 
 def test_needing_none_any_more_needs_one(studio: Owner, ann: User) -> None:
-    assert_refused(passkeys.set_requirement, SIGNATURE_REQUIRED, owner=studio, wanted=False, by=ann.username)
+    assert_refused(passkeys.set_requirement, SIGNATURE_REQUIRED, owner=studio, is_required=False, by=ann.username)
     passkeys.set_requirement(studio, is_required=False, by=ann.username, answer=sign_action(studio, ann, Act.OFF, {}))
     assert not Owner.objects.get().passkeys
     assert last_details("setting")["assertion"]["statement"]["by"] == ann.username

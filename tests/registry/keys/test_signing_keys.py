@@ -136,7 +136,7 @@ def test_all_keys_open_with_a_new_master_key_alone(inline: SyncRunner, studio: O
     assert len(list_key_entries("changed")) == 1
 
 
-@pytest.mark.parametrize("at", ["_encrypt_all", "_witness_change", "adopt_next_master_key"])
+@pytest.mark.parametrize("at", ["_encrypt_all", "_log_change", "adopt_next_master_key"])
 def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_command(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
