@@ -714,7 +714,7 @@ class Migration(migrations.Migration):
                 fields=[
                     ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                     ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='registry.owner')),
-                    ('kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('work.held', 'a work is held back, found on far more sites than ever'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('notice.replied', 'the addressee of a notice answered on its page'), ('notice.visited', 'after an answer that it was taken down, the places of a notice were visited'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
+                    ('kind', models.CharField(choices=[('case.opened', 'Case opened'), ('case.decided', 'Case decided or reopened'), ('bundle.sealed', 'Evidence sealed'), ('bundle.witnessed', 'Sealed evidence timestamped by enough services'), ('watch.missed-canary', 'Known copy missed by a watch'), ('work.held', 'Work put on hold: found on far more sites than before'), ('report.ready', 'Report ready'), ('notice.due', 'Notice due for review'), ('notice.replied', 'Reply received on the page of a notice'), ('notice.visited', 'Pages of a notice revisited after a reply that reports removal'), ('webhook.paused', 'Webhook paused after days without a response'), ('test', 'Test requested by a member')], max_length=32)),
                     ('name', models.CharField(blank=True, help_text='what happens once only has a name', max_length=80)),
                     ('about', models.JSONField(help_text='which case, bundle, watch; plain data')),
                     ('at', models.DateTimeField()),
@@ -1239,7 +1239,7 @@ class Migration(migrations.Migration):
                     ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                     ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to=settings.AUTH_USER_MODEL)),
                     ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mail_choices', to='registry.owner')),
-                    ('how_often', models.CharField(choices=[('at-once', 'at once'), ('daily', 'once a day'), ('weekly', 'once a week'), ('never', 'never')], default='daily', max_length=8)),
+                    ('how_often', models.CharField(choices=[('at-once', 'immediately'), ('daily', 'daily'), ('weekly', 'weekly'), ('never', 'never')], default='daily', max_length=8)),
                     ('answers_at_once', models.BooleanField(db_default=True, default=True, help_text="an answer to a notice doesn't wait for the day or the week")),
                     ('told_until', models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")),
                     ('sent_at', models.DateTimeField(blank=True, null=True)),
