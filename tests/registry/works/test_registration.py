@@ -164,7 +164,7 @@ def test_a_network_is_dropped_while_pictures_are_matched(
     register(first_house, studio, photograph(1))
     picture_ids = record_sightings(first_house, *claim_new_slice(studio), [recompress(photograph(1))])
     start_building(add_model(other, *network_files(tmp_path)))
-    stop = Stop(monkeypatch, "registry.matches.match.vectors.keep_fingerprints", fingerprints.store_fingerprints)
+    stop = Stop(monkeypatch, "registry.matches.match.vectors.store_fingerprints", fingerprints.store_fingerprints)
     run_together(stop, lambda: match_pictures(first_house, picture_ids), lambda: drop_model(other, "colours"))
     assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)
     assert DescriptorChoice.objects.get().building is None
