@@ -83,7 +83,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         order, opened = np.array(list(latest), np.int64), self._opened
         self.remove(order)
         if np.isin(opened.tail.numbers, order).any():
-            opened.tail = opened.tail.compacted()
+            opened.tail = opened.tail.compact()
         opened.tail.add(order, list(latest.values()))
         opened.is_changed = True
 
