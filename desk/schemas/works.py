@@ -591,7 +591,7 @@ class Identification(Answer):
 
     digest: Hex = Field(alias="features.digest", description="Digest of the picture.")
     low_detail: list[str] = Field(
-        alias="features.flat", description="Reasons why only nearly exact copies can be recognised."
+        alias="features.flat_reasons", description="Reasons why only nearly exact copies can be recognised."
     )
     works: list[FoundWork] = Field(description="Works that the picture shows.")
     file_statement: FileStatement = Field(alias="said", description="Statements in the file, not verified.")

@@ -207,5 +207,5 @@ def _check_required(text: str, required: tuple[str, ...], where: str) -> None:
     missing = [name for name in required if name not in present]
     if missing:
         missing_names = ", ".join(f"{{{name}}}" for name in missing)
-        message = _("%(where)s lacks %(names)s.") % {"names": missing_names, "where": where}
+        message = _("%(where)s lacks %(names)s.") % {"names": missing_names, "where": where.capitalize()}
         raise WrongUseError(message, hint=_("A notice without it would lack required content."))

@@ -44,8 +44,11 @@ def _gauge(
 
 
 def _families(status: Status, config: Config) -> Iterator[Metric]:
-    states = ("waiting", "under_way", "failed")
-    rows = [((step.step, state), getattr(step, state)) for step in status.steps for state in states]
+    rows = [
+        ((step.step, state), count)
+        for step in status.steps
+        for state, count in (("waiting", step.waiting_rows), ("under_way", step.under_way), ("failed", step.failed))
+    ]
     yield _gauge("rows", "Rows by step and state.", ("step", "state"), rows)
     oldest = [((step.step,), _age(status, step.oldest)) for step in status.steps]
     yield _gauge("oldest_seconds", "Age of the oldest row that could begin.", ("step",), oldest)

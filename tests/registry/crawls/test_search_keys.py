@@ -282,13 +282,13 @@ def test_selected_works_are_searched_newest_first_without_withdrawn_ones(
 @pytest.mark.parametrize(
     ("names", "budget", "why"),
     [
-        ((), {"money": "a dollar"}, "isn't an amount of money"),
+        ((), {"money": "a dollar"}, "is not an amount of money"),
         ((), {"money": "1 USD", "money_month": "5 EUR"}, "in EUR|in USD"),
         ((), {"money": "1 EUR"}, "is in USD"),
-        (("ebay-images",), {"money": "1 USD"}, "Nothing says what eBay Images costs"),
+        (("ebay-images",), {"money": "1 USD"}, "The price of eBay Images is unknown"),
         (("market", "tineye"), {"words": ["wave"]}, "not for words"),
-        (("market",), {"words": ["wave"], "works": [1]}, "isn't asked for works"),
-        ((), {"works": [1, 9]}, "There is no work 9"),
+        (("market",), {"words": ["wave"], "works": [1]}, "does not search by work"),
+        ((), {"works": [1, 9]}, "Work 9 does not exist"),
     ],
 )
 def test_what_cant_be_is_refused(

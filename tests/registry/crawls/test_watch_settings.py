@@ -99,10 +99,10 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
 @pytest.mark.parametrize(
     ("add", "remove", "message"),
     [
-        ([], [SHOP], "at least one place"),
-        ([("folder", "/pictures")], [], "can't mix"),
-        ([("folder", "/pictures")], [SHOP], "can't mix"),
-        ([("search", "tineye")], [SHOP], "can't mix"),
+        ([], [SHOP], "at least one source"),
+        ([("folder", "/pictures")], [], "cannot combine"),
+        ([("folder", "/pictures")], [SHOP], "cannot combine"),
+        ([("search", "tineye")], [SHOP], "cannot combine"),
     ],
 )
 def test_places_that_cant_be_change_nothing(

@@ -192,7 +192,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(run_identify: 
     assert "broken.jpg: " in mixed_result.stderr
     assert "absent.jpg: It isn't a file." in mixed_result.stderr
     assert "status 404" in mixed_result.stderr
-    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 can't be reached." in mixed_result.stderr
+    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 could not be reached." in mixed_result.stderr
     assert "http://10.0.0.1/a.jpg: " in mixed_result.stderr
 
 

@@ -298,8 +298,8 @@ def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"sender_email": "ann@example.org\nBcc: all@example.org"}, "isn't an e-mail address"),
-        ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” isn't an e-mail address"),
+        ({"sender_email": "ann@example.org\nBcc: all@example.org"}, "is not an email address"),
+        ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” is not an email address"),
     ],
 )
 def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, fields: dict[str, str], message: str) -> None:
@@ -340,12 +340,12 @@ def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> No
     base = wording.load_shipped("dmca", "en")
     texts = {"subject": base.subject, "body": base.body, "item": base.item}
     for changed, message in (
-        ({"body": base.body.replace("{good_faith}", "")}, "{good_faith} is missing"),
+        ({"body": base.body.replace("{good_faith}", "")}, "lacks {good_faith}"),
         ({"body": base.body + "{ownr}"}, "Did you mean {owner}"),
-        ({"body": base.body + " } "}, "has no partner"),
-        ({"item": "{title}"}, "{places} is missing"),
+        ({"body": base.body + " } "}, "not closed or not opened"),
+        ({"item": "{title}"}, "lacks {places}"),
         ({"subject": "a\nb"}, "more than one line"),
-        ({"body": base.body + "{owner.pk}"}, "There is no {owner.pk}"),
+        ({"body": base.body + "{owner.pk}"}, "{owner.pk} does not exist"),
     ):
         with pytest.raises(WrongUseError) as caught:
             wording.save_wording(studio, "dmca", "en", {**texts, **changed}, by="Ann")

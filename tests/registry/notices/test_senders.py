@@ -29,9 +29,9 @@ def test_what_is_kept_is_short_and_checked_and_each_change_is_logged() -> None:
         60,
     )
     for fields, file, message in (
-        ({"name": " "}, b"", "Write the name"),
-        ({"name": "A", "code": "9144030071526726XX"}, b"", "isn't a unified social credit code"),
-        ({"name": "A"}, b"<html>", "neither a PDF"),
+        ({"name": " "}, b"", "Enter the name"),
+        ({"name": "A", "code": "9144030071526726XX"}, b"", "not a valid unified social credit code"),
+        ({"name": "A"}, b"<html>", "not a PDF"),
         ({"name": "A"}, b"%PDF-" + bytes(senders.MAX_FILE), "larger than 2 MB"),
     ):
         with pytest.raises(WrongUseError, match=message):

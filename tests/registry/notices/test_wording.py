@@ -31,7 +31,7 @@ def test_a_wording_that_lacks_something_or_names_what_there_is_not_is_refused() 
         ("two\nlines", words.body, words.item, "more than one line"),
         (words.subject, words.body.replace("{signature}", ""), words.item, "signature"),
         (words.subject, words.body, words.item.replace("{places}", ""), "places"),
-        (words.subject, words.body + "{ownr}", words.item, "no {ownr}"),
+        (words.subject, words.body + "{ownr}", words.item, "{ownr} does not exist"),
     ):
         with pytest.raises(WrongUseError, match=message):
             check_wording("dmca", "en", subject, body, item)

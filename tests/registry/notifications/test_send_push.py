@@ -75,7 +75,7 @@ def test_browser_receives_only_the_number_of_new_matches(
     assert path == "/push/a"
     assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
     assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
-    expected = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/o/studio/finds/"}
+    expected = {"title": "2 new matches", "body": "3 waiting for a decision", "lang": "en", "page": "/o/studio/finds/"}
     assert json.loads(browser.decrypt(body)) == expected
     row = PushBrowser.objects.get()
     assert row.used_at is not None
@@ -131,8 +131,8 @@ def test_message_links_to_its_matches_and_omits_those_before_membership(
     inline.run_until_idle()
     payloads = [json.loads(browser.decrypt(body)) for _, _, body in push_service.got]
     assert [(payload["title"], payload["body"], payload["page"]) for payload in payloads] == [
-        ("1 new find", "1 to decide", "/o/studio/finds/"),
-        ("2 new finds", "6 to decide", "/finds/"),
+        ("1 new match", "1 waiting for a decision", "/o/studio/finds/"),
+        ("2 new matches", "6 waiting for a decision", "/finds/"),
     ]
 
 
@@ -147,7 +147,7 @@ def test_member_who_joins_an_owner_still_gets_earlier_matches_of_another(
     accounts.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     ((_, _, body),) = push_service.got
-    assert json.loads(browser.decrypt(body))["title"] == "2 new finds"  # the agency's third case came later
+    assert json.loads(browser.decrypt(body))["title"] == "2 new matches"  # the agency's third case came later
 
 
 @pytest.mark.long
@@ -204,7 +204,7 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     push_service.status = 201
     PushBrowser.objects.update(not_before=now())
     inline.run_until_idle()
-    assert json.loads(browser.decrypt(push_service.got[-1][2]))["title"] == "2 new finds"
+    assert json.loads(browser.decrypt(push_service.got[-1][2]))["title"] == "2 new matches"
     row.refresh_from_db()
     assert (row.misses, row.error) == (0, "")
 

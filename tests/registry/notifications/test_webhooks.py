@@ -334,7 +334,7 @@ def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(services: SyncRun
     assert viewer.get("/o/studio/told/").status_code == 200
     client.post("/o/studio/told/webhooks/1/change", {"do": "test"})
     work_off(services)
-    assert b"taken" in client.get("/o/studio/told/webhooks/1/").content
+    assert b"accepted" in client.get("/o/studio/told/webhooks/1/").content
     client.post("/o/studio/told/webhooks/1/change", {"do": "again", "delivery": f"evt_{Event.objects.get().pk}"})
     work_off(services)
     assert len(receiver.got) == 2

@@ -53,8 +53,8 @@ def test_instalments_add_up_and_one_invoice_stands(studio: Owner) -> None:
     for wrong, why in (
         (DUE[:1], "add up"),
         ([], "1 to 24"),
-        (DUE[::-1], "a day after"),
-        ([*DUE, Due(date(2027, 2, 1), 0)], "has an amount"),
+        (DUE[::-1], "a date after"),
+        ([*DUE, Due(date(2027, 2, 1), 0)], "needs an amount"),
         ([Due(date(2030, 1, day), 1) for day in range(1, 26)], "1 to 24"),
     ):
         with pytest.raises(WrongUseError, match=why):

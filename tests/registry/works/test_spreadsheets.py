@@ -82,8 +82,8 @@ def test_all_invalid_rows_are_reported_at_once() -> None:
     table = "file,created\n" + "\n".join(lines) + "\n"
     with pytest.raises(WrongRowsError) as error_info:
         read_table(table)
-    assert error_info.value.message.count("isn't a date") == spreadsheets.MAX_DESCRIBED_ERRORS
-    assert "line 2: “soon”" in error_info.value.message
+    assert error_info.value.message.count("is not a date") == spreadsheets.MAX_DESCRIBED_ERRORS
+    assert "row 2: “soon”" in error_info.value.message
     assert [line for line, _problem in error_info.value.rows] == list(range(2, 602, 3))
     assert error_info.value.message.endswith("302, 305, 308, " + ", ".join(map(str, range(311, 602, 3))) + ")")
     assert error_info.value.sound == 400
@@ -189,12 +189,12 @@ def test_files_of_other_programs_and_bombs_are_refused_before_they_are_unpacked(
     monkeypatch.setattr(workbooks, "MAX_UNPACKED", 1 << 20)
     bomb = make_zip(**{"xl_workbook.xml": b"x", "xl_sheet.xml": b"\0" * ((1 << 20) + 1)})
     wrong = {
-        "is a workbook of an old Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "is a workbook from an old version of Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "is neither a CSV table nor an Excel workbook": make_zip(word=b"x"),
         "is damaged": b"PK\x03\x04 and no more",
         "is damaged.": change_version(make_workbook(("file", "title"), ("a.jpg", "A"))),
         "is too large": bomb,
-        "can't be read as a workbook": make_zip(**{"xl_workbook.xml": b"<!DOCTYPE x>"}),
+        "cannot be read as a workbook": make_zip(**{"xl_workbook.xml": b"<!DOCTYPE x>"}),
     }
     for sentence, data in wrong.items():
         with pytest.raises(WrongUseError, match=sentence):

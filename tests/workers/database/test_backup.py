@@ -164,7 +164,7 @@ def test_secrets_that_lie_elsewhere_are_named_as_left_out(
     output = capsys.readouterr().out
     assert str(mount / "master_key") in output
     _say(backed_up.description, backed_up.folder / "backup")
-    assert "It holds" in capsys.readouterr().out
+    assert "The backup contains the keys" in capsys.readouterr().out
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError, WrongUseError
 from exhibit.files.blobs import PIECE, FolderBlobStore, blob_store
+from exhibit.files.bucket import BUCKET_MISSING, OF_ANOTHER
 from exhibit.files.locks import FileLock
 from registry.configuration import load_config
 from registry.services.stores import WITHHELD, store_at
@@ -81,7 +82,7 @@ def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, source_config
     other = replace(source_config, data_dir=tmp_path / "other")
     (other.data_dir / "secrets").mkdir(parents=True)
     (other.data_dir / "secrets" / "bucket.toml").write_text(s3.settings())
-    for to, message in ((url, "another installation"), ("s3://never-made/x", "isn't there")):
+    for to, message in ((url, OF_ANOTHER), ("s3://never-made/x", BUCKET_MISSING)):
         with pytest.raises(StorageError, match=message):
             take_to(other, "", to, ignore_progress)
 

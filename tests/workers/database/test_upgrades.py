@@ -61,7 +61,7 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
             assert State.FAILED not in checks.values()
             assert checks["tools"] is State.PASSED
         assert {item.outcome for item in compare_with_files(services, [handed_out])} == {Relation.CONTINUED}
-        assert ["file of the log's head is missing" in item for item in replay(services).problems] == [True]
+        assert ["log's checkpoint file is missing" in item for item in replay(services).problems] == [True]
         connections["default"].close()
 
 

@@ -19,4 +19,4 @@ def test_a_list_of_changed_bytes_that_cannot_be_read_is_not_called_empty(fresh: 
     fresh.data_dir.mkdir()
     (fresh.data_dir / DAMAGED).write_text("ab" * 32 + "\nab")
     check = run_checks(fresh)["stored bytes"]
-    assert (check.ok, "can't be read" in check.sentence) == (False, True)
+    assert (check.ok, "cannot be read" in check.sentence) == (False, True)

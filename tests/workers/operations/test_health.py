@@ -43,7 +43,7 @@ def test_healthy_status_reports_nothing(inline: SyncRunner, well: Status) -> Non
 
 
 def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: SyncRunner, well: Status) -> None:
-    assert "No worker runs" in failed_checks(replace(well, heartbeats=[]), inline)["workers"].sentence
+    assert "No worker is running" in failed_checks(replace(well, heartbeats=[]), inline)["workers"].sentence
     Heartbeat.objects.filter(name="worker@here").update(queues="match", seen_at=well.at)
     half = failed_checks(replace(well, heartbeats=heartbeats.heartbeats()), inline)
     assert "crawl" in half["workers"].sentence
@@ -72,7 +72,7 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
         for step in well.steps
     ]
     problems = failed_checks(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
-    assert "(1,200 in all)" in problems["late"].sentence
+    assert "(1,200 in total)" in problems["late"].sentence
     assert problems["failed"].remedy.endswith("/operator/failures/match/retry")
     assert jobs.label("seal") in problems["held up"].sentence
     assert problems["held up"].sentence.endswith("The disk is full.")
@@ -131,7 +131,7 @@ def test_milvus_is_suggested_for_many_machines_and_pictures(inline: SyncRunner, 
     assert "archive" not in failed_checks(status, inline)
     shared = {"blobs_url": "s3://bucket/exhibit"}
     check = failed_checks(status, inline, **shared)["archive"]
-    assert ("10,000,001 pictures seen" in check.sentence, check.needed) == (True, False)
+    assert ("10,000,001 seen pictures" in check.sentence, check.needed) == (True, False)
     assert "exhibit index rebuild --to milvus" in check.remedy
     assert "archive" not in failed_checks(replace(well, indexes=[replace(many, behind=0)]), inline, **shared)
 
