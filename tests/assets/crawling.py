@@ -96,7 +96,7 @@ class ForkedCrawl:
     def __init__(
         self, files: list[str], arguments: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0
     ) -> None:
-        request = {"files": files, "words": arguments, "seconds": seconds, "alarm": alarm}
+        request = {"files": files, "arguments": arguments, "seconds": seconds, "alarm": alarm}
         self.pid = _send_request(request | {"environ": dict(os.environ)})
         self.returncode: int | None = None
         self._waiting = threading.Lock()
