@@ -114,7 +114,10 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
     [
         ({"secret_access_key": "wrong"}, "The bucket rejected these keys: SignatureDoesNotMatch."),
         ({"access_key_id": "nobody"}, "The bucket rejected these keys: "),
-        ({"access_key_id": "test:guest", "secret_access_key": "guest"}, "The bucket rejected these keys: AccessDenied."),
+        (
+            {"access_key_id": "test:guest", "secret_access_key": "guest"},
+            "The bucket rejected these keys: AccessDenied.",
+        ),
         ({"endpoint": "http://127.0.0.1:9"}, "The bucket is not responding."),
         ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
     ],
