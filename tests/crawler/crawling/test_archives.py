@@ -298,7 +298,7 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
         "large": ((0x184D2A5D).to_bytes(4, "little") + b"\xff" * 4 + coded, "larger than 8 MiB"),
         "bomb": (frame(0x184D2A5D, zstd.compress(bytes(9 << 20))) + coded, "cannot be used"),
         "window": (packer.compress(data[:500]) + packer.flush(), "--long=31"),
-        "long": (zstd.compress(data) + zstd.compress(data[:9] + b"x" * 10_000_000), "can't be read further"),
+        "long": (zstd.compress(data) + zstd.compress(data[:9] + b"x" * 10_000_000), "cannot be read beyond byte"),
     }
     packer, piece = zstd.ZstdCompressor(), bytes(1 << 20)
     head = b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Length: 99999999999999\r\n\r\n"
