@@ -155,7 +155,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[TitledTable]]] = {
 """Functions that yield the tables of each benchmark, from the command line options."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -231,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the requested benchmarks, print their tables and save them as JSON."""
     hear_interrupts()
-    parser = _parser()
+    parser = _build_parser()
     options = parser.parse_args()
     for folder in FOLDERS:
         if folder in options.what and getattr(options, folder) is None:

@@ -37,7 +37,7 @@ _PR_SET_PDEATHSIG = 1
 @ends_with_reader
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     keep_private()
     return ended(lambda: _run(options), "crawler: ")
 
@@ -162,7 +162,7 @@ def _source(options: argparse.Namespace) -> Source:
     return Source(kind=SourceKind.WARC if any(map(is_archive, names)) else SourceKind.FOLDER, path=path)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     limits, delay = Limits(), Politeness().delay
     parser = argparse.ArgumentParser(
         prog="python -m crawler",

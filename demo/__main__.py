@@ -18,7 +18,7 @@ MARK = "made-by-demo.txt"
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return an exit code."""
     hear_interrupts()
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     display = Display(STAGES, sys.stdout)
     try:
         out = _emptied(options.out.resolve())
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     return ExitCode.CHECK_FAILED if result.failures else ExitCode.DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
         description="Run all of Exhibit once: register works, crawl three sample sites, and seal the evidence.",

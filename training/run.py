@@ -67,7 +67,7 @@ class Plan:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, export, and print the results."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(
         options.steps, options.minutes, options.works, options.views, options.frozen, options.rate, options.average,
@@ -266,7 +266,7 @@ def _results(jobs: "list[ViewBatch] | list[Future[ViewBatch]]") -> Iterator[View
         yield job.result() if isinstance(job, Future) else job
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve on loopback until interrupted; the first line printed is the address."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     return ExitCode.DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evidence.development",
         description=f"Run a test timestamp service on this machine. {TITLE}.",

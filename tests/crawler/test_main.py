@@ -31,8 +31,8 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["https://example.org/"], "--bytes is missing"),
-        (["nothing-here"], "There is no nothing-here."),
+        (["https://example.org/"], "Add --bytes DIR."),
+        (["nothing-here"], "nothing-here does not exist."),
         (["job.json"], "job.limits.pages must be a whole number"),
         (["https://example.org/", "--bytes", "job.json"], "can't be written"),
         (["roots.json"], "No authorities can be read from job.json."),
@@ -153,8 +153,8 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("render", "how"),
     [
-        ("never", "with --render auto, where that promises pictures, or --render always."),
-        ("auto", "with --render always."),
+        ("never", "add --render auto to render those likely to gain pictures, or --render always."),
+        ("auto", "add --render always to render all of them."),
     ],
 )
 def test_a_crawl_alone_says_what_it_has_not_seen_and_what_to_do(tmp_path: Path, render: str, how: str) -> None:
@@ -169,6 +169,6 @@ def test_a_crawl_alone_says_what_it_has_not_seen_and_what_to_do(tmp_path: Path, 
         command = [sys.executable, "-m", "crawler", site.url(), "--bytes", str(tmp_path / "b"), "--delay", "0"]
         command += ["--allow-network", "127.0.0.0/8", "--render", render]
         done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
-    message = f"crawler: 2 pages run scripts that may add pictures: render them {how}"
+    message = f"crawler: 2 pages run scripts that may add pictures: {how}"
     assert done.stderr.decode().splitlines()[-1:] == [message]
     assert '"scripts_not_run":2' in done.stdout.decode().splitlines()[-1]

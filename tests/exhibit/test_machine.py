@@ -23,7 +23,15 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
-from exhibit.machine import DATABASE_FULL, SENTENCES, has_ended, machine_fault, stat_fields, this_process
+from exhibit.machine import (
+    DATABASE_FULL,
+    DATABASE_SILENT,
+    SENTENCES,
+    has_ended,
+    machine_fault,
+    stat_fields,
+    this_process,
+)
 from exhibit.network.guard import Guard
 from registry import jobs
 from registry.db import heartbeats, steps
@@ -224,11 +232,11 @@ def _by_django(error: Exception) -> Exception:
         (OSError(errno.EUCLEAN, "", "blob"), "disk"),
         (OSError(errno.ENXIO, "", "blob"), "disk"),
         (OSError(errno.ENOTCONN, "", "blob"), "disk"),
-        (_by_django(psycopg.errors.ReadOnlySqlTransaction()), "database can't write"),
-        (_by_django(psycopg.errors.DataCorrupted()), "database can't write"),
-        (_by_django(psycopg.errors.IndexCorrupted()), "database can't write"),
-        (psycopg.errors.IdleSessionTimeout(), "database doesn't answer"),
-        (psycopg.errors.OutOfMemory(), "database doesn't answer"),
+        (_by_django(psycopg.errors.ReadOnlySqlTransaction()), DATABASE_FULL),
+        (_by_django(psycopg.errors.DataCorrupted()), DATABASE_FULL),
+        (_by_django(psycopg.errors.IndexCorrupted()), DATABASE_FULL),
+        (psycopg.errors.IdleSessionTimeout(), DATABASE_SILENT),
+        (psycopg.errors.OutOfMemory(), DATABASE_SILENT),
         (redis.exceptions.ConnectionError("refused"), "Redis"),
         (redis.exceptions.TimeoutError("frozen"), "Redis"),
         (redis.exceptions.OutOfMemoryError("used memory > 'maxmemory'"), "Redis"),

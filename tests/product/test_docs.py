@@ -241,7 +241,7 @@ def check_module(documented: Command) -> None:
 def parse_with_argparse(module: str, arguments: list[str]) -> None:
     """Parse words with the module's parser, which has this name if it takes arguments."""
     program = f"{module}.__main__" if find_module(f"{module}.__main__") else module
-    make = getattr(importlib.import_module(program), "_parser", None)
+    make = getattr(importlib.import_module(program), "_build_parser", None)
     if make is None:
         assert not arguments, f"{module} takes no arguments"
         return

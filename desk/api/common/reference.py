@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.responses import NinjaJSONEncoder
 
-PIECE = "Piece_"
+PAGE = "Page_"
 EVERYWHERE = frozenset({"400", "401", "403", "404", "422", "429", "503"})
 """The errors of every operation."""
 WORDS = {"date-time": "time", "date": "day", "binary": "file"}
@@ -77,7 +77,7 @@ def _operations(api: NinjaAPI, document: Schema) -> Iterator[Operation]:
 
 def _things(document: Schema) -> Iterator[Thing]:
     for name, schema in sorted(document["components"]["schemas"].items()):
-        if not name.startswith(PIECE):
+        if not name.startswith(PAGE):
             words = " ".join(schema.get("description", "").replace("``", "`").split())
             plain = "" if "properties" in schema else f" {shape(schema)}."
             yield Thing(name, words + plain, _fields(schema))
@@ -87,8 +87,8 @@ def shape(schema: Schema) -> str:
     """Return the type of a value in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        inner = name.removeprefix(PIECE).rstrip("_")
-        return f"{'a page of ' * name.startswith(PIECE)}[{inner}](#{inner.lower()})"
+        inner = name.removeprefix(PAGE).rstrip("_")
+        return f"{'a page of ' * name.startswith(PAGE)}[{inner}](#{inner.lower()})"
     for several in ("anyOf", "allOf", "oneOf"):
         if several in schema:
             return " or ".join(shape(alternative) for alternative in schema[several])

@@ -115,12 +115,12 @@ def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"<!DOCTYPE html><html><p>page</html>", "it is a page"),
-        (b"<?xml version='1.0'?><!-- <rss> --><x:note><to/></x:note>", "begins with <note>"),
-        (b"", "neither XML nor a JSON Feed"),
-        (b"<!-- nothing -->", "neither XML nor a JSON Feed"),
-        (b"{", "JSON is broken"),
-        (b"{}", "no JSON Feed"),
+        (b"<!DOCTYPE html><html><p>page</html>", "it is a web page"),
+        (b"<?xml version='1.0'?><!-- <rss> --><x:note><to/></x:note>", "root element <note>"),
+        (b"", "neither XML nor JSON Feed"),
+        (b"<!-- nothing -->", "neither XML nor JSON Feed"),
+        (b"{", "its JSON is not valid"),
+        (b"{}", "it is JSON, but not JSON Feed"),
     ],
 )
 def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, message: str) -> None:

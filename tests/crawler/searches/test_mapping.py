@@ -420,7 +420,7 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("[pace]", '[[answer.also]]\nimage = "x"\n[pace]', r"answer\.also\[0\]\.results is missing"),
         ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https address"),
         ("[pace]", "[token]\n[pace]", r"token\.url is missing"),
-        ("[pace]", '[price]\namount = "3.50"\n[pace]', "isn't an amount of money"),
+        ("[pace]", '[price]\namount = "3.50"\n[pace]', "is not an amount of money"),
         ("[pace]", '[price]\namount = "1 USD"\nrequests = 0\n[pace]', "at least one request"),
         ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
     ],

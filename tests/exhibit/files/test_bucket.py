@@ -112,9 +112,12 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"secret_access_key": "wrong"}, "The bucket refuses these keys: SignatureDoesNotMatch."),
-        ({"access_key_id": "nobody"}, "The bucket refuses these keys: "),
-        ({"access_key_id": "test:guest", "secret_access_key": "guest"}, "The bucket refuses these keys: AccessDenied."),
+        ({"secret_access_key": "wrong"}, "The bucket rejected these keys: SignatureDoesNotMatch."),
+        ({"access_key_id": "nobody"}, "The bucket rejected these keys: "),
+        (
+            {"access_key_id": "test:guest", "secret_access_key": "guest"},
+            "The bucket rejected these keys: AccessDenied.",
+        ),
         ({"endpoint": "http://127.0.0.1:9"}, "The bucket is not responding."),
         ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
     ],
@@ -209,10 +212,10 @@ def test_of_two_who_replace_what_they_have_both_read_one_is_refused(objects: Nam
     [first, mark] = objects.get("a") or (b"", "")
     assert first == b"first"
     objects.replace("a", b"second", mark)
-    with pytest.raises(StorageError, match="replaced by another process"):
+    with pytest.raises(StorageError, match="Another process replaced"):
         objects.replace("a", b"third", mark)
     objects.remove("a")
-    with pytest.raises(StorageError, match="replaced by another process"):
+    with pytest.raises(StorageError, match="Another process replaced"):
         objects.replace("a", b"third", mark)
     assert objects.get("a") is None
 

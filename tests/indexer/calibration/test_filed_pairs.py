@@ -58,6 +58,6 @@ def test_nothing_is_made_where_nothing_was_kept(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
     unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
-    with pytest.raises(RefusedError, match="can be read"):
+    with pytest.raises(RefusedError, match="readable pictures"):
         FiledPairs(tmp_path).add(ORIGINAL, COPY, Judgement.COPY, unread, about="", by="Ann")
     assert not list(tmp_path.iterdir())

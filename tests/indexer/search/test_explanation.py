@@ -122,7 +122,7 @@ def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
     assert explanation.decision is Decision.REVIEW
     assert gate(explanation, "information").passed
     assert lost.failed_gate is gate(lost, "information")
-    assert "carries too little" in lost.sentences[1]
+    assert "too little detail" in lost.sentences[1]
     assert [step.name for step in lost.gates] == ["reading", "information"]
 
 
