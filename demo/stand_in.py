@@ -12,7 +12,7 @@ from PIL import Image
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Responds in a service's documented format with the files in ``held``, by path or URL."""
+    """Responds in a service's documented format with the files in ``files``, by path or URL."""
 
     files: dict[str, bytes]
 
@@ -41,7 +41,7 @@ class StandIn(BaseHTTPRequestHandler):
 @contextmanager
 def serving(host: str, answers: type[StandIn], files: dict[str, bytes]) -> Iterator[str]:
     """Serve the files in ``files`` for the duration of the block. Yields the URL."""
-    server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"held": files}))
+    server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"files": files}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
