@@ -116,7 +116,7 @@ def _code() -> str:
     """Return a digest of the code that matches, edits and queries, and of its models. Other code needs a new run."""
     root = Path(indexer.__file__).parent
     matching = (path for path in root.rglob("*") if path.suffix in {".py", ".onnx", ".faiss"})
-    beside = (*(root.parent / "exhibit").rglob("*.py"), root.parent / "bench" / "edited.py")
+    beside = (*(root.parent / "exhibit").rglob("*.py"), root.parent / "bench" / "queries.py")
     asking = (path for name in ("matching", "primitives") for path in (root.parent / "bench" / name).glob("*.py"))
     files = sorted([*matching, *beside, *asking])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
