@@ -59,11 +59,11 @@ COLUMNS = (
     Column("last_seen_utc", "sighting.last_seen", width=20, about="likewise"),
     Column("found_sha256", "sighting.picture.digest", width=66, about="digest of the exact bytes"),
     Column("registered_sha256", "match.work_picture", width=66, about="digest of the exact bytes"),
-    Column("aligned_share_of_registered", "measured.overlap_work", 4, about="0 to 1, by area"),
-    Column("aligned_share_of_found", "measured.overlap_picture", 4, about="0 to 1, by area"),
-    Column("mirrored", "measured.mirrored", width=10, about="of the transform"),
-    Column("rotation_degrees", "measured.rotation", about="of the transform, counter-clockwise"),
-    Column("dense_share", "measured.dense", 4, about="share of textured windows that agree"),
+    Column("aligned_share_of_registered", "verification.overlap_work", 4, about="0 to 1, by area"),
+    Column("aligned_share_of_found", "verification.overlap_picture", 4, about="0 to 1, by area"),
+    Column("mirrored", "verification.mirrored", width=10, about="of the transform"),
+    Column("rotation_degrees", "verification.rotation", about="of the transform, counter-clockwise"),
+    Column("dense_share", "verification.dense", 4, about="share of textured windows that agree"),
     Column("calibration", "calibration.name", width=24, about="basis of the likelihood ratio"),
     Column("calibration_sha256", "calibration.digest", width=66, about="its digest"),
     Column("false_alarms_in_a_million_at_most", "false_alarms", about="upper bound for this decision, 95% confidence"),
@@ -106,7 +106,7 @@ COLUMNS = (
         about="such as `2016-01`, if a web archive states that instead of a moment",
     ),
     Column(
-        "match", "measured.decision", width=10, about="result of the comparison: `certain`, `review` or `resembles`"
+        "match", "verification.decision", width=10, about="result of the comparison: `certain`, `review` or `resembles`"
     ),
     Column(
         "stated_elsewhere",
