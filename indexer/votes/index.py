@@ -106,8 +106,8 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         """Return the index as if these works had never been added: for searches, not for changes."""
         other = copy.copy(self)
         opened = copy.copy(self._opened)
-        opened.segments = [rows.without(numbers) for rows in opened.segments]
-        opened.tail = opened.tail.without(numbers)
+        opened.segments = [rows.exclude(numbers) for rows in opened.segments]
+        opened.tail = opened.tail.exclude(numbers)
         other._opened = opened  # noqa: SLF001 - of this class
         return other
 
