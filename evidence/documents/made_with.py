@@ -15,7 +15,7 @@ from exhibit.digests import Digest
 
 LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
-READ_BY_THEM = ("facts/field_origins.py", "facts/shipped.py", "formats/pdf_content.py")  # beside the documents' own sources
+READ_BY_THEM = ("facts/field_origins.py", "facts/shipped.py", "formats/pdf_content.py")  # besides their own sources
 SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
 """Characters of each script, for which different fonts may be chosen."""
 
