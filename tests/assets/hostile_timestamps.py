@@ -164,7 +164,7 @@ def _replies() -> Iterator[StampKind]:
         "more than a mebibyte": tlv(0x30, tlv(0x04, bytes(1 << 20))), "wide": der_sequence(tlv(0x31, der_sequence() * 25_000)),
     }.items():
         why = "openssl reads the first element." if name == "twice itself" else ""
-        yield replace(fine, name=f"a reply that is {name}", state=BAD, reply=data, latest="", openssl=bool(why), openssl_reason=why)
+        yield replace(fine, name=f"a reply that is {name}", state=BAD, reply=data, latest="", openssl=bool(why), why=why)
     yield replace(fine, name="a reply whose length is written long", reply=b"\x30\x83\x00" + fine.reply[2:])
     certificates = [ISSUING.certificate(ROOT)]
     der = UNIT.certificate(ISSUING)
