@@ -108,8 +108,8 @@ def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
     done, _ = run
     assert "skipped notes.txt: " in done.stderr
     assert "skipped broken.jpg: " in done.stderr
-    assert "wall.png can't be matched safely (flat)" in done.stderr
-    assert "page.png can't be matched safely" not in done.stderr
+    assert "wall.png cannot be matched reliably (flat)" in done.stderr
+    assert "page.png cannot be matched reliably" not in done.stderr
     assert "5 matches" in done.stderr
     assert "2 files skipped" in done.stderr
     assert "pictures 18 of 18" in done.stderr

@@ -86,8 +86,8 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
 
     ann = read_records(studio)
     run = unescape(ann.get("/o/studio/watches/1/crawls/1/").content.decode())
-    assert "A web archive couldn't be read whole" in run
-    assert "a.warc can't be read further from byte" in run
+    assert "A web archive could not be read completely" in run
+    assert "a.warc cannot be read beyond byte" in run
     assert "Neither a picture nor a page." in run
     assert "There is nothing at this URL." in run
 
@@ -121,4 +121,4 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         assert words in sheet
         assert "First seen 2" not in sheet.replace(f"First seen {words}", "")
         assert (DATES[name] or "no time stated by its archive") in slice_check.sentence
-        assert (DATES[name] or "when isn't known") in page_text
+        assert (DATES[name] or "date unknown") in page_text

@@ -93,10 +93,10 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         installation.restore(dump)
 
         assert "shorter than the 9 entries" in installation.append_and_sign(2)[1]
-        assert "aren't those it has signed" in installation.append_and_sign(3)[1]
-        assert "aren't those it has signed" in cli.api("GET", "/operator/log")["stopped"]
+        assert "do not match the signed checkpoint" in installation.append_and_sign(3)[1]
+        assert "do not match the signed checkpoint" in cli.api("GET", "/operator/log")["stopped"]
         assert cli.run_json("log", "verify", code=1)["problems"] == [
-            "The first 9 entries of the log aren't those it has signed."
+            "The first 9 log entries do not match the signed checkpoint."
         ]
         assert (
             cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
@@ -124,7 +124,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         _check_proofs(cli, entry)
 
         installation.restore(dump)  # once more, which loses the new name as well
-        assert "which this log doesn't know" in installation.append_and_sign(20)[1]
+        assert "which this log does not know" in installation.append_and_sign(20)[1]
 
 
 def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
@@ -164,7 +164,7 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
             cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
             == "not continued"
         )
-        assert "aren't those it has signed" in installation.append_and_sign(1)[1]
+        assert "do not match the signed checkpoint" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.append_and_sign(1)[1] == ""
         assert cli.run_json("log", "verify")["problems"] == []
@@ -264,7 +264,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
             cli.run_json("log", "verify", "--against", checkpoint_file, code=1)["checkpoints"][0]["outcome"]
             == "not continued"
         )
-        assert "aren't those it has signed" in installation.append_and_sign(1)[1]
+        assert "do not match the signed checkpoint" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.append_and_sign(1)[1] == ""
         assert cli.run_json("log", "verify")["problems"] == []

@@ -218,7 +218,7 @@ def _package(world: ActionScene, deed: Action) -> None:
         package.refresh_from_db()
         if deed.why is Absence.LOST:  # nobody removed them, so no record permits their absence
             assert package.error.endswith(
-                "is missing, and nobody removed it. Ask the operator to restore it from a backup, then try again."
+                "is missing, and no removal is recorded. Ask the operator to restore it from a backup, then try again."
             )
             continue
         assert (package.state, package.error) == ("done", "")
@@ -246,7 +246,7 @@ def _recapture(world: ActionScene, deed: Action) -> None:
     assert (visit.state, visit.outcome) == ("done", "captured")
     is_withheld = deed.illegal is not None and deed.visits == 2
     assert (len(visit.kept) < len(visit.files)) is is_withheld
-    assert ("what carries or shows it wasn't kept" in visit.sentence) is is_withheld
+    assert ("contain or show it were not stored" in visit.sentence) is is_withheld
     assert deed.illegal is None or len(find_files_with(world.inline, deed.illegal)) <= len(before)
 
 
@@ -321,8 +321,8 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: ActionSce
     bundle = world.seal(world.case)
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
     assert bundle.error == (
-        f"The bytes of a picture of this case are missing, and nobody removed them: {Digest.of(SOUND).hex}. "
-        "Restore them from a backup, then: exhibit api POST /operator/failures/seal/retry"
+        f"The file of a picture in this case is missing, and no removal is recorded: {Digest.of(SOUND).hex}. "
+        "Restore them from a backup, then run: exhibit api POST /operator/failures/seal/retry"
     )
     world.inline.services.blobs.put(SOUND)
     steps.retry_failed(Bundle, Bundle.objects.all())

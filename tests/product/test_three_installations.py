@@ -66,11 +66,11 @@ def reply_to_notice(a: Installation) -> None:
         assert "Received: I have a licence" in reply_with_licence(link)
         page_text = member.get(page, timeout=30).text
         assert REPLY_TEXT in page_text
-        assert "The notice is on hold" in page_text
+        assert "This notice is paused" in page_text
         again = {"case": "1", "kind": "offer.en"}
         assert "Case 1 rests" in submit_form(member, f"{a.url}/o/studio/notices/new?case=1", **again)
         history = [event["sentence"] for event in a.command_line.api("GET", "cases/1")["history"]]
-        assert "Notice 1: an answer came on its page; it rests until a member has looked." in history
+        assert "Notice 1: a reply was received on its page; the notice is postponed until a member reviews the reply." in history
 
         def logged_types() -> list[str]:  # entries are numbered at the next tick
             entries = a.command_line.api("GET", "/operator/log/entries", last=50)["items"]
@@ -79,7 +79,7 @@ def reply_to_notice(a: Installation) -> None:
         wait_until(logged_types, seconds=60)
         assert logged_types() == ["case"]
         submit_form(member, page, f"{page}seen")
-        assert "The notice is on hold" not in member.get(page, timeout=30).text
+        assert "This notice is paused" not in member.get(page, timeout=30).text
 
 
 def confirm_by_two(

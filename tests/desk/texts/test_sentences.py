@@ -48,7 +48,7 @@ REACH_PAGES = (
 NOT_ON_PAGES = (
     "isn't a network that could be allowed.",
     "Write it like 127.0.0.0/8 or fd00::/8.",
-    "has no times of its own.",
+    "has no schedule.",
     "It starts automatically when a new work is similar to pictures whose bytes have expired.",
     "has no case ",
     "No member reported that picture, or it was removed.",
@@ -101,7 +101,7 @@ def test_nested_sentence_uses_its_own_values() -> None:
     short = Sentence(
         "%(what)s: %(figure)s; required: %(limit)s.", what=Sentence("Rank by votes"), figure=7, limit=needed
     )
-    assert short == "Place by votes: 7; needed: at most 6."
+    assert short == "Rank by votes: 7; needed: at most 6."
     with translation.override("zh-hans"):
         assert in_words(short) == "按投票的名次：7；需要最多 6。"
 

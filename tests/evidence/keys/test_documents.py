@@ -37,8 +37,8 @@ def test_the_certificate_says_whose_key_it_is_who_holds_it_and_what_for() -> Non
 def test_what_does_not_fit_together_is_refused() -> None:
     other = generate_document_key("Bob", "owner", MASTER, GENERATED_AT)
     for encrypted, certificate, master, words in (
-        (KEY.encrypted, KEY.certificate, bytes(32), "can't be unlocked"),
-        (KEY.encrypted[:-1], KEY.certificate, MASTER, "can't be unlocked"),
+        (KEY.encrypted, KEY.certificate, bytes(32), "cannot be decrypted"),
+        (KEY.encrypted[:-1], KEY.certificate, MASTER, "cannot be decrypted"),
         (KEY.encrypted, b"junk", MASTER, "can't be read"),
         (KEY.encrypted, other.certificate, MASTER, "of another key"),
     ):

@@ -52,7 +52,7 @@ def watch(db: None) -> Watch:
 
 
 def make_order(watch: Watch | None, **how: object) -> IngestOptions:
-    return IngestOptions(**{"watch": watch, "wanted": LineFilter(), "guard": Guard(), **how})  # type: ignore[arg-type]
+    return IngestOptions(**{"watch": watch, "line_filter": LineFilter(), "guard": Guard(), **how})  # type: ignore[arg-type]
 
 
 def read_list(path: Path, order_row: IngestOptions) -> AddressList:
@@ -80,7 +80,7 @@ def test_killed_at_any_line_it_goes_on_and_each_address_is_in_once(list_path: Pa
 
 
 def test_stopped_it_ends_behind_a_batch_and_later_goes_on_there(list_path: Path, watch: Watch) -> None:
-    row = read_list(list_path, make_order(watch, stopped=lambda: True))
+    row = read_list(list_path, make_order(watch, is_stopped=lambda: True))
     assert (row.lines, row.whole, FrontierUrl.objects.count()) == (BATCH, False, BATCH)
     results = list(ingest([list_path], make_order(watch)))
     assert results[0][0].before == BATCH
@@ -97,10 +97,10 @@ def test_skipped_rows_have_reasons_and_rows_before_an_error_are_kept(
     broken, late_path = tmp_path / "broken.parquet", tmp_path / "later.csv"
     broken.write_bytes(b"PAR1 and so on")
     late_path.write_text(f"url,caption\n{url(1)},wave\n")
-    order_row = make_order(watch, wanted=LineFilter(words=("wave",)))
+    order_row = make_order(watch, line_filter=LineFilter(words=("wave",)))
     reads = list({result.path: result for result, _ in ingest([list_path, broken, late_path], order_row)}.values())
     skipped_rows = [
-        skip for _, skips in ingest([list_path], make_order(None, wanted=order_row.line_filter)) for skip in skips
+        skip for _, skips in ingest([list_path], make_order(None, line_filter=order_row.line_filter)) for skip in skips
     ]
     assert skipped_rows == [("bad-url", "not an address"), ("known", url(1)), ("word", url(2))]
     assert [(entry.row.lines, entry.row.kept, entry.row.whole) for entry in reads] == [

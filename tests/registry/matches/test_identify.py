@@ -204,5 +204,5 @@ def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(
     other.write_bytes(encoded(textured(50), "JPEG"))
     page, wall = tmp_path / "page.png", encoded(Image.new("RGB", (320, 240), "white"))
     page.write_bytes(encoded(text_page(1)))
-    none = run_identify(other, page, "-", code=1, told=wall)
+    none = run_identify(other, page, "-", code=1, stdin=wall)
     assert none.stdout.count("flat") == 1

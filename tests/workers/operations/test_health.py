@@ -73,7 +73,7 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
     ]
     problems = failed_checks(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
     assert "(1,200 in total)" in problems["late"].sentence
-    assert problems["failed"].remedy.endswith("/operator/failures/match/retry")
+    assert problems["given up"].remedy.endswith("/operator/failures/match/retry")
     assert jobs.label("seal") in problems["held up"].sentence
     assert problems["held up"].sentence.endswith("The disk is full.")
     assert not problems["late"].needed

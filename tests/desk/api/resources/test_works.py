@@ -122,7 +122,7 @@ def test_impossible_date_is_rejected(studio: Owner, alice: Program, inline: Sync
     day = "2024-02-31"
     new = {"title": "Harbour", "first_publication": day, "file": file_of("a.jpg", photograph(1))}
     status, body = alice.form("/works", new)
-    assert (status, body["detail"]) == (422, "“2024-02-31” isn't a date.")
+    assert (status, body["detail"]) == (422, "“2024-02-31” is not a date.")
     assert not Work.objects.exists()
     register(inline.services, studio, photograph(1))
     registration = {"office": "US Copyright Office", "number": "VA 1", "date": day}

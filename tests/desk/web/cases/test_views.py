@@ -120,7 +120,7 @@ def test_other_works_in_the_found_picture_are_listed(studio: Owner, ann: Client,
         select(page, '[data-testid="also-shown"] a[href="/o/studio/works/2/"]::text').get() == "Under the <wave>, again"
     )
     assert "Under the &lt;wave&gt;, again" in listed
-    assert "Somebody else" not in page + listed
+    assert "Another owner registered" not in page + listed
 
 
 def test_notes_disputes_and_reopening_are_recorded_with_their_text(

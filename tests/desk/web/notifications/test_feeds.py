@@ -93,7 +93,7 @@ def test_mail_link_signs_in_a_known_browser_after_confirmation(ann: User, phone:
     link = mail_link(ann)
     phone.get(link)
     page = phone.get(link)  # scanners open links as well: nothing is used up
-    assert f"Go on as {ann.email}" in collapse_whitespace(page.content.decode())
+    assert f"Continue as {ann.email}" in collapse_whitespace(page.content.decode())
     assert "no-store" in page.headers["Cache-Control"]
     assert not sign_in(phone)
     assert not LogSubmission.objects.filter(opening__content__what="mail link followed").exists()

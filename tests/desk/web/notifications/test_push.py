@@ -105,13 +105,13 @@ def test_one_click_enables_push_and_the_message_opens_matches(site: Site) -> Non
 @pytest.mark.parametrize(
     ("script", "text"),
     [
-        ("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })", "are blocked in this browser"),
-        ("delete window.PushManager", "has no push notifications"),
+        ("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })", "browser's settings block notifications"),
+        ("delete window.PushManager", "does not support push notifications"),
         (
             "delete window.PushManager; Object.defineProperty(navigator, 'userAgent', { get: () => 'iPhone' })",
             "Add to Home Screen",
         ),
-        ("Object.defineProperty(window, 'isSecureContext', { get: () => false })", "need HTTPS"),
+        ("Object.defineProperty(window, 'isSecureContext', { get: () => false })", "require HTTPS"),
     ],
 )
 def test_unsupported_browser_shows_instructions(site: Site, script: str, text: str) -> None:

@@ -379,7 +379,7 @@ def test_failure_reasons_are_in_the_operators_language(own: Services) -> None:
     chinese = client.get("/operator/", headers={"Accept-Language": "zh-CN"}).content.decode()
     assert "https://b.example 没有答复。" in chinese
     assert "最后签名的内容无法确定。" in chinese
-    for english in ("took the digest", "answer.", "signed last", "opentimestamps"):
+    for english in ("accepted the digest", "answer.", "signed last", "opentimestamps"):
         assert english not in chinese, english
 
 

@@ -143,7 +143,7 @@ def test_entry_is_corrected_by_another_and_kept(studio: Owner, ann: Client) -> N
 def test_invalid_demand_is_rejected_with_a_sentence(studio: Owner, ann: Client) -> None:
     Case.objects.filter(number=2).update(decision="open")
     for change, expected in (
-        ({"currency": "EUX"}, "“EUX” isn&#x27;t a currency."),
+        ({"currency": "EUX"}, "“EUX” is not a currency code."),
         ({"amount": "1.234"}, "isn&#x27;t an amount of EUR."),
         ({"amount": "1,5"}, "isn&#x27;t an amount of EUR."),
         ({"amount": "9" * 16}, "The amount is too large or negative."),
@@ -222,7 +222,7 @@ def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio
     assert title in read_text(ann, page).split("Items")[1]
     for change, expected in (
         ({"instalments": "2026-12-01 249.99"}, "add up"),
-        ({"instalments": "soon 250"}, "is no day with an amount"),
+        ({"instalments": "soon 250"}, "is not a date with an amount"),
         ({"payer": " "}, "who pays"),
         ({"language": "xx"}, "language"),
     ):

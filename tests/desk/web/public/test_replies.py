@@ -294,7 +294,7 @@ def test_visit_results_after_a_removal_claim_are_notified_to_both_sides(
     choice = MailChoice(owner=studio, user=user)
     mail = build_digest(inline.services, choice, [event])
     assert mail is not None
-    expected = "Places visited since: 2, of them found removed: 1. Found removed before: 0."
+    expected = "Pages visited since: 2, of which found removed: 1. Already found removed before: 0."
     assert expected in " ".join(mail.body.split())
     event.delete()  # as all events are after 90 days
     Capture.objects.filter(pk=waits.pk).update(outcome="captured", finished_at=now())
@@ -437,7 +437,7 @@ def test_withdrawn_signature_disables_the_link_and_page_uses_the_letters_languag
     assert match is not None
     assert "您对 Studio 的答复" in Client().get(match[1]).content.decode()
     english = Client(headers={"Accept-Language": "de, en;q=0.5"}).get(match[1]).content.decode()
-    assert "Your answer to Studio" in english
+    assert "Your reply to Studio" in english
     chinese = Client(headers={"Accept-Language": "zh-TW, zh;q=0.9"}).get(sent[1]).content.decode()
     assert "您对 Studio 的答复" in chinese
     notices.withdraw_signature(row, by="ann")

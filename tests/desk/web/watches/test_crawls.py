@@ -88,7 +88,7 @@ def test_pages_of_an_ended_run_update_until_all_is_compared(site: Site) -> None:
         Picture.objects.filter(pk=Picture.objects.filter(state="todo").values("pk")[:1]).update(state="done")
         for page in tabs:
             page.clock.fast_forward(6_000)
-            progress = page.locator(".progress div", has_text="still to be compared").locator("dd")
+            progress = page.locator(".progress div", has_text="waiting for comparison").locator("dd")
             expect(progress).to_have_text([str(count)] if count else [])
             expect(page.locator(".progress[hx-get]")).to_have_count(min(count, 1))
             assert page.evaluate("window.kept")

@@ -60,7 +60,7 @@ def test_own_site_is_marked_and_shared_hosts_are_not(ann: Client, shop: Site) ->
     assert "flickr.com" in shared.content.decode()
     ann.post(CREATE_URL, form)
     assert Watch.objects.get().own
-    assert 'Your own place: <span class="url">127.0.0.1</span>' in collapse_whitespace(
+    assert 'Your own site: <span class="url">127.0.0.1</span>' in collapse_whitespace(
         ann.get("/o/studio/watches/1/").content.decode()
     )
     edit = "/o/studio/watches/1/edit"

@@ -83,7 +83,7 @@ def test_consent_is_explained_and_only_owners_grant_it(ann: Client, studio: Owne
     assert '<span class="url">https://tineye.com/terms' in page
     assert "id:secret" in page
     ann.post(f"{PAGE}tineye/key", {"key": KEY})
-    unsent = "may not be sent copies of your works yet, so nothing will be asked"
+    unsent = "You have not allowed copies of your works to be sent to it yet"
     assert unsent in collapse_whitespace(ann.get(f"{PAGE}tineye/watch").content.decode())
     reviewer = member(studio, Role.REVIEWER, "bea@example.org")
     for way in ("allow", "disallow"):
@@ -158,7 +158,7 @@ def test_watch_cost_is_estimated_before_and_reported_after(ann: Client, studio: 
     page = collapse_whitespace(ann.get(PAGE).content.decode())
     assert all(figure in page for figure in ("0.0035 USD", "2026-11-23", "1,000", 'data-testid="no-price"'))
     form = fields(ann.get(f"{PAGE}market/watch").content.decode()) | {"words": "wave\nfuji"}
-    for money, reason in (("five", "isn’t|isn&#x27;t an amount"), ("5 USD", "Nothing says what The market costs")):
+    for money, reason in (("five", "isn’t|isn&#x27;t an amount"), ("5 USD", "The price of The market is unknown")):
         response = ann.post(f"{PAGE}market/watch", form | {"money": money})
         assert response.status_code == 422
         assert re.search(reason, response.content.decode())
