@@ -135,7 +135,7 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
     if problem is None:
         return None
     if response.headers.get("cf-mitigated"):
-        return Refusal(url, Reason.WALL, Sentence("The site requires visitors to prove that they are not robots."))
+        return Refusal(url, Reason.WALL, Sentence("The site requires visitors to pass a robot check."))
     location = header(response, "Location")
     if 300 <= status < 400 and (target := joined(url, location)) and not is_visitable(target):
         return Refusal(url, Reason.SCHEME, "The server points to an address that isn't of the web.")

@@ -59,7 +59,7 @@ GATHER = """
   const html = document.documentElement.outerHTML + shadows.map((one) => `<div>${one}</div>`).join('');
   out['page-ends'] = +(html.length > length);
   const left_out = Object.fromEntries(Object.entries(out).filter(([, count]) => count));
-  return {html: html.slice(0, length), styled: [...styled], drawn, tiny, left_out, base: document.baseURI};
+  return {html: html.slice(0, length), styled: [...styled], canvas_urls: drawn, tiny, left_out, base: document.baseURI};
 }
 """
 

@@ -38,9 +38,7 @@ QUIET_SECONDS = 0.3
 MEMORY_BYTES = 2 << 30  # of the browser with all its processes
 RENDERED = "rendered"
 WALLS = {
-    Reason.WALL: Sentence(
-        "The page requires visitors to prove that they are not robots. Content behind this check was not seen."
-    ),
+    Reason.WALL: Sentence("The page requires visitors to pass a robot check. Content behind this check was not seen."),
     Reason.LOGIN: Sentence("The page requires a login. Content behind the login was not seen."),
 }
 LOGGER = logging.getLogger(__name__)

@@ -92,7 +92,9 @@ def in_plain(found: Plan) -> dict[str, Any]:
         for law in found.laws
     ]
     million = {name: found.a_million(amount) for name, amount in both.items()}
-    return {**asdict(found), "laws": figures, **both, "a_million_pictures": million, "machines": dict(found.machines)}
+    values = asdict(found)
+    values = {"asked": values.pop("request"), **values, "laws": figures}
+    return {**values, **both, "a_million_pictures": million, "machines": dict(found.machines)}
 
 
 def in_lines(found: Plan) -> list[str]:

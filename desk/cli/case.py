@@ -95,9 +95,9 @@ def _line(case: "schemas.Case") -> list[object]:
 def confirm_cases(
     *, numbers: tuple[int, ...], named: str | None, reason: str, by: str, demonstration: bool, wait: bool
 ) -> None:
-    """Confirm that the uses in cases NUMBERS are not licensed, and seal their evidence.
+    """Decide that the uses in cases NUMBERS are not licensed, and seal their evidence.
 
-    Cases that are already confirmed are unchanged.
+    Cases already decided as not licensed are unchanged.
     """
     desk = open_desk()
     owner = desk.owner(named)
@@ -113,7 +113,7 @@ def confirm_cases(
     outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
-        say(f"Confirmed as not licensed: {_numbers(done)}.")
+        say(f"Decided as not licensed: {_numbers(done)}.")
     refused = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
     for refusal in refused[1:]:
         note(refusal.message)
@@ -121,7 +121,7 @@ def confirm_cases(
         raise refused[0]
     if before := [case.number for case in confirmed if case.number not in done]:
         reason_note = " To add a note: exhibit api POST cases/N/notes" if reason else ""
-        note(f"Already confirmed, unchanged: {_numbers(before)}.{reason_note}")
+        note(f"Already not licensed, unchanged: {_numbers(before)}.{reason_note}")
     if wait:
         wait_for_seals(desk, confirmed)
         newest = models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")

@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "watch run": "Start a crawl now.",
         "ingest": "Import large lists of picture and page URLs.",
         "case list": "List cases (uses of your works).",
-        "case confirm": "Confirm that uses are not licensed, and seal their evidence.",
+        "case confirm": "Decide that uses are not licensed, and seal their evidence.",
     },
     "Check pictures and evidence": {
         "identify": "Identify which registered work a picture shows.",

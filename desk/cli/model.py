@@ -162,7 +162,7 @@ def _show_next(name: str, beside: "model_files.Comparison | None") -> None:
         say(f"The recall of {name} is below the claim of its card, so it is not used.")
         note(f"Use it anyway: {command} --field anyway=true")
     else:
-        say(f"{name} confirms the claim of its card. Use it: {command}")
+        say(f"The recall of {name} meets the claim of its card. Use it: {command}")
 
 
 def _show_measured(measurement: "networks.RecallComparison") -> None:

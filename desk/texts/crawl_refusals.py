@@ -64,7 +64,7 @@ REASONS: dict[str, Promise] = {
     Reason.UNSEARCHABLE: gettext_lazy("The search service does not support this search."),
     Reason.VECTOR_IMAGE: gettext_lazy("Vector drawings are not compared."),
     Reason.WRONG_DIGEST: gettext_lazy("The digest of the bytes differs from the one listed by the archive."),
-    Reason.WALL: gettext_lazy("The site requires visitors to prove that they are not bots."),
+    Reason.WALL: gettext_lazy("The site requires visitors to pass a robot check."),
 }
 
 PASSED: dict[str, Promise] = {

@@ -114,7 +114,7 @@ class Visit:
         if not self.steps or self.failure:
             return ""
         if self.steps[-1].header("cf-mitigated"):
-            return Sentence("requires visitors to prove that they are not robots")
+            return Sentence("requires visitors to pass a robot check")
         if self.is_served and len(self.steps) > 1 and _is_login_redirect(self.steps[-1].url, self.url):
             return Sentence("redirects to a login page or a robot check")
         return OBSTACLES.get(self.status, "")

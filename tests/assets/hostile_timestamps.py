@@ -136,8 +136,8 @@ def _contents() -> Iterator[StampKind]:
 
 
 def _replies() -> Iterator[StampKind]:
-    def bad(name: str, *, openssl: bool = False, why: str = "", **shape: Any) -> StampKind:
-        return build_kind(name, BAD, Shape(**shape), openssl=openssl, openssl_reason=why)
+    def bad(name: str, *, openssl: bool = False, openssl_reason: str = "", **shape: Any) -> StampKind:
+        return build_kind(name, BAD, Shape(**shape), openssl=openssl, openssl_reason=openssl_reason)
 
     digest = hashlib.sha256(base_files()[0][MANIFEST_PATH]).digest()
     yield bad("a digest of 31 bytes", stamped=digest[:31])

@@ -221,7 +221,7 @@ def _valid_receipts() -> Iterator[StampKind]:
     yield good("a log with further topics", build_receipt([[b"c" * 20, [EVENT, digest, b"more"], b""]]))
     yield good("a receipt with a further field", build_receipt([event_log(digest)], more=[b"later"]))
     for place, other_count in ((0, 20), (1, 20), (16, 20), (127, 140), (128, 140), (300, 310)):
-        yield good(f"transaction {place} of {other_count}", place=place, others=other_count)
+        yield good(f"transaction {place} of {other_count}", place=place, other_count=other_count)
     for count in (16, 17, 21):
         yield good(f"a header of {count} fields", header=lambda root, count=count: build_header_bytes(root, fields=count))
     yield good("block 0", header=lambda root: build_header_bytes(root, number=b""))
@@ -281,8 +281,8 @@ def _invalid_receipts() -> Iterator[StampKind]:
         "nodes the other way round": lambda path: path[::-1], "a flipped node": lambda path: [*path[:-1], path[-1][:-1] + b"\0"],
         "an empty node": lambda path: [b"", *path], "65 nodes": lambda path: path[:1] * 65,
     }.items():
-        yield bad(name, place=3, others=20, nodes=nodes)
-    yield bad("another place in the block", place=3, others=20, transaction=4)
+        yield bad(name, place=3, other_count=20, nodes=nodes)
+    yield bad("another place in the block", place=3, other_count=20, transaction=4)
     yield bad("a place below zero", transaction=-1)
     yield bad("a place beyond all counting", transaction=2**52)
     yield bad("another digest than listed", digest="ab" * 32)

@@ -136,8 +136,8 @@ def valid_kinds() -> Iterator[StampKind]:
 
 def invalid_chains() -> Iterator[StampKind]:
     """Yield kinds with invalid certificates."""
-    def bad(name: str, *, openssl: bool = False, why: str = "", **other: Any) -> StampKind:
-        return build_kind(name, BAD, openssl=openssl, openssl_reason=why, **other)
+    def bad(name: str, *, openssl: bool = False, openssl_reason: str = "", **other: Any) -> StampKind:
+        return build_kind(name, BAD, openssl=openssl, openssl_reason=openssl_reason, **other)
 
     unknown = extension("1.2.3.4", b"\5\0", critical=True)
     names = der_sequence(tlv(0xA0, der_sequence(tlv(0xA4, common_name("Unit")))))
@@ -220,11 +220,11 @@ def invalid_chains() -> Iterator[StampKind]:
 
 def invalid_timestamps() -> Iterator[StampKind]:
     """Yield kinds with invalid timestamps."""
-    def bad(name: str, *, openssl: bool = False, why: str = "", **shape: Any) -> StampKind:
-        return build_kind(name, BAD, Shape(**shape), openssl=openssl, openssl_reason=why)
+    def bad(name: str, *, openssl: bool = False, openssl_reason: str = "", **shape: Any) -> StampKind:
+        return build_kind(name, BAD, Shape(**shape), openssl=openssl, openssl_reason=openssl_reason)
 
-    def lax(name: str, *, openssl: bool = True, why: str = "", **shape: Any) -> StampKind:
-        return build_kind(name, GOOD, Shape(**shape), openssl=openssl, openssl_reason=why)
+    def lax(name: str, *, openssl: bool = True, openssl_reason: str = "", **shape: Any) -> StampKind:
+        return build_kind(name, GOOD, Shape(**shape), openssl=openssl, openssl_reason=openssl_reason)
 
     stricter, unread = "The profile is stricter: ", "openssl doesn't look at it."
     der = "What the signature covers, or says nothing, needn't be in DER's one form."

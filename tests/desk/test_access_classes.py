@@ -146,7 +146,7 @@ def test_valid_notice_link_permits_larger_uploads(ann: User) -> None:
         ("/sign-in/", "the site"),
         ("/o/studio/works/add", "the site"),
         ("/api/v1/owners/studio/works", "the API"),
-        ("/api/v1/edge/leases", "results from contributors"),
+        ("/api/v1/edge/leases", "results of contributors"),
         ("/api/v1/id", "whose a picture is"),
         ("/api/v1/identify", "the API"),
         ("/id/", "whose a picture is"),
@@ -166,7 +166,7 @@ def test_anonymous_rate_limits_match_the_docs_and_are_enforced() -> None:
     assert settings.ACCOUNT_RATE_LIMITS == access_classes.RATES
     code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "desk" / "web").rglob("*.py"))
     for action in [door.action for door in ACCESS_CLASSES if door.action]:
-        patterns = (f'action="{action}"', f'_counted("{action}")', f'counted = "{action}" if')
+        patterns = (f'action="{action}"', f'_rate_limited("{action}")', f'rate_action = "{action}" if')
         assert any(pattern in code for pattern in patterns), action
 
 

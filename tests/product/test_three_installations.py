@@ -70,7 +70,10 @@ def reply_to_notice(a: Installation) -> None:
         again = {"case": "1", "kind": "offer.en"}
         assert "Case 1 rests" in submit_form(member, f"{a.url}/o/studio/notices/new?case=1", **again)
         history = [event["sentence"] for event in a.command_line.api("GET", "cases/1")["history"]]
-        assert "Notice 1: a reply was received on its page; the notice is postponed until a member reviews the reply." in history
+        assert (
+            "Notice 1: a reply was received on its page; the notice is postponed until a member reviews the reply."
+            in history
+        )
 
         def logged_types() -> list[str]:  # entries are numbered at the next tick
             entries = a.command_line.api("GET", "/operator/log/entries", last=50)["items"]

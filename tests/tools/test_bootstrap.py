@@ -102,7 +102,9 @@ def test_an_index_without_the_wheel_is_named_as_the_problem(index: str, monkeypa
 
 def test_an_index_that_can_not_be_reached_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://ann:secret@127.0.0.1:9/simple")
-    with pytest.raises(bootstrap.BootstrapError, match=r"127\.0\.0\.1 could not be reached.*UV_DEFAULT_INDEX") as caught:
+    with pytest.raises(
+        bootstrap.BootstrapError, match=r"127\.0\.0\.1 could not be reached.*UV_DEFAULT_INDEX"
+    ) as caught:
         bootstrap.wheel_address(NAME)
     assert "secret" not in str(caught.value)
 

@@ -54,7 +54,7 @@ CASES: dict[str, Case] = {}
 for what, names in JUNK.items():
     CASES[f"{what}, in a folder"] = Case(add_leftovers(names), says=ascii(names[0])[1:-1])
     CASES[f"{what}, in a ZIP"] = Case(
-        zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), says="nobody vouches for"
+        zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), says="left by a file manager"
     )
 for what, names in FOREIGN.items():
     checks = ("files", "bag") if all(map(is_allowed_name, names)) else ("container",)
@@ -67,7 +67,7 @@ for what, names in FOREIGN.items():
         zip_after(append_members(*(Member(name.encode(), DOUBLE) for name in names))), *checks
     )
 CASES |= {
-    "a folder as it was unpacked": Case(dict, says="and no other outside of proofs/"),
+    "a folder as it was unpacked": Case(dict, says="and no others outside proofs/"),
     "a ZIP by Finder": Case(
         zip_after(
             write_sizes_after,
@@ -77,7 +77,7 @@ CASES |= {
             append_members(Member(b"__MACOSX/case 7/._.DS_Store", DOUBLE, method=8, flags=8)),
             append_members(Member(b"__MACOSX/case 7/data/._facts.json", DOUBLE, method=8, flags=8)),
         ),
-        says="nobody vouches for",
+        says="left by a file manager",
     ),
     "a sealed file missing, with its AppleDouble": failing_case(
         lambda files: {**remove_file("data/work/01.jpg")(files), "data/work/._01.jpg": DOUBLE},

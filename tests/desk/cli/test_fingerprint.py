@@ -36,7 +36,7 @@ def test_works_are_registered_from_a_fingerprint_file(cli: Terminal, studio: str
     statement_path.write_text(bad, "utf-8")
     (failure,) = cli.run_json("work", "add", statement_path, "--owner", studio, code=4)["failed"]
     assert (failure["file"], failure["reason"]) == ("works.json", "fingerprints")
-    assert "of version prints-9, not prints-1" in failure["sentence"]
+    assert "version prints-9 instead of prints-1" in failure["sentence"]
 
 
 def test_unusable_pictures_write_no_fingerprint_file(alone: Terminal, folder: Path) -> None:

@@ -14,5 +14,5 @@ def test_caption_is_named_by_its_edge_and_mark_by_its_share() -> None:
         ("caption", "The right 18%"),
     ]
     assert (result[4].kind, result[4].share) == ("mark", 0.3125)
-    assert "share 31% of it" in result[4].sentence
+    assert result[4].sentence.startswith("31% of the picture, ")
     assert describe_masks(WorkPicture()) == []

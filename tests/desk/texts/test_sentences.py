@@ -82,9 +82,9 @@ def test_error_is_formatted_from_its_template_and_values() -> None:
     error = WrongUseError(
         Sentence("%(owner)s already has a watch named %(name)s.", owner="A. B.", name="Shop"), hint=hint
     )
-    assert str(pickle.loads(pickle.dumps(error.message))) == "A. B. has a watch Shop already."  # noqa: S301 - made here
+    assert str(pickle.loads(pickle.dumps(error.message))) == "A. B. already has a watch named Shop."  # noqa: S301 - made here
     with translation.override("zh-hans"):
-        assert in_words(error) == "A. B. 已有名为 Shop 的监测。一次最多决定 200 个。"
+        assert in_words(error) == "A. B. 已有名为 Shop 的监测。一次最多决定 200 个案件。"
         assert in_words(pickle.loads(pickle.dumps(error.message))) == "A. B. 已有名为 Shop 的监测。"  # noqa: S301
 
 
@@ -101,7 +101,7 @@ def test_nested_sentence_uses_its_own_values() -> None:
     short = Sentence(
         "%(what)s: %(figure)s; required: %(limit)s.", what=Sentence("Rank by votes"), figure=7, limit=needed
     )
-    assert short == "Rank by votes: 7; needed: at most 6."
+    assert short == "Rank by votes: 7; required: at most 6."
     with translation.override("zh-hans"):
         assert in_words(short) == "按投票的名次：7；需要最多 6。"
 
@@ -120,7 +120,7 @@ def test_every_visit_obstacle_is_translated() -> None:
 
 def test_error_with_a_hint_is_translated() -> None:
     error = WrongUseError(Sentence("The text is empty."), hint=Sentence("Explain why the decision is upheld."))
-    assert str(error) == "There are no words. Say why the decision stands."
+    assert str(error) == "The text is empty. Explain why the decision is upheld."
     with translation.override("zh-hans"):
         assert in_words(error) == in_words(error.sentence) == "没有填写内容。请说明为何维持原决定。"
 

@@ -74,7 +74,7 @@ def test_the_clocks_distance_is_measured_by_the_servers_date(site: Site) -> None
         ("/shop", answer(b"", "451 Legal"), "unreachable", "for legal reasons"),
         ("/shop", answer(b"", "503 Busy"), "unreachable", "does not allow visits at the moment"),
         ("/shop", answer(b"", "500 Oops"), "unreachable", "the URL returned status 500"),
-        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "not robots"),
+        ("/shop", answer(PAGE, headers="cf-mitigated: challenge\r\n"), "unreachable", "pass a robot check"),
         ("/shop", b"", "unreachable", "did not return a complete response"),
         ("/shop", answer(PAGE)[:-9], "unreachable", "did not return a complete response"),
         ("/shop", b"not http\r\n\r\n", "unreachable", "did not return a complete response"),

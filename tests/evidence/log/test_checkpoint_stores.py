@@ -304,7 +304,7 @@ def test_a_process_whose_turn_is_over_replaces_no_newer_checkpoint_with_an_older
     late.check_history()
     other.append(entries(1, 1))
     newer = other.checkpoint()
-    with pytest.raises(StorageError, match="by another process"):
+    with pytest.raises(StorageError, match="Another process replaced"):
         late.store_checkpoint(older)
     stored_head = machines("c").read()
     assert stored_head is not None

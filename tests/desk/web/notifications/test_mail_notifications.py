@@ -119,7 +119,7 @@ def test_due_notice_is_notified_with_a_localised_date(inline: SyncRunner, studio
     events.record(studio, EventKind.NOTICE_DUE, fields)
     settle()
     (email,) = send_due(inline)
-    assert email.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再查看。"
+    assert email.subject == "Studio：关于 shop.example 的通知书 4：请在 2026年12月4日前再次查看。"
     assert "/o/studio/notices/4/" in linked_pages(email.body)
 
 

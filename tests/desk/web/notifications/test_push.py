@@ -105,7 +105,10 @@ def test_one_click_enables_push_and_the_message_opens_matches(site: Site) -> Non
 @pytest.mark.parametrize(
     ("script", "text"),
     [
-        ("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })", "browser's settings block notifications"),
+        (
+            "Object.defineProperty(Notification, 'permission', { get: () => 'denied' })",
+            "browser's settings block notifications",
+        ),
         ("delete window.PushManager", "does not support push notifications"),
         (
             "delete window.PushManager; Object.defineProperty(navigator, 'userAgent', { get: () => 'iPhone' })",

@@ -157,7 +157,7 @@ def test_each_queue_shows_the_age_of_its_oldest_row(own: Services) -> None:
     Report.objects.create(owner=owner("studio"), number=1, waits_since=now() - timedelta(minutes=4))
     page = person(staff=True).get("/operator/details").content.decode()
     ages = dict(
-        re.findall(r"<td>(\w+)</td>\s*<td data-label=\"What\">[^<]+</td>\s*<td class=\"number\"[^>]+>([^<]+)", page)
+        re.findall(r"<td>(\w+)</td>\s*<td data-label=\"Type\">[^<]+</td>\s*<td class=\"number\"[^>]+>([^<]+)", page)
     )
     assert ages.pop("files") == "4 min"
     assert ages.keys() | {"files"} == all_queues()
@@ -185,7 +185,7 @@ def test_each_failed_check_is_one_sentence(own: Services) -> None:
     crawls = f"watches/{crawl_slice.crawl.watch.number}/crawls --owner studio"
     assert any(check.remedy.endswith(crawls) for check in checks)
     assert sorted(check.name for check in checks) == sorted(
-        ["disk", "late", "failed", "crawls", "canary", "log", "witnesses", "witness bitcoin"]
+        ["disk", "late", "given up", "crawls", "canary", "log", "witnesses", "witness bitcoin"]
     )
     assert any("No route." in check.sentence and "bitcoin" in check.sentence for check in checks)
 
@@ -269,7 +269,7 @@ def test_permanent_failures_can_be_dismissed(own: Services) -> None:
     )
     form = {"step": "match", "key": "Line one.\r\nLine two."}
     assert message_levels(client.post("/operator/leave", form, follow=True)) == ["success"]
-    assert numbers_in(check_sentence(own, "failed")) == ["1"]
+    assert numbers_in(check_sentence(own, "given up")) == ["1"]
     lost.refresh_from_db()
     assert (lost.state, lost.error) == ("failed", "Line one.\nLine two.")
     Picture.objects.filter(pk=lost.pk).update(error="Another reason.")
@@ -375,11 +375,11 @@ def test_failure_reasons_are_in_the_operators_language(own: Services) -> None:
     WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=reason)
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
     client = person(staff=True)
-    assert "https://b.example doesn&#x27;t answer." in client.get("/operator/").content.decode()
+    assert "https://b.example did not respond." in client.get("/operator/").content.decode()
     chinese = client.get("/operator/", headers={"Accept-Language": "zh-CN"}).content.decode()
     assert "https://b.example 没有答复。" in chinese
     assert "最后签名的内容无法确定。" in chinese
-    for english in ("accepted the digest", "answer.", "signed last", "opentimestamps"):
+    for english in ("accepted the digest", "respond.", "signed last", "opentimestamps"):
         assert english not in chinese, english
 
 

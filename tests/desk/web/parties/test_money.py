@@ -136,7 +136,7 @@ def test_entry_is_corrected_by_another_and_kept(studio: Owner, ann: Client) -> N
     assert re.search(r"300\.00 EUR \D+250\.00 EUR \D+250\.00 EUR", text)
     assert "510.00 EUR" in text
     assert DemandEntry.objects.count() == 5
-    assert "Received</dt><dd>250.00 EUR</dd>" in read_text(ann, "/o/studio/demands/")
+    assert "Payments received</dt><dd>250.00 EUR</dd>" in read_text(ann, "/o/studio/demands/")
 
 
 @pytest.mark.long
@@ -144,8 +144,8 @@ def test_invalid_demand_is_rejected_with_a_sentence(studio: Owner, ann: Client) 
     Case.objects.filter(number=2).update(decision="open")
     for change, expected in (
         ({"currency": "EUX"}, "“EUX” is not a currency code."),
-        ({"amount": "1.234"}, "isn&#x27;t an amount of EUR."),
-        ({"amount": "1,5"}, "isn&#x27;t an amount of EUR."),
+        ({"amount": "1.234"}, "is not a valid amount in EUR."),
+        ({"amount": "1,5"}, "is not a valid amount in EUR."),
         ({"amount": "9" * 16}, "The amount is too large or negative."),
         ({"basis": ""}, "The basis of the amount is missing."),
         ({"case": ["1", "2"]}, "A payment demand covers at least one case, and cases of one site only."),
@@ -223,7 +223,7 @@ def test_invoice_is_issued_for_the_agreed_amount_and_cancelled_by_another(studio
     for change, expected in (
         ({"instalments": "2026-12-01 249.99"}, "add up"),
         ({"instalments": "soon 250"}, "is not a date with an amount"),
-        ({"payer": " "}, "who pays"),
+        ({"payer": " "}, "Enter the issuer, the payer and the subject"),
         ({"language": "xx"}, "language"),
     ):
         page_text = collapse_whitespace(ann.post(new, INVOICE | change).content.decode())

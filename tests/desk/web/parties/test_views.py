@@ -61,7 +61,7 @@ def test_site_page_lists_cases_works_urls_notices_and_replies(studio: Owner, ann
         "<dt>Cases</dt><dd>2</dd>",
         "<dt>Not licensed</dt><dd>2</dd>",
         "<dt>Removed</dt><dd>1</dd>",
-        "<dt>Places</dt><dd>2</dd>",
+        "<dt>Pages</dt><dd>2</dd>",
         "Case 1: Two parrots",
         "A harbour</a>",
         '<a class="url" href="http://shop.example/page-1" rel="noreferrer noopener nofollow">',
@@ -176,7 +176,7 @@ def test_registries_are_queried_only_on_request(
     assert contacts[1].day == now().date()
     draft = page_text(ann, "/o/studio/notices/1/edit")
     assert "abuse@hoster.example" in draft
-    assert "said on" in draft
+    assert "(RDAP)" in draft
 
 
 def test_registry_query_is_disabled_without_a_registry(studio: Owner, ann: Client, inline: SyncRunner) -> None:

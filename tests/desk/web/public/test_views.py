@@ -112,7 +112,7 @@ def test_metrics_token_is_long_and_never_logged(own: Services) -> None:
 
 def test_members_see_the_accuracy_of_the_installation(inline: SyncRunner) -> None:
     client = sign_in()
-    assert b"nothing decided yet" in client.get("/accuracy/").content
+    assert b"no decisions yet" in client.get("/accuracy/").content
     decisions.dismiss(create_studio(inline).cases.get(), by="Ann", reason="Not ours.")
     sequence_log(inline.services)
     response = client.get("/accuracy/")
@@ -125,7 +125,7 @@ def test_members_see_the_accuracy_of_the_installation(inline: SyncRunner) -> Non
 def test_joined_counts_are_shown_next_to_the_own_bound(own: Services, caplog: pytest.LogCaptureFixture) -> None:
     client, calibration = sign_in(), shipped_calibration()
     assert calibration is not None
-    assert b"beforehand" not in client.get("/accuracy/").content
+    assert b"Advance measurements" not in client.get("/accuracy/").content
     install_shipped(own.blobs)
     calibrations.store_shipped(calibration)
     own_bound = [
@@ -151,7 +151,7 @@ def test_joined_counts_are_shown_next_to_the_own_bound(own: Services, caplog: py
 
 
 def read_bounds(client: Client) -> list[list[str]]:
-    page = collapse_whitespace(client.get("/accuracy/").content.decode()).partition("beforehand")[2]
+    page = collapse_whitespace(client.get("/accuracy/").content.decode()).partition("Advance measurements")[2]
     rows = re.findall("<tr><td>.*?</tr>", page)
     return [re.findall(r'<td class="number"[^>]*>([\d,]+)</td>', row) for row in rows]
 

@@ -145,10 +145,10 @@ def test_current_section_is_marked_for_any_owner_name() -> None:
     for path in ("party/cases.example", "demands/2/", "fees/"):
         request = RequestFactory().get(f"/o/party/{path}")
         html = render('{% ways "cases" "parties" %}', request, owner=Owner(slug="party"))
-        assert '<a aria-current="page" href="/o/party/parties/">Parties</a>' in html
+        assert '<a aria-current="page" href="/o/party/parties/">Sites</a>' in html
     email = RequestFactory().get("/account/email/")
     assert render('{% ways "account" "account_email" %}', email) == (
-        '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">Email address</a>'
+        '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">E-mail address</a>'
     )
     assert "aria-current" not in render('{% ways "account" %}')
 
@@ -165,7 +165,7 @@ def test_filters_keep_other_parameters_and_return_to_the_first_page() -> None:
 
 def test_page_sections_follow_their_headings() -> None:
     html = render(
-        '{% section of id="a" %}x{% endsection %}{% details "B" open=True %}y{% enddetails %}', bundle_row="<A>"
+        '{% section heading id="a" %}x{% endsection %}{% details "B" open=True %}y{% enddetails %}', heading="<A>"
     )
     assert html == ('<section id="a"><h2>&lt;A&gt;</h2>x</section><details open><summary>B</summary>y</details>')
     folded = render('{% fold "c" "C" beside class="fold no-print" %}z{% endfold %}', beside="<3")

@@ -163,7 +163,7 @@ def test_archives_are_queried_for_domains(ann: Client, web: Site) -> None:
         ({"domains": " "}, "Enter a domain."),
         ({"domains": "co.uk"}, "is not the domain of a site"),
         ({"since": "then"}, "is not a year, month or day"),
-        ({"archive": []}, "Choose at least one source"),
+        ({"archive": []}, "Select at least one source"),
     ):
         response = ann.post(WHERE_URL, form | value)
         assert (response.status_code, expected in response.content.decode()) == (422, True)

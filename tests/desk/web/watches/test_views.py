@@ -91,7 +91,7 @@ def test_manual_run_keeps_the_schedule_and_opens_the_run(ann: Client, shop: Watc
 
 def test_full_disk_is_reported_and_nothing_starts(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    assert b"The disk is nearly full" in ann.post(f"{ADDRESS}run", follow=True).content
+    assert b"The disk is almost full" in ann.post(f"{ADDRESS}run", follow=True).content
     assert not Crawl.objects.exists()
 
 
@@ -107,7 +107,7 @@ def test_deleted_watch_is_gone_and_its_matches_are_kept(
     inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
 ) -> None:
     crawl = watch_settings.start_now(shop)
-    assert "stay" in ann.get(f"{ADDRESS}delete").content.decode()
+    assert "are kept" in collapse_whitespace(ann.get(f"{ADDRESS}delete").content.decode())
     ann.post(f"{ADDRESS}delete")
     assert ann.get(ADDRESS).status_code == 404
     assert not scoped.watches(studio).exists()

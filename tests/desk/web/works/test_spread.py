@@ -73,11 +73,11 @@ def test_spread_tables_list_sites_times_and_countries(ann: Client, inline: SyncR
     assert at("spread", 1) in ann.get(at("work", 1)).content.decode()
     page = ann.get(at("spread", 1)).content.decode()
     first, second = table_rows(page, "by-party")
-    assert first.startswith("shop.example not known 6 ")
+    assert first.startswith("shop.example unknown 6 ")
     assert first.endswith(" 23 Jun 2026 2 still online")
-    assert second.startswith("laden.de DE by address 1 ")
+    assert second.startswith("laden.de DE from domain ending 1 ")
     assert second.endswith(" – – –")
-    assert table_rows(page, "by-country") == ["DE 1 0 1", "not known 1 0 6"]
+    assert table_rows(page, "by-country") == ["DE 1 0 1", "unknown 1 0 6"]
     assert [row.split("2026 ")[1] for row in table_rows(page, "by-time")] == ["4 0", "2 2", "1 0"]
     assert (page.count('<circle class="new"'), page.count('<circle class="after"')) == (2, 1)
     assert page.count('class="sent"') == 1
@@ -106,9 +106,9 @@ def test_network_location_is_shown_where_registries_were_queried(
     add_lookup(studio, "depot.example", ip="Germany")
     page = ann.get(at("spread", 1)).content.decode()
     rows = {row.split()[0]: row.split(" 3 Jun")[0].split(" 12 Aug")[0] for row in table_rows(page, "by-party")}
-    assert rows["shop.example"] == "shop.example US by network 6"
-    assert rows["laden.de"] == "laden.de DE by address 1"
-    assert table_rows(page, "by-country") == ["US 1 1 6", "DE 1 0 1", "not known 2 0 2"]
+    assert rows["shop.example"] == "shop.example US from network 6"
+    assert rows["laden.de"] == "laden.de DE from domain ending 1"
+    assert table_rows(page, "by-country") == ["US 1 1 6", "DE 1 0 1", "unknown 2 0 2"]
 
 
 def test_chart_dots_show_time_and_number(ann: Client, inline: SyncRunner, studio: Owner) -> None:

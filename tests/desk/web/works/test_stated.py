@@ -75,7 +75,7 @@ def test_unreadable_file_is_explained_and_registers_nothing(ann: Client) -> None
     for data, message in (
         (b"\xff\xd8 a picture", "The fingerprints cannot be used: the file: Invalid JSON"),
         (bad, "works.1.whole: no hash of a picture"),
-        (json.dumps({**good, "pipeline": "prints-0"}).encode(), "are of version prints-0"),
+        (json.dumps({**good, "pipeline": "prints-0"}).encode(), "The fingerprints have version prints-0"),
         (b" " * (MAX_FILE + 1), "The file exceeds 8,388,608 bytes."),
     ):
         page = upload_statement(ann, data)
@@ -107,7 +107,12 @@ def test_page_explains_registration_by_fingerprints(site: Site, tmp_path: Path) 
     page.locator("summary", has=page.locator("h3")).click()
     visitor.links_to("state-works", "studio").click()
     text = page.get_by_role("main").inner_text()
-    for message in ("never leave your computer", "only submitted for review", "Evidence requires the picture", "8.0\xa0MB"):
+    for message in (
+        "never leave your computer",
+        "only submitted for review",
+        "Evidence requires the picture",
+        "8.0\xa0MB",
+    ):
         assert message in text
     visitor.check()
     file = tmp_path / "works.json"

@@ -281,7 +281,7 @@ def test_selected_files_are_previewed_and_can_be_removed(site: Site, studio: Own
     assert previews.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
     ann.check()
     page.locator("#files").set_input_files([tmp_path / "00.jpg", tmp_path / "01.jpg"])
-    page.get_by_role("button", name="Leave out 00.jpg").click()
+    page.get_by_role("button", name="Skip 00.jpg").click()
     expect(page.locator("[data-status]")).to_contain_text("1")
     page.locator("main form button:not([type=button])").last.click()
     expect(page.get_by_text(counted(1, "files waiting"))).to_be_visible()

@@ -184,7 +184,7 @@ again = partial(pytest.param, marks=pytest.mark.long)
         (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "different"),
         again(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
         again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
-        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "not robots"),
+        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "pass a robot check"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
         again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a robot check"),
         again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "redirects to a login"),

@@ -103,7 +103,8 @@ def test_what_is_put_up_for_review_has_its_own_bound() -> None:
 def test_sentences_state_it_with_the_bound_of_the_decision(decision: Decision, most: str) -> None:
     verification = with_probability(sample_case(), decision).matches[0].verification
     words = measurement_sentences(verification, FITTING)[-1]
-    assert f"calibration tests-2026-11; at most {most} false alarms per million pictures, 95%, from 400" in words
+    bound = f"calibration tests-2026-11; at most {most} false alarms per million pictures at 95% confidence"
+    assert f"{bound}, measured with 400 photographs" in words
 
 
 def test_no_probability_is_stated_without_its_calibration() -> None:

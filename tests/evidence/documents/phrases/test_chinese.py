@@ -47,8 +47,8 @@ REASONS = tuple(
     )
 )
 SEEN_WORDS = (
-    "The page is there. The image was served with exactly the bytes that were seen before. "
-    "The rendered page shows it at 2 places."
+    "The page is available. The image URL returned exactly the bytes that were seen before. "
+    "The rendered page shows the image in 2 places."
 )
 SAID_OF = re.compile("The (?!URL)")  # the guard's sentences about a visit
 CHECKS = {backing.check for backing in BACKINGS.values()} | {"exhibit", "verify"}
@@ -93,7 +93,7 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
     case = in_chinese(with_probability(sample_case()))
     text = text_of(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
     assert "许可 3（某公司）：针对账号 1。" in "".join(text.split("\n"))
-    assert "呈现的页面在 2 处展示了它。" in "".join(text.split("\n"))
+    assert "呈现的页面在 2 处展示了该图片。" in "".join(text.split("\n"))
     assert set(find_english(text, NAMES_KEPT)) == set()
     assert find_half_width(text) == []
 
@@ -156,7 +156,7 @@ def test_every_sentence_that_is_sealed_in_english_has_a_chinese_one() -> None:
 @pytest.mark.parametrize("use", [*USE_SENTENCES.values(), USES_URL])
 def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -> None:
     for where in ("one place", "3 places"):
-        assert not find_english(CHINESE.translate(f"The page is there. The rendered page {use} at {where}."))
+        assert not find_english(CHINESE.translate(f"The page is available. The rendered page {use} in {where}."))
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
@@ -165,14 +165,14 @@ def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None
     kinds = {text for text in strings if isinstance(text, str) and re.fullmatch(r"an? [\w ]+", text)}
     assert len(kinds) > 10
     for kind in kinds:
-        words = CHINESE.translate(f"The image's address now serves {kind} instead of an image.")
+        words = CHINESE.translate(f"The image URL now returns {kind} instead of an image.")
         assert kind not in words, words
 
 
 def test_a_persons_own_words_stay_as_they_are() -> None:
     for words in ("No order, no licence.", "Licence to print, says Bob", "他说：no licence"):
         assert CHINESE.translate(words) == words
-    assert CHINESE.translate("The page is there. Bob says otherwise.") == "页面存在。 Bob says otherwise."
+    assert CHINESE.translate("The page is available. Bob says otherwise.") == "页面存在。 Bob says otherwise."
 
 
 @pytest.mark.long
