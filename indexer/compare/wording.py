@@ -150,7 +150,7 @@ def describe_restrictions(reasons: Iterable[str]) -> str:
     reason_names = tuple(reasons)
     if COMPOSED.issuperset(reason_names):
         return f"is never matched for certain ({', '.join(reason_names)})"
-    return f"can't be matched safely ({', '.join(reason_names)}): nearly exact copies only, for review"
+    return f"cannot be matched reliably ({', '.join(reason_names)}): nearly exact copies only, for review"
 
 
 def _describe_probability(verification: Verification) -> str:

@@ -70,7 +70,7 @@ def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: Syn
     assert texts[-1].endswith(f"Exhibit 2 · page {len(texts)} of {len(texts)}")
     seals = [bundle.seal_digest.hex for bundle in Bundle.objects.all() if bundle.seal_digest is not None]
     assert len(seals) == 2
-    assert [full_text.replace(" ", "").count(seal) for seal in seals] == [2, 2]  # on the cover and on its divider
+    assert [full_text.replace(" ", "").count(seal) for seal in seals] == [1, 1]  # in the list of exhibits
     assert "Page 2 of the deed" in full_text  # of the owner's own PDF
     assert "data/work/documents/02.pdf" in full_text
     contents = next(item for item in package.files if item["name"] == "CONTENTS.txt")

@@ -110,7 +110,7 @@ def test_endless_calendar_is_skipped_and_reported(inline: SyncRunner, shop: Shop
     request_count = sum(path in months for path in visited)
     assert request_count <= 60
     pattern = f"127.0.0.10:{shop.site.port}/calendar/#/#"
-    sentence = f"{120 - request_count} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
+    sentence = f"{120 - request_count} pages with the pattern {pattern} were skipped: the last 20 showed nothing new."
     assert (refusal.url, refusal.sentence) == (pattern, sentence)
     assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 120 - request_count
     first = [path for path in visited if path in {*months, *goods}][:40]
