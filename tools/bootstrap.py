@@ -369,7 +369,7 @@ def download(address: str) -> bytes:
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise BootstrapError(
-            f"the package index at {parts.hostname or address} can't be reached ({reason}). Check the network; "
+            f"the package index at {parts.hostname or address} could not be reached ({reason}). Check the network; "
             "behind a proxy set HTTPS_PROXY, with certificates of your own SSL_CERT_FILE (or install ca-certificates), "
             "with an index of your own UV_DEFAULT_INDEX."
         ) from error
