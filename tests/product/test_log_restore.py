@@ -92,7 +92,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         checkpoint_file.write_text(note, "utf-8")  # as an outside witness keeps it
         installation.restore(dump)
 
-        assert "shorter than the 9 entries" in installation.append_and_sign(2)[1]
+        assert "fewer than the 9 entries" in installation.append_and_sign(2)[1]
         assert "do not match the signed checkpoint" in installation.append_and_sign(3)[1]
         assert "do not match the signed checkpoint" in cli.api("GET", "/operator/log")["stopped"]
         assert cli.run_json("log", "verify", code=1)["problems"] == [
@@ -248,7 +248,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     begin_anew()
     with installation.running():  # workers before the rows are restored
         restore_schema(load_config({"EXHIBIT_DATA": str(data)}))
-        assert "is missing. 0 entries" in installation.append_and_sign(3)[1]
+        assert "is missing. At least 0 entries" in installation.append_and_sign(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
     begin_anew()  # as docs/reference/log.md says
@@ -283,6 +283,6 @@ def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_w
         assert installation.append_and_sign(1)[1] == ""
         assert cli.run_json("log", "verify")["problems"] == []
         (installation.data / "log.head").write_bytes(b"\xff")
-        assert "can't be read" in installation.append_and_sign(1)[1]
+        assert "cannot be read" in installation.append_and_sign(1)[1]
         cli.api("POST", "/operator/log/accept-head", reason="A disk with errors.")
         assert installation.append_and_sign(1)[1] == ""
