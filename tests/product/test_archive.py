@@ -117,7 +117,7 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
             assert "First seen 2016-01-11 23:24:03 UTC" in sheet
             continue
         assert (times, sighting.get("period", "")) == ((None, None, None), DATES[name])
-        words = "2016-01, as the web archive states it" if name == "month" else "the web archive states no time"
+        words = "2016-01, as stated by the web archive" if name == "month" else "the web archive states no time"
         assert words in sheet
         assert "First seen 2" not in sheet.replace(f"First seen {words}", "")
         assert (DATES[name] or "no time stated by its archive") in slice_check.sentence

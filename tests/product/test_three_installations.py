@@ -128,7 +128,7 @@ def confirm_by_two(
     wait_until(has_both_cosignatures, seconds=120)
     checks = {check["name"]: check for check in report["checks"]}
     assert checks["seen-twice:01-1-1"]["state"] == "passed"
-    missing = "'c' was asked to visit with it; its answer is missing: 'nonsense'."
+    missing = "'c' was asked to visit the page as well; its response is missing: 'nonsense'."
     assert checks["seen-twice:01-1-2"]["sentence"] == missing
     (by,) = [grade["by"] for grade in report["grades"] if grade["name"] == "capture"]
     assert by == "seen by two, run by a.example/log and b"
