@@ -147,7 +147,7 @@ def test_urls_given_by_programs_cannot_reach_private_addresses(
     services = replace_guard(scene_of_programs)
     with pytest.raises(RefusedError):
         webhooks.add_webhook(services, scene_of_programs.studio, url, [], by="Ann")
-    assert decider.post("/webhooks", {"url": url, "kinds": []})[0] in (400, 422)
+    assert decider.post("/webhooks", {"url": url, "events": []})[0] in (400, 422)
     for kind in ("site", "sitemap", "feed", "list"):
         assert decider.post("/watches", {"name": "x", "sources": [{"kind": kind, "url": url}]})[0] in (400, 422), kind
 
@@ -258,7 +258,7 @@ def test_unlimited_creation_is_rejected_at_a_limit(scene_of_programs: Scene, dec
             made_at=person.date_joined,
             encrypted_secret=b"",
         )
-    assert decider.post("/webhooks", {"url": "https://example.org/", "kinds": []})[0] == 422
+    assert decider.post("/webhooks", {"url": "https://example.org/", "events": []})[0] == 422
 
 
 def test_invitation_admits_one_person_once(scene: Scene) -> None:

@@ -181,7 +181,12 @@ again = partial(pytest.param, marks=pytest.mark.long)
     [
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
         again(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
-        (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "different"),
+        (
+            Answer(b"<img src=photo.jpg>"),
+            Answer(picture(8), media_type="image/jpeg"),
+            "image-changed",
+            "different bytes",
+        ),
         again(Answer(b"<p>Sold out"), None, "not-shown", "does not show the image"),
         again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "pass a robot check"),
