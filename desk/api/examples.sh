@@ -17,25 +17,25 @@ curl -sf -H "Authorization: Bearer $TOKEN" -F file=@found.jpg $EXHIBIT/owners/$O
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"kind": "works", "columns": [{"heading": "Bildname", "column": "file"}, {"heading": "Lager", "column": ""}]}' \
   $EXHIBIT/owners/$OWNER/column-mappings
-curl -sf -H "Authorization: Bearer $TOKEN" -F announced=1 -F table=@works.csv $EXHIBIT/owners/$OWNER/uploads
+curl -sf -H "Authorization: Bearer $TOKEN" -F expected=1 -F table=@works.csv $EXHIBIT/owners/$OWNER/uploads
 curl -sf -H "Authorization: Bearer $TOKEN" -F files=@bridge.jpg $EXHIBIT/owners/$OWNER/uploads/1/files
 curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/uploads/1/close
 
 ## Watches and licences
 #
 # In a `PATCH`, `sources` replaces all sources. `DELETE` stops a watch for good; its results stay. A licence is
-# applied to cases in the background: covered cases become `licensed`. A trial changes nothing; if `next` is a number,
+# applied to cases in the background: covered cases become `licensed`. A preview changes nothing; if `next` is a number,
 # send it as `after` and add the counts.
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"name": "shop", "sources": [{"kind": "site", "url": "https://example.org/"}], "every_seconds": 86400}' \
+  -d '{"name": "shop", "sources": [{"kind": "site", "url": "https://example.org/"}], "interval_seconds": 86400}' \
   $EXHIBIT/owners/$OWNER/watches
 curl -sf -H "Authorization: Bearer $TOKEN" -X POST $EXHIBIT/owners/$OWNER/watches/1/run
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -X PUT \
   -d @- $EXHIBIT/owners/$OWNER/searches/tineye/key <<< '{"key": "a-key-of-yours"}'
 curl -sf -H "Authorization: Bearer $TOKEN" -X PUT $EXHIBIT/owners/$OWNER/searches/tineye/consent
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"name": "copies", "search": "tineye", "searches": 20, "every_seconds": 604800}' $EXHIBIT/owners/$OWNER/watches
+  -d '{"name": "copies", "search": "tineye", "searches": 20, "interval_seconds": 604800}' $EXHIBIT/owners/$OWNER/watches
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"licences": [{"licensee": "Example Shop Ltd", "domain": "shop.example", "valid_until": "2027-12-31"}]}' \
   $EXHIBIT/owners/$OWNER/licences/preview
@@ -49,7 +49,7 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 # reverts a decision of the same caller; nothing is sealed in the first seconds. `…/cases/decisions` decides many
 # cases; `outcomes` states each result. A bundle can be downloaded when its `seal` is present. `packages` puts several
 # into one ZIP, for the court or for the other side (without originals); `pdfs` names PDFs of numbered exhibits,
-# `without_pdf` languages without one.
+# `missing_pdf_languages` languages without one.
 
 curl -sf -H "Authorization: Bearer $TOKEN" "$EXHIBIT/owners/$OWNER/cases?decision=open&limit=20"
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
@@ -61,7 +61,7 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 
 ## Notices and reports
 #
-# `missing` of a draft states what it lacks, `claims` the claim check of each case. The `address` of a download link,
+# `missing` of a draft states what it lacks, `claim_checks` the claim check of each case. The `url` of a download link,
 # and the `link` of an invitation if the installation sends no mail, are returned once.
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
@@ -71,13 +71,13 @@ curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -
   $EXHIBIT/owners/$OWNER/notices/1
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"what": "removed"}' $EXHIBIT/owners/$OWNER/notices/1/events
+  -d '{"state": "removed"}' $EXHIBIT/owners/$OWNER/notices/1/events
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"title": "November", "decisions": ["confirmed"], "first": "2026-11-01", "last": "2026-11-30", "formats": ["pdf", "csv"]}' \
+  -d '{"title": "November", "decisions": ["confirmed"], "start_date": "2026-11-01", "end_date": "2026-11-30", "formats": ["pdf", "csv"]}' \
   $EXHIBIT/owners/$OWNER/reports
 
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"days": 7, "note": "For the court clerk"}' $EXHIBIT/owners/$OWNER/reports/1/links
+  -d '{"valid_days": 7, "note": "For the court clerk"}' $EXHIBIT/owners/$OWNER/reports/1/links
 curl -sf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
-  -d '{"url": "https://example.org/hooks/exhibit", "kinds": ["case.opened", "bundle.witnessed"]}' $EXHIBIT/owners/$OWNER/webhooks
+  -d '{"url": "https://example.org/hooks/exhibit", "events": ["case.opened", "bundle.witnessed"]}' $EXHIBIT/owners/$OWNER/webhooks
 curl -sf -H "Authorization: Bearer $TOKEN" $EXHIBIT/log/entries/0/proof

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -169,6 +170,7 @@ def check_exhibit_command(documented: Command) -> None:
         command = subcommand
     if command.name == "api" and words and words[0] in METHODS:
         check_operation(words[0], words[1])
+        check_fields(words)
     options = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
     assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= options
     if documented.is_example and not isinstance(command, click.Group) and "…" not in words and "..." not in words:
@@ -184,6 +186,25 @@ def check_operation(method: str, path: str) -> None:
         and all(map(matches_segment, segments, parts))
         for operation in operations()
     ), f"the API has no {method} {path}"
+
+
+def check_fields(words: list[str]) -> None:
+    """Verify that the operation in a command has the fields that the command sends."""
+    path = words[1].removeprefix("/api/v1").partition("?")[0].split("/")
+    matches = [
+        operation
+        for operation in operations()
+        if operation.method == words[0]
+        and len(parts := operation.path.split("/")) == len(path)
+        and all(map(matches_segment, path, parts))
+    ]
+    known = {name for operation in matches for name in (*operation.asks, *operation.form, *operation.json)}
+    for option, value in pairwise(words):
+        if option == "--field":
+            assert value.partition("=")[0] in known, f"{words[0]} {words[1]} has no field {value}"
+        elif option == "--json" and value.startswith("{"):
+            outer = re.sub(r"(?<=.)\{[^{}]*\}", "", value)  # brackets of lists are optional parts of a command here
+            assert set(re.findall(r'"(\w+)":', outer)) <= known, f"{words[0]} {words[1]} has other fields than {value}"
 
 
 def matches_segment(segment: str, part: str) -> bool:

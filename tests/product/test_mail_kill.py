@@ -38,7 +38,7 @@ def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncR
         assert process.returncode == -signal.SIGKILL
         mail.refresh_from_db()
         assert (mail.state, len(server.mails)) == ("doing", 1)
-        with pytest.raises(WrongUseError, match="at this moment"):
+        with pytest.raises(WrongUseError, match="is being sent by email"):
             notices.withdraw_signature(Notice.objects.get(), by="Ann")
         NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))
         mail = send(inline, mail)

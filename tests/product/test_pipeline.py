@@ -205,7 +205,7 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
     bundle = Bundle.objects.get()
     verdict = verify_bundle(inline, bundle, trust, tmp_path)
     assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the image again
-    assert "not shown: capture." in verdict.sentence
+    assert "not proven: capture" in verdict.sentence
     assert any(entry["path"].endswith("exchange.warc") for entry in bundle.contents)
 
 

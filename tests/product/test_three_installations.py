@@ -162,7 +162,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
             if installation["name"] == "d"
         ]
         assert dead["failing_since"]
-        assert "doesn't answer" in dead["error"]
+        assert "did not respond" in dead["error"]
         for installation in installations.values():
             assert installation.command_line.api("POST", "/operator/partners/compare") == {"faults": {}}
 

@@ -100,7 +100,7 @@ def test_redrawn_work_is_reported_only_on_request(cli: Terminal, studio: str, fo
     register(cli.desk.services, Owner.objects.get(), encoded(draw_scene(1)), "Shapes")
     (folder / "drawn.png").write_bytes(encoded(draw_scene(1, as_outline=True)))
     assert cli.run_json("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
-    cli.api("PATCH", "options", derived="true")
+    cli.api("PATCH", "options", derived_works="true")
     assert SAID["resembles"] in cli.run("identify", folder / "drawn.png").out
     [work] = cli.run_json("identify", folder / "drawn.png")["images"][0]["works"]
     assert (work["decision"], len(work["survival"])) == ("resembles", 9)

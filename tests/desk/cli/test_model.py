@@ -50,6 +50,6 @@ def test_model_is_measured_when_added(cli: Terminal, folder: Path) -> None:
     assert result["compared"]["falls_short"]
     name = f"/operator/models/{result['name']}@{result['version']}"
     cli.run("api", "POST", f"{name}/use", code=2)
-    assert cli.api("POST", f"{name}/use", anyway="true")["state"] == "building"
+    assert cli.api("POST", f"{name}/use", force="true")["state"] == "building"
     model = next(item for item in cli.api("GET", "/operator/models")["items"] if item["name"] == result["name"])
     assert (model["author"], model["key"]) == ("Heron", key)

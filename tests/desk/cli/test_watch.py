@@ -45,7 +45,7 @@ def test_run_waits_for_the_crawl_and_prints_figures(cli: Terminal, studio: str, 
     assert (result.err.startswith("Crawl 1 of shop "), "exhibit case list" in result.out) == (True, True)
     second_result = cli.run_json("watch", "run", "shop", "--wait")
     assert (second_result["number"], second_result["state"], second_result["pages"],
-    second_result["pictures"], second_result["waiting"], second_result["cases"]) == (
+    second_result["pictures"], second_result["pictures_waiting"], second_result["cases"]) == (
         2, "done", 2, 2, 0, 1,
     )  # fmt: skip
     assert second_result["refused"] == {"http-404": 1}
@@ -61,7 +61,7 @@ def test_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, f
     data = cli.run_json("watch", "run", "import", "--wait")
     assert (data["state"], data["pictures"]) == ("done", 1)
     (item,) = cli.api("GET", "watches")["items"]
-    assert (item["private"], item["own"], item["last_crawl"]["number"]) == (True, False, 1)
+    assert (item["private"], item["own_site"], item["last_crawl"]["number"]) == (True, False, 1)
     whole = photograph(2)
     (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # it is still being written
     (folder / "link.jpg").symlink_to("/etc/hostname")

@@ -192,8 +192,8 @@ def test_work_on_hold_shows_its_reason_and_can_be_released(studio: Owner, alice:
     register(inline.services, owner("agency"), photograph(2), "Theirs")
     find_on_sites(inline.services, studio, [picture_with_mark(number, photograph(1)) for number in range(3)])
     status, body = alice.get("/works/1")
-    assert (status, body["hold"]["sites"], body["hold"]["different"], body["hold"]["limit"]) == (200, 2, 2, 1)
-    assert numbers_in(body["hold"]["why"])[0] == "2"
+    assert (status, body["hold"]["sites"], body["hold"]["distinct_sites"], body["hold"]["limit"]) == (200, 2, 2, 1)
+    assert numbers_in(body["hold"]["reason"])[0] == "2"
     assert [item["number"] for item in alice.get("/works?only=held")[1]["items"]] == [1]
     status, body = alice.post("/works/1/hold", {"action": "dismiss", "reason": "A logo."})
     assert (status, body["hold"]["decision"]) == (201, "dismissed")

@@ -26,7 +26,7 @@ AVOIDED_TERMS = {
         "登出|注销|[Pp]asskey|Email|帐|账号|恢复代码|双因素|认证器|token|APP|你的|Name|Passwordless"
         "|[\u4e00-\u9fff] ?[,.:!?;]"
     ),
-    "en": re.compile(r"\b[Ee]mail\b|[Tt]wo-[Ff]actor|Security Key"),
+    "en": re.compile(r"\b[Ee]-mail\b|[Ss]econd factor|Security Key"),
 }
 """Words that are not Exhibit's term in a page's language, or not in that language."""
 

@@ -97,7 +97,7 @@ def test_each_site_becomes_or_joins_a_watch_and_invalid_ones_stay_in_the_form(
 ) -> None:
     form = {"do": "sites", "addresses": f"{web.url('/page')}\n\n http://10.0.0.1/ \nnot a site\nshop\n"}
     page = collapse_whitespace(ann.post(WHERE_URL, form, follow=True).content.decode())
-    for message in ("10.0.0.1/: The ", "not a site: The address can", "shop: The address can"):
+    for message in ("10.0.0.1/: The ", "not a site: The URL is not valid", "shop: The "):
         assert message in page
     watch = Watch.objects.get()
     assert (watch.name, watch.sources) == ("127.0.0.7", [{"kind": "site", "url": web.url("/page")}])

@@ -173,9 +173,9 @@ def test_all_filtered_works_are_changed_and_undone_together(ann: Client, inline:
     assert works.count() == 7
     assert counted(works.count(), "works changed") in page
     assert at("undo-bulk-edit", 1) in page
-    assert "Credit: – → Photo: Lee" in ann.get(at("work", works[0].number)).content.decode()
+    assert "Credit line: – → Photo: Lee" in ann.get(at("work", works[0].number)).content.decode()
     page = ann.post(at("undo-bulk-edit", 1), follow=True).content.decode()
-    assert "Undone: Credit: “Photo: Lee”" in page
+    assert "Undone: Credit line: “Photo: Lee”" in page
     assert not works.all().exists()
     assert at("undo-bulk-edit", 2) not in ann.get(at("bulk-edits")).content.decode()
     assert message_levels(ann.post(at("undo-bulk-edit", 1), follow=True)) == ["error"]

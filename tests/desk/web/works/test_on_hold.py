@@ -59,7 +59,7 @@ def test_hold_page_gives_reasons_and_shows_different_pictures(ann: Client, flood
 def test_member_opens_the_cases_or_reports_another_work(ann: Client, inline: SyncRunner, flood: Flood) -> None:
     ann.post(at("answer-held", 1), {"answer": "dismiss", "reason": "A stock logo."})
     page = ann.get(at("work", 1)).content.decode()
-    assert "ann@example.org said on" in page
+    assert "ann@example.org stated on" in page
     assert "A stock logo." in page
     assert LookAlike.objects.count() == 3
     ann.post(at("answer-held", 1), {"answer": "undo"})
