@@ -105,7 +105,7 @@ class Scene:
         folder: Folder of the blobs, the log and the timestamp services.
         blobs: Store of the sealed files.
         log: Log that contains the case's entries.
-        sealed: Manifest and signature.
+        sealed_case: Manifest and signature.
         facts: Sealed facts.
         proofs: Log proofs and receipts.
         trust: Trust list that pins exactly the services of this scene.

@@ -73,23 +73,24 @@ _AS_ORDINARY_USER = """
 import os, sys
 from crawler.formats.job import Kind
 from crawler.reading.helper import document_of
-from evidence.formats.pdf_pages import pages_of
+from evidence.formats.pdf_pages import extract_pages
 from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import Limits, decode, inspect
 from exhibit.pictures.iscc import iscc_of
 from exhibit.pictures.metadata import read_metadata
 from exhibit.pictures.picture_file import FORMATS
 from indexer.picture.descriptor import BUILT_IN, MODEL, GuardedDescriptor
-from tests.assets.badfiles import photo, saved
-from tests.evidence.formats.test_pdf_pages import hostile
+from tests.assets.badfiles import encode, generate_photo
+from tests.evidence.formats.test_pdf_pages import hostile_pdf
 
 assert os.geteuid() != 0
 pictures = {}
 for kind in FORMATS:
-    pictures[kind] = saved(photo(640, 480), kind)
+    pictures[kind] = encode(generate_photo(640, 480), kind)
     if kind in ("PNG", "WEBP", "GIF", "TIFF", "AVIF"):
-        frames = [photo(640, 480).rotate(angle) for angle in (90, 180)]
-        pictures[f"{kind} with several frames"] = saved(photo(640, 480), kind, save_all=True, append_images=frames)
+        frames = [generate_photo(640, 480).rotate(angle) for angle in (90, 180)]
+        data = encode(generate_photo(640, 480), kind, save_all=True, append_images=frames)
+        pictures[f"{kind} with several frames"] = data
 for name, data in pictures.items():
     for read in (inspect, decode, iscc_of, read_metadata):
         try:
@@ -99,7 +100,7 @@ for name, data in pictures.items():
 guarded = GuardedDescriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
 readers = {
     "page": lambda: document_of(b"<img src=a.png>", Kind.PAGE, url="https://a.example/", token="a", max_bytes=100),
-    "PDF": lambda: pages_of(hostile(), 2),
+    "PDF": lambda: extract_pages(hostile_pdf(), 2),
     "network": lambda: guarded.vectors([decode(pictures["PNG"]).pixels]),
 }
 for name, read in readers.items():

@@ -166,7 +166,8 @@ def test_web_archives_are_imported_once_by_their_own_watch(cli: Terminal, studio
     messages = [cli.run_json("ingest", folder, "--watch", "lists")["archives"] for _ in range(2)]
     assert (all("lists archives" in message for message in messages), messages[0] == messages[1]) == (True, False)
     second_result = cli.run_json("watch", "run", "lists archives", "--wait")
-    assert (second_result["number"], second_result["pictures"], second_result["skipped_records"]) == (1, 1, {"not-an-image": 1})
+    assert (second_result["number"], second_result["pictures"]) == (1, 1)
+    assert second_result["skipped_records"] == {"not-an-image": 1}
     assert Watch.objects.get(name="lists archives").private
     assert not Watch.objects.get(name="lists").private
 

@@ -18,7 +18,7 @@ from evidence.bundle.sealing import ContentFile, seal, seal_opening
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from tests.assets.bundles import FROM_FACTS, continued, logged, make_scene
+from tests.assets.bundles import FROM_FACTS, append_entry, make_scene, with_consistency_proofs
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -27,30 +27,30 @@ def peak():
 folder, megabytes = Path(sys.argv[1]), int(sys.argv[2])
 scene = make_scene(folder)
 Verifier(scene.trust).verify(scene.write(folder / "small.zip"))
-told = {"before": peak()}
+usage = {"before": peak()}
 large = folder / "large.bin"
 with large.open("wb") as file:
     for number in range(megabytes):
         file.write(bytes([number % 251]) * (1 << 20))
 digest = scene.blobs.put_file(large)
 large.unlink()
-files = [ContentFile(one.path, one.role, one.media_type, one.sha256) for one in scene.sealed.manifest.files
-         if one.role not in FROM_FACTS]
+files = [ContentFile(file.path, file.role, file.media_type, file.sha256)
+         for file in scene.sealed_case.manifest.files if file.role not in FROM_FACTS]
 files.append(ContentFile("data/sightings/01/large.bin", "recording", "application/octet-stream", digest))
-begun = time.monotonic()
-sealed = seal(scene.facts, files, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
-entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
-told["seal"], told["seal seconds"] = peak(), time.monotonic() - begun
+started = time.monotonic()
+sealed_case = seal(scene.facts, files, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+entry = append_entry(scene.log, EntryType.SEAL, seal_opening(sealed_case))
+usage["seal"], usage["seal seconds"] = peak(), time.monotonic() - started
 from dataclasses import replace
-begun = time.monotonic()
-proofs = Proofs(entry, continued(scene.log, scene.facts, entry.size))
-path = replace(scene, sealed=sealed, proofs=proofs).write(folder / "large.zip")
-told["write"], told["write seconds"] = peak(), time.monotonic() - begun
-begun = time.monotonic()
+started = time.monotonic()
+proofs = Proofs(entry, with_consistency_proofs(scene.log, scene.facts, entry.size))
+path = replace(scene, sealed_case=sealed_case, proofs=proofs).write(folder / "large.zip")
+usage["write"], usage["write seconds"] = peak(), time.monotonic() - started
+started = time.monotonic()
 verdict = Verifier(scene.trust).verify(path)
-told["verify"], told["verify seconds"] = peak(), time.monotonic() - begun
-told["failures"] = [check.name for check in verdict.failures]
-print(json.dumps(told))
+usage["verify"], usage["verify seconds"] = peak(), time.monotonic() - started
+usage["failures"] = [check.name for check in verdict.failures]
+print(json.dumps(usage))
 """
 ALONE = """
 import runpy, sys
